@@ -1,0 +1,9 @@
+//! IMAP4rev2 (RFC 9051) and IMAP4rev1 (RFC 3501) with their extensions.
+//! Grammar is shared by both sides; `server` holds the flow of the one that has the mailboxes.
+
+use crate::trace::Rule;
+
+pub mod types;
+
+/// The rules that this module follows.
+pub const RULES: &[&Rule] = &[];

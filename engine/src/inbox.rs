@@ -1,0 +1,347 @@
+//! Octets that came and were not given out yet, cut into lines, counted octets or dot-terminated text.
+//! The one tokenizer of all roles: only CRLF ends a line here, so no role can be made to see another end.
+
+use alloc::vec::Vec;
+
+use memchr::{memchr, memchr_iter};
+
+use crate::limits;
+use crate::role::{Line, LineFault, TextEnd, Want};
+
+#[derive(Default)]
+pub(crate) struct Inbox {
+    buffer: Vec<u8>,
+    /// Where the octets not given out begin in `buffer`.
+    head: usize,
+    /// Octets of `buffer[head..]` known to hold no line end: a line that comes octet by octet is scanned once.
+    scanned: usize,
+    /// Octets given out since the connection began.
+    offset: u64,
+    /// The beginning of a line that was too long, and where it began, while its rest is skipped.
+    skipping: Option<(Vec<u8>, u64)>,
+    text: DotText,
+    ended: bool,
+}
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes what fits beside the largest unit that is wanted now.
+    pub(crate) fn take_in(&mut self, octets: &[u8], want: Want, chunk_max: usize) -> usize {
+        if self.ended {
+            return octets.len();
+        }
+        let unit = if let Want::Line { max } = want { max } else { chunk_max };
+        let room = (unit + limits::INBOX_SPARE).saturating_sub(self.rest().len());
+        let taken = room.min(octets.len());
+        if self.head > 0 {
+            self.buffer.drain(..self.head);
+            self.head = 0;
+        }
+        self.buffer.extend_from_slice(&octets[..taken]);
+        taken
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    pub(crate) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
+    /// Forgets all that was received and not given out (RFC 3207 §4.2).
+    pub(crate) fn clear(&mut self) {
+        self.consume(self.rest().len());
+        self.skipping = None;
+        self.text = DotText::default();
+    }
+
+    pub(crate) fn line(&mut self, max: usize) -> Option<Line> {
+        loop {
+            match self.line_end() {
+                Some(end) => return Some(self.cut_line(end, max)),
+                None if self.rest().len() >= max => self.skip_line(max),
+                None => return None,
+            }
+            if self.rest().len() <= 1 {
+                return None;
+            }
+        }
+    }
+
+    /// Where the first CRLF ends, counted from `head`.
+    fn line_end(&mut self) -> Option<usize> {
+        let mut from = self.scanned;
+        loop {
+            let rest = self.rest();
+            let Some(lf) = memchr(b'\n', &rest[from..]).map(|at| from + at) else {
+                self.scanned = rest.len();
+                return None;
+            };
+            if lf > 0 && rest[lf - 1] == b'\r' {
+                return Some(lf + 1);
+            }
+            from = lf + 1;
+        }
+    }
+
+    fn cut_line(&mut self, end: usize, max: usize) -> Line {
+        let start = self.offset;
+        let octets = self.rest()[..end - 2].to_vec();
+        self.consume(end);
+        if let Some((octets, start)) = self.skipping.take() {
+            return Line { octets, start, end: self.offset, fault: Some(LineFault::TooLong) };
+        }
+        let fault = if end > max { Some(LineFault::TooLong) } else { line_fault(&octets) };
+        Line { octets, start, end: self.offset, fault }
+    }
+
+    /// Keeps the beginning of a line that is too long, and drops all but a CR that may begin its end.
+    fn skip_line(&mut self, max: usize) {
+        let rest = self.rest();
+        let kept = rest.len() - usize::from(rest.last() == Some(&b'\r'));
+        if self.skipping.is_none() {
+            self.skipping = Some((rest[..max.min(kept)].to_vec(), self.offset));
+        }
+        self.consume(kept);
+    }
+
+    pub(crate) fn octets(&mut self, left: u64, chunk_max: usize) -> Option<Vec<u8>> {
+        let due = usize::try_from(left).map_or(chunk_max, |left| left.min(chunk_max));
+        let octets = self.rest().get(..due)?.to_vec();
+        self.consume(due);
+        Some(octets)
+    }
+
+    /// A full chunk of unstuffed text, or the rest of it with its end.
+    pub(crate) fn text(&mut self, chunk_max: usize) -> Option<(Vec<u8>, Option<TextEnd>)> {
+        let (used, step) = self.text.read(&self.buffer[self.head..], chunk_max);
+        self.consume(used);
+        match step {
+            TextStep::More => None,
+            TextStep::Full => Some((core::mem::take(&mut self.text.chunk), None)),
+            TextStep::End => {
+                let text = core::mem::take(&mut self.text);
+                let end = TextEnd { empty: !text.begun, fault: text.fault };
+                Some((text.chunk, Some(end)))
+            }
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        &self.buffer[self.head..]
+    }
+
+    fn consume(&mut self, octets: usize) {
+        self.head += octets;
+        self.offset += octets as u64;
+        self.scanned = 0;
+        if self.head == self.buffer.len() {
+            self.buffer.clear();
+            self.head = 0;
+            // An idle connection should not hold on to what one long line once needed.
+            if self.buffer.capacity() > limits::INBOX_SPARE {
+                self.buffer.shrink_to(limits::INBOX_SPARE);
+            }
+        }
+    }
+}
+
+fn line_fault(octets: &[u8]) -> Option<LineFault> {
+    if memchr(0, octets).is_some() {
+        Some(LineFault::Nul)
+    } else if memchr(b'\r', octets).is_some() {
+        // The CRLF is cut off and no other CRLF can be inside, so any CR here stands alone.
+        Some(LineFault::BareCr)
+    } else if memchr(b'\n', octets).is_some() {
+        Some(LineFault::BareLf)
+    } else {
+        None
+    }
+}
+
+enum TextStep {
+    More,
+    Full,
+    End,
+}
+
+/// Reads dot-terminated text (RFC 5321 §4.5.2).
+struct DotText {
+    chunk: Vec<u8>,
+    at_line_start: bool,
+    after_cr: bool,
+    begun: bool,
+    fault: Option<LineFault>,
+}
+
+impl Default for DotText {
+    fn default() -> Self {
+        Self { chunk: Vec::new(), at_line_start: true, after_cr: false, begun: false, fault: None }
+    }
+}
+
+impl DotText {
+    /// Reads from `input` and says how much it used.
+    fn read(&mut self, input: &[u8], chunk_max: usize) -> (usize, TextStep) {
+        let mut used = 0;
+        loop {
+            let rest = &input[used..];
+            if self.at_line_start && rest.first() == Some(&b'.') {
+                match rest.get(1..3) {
+                    // RFC 5321 §4.1.1.4: only CRLF "." CRLF ends the text.
+                    Some(b"\r\n") => return (used + 3, TextStep::End),
+                    None if rest.len() < 2 || rest[1] == b'\r' => return (used, TextStep::More),
+                    _ => used += 1,
+                }
+                self.at_line_start = false;
+                self.begun = true;
+                continue;
+            }
+            if rest.is_empty() {
+                return (used, TextStep::More);
+            }
+            if self.chunk.len() >= chunk_max {
+                return (used, TextStep::Full);
+            }
+            let space = chunk_max - self.chunk.len();
+            let piece = &rest[..rest.len().min(space)];
+            let end = memchr(b'\n', piece).map_or(piece.len(), |lf| lf + 1);
+            self.take(&piece[..end]);
+            used += end;
+        }
+    }
+
+    /// Takes octets that hold at most one LF, at their end.
+    fn take(&mut self, piece: &[u8]) {
+        self.begun = true;
+        if memchr(0, piece).is_some() {
+            self.fail(LineFault::Nul);
+        }
+        if self.after_cr && piece[0] != b'\n' {
+            self.fail(LineFault::BareCr);
+        }
+        let last = piece.len() - 1;
+        if memchr_iter(b'\r', piece).any(|cr| cr < last && piece[cr + 1] != b'\n') {
+            self.fail(LineFault::BareCr);
+        }
+        self.at_line_start = false;
+        if piece[last] == b'\n' {
+            let crlf = if last == 0 { self.after_cr } else { piece[last - 1] == b'\r' };
+            if crlf {
+                self.at_line_start = true;
+            } else {
+                self.fail(LineFault::BareLf);
+            }
+        }
+        self.after_cr = piece[last] == b'\r';
+        self.chunk.extend_from_slice(piece);
+    }
+
+    fn fail(&mut self, fault: LineFault) {
+        self.fault.get_or_insert(fault);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    /// Feeds `input` in pieces of `size` and collects what comes out as text.
+    fn text(input: &[u8], size: usize, chunk_max: usize) -> (Vec<u8>, Option<TextEnd>, Vec<u8>) {
+        let mut inbox = Inbox::new();
+        let mut all = Vec::new();
+        let mut end = None;
+        for piece in input.chunks(size) {
+            assert_eq!(inbox.take_in(piece, Want::DotText, 65_536), piece.len());
+            while end.is_none() {
+                let Some((octets, ended)) = inbox.text(chunk_max) else { break };
+                assert!(octets.len() <= chunk_max);
+                all.extend_from_slice(&octets);
+                end = ended;
+            }
+        }
+        (all, end, inbox.rest().to_vec())
+    }
+
+    #[test]
+    fn text_is_unstuffed_and_split_makes_no_difference() {
+        let input = b"..a\r\n.b\r\n\r\nc\r.\r\nd\r\n.\r\nQUIT\r\n";
+        for size in 1..input.len() {
+            for chunk_max in [1, 2, 5, 100] {
+                let (all, end, rest) = text(input, size, chunk_max);
+                assert_eq!(all, b".a\r\nb\r\n\r\nc\r.\r\nd\r\n");
+                assert_eq!(end, Some(TextEnd { empty: false, fault: Some(LineFault::BareCr) }));
+                assert_eq!(rest, b"QUIT\r\n");
+            }
+        }
+    }
+
+    /// reliability: of the 600 smuggling forms exactly those that contain CRLF.CRLF end the text.
+    #[test]
+    fn only_crlf_dot_crlf_ends_text() {
+        let ends: [&[u8]; 10] = [
+            b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r", b"\r\n\0", b"\0\r\n", b"\r\0\n", b"\x85",
+            b"\x0b",
+        ];
+        let middles: [&[u8]; 6] = [b".", b"..", b". ", b".\0", b"\0.", b"\xae"];
+        let mut ended = 0;
+        for left in ends {
+            for middle in middles {
+                for right in ends {
+                    let input = [b"a", left, middle, right, b"MAIL FROM:<>\r\n"].concat();
+                    let contains = input.windows(5).any(|w| w == b"\r\n.\r\n");
+                    for size in [1, 2, 3, input.len()] {
+                        let (_, end, _) = text(&input, size, 64);
+                        assert_eq!(end.is_some(), contains, "{input:?} in pieces of {size}");
+                    }
+                    ended += usize::from(contains);
+                }
+            }
+        }
+        assert_eq!(ended, 6);
+    }
+
+    fn lines(input: &[u8], size: usize, max: usize) -> Vec<(Vec<u8>, Option<LineFault>)> {
+        let mut inbox = Inbox::new();
+        let mut all = vec![];
+        for piece in input.chunks(size) {
+            inbox.take_in(piece, Want::Line { max }, 1);
+            while let Some(line) = inbox.line(max) {
+                all.push((line.octets, line.fault));
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn lines_end_with_crlf_alone() {
+        let input = b"NOOP\r\na\nb\r\nc\rd\r\n\0\r\n0123456789\r\r\n12345678\r\n\r\n";
+        let expected = vec![
+            (b"NOOP".to_vec(), None),
+            (b"a\nb".to_vec(), Some(LineFault::BareLf)),
+            (b"c\rd".to_vec(), Some(LineFault::BareCr)),
+            (b"\0".to_vec(), Some(LineFault::Nul)),
+            (b"0123456789".to_vec(), Some(LineFault::TooLong)),
+            (b"12345678".to_vec(), None),
+            (b"".to_vec(), None),
+        ];
+        for size in 1..input.len() {
+            assert_eq!(lines(input, size, 10).len(), expected.len(), "pieces of {size}");
+            for (at, (octets, fault)) in lines(input, size, 10).into_iter().enumerate() {
+                assert_eq!(fault, expected[at].1, "line {at} in pieces of {size}");
+                if fault != Some(LineFault::TooLong) {
+                    assert_eq!(octets, expected[at].0, "line {at} in pieces of {size}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Every bound of the engine, with its reason.
+//! The constants are fixed by design; [`Limits`] is what a host may set for a listener or an account.
+
+/// Octets of output that a session holds before it pauses: one socket write's worth.
+pub const OUTBOX_OCTETS_MAX: usize = 16 * 1024;
+/// Outputs of any kind that a session holds before it pauses, so that notes and references stay bounded too.
+pub const OUTBOX_OUTPUTS_MAX: usize = 1024;
+/// Octets that the inbox takes beyond the longest unit wanted now, so that pipelining works.
+pub const INBOX_SPARE: usize = 16 * 1024;
+/// Octets of message content in one chunk to or from the store.
+pub const CHUNK_MAX: usize = 16 * 1024;
+/// Rows that a session asks for at once.
+pub const PAGE_ROWS_MAX: u32 = 128;
+/// Octets of a host's own words in a reply (RFC 5321 §4.5.3.1.5 bounds the reply line at 512).
+pub const REFUSAL_TEXT_MAX: usize = 200;
+/// RFC 5321 §4.5.3.1.1: octets of a local part.
+pub const LOCAL_PART_MAX: usize = 64;
+/// RFC 5321 §4.5.3.1.2: octets of a domain.
+pub const DOMAIN_MAX: usize = 255;
+/// RFC 5321 §4.5.3.1.3: octets of a path, brackets included.
+pub const PATH_MAX: usize = 256;
+/// Depth of MIME parts, search keys and parenthesised lists; beyond it structure is opaque or the command is refused.
+pub const DEPTH_MAX: usize = 64;
+
+/// The limits of one session; all that a peer can make grow has one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Limits {
+    /// Octets of a message. RFC 5321 §4.5.3.1.7 asks for at least 64 KiB.
+    pub message_max: u64,
+    /// Octets of a message's header section over SMTP: no honest one comes near.
+    pub header_max: u32,
+    /// Octets of a command line, CRLF included: SMTP 4,096, POP3 255 (RFC 2449 §4), IMAP before login 8,192.
+    pub line_max: u32,
+    /// Octets of an IMAP command line after login; RFC 2683 §3.2.1.5 asks for at least 8,000.
+    pub line_after_login_max: u32,
+    /// Octets of a line in a SASL exchange (RFC 4954 §4).
+    pub auth_line_max: u32,
+    /// Recipients of one message; RFC 5321 §4.5.3.1.8 asks for at least 100.
+    pub recipients_max: u32,
+    /// Received fields before a message is taken for looping (RFC 5321 §6.3).
+    pub received_max: u32,
+    /// Faulty commands before the session ends.
+    pub errors_max: u32,
+    /// Commands without progress (NOOP, RSET, VRFY and the like) before the session ends.
+    pub idle_commands_max: u32,
+    /// Octets of all literals of one IMAP command other than APPEND's message.
+    pub literals_max: u32,
+    /// Milliseconds of silence before login, or before a mail transaction, that end the session.
+    pub idle_before_login_ms: u64,
+    /// Milliseconds of silence that end the session otherwise.
+    pub idle_ms: u64,
+}
+
+impl Limits {
+    /// SMTP, submission and LMTP.
+    pub const SMTP: Self = Self {
+        message_max: 50 << 20,
+        header_max: 1 << 20,
+        line_max: 4096,
+        line_after_login_max: 4096,
+        auth_line_max: 12_288,
+        recipients_max: 1000,
+        received_max: 100,
+        errors_max: 20,
+        idle_commands_max: 100,
+        literals_max: 0,
+        // RFC 5321 §4.5.3.2.7: at least five minutes.
+        idle_before_login_ms: 300_000,
+        idle_ms: 300_000,
+    };
+
+    /// POP3.
+    pub const POP3: Self = Self {
+        line_max: 255,
+        line_after_login_max: 255,
+        // RFC 1939 §3: at least ten minutes.
+        idle_before_login_ms: 600_000,
+        idle_ms: 600_000,
+        ..Self::SMTP
+    };
+
+    /// IMAP.
+    pub const IMAP: Self = Self {
+        line_max: 8192,
+        line_after_login_max: 65_536,
+        literals_max: 65_536,
+        idle_before_login_ms: 60_000,
+        // RFC 9051 §5.4: at least 30 minutes.
+        idle_ms: 1_800_000,
+        ..Self::SMTP
+    };
+}

@@ -1,0 +1,275 @@
+//! What a protocol role is to its session: a value that says what it wants next and is moved on by what it gets.
+//! The session owns buffers, offsets and order; a role owns only what is true in its state.
+
+use alloc::vec::Vec;
+
+use crate::outbox::Outbox;
+use crate::session::Output;
+use crate::trace::{Note, Rule, Side, Span};
+use crate::types::{AskId, BlobRange, Misuse, Now, TlsFacts};
+
+/// A protocol role: one side of one protocol.
+///
+/// Every method takes the role by value and gives the next state back. While `want` is `Answer`, input stays unparsed.
+pub trait Role: Sized {
+    /// What a session is made with.
+    type Config;
+    /// What the role may need of its host.
+    type Ask;
+    /// What the host may answer.
+    type Answer;
+    /// What the application may want of the session.
+    type Call;
+    /// Facts for the host.
+    type Event;
+
+    /// The first state; a server sends its greeting here.
+    fn start(config: Self::Config, cx: &mut Cx<Self>) -> Self;
+    /// What the role wants next.
+    fn want(&self) -> Want;
+    /// A line came (`Want::Line`), or one that breaks a rule of lines.
+    fn on_line(self, cx: &mut Cx<Self>, line: Line) -> Self;
+    /// Octets came (`Want::Octets`): a full chunk, or what completes the count.
+    fn on_octets(self, cx: &mut Cx<Self>, octets: Vec<u8>) -> Self;
+    /// Text came (`Want::DotText`), unstuffed: a full chunk, or the rest with `end`.
+    fn on_text(self, cx: &mut Cx<Self>, octets: Vec<u8>, end: Option<TextEnd>) -> Self;
+    /// The peer will send nothing more, and all that came before was given out.
+    fn on_end(self, cx: &mut Cx<Self>) -> Self;
+    /// TLS is up (`Want::Secured`); the inbox is empty.
+    fn on_secured(self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self;
+    /// The answer to an ask. On `Err` the state is the one before.
+    fn on_answer(
+        self,
+        cx: &mut Cx<Self>,
+        id: AskId,
+        answer: Self::Answer,
+    ) -> Result<Self, (Self, Misuse)>;
+    /// The application wants something. On `Err` the state is the one before.
+    fn on_call(self, cx: &mut Cx<Self>, call: Self::Call) -> Result<Self, (Self, Misuse)>;
+    /// The deadline set by `Cx::deadline_in` is reached; it is unset now.
+    fn on_deadline(self, cx: &mut Cx<Self>) -> Self;
+    /// There is room in the outbox again (`Want::Room`): the next piece of a long reply.
+    fn on_room(self, cx: &mut Cx<Self>) -> Self;
+}
+
+/// What a role wants next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// A line that ends with CRLF, of at most `max` octets with it.
+    Line {
+        /// Longest line, CRLF included.
+        max: usize,
+    },
+    /// The next `left` octets, whatever they are, in chunks of at most `limits.chunk_max`.
+    Octets {
+        /// How many are still due; 0 gives one empty chunk.
+        left: u64,
+    },
+    /// Lines up to one that is a single dot, unstuffed (RFC 5321 §4.5.2, RFC 1939 §3).
+    DotText,
+    /// The answer to an open ask; input stays unparsed.
+    Answer,
+    /// The end of the TLS handshake; input is dropped.
+    Secured,
+    /// Room in the outbox.
+    Room,
+    /// Nothing: only a call, a tick or the end of the connection moves it.
+    Nothing,
+}
+
+/// A line without its CRLF.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The octets; of a line that is too long, its beginning.
+    pub octets: Vec<u8>,
+    /// Offset of the first octet in the received direction.
+    pub start: u64,
+    /// Offset one past the CRLF.
+    pub end: u64,
+    /// What is wrong with it as a line.
+    pub fault: Option<LineFault>,
+}
+
+/// Why a line is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LineFault {
+    /// Longer than the limit; it was skipped up to its CRLF.
+    TooLong,
+    /// A carriage return without a line feed after it.
+    BareCr,
+    /// A line feed without a carriage return before it.
+    BareLf,
+    /// It contains NUL.
+    Nul,
+}
+
+/// How dot-terminated text ended, and what was wrong with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TextEnd {
+    /// The text was empty: the dot came first.
+    pub empty: bool,
+    /// It held a bare CR, a bare LF or NUL.
+    pub fault: Option<LineFault>,
+}
+
+/// A session's context: what a role may do to the world outside it.
+pub struct Cx<R: Role> {
+    /// The time of the verb being handled.
+    pub now: Now,
+    pub(crate) trace: bool,
+    pub(crate) chunk_max: usize,
+    pub(crate) outbox: Outbox<R>,
+    pub(crate) deadline_ms: Option<u64>,
+    pub(crate) next_ask: AskId,
+    pub(crate) open_asks: Vec<AskId>,
+    pub(crate) closing: bool,
+    pub(crate) sent: u64,
+    pub(crate) received: u64,
+    pub(crate) starting_tls: bool,
+}
+
+impl<R: Role> Cx<R> {
+    /// Turns notes on; call it first in `Role::start`.
+    pub fn trace(&mut self, on: bool) {
+        self.trace = on;
+    }
+
+    /// Whether notes are made; lets a role skip the work of finding spans.
+    #[must_use]
+    pub fn tracing(&self) -> bool {
+        self.trace
+    }
+
+    /// The largest chunk that `Want::Octets` and `Want::DotText` give, in octets; call it in `Role::start`.
+    pub fn chunk_max(&mut self, octets: usize) {
+        self.chunk_max = octets.max(1);
+    }
+
+    /// Sends octets; when tracing, notes them as one span.
+    pub fn send(&mut self, octets: &[u8], label: &'static str, why: Option<&'static Rule>) {
+        self.send_span(octets, label, why, false);
+    }
+
+    /// Sends octets that must be masked wherever they are shown.
+    pub fn send_secret(&mut self, octets: &[u8], label: &'static str, why: Option<&'static Rule>) {
+        self.send_span(octets, label, why, true);
+    }
+
+    fn send_span(
+        &mut self,
+        octets: &[u8],
+        label: &'static str,
+        why: Option<&'static Rule>,
+        secret: bool,
+    ) {
+        let start = self.sent;
+        self.sent += octets.len() as u64;
+        self.outbox.transmit(octets);
+        let end = self.sent;
+        self.note(Note::Span(Span { side: Side::Sent, start, end, label, secret, why }));
+    }
+
+    /// Sends a range of a stored message without its octets passing through the session.
+    pub fn send_blob(&mut self, range: BlobRange, label: &'static str) {
+        if range.length == 0 {
+            return;
+        }
+        let start = self.sent;
+        self.sent += range.length;
+        self.outbox.push(Output::TransmitBlob(range));
+        let end = self.sent;
+        self.note(Note::Span(Span {
+            side: Side::Sent,
+            start,
+            end,
+            label,
+            secret: false,
+            why: None,
+        }));
+    }
+
+    /// Notes a span of received octets.
+    pub fn note_received(
+        &mut self,
+        start: u64,
+        end: u64,
+        label: &'static str,
+        why: Option<&'static Rule>,
+    ) {
+        self.note(Note::Span(Span { side: Side::Received, start, end, label, secret: false, why }));
+    }
+
+    /// Notes a span of received octets that must be masked wherever they are shown.
+    pub fn note_secret(&mut self, start: u64, end: u64, label: &'static str) {
+        let side = Side::Received;
+        self.note(Note::Span(Span { side, start, end, label, secret: true, why: None }));
+    }
+
+    /// Notes that the span noted last breaks a rule.
+    pub fn note_defect(&mut self, rule: &'static Rule) {
+        self.note(Note::Defect(rule));
+    }
+
+    /// Notes a change of state.
+    pub fn note_state(&mut self, from: &'static str, to: &'static str) {
+        if from != to {
+            self.note(Note::State { from, to });
+        }
+    }
+
+    fn note(&mut self, note: Note) {
+        if self.trace {
+            self.outbox.push(Output::Note(note));
+        }
+    }
+
+    /// Offset of the next received octet that no line, chunk or text has given out yet.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Asks the host for something; the answer comes to `Role::on_answer` under the id given back.
+    pub fn ask(&mut self, ask: R::Ask) -> AskId {
+        let id = self.next_ask;
+        self.next_ask = self.next_ask.wrapping_add(1);
+        self.open_asks.push(id);
+        self.outbox.push(Output::Ask(id, ask));
+        id
+    }
+
+    /// Tells the host a fact.
+    pub fn event(&mut self, event: R::Event) {
+        self.outbox.push(Output::Event(event));
+    }
+
+    /// Asks the host to start the TLS handshake after all that was sent so far; then want `Secured`.
+    pub fn start_tls(&mut self) {
+        self.starting_tls = true;
+        self.outbox.push(Output::StartTls);
+    }
+
+    /// Ends the connection once all that was sent is written; nothing else is given out after it.
+    pub fn close(&mut self) {
+        if !self.closing {
+            self.closing = true;
+            self.outbox.push(Output::Close);
+        }
+    }
+
+    /// Sets the deadline, in milliseconds from now, in place of any other.
+    pub fn deadline_in(&mut self, ms: u64) {
+        self.deadline_ms = Some(self.now.monotonic_ms.saturating_add(ms));
+    }
+
+    /// Unsets the deadline.
+    pub fn no_deadline(&mut self) {
+        self.deadline_ms = None;
+    }
+
+    /// Whether a long reply should pause with `Want::Room`: the outbox holds as much as it may.
+    #[must_use]
+    pub fn outbox_full(&self) -> bool {
+        self.outbox.is_full()
+    }
+}

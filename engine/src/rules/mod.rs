@@ -1,0 +1,13 @@
+//! All rules that the engine cites, collected for the coverage table and the playground.
+//! Each rule is a constant beside the code that follows it; this file only lists them.
+
+pub use crate::trace::Rule;
+
+/// Every rule, by the module that follows it.
+#[must_use]
+pub fn all() -> impl Iterator<Item = &'static Rule> {
+    [crate::sasl::RULES, crate::smtp::RULES, crate::pop3::RULES, crate::imap::RULES]
+        .into_iter()
+        .flatten()
+        .copied()
+}

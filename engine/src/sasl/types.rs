@@ -1,0 +1,183 @@
+//! What crosses to the host for a login, in the shapes of `wit/sasl.wit`.
+
+use alloc::vec::Vec;
+
+/// A SASL mechanism.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum Mechanism {
+    /// RFC 4616.
+    Plain,
+    /// The undocumented one that old clients want.
+    Login,
+    /// RFC 2195.
+    CramMd5,
+    /// RFC 5802.
+    ScramSha1,
+    /// RFC 5802 with channel binding.
+    ScramSha1Plus,
+    /// RFC 7677.
+    ScramSha256,
+    /// RFC 7677 with channel binding.
+    ScramSha256Plus,
+    /// RFC 7628.
+    Oauthbearer,
+    /// Google's predecessor of OAUTHBEARER.
+    Xoauth2,
+    /// RFC 4422 appendix A: the identity that TLS gave.
+    External,
+    /// RFC 4505.
+    Anonymous,
+}
+
+/// Which logins a session offers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct AuthOffer {
+    /// SASL mechanisms, best first; empty offers none.
+    pub mechanisms: Vec<Mechanism>,
+    /// Whether the protocol's own password commands (USER and PASS, LOGIN) are offered too.
+    pub password_commands: bool,
+    /// Whether a password may come without TLS; only right on loopback.
+    pub cleartext: bool,
+}
+
+/// What a peer gave to be let in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Credentials {
+    /// A name and a password. Answers: accepted, refused.
+    Password(PasswordCredentials),
+    /// A digest over our challenge and a shared secret (APOP, CRAM-MD5). Answers: accepted, refused.
+    Digest(DigestCredentials),
+    /// A SCRAM client's first message. Answers: scram-parameters, refused.
+    ScramStart(ScramStart),
+    /// A SCRAM client's proof. Answers: accepted with the server signature, refused.
+    ScramFinish(ScramFinish),
+    /// A bearer token. Answers: accepted, refused.
+    Token(TokenCredentials),
+    /// The identity from TLS, and whom to act as (empty: itself). Answers: accepted, refused.
+    External(Vec<u8>),
+    /// Anyone, with a trace text. Answers: accepted, refused.
+    Anonymous(Vec<u8>),
+}
+
+/// A name and a password, prepared by nothing: the host compares after its own preparation (RFC 4013).
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct PasswordCredentials {
+    /// Whom to act as; empty means the user itself.
+    pub authorization: Vec<u8>,
+    /// Whose password it is.
+    pub user: Vec<u8>,
+    /// The password. Never logged.
+    pub password: Vec<u8>,
+}
+
+impl core::fmt::Debug for PasswordCredentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let user = self.user.escape_ascii();
+        write!(f, "PasswordCredentials {{ user: \"{user}\", password: ****** }}")
+    }
+}
+
+/// A keyed digest (RFC 1939 §7 APOP, RFC 2195 CRAM-MD5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct DigestCredentials {
+    /// Whose secret it is.
+    pub user: Vec<u8>,
+    /// What we sent to be digested.
+    pub challenge: Vec<u8>,
+    /// Lower-case hexadecimal.
+    pub digest: Vec<u8>,
+    /// Whether HMAC-MD5 (CRAM-MD5) or plain MD5 over challenge and secret (APOP).
+    pub hmac: bool,
+}
+
+/// RFC 5802 §5.1: the start of a SCRAM exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct ScramStart {
+    /// Which hash.
+    pub mechanism: Mechanism,
+    /// Whose secret.
+    pub user: Vec<u8>,
+}
+
+/// RFC 5802 §3: what the host needs to check a proof without the session seeing any key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct ScramFinish {
+    /// Which hash.
+    pub mechanism: Mechanism,
+    /// Whose secret.
+    pub user: Vec<u8>,
+    /// Whom to act as; empty means the user itself.
+    pub authorization: Vec<u8>,
+    /// RFC 5802 §3 AuthMessage.
+    pub auth_message: Vec<u8>,
+    /// RFC 5802 §3 ClientProof.
+    pub proof: Vec<u8>,
+}
+
+/// A bearer token (RFC 7628).
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct TokenCredentials {
+    /// Whom to act as; empty means whom the token names.
+    pub authorization: Vec<u8>,
+    /// The token. Never logged.
+    pub token: Vec<u8>,
+}
+
+impl core::fmt::Debug for TokenCredentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("TokenCredentials { token: ****** }")
+    }
+}
+
+/// What the host says to credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum LoginAnswer {
+    /// Let in; the host has bound this connection to the account.
+    Accepted(Account),
+    /// Not let in.
+    Refused(crate::types::Refusal),
+    /// How to go on with SCRAM.
+    ScramParameters(ScramParameters),
+}
+
+/// The account that a connection is bound to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Account {
+    /// Its canonical name, for replies and trace fields.
+    pub name: Vec<u8>,
+    /// RFC 5802 §3 ServerSignature; empty with other mechanisms.
+    pub server_signature: Vec<u8>,
+}
+
+/// RFC 5802 §5.1: what a SCRAM server's first message carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct ScramParameters {
+    /// The stored salt; a made-up, stable one for an unknown user.
+    pub salt: Vec<u8>,
+    /// Iterations, 4,096 to 1,000,000.
+    pub iterations: u32,
+    /// The host's part of the nonce: printable, no comma.
+    pub nonce: Vec<u8>,
+}

@@ -1,0 +1,229 @@
+//! The session: six verbs in, one out, the same for every role.
+//! It joins input to a role's wants in order, and leaves everything that is protocol to the role.
+
+use alloc::vec::Vec;
+
+use crate::inbox::Inbox;
+use crate::limits;
+use crate::outbox::Outbox;
+use crate::role::{Cx, Role, Want};
+use crate::trace::Note;
+use crate::types::{AskId, BlobRange, Misuse, Now, TlsFacts};
+
+/// What a session gives out, in causal order.
+#[derive(Debug)]
+pub enum Output<R: Role> {
+    /// Write these octets to the peer.
+    Transmit(Vec<u8>),
+    /// Write this range of a stored message to the peer.
+    TransmitBlob(BlobRange),
+    /// Answer this; each ask names the answers it takes.
+    Ask(AskId, R::Ask),
+    /// A fact; no answer.
+    Event(R::Event),
+    /// Everything before is written in the clear; now start TLS, then call `secured`.
+    StartTls,
+    /// For a reader; only when tracing.
+    Note(Note),
+    /// Nothing more until input, an answer, a call, or a tick at the deadline. Ends a run of `poll`.
+    Wait {
+        /// When to call `tick`, on the monotonic clock.
+        deadline_ms: Option<u64>,
+    },
+    /// Write what is left, then close the connection. Ends a run of `poll`; the session is over.
+    Close,
+}
+
+/// One connection's protocol state.
+///
+/// Any verb may come at any time. A peer can never cause an `Err`: those are the host's mistakes.
+pub struct Session<R: Role> {
+    // Only `None` while a role method runs.
+    role: Option<R>,
+    inbox: Inbox,
+    cx: Cx<R>,
+    end_told: bool,
+}
+
+impl<R: Role> Session<R> {
+    /// Starts a session; a server's greeting is ready to be polled.
+    pub fn new(config: R::Config, now: Now) -> Self {
+        let mut cx = Cx {
+            now,
+            trace: false,
+            chunk_max: limits::CHUNK_MAX,
+            outbox: Outbox::new(),
+            deadline_ms: None,
+            next_ask: 1,
+            open_asks: Vec::new(),
+            closing: false,
+            sent: 0,
+            received: 0,
+            starting_tls: false,
+        };
+        let role = R::start(config, &mut cx);
+        Self { role: Some(role), inbox: Inbox::new(), cx, end_told: false }
+    }
+
+    /// Takes octets from the peer and says how many; 0 means: poll, and offer them again later.
+    pub fn receive(&mut self, now: Now, octets: &[u8]) -> usize {
+        self.at(now);
+        if self.cx.closing || self.cx.starting_tls {
+            // RFC 3207 §4.2: nothing received before TLS may count after it, so it is dropped.
+            return octets.len();
+        }
+        self.inbox.take_in(octets, self.want(), self.cx.chunk_max)
+    }
+
+    /// The peer will send nothing more.
+    pub fn receive_end(&mut self, now: Now) {
+        self.at(now);
+        self.inbox.end();
+    }
+
+    /// The TLS handshake that `StartTls` asked for is done.
+    ///
+    /// # Errors
+    /// [`Misuse::NotStartingTls`] if no handshake was asked for.
+    pub fn secured(&mut self, now: Now, facts: TlsFacts) -> Result<(), Misuse> {
+        self.at(now);
+        if !self.cx.starting_tls {
+            return Err(Misuse::NotStartingTls);
+        }
+        self.cx.starting_tls = false;
+        self.inbox.clear();
+        self.step(|role, cx| role.on_secured(cx, facts));
+        Ok(())
+    }
+
+    /// Answers an open ask.
+    ///
+    /// # Errors
+    /// [`Misuse::UnknownAsk`], [`Misuse::WrongAnswer`] or [`Misuse::BadValue`]; the ask stays open.
+    pub fn answer(&mut self, now: Now, id: AskId, answer: R::Answer) -> Result<(), Misuse> {
+        self.at(now);
+        if self.cx.closing {
+            return Ok(());
+        }
+        let at = self.cx.open_asks.iter().position(|&open| open == id);
+        let at = at.ok_or(Misuse::UnknownAsk)?;
+        self.cx.open_asks.remove(at);
+        let outcome = self.try_step(|role, cx| role.on_answer(cx, id, answer));
+        if outcome.is_err() {
+            self.cx.open_asks.push(id);
+        }
+        outcome
+    }
+
+    /// The application wants something of this session.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongState`] or [`Misuse::BadValue`]; nothing has changed then.
+    pub fn call(&mut self, now: Now, call: R::Call) -> Result<(), Misuse> {
+        self.at(now);
+        if self.cx.closing {
+            return Ok(());
+        }
+        self.try_step(|role, cx| role.on_call(cx, call))
+    }
+
+    /// Time has passed.
+    pub fn tick(&mut self, now: Now) {
+        self.at(now);
+        let due = self.cx.deadline_ms.is_some_and(|at| at <= self.cx.now.monotonic_ms);
+        if due && !self.cx.closing {
+            self.cx.deadline_ms = None;
+            self.step(Role::on_deadline);
+        }
+    }
+
+    /// The next output. Poll until `Wait` or `Close`; poll again only after writing what was given.
+    pub fn poll(&mut self) -> Output<R> {
+        loop {
+            if let Some(output) = self.cx.outbox.pop() {
+                if matches!(output, Output::Close) {
+                    self.cx.outbox.push(Output::Close);
+                }
+                return output;
+            }
+            if !self.advance() {
+                return Output::Wait { deadline_ms: self.cx.deadline_ms };
+            }
+        }
+    }
+
+    /// The role, for tests and for tools that show its state.
+    pub fn role(&self) -> &R {
+        self.role.as_ref().expect("a role method gives the role back before it returns")
+    }
+
+    fn want(&self) -> Want {
+        self.role().want()
+    }
+
+    fn at(&mut self, now: Now) {
+        // A host whose clock goes backwards must not move deadlines with it.
+        let monotonic_ms = now.monotonic_ms.max(self.cx.now.monotonic_ms);
+        self.cx.now = Now { monotonic_ms, unix_ms: now.unix_ms };
+    }
+
+    /// Gives the role what it wants next, if it is there; false if nothing can move.
+    fn advance(&mut self) -> bool {
+        if self.cx.closing || self.cx.outbox.is_full() {
+            return false;
+        }
+        match self.want() {
+            Want::Line { max } => {
+                if let Some(line) = self.inbox.line(max) {
+                    self.cx.received = self.inbox.offset();
+                    self.step(|role, cx| role.on_line(cx, line));
+                    return true;
+                }
+            }
+            Want::Octets { left } => {
+                if let Some(octets) = self.inbox.octets(left, self.cx.chunk_max) {
+                    self.cx.received = self.inbox.offset();
+                    self.step(|role, cx| role.on_octets(cx, octets));
+                    return true;
+                }
+            }
+            Want::DotText => {
+                if let Some((octets, end)) = self.inbox.text(self.cx.chunk_max) {
+                    self.cx.received = self.inbox.offset();
+                    self.step(|role, cx| role.on_text(cx, octets, end));
+                    return true;
+                }
+            }
+            Want::Room => {
+                self.step(Role::on_room);
+                return true;
+            }
+            Want::Answer | Want::Secured => return false,
+            Want::Nothing => {}
+        }
+        if self.inbox.ended() && !self.end_told {
+            self.end_told = true;
+            self.step(Role::on_end);
+            return true;
+        }
+        false
+    }
+
+    fn step(&mut self, f: impl FnOnce(R, &mut Cx<R>) -> R) {
+        let role = self.role.take().expect("role methods do not call back into their session");
+        self.role = Some(f(role, &mut self.cx));
+    }
+
+    fn try_step(
+        &mut self,
+        f: impl FnOnce(R, &mut Cx<R>) -> Result<R, (R, Misuse)>,
+    ) -> Result<(), Misuse> {
+        let role = self.role.take().expect("role methods do not call back into their session");
+        let (role, outcome) = match f(role, &mut self.cx) {
+            Ok(role) => (role, Ok(())),
+            Err((role, misuse)) => (role, Err(misuse)),
+        };
+        self.role = Some(role);
+        outcome
+    }
+}

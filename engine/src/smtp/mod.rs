@@ -1,0 +1,14 @@
+//! SMTP (RFC 5321) with its extensions, and LMTP (RFC 2033) and submission (RFC 6409) as configurations of it.
+//! Grammar is shared by both sides; `server` holds the flow of the receiving one.
+
+use crate::trace::Rule;
+
+mod types;
+
+pub use types::{
+    Answer, Ask, Body, Call, Committed, Config, Envelope, Event, Extensions, MailFrom, Mailbox,
+    Notify, RcptTo, Ret, Service,
+};
+
+/// The rules that this module follows.
+pub const RULES: &[&Rule] = &[];

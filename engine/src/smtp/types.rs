@@ -1,0 +1,264 @@
+//! What an SMTP server session and its host say to each other, in the shapes of `wit/smtp.wit`.
+//! Paths and parameters are parsed: after this file nobody reads a raw command.
+
+use alloc::vec::Vec;
+
+use crate::limits::Limits;
+use crate::sasl::{AuthOffer, Credentials, LoginAnswer};
+use crate::types::{Farewell, Peer, Refusal, TlsOffer};
+
+/// How an SMTP server session behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Config {
+    /// This server's name: in the greeting, in replies and in Received fields.
+    pub host_name: Vec<u8>,
+    /// Which of the three services.
+    pub service: Service,
+    /// The other end.
+    pub peer: Peer,
+    /// The connection's own name for trace fields and replies; unique on this server, an atom of at most 32 octets.
+    pub session_id: Vec<u8>,
+    /// TLS on this listener.
+    pub tls: TlsOffer,
+    /// Logins on this listener.
+    pub auth: AuthOffer,
+    /// Whether mail is taken only after a login (submission).
+    pub auth_required: bool,
+    /// Which extensions are offered.
+    pub extensions: Extensions,
+    /// Whether VRFY and EXPN ask the host; otherwise both answer 252 to every name (RFC 5321 §7.3).
+    pub verify: bool,
+    /// Whether a Return-Path field is put before the message (RFC 5321 §4.4: at final delivery).
+    pub return_path: bool,
+    /// Bounds.
+    pub limits: Limits,
+    /// Whether notes are made.
+    pub trace: bool,
+}
+
+/// Which service a session gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum Service {
+    /// RFC 5321.
+    Smtp,
+    /// RFC 6409.
+    Submission,
+    /// RFC 2033: LHLO, and one reply per recipient after the data.
+    Lmtp,
+}
+
+/// Extensions that a session offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[allow(clippy::struct_excessive_bools, reason = "each is one keyword of the EHLO reply")]
+pub struct Extensions {
+    /// RFC 2920.
+    pub pipelining: bool,
+    /// RFC 1870.
+    pub size: bool,
+    /// RFC 6152.
+    pub eight_bit_mime: bool,
+    /// RFC 6531.
+    pub smtputf8: bool,
+    /// RFC 2034.
+    pub enhanced_status_codes: bool,
+    /// RFC 3030.
+    pub chunking: bool,
+    /// RFC 3030; needs `chunking`.
+    pub binary_mime: bool,
+    /// RFC 3461; only right when the host acts on it.
+    pub dsn: bool,
+}
+
+impl Default for Extensions {
+    /// All but DSN.
+    fn default() -> Self {
+        Self {
+            pipelining: true,
+            size: true,
+            eight_bit_mime: true,
+            smtputf8: true,
+            enhanced_status_codes: true,
+            chunking: true,
+            binary_mime: true,
+            dsn: false,
+        }
+    }
+}
+
+/// What an SMTP server session needs of its host.
+///
+/// One ask is open at a time. Octets come as `Chunk` asks after the recipients, then one `Commit`; `Event::Reset`
+/// or the end of the connection without `Commit` means that the transaction is to be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Ask {
+    /// Judge these credentials. Answer: login.
+    Login(Credentials),
+    /// A transaction begins. Answers: done, refused.
+    Sender(MailFrom),
+    /// One more recipient. Answers: done, refused.
+    Recipient(RcptTo),
+    /// The next octets of the message, trace fields of this hop first. Answers: done, refused.
+    Chunk(Vec<u8>),
+    /// The message is whole: make it durable. Answers: committed, refused (nothing was stored).
+    Commit(Envelope),
+    /// RFC 5321 §3.5 VRFY. Answers: mailboxes, refused.
+    Verify(Vec<u8>),
+    /// RFC 5321 §3.5 EXPN. Answers: mailboxes, refused.
+    Expand(Vec<u8>),
+}
+
+/// Facts about a whole message that only the octets told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Envelope {
+    /// Octets given in chunks, this hop's trace fields included.
+    pub size: u64,
+    /// Whether any octet has its high bit set.
+    pub eight_bit: bool,
+    /// Whether the message came with BODY=BINARYMIME.
+    pub binary: bool,
+}
+
+/// RFC 5321 §4.1.1.2: MAIL, parsed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct MailFrom {
+    /// The reverse path; `None` is the null path `<>`.
+    pub reverse_path: Option<Mailbox>,
+    /// RFC 1870 SIZE: the sender's estimate.
+    pub size: Option<u64>,
+    /// RFC 6152, RFC 3030 BODY.
+    pub body: Body,
+    /// RFC 6531 SMTPUTF8.
+    pub smtputf8: bool,
+    /// RFC 3461 RET.
+    pub ret: Option<Ret>,
+    /// RFC 3461 ENVID, decoded from xtext.
+    pub envid: Option<Vec<u8>>,
+    /// RFC 4954 AUTH, decoded from xtext; `<>` is an empty one.
+    pub auth: Option<Vec<u8>>,
+}
+
+/// RFC 5321 §4.1.1.3: RCPT, parsed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct RcptTo {
+    /// The recipient; a source route before it was dropped. An empty domain means `<Postmaster>`.
+    pub forward_path: Mailbox,
+    /// RFC 3461 NOTIFY.
+    pub notify: Option<Notify>,
+    /// RFC 3461 ORCPT, `addr-type;address`, decoded from xtext.
+    pub orcpt: Option<Vec<u8>>,
+}
+
+/// RFC 5321 §4.1.2 Mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Mailbox {
+    /// The local part's meaning: without quotes and quoted pairs; UTF-8 only with SMTPUTF8. No CR, LF or NUL.
+    pub local_part: Vec<u8>,
+    /// A domain, or an address literal with its brackets; as it was written.
+    pub domain: Vec<u8>,
+}
+
+/// RFC 6152 and RFC 3030: how the body is encoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum Body {
+    /// Seven bits, lines.
+    #[default]
+    SevenBit,
+    /// Eight bits, lines.
+    EightBitMime,
+    /// Any octets; only with BDAT.
+    BinaryMime,
+}
+
+/// RFC 3461 §4.3: what a report returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum Ret {
+    /// The whole message.
+    Full,
+    /// Its header section.
+    Headers,
+}
+
+/// RFC 3461 §4.1: when to report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Notify {
+    /// On delivery. All three false is NEVER.
+    pub success: bool,
+    /// On failure.
+    pub failure: bool,
+    /// On delay.
+    pub delay: bool,
+}
+
+/// What the host answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Answer {
+    /// To `login`.
+    Login(LoginAnswer),
+    /// Yes; go on.
+    Done,
+    /// No.
+    Refused(Refusal),
+    /// To `commit`: it is durable.
+    Committed(Committed),
+    /// To `verify` and `expand`: what it stands for, at least one.
+    Mailboxes(Vec<Mailbox>),
+}
+
+/// A message was made durable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Committed {
+    /// The host's name for the message, printable, for the reply and the log.
+    pub id: Vec<u8>,
+    /// LMTP only: one fate per accepted recipient, in order; `None` is success. Empty: all succeeded.
+    pub fates: Vec<Option<Refusal>>,
+}
+
+/// What the application may want of an SMTP server session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Call {
+    /// Say goodbye and close, once an open commit is answered.
+    Farewell(Farewell),
+}
+
+/// Facts for the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Event {
+    /// The peer said who it is (EHLO, HELO, LHLO); unverified.
+    Greeted(Vec<u8>),
+    /// The transaction is over without a commit: forget what was told since `Ask::Sender`.
+    Reset,
+    /// The peer broke a rule; its command was refused. The text names the rule, for logs.
+    Defect(Vec<u8>),
+    /// The peer said QUIT.
+    Quit,
+}

@@ -1,0 +1,1 @@
+//! Text on the wire: base64, quoted-printable, charsets, encoded words, numbers, dates.

@@ -1,0 +1,284 @@
+//! What a mail store does, as reads and as writes that are data.
+//! A write is one transaction; a store may commit many in one sync, and answers each only when it is durable.
+
+use pillarbox_engine::imap::types::{
+    Appended, Change, Copied, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, SpecialUse,
+    StoreMode, Stored, UidPage, UidRun,
+};
+use pillarbox_engine::types::{BlobId, BlobRange, Reason};
+
+/// Names an account; the store's own number, never reused.
+pub type AccountId = u64;
+/// Names a mailbox; the store's own number, never reused, the same over a rename.
+pub type MailboxId = u64;
+/// Names a message that is coming in pieces; chosen by [`Store::upload`].
+pub type UploadId = u64;
+
+/// Mailboxes that every new account has besides INBOX, each with its use (RFC 6154).
+pub const FIRST_MAILBOXES: [(&[u8], SpecialUse); 5] = [
+    (b"Archive", SpecialUse::Archive),
+    (b"Drafts", SpecialUse::Drafts),
+    (b"Junk", SpecialUse::Junk),
+    (b"Sent", SpecialUse::Sent),
+    (b"Trash", SpecialUse::Trash),
+];
+
+/// Octets of a message that travel inside a [`Write`]; a larger one is staged piece by piece before.
+pub const WHOLE_MAX: usize = 256 * 1024;
+
+/// Reads from a store. Each call sees one consistent state.
+pub trait Store {
+    /// The account of this name (octets compared exactly; callers give canonical names).
+    fn account(&self, name: &[u8]) -> Result<Option<AccountId>, Reason>;
+    /// Names of accounts, in their order, after `after`, at most `max`.
+    fn accounts(&self, after: Option<&[u8]>, max: u32) -> Result<Vec<Vec<u8>>, Reason>;
+    /// A page of an account's mailboxes and subscriptions.
+    fn mailboxes(&self, account: AccountId, ask: &MailboxesAsk) -> Result<MailboxPage, Reason>;
+    /// Counters of a mailbox; [`Reason::NotFound`] if there is none of this name.
+    fn status(&self, account: AccountId, name: &[u8]) -> Result<MailboxStatus, Reason>;
+    /// A mailbox's id; [`Reason::NotFound`] if there is none of this name.
+    fn mailbox(&self, account: AccountId, name: &[u8]) -> Result<MailboxId, Reason>;
+    /// A mailbox as IMAP opens it, with its first UIDs. `recent_from` is the stored mark: messages from it on were
+    /// told to no session as \Recent.
+    fn opened(&self, mailbox: MailboxId) -> Result<Opened, Reason>;
+    /// UIDs above `after`.
+    fn uids(&self, mailbox: MailboxId, after: u32) -> Result<UidPage, Reason>;
+    /// A page of messages.
+    fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason>;
+    /// Octets of a message: exactly the range; [`Reason::NotFound`] if it is not within a stored message.
+    fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason>;
+    /// All messages of a mailbox as a POP3 maildrop, ascending.
+    fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<MaildropEntry>, Reason>;
+    /// A new name for a message that will come in pieces.
+    fn upload(&self) -> UploadId;
+}
+
+/// One message of a maildrop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaildropEntry {
+    /// UID in the mailbox.
+    pub uid: u32,
+    /// Its octets.
+    pub blob: BlobId,
+    /// How many.
+    pub size: u64,
+    /// Whether no line begins with a dot and the last ends with CRLF.
+    pub plain: bool,
+}
+
+/// One transaction.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Makes an account with its first mailboxes, unless it exists. Outcome: account.
+    EnsureAccount(Vec<u8>),
+    /// Removes an account and all it has. Outcome: done; [`Reason::NotFound`].
+    RemoveAccount(Vec<u8>),
+    /// Octets of a staged message, in order. Need not be durable before its message is. Outcome: done.
+    Stage(Stage),
+    /// Forgets a staged message. Outcome: done.
+    Unstage(UploadId),
+    /// Puts one message into the INBOX of every account named, all or none; accounts that do not exist are made.
+    /// Outcome: delivered.
+    Deliver(Deliver),
+    /// Appends messages to a mailbox, all or none. Outcome: appended; [`Reason::NotFound`].
+    Append(Append),
+    /// Changes flags. Outcome: stored.
+    SetFlags(SetFlags),
+    /// Removes messages. Outcome: expunged.
+    Expunge(Expunge),
+    /// Copies or moves, all or none. Outcome: copied; [`Reason::NotFound`] for the target.
+    Copy(Copy),
+    /// Makes a mailbox and its missing superiors. Outcome: done; [`Reason::AlreadyExists`], [`Reason::TooMany`].
+    Create(Create),
+    /// Removes a mailbox and its messages; one with mailboxes below keeps its name, not selectable, as RFC 9051
+    /// §6.3.5 says. Outcome: done; [`Reason::NotFound`], [`Reason::NotPermitted`] for INBOX.
+    Delete(Named),
+    /// Renames a mailbox and those below; INBOX instead gives its messages to a new mailbox. Outcome: done;
+    /// [`Reason::NotFound`], [`Reason::AlreadyExists`].
+    Rename(Rename),
+    /// Subscribes or unsubscribes a name. Outcome: done.
+    Subscribe(Subscribe),
+    /// Raises a mailbox's mark of \Recent to `recent_from`, never lowers it. Need not be durable. Outcome: done.
+    MarkRecent(MarkRecent),
+}
+
+/// Octets of a staged message.
+#[derive(Clone, Debug)]
+pub struct Stage {
+    /// Which.
+    pub upload: UploadId,
+    /// The next.
+    pub octets: Vec<u8>,
+}
+
+/// A message's octets.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Here, at most [`WHOLE_MAX`].
+    Whole(Vec<u8>),
+    /// Staged before, with its size.
+    Staged(UploadId, u64),
+}
+
+/// A message to store.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Its octets.
+    pub body: Body,
+    /// Its index, as `pillarbox_engine::message` encodes it.
+    pub index: Vec<u8>,
+    /// Whether no line begins with a dot and the last ends with CRLF.
+    pub plain: bool,
+    /// Flags.
+    pub flags: Flags,
+    /// Milliseconds since 1970 UTC.
+    pub internal_date_ms: u64,
+    /// Minutes east of UTC.
+    pub internal_date_zone: i16,
+}
+
+/// A delivery.
+#[derive(Clone, Debug)]
+pub struct Deliver {
+    /// Canonical account names, each once.
+    pub accounts: Vec<Vec<u8>>,
+    /// The message; stored once, whatever the number of accounts.
+    pub message: NewMessage,
+    /// Wall clock, for the save date.
+    pub now_ms: u64,
+}
+
+/// An append.
+#[derive(Clone, Debug)]
+pub struct Append {
+    /// Whose mailbox.
+    pub account: AccountId,
+    /// Its name.
+    pub name: Vec<u8>,
+    /// The messages, at least one.
+    pub messages: Vec<NewMessage>,
+    /// Wall clock, for the save date.
+    pub now_ms: u64,
+}
+
+/// A change of flags.
+#[derive(Clone, Debug)]
+pub struct SetFlags {
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// Which messages; those that are gone are passed over.
+    pub uids: Vec<UidRun>,
+    /// How.
+    pub mode: StoreMode,
+    /// What.
+    pub flags: Flags,
+    /// RFC 7162 §3.1.3.
+    pub unchanged_since: Option<u64>,
+}
+
+/// A removal.
+#[derive(Clone, Debug)]
+pub struct Expunge {
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// Which; those that are gone are passed over.
+    pub uids: Vec<UidRun>,
+    /// Whether only those with \Deleted.
+    pub deleted_only: bool,
+}
+
+/// A copy or a move.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    /// Whose mailboxes.
+    pub account: AccountId,
+    /// From here.
+    pub mailbox: MailboxId,
+    /// Which; those that are gone are passed over.
+    pub uids: Vec<UidRun>,
+    /// There, by name.
+    pub to: Vec<u8>,
+    /// Whether to remove them here.
+    pub remove: bool,
+    /// Wall clock, for the save date.
+    pub now_ms: u64,
+}
+
+/// A new mailbox.
+#[derive(Clone, Debug)]
+pub struct Create {
+    /// Whose.
+    pub account: AccountId,
+    /// Its name.
+    pub name: Vec<u8>,
+    /// RFC 6154.
+    pub special_uses: Vec<SpecialUse>,
+}
+
+/// A mailbox by name.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Whose.
+    pub account: AccountId,
+    /// Its name.
+    pub name: Vec<u8>,
+}
+
+/// A renaming.
+#[derive(Clone, Debug)]
+pub struct Rename {
+    /// Whose.
+    pub account: AccountId,
+    /// Old name.
+    pub from: Vec<u8>,
+    /// New name.
+    pub to: Vec<u8>,
+}
+
+/// A subscription.
+#[derive(Clone, Debug)]
+pub struct Subscribe {
+    /// Whose.
+    pub account: AccountId,
+    /// Of which name.
+    pub name: Vec<u8>,
+    /// On or off.
+    pub subscribed: bool,
+}
+
+/// A mark of \Recent.
+#[derive(Clone, Copy, Debug)]
+pub struct MarkRecent {
+    /// The mailbox.
+    pub mailbox: MailboxId,
+    /// First UID that no session was told of.
+    pub recent_from: u32,
+}
+
+/// What a write did.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// The account.
+    Account(AccountId),
+    /// The message, by its stored number.
+    Delivered(BlobId),
+    /// To append.
+    Appended(Appended),
+    /// To set flags.
+    Stored(Stored),
+    /// To expunge: what went.
+    Expunged(Vec<UidRun>),
+    /// To copy or move.
+    Copied(Copied),
+}
+
+/// What a committed write did, and what sessions that have those mailboxes open must be told.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// For the writer.
+    pub outcome: Outcome,
+    /// For everybody else, in order. `Arrived.recent` is false here: who is told is decided when telling.
+    pub changes: Vec<(MailboxId, Change)>,
+}

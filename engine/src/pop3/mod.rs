@@ -5,7 +5,7 @@ use crate::trace::Rule;
 
 mod types;
 
-pub use types::{Answer, Ask, Call, Config, Entry, EntriesAsk, Event, NumberRun, Opened};
+pub use types::{Answer, Ask, Call, Config, EntriesAsk, Entry, Event, NumberRun, Opened};
 
 /// The rules that this module follows.
 pub const RULES: &[&Rule] = &[];

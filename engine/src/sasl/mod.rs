@@ -6,8 +6,8 @@ use crate::trace::Rule;
 mod types;
 
 pub use types::{
-    Account, AuthOffer, Credentials, DigestCredentials, LoginAnswer, Mechanism, PasswordCredentials,
-    ScramFinish, ScramParameters, ScramStart, TokenCredentials,
+    Account, AuthOffer, Credentials, DigestCredentials, LoginAnswer, Mechanism,
+    PasswordCredentials, ScramFinish, ScramParameters, ScramStart, TokenCredentials,
 };
 
 /// The rules that this module follows.

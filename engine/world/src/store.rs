@@ -47,6 +47,8 @@ pub trait Store {
     fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason>;
     /// Octets of a message: exactly the range; [`Reason::NotFound`] if it is not within a stored message.
     fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason>;
+    /// Octets of a staged message, as far as they were staged; used to index it before it is stored.
+    fn staged(&self, upload: UploadId, offset: u64, length: u64) -> Result<Vec<u8>, Reason>;
     /// All messages of a mailbox as a POP3 maildrop, ascending.
     fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<MaildropEntry>, Reason>;
     /// A new name for a message that will come in pieces.

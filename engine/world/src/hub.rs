@@ -1,0 +1,228 @@
+//! Who has which mailbox open, what they have not been told yet, and who alone holds a maildrop.
+//! It lives in memory beside a store and outlives no restart: all it knows begins anew with the connections.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use pillarbox_engine::imap::types::{Arrived, Change, FlagRow, UidRun};
+
+use crate::store::MailboxId;
+
+/// Names a connection among all of a host's; never reused.
+pub type SessionKey = u64;
+
+/// Changes that wait for one session; above this many it is told to read everything again.
+const WAITING_MAX: usize = 256;
+
+/// Told after a session's changes were queued; must not block.
+pub type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// The hub of one store. Clones are the same hub.
+#[derive(Clone, Default)]
+pub struct Hub(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    watchers: BTreeMap<SessionKey, Watcher>,
+    /// Sessions by mailbox, in the order in which they opened it.
+    open: BTreeMap<MailboxId, Vec<SessionKey>>,
+    /// First UID that no session was told of as \Recent.
+    recent_from: BTreeMap<MailboxId, u32>,
+    maildrops: BTreeSet<MailboxId>,
+}
+
+struct Watcher {
+    mailbox: MailboxId,
+    read_only: bool,
+    waiting: VecDeque<Change>,
+    wake: Wake,
+}
+
+impl Hub {
+    /// From now on queues changes of `mailbox` for this session, in place of any mailbox it watched.
+    pub fn watch(&self, key: SessionKey, mailbox: MailboxId, read_only: bool, wake: Wake) {
+        let mut state = self.state();
+        state.unwatch(key);
+        state.watchers.insert(key, Watcher { mailbox, read_only, waiting: VecDeque::new(), wake });
+        state.open.entry(mailbox).or_default().push(key);
+    }
+
+    /// Forgets what this session watches.
+    pub fn unwatch(&self, key: SessionKey) {
+        self.state().unwatch(key);
+    }
+
+    /// Takes what this session was not told yet.
+    #[must_use]
+    pub fn take(&self, key: SessionKey) -> Vec<Change> {
+        let mut state = self.state();
+        state.watchers.get_mut(&key).map_or_else(Vec::new, |watcher| watcher.waiting.drain(..).collect())
+    }
+
+    /// Queues changes for every session that has their mailbox open, but for the one that made them.
+    pub fn publish(&self, origin: SessionKey, changes: &[(MailboxId, Change)]) {
+        let mut state = self.state();
+        for (mailbox, change) in changes {
+            state.publish(origin, *mailbox, change);
+        }
+    }
+
+    /// Claims \Recent for a session that opens a mailbox: messages from the result on are recent to it.
+    ///
+    /// RFC 3501 §2.3.2: a message is recent to one session only; a read-only one takes nothing away.
+    #[must_use]
+    pub fn claim_recent(&self, mailbox: MailboxId, stored: u32, uid_next: u32, read_only: bool) -> u32 {
+        let mut state = self.state();
+        let mark = state.recent_from.entry(mailbox).or_insert(stored);
+        let from = (*mark).max(stored);
+        if !read_only {
+            *mark = from.max(uid_next);
+        }
+        from
+    }
+
+    /// Locks a maildrop (RFC 1939 §4), or `None` if another session holds it.
+    #[must_use]
+    pub fn lock_maildrop(&self, mailbox: MailboxId) -> Option<MaildropLock> {
+        self.state().maildrops.insert(mailbox).then(|| MaildropLock { hub: self.clone(), mailbox })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while holding it leaves a queue at worst incomplete; every other session can go on.
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn unwatch(&mut self, key: SessionKey) {
+        if let Some(watcher) = self.watchers.remove(&key)
+            && let Some(keys) = self.open.get_mut(&watcher.mailbox)
+        {
+            keys.retain(|&other| other != key);
+            if keys.is_empty() {
+                self.open.remove(&watcher.mailbox);
+            }
+        }
+    }
+
+    fn publish(&mut self, origin: SessionKey, mailbox: MailboxId, change: &Change) {
+        let Some(keys) = self.open.get(&mailbox) else { return };
+        let recent_to = self.recent_to(origin, mailbox, change);
+        for key in keys {
+            if *key == origin {
+                continue;
+            }
+            let Some(watcher) = self.watchers.get_mut(key) else { continue };
+            watcher.queue(told(change, recent_to == Some(*key)));
+            (watcher.wake)();
+        }
+    }
+
+    /// The first session that may have them gets new messages as \Recent.
+    fn recent_to(&mut self, origin: SessionKey, mailbox: MailboxId, change: &Change) -> Option<SessionKey> {
+        let Change::Arrived(arrived) = change else { return None };
+        let last = arrived.runs.last()?.last;
+        let key = self.open.get(&mailbox)?.iter().copied().find(|key| {
+            *key != origin && self.watchers.get(key).is_some_and(|watcher| !watcher.read_only)
+        })?;
+        let mark = self.recent_from.entry(mailbox).or_insert(0);
+        *mark = (*mark).max(last.saturating_add(1));
+        Some(key)
+    }
+}
+
+impl Watcher {
+    fn queue(&mut self, change: Change) {
+        if matches!(self.waiting.back(), Some(Change::Resynchronise)) && !matches!(change, Change::Deleted) {
+            return;
+        }
+        if let Some(Change::Flags(rows)) = self.waiting.back_mut()
+            && let Change::Flags(more) = &change
+            && rows.len() + more.len() <= WAITING_MAX
+        {
+            rows.extend_from_slice(more);
+            return;
+        }
+        if self.waiting.len() >= WAITING_MAX || weight(&change) > WAITING_MAX {
+            self.waiting.clear();
+            self.waiting.push_back(Change::Resynchronise);
+        } else {
+            self.waiting.push_back(change);
+        }
+    }
+}
+
+/// How many rows or runs a change carries.
+fn weight(change: &Change) -> usize {
+    match change {
+        Change::Arrived(Arrived { runs, .. }) | Change::Expunged(runs) => <[UidRun]>::len(runs),
+        Change::Flags(rows) => <[FlagRow]>::len(rows),
+        Change::Resynchronise | Change::Deleted => 1,
+    }
+}
+
+fn told(change: &Change, recent: bool) -> Change {
+    match change {
+        Change::Arrived(arrived) => Change::Arrived(Arrived { runs: arrived.runs.clone(), recent }),
+        other => other.clone(),
+    }
+}
+
+/// Holds a maildrop until dropped.
+pub struct MaildropLock {
+    hub: Hub,
+    mailbox: MailboxId,
+}
+
+impl Drop for MaildropLock {
+    fn drop(&mut self) {
+        self.hub.state().maildrops.remove(&self.mailbox);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrived(uid: u32) -> Change {
+        Change::Arrived(Arrived { runs: vec![UidRun { first: uid, last: uid }], recent: false })
+    }
+
+    fn recent(changes: &[Change]) -> Vec<bool> {
+        changes.iter().map(|c| matches!(c, Change::Arrived(Arrived { recent: true, .. }))).collect()
+    }
+
+    #[test]
+    fn only_one_session_is_told_recent_and_the_origin_nothing() {
+        let hub = Hub::default();
+        for key in 1..=3 {
+            hub.watch(key, 7, key == 1, Box::new(|| ()));
+        }
+        hub.publish(3, &[(7, arrived(5)), (8, arrived(9))]);
+        assert_eq!(recent(&hub.take(1)), [false]);
+        assert_eq!(recent(&hub.take(2)), [true]);
+        assert_eq!(hub.take(3), []);
+        assert_eq!(hub.claim_recent(7, 1, 6, false), 6);
+    }
+
+    #[test]
+    fn too_many_changes_become_one_resynchronisation() {
+        let hub = Hub::default();
+        hub.watch(1, 7, false, Box::new(|| ()));
+        for uid in 1..1000 {
+            hub.publish(0, &[(7, arrived(uid))]);
+        }
+        hub.publish(0, &[(7, Change::Deleted)]);
+        assert_eq!(hub.take(1), [Change::Resynchronise, Change::Deleted]);
+    }
+
+    #[test]
+    fn a_maildrop_is_held_by_one() {
+        let hub = Hub::default();
+        let lock = hub.lock_maildrop(7);
+        assert!(lock.is_some());
+        assert!(hub.lock_maildrop(7).is_none());
+        drop(lock);
+        assert!(hub.lock_maildrop(7).is_some());
+    }
+}

@@ -1,0 +1,285 @@
+//! Answers an IMAP server session: mailboxes of the bound account, and messages of the one that is open.
+
+use std::sync::Arc;
+
+use pillarbox_engine::imap::Server;
+use pillarbox_engine::imap::types::{
+    Answer, AppendAsk, Appended, Arrived, Call, Change, CopyAsk, Event, OpenAsk, Opened, Row, RowsAsk, StoreAsk, UidRun,
+};
+use pillarbox_engine::imap::types::Ask;
+use pillarbox_engine::sasl::LoginAnswer;
+use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
+
+use super::content::Content;
+use super::{Backend, Bound, Granted, Service, log_in};
+use crate::hub::SessionKey;
+use crate::store::{
+    AccountId, Append, Copy, Create, Expunge, MailboxId, MarkRecent, Named, NewMessage, Outcome,
+    Rename, SetFlags, Store, Subscribe, Write,
+};
+
+/// Answers one IMAP server session.
+pub struct ImapService<B: Backend> {
+    backend: Arc<B>,
+    key: SessionKey,
+    bound: Option<Bound>,
+    open: Option<Open>,
+    append: Option<Appending>,
+    granted: Granted,
+}
+
+struct Open {
+    mailbox: MailboxId,
+    /// Highest UID that the session was told of: what it learnt while opening must not be told again.
+    last_uid: u32,
+}
+
+/// Messages of an APPEND that is not committed yet.
+struct Appending {
+    name: Vec<u8>,
+    complete: Vec<NewMessage>,
+    current: AppendAsk,
+    content: Content,
+}
+
+impl<B: Backend> ImapService<B> {
+    /// A service for the connection `key`.
+    pub fn new(backend: Arc<B>, key: SessionKey) -> Self {
+        let granted = Granted::default();
+        Self { backend, key, bound: None, open: None, append: None, granted }
+    }
+
+    fn account_id(&self) -> Result<AccountId, Reason> {
+        self.bound.as_ref().map(|bound| bound.id).ok_or(Reason::NotPermitted)
+    }
+
+    fn mailbox(&self) -> Result<MailboxId, Reason> {
+        self.open.as_ref().map(|open| open.mailbox).ok_or(Reason::NotPermitted)
+    }
+
+    fn close(&mut self) {
+        if self.open.take().is_some() {
+            self.backend.hub().unwatch(self.key);
+        }
+        self.granted.clear();
+    }
+
+    fn open(&mut self, ask: &OpenAsk) -> Result<Opened, Reason> {
+        self.close();
+        let store = self.backend.store();
+        let mailbox = store.mailbox(self.account_id()?, &ask.name)?;
+        // Watched before it is read: what changes in between is told twice at worst, and never missed.
+        let (hub, wake) = (self.backend.hub(), self.backend.wake(self.key));
+        hub.watch(self.key, mailbox, ask.read_only, wake);
+        let opened = store.opened(mailbox);
+        let mut opened = opened.inspect_err(|_| hub.unwatch(self.key))?;
+        opened.read_only |= ask.read_only;
+        let (stored, next) = (opened.recent_from, opened.status.uid_next);
+        opened.recent_from = hub.claim_recent(mailbox, stored, next, opened.read_only);
+        if !opened.read_only && opened.recent_from < next {
+            let mark = MarkRecent { mailbox, recent_from: next };
+            self.backend.write_later(Write::MarkRecent(mark));
+        }
+        let last_uid = opened.status.uid_next.saturating_sub(1);
+        self.open = Some(Open { mailbox, last_uid });
+        Ok(opened)
+    }
+
+    fn rows(&mut self, ask: &RowsAsk) -> Result<Answer, Reason> {
+        let page = self.backend.store().rows(self.mailbox()?, ask)?;
+        page.rows.iter().for_each(|row: &Row| self.granted.grant(row.blob));
+        Ok(Answer::Rows(page))
+    }
+
+    async fn write(&self, write: Write) -> Result<Outcome, Reason> {
+        self.backend.write(self.key, write).await
+    }
+
+    async fn store_flags(&self, ask: StoreAsk) -> Result<Answer, Reason> {
+        let StoreAsk { uids, mode, flags, unchanged_since } = ask;
+        let mailbox = self.mailbox()?;
+        let write = SetFlags { mailbox, uids, mode, flags, unchanged_since };
+        match self.write(Write::SetFlags(write)).await? {
+            Outcome::Stored(stored) => Ok(Answer::Stored(stored)),
+            _ => Err(Reason::StorageFailed),
+        }
+    }
+
+    async fn expunge(&self, uids: Vec<UidRun>) -> Result<Answer, Reason> {
+        let expunge = Expunge { mailbox: self.mailbox()?, uids, deleted_only: true };
+        match self.write(Write::Expunge(expunge)).await? {
+            Outcome::Expunged(runs) => Ok(Answer::Expunged(runs)),
+            _ => Err(Reason::StorageFailed),
+        }
+    }
+
+    async fn copy(&self, ask: CopyAsk, now: Now) -> Result<Answer, Reason> {
+        let (account, mailbox) = (self.account_id()?, self.mailbox()?);
+        let CopyAsk { uids, to, remove } = ask;
+        let copy = Copy { account, mailbox, uids, to, remove, now_ms: now.unix_ms };
+        match self.write(Write::Copy(copy)).await? {
+            Outcome::Copied(copied) => Ok(Answer::Copied(copied)),
+            _ => Err(Reason::StorageFailed),
+        }
+    }
+
+    async fn append(&mut self, ask: AppendAsk, now: Now) -> Result<Answer, Reason> {
+        self.backend.store().mailbox(self.account_id()?, &ask.name)?;
+        let content = Content::default();
+        if self.append.is_some() {
+            self.complete(now).await?;
+        }
+        match &mut self.append {
+            Some(append) => {
+                append.current = ask;
+                append.content = content;
+            }
+            None => {
+                let (name, complete) = (ask.name.clone(), Vec::new());
+                self.append = Some(Appending { name, complete, current: ask, content });
+            }
+        }
+        Ok(Answer::Done)
+    }
+
+    /// Indexes the message whose last octets have come.
+    async fn complete(&mut self, now: Now) -> Result<(), Reason> {
+        let append = self.append.as_mut().ok_or(Reason::NotPermitted)?;
+        let date = match append.current.internal_date_ms {
+            Some(ms) => (ms, append.current.internal_date_zone),
+            None => (now.unix_ms, 0),
+        };
+        let flags = std::mem::take(&mut append.current.flags);
+        let backend = &*self.backend;
+        let message = append.content.into_message(backend, self.key, flags, date).await?;
+        append.complete.push(message);
+        Ok(())
+    }
+
+    async fn commit(&mut self, now: Now) -> Result<Appended, Reason> {
+        self.complete(now).await?;
+        let account = self.account_id()?;
+        let append = self.append.take().ok_or(Reason::NotPermitted)?;
+        let (name, messages) = (append.name, append.complete);
+        let write = Append { account, name, messages, now_ms: now.unix_ms };
+        match self.write(Write::Append(write)).await? {
+            Outcome::Appended(appended) => Ok(appended),
+            _ => Err(Reason::StorageFailed),
+        }
+    }
+
+    fn drop_append(&mut self) {
+        let Some(mut append) = self.append.take() else { return };
+        append.content.drop_staged(&*self.backend);
+        for message in append.complete {
+            if let crate::store::Body::Staged(upload, _) = message.body {
+                self.backend.write_later(Write::Unstage(upload));
+            }
+        }
+    }
+
+    async fn judge(&mut self, now: Now, ask: Ask) -> Result<Answer, Reason> {
+        let store = self.backend.store();
+        match ask {
+            Ask::Login(credentials) => {
+                let (bound, answer) = log_in(&*self.backend, self.key, credentials).await;
+                if matches!(answer, LoginAnswer::Accepted(_)) {
+                    self.bound = bound;
+                }
+                Ok(Answer::Login(answer))
+            }
+            Ask::Mailboxes(ask) => store.mailboxes(self.account_id()?, &ask).map(Answer::Mailboxes),
+            Ask::Status(name) => store.status(self.account_id()?, &name).map(Answer::Status),
+            Ask::Open(ask) => self.open(&ask).map(Answer::Opened),
+            Ask::Uids(after) => store.uids(self.mailbox()?, after).map(Answer::Uids),
+            Ask::Rows(ask) => self.rows(&ask),
+            Ask::Octets(range) => self.octets(range).map(Answer::Octets),
+            Ask::Store(ask) => self.store_flags(ask).await,
+            Ask::Expunge(uids) => self.expunge(uids).await,
+            Ask::Copy(ask) => self.copy(ask, now).await,
+            Ask::Append(ask) => self.append(ask, now).await,
+            Ask::Chunk(octets) => {
+                let append = self.append.as_mut().ok_or(Reason::NotPermitted)?;
+                append.content.add(&*self.backend, self.key, &octets).await?;
+                Ok(Answer::Done)
+            }
+            Ask::Commit => {
+                let outcome = self.commit(now).await;
+                self.drop_append();
+                outcome.map(Answer::Appended)
+            }
+            // A scan of the messages by the session is the one reading of SEARCH for now.
+            Ask::Search(_) => Ok(Answer::Declined),
+            Ask::Quota(_) | Ask::Rights(_) | Ask::Metadata(_) => Err(Reason::Unsupported),
+            ask => self.judge_names(ask).await,
+        }
+    }
+
+    /// What changes mailboxes rather than messages.
+    async fn judge_names(&mut self, ask: Ask) -> Result<Answer, Reason> {
+        let account = self.account_id()?;
+        let write = match ask {
+            Ask::Create(ask) => {
+                Write::Create(Create { account, name: ask.name, special_uses: ask.special_uses })
+            }
+            Ask::Delete(name) => Write::Delete(Named { account, name }),
+            Ask::Rename(ask) => Write::Rename(Rename { account, from: ask.from, to: ask.to }),
+            Ask::Subscribe(ask) => {
+                let (name, subscribed) = (ask.name, ask.subscribed);
+                Write::Subscribe(Subscribe { account, name, subscribed })
+            }
+            _ => return Err(Reason::Unsupported),
+        };
+        self.write(write).await.map(|_| Answer::Done)
+    }
+}
+
+impl<B: Backend> Service<Server> for ImapService<B> {
+    async fn answer(&mut self, now: Now, ask: Ask) -> Answer {
+        let answered = self.judge(now, ask).await;
+        answered.unwrap_or_else(|reason| Answer::Refused(Refusal::new(reason)))
+    }
+
+    fn octets(&mut self, range: BlobRange) -> Result<Vec<u8>, Reason> {
+        self.granted.octets(self.backend.store(), range)
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Closed => self.close(),
+            Event::AppendDropped => self.drop_append(),
+            Event::Defect(_) | Event::Logout => {}
+        }
+    }
+
+    fn call(&mut self) -> Option<Call> {
+        let open = self.open.as_mut()?;
+        let mut changes = self.backend.hub().take(self.key);
+        changes.retain_mut(|change| open.is_news(change));
+        (!changes.is_empty()).then_some(Call::Changed(changes))
+    }
+
+    fn account(&self) -> Option<&[u8]> {
+        self.bound.as_ref().map(|bound| &bound.name[..])
+    }
+}
+
+impl Open {
+    /// Cuts from a change what the session was told when it opened the mailbox.
+    fn is_news(&mut self, change: &mut Change) -> bool {
+        let Change::Arrived(Arrived { runs, .. }) = change else { return true };
+        runs.retain(|run| run.last > self.last_uid);
+        if let Some(first) = runs.first_mut() {
+            first.first = first.first.max(self.last_uid.saturating_add(1));
+        }
+        self.last_uid = runs.last().map_or(self.last_uid, |run| run.last);
+        !runs.is_empty()
+    }
+}
+
+impl<B: Backend> Drop for ImapService<B> {
+    fn drop(&mut self) {
+        self.drop_append();
+        self.close();
+    }
+}

@@ -1,0 +1,167 @@
+//! A backend without a program around it: a store behind a lock, everyone let in, messages indexed on the spot.
+//! Tests and the playground use it; the native runner takes its parts for `--memory`.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use pillarbox_engine::imap::types::{
+    MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, UidPage,
+};
+use pillarbox_engine::sasl::Credentials;
+use pillarbox_engine::smtp::Mailbox;
+use pillarbox_engine::types::{BlobRange, Reason, Refusal};
+
+use super::{Backend, Directory, Indexed};
+use crate::hub::{Hub, SessionKey, Wake};
+use crate::memory::MemoryStore;
+use crate::store::{AccountId, MailboxId, MaildropEntry, Outcome, Store, UploadId, Write};
+
+/// Everyone is let in with any secret, and every address has an account of its own.
+pub struct OpenDirectory {
+    /// The domain of a name without one.
+    pub domain: Vec<u8>,
+}
+
+impl OpenDirectory {
+    /// The account of an address or of a login name.
+    fn account(&self, name: &[u8]) -> Vec<u8> {
+        let mut name = name.to_ascii_lowercase();
+        if !name.contains(&b'@') {
+            name.push(b'@');
+            name.extend_from_slice(&self.domain);
+        }
+        name
+    }
+}
+
+impl Directory for OpenDirectory {
+    async fn login(&self, credentials: Credentials) -> Result<Vec<u8>, Refusal> {
+        let name = match credentials {
+            Credentials::Password(given) if given.authorization.is_empty() => given.user,
+            Credentials::Password(given) => given.authorization,
+            Credentials::Digest(given) => given.user,
+            Credentials::Anonymous(_) => b"anonymous".to_vec(),
+            Credentials::Token(_)
+            | Credentials::External(_)
+            | Credentials::ScramStart(_)
+            | Credentials::ScramFinish(_) => return Err(Refusal::new(Reason::Unsupported)),
+        };
+        if name.is_empty() || name.len() > 255 || name.iter().any(u8::is_ascii_control) {
+            return Err(Refusal::new(Reason::BadCredentials));
+        }
+        Ok(self.account(&name))
+    }
+
+    fn recipient(&self, to: &Mailbox) -> Result<Vec<Vec<u8>>, Refusal> {
+        let mut name = to.local_part.clone();
+        if !to.domain.is_empty() {
+            name.push(b'@');
+            name.extend_from_slice(&to.domain);
+        }
+        Ok(vec![self.account(&name)])
+    }
+}
+
+/// A memory store behind a lock, so that several sessions share it.
+#[derive(Default)]
+pub struct SharedStore(Mutex<MemoryStore>);
+
+impl SharedStore {
+    /// One transaction, with what others must be told already queued when it returns.
+    pub fn write(&self, hub: &Hub, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
+        // The lock is held until the changes are queued, so that they are queued in the order of the writes.
+        let mut store = self.lock();
+        let written = store.write(write)?;
+        hub.publish(origin, &written.changes);
+        Ok(written.outcome)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, MemoryStore> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for SharedStore {
+    fn account(&self, name: &[u8]) -> Result<Option<AccountId>, Reason> {
+        self.lock().account(name)
+    }
+    fn accounts(&self, after: Option<&[u8]>, max: u32) -> Result<Vec<Vec<u8>>, Reason> {
+        self.lock().accounts(after, max)
+    }
+    fn mailboxes(&self, account: AccountId, ask: &MailboxesAsk) -> Result<MailboxPage, Reason> {
+        self.lock().mailboxes(account, ask)
+    }
+    fn status(&self, account: AccountId, name: &[u8]) -> Result<MailboxStatus, Reason> {
+        self.lock().status(account, name)
+    }
+    fn mailbox(&self, account: AccountId, name: &[u8]) -> Result<MailboxId, Reason> {
+        self.lock().mailbox(account, name)
+    }
+    fn opened(&self, mailbox: MailboxId) -> Result<Opened, Reason> {
+        self.lock().opened(mailbox)
+    }
+    fn uids(&self, mailbox: MailboxId, after: u32) -> Result<UidPage, Reason> {
+        self.lock().uids(mailbox, after)
+    }
+    fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason> {
+        self.lock().rows(mailbox, ask)
+    }
+    fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason> {
+        self.lock().octets(range)
+    }
+    fn staged(&self, upload: UploadId, offset: u64, length: u64) -> Result<Vec<u8>, Reason> {
+        self.lock().staged(upload, offset, length)
+    }
+    fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<MaildropEntry>, Reason> {
+        self.lock().maildrop(mailbox)
+    }
+    fn upload(&self) -> UploadId {
+        self.lock().upload()
+    }
+}
+
+/// A backend in memory that lets everyone in.
+pub struct LocalBackend {
+    store: SharedStore,
+    hub: Hub,
+    directory: OpenDirectory,
+}
+
+impl LocalBackend {
+    /// An empty one; names without a domain are of `domain`.
+    #[must_use]
+    pub fn new(domain: &[u8]) -> Self {
+        let directory = OpenDirectory { domain: domain.to_vec() };
+        Self { store: SharedStore::default(), hub: Hub::default(), directory }
+    }
+}
+
+impl Backend for LocalBackend {
+    type Store = SharedStore;
+    type Directory = OpenDirectory;
+
+    fn store(&self) -> &SharedStore {
+        &self.store
+    }
+    fn directory(&self) -> &OpenDirectory {
+        &self.directory
+    }
+    fn hub(&self) -> &Hub {
+        &self.hub
+    }
+    async fn write(&self, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
+        self.store.write(&self.hub, origin, write)
+    }
+    fn write_later(&self, write: Write) {
+        // Only a refusal is lost, and nobody waits for one: what is written later is a hint or a clean-up.
+        drop(self.store.write(&self.hub, 0, write));
+    }
+    async fn index(&self, octets: Vec<u8>, size: u64) -> Result<Indexed, Reason> {
+        let index = pillarbox_mime::index(&octets, size);
+        Ok(Indexed { octets, plain: index.plain, index: index.encode() })
+    }
+    fn wake(&self, _key: SessionKey) -> Wake {
+        // Whoever steps the sessions asks each for its changes after every step.
+        Box::new(|| ())
+    }
+}
+

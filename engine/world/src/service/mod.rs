@@ -1,0 +1,157 @@
+//! What answers a session's asks, for each server role, from any [`Backend`].
+//! A service knows accounts, mailboxes and messages; it knows nothing of commands and replies.
+
+mod content;
+mod imap;
+pub mod local;
+mod pop3;
+mod smtp;
+
+use std::collections::VecDeque;
+use std::future::Future;
+
+use pillarbox_engine::Role;
+use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
+use pillarbox_engine::smtp::Mailbox;
+use pillarbox_engine::types::{BlobId, BlobRange, Now, Reason, Refusal};
+
+use crate::hub::{Hub, SessionKey};
+use crate::store::{AccountId, Outcome, Store, Write};
+
+pub use imap::ImapService;
+pub use pop3::Pop3Service;
+pub use smtp::{Delivery, SmtpService};
+
+/// Octets of a message that are given to the indexer; of a larger one only the header section is indexed.
+pub const INDEX_MAX: u64 = 64 << 20;
+
+/// What services need of the program around them.
+pub trait Backend: Send + Sync + 'static {
+    /// Where reads go.
+    type Store: Store;
+    /// Who may log in, and whose mail is taken.
+    type Directory: Directory;
+
+    /// Reads.
+    fn store(&self) -> &Self::Store;
+    /// Accounts and addresses.
+    fn directory(&self) -> &Self::Directory;
+    /// Sessions that have mailboxes open.
+    fn hub(&self) -> &Hub;
+    /// One transaction; the answer comes when it is durable and everybody else's changes are queued.
+    fn write(
+        &self,
+        origin: SessionKey,
+        write: Write,
+    ) -> impl Future<Output = Result<Outcome, Reason>> + Send;
+    /// A write that nobody waits for and that need not be durable.
+    fn write_later(&self, write: Write);
+    /// The index of a message, or of the beginning of one that has `size` octets in all.
+    fn index(
+        &self,
+        octets: Vec<u8>,
+        size: u64,
+    ) -> impl Future<Output = Result<Indexed, Reason>> + Send;
+    /// Wakes the session so that it takes its changes from the hub.
+    fn wake(&self, key: SessionKey) -> crate::hub::Wake;
+}
+
+/// A message and what one parse of it found.
+#[derive(Clone, Debug)]
+pub struct Indexed {
+    /// The octets that were given.
+    pub octets: Vec<u8>,
+    /// Its index, as `pillarbox_engine::message` encodes it.
+    pub index: Vec<u8>,
+    /// Whether no line begins with a dot and the last ends with CRLF.
+    pub plain: bool,
+}
+
+/// Who may log in, and whose mail is taken.
+pub trait Directory: Send + Sync {
+    /// The canonical account name that these credentials open, or why not.
+    fn login(
+        &self,
+        credentials: Credentials,
+    ) -> impl Future<Output = Result<Vec<u8>, Refusal>> + Send;
+
+    /// The accounts, at least one, that mail for this address goes to.
+    ///
+    /// # Errors
+    /// [`Reason::NotFound`] for an unknown recipient of ours, [`Reason::NotPermitted`] for a foreign domain.
+    fn recipient(&self, to: &Mailbox) -> Result<Vec<Vec<u8>>, Refusal>;
+}
+
+/// Answers one session's asks.
+pub trait Service<R: Role>: Send {
+    /// The answer, once there is one.
+    fn answer(&mut self, now: Now, ask: R::Ask) -> impl Future<Output = R::Answer> + Send;
+    /// Octets that the session transmits by reference; only of messages that it was told of.
+    fn octets(&mut self, range: BlobRange) -> Result<Vec<u8>, Reason>;
+    /// A fact from the session.
+    fn event(&mut self, event: &R::Event);
+    /// What others did that the session must be told; asked for before every answer and after every wake.
+    fn call(&mut self) -> Option<R::Call>;
+    /// The account that this connection is bound to, for logs.
+    fn account(&self) -> Option<&[u8]>;
+}
+
+/// An account that a connection is bound to.
+struct Bound {
+    id: AccountId,
+    name: Vec<u8>,
+}
+
+/// Judges credentials and binds the connection to the account, making it if it is new.
+async fn log_in<B: Backend>(
+    backend: &B,
+    key: SessionKey,
+    credentials: Credentials,
+) -> (Option<Bound>, LoginAnswer) {
+    let refused = |refusal| (None, LoginAnswer::Refused(refusal));
+    let name = match backend.directory().login(credentials).await {
+        Ok(name) => name,
+        Err(refusal) => return refused(refusal),
+    };
+    let id = match backend.store().account(&name) {
+        Ok(Some(id)) => id,
+        Ok(None) => match backend.write(key, Write::EnsureAccount(name.clone())).await {
+            Ok(Outcome::Account(id)) => id,
+            Ok(_) => return refused(Refusal::new(Reason::StorageFailed)),
+            Err(reason) => return refused(Refusal::new(reason)),
+        },
+        Err(reason) => return refused(Refusal::new(reason)),
+    };
+    let account = Account { name: name.clone(), server_signature: Vec::new() };
+    (Some(Bound { id, name }), LoginAnswer::Accepted(account))
+}
+
+/// The messages that a session was told of last: it may read these and no others, whatever it asks for.
+///
+/// A session reads the messages of one page of rows at a time, so a few pages are enough.
+#[derive(Default)]
+struct Granted(VecDeque<BlobId>);
+
+impl Granted {
+    const MAX: usize = 512;
+
+    fn grant(&mut self, blob: BlobId) {
+        if self.0.len() >= Self::MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back(blob);
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn octets<S: Store>(&self, store: &S, range: BlobRange) -> Result<Vec<u8>, Reason> {
+        // From the back: what was granted last is read first.
+        if self.0.iter().rev().any(|&blob| blob == range.blob) {
+            store.octets(range)
+        } else {
+            Err(Reason::NotPermitted)
+        }
+    }
+}

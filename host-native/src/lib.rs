@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The native host of Pillarbox: sockets, clock, store and command line around the sandboxed engine.
+//! It answers asks and moves octets; every word of SMTP, POP3 and IMAP is said by the engine.
+
+pub mod accounts;
+pub mod backend;
+pub mod cli;
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod serve;
+pub mod store;

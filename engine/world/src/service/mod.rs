@@ -28,7 +28,7 @@ pub const INDEX_MAX: u64 = 64 << 20;
 /// What services need of the program around them.
 pub trait Backend: Send + Sync + 'static {
     /// Where reads go.
-    type Store: Store;
+    type Store: Store + ?Sized;
     /// Who may log in, and whose mail is taken.
     type Directory: Directory;
 
@@ -146,7 +146,7 @@ impl Granted {
         self.0.clear();
     }
 
-    fn octets<S: Store>(&self, store: &S, range: BlobRange) -> Result<Vec<u8>, Reason> {
+    fn octets<S: Store + ?Sized>(&self, store: &S, range: BlobRange) -> Result<Vec<u8>, Reason> {
         // From the back: what was granted last is read first.
         if self.0.iter().rev().any(|&blob| blob == range.blob) {
             store.octets(range)

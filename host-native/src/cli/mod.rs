@@ -1,0 +1,114 @@
+//! The command line: what can be typed, and what each word does.
+//! Every flag has a variable `PILLARBOX_…`; a flag beats its variable, which beats the configuration file.
+
+mod account;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Settings;
+use crate::error::Error;
+use crate::serve;
+
+const EXAMPLES: &str = "\
+Examples:
+  pillarbox                                 a mail server for development on ports 1025, 1110, 1143, 8025
+  pillarbox serve --memory --smtp 127.0.0.1:0 --ready-file ready.json
+  pillarbox serve --config pillarbox.toml   a server with domains and accounts
+  pillarbox account add bob@hamburger.edu --config pillarbox.toml
+
+Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 address cannot be used; 4 data directory cannot be used.";
+
+/// A complete mail server whose protocol logic runs in a sandbox per connection.
+#[derive(Debug, Parser)]
+#[command(name = "pillarbox", version, about, after_help = EXAMPLES, max_term_width = 100)]
+struct Command {
+    #[command(subcommand)]
+    word: Option<Word>,
+    #[command(flatten)]
+    serve: ServeFlags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Word {
+    /// Run the mail server (also what `pillarbox` alone does)
+    Serve(ServeFlags),
+    /// Add, list and remove the accounts of a server profile
+    Account(account::AccountFlags),
+}
+
+/// Flags of `serve`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ServeFlags {
+    /// Where SMTP listens; port 0 takes a free one [default: 127.0.0.1:1025]
+    #[arg(long, value_name = "ADDR", env = "PILLARBOX_SMTP")]
+    pub smtp: Option<SocketAddr>,
+    /// Where POP3 listens [default: 127.0.0.1:1110]
+    #[arg(long, value_name = "ADDR", env = "PILLARBOX_POP3")]
+    pub pop3: Option<SocketAddr>,
+    /// Where IMAP listens [default: 127.0.0.1:1143]
+    #[arg(long, value_name = "ADDR", env = "PILLARBOX_IMAP")]
+    pub imap: Option<SocketAddr>,
+    /// Where HTTP listens [default: 127.0.0.1:8025]
+    #[arg(long, value_name = "ADDR", env = "PILLARBOX_HTTP")]
+    pub http: Option<SocketAddr>,
+    /// Directory of the mail store [default: pillarbox in the user's data directory]
+    #[arg(long, value_name = "DIR", env = "PILLARBOX_DATA", conflicts_with = "memory")]
+    pub data: Option<PathBuf>,
+    /// Keep mail in memory alone; nothing outlives the process
+    #[arg(long, env = "PILLARBOX_MEMORY")]
+    pub memory: bool,
+    /// Configuration of a server profile: domains, accounts, aliases, limits
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// File that is written, as JSON with the real addresses, once everything accepts
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_READY_FILE")]
+    pub ready_file: Option<PathBuf>,
+    /// Logs for people or for machines [default: text]
+    #[arg(long, value_name = "FORMAT", env = "PILLARBOX_LOG_FORMAT", value_enum)]
+    pub log_format: Option<LogFormat>,
+    /// Directory that gets each conversation as an annotated transcript, secrets masked
+    #[arg(long, value_name = "DIR", env = "PILLARBOX_TRACE_SESSIONS")]
+    pub trace_sessions: Option<PathBuf>,
+    /// Connections at once; the next one is politely refused [default: as many as the kernel's limits allow, at most 2000]
+    #[arg(long, value_name = "N", env = "PILLARBOX_SLOTS")]
+    pub slots: Option<u32>,
+    /// For measuring only: `native` links the engine in, without sandbox
+    #[arg(long, value_name = "ENGINE", env = "PILLARBOX_ENGINE", value_enum, hide = true)]
+    pub engine: Option<EngineChoice>,
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One line per fact, for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Where the engine runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum EngineChoice {
+    /// In a sandbox of its own for each connection.
+    #[default]
+    Sandbox,
+    /// Linked into the program; only to measure what the sandbox costs.
+    Native,
+}
+
+/// Reads the command line and does what it says.
+///
+/// # Errors
+/// The sentence to print and the exit code.
+pub fn run() -> Result<(), Error> {
+    let command = Command::parse();
+    match command.word {
+        None => serve::run(&Settings::new(command.serve)?),
+        Some(Word::Serve(flags)) => serve::run(&Settings::new(flags)?),
+        Some(Word::Account(flags)) => account::run(flags),
+    }
+}

@@ -1,0 +1,301 @@
+//! Settings: flags, variables and the configuration file, joined and judged.
+//! After this file nothing is optional and nothing is wrong.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::accounts::Accounts;
+use crate::cli::{EngineChoice, LogFormat, ServeFlags};
+use crate::error::Error;
+
+/// What `pillarbox serve` does.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who may log in and whose mail is taken.
+    pub profile: Profile,
+    /// The server's name in greetings and trace fields.
+    pub host_name: String,
+    /// Where each service listens.
+    pub listen: Listen,
+    /// Where mail is kept.
+    pub data: Data,
+    /// Written once everything accepts.
+    pub ready_file: Option<PathBuf>,
+    /// How logs are written.
+    pub log_format: LogFormat,
+    /// Where transcripts go.
+    pub trace_sessions: Option<PathBuf>,
+    /// Connections at once.
+    pub slots: Option<u32>,
+    /// Where the engine runs.
+    pub engine: EngineChoice,
+    /// Bounds that the configuration file changes.
+    pub limits: LimitSettings,
+}
+
+/// Where each service listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    /// SMTP.
+    pub smtp: SocketAddr,
+    /// POP3.
+    pub pop3: SocketAddr,
+    /// IMAP.
+    pub imap: SocketAddr,
+    /// HTTP.
+    pub http: SocketAddr,
+}
+
+/// Where mail is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data {
+    /// In this directory.
+    Directory(PathBuf),
+    /// Nowhere that lasts.
+    Memory,
+}
+
+/// Who may log in and whose mail is taken.
+#[derive(Clone, Debug)]
+pub enum Profile {
+    /// Everyone, with any password; every address has a mailbox; nothing is ever relayed. Loopback only.
+    Dev,
+    /// The accounts of these domains.
+    Server(ServerProfile),
+}
+
+/// A server's domains and addresses.
+#[derive(Clone, Debug, Default)]
+pub struct ServerProfile {
+    /// Domains whose mail is taken, lower case.
+    pub domains: Vec<String>,
+    /// Addresses that stand for others, lower case.
+    pub aliases: BTreeMap<String, Vec<String>>,
+    /// By domain, the address that gets what no account or alias takes.
+    pub catch_all: BTreeMap<String, String>,
+    /// The accounts file.
+    pub accounts: PathBuf,
+}
+
+/// The configuration file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConfigFile {
+    /// The server's name; the machine's if missing.
+    pub host_name: Option<String>,
+    /// Directory of the mail store.
+    pub data: Option<PathBuf>,
+    /// Domains whose mail is taken.
+    pub domains: Vec<String>,
+    /// Addresses that stand for others.
+    #[serde(default)]
+    pub aliases: BTreeMap<String, Vec<String>>,
+    /// By domain, the address that gets the rest.
+    #[serde(default)]
+    pub catch_all: BTreeMap<String, String>,
+    /// Where each service listens.
+    #[serde(default)]
+    pub listen: ListenFile,
+    /// Bounds.
+    #[serde(default)]
+    pub limits: LimitSettings,
+}
+
+/// Where each service listens, as the file has it.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenFile {
+    /// SMTP.
+    pub smtp: Option<SocketAddr>,
+    /// POP3.
+    pub pop3: Option<SocketAddr>,
+    /// IMAP.
+    pub imap: Option<SocketAddr>,
+    /// HTTP.
+    pub http: Option<SocketAddr>,
+}
+
+/// Bounds that may be set.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Octets of a message [default: 50 MiB].
+    pub message_max: Option<u64>,
+    /// Recipients of one message [default: 1,000; at least 100].
+    pub recipients_max: Option<u32>,
+    /// Connections at once.
+    pub slots: Option<u32>,
+}
+
+impl Settings {
+    /// Joins flags with the configuration file that they name.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`], naming the flag, or the file and the line.
+    pub fn new(flags: ServeFlags) -> Result<Self, Error> {
+        let file = match &flags.config {
+            Some(path) => Some(read_config(path)?),
+            None => None,
+        };
+        let listen = listen(&flags, file.as_ref().map(|file| file.listen).unwrap_or_default());
+        let data = data(&flags, file.as_ref())?;
+        let limits = file.as_ref().map(|file| file.limits).unwrap_or_default();
+        let host_name = file.as_ref().and_then(|file| file.host_name.clone());
+        let profile = match file {
+            Some(file) => Profile::Server(server_profile(file, &data)?),
+            None => Profile::Dev,
+        };
+        let settings = Self {
+            host_name: host_name.unwrap_or_else(|| host_name_of(&profile)),
+            profile,
+            listen,
+            data,
+            ready_file: flags.ready_file,
+            log_format: flags.log_format.unwrap_or_default(),
+            trace_sessions: flags.trace_sessions,
+            slots: flags.slots.or(limits.slots),
+            engine: flags.engine.unwrap_or_default(),
+            limits,
+        };
+        settings.limits.check()?;
+        Ok(settings)
+    }
+
+    /// The accounts file of a server profile.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`] in the dev profile, which has no accounts.
+    pub fn accounts_file(&self) -> Result<PathBuf, Error> {
+        match (&self.profile, &self.data) {
+            (Profile::Server(profile), _) => Ok(profile.accounts.clone()),
+            (Profile::Dev, Data::Directory(_)) | (Profile::Dev, Data::Memory) => Err(Error::usage(
+                "accounts belong to a server profile; name its file with --config pillarbox.toml \
+                 (without one, every login is let in with any password)",
+            )),
+        }
+    }
+
+    /// Refuses to let other machines in where everyone would be let in.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`], naming the listener.
+    pub fn check_listeners(&self) -> Result<(), Error> {
+        let Listen { smtp, pop3, imap, http } = self.listen;
+        let listeners = [("--smtp", smtp), ("--pop3", pop3), ("--imap", imap), ("--http", http)];
+        let public = listeners.into_iter().find(|(_, address)| !is_loopback(address.ip()));
+        let Some((flag, address)) = public else { return Ok(()) };
+        let why = match &self.profile {
+            Profile::Dev => {
+                "and without --config everyone is let in with any password; \
+                 use a 127.0.0.1 address, or a configuration with domains and accounts"
+            }
+            Profile::Server(profile) => {
+                if Accounts::read(&profile.accounts)?.names().next().is_some() {
+                    return Ok(());
+                }
+                "and this server has no accounts yet; add one with `pillarbox account add`"
+            }
+        };
+        Err(Error::usage(format!("{flag} {address}: other machines can reach this address, {why}")))
+    }
+}
+
+impl LimitSettings {
+    fn check(self) -> Result<(), Error> {
+        if self.recipients_max.is_some_and(|max| max < 100) {
+            let message = "limits.recipients_max: RFC 5321 §4.5.3.1.8 asks for at least 100";
+            return Err(Error::usage(message));
+        }
+        if self.message_max.is_some_and(|max| max < 65_536) {
+            let message = "limits.message_max: RFC 5321 §4.5.3.1.7 asks for at least 65536 octets";
+            return Err(Error::usage(message));
+        }
+        Ok(())
+    }
+}
+
+/// Whether only this machine can reach an address.
+#[must_use]
+pub fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// [`crate::error::Kind::Usage`], naming the file and the line.
+pub fn read_config(path: &Path) -> Result<ConfigFile, Error> {
+    let at = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::usage(format!("--config {at}: cannot read it: {error}")))?;
+    let mut file: ConfigFile =
+        toml::from_str(&text).map_err(|error| Error::usage(format!("--config {at}: {error}")))?;
+    if file.domains.is_empty() {
+        let message = "domains is empty; name at least one whose mail this server takes";
+        return Err(Error::usage(format!("--config {at}: {message}")));
+    }
+    file.domains.iter_mut().for_each(|domain| *domain = domain.to_lowercase());
+    Ok(file)
+}
+
+fn server_profile(file: ConfigFile, data: &Data) -> Result<ServerProfile, Error> {
+    let accounts = match data {
+        Data::Directory(directory) => directory.join("accounts"),
+        Data::Memory => {
+            let message = "a server profile keeps its accounts with its mail; \
+                           use --data DIR instead of --memory";
+            return Err(Error::usage(message));
+        }
+    };
+    let lower = |map: BTreeMap<String, String>| {
+        map.into_iter().map(|(k, v)| (k.to_lowercase(), v.to_lowercase())).collect()
+    };
+    let aliases = file.aliases.into_iter().map(|(alias, targets)| {
+        (alias.to_lowercase(), targets.iter().map(|target| target.to_lowercase()).collect())
+    });
+    let (aliases, catch_all) = (aliases.collect(), lower(file.catch_all));
+    Ok(ServerProfile { domains: file.domains, aliases, catch_all, accounts })
+}
+
+fn listen(flags: &ServeFlags, file: ListenFile) -> Listen {
+    let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    Listen {
+        smtp: flags.smtp.or(file.smtp).unwrap_or_else(|| local(1025)),
+        pop3: flags.pop3.or(file.pop3).unwrap_or_else(|| local(1110)),
+        imap: flags.imap.or(file.imap).unwrap_or_else(|| local(1143)),
+        http: flags.http.or(file.http).unwrap_or_else(|| local(8025)),
+    }
+}
+
+fn data(flags: &ServeFlags, file: Option<&ConfigFile>) -> Result<Data, Error> {
+    if flags.memory {
+        return Ok(Data::Memory);
+    }
+    let named = flags.data.clone().or_else(|| file.and_then(|file| file.data.clone()));
+    if let Some(directory) = named {
+        return Ok(Data::Directory(directory));
+    }
+    let base = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty());
+    let base = base.map(PathBuf::from).or_else(|| {
+        std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local").join("share"))
+    });
+    let base = base.ok_or_else(|| {
+        Error::usage("neither XDG_DATA_HOME nor HOME is set; say where to keep mail with --data DIR, or --memory")
+    })?;
+    Ok(Data::Directory(base.join("pillarbox")))
+}
+
+fn host_name_of(profile: &Profile) -> String {
+    match profile {
+        Profile::Dev => "localhost".to_owned(),
+        Profile::Server(profile) => {
+            let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            let machine = machine.trim();
+            // A name without a dot is no domain that another server could check (RFC 5321 §2.3.5).
+            if machine.contains('.') { machine.to_owned() } else { format!("mail.{}", profile.domains[0]) }
+        }
+    }
+}

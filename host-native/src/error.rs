@@ -1,0 +1,50 @@
+//! Errors that end the program, each with the exit code that scripts can rely on.
+
+use std::fmt;
+
+/// What kind of mistake ended the program; its number is the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Something failed that no setting explains.
+    Failed = 1,
+    /// A flag, a variable or the configuration file is wrong.
+    Usage = 2,
+    /// An address cannot be listened on.
+    Address = 3,
+    /// The data directory cannot be used.
+    Data = 4,
+}
+
+/// An error for the person at the terminal: what is wrong, and what to do.
+#[derive(Debug)]
+pub struct Error {
+    /// What kind.
+    pub kind: Kind,
+    /// One or two sentences.
+    pub message: String,
+}
+
+impl Error {
+    /// An error of this kind.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into() }
+    }
+
+    /// A wrong flag, variable or file.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, message)
+    }
+
+    /// A failure without a better name.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, message)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

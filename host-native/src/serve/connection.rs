@@ -1,0 +1,364 @@
+//! Drives one session: octets in, outputs out, asks answered, until it closes. The same for every role.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use pillarbox_engine::Output;
+use pillarbox_engine::types::{AskId, BlobRange, Farewell, Now};
+use pillarbox_world::service::Service;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::Shared;
+use super::roles::{Link, Served};
+use super::transcript::Transcript;
+use crate::engine::{Driven, Input, StartError, Trap};
+
+/// Octets read from the socket at once.
+const READ_MAX: usize = 16 * 1024;
+/// Octets that are gathered before they are written, unless the session waits.
+const WRITE_AT: usize = 64 * 1024;
+/// Octets of a stored message that are read at once.
+const BLOB_PIECE: u64 = 256 * 1024;
+/// A peer that reads nothing for so long is cut.
+const WRITE_WITHIN: Duration = Duration::from_secs(60);
+
+/// One connection: its session, what answers it, and its socket.
+pub(super) struct Connection<R: Served> {
+    shared: Arc<Shared>,
+    link: Link,
+    session: Box<dyn Driven<R>>,
+    service: R::Service,
+    wake: Arc<Notify>,
+    transcript: Option<Transcript>,
+    /// To be written.
+    out: Vec<u8>,
+    asks: VecDeque<(AskId, R::Ask)>,
+    /// Received, but not taken by the session yet.
+    left: Vec<u8>,
+    state: State,
+}
+
+/// Where the last step left the session.
+enum State {
+    /// More is to be polled.
+    Running,
+    /// It waits, at most until the deadline.
+    Waiting(Option<u64>),
+    /// It is over.
+    Closed,
+}
+
+/// Why a connection ended before its session did.
+enum End {
+    /// The peer is gone, or does not read.
+    Cut(std::io::Error),
+    /// The session broke its sandbox.
+    Trap(Trap),
+}
+
+/// What woke a waiting connection.
+enum Woken {
+    Octets(Vec<u8>),
+    PeerEnded,
+    Changes,
+    Deadline,
+    Stopping,
+}
+
+impl<R: Served> Connection<R> {
+    /// Starts a session in a sandbox of its own.
+    pub(super) fn start(shared: &Arc<Shared>, link: Link) -> Result<Self, (Link, StartError)> {
+        let backend = &shared.backend;
+        let config = R::config(shared, &link);
+        let session = match R::session(backend.engine(), config, now(shared)) {
+            Ok(session) => session,
+            Err(error) => return Err((link, error)),
+        };
+        let wake = backend.wakes().add(link.key);
+        let service = R::service(Arc::clone(backend), link.key);
+        let directory = shared.settings.trace_sessions.as_deref();
+        let transcript = directory.and_then(|directory| {
+            Transcript::create(directory, R::PROTOCOL, &link.session_id(), link.peer)
+        });
+        Ok(Self {
+            shared: Arc::clone(shared),
+            link,
+            session,
+            service,
+            wake,
+            transcript,
+            out: Vec::new(),
+            asks: VecDeque::new(),
+            left: Vec::new(),
+            state: State::Running,
+        })
+    }
+
+    /// Serves the peer until the session closes, the peer is gone, or the sandbox breaks.
+    pub(super) async fn run(mut self, mut stream: TcpStream) {
+        match self.drive(&mut stream).await {
+            Ok(()) => {}
+            Err(End::Cut(error)) => {
+                tracing::debug!(session = self.link.session_id(), %error, "the connection was cut");
+            }
+            Err(End::Trap(trap)) => {
+                let metrics = &self.shared.metrics;
+                metrics.traps.with_label_values(&[R::PROTOCOL, trap.kind()]).inc();
+                let session = self.link.session_id();
+                tracing::error!(protocol = R::PROTOCOL, session, peer = %self.link.peer, %trap,
+                    "a session broke its sandbox; only this connection ends");
+                let words = R::farewell(Farewell::Fault);
+                drop(tokio::time::timeout(Duration::from_secs(1), stream.write_all(&words)).await);
+            }
+        }
+        // Lingering unread input would turn the close into a reset that destroys our last reply.
+        drop(stream.shutdown().await);
+    }
+
+    async fn drive(&mut self, stream: &mut TcpStream) -> Result<(), End> {
+        let mut stopping = self.shared.stopping.clone();
+        let mut told_to_stop = false;
+        self.step(stream, Input::Nothing).await?;
+        loop {
+            if let Some((id, ask)) = self.asks.pop_front() {
+                self.answer(stream, id, ask).await?;
+                continue;
+            }
+            match self.state {
+                State::Closed => return self.flush(stream).await,
+                State::Running => self.step(stream, Input::Nothing).await?,
+                State::Waiting(_) if self.offer_left(stream).await? => {}
+                State::Waiting(deadline_ms) => {
+                    self.flush(stream).await?;
+                    let deadline = self.until(deadline_ms);
+                    let stop = async {
+                        if told_to_stop {
+                            std::future::pending::<()>().await;
+                        }
+                        drop(stopping.wait_for(|stop| *stop).await);
+                    };
+                    let woken = tokio::select! {
+                        read = read(stream), if self.left.is_empty() => read.map_err(End::Cut)?,
+                        () = self.wake.notified() => Woken::Changes,
+                        () = deadline => Woken::Deadline,
+                        () = stop => Woken::Stopping,
+                    };
+                    told_to_stop |= matches!(woken, Woken::Stopping);
+                    self.woken(stream, woken).await?;
+                }
+            }
+        }
+    }
+
+    async fn woken(&mut self, stream: &mut TcpStream, woken: Woken) -> Result<(), End> {
+        match woken {
+            Woken::Octets(octets) => {
+                self.count("received", octets.len());
+                if let Some(transcript) = &mut self.transcript {
+                    transcript.received(&octets);
+                }
+                self.left = octets;
+                self.offer_left(stream).await.map(|_| ())
+            }
+            Woken::PeerEnded => {
+                self.step(stream, Input::ReceiveEnd).await?;
+                // A peer that sends nothing more can still be told what was asked for, and then it is over.
+                if matches!(self.state, State::Waiting(_)) && self.asks.is_empty() {
+                    self.state = State::Closed;
+                }
+                Ok(())
+            }
+            Woken::Changes => self.tell_changes(stream).await,
+            Woken::Deadline => self.step(stream, Input::Tick).await,
+            Woken::Stopping => {
+                let call = R::farewell_call(Farewell::ShuttingDown);
+                self.step(stream, Input::Call(call)).await
+            }
+        }
+    }
+
+    /// Offers what the session has not taken yet; false if there is nothing or it takes nothing.
+    async fn offer_left(&mut self, stream: &mut TcpStream) -> Result<bool, End> {
+        if self.left.is_empty() {
+            return Ok(false);
+        }
+        let octets = std::mem::take(&mut self.left);
+        let taken = self.step_taking(stream, Input::Receive(octets)).await?;
+        Ok(taken > 0)
+    }
+
+    async fn tell_changes(&mut self, stream: &mut TcpStream) -> Result<(), End> {
+        match self.service.call() {
+            Some(call) => self.step(stream, Input::Call(call)).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn answer(
+        &mut self,
+        stream: &mut TcpStream,
+        id: AskId,
+        ask: R::Ask,
+    ) -> Result<(), End> {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.asked(&R::ask_name(&ask));
+        }
+        let now = now(&self.shared);
+        let answer = {
+            let mut answer = pin!(self.service.answer(now, ask));
+            // What is ready at once needs no write in between, so that pipelined replies leave together.
+            let ready = std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
+            match ready {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => {
+                    write_all(stream, &mut self.out).await?;
+                    answer.await
+                }
+            }
+        };
+        R::observe_answer(&self.shared, &self.link, &mut self.service, &answer);
+        // What others did before this answer was made must be told before it.
+        self.tell_changes(stream).await?;
+        self.step(stream, Input::Answer(id, answer)).await
+    }
+
+    async fn step(&mut self, stream: &mut TcpStream, input: Input<R>) -> Result<(), End> {
+        self.step_taking(stream, input).await.map(|_| ())
+    }
+
+    /// One step of the session and all that it gave out; says how many octets it took.
+    async fn step_taking(&mut self, stream: &mut TcpStream, input: Input<R>) -> Result<usize, End> {
+        let step = self.session.step(now(&self.shared), input).map_err(End::Trap)?;
+        let taken = step.taken;
+        if let Some(left) = step.left {
+            self.left = left;
+        }
+        self.state = State::Running;
+        for output in step.outputs {
+            match output {
+                Output::Transmit(octets) => self.transmit(stream, &octets).await?,
+                Output::TransmitBlob(range) => self.transmit_blob(stream, range).await?,
+                Output::Ask(id, ask) => self.asks.push_back((id, ask)),
+                Output::Event(event) => {
+                    self.service.event(&event);
+                    R::observe(&self.shared, &self.link, &mut self.service, &event);
+                }
+                Output::Note(note) => {
+                    if let Some(transcript) = &mut self.transcript {
+                        transcript.note(&note);
+                    }
+                }
+                Output::Wait { deadline_ms } => self.state = State::Waiting(deadline_ms),
+                // No listener offers TLS yet, so a session that asks for it is broken.
+                Output::StartTls | Output::Close => self.state = State::Closed,
+            }
+        }
+        Ok(taken)
+    }
+
+    async fn transmit(&mut self, stream: &mut TcpStream, octets: &[u8]) -> Result<(), End> {
+        self.count("sent", octets.len());
+        if let Some(transcript) = &mut self.transcript {
+            transcript.sent(octets);
+        }
+        self.out.extend_from_slice(octets);
+        if self.out.len() >= WRITE_AT { self.flush(stream).await } else { Ok(()) }
+    }
+
+    async fn transmit_blob(&mut self, stream: &mut TcpStream, range: BlobRange) -> Result<(), End> {
+        let end = range.offset.saturating_add(range.length);
+        let mut offset = range.offset;
+        while offset < end {
+            let length = BLOB_PIECE.min(end - offset);
+            let piece = self.service.octets(BlobRange { offset, length, ..range });
+            // The length was promised to the peer already: to cut the connection is the only honest way out.
+            let piece = piece.map_err(|reason| {
+                let session = self.link.session_id();
+                tracing::error!(session, ?reason, ?range, "a stored message could not be read");
+                End::Cut(std::io::Error::other("a stored message could not be read"))
+            })?;
+            self.transmit(stream, &piece).await?;
+            offset += length;
+        }
+        Ok(())
+    }
+
+    async fn flush(&mut self, stream: &mut TcpStream) -> Result<(), End> {
+        write_all(stream, &mut self.out).await
+    }
+
+    /// Ends at a deadline of the session's clock.
+    fn until(&self, deadline_ms: Option<u64>) -> impl Future<Output = ()> + use<R> {
+        let at = deadline_ms.map(|ms| self.shared.started + Duration::from_millis(ms));
+        async move {
+            match at {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    fn count(&self, direction: &str, octets: usize) {
+        let labels = [R::PROTOCOL, direction];
+        self.shared.metrics.octets.with_label_values(&labels).inc_by(octets as u64);
+    }
+}
+
+impl<R: Served> Drop for Connection<R> {
+    fn drop(&mut self) {
+        self.shared.backend.wakes().remove(self.link.key);
+    }
+}
+
+/// Waits for octets without holding a buffer while it waits: an idle connection costs none.
+async fn read(stream: &TcpStream) -> std::io::Result<Woken> {
+    loop {
+        stream.readable().await?;
+        if let Some(woken) = try_read(stream)? {
+            return Ok(woken);
+        }
+    }
+}
+
+fn try_read(stream: &TcpStream) -> std::io::Result<Option<Woken>> {
+    let mut buffer = [0; READ_MAX];
+    match stream.try_read(&mut buffer) {
+        Ok(0) => Ok(Some(Woken::PeerEnded)),
+        Ok(octets) => Ok(Some(Woken::Octets(buffer[..octets].to_vec()))),
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn write_all(stream: &mut TcpStream, out: &mut Vec<u8>) -> Result<(), End> {
+    let mut rest = &out[..];
+    while !rest.is_empty() {
+        let write = tokio::time::timeout(WRITE_WITHIN, stream.write(rest));
+        let slow = || std::io::Error::new(std::io::ErrorKind::TimedOut, "the peer reads nothing");
+        let written = write.await.map_err(|_| End::Cut(slow()))?.map_err(End::Cut)?;
+        if written == 0 {
+            return Err(End::Cut(std::io::ErrorKind::WriteZero.into()));
+        }
+        rest = &rest[written..];
+    }
+    out.clear();
+    out.shrink_to(1024);
+    Ok(())
+}
+
+/// The time for the session: monotonic since the server started, and the wall clock.
+pub(super) fn now(shared: &Shared) -> Now {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let elapsed = Instant::now().duration_since(shared.started);
+    Now { monotonic_ms: millis(elapsed), unix_ms: millis(wall) }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

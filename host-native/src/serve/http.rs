@@ -1,0 +1,77 @@
+//! HTTP: health, metrics, and a page that says where everything is.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse};
+use axum::routing::get;
+use tokio::net::TcpListener;
+
+use super::Shared;
+use super::ready::Addresses;
+
+/// Serves until the task is ended.
+pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, addresses: Addresses) {
+    let ready = Arc::clone(&shared);
+    let metrics = Arc::clone(&shared);
+    let routes = Router::new()
+        .route("/", get(async move || Html(page(&addresses))))
+        .route("/livez", get(async || "live\n"))
+        .route("/readyz", get(async move || readyz(&ready)))
+        .route("/metrics", get(async move || text(metrics.metrics.text())))
+        .layer(axum::middleware::from_fn(move |headers: HeaderMap, request, next: axum::middleware::Next| {
+            let allowed = is_our_host(&headers, &addresses);
+            async move {
+                if allowed {
+                    next.run(request).await
+                } else {
+                    (StatusCode::MISDIRECTED_REQUEST, "this host name is not served here\n").into_response()
+                }
+            }
+        }));
+    if let Err(error) = axum::serve(listener, routes).await {
+        tracing::error!(%error, "HTTP ended");
+    }
+}
+
+/// A page on another site whose name was rebound to this address must not read anything here.
+fn is_our_host(headers: &HeaderMap, addresses: &Addresses) -> bool {
+    if !crate::config::is_loopback(addresses.http.ip()) {
+        return true;
+    }
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
+    name.eq_ignore_ascii_case("localhost")
+        || name.trim_matches(['[', ']']).parse().is_ok_and(crate::config::is_loopback)
+}
+
+fn readyz(shared: &Shared) -> (StatusCode, &'static str) {
+    if *shared.stopping.borrow() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
+    } else if shared.backend.mail_store().is_failed() {
+        (StatusCode::SERVICE_UNAVAILABLE, "the store failed; no mail is taken\n")
+    } else {
+        (StatusCode::OK, "ready\n")
+    }
+}
+
+fn text(body: String) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], body)
+}
+
+fn page(addresses: &Addresses) -> String {
+    let Addresses { smtp, pop3, imap, .. } = addresses;
+    format!(
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Pillarbox</title>\
+         <meta name=viewport content='width=device-width'>\
+         <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}}\
+         code{{background:#8882;padding:.1em .3em;border-radius:.2em}}td{{padding:.2em 1em .2em 0}}\
+         :root{{color-scheme:light dark}}</style>\
+         <h1>Pillarbox</h1><p>This mail server is running.</p>\
+         <table><tr><td>Send mail<td>SMTP<td><code>{smtp}</code>\
+         <tr><td>Read mail<td>IMAP<td><code>{imap}</code>\
+         <tr><td><td>POP3<td><code>{pop3}</code></table>\
+         <p><a href=/livez>livez</a> · <a href=/readyz>readyz</a> · <a href=/metrics>metrics</a></p></html>"
+    )
+}

@@ -1,0 +1,103 @@
+//! Accepts connections for one role, each with a sandbox of its own, and says goodbye to those that find no slot.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pillarbox_engine::types::Farewell;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::Shared;
+use super::connection::Connection;
+use super::roles::{Link, Served};
+use crate::config::is_loopback;
+use crate::engine::StartError;
+
+/// After an accept that failed (no descriptor left, mostly) the listener rests, so that it does not spin.
+const REST: Duration = Duration::from_millis(50);
+/// How long last words may take to be written to a peer that gets no session.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
+
+/// Keys of connections; 0 is the server itself.
+static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
+
+/// Accepts connections for the role `R`.
+pub(super) struct Listener<R> {
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    role: PhantomData<R>,
+}
+
+impl<R: Served> Listener<R> {
+    pub(super) fn new(listener: TcpListener, shared: Arc<Shared>) -> Self {
+        Self { listener, shared, role: PhantomData }
+    }
+
+    /// Runs until the server is told to stop and the last connection is over.
+    pub(super) async fn run(self) {
+        let mut stopping = self.shared.stopping.clone();
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                biased;
+                _ = stopping.wait_for(|stop| *stop) => break,
+                Some(_) = connections.join_next() => {}
+                accepted = self.listener.accept() => match accepted {
+                    Ok((stream, peer)) => {
+                        let link = self.link(peer.ip());
+                        connections.spawn(serve::<R>(Arc::clone(&self.shared), stream, link));
+                    }
+                    Err(error) => {
+                        tracing::warn!(protocol = R::PROTOCOL, %error, "a connection could not be accepted");
+                        tokio::time::sleep(REST).await;
+                    }
+                },
+            }
+        }
+        drop(self.listener);
+        while connections.join_next().await.is_some() {}
+    }
+
+    fn link(&self, peer: std::net::IpAddr) -> Link {
+        let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
+        let loopback = self.listener.local_addr().is_ok_and(|own| is_loopback(own.ip()));
+        Link { key, peer, loopback }
+    }
+}
+
+async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link) {
+    let metrics = Arc::clone(&shared.metrics);
+    let protocol = [R::PROTOCOL];
+    metrics.connections.with_label_values(&protocol).inc();
+    let open = metrics.open.with_label_values(&protocol);
+    open.inc();
+    // Replies are written whole; waiting to fill a segment would only delay them.
+    drop(stream.set_nodelay(true));
+    match Connection::<R>::start(&shared, link) {
+        Ok(connection) => connection.run(stream).await,
+        Err((link, error)) => refuse::<R>(&shared, stream, &link, &error).await,
+    }
+    open.dec();
+}
+
+async fn refuse<R: Served>(shared: &Shared, mut stream: TcpStream, link: &Link, error: &StartError) {
+    let (peer, protocol) = (link.peer, R::PROTOCOL);
+    let reason = match error {
+        StartError::NoSlot => {
+            shared.metrics.refused.with_label_values(&[protocol]).inc();
+            tracing::warn!(protocol, %peer, "refused: no slot is free");
+            Farewell::TooManyConnections
+        }
+        StartError::Trap(trap) => {
+            shared.metrics.traps.with_label_values(&[protocol, trap.kind()]).inc();
+            tracing::error!(protocol, %peer, %trap, "a session could not be started");
+            Farewell::Fault
+        }
+    };
+    let words = R::farewell(reason);
+    // A peer that does not read its refusal is cut.
+    drop(tokio::time::timeout(FAREWELL_WITHIN, stream.write_all(&words)).await);
+}

@@ -1,0 +1,99 @@
+//! Counters and gauges in the Prometheus text form.
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+
+/// Everything that is counted.
+pub(crate) struct Metrics {
+    registry: Registry,
+    /// Connections accepted, by protocol.
+    pub(crate) connections: IntCounterVec,
+    /// Connections open now, by protocol.
+    pub(crate) open: IntGaugeVec,
+    /// Connections refused because no slot was free, by protocol.
+    pub(crate) refused: IntCounterVec,
+    /// Sessions that broke their sandbox, by protocol and kind.
+    pub(crate) traps: IntCounterVec,
+    /// Logins, by protocol and outcome.
+    pub(crate) logins: IntCounterVec,
+    /// Rules broken by peers, by protocol.
+    pub(crate) defects: IntCounterVec,
+    /// Messages made durable by SMTP.
+    pub(crate) deliveries: IntCounterVec,
+    /// Octets, by protocol and direction.
+    pub(crate) octets: IntCounterVec,
+    /// From the end of the data to the answer that it is durable.
+    pub(crate) commit_seconds: Histogram,
+    /// Slots that connections can take.
+    pub(crate) slots: IntGauge,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let registry = Registry::new();
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels).expect("a fixed, valid name");
+            registry.register(Box::new(counter.clone())).expect("each name is used once");
+            counter
+        };
+        let connections =
+            counter("pillarbox_connections_total", "Connections accepted.", &["protocol"]);
+        let refused = counter(
+            "pillarbox_connections_refused_total",
+            "Connections refused because no slot was free.",
+            &["protocol"],
+        );
+        let traps = counter(
+            "pillarbox_engine_traps_total",
+            "Sessions that broke their sandbox.",
+            &["protocol", "kind"],
+        );
+        let logins = counter("pillarbox_logins_total", "Logins.", &["protocol", "outcome"]);
+        let defects =
+            counter("pillarbox_defects_total", "Protocol rules that peers broke.", &["protocol"]);
+        let deliveries =
+            counter("pillarbox_deliveries_total", "Messages taken over SMTP.", &["outcome"]);
+        let octets =
+            counter("pillarbox_octets_total", "Octets on the wire.", &["protocol", "direction"]);
+        let open = IntGaugeVec::new(
+            Opts::new("pillarbox_connections_open", "Connections open now."),
+            &["protocol"],
+        );
+        let open = open.expect("a fixed, valid name");
+        let slots = IntGauge::new("pillarbox_engine_slots", "Connections that can be open at once.");
+        let slots = slots.expect("a fixed, valid name");
+        let buckets = vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+        let options = HistogramOpts::new(
+            "pillarbox_commit_seconds",
+            "Time to make a message durable.",
+        );
+        let commit_seconds = Histogram::with_opts(options.buckets(buckets));
+        let commit_seconds = commit_seconds.expect("fixed, ascending buckets");
+        registry.register(Box::new(open.clone())).expect("each name is used once");
+        registry.register(Box::new(slots.clone())).expect("each name is used once");
+        registry.register(Box::new(commit_seconds.clone())).expect("each name is used once");
+        Self {
+            registry,
+            connections,
+            open,
+            refused,
+            traps,
+            logins,
+            defects,
+            deliveries,
+            octets,
+            commit_seconds,
+            slots,
+        }
+    }
+
+    /// All of it, in the text form.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        TextEncoder::new()
+            .encode_utf8(&self.registry.gather(), &mut text)
+            .expect("writing to a string does not fail");
+        text
+    }
+}

@@ -1,0 +1,335 @@
+//! What differs between the three server roles for the host: configuration, service, and what is worth a log line.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use pillarbox_engine::limits::Limits;
+use pillarbox_engine::sasl::{AuthOffer, Mechanism};
+use pillarbox_engine::types::{Farewell, Now, Peer, TlsOffer};
+use pillarbox_engine::{Role, imap, pop3, smtp};
+use pillarbox_world::hub::SessionKey;
+use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
+
+use super::Shared;
+use super::log::shown;
+use crate::backend::HostBackend;
+use crate::config::{Profile, is_loopback};
+use crate::engine::{Driven, Engine, StartError};
+
+/// A connection's own facts.
+pub(crate) struct Link {
+    pub(crate) key: SessionKey,
+    pub(crate) peer: IpAddr,
+    /// Whether only this machine can reach the listener.
+    pub(crate) loopback: bool,
+}
+
+impl Link {
+    pub(crate) fn session_id(&self) -> String {
+        format!("{:x}", self.key)
+    }
+}
+
+/// A role as the host serves it.
+pub(crate) trait Served: Role<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static {
+    /// For logs, metrics and file names.
+    const PROTOCOL: &'static str;
+    type Service: Service<Self>;
+
+    fn config(shared: &Shared, link: &Link) -> Self::Config;
+    fn session(
+        engine: &Engine,
+        config: Self::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<Self>>, StartError>;
+    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service;
+    /// The last words of a connection that has no session.
+    fn farewell(reason: Farewell) -> Vec<u8>;
+    fn farewell_call(reason: Farewell) -> Self::Call;
+    /// Logs and counts a fact.
+    fn observe(shared: &Shared, link: &Link, service: &mut Self::Service, event: &Self::Event);
+    /// Logs and counts an answer; called before the session gets it.
+    fn observe_answer(
+        shared: &Shared,
+        link: &Link,
+        service: &mut Self::Service,
+        answer: &Self::Answer,
+    );
+    /// The name of an ask, without what it carries.
+    fn ask_name(ask: &Self::Ask) -> String;
+}
+
+fn peer(link: &Link) -> Peer {
+    Peer { address: link.peer.to_canonical().to_string().into_bytes(), name: None }
+}
+
+fn auth(link: &Link) -> AuthOffer {
+    AuthOffer {
+        mechanisms: vec![Mechanism::Plain, Mechanism::Login],
+        password_commands: true,
+        // No password crosses a network in the clear.
+        cleartext: link.loopback,
+    }
+}
+
+fn limits(shared: &Shared, base: Limits) -> Limits {
+    let set = shared.settings.limits;
+    Limits {
+        message_max: set.message_max.unwrap_or(base.message_max),
+        recipients_max: set.recipients_max.unwrap_or(base.recipients_max),
+        ..base
+    }
+}
+
+fn is_tracing(shared: &Shared) -> bool {
+    shared.settings.trace_sessions.is_some()
+}
+
+fn host_name(shared: &Shared) -> Vec<u8> {
+    shared.settings.host_name.clone().into_bytes()
+}
+
+fn defect(shared: &Shared, link: &Link, protocol: &str, rule: &[u8]) {
+    shared.metrics.defects.with_label_values(&[protocol]).inc();
+    let session = link.session_id();
+    tracing::info!(protocol, session, peer = %link.peer, rule = shown(rule), "the peer broke a rule");
+}
+
+fn login(
+    shared: &Shared,
+    link: &Link,
+    protocol: &str,
+    answer: &pillarbox_engine::sasl::LoginAnswer,
+) {
+    use pillarbox_engine::sasl::LoginAnswer;
+    let session = link.session_id();
+    match answer {
+        LoginAnswer::Accepted(account) => {
+            shared.metrics.logins.with_label_values(&[protocol, "accepted"]).inc();
+            tracing::info!(protocol, session, account = shown(&account.name), peer = %link.peer, "login");
+        }
+        LoginAnswer::Refused(refusal) => {
+            shared.metrics.logins.with_label_values(&[protocol, "refused"]).inc();
+            tracing::warn!(protocol, session, reason = ?refusal.reason, peer = %link.peer, "login refused");
+        }
+        LoginAnswer::ScramParameters(_) => {}
+    }
+}
+
+/// The first word of a value's debug form: a variant's name without what it holds.
+fn variant_name(value: &impl std::fmt::Debug) -> String {
+    /// Stops at the first octet that is not part of a name.
+    struct Name(String);
+    impl std::fmt::Write for Name {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            let end = text.find(|c: char| !c.is_alphanumeric());
+            self.0.push_str(&text[..end.unwrap_or(text.len())]);
+            if end.is_some() { Err(std::fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut name = Name(String::new());
+    // The error only says that the name is complete.
+    let _ = std::fmt::Write::write_fmt(&mut name, format_args!("{value:?}"));
+    name.0
+}
+
+/// SMTP.
+pub(crate) type SmtpRole = smtp::Server;
+/// POP3.
+pub(crate) type Pop3Role = pop3::Server;
+/// IMAP.
+pub(crate) type ImapRole = imap::Server;
+
+impl Served for SmtpRole {
+    const PROTOCOL: &'static str = "smtp";
+    type Service = SmtpService<HostBackend>;
+
+    fn config(shared: &Shared, link: &Link) -> smtp::Config {
+        smtp::Config {
+            host_name: host_name(shared),
+            service: smtp::Service::Smtp,
+            peer: peer(link),
+            session_id: link.session_id().into_bytes(),
+            tls: TlsOffer::None,
+            auth: auth(link),
+            auth_required: false,
+            extensions: smtp::Extensions::default(),
+            verify: false,
+            return_path: true,
+            limits: limits(shared, Limits::SMTP),
+            trace: is_tracing(shared),
+        }
+    }
+
+    fn session(
+        engine: &Engine,
+        config: smtp::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<Self>>, StartError> {
+        engine.smtp(config, now)
+    }
+
+    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service {
+        SmtpService::new(backend, key)
+    }
+
+    fn farewell(reason: Farewell) -> Vec<u8> {
+        smtp::farewell(reason)
+    }
+
+    fn farewell_call(reason: Farewell) -> smtp::Call {
+        smtp::Call::Farewell(reason)
+    }
+
+    fn observe(shared: &Shared, link: &Link, _: &mut Self::Service, event: &smtp::Event) {
+        if let smtp::Event::Defect(rule) = event {
+            defect(shared, link, Self::PROTOCOL, rule);
+        }
+    }
+
+    fn observe_answer(
+        shared: &Shared,
+        link: &Link,
+        service: &mut Self::Service,
+        answer: &smtp::Answer,
+    ) {
+        let session = link.session_id();
+        match answer {
+            smtp::Answer::Login(answer) => login(shared, link, Self::PROTOCOL, answer),
+            smtp::Answer::Committed(_) => {
+                let Some(delivery) = service.take_delivery() else { return };
+                shared.metrics.deliveries.with_label_values(&["stored"]).inc();
+                let to: Vec<String> = delivery.accounts.iter().map(|name| shown(name)).collect();
+                tracing::info!(
+                    session,
+                    message = shown(&delivery.id),
+                    from = format!("<{}>", shown(&delivery.from)),
+                    to = to.join(","),
+                    octets = delivery.size,
+                    "delivered"
+                );
+            }
+            smtp::Answer::Refused(refusal) => {
+                tracing::info!(session, peer = %link.peer, reason = ?refusal.reason, "refused");
+            }
+            smtp::Answer::Done | smtp::Answer::Mailboxes(_) => {}
+        }
+    }
+
+    fn ask_name(ask: &smtp::Ask) -> String {
+        variant_name(ask)
+    }
+}
+
+impl Served for Pop3Role {
+    const PROTOCOL: &'static str = "pop3";
+    type Service = Pop3Service<HostBackend>;
+
+    fn config(shared: &Shared, link: &Link) -> pop3::Config {
+        pop3::Config {
+            host_name: host_name(shared),
+            peer: peer(link),
+            session_id: link.session_id().into_bytes(),
+            tls: TlsOffer::None,
+            auth: auth(link),
+            apop_timestamp: None,
+            limits: limits(shared, Limits::POP3),
+            trace: is_tracing(shared),
+        }
+    }
+
+    fn session(
+        engine: &Engine,
+        config: pop3::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<Self>>, StartError> {
+        engine.pop3(config, now)
+    }
+
+    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service {
+        Pop3Service::new(backend, key)
+    }
+
+    fn farewell(reason: Farewell) -> Vec<u8> {
+        pop3::farewell(reason)
+    }
+
+    fn farewell_call(reason: Farewell) -> pop3::Call {
+        pop3::Call::Farewell(reason)
+    }
+
+    fn observe(shared: &Shared, link: &Link, _: &mut Self::Service, event: &pop3::Event) {
+        if let pop3::Event::Defect(rule) = event {
+            defect(shared, link, Self::PROTOCOL, rule);
+        }
+    }
+
+    fn observe_answer(shared: &Shared, link: &Link, _: &mut Self::Service, answer: &pop3::Answer) {
+        if let pop3::Answer::Login(answer) = answer {
+            login(shared, link, Self::PROTOCOL, answer);
+        }
+    }
+
+    fn ask_name(ask: &pop3::Ask) -> String {
+        variant_name(ask)
+    }
+}
+
+impl Served for ImapRole {
+    const PROTOCOL: &'static str = "imap";
+    type Service = ImapService<HostBackend>;
+
+    fn config(shared: &Shared, link: &Link) -> imap::types::Config {
+        imap::types::Config {
+            host_name: host_name(shared),
+            peer: peer(link),
+            session_id: link.session_id().into_bytes(),
+            tls: TlsOffer::None,
+            auth: auth(link),
+            without: Vec::new(),
+            limits: limits(shared, Limits::IMAP),
+            trace: is_tracing(shared),
+        }
+    }
+
+    fn session(
+        engine: &Engine,
+        config: imap::types::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<Self>>, StartError> {
+        engine.imap(config, now)
+    }
+
+    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service {
+        ImapService::new(backend, key)
+    }
+
+    fn farewell(reason: Farewell) -> Vec<u8> {
+        imap::farewell(reason)
+    }
+
+    fn farewell_call(reason: Farewell) -> imap::types::Call {
+        imap::types::Call::Farewell(reason)
+    }
+
+    fn observe(shared: &Shared, link: &Link, _: &mut Self::Service, event: &imap::types::Event) {
+        if let imap::types::Event::Defect(rule) = event {
+            defect(shared, link, Self::PROTOCOL, rule);
+        }
+    }
+
+    fn observe_answer(
+        shared: &Shared,
+        link: &Link,
+        _: &mut Self::Service,
+        answer: &imap::types::Answer,
+    ) {
+        if let imap::types::Answer::Login(answer) = answer {
+            login(shared, link, Self::PROTOCOL, answer);
+        }
+    }
+
+    fn ask_name(ask: &imap::types::Ask) -> String {
+        variant_name(ask)
+    }
+}

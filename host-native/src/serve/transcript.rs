@@ -1,0 +1,225 @@
+//! `--trace-sessions`: each conversation as a transcript that a person can read, annotated with the session's own notes.
+//! Octets that the session marked as secret are masked; octets that it noted nothing about are shown as they are.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::net::IpAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use pillarbox_engine::trace::{Note, Rule, Side, Span};
+
+/// Octets of one line that are shown; the rest is counted.
+const SHOWN_MAX: usize = 1000;
+
+/// A transcript being written.
+pub(super) struct Transcript {
+    out: BufWriter<File>,
+    received: Direction,
+    sent: Direction,
+    failed: bool,
+}
+
+/// One direction's octets that were not written yet.
+struct Direction {
+    sign: &'static str,
+    octets: Vec<u8>,
+    /// Offset of the first of `octets` in the connection.
+    base: u64,
+    /// Spans over `octets`, in order.
+    spans: Vec<Span>,
+    /// Whether the last line written is still open.
+    noted: u64,
+}
+
+impl Transcript {
+    /// Begins a file named after the session; a failure is logged and costs only the transcript.
+    pub(super) fn create(
+        directory: &Path,
+        protocol: &str,
+        session: &str,
+        peer: IpAddr,
+    ) -> Option<Self> {
+        let file = directory.join(format!("{session:0>6}-{protocol}.transcript"));
+        let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        let opened = created.and_then(|()| {
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file)
+        });
+        let out = match opened {
+            Ok(out) => out,
+            Err(error) => {
+                tracing::error!(file = %file.display(), %error, "no transcript of this session");
+                return None;
+            }
+        };
+        let direction = |sign| Direction { sign, octets: Vec::new(), base: 0, spans: Vec::new(), noted: 0 };
+        let (received, sent) = (direction("C"), direction("S"));
+        let mut transcript = Self { out: BufWriter::new(out), received, sent, failed: false };
+        transcript.line(&format!("# {protocol} session {session} with {peer}"));
+        Some(transcript)
+    }
+
+    /// Octets came from the peer; they are written once the session has noted what they are.
+    pub(super) fn received(&mut self, octets: &[u8]) {
+        self.received.octets.extend_from_slice(octets);
+    }
+
+    /// Octets went to the peer.
+    pub(super) fn sent(&mut self, octets: &[u8]) {
+        self.sent.octets.extend_from_slice(octets);
+        self.write_noted(Side::Sent);
+    }
+
+    /// The session asked its host for something.
+    pub(super) fn asked(&mut self, name: &str) {
+        self.line(&format!("?  {}", name.to_lowercase()));
+    }
+
+    /// The session noted something.
+    pub(super) fn note(&mut self, note: &Note) {
+        match note {
+            Note::Span(span) => {
+                let direction = self.direction(span.side);
+                direction.noted = direction.noted.max(span.end);
+                direction.spans.push(*span);
+                self.write_noted(span.side);
+            }
+            Note::State { from, to } => self.line(&format!("#  state {from} → {to}")),
+            Note::Defect(rule) => self.line(&format!("#  DEFECT {}", cited(rule))),
+        }
+    }
+
+    fn direction(&mut self, side: Side) -> &mut Direction {
+        match side {
+            Side::Received => &mut self.received,
+            Side::Sent => &mut self.sent,
+        }
+    }
+
+    /// Writes the lines of one direction that are complete and noted.
+    fn write_noted(&mut self, side: Side) {
+        let mut lines = Vec::new();
+        let direction = self.direction(side);
+        while let Some(line) = direction.next_line(false) {
+            lines.extend(line);
+        }
+        lines.iter().for_each(|line| self.line(line));
+    }
+
+    fn line(&mut self, line: &str) {
+        if !self.failed
+            && let Err(error) = writeln!(self.out, "{line}")
+        {
+            self.failed = true;
+            tracing::error!(%error, "a transcript could not be written any further");
+        }
+    }
+}
+
+impl Drop for Transcript {
+    fn drop(&mut self) {
+        let mut lines = Vec::new();
+        for direction in [&mut self.received, &mut self.sent] {
+            while let Some(line) = direction.next_line(true) {
+                lines.extend(line);
+            }
+        }
+        lines.push("S closes".to_owned());
+        lines.iter().for_each(|line| self.line(line));
+        // Nothing is left to do about a full disk here; the error was logged when it first struck.
+        drop(self.out.flush());
+    }
+}
+
+impl Direction {
+    /// The next line with its annotations; `all` takes also what is not complete or not noted.
+    fn next_line(&mut self, all: bool) -> Option<Vec<String>> {
+        if self.octets.is_empty() {
+            return None;
+        }
+        let end = match self.octets.iter().position(|&octet| octet == b'\n') {
+            Some(lf) => lf + 1,
+            None if all => self.octets.len(),
+            None => return None,
+        };
+        let (start, stop) = (self.base, self.base + end as u64);
+        if self.noted < stop && !all {
+            return None;
+        }
+        let octets: Vec<u8> = self.octets.drain(..end).collect();
+        self.base = stop;
+        let over = |span: &Span| span.start < stop && span.end > start;
+        let spans: Vec<Span> = self.spans.iter().copied().filter(over).collect();
+        self.spans.retain(|span| span.end > stop);
+        let mut lines = vec![format!("{}: {}", self.sign, masked(&octets, start, &spans))];
+        let begins = spans.iter().filter(|span| span.start >= start);
+        let labels: Vec<&str> = begins.clone().map(|span| span.label).collect();
+        if !labels.is_empty() {
+            lines.push(format!("#  {}", labels.join(" · ")));
+        }
+        let mut rules: Vec<&Rule> = Vec::new();
+        for rule in begins.filter_map(|span| span.why) {
+            if !rules.contains(&rule) {
+                rules.push(rule);
+            }
+        }
+        lines.extend(rules.iter().map(|rule| format!("#  {}", cited(rule))));
+        Some(lines)
+    }
+}
+
+fn cited(rule: &Rule) -> String {
+    format!("RFC {} §{}: {}", rule.rfc, rule.section, rule.gist)
+}
+
+/// A line's text without its CRLF, escaped, each run of secret octets as six stars.
+fn masked(octets: &[u8], start: u64, spans: &[Span]) -> String {
+    let text = octets.strip_suffix(b"\r\n").unwrap_or(octets);
+    let mut shown = String::new();
+    let mut hiding = false;
+    for (at, &octet) in text.iter().take(SHOWN_MAX).enumerate() {
+        let offset = start + at as u64;
+        let secret = spans.iter().any(|s| s.secret && s.start <= offset && offset < s.end);
+        if secret && !hiding {
+            shown.push_str("******");
+        } else if !secret {
+            match octet {
+                b'"' | b'\'' | b'\\' => shown.push(char::from(octet)),
+                _ => shown.extend(std::ascii::escape_default(octet).map(char::from)),
+            }
+        }
+        hiding = secret;
+    }
+    if text.len() > SHOWN_MAX {
+        shown.push_str(&format!(" … {} octets more", text.len() - SHOWN_MAX));
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_masked_and_rules_cited() {
+        static RULE: Rule = Rule { rfc: 1939, section: "7", gist: "PASS carries the secret." };
+        let directory = std::env::temp_dir().join(format!("pillarbox-test-{}", std::process::id()));
+        let peer = IpAddr::from([127, 0, 0, 1]);
+        let mut transcript =
+            Transcript::create(&directory, "pop3", "1", peer).expect("the directory is writable");
+        transcript.received(b"PASS hung");
+        transcript.received(b"ry\r\n");
+        let (side, why) = (Side::Received, Some(&RULE));
+        let span = |start, end, label, secret| Span { side, start, end, label, secret, why };
+        transcript.note(&Note::Span(span(0, 4, "verb", false)));
+        transcript.note(&Note::Span(span(5, 11, "password", true)));
+        transcript.note(&Note::Span(span(11, 13, "CRLF", false)));
+        drop(transcript);
+        let text = fs::read_to_string(directory.join("000001-pop3.transcript"))
+            .expect("the transcript was written");
+        assert!(text.contains("C: PASS ******\n"), "{text}");
+        assert!(text.contains("RFC 1939 §7: PASS carries the secret."), "{text}");
+        assert!(!text.contains("hungry"), "{text}");
+        fs::remove_dir_all(directory).expect("the directory is ours");
+    }
+}

@@ -1,1 +1,4 @@
-//! Placeholder.
+//! What the tests share: a running server of the real binary, and a raw line client for any protocol.
+
+pub mod server;
+pub mod wire;

@@ -23,4 +23,4 @@ mod inbox;
 mod outbox;
 
 pub use role::{Cx, Line, LineFault, Role, Want};
-pub use session::{Output, Session};
+pub use session::{Input, Output, Session, Step};

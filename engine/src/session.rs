@@ -34,6 +34,35 @@ pub enum Output<R: Role> {
     Close,
 }
 
+/// One verb, as data: what `Session::step` does first.
+#[derive(Debug)]
+pub enum Input<R: Role> {
+    /// Nothing: only poll.
+    Nothing,
+    /// `Session::receive`.
+    Receive(Vec<u8>),
+    /// `Session::receive_end`.
+    ReceiveEnd,
+    /// `Session::secured`.
+    Secured(TlsFacts),
+    /// `Session::answer`.
+    Answer(AskId, R::Answer),
+    /// `Session::call`.
+    Call(R::Call),
+    /// `Session::tick`.
+    Tick,
+}
+
+/// What one step gave.
+#[derive(Debug)]
+pub struct Step<R: Role> {
+    /// How many octets a `Receive` took; the rest is to be offered again.
+    pub taken: usize,
+    /// In causal order. Ends with `Wait` or `Close`, unless the step was cut because it grew large: then step again
+    /// with `Nothing` once these are written.
+    pub outputs: Vec<Output<R>>,
+}
+
 /// One connection's protocol state.
 ///
 /// Any verb may come at any time. A peer can never cause an `Err`: those are the host's mistakes.
@@ -150,6 +179,37 @@ impl<R: Role> Session<R> {
                 return Output::Wait { deadline_ms: self.cx.deadline_ms };
             }
         }
+    }
+
+    /// One verb and then `poll`, up to `Wait`, `Close`, or about as much as the outbox holds.
+    ///
+    /// # Errors
+    /// As the verb; nothing is polled then.
+    pub fn step(&mut self, now: Now, input: Input<R>) -> Result<Step<R>, Misuse> {
+        let mut taken = 0;
+        match input {
+            Input::Nothing => self.at(now),
+            Input::Receive(octets) => taken = self.receive(now, &octets),
+            Input::ReceiveEnd => self.receive_end(now),
+            Input::Secured(facts) => self.secured(now, facts)?,
+            Input::Answer(id, answer) => self.answer(now, id, answer)?,
+            Input::Call(call) => self.call(now, call)?,
+            Input::Tick => self.tick(now),
+        }
+        let mut outputs = Vec::new();
+        let mut octets = 0;
+        while octets < limits::OUTBOX_OCTETS_MAX && outputs.len() < limits::OUTBOX_OUTPUTS_MAX {
+            let output = self.poll();
+            if let Output::Transmit(sent) = &output {
+                octets += sent.len();
+            }
+            let last = matches!(output, Output::Wait { .. } | Output::Close);
+            outputs.push(output);
+            if last {
+                break;
+            }
+        }
+        Ok(Step { taken, outputs })
     }
 
     /// The role, for tests and for tools that show its state.

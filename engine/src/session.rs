@@ -121,7 +121,7 @@ impl<R: Role> Session<R> {
         }
         self.cx.starting_tls = false;
         self.inbox.clear();
-        self.step(|role, cx| role.on_secured(cx, facts));
+        self.move_on(|role, cx| role.on_secured(cx, facts));
         Ok(())
     }
 
@@ -137,7 +137,7 @@ impl<R: Role> Session<R> {
         let at = self.cx.open_asks.iter().position(|&open| open == id);
         let at = at.ok_or(Misuse::UnknownAsk)?;
         self.cx.open_asks.remove(at);
-        let outcome = self.try_step(|role, cx| role.on_answer(cx, id, answer));
+        let outcome = self.try_move_on(|role, cx| role.on_answer(cx, id, answer));
         if outcome.is_err() {
             self.cx.open_asks.push(id);
         }
@@ -153,7 +153,7 @@ impl<R: Role> Session<R> {
         if self.cx.closing {
             return Ok(());
         }
-        self.try_step(|role, cx| role.on_call(cx, call))
+        self.try_move_on(|role, cx| role.on_call(cx, call))
     }
 
     /// Time has passed.
@@ -162,7 +162,7 @@ impl<R: Role> Session<R> {
         let due = self.cx.deadline_ms.is_some_and(|at| at <= self.cx.now.monotonic_ms);
         if due && !self.cx.closing {
             self.cx.deadline_ms = None;
-            self.step(Role::on_deadline);
+            self.move_on(Role::on_deadline);
         }
     }
 
@@ -236,26 +236,26 @@ impl<R: Role> Session<R> {
             Want::Line { max } => {
                 if let Some(line) = self.inbox.line(max) {
                     self.cx.received = self.inbox.offset();
-                    self.step(|role, cx| role.on_line(cx, line));
+                    self.move_on(|role, cx| role.on_line(cx, line));
                     return true;
                 }
             }
             Want::Octets { left } => {
                 if let Some(octets) = self.inbox.octets(left, self.cx.chunk_max) {
                     self.cx.received = self.inbox.offset();
-                    self.step(|role, cx| role.on_octets(cx, octets));
+                    self.move_on(|role, cx| role.on_octets(cx, octets));
                     return true;
                 }
             }
             Want::DotText => {
                 if let Some((octets, end)) = self.inbox.text(self.cx.chunk_max) {
                     self.cx.received = self.inbox.offset();
-                    self.step(|role, cx| role.on_text(cx, octets, end));
+                    self.move_on(|role, cx| role.on_text(cx, octets, end));
                     return true;
                 }
             }
             Want::Room => {
-                self.step(Role::on_room);
+                self.move_on(Role::on_room);
                 return true;
             }
             Want::Answer | Want::Secured => return false,
@@ -263,18 +263,18 @@ impl<R: Role> Session<R> {
         }
         if self.inbox.ended() && !self.end_told {
             self.end_told = true;
-            self.step(Role::on_end);
+            self.move_on(Role::on_end);
             return true;
         }
         false
     }
 
-    fn step(&mut self, f: impl FnOnce(R, &mut Cx<R>) -> R) {
+    fn move_on(&mut self, f: impl FnOnce(R, &mut Cx<R>) -> R) {
         let role = self.role.take().expect("role methods do not call back into their session");
         self.role = Some(f(role, &mut self.cx));
     }
 
-    fn try_step(
+    fn try_move_on(
         &mut self,
         f: impl FnOnce(R, &mut Cx<R>) -> Result<R, (R, Misuse)>,
     ) -> Result<(), Misuse> {

@@ -54,7 +54,6 @@ pub enum Input<R: Role> {
 }
 
 /// What one step gave.
-#[derive(Debug)]
 pub struct Step<R: Role> {
     /// How many octets a `Receive` took; the rest is to be offered again.
     pub taken: usize,

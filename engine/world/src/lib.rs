@@ -1,6 +1,7 @@
 //! The parts of a mail world that need no I/O: what a store does, one store in memory, and the services that answer
 //! a session's asks from any store. The native host, the tests and the playground share them.
 
+pub mod conversation;
 pub mod hub;
 pub mod memory;
 pub mod service;

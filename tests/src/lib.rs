@@ -1,4 +1,5 @@
 //! What the tests share: a running server of the real binary, and a raw line client for any protocol.
 
 pub mod server;
+pub mod transcript;
 pub mod wire;

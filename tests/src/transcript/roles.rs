@@ -1,0 +1,230 @@
+//! What a transcript needs of each role: a configuration, a service, an ask's name, a refusal.
+
+use std::sync::Arc;
+
+use pillarbox_engine::limits::Limits;
+use pillarbox_engine::sasl::{AuthOffer, Mechanism};
+use pillarbox_engine::types::{Now, Peer, Reason, Refusal, TlsOffer};
+use pillarbox_engine::{Role, Session, imap, pop3, smtp};
+use pillarbox_world::conversation::Driven;
+use pillarbox_world::service::local::LocalBackend;
+use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
+
+/// Makes sessions of every role for one kind of host.
+pub trait Factory {
+    /// A session of SMTP.
+    fn smtp(&self, config: smtp::Config, now: Now) -> Box<dyn Driven<smtp::Server, Broken = String>>;
+    /// A session of POP3.
+    fn pop3(&self, config: pop3::Config, now: Now) -> Box<dyn Driven<pop3::Server, Broken = String>>;
+    /// A session of IMAP.
+    fn imap(
+        &self,
+        config: imap::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<imap::Server, Broken = String>>;
+}
+
+/// The engine linked in.
+pub struct Library;
+
+struct Linked<R: Role>(Session<R>);
+
+impl<R: Role> Driven<R> for Linked<R> {
+    type Broken = String;
+
+    fn step(
+        &mut self,
+        now: Now,
+        input: pillarbox_engine::Input<R>,
+    ) -> Result<pillarbox_engine::Step<R>, String> {
+        self.0.step(now, input).map_err(|misuse| format!("misuse: {misuse:?}"))
+    }
+}
+
+impl Factory for Library {
+    fn smtp(&self, config: smtp::Config, now: Now) -> Box<dyn Driven<smtp::Server, Broken = String>> {
+        Box::new(Linked(Session::new(config, now)))
+    }
+    fn pop3(&self, config: pop3::Config, now: Now) -> Box<dyn Driven<pop3::Server, Broken = String>> {
+        Box::new(Linked(Session::new(config, now)))
+    }
+    fn imap(
+        &self,
+        config: imap::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<imap::Server, Broken = String>> {
+        Box::new(Linked(Session::new(config, now)))
+    }
+}
+
+/// A role as transcripts see it.
+pub(super) trait Scripted: Role<Ask: std::fmt::Debug> {
+    type Service: Service<Self>;
+    fn session(
+        factory: &dyn Factory,
+        with: &[String],
+        now: Now,
+    ) -> Result<Box<dyn Driven<Self, Broken = String>>, String>;
+    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service;
+    fn refused(refusal: Refusal, ask: &Self::Ask) -> Self::Answer;
+}
+
+fn auth() -> AuthOffer {
+    let mechanisms = vec![Mechanism::Plain, Mechanism::Login];
+    AuthOffer { mechanisms, password_commands: true, cleartext: true }
+}
+
+fn peer() -> Peer {
+    Peer { address: b"192.0.2.1".to_vec(), name: Some(b"crepes.fr".to_vec()) }
+}
+
+/// Changes limits by words such as `recipients_max=2`.
+fn limits(mut limits: Limits, with: &[String]) -> Result<Limits, String> {
+    for word in with {
+        let Some((name, value)) = word.split_once('=') else { continue };
+        let number: u64 = value.parse().map_err(|_| format!("`{word}`: not a number"))?;
+        let small = u32::try_from(number).map_err(|_| format!("`{word}`: too large"));
+        match name {
+            "message_max" => limits.message_max = number,
+            "header_max" => limits.header_max = small?,
+            "line_max" => limits.line_max = small?,
+            "line_after_login_max" => limits.line_after_login_max = small?,
+            "recipients_max" => limits.recipients_max = small?,
+            "received_max" => limits.received_max = small?,
+            "errors_max" => limits.errors_max = small?,
+            "idle_commands_max" => limits.idle_commands_max = small?,
+            "literals_max" => limits.literals_max = small?,
+            _ => return Err(format!("`{word}`: no such limit")),
+        }
+    }
+    Ok(limits)
+}
+
+fn has(with: &[String], word: &str) -> bool {
+    with.iter().any(|other| other == word)
+}
+
+fn tls(with: &[String]) -> TlsOffer {
+    if has(with, "starttls") { TlsOffer::Upgrade } else { TlsOffer::None }
+}
+
+impl Scripted for smtp::Server {
+    type Service = SmtpService<LocalBackend>;
+
+    fn session(
+        factory: &dyn Factory,
+        with: &[String],
+        now: Now,
+    ) -> Result<Box<dyn Driven<Self, Broken = String>>, String> {
+        let service = match () {
+            () if has(with, "lmtp") => smtp::Service::Lmtp,
+            () if has(with, "submission") => smtp::Service::Submission,
+            () => smtp::Service::Smtp,
+        };
+        let config = smtp::Config {
+            host_name: b"hamburger.edu".to_vec(),
+            service,
+            peer: peer(),
+            session_id: b"1".to_vec(),
+            tls: tls(with),
+            auth: auth(),
+            auth_required: has(with, "auth-required"),
+            extensions: smtp::Extensions { dsn: has(with, "dsn"), ..smtp::Extensions::default() },
+            verify: has(with, "verify"),
+            return_path: true,
+            limits: limits(Limits::SMTP, with)?,
+            trace: has(with, "trace"),
+        };
+        Ok(factory.smtp(config, now))
+    }
+
+    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service {
+        SmtpService::new(backend, key)
+    }
+
+    fn refused(refusal: Refusal, ask: &smtp::Ask) -> smtp::Answer {
+        match ask {
+            smtp::Ask::Login(_) => {
+                smtp::Answer::Login(pillarbox_engine::sasl::LoginAnswer::Refused(refusal))
+            }
+            _ => smtp::Answer::Refused(refusal),
+        }
+    }
+}
+
+impl Scripted for pop3::Server {
+    type Service = Pop3Service<LocalBackend>;
+
+    fn session(
+        factory: &dyn Factory,
+        with: &[String],
+        now: Now,
+    ) -> Result<Box<dyn Driven<Self, Broken = String>>, String> {
+        let config = pop3::Config {
+            host_name: b"hamburger.edu".to_vec(),
+            peer: peer(),
+            session_id: b"1".to_vec(),
+            tls: tls(with),
+            auth: auth(),
+            apop_timestamp: has(with, "apop").then(|| b"<1.1@hamburger.edu>".to_vec()),
+            limits: limits(Limits::POP3, with)?,
+            trace: has(with, "trace"),
+        };
+        Ok(factory.pop3(config, now))
+    }
+
+    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service {
+        Pop3Service::new(backend, key)
+    }
+
+    fn refused(refusal: Refusal, ask: &pop3::Ask) -> pop3::Answer {
+        match ask {
+            pop3::Ask::Login(_) => {
+                pop3::Answer::Login(pillarbox_engine::sasl::LoginAnswer::Refused(refusal))
+            }
+            _ => pop3::Answer::Refused(refusal),
+        }
+    }
+}
+
+impl Scripted for imap::Server {
+    type Service = ImapService<LocalBackend>;
+
+    fn session(
+        factory: &dyn Factory,
+        with: &[String],
+        now: Now,
+    ) -> Result<Box<dyn Driven<Self, Broken = String>>, String> {
+        let without = with.iter().filter_map(|word| word.strip_prefix("without:"));
+        let config = imap::types::Config {
+            host_name: b"hamburger.edu".to_vec(),
+            peer: peer(),
+            session_id: b"1".to_vec(),
+            tls: tls(with),
+            auth: auth(),
+            without: without.map(|word| word.as_bytes().to_vec()).collect(),
+            limits: limits(Limits::IMAP, with)?,
+            trace: has(with, "trace"),
+        };
+        Ok(factory.imap(config, now))
+    }
+
+    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service {
+        ImapService::new(backend, key)
+    }
+
+    fn refused(refusal: Refusal, ask: &imap::types::Ask) -> imap::types::Answer {
+        match ask {
+            imap::types::Ask::Login(_) => {
+                imap::types::Answer::Login(pillarbox_engine::sasl::LoginAnswer::Refused(refusal))
+            }
+            _ => imap::types::Answer::Refused(refusal),
+        }
+    }
+}
+
+/// A reason by its name in the contract, such as `over-quota`.
+pub(super) fn reason(name: &str) -> Result<Reason, String> {
+    serde_json::from_value(serde_json::Value::String(name.to_owned()))
+        .map_err(|_| format!("`{name}` is not a reason of a refusal"))
+}

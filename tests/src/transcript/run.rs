@@ -1,0 +1,340 @@
+//! Holds the conversation of a transcript and compares every octet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pillarbox_engine::imap::types::Flags;
+use pillarbox_engine::types::{Now, Refusal};
+use pillarbox_engine::{imap, pop3, smtp};
+use pillarbox_world::conversation::{Conversation, Driven, at_once};
+use pillarbox_world::service::Backend;
+use pillarbox_world::service::local::LocalBackend;
+use pillarbox_world::store::{Body, Deliver, NewMessage, Write};
+
+use super::roles::{Factory, Scripted, reason};
+use super::script::{Script, Turn, What, escaped};
+
+/// 2026-01-05T09:00:00Z, when every conversation begins.
+const START_MS: u64 = 1_767_603_600_000;
+
+/// How what the client says is cut into pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Split {
+    /// Everything up to the next thing that the server says, at once.
+    Whole,
+    /// Octet by octet.
+    Octets,
+    /// At places that this seed draws.
+    Random(u64),
+}
+
+/// Runs a transcript.
+///
+/// # Errors
+/// The file and line where the conversation differs, with what came and what should have come.
+pub fn run(script: &Script, factory: &dyn Factory, split: Split) -> Result<(), String> {
+    held(script, factory, split, false).map(|_| ())
+}
+
+/// Runs a transcript and gives its text with what the server really said.
+///
+/// # Errors
+/// If the conversation cannot be held at all.
+pub fn record(script: &Script, text: &str, factory: &dyn Factory) -> Result<String, String> {
+    let said = held(script, factory, Split::Whole, true)?;
+    let lines: Vec<&str> = text.lines().collect();
+    let mut out = String::new();
+    let mut put = |line: &str| {
+        out.push_str(line);
+        out.push('\n');
+    };
+    let server = |line: &str| {
+        let head = line.split([':', '|']).next().unwrap_or_default();
+        head.starts_with('S') && head[1..].bytes().all(|b| b.is_ascii_digit() || b == b'*')
+    };
+    for (at, line) in lines.iter().enumerate() {
+        if !server(line) {
+            put(line);
+        }
+        for line in said.get(&(at + 1)).into_iter().flatten() {
+            put(line);
+        }
+    }
+    Ok(out)
+}
+
+/// By line of the transcript, what the server said after it.
+type Said = BTreeMap<usize, Vec<String>>;
+
+fn held(
+    script: &Script,
+    factory: &dyn Factory,
+    split: Split,
+    recording: bool,
+) -> Result<Said, String> {
+    let backend = Arc::new(LocalBackend::new(b"hamburger.edu"));
+    deliver_given(script, &backend)?;
+    match script.protocol.as_str() {
+        "smtp" => Table::<smtp::Server>::new(script, factory, backend, split, recording).hold(),
+        "pop3" => Table::<pop3::Server>::new(script, factory, backend, split, recording).hold(),
+        "imap" => Table::<imap::Server>::new(script, factory, backend, split, recording).hold(),
+        other => Err(format!("{}: no protocol `{other}`", script.name)),
+    }
+}
+
+fn deliver_given(script: &Script, backend: &LocalBackend) -> Result<(), String> {
+    for given in &script.given {
+        let index = pillarbox_mime::index(&given.octets, given.octets.len() as u64);
+        let message = NewMessage {
+            body: Body::Whole(given.octets.clone()),
+            plain: index.plain,
+            index: index.encode(),
+            flags: Flags::default(),
+            internal_date_ms: START_MS,
+            internal_date_zone: 0,
+        };
+        let accounts = vec![given.to.clone().into_bytes()];
+        let deliver = Deliver { accounts, message, now_ms: START_MS };
+        at_once(backend.write(0, Write::Deliver(deliver)))
+            .map_err(|reason| format!("{}: given mail: {reason:?}", script.name))?;
+    }
+    Ok(())
+}
+
+type Session<R> = Conversation<R, Boxed<R>, <R as Scripted>::Service>;
+
+struct Boxed<R: Scripted>(Box<dyn Driven<R, Broken = String>>);
+
+impl<R: Scripted> Driven<R> for Boxed<R> {
+    type Broken = String;
+
+    fn step(
+        &mut self,
+        now: Now,
+        input: pillarbox_engine::Input<R>,
+    ) -> Result<pillarbox_engine::Step<R>, String> {
+        self.0.step(now, input)
+    }
+}
+
+/// The connections of one transcript.
+struct Table<'a, R: Scripted> {
+    script: &'a Script,
+    factory: &'a dyn Factory,
+    backend: Arc<LocalBackend>,
+    split: Split,
+    random: u64,
+    recording: bool,
+    sessions: BTreeMap<usize, Session<R>>,
+    heard: BTreeMap<usize, Vec<u8>>,
+    said: Said,
+    waited_ms: u64,
+}
+
+impl<'a, R: Scripted> Table<'a, R> {
+    fn new(
+        script: &'a Script,
+        factory: &'a dyn Factory,
+        backend: Arc<LocalBackend>,
+        split: Split,
+        recording: bool,
+    ) -> Self {
+        let random = if let Split::Random(seed) = split { seed | 1 } else { 1 };
+        let (sessions, heard, said) = (BTreeMap::new(), BTreeMap::new(), Said::new());
+        Self { script, factory, backend, split, random, recording, sessions, heard, said, waited_ms: 0 }
+    }
+
+    fn hold(mut self) -> Result<Said, String> {
+        let turns = &self.script.turns;
+        let mut at = 0;
+        while at < turns.len() {
+            let next = self.take_turn(at)?;
+            // What one says, others may hear.
+            self.listen(turns[next - 1].line)?;
+            at = next;
+        }
+        for (connection, heard) in &self.heard {
+            if !self.recording && !heard.is_empty() {
+                let heard = escaped(&format!("S{connection}"), heard);
+                return Err(format!("{}: at the end, unexpected:\n  {heard}", self.script.name));
+            }
+        }
+        Ok(self.said)
+    }
+
+    /// Takes the turn at `at` and those that belong to it, and gives the index of the next.
+    fn take_turn(&mut self, at: usize) -> Result<usize, String> {
+        let turns = &self.script.turns;
+        let Turn { line, connection, what } = &turns[at];
+        self.open(*connection, *line)?;
+        match what {
+            What::Client(_) => return self.client(at),
+            What::Server(expected) => self.server(*line, *connection, expected)?,
+            What::Ask(_) | What::Refuse(_) => {
+                return Err(self.error(*line, "asks stand directly after what the client says"));
+            }
+            What::Wait(ms) => {
+                self.waited_ms += ms;
+                let connections: Vec<usize> = self.sessions.keys().copied().collect();
+                for connection in connections {
+                    let heard = self.session(connection).wait(*ms);
+                    self.hear(*line, connection, heard)?;
+                }
+            }
+            What::End => {
+                let heard = self.session(*connection).end();
+                self.hear(*line, *connection, heard)?;
+            }
+            What::Closes => {
+                if !self.session(*connection).is_closed() {
+                    return Err(self.error(*line, "the server has not closed"));
+                }
+            }
+        }
+        Ok(at + 1)
+    }
+
+    /// Everything that the client says up to another turn, with the asks that must come of it.
+    fn client(&mut self, at: usize) -> Result<usize, String> {
+        let turns = &self.script.turns;
+        let connection = turns[at].connection;
+        let mut octets = Vec::new();
+        let mut next = at;
+        while let Some(Turn { what: What::Client(more), connection: other, .. }) = turns.get(next) {
+            if *other != connection {
+                break;
+            }
+            octets.extend_from_slice(more);
+            next += 1;
+        }
+        let line = turns[next - 1].line;
+        let mut asks: Vec<(String, Option<Refusal>)> = Vec::new();
+        while let Some(turn) = turns.get(next) {
+            match &turn.what {
+                What::Ask(name) => asks.push((name.clone(), None)),
+                What::Refuse(name) => {
+                    let reason = reason(name).map_err(|error| self.error(turn.line, &error))?;
+                    let last = asks.last_mut();
+                    let last = last.ok_or_else(|| self.error(turn.line, "`!` follows a `?`"))?;
+                    last.1 = Some(Refusal::new(reason));
+                }
+                _ => break,
+            }
+            next += 1;
+        }
+        self.no_more_heard(line, connection)?;
+        let (pieces, mut seen) = (self.pieces(&octets), Vec::new());
+        for piece in pieces {
+            let session = self.sessions.get_mut(&connection).expect("opened before its turn");
+            let heard = session.say_instead(piece, &mut |ask| {
+                let refusal = asks.get(seen.len()).and_then(|(_, refusal)| refusal.clone());
+                seen.push(ask_name(ask));
+                refusal.map(|refusal| R::refused(refusal, ask))
+            });
+            self.hear(line, connection, heard)?;
+        }
+        let expected: Vec<String> = asks.into_iter().map(|(name, _)| name).collect();
+        if !expected.is_empty() && expected != seen {
+            let message = format!("the session asked {seen:?}, not {expected:?}");
+            return Err(self.error(line, &message));
+        }
+        Ok(next)
+    }
+
+    fn server(&mut self, line: usize, connection: usize, expected: &[u8]) -> Result<(), String> {
+        if self.recording {
+            return Ok(());
+        }
+        let heard = self.heard.entry(connection).or_default();
+        if let Some(rest) = heard.strip_prefix(expected) {
+            *heard = rest.to_vec();
+            return Ok(());
+        }
+        let came = escaped("S", heard);
+        let message = format!("({:?})\n  expected {}\n  came     {came}", self.split, escaped("S", expected));
+        Err(self.error(line, &message))
+    }
+
+    fn no_more_heard(&self, line: usize, connection: usize) -> Result<(), String> {
+        match self.heard.get(&connection) {
+            Some(heard) if !heard.is_empty() && !self.recording => {
+                let message = format!("({:?}) before this, unexpected:\n  {}", self.split, escaped("S", heard));
+                Err(self.error(line, &message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn open(&mut self, connection: usize, line: usize) -> Result<(), String> {
+        if self.sessions.contains_key(&connection) {
+            return Ok(());
+        }
+        let now = Now { monotonic_ms: self.waited_ms, unix_ms: START_MS + self.waited_ms };
+        let session = R::session(self.factory, &self.script.with, now);
+        let session = session.map_err(|error| self.error(line, &error))?;
+        let service = R::service(Arc::clone(&self.backend), connection as u64);
+        self.sessions.insert(connection, Conversation::new(Boxed(session), service, now));
+        let greeting = self.session(connection).say(b"");
+        self.hear(line.saturating_sub(1), connection, greeting)
+    }
+
+    fn listen(&mut self, line: usize) -> Result<(), String> {
+        let connections: Vec<usize> = self.sessions.keys().copied().collect();
+        for connection in connections {
+            let heard = self.session(connection).hear_others();
+            self.hear(line, connection, heard)?;
+        }
+        Ok(())
+    }
+
+    fn hear(
+        &mut self,
+        line: usize,
+        connection: usize,
+        heard: Result<Vec<u8>, String>,
+    ) -> Result<(), String> {
+        let heard = heard.map_err(|error| self.error(line, &error))?;
+        if self.recording && !heard.is_empty() {
+            let sign = if connection == 1 { "S".to_owned() } else { format!("S{connection}") };
+            let lines = heard.split_inclusive(|&octet| octet == b'\n');
+            let lines = lines.map(|line| escaped(&sign, line));
+            self.said.entry(line).or_default().extend(lines);
+        }
+        self.heard.entry(connection).or_default().extend(heard);
+        Ok(())
+    }
+
+    fn session(&mut self, connection: usize) -> &mut Session<R> {
+        self.sessions.get_mut(&connection).expect("opened before its turn")
+    }
+
+    fn pieces<'o>(&mut self, octets: &'o [u8]) -> Vec<&'o [u8]> {
+        match self.split {
+            Split::Whole => vec![octets],
+            Split::Octets => octets.chunks(1).collect(),
+            Split::Random(_) => {
+                let mut pieces = Vec::new();
+                let mut rest = octets;
+                while !rest.is_empty() {
+                    self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    let size = (self.random >> 40) as usize % 40 + 1;
+                    let (piece, more) = rest.split_at(size.min(rest.len()));
+                    pieces.push(piece);
+                    rest = more;
+                }
+                pieces
+            }
+        }
+    }
+
+    fn error(&self, line: usize, message: &str) -> String {
+        format!("{}:{line}: {message}", self.script.name)
+    }
+}
+
+/// An ask's name in the contract: its variant, in lower case.
+fn ask_name(ask: &impl std::fmt::Debug) -> String {
+    let text = format!("{ask:?}");
+    let end = text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len());
+    text[..end].to_lowercase()
+}

@@ -3,9 +3,12 @@
 
 use crate::trace::Rule;
 
+pub mod grammar;
+mod server;
 mod types;
 
+pub use server::{Server, farewell};
 pub use types::{Answer, Ask, Call, Config, EntriesAsk, Entry, Event, NumberRun, Opened};
 
 /// The rules that this module follows.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = server::RULES;

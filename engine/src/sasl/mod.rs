@@ -3,6 +3,7 @@
 
 use crate::trace::Rule;
 
+pub mod server;
 mod types;
 
 pub use types::{
@@ -11,4 +12,4 @@ pub use types::{
 };
 
 /// The rules that this module follows.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = &[&server::PLAIN_MESSAGE];

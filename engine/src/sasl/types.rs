@@ -31,6 +31,45 @@ pub enum Mechanism {
     Anonymous,
 }
 
+impl Mechanism {
+    /// Its registered name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "PLAIN",
+            Self::Login => "LOGIN",
+            Self::CramMd5 => "CRAM-MD5",
+            Self::ScramSha1 => "SCRAM-SHA-1",
+            Self::ScramSha1Plus => "SCRAM-SHA-1-PLUS",
+            Self::ScramSha256 => "SCRAM-SHA-256",
+            Self::ScramSha256Plus => "SCRAM-SHA-256-PLUS",
+            Self::Oauthbearer => "OAUTHBEARER",
+            Self::Xoauth2 => "XOAUTH2",
+            Self::External => "EXTERNAL",
+            Self::Anonymous => "ANONYMOUS",
+        }
+    }
+
+    /// The mechanism of this name, in any case.
+    #[must_use]
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        let all = [
+            Self::Plain,
+            Self::Login,
+            Self::CramMd5,
+            Self::ScramSha1,
+            Self::ScramSha1Plus,
+            Self::ScramSha256,
+            Self::ScramSha256Plus,
+            Self::Oauthbearer,
+            Self::Xoauth2,
+            Self::External,
+            Self::Anonymous,
+        ];
+        all.into_iter().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
+    }
+}
+
 /// Which logins a session offers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -42,6 +81,15 @@ pub struct AuthOffer {
     pub password_commands: bool,
     /// Whether a password may come without TLS; only right on loopback.
     pub cleartext: bool,
+}
+
+impl AuthOffer {
+    /// Mechanisms that can be used now; none while a password would cross in the clear and may not.
+    pub fn usable(&self, secured: bool) -> impl Iterator<Item = Mechanism> + '_ {
+        let open = secured || self.cleartext;
+        let usable = move |mechanism: &Mechanism| open && super::server::is_implemented(*mechanism);
+        self.mechanisms.iter().copied().filter(usable)
+    }
 }
 
 /// What a peer gave to be let in.

@@ -3,12 +3,15 @@
 
 use crate::trace::Rule;
 
+pub mod grammar;
+mod server;
 mod types;
 
+pub use server::{Server, farewell};
 pub use types::{
     Answer, Ask, Body, Call, Committed, Config, Envelope, Event, Extensions, MailFrom, Mailbox,
     Notify, RcptTo, Ret, Service,
 };
 
 /// The rules that this module follows.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = server::RULES;

@@ -1,0 +1,208 @@
+//! The AUTHORIZATION state: who are you?
+
+use alloc::vec::Vec;
+
+use super::{STATE, Server, State};
+use crate::pop3::grammar::Command;
+use crate::pop3::types::{Ask, Event, Opened};
+use crate::role::{Cx, Line, LineFault};
+use crate::sasl::server::{Exchange, Step};
+use crate::sasl::{Credentials, DigestCredentials, LoginAnswer, PasswordCredentials};
+use crate::trace::Rule;
+use crate::types::TlsOffer;
+
+use super::transaction::Maildrop;
+
+/// RFC 1939 §7.
+pub(super) const SECRET: Rule = Rule {
+    rfc: 1939,
+    section: "7",
+    gist: "The secret belongs to a maildrop, and a name that does not exist is told by nothing.",
+};
+
+impl Server {
+    pub(super) fn authorization(
+        self,
+        cx: &mut Cx<Self>,
+        command: Command,
+        user: Option<Vec<u8>>,
+    ) -> Self {
+        match command {
+            Command::User(name) if self.offers_passwords() => {
+                // RFC 1939 §7, and RFC 9051 §11.7 in spirit: every name is welcome until its password is judged.
+                self.ok(cx, "send PASS");
+                self.go(cx, State::Authorization(Some(name)))
+            }
+            Command::Pass(password) if self.offers_passwords() => match user {
+                Some(user) => {
+                    let authorization = Vec::new();
+                    let given = PasswordCredentials { authorization, user, password };
+                    cx.ask(Ask::Login(Credentials::Password(given)));
+                    self.go(cx, State::LoggingIn)
+                }
+                None => self.mistake(cx, "USER comes first", &STATE, State::Authorization(None)),
+            },
+            Command::User(_) | Command::Pass(_) => {
+                let text = "[AUTH] passwords are not taken here without TLS";
+                self.mistake(cx, text, &SECRET, State::Authorization(None))
+            }
+            Command::Apop(user, digest) => match self.common.config.apop_timestamp.clone() {
+                Some(challenge) => {
+                    let given = DigestCredentials { user, challenge, digest, hmac: false };
+                    cx.ask(Ask::Login(Credentials::Digest(given)));
+                    self.go(cx, State::LoggingIn)
+                }
+                None => self.mistake(cx, "APOP is not offered", &STATE, State::Authorization(None)),
+            },
+            Command::Auth(mechanism, initial) => self.auth(cx, mechanism, initial.as_deref()),
+            Command::Stls => self.start_tls(cx),
+            Command::Capa => {
+                self.capabilities(cx, false);
+                self.go(cx, State::Authorization(user))
+            }
+            Command::Quit => {
+                cx.event(Event::Quit);
+                self.ok(cx, "bye");
+                self.close(cx)
+            }
+            _ => self.mistake(cx, "log in first", &STATE, State::Authorization(user)),
+        }
+    }
+
+    fn offers_passwords(&self) -> bool {
+        let offer = &self.common.config.auth;
+        offer.password_commands && (offer.cleartext || self.common.is_secured())
+    }
+
+    /// RFC 5034 §4. AUTH alone lists the mechanisms, as old clients expect.
+    fn auth(
+        self,
+        cx: &mut Cx<Self>,
+        mechanism: Option<Option<crate::sasl::Mechanism>>,
+        initial: Option<&[u8]>,
+    ) -> Self {
+        let secured = self.common.is_secured();
+        let offer = &self.common.config.auth;
+        match mechanism {
+            None => {
+                self.ok(cx, "mechanisms follow");
+                for mechanism in self.common.config.auth.usable(secured) {
+                    cx.send(mechanism.name().as_bytes(), "mechanism", None);
+                    cx.send(b"\r\n", "CRLF", None);
+                }
+                cx.send(b".\r\n", "end of response", None);
+                self.go(cx, State::Authorization(None))
+            }
+            Some(wanted) => match wanted
+                .filter(|wanted| offer.usable(secured).any(|m| m == *wanted))
+            {
+                Some(mechanism) => {
+                    let step = Exchange::start(mechanism, initial);
+                    self.auth_step(cx, step)
+                }
+                None => {
+                    self.mistake(cx, "mechanism not offered", &SECRET, State::Authorization(None))
+                }
+            },
+        }
+    }
+
+    pub(super) fn auth_response(mut self, cx: &mut Cx<Self>, line: &Line) -> Self {
+        let state = core::mem::replace(&mut self.state, State::Authorization(None));
+        let State::Authenticating(exchange) = state else {
+            self.state = state;
+            return self;
+        };
+        cx.note_secret(line.start, line.end - 2, "response");
+        cx.note_received(line.end - 2, line.end, "CRLF", None);
+        if line.fault == Some(LineFault::TooLong) {
+            return self.mistake(cx, "the line is too long", &SECRET, State::Authorization(None));
+        }
+        let step =
+            if line.fault.is_some() { Step::Malformed } else { exchange.respond(&line.octets) };
+        self.auth_step(cx, step)
+    }
+
+    fn auth_step(self, cx: &mut Cx<Self>, step: Step) -> Self {
+        let again = State::Authorization(None);
+        match step {
+            Step::Challenge(exchange, challenge) => {
+                cx.send(b"+ ", "continuation", None);
+                cx.send(&challenge, "challenge", None);
+                cx.send(b"\r\n", "CRLF", None);
+                self.go(cx, State::Authenticating(exchange))
+            }
+            Step::Ask(credentials) => {
+                cx.ask(Ask::Login(credentials));
+                self.go(cx, State::LoggingIn)
+            }
+            Step::Cancelled => self.mistake(cx, "authentication cancelled", &SECRET, again),
+            Step::Malformed => self.mistake(cx, "cannot decode the response", &SECRET, again),
+        }
+    }
+
+    /// RFC 2595 §4.
+    fn start_tls(self, cx: &mut Cx<Self>) -> Self {
+        if self.common.config.tls != TlsOffer::Upgrade || self.common.tls.is_some() {
+            return self.mistake(cx, "STLS is not offered", &STATE, State::Authorization(None));
+        }
+        self.ok(cx, "begin TLS");
+        cx.start_tls();
+        self.go(cx, State::Securing)
+    }
+
+    pub(super) fn logged_in(self, cx: &mut Cx<Self>, answer: LoginAnswer) -> Self {
+        match answer {
+            LoginAnswer::Accepted(_) => {
+                cx.ask(Ask::Open);
+                self.go(cx, State::Opening)
+            }
+            LoginAnswer::Refused(refusal) => {
+                let text = super::refused(&refusal);
+                let text = alloc::string::String::from_utf8_lossy(&text).into_owned();
+                self.mistake(cx, &text, &SECRET, State::Authorization(None))
+            }
+            LoginAnswer::ScramParameters(_) => {
+                // No exchange that this session begins asks for them.
+                self.err(cx, "[SYS/TEMP] local error");
+                self.go(cx, State::Authorization(None))
+            }
+        }
+    }
+
+    pub(super) fn opened(self, cx: &mut Cx<Self>, opened: Opened) -> Self {
+        let Opened { count, octets } = opened;
+        let text = alloc::format!("maildrop has {count} messages ({octets} octets)");
+        self.ok(cx, &text);
+        self.go(cx, State::Transaction(alloc::boxed::Box::new(Maildrop::new(opened))))
+    }
+
+    /// CAPA (RFC 2449 §5).
+    pub(super) fn capabilities(&self, cx: &mut Cx<Self>, logged_in: bool) {
+        let config = &self.common.config;
+        self.ok(cx, "capabilities follow");
+        let mut sasl = alloc::string::String::from("SASL");
+        for mechanism in config.auth.usable(self.common.is_secured()) {
+            sasl.push(' ');
+            sasl.push_str(mechanism.name());
+        }
+        let stls = config.tls == TlsOffer::Upgrade && self.common.tls.is_none() && !logged_in;
+        let lines = [
+            ("USER", self.offers_passwords()),
+            (&sasl, sasl.len() > "SASL".len()),
+            ("STLS", stls),
+            ("TOP", true),
+            ("UIDL", true),
+            ("PIPELINING", true),
+            ("RESP-CODES", true),
+            ("AUTH-RESP-CODE", true),
+            ("EXPIRE NEVER", true),
+            ("IMPLEMENTATION Pillarbox", true),
+        ];
+        for (line, _) in lines.iter().filter(|(_, offered)| *offered) {
+            cx.send(line.as_bytes(), "capability", None);
+            cx.send(b"\r\n", "CRLF", None);
+        }
+        cx.send(b".\r\n", "end of response", None);
+    }
+}

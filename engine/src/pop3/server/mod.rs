@@ -1,0 +1,388 @@
+//! The POP3 server (RFC 1939): AUTHORIZATION, TRANSACTION and UPDATE, each a state that owns only what is true in it.
+
+mod authorization;
+mod listing;
+mod retrieval;
+mod transaction;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::grammar::{self, Syntax};
+use super::types::{Answer, Ask, Call, Config, Event};
+use crate::limits::REFUSAL_TEXT_MAX;
+use crate::role::{Cx, Line, LineFault, Role, TextEnd, Want};
+use crate::sasl::server::Exchange;
+use crate::trace::Rule;
+use crate::types::{AskId, Farewell, Misuse, Reason, Refusal, TlsFacts, TlsOffer};
+
+use listing::Listing;
+use retrieval::Retrieval;
+use transaction::Maildrop;
+
+/// RFC 1939 §3.
+const RESPONSE: Rule = Rule {
+    rfc: 1939,
+    section: "3",
+    gist: "A response begins with +OK or -ERR; a long one ends with a line that is a single dot.",
+};
+/// RFC 2449 §4.
+const LINE: Rule = Rule {
+    rfc: 2449,
+    section: "4",
+    gist: "A command line has at most 255 octets and ends with CRLF.",
+};
+/// RFC 1939 §3.
+const STATE: Rule = Rule {
+    rfc: 1939,
+    section: "3",
+    gist: "Which commands are valid depends on the state: AUTHORIZATION or TRANSACTION.",
+};
+
+/// The rules that this side follows.
+pub(super) const RULES: &[&Rule] =
+    &[&RESPONSE, &LINE, &STATE, &transaction::UPDATE, &retrieval::STUFFING, &authorization::SECRET];
+
+/// The POP3 server role.
+pub struct Server {
+    common: Box<Common>,
+    state: State,
+}
+
+struct Common {
+    config: Config,
+    tls: Option<TlsFacts>,
+    errors: u32,
+    farewell: Option<Farewell>,
+}
+
+impl Common {
+    fn is_secured(&self) -> bool {
+        self.tls.is_some() || self.config.tls == TlsOffer::Implicit
+    }
+}
+
+enum State {
+    /// RFC 1939 §4, with the name that USER gave.
+    Authorization(Option<Vec<u8>>),
+    /// In a SASL exchange.
+    Authenticating(Exchange),
+    /// The host judges credentials.
+    LoggingIn,
+    /// The host locks the maildrop.
+    Opening,
+    /// RFC 1939 §5.
+    Transaction(Box<Maildrop>),
+    /// LIST, UIDL or a single entry is asked for or being sent.
+    Listing(Box<Maildrop>, Listing),
+    /// RETR or TOP.
+    Retrieving(Box<Maildrop>, Box<Retrieval>),
+    /// RFC 1939 §6: the removal is asked for.
+    Update,
+    /// STLS was accepted.
+    Securing,
+    /// Over.
+    Closed,
+}
+
+impl State {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Authorization(_)
+            | Self::Authenticating(_)
+            | Self::LoggingIn
+            | Self::Opening
+            | Self::Securing => "AUTHORIZATION",
+            Self::Transaction(_) | Self::Listing(..) | Self::Retrieving(..) => "TRANSACTION",
+            Self::Update => "UPDATE",
+            Self::Closed => "CLOSED",
+        }
+    }
+
+    /// Whether an ask is open.
+    fn is_asking(&self) -> bool {
+        match self {
+            Self::LoggingIn | Self::Opening | Self::Update => true,
+            Self::Listing(_, listing) => listing.is_asking(),
+            Self::Retrieving(_, retrieval) => retrieval.is_asking(),
+            _ => false,
+        }
+    }
+}
+
+impl Server {
+    fn ok(&self, cx: &mut Cx<Self>, text: &str) {
+        Self::respond(cx, b"+OK", text.as_bytes());
+    }
+
+    fn err(&self, cx: &mut Cx<Self>, text: &str) {
+        Self::respond(cx, b"-ERR", text.as_bytes());
+    }
+
+    fn respond(cx: &mut Cx<Self>, status: &[u8], text: &[u8]) {
+        cx.send(status, "status", Some(&RESPONSE));
+        cx.send(b" ", "SP", None);
+        cx.send(text, "text", None);
+        cx.send(b"\r\n", "CRLF", None);
+    }
+
+    fn refuse(&self, cx: &mut Cx<Self>, refusal: &Refusal) {
+        Self::respond(cx, b"-ERR", &refused(refusal));
+    }
+
+    fn go(mut self, cx: &mut Cx<Self>, state: State) -> Self {
+        cx.note_state(self.state.name(), state.name());
+        self.state = state;
+        if self.state.is_asking() {
+            cx.no_deadline();
+            return self;
+        }
+        if let Some(reason) = self.common.farewell
+            && !matches!(self.state, State::Closed)
+        {
+            return self.end(cx, farewell_text(reason));
+        }
+        match self.state {
+            State::Closed => cx.no_deadline(),
+            State::Transaction(_) | State::Listing(..) | State::Retrieving(..) => {
+                cx.deadline_in(self.common.config.limits.idle_ms);
+            }
+            _ => cx.deadline_in(self.common.config.limits.idle_before_login_ms),
+        }
+        self
+    }
+
+    /// Says a last `-ERR` and closes, without UPDATE.
+    fn end(mut self, cx: &mut Cx<Self>, text: &str) -> Self {
+        self.err(cx, text);
+        self.common.farewell = None;
+        self.close(cx)
+    }
+
+    fn close(self, cx: &mut Cx<Self>) -> Self {
+        cx.close();
+        self.go(cx, State::Closed)
+    }
+
+    /// Counts a peer's mistake, tells the host, and closes after too many.
+    fn mistake(mut self, cx: &mut Cx<Self>, text: &str, rule: &'static Rule, state: State) -> Self {
+        cx.note_defect(rule);
+        cx.event(Event::Defect(rule.gist.as_bytes().to_vec()));
+        self.common.errors += 1;
+        if self.common.errors >= self.common.config.limits.errors_max {
+            self.state = state;
+            return self.end(cx, "too many errors");
+        }
+        self.err(cx, text);
+        self.go(cx, state)
+    }
+
+    fn command_line(mut self, cx: &mut Cx<Self>, line: &Line) -> Self {
+        let state = core::mem::replace(&mut self.state, State::Closed);
+        let limits = &self.common.config.limits;
+        let auth_line =
+            line.octets.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH "));
+        let max = if auth_line { limits.auth_line_max } else { limits.line_max };
+        if line.fault == Some(LineFault::TooLong) || line.end - line.start > u64::from(max) {
+            cx.note_received(line.start, line.end, "unparsed", Some(&LINE));
+            return self.mistake(cx, "the line is too long", &LINE, state);
+        }
+        if line.fault.is_some() {
+            cx.note_received(line.start, line.end, "unparsed", Some(&LINE));
+            let text = "only CRLF ends a line; bare CR, bare LF and NUL are refused";
+            return self.mistake(cx, text, &LINE, state);
+        }
+        note_command(cx, line);
+        match grammar::parse(&line.octets) {
+            Ok(command) => match state {
+                State::Authorization(user) => self.authorization(cx, command, user),
+                State::Transaction(maildrop) => self.transaction(cx, command, maildrop),
+                state => self.go(cx, state),
+            },
+            Err(Syntax::Verb) => self.mistake(cx, "unknown command", &LINE, state),
+            Err(Syntax::Argument) => self.mistake(cx, "wrong or missing argument", &LINE, state),
+            Err(Syntax::Number) => self.mistake(cx, "no such message", &LINE, state),
+        }
+    }
+}
+
+impl Role for Server {
+    type Config = Config;
+    type Ask = Ask;
+    type Answer = Answer;
+    type Call = Call;
+    type Event = Event;
+
+    fn start(config: Config, cx: &mut Cx<Self>) -> Self {
+        cx.trace(config.trace);
+        let mut greeting = [&config.host_name[..], b" POP3 server ready"].concat();
+        if let Some(timestamp) = &config.apop_timestamp {
+            greeting.push(b' ');
+            greeting.extend_from_slice(timestamp);
+        }
+        let common = Common { config, tls: None, errors: 0, farewell: None };
+        let server = Self { common: Box::new(common), state: State::Authorization(None) };
+        Self::respond(cx, b"+OK", &greeting);
+        server.go(cx, State::Authorization(None))
+    }
+
+    fn want(&self) -> Want {
+        let limits = &self.common.config.limits;
+        match &self.state {
+            state if state.is_asking() => Want::Answer,
+            State::Authorization(_) | State::Transaction(_) | State::Authenticating(_) => {
+                Want::Line { max: limits.line_max.max(limits.auth_line_max) as usize }
+            }
+            State::Listing(..) | State::Retrieving(..) => Want::Room,
+            State::Securing => Want::Secured,
+            _ => Want::Nothing,
+        }
+    }
+
+    fn on_line(self, cx: &mut Cx<Self>, line: Line) -> Self {
+        if matches!(self.state, State::Authenticating(_)) {
+            self.auth_response(cx, &line)
+        } else {
+            self.command_line(cx, &line)
+        }
+    }
+
+    fn on_octets(self, _cx: &mut Cx<Self>, _octets: Vec<u8>) -> Self {
+        self
+    }
+
+    fn on_text(self, _cx: &mut Cx<Self>, _octets: Vec<u8>, _end: Option<TextEnd>) -> Self {
+        self
+    }
+
+    fn on_end(self, cx: &mut Cx<Self>) -> Self {
+        // RFC 1939 §6: a connection that ends without QUIT removes nothing.
+        self.close(cx)
+    }
+
+    fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
+        self.common.tls = Some(facts);
+        self.go(cx, State::Authorization(None))
+    }
+
+    fn on_answer(
+        mut self,
+        cx: &mut Cx<Self>,
+        _id: AskId,
+        answer: Answer,
+    ) -> Result<Self, (Self, Misuse)> {
+        let state = core::mem::replace(&mut self.state, State::Closed);
+        match (state, answer) {
+            (State::LoggingIn, Answer::Login(answer)) => Ok(self.logged_in(cx, answer)),
+            (State::Opening, Answer::Opened(opened)) => Ok(self.opened(cx, opened)),
+            (State::Opening, Answer::Refused(refusal)) => {
+                self.refuse(cx, &refusal);
+                Ok(self.go(cx, State::Authorization(None)))
+            }
+            (State::Listing(maildrop, listing), answer) => {
+                self.listing_answered(cx, maildrop, listing, answer)
+            }
+            (State::Retrieving(maildrop, retrieval), answer) => {
+                self.retrieval_answered(cx, maildrop, *retrieval, answer)
+            }
+            (State::Update, answer) => self.update_answered(cx, answer),
+            (state, _) => Err(self.wrong_answer(state)),
+        }
+    }
+
+    fn on_call(mut self, cx: &mut Cx<Self>, call: Call) -> Result<Self, (Self, Misuse)> {
+        let Call::Farewell(reason) = call;
+        // A response that has begun must be whole before other words follow.
+        if self.state.is_asking()
+            || matches!(self.state, State::Listing(..) | State::Retrieving(..))
+        {
+            self.common.farewell = Some(reason);
+            return Ok(self);
+        }
+        Ok(self.end(cx, farewell_text(reason)))
+    }
+
+    fn on_deadline(self, cx: &mut Cx<Self>) -> Self {
+        // RFC 1939 §3: on a time-out the server closes without UPDATE and without a response.
+        self.close(cx)
+    }
+
+    fn on_room(mut self, cx: &mut Cx<Self>) -> Self {
+        match core::mem::replace(&mut self.state, State::Closed) {
+            State::Listing(maildrop, listing) => self.list_more(cx, maildrop, listing),
+            State::Retrieving(maildrop, retrieval) => self.retrieve_more(cx, maildrop, *retrieval),
+            state => self.go(cx, state),
+        }
+    }
+}
+
+impl Server {
+    fn wrong_answer(mut self, state: State) -> (Self, Misuse) {
+        self.state = state;
+        (self, Misuse::WrongAnswer)
+    }
+}
+
+/// The text of `-ERR` for a refusal, with its response code (RFC 2449 §8, RFC 3206).
+fn refused(refusal: &Refusal) -> Vec<u8> {
+    let (code, text) = match refusal.reason {
+        Reason::BadCredentials => ("[AUTH] ", "wrong name or password"),
+        Reason::LoginThrottled => ("[LOGIN-DELAY] ", "too many attempts, try later"),
+        Reason::InUse => ("[IN-USE] ", "another session holds the maildrop"),
+        Reason::NotFound => ("", "no such message"),
+        Reason::StorageFailed | Reason::StorageFull => ("[SYS/TEMP] ", "local error, try later"),
+        Reason::Overloaded => ("[SYS/TEMP] ", "too busy, try later"),
+        Reason::NotPermitted | Reason::Policy => ("[AUTH] ", "not permitted"),
+        Reason::Unsupported => ("", "not supported"),
+        Reason::AlreadyExists | Reason::OverQuota | Reason::TooLarge | Reason::TooMany => {
+            ("[SYS/PERM] ", "not possible")
+        }
+    };
+    let mut out = code.as_bytes().to_vec();
+    match &refusal.text {
+        Some(words) => {
+            let shown = words.iter().map(|&o| if (b' '..=b'~').contains(&o) { o } else { b'?' });
+            out.extend(shown.take(REFUSAL_TEXT_MAX));
+        }
+        None => out.extend_from_slice(text.as_bytes()),
+    }
+    out
+}
+
+fn farewell_text(reason: Farewell) -> &'static str {
+    match reason {
+        Farewell::ShuttingDown => "[SYS/TEMP] the server stops",
+        Farewell::TooManyConnections => "[SYS/TEMP] too many connections, try later",
+        Farewell::Fault => "[SYS/TEMP] the session failed",
+    }
+}
+
+/// The line that a host sends to a peer for which it has no session.
+#[must_use]
+pub fn farewell(reason: Farewell) -> Vec<u8> {
+    [b"-ERR ", farewell_text(reason).as_bytes(), b"\r\n"].concat()
+}
+
+/// Notes a command's parts; what follows PASS, APOP and AUTH is secret.
+fn note_command(cx: &mut Cx<Server>, line: &Line) {
+    if !cx.tracing() {
+        return;
+    }
+    let end = line.end - 2;
+    let space = line.octets.iter().position(|&octet| octet == b' ');
+    let verb = &line.octets[..space.unwrap_or(line.octets.len())];
+    let verb_end = line.start + verb.len() as u64;
+    cx.note_received(line.start, verb_end, "verb", None);
+    if space.is_some() {
+        cx.note_received(verb_end, verb_end + 1, "SP", None);
+        if verb_end + 1 < end {
+            let secret = [&b"PASS"[..], b"APOP", b"AUTH"];
+            if secret.iter().any(|secret| verb.eq_ignore_ascii_case(secret)) {
+                cx.note_secret(verb_end + 1, end, "secret argument");
+            } else {
+                cx.note_received(verb_end + 1, end, "argument", None);
+            }
+        }
+    }
+    cx.note_received(end, line.end, "CRLF", None);
+}

@@ -1,0 +1,146 @@
+//! RETR and TOP: a message's octets to the peer, by reference where they can go as stored, else byte-stuffed.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use memchr::memchr;
+
+use super::transaction::Maildrop;
+use super::{Server, State};
+use crate::limits::CHUNK_MAX;
+use crate::pop3::types::{Answer, Ask, Entry};
+use crate::role::Cx;
+use crate::trace::Rule;
+use crate::types::{BlobId, BlobRange, Misuse};
+
+/// RFC 1939 §3.
+pub(super) const STUFFING: Rule = Rule {
+    rfc: 1939,
+    section: "3",
+    gist: "A line that begins with a dot gets another one, since a lone dot ends the response.",
+};
+
+/// A message being sent.
+pub(super) struct Retrieval {
+    blob: BlobId,
+    size: u64,
+    plain: bool,
+    /// The next octet to ask for.
+    offset: u64,
+    asking: bool,
+    /// TOP: lines of the body that are still wanted; `None` wants all.
+    lines: Option<u32>,
+    body: bool,
+    /// Octets of the current line that were sent; 0 at its start.
+    column: u64,
+    done: bool,
+}
+
+impl Retrieval {
+    pub(super) fn new(entry: &Entry, lines: Option<u32>) -> Self {
+        let Entry { blob, size, plain, .. } = *entry;
+        Self {
+            blob,
+            size,
+            plain,
+            offset: 0,
+            asking: false,
+            lines,
+            body: false,
+            column: 0,
+            done: false,
+        }
+    }
+
+    pub(super) fn is_asking(&self) -> bool {
+        self.asking
+    }
+
+    /// Stuffs octets line by line, and stops after the last line that TOP wants.
+    fn stuff(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        let mut rest = octets;
+        while !rest.is_empty() && !self.done {
+            let end = memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1);
+            let (piece, more) = rest.split_at(end);
+            if self.column == 0 {
+                if self.body && self.lines == Some(0) {
+                    self.done = true;
+                    return;
+                }
+                if piece.starts_with(b".") {
+                    out.push(b'.');
+                }
+            }
+            out.extend_from_slice(piece);
+            self.column += piece.len() as u64;
+            if piece.ends_with(b"\n") {
+                self.line_ended();
+            }
+            rest = more;
+        }
+    }
+
+    fn line_ended(&mut self) {
+        if self.body {
+            self.lines = self.lines.map(|lines| lines.saturating_sub(1));
+        } else {
+            // RFC 1939 §7: TOP sends the header section, the blank line, and then lines of the body.
+            self.body = self.column <= 2;
+        }
+        self.column = 0;
+    }
+}
+
+impl Server {
+    pub(super) fn retrieve_more(
+        self,
+        cx: &mut Cx<Self>,
+        maildrop: Box<Maildrop>,
+        mut retrieval: Retrieval,
+    ) -> Self {
+        let Retrieval { blob, size, offset, .. } = retrieval;
+        if retrieval.plain && retrieval.lines.is_none() {
+            cx.send_blob(BlobRange { blob, offset: 0, length: size }, "message");
+            retrieval.done = true;
+        }
+        if !retrieval.done && offset < size {
+            let length = (CHUNK_MAX as u64).min(size - offset);
+            cx.ask(Ask::Octets(BlobRange { blob, offset, length }));
+            retrieval.asking = true;
+            return self.go(cx, State::Retrieving(maildrop, Box::new(retrieval)));
+        }
+        if retrieval.column > 0 {
+            cx.send(b"\r\n", "CRLF", Some(&STUFFING));
+        }
+        cx.send(b".\r\n", "end of response", Some(&STUFFING));
+        self.go(cx, State::Transaction(maildrop))
+    }
+
+    pub(super) fn retrieval_answered(
+        self,
+        cx: &mut Cx<Self>,
+        maildrop: Box<Maildrop>,
+        mut retrieval: Retrieval,
+        answer: Answer,
+    ) -> Result<Self, (Self, Misuse)> {
+        let due = (CHUNK_MAX as u64).min(retrieval.size - retrieval.offset);
+        match answer {
+            Answer::Octets(octets) if octets.len() as u64 == due => {
+                let mut out = Vec::with_capacity(octets.len() + 64);
+                retrieval.stuff(&octets, &mut out);
+                cx.send(&out, "message", None);
+                retrieval.offset += due;
+                retrieval.asking = false;
+                Ok(self.go(cx, State::Retrieving(maildrop, Box::new(retrieval))))
+            }
+            // The response has begun: it cannot be taken back, only cut, and nothing is removed.
+            Answer::Refused(_) => Ok(self.close(cx)),
+            Answer::Octets(_) => {
+                let (server, _) =
+                    self.wrong_answer(State::Retrieving(maildrop, Box::new(retrieval)));
+                Err((server, Misuse::BadValue))
+            }
+            _ => Err(self.wrong_answer(State::Retrieving(maildrop, Box::new(retrieval)))),
+        }
+    }
+}

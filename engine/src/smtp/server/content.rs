@@ -1,0 +1,146 @@
+//! What the octets of a message tell while they pass: sizes, Received fields, and what makes it unacceptable.
+
+use alloc::vec::Vec;
+
+use memchr::{memchr, memchr2};
+
+use super::Transaction;
+use super::reply::Reply;
+use crate::limits::Limits;
+use crate::trace::Rule;
+
+/// RFC 5321 §6.3.
+pub(super) const LOOP: Rule = Rule {
+    rfc: 5321,
+    section: "6.3",
+    gist: "A message with a great many Received fields is going in a circle.",
+};
+/// RFC 5321 §2.3.8.
+pub(super) const BARE: Rule = Rule {
+    rfc: 5321,
+    section: "2.3.8",
+    gist: "CR and LF go together or not at all; a server that repairs one alone lets mail be smuggled in.",
+};
+
+/// A message that is coming.
+#[derive(Clone, Debug)]
+pub(super) struct Content {
+    pub(super) tx: Transaction,
+    /// Octets received, without this hop's trace fields.
+    size: u64,
+    /// Octets given to the host, with them.
+    pub(super) stored: u64,
+    pub(super) eight_bit: bool,
+    /// Trace fields that go before the first chunk.
+    pub(super) trace: Vec<u8>,
+    /// Why the message is not taken; what still comes is read and thrown away.
+    pub(super) refused: Option<Reply>,
+    scan: Scan,
+    /// Whether bare CR, LF and NUL are looked for here: BDAT has no tokenizer that did.
+    lines_due: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Scan {
+    /// Octets of the line so far, up to what tells a Received field.
+    line: Vec<u8>,
+    line_length: u64,
+    body: bool,
+    received: u32,
+    after_cr: bool,
+    bare: bool,
+}
+
+const RECEIVED: &[u8] = b"received:";
+
+impl Content {
+    pub(super) fn new(tx: Transaction, trace: Vec<u8>, lines_due: bool) -> Self {
+        let scan = Scan::default();
+        Self { tx, size: 0, stored: 0, eight_bit: false, trace, refused: None, scan, lines_due }
+    }
+
+    /// Looks at the next octets; true if they made the message unacceptable just now.
+    pub(super) fn look(&mut self, octets: &[u8], limits: &Limits) -> bool {
+        self.size += octets.len() as u64;
+        self.eight_bit |= !octets.is_ascii();
+        let was_refused = self.refused.is_some();
+        if self.lines_due {
+            self.scan.look_for_bare(octets);
+        }
+        if !self.scan.body {
+            self.scan.header(octets);
+        }
+        if self.refused.is_none() {
+            self.refused = self.judge(limits);
+        }
+        self.refused.is_some() && !was_refused
+    }
+
+    fn judge(&self, limits: &Limits) -> Option<Reply> {
+        if self.size > limits.message_max {
+            return Some(Reply::new(552, "5.3.4", "Message too big"));
+        }
+        if !self.scan.body && self.size > u64::from(limits.header_max) {
+            return Some(Reply::new(552, "5.3.4", "Header section too big"));
+        }
+        if self.scan.received > limits.received_max {
+            return Some(Reply::new(554, "5.4.6", "Too many hops, the message is looping"));
+        }
+        (self.scan.bare).then(bare)
+    }
+
+    /// What only the end tells: a CR at the end of BDAT stands alone.
+    pub(super) fn end(&mut self) {
+        if self.lines_due && self.scan.after_cr && self.refused.is_none() {
+            self.refused = Some(bare());
+        }
+    }
+}
+
+/// The refusal of a message with bare CR, LF or NUL.
+pub(super) fn bare() -> Reply {
+    Reply::new(550, "5.6.0", "Message contains bare CR, bare LF or NUL")
+}
+
+impl Scan {
+    fn look_for_bare(&mut self, octets: &[u8]) {
+        self.bare |= memchr(0, octets).is_some();
+        let mut rest = octets;
+        if self.after_cr && !rest.is_empty() {
+            self.bare |= rest[0] != b'\n';
+            rest = &rest[1..];
+            self.after_cr = false;
+        }
+        while let Some(at) = memchr2(b'\r', b'\n', rest) {
+            if rest[at] == b'\n' {
+                self.bare = true;
+                rest = &rest[at + 1..];
+            } else if let Some(&next) = rest.get(at + 1) {
+                self.bare |= next != b'\n';
+                rest = &rest[at + 1 + usize::from(next == b'\n')..];
+            } else {
+                self.after_cr = true;
+                return;
+            }
+        }
+    }
+
+    /// Follows the header section line by line, to count Received fields and to find its end.
+    fn header(&mut self, octets: &[u8]) {
+        let mut rest = octets;
+        while !rest.is_empty() && !self.body {
+            let end = memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1);
+            let (piece, more) = rest.split_at(end);
+            let wanted = RECEIVED.len().saturating_sub(self.line.len()).min(piece.len());
+            self.line.extend_from_slice(&piece[..wanted]);
+            self.line_length += piece.len() as u64;
+            if piece.ends_with(b"\n") {
+                self.body = self.line_length <= 2;
+                self.received += u32::from(self.line.eq_ignore_ascii_case(RECEIVED));
+                self.line.clear();
+                self.line_length = 0;
+            }
+            rest = more;
+        }
+    }
+}

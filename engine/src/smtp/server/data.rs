@@ -1,0 +1,257 @@
+//! DATA and BDAT: the message's way to the host, chunk by chunk, and the one way to `250`.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::content::{Content, bare};
+use super::reply::{About, Reply, refused};
+use super::{Pending, Server, State, trace_fields};
+use crate::role::{Cx, TextEnd};
+use crate::smtp::types::{Answer, Ask, Body, Committed, Envelope, Event, Service};
+use crate::trace::Rule;
+use crate::types::Misuse;
+
+use super::commands::ORDER;
+
+/// RFC 5321 §4.1.1.4.
+pub(super) const END_OF_DATA: Rule = Rule {
+    rfc: 5321,
+    section: "4.1.1.4",
+    gist: "Only CRLF.CRLF ends the data; with its 250 the server takes responsibility for the message.",
+};
+/// RFC 3030 §2.
+pub(super) const CHUNK: Rule = Rule {
+    rfc: 3030,
+    section: "2",
+    gist: "BDAT says how many octets follow; nothing in them is a command or an end.",
+};
+
+impl Server {
+    /// Text of DATA came.
+    pub(super) fn data_text(
+        mut self,
+        cx: &mut Cx<Self>,
+        octets: Vec<u8>,
+        end: Option<TextEnd>,
+    ) -> Self {
+        let State::Data(mut content) = core::mem::replace(&mut self.state, State::Closed) else {
+            return self;
+        };
+        if content.look(&octets, &self.common.config.limits) {
+            cx.event(Event::Reset);
+        }
+        if let Some(end) = end {
+            let stop = cx.received();
+            // The terminator is `.CRLF`; the text before it was noted as it came.
+            cx.note_received(stop - 3, stop, "end of data", Some(&END_OF_DATA));
+            if content.refused.is_none() && end.fault.is_some() {
+                cx.note_defect(&super::content::BARE);
+                cx.event(Event::Reset);
+                content.refused = Some(bare());
+                // What follows may have been meant to be read by another server: nothing more is read.
+                let reply = bare();
+                cx.event(Event::Defect(super::content::BARE.gist.as_bytes().to_vec()));
+                self.state = State::Closed;
+                return self.end(cx, &reply);
+            }
+            if content.refused.is_none() && end.empty {
+                cx.event(Event::Reset);
+                content.refused =
+                    Some(Reply::new(554, "5.6.0", "A message needs a header section"));
+            }
+        }
+        if content.refused.is_some() || octets.is_empty() {
+            return self.text_taken(cx, *content, end);
+        }
+        self.give(cx, &mut content, octets);
+        self.go(cx, State::Asking(Box::new(Pending::Text(*content, end))))
+    }
+
+    /// Asks the host to take the next octets, this hop's trace fields before the first.
+    fn give(&self, cx: &mut Cx<Self>, content: &mut Content, octets: Vec<u8>) {
+        let chunk = if content.trace.is_empty() {
+            octets
+        } else {
+            let mut first = core::mem::take(&mut content.trace);
+            first.extend_from_slice(&octets);
+            first
+        };
+        content.stored += chunk.len() as u64;
+        cx.ask(Ask::Chunk(chunk));
+    }
+
+    pub(super) fn text_answered(
+        self,
+        cx: &mut Cx<Self>,
+        mut content: Content,
+        end: Option<TextEnd>,
+        answer: Answer,
+    ) -> Result<Self, (Self, Misuse)> {
+        match answer {
+            Answer::Done => {}
+            Answer::Refused(refusal) => {
+                content.refused = Some(refused(About::Message, &refusal));
+                cx.event(Event::Reset);
+            }
+            _ => return Err(self.wrong_answer(Pending::Text(content, end))),
+        }
+        Ok(self.text_taken(cx, content, end))
+    }
+
+    fn text_taken(self, cx: &mut Cx<Self>, content: Content, end: Option<TextEnd>) -> Self {
+        if end.is_some() {
+            self.finish(cx, content)
+        } else {
+            self.go(cx, State::Data(Box::new(content)))
+        }
+    }
+
+    /// The message is whole: refuse it, or ask the host to make it durable.
+    fn finish(self, cx: &mut Cx<Self>, content: Content) -> Self {
+        match &content.refused {
+            Some(reply) => {
+                self.reply_each(cx, &content, |_| reply.clone());
+                self.go(cx, State::Greeted)
+            }
+            None => {
+                let binary = content.tx.from.body == Body::BinaryMime;
+                let (size, eight_bit) = (content.stored, content.eight_bit);
+                cx.ask(Ask::Commit(Envelope { size, eight_bit, binary }));
+                self.go(cx, State::Asking(Box::new(Pending::Commit(content))))
+            }
+        }
+    }
+
+    /// One reply, or with LMTP one for each accepted recipient (RFC 2033 §4.2).
+    fn reply_each(&self, cx: &mut Cx<Self>, content: &Content, reply: impl Fn(usize) -> Reply) {
+        let lmtp = self.common.config.service == Service::Lmtp;
+        let replies = if lmtp { content.tx.recipients.len() } else { 1 };
+        (0..replies).for_each(|at| self.reply(cx, &reply(at)));
+    }
+
+    pub(super) fn commit_answered(
+        self,
+        cx: &mut Cx<Self>,
+        content: Content,
+        answer: Answer,
+    ) -> Result<Self, (Self, Misuse)> {
+        match answer {
+            Answer::Committed(Committed { id, fates })
+                if fates.is_empty() || fates.len() == content.tx.recipients.len() =>
+            {
+                let accepted = [b"Message accepted for delivery as ", &id[..]].concat();
+                let accepted = Reply { code: 250, enhanced: Some("2.0.0"), text: accepted };
+                self.reply_each(cx, &content, |at| match fates.get(at) {
+                    Some(Some(refusal)) => refused(About::Recipient, refusal),
+                    _ => accepted.clone(),
+                });
+            }
+            Answer::Committed(_) => {
+                let (server, _) = self.wrong_answer(Pending::Commit(content));
+                return Err((server, Misuse::BadValue));
+            }
+            Answer::Refused(refusal) => {
+                let reply = refused(About::Message, &refusal);
+                self.reply_each(cx, &content, |_| reply.clone());
+            }
+            _ => return Err(self.wrong_answer(Pending::Commit(content))),
+        }
+        Ok(self.go(cx, State::Greeted))
+    }
+
+    /// BDAT (RFC 3030 §2). Its octets are on their way whatever the reply is, so they are read first.
+    pub(super) fn bdat(mut self, cx: &mut Cx<Self>, size: u64, last: bool, state: State) -> Self {
+        self.common.idle_commands = 0;
+        let content = match state {
+            State::Chunking(content) => content,
+            State::RcptGiven(tx) => {
+                let trace = trace_fields::trace_fields(&self.common, &tx, cx);
+                let lines_due = tx.from.body != Body::BinaryMime;
+                Box::new(Content::new(*tx, trace, lines_due))
+            }
+            state => {
+                let text = match state {
+                    State::MailGiven(_) => "Need RCPT before BDAT",
+                    _ => "Need MAIL before BDAT",
+                };
+                let reply = Reply::new(503, "5.5.1", text);
+                return self.go(cx, State::Discard(size, reply, Box::new(state)));
+            }
+        };
+        self.go(cx, State::Chunk(content, size, last))
+    }
+
+    /// Octets of a chunk of BDAT came.
+    pub(super) fn chunk_octets(mut self, cx: &mut Cx<Self>, octets: Vec<u8>) -> Self {
+        let count = octets.len() as u64;
+        let stop = cx.received();
+        cx.note_received(stop - count, stop, "chunk", Some(&CHUNK));
+        match core::mem::replace(&mut self.state, State::Closed) {
+            State::Discard(left, reply, before) => {
+                let left = left.saturating_sub(count);
+                if left > 0 {
+                    return self.go(cx, State::Discard(left, reply, before));
+                }
+                self.mistake(cx, &reply, &ORDER, *before)
+            }
+            State::Chunk(mut content, left, last) => {
+                if content.look(&octets, &self.common.config.limits) {
+                    cx.event(Event::Reset);
+                }
+                let left = left.saturating_sub(count);
+                if content.refused.is_some() || octets.is_empty() {
+                    return self.chunk_taken(cx, *content, left, last);
+                }
+                self.give(cx, &mut content, octets);
+                self.go(cx, State::Asking(Box::new(Pending::Chunk(*content, left, last))))
+            }
+            state => self.go(cx, state),
+        }
+    }
+
+    pub(super) fn chunk_answered(
+        self,
+        cx: &mut Cx<Self>,
+        mut content: Content,
+        left: u64,
+        last: bool,
+        answer: Answer,
+    ) -> Result<Self, (Self, Misuse)> {
+        match answer {
+            Answer::Done => {}
+            Answer::Refused(refusal) => {
+                content.refused = Some(refused(About::Message, &refusal));
+                cx.event(Event::Reset);
+            }
+            _ => return Err(self.wrong_answer(Pending::Chunk(content, left, last))),
+        }
+        Ok(self.chunk_taken(cx, content, left, last))
+    }
+
+    fn chunk_taken(self, cx: &mut Cx<Self>, mut content: Content, left: u64, last: bool) -> Self {
+        if left > 0 {
+            return self.go(cx, State::Chunk(Box::new(content), left, last));
+        }
+        if last {
+            content.end();
+            if content.stored == 0 && content.refused.is_none() {
+                cx.event(Event::Reset);
+                content.refused =
+                    Some(Reply::new(554, "5.6.0", "A message needs a header section"));
+            }
+            return self.finish(cx, content);
+        }
+        match &content.refused {
+            // RFC 3030 §2: a chunk that is refused ends the transaction; RSET is expected next.
+            Some(reply) => {
+                let reply = reply.clone();
+                self.reply(cx, &reply);
+                self.go(cx, State::Greeted)
+            }
+            None => {
+                self.say(cx, 250, "2.0.0", "Octets received");
+                self.go(cx, State::Chunking(Box::new(content)))
+            }
+        }
+    }
+}

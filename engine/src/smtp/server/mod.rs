@@ -1,0 +1,381 @@
+//! The SMTP server (RFC 5321): states and flow of the receiving side.
+//! Every state owns only what is true in it; a message is accepted by one path alone, the host's answer `committed`.
+
+mod auth;
+mod commands;
+mod content;
+mod data;
+mod reply;
+mod trace_fields;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::types::{Answer, Ask, Call, Config, Event, MailFrom, Mailbox, Service};
+use crate::role::{Cx, Line, LineFault, Role, TextEnd, Want};
+use crate::sasl::server::Exchange;
+use crate::trace::Rule;
+use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
+
+use content::Content;
+use reply::{About, Reply};
+
+/// The rules that this side follows.
+pub(super) const RULES: &[&Rule] = &[
+    &reply::REPLY,
+    &reply::ENHANCED,
+    &trace_fields::RECEIVED,
+    &content::LOOP,
+    &content::BARE,
+    &commands::LINE,
+    &commands::ORDER,
+    &commands::SPACE,
+    &commands::GREETING,
+    &data::END_OF_DATA,
+    &data::CHUNK,
+    &auth::RESPONSE,
+];
+
+/// The SMTP server role.
+pub struct Server {
+    common: Box<Common>,
+    state: State,
+}
+
+/// What is true in every state.
+struct Common {
+    config: Config,
+    helo: Option<Vec<u8>>,
+    /// Greeted with EHLO or LHLO.
+    esmtp: bool,
+    tls: Option<TlsFacts>,
+    account: Option<Vec<u8>>,
+    errors: u32,
+    /// Commands without progress since the last that made some.
+    idle_commands: u32,
+    transactions: u32,
+    farewell: Option<Farewell>,
+}
+
+impl Common {
+    fn is_secured(&self) -> bool {
+        self.tls.is_some() || self.config.tls == TlsOffer::Implicit
+    }
+
+    /// Whether replies carry enhanced codes.
+    fn enhanced(&self) -> bool {
+        self.config.extensions.enhanced_status_codes
+    }
+}
+
+/// A mail transaction (RFC 5321 §3.3).
+#[derive(Clone, Debug)]
+struct Transaction {
+    from: MailFrom,
+    /// Accepted ones, in order.
+    recipients: Vec<Mailbox>,
+    /// This transaction's name in the Received field.
+    id: Vec<u8>,
+}
+
+enum State {
+    /// Before EHLO or HELO.
+    Connected,
+    /// No transaction.
+    Greeted,
+    /// After MAIL.
+    MailGiven(Box<Transaction>),
+    /// After the first RCPT.
+    RcptGiven(Box<Transaction>),
+    /// After 354.
+    Data(Box<Content>),
+    /// Between two chunks of BDAT.
+    Chunking(Box<Content>),
+    /// Inside a chunk of BDAT: octets that are due, and whether it is the last chunk.
+    Chunk(Box<Content>, u64, bool),
+    /// Inside a chunk of BDAT that is refused: octets to throw away, then this reply, then the state before.
+    Discard(u64, Reply, Box<State>),
+    /// In a SASL exchange.
+    Authenticating(Exchange),
+    /// An ask is open.
+    Asking(Box<Pending>),
+    /// STARTTLS was accepted.
+    Securing,
+    /// Over.
+    Closed,
+}
+
+/// What an open ask is for, and where to go on.
+enum Pending {
+    Login,
+    Sender(Transaction),
+    Recipient(Transaction, Mailbox),
+    /// A chunk of DATA; whether it was the last one, and its end.
+    Text(Content, Option<TextEnd>),
+    /// A chunk of BDAT.
+    Chunk(Content, u64, bool),
+    Commit(Content),
+    /// VRFY or EXPN, and the state before.
+    Names(State),
+}
+
+impl State {
+    /// Its name for a reader.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Connected => "Connected",
+            Self::Greeted => "Greeted",
+            Self::MailGiven(_) => "MailGiven",
+            Self::RcptGiven(_) => "RcptGiven",
+            Self::Data(_) => "Data",
+            Self::Chunking(_) | Self::Chunk(..) | Self::Discard(..) => "Chunking",
+            Self::Authenticating(_) => "Authenticating",
+            Self::Asking(pending) => match **pending {
+                Pending::Login => "Authenticating",
+                Pending::Sender(_) => "Greeted",
+                Pending::Recipient(ref tx, _) if tx.recipients.is_empty() => "MailGiven",
+                Pending::Recipient(..) => "RcptGiven",
+                Pending::Text(..) | Pending::Commit(_) => "Data",
+                Pending::Chunk(..) => "Chunking",
+                Pending::Names(ref before) => before.name(),
+            },
+            Self::Securing => "Securing",
+            Self::Closed => "Closed",
+        }
+    }
+}
+
+impl Server {
+    fn reply(&self, cx: &mut Cx<Self>, reply: &Reply) {
+        reply.send(cx, self.common.enhanced());
+    }
+
+    fn say(&self, cx: &mut Cx<Self>, code: u16, enhanced: &'static str, text: &str) {
+        self.reply(cx, &Reply::new(code, enhanced, text));
+    }
+
+    /// Goes to a state, and lets the peer's silence end the session again.
+    fn go(mut self, cx: &mut Cx<Self>, state: State) -> Self {
+        cx.note_state(self.state.name(), state.name());
+        self.state = state;
+        if let Some(reason) = self.common.farewell
+            && !matches!(self.state, State::Asking(_) | State::Closed)
+        {
+            return self.end(cx, &reply::farewell(reason));
+        }
+        let limits = &self.common.config.limits;
+        match self.state {
+            State::Closed | State::Asking(_) => cx.no_deadline(),
+            State::Connected | State::Greeted => cx.deadline_in(limits.idle_before_login_ms),
+            _ => cx.deadline_in(limits.idle_ms),
+        }
+        self
+    }
+
+    /// Says a last reply and closes.
+    fn end(mut self, cx: &mut Cx<Self>, reply: &Reply) -> Self {
+        self.reply(cx, reply);
+        self.drop_transaction(cx);
+        self.common.farewell = None;
+        cx.close();
+        self.go(cx, State::Closed)
+    }
+
+    /// Tells the host to forget the transaction, if there is one.
+    fn drop_transaction(&self, cx: &mut Cx<Self>) {
+        match &self.state {
+            State::MailGiven(_)
+            | State::RcptGiven(_)
+            | State::Data(_)
+            | State::Chunking(_)
+            | State::Chunk(..) => cx.event(Event::Reset),
+            State::Discard(_, _, before)
+                if matches!(
+                    **before,
+                    State::Chunking(_) | State::MailGiven(_) | State::RcptGiven(_)
+                ) =>
+            {
+                cx.event(Event::Reset);
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts a peer's mistake, tells the host, and closes after too many.
+    fn mistake(
+        mut self,
+        cx: &mut Cx<Self>,
+        reply: &Reply,
+        rule: &'static Rule,
+        state: State,
+    ) -> Self {
+        cx.note_defect(rule);
+        cx.event(Event::Defect(rule.gist.as_bytes().to_vec()));
+        self.common.errors += 1;
+        if self.common.errors >= self.common.config.limits.errors_max {
+            self.state = state;
+            return self.end(cx, &Reply::new(421, "4.7.0", "Too many errors"));
+        }
+        self.reply(cx, reply);
+        self.go(cx, state)
+    }
+}
+
+impl Role for Server {
+    type Config = Config;
+    type Ask = Ask;
+    type Answer = Answer;
+    type Call = Call;
+    type Event = Event;
+
+    fn start(config: Config, cx: &mut Cx<Self>) -> Self {
+        cx.trace(config.trace);
+        let kind: &[u8] = if config.service == Service::Lmtp { b"LMTP" } else { b"ESMTP" };
+        let text = [&config.host_name[..], b" ", kind, b" Pillarbox"].concat();
+        let common = Common {
+            config,
+            helo: None,
+            esmtp: false,
+            tls: None,
+            account: None,
+            errors: 0,
+            idle_commands: 0,
+            transactions: 0,
+            farewell: None,
+        };
+        let server = Self { common: Box::new(common), state: State::Connected };
+        server.reply(cx, &Reply::plain(220, text));
+        server.go(cx, State::Connected)
+    }
+
+    fn want(&self) -> Want {
+        let limits = &self.common.config.limits;
+        match &self.state {
+            State::Connected
+            | State::Greeted
+            | State::MailGiven(_)
+            | State::RcptGiven(_)
+            | State::Chunking(_) => {
+                Want::Line { max: limits.line_max.max(limits.auth_line_max) as usize }
+            }
+            State::Authenticating(_) => Want::Line { max: limits.auth_line_max as usize },
+            State::Data(_) => Want::DotText,
+            State::Chunk(_, left, _) | State::Discard(left, ..) => Want::Octets { left: *left },
+            State::Asking(_) => Want::Answer,
+            State::Securing => Want::Secured,
+            State::Closed => Want::Nothing,
+        }
+    }
+
+    fn on_line(self, cx: &mut Cx<Self>, line: Line) -> Self {
+        if matches!(self.state, State::Authenticating(_)) {
+            self.auth_response(cx, &line)
+        } else {
+            self.command_line(cx, &line)
+        }
+    }
+
+    fn on_octets(self, cx: &mut Cx<Self>, octets: Vec<u8>) -> Self {
+        self.chunk_octets(cx, octets)
+    }
+
+    fn on_text(self, cx: &mut Cx<Self>, octets: Vec<u8>, end: Option<TextEnd>) -> Self {
+        self.data_text(cx, octets, end)
+    }
+
+    fn on_end(self, cx: &mut Cx<Self>) -> Self {
+        self.drop_transaction(cx);
+        cx.close();
+        self.go(cx, State::Closed)
+    }
+
+    fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
+        // RFC 3207 §4.2: everything that was learnt before is forgotten.
+        self.common.tls = Some(facts);
+        self.common.helo = None;
+        self.common.esmtp = false;
+        self.common.account = None;
+        self.go(cx, State::Connected)
+    }
+
+    fn on_answer(
+        mut self,
+        cx: &mut Cx<Self>,
+        _id: AskId,
+        answer: Answer,
+    ) -> Result<Self, (Self, Misuse)> {
+        let state = core::mem::replace(&mut self.state, State::Closed);
+        let State::Asking(pending) = state else {
+            self.state = state;
+            return Err((self, Misuse::UnknownAsk));
+        };
+        match (*pending, answer) {
+            (Pending::Login, Answer::Login(answer)) => Ok(self.logged_in(cx, answer)),
+            (Pending::Sender(tx), Answer::Done) => {
+                self.say(cx, 250, "2.1.0", "Sender ok");
+                Ok(self.go(cx, State::MailGiven(Box::new(tx))))
+            }
+            (Pending::Sender(_), Answer::Refused(refusal)) => {
+                self.reply(cx, &reply::refused(About::Sender, &refusal));
+                cx.event(Event::Reset);
+                Ok(self.go(cx, State::Greeted))
+            }
+            (Pending::Recipient(mut tx, to), Answer::Done) => {
+                tx.recipients.push(to);
+                self.common.idle_commands = 0;
+                self.say(cx, 250, "2.1.5", "Recipient ok");
+                Ok(self.go(cx, State::RcptGiven(Box::new(tx))))
+            }
+            (Pending::Recipient(tx, _), Answer::Refused(refusal)) => {
+                Ok(self.recipient_refused(cx, tx, &refusal))
+            }
+            (Pending::Text(content, end), answer) => self.text_answered(cx, content, end, answer),
+            (Pending::Chunk(content, left, last), answer) => {
+                self.chunk_answered(cx, content, left, last, answer)
+            }
+            (Pending::Commit(content), answer) => self.commit_answered(cx, content, answer),
+            (Pending::Names(before), answer) => self.names_answered(cx, before, answer),
+            (pending, _) => Err(self.wrong_answer(pending)),
+        }
+    }
+
+    fn on_call(mut self, cx: &mut Cx<Self>, call: Call) -> Result<Self, (Self, Misuse)> {
+        let Call::Farewell(reason) = call;
+        if matches!(self.state, State::Asking(_)) {
+            self.common.farewell = Some(reason);
+            return Ok(self);
+        }
+        Ok(self.end(cx, &reply::farewell(reason)))
+    }
+
+    fn on_deadline(self, cx: &mut Cx<Self>) -> Self {
+        self.end(cx, &Reply::new(421, "4.4.2", "Timeout, closing connection"))
+    }
+
+    fn on_room(self, _cx: &mut Cx<Self>) -> Self {
+        self
+    }
+}
+
+impl Server {
+    fn wrong_answer(mut self, pending: Pending) -> (Self, Misuse) {
+        self.state = State::Asking(Box::new(pending));
+        (self, Misuse::WrongAnswer)
+    }
+}
+
+/// The line that a host sends to a peer for which it has no session.
+#[must_use]
+pub fn farewell(reason: Farewell) -> Vec<u8> {
+    let reply = reply::farewell(reason);
+    let enhanced = reply.enhanced.unwrap_or_default();
+    let mut line = alloc::format!("{} {enhanced} ", reply.code).into_bytes();
+    line.extend_from_slice(&reply.text);
+    line.extend_from_slice(b"\r\n");
+    line
+}
+
+/// Whether a line can be a command at all.
+fn is_whole(line: &Line) -> bool {
+    line.fault != Some(LineFault::TooLong)
+}

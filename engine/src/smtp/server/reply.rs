@@ -1,0 +1,121 @@
+//! Replies (RFC 5321 §4.2), and which one a refusal of the host becomes.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::Server;
+use crate::limits::REFUSAL_TEXT_MAX;
+use crate::role::Cx;
+use crate::trace::Rule;
+use crate::types::{Farewell, Reason, Refusal};
+
+/// RFC 5321 §4.2.
+pub(super) const REPLY: Rule = Rule {
+    rfc: 5321,
+    section: "4.2",
+    gist: "Every command gets exactly one reply: three digits for programs, text for people.",
+};
+/// RFC 2034 §4.
+pub(super) const ENHANCED: Rule = Rule {
+    rfc: 2034,
+    section: "4",
+    gist: "Replies other than greetings and 3xx begin their text with a status code of three numbers.",
+};
+
+/// A reply: its code, its enhanced code (RFC 3463) where there is one, and its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Reply {
+    pub(super) code: u16,
+    pub(super) enhanced: Option<&'static str>,
+    pub(super) text: Vec<u8>,
+}
+
+impl Reply {
+    pub(super) fn new(code: u16, enhanced: &'static str, text: &str) -> Self {
+        Self { code, enhanced: Some(enhanced), text: text.as_bytes().to_vec() }
+    }
+
+    /// One without an enhanced code: greetings, HELO, and intermediate replies.
+    pub(super) fn plain(code: u16, text: Vec<u8>) -> Self {
+        Self { code, enhanced: None, text }
+    }
+
+    /// The host's own words, if it gave any, made fit for one line.
+    pub(super) fn in_words_of(mut self, refusal: &Refusal) -> Self {
+        if let Some(text) = &refusal.text {
+            let shown = text.iter().map(|&o| if (b' '..=b'~').contains(&o) { o } else { b'?' });
+            self.text = shown.take(REFUSAL_TEXT_MAX).collect();
+        }
+        self
+    }
+
+    pub(super) fn send(&self, cx: &mut Cx<Server>, enhanced: bool) {
+        cx.send(format!("{} ", self.code).as_bytes(), "reply code", Some(&REPLY));
+        if let Some(code) = self.enhanced.filter(|_| enhanced) {
+            cx.send(format!("{code} ").as_bytes(), "enhanced code", Some(&ENHANCED));
+        }
+        cx.send(&self.text, "reply text", None);
+        cx.send(b"\r\n", "CRLF", None);
+    }
+}
+
+/// Whom or what a refusal is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum About {
+    Sender,
+    Recipient,
+    Message,
+    Name,
+}
+
+/// The reply that SMTP has for a refusal.
+pub(super) fn refused(about: About, refusal: &Refusal) -> Reply {
+    let reply = match (refusal.reason, about) {
+        (Reason::NotFound, About::Sender) => Reply::new(550, "5.1.8", "No such sender"),
+        (Reason::NotFound, _) => Reply::new(550, "5.1.1", "No such mailbox here"),
+        (Reason::NotPermitted, About::Recipient) => Reply::new(550, "5.7.1", "Relaying denied"),
+        (Reason::NotPermitted | Reason::Policy, _) => Reply::new(550, "5.7.1", "Not permitted"),
+        (Reason::OverQuota, _) => Reply::new(452, "4.2.2", "Mailbox full, try later"),
+        (Reason::TooLarge, _) => Reply::new(552, "5.3.4", "Message too big"),
+        (Reason::TooMany, About::Recipient) => Reply::new(452, "4.5.3", "Too many recipients"),
+        (Reason::TooMany, _) => Reply::new(452, "4.5.3", "Too many"),
+        (Reason::StorageFull, _) => Reply::new(452, "4.3.1", "Insufficient storage, try later"),
+        (Reason::StorageFailed, _) => Reply::new(451, "4.3.0", "Local error, try later"),
+        (Reason::Overloaded | Reason::InUse | Reason::LoginThrottled, _) => {
+            Reply::new(451, "4.3.2", "Too busy, try later")
+        }
+        (Reason::Unsupported, About::Name) => Reply::new(252, "2.5.0", CANNOT_VERIFY),
+        (Reason::Unsupported, _) => Reply::new(504, "5.5.4", "Not supported"),
+        (Reason::BadCredentials, _) => Reply::new(535, "5.7.8", "Authentication failed"),
+        (Reason::AlreadyExists, _) => Reply::new(554, "5.3.0", "Transaction failed"),
+    };
+    reply.in_words_of(refusal)
+}
+
+/// RFC 5321 §7.3: the answer that tells nothing about any name.
+pub(super) const CANNOT_VERIFY: &str =
+    "Cannot VRFY user, but will accept message and attempt delivery";
+
+/// The reply to a login that the host refused.
+pub(super) fn login_refused(refusal: &Refusal) -> Reply {
+    let reply = match refusal.reason {
+        Reason::LoginThrottled | Reason::Overloaded => {
+            Reply::new(454, "4.7.0", "Temporary authentication failure")
+        }
+        Reason::StorageFailed | Reason::StorageFull => {
+            Reply::new(454, "4.3.0", "Temporary authentication failure")
+        }
+        _ => Reply::new(535, "5.7.8", "Authentication credentials invalid"),
+    };
+    reply.in_words_of(refusal)
+}
+
+pub(super) fn farewell(reason: Farewell) -> Reply {
+    match reason {
+        Farewell::ShuttingDown => Reply::new(421, "4.3.2", "Service shutting down"),
+        Farewell::TooManyConnections => {
+            Reply::new(421, "4.7.0", "Too many connections, try again later")
+        }
+        Farewell::Fault => Reply::new(421, "4.3.0", "Service failed, closing connection"),
+    }
+}

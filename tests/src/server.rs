@@ -75,7 +75,9 @@ impl Server {
         let mut child = command.spawn().expect("the binary starts");
         let until = Instant::now() + START_WITHIN;
         loop {
-            if let Some(json) = std::fs::read(&ready).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+            if let Some(json) =
+                std::fs::read(&ready).ok().and_then(|text| serde_json::from_slice(&text).ok())
+            {
                 return Self::of(child, &json);
             }
             let ended = child.try_wait().expect("the child is ours");

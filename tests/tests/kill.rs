@@ -136,7 +136,10 @@ fn no_acknowledged_message_is_lost_by_kill_9() {
     check(&server, &ledger, &before, rounds);
     let tokens = ledger.tokens.lock().expect("no sender panics");
     let acknowledged = tokens.values().filter(|acknowledged| **acknowledged).count();
-    println!("{rounds} kills, {} messages tried, {acknowledged} acknowledged, 0 lost", tokens.len());
+    println!(
+        "{rounds} kills, {} messages tried, {acknowledged} acknowledged, 0 lost",
+        tokens.len()
+    );
     assert!(acknowledged as u64 > rounds * 4, "the load was too small to mean anything");
     assert!(server.stop().success(), "SIGTERM ends the server with success");
 }

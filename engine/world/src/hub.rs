@@ -56,7 +56,10 @@ impl Hub {
     #[must_use]
     pub fn take(&self, key: SessionKey) -> Vec<Change> {
         let mut state = self.state();
-        state.watchers.get_mut(&key).map_or_else(Vec::new, |watcher| watcher.waiting.drain(..).collect())
+        state
+            .watchers
+            .get_mut(&key)
+            .map_or_else(Vec::new, |watcher| watcher.waiting.drain(..).collect())
     }
 
     /// Queues changes for every session that has their mailbox open, but for the one that made them.
@@ -71,7 +74,13 @@ impl Hub {
     ///
     /// RFC 3501 §2.3.2: a message is recent to one session only; a read-only one takes nothing away.
     #[must_use]
-    pub fn claim_recent(&self, mailbox: MailboxId, stored: u32, uid_next: u32, read_only: bool) -> u32 {
+    pub fn claim_recent(
+        &self,
+        mailbox: MailboxId,
+        stored: u32,
+        uid_next: u32,
+        read_only: bool,
+    ) -> u32 {
         let mut state = self.state();
         let mark = state.recent_from.entry(mailbox).or_insert(stored);
         let from = (*mark).max(stored);
@@ -119,7 +128,12 @@ impl State {
     }
 
     /// The first session that may have them gets new messages as \Recent.
-    fn recent_to(&mut self, origin: SessionKey, mailbox: MailboxId, change: &Change) -> Option<SessionKey> {
+    fn recent_to(
+        &mut self,
+        origin: SessionKey,
+        mailbox: MailboxId,
+        change: &Change,
+    ) -> Option<SessionKey> {
         let Change::Arrived(arrived) = change else { return None };
         let last = arrived.runs.last()?.last;
         let key = self.open.get(&mailbox)?.iter().copied().find(|key| {
@@ -133,7 +147,9 @@ impl State {
 
 impl Watcher {
     fn queue(&mut self, change: Change) {
-        if matches!(self.waiting.back(), Some(Change::Resynchronise)) && !matches!(change, Change::Deleted) {
+        if matches!(self.waiting.back(), Some(Change::Resynchronise))
+            && !matches!(change, Change::Deleted)
+        {
             return;
         }
         if let Some(Change::Flags(rows)) = self.waiting.back_mut()

@@ -2,8 +2,8 @@
 //! A write is one transaction; a store may commit many in one sync, and answers each only when it is durable.
 
 use pillarbox_engine::imap::types::{
-    Appended, Change, Copied, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, SpecialUse,
-    StoreMode, Stored, UidPage, UidRun,
+    Appended, Change, Copied, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage,
+    RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun,
 };
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 
@@ -53,6 +53,15 @@ pub trait Store {
     fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<MaildropEntry>, Reason>;
     /// A new name for a message that will come in pieces.
     fn upload(&self) -> UploadId;
+}
+
+/// A store that is written to one transaction at a time.
+pub trait Writer: Store {
+    /// One transaction: all of it happens, or on an error nothing.
+    ///
+    /// # Errors
+    /// What [`Write`] names for it; [`Reason::StorageFull`], [`Reason::StorageFailed`].
+    fn write(&mut self, write: Write) -> Result<Written, Reason>;
 }
 
 /// One message of a maildrop.

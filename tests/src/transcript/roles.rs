@@ -13,9 +13,17 @@ use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
 /// Makes sessions of every role for one kind of host.
 pub trait Factory {
     /// A session of SMTP.
-    fn smtp(&self, config: smtp::Config, now: Now) -> Box<dyn Driven<smtp::Server, Broken = String>>;
+    fn smtp(
+        &self,
+        config: smtp::Config,
+        now: Now,
+    ) -> Box<dyn Driven<smtp::Server, Broken = String>>;
     /// A session of POP3.
-    fn pop3(&self, config: pop3::Config, now: Now) -> Box<dyn Driven<pop3::Server, Broken = String>>;
+    fn pop3(
+        &self,
+        config: pop3::Config,
+        now: Now,
+    ) -> Box<dyn Driven<pop3::Server, Broken = String>>;
     /// A session of IMAP.
     fn imap(
         &self,
@@ -42,10 +50,18 @@ impl<R: Role> Driven<R> for Linked<R> {
 }
 
 impl Factory for Library {
-    fn smtp(&self, config: smtp::Config, now: Now) -> Box<dyn Driven<smtp::Server, Broken = String>> {
+    fn smtp(
+        &self,
+        config: smtp::Config,
+        now: Now,
+    ) -> Box<dyn Driven<smtp::Server, Broken = String>> {
         Box::new(Linked(Session::new(config, now)))
     }
-    fn pop3(&self, config: pop3::Config, now: Now) -> Box<dyn Driven<pop3::Server, Broken = String>> {
+    fn pop3(
+        &self,
+        config: pop3::Config,
+        now: Now,
+    ) -> Box<dyn Driven<pop3::Server, Broken = String>> {
         Box::new(Linked(Session::new(config, now)))
     }
     fn imap(

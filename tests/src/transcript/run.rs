@@ -141,7 +141,18 @@ impl<'a, R: Scripted> Table<'a, R> {
     ) -> Self {
         let random = if let Split::Random(seed) = split { seed | 1 } else { 1 };
         let (sessions, heard, said) = (BTreeMap::new(), BTreeMap::new(), Said::new());
-        Self { script, factory, backend, split, random, recording, sessions, heard, said, waited_ms: 0 }
+        Self {
+            script,
+            factory,
+            backend,
+            split,
+            random,
+            recording,
+            sessions,
+            heard,
+            said,
+            waited_ms: 0,
+        }
     }
 
     fn hold(mut self) -> Result<Said, String> {
@@ -251,14 +262,19 @@ impl<'a, R: Scripted> Table<'a, R> {
             return Ok(());
         }
         let came = escaped("S", heard);
-        let message = format!("({:?})\n  expected {}\n  came     {came}", self.split, escaped("S", expected));
+        let message =
+            format!("({:?})\n  expected {}\n  came     {came}", self.split, escaped("S", expected));
         Err(self.error(line, &message))
     }
 
     fn no_more_heard(&self, line: usize, connection: usize) -> Result<(), String> {
         match self.heard.get(&connection) {
             Some(heard) if !heard.is_empty() && !self.recording => {
-                let message = format!("({:?}) before this, unexpected:\n  {}", self.split, escaped("S", heard));
+                let message = format!(
+                    "({:?}) before this, unexpected:\n  {}",
+                    self.split,
+                    escaped("S", heard)
+                );
                 Err(self.error(line, &message))
             }
             _ => Ok(()),
@@ -316,7 +332,8 @@ impl<'a, R: Scripted> Table<'a, R> {
                 let mut pieces = Vec::new();
                 let mut rest = octets;
                 while !rest.is_empty() {
-                    self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    self.random =
+                        self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                     let size = (self.random >> 40) as usize % 40 + 1;
                     let (piece, more) = rest.split_at(size.min(rest.len()));
                     pieces.push(piece);

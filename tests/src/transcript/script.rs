@@ -105,7 +105,8 @@ impl Script {
             }
             "?" => self.turn(line, 1, What::Ask(rest.trim().to_owned())),
             "!" => {
-                let reason = rest.trim().strip_prefix("refused ").ok_or("expected `! refused REASON`")?;
+                let reason =
+                    rest.trim().strip_prefix("refused ").ok_or("expected `! refused REASON`")?;
                 self.turn(line, 1, What::Refuse(reason.to_owned()));
             }
             "@" => self.turn(line, 1, What::Wait(milliseconds(rest.trim())?)),
@@ -128,9 +129,13 @@ impl Script {
         let what = match (side, sign, rest) {
             ('S', " ", "closes") => What::Closes,
             ('C', " ", "ends") => What::End,
-            ('C', ":", _) => What::Client([unescaped(rest)?, b"\r\n".to_vec()].concat().repeat(times)),
+            ('C', ":", _) => {
+                What::Client([unescaped(rest)?, b"\r\n".to_vec()].concat().repeat(times))
+            }
             ('C', "|", _) => What::Client(unescaped(rest)?.repeat(times)),
-            ('S', ":", _) => What::Server([unescaped(rest)?, b"\r\n".to_vec()].concat().repeat(times)),
+            ('S', ":", _) => {
+                What::Server([unescaped(rest)?, b"\r\n".to_vec()].concat().repeat(times))
+            }
             ('S', "|", _) => What::Server(unescaped(rest)?.repeat(times)),
             _ => return Err(format!("`{text}` is none of the signs")),
         };
@@ -196,7 +201,9 @@ pub(super) fn escaped(sign: &str, octets: &[u8]) -> String {
                 '\0' => text.push_str("\\0"),
                 '\\' => text.push_str("\\\\"),
                 c if c.is_control() => {
-                    c.encode_utf8(&mut [0; 4]).bytes().for_each(|b| text.push_str(&format!("\\x{b:02x}")));
+                    c.encode_utf8(&mut [0; 4])
+                        .bytes()
+                        .for_each(|b| text.push_str(&format!("\\x{b:02x}")));
                 }
                 c => text.push(c),
             }

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::Server;
-use pillarbox_engine::imap::types::{
-    Answer, AppendAsk, Appended, Arrived, Call, Change, CopyAsk, Event, OpenAsk, Opened, Row, RowsAsk, StoreAsk, UidRun,
-};
 use pillarbox_engine::imap::types::Ask;
+use pillarbox_engine::imap::types::{
+    Answer, AppendAsk, Appended, Arrived, Call, Change, CopyAsk, Event, OpenAsk, Opened, Row,
+    RowsAsk, StoreAsk, UidRun,
+};
 use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 

@@ -13,7 +13,7 @@ use pillarbox_engine::types::{BlobRange, Reason, Refusal};
 use super::{Backend, Directory, Indexed};
 use crate::hub::{Hub, SessionKey, Wake};
 use crate::memory::MemoryStore;
-use crate::store::{AccountId, MailboxId, MaildropEntry, Outcome, Store, UploadId, Write};
+use crate::store::{AccountId, MailboxId, MaildropEntry, Outcome, Store, UploadId, Write, Writer};
 
 /// Everyone is let in with any secret, and every address has an account of its own.
 pub struct OpenDirectory {
@@ -164,4 +164,3 @@ impl Backend for LocalBackend {
         Box::new(|| ())
     }
 }
-

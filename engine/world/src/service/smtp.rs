@@ -40,7 +40,15 @@ impl<B: Backend> SmtpService<B> {
     /// A service for the connection `key`.
     pub fn new(backend: Arc<B>, key: SessionKey) -> Self {
         let content = Content::default();
-        Self { backend, key, bound: None, sender: None, accounts: Vec::new(), content, delivered: None }
+        Self {
+            backend,
+            key,
+            bound: None,
+            sender: None,
+            accounts: Vec::new(),
+            content,
+            delivered: None,
+        }
     }
 
     /// Takes the fact of the last delivery, for the log.
@@ -73,7 +81,8 @@ impl<B: Backend> SmtpService<B> {
 
 impl<B: Backend> Service<Server> for SmtpService<B> {
     async fn answer(&mut self, now: Now, ask: Ask) -> Answer {
-        let done = |outcome: Result<(), Refusal>| outcome.map_or_else(Answer::Refused, |()| Answer::Done);
+        let done =
+            |outcome: Result<(), Refusal>| outcome.map_or_else(Answer::Refused, |()| Answer::Done);
         match ask {
             Ask::Login(credentials) => {
                 let (bound, answer) = log_in(&*self.backend, self.key, credentials).await;
@@ -87,16 +96,16 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
                 self.sender = Some(sender);
                 Answer::Done
             }
-            Ask::Recipient(to) => done(self.backend.directory().recipient(&to.forward_path).map(
-                |accounts| {
+            Ask::Recipient(to) => {
+                done(self.backend.directory().recipient(&to.forward_path).map(|accounts| {
                     for account in accounts {
                         // Two addresses of one account are one copy (RFC 5321 §3.9 says nothing against it).
                         if !self.accounts.contains(&account) {
                             self.accounts.push(account);
                         }
                     }
-                },
-            )),
+                }))
+            }
             Ask::Chunk(octets) => done(
                 self.content.add(&*self.backend, self.key, &octets).await.map_err(Refusal::new),
             ),

@@ -1,0 +1,79 @@
+//! A store in memory: the reference for what every other store must answer, and the world's own.
+//! It draws nothing and reads no clock, so equal writes give equal answers; a clone is a snapshot.
+
+mod names;
+mod reads;
+mod writes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use pillarbox_engine::imap::types::{Flags, SpecialUse};
+use pillarbox_engine::types::BlobId;
+
+use crate::store::{AccountId, MailboxId, UploadId};
+
+/// A store in memory.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryStore {
+    accounts: BTreeMap<AccountId, Account>,
+    account_names: BTreeMap<Vec<u8>, AccountId>,
+    mailboxes: BTreeMap<MailboxId, Mailbox>,
+    blobs: BTreeMap<BlobId, Blob>,
+    uploads: BTreeMap<UploadId, Vec<u8>>,
+    counters: Counters,
+}
+
+/// Numbers that were given out last; none is ever given twice.
+#[derive(Clone, Debug, Default)]
+struct Counters {
+    account: u64,
+    mailbox: u64,
+    blob: u64,
+    upload: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    uid_validity: u32,
+    modseq: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Account {
+    name: Vec<u8>,
+    /// Every name of the hierarchy; `None` is a name that only has mailboxes below it.
+    names: BTreeMap<Vec<u8>, Option<MailboxId>>,
+    subscribed: BTreeSet<Vec<u8>>,
+}
+
+#[derive(Clone, Debug)]
+struct Mailbox {
+    uid_validity: u32,
+    uid_next: u32,
+    highest_modseq: u64,
+    recent_from: u32,
+    special_uses: Vec<SpecialUse>,
+    /// In the order in which they were first used.
+    keywords: Vec<Vec<u8>>,
+    messages: BTreeMap<u32, Message>,
+}
+
+#[derive(Clone, Debug)]
+struct Message {
+    blob: BlobId,
+    flags: Flags,
+    modseq: u64,
+    internal_date_ms: u64,
+    internal_date_zone: i16,
+    save_date_ms: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Blob {
+    octets: Arc<[u8]>,
+    index: Arc<[u8]>,
+    plain: bool,
+    /// Messages that have these octets.
+    uses: u64,
+}
+
+/// System flags, as bits of `Flags::system`.
+const DELETED: u8 = 4;
+const SEEN: u8 = 8;

@@ -1,0 +1,208 @@
+//! Writes to accounts and mailbox names of the memory store.
+
+use pillarbox_engine::imap::types::{Change, SpecialUse, UidRun};
+use pillarbox_engine::types::Reason;
+
+use super::writes::{arrived, plain, push_uid};
+use super::{Account, Mailbox, MemoryStore};
+use crate::store::{
+    AccountId, Create, FIRST_MAILBOXES, MailboxId, Named, Outcome, Rename, Subscribe, Written,
+};
+
+const INBOX: &[u8] = b"INBOX";
+
+impl MemoryStore {
+    pub(super) fn ensure_account(&mut self, name: &[u8]) -> AccountId {
+        if let Some(id) = self.account_names.get(name) {
+            return *id;
+        }
+        self.counters.account += 1;
+        let id = self.counters.account;
+        let mut account = Account { name: name.to_vec(), ..Account::default() };
+        account.names.insert(INBOX.to_vec(), Some(self.new_mailbox(Vec::new())));
+        for (name, special_use) in FIRST_MAILBOXES {
+            let mailbox = self.new_mailbox(vec![special_use]);
+            account.names.insert(name.to_vec(), Some(mailbox));
+            account.subscribed.insert(name.to_vec());
+        }
+        account.subscribed.insert(INBOX.to_vec());
+        self.account_names.insert(name.to_vec(), id);
+        self.accounts.insert(id, account);
+        id
+    }
+
+    pub(super) fn remove_account(&mut self, name: &[u8]) -> Result<Written, Reason> {
+        let id = self.account_names.remove(name).ok_or(Reason::NotFound)?;
+        let account = self.accounts.remove(&id).ok_or(Reason::NotFound)?;
+        debug_assert_eq!(account.name, name);
+        let mut changes = Vec::new();
+        for mailbox in account.names.into_values().flatten() {
+            self.drop_mailbox(mailbox);
+            changes.push((mailbox, Change::Deleted));
+        }
+        Ok(Written { outcome: Outcome::Done, changes })
+    }
+
+    fn new_mailbox(&mut self, special_uses: Vec<SpecialUse>) -> MailboxId {
+        self.counters.mailbox += 1;
+        self.counters.uid_validity += 1;
+        let mailbox = Mailbox {
+            uid_validity: self.counters.uid_validity,
+            uid_next: 1,
+            highest_modseq: self.next_modseq(),
+            recent_from: 1,
+            special_uses,
+            keywords: Vec::new(),
+            messages: std::collections::BTreeMap::new(),
+        };
+        self.mailboxes.insert(self.counters.mailbox, mailbox);
+        self.counters.mailbox
+    }
+
+    fn drop_mailbox(&mut self, id: MailboxId) {
+        let Some(mailbox) = self.mailboxes.remove(&id) else { return };
+        mailbox.messages.values().for_each(|message| self.release_blob(message.blob));
+    }
+
+    fn account_mut(&mut self, id: AccountId) -> Result<&mut Account, Reason> {
+        self.accounts.get_mut(&id).ok_or(Reason::NotFound)
+    }
+
+    pub(super) fn create(&mut self, create: &Create) -> Result<Written, Reason> {
+        let names = &self.account_of(create.account)?.names;
+        if matches!(names.get(&create.name), Some(Some(_))) {
+            return Err(Reason::AlreadyExists);
+        }
+        let mailbox = self.new_mailbox(create.special_uses.clone());
+        let account = self.account_mut(create.account)?;
+        account.names.insert(create.name.clone(), Some(mailbox));
+        self.make_superiors(create.account, &create.name)?;
+        Ok(plain(Outcome::Done))
+    }
+
+    /// RFC 9051 §6.3.4: superior names are made too; here as mailboxes, so that every client can open them.
+    fn make_superiors(&mut self, account: AccountId, name: &[u8]) -> Result<(), Reason> {
+        let levels = name.iter().enumerate().filter(|(_, octet)| **octet == b'/');
+        let superiors: Vec<Vec<u8>> = levels.map(|(at, _)| name[..at].to_vec()).collect();
+        for superior in superiors {
+            if !self.account_of(account)?.names.contains_key(&superior) {
+                let mailbox = self.new_mailbox(Vec::new());
+                self.account_mut(account)?.names.insert(superior, Some(mailbox));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete(&mut self, named: &Named) -> Result<Written, Reason> {
+        if named.name == INBOX {
+            return Err(Reason::NotPermitted);
+        }
+        let account = self.account_mut(named.account)?;
+        let below = [&named.name[..], b"/"].concat();
+        let has_children = account
+            .names
+            .range(below.clone()..)
+            .next()
+            .is_some_and(|(name, _)| name.starts_with(&below));
+        let entry = account.names.get_mut(&named.name).ok_or(Reason::NotFound)?;
+        // RFC 9051 §6.3.5: a name without a mailbox that has others below it cannot be deleted.
+        let mailbox = entry.take().ok_or(Reason::NotPermitted)?;
+        if !has_children {
+            account.names.remove(&named.name);
+        }
+        self.drop_mailbox(mailbox);
+        self.drop_empty_superiors(named.account, &named.name)?;
+        Ok(Written { outcome: Outcome::Done, changes: vec![(mailbox, Change::Deleted)] })
+    }
+
+    /// A name that had no mailbox and has none below it any more is gone.
+    fn drop_empty_superiors(&mut self, account: AccountId, name: &[u8]) -> Result<(), Reason> {
+        let account = self.account_mut(account)?;
+        let mut end = name.len();
+        while let Some(at) = name[..end].iter().rposition(|octet| *octet == b'/') {
+            let superior = &name[..at];
+            let below = [superior, b"/"].concat();
+            let next = account.names.range(below.clone()..).next();
+            if account.names.get(superior) != Some(&None)
+                || next.is_some_and(|(name, _)| name.starts_with(&below))
+            {
+                break;
+            }
+            account.names.remove(superior);
+            end = at;
+        }
+        Ok(())
+    }
+
+    pub(super) fn rename(&mut self, rename: &Rename) -> Result<Written, Reason> {
+        let account = self.account_of(rename.account)?;
+        if !account.names.contains_key(&rename.from) {
+            return Err(Reason::NotFound);
+        }
+        if account.names.contains_key(&rename.to) {
+            return Err(Reason::AlreadyExists);
+        }
+        if rename.from == INBOX {
+            return self.rename_inbox(rename);
+        }
+        let below = [&rename.from[..], b"/"].concat();
+        if rename.to.starts_with(&below) {
+            return Err(Reason::NotPermitted);
+        }
+        let moved = |name: &[u8]| [&rename.to[..], &name[rename.from.len()..]].concat();
+        let inside = |name: &Vec<u8>| *name == rename.from || name.starts_with(&below);
+        let names: Vec<Vec<u8>> =
+            account.names.keys().filter(|name| inside(name)).cloned().collect();
+        if names.iter().any(|name| account.names.contains_key(&moved(name))) {
+            return Err(Reason::AlreadyExists);
+        }
+        let account = self.account_mut(rename.account)?;
+        for name in names {
+            if let Some(mailbox) = account.names.remove(&name) {
+                account.names.insert(moved(&name), mailbox);
+            }
+            if account.subscribed.remove(&name) {
+                account.subscribed.insert(moved(&name));
+            }
+        }
+        self.make_superiors(rename.account, &rename.to)?;
+        self.drop_empty_superiors(rename.account, &rename.from)?;
+        Ok(plain(Outcome::Done))
+    }
+
+    /// RFC 9051 §6.3.6: renaming INBOX gives its messages to a new mailbox and leaves it empty.
+    fn rename_inbox(&mut self, rename: &Rename) -> Result<Written, Reason> {
+        let inbox = self.account_of(rename.account)?.names.get(INBOX).copied().flatten();
+        let inbox = inbox.ok_or(Reason::StorageFailed)?;
+        let target = self.new_mailbox(Vec::new());
+        self.account_mut(rename.account)?.names.insert(rename.to.clone(), Some(target));
+        self.make_superiors(rename.account, &rename.to)?;
+        let modseq = self.next_modseq();
+        let source = self.mailboxes.get_mut(&inbox).ok_or(Reason::StorageFailed)?;
+        source.highest_modseq = modseq;
+        let messages = std::mem::take(&mut source.messages);
+        let (mut gone, mut new): (Vec<UidRun>, Vec<UidRun>) = (Vec::new(), Vec::new());
+        for (uid, mut message) in messages {
+            message.modseq = self.next_modseq();
+            let target = self.mailboxes.get_mut(&target).ok_or(Reason::StorageFailed)?;
+            push_uid(&mut new, target.add(message)?);
+            push_uid(&mut gone, uid);
+        }
+        let mut changes = Vec::new();
+        if !gone.is_empty() {
+            changes.push((inbox, Change::Expunged(gone)));
+            changes.push((target, arrived(new)));
+        }
+        Ok(Written { outcome: Outcome::Done, changes })
+    }
+
+    pub(super) fn subscribe(&mut self, subscribe: Subscribe) -> Result<Written, Reason> {
+        let account = self.account_mut(subscribe.account)?;
+        if subscribe.subscribed {
+            account.subscribed.insert(subscribe.name);
+        } else {
+            account.subscribed.remove(&subscribe.name);
+        }
+        Ok(plain(Outcome::Done))
+    }
+}

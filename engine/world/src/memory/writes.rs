@@ -1,0 +1,297 @@
+//! Writes to messages of the memory store; those to names are in `names`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pillarbox_engine::imap::types::{
+    Appended, Arrived, Change, Copied, FlagRow, Flags, StoreMode, Stored, UidRun,
+};
+use pillarbox_engine::types::{BlobId, Reason};
+
+use super::{Blob, DELETED, Mailbox, MemoryStore, Message};
+use crate::store::{
+    Append, Body, Copy, Deliver, Expunge, MailboxId, NewMessage, Outcome, SetFlags, Stage, Write,
+    Writer, Written,
+};
+
+impl Writer for MemoryStore {
+    fn write(&mut self, write: Write) -> Result<Written, Reason> {
+        match write {
+            Write::EnsureAccount(name) => Ok(plain(Outcome::Account(self.ensure_account(&name)))),
+            Write::RemoveAccount(name) => self.remove_account(&name),
+            Write::Stage(Stage { upload, octets }) => {
+                self.uploads.entry(upload).or_default().extend(octets);
+                Ok(plain(Outcome::Done))
+            }
+            Write::Unstage(upload) => {
+                self.uploads.remove(&upload);
+                Ok(plain(Outcome::Done))
+            }
+            Write::Deliver(deliver) => self.deliver(deliver),
+            Write::Append(append) => self.append(append),
+            Write::SetFlags(set) => self.set_flags(&set),
+            Write::Expunge(expunge) => self.expunge(&expunge),
+            Write::Copy(copy) => self.copy(&copy),
+            Write::Create(create) => self.create(&create),
+            Write::Delete(named) => self.delete(&named),
+            Write::Rename(rename) => self.rename(&rename),
+            Write::Subscribe(subscribe) => self.subscribe(subscribe),
+            Write::MarkRecent(mark) => {
+                let mailbox = self.mailboxes.get_mut(&mark.mailbox).ok_or(Reason::NotFound)?;
+                mailbox.recent_from = mailbox.recent_from.max(mark.recent_from);
+                Ok(plain(Outcome::Done))
+            }
+        }
+    }
+}
+
+/// An outcome that nobody else need hear of.
+pub(super) fn plain(outcome: Outcome) -> Written {
+    Written { outcome, changes: Vec::new() }
+}
+
+/// Puts a UID behind others that ascend.
+pub(super) fn push_uid(runs: &mut Vec<UidRun>, uid: u32) {
+    match runs.last_mut() {
+        Some(run) if run.last.checked_add(1) == Some(uid) => run.last = uid,
+        _ => runs.push(UidRun { first: uid, last: uid }),
+    }
+}
+
+impl Mailbox {
+    /// UIDs of these runs that are there, ascending.
+    fn present(&self, runs: &[UidRun]) -> Vec<u32> {
+        let runs = runs.iter().filter(|run| run.first <= run.last);
+        let uids = runs.flat_map(|run| self.messages.range(run.first..=run.last));
+        let mut uids: Vec<u32> = uids.map(|(uid, _)| *uid).collect();
+        uids.sort_unstable();
+        uids.dedup();
+        uids
+    }
+
+    pub(super) fn add(&mut self, message: Message) -> Result<u32, Reason> {
+        let uid = self.uid_next;
+        self.uid_next = uid.checked_add(1).ok_or(Reason::TooMany)?;
+        self.highest_modseq = message.modseq;
+        self.learn_keywords(&message.flags);
+        self.messages.insert(uid, message);
+        Ok(uid)
+    }
+
+    fn learn_keywords(&mut self, flags: &Flags) {
+        for keyword in &flags.keywords {
+            if !self.keywords.iter().any(|known| known.eq_ignore_ascii_case(keyword)) {
+                self.keywords.push(keyword.clone());
+            }
+        }
+    }
+}
+
+impl MemoryStore {
+    pub(super) fn next_modseq(&mut self) -> u64 {
+        self.counters.modseq += 1;
+        self.counters.modseq
+    }
+
+    /// Takes a body; a staged one must be as long as was said.
+    fn store_blob(&mut self, message: &NewMessage) -> Result<BlobId, Reason> {
+        let octets: Arc<[u8]> = match &message.body {
+            Body::Whole(octets) => Arc::from(&octets[..]),
+            Body::Staged(upload, size) => {
+                let staged = self.uploads.get(upload).ok_or(Reason::StorageFailed)?;
+                if staged.len() as u64 != *size {
+                    return Err(Reason::StorageFailed);
+                }
+                Arc::from(self.uploads.remove(upload).ok_or(Reason::StorageFailed)?)
+            }
+        };
+        self.counters.blob += 1;
+        let (index, plain) = (Arc::from(&message.index[..]), message.plain);
+        self.blobs.insert(self.counters.blob, Blob { octets, index, plain, uses: 0 });
+        Ok(self.counters.blob)
+    }
+
+    fn use_blob(&mut self, blob: BlobId) {
+        if let Some(blob) = self.blobs.get_mut(&blob) {
+            blob.uses += 1;
+        }
+    }
+
+    pub(super) fn release_blob(&mut self, blob: BlobId) {
+        if let Some(entry) = self.blobs.get_mut(&blob) {
+            entry.uses -= 1;
+            if entry.uses == 0 {
+                self.blobs.remove(&blob);
+            }
+        }
+    }
+
+    fn deliver(&mut self, deliver: Deliver) -> Result<Written, Reason> {
+        let blob = self.store_blob(&deliver.message)?;
+        let mut changes = Vec::new();
+        for name in &deliver.accounts {
+            let account = self.ensure_account(name);
+            let inbox = self.account_of(account)?.names.get(&b"INBOX"[..]).copied().flatten();
+            let inbox = inbox.ok_or(Reason::StorageFailed)?;
+            let uid = self.put(inbox, blob, &deliver.message, deliver.now_ms)?;
+            changes.push((inbox, arrived(vec![UidRun { first: uid, last: uid }])));
+        }
+        Ok(Written { outcome: Outcome::Delivered(blob), changes })
+    }
+
+    fn put(
+        &mut self,
+        mailbox: MailboxId,
+        blob: BlobId,
+        message: &NewMessage,
+        now_ms: u64,
+    ) -> Result<u32, Reason> {
+        let modseq = self.next_modseq();
+        self.use_blob(blob);
+        let message = Message {
+            blob,
+            flags: message.flags.clone(),
+            modseq,
+            internal_date_ms: message.internal_date_ms,
+            internal_date_zone: message.internal_date_zone,
+            save_date_ms: now_ms,
+        };
+        self.mailboxes.get_mut(&mailbox).ok_or(Reason::NotFound)?.add(message)
+    }
+
+    fn append(&mut self, append: Append) -> Result<Written, Reason> {
+        use crate::store::Store;
+        let mailbox = self.mailbox(append.account, &append.name)?;
+        let mut uids = Vec::new();
+        for message in &append.messages {
+            let blob = self.store_blob(message)?;
+            push_uid(&mut uids, self.put(mailbox, blob, message, append.now_ms)?);
+        }
+        let uid_validity = self.mailbox_of(mailbox)?.uid_validity;
+        let changes = vec![(mailbox, arrived(uids.clone()))];
+        Ok(Written { outcome: Outcome::Appended(Appended { uid_validity, uids }), changes })
+    }
+
+    fn set_flags(&mut self, set: &SetFlags) -> Result<Written, Reason> {
+        let modseq = self.counters.modseq + 1;
+        let mailbox = self.mailboxes.get_mut(&set.mailbox).ok_or(Reason::NotFound)?;
+        let (mut stored, mut changed) = (Stored::default(), Vec::new());
+        if !matches!(set.mode, StoreMode::Remove) {
+            mailbox.learn_keywords(&set.flags);
+        }
+        for uid in mailbox.present(&set.uids) {
+            let Some(message) = mailbox.messages.get_mut(&uid) else { continue };
+            if set.unchanged_since.is_some_and(|since| message.modseq > since) {
+                push_uid(&mut stored.modified, uid);
+                continue;
+            }
+            let flags = combined(&message.flags, set.mode, &set.flags, &mailbox.keywords);
+            let is_changed = flags != message.flags;
+            if is_changed {
+                message.flags = flags;
+                message.modseq = modseq;
+                mailbox.highest_modseq = modseq;
+                self.counters.modseq = modseq;
+            }
+            let row = FlagRow { uid, flags: message.flags.clone(), modseq: message.modseq };
+            if is_changed {
+                changed.push(row.clone());
+            }
+            stored.rows.push(row);
+        }
+        let changes = match changed.is_empty() {
+            true => Vec::new(),
+            false => vec![(set.mailbox, Change::Flags(changed))],
+        };
+        Ok(Written { outcome: Outcome::Stored(stored), changes })
+    }
+
+    fn expunge(&mut self, expunge: &Expunge) -> Result<Written, Reason> {
+        let mailbox = self.mailbox_of(expunge.mailbox)?;
+        let mut uids = mailbox.present(&expunge.uids);
+        if expunge.deleted_only {
+            uids.retain(|uid| mailbox.messages[uid].flags.system & DELETED != 0);
+        }
+        let runs = self.take_out(expunge.mailbox, &uids)?;
+        let changes = gone(expunge.mailbox, &runs);
+        Ok(Written { outcome: Outcome::Expunged(runs), changes })
+    }
+
+    /// Removes messages that are there.
+    fn take_out(&mut self, id: MailboxId, uids: &[u32]) -> Result<Vec<UidRun>, Reason> {
+        let mut runs = Vec::new();
+        if uids.is_empty() {
+            return Ok(runs);
+        }
+        let modseq = self.next_modseq();
+        for &uid in uids {
+            let mailbox = self.mailboxes.get_mut(&id).ok_or(Reason::NotFound)?;
+            mailbox.highest_modseq = modseq;
+            let message = mailbox.messages.remove(&uid).ok_or(Reason::NotFound)?;
+            self.release_blob(message.blob);
+            push_uid(&mut runs, uid);
+        }
+        Ok(runs)
+    }
+
+    fn copy(&mut self, copy: &Copy) -> Result<Written, Reason> {
+        use crate::store::Store;
+        let target = self.mailbox(copy.account, &copy.to)?;
+        let uids = self.mailbox_of(copy.mailbox)?.present(&copy.uids);
+        let uid_validity = self.mailbox_of(target)?.uid_validity;
+        let mut copied = Copied { uid_validity, ..Copied::default() };
+        for &uid in &uids {
+            let mut message = self.mailbox_of(copy.mailbox)?.messages[&uid].clone();
+            message.modseq = self.next_modseq();
+            message.save_date_ms = copy.now_ms;
+            self.use_blob(message.blob);
+            let new = self.mailboxes.get_mut(&target).ok_or(Reason::NotFound)?.add(message)?;
+            push_uid(&mut copied.source, uid);
+            push_uid(&mut copied.target, new);
+        }
+        let mut changes = Vec::new();
+        if !uids.is_empty() {
+            changes.push((target, arrived(copied.target.clone())));
+        }
+        if copy.remove {
+            let runs = self.take_out(copy.mailbox, &uids)?;
+            changes.extend(gone(copy.mailbox, &runs));
+        }
+        Ok(Written { outcome: Outcome::Copied(copied), changes })
+    }
+}
+
+pub(super) fn arrived(runs: Vec<UidRun>) -> Change {
+    Change::Arrived(Arrived { runs, recent: false })
+}
+
+fn gone(mailbox: MailboxId, runs: &[UidRun]) -> Vec<(MailboxId, Change)> {
+    if runs.is_empty() { Vec::new() } else { vec![(mailbox, Change::Expunged(runs.to_vec()))] }
+}
+
+/// Flags after a change; a keyword keeps the spelling in which the mailbox first had it.
+fn combined(old: &Flags, mode: StoreMode, change: &Flags, known: &[Vec<u8>]) -> Flags {
+    let canonical = |keyword: &Vec<u8>| {
+        let spelling = known.iter().find(|known| known.eq_ignore_ascii_case(keyword));
+        (keyword.to_ascii_lowercase(), spelling.unwrap_or(keyword).clone())
+    };
+    let by_name = |flags: &Flags| -> BTreeMap<Vec<u8>, Vec<u8>> {
+        flags.keywords.iter().map(canonical).collect()
+    };
+    let (mut keywords, given) = (by_name(old), by_name(change));
+    let system = match mode {
+        StoreMode::Replace => {
+            keywords = given;
+            change.system
+        }
+        StoreMode::Add => {
+            keywords.extend(given);
+            old.system | change.system
+        }
+        StoreMode::Remove => {
+            keywords.retain(|name, _| !given.contains_key(name));
+            old.system & !change.system
+        }
+    };
+    Flags { system, keywords: keywords.into_values().collect() }
+}

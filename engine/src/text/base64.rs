@@ -50,6 +50,22 @@ pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
+/// The whole octets in a run of base64 characters, without padding; other characters are passed over.
+#[must_use]
+pub fn bits(run: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(run.len() * 3 / 4);
+    let (mut joined, mut count) = (0u32, 0u32);
+    for digit in run.iter().filter_map(|&octet| value(octet)) {
+        joined = (joined << 6 | u32::from(digit)) & 0xFFFF;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((joined >> count & 0xFF) as u8);
+        }
+    }
+    out
+}
+
 /// The value of one character.
 fn value(octet: u8) -> Option<u8> {
     match octet {

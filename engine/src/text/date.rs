@@ -48,9 +48,158 @@ pub fn date_time(unix_ms: u64) -> String {
     format!("{of_week}, {day:02} {of_year} {year:04} {hour:02}:{minute:02}:{second:02} +0000")
 }
 
+/// Days from 1970-01-01 to a day of the calendar; the reverse of [`civil`].
+#[must_use]
+pub fn days(year: i64, month: u8, day: u8) -> i64 {
+    let (year, month) = (year - i64::from(month <= 2), i64::from(month));
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let month_from_march = (month + 9) % 12;
+    let day_of_year = (153 * month_from_march + 2) / 5 + i64::from(day) - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// The month of an English abbreviation, 1 to 12, in any case.
+#[must_use]
+pub fn month(name: &[u8]) -> Option<u8> {
+    let at = MONTHS.iter().position(|month| month.as_bytes().eq_ignore_ascii_case(name))?;
+    Some(at as u8 + 1)
+}
+
+/// A month's English abbreviation; of a number that is no month, January's.
+#[must_use]
+pub fn month_name(month: u8) -> &'static str {
+    MONTHS[usize::from(month).saturating_sub(1) % 12]
+}
+
+/// A moment as a date field writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DateTime {
+    /// Milliseconds since 1970 UTC.
+    pub unix_ms: i64,
+    /// Minutes east of UTC.
+    pub zone: i16,
+}
+
+impl DateTime {
+    /// The day that the writer's calendar showed, in days since 1970.
+    #[must_use]
+    pub fn local_days(self) -> i64 {
+        (self.unix_ms + i64::from(self.zone) * 60_000).div_euclid(86_400_000)
+    }
+}
+
+/// Reads an unfolded Date body (RFC 5322 §3.3), the obsolete forms of §4.3 included.
+#[must_use]
+pub fn parse(body: &[u8]) -> Option<DateTime> {
+    let cleaned = without_comments(body);
+    let separator = |octet: &u8| matches!(octet, b' ' | b'\t' | b',' | b'-');
+    let mut words = cleaned.split(separator).filter(|word| !word.is_empty()).peekable();
+    if words.peek()?.first()?.is_ascii_alphabetic() {
+        words.next();
+    }
+    let day = small(words.next()?, 2)?;
+    let month = month(words.next()?.get(..3)?)?;
+    let year = words.next()?;
+    let year = match (small(year, 4)?, year.len()) {
+        // RFC 5322 §4.3: two digits mean 1950 to 2049, three are counted from 1900.
+        (year, 1 | 2) if year < 50 => 2000 + year,
+        (year, ..=3) => 1900 + year,
+        (year, _) => year,
+    };
+    let time = words.next()?;
+    let mut parts = time.split(|octet| *octet == b':');
+    let (hour, minute) = (small(parts.next()?, 2)?, small(parts.next()?, 2)?);
+    let second = match parts.next() {
+        Some(second) => small(second, 2)?,
+        None => 0,
+    };
+    if !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    // The separators above took the sign of a zone west of UTC, so it is looked for in the text itself.
+    let zone_word = words.next().unwrap_or(b"+0000");
+    let west = cleaned.windows(zone_word.len() + 1).any(|w| w[0] == b'-' && &w[1..] == zone_word);
+    let zone = zone(zone_word, west)?;
+    let local = days(i64::from(year), month, day as u8) * 86_400
+        + i64::from(hour * 3600 + minute * 60 + second);
+    Some(DateTime { unix_ms: (local - i64::from(zone) * 60) * 1000, zone })
+}
+
+fn small(digits: &[u8], max: usize) -> Option<u32> {
+    if digits.is_empty() || digits.len() > max || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    Some(digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
+}
+
+fn zone(word: &[u8], west: bool) -> Option<i16> {
+    let digits = word.strip_prefix(b"+").unwrap_or(word);
+    if let Some(number) = small(digits, 4).filter(|_| digits.len() == 4) {
+        let minutes = (number / 100 * 60 + number % 100) as i16;
+        return (number % 100 < 60).then_some(if west { -minutes } else { minutes });
+    }
+    // RFC 5322 §4.3: the old American names; every other name says nothing and is taken as UTC.
+    let hours = match &word.to_ascii_uppercase()[..] {
+        b"EDT" => -4,
+        b"EST" | b"CDT" => -5,
+        b"CST" | b"MDT" => -6,
+        b"MST" | b"PDT" => -7,
+        b"PST" => -8,
+        _ => 0,
+    };
+    Some(hours * 60)
+}
+
+fn without_comments(body: &[u8]) -> alloc::vec::Vec<u8> {
+    let mut depth = 0u32;
+    let mut out = alloc::vec::Vec::with_capacity(body.len());
+    for &octet in body {
+        match octet {
+            b'(' => depth += 1,
+            b')' => depth = depth.saturating_sub(1),
+            b'\r' | b'\n' if depth == 0 => out.push(b' '),
+            _ if depth == 0 => out.push(octet),
+            _ => {}
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn dates_are_read() {
+        let cases: [(&str, i64, i16); 9] = [
+            ("Mon, 05 Jan 2026 09:00:00 +0000", 1_767_603_600_000, 0),
+            ("5 Jan 2026 10:00 +0100 (CET)", 1_767_603_600_000, 60),
+            ("Mon, 5 Jan 2026 04:30:00 -0430", 1_767_603_600_000, -270),
+            ("05 Jan 26 09:00:00 GMT", 1_767_603_600_000, 0),
+            ("Mon,  5  Jan 2026 01:00:00 PST", 1_767_603_600_000, -480),
+            ("Thu, 01 Jan 1970 00:00:00 Z", 0, 0),
+            ("Tue, 29 Feb 2000 00:00:00 +0000", 951_782_400_000, 0),
+            ("1 Jan 70 00:00:00", 0, 0),
+            ("5-Jan-2026 09:00:00 +0000", 1_767_603_600_000, 0),
+        ];
+        for (body, unix_ms, zone) in cases {
+            assert_eq!(parse(body.as_bytes()), Some(DateTime { unix_ms, zone }), "{body}");
+        }
+        for wrong in
+            ["", "x", "32 Jan 2026 00:00", "1 Foo 2026 00:00", "1 Jan 2026", "1 Jan 2026 25:00"]
+        {
+            assert_eq!(parse(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn days_go_both_ways() {
+        for number in (-800_000..800_000).step_by(37) {
+            let Civil { year, month, day } = civil(number);
+            assert_eq!(days(year, month, day), number);
+        }
+    }
 
     #[test]
     fn dates_are_printed() {

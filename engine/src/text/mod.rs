@@ -1,5 +1,9 @@
 //! Text on the wire: base64, dates, charsets, encoded words.
 //! Protocols and the message index share it; nothing here knows a command.
 
+pub mod address;
 pub mod base64;
+pub mod charset;
 pub mod date;
+pub mod header;
+pub mod params;

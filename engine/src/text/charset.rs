@@ -1,0 +1,148 @@
+//! Charsets: any octets to UTF-8, never failing, since a reader wants to see what can be seen.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use encoding_rs::{DecoderResult, Encoding, UTF_8, WINDOWS_1252};
+
+/// The encoding that a charset's name means; unknown and missing ones are read as UTF-8 where that fits, else as
+/// windows-1252, which gives every octet a character.
+fn encoding(name: &[u8], octets: &[u8]) -> &'static Encoding {
+    if let Some(known) = Encoding::for_label_no_replacement(name.trim_ascii()) {
+        // "us-ascii" is an alias of windows-1252 there; mail that says so and is not is mostly UTF-8.
+        if known != WINDOWS_1252 || core::str::from_utf8(octets).is_err() {
+            return known;
+        }
+        return UTF_8;
+    }
+    if core::str::from_utf8(octets).is_ok() { UTF_8 } else { WINDOWS_1252 }
+}
+
+/// Decodes whole text.
+#[must_use]
+pub fn decode(charset: &[u8], octets: &[u8]) -> String {
+    if charset.trim_ascii().eq_ignore_ascii_case(b"utf-7") {
+        return decode_utf7(octets);
+    }
+    let (text, _) = encoding(charset, octets).decode_without_bom_handling(octets);
+    text.into_owned()
+}
+
+/// Whether a charset's name is known.
+#[must_use]
+pub fn is_known(name: &[u8]) -> bool {
+    name.trim_ascii().eq_ignore_ascii_case(b"utf-7")
+        || Encoding::for_label_no_replacement(name).is_some()
+}
+
+/// Decodes text that comes in pieces.
+pub struct Decoder {
+    kind: Kind,
+}
+
+enum Kind {
+    Known(alloc::boxed::Box<encoding_rs::Decoder>),
+    /// UTF-7 is short and rare: gathered, up to a bound, and decoded at the end.
+    Utf7(Vec<u8>),
+}
+
+/// Octets of UTF-7 that are decoded; the rest is passed over.
+const UTF7_MAX: usize = 64 * 1024;
+
+impl Decoder {
+    /// A decoder for a charset; `first` are the first octets, by which an unknown one is judged.
+    #[must_use]
+    pub fn new(charset: &[u8], first: &[u8]) -> Self {
+        if charset.trim_ascii().eq_ignore_ascii_case(b"utf-7") {
+            return Self { kind: Kind::Utf7(Vec::new()) };
+        }
+        // A piece may end inside a character: that alone does not make it another charset.
+        let whole = match core::str::from_utf8(first) {
+            Err(error) if error.error_len().is_none() => &first[..error.valid_up_to()],
+            _ => first,
+        };
+        let decoder = encoding(charset, whole).new_decoder_without_bom_handling();
+        Self { kind: Kind::Known(alloc::boxed::Box::new(decoder)) }
+    }
+
+    /// Decodes the next piece, and with `last` whatever was left of the ones before.
+    pub fn decode(&mut self, octets: &[u8], last: bool, out: &mut String) {
+        match &mut self.kind {
+            Kind::Known(decoder) => decode_piece(decoder, octets, last, out),
+            Kind::Utf7(held) => {
+                let room = UTF7_MAX.saturating_sub(held.len()).min(octets.len());
+                held.extend_from_slice(&octets[..room]);
+                if last {
+                    out.push_str(&decode_utf7(held));
+                }
+            }
+        }
+    }
+}
+
+fn decode_piece(decoder: &mut encoding_rs::Decoder, octets: &[u8], last: bool, out: &mut String) {
+    let mut rest = octets;
+    loop {
+        let needed = decoder.max_utf8_buffer_length_without_replacement(rest.len());
+        out.reserve(needed.unwrap_or(rest.len() * 3 + 16));
+        let (result, read) = decoder.decode_to_string_without_replacement(rest, out, last);
+        rest = &rest[read..];
+        match result {
+            DecoderResult::InputEmpty => return,
+            DecoderResult::OutputFull => {}
+            DecoderResult::Malformed(..) => out.push('\u{FFFD}'),
+        }
+    }
+}
+
+/// RFC 2152. What is not UTF-7 is kept as it stands.
+fn decode_utf7(octets: &[u8]) -> String {
+    let mut out = String::new();
+    let mut rest = octets;
+    while let Some((&octet, more)) = rest.split_first() {
+        rest = more;
+        if octet != b'+' {
+            out.push(char::from(octet));
+            continue;
+        }
+        let is_base64 = |octet: &u8| octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'/');
+        let end = rest.iter().position(|octet| !is_base64(octet)).unwrap_or(rest.len());
+        let (run, after) = rest.split_at(end);
+        if run.is_empty() {
+            out.push('+');
+        } else {
+            let units = super::base64::bits(run);
+            let units = units.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
+            out.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or('\u{FFFD}')));
+        }
+        rest = after.strip_prefix(b"-").unwrap_or(after);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charsets_are_decoded() {
+        assert_eq!(decode(b"iso-8859-1", b"\xe4"), "ä");
+        assert_eq!(decode(b"KOI8-R", b"\xd0\xd2\xc9"), "при");
+        assert_eq!(decode(b"iso-2022-jp", b"\x1b$B$\"\x1b(B"), "あ");
+        assert_eq!(decode(b"us-ascii", "ä".as_bytes()), "ä");
+        assert_eq!(decode(b"x-unknown", b"\xff"), "ÿ");
+        assert_eq!(decode(b"utf-7", b"Hi +AOQ-+-x"), "Hi ä+x");
+    }
+
+    #[test]
+    fn pieces_give_what_the_whole_gives() {
+        let text = "äöü漢字".as_bytes();
+        for cut in 0..text.len() {
+            let mut decoder = Decoder::new(b"utf-8", &text[..cut]);
+            let mut out = String::new();
+            decoder.decode(&text[..cut], false, &mut out);
+            decoder.decode(&text[cut..], true, &mut out);
+            assert_eq!(out, "äöü漢字");
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The IMAP roles.
+
+use pillarbox_engine::imap::types as engine;
+
+use super::super::wit::{imap_server as wit, imap_types as shared};
+use super::{records, variants};
+
+records! {
+    shared, engine;
+    UidRun { first, last }
+    MailboxRow { name, exists, selectable, subscribed, has_children, special_uses, status }
+    MailboxStatus {
+        messages, recent, uid_next, uid_validity, unseen, deleted, size, highest_modseq,
+        mailbox_id,
+    }
+    Flags { system, keywords }
+    FlagRow { uid, flags, modseq }
+    Stored { rows, modified }
+    Copied { uid_validity, source, target }
+    Appended { uid_validity, uids }
+    HeaderKey { name, text }
+    QuotaLimit { resource, limit }
+    QuotaResource { root, resource, usage, limit }
+    RightsChange { identifier, mode, rights }
+    RightsEntry { identifier, rights }
+    Rights { mine, entries }
+    MetadataEntry { entry, value }
+}
+
+variants! {
+    shared, engine;
+    SpecialUse { All, Archive, Drafts, Flagged, Important, Junk, Sent, Trash }
+    StoreMode { Replace, Add, Remove }
+    SearchKey {
+        All, Flags(value), Keyword(value), Uids(value), Larger(value), Smaller(value),
+        Before(value), On(value), Since(value), SentBefore(value), SentOn(value),
+        SentSince(value), Header(value), Body(value), Text(value), Modseq(value), Younger(value),
+        Older(value), Not, Or, And(value),
+    }
+}
+
+records! {
+    wit, engine;
+    Config { host_name, peer, session_id, tls, auth, without, limits, trace }
+    MailboxesAsk { after, prefix, max, status }
+    CreateAsk { name, special_uses }
+    RenameAsk { from, to }
+    SubscribeAsk { name, subscribed }
+    OpenAsk { name, read_only }
+    Opened { status, read_only, first_unseen, recent_from, keywords, uids }
+    UidPage { runs, more }
+    RowsAsk { uids, max, index }
+    Row {
+        uid, blob, size, flags, modseq, internal_date_ms, internal_date_zone, save_date_ms, index,
+    }
+    RowPage { rows, more }
+    StoreAsk { uids, mode, flags, unchanged_since }
+    CopyAsk { uids, to, remove }
+    AppendAsk { name, size, flags, internal_date_ms, internal_date_zone }
+    SearchAsk { uids, keys }
+    QuotaAsk { name, root, set }
+    RightsAsk { name, change }
+    MetadataAsk { name, read, depth, value_max, write }
+    MailboxPage { rows, more }
+    Arrived { runs, recent }
+}
+
+variants! {
+    wit, engine;
+    Ask {
+        Login(value), Mailboxes(value), Create(value), Delete(value), Rename(value),
+        Subscribe(value), Status(value), Open(value), Uids(value), Rows(value), Octets(value),
+        Store(value), Expunge(value), Copy(value), Append(value), Chunk(value), Commit,
+        Search(value), Quota(value), Rights(value), Metadata(value),
+    }
+    Answer {
+        Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value),
+        Octets(value), Stored(value), Expunged(value), Copied(value), Appended(value),
+        Found(value), Declined, Quota(value), Rights(value), Metadata(value), Done,
+        Refused(value),
+    }
+    Call { Changed(value), Farewell(value) }
+    Change { Arrived(value), Flags(value), Expunged(value), Resynchronise, Deleted }
+    Event { Closed, AppendDropped, Defect(value), Logout }
+}

@@ -1,0 +1,46 @@
+//! The SMTP roles.
+
+use pillarbox_engine::smtp as engine;
+
+use super::super::wit::{smtp_server as wit, smtp_types as shared};
+use super::{records, variants};
+
+records! {
+    shared, engine;
+    Extensions {
+        pipelining, size, eight_bit_mime, smtputf8, enhanced_status_codes, chunking, binary_mime,
+        dsn,
+    }
+    MailFrom { reverse_path, size, body, smtputf8, ret, envid, auth }
+    RcptTo { forward_path, notify, orcpt }
+    Mailbox { local_part, domain }
+    Notify { success, failure, delay }
+}
+
+variants! {
+    shared, engine;
+    Service { Smtp, Submission, Lmtp }
+    Body { SevenBit, EightBitMime, BinaryMime }
+    Ret { Full, Headers }
+}
+
+records! {
+    wit, engine;
+    Config {
+        host_name, service, peer, session_id, tls, auth, auth_required, extensions, verify,
+        return_path, limits, trace,
+    }
+    Envelope { size, eight_bit, binary }
+    Committed { id, fates }
+}
+
+variants! {
+    wit, engine;
+    Ask {
+        Login(value), Sender(value), Recipient(value), Chunk(value), Commit(value), Verify(value),
+        Expand(value),
+    }
+    Answer { Login(value), Done, Refused(value), Committed(value), Mailboxes(value) }
+    Call { Farewell(value) }
+    Event { Greeted(value), Reset, Defect(value), Quit }
+}

@@ -1,0 +1,34 @@
+//! Types that every role shares.
+
+use pillarbox_engine::{limits, types as engine};
+
+use super::super::wit::types as wit;
+use super::{records, variants};
+
+records! {
+    wit, engine;
+    Now { monotonic_ms, unix_ms }
+    BlobRange { blob, offset, length }
+    Peer { address, name }
+    TlsFacts { version, cipher, client_identity, exporter }
+    Refusal { reason, text }
+}
+
+variants! {
+    wit, engine;
+    TlsOffer { None, Upgrade, Implicit }
+    Reason {
+        BadCredentials, LoginThrottled, NotPermitted, NotFound, AlreadyExists, InUse, Policy,
+        OverQuota, TooLarge, TooMany, StorageFull, StorageFailed, Overloaded, Unsupported,
+    }
+    Farewell { ShuttingDown, TooManyConnections, Fault }
+    Misuse { UnknownAsk, WrongAnswer, NotStartingTls, WrongState, BadValue }
+}
+
+records! {
+    wit, limits;
+    Limits {
+        message_max, header_max, line_max, line_after_login_max, auth_line_max, recipients_max,
+        received_max, errors_max, idle_commands_max, literals_max, idle_before_login_ms, idle_ms,
+    }
+}

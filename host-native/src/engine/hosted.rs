@@ -1,0 +1,134 @@
+//! Sessions in sandboxes. Values are converted here, and what comes out of a sandbox is looked at before it is believed.
+
+use pillarbox_engine::types::Now;
+use pillarbox_engine::{Input, Output, imap, pop3, smtp};
+use wasmtime::component::ResourceAny;
+
+use super::convert::Convert;
+use super::sandbox::{Instance, Sandbox};
+use super::wit::{imap_server, pop3_server, smtp_server};
+use super::{Driven, StartError, Stepped, Trap};
+
+// A macro, since the contract repeats one form for each role and so do the types made of it.
+
+/// One server role's session in a sandbox.
+macro_rules! hosted {
+    ($hosted:ident, $wit:ident, $interface:ident, $role:ty, $config:ty) => {
+        pub(super) struct $hosted {
+            instance: Instance,
+            session: ResourceAny,
+        }
+
+        impl $hosted {
+            pub(super) fn start(
+                sandbox: &Sandbox,
+                config: $config,
+                now: Now,
+            ) -> Result<Self, StartError> {
+                let mut instance = sandbox.instance()?;
+                instance.start_call();
+                let Instance { store, servers, .. } = &mut instance;
+                let sessions = servers.$interface().session();
+                let session = sessions.call_constructor(store, &config.convert(), now.convert());
+                let session = session.map_err(|error| {
+                    StartError::Trap(Trap::new("the start of a session".to_owned(), &error))
+                })?;
+                Ok(Self { instance, session })
+            }
+        }
+
+        impl Driven<$role> for $hosted {
+            fn step(&mut self, now: Now, input: Input<$role>) -> Result<Stepped<$role>, Trap> {
+                let during = during(&input);
+                let input: $wit::Input = input.convert();
+                self.instance.start_call();
+                let Instance { store, servers, .. } = &mut self.instance;
+                let sessions = servers.$interface().session();
+                let stepped = sessions.call_step(store, self.session, now.convert(), &input);
+                let stepped = stepped.map_err(|error| Trap::new(during.text(), &error))?;
+                let stepped = stepped.map_err(|misuse| Trap::misuse(misuse.convert()))?;
+                let offered = match input {
+                    $wit::Input::Receive(octets) => octets,
+                    _ => Vec::new(),
+                };
+                let (taken, left) = taken(offered, stepped.taken, during)?;
+                Ok(Stepped { taken, left, outputs: stepped.outputs.convert() })
+            }
+        }
+
+        impl Convert<$wit::Input> for Input<$role> {
+            fn convert(self) -> $wit::Input {
+                match self {
+                    Self::Nothing => $wit::Input::Nothing,
+                    Self::Receive(octets) => $wit::Input::Receive(octets),
+                    Self::ReceiveEnd => $wit::Input::ReceiveEnd,
+                    Self::Secured(facts) => $wit::Input::Secured(facts.convert()),
+                    Self::Answer(id, answer) => $wit::Input::Answer((id, answer.convert())),
+                    Self::Call(call) => $wit::Input::Call(call.convert()),
+                    Self::Tick => $wit::Input::Tick,
+                }
+            }
+        }
+
+        impl Convert<Output<$role>> for $wit::Output {
+            fn convert(self) -> Output<$role> {
+                match self {
+                    Self::Transmit(octets) => Output::Transmit(octets),
+                    Self::TransmitBlob(range) => Output::TransmitBlob(range.convert()),
+                    Self::Ask((id, ask)) => Output::Ask(id, ask.convert()),
+                    Self::Event(event) => Output::Event(event.convert()),
+                    Self::StartTls => Output::StartTls,
+                    Self::Note(note) => Output::Note(note.convert()),
+                    Self::Wait(deadline_ms) => Output::Wait { deadline_ms },
+                    Self::Close => Output::Close,
+                }
+            }
+        }
+    };
+}
+
+hosted!(Smtp, smtp_server, pillarbox_mail_smtp_server, smtp::Server, smtp::Config);
+hosted!(Pop3, pop3_server, pillarbox_mail_pop3_server, pop3::Server, pop3::Config);
+hosted!(Imap, imap_server, pillarbox_mail_imap_server, imap::Server, imap::types::Config);
+
+/// What a step is doing, for the message of a trap.
+#[derive(Clone, Copy)]
+struct During {
+    verb: &'static str,
+    octets: Option<usize>,
+}
+
+impl During {
+    fn text(self) -> String {
+        match self.octets {
+            Some(octets) => format!("{} of {octets} octets", self.verb),
+            None => self.verb.to_owned(),
+        }
+    }
+}
+
+fn during<R: pillarbox_engine::Role>(input: &Input<R>) -> During {
+    let verb = match input {
+        Input::Nothing => "poll",
+        Input::Receive(_) => "receive",
+        Input::ReceiveEnd => "receive-end",
+        Input::Secured(_) => "secured",
+        Input::Answer(..) => "answer",
+        Input::Call(_) => "call",
+        Input::Tick => "tick",
+    };
+    let octets = if let Input::Receive(octets) = input { Some(octets.len()) } else { None };
+    During { verb, octets }
+}
+
+/// What was taken and what is left of the octets that were offered.
+fn taken(
+    mut offered: Vec<u8>,
+    taken: u32,
+    during: During,
+) -> Result<(usize, Option<Vec<u8>>), Trap> {
+    let taken = usize::try_from(taken).ok().filter(|taken| *taken <= offered.len());
+    let taken = taken.ok_or_else(|| Trap::lie(during.text(), "took more than was offered"))?;
+    offered.drain(..taken);
+    Ok((taken, Some(offered).filter(|left| !left.is_empty())))
+}

@@ -1,0 +1,148 @@
+//! Runs the engine: each session in a sandbox of its own, or, to measure what that costs, linked in natively.
+//! Nothing here waits or knows a socket; whoever drives a session brings its octets, answers and time.
+
+mod bindings;
+mod cache;
+#[path = "../../../engine/component/src/convert/mod.rs"]
+mod convert;
+mod hosted;
+mod native;
+mod notes;
+mod sandbox;
+mod settings;
+mod trap;
+
+use pillarbox_engine::types::Now;
+use pillarbox_engine::{Output, Role, Session, imap, pop3, smtp};
+
+use bindings::wit;
+use sandbox::Sandbox;
+
+pub use pillarbox_engine::Input;
+pub use settings::EngineSettings;
+pub use trap::{Trap, TrapKind};
+
+use crate::cli::EngineChoice;
+use crate::error::Error;
+
+/// Makes sessions and indexes messages; one for the whole program.
+pub struct Engine {
+    /// None: linked in natively.
+    sandbox: Option<Sandbox>,
+    slots: u32,
+}
+
+/// A session that can be stepped, wherever it runs.
+///
+/// After an `Err` the session is gone: drop it, and tell the peer goodbye.
+pub trait Driven<R: Role>: Send {
+    /// One verb, then what the session gives out, as `pillarbox_engine::Session::step`.
+    ///
+    /// # Errors
+    /// The session broke its sandbox, or the host broke the contract.
+    fn step(&mut self, now: Now, input: Input<R>) -> Result<Stepped<R>, Trap>;
+}
+
+/// What one step gave.
+pub struct Stepped<R: Role> {
+    /// How many octets of a `Receive` were taken.
+    pub taken: usize,
+    /// The octets of a `Receive` that were not taken, if any: to be offered again.
+    pub left: Option<Vec<u8>>,
+    /// In causal order; unless the last is `Wait` or `Close`, step again with `Nothing` when these are done.
+    pub outputs: Vec<Output<R>>,
+}
+
+/// Why no session could be started.
+#[derive(Debug)]
+pub enum StartError {
+    /// All slots are taken; one is free when another session ends.
+    NoSlot,
+    /// The sandbox broke before the session said anything.
+    Trap(Trap),
+}
+
+impl Engine {
+    /// Loads the component, from the cache of compiled ones if it is there.
+    ///
+    /// # Errors
+    /// A setting is out of what this machine allows, or the component is none.
+    pub fn new(settings: &EngineSettings) -> Result<Self, Error> {
+        let slots = settings.slots()?;
+        let sandbox = match settings.choice {
+            EngineChoice::Sandbox => Some(Sandbox::new(settings, slots)?),
+            EngineChoice::Native => None,
+        };
+        Ok(Self { sandbox, slots })
+    }
+
+    /// How many sessions can be open at once.
+    #[must_use]
+    pub fn slots(&self) -> u32 {
+        self.slots
+    }
+
+    /// How many slots are taken now; 0 if the engine is linked in natively, where nothing is counted.
+    #[must_use]
+    pub fn slots_taken(&self) -> u32 {
+        self.sandbox.as_ref().map_or(0, Sandbox::slots_taken)
+    }
+
+    /// Starts an SMTP server session.
+    ///
+    /// # Errors
+    /// No slot is free, or the sandbox broke.
+    pub fn smtp(
+        &self,
+        config: smtp::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<smtp::Server>>, StartError> {
+        match &self.sandbox {
+            Some(sandbox) => Ok(Box::new(hosted::Smtp::start(sandbox, config, now)?)),
+            None => Ok(Box::new(Session::<smtp::Server>::new(config, now))),
+        }
+    }
+
+    /// Starts a POP3 server session.
+    ///
+    /// # Errors
+    /// As `smtp`.
+    pub fn pop3(
+        &self,
+        config: pop3::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<pop3::Server>>, StartError> {
+        match &self.sandbox {
+            Some(sandbox) => Ok(Box::new(hosted::Pop3::start(sandbox, config, now)?)),
+            None => Ok(Box::new(Session::<pop3::Server>::new(config, now))),
+        }
+    }
+
+    /// Starts an IMAP server session.
+    ///
+    /// # Errors
+    /// As `smtp`.
+    pub fn imap(
+        &self,
+        config: imap::types::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<imap::Server>>, StartError> {
+        match &self.sandbox {
+            Some(sandbox) => Ok(Box::new(hosted::Imap::start(sandbox, config, now)?)),
+            None => Ok(Box::new(Session::<imap::Server>::new(config, now))),
+        }
+    }
+
+    /// Indexes a message of `total_size` octets, of which `octets` are the beginning or all, in an instance of its own.
+    ///
+    /// Takes some milliseconds for a large message, and waits for others that are being indexed if there are many.
+    ///
+    /// # Errors
+    /// The message broke the sandbox.
+    pub fn index(&self, octets: &[u8], total_size: u64) -> Result<Vec<u8>, Trap> {
+        match &self.sandbox {
+            Some(sandbox) => sandbox.index(octets, total_size),
+            None => Ok(pillarbox_mime::index(octets, total_size).encode()),
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The sandboxes: one pool of instances with hard bounds on memory, time and stack, and what each one is counted by.
+
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use wasmtime::component::{Component, Linker};
+use wasmtime::{
+    Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Store,
+};
+
+use super::bindings::{Servers, ServersPre};
+use super::settings::{EngineSettings, INDEX_SLOTS};
+use super::{StartError, Trap, cache};
+use crate::error::Error;
+
+/// The clock that ends endless calls.
+const TICK: Duration = Duration::from_millis(10);
+/// Octets that one call may give out: a step gives 16 KiB and a few; an index grows with its message.
+const STEP_OCTETS_MAX: usize = 4 << 20;
+const INDEX_OCTETS_MAX: usize = 64 << 20;
+/// Octets of stack of native code; the sandbox's own, in its memory, is 64 KiB.
+const STACK_MAX: usize = 256 << 10;
+/// Frames of a trap's backtrace.
+pub(super) const BACKTRACE_FRAMES_MAX: usize = 64;
+
+/// What every sandbox is made from.
+pub(super) struct Sandbox {
+    engine: Engine,
+    pre: ServersPre<Guard>,
+    slots: u32,
+    taken: Arc<AtomicU32>,
+    index_free: Mutex<u32>,
+    index_freed: Condvar,
+    session_memory_max: usize,
+    index_memory_max: usize,
+    step_ticks_max: u64,
+    index_ticks_max: u64,
+}
+
+/// One instance and the slot that it holds.
+pub(super) struct Instance {
+    // Dropped before the slot is given back.
+    pub(super) store: Store<Guard>,
+    pub(super) servers: Servers,
+    ticks_max: u64,
+    _slot: Slot,
+}
+
+/// A slot, given back when it is dropped.
+struct Slot(Arc<AtomicU32>);
+
+/// What an instance is told when it asks for memory.
+pub(super) struct Guard {
+    memory_max: usize,
+}
+
+/// An instance asked for more memory than it may have.
+#[derive(Debug)]
+pub(super) struct OverMemory {
+    max: usize,
+}
+
+impl Sandbox {
+    pub(super) fn new(settings: &EngineSettings, slots: u32) -> Result<Self, Error> {
+        let failed = |error: wasmtime::Error| Error::failed(format!("the sandbox: {error:#}"));
+        let engine = Engine::new(&config(settings, slots + INDEX_SLOTS)).map_err(failed)?;
+        let component = cache::load(&engine, &settings.component, settings.cache.as_deref());
+        let component: Component = component.map_err(failed)?;
+        // An empty linker: a component that imports anything fails here.
+        let pre = Linker::new(&engine).instantiate_pre(&component).map_err(failed)?;
+        let pre = ServersPre::new(pre).map_err(failed)?;
+        start_clock(&engine)?;
+        let ticks = |ms: u64| ms.div_ceil(u64::try_from(TICK.as_millis()).unwrap_or(1)).max(1);
+        Ok(Self {
+            engine,
+            pre,
+            slots,
+            taken: Arc::new(AtomicU32::new(0)),
+            index_free: Mutex::new(INDEX_SLOTS),
+            index_freed: Condvar::new(),
+            session_memory_max: settings.session_memory_max,
+            index_memory_max: settings.index_memory_max,
+            step_ticks_max: ticks(settings.step_ms_max),
+            index_ticks_max: ticks(settings.index_ms_max),
+        })
+    }
+
+    pub(super) fn slots_taken(&self) -> u32 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// A fresh instance for a session.
+    pub(super) fn instance(&self) -> Result<Instance, StartError> {
+        let take = |taken: u32| (taken < self.slots).then_some(taken + 1);
+        let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        taken.map_err(|_| StartError::NoSlot)?;
+        let slot = Slot(Arc::clone(&self.taken));
+        let mut store = self.store(self.session_memory_max, STEP_OCTETS_MAX);
+        store.set_epoch_deadline(self.step_ticks_max);
+        let servers = self.pre.instantiate(&mut store);
+        let servers = servers.map_err(|error| {
+            StartError::Trap(Trap::new("the start of a session".into(), &error))
+        })?;
+        Ok(Instance { store, servers, ticks_max: self.step_ticks_max, _slot: slot })
+    }
+
+    /// Indexes one message in an instance that lives no longer.
+    pub(super) fn index(&self, octets: &[u8], total_size: u64) -> Result<Vec<u8>, Trap> {
+        // A counter is whole after every operation, so a panic elsewhere spoils nothing.
+        let free = self.index_free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self
+            .index_freed
+            .wait_while(free, |free| *free == 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        *free -= 1;
+        drop(free);
+        let index = self.index_now(octets, total_size);
+        *self.index_free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        self.index_freed.notify_one();
+        let during = || format!("indexing a message of {total_size} octets");
+        index.map_err(|error| Trap::new(during(), &error))
+    }
+
+    fn index_now(&self, octets: &[u8], total_size: u64) -> Result<Vec<u8>, wasmtime::Error> {
+        let mut store = self.store(self.index_memory_max, INDEX_OCTETS_MAX);
+        store.set_epoch_deadline(self.index_ticks_max);
+        let servers = self.pre.instantiate(&mut store)?;
+        servers.pillarbox_mail_mime().call_index(&mut store, octets, total_size)
+    }
+
+    fn store(&self, memory_max: usize, octets_max: usize) -> Store<Guard> {
+        let mut store = Store::new(&self.engine, Guard { memory_max });
+        store.limiter(|guard| guard);
+        store.set_hostcall_fuel(octets_max);
+        store
+    }
+}
+
+impl Instance {
+    /// Starts the clock of one call.
+    pub(super) fn start_call(&mut self) {
+        self.store.set_epoch_deadline(self.ticks_max);
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl ResourceLimiter for Guard {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool, wasmtime::Error> {
+        if desired <= self.memory_max {
+            return Ok(true);
+        }
+        // An error, not a refusal: it traps at once and says why, instead of a panic somewhere in the guest.
+        Err(wasmtime::Error::new(OverMemory { max: self.memory_max }))
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool, wasmtime::Error> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}
+
+impl std::fmt::Display for OverMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "more than {} octets of memory", self.max)
+    }
+}
+
+impl std::error::Error for OverMemory {}
+
+/// Entries of a table, of functions that are called through pointers.
+const TABLE_ELEMENTS_MAX: usize = 10_000;
+
+fn config(settings: &EngineSettings, instances: u32) -> Config {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(4))
+        .total_memories(instances)
+        .total_tables(instances.saturating_mul(3))
+        .max_core_instances_per_component(4)
+        .max_memories_per_component(1)
+        .max_tables_per_component(3)
+        .table_elements(TABLE_ELEMENTS_MAX)
+        .max_memory_size(settings.session_memory_max.max(settings.index_memory_max))
+        .linear_memory_keep_resident(128 << 10)
+        .table_keep_resident(128 << 10);
+    let mut config = Config::new();
+    config
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))
+        // A session never waits inside, so it needs neither fibers nor what they cost each call.
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(STACK_MAX)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(BACKTRACE_FRAMES_MAX))
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false);
+    config
+}
+
+/// Makes time pass for the sandboxes until the engine is gone.
+fn start_clock(engine: &Engine) -> Result<(), Error> {
+    let engine = engine.weak();
+    let tick = move || {
+        while let Some(engine) = engine.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(TICK);
+        }
+    };
+    let started = std::thread::Builder::new().name("sandbox-clock".to_owned()).spawn(tick);
+    started.map_err(|error| Error::failed(format!("the sandbox's clock: {error}")))?;
+    Ok(())
+}

@@ -1,1 +1,10 @@
-//! Placeholder.
+//! MIME for Pillarbox: one parse at delivery makes the index that every later reader uses.
+//! Structure comes from a scanner of our own, in one pass with bounds on parts and depth: `mail-parser` has none, and
+//! loses parameters after a fold; it decodes what a person wants to see (`view`).
+
+mod fields;
+mod scan;
+mod view;
+
+pub use scan::index;
+pub use view::{Attachment, View, view};

@@ -1,0 +1,372 @@
+//! Structure: one pass over the lines of a message, with a stack of open parts instead of recursion.
+
+use memchr::{memchr, memchr_iter};
+use pillarbox_engine::message::{Ambiguity, Index, Part, PartKind, Span};
+use pillarbox_engine::text::header::section_length;
+
+use crate::fields::{message_fields, note, part_fields};
+
+/// Parts inside parts; deeper ones stay opaque.
+const DEPTH_MAX: usize = 100;
+/// Parts of one message; further ones stay inside the last.
+const PARTS_MAX: usize = 10_000;
+
+/// Indexes a message, or the beginning of one that has `size` octets: then only its header section is read.
+#[must_use]
+pub fn index(raw: &[u8], size: u64) -> Index {
+    if size != raw.len() as u64 {
+        return indexed_header(raw, size);
+    }
+    let mut scan = Scan::new(raw);
+    let fields = scan.begin();
+    while let Some(line) = scan.next_line() {
+        scan.line(line);
+    }
+    scan.close_to(0, raw.len());
+    let mut index = scan.index;
+    (index.envelope, index.sent) = (fields.envelope, fields.sent);
+    index
+}
+
+fn indexed_header(raw: &[u8], size: u64) -> Index {
+    let mut index = Index::opaque(raw, size);
+    let section = &raw[..section_length(raw)];
+    let fields = message_fields(section, &mut index.ambiguities);
+    (index.envelope, index.sent) = (fields.envelope, fields.sent);
+    index
+}
+
+/// A part whose end has not come.
+struct Open {
+    part: usize,
+    /// Of a multipart.
+    boundary: Option<Vec<u8>>,
+    /// Number of lines before its body.
+    lines_before: u32,
+    /// A multipart whose first delimiter, or whose close delimiter, has come.
+    begun: bool,
+    closed: bool,
+    digest: bool,
+}
+
+struct Line {
+    start: usize,
+    end: usize,
+}
+
+struct Scan<'a> {
+    raw: &'a [u8],
+    index: Index,
+    open: Vec<Open>,
+    at: usize,
+    /// Lines before `at`.
+    lines: u32,
+}
+
+impl<'a> Scan<'a> {
+    fn new(raw: &'a [u8]) -> Self {
+        let size = raw.len() as u64;
+        let index =
+            Index { size, eight_bit: !raw.is_ascii(), plain: is_plain(raw), ..Index::default() };
+        Self { raw, index, open: Vec::new(), at: 0, lines: 0 }
+    }
+
+    fn begin(&mut self) -> crate::fields::MessageFields {
+        let length = section_length(self.raw);
+        let fields = message_fields(&self.raw[..length], &mut self.index.ambiguities);
+        self.open_part(0, 0, length, false);
+        fields
+    }
+
+    fn next_line(&mut self) -> Option<Line> {
+        let start = self.at;
+        let rest = self.raw.get(start..).filter(|rest| !rest.is_empty())?;
+        // Only a line that begins with two hyphens can delimit: the others are counted and passed over at once.
+        let mut skipped = 0;
+        let mut line = start;
+        for lf in memchr_iter(b'\n', rest) {
+            if self.raw[line..].starts_with(b"--") {
+                let end = start + lf + 1;
+                self.at = end;
+                self.lines += skipped + 1;
+                return Some(Line { start: line, end });
+            }
+            skipped += 1;
+            line = start + lf + 1;
+        }
+        self.at = self.raw.len();
+        self.lines += skipped + u32::from(line < self.raw.len());
+        self.raw[line..].starts_with(b"--").then_some(Line { start: line, end: self.raw.len() })
+    }
+
+    /// A line that may be a delimiter of any open multipart (RFC 2046 §5.1.1): the outermost one that has it wins over
+    /// parts inside, since those are not allowed to contain it.
+    fn line(&mut self, line: Line) {
+        let text = self.raw[line.start + 2..line.end].trim_ascii_end();
+        let matches = |open: &Open| {
+            let boundary = open.boundary.as_ref().filter(|_| !open.closed)?;
+            match text.strip_prefix(&boundary[..])? {
+                b"" => Some(false),
+                b"--" => Some(true),
+                _ => None,
+            }
+        };
+        let found =
+            self.open.iter().enumerate().rev().find_map(|(at, open)| Some((at, matches(open)?)));
+        let Some((at, closes)) = found else { return };
+        // The line end before a delimiter belongs to the delimiter.
+        let before =
+            self.raw[..line.start].strip_suffix(b"\n").map(|b| b.strip_suffix(b"\r").unwrap_or(b));
+        self.close_to(at + 1, before.map_or(line.start, <[u8]>::len));
+        let open = &mut self.open[at];
+        open.begun = true;
+        open.closed = closes;
+        let (parent, digest) = (open.part, open.digest);
+        if !closes {
+            self.child(parent, line.end, digest);
+        }
+    }
+
+    /// A part of a multipart begins.
+    fn child(&mut self, parent: usize, start: usize, digest: bool) {
+        if self.index.parts.len() >= PARTS_MAX || self.open.len() >= DEPTH_MAX {
+            self.index.truncated = true;
+            return;
+        }
+        // A delimiter may come before the blank line: the header section ends there then.
+        let end = start + self.header_length(start);
+        self.open_part(parent, start, end, digest);
+    }
+
+    /// Length of a header section that an open boundary may cut short.
+    fn header_length(&self, start: usize) -> usize {
+        let rest = &self.raw[start..];
+        let mut at = 0;
+        while let Some(lf) = memchr(b'\n', &rest[at..]) {
+            let line = &rest[at..at + lf + 1];
+            if line == b"\r\n" || line == b"\n" {
+                return at + lf + 1;
+            }
+            if line.starts_with(b"--") && self.is_delimiter(line) {
+                return at;
+            }
+            at += lf + 1;
+        }
+        if rest[at..].starts_with(b"--") && self.is_delimiter(&rest[at..]) {
+            at
+        } else {
+            rest.len()
+        }
+    }
+
+    fn is_delimiter(&self, line: &[u8]) -> bool {
+        let text = line[2..].trim_ascii_end();
+        self.open.iter().any(|open| {
+            let boundary = open.boundary.as_deref().filter(|_| !open.closed);
+            boundary
+                .and_then(|b| text.strip_prefix(b))
+                .is_some_and(|rest| matches!(rest, b"" | b"--"))
+        })
+    }
+
+    /// Opens the part whose header section is `start..end`, and the messages that it is made of.
+    fn open_part(&mut self, parent: usize, start: usize, end: usize, digest: bool) {
+        let (mut parent, mut start, mut end, mut digest) = (parent, start, end, digest);
+        loop {
+            self.skip_to(end);
+            let section = &self.raw[start..end];
+            let mut part = part_fields(section, digest, &mut self.index.ambiguities);
+            part.parent = u32::try_from(parent).unwrap_or(u32::MAX);
+            part.header = Span { start: start as u64, end: end as u64 };
+            part.body = Span { start: end as u64, end: end as u64 };
+            let is_message = is_message(&part);
+            let boundary = self.boundary(&part);
+            let encoded = is_encoded(&part);
+            let at = self.index.parts.len();
+            let room = self.open.len() + 1 < DEPTH_MAX && at + 1 < PARTS_MAX;
+            if (is_message || is_multipart(&part)) && encoded {
+                note(&mut self.index.ambiguities, Ambiguity::EncodedComposite);
+            }
+            part.kind = match (&boundary, is_message && !encoded && room) {
+                (Some(_), _) => PartKind::Multipart,
+                (None, true) => PartKind::Message,
+                (None, false) => PartKind::Leaf,
+            };
+            if is_message && !encoded && !room {
+                self.index.truncated = true;
+            }
+            let digest_inside = part.subtype.eq_ignore_ascii_case(b"digest");
+            let kind = part.kind;
+            self.index.parts.push(part);
+            self.open.push(Open {
+                part: at,
+                boundary,
+                lines_before: self.lines,
+                begun: false,
+                closed: false,
+                digest: digest_inside,
+            });
+            if kind != PartKind::Message {
+                return;
+            }
+            // The message inside begins where the part's body does.
+            (parent, start, digest) = (at, end, false);
+            end = start + self.header_length(start);
+            let fields = message_fields(&self.raw[start..end], &mut Vec::new());
+            self.index.parts[at].envelope = Some(fields.envelope);
+        }
+    }
+
+    fn boundary(&mut self, part: &Part) -> Option<Vec<u8>> {
+        if !is_multipart(part) || is_encoded(part) {
+            return None;
+        }
+        let found = part.parameters.iter().find(|(name, _)| name == b"boundary");
+        let boundary = found.map(|(_, value)| value.trim_ascii_end().to_vec());
+        let boundary = boundary.filter(|boundary| !boundary.is_empty() && boundary.len() <= 1000);
+        if boundary.is_none() {
+            note(&mut self.index.ambiguities, Ambiguity::NoBoundary);
+        }
+        boundary
+    }
+
+    /// Moves past a header section, whose lines count too.
+    fn skip_to(&mut self, end: usize) {
+        if end > self.at {
+            self.lines += memchr_iter(b'\n', &self.raw[self.at..end]).count() as u32;
+            self.at = end;
+        }
+    }
+
+    /// Closes all parts above `depth`; their bodies end at `end`.
+    fn close_to(&mut self, depth: usize, end: usize) {
+        while self.open.len() > depth {
+            let Some(open) = self.open.pop() else { return };
+            if open.boundary.is_some() {
+                if !open.begun {
+                    note(&mut self.index.ambiguities, Ambiguity::NoBoundary);
+                } else if !open.closed {
+                    note(&mut self.index.ambiguities, Ambiguity::NotClosed);
+                }
+                self.settle_empty(&open);
+            }
+            let part = &mut self.index.parts[open.part];
+            part.body.end = part.body.start.max(end as u64);
+            // The current line, a delimiter, was counted already unless this is the end of the message.
+            let delimiter = u32::from(end < self.raw.len() && depth > 0);
+            let lines = self.lines.saturating_sub(open.lines_before).saturating_sub(delimiter);
+            part.lines = if part.body.length() == 0 { 0 } else { lines };
+        }
+    }
+
+    /// A multipart without any part cannot be told to a client as one: it is text that claims too much.
+    fn settle_empty(&mut self, open: &Open) {
+        if self.index.parts.len() == open.part + 1 {
+            let part = &mut self.index.parts[open.part];
+            part.kind = PartKind::Leaf;
+            part.media_type = b"text".to_vec();
+            part.subtype = b"plain".to_vec();
+        }
+    }
+}
+
+fn is_multipart(part: &Part) -> bool {
+    part.media_type.eq_ignore_ascii_case(b"multipart")
+}
+
+fn is_message(part: &Part) -> bool {
+    part.media_type.eq_ignore_ascii_case(b"message")
+        && (part.subtype.eq_ignore_ascii_case(b"rfc822")
+            || part.subtype.eq_ignore_ascii_case(b"global"))
+}
+
+/// RFC 2045 §6.4: composite types have no encoding of their own.
+fn is_encoded(part: &Part) -> bool {
+    let plain: [&[u8]; 3] = [b"7bit", b"8bit", b"binary"];
+    !plain.iter().any(|name| part.encoding.eq_ignore_ascii_case(name))
+}
+
+fn is_plain(raw: &[u8]) -> bool {
+    raw.ends_with(b"\r\n") && !raw.starts_with(b".") && memchr::memmem::find(raw, b"\n.").is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pillarbox_engine::message::{SectionText, section};
+
+    fn text<'a>(raw: &'a [u8], index: &Index, path: &[u32], what: SectionText) -> &'a str {
+        let span = section(index, path, what).expect("the section is there");
+        let range = span.start as usize..span.end as usize;
+        std::str::from_utf8(&raw[range]).expect("the sample is UTF-8")
+    }
+
+    const NESTED: &[u8] = b"From: a@b\r\nSubject: s\r\nMIME-Version: 1.0\r\n\
+        Content-Type: multipart/mixed; boundary=\r\n \"o\"\r\n\r\npreamble\r\n--o\r\n\r\none\r\ntwo\r\n\
+        --o\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\nContent-Type: multipart/alternative; boundary=oo\r\n\r\n\
+        --oo\r\n\r\nplain\r\n--oo\r\nContent-Type: text/html\r\n\r\n<p>\r\n--oo--\r\nepilogue\r\n--o--\r\nend\r\n";
+
+    #[test]
+    fn sections_are_found() {
+        let index = index(NESTED, NESTED.len() as u64);
+        let at = |path: &[u32], what| text(NESTED, &index, path, what);
+        assert_eq!(at(&[1], SectionText::Whole), "one\r\ntwo");
+        assert_eq!(at(&[2, 1], SectionText::Whole), "plain");
+        assert_eq!(at(&[2, 2], SectionText::Whole), "<p>");
+        assert_eq!(at(&[2, 2], SectionText::Mime), "Content-Type: text/html\r\n\r\n");
+        assert!(at(&[2], SectionText::Header).starts_with("Subject: inner\r\n"));
+        assert!(at(&[2], SectionText::Text).starts_with("--oo\r\n"));
+        assert!(at(&[2], SectionText::Whole).ends_with("epilogue"));
+        assert_eq!(section(&index, &[3], SectionText::Whole), None);
+        assert_eq!(section(&index, &[1, 1], SectionText::Whole), None);
+        assert_eq!(section(&index, &[1], SectionText::Header), None);
+        assert_eq!(index.parts[1].lines, 2);
+        assert_eq!(index.ambiguities, []);
+        let inner = index.parts[2].envelope.as_ref().and_then(|e| e.subject.as_deref());
+        assert_eq!(inner, Some(&b"inner"[..]));
+    }
+
+    #[test]
+    fn every_prefix_has_spans_within_it_and_survives_encoding() {
+        for end in 0..NESTED.len() {
+            let index = index(&NESTED[..end], end as u64);
+            for part in &index.parts {
+                assert!(part.header.end <= end as u64 && part.body.end <= end as u64);
+            }
+            assert_eq!(Index::decode(&index.encode()), Ok(index));
+        }
+    }
+
+    #[test]
+    fn a_message_without_parts_is_its_own_part_one() {
+        let raw = b"Subject: x\r\n\r\nhello\r\n";
+        let index = index(raw, raw.len() as u64);
+        assert_eq!(text(raw, &index, &[1], SectionText::Whole), "hello\r\n");
+        assert_eq!(text(raw, &index, &[], SectionText::Text), "hello\r\n");
+        assert_eq!(section(&index, &[2], SectionText::Whole), None);
+        assert_eq!(index.parts[0].lines, 1);
+        assert!(index.plain);
+    }
+
+    #[test]
+    fn bombs_are_bounded() {
+        let deep: Vec<u8> = (0..5000)
+            .flat_map(|n| {
+                format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n")
+                    .into_bytes()
+            })
+            .collect();
+        let deep_index = index(&deep, deep.len() as u64);
+        assert!(deep_index.parts.len() <= DEPTH_MAX + 1 && deep_index.truncated);
+        let wide = [
+            &b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"[..],
+            &b"--x\r\n\r\n".repeat(50_000),
+        ]
+        .concat();
+        let wide_index = index(&wide, wide.len() as u64);
+        assert!(wide_index.parts.len() <= PARTS_MAX && wide_index.truncated);
+        let nested = b"Content-Type: message/rfc822\r\n\r\n".repeat(5000);
+        let nested_index = index(&nested, nested.len() as u64);
+        assert!(nested_index.parts.len() <= DEPTH_MAX && nested_index.truncated);
+    }
+}

@@ -3,6 +3,7 @@
 
 use crate::trace::Rule;
 
+pub mod grammar;
 pub mod types;
 
 /// The rules that this module follows.

@@ -1,0 +1,285 @@
+//! Commands, parsed: after this file nobody sees a raw string.
+
+use alloc::vec::Vec;
+
+use super::search::Key;
+use super::set::SequenceSet;
+use crate::imap::types::{Flags, SpecialUse, StoreMode};
+
+/// A command with its tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tagged {
+    /// The tag.
+    pub tag: Vec<u8>,
+    /// The command.
+    pub command: Command,
+}
+
+/// A command. Mailbox names are UTF-8, as `mailbox_name` gives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// CAPABILITY
+    Capability,
+    /// NOOP
+    Noop,
+    /// LOGOUT
+    Logout,
+    /// STARTTLS
+    StartTls,
+    /// LOGIN: name and password.
+    Login(Vec<u8>, Vec<u8>),
+    /// AUTHENTICATE: mechanism, and the initial response (RFC 4959) still in base64.
+    Authenticate(Vec<u8>, Option<Vec<u8>>),
+    /// ENABLE: capability names, upper case.
+    Enable(Vec<Vec<u8>>),
+    /// ID (RFC 2971): fields.
+    Id(Vec<(Vec<u8>, Option<Vec<u8>>)>),
+    /// NAMESPACE
+    Namespace,
+    /// SELECT
+    Select(Vec<u8>, SelectOptions),
+    /// EXAMINE
+    Examine(Vec<u8>, SelectOptions),
+    /// CREATE, with uses (RFC 6154).
+    Create(Vec<u8>, Vec<SpecialUse>),
+    /// DELETE
+    Delete(Vec<u8>),
+    /// RENAME: from, to.
+    Rename(Vec<u8>, Vec<u8>),
+    /// SUBSCRIBE
+    Subscribe(Vec<u8>),
+    /// UNSUBSCRIBE
+    Unsubscribe(Vec<u8>),
+    /// LIST
+    List(List),
+    /// LSUB (RFC 3501): reference and pattern.
+    Lsub(Vec<u8>, Vec<u8>),
+    /// STATUS
+    Status(Vec<u8>, Vec<StatusItem>),
+    /// IDLE
+    Idle,
+    /// CHECK (RFC 3501)
+    Check,
+    /// CLOSE
+    Close,
+    /// UNSELECT
+    Unselect,
+    /// EXPUNGE
+    Expunge,
+    /// UID EXPUNGE
+    UidExpunge(SequenceSet),
+    /// SEARCH
+    Search(Search),
+    /// FETCH
+    Fetch(Fetch),
+    /// STORE
+    Store(Store),
+    /// COPY and UID COPY: whether by UID, which, where to.
+    Copy(bool, SequenceSet, Vec<u8>),
+    /// MOVE and UID MOVE.
+    Move(bool, SequenceSet, Vec<u8>),
+    /// APPEND whose message is missing.
+    AppendWithoutMessage,
+}
+
+/// Parameters of SELECT and EXAMINE.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SelectOptions {
+    /// RFC 7162 §3.1.8 CONDSTORE.
+    pub condstore: bool,
+}
+
+/// APPEND up to its message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendHead {
+    /// The tag.
+    pub tag: Vec<u8>,
+    /// The mailbox as it stands on the wire; `mailbox_name` gives its meaning.
+    pub mailbox: Vec<u8>,
+    /// Flags.
+    pub flags: Flags,
+    /// Milliseconds since 1970 UTC and minutes east of it.
+    pub date: Option<(u64, i16)>,
+}
+
+/// LIST (RFC 9051 §6.3.9, RFC 5258).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one option of the command")]
+pub struct List {
+    /// The reference name.
+    pub reference: Vec<u8>,
+    /// Patterns, at least one.
+    pub patterns: Vec<Vec<u8>>,
+    /// Whether anything but the basic form was used.
+    pub extended: bool,
+    /// SUBSCRIBED, as a selection.
+    pub select_subscribed: bool,
+    /// SPECIAL-USE, as a selection.
+    pub select_special_use: bool,
+    /// RECURSIVEMATCH
+    pub recursive_match: bool,
+    /// RETURN (SUBSCRIBED)
+    pub return_subscribed: bool,
+    /// RETURN (CHILDREN)
+    pub return_children: bool,
+    /// RETURN (SPECIAL-USE)
+    pub return_special_use: bool,
+    /// RETURN (STATUS (…)) (RFC 5819); empty if not asked for.
+    pub return_status: Vec<StatusItem>,
+}
+
+/// A counter of STATUS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusItem {
+    /// MESSAGES
+    Messages,
+    /// RECENT (RFC 3501)
+    Recent,
+    /// UIDNEXT
+    UidNext,
+    /// UIDVALIDITY
+    UidValidity,
+    /// UNSEEN
+    Unseen,
+    /// DELETED
+    Deleted,
+    /// SIZE
+    Size,
+    /// HIGHESTMODSEQ (RFC 7162)
+    HighestModseq,
+    /// MAILBOXID (RFC 8474)
+    MailboxId,
+}
+
+impl StatusItem {
+    /// All, with their names.
+    pub const ALL: [(Self, &'static str); 9] = [
+        (Self::Messages, "MESSAGES"),
+        (Self::Recent, "RECENT"),
+        (Self::UidNext, "UIDNEXT"),
+        (Self::UidValidity, "UIDVALIDITY"),
+        (Self::Unseen, "UNSEEN"),
+        (Self::Deleted, "DELETED"),
+        (Self::Size, "SIZE"),
+        (Self::HighestModseq, "HIGHESTMODSEQ"),
+        (Self::MailboxId, "MAILBOXID"),
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(item, _)| *item == self).map_or("", |(_, name)| name)
+    }
+}
+
+/// SEARCH and UID SEARCH.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Search {
+    /// By UID.
+    pub uid: bool,
+    /// RETURN, if it was there: then the result is ESEARCH.
+    pub returns: Option<SearchReturn>,
+    /// The program in postfix order; it leaves one result.
+    pub program: Vec<Key>,
+}
+
+/// RFC 9051 §6.4.4.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one option of the command")]
+pub struct SearchReturn {
+    /// MIN
+    pub min: bool,
+    /// MAX
+    pub max: bool,
+    /// ALL, also if no option is named.
+    pub all: bool,
+    /// COUNT
+    pub count: bool,
+    /// SAVE
+    pub save: bool,
+}
+
+/// FETCH and UID FETCH.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetch {
+    /// By UID.
+    pub uid: bool,
+    /// Which messages.
+    pub set: SequenceSet,
+    /// What of them; macros are spelt out, none stands twice.
+    pub items: Vec<FetchItem>,
+}
+
+/// One data item of FETCH.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchItem {
+    /// UID
+    Uid,
+    /// FLAGS
+    Flags,
+    /// INTERNALDATE
+    InternalDate,
+    /// RFC822.SIZE
+    Size,
+    /// ENVELOPE
+    Envelope,
+    /// BODY: the structure without extension data.
+    Body,
+    /// BODYSTRUCTURE
+    BodyStructure,
+    /// RFC822 (RFC 3501)
+    Rfc822,
+    /// RFC822.HEADER (RFC 3501)
+    Rfc822Header,
+    /// RFC822.TEXT (RFC 3501)
+    Rfc822Text,
+    /// BODY[…] and BODY.PEEK[…]: whether it leaves \Seen alone, what, and the range of octets.
+    Section(bool, Section, Option<(u64, u64)>),
+    /// BINARY[…] and BINARY.PEEK[…]: part path and range.
+    Binary(bool, Vec<u32>, Option<(u64, u64)>),
+    /// BINARY.SIZE[…]
+    BinarySize(Vec<u32>),
+    /// MODSEQ (RFC 7162)
+    Modseq,
+}
+
+/// A section (RFC 9051 §6.4.5.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Part numbers; empty for the message.
+    pub path: Vec<u32>,
+    /// What of it; `None` is all of it.
+    pub header: Option<Header>,
+}
+
+/// What of a part a section names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Header {
+    /// HEADER
+    All,
+    /// HEADER.FIELDS
+    Fields(Vec<Vec<u8>>),
+    /// HEADER.FIELDS.NOT
+    FieldsNot(Vec<Vec<u8>>),
+    /// TEXT
+    Text,
+    /// MIME
+    Mime,
+}
+
+/// STORE and UID STORE.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// By UID.
+    pub uid: bool,
+    /// Which messages.
+    pub set: SequenceSet,
+    /// How.
+    pub mode: StoreMode,
+    /// Whether the new flags are not to be told.
+    pub silent: bool,
+    /// What.
+    pub flags: Flags,
+    /// RFC 7162 §3.1.3 UNCHANGEDSINCE.
+    pub unchanged_since: Option<u64>,
+}

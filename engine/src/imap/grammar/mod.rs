@@ -1,0 +1,26 @@
+//! The grammar of IMAP (RFC 9051 §9, RFC 3501 §9), shared by both sides: lines and literals first, then commands.
+//! What comes out is typed and right; what is refused says what was expected and where.
+
+mod assembly;
+mod command;
+mod cursor;
+mod date;
+mod fetch;
+mod list;
+mod mailbox;
+mod parse;
+pub mod print;
+mod search;
+mod set;
+
+pub use assembly::{Assembled, Assembly, Literal, Piece, Problem};
+pub use command::{
+    AppendHead, Command, Fetch, FetchItem, Header, List, Search, SearchReturn, Section,
+    SelectOptions, StatusItem, Store, Tagged,
+};
+pub use cursor::{Bad, Piecewise, Token};
+pub use list::matches;
+pub use mailbox::{decode_utf7, encode_utf7, mailbox_name};
+pub use parse::{Options, append_head, parse, tag_of};
+pub use search::Key;
+pub use set::{SequenceSet, SetNumber};

@@ -1,0 +1,363 @@
+//! SEARCH (RFC 9051 §6.4.4): keys as a program in postfix order, so that neither nesting nor evaluation recurses.
+
+use alloc::vec::Vec;
+
+use super::command::{Search, SearchReturn};
+use super::cursor::{Bad, Piecewise, Read};
+use super::date::date;
+use super::parse::SYSTEM_FLAGS;
+use super::set::{SequenceSet, sequence_set};
+use crate::limits::DEPTH_MAX;
+use crate::text::charset;
+
+/// Keys of one program.
+const KEYS_MAX: usize = 10_000;
+
+/// One step of a search program: a key pushes one result, a join takes its own off and pushes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Every message.
+    All,
+    /// This system flag (a bit of `Flags::system`) is set.
+    System(u8),
+    /// \Recent (RFC 3501).
+    Recent,
+    /// This keyword is set.
+    Keyword(Vec<u8>),
+    /// These sequence numbers.
+    Numbers(SequenceSet),
+    /// These UIDs.
+    Uids(SequenceSet),
+    /// Larger than so many octets.
+    Larger(u64),
+    /// Smaller.
+    Smaller(u64),
+    /// Internal date before this day, in days since 1970.
+    Before(i32),
+    /// On it.
+    On(i32),
+    /// On it or later.
+    Since(i32),
+    /// Date field before this day.
+    SentBefore(i32),
+    /// On it.
+    SentOn(i32),
+    /// On it or later.
+    SentSince(i32),
+    /// This field contains this text (UTF-8); an empty text: the field is there.
+    Header(Vec<u8>, Vec<u8>),
+    /// The body contains this text (UTF-8).
+    Body(Vec<u8>),
+    /// Header or body contain this text (UTF-8).
+    Text(Vec<u8>),
+    /// Mod-sequence at least this (RFC 7162).
+    Modseq(u64),
+    /// Received within so many seconds (RFC 5032).
+    Younger(u32),
+    /// Not within.
+    Older(u32),
+    /// Not the last result.
+    Not,
+    /// Either of the last two.
+    Or,
+    /// All of the last so many.
+    And(u32),
+}
+
+/// `[SP "RETURN" …] SP search-program`
+pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Search> {
+    cursor.space()?;
+    let mut returns = None;
+    if cursor.take_word(b"RETURN") {
+        cursor.space()?;
+        returns = Some(search_return(cursor)?);
+        cursor.space()?;
+    }
+    let mut charset = Vec::new();
+    if cursor.take_word(b"CHARSET") {
+        cursor.space()?;
+        charset = cursor.labelled("charset", false, |cursor| cursor.astring("a charset"))?;
+        cursor.space()?;
+        if !charset::is_known(&charset) {
+            return Err(Bad::Charset);
+        }
+    }
+    let program = cursor.labelled("search-key", false, |cursor| program(cursor, &charset))?;
+    Ok(Search { uid, returns, program })
+}
+
+fn search_return(cursor: &mut Piecewise<'_>) -> Read<SearchReturn> {
+    let mut returns = SearchReturn::default();
+    cursor.labelled("search-return-opts", false, |cursor| {
+        cursor.list("(", |cursor| {
+            let SearchReturn { min, max, all, count, save } = &mut returns;
+            let options = [
+                (&b"MIN"[..], min),
+                (b"MAX", max),
+                (b"ALL", all),
+                (b"COUNT", count),
+                (b"SAVE", save),
+            ];
+            for (name, option) in options {
+                if cursor.take_word(name) {
+                    *option = true;
+                    return Ok(());
+                }
+            }
+            cursor.expected("MIN, MAX, ALL, COUNT or SAVE")
+        })
+    })?;
+    let SearchReturn { min, max, all, count, save } = returns;
+    // RFC 9051 §6.4.4: no option means ALL; SAVE alone returns nothing.
+    returns.all = all || !(min || max || count || save);
+    Ok(returns)
+}
+
+/// What is not complete: a join that waits for its operands.
+enum Waiting {
+    /// NOT
+    Not,
+    /// OR, and how many operands it still needs.
+    Or(u8),
+    /// A list, and how many keys it has so far.
+    List(u32),
+}
+
+/// `search-key *(SP search-key)`; the stack is ours, not the machine's.
+fn program(cursor: &mut Piecewise<'_>, charset: &[u8]) -> Read<Vec<Key>> {
+    let mut out: Vec<Key> = Vec::new();
+    let mut waiting: Vec<Waiting> = Vec::new();
+    let mut keys = 0u32;
+    loop {
+        if waiting.len() > DEPTH_MAX || out.len() > KEYS_MAX {
+            return Err(Bad::TooDeep);
+        }
+        // One key, or the beginning of one.
+        if cursor.take(b'(') {
+            waiting.push(Waiting::List(0));
+            continue;
+        }
+        if cursor.take_word(b"NOT") {
+            cursor.space()?;
+            waiting.push(Waiting::Not);
+            continue;
+        }
+        if cursor.take_word(b"OR") {
+            cursor.space()?;
+            waiting.push(Waiting::Or(2));
+            continue;
+        }
+        key(cursor, charset, &mut out)?;
+        // What this key completes.
+        loop {
+            match waiting.last_mut() {
+                Some(Waiting::Not) => {
+                    waiting.pop();
+                    out.push(Key::Not);
+                }
+                Some(Waiting::Or(1)) => {
+                    waiting.pop();
+                    out.push(Key::Or);
+                }
+                Some(Waiting::Or(needed)) => {
+                    *needed -= 1;
+                    cursor.space()?;
+                    break;
+                }
+                Some(Waiting::List(count)) => {
+                    *count += 1;
+                    if !cursor.take(b')') {
+                        cursor.space()?;
+                        break;
+                    }
+                    let count = *count;
+                    waiting.pop();
+                    and(&mut out, count);
+                }
+                None => {
+                    keys += 1;
+                    if cursor.take(b' ') {
+                        break;
+                    }
+                    and(&mut out, keys);
+                    return Ok(out);
+                }
+            }
+        }
+    }
+}
+
+fn and(out: &mut Vec<Key>, count: u32) {
+    if count > 1 {
+        out.push(Key::And(count));
+    }
+}
+
+/// A key without keys inside.
+fn key(cursor: &mut Piecewise<'_>, charset: &[u8], out: &mut Vec<Key>) -> Read<()> {
+    if cursor.peek().is_some_and(|octet| octet.is_ascii_digit() || matches!(octet, b'*' | b'$')) {
+        out.push(Key::Numbers(sequence_set(cursor)?));
+        return Ok(());
+    }
+    let name = cursor.atom("a search key")?.to_ascii_uppercase();
+    if let Some(key) = flag_key(&name) {
+        out.extend(key);
+        return Ok(());
+    }
+    let found = argument_key(cursor, &name, charset)?;
+    match found {
+        Some(key) => out.push(key),
+        None => return cursor.expected("a search key that is known"),
+    }
+    Ok(())
+}
+
+/// Keys that are about flags: `ANSWERED`, `UNANSWERED`, `NEW` and the like.
+fn flag_key(name: &[u8]) -> Option<Vec<Key>> {
+    let system = |name: &[u8]| {
+        let found =
+            SYSTEM_FLAGS.iter().find(|(flag, _)| name.eq_ignore_ascii_case(flag.as_bytes()));
+        found.map(|(_, bit)| Key::System(*bit))
+    };
+    match name {
+        b"ALL" => Some(alloc::vec![Key::All]),
+        b"RECENT" => Some(alloc::vec![Key::Recent]),
+        b"OLD" => Some(alloc::vec![Key::Recent, Key::Not]),
+        b"NEW" => Some(alloc::vec![Key::Recent, Key::System(8), Key::Not, Key::And(2)]),
+        _ => match (system(name), name.strip_prefix(b"UN").and_then(system)) {
+            (Some(key), _) => Some(alloc::vec![key]),
+            (None, Some(key)) => Some(alloc::vec![key, Key::Not]),
+            (None, None) => None,
+        },
+    }
+}
+
+fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read<Option<Key>> {
+    let takes_argument = [
+        &b"BCC"[..],
+        b"BEFORE",
+        b"BODY",
+        b"CC",
+        b"FROM",
+        b"HEADER",
+        b"KEYWORD",
+        b"LARGER",
+        b"MODSEQ",
+        b"OLDER",
+        b"ON",
+        b"SENTBEFORE",
+        b"SENTON",
+        b"SENTSINCE",
+        b"SINCE",
+        b"SMALLER",
+        b"SUBJECT",
+        b"TEXT",
+        b"TO",
+        b"UID",
+        b"UNKEYWORD",
+        b"YOUNGER",
+    ];
+    if !takes_argument.contains(&name) {
+        return Ok(None);
+    }
+    cursor.space()?;
+    Ok(Some(match name {
+        b"BEFORE" => Key::Before(date(cursor)?),
+        b"ON" => Key::On(date(cursor)?),
+        b"SINCE" => Key::Since(date(cursor)?),
+        b"SENTBEFORE" => Key::SentBefore(date(cursor)?),
+        b"SENTON" => Key::SentOn(date(cursor)?),
+        b"SENTSINCE" => Key::SentSince(date(cursor)?),
+        b"BODY" => Key::Body(text(cursor, charset)?),
+        b"TEXT" => Key::Text(text(cursor, charset)?),
+        b"KEYWORD" => Key::Keyword(cursor.atom("a keyword")?.to_vec()),
+        b"LARGER" => Key::Larger(cursor.number64("a size")?),
+        b"SMALLER" => Key::Smaller(cursor.number64("a size")?),
+        b"YOUNGER" => Key::Younger(cursor.nz_number("seconds")?),
+        b"OLDER" => Key::Older(cursor.nz_number("seconds")?),
+        b"UID" => Key::Uids(sequence_set(cursor)?),
+        b"MODSEQ" => modseq(cursor)?,
+        b"HEADER" => {
+            let field = cursor.astring("a field name")?;
+            cursor.space()?;
+            Key::Header(field, text(cursor, charset)?)
+        }
+        field => Key::Header(field.to_vec(), text(cursor, charset)?),
+    }))
+}
+
+/// `MODSEQ [SP entry-name SP entry-type-req] SP mod-sequence-valzer` (RFC 7162 §3.1.5)
+fn modseq(cursor: &mut Piecewise<'_>) -> Read<Key> {
+    if cursor.peek() == Some(b'"') {
+        cursor.string("an entry name")?;
+        cursor.space()?;
+        cursor.atom("priv, shared or all")?;
+        cursor.space()?;
+    }
+    cursor.number64("a mod-sequence").map(Key::Modseq)
+}
+
+fn text(cursor: &mut Piecewise<'_>, charset: &[u8]) -> Read<Vec<u8>> {
+    let wire = cursor.astring("a text to search for")?;
+    Ok(charset::decode(charset, &wire).into_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::grammar::Piece;
+    use alloc::vec;
+
+    fn parsed(text: &str) -> Result<Vec<Key>, Bad> {
+        let pieces = [Piece::Text(alloc::format!(" {text}").into_bytes(), 0)];
+        let mut cursor = Piecewise::new(&pieces);
+        let search = search(&mut cursor, false)?;
+        cursor.end()?;
+        Ok(search.program)
+    }
+
+    #[test]
+    fn keys_become_a_program() {
+        let (seen, deleted) = (Key::System(8), Key::System(4));
+        assert_eq!(parsed("UNSEEN"), Ok(vec![seen.clone(), Key::Not]));
+        assert_eq!(parsed("SEEN DELETED"), Ok(vec![seen.clone(), deleted.clone(), Key::And(2)]));
+        assert_eq!(
+            parsed("OR (SEEN DELETED) NOT ALL 1:5"),
+            Ok(vec![
+                seen,
+                deleted,
+                Key::And(2),
+                Key::All,
+                Key::Not,
+                Key::Or,
+                Key::Numbers(SequenceSet::Ranges(vec![(
+                    super::super::SetNumber::Number(1),
+                    super::super::SetNumber::Number(5)
+                )])),
+                Key::And(2),
+            ])
+        );
+        let header = Key::Header(b"SUBJECT".to_vec(), "ä".as_bytes().to_vec());
+        let pieces = [
+            Piece::Text(b" CHARSET iso-8859-1 SUBJECT ".to_vec(), 0),
+            Piece::Literal(b"\xe4".to_vec(), 29, false),
+            Piece::Text(Vec::new(), 32),
+        ];
+        let program = search(&mut Piecewise::new(&pieces), true).map(|search| search.program);
+        assert_eq!(program, Ok(vec![header]));
+    }
+
+    #[test]
+    fn nesting_is_bounded() {
+        assert_eq!(parsed(&"(".repeat(1_000_000)), Err(Bad::TooDeep));
+        assert_eq!(parsed(&"NOT ".repeat(1_000_000)), Err(Bad::TooDeep));
+        assert_eq!(parsed(&"OR ".repeat(1_000_000)), Err(Bad::TooDeep));
+        assert!(parsed(&alloc::format!("{}ALL{}", "(".repeat(60), ")".repeat(60))).is_ok());
+        for wrong in
+            ["", "()", "(", "OR SEEN", "NOT", "FOO", "SEEN)", "BEFORE x", "LARGER x", "UID 0"]
+        {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parsed("CHARSET x-no ALL"), Err(Bad::Charset));
+    }
+}

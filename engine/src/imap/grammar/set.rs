@@ -1,0 +1,47 @@
+//! Sequence sets (RFC 9051 §9 sequence-set), kept as ranges whatever their size.
+
+use alloc::vec::Vec;
+
+use super::cursor::{Piecewise, Read};
+
+/// One end of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetNumber {
+    /// A number from 1.
+    Number(u32),
+    /// `*`: the largest in use.
+    Star,
+}
+
+/// A sequence set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SequenceSet {
+    /// Ranges; their ends may come in any order.
+    Ranges(Vec<(SetNumber, SetNumber)>),
+    /// `$`: what the last SEARCH saved (RFC 9051 §6.4.4.1).
+    Saved,
+}
+
+pub(super) fn sequence_set(cursor: &mut Piecewise<'_>) -> Read<SequenceSet> {
+    cursor.labelled("sequence-set", false, |cursor| {
+        if cursor.take(b'$') {
+            return Ok(SequenceSet::Saved);
+        }
+        let mut ranges = Vec::new();
+        loop {
+            let first = set_number(cursor)?;
+            let last = if cursor.take(b':') { set_number(cursor)? } else { first };
+            ranges.push((first, last));
+            if !cursor.take(b',') {
+                return Ok(SequenceSet::Ranges(ranges));
+            }
+        }
+    })
+}
+
+fn set_number(cursor: &mut Piecewise<'_>) -> Read<SetNumber> {
+    if cursor.take(b'*') {
+        return Ok(SetNumber::Star);
+    }
+    cursor.nz_number("a sequence number or *").map(SetNumber::Number)
+}

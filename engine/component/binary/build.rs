@@ -78,7 +78,8 @@ fn build() -> Result<PathBuf, Box<dyn Error>> {
     target_is_there()?;
     let out = PathBuf::from(variable("OUT_DIR")?);
     let core = compile(root, &out.join("wasm"))?;
-    let component = ComponentEncoder::default().validate(true).module(&fs::read(core)?)?.encode()?;
+    let component =
+        ComponentEncoder::default().validate(true).module(&fs::read(core)?)?.encode()?;
     let file = out.join("pillarbox.component.wasm");
     fs::write(&file, component)?;
     Ok(file)

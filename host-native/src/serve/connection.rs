@@ -200,12 +200,7 @@ impl<R: Served> Connection<R> {
         }
     }
 
-    async fn answer(
-        &mut self,
-        stream: &mut TcpStream,
-        id: AskId,
-        ask: R::Ask,
-    ) -> Result<(), End> {
+    async fn answer(&mut self, stream: &mut TcpStream, id: AskId, ask: R::Ask) -> Result<(), End> {
         if let Some(transcript) = &mut self.transcript {
             transcript.asked(&R::ask_name(&ask));
         }

@@ -83,7 +83,12 @@ async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link) {
     open.dec();
 }
 
-async fn refuse<R: Served>(shared: &Shared, mut stream: TcpStream, link: &Link, error: &StartError) {
+async fn refuse<R: Served>(
+    shared: &Shared,
+    mut stream: TcpStream,
+    link: &Link,
+    error: &StartError,
+) {
     let (peer, protocol) = (link.peer, R::PROTOCOL);
     let reason = match error {
         StartError::NoSlot => {

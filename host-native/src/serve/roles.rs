@@ -31,7 +31,9 @@ impl Link {
 }
 
 /// A role as the host serves it.
-pub(crate) trait Served: Role<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static {
+pub(crate) trait Served:
+    Role<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static
+{
     /// For logs, metrics and file names.
     const PROTOCOL: &'static str;
     type Service: Service<Self>;

@@ -97,6 +97,12 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     Ok(())
 }
 
+/// Ends when the server is told to stop.
+pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
+    // An error means that the server is gone already, which is a stop too.
+    drop(stopping.wait_for(|stop| *stop).await);
+}
+
 fn directory(settings: &Settings) -> Result<HostDirectory, Error> {
     match &settings.profile {
         Profile::Dev => {

@@ -13,7 +13,6 @@ use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
 use super::Shared;
 use super::log::shown;
 use crate::backend::HostBackend;
-use crate::config::{Profile, is_loopback};
 use crate::engine::{Driven, Engine, StartError};
 
 /// A connection's own facts.

@@ -44,7 +44,7 @@ impl MailStore {
 
     /// Where reads go.
     #[must_use]
-    pub fn reads(&self) -> &(dyn Store + Send + Sync) {
+    pub fn reads(&self) -> &(dyn Store + Send + Sync + 'static) {
         match &self.kind {
             Kind::Memory(store) => store,
             Kind::Sqlite(store) => store,

@@ -10,7 +10,7 @@ use pillarbox_engine::types::{BlobId, Reason};
 use super::{Blob, DELETED, Mailbox, MemoryStore, Message};
 use crate::store::{
     Append, Body, Copy, Deliver, Expunge, MailboxId, NewMessage, Outcome, SetFlags, Stage, Write,
-    Writer, Written,
+    Writer, Written, combined, push_uid,
 };
 
 impl Writer for MemoryStore {

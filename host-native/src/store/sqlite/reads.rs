@@ -7,7 +7,7 @@ use pillarbox_engine::imap::types::{
     UidRun,
 };
 use pillarbox_engine::types::{BlobRange, Reason};
-use pillarbox_world::store::{AccountId, MailboxId, MaildropEntry, Store, UploadId};
+use pillarbox_world::store::{AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::rows::{STATUS, flags, keywords_of_octets, status, uses_of_text};
@@ -225,11 +225,11 @@ fn uids(c: &Connection, mailbox: MailboxId, after: u32) -> rusqlite::Result<UidP
     let mut runs: Vec<UidRun> = Vec::new();
     while let Some(row) = found.next()? {
         let uid: u32 = row.get(0)?;
-        match runs.last_mut() {
-            Some(run) if run.last + 1 == uid => run.last = uid,
-            _ if runs.len() == RUNS_MAX => return Ok(UidPage { runs, more: true }),
-            _ => runs.push(UidRun { first: uid, last: uid }),
+        let joins = runs.last().is_some_and(|run| run.last.checked_add(1) == Some(uid));
+        if !joins && runs.len() == RUNS_MAX {
+            return Ok(UidPage { runs, more: true });
         }
+        push_uid(&mut runs, uid);
     }
     Ok(UidPage { runs, more: false })
 }

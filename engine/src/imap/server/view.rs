@@ -147,6 +147,13 @@ impl View {
         }
     }
 
+    /// Newer flags, which the client need not be told but where it was to be told older ones.
+    pub(crate) fn flags_overtaken(&mut self, row: FlagRow) {
+        if let Some(old) = self.flags.iter_mut().find(|old| old.uid == row.uid) {
+            *old = row;
+        }
+    }
+
     fn read_again(&mut self) {
         self.arrived = Runs::new();
         self.flags.clear();
@@ -169,6 +176,11 @@ impl View {
             reading.read = Runs::new();
         }
         Some(reading.read.last().unwrap_or(0))
+    }
+
+    /// Up to which UID they were read.
+    pub(crate) fn read_up_to(&self) -> u32 {
+        self.reading.as_ref().and_then(|reading| reading.read.last()).unwrap_or(0)
     }
 
     /// UIDs that were read; without `more`, what is missing is gone and what is new has arrived.

@@ -95,7 +95,9 @@ fn quoted_printable(held: &mut Vec<u8>, octet: u8, out: &mut Vec<u8>) {
                 out.push(high << 4 | low);
                 held.clear();
             } else if held.len() == 1 && hex(octet).is_some()
-                || blank && held.get(1).is_none_or(|&o| hex(o).is_none()) && held.len() < PADDING_MAX
+                || blank
+                    && held.get(1).is_none_or(|&o| hex(o).is_none())
+                    && held.len() < PADDING_MAX
             {
                 held.push(octet);
             } else {

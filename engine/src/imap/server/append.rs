@@ -6,38 +6,23 @@ use alloc::vec::Vec;
 
 use super::Server;
 use super::job::{Answered, Job, Next, Work, wrong};
+use super::print;
 use super::reply::Reply;
 use super::runs::{Runs, are_runs};
-use super::print;
+use crate::imap::grammar::Literal;
 use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event};
 use crate::role::{Cx, Line};
 use crate::trace::Rule;
 use crate::types::Misuse;
 
 /// RFC 9051 §6.3.12.
-pub(crate) const APPEND: Rule = Rule {
-    rfc: 9051,
-    section: "6.3.12",
-    gist: "A message is appended whole or not at all.",
-};
+pub(crate) const APPEND: Rule =
+    Rule { rfc: 9051, section: "6.3.12", gist: "A message is appended whole or not at all." };
 /// RFC 9051 §4.3.1.
-pub(crate) const NO_NUL: Rule = Rule {
-    rfc: 9051,
-    section: "4.3.1",
-    gist: "NUL may appear in a literal8 alone.",
-};
-
-/// What the peer said of the message's literal.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Literal {
-    /// Whether the peer waits for `+` before it sends the octets.
-    pub(crate) waits: bool,
-    /// `~{n}`: octets may be NUL.
-    pub(crate) binary: bool,
-}
+pub(crate) const NO_NUL: Rule =
+    Rule { rfc: 9051, section: "4.3.1", gist: "NUL may appear in a literal8 alone." };
 
 /// A message coming in.
-#[derive(Debug)]
 pub(crate) struct Append {
     name: Vec<u8>,
     literal: Literal,
@@ -46,7 +31,6 @@ pub(crate) struct Append {
     failed: Option<Reply>,
 }
 
-#[derive(Debug)]
 enum Stage {
     /// The host judges.
     Judged { size: u64 },
@@ -64,16 +48,15 @@ pub(crate) fn append(work: &mut Work<'_>, ask: AppendAsk, literal: Literal) -> N
     let name = ask.name.clone();
     let job = Append { name, literal, stage: Stage::Judged { size }, failed: None };
     if size > work.base.config.limits.message_max {
-        return Box::new(job).refuse(work, Reply::no("TOOBIG", "The message is too large"));
+        return Box::new(job).refuse(Reply::no("TOOBIG", "The message is too large"));
     }
     Next::Ask(Ask::Append(ask), Job::Append(Box::new(job)))
 }
 
 /// An APPEND that fails before the host was asked; the literal is passed over if the peer sends it anyhow.
-pub(crate) fn refuse(work: &mut Work<'_>, size: u64, literal: Literal, reply: Reply) -> Next {
-    let stage = Stage::Judged { size };
-    let job = Append { name: Vec::new(), literal, stage, failed: None };
-    Box::new(job).refuse(work, reply)
+pub(crate) fn refuse(literal: Literal, reply: Reply) -> Next {
+    let stage = Stage::Judged { size: literal.size };
+    Box::new(Append { name: Vec::new(), literal, stage, failed: None }).refuse(reply)
 }
 
 impl Append {
@@ -88,7 +71,7 @@ impl Append {
                 Ok(self.more(left))
             }
             (Stage::Judged { .. }, Answer::Refused(refusal)) => {
-                Ok(self.refuse(work, Reply::refused_target(refusal)))
+                Ok(self.refuse(Reply::refused_target(refusal)))
             }
             (Stage::Coming { left }, Answer::Done) => {
                 let left = *left;
@@ -144,7 +127,8 @@ impl Append {
             if self.failed.is_none() {
                 self.fail(work.cx, reply.clone());
             }
-            return Next::done(reply);
+            let reply = self.failed.unwrap_or(reply);
+            return Next::Rest(line, reply);
         }
         match self.failed.take() {
             Some(reply) => Next::done(reply),
@@ -172,11 +156,15 @@ impl Append {
     }
 
     /// No before the host took anything.
-    fn refuse(mut self: Box<Self>, work: &mut Work<'_>, reply: Reply) -> Next {
+    fn refuse(mut self: Box<Self>, reply: Reply) -> Next {
         let Stage::Judged { size } = self.stage else { return Next::done(reply) };
         if self.literal.waits {
             // RFC 9051 §4.3: without `+` the peer does not send the octets.
             return Next::done(reply);
+        }
+        if size > SKIPPED_MAX {
+            // RFC 7888 §4: rather than take in octets without end for nothing, end the connection.
+            return Next::Bye(Some("TOOBIG"), "The literal is too large");
         }
         self.failed = Some(reply);
         self.stage = Stage::Coming { left: size };
@@ -198,6 +186,8 @@ impl Append {
     }
 }
 
+/// Octets of a refused message that are taken in and dropped.
+const SKIPPED_MAX: u64 = 256 << 20;
 /// Octets of what may follow the message: nothing but CRLF, with room to see that it is something else.
 const END_MAX: usize = 1024;
 

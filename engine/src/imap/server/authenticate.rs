@@ -3,10 +3,10 @@
 
 use alloc::vec::Vec;
 
+use super::capability;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::Reply;
 use super::state::State;
-use super::capability;
 use crate::imap::types::{Answer, Ask};
 use crate::role::{Line, LineFault};
 use crate::sasl::server::{Exchange, Step, is_implemented};
@@ -29,7 +29,6 @@ pub(crate) const EXCHANGE: Rule = Rule {
 const NEEDS_TLS: Reply = Reply::no("PRIVACYREQUIRED", "Start TLS first");
 
 /// A login that waits for the peer's next response or for the host's judgement.
-#[derive(Debug)]
 pub(crate) enum Authenticate {
     Response(Exchange),
     Judgement,

@@ -4,8 +4,15 @@
 use alloc::vec::Vec;
 
 use crate::imap::types::Config;
-use crate::sasl::{Mechanism, server::is_implemented};
+use crate::trace::Rule;
 use crate::types::TlsOffer;
+
+/// RFC 9051 §6.1.1.
+pub(crate) const CAPABILITY: Rule = Rule {
+    rfc: 9051,
+    section: "6.1.1",
+    gist: "CAPABILITY lists what this server can do now; what it does not list is not accepted.",
+};
 
 /// An extension that can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +38,10 @@ pub(crate) enum Feature {
     Esearch,
     SearchRes,
     Binary,
+    /// Known to the grammar, offered by no table row yet.
+    Condstore,
+    /// Likewise.
+    ObjectId,
 }
 
 /// When a capability is announced.
@@ -99,11 +110,6 @@ impl Features {
     pub(crate) const fn has(self, feature: Feature) -> bool {
         self.0 & flag(feature) != 0
     }
-
-    /// Whether `feature` is on offer by itself or as a part of IMAP4rev2 (RFC 9051 appendix E).
-    pub(crate) const fn allows(self, feature: Feature) -> bool {
-        self.has(feature)
-    }
 }
 
 const fn flag(feature: Feature) -> u32 {
@@ -128,10 +134,8 @@ pub(crate) fn list(features: Features, config: &Config, secure: bool, logged_in:
     if config.tls == TlsOffer::Upgrade && !secure {
         add(&mut list, &[b"STARTTLS"]);
     }
-    if passwords_allowed(config, secure) {
-        for &mechanism in config.auth.mechanisms.iter().filter(|&&m| is_implemented(m)) {
-            add(&mut list, &[b"AUTH=", mechanism_name(mechanism).as_bytes()]);
-        }
+    for mechanism in config.auth.usable(secure) {
+        add(&mut list, &[b"AUTH=", mechanism.name().as_bytes()]);
     }
     // RFC 9051 §6.2.3: announced whenever LOGIN would be refused.
     if !login_allowed(config, secure) {
@@ -140,14 +144,9 @@ pub(crate) fn list(features: Features, config: &Config, secure: bool, logged_in:
     list
 }
 
-/// RFC 9051 §11.7: whether a password may travel over this connection as it is.
-pub(crate) fn passwords_allowed(config: &Config, secure: bool) -> bool {
-    secure || config.auth.cleartext
-}
-
-/// Whether LOGIN is taken now.
+/// Whether LOGIN is taken now (RFC 9051 §11.7).
 pub(crate) fn login_allowed(config: &Config, secure: bool) -> bool {
-    config.auth.password_commands && passwords_allowed(config, secure)
+    config.auth.password_commands && (secure || config.auth.cleartext)
 }
 
 fn add(list: &mut Vec<u8>, parts: &[&[u8]]) {

@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use super::job::{Answered, Job, Next, Work, wrong};
+use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::runs::{Runs, are_runs};
-use super::print;
 use crate::imap::types::{Answer, Ask, Copied, CopyAsk};
 use crate::trace::Rule;
 use crate::types::Misuse;
@@ -18,7 +18,6 @@ pub(crate) const COPYUID: Rule = Rule {
 };
 
 /// A copy or move that the host is making.
-#[derive(Debug)]
 pub(crate) struct Copy {
     to: Vec<u8>,
     remove: bool,

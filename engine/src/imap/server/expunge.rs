@@ -13,7 +13,6 @@ use crate::types::Misuse;
 const READ_ONLY: Reply = Reply::no("NOPERM", "This mailbox is open read-only");
 
 /// Messages being removed.
-#[derive(Debug)]
 pub(crate) struct Expunge {
     /// Which of them are still to be asked for: those above the UID.
     uids: Runs,

@@ -46,7 +46,6 @@ pub(crate) const VANISHED: Rule = Rule {
 const SEEN_ROWS_MAX: u32 = 32;
 
 /// Messages being told.
-#[derive(Debug)]
 pub(crate) struct Fetch {
     items: Vec<Item>,
     by_uid: bool,
@@ -65,7 +64,6 @@ pub(crate) struct Fetch {
 }
 
 /// The message that is being told.
-#[derive(Debug)]
 struct Message {
     row: Row,
     index: Option<Index>,
@@ -155,9 +153,10 @@ impl Fetch {
         let number = open.view.number(row.uid)?;
         let number = print::decimal(u64::from(number));
         cx.send(&[b"* ", &number[..], b" FETCH ("].concat(), "message-data", Some(&FETCH));
-        let index = row.index.take().map(|octets| {
-            Index::decode(&octets).unwrap_or_else(|_| Index::opaque(&[], row.size))
-        });
+        let index = row
+            .index
+            .take()
+            .map(|octets| Index::decode(&octets).unwrap_or_else(|_| Index::opaque(&[], row.size)));
         let flags_told = !self.became_seen.contains(row.uid);
         Some(Message { row, index, told: 0, flags_told, reading: None })
     }
@@ -326,13 +325,14 @@ impl Message {
             }
             Item::Size => put("RFC822.SIZE ", &print::decimal(row.size)),
             Item::Envelope => {
-                let envelope = self.index.as_ref().map(|index| print::envelope(&index.envelope));
+                let envelope =
+                    self.index.as_ref().map(|index| print::envelope(base, &index.envelope));
                 put("ENVELOPE ", &envelope.unwrap_or_else(|| b"NIL".to_vec()));
             }
             Item::Structure { extended } => {
                 let name = if *extended { "BODYSTRUCTURE " } else { "BODY " };
                 let structure =
-                    self.index.as_ref().map(|index| print::body_structure(index, *extended));
+                    self.index.as_ref().map(|index| print::body_structure(base, index, *extended));
                 put(name, &structure.unwrap_or_else(|| b"NIL".to_vec()));
             }
             Item::Section(section) => self.tell_section(section, cx),

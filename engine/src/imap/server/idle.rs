@@ -18,7 +18,6 @@ pub(crate) const DONE: Rule = Rule {
 const LINE_MAX: usize = 64;
 
 /// An IDLE, and what it is telling.
-#[derive(Debug)]
 pub(crate) struct Idle {
     telling: Option<Telling>,
 }
@@ -58,9 +57,7 @@ impl Idle {
         };
         match telling.answer(open, answer) {
             Ok(telling) => Ok(Self { telling: Some(telling) }.run(work)),
-            Err((telling, misuse)) => {
-                Err((Job::Idle(Self { telling: Some(telling) }), misuse))
-            }
+            Err((telling, misuse)) => Err((Job::Idle(Self { telling: Some(telling) }), misuse)),
         }
     }
 

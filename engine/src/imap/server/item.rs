@@ -13,7 +13,9 @@ pub(crate) enum Item {
     Size,
     Envelope,
     /// BODYSTRUCTURE, or BODY without the extension data.
-    Structure { extended: bool },
+    Structure {
+        extended: bool,
+    },
     /// Octets of the message as they stand.
     Section(Section),
     /// BINARY: octets with their transfer encoding undone.
@@ -89,7 +91,11 @@ impl Section {
         let at = if self.path.is_empty() { 0 } else { part(index, &self.path)? };
         let part = index.parts.get(at)?;
         // RFC 2045 §6.4: what holds other parts is never encoded itself.
-        Some(if part.kind == PartKind::Leaf && !self.path.is_empty() { &part.encoding } else { b"7bit" })
+        Some(if part.kind == PartKind::Leaf && !self.path.is_empty() {
+            &part.encoding
+        } else {
+            b"7bit"
+        })
     }
 }
 

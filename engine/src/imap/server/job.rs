@@ -19,9 +19,9 @@ use super::state::{Selected, State};
 use super::status::Status;
 use super::store::Store;
 use super::{Base, Server};
-use crate::imap::types::{self, Answer, Ask, Event};
+use crate::imap::types::{Answer, Ask, Event};
 use crate::role::{Cx, Line};
-use crate::types::{Farewell, Misuse};
+use crate::types::Misuse;
 
 /// What a job works on.
 pub(crate) struct Work<'a> {
@@ -54,7 +54,6 @@ impl Work<'_> {
 }
 
 /// Which job runs.
-#[derive(Debug)]
 pub(crate) enum Job {
     Authenticate(Authenticate),
     Change(Change),
@@ -80,7 +79,6 @@ pub(crate) enum Wait {
 }
 
 /// What comes after a step.
-#[derive(Debug)]
 pub(crate) enum Next {
     Ask(Ask, Job),
     Room(Job),
@@ -88,6 +86,10 @@ pub(crate) enum Next {
     Octets(u64, Job),
     /// The command is over; what others did is told before the reply.
     Done(Reply, Expunges),
+    /// The command should be over, but this follows; it is refused so once all that belongs to it has passed by.
+    Rest(Line, Reply),
+    /// STARTTLS is accepted.
+    StartTls,
     /// The connection is over.
     Bye(Option<&'static str>, &'static str),
 }
@@ -99,9 +101,17 @@ pub(crate) enum Expunges {
     Kept,
 }
 
+/// What is answered to a command about the open mailbox, while none is open.
+pub(crate) const NOT_SELECTED: Reply = Reply::bad("Select a mailbox first");
+
 impl Next {
     pub(crate) const fn done(reply: Reply) -> Self {
         Self::Done(reply, Expunges::Told)
+    }
+
+    /// A command about the open mailbox, while none is open.
+    pub(crate) const fn no_mailbox() -> Self {
+        Self::done(NOT_SELECTED)
     }
 }
 
@@ -161,26 +171,10 @@ impl Job {
         }
     }
 
-    /// Others changed the mailbox that is being opened, or that IDLE watches.
-    pub(crate) fn changes(self, changes: Vec<types::Change>) -> (Self, Vec<types::Change>) {
-        match self {
-            Self::Open(mut job) => {
-                job.changed(changes);
-                (Self::Open(job), Vec::new())
-            }
-            job => (job, changes),
-        }
-    }
-
     /// The connection ends in the middle of this job.
     pub(crate) fn cut(&self, cx: &mut Cx<Server>) {
         if let Self::Append(job) = self {
             job.drop_all(cx);
         }
     }
-}
-
-/// A farewell that the host asked for, as a step.
-pub(crate) const fn bye(reason: Farewell) -> Next {
-    Next::Bye(Some(super::reply::farewell_code(reason)), super::reply::farewell_text(reason))
 }

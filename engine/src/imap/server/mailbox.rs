@@ -10,7 +10,6 @@ use crate::imap::types::{self, Answer, Ask, CreateAsk, RenameAsk, SpecialUse, Su
 use crate::types::Reason;
 
 /// A change of mailboxes that the host is making.
-#[derive(Debug)]
 pub(crate) enum Change {
     Create,
     Delete(Vec<u8>),
@@ -91,4 +90,3 @@ fn renamed(name: &[u8], ask: &RenameAsk) -> Option<Vec<u8>> {
     let below = name.strip_prefix(&ask.from[..])?;
     (below.is_empty() || below.starts_with(b"/")).then(|| [&ask.to, below].concat())
 }
-

@@ -6,17 +6,25 @@ mod authenticate;
 mod capability;
 mod copy;
 mod dispatch;
+mod examine;
 mod expunge;
 mod fetch;
 mod idle;
+mod incoming;
+mod item;
 mod job;
 mod list;
 mod mailbox;
 mod open;
 mod print;
+mod program;
+mod reading;
 mod reply;
+mod resolve;
+mod result;
 mod runs;
 mod search;
+mod sieve;
 mod state;
 mod status;
 mod store;
@@ -27,15 +35,47 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::types::{Answer, Ask, Call, Config, Event};
-use crate::role::{Cx, Line, LineFault, Role, TextEnd, Want};
+use crate::role::{Cx, Line, Role, TextEnd, Want};
 use crate::trace::Rule;
 use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
 
 use capability::{Feature, Features};
+use incoming::Incoming;
 use job::{Expunges, Job, Next, Wait, Work};
 use reply::{Reply, Status};
 use state::State;
 use tell::{Need, Telling};
+
+/// The rules that this side follows.
+pub(super) const RULES: &[&Rule] = &[
+    &append::APPEND,
+    &append::NO_NUL,
+    &authenticate::EXCHANGE,
+    &authenticate::PRIVACY,
+    &capability::CAPABILITY,
+    &copy::COPYUID,
+    &dispatch::STARTTLS,
+    &dispatch::STATES,
+    &fetch::FETCH,
+    &fetch::SEEN,
+    &fetch::VANISHED,
+    &idle::DONE,
+    &incoming::LITERAL,
+    &incoming::NON_SYNC,
+    &incoming::SYNTAX,
+    &list::LIST,
+    &list::LSUB,
+    &open::SELECT,
+    &reply::BYE,
+    &reply::CODES,
+    &reply::TAGGED,
+    &resolve::NUMBER,
+    &result::ESEARCH,
+    &state::FLAGS,
+    &tell::EXPUNGE,
+    &tell::FLAGS,
+    &tell::SIZE,
+];
 
 /// The IMAP server role.
 pub struct Server {
@@ -80,7 +120,7 @@ impl Base {
 /// What the session is at.
 enum Doing {
     /// Reading a command.
-    Command(Box<Assembly>),
+    Command(Box<Incoming>),
     /// A command that is not over.
     Job { tag: Vec<u8>, job: Job, wait: Wait },
     /// The end of a command: what others did is told, then this reply.
@@ -101,6 +141,9 @@ impl Server {
         let (job, wait) = match next {
             Next::Done(reply, expunges) => return self.finish(cx, tag, reply, expunges),
             Next::Bye(code, text) => return self.bye(cx, code, text),
+            Next::Rest(line, reply) => {
+                return self.command_line(cx, Incoming::doomed(tag, reply), line);
+            }
             Next::Ask(ask, job) => {
                 // The answer before this ask was the one that the farewell waited for.
                 if let Some(reason) = self.base.farewell {
@@ -265,16 +308,14 @@ impl Role for Server {
             doing: Doing::Command(Box::default()),
         };
         // RFC 9051 §7.1.1
-        let code = [b"CAPABILITY ", &list[..]].concat();
-        let name = printable_name(&server.base.config.host_name);
-        reply::send_greeting(cx, code, &name);
+        reply::send_greeting(cx, &list, &server.base.config.host_name);
         server.set_deadline(cx);
         server
     }
 
     fn want(&self) -> Want {
         let wait = match &self.doing {
-            Doing::Command(assembly) => return assembly.want(&self.base, &self.state),
+            Doing::Command(incoming) => return incoming.want(&self.base, &self.state),
             Doing::Job { wait, .. } | Doing::Telling { wait, .. } => *wait,
             Doing::Securing => return Want::Secured,
             Doing::Over => return Want::Nothing,
@@ -289,7 +330,7 @@ impl Role for Server {
 
     fn on_line(mut self, cx: &mut Cx<Self>, line: Line) -> Self {
         match core::mem::replace(&mut self.doing, Doing::Over) {
-            Doing::Command(assembly) => self.command_line(cx, assembly, line),
+            Doing::Command(incoming) => self.command_line(cx, *incoming, line),
             Doing::Job { tag, job, .. } => {
                 let next = job.line(&mut self.work(cx), line);
                 self.go(cx, tag, next)
@@ -300,7 +341,7 @@ impl Role for Server {
 
     fn on_octets(mut self, cx: &mut Cx<Self>, octets: Vec<u8>) -> Self {
         match core::mem::replace(&mut self.doing, Doing::Over) {
-            Doing::Command(assembly) => self.command_octets(cx, assembly, octets),
+            Doing::Command(incoming) => self.command_octets(cx, *incoming, &octets),
             Doing::Job { tag, job, .. } => {
                 let next = job.octets(&mut self.work(cx), octets);
                 self.go(cx, tag, next)

@@ -24,7 +24,6 @@ pub(crate) const SELECT: Rule = Rule {
 const CHANGES_MAX: usize = 64;
 
 /// A mailbox being opened.
-#[derive(Debug)]
 pub(crate) struct Open {
     ask: OpenAsk,
     /// Once the host has opened it.

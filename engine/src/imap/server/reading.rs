@@ -12,7 +12,6 @@ use crate::role::Cx;
 use crate::types::Misuse;
 
 /// A range of a message on its way through a sieve.
-#[derive(Debug)]
 pub(crate) struct Reading {
     span: Span,
     /// As it was before the first octet, to begin again.

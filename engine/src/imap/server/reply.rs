@@ -17,11 +17,8 @@ pub(crate) const TAGGED: Rule = Rule {
     gist: "A command ends with its tag and OK, NO or BAD; an untagged status only informs.",
 };
 /// RFC 5530 §3.
-pub(crate) const CODES: Rule = Rule {
-    rfc: 5530,
-    section: "3",
-    gist: "A response code tells programs why a command failed.",
-};
+pub(crate) const CODES: Rule =
+    Rule { rfc: 5530, section: "3", gist: "A response code tells programs why a command failed." };
 /// RFC 9051 §7.1.5.
 pub(crate) const BYE: Rule = Rule {
     rfc: 9051,
@@ -79,7 +76,8 @@ impl Reply {
     pub(crate) fn refused(refusal: Refusal) -> Self {
         let (code, text) = refused(refusal.reason);
         let mut reply = Self::no(code, text);
-        if let Some(words) = refusal.text.as_deref().map(printable).filter(|words| !words.is_empty())
+        if let Some(words) =
+            refusal.text.as_deref().map(printable).filter(|words| !words.is_empty())
         {
             reply.text = Cow::Owned(words);
         }
@@ -94,8 +92,13 @@ impl Reply {
     }
 
     pub(crate) fn send(&self, cx: &mut Cx<Server>, tag: &[u8]) {
-        cx.send(tag, "tag", None);
-        self.send_rest(cx);
+        if tag.is_empty() {
+            // RFC 9051 §7.1.3: what has no tag is answered without one.
+            self.send_untagged(cx);
+        } else {
+            cx.send(tag, "tag", None);
+            self.send_rest(cx);
+        }
     }
 
     fn send_untagged(&self, cx: &mut Cx<Server>) {
@@ -155,6 +158,15 @@ pub(crate) const fn farewell_text(reason: Farewell) -> &'static str {
 /// Sends an untagged OK with a response code.
 pub(crate) fn send_untagged_ok(cx: &mut Cx<Server>, code: &[u8], text: &'static str) {
     Reply::ok(text).with_code(code.to_vec()).send_untagged(cx);
+}
+
+/// Sends the greeting (RFC 9051 §7.1.1).
+pub(crate) fn send_greeting(cx: &mut Cx<Server>, capabilities: &[u8], host_name: &[u8]) {
+    let text = [&printable(host_name)[..], b" IMAP server ready"].concat();
+    let code = [b"CAPABILITY ", capabilities].concat();
+    let status = Status::Ok;
+    let greeting = Reply { status, code: Some(Cow::Owned(code)), text: Cow::Owned(text) };
+    greeting.send_untagged(cx);
 }
 
 /// Sends BYE.

@@ -54,6 +54,7 @@ impl Runs {
         self.0.get(at).is_some_and(|run| run.first <= uid)
     }
 
+    #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
         self.0.iter().flat_map(|run| run.first..=run.last)
     }
@@ -322,10 +323,10 @@ mod tests {
     #[test]
     fn pages_are_cut_by_runs_and_by_uids() {
         let set = Runs(vec![UidRun { first: 1, last: 5 }, UidRun { first: 9, last: u32::MAX }]);
-        assert_eq!(set.next_page(0, 256, 7), [
-            UidRun { first: 1, last: 5 },
-            UidRun { first: 9, last: 10 }
-        ]);
+        assert_eq!(
+            set.next_page(0, 256, 7),
+            [UidRun { first: 1, last: 5 }, UidRun { first: 9, last: 10 }]
+        );
         assert_eq!(set.next_page(3, 1, 100), [UidRun { first: 4, last: 5 }]);
         assert_eq!(set.next_page(u32::MAX, 1, 1), []);
         assert!(set.above(u32::MAX).is_empty());

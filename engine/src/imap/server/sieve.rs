@@ -4,6 +4,42 @@
 use alloc::vec::Vec;
 
 use super::item::Fields;
+use crate::text::transfer::Decoder;
+
+/// What octets pass through.
+#[derive(Clone, Debug)]
+pub(crate) enum Sieve {
+    Fields(FieldSieve),
+    Transfer(Decoder),
+}
+
+impl Sieve {
+    pub(crate) fn fields(fields: Fields) -> Self {
+        Self::Fields(FieldSieve::new(fields))
+    }
+
+    /// Undoes a transfer encoding; `None` if it is unknown.
+    pub(crate) fn decoder(encoding: &[u8]) -> Option<Self> {
+        Decoder::new(encoding).map(Self::Transfer)
+    }
+
+    /// Takes the next piece and adds what comes out.
+    pub(crate) fn pass(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::Fields(sieve) => sieve.pass(piece, out),
+            Self::Transfer(decoder) => decoder.decode(piece, out),
+        }
+    }
+
+    /// There is no more.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        match self {
+            // RFC 9051 §6.4.5.1: the blank line after the header is part of every subset.
+            Self::Fields(_) => out.extend_from_slice(b"\r\n"),
+            Self::Transfer(decoder) => decoder.finish(out),
+        }
+    }
+}
 
 /// Longest field name that can be asked for; a longer one in a message matches nothing.
 const NAME_MAX: usize = 256;
@@ -38,10 +74,11 @@ impl FieldSieve {
         while let Some(&octet) = rest.first() {
             if self.line == LinePart::Start {
                 // RFC 5322 §2.2.3: white space goes on with the field before.
-                self.line = if matches!(octet, b' ' | b'\t') { LinePart::Rest } else { LinePart::Name };
+                self.line =
+                    if matches!(octet, b' ' | b'\t') { LinePart::Rest } else { LinePart::Name };
                 continue;
             }
-            let end = rest.iter().position(|&o| o == b'\n').map_or(rest.len(), |at| at + 1);
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
             if self.line == LinePart::Name {
                 let name = &rest[..end];
                 let colon = name.iter().position(|&o| o == b':');

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::runs::Runs;
 use super::view::View;
-use super::{Base, Server, print};
+use super::{Server, print};
 use crate::imap::types::Flags;
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -60,7 +60,7 @@ pub(crate) struct Selected {
 
 impl Selected {
     /// Tells FLAGS again if these flags hold a keyword that was not told before.
-    pub(crate) fn learn_keywords(&mut self, base: &Base, cx: &mut Cx<Server>, flags: &Flags) {
+    pub(crate) fn learn_keywords(&mut self, cx: &mut Cx<Server>, flags: &Flags) {
         let mut learnt = false;
         for keyword in &flags.keywords {
             let known = self.keywords.iter().any(|known| known.eq_ignore_ascii_case(keyword));

@@ -5,16 +5,16 @@ use alloc::vec::Vec;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::print;
 use super::reply::Reply;
+use crate::imap::grammar::StatusItem;
 use crate::imap::types::{Answer, Ask};
 
 /// A mailbox whose counters the host looks up.
-#[derive(Debug)]
 pub(crate) struct Status {
     name: Vec<u8>,
-    items: Vec<print::StatusItem>,
+    items: Vec<StatusItem>,
 }
 
-pub(crate) fn status(name: Vec<u8>, items: Vec<print::StatusItem>) -> Next {
+pub(crate) fn status(name: Vec<u8>, items: Vec<StatusItem>) -> Next {
     Next::Ask(Ask::Status(name.clone()), Job::Status(Status { name, items }))
 }
 

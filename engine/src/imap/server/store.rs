@@ -27,7 +27,6 @@ pub(crate) struct Wanted {
 }
 
 /// Messages whose flags are changed.
-#[derive(Debug)]
 pub(crate) struct Store {
     wanted: Wanted,
     uids: Runs,
@@ -71,7 +70,7 @@ impl Store {
         Next::Ask(Ask::Store(ask), Job::Store(self))
     }
 
-    fn end(self: Box<Self>) -> Next {
+    fn end(&self) -> Next {
         let by_uid = self.wanted.by_uid;
         let expunges = if by_uid { Expunges::Told } else { Expunges::Kept };
         let reply = if by_uid || self.missing == 0 { Reply::ok("Stored") } else { vanished() };

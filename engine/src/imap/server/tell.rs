@@ -47,12 +47,20 @@ enum Stage {
     /// Which UIDs there are, if too much has changed to know.
     Read,
     /// What is gone: told above this UID down to here, and how many were told.
-    Gone { uids: Runs, above: u32, told: u32 },
+    Gone {
+        uids: Runs,
+        above: u32,
+        told: u32,
+    },
     Arrived,
     /// Flags, last first.
     Flags(Vec<FlagRow>),
     /// Flags that must be read first: these above this UID.
-    Stale { uids: Runs, above: u32, rows: Vec<FlagRow> },
+    Stale {
+        uids: Runs,
+        above: u32,
+        rows: Vec<FlagRow>,
+    },
 }
 
 /// What telling needs next.
@@ -124,7 +132,11 @@ impl Telling {
     }
 
     /// The answer that it needed.
-    pub(crate) fn answer(self, open: &mut Selected, answer: Answer) -> Result<Self, (Self, Misuse)> {
+    pub(crate) fn answer(
+        self,
+        open: &mut Selected,
+        answer: Answer,
+    ) -> Result<Self, (Self, Misuse)> {
         let Self { expunges, stage } = self;
         let stage = match (stage, answer) {
             (Stage::Read, Answer::Uids(page)) => {
@@ -152,11 +164,8 @@ impl Telling {
                     return Err((Self { expunges, stage }, Misuse::BadValue));
                 }
                 let rows = page.rows.into_iter().rev();
-                let rows = rows.map(|row| FlagRow {
-                    uid: row.uid,
-                    flags: row.flags,
-                    modseq: row.modseq,
-                });
+                let rows =
+                    rows.map(|row| FlagRow { uid: row.uid, flags: row.flags, modseq: row.modseq });
                 Stage::Stale { rows: rows.collect(), uids, above: up_to }
             }
             // The messages are still there; only the news of their flags is lost to a failed store.
@@ -169,13 +178,7 @@ impl Telling {
     }
 }
 
-fn tell_gone(
-    open: &mut Selected,
-    cx: &mut Cx<Server>,
-    uids: Runs,
-    above: u32,
-    told: u32,
-) -> Stage {
+fn tell_gone(open: &mut Selected, cx: &mut Cx<Server>, uids: Runs, above: u32, told: u32) -> Stage {
     let next = uids.next_page(above, 1, 1);
     let Some(uid) = next.first().map(|run| run.first) else {
         if told > 0 {
@@ -205,7 +208,7 @@ pub(crate) fn send_size(base: &Base, open: &Selected, cx: &mut Cx<Server>) {
 /// A message's flags as they are now.
 pub(crate) fn send_flags(base: &Base, open: &mut Selected, cx: &mut Cx<Server>, row: &FlagRow) {
     let Some(number) = open.view.number(row.uid) else { return };
-    open.learn_keywords(base, cx, &row.flags);
+    open.learn_keywords(cx, &row.flags);
     let recent = !base.is_rev2() && open.view.is_recent(row.uid);
     let line = print::untagged(&[
         &print::decimal(u64::from(number)),

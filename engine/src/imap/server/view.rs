@@ -43,7 +43,8 @@ struct Reading {
 impl View {
     /// A mailbox just opened, with all its UIDs; those from `recent_from` on are \Recent.
     pub(crate) fn new(uids: Runs, recent_from: u32) -> Self {
-        let mut view = Self { recent: uids.above(recent_from.saturating_sub(1)), ..Self::default() };
+        let mut view =
+            Self { recent: uids.above(recent_from.saturating_sub(1)), ..Self::default() };
         view.told.replace(uids);
         view
     }

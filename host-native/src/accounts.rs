@@ -7,8 +7,9 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier};
 use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 
 use crate::error::{Error, Kind};
 
@@ -29,7 +30,9 @@ impl Accounts {
     pub fn read(file: &Path) -> Result<Self, Error> {
         let text = match fs::read_to_string(file) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
             Err(error) => return Err(data_error(file, &error.to_string())),
         };
         let mut accounts = BTreeMap::new();
@@ -39,7 +42,8 @@ impl Accounts {
             }
             let entry = line.split_once(' ').filter(|(_, hash)| PasswordHash::new(hash).is_ok());
             let Some((name, hash)) = entry else {
-                let what = format!("line {}: expected a name, a space and an Argon2id hash", at + 1);
+                let what =
+                    format!("line {}: expected a name, a space and an Argon2id hash", at + 1);
                 return Err(data_error(file, &what));
             };
             accounts.insert(name.to_owned(), hash.to_owned());

@@ -295,7 +295,11 @@ fn host_name_of(profile: &Profile) -> String {
             let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
             let machine = machine.trim();
             // A name without a dot is no domain that another server could check (RFC 5321 §2.3.5).
-            if machine.contains('.') { machine.to_owned() } else { format!("mail.{}", profile.domains[0]) }
+            if machine.contains('.') {
+                machine.to_owned()
+            } else {
+                format!("mail.{}", profile.domains[0])
+            }
         }
     }
 }

@@ -2,6 +2,8 @@
 //! One instance serves one connection (or indexes one message), so that a trap costs exactly that.
 
 mod convert;
+#[cfg(feature = "crash-verbs")]
+mod crash;
 mod mime;
 mod roles;
 mod trace;

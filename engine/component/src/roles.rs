@@ -71,6 +71,10 @@ macro_rules! server {
                 now: $wit::Now,
                 input: $wit::Input,
             ) -> Result<$wit::Stepped, $wit::Misuse> {
+                #[cfg(feature = "crash-verbs")]
+                if let $wit::Input::Receive(octets) = &input {
+                    crate::crash::obey(octets);
+                }
                 let stepped = self.0.borrow_mut().step(now.convert(), input.convert());
                 let Step { taken, outputs } = stepped.map_err(Convert::convert)?;
                 Ok($wit::Stepped { taken: octets_taken(taken), outputs: outputs.convert() })

@@ -115,12 +115,9 @@ impl State {
     }
 
     fn publish(&mut self, origin: SessionKey, mailbox: MailboxId, change: &Change) {
-        let Some(keys) = self.open.get(&mailbox) else { return };
         let recent_to = self.recent_to(origin, mailbox, change);
-        for key in keys {
-            if *key == origin {
-                continue;
-            }
+        let Some(keys) = self.open.get(&mailbox) else { return };
+        for key in keys.iter().filter(|key| **key != origin) {
             let Some(watcher) = self.watchers.get_mut(key) else { continue };
             watcher.queue(told(change, recent_to == Some(*key)));
             (watcher.wake)();

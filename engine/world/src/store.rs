@@ -1,6 +1,8 @@
 //! What a mail store does, as reads and as writes that are data.
 //! A write is one transaction; a store may commit many in one sync, and answers each only when it is durable.
 
+use std::collections::BTreeMap;
+
 use pillarbox_engine::imap::types::{
     Appended, Change, Copied, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage,
     RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun,
@@ -292,4 +294,40 @@ pub struct Written {
     pub outcome: Outcome,
     /// For everybody else, in order. `Arrived.recent` is false here: who is told is decided when telling.
     pub changes: Vec<(MailboxId, Change)>,
+}
+
+/// Puts a UID behind others that ascend.
+pub fn push_uid(runs: &mut Vec<UidRun>, uid: u32) {
+    match runs.last_mut() {
+        Some(run) if run.last.checked_add(1) == Some(uid) => run.last = uid,
+        _ => runs.push(UidRun { first: uid, last: uid }),
+    }
+}
+
+/// Flags after a change; a keyword keeps the spelling in which the mailbox first had it.
+#[must_use]
+pub fn combined(old: &Flags, mode: StoreMode, change: &Flags, known: &[Vec<u8>]) -> Flags {
+    let canonical = |keyword: &Vec<u8>| {
+        let spelling = known.iter().find(|known| known.eq_ignore_ascii_case(keyword));
+        (keyword.to_ascii_lowercase(), spelling.unwrap_or(keyword).clone())
+    };
+    let by_name = |flags: &Flags| -> BTreeMap<Vec<u8>, Vec<u8>> {
+        flags.keywords.iter().map(canonical).collect()
+    };
+    let (mut keywords, given) = (by_name(old), by_name(change));
+    let system = match mode {
+        StoreMode::Replace => {
+            keywords = given;
+            change.system
+        }
+        StoreMode::Add => {
+            keywords.extend(given);
+            old.system | change.system
+        }
+        StoreMode::Remove => {
+            keywords.retain(|name, _| !given.contains_key(name));
+            old.system & !change.system
+        }
+    };
+    Flags { system, keywords: keywords.into_values().collect() }
 }

@@ -101,9 +101,14 @@ impl AccountDirectory {
                     Ok(accounts) => {
                         loaded.accounts = Arc::new(accounts);
                         loaded.modified = now;
-                        tracing::info!(accounts = loaded.accounts.names().count(), "accounts read again");
+                        tracing::info!(
+                            accounts = loaded.accounts.names().count(),
+                            "accounts read again"
+                        );
                     }
-                    Err(error) => tracing::error!(%error, "accounts not read again; the old ones stay"),
+                    Err(error) => {
+                        tracing::error!(%error, "accounts not read again; the old ones stay")
+                    }
                 }
             }
         }
@@ -117,8 +122,8 @@ impl AccountDirectory {
         let bad = Refusal::new(Reason::BadCredentials);
         let user = String::from_utf8(given.user).map_err(|_| bad.clone())?.to_lowercase();
         let name = self.full_name(&user);
-        let acting_for_itself =
-            given.authorization.is_empty() || given.authorization.eq_ignore_ascii_case(user.as_bytes());
+        let acting_for_itself = given.authorization.is_empty()
+            || given.authorization.eq_ignore_ascii_case(user.as_bytes());
         let accounts = self.accounts();
         let hash = accounts.hash(&name).unwrap_or(&self.dummy).to_owned();
         let known = accounts.contains(&name);
@@ -131,8 +136,12 @@ impl AccountDirectory {
 
     /// Checks a password, by what was right a short while ago or by hashing.
     async fn check(&self, hash: String, password: Vec<u8>) -> Result<bool, Refusal> {
-        let digest: [u8; 32] =
-            Sha256::new().chain_update(&hash).chain_update([0]).chain_update(&password).finalize().into();
+        let digest: [u8; 32] = Sha256::new()
+            .chain_update(&hash)
+            .chain_update([0])
+            .chain_update(&password)
+            .finalize()
+            .into();
         if self.verified().contains(&digest) {
             return Ok(true);
         }
@@ -155,7 +164,11 @@ impl AccountDirectory {
 
     /// A login name without a domain is of the first one.
     fn full_name(&self, user: &str) -> String {
-        if user.contains('@') { user.to_owned() } else { format!("{user}@{}", self.profile.domains[0]) }
+        if user.contains('@') {
+            user.to_owned()
+        } else {
+            format!("{user}@{}", self.profile.domains[0])
+        }
     }
 
     fn recipient(&self, to: &Mailbox) -> Result<Vec<Vec<u8>>, Refusal> {

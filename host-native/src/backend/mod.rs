@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use crate::engine::Engine;
 use crate::store::MailStore;
 
-pub use directory::HostDirectory;
+pub use directory::{AccountDirectory, HostDirectory};
 pub use wakes::Wakes;
 
 /// Messages above this are indexed on a thread for long work, and only a few at once.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::accounts::Accounts;
-use crate::config::{Settings, read_config};
 use crate::cli::ServeFlags;
+use crate::config::{Settings, read_config};
 use crate::error::Error;
 
 /// Flags of `account`.
@@ -90,7 +90,9 @@ fn known(accounts: &Accounts, name: &str) -> Result<(), Error> {
     if accounts.contains(name) {
         return Ok(());
     }
-    Err(Error::usage(format!("there is no account {name}; `pillarbox account list` shows them all")))
+    Err(Error::usage(format!(
+        "there is no account {name}; `pillarbox account list` shows them all"
+    )))
 }
 
 fn canonical(address: &str, domains: &[String]) -> Result<String, Error> {
@@ -122,7 +124,8 @@ fn read_password(name: &str) -> Result<String, Error> {
     stdin.lock().read_line(&mut line).map_err(|e| Error::usage(format!("standard input: {e}")))?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        let message = "no password on standard input; try: printf 's3cret' | pillarbox account add …";
+        let message =
+            "no password on standard input; try: printf 's3cret' | pillarbox account add …";
         return Err(Error::usage(message));
     }
     Ok(password.to_owned())

@@ -14,9 +14,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use super::Shared;
 use super::roles::{Link, Served};
 use super::transcript::Transcript;
+use super::{Shared, told_to_stop};
 use crate::engine::{Driven, Input, StartError, Trap};
 
 /// Octets read from the socket at once.
@@ -123,25 +123,29 @@ impl<R: Served> Connection<R> {
 
     async fn drive(&mut self, stream: &mut TcpStream) -> Result<(), End> {
         let mut stopping = self.shared.stopping.clone();
-        let mut told_to_stop = false;
+        let mut is_stopping = false;
         self.step(stream, Input::Nothing).await?;
         loop {
             if let Some((id, ask)) = self.asks.pop_front() {
                 self.answer(stream, id, ask).await?;
                 continue;
             }
-            match self.state {
+            let deadline_ms = match self.state {
                 State::Closed => return self.flush(stream).await,
-                State::Running => self.step(stream, Input::Nothing).await?,
-                State::Waiting(_) if self.offer_left(stream).await? => {}
-                State::Waiting(deadline_ms) => {
+                State::Running => None,
+                State::Waiting(deadline_ms) => Some(deadline_ms),
+            };
+            match deadline_ms {
+                None => self.step(stream, Input::Nothing).await?,
+                Some(_) if !self.left.is_empty() && self.offer_left(stream).await? => {}
+                Some(deadline_ms) => {
                     self.flush(stream).await?;
                     let deadline = self.until(deadline_ms);
                     let stop = async {
-                        if told_to_stop {
+                        if is_stopping {
                             std::future::pending::<()>().await;
                         }
-                        drop(stopping.wait_for(|stop| *stop).await);
+                        told_to_stop(&mut stopping).await;
                     };
                     let woken = tokio::select! {
                         read = read(stream), if self.left.is_empty() => read.map_err(End::Cut)?,
@@ -149,7 +153,7 @@ impl<R: Served> Connection<R> {
                         () = deadline => Woken::Deadline,
                         () = stop => Woken::Stopping,
                     };
-                    told_to_stop |= matches!(woken, Woken::Stopping);
+                    is_stopping |= matches!(woken, Woken::Stopping);
                     self.woken(stream, woken).await?;
                 }
             }
@@ -200,12 +204,7 @@ impl<R: Served> Connection<R> {
         }
     }
 
-    async fn answer(
-        &mut self,
-        stream: &mut TcpStream,
-        id: AskId,
-        ask: R::Ask,
-    ) -> Result<(), End> {
+    async fn answer(&mut self, stream: &mut TcpStream, id: AskId, ask: R::Ask) -> Result<(), End> {
         if let Some(transcript) = &mut self.transcript {
             transcript.asked(&R::ask_name(&ask));
         }

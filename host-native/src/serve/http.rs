@@ -20,16 +20,19 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, addresses:
         .route("/livez", get(async || "live\n"))
         .route("/readyz", get(async move || readyz(&ready)))
         .route("/metrics", get(async move || text(metrics.metrics.text())))
-        .layer(axum::middleware::from_fn(move |headers: HeaderMap, request, next: axum::middleware::Next| {
-            let allowed = is_our_host(&headers, &addresses);
-            async move {
-                if allowed {
-                    next.run(request).await
-                } else {
-                    (StatusCode::MISDIRECTED_REQUEST, "this host name is not served here\n").into_response()
+        .layer(axum::middleware::from_fn(
+            move |headers: HeaderMap, request, next: axum::middleware::Next| {
+                let allowed = is_our_host(&headers, &addresses);
+                async move {
+                    if allowed {
+                        next.run(request).await
+                    } else {
+                        (StatusCode::MISDIRECTED_REQUEST, "this host name is not served here\n")
+                            .into_response()
+                    }
                 }
-            }
-        }));
+            },
+        ));
     if let Err(error) = axum::serve(listener, routes).await {
         tracing::error!(%error, "HTTP ended");
     }

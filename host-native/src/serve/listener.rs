@@ -10,9 +10,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::Shared;
 use super::connection::Connection;
 use super::roles::{Link, Served};
+use super::{Shared, told_to_stop};
 use crate::config::is_loopback;
 use crate::engine::StartError;
 
@@ -43,7 +43,7 @@ impl<R: Served> Listener<R> {
         loop {
             tokio::select! {
                 biased;
-                _ = stopping.wait_for(|stop| *stop) => break,
+                () = told_to_stop(&mut stopping) => break,
                 Some(_) = connections.join_next() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => {
@@ -83,7 +83,12 @@ async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link) {
     open.dec();
 }
 
-async fn refuse<R: Served>(shared: &Shared, mut stream: TcpStream, link: &Link, error: &StartError) {
+async fn refuse<R: Served>(
+    shared: &Shared,
+    mut stream: TcpStream,
+    link: &Link,
+    error: &StartError,
+) {
     let (peer, protocol) = (link.peer, R::PROTOCOL);
     let reason = match error {
         StartError::NoSlot => {

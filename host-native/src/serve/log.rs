@@ -8,7 +8,8 @@ use crate::cli::LogFormat;
 
 /// Starts logging to standard error. `PILLARBOX_LOG` filters, such as `debug` or `pillarbox::serve=trace`.
 pub(super) fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("PILLARBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter =
+        EnvFilter::try_from_env("PILLARBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

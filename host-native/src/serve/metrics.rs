@@ -33,7 +33,8 @@ impl Metrics {
     pub(crate) fn new() -> Self {
         let registry = Registry::new();
         let counter = |name: &str, help: &str, labels: &[&str]| {
-            let counter = IntCounterVec::new(Opts::new(name, help), labels).expect("a fixed, valid name");
+            let counter =
+                IntCounterVec::new(Opts::new(name, help), labels).expect("a fixed, valid name");
             registry.register(Box::new(counter.clone())).expect("each name is used once");
             counter
         };
@@ -61,13 +62,12 @@ impl Metrics {
             &["protocol"],
         );
         let open = open.expect("a fixed, valid name");
-        let slots = IntGauge::new("pillarbox_engine_slots", "Connections that can be open at once.");
+        let slots =
+            IntGauge::new("pillarbox_engine_slots", "Connections that can be open at once.");
         let slots = slots.expect("a fixed, valid name");
         let buckets = vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
-        let options = HistogramOpts::new(
-            "pillarbox_commit_seconds",
-            "Time to make a message durable.",
-        );
+        let options =
+            HistogramOpts::new("pillarbox_commit_seconds", "Time to make a message durable.");
         let commit_seconds = Histogram::with_opts(options.buckets(buckets));
         let commit_seconds = commit_seconds.expect("fixed, ascending buckets");
         registry.register(Box::new(open.clone())).expect("each name is used once");

@@ -97,6 +97,12 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     Ok(())
 }
 
+/// Ends when the server is told to stop.
+pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
+    // An error means that the server is gone already, which is a stop too.
+    drop(stopping.wait_for(|stop| *stop).await);
+}
+
 fn directory(settings: &Settings) -> Result<HostDirectory, Error> {
     match &settings.profile {
         Profile::Dev => {
@@ -128,7 +134,8 @@ async fn bind(flag: &str, address: std::net::SocketAddr) -> Result<TcpListener, 
 
 async fn stop_signal() -> Result<&'static str, Error> {
     use tokio::signal::unix::{SignalKind, signal};
-    let failed = |error: std::io::Error| Error::failed(format!("cannot listen for signals: {error}"));
+    let failed =
+        |error: std::io::Error| Error::failed(format!("cannot listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     tokio::select! {
@@ -145,7 +152,10 @@ fn banner(shared: &Shared, addresses: Addresses) {
         return;
     }
     let profile = match &shared.settings.profile {
-        Profile::Dev => "every address has a mailbox, any password is right, nothing leaves this machine".to_owned(),
+        Profile::Dev => {
+            "every address has a mailbox, any password is right, nothing leaves this machine"
+                .to_owned()
+        }
         Profile::Server(profile) => format!("mail for {}", profile.domains.join(", ")),
     };
     println!(

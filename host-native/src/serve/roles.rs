@@ -13,7 +13,6 @@ use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
 use super::Shared;
 use super::log::shown;
 use crate::backend::HostBackend;
-use crate::config::{Profile, is_loopback};
 use crate::engine::{Driven, Engine, StartError};
 
 /// A connection's own facts.
@@ -31,7 +30,9 @@ impl Link {
 }
 
 /// A role as the host serves it.
-pub(crate) trait Served: Role<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static {
+pub(crate) trait Served:
+    Role<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static
+{
     /// For logs, metrics and file names.
     const PROTOCOL: &'static str;
     type Service: Service<Self>;

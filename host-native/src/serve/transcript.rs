@@ -52,7 +52,8 @@ impl Transcript {
                 return None;
             }
         };
-        let direction = |sign| Direction { sign, octets: Vec::new(), base: 0, spans: Vec::new(), noted: 0 };
+        let direction =
+            |sign| Direction { sign, octets: Vec::new(), base: 0, spans: Vec::new(), noted: 0 };
         let (received, sent) = (direction("C"), direction("S"));
         let mut transcript = Self { out: BufWriter::new(out), received, sent, failed: false };
         transcript.line(&format!("# {protocol} session {session} with {peer}"));

@@ -3,10 +3,11 @@
 use pillarbox_engine::imap::types::{Change, SpecialUse, UidRun};
 use pillarbox_engine::types::Reason;
 
-use super::writes::{arrived, plain, push_uid};
+use super::writes::{arrived, plain};
 use super::{Account, Mailbox, MemoryStore};
 use crate::store::{
     AccountId, Create, FIRST_MAILBOXES, MailboxId, Named, Outcome, Rename, Subscribe, Written,
+    push_uid,
 };
 
 const INBOX: &[u8] = b"INBOX";

@@ -10,7 +10,7 @@ use pillarbox_engine::imap::types::{
 use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::{Account, DELETED, Mailbox, MemoryStore, SEEN};
-use crate::store::{AccountId, MailboxId, MaildropEntry, Store, UploadId};
+use crate::store::{AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid};
 
 /// Runs in one page of UIDs.
 const RUNS_MAX: usize = 256;
@@ -141,11 +141,11 @@ impl Store for MemoryStore {
         for &uid in
             mailbox.messages.range((Bound::Excluded(after), Bound::Unbounded)).map(|(u, _)| u)
         {
-            match runs.last_mut() {
-                Some(run) if run.last + 1 == uid => run.last = uid,
-                _ if runs.len() == RUNS_MAX => return Ok(UidPage { runs, more: true }),
-                _ => runs.push(UidRun { first: uid, last: uid }),
+            let joins = runs.last().is_some_and(|run| run.last.checked_add(1) == Some(uid));
+            if !joins && runs.len() == RUNS_MAX {
+                return Ok(UidPage { runs, more: true });
             }
+            push_uid(&mut runs, uid);
         }
         Ok(UidPage { runs, more: false })
     }

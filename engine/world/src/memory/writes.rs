@@ -1,6 +1,5 @@
 //! Writes to messages of the memory store; those to names are in `names`.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::{
@@ -11,7 +10,7 @@ use pillarbox_engine::types::{BlobId, Reason};
 use super::{Blob, DELETED, Mailbox, MemoryStore, Message};
 use crate::store::{
     Append, Body, Copy, Deliver, Expunge, MailboxId, NewMessage, Outcome, SetFlags, Stage, Write,
-    Writer, Written,
+    Writer, Written, combined, push_uid,
 };
 
 impl Writer for MemoryStore {
@@ -48,14 +47,6 @@ impl Writer for MemoryStore {
 /// An outcome that nobody else need hear of.
 pub(super) fn plain(outcome: Outcome) -> Written {
     Written { outcome, changes: Vec::new() }
-}
-
-/// Puts a UID behind others that ascend.
-pub(super) fn push_uid(runs: &mut Vec<UidRun>, uid: u32) {
-    match runs.last_mut() {
-        Some(run) if run.last.checked_add(1) == Some(uid) => run.last = uid,
-        _ => runs.push(UidRun { first: uid, last: uid }),
-    }
 }
 
 impl Mailbox {
@@ -267,31 +258,4 @@ pub(super) fn arrived(runs: Vec<UidRun>) -> Change {
 
 fn gone(mailbox: MailboxId, runs: &[UidRun]) -> Vec<(MailboxId, Change)> {
     if runs.is_empty() { Vec::new() } else { vec![(mailbox, Change::Expunged(runs.to_vec()))] }
-}
-
-/// Flags after a change; a keyword keeps the spelling in which the mailbox first had it.
-fn combined(old: &Flags, mode: StoreMode, change: &Flags, known: &[Vec<u8>]) -> Flags {
-    let canonical = |keyword: &Vec<u8>| {
-        let spelling = known.iter().find(|known| known.eq_ignore_ascii_case(keyword));
-        (keyword.to_ascii_lowercase(), spelling.unwrap_or(keyword).clone())
-    };
-    let by_name = |flags: &Flags| -> BTreeMap<Vec<u8>, Vec<u8>> {
-        flags.keywords.iter().map(canonical).collect()
-    };
-    let (mut keywords, given) = (by_name(old), by_name(change));
-    let system = match mode {
-        StoreMode::Replace => {
-            keywords = given;
-            change.system
-        }
-        StoreMode::Add => {
-            keywords.extend(given);
-            old.system | change.system
-        }
-        StoreMode::Remove => {
-            keywords.retain(|name, _| !given.contains_key(name));
-            old.system & !change.system
-        }
-    };
-    Flags { system, keywords: keywords.into_values().collect() }
 }

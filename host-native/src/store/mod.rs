@@ -1,0 +1,104 @@
+//! Where mail is kept: in a SQLite file with one writer thread, or in memory alone.
+//! Services read from it directly; writes are transactions that are answered only when they are durable.
+
+mod sqlite;
+
+use pillarbox_engine::types::Reason;
+use pillarbox_world::hub::{Hub, SessionKey};
+use pillarbox_world::service::local::SharedStore;
+use pillarbox_world::store::{Outcome, Store, Write};
+
+use crate::config::Data;
+use crate::error::Error;
+
+pub use sqlite::Sqlite;
+
+/// A store, and the hub that tells sessions of its changes.
+pub struct MailStore {
+    kind: Kind,
+    hub: Hub,
+}
+
+enum Kind {
+    Memory(SharedStore),
+    Sqlite(Sqlite),
+}
+
+impl MailStore {
+    /// Opens the store that the settings name, making it if it is new.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Data`]: the directory cannot be used, is foreign, newer, or in use.
+    pub fn open(data: &Data) -> Result<Self, Error> {
+        let hub = Hub::default();
+        let kind = match data {
+            Data::Memory => Kind::Memory(SharedStore::default()),
+            Data::Directory(directory) => {
+                let changes = hub.clone();
+                let publish = move |origin, changed: &[_]| changes.publish(origin, changed);
+                Kind::Sqlite(Sqlite::open(directory, Box::new(publish))?)
+            }
+        };
+        Ok(Self { kind, hub })
+    }
+
+    /// Where reads go.
+    #[must_use]
+    pub fn reads(&self) -> &(dyn Store + Send + Sync + 'static) {
+        match &self.kind {
+            Kind::Memory(store) => store,
+            Kind::Sqlite(store) => store,
+        }
+    }
+
+    /// Sessions that have mailboxes open.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    /// One transaction; the answer comes when it is durable and its changes are queued for everybody else.
+    ///
+    /// # Errors
+    /// What the write names, [`Reason::StorageFull`], [`Reason::StorageFailed`].
+    pub async fn write(&self, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
+        match &self.kind {
+            Kind::Memory(store) => store.write(&self.hub, origin, write),
+            Kind::Sqlite(store) => store.write(origin, write).await,
+        }
+    }
+
+    /// A write that nobody waits for.
+    pub fn write_later(&self, write: Write) {
+        match &self.kind {
+            // Only a refusal is lost, and nobody waits for one: what is written later is a hint or a clean-up.
+            Kind::Memory(store) => drop(store.write(&self.hub, 0, write)),
+            Kind::Sqlite(store) => store.write_later(write),
+        }
+    }
+
+    /// Whether a write to the disk failed, after which nothing is written any more.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        match &self.kind {
+            Kind::Memory(_) => false,
+            Kind::Sqlite(store) => store.is_failed(),
+        }
+    }
+
+    /// Lets open writes end, and closes the files.
+    pub async fn close(&self) {
+        if let Kind::Sqlite(store) = &self.kind {
+            store.close().await;
+        }
+    }
+
+    /// Where the mail is, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        match &self.kind {
+            Kind::Memory(_) => "in memory, gone when this stops".to_owned(),
+            Kind::Sqlite(store) => format!("in {}", store.directory().display()),
+        }
+    }
+}

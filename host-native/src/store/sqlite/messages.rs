@@ -1,0 +1,382 @@
+//! Writes to messages.
+
+use std::collections::BTreeMap;
+
+use pillarbox_engine::imap::types::{
+    Appended, Arrived, Change, Copied, FlagRow, Flags, StoreMode, Stored, UidRun,
+};
+use pillarbox_engine::types::Reason;
+use pillarbox_world::store::{
+    Append, Body, Copy, Deliver, Expunge, MailboxId, MarkRecent, NewMessage, Outcome, SetFlags,
+    Stage, Write,
+};
+
+use pillarbox_world::store::{combined, push_uid};
+
+use super::rows::{DELETED, SEEN, flags, keywords_column, keywords_of_octets, keywords_to_octets};
+use super::writer::{Changes, Done, Failure, Writer};
+use super::{blobs, reads};
+
+/// One message of a mailbox, as far as writes need it.
+struct Found {
+    uid: u32,
+    blob: u64,
+    size: u64,
+    flags: Flags,
+    modseq: u64,
+}
+
+impl Writer {
+    pub(super) fn write(&mut self, write: Write) -> Done {
+        match write {
+            Write::EnsureAccount(name) => {
+                let (account, _) = self.ensure_account(&name)?;
+                Ok((Outcome::Account(account), Vec::new()))
+            }
+            Write::RemoveAccount(name) => self.remove_account(&name),
+            Write::Stage(stage) => self.stage(&stage),
+            Write::Unstage(upload) => {
+                self.staged.remove(&upload);
+                blobs::remove(&self.connection, upload)?;
+                Ok((Outcome::Done, Vec::new()))
+            }
+            Write::Deliver(deliver) => self.deliver(&deliver),
+            Write::Append(append) => self.append(&append),
+            Write::SetFlags(set) => self.set_flags(&set),
+            Write::Expunge(expunge) => self.expunge(&expunge),
+            Write::Copy(copy) => self.copy(&copy),
+            Write::Create(create) => self.create(&create),
+            Write::Delete(named) => self.delete(&named),
+            Write::Rename(rename) => self.rename(&rename),
+            Write::Subscribe(subscribe) => self.subscribe(&subscribe),
+            Write::MarkRecent(MarkRecent { mailbox, recent_from }) => {
+                let mut mark = self.connection.prepare_cached(
+                    "UPDATE mailbox SET recent_from = max(recent_from, ?2) WHERE id = ?1",
+                )?;
+                mark.execute((mailbox, recent_from))?;
+                Ok((Outcome::Done, Vec::new()))
+            }
+        }
+    }
+
+    fn stage(&mut self, stage: &Stage) -> Done {
+        let at = self.staged.get(&stage.upload).copied().unwrap_or(0);
+        blobs::append(&self.connection, stage.upload, at, &stage.octets)?;
+        self.staged.insert(stage.upload, at + stage.octets.len() as u64);
+        self.written += stage.octets.len() as u64;
+        Ok((Outcome::Done, Vec::new()))
+    }
+
+    /// Takes a message's octets and its index, used by so many messages.
+    fn store_blob(&mut self, message: &NewMessage, uses: u64) -> Result<(u64, u64), Failure> {
+        let (blob, size) = match &message.body {
+            Body::Whole(octets) => {
+                let blob = self.new_blob();
+                blobs::append(&self.connection, blob, 0, octets)?;
+                self.written += octets.len() as u64;
+                (blob, octets.len() as u64)
+            }
+            Body::Staged(upload, size) => {
+                if self.staged.remove(upload) != Some(*size) {
+                    return Err(Reason::StorageFailed.into());
+                }
+                (*upload, *size)
+            }
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO blob (id, size, uses, index_octets) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute((blob, size, uses, &message.index))?;
+        self.written += message.index.len() as u64 + 1000;
+        Ok((blob, size))
+    }
+
+    fn deliver(&mut self, deliver: &Deliver) -> Done {
+        let mut inboxes: Vec<MailboxId> = Vec::new();
+        for account in &deliver.accounts {
+            inboxes.push(self.ensure_account(account)?.1);
+        }
+        let (blob, size) = self.store_blob(&deliver.message, inboxes.len() as u64)?;
+        let mut changes: Changes = Vec::new();
+        for inbox in inboxes {
+            let message = &deliver.message;
+            let uid = self.put(inbox, blob, size, message, deliver.now_ms)?;
+            changes.push((inbox, arrived(vec![UidRun { first: uid, last: uid }])));
+        }
+        Ok((Outcome::Delivered(blob), changes))
+    }
+
+    /// Puts a message behind the others of a mailbox, and counts it.
+    fn put(
+        &mut self,
+        mailbox: MailboxId,
+        blob: u64,
+        size: u64,
+        message: &NewMessage,
+        now_ms: u64,
+    ) -> Result<u32, Failure> {
+        if !message.flags.keywords.is_empty() {
+            self.learn_keywords(mailbox, &message.flags)?;
+        }
+        let modseq = self.next_modseq();
+        let uid = self.count_in(mailbox, size, message.flags.system, modseq)?;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO message
+             (mailbox, uid, blob, size, plain, flags, keywords, modseq, date_ms, zone, save_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?;
+        insert.execute((
+            mailbox,
+            uid,
+            blob,
+            size,
+            message.plain,
+            message.flags.system,
+            keywords_column(&message.flags),
+            modseq,
+            message.internal_date_ms,
+            message.internal_date_zone,
+            now_ms,
+        ))?;
+        Ok(uid)
+    }
+
+    /// Gives out a mailbox's next UID and counts the message that gets it.
+    fn count_in(
+        &self,
+        mailbox: MailboxId,
+        size: u64,
+        system: u8,
+        modseq: u64,
+    ) -> Result<u32, Failure> {
+        let mut count = self.connection.prepare_cached(
+            "UPDATE mailbox SET uid_next = uid_next + 1, messages = messages + 1, size = size + ?2,
+             unseen = unseen + ?3, deleted = deleted + ?4, highest_modseq = ?5
+             WHERE id = ?1 AND uid_next < 4294967295 RETURNING uid_next - 1",
+        )?;
+        let (unseen, deleted) = (system & SEEN == 0, system & DELETED != 0);
+        Ok(count.query_row((mailbox, size, unseen, deleted, modseq), |row| row.get(0))?)
+    }
+
+    fn append(&mut self, append: &Append) -> Done {
+        let mailbox = reads::mailbox(&self.connection, append.account, &append.name)?;
+        let mut uids: Vec<UidRun> = Vec::new();
+        for message in &append.messages {
+            let (blob, size) = self.store_blob(message, 1)?;
+            push_uid(&mut uids, self.put(mailbox, blob, size, message, append.now_ms)?);
+        }
+        let uid_validity = self.uid_validity_of(mailbox)?;
+        let changes = vec![(mailbox, arrived(uids.clone()))];
+        Ok((Outcome::Appended(Appended { uid_validity, uids }), changes))
+    }
+
+    fn uid_validity_of(&self, mailbox: MailboxId) -> rusqlite::Result<u32> {
+        self.connection
+            .prepare_cached("SELECT uid_validity FROM mailbox WHERE id = ?1")?
+            .query_row([mailbox], |row| row.get(0))
+    }
+
+    /// Keywords of a mailbox, those of `flags` added.
+    fn learn_keywords(&self, mailbox: MailboxId, flags: &Flags) -> Result<Vec<Vec<u8>>, Failure> {
+        let octets: Vec<u8> = self
+            .connection
+            .prepare_cached("SELECT keywords FROM mailbox WHERE id = ?1")?
+            .query_row([mailbox], |row| row.get(0))?;
+        let mut known = keywords_of_octets(&octets);
+        let before = known.len();
+        for keyword in &flags.keywords {
+            if !known.iter().any(|other| other.eq_ignore_ascii_case(keyword)) {
+                known.push(keyword.clone());
+            }
+        }
+        if known.len() > before {
+            self.connection
+                .prepare_cached("UPDATE mailbox SET keywords = ?2 WHERE id = ?1")?
+                .execute((mailbox, keywords_to_octets(&known)))?;
+        }
+        Ok(known)
+    }
+
+    /// Messages of these runs that are there, ascending.
+    fn present(&self, mailbox: MailboxId, runs: &[UidRun]) -> rusqlite::Result<Vec<Found>> {
+        let mut find = self.connection.prepare_cached(
+            "SELECT uid, blob, size, flags, keywords, modseq FROM message
+             WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3",
+        )?;
+        let mut all = BTreeMap::new();
+        for run in runs {
+            let mut rows = find.query((mailbox, run.first, run.last))?;
+            while let Some(row) = rows.next()? {
+                let (uid, blob, size) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let (flags, modseq) = (flags(row.get(3)?, row.get(4)?), row.get(5)?);
+                all.insert(uid, Found { uid, blob, size, flags, modseq });
+            }
+        }
+        Ok(all.into_values().collect())
+    }
+
+    fn set_flags(&mut self, set: &SetFlags) -> Done {
+        let learn =
+            if set.mode == StoreMode::Remove { Flags::default() } else { set.flags.clone() };
+        let known = self.learn_keywords(set.mailbox, &learn)?;
+        let modseq = self.modseq + 1;
+        let (mut stored, mut changed) = (Stored::default(), Vec::new());
+        let (mut unseen, mut deleted) = (0i64, 0i64);
+        for message in self.present(set.mailbox, &set.uids)? {
+            if set.unchanged_since.is_some_and(|since| message.modseq > since) {
+                push_uid(&mut stored.modified, message.uid);
+                continue;
+            }
+            let new = combined(&message.flags, set.mode, &set.flags, &known);
+            if new == message.flags {
+                let (uid, flags, modseq) = (message.uid, message.flags, message.modseq);
+                stored.rows.push(FlagRow { uid, flags, modseq });
+                continue;
+            }
+            let change = |bit: u8| {
+                i64::from(new.system & bit != 0) - i64::from(message.flags.system & bit != 0)
+            };
+            unseen -= change(SEEN);
+            deleted += change(DELETED);
+            self.connection
+                .prepare_cached(
+                    "UPDATE message SET flags = ?3, keywords = ?4, modseq = ?5 WHERE mailbox = ?1 AND uid = ?2",
+                )?
+                .execute((set.mailbox, message.uid, new.system, keywords_column(&new), modseq))?;
+            self.written += 200;
+            let row = FlagRow { uid: message.uid, flags: new, modseq };
+            changed.push(row.clone());
+            stored.rows.push(row);
+        }
+        let mut changes = Vec::new();
+        if !changed.is_empty() {
+            self.modseq = modseq;
+            let mut count = self.connection.prepare_cached(
+                "UPDATE mailbox SET unseen = unseen + ?2, deleted = deleted + ?3, highest_modseq = ?4 WHERE id = ?1",
+            )?;
+            count.execute((set.mailbox, unseen, deleted, modseq))?;
+            changes.push((set.mailbox, Change::Flags(changed)));
+        }
+        Ok((Outcome::Stored(stored), changes))
+    }
+
+    fn expunge(&mut self, expunge: &Expunge) -> Done {
+        let mut found = self.present(expunge.mailbox, &expunge.uids)?;
+        if expunge.deleted_only {
+            found.retain(|message| message.flags.system & DELETED != 0);
+        }
+        let runs = self.take_out(expunge.mailbox, &found)?;
+        let changes = gone(expunge.mailbox, &runs);
+        Ok((Outcome::Expunged(runs), changes))
+    }
+
+    /// Removes messages that are there, and counts them out.
+    fn take_out(&mut self, mailbox: MailboxId, found: &[Found]) -> Result<Vec<UidRun>, Failure> {
+        let mut runs = Vec::new();
+        if found.is_empty() {
+            return Ok(runs);
+        }
+        let modseq = self.next_modseq();
+        let (mut size, mut unseen, mut deleted) = (0u64, 0u64, 0u64);
+        for message in found {
+            self.connection
+                .prepare_cached("DELETE FROM message WHERE mailbox = ?1 AND uid = ?2")?
+                .execute((mailbox, message.uid))?;
+            self.release(message.blob)?;
+            size += message.size;
+            unseen += u64::from(message.flags.system & SEEN == 0);
+            deleted += u64::from(message.flags.system & DELETED != 0);
+            push_uid(&mut runs, message.uid);
+        }
+        let mut count = self.connection.prepare_cached(
+            "UPDATE mailbox SET messages = messages - ?2, size = size - ?3, unseen = unseen - ?4,
+             deleted = deleted - ?5, highest_modseq = ?6 WHERE id = ?1",
+        )?;
+        count.execute((mailbox, found.len() as u64, size, unseen, deleted, modseq))?;
+        self.written += 100 * found.len() as u64;
+        Ok(runs)
+    }
+
+    /// One message fewer has this blob; the last one leaves it to the sweep.
+    pub(super) fn release(&mut self, blob: u64) -> rusqlite::Result<()> {
+        let uses: u64 = self
+            .connection
+            .prepare_cached("UPDATE blob SET uses = uses - 1 WHERE id = ?1 RETURNING uses")?
+            .query_row([blob], |row| row.get(0))?;
+        if uses == 0 {
+            self.unused.push(blob);
+        }
+        Ok(())
+    }
+
+    fn copy(&mut self, copy: &Copy) -> Done {
+        let target = reads::mailbox(&self.connection, copy.account, &copy.to)?;
+        let found = self.present(copy.mailbox, &copy.uids)?;
+        let mut copied =
+            Copied { uid_validity: self.uid_validity_of(target)?, ..Copied::default() };
+        for message in &found {
+            let uid = self.copy_one(copy.mailbox, target, message, Some(copy.now_ms))?;
+            push_uid(&mut copied.source, message.uid);
+            push_uid(&mut copied.target, uid);
+        }
+        let mut changes: Changes = Vec::new();
+        if !found.is_empty() {
+            changes.push((target, arrived(copied.target.clone())));
+        }
+        if copy.remove {
+            let runs = self.take_out(copy.mailbox, &found)?;
+            changes.extend(gone(copy.mailbox, &runs));
+        }
+        Ok((Outcome::Copied(copied), changes))
+    }
+
+    fn copy_one(
+        &mut self,
+        from: MailboxId,
+        to: MailboxId,
+        message: &Found,
+        saved_ms: Option<u64>,
+    ) -> Result<u32, Failure> {
+        self.learn_keywords(to, &message.flags)?;
+        let modseq = self.next_modseq();
+        let uid = self.count_in(to, message.size, message.flags.system, modseq)?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO message
+                 (mailbox, uid, blob, size, plain, flags, keywords, modseq, date_ms, zone, save_ms)
+                 SELECT ?3, ?4, blob, size, plain, flags, keywords, ?5, date_ms, zone, coalesce(?6, save_ms)
+                 FROM message WHERE mailbox = ?1 AND uid = ?2",
+            )?
+            .execute((from, message.uid, to, uid, modseq, saved_ms))?;
+        self.connection
+            .prepare_cached("UPDATE blob SET uses = uses + 1 WHERE id = ?1")?
+            .execute([message.blob])?;
+        self.written += 200;
+        Ok(uid)
+    }
+
+    /// Moves every message of one mailbox to another that is empty (RFC 9051 §6.3.6, renaming INBOX).
+    pub(super) fn move_all(&mut self, from: MailboxId, to: MailboxId) -> Result<Changes, Failure> {
+        let all = [UidRun { first: 1, last: u32::MAX }];
+        let found = self.present(from, &all)?;
+        let mut new = Vec::new();
+        for message in &found {
+            push_uid(&mut new, self.copy_one(from, to, message, None)?);
+        }
+        let runs = self.take_out(from, &found)?;
+        let mut changes = gone(from, &runs);
+        if !new.is_empty() {
+            changes.push((to, arrived(new)));
+        }
+        Ok(changes)
+    }
+}
+
+fn arrived(runs: Vec<UidRun>) -> Change {
+    Change::Arrived(Arrived { runs, recent: false })
+}
+
+fn gone(mailbox: MailboxId, runs: &[UidRun]) -> Changes {
+    if runs.is_empty() { Vec::new() } else { vec![(mailbox, Change::Expunged(runs.to_vec()))] }
+}

@@ -1,0 +1,160 @@
+//! The embedded store: one SQLite file in WAL mode, one thread that writes and syncs, readers on the callers' threads.
+//!
+//! The directory holds `mail.db` (with its `-wal` and `-shm`), `lock` with the process that has it open, and `accounts`
+//! of a server profile. A write is answered after the commit that made it durable; many writes share one commit.
+
+mod blobs;
+mod messages;
+mod names;
+mod open;
+mod reads;
+mod rows;
+mod schema;
+mod writer;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pillarbox_engine::imap::types::Change;
+use pillarbox_engine::types::Reason;
+use pillarbox_world::hub::SessionKey;
+use pillarbox_world::store::{MailboxId, Outcome, Write};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::error::Error;
+
+/// Told of the changes of a commit, in order, before its writers are answered.
+pub type Publish = Box<dyn Fn(SessionKey, &[(MailboxId, Change)]) + Send>;
+
+/// Writes that may wait; beyond it writers wait to be let in.
+const QUEUE_MAX: usize = 1024;
+/// Reading connections kept open; more are opened and closed as needed.
+const READERS_KEPT: usize = 16;
+
+/// An open SQLite store.
+pub struct Sqlite {
+    directory: PathBuf,
+    readers: Mutex<Vec<Connection>>,
+    jobs: mpsc::Sender<Job>,
+    failed: Arc<AtomicBool>,
+    next_blob: Arc<AtomicU64>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// Holds the lock on the directory as long as it is open.
+    _lock: File,
+}
+
+/// What the writer thread gets.
+enum Job {
+    Write(SessionKey, Box<Write>, Option<oneshot::Sender<Result<Outcome, Reason>>>),
+    Close,
+}
+
+impl Sqlite {
+    /// Opens or makes the store in a directory.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Data`], naming the path and what to do.
+    pub fn open(directory: &Path, publish: Publish) -> Result<Self, Error> {
+        let opened = open::open(directory)?;
+        let failed = Arc::new(AtomicBool::new(false));
+        let next_blob = Arc::new(AtomicU64::new(opened.next_blob));
+        let (jobs, queue) = mpsc::channel(QUEUE_MAX);
+        let writer = writer::Writer::new(
+            opened.connection,
+            publish,
+            Arc::clone(&failed),
+            Arc::clone(&next_blob),
+        )
+        .map_err(|error| open::data_error(directory, &error.to_string()))?;
+        let thread = std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|error| Error::failed(format!("cannot start the store's thread: {error}")))?;
+        Ok(Self {
+            directory: directory.to_owned(),
+            readers: Mutex::default(),
+            jobs,
+            failed,
+            next_blob,
+            thread: Mutex::new(Some(thread)),
+            _lock: opened.lock,
+        })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Whether a commit failed, after which nothing is written any more.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// One transaction, answered when it is durable.
+    ///
+    /// # Errors
+    /// What the write names, [`Reason::StorageFull`], [`Reason::StorageFailed`].
+    pub async fn write(&self, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Write(origin, Box::new(write), Some(answer));
+        self.jobs.send(job).await.map_err(|_| Reason::StorageFailed)?;
+        answered.await.unwrap_or(Err(Reason::StorageFailed))
+    }
+
+    /// A write that nobody waits for; dropped if the queue is full, since it is a hint or a clean-up.
+    pub fn write_later(&self, write: Write) {
+        drop(self.jobs.try_send(Job::Write(0, Box::new(write), None)));
+    }
+
+    /// Lets the writes that wait end, and ends the writer.
+    pub async fn close(&self) {
+        drop(self.jobs.send(Job::Close).await);
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            drop(tokio::task::spawn_blocking(move || thread.join()).await);
+        }
+    }
+
+    /// Reads with a connection of its own, so that readers never wait for each other.
+    fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, Reason> {
+        let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match kept {
+            Some(connection) => Ok(connection),
+            None => open::reader(&self.directory),
+        };
+        let failed = |error: rusqlite::Error| match error {
+            rusqlite::Error::QueryReturnedNoRows => Reason::NotFound,
+            error => {
+                tracing::error!(%error, "the store could not be read");
+                Reason::StorageFailed
+            }
+        };
+        let connection = connection.map_err(failed)?;
+        let value = read(&connection).map_err(failed);
+        let mut readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS_KEPT {
+            readers.push(connection);
+        }
+        value
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        drop(self.jobs.try_send(Job::Close));
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A writer that panicked has said so already.
+            drop(thread.join());
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Opening a data directory: its lock, its schema, what a crash left over.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::blobs::CHUNKS_PER_BLOB;
+use super::schema::{APPLICATION_ID, MIGRATIONS};
+use crate::error::{Error, Kind};
+
+/// The file of the mail store.
+const FILE: &str = "mail.db";
+/// Octets of a page: a 10 KiB message takes two.
+const PAGE_SIZE: u32 = 8192;
+
+/// A directory that is ours now.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    pub(super) next_blob: u64,
+    pub(super) lock: File,
+}
+
+pub(super) fn open(directory: &Path) -> Result<Opened, Error> {
+    let failed = |error: std::io::Error| data_error(directory, &error.to_string());
+    if !directory.exists() {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
+    }
+    let lock = lock(directory)?;
+    check_is_ours(directory)?;
+    let connection =
+        connect(directory).map_err(|error| data_error(directory, &error.to_string()))?;
+    migrate(&connection, directory)?;
+    let next_blob =
+        recover(&connection).map_err(|error| data_error(directory, &error.to_string()))?;
+    Ok(Opened { connection, next_blob, lock })
+}
+
+pub(super) fn data_error(directory: &Path, what: &str) -> Error {
+    Error::new(Kind::Data, format!("--data {}: {what}", directory.display()))
+}
+
+/// Takes the directory for this process; the file says who has it.
+fn lock(directory: &Path) -> Result<File, Error> {
+    let path = directory.join("lock");
+    let failed =
+        |error: std::io::Error| data_error(directory, &format!("cannot write to it: {error}"));
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(failed)?;
+    if file.try_lock().is_err() {
+        let mut holder = String::new();
+        drop(file.read_to_string(&mut holder));
+        let what = format!(
+            "another pillarbox (process {}) has it open; stop that one, or use another directory",
+            holder.trim()
+        );
+        return Err(data_error(directory, &what));
+    }
+    file.set_len(0).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    writeln!(file, "{}", std::process::id()).map_err(failed)?;
+    Ok(file)
+}
+
+/// Refuses a directory with files of something else: mail does not belong among them.
+fn check_is_ours(directory: &Path) -> Result<(), Error> {
+    if directory.join(FILE).exists() {
+        return Ok(());
+    }
+    let entries = fs::read_dir(directory).map_err(|e| data_error(directory, &e.to_string()))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if !["lock", "accounts", "accounts.new"].iter().any(|ours| name == *ours) {
+            let what = format!(
+                "it is no mail store and not empty (it has {}); use an empty or a new directory",
+                name.display()
+            );
+            return Err(data_error(directory, &what));
+        }
+    }
+    Ok(())
+}
+
+fn connect(directory: &Path) -> rusqlite::Result<Connection> {
+    let path = directory.join(FILE);
+    // Made by hand first, so that nobody else can read it even for a moment.
+    if !path.exists() {
+        drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path));
+    }
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "page_size", PAGE_SIZE)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // The only setting that survives a power cut: the write-ahead log is synced at every commit.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    settings(&connection)?;
+    Ok(connection)
+}
+
+fn settings(connection: &Connection) -> rusqlite::Result<()> {
+    // Every write is a visible call, and every fault of the disk an error instead of a signal.
+    connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "cache_size", -8192)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// A connection that only reads.
+pub(super) fn reader(directory: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(directory.join(FILE), flags)?;
+    settings(&connection)?;
+    Ok(connection)
+}
+
+fn migrate(connection: &Connection, directory: &Path) -> Result<(), Error> {
+    let failed = |error: rusqlite::Error| match error {
+        rusqlite::Error::SqliteFailure(code, _)
+            if code.code == rusqlite::ErrorCode::NotADatabase =>
+        {
+            data_error(directory, &format!("{FILE} is not a mail store; use another directory"))
+        }
+        error => data_error(directory, &error.to_string()),
+    };
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    let version = number("user_version").map_err(failed)?;
+    let application = number("application_id").map_err(failed)?;
+    let is_empty: bool = connection
+        .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(failed)?;
+    if !is_empty && application != APPLICATION_ID {
+        let what = format!("{FILE} belongs to another program; use another directory");
+        return Err(data_error(directory, &what));
+    }
+    let newest = MIGRATIONS.len() as i32;
+    if version > newest {
+        let what = format!(
+            "it was written by a newer pillarbox (schema {version}, this one knows {newest}); \
+             use that version, or another directory"
+        );
+        return Err(data_error(directory, &what));
+    }
+    for (from, step) in MIGRATIONS.iter().enumerate().skip(version.max(0) as usize) {
+        let to = from + 1;
+        let step = format!(
+            "BEGIN IMMEDIATE; {step}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {to}; COMMIT;"
+        );
+        connection.execute_batch(&step).map_err(failed)?;
+        if from > 0 {
+            tracing::info!(from, to, "the store's schema was brought up to date");
+        }
+    }
+    Ok(())
+}
+
+/// Removes what was staged when the process ended, and says which number the next blob gets.
+fn recover(connection: &Connection) -> rusqlite::Result<u64> {
+    let per_blob = CHUNKS_PER_BLOB;
+    let removed = connection.execute(
+        "DELETE FROM chunk WHERE NOT EXISTS (SELECT 1 FROM blob WHERE blob.id = chunk.id / ?1)",
+        [per_blob],
+    )?;
+    if removed > 0 {
+        tracing::info!(
+            chunks = removed,
+            "messages that were not complete when the server ended were dropped"
+        );
+    }
+    let last: u64 = connection.query_row(
+        "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'blob'), 0)",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok(last + 1)
+}

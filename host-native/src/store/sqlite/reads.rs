@@ -1,0 +1,272 @@
+//! Reads of the SQLite store: each in one short transaction, on the caller's thread.
+
+use std::sync::atomic::Ordering;
+
+use pillarbox_engine::imap::types::{
+    MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row, RowPage, RowsAsk, UidPage,
+    UidRun,
+};
+use pillarbox_engine::types::{BlobRange, Reason};
+use pillarbox_world::store::{AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::rows::{STATUS, flags, keywords_of_octets, status, uses_of_text};
+use super::{Sqlite, blobs};
+
+/// Runs in one page of UIDs.
+const RUNS_MAX: usize = 256;
+/// Octets of indexes in one page of rows.
+const INDEX_OCTETS_MAX: usize = 64 * 1024;
+
+impl Store for Sqlite {
+    fn account(&self, name: &[u8]) -> Result<Option<AccountId>, Reason> {
+        self.read(|c| {
+            let mut find = c.prepare_cached("SELECT id FROM account WHERE name = ?1")?;
+            find.query_row([name], |row| row.get(0)).optional()
+        })
+    }
+
+    fn accounts(&self, after: Option<&[u8]>, max: u32) -> Result<Vec<Vec<u8>>, Reason> {
+        self.read(|c| {
+            let mut find = c.prepare_cached(
+                "SELECT name FROM account WHERE name > ?1 ORDER BY name LIMIT ?2",
+            )?;
+            find.query_map((after.unwrap_or_default(), max), |row| row.get(0))?.collect()
+        })
+    }
+
+    fn mailboxes(&self, account: AccountId, ask: &MailboxesAsk) -> Result<MailboxPage, Reason> {
+        self.read(|c| consistently(c, || mailboxes(c, account, ask)))
+    }
+
+    fn status(&self, account: AccountId, name: &[u8]) -> Result<MailboxStatus, Reason> {
+        self.read(|c| {
+            consistently(c, || {
+                let id = mailbox(c, account, name)?;
+                status_of(c, id).map(|(status, _)| status)
+            })
+        })
+    }
+
+    fn mailbox(&self, account: AccountId, name: &[u8]) -> Result<MailboxId, Reason> {
+        self.read(|c| mailbox(c, account, name))
+    }
+
+    fn opened(&self, mailbox: MailboxId) -> Result<Opened, Reason> {
+        self.read(|c| consistently(c, || opened(c, mailbox)))
+    }
+
+    fn uids(&self, mailbox: MailboxId, after: u32) -> Result<UidPage, Reason> {
+        self.read(|c| uids(c, mailbox, after))
+    }
+
+    fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason> {
+        self.read(|c| consistently(c, || rows(c, mailbox, ask)))
+    }
+
+    fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason> {
+        self.read(|c| blobs::read(c, range.blob, range.offset, range.length))
+    }
+
+    fn staged(&self, upload: UploadId, offset: u64, length: u64) -> Result<Vec<u8>, Reason> {
+        self.read(|c| blobs::read(c, upload, offset, length))
+    }
+
+    fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<MaildropEntry>, Reason> {
+        self.read(|c| {
+            let mut find = c.prepare_cached(
+                "SELECT uid, blob, size, plain FROM message WHERE mailbox = ?1 ORDER BY uid",
+            )?;
+            let entry = |row: &rusqlite::Row<'_>| {
+                let (uid, blob) = (row.get(0)?, row.get(1)?);
+                Ok(MaildropEntry { uid, blob, size: row.get(2)?, plain: row.get(3)? })
+            };
+            find.query_map([mailbox], entry)?.collect()
+        })
+    }
+
+    fn upload(&self) -> UploadId {
+        self.next_blob.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Runs several queries on one state of the file.
+fn consistently<T>(
+    connection: &Connection,
+    read: impl FnOnce() -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let value = read();
+    connection.prepare_cached("COMMIT")?.execute([])?;
+    value
+}
+
+pub(super) fn mailbox(
+    c: &Connection,
+    account: AccountId,
+    name: &[u8],
+) -> rusqlite::Result<MailboxId> {
+    let mut find = c.prepare_cached(
+        "SELECT mailbox FROM name WHERE account = ?1 AND name = ?2 AND mailbox IS NOT NULL",
+    )?;
+    find.query_row((account, name), |row| row.get(0))
+}
+
+/// Counters of a mailbox, and its mark of \Recent.
+fn status_of(c: &Connection, mailbox: MailboxId) -> rusqlite::Result<(MailboxStatus, u32)> {
+    let mut find = c.prepare_cached(&format!("SELECT {STATUS} FROM mailbox m WHERE id = ?1"))?;
+    let (mut status, recent_from) =
+        find.query_row([mailbox], |row| Ok((status(row, 0)?, row.get::<_, u32>(8)?)))?;
+    if recent_from < status.uid_next {
+        let mut count =
+            c.prepare_cached("SELECT count(*) FROM message WHERE mailbox = ?1 AND uid >= ?2")?;
+        status.recent = count.query_row((mailbox, recent_from), |row| row.get(0))?;
+    }
+    Ok((status, recent_from))
+}
+
+fn mailboxes(
+    c: &Connection,
+    account: AccountId,
+    ask: &MailboxesAsk,
+) -> rusqlite::Result<MailboxPage> {
+    let mut find = c.prepare_cached(
+        "SELECT n.name, coalesce(x.known, 0), x.mailbox, s.name IS NOT NULL
+         FROM (SELECT name FROM name WHERE account = ?1 AND name > ?2
+               UNION SELECT name FROM subscription WHERE account = ?1 AND name > ?2) n
+         LEFT JOIN (SELECT name, mailbox, 1 AS known FROM name WHERE account = ?1) x ON x.name = n.name
+         LEFT JOIN subscription s ON s.account = ?1 AND s.name = n.name
+         WHERE substr(n.name, 1, length(?3)) = ?3
+         ORDER BY n.name LIMIT ?4",
+    )?;
+    let after = ask.after.clone().unwrap_or_default();
+    let limit = i64::from(ask.max) + 1;
+    type Found = (Vec<u8>, bool, Option<MailboxId>, bool);
+    let found: Vec<Found> = find
+        .query_map((account, after, &ask.prefix, limit), |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let more = found.len() > ask.max as usize;
+    let mut rows = Vec::new();
+    for (name, exists, mailbox, subscribed) in found.into_iter().take(ask.max as usize) {
+        let special_uses = match mailbox {
+            Some(id) => {
+                let mut find =
+                    c.prepare_cached("SELECT special_uses FROM mailbox WHERE id = ?1")?;
+                uses_of_text(&find.query_row([id], |row| row.get::<_, String>(0))?)
+            }
+            None => Vec::new(),
+        };
+        let status = match mailbox.filter(|_| ask.status) {
+            Some(id) => Some(status_of(c, id)?.0),
+            None => None,
+        };
+        let has_children = has_below(c, account, &name)?;
+        let selectable = mailbox.is_some();
+        rows.push(MailboxRow {
+            name,
+            exists,
+            selectable,
+            subscribed,
+            has_children,
+            special_uses,
+            status,
+        });
+    }
+    Ok(MailboxPage { rows, more })
+}
+
+/// Whether names stand below this one. `0` is the octet after `/`.
+pub(super) fn has_below(c: &Connection, account: AccountId, name: &[u8]) -> rusqlite::Result<bool> {
+    let (first, end) = below(name);
+    c.prepare_cached("SELECT 1 FROM name WHERE account = ?1 AND name >= ?2 AND name < ?3 LIMIT 1")?
+        .exists((account, first, end))
+}
+
+/// The range of names below this one.
+pub(super) fn below(name: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    ([name, b"/"].concat(), [name, b"0"].concat())
+}
+
+fn opened(c: &Connection, mailbox: MailboxId) -> rusqlite::Result<Opened> {
+    let (status, recent_from) = status_of(c, mailbox)?;
+    let keywords: Vec<u8> = c
+        .prepare_cached("SELECT keywords FROM mailbox WHERE id = ?1")?
+        .query_row([mailbox], |row| row.get(0))?;
+    let first_unseen = if status.unseen == 0 {
+        None
+    } else {
+        c.prepare_cached(
+            "SELECT uid FROM message WHERE mailbox = ?1 AND flags & 8 = 0 ORDER BY uid LIMIT 1",
+        )?
+        .query_row([mailbox], |row| row.get(0))
+        .optional()?
+    };
+    let keywords = keywords_of_octets(&keywords);
+    let uids = uids(c, mailbox, 0)?;
+    Ok(Opened { status, read_only: false, first_unseen, recent_from, keywords, uids })
+}
+
+fn uids(c: &Connection, mailbox: MailboxId, after: u32) -> rusqlite::Result<UidPage> {
+    // A mailbox without gaps, the usual one, is one run: its ends tell it.
+    let (count, first, last): (u32, Option<u32>, Option<u32>) = c
+        .prepare_cached(
+            "SELECT count(*), min(uid), max(uid) FROM message WHERE mailbox = ?1 AND uid > ?2",
+        )?
+        .query_row((mailbox, after), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let (Some(first), Some(last)) = (first, last) else { return Ok(UidPage::default()) };
+    if last - first + 1 == count {
+        return Ok(UidPage { runs: vec![UidRun { first, last }], more: false });
+    }
+    let mut find =
+        c.prepare_cached("SELECT uid FROM message WHERE mailbox = ?1 AND uid > ?2 ORDER BY uid")?;
+    let mut found = find.query((mailbox, after))?;
+    let mut runs: Vec<UidRun> = Vec::new();
+    while let Some(row) = found.next()? {
+        let uid: u32 = row.get(0)?;
+        let joins = runs.last().is_some_and(|run| run.last.checked_add(1) == Some(uid));
+        if !joins && runs.len() == RUNS_MAX {
+            return Ok(UidPage { runs, more: true });
+        }
+        push_uid(&mut runs, uid);
+    }
+    Ok(UidPage { runs, more: false })
+}
+
+fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> rusqlite::Result<RowPage> {
+    let mut find = c.prepare_cached(
+        "SELECT uid, blob, size, flags, keywords, modseq, date_ms, zone, save_ms
+         FROM message WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid LIMIT ?4",
+    )?;
+    let mut index = c.prepare_cached("SELECT index_octets FROM blob WHERE id = ?1")?;
+    let mut rows: Vec<Row> = Vec::new();
+    let mut octets = 0;
+    for run in &ask.uids {
+        let limit = i64::from(ask.max) + 1;
+        let mut found = find.query((mailbox, run.first, run.last, limit))?;
+        while let Some(row) = found.next()? {
+            if rows.len() >= ask.max as usize || (octets >= INDEX_OCTETS_MAX && !rows.is_empty()) {
+                return Ok(RowPage { rows, more: true });
+            }
+            let blob: u64 = row.get(1)?;
+            let index = match ask.index {
+                true => Some(index.query_row([blob], |row| row.get::<_, Vec<u8>>(0))?),
+                false => None,
+            };
+            octets += index.as_ref().map_or(0, Vec::len);
+            rows.push(Row {
+                uid: row.get(0)?,
+                blob,
+                size: row.get(2)?,
+                flags: flags(row.get(3)?, row.get(4)?),
+                modseq: row.get(5)?,
+                internal_date_ms: row.get(6)?,
+                internal_date_zone: row.get(7)?,
+                save_date_ms: row.get(8)?,
+                index,
+            });
+        }
+    }
+    Ok(RowPage { rows, more: false })
+}

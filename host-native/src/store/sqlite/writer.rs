@@ -1,0 +1,277 @@
+//! The one thread that writes: it runs all writes that wait in one transaction, syncs once, and answers each after it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use pillarbox_engine::imap::types::Change;
+use pillarbox_engine::types::Reason;
+use pillarbox_world::hub::SessionKey;
+use pillarbox_world::store::{AccountId, MailboxId, Outcome, Write};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Job, Publish, blobs};
+
+/// Writes in one commit: enough that one sync serves every connection that waits.
+const GROUP_MAX: usize = 256;
+/// Blobs without use that are removed after one commit, so that a large expunge holds nobody up.
+const SWEEP_MAX: usize = 32;
+/// Octets of the write-ahead log after which its pages are moved to the main file.
+const CHECKPOINT_AT: u64 = 32 << 20;
+
+/// Changes of one mailbox, for those that have it open.
+pub(super) type Changes = Vec<(MailboxId, Change)>;
+
+/// Why a write did not happen.
+pub(super) enum Failure {
+    /// The write cannot be made; nothing is wrong with the store.
+    Refused(Reason),
+    /// The store said no.
+    Store(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Reason> for Failure {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+pub(super) type Done = Result<(Outcome, Changes), Failure>;
+
+/// The writer's own state.
+pub(super) struct Writer {
+    pub(super) connection: Connection,
+    publish: Publish,
+    failed: Arc<AtomicBool>,
+    next_blob: Arc<AtomicU64>,
+    pub(super) modseq: u64,
+    pub(super) uid_validity: u32,
+    /// Accounts by name with their INBOX; forgotten at every change of a name.
+    pub(super) inboxes: HashMap<Vec<u8>, (AccountId, MailboxId)>,
+    /// Octets of messages that are staged, by upload.
+    pub(super) staged: HashMap<u64, u64>,
+    /// Blobs without use.
+    pub(super) unused: Vec<u64>,
+    /// Octets written since the last checkpoint, about.
+    pub(super) written: u64,
+}
+
+/// A write that ran, and who waits for it.
+struct Ran {
+    origin: SessionKey,
+    done: Result<(Outcome, Changes), Reason>,
+    answer: Option<oneshot::Sender<Result<Outcome, Reason>>>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        publish: Publish,
+        failed: Arc<AtomicBool>,
+        next_blob: Arc<AtomicU64>,
+    ) -> rusqlite::Result<Self> {
+        let counter = |name: &str| {
+            connection
+                .query_row("SELECT value FROM counter WHERE name = ?1", [name], |row| row.get(0))
+        };
+        let (modseq, uid_validity): (u64, u64) = (counter("modseq")?, counter("uid_validity")?);
+        let unused = {
+            let mut find = connection.prepare("SELECT id FROM blob WHERE uses = 0")?;
+            find.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<u64>>>()?
+        };
+        Ok(Self {
+            connection,
+            publish,
+            failed,
+            next_blob,
+            modseq,
+            uid_validity: u32::try_from(uid_validity).unwrap_or(u32::MAX),
+            inboxes: HashMap::new(),
+            staged: HashMap::new(),
+            unused,
+            written: 0,
+        })
+    }
+
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job>) {
+        let mut closing = false;
+        while !closing {
+            let Some(first) = queue.blocking_recv() else { break };
+            let mut jobs = vec![first];
+            while jobs.len() < GROUP_MAX
+                && let Ok(next) = queue.try_recv()
+            {
+                jobs.push(next);
+            }
+            closing = jobs.iter().any(|job| matches!(job, Job::Close));
+            self.group(jobs);
+            if !self.failed.load(Ordering::Relaxed) {
+                self.tidy();
+            }
+        }
+        // The log is folded into the main file, so that a closed store is one file.
+        drop(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+    }
+
+    /// Runs a group of writes in one transaction.
+    fn group(&mut self, jobs: Vec<Job>) {
+        if self.failed.load(Ordering::Relaxed) {
+            return refuse_all(jobs, Reason::StorageFailed);
+        }
+        let before = (self.modseq, self.uid_validity);
+        if let Err(error) = self.execute("BEGIN IMMEDIATE") {
+            self.give_up(&error);
+            return refuse_all(jobs, Reason::StorageFailed);
+        }
+        let mut ran = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let Job::Write(origin, write, answer) = job else { continue };
+            let done = self.one(*write);
+            ran.push(Ran { origin, done, answer });
+        }
+        match self.commit(before) {
+            Ok(()) => {
+                for Ran { origin, done, answer } in ran {
+                    let outcome = done.map(|(outcome, changes)| {
+                        if !changes.is_empty() {
+                            (self.publish)(origin, &changes);
+                        }
+                        outcome
+                    });
+                    if let Some(answer) = answer {
+                        // Whoever asked may be gone; what was committed stays.
+                        drop(answer.send(outcome));
+                    }
+                }
+            }
+            Err(error) => {
+                let reason = self.commit_failed(&error, before);
+                for answer in ran.into_iter().filter_map(|ran| ran.answer) {
+                    drop(answer.send(Err(reason)));
+                }
+            }
+        }
+    }
+
+    /// One write in a savepoint of its own: what it did is undone if it fails, and the others stay.
+    fn one(&mut self, write: Write) -> Result<(Outcome, Changes), Reason> {
+        let failed = |error: &rusqlite::Error| {
+            if is_full(error) { Reason::StorageFull } else { Reason::StorageFailed }
+        };
+        self.execute("SAVEPOINT one").map_err(|error| failed(&error))?;
+        let done = self.write(write);
+        let (end, outcome) = match done {
+            Ok(done) => ("RELEASE one", Ok(done)),
+            Err(failure) => {
+                let reason = match failure {
+                    Failure::Refused(reason) => reason,
+                    // What a write names and the store does not have.
+                    Failure::Store(rusqlite::Error::QueryReturnedNoRows) => Reason::NotFound,
+                    Failure::Store(error) => {
+                        tracing::error!(%error, "a write failed");
+                        failed(&error)
+                    }
+                };
+                self.inboxes.clear();
+                ("ROLLBACK TO one", Err(reason))
+            }
+        };
+        self.execute(end).map_err(|error| failed(&error))?;
+        if outcome.is_err() {
+            self.execute("RELEASE one").map_err(|error| failed(&error))?;
+        }
+        outcome
+    }
+
+    fn commit(&mut self, before: (u64, u32)) -> rusqlite::Result<()> {
+        if (self.modseq, self.uid_validity) != before {
+            let mut set =
+                self.connection.prepare_cached("UPDATE counter SET value = ?2 WHERE name = ?1")?;
+            set.execute(("modseq", self.modseq))?;
+            set.execute(("uid_validity", self.uid_validity))?;
+        }
+        self.execute("COMMIT")
+    }
+
+    /// A commit that failed happened for nobody. A full disk may be emptied; any other failure is final, since a
+    /// second sync may report success for octets that the kernel has already dropped.
+    fn commit_failed(&mut self, error: &rusqlite::Error, before: (u64, u32)) -> Reason {
+        drop(self.execute("ROLLBACK"));
+        (self.modseq, self.uid_validity) = before;
+        self.inboxes.clear();
+        self.staged.clear();
+        if is_full(error) {
+            tracing::error!("the disk is full: no mail is taken until there is room");
+            return Reason::StorageFull;
+        }
+        self.give_up(error);
+        Reason::StorageFailed
+    }
+
+    fn give_up(&self, error: &rusqlite::Error) {
+        tracing::error!(%error, "the store failed: no mail is taken any more; restart once the disk is right");
+        self.failed.store(true, Ordering::Relaxed);
+    }
+
+    /// Small steps that nobody waits for.
+    fn tidy(&mut self) {
+        if !self.unused.is_empty() {
+            let from = self.unused.len().saturating_sub(SWEEP_MAX);
+            let some: Vec<u64> = self.unused.drain(from..).collect();
+            if let Err(error) = self.sweep(&some) {
+                tracing::warn!(%error, "removed messages still take room on the disk");
+                drop(self.execute("ROLLBACK"));
+            }
+        }
+        if self.written >= CHECKPOINT_AT {
+            self.written = 0;
+            let moved = self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+            if let Err(error) = moved {
+                tracing::warn!(%error, "the write-ahead log could not be folded into the store");
+            }
+        }
+    }
+
+    fn sweep(&self, unused: &[u64]) -> rusqlite::Result<()> {
+        self.execute("BEGIN IMMEDIATE")?;
+        for blob in unused {
+            blobs::remove(&self.connection, *blob)?;
+            self.connection
+                .prepare_cached("DELETE FROM blob WHERE id = ?1 AND uses = 0")?
+                .execute([blob])?;
+        }
+        self.execute("COMMIT")
+    }
+
+    pub(super) fn new_blob(&self) -> u64 {
+        self.next_blob.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn next_modseq(&mut self) -> u64 {
+        self.modseq += 1;
+        self.modseq
+    }
+
+    pub(super) fn execute(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+}
+
+fn refuse_all(jobs: Vec<Job>, reason: Reason) {
+    for job in jobs {
+        if let Job::Write(_, _, Some(answer)) = job {
+            drop(answer.send(Err(reason)));
+        }
+    }
+}
+
+fn is_full(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull))
+}

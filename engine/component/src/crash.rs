@@ -17,6 +17,8 @@ pub(crate) fn obey(octets: &[u8]) {
     }
 }
 
+// Not inlined, so that a test finds their names in the trap.
+#[inline(never)]
 fn spin() {
     let mut turns = 0_u64;
     loop {
@@ -24,6 +26,7 @@ fn spin() {
     }
 }
 
+#[inline(never)]
 fn hoard() {
     let mut all = Vec::new();
     loop {
@@ -31,6 +34,7 @@ fn hoard() {
     }
 }
 
+#[inline(never)]
 fn descend(depth: u64) -> u64 {
     let frame = black_box([depth; 64]);
     if depth == u64::MAX { 0 } else { descend(depth + 1) ^ frame[black_box(7)] }

@@ -4,7 +4,10 @@
 use crate::trace::Rule;
 
 pub mod grammar;
+mod server;
 pub mod types;
 
+pub use server::{Server, farewell};
+
 /// The rules that this module follows.
-pub const RULES: &[&Rule] = &[];
+pub const RULES: &[&Rule] = server::RULES;

@@ -67,7 +67,7 @@ pub fn bits(run: &[u8]) -> Vec<u8> {
 }
 
 /// The value of one character.
-fn value(octet: u8) -> Option<u8> {
+pub(crate) fn value(octet: u8) -> Option<u8> {
     match octet {
         b'A'..=b'Z' => Some(octet - b'A'),
         b'a'..=b'z' => Some(octet - b'a' + 26),

@@ -5,5 +5,8 @@ pub mod address;
 pub mod base64;
 pub mod charset;
 pub mod date;
+pub mod find;
 pub mod header;
 pub mod params;
+pub mod transfer;
+pub mod words;

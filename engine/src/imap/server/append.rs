@@ -1,0 +1,201 @@
+//! APPEND (RFC 9051 §6.3.12): the host judges before the message comes, takes it chunk by chunk, and makes it durable.
+//! No octet of it is read as a command, whatever becomes of it.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::Server;
+use super::job::{Answered, Job, Next, Work, wrong};
+use super::print;
+use super::reply::Reply;
+use super::runs::{Runs, are_runs};
+use crate::imap::grammar::Literal;
+use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event};
+use crate::role::{Cx, Line};
+use crate::trace::Rule;
+use crate::types::Misuse;
+
+/// RFC 9051 §6.3.12.
+pub(crate) const APPEND: Rule =
+    Rule { rfc: 9051, section: "6.3.12", gist: "A message is appended whole or not at all." };
+/// RFC 9051 §4.3.1.
+pub(crate) const NO_NUL: Rule =
+    Rule { rfc: 9051, section: "4.3.1", gist: "NUL may appear in a literal8 alone." };
+
+/// A message coming in.
+pub(crate) struct Append {
+    name: Vec<u8>,
+    literal: Literal,
+    stage: Stage,
+    /// Why it will fail; its octets are dropped.
+    failed: Option<Reply>,
+}
+
+enum Stage {
+    /// The host judges.
+    Judged { size: u64 },
+    /// Octets are due; these were asked to be stored.
+    Coming { left: u64 },
+    /// The rest of the command line.
+    LineEnd,
+    /// The host makes it durable.
+    Committed,
+}
+
+/// Begins with the judgement of the host.
+pub(crate) fn append(work: &mut Work<'_>, ask: AppendAsk, literal: Literal) -> Next {
+    let size = ask.size;
+    let name = ask.name.clone();
+    let job = Append { name, literal, stage: Stage::Judged { size }, failed: None };
+    if size > work.base.config.limits.message_max {
+        return Box::new(job).refuse(Reply::no("TOOBIG", "The message is too large"));
+    }
+    Next::Ask(Ask::Append(ask), Job::Append(Box::new(job)))
+}
+
+/// An APPEND that fails before the host was asked; the literal is passed over if the peer sends it anyhow.
+pub(crate) fn refuse(literal: Literal, reply: Reply) -> Next {
+    let stage = Stage::Judged { size: literal.size };
+    Box::new(Append { name: Vec::new(), literal, stage, failed: None }).refuse(reply)
+}
+
+impl Append {
+    pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
+        match (&self.stage, answer) {
+            (Stage::Judged { size }, Answer::Done) => {
+                let left = *size;
+                self.stage = Stage::Coming { left };
+                if self.literal.waits {
+                    work.cx.send(b"+ Ready for the message\r\n", "continue-req", Some(&APPEND));
+                }
+                Ok(self.more(left))
+            }
+            (Stage::Judged { .. }, Answer::Refused(refusal)) => {
+                Ok(self.refuse(Reply::refused_target(refusal)))
+            }
+            (Stage::Coming { left }, Answer::Done) => {
+                let left = *left;
+                Ok(self.more(left))
+            }
+            (Stage::Coming { left }, Answer::Refused(refusal)) => {
+                let left = *left;
+                self.fail(work.cx, Reply::refused_target(refusal));
+                Ok(self.more(left))
+            }
+            (Stage::Committed, Answer::Appended(appended)) => {
+                if !are_runs(&appended.uids) {
+                    return Err((Job::Append(self), Misuse::BadValue));
+                }
+                Ok(self.appended(work, &appended))
+            }
+            // The host has forgotten it by saying no.
+            (Stage::Committed, Answer::Refused(refusal)) => {
+                Ok(Next::done(Reply::refused_target(refusal)))
+            }
+            _ => wrong(Job::Append(self)),
+        }
+    }
+
+    fn more(mut self: Box<Self>, left: u64) -> Next {
+        if left > 0 {
+            return Next::Octets(left, Job::Append(self));
+        }
+        self.stage = Stage::LineEnd;
+        Next::Line(END_MAX, Job::Append(self))
+    }
+
+    pub(crate) fn octets(mut self: Box<Self>, work: &mut Work<'_>, octets: Vec<u8>) -> Next {
+        let Stage::Coming { left } = &mut self.stage else { return Next::Room(Job::Append(self)) };
+        *left = left.saturating_sub(octets.len() as u64);
+        let left = *left;
+        let end = work.cx.received();
+        work.cx.note_received(end - octets.len() as u64, end, "literal", Some(&APPEND));
+        if self.failed.is_none() && octets.contains(&0) {
+            work.cx.note_defect(&NO_NUL);
+            self.fail(work.cx, nul_reply(self.literal));
+        }
+        if self.failed.is_some() {
+            return self.more(left);
+        }
+        Next::Ask(Ask::Chunk(octets), Job::Append(self))
+    }
+
+    pub(crate) fn line(mut self: Box<Self>, work: &mut Work<'_>, line: Line) -> Next {
+        work.cx.note_received(line.start, line.end, "CRLF", None);
+        if line.fault.is_some() || !line.octets.is_empty() {
+            let reply = Reply::bad("One message only, and nothing after it");
+            if self.failed.is_none() {
+                self.fail(work.cx, reply.clone());
+            }
+            let reply = self.failed.unwrap_or(reply);
+            return Next::Rest(line, reply);
+        }
+        match self.failed.take() {
+            Some(reply) => Next::done(reply),
+            None => {
+                self.stage = Stage::Committed;
+                Next::Ask(Ask::Commit, Job::Append(self))
+            }
+        }
+    }
+
+    fn appended(&self, work: &mut Work<'_>, appended: &Appended) -> Next {
+        if let Some((_, open, _)) = work.selected()
+            && open.name == self.name
+        {
+            open.view.arrive(&Runs::from_unsorted(appended.uids.clone()), false);
+        }
+        let reply = Reply::ok("Appended");
+        if !work.base.has_uid_plus() || appended.uids.is_empty() {
+            return Next::done(reply);
+        }
+        // RFC 4315 §3
+        let validity = print::decimal(u64::from(appended.uid_validity));
+        let uids = print::uid_set(&appended.uids);
+        Next::done(reply.with_code([b"APPENDUID ", &validity[..], b" ", &uids].concat()))
+    }
+
+    /// No before the host took anything.
+    fn refuse(mut self: Box<Self>, reply: Reply) -> Next {
+        let Stage::Judged { size } = self.stage else { return Next::done(reply) };
+        if self.literal.waits {
+            // RFC 9051 §4.3: without `+` the peer does not send the octets.
+            return Next::done(reply);
+        }
+        if size > SKIPPED_MAX {
+            // RFC 7888 §4: rather than take in octets without end for nothing, end the connection.
+            return Next::Bye(Some("TOOBIG"), "The literal is too large");
+        }
+        self.failed = Some(reply);
+        self.stage = Stage::Coming { left: size };
+        self.more(size)
+    }
+
+    /// No after the host took something.
+    fn fail(&mut self, cx: &mut Cx<Server>, reply: Reply) {
+        cx.event(Event::AppendDropped);
+        self.failed = Some(reply);
+    }
+
+    /// The connection ends before the command does.
+    pub(crate) fn drop_all(&self, cx: &mut Cx<Server>) {
+        let taken = matches!(self.stage, Stage::Coming { .. } | Stage::LineEnd);
+        if taken && self.failed.is_none() {
+            cx.event(Event::AppendDropped);
+        }
+    }
+}
+
+/// Octets of a refused message that are taken in and dropped.
+const SKIPPED_MAX: u64 = 256 << 20;
+/// Octets of what may follow the message: nothing but CRLF, with room to see that it is something else.
+const END_MAX: usize = 1024;
+
+const fn nul_reply(literal: Literal) -> Reply {
+    if literal.binary {
+        // RFC 3516 §4.4: a store that keeps messages as they came has no other form for NUL.
+        Reply::no("CANNOT", "A message with NUL is not taken")
+    } else {
+        Reply::bad("NUL may not be in a literal")
+    }
+}

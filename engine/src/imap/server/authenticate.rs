@@ -1,0 +1,113 @@
+//! LOGIN and AUTHENTICATE (RFC 9051 §6.2.2, §6.2.3): from the peer's words to credentials that the host judges.
+//! A failed login says the same whatever was wrong, so that names cannot be guessed.
+
+use alloc::vec::Vec;
+
+use super::capability;
+use super::job::{Answered, Job, Next, Work, wrong};
+use super::reply::Reply;
+use super::state::State;
+use crate::imap::types::{Answer, Ask};
+use crate::role::{Line, LineFault};
+use crate::sasl::server::{Exchange, Step, is_implemented};
+use crate::sasl::{Credentials, LoginAnswer, Mechanism, PasswordCredentials};
+use crate::trace::Rule;
+
+/// RFC 9051 §11.7.
+pub(crate) const PRIVACY: Rule = Rule {
+    rfc: 9051,
+    section: "11.7",
+    gist: "No password is taken over a connection that others can read.",
+};
+/// RFC 9051 §6.2.2.
+pub(crate) const EXCHANGE: Rule = Rule {
+    rfc: 9051,
+    section: "6.2.2",
+    gist: "A challenge is a continuation with base64; a lone star cancels the exchange.",
+};
+
+const NEEDS_TLS: Reply = Reply::no("PRIVACYREQUIRED", "Start TLS first");
+
+/// A login that waits for the peer's next response or for the host's judgement.
+pub(crate) enum Authenticate {
+    Response(Exchange),
+    Judgement,
+}
+
+/// LOGIN.
+pub(crate) fn login(work: &mut Work<'_>, user: Vec<u8>, password: Vec<u8>) -> Next {
+    let base = &work.base;
+    if !capability::login_allowed(&base.config, base.is_secure()) {
+        return Next::done(if base.config.auth.password_commands {
+            NEEDS_TLS
+        } else {
+            Reply::no("CANNOT", "LOGIN is not offered here")
+        });
+    }
+    let authorization = Vec::new();
+    let given = PasswordCredentials { authorization, user, password };
+    judge(Credentials::Password(given))
+}
+
+/// AUTHENTICATE, with its initial response if one came (RFC 4959).
+pub(crate) fn authenticate(work: &mut Work<'_>, name: &[u8], initial: Option<&[u8]>) -> Next {
+    let base = &work.base;
+    let offered = |m: &Mechanism| is_implemented(*m) && base.config.auth.mechanisms.contains(m);
+    let Some(mechanism) = Mechanism::from_name(name).filter(offered) else {
+        return Next::done(Reply::no("CANNOT", "This mechanism is not offered"));
+    };
+    if !base.config.auth.usable(base.is_secure()).any(|usable| usable == mechanism) {
+        return Next::done(NEEDS_TLS);
+    }
+    step(work, Exchange::start(mechanism, initial))
+}
+
+fn step(work: &mut Work<'_>, step: Step) -> Next {
+    match step {
+        Step::Challenge(exchange, challenge) => {
+            work.cx.send(b"+ ", "continue-req", Some(&EXCHANGE));
+            work.cx.send(&challenge, "base64", None);
+            work.cx.send(b"\r\n", "CRLF", None);
+            let max = work.base.config.limits.auth_line_max as usize;
+            Next::Line(max, Job::Authenticate(Authenticate::Response(exchange)))
+        }
+        Step::Ask(credentials) => judge(credentials),
+        // RFC 9051 §6.2.2: the server must answer a cancelled exchange with BAD.
+        Step::Cancelled => Next::done(Reply::bad("Authentication cancelled")),
+        Step::Malformed => Next::done(Reply::bad("This is not what the mechanism says")),
+    }
+}
+
+fn judge(credentials: Credentials) -> Next {
+    Next::Ask(Ask::Login(credentials), Job::Authenticate(Authenticate::Judgement))
+}
+
+impl Authenticate {
+    pub(crate) fn line(self, work: &mut Work<'_>, line: Line) -> Next {
+        work.cx.note_secret(line.start, line.end, "base64");
+        match (self, line.fault) {
+            (Self::Response(exchange), None) => step(work, exchange.respond(&line.octets)),
+            (_, Some(LineFault::TooLong)) => Next::done(Reply::bad("The response is too long")),
+            _ => Next::done(Reply::bad("This is not base64")),
+        }
+    }
+
+    pub(crate) fn answer(self, work: &mut Work<'_>, answer: Answer) -> Answered {
+        let answer = match answer {
+            Answer::Login(answer) => answer,
+            Answer::Refused(refusal) => LoginAnswer::Refused(refusal),
+            _ => return wrong(Job::Authenticate(self)),
+        };
+        Ok(Next::done(match answer {
+            LoginAnswer::Accepted(_) => {
+                work.go(State::Authenticated);
+                // RFC 9051 §6.2.3: told at once, so that the client need not ask again.
+                let list = work.base.capabilities(true);
+                Reply::ok("Logged in").with_code([b"CAPABILITY ", &list[..]].concat())
+            }
+            LoginAnswer::Refused(refusal) => Reply::refused(refusal),
+            // No mechanism that this server takes has parameters to wait for.
+            LoginAnswer::ScramParameters(_) => return wrong(Job::Authenticate(self)),
+        }))
+    }
+}

@@ -1,0 +1,157 @@
+//! What this server can do, as one table from which the announcement and every refusal follow.
+//! An extension that the configuration leaves out is neither announced nor accepted.
+
+use alloc::vec::Vec;
+
+use crate::imap::types::Config;
+use crate::trace::Rule;
+use crate::types::TlsOffer;
+
+/// RFC 9051 §6.1.1.
+pub(crate) const CAPABILITY: Rule = Rule {
+    rfc: 9051,
+    section: "6.1.1",
+    gist: "CAPABILITY lists what this server can do now; what it does not list is not accepted.",
+};
+
+/// An extension that can be left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feature {
+    Rev1,
+    Rev2,
+    SaslIr,
+    LiteralPlus,
+    LiteralMinus,
+    Id,
+    Enable,
+    Idle,
+    Namespace,
+    Unselect,
+    UidPlus,
+    Move,
+    Children,
+    SpecialUse,
+    CreateSpecialUse,
+    ListExtended,
+    ListStatus,
+    StatusSize,
+    Esearch,
+    SearchRes,
+    Binary,
+    /// Known to the grammar, offered by no table row yet.
+    Condstore,
+    /// Likewise.
+    ObjectId,
+}
+
+/// When a capability is announced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Always,
+    /// Of use before login, and told before it.
+    LoggedIn,
+}
+
+struct Row {
+    feature: Feature,
+    name: &'static str,
+    when: When,
+}
+
+const fn always(feature: Feature, name: &'static str) -> Row {
+    Row { feature, name, when: When::Always }
+}
+
+const fn logged_in(feature: Feature, name: &'static str) -> Row {
+    Row { feature, name, when: When::LoggedIn }
+}
+
+/// In the order of the announcement.
+const TABLE: &[Row] = &[
+    always(Feature::Rev1, "IMAP4rev1"),
+    always(Feature::Rev2, "IMAP4rev2"),
+    always(Feature::SaslIr, "SASL-IR"),
+    always(Feature::LiteralPlus, "LITERAL+"),
+    always(Feature::LiteralMinus, "LITERAL-"),
+    always(Feature::Id, "ID"),
+    always(Feature::Enable, "ENABLE"),
+    always(Feature::Idle, "IDLE"),
+    logged_in(Feature::Namespace, "NAMESPACE"),
+    logged_in(Feature::Unselect, "UNSELECT"),
+    logged_in(Feature::UidPlus, "UIDPLUS"),
+    logged_in(Feature::Move, "MOVE"),
+    logged_in(Feature::Children, "CHILDREN"),
+    logged_in(Feature::SpecialUse, "SPECIAL-USE"),
+    logged_in(Feature::CreateSpecialUse, "CREATE-SPECIAL-USE"),
+    logged_in(Feature::ListExtended, "LIST-EXTENDED"),
+    logged_in(Feature::ListStatus, "LIST-STATUS"),
+    logged_in(Feature::StatusSize, "STATUS=SIZE"),
+    logged_in(Feature::Esearch, "ESEARCH"),
+    logged_in(Feature::SearchRes, "SEARCHRES"),
+    logged_in(Feature::Binary, "BINARY"),
+];
+
+/// The extensions on offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Features(u32);
+
+impl Features {
+    pub(crate) fn new(without: &[Vec<u8>]) -> Self {
+        let left_out =
+            |row: &Row| without.iter().any(|name| name.eq_ignore_ascii_case(row.name.as_bytes()));
+        let mut set = TABLE.iter().filter(|row| !left_out(row)).fold(0, |set, row| set | bit(row));
+        // RFC 7888 §3: only one of the two may be announced; the smaller promise is for who leaves out the larger.
+        if set & flag(Feature::LiteralPlus) != 0 {
+            set &= !flag(Feature::LiteralMinus);
+        }
+        Self(set)
+    }
+
+    pub(crate) const fn has(self, feature: Feature) -> bool {
+        self.0 & flag(feature) != 0
+    }
+}
+
+const fn flag(feature: Feature) -> u32 {
+    1 << feature as u32
+}
+
+const fn bit(row: &Row) -> u32 {
+    flag(row.feature)
+}
+
+/// The capability list as it is now, from `IMAP4rev1` on.
+pub(crate) fn list(features: Features, config: &Config, secure: bool, logged_in: bool) -> Vec<u8> {
+    let mut list = Vec::new();
+    for row in TABLE {
+        if features.has(row.feature) && (row.when == When::Always || logged_in) {
+            add(&mut list, &[row.name.as_bytes()]);
+        }
+    }
+    if logged_in {
+        return list;
+    }
+    if config.tls == TlsOffer::Upgrade && !secure {
+        add(&mut list, &[b"STARTTLS"]);
+    }
+    for mechanism in config.auth.usable(secure) {
+        add(&mut list, &[b"AUTH=", mechanism.name().as_bytes()]);
+    }
+    // RFC 9051 §6.2.3: announced whenever LOGIN would be refused.
+    if !login_allowed(config, secure) {
+        add(&mut list, &[b"LOGINDISABLED"]);
+    }
+    list
+}
+
+/// Whether LOGIN is taken now (RFC 9051 §11.7).
+pub(crate) fn login_allowed(config: &Config, secure: bool) -> bool {
+    config.auth.password_commands && (secure || config.auth.cleartext)
+}
+
+fn add(list: &mut Vec<u8>, parts: &[&[u8]]) {
+    if !list.is_empty() {
+        list.push(b' ');
+    }
+    parts.iter().for_each(|part| list.extend_from_slice(part));
+}

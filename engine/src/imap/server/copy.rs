@@ -1,0 +1,91 @@
+//! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8): one transaction of the host, all or none.
+
+use alloc::vec::Vec;
+
+use super::job::{Answered, Job, Next, Work, wrong};
+use super::print;
+use super::reply::{Reply, send_untagged_ok};
+use super::runs::{Runs, are_runs};
+use crate::imap::types::{Answer, Ask, Copied, CopyAsk};
+use crate::trace::Rule;
+use crate::types::Misuse;
+
+/// RFC 4315 §3.
+pub(crate) const COPYUID: Rule = Rule {
+    rfc: 4315,
+    section: "3",
+    gist: "COPYUID names the UIDs that the copies got, in the order of the originals.",
+};
+
+/// A copy or move that the host is making.
+pub(crate) struct Copy {
+    to: Vec<u8>,
+    remove: bool,
+    /// Whether messages of the set are known to be gone.
+    gone: bool,
+}
+
+pub(crate) fn copy(work: &mut Work<'_>, uids: Runs, to: Vec<u8>, remove: bool) -> Next {
+    let Some((_, open, _)) = work.selected() else { return Next::no_mailbox() };
+    if remove && open.read_only {
+        return Next::done(Reply::no("NOPERM", "This mailbox is open read-only"));
+    }
+    if uids.is_empty() {
+        return Next::done(Reply::ok("There is no such message"));
+    }
+    let job = Copy { to: to.clone(), remove, gone: open.view.any_gone(&uids) };
+    Next::Ask(Ask::Copy(CopyAsk { uids: uids.into_vec(), to, remove }), Job::Copy(job))
+}
+
+impl Copy {
+    pub(crate) fn answer(self, work: &mut Work<'_>, answer: Answer) -> Answered {
+        match answer {
+            Answer::Copied(copied) => {
+                let (source, target) = (&copied.source, &copied.target);
+                let sum = |runs: &[_]| Runs::from_unsorted(runs.to_vec()).count();
+                if !are_runs(source) || !are_runs(target) || sum(source) != sum(target) {
+                    return Err((Job::Copy(self), Misuse::BadValue));
+                }
+                Ok(self.copied(work, copied))
+            }
+            Answer::Refused(refusal) => Ok(Next::done(Reply::refused_target(refusal))),
+            _ => wrong(Job::Copy(self)),
+        }
+    }
+
+    fn copied(self, work: &mut Work<'_>, copied: Copied) -> Next {
+        let code = (!copied.source.is_empty() && work.base.has_uid_plus()).then(|| {
+            [
+                b"COPYUID ",
+                &print::decimal(u64::from(copied.uid_validity))[..],
+                b" ",
+                &print::uid_set(&copied.source),
+                b" ",
+                &print::uid_set(&copied.target),
+            ]
+            .concat()
+        });
+        let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
+        if self.to == open.name {
+            open.view.arrive(&Runs::from_unsorted(copied.target), false);
+        }
+        if self.remove {
+            // RFC 6851 §4.3: told before the EXPUNGE responses, so not in the tagged OK.
+            if let Some(code) = code {
+                send_untagged_ok(cx, &code, "These were moved");
+            }
+            open.view.expunge(&Runs::from_unsorted(copied.source));
+            return Next::done(Reply::ok("Moved"));
+        }
+        let reply = if self.gone {
+            // RFC 2180 §4.4.1, RFC 5530 §3: what was still there is copied, and the client learns that some was not.
+            Reply::ok("Copied; some messages are gone").with_code(&b"EXPUNGEISSUED"[..])
+        } else {
+            Reply::ok("Copied")
+        };
+        Next::done(match code {
+            Some(code) => reply.with_code(code),
+            None => reply,
+        })
+    }
+}

@@ -1,0 +1,396 @@
+//! Which command may come in which state, with which extension on offer, and what begins when it comes.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::capability::Feature;
+use super::item::{Fields, Item, Partial, Section};
+use super::job::{NOT_SELECTED, Next, Work};
+use super::reply::{Reply, send_bye};
+use super::runs::Runs;
+use super::state::State;
+use super::store::Wanted;
+use super::{
+    authenticate, capability, copy, expunge, fetch, idle, list, mailbox, open, print, resolve,
+    search, status, store,
+};
+use crate::imap::grammar::{
+    self, Command, FetchItem, Header, SelectOptions, SequenceSet, StatusItem,
+};
+use crate::imap::types::Event;
+use crate::message::SectionText;
+use crate::trace::Rule;
+use crate::types::TlsOffer;
+
+/// RFC 9051 §3.
+pub(crate) const STATES: Rule =
+    Rule { rfc: 9051, section: "3", gist: "Most commands are valid in certain states only." };
+/// RFC 9051 §6.2.1.
+pub(crate) const STARTTLS: Rule = Rule {
+    rfc: 9051,
+    section: "6.2.1",
+    gist: "After STARTTLS nothing that came before counts, and it is not offered again.",
+};
+
+/// The state that a command needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Nothing,
+    /// Before login only.
+    NotAuthenticated,
+    /// After login, with no mailbox open.
+    AuthenticatedOnly,
+    Authenticated,
+    Selected,
+}
+
+fn needs(command: &Command) -> Needs {
+    match command {
+        Command::Capability | Command::Noop | Command::Logout | Command::Id(_) => Needs::Nothing,
+        Command::StartTls | Command::Login(..) | Command::Authenticate(..) => {
+            Needs::NotAuthenticated
+        }
+        Command::Enable(_) => Needs::AuthenticatedOnly,
+        Command::Check
+        | Command::Close
+        | Command::Unselect
+        | Command::Expunge
+        | Command::UidExpunge(_)
+        | Command::Search(_)
+        | Command::Fetch(_)
+        | Command::Store(_)
+        | Command::Copy(..)
+        | Command::Move(..) => Needs::Selected,
+        _ => Needs::Authenticated,
+    }
+}
+
+/// Why a command cannot come in this state.
+fn wrong_state(state: &State, needs: Needs) -> Option<Reply> {
+    let text = match (needs, state) {
+        (Needs::NotAuthenticated, State::NotAuthenticated) | (Needs::Nothing, _) => return None,
+        (Needs::NotAuthenticated, _) => "Already logged in",
+        (_, State::NotAuthenticated) => "Log in first",
+        (Needs::AuthenticatedOnly, State::Selected(_)) => "Only before a mailbox is selected",
+        (Needs::Selected, State::Authenticated) => "Select a mailbox first",
+        _ => return None,
+    };
+    Some(Reply::bad(text))
+}
+
+/// Extensions that a command uses.
+fn features(command: &Command) -> Vec<Feature> {
+    match command {
+        Command::Enable(_) => [Feature::Enable].into(),
+        Command::Id(_) => [Feature::Id].into(),
+        Command::Idle => [Feature::Idle].into(),
+        Command::Namespace => [Feature::Namespace].into(),
+        Command::Unselect => [Feature::Unselect].into(),
+        Command::Authenticate(_, Some(_)) => [Feature::SaslIr].into(),
+        Command::Check | Command::Lsub(..) => [Feature::Rev1].into(),
+        Command::Create(_, uses) if !uses.is_empty() => [Feature::CreateSpecialUse].into(),
+        Command::Status(_, items) => status_features(items),
+        Command::List(list) => list_features(list),
+        Command::Search(search) => search_features(search),
+        Command::UidExpunge(set) => with_set(set, [Feature::UidPlus].into()),
+        Command::Copy(_, set, _) => with_set(set, Vec::new()),
+        Command::Move(_, set, _) => with_set(set, [Feature::Move].into()),
+        Command::Store(store) => with_set(&store.set, Vec::new()),
+        Command::Fetch(fetch) => {
+            with_set(&fetch.set, fetch.items.iter().filter_map(item_feature).collect())
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn with_set(set: &SequenceSet, mut features: Vec<Feature>) -> Vec<Feature> {
+    if matches!(set, SequenceSet::Saved) {
+        features.push(Feature::SearchRes);
+    }
+    features
+}
+
+fn item_feature(item: &FetchItem) -> Option<Feature> {
+    match item {
+        FetchItem::Rfc822 | FetchItem::Rfc822Header | FetchItem::Rfc822Text => Some(Feature::Rev1),
+        FetchItem::Binary(..) | FetchItem::BinarySize(_) => Some(Feature::Binary),
+        FetchItem::Modseq => Some(Feature::Condstore),
+        _ => None,
+    }
+}
+
+fn status_features(items: &[StatusItem]) -> Vec<Feature> {
+    let feature = |item: &StatusItem| match item {
+        StatusItem::Recent => Some(Feature::Rev1),
+        StatusItem::Size => Some(Feature::StatusSize),
+        StatusItem::Deleted => Some(Feature::Rev2),
+        StatusItem::HighestModseq => Some(Feature::Condstore),
+        StatusItem::MailboxId => Some(Feature::ObjectId),
+        _ => None,
+    };
+    items.iter().filter_map(feature).collect()
+}
+
+fn list_features(list: &grammar::List) -> Vec<Feature> {
+    let mut features = status_features(&list.return_status);
+    let used = [
+        (list.extended, Feature::ListExtended),
+        (!list.return_status.is_empty(), Feature::ListStatus),
+        (list.select_special_use || list.return_special_use, Feature::SpecialUse),
+    ];
+    features.extend(used.into_iter().filter(|(used, _)| *used).map(|(_, feature)| feature));
+    features
+}
+
+fn search_features(search: &grammar::Search) -> Vec<Feature> {
+    let mut features = Vec::new();
+    if let Some(returns) = search.returns {
+        features.push(Feature::Esearch);
+        if returns.save {
+            features.push(Feature::SearchRes);
+        }
+    }
+    for key in &search.program {
+        if let grammar::Key::Numbers(set) | grammar::Key::Uids(set) = key {
+            features = with_set(set, features);
+        }
+    }
+    features
+}
+
+/// What begins when a command comes.
+pub(super) fn begin(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
+    let offered = work.base.features;
+    if features(&command).into_iter().any(|feature| !offered.has(feature)) {
+        return Next::done(Reply::bad("This is not offered here"));
+    }
+    if let Some(reply) = wrong_state(work.state, needs(&command)) {
+        work.cx.note_defect(&STATES);
+        return Next::done(reply);
+    }
+    if matches!(work.state, State::NotAuthenticated) {
+        work.base.idle_commands = work.base.idle_commands.saturating_add(1);
+    }
+    match command {
+        Command::Fetch(command) => begin_fetch(work, command),
+        Command::Store(command) => begin_store(work, command),
+        Command::Copy(by_uid, set, to) => begin_copy(work, by_uid, &set, to, false),
+        Command::Move(by_uid, set, to) => begin_copy(work, by_uid, &set, to, true),
+        Command::Search(command) => search::search(work, tag, command),
+        Command::Expunge => expunge::expunge(work, None),
+        Command::UidExpunge(set) => match messages(work, &set, true) {
+            Ok(uids) => expunge::expunge(work, Some(uids)),
+            Err(reply) => Next::done(reply),
+        },
+        Command::Close => expunge::close(work),
+        Command::Unselect => expunge::closed(work),
+        Command::Select(name, options) => select(work, name, options, false),
+        Command::Examine(name, options) => select(work, name, options, true),
+        Command::Create(name, uses) => mailbox::create(name, uses),
+        Command::Delete(name) => mailbox::delete(name),
+        Command::Rename(from, to) => mailbox::rename(from, to),
+        Command::Subscribe(name) => mailbox::subscribe(name, true),
+        Command::Unsubscribe(name) => mailbox::subscribe(name, false),
+        Command::List(options) => list::list(work, options),
+        Command::Lsub(reference, pattern) => list::lsub(reference, pattern),
+        Command::Status(name, items) => status::status(name, items),
+        Command::Login(user, password) => authenticate::login(work, user, password),
+        Command::Authenticate(mechanism, initial) => {
+            authenticate::authenticate(work, &mechanism, initial.as_deref())
+        }
+        Command::Idle => idle::idle(work),
+        Command::AppendWithoutMessage => Next::done(Reply::bad("The message is missing")),
+        command => at_once(work, command),
+    }
+}
+
+/// Commands that need nothing of the host.
+fn at_once(work: &mut Work<'_>, command: Command) -> Next {
+    match command {
+        Command::Capability => {
+            let logged_in = !matches!(work.state, State::NotAuthenticated);
+            let list = work.base.capabilities(logged_in);
+            let line = print::untagged(&[b"CAPABILITY ", &list]);
+            work.cx.send(&line, "capability-data", Some(&capability::CAPABILITY));
+            Next::done(Reply::ok("Capabilities told"))
+        }
+        Command::Logout => {
+            send_bye(work.cx, None, "Logging out");
+            work.cx.event(Event::Logout);
+            work.go(State::Logout);
+            Next::done(Reply::ok("Logged out"))
+        }
+        Command::StartTls => start_tls(work),
+        Command::Enable(names) => {
+            let rev2 = names.iter().any(|name| name == b"IMAP4REV2");
+            let mut line = b"* ENABLED".to_vec();
+            if rev2 && work.base.features.has(Feature::Rev2) {
+                line.extend_from_slice(b" IMAP4rev2");
+                work.base.rev2_enabled = true;
+            }
+            line.extend_from_slice(b"\r\n");
+            work.cx.send(&line, "enable-data", None);
+            Next::done(Reply::ok("Enabled"))
+        }
+        Command::Id(_) => {
+            // RFC 2971 §3.3: no version, since it would help an attacker more than a client.
+            work.cx.send(b"* ID (\"name\" \"Pillarbox\")\r\n", "id-response", None);
+            Next::done(Reply::ok("This is who I am"))
+        }
+        Command::Namespace => {
+            work.cx.send(b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n", "namespace-response", None);
+            Next::done(Reply::ok("Namespaces told"))
+        }
+        // NOOP and CHECK: what others did is told at the end of every command.
+        _ => Next::done(Reply::ok("Done")),
+    }
+}
+
+fn start_tls(work: &mut Work<'_>) -> Next {
+    if work.base.is_secure() {
+        return Next::done(Reply::bad("TLS is on already"));
+    }
+    if work.base.config.tls != TlsOffer::Upgrade {
+        return Next::done(Reply::bad("TLS is not offered here"));
+    }
+    Next::StartTls
+}
+
+fn select(work: &mut Work<'_>, name: Vec<u8>, options: SelectOptions, read_only: bool) -> Next {
+    if options.condstore && !work.base.features.has(Feature::Condstore) {
+        return Next::done(Reply::bad("CONDSTORE is not offered here"));
+    }
+    open::open(work, name, read_only)
+}
+
+/// The messages that a set names.
+fn messages(work: &mut Work<'_>, set: &SequenceSet, by_uid: bool) -> Result<Runs, Reply> {
+    let Some((_, open, _)) = work.selected() else { return Err(NOT_SELECTED) };
+    if by_uid {
+        return Ok(resolve::uids(open, set));
+    }
+    resolve::numbers(open, set).ok_or(resolve::NO_SUCH_NUMBER)
+}
+
+fn begin_copy(
+    work: &mut Work<'_>,
+    by_uid: bool,
+    set: &SequenceSet,
+    to: Vec<u8>,
+    remove: bool,
+) -> Next {
+    match messages(work, set, by_uid) {
+        Ok(uids) => copy::copy(work, uids, to, remove),
+        Err(reply) => Next::done(reply),
+    }
+}
+
+fn begin_store(work: &mut Work<'_>, command: grammar::Store) -> Next {
+    if command.unchanged_since.is_some() {
+        return Next::done(Reply::bad("UNCHANGEDSINCE is not offered here"));
+    }
+    let grammar::Store { uid: by_uid, set, mode, silent, flags, .. } = command;
+    match messages(work, &set, by_uid) {
+        Ok(uids) => store::store(work, uids, Wanted { mode, flags, silent, by_uid }),
+        Err(reply) => Next::done(reply),
+    }
+}
+
+fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
+    let grammar::Fetch { uid: by_uid, set, items } = command;
+    let uids = match messages(work, &set, by_uid) {
+        Ok(uids) => uids,
+        Err(reply) => return Next::done(reply),
+    };
+    let mut items: Vec<Item> = items.into_iter().map(item).collect();
+    // RFC 9051 §6.4.9: UID FETCH gives the UID even if it is not asked for.
+    if by_uid && !items.iter().any(|item| matches!(item, Item::Uid)) {
+        items.insert(0, Item::Uid);
+    }
+    fetch::fetch(work, uids, items, by_uid)
+}
+
+fn item(item: FetchItem) -> Item {
+    let whole = |label: &str, text: SectionText, peek: bool| {
+        let (label, path) = (label.as_bytes().to_vec(), Vec::new());
+        Item::Section(Section { label, path, text, fields: None, partial: None, peek })
+    };
+    match item {
+        FetchItem::Uid => Item::Uid,
+        FetchItem::Flags => Item::Flags,
+        FetchItem::InternalDate => Item::InternalDate,
+        FetchItem::Size => Item::Size,
+        FetchItem::Envelope => Item::Envelope,
+        FetchItem::Body => Item::Structure { extended: false },
+        FetchItem::BodyStructure => Item::Structure { extended: true },
+        FetchItem::Rfc822 => whole("RFC822", SectionText::Whole, false),
+        // RFC 3501 §6.4.5: this one leaves \Seen alone.
+        FetchItem::Rfc822Header => whole("RFC822.HEADER", SectionText::Header, true),
+        FetchItem::Rfc822Text => whole("RFC822.TEXT", SectionText::Text, false),
+        FetchItem::Section(peek, section, partial) => {
+            Item::Section(body_section(section, partial, peek))
+        }
+        FetchItem::Binary(peek, path, partial) => {
+            Item::Binary(binary_section("BINARY[", path, partial, peek))
+        }
+        FetchItem::BinarySize(path) => {
+            Item::BinarySize(binary_section("BINARY.SIZE[", path, None, true))
+        }
+        // Refused before, since CONDSTORE is not offered.
+        FetchItem::Modseq => Item::Uid,
+    }
+}
+
+fn body_section(section: grammar::Section, partial: Option<(u64, u64)>, peek: bool) -> Section {
+    let grammar::Section { path, header } = section;
+    let (name, text, fields) = match header {
+        None => ("", SectionText::Whole, None),
+        Some(Header::All) => ("HEADER", SectionText::Header, None),
+        Some(Header::Text) => ("TEXT", SectionText::Text, None),
+        Some(Header::Mime) => ("MIME", SectionText::Mime, None),
+        Some(Header::Fields(names)) => {
+            ("HEADER.FIELDS", SectionText::Header, Some(Fields { names, not: false }))
+        }
+        Some(Header::FieldsNot(names)) => {
+            ("HEADER.FIELDS.NOT", SectionText::Header, Some(Fields { names, not: true }))
+        }
+    };
+    let mut label = [b"BODY[", &path_text(&path)[..]].concat();
+    if !path.is_empty() && !name.is_empty() {
+        label.push(b'.');
+    }
+    label.extend_from_slice(name.as_bytes());
+    if let Some(fields) = &fields {
+        label.extend_from_slice(b" (");
+        for (at, field) in fields.names.iter().enumerate() {
+            if at > 0 {
+                label.push(b' ');
+            }
+            grammar::print::astring(&mut label, field, false);
+        }
+        label.push(b')');
+    }
+    label.push(b']');
+    Section { label, path, text, fields, partial: partial.map(range), peek }
+}
+
+fn binary_section(name: &str, path: Vec<u32>, partial: Option<(u64, u64)>, peek: bool) -> Section {
+    let label = [name.as_bytes(), &path_text(&path), b"]"].concat();
+    let text = SectionText::Whole;
+    Section { label, path, text, fields: None, partial: partial.map(range), peek }
+}
+
+fn range((origin, count): (u64, u64)) -> Partial {
+    Partial { origin, count }
+}
+
+fn path_text(path: &[u32]) -> Vec<u8> {
+    let mut text = Vec::new();
+    for number in path {
+        if !text.is_empty() {
+            text.push(b'.');
+        }
+        text.extend_from_slice(format!("{number}").as_bytes());
+    }
+    text
+}

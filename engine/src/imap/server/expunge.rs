@@ -1,0 +1,82 @@
+//! EXPUNGE, UID EXPUNGE (RFC 9051 §6.4.3, §6.4.9) and CLOSE (§6.4.1): removes what has \Deleted.
+
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::job::{Answered, Job, Next, Work, wrong};
+use super::reply::Reply;
+use super::runs::{Runs, are_runs};
+use super::view::UNTOLD_RUNS_MAX;
+use crate::imap::types::{Answer, Ask, UidRun};
+use crate::types::Misuse;
+
+const READ_ONLY: Reply = Reply::no("NOPERM", "This mailbox is open read-only");
+
+/// Messages being removed.
+pub(crate) struct Expunge {
+    /// Which of them are still to be asked for: those above the UID.
+    uids: Runs,
+    above: u32,
+    /// CLOSE: nothing is told.
+    close: bool,
+}
+
+/// EXPUNGE, or UID EXPUNGE with its set.
+pub(crate) fn expunge(work: &mut Work<'_>, only: Option<Runs>) -> Next {
+    let Some((_, open, _)) = work.selected() else { return Next::no_mailbox() };
+    if open.read_only {
+        return Next::done(READ_ONLY);
+    }
+    let uids = only.unwrap_or_else(|| open.view.uids().clone());
+    Expunge { uids, above: 0, close: false }.ask(work)
+}
+
+/// CLOSE.
+pub(crate) fn close(work: &mut Work<'_>) -> Next {
+    let Some((_, open, _)) = work.selected() else { return Next::no_mailbox() };
+    if open.read_only {
+        return closed(work);
+    }
+    // RFC 9051 §6.4.1: also what arrived with \Deleted and was not told yet goes.
+    let uids = Runs::from_unsorted(vec![UidRun { first: 1, last: u32::MAX }]);
+    Expunge { uids, above: 0, close: true }.ask(work)
+}
+
+/// UNSELECT, or the end of CLOSE.
+pub(crate) fn closed(work: &mut Work<'_>) -> Next {
+    work.close_mailbox();
+    Next::done(Reply::ok("Closed"))
+}
+
+impl Expunge {
+    fn page(&self) -> Vec<UidRun> {
+        self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::MAX)
+    }
+
+    fn ask(self, work: &mut Work<'_>) -> Next {
+        let page = self.page();
+        if !page.is_empty() {
+            return Next::Ask(Ask::Expunge(page), Job::Expunge(self));
+        }
+        if self.close { closed(work) } else { Next::done(Reply::ok("Expunged")) }
+    }
+
+    pub(crate) fn answer(mut self, work: &mut Work<'_>, answer: Answer) -> Answered {
+        match answer {
+            Answer::Expunged(runs) => {
+                if !are_runs(&runs) {
+                    return Err((Job::Expunge(self), Misuse::BadValue));
+                }
+                if let Some((_, open, _)) = work.selected() {
+                    open.view.expunge(&Runs::from_unsorted(runs));
+                }
+                self.above = self.page().last().map_or(u32::MAX, |run| run.last);
+                Ok(self.ask(work))
+            }
+            // RFC 9051 §6.4.1: CLOSE leaves the mailbox even so; the messages keep their flag.
+            Answer::Refused(_) if self.close => Ok(closed(work)),
+            Answer::Refused(refusal) => Ok(Next::done(Reply::refused(refusal))),
+            _ => wrong(Job::Expunge(self)),
+        }
+    }
+}

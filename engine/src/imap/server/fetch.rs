@@ -1,0 +1,400 @@
+//! FETCH and UID FETCH (RFC 9051 §6.4.5): a page of rows at a time, one message of it, one item, one chunk.
+//! Plain ranges of a message go out as references; only what must be changed on its way passes through here.
+
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::item::{Item, Partial, Section};
+use super::job::{Answered, Expunges, Job, Next, Work, wrong};
+use super::reading::{Reading, Step};
+use super::reply::Reply;
+use super::runs::Runs;
+use super::sieve::Sieve;
+use super::state::Selected;
+use super::view::UNTOLD_RUNS_MAX;
+use super::{Base, Server, print};
+use crate::imap::types::{
+    Answer, Ask, FlagRow, Flags, Row, RowPage, RowsAsk, StoreAsk, StoreMode, UidRun,
+};
+use crate::limits::PAGE_ROWS_MAX;
+use crate::message::Index;
+use crate::role::Cx;
+use crate::trace::Rule;
+use crate::types::{BlobRange, Misuse};
+
+/// RFC 9051 §7.5.2.
+pub(crate) const FETCH: Rule = Rule {
+    rfc: 9051,
+    section: "7.5.2",
+    gist: "FETCH gives the items of one message as pairs of name and value.",
+};
+/// RFC 9051 §6.4.5.
+pub(crate) const SEEN: Rule = Rule {
+    rfc: 9051,
+    section: "6.4.5",
+    gist: "Fetching octets without PEEK sets \\Seen, and the new flags are told.",
+};
+/// RFC 2180 §4.1.2.
+pub(crate) const VANISHED: Rule = Rule {
+    rfc: 2180,
+    section: "4.1.2",
+    gist: "For a message that others removed there is no response, and the command ends with NO.",
+};
+
+/// Rows of a page whose messages become \Seen: so many are marked before their octets are sent.
+const SEEN_ROWS_MAX: u32 = 32;
+
+/// Messages being told.
+pub(crate) struct Fetch {
+    items: Vec<Item>,
+    by_uid: bool,
+    uids: Runs,
+    /// Looked at up to this UID.
+    above: u32,
+    /// Messages of the set that were gone.
+    missing: u64,
+    /// An item that could not be told, as the end of the command.
+    failed: Option<Reply>,
+    /// To be told, last first.
+    rows: Vec<Row>,
+    /// Those of them that became \Seen just now.
+    became_seen: Runs,
+    message: Option<Message>,
+}
+
+/// The message that is being told.
+struct Message {
+    row: Row,
+    index: Option<Index>,
+    /// Items told.
+    told: usize,
+    flags_told: bool,
+    reading: Option<Reading>,
+}
+
+/// The end of a command when messages that it named by number were gone.
+pub(crate) const fn vanished() -> Reply {
+    Reply::no("EXPUNGEISSUED", "Some messages are gone")
+}
+
+pub(crate) fn fetch(work: &mut Work<'_>, uids: Runs, items: Vec<Item>, by_uid: bool) -> Next {
+    let job = Fetch {
+        items,
+        by_uid,
+        uids,
+        above: 0,
+        missing: 0,
+        failed: None,
+        rows: Vec::new(),
+        became_seen: Runs::new(),
+        message: None,
+    };
+    Box::new(job).run(work)
+}
+
+impl Fetch {
+    fn sets_seen(&self) -> bool {
+        self.items.iter().any(Item::sets_seen)
+    }
+
+    fn page(&self) -> Vec<UidRun> {
+        self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX))
+    }
+
+    /// Tells as much as there is room for.
+    pub(crate) fn run(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
+        let Some((base, open, cx)) = work.selected() else { return Next::no_mailbox() };
+        loop {
+            if cx.outbox_full() {
+                return Next::Room(Job::Fetch(self));
+            }
+            if let Some(message) = self.message.take() {
+                let step = message.tell(&self.items, &mut self.failed, base, open, cx);
+                match step {
+                    Told::More(message) => self.message = Some(message),
+                    Told::Whole => {}
+                    Told::Octets(range, message) => {
+                        self.message = Some(message);
+                        return Next::Ask(Ask::Octets(range), Job::Fetch(self));
+                    }
+                }
+            } else if let Some(row) = self.rows.pop() {
+                self.message = self.begin(row, open, cx);
+            } else {
+                return self.next_page();
+            }
+        }
+    }
+
+    fn next_page(self: Box<Self>) -> Next {
+        let uids = self.page();
+        if uids.is_empty() {
+            return self.end();
+        }
+        let max = if self.sets_seen() { SEEN_ROWS_MAX } else { PAGE_ROWS_MAX };
+        let index = self.items.iter().any(Item::needs_index);
+        Next::Ask(Ask::Rows(RowsAsk { uids, max, index }), Job::Fetch(self))
+    }
+
+    fn end(self: Box<Self>) -> Next {
+        let expunges = if self.by_uid { Expunges::Told } else { Expunges::Kept };
+        let reply = match self.failed {
+            Some(reply) => reply,
+            // RFC 9051 §6.4.9: a UID that is not there is passed over without a word.
+            None if self.missing > 0 && !self.by_uid => vanished(),
+            None => Reply::ok("Fetched"),
+        };
+        Next::Done(reply, expunges)
+    }
+
+    /// Begins a message's response, if the client knows the message.
+    fn begin(&self, mut row: Row, open: &Selected, cx: &mut Cx<Server>) -> Option<Message> {
+        let number = open.view.number(row.uid)?;
+        let number = print::decimal(u64::from(number));
+        cx.send(&[b"* ", &number[..], b" FETCH ("].concat(), "message-data", Some(&FETCH));
+        let index = row
+            .index
+            .take()
+            .map(|octets| Index::decode(&octets).unwrap_or_else(|_| Index::opaque(&[], row.size)));
+        let flags_told = !self.became_seen.contains(row.uid);
+        Some(Message { row, index, told: 0, flags_told, reading: None })
+    }
+
+    pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
+        if self.message.as_ref().is_some_and(|message| message.reading.is_some()) {
+            return self.octets(work, answer);
+        }
+        match answer {
+            Answer::Rows(page) if self.rows.is_empty() => match self.take_page(page) {
+                Ok(()) => Ok(self.mark_seen(work)),
+                Err(misuse) => Err((Job::Fetch(self), misuse)),
+            },
+            Answer::Stored(stored) if !self.rows.is_empty() => {
+                self.stored(work, &stored.rows);
+                Ok(self.run(work))
+            }
+            // The flag could not be set; the messages can be read all the same.
+            Answer::Refused(_) if !self.rows.is_empty() => Ok(self.run(work)),
+            Answer::Refused(refusal) => {
+                let expunges = if self.by_uid { Expunges::Told } else { Expunges::Kept };
+                Ok(Next::Done(Reply::refused(refusal), expunges))
+            }
+            _ => wrong(Job::Fetch(self)),
+        }
+    }
+
+    fn take_page(&mut self, page: RowPage) -> Result<(), Misuse> {
+        let asked = Runs::from_unsorted(self.page());
+        let up_to = page_end(&asked, &page).ok_or(Misuse::BadValue)?;
+        let looked_at = asked.count() - asked.above(up_to).count();
+        self.missing += looked_at.saturating_sub(page.rows.len() as u64);
+        self.above = up_to;
+        self.rows = page.rows;
+        self.rows.reverse();
+        Ok(())
+    }
+
+    /// Sets \Seen where fetching does that and it is not set.
+    fn mark_seen(self: Box<Self>, work: &mut Work<'_>) -> Next {
+        let read_only = work.selected().is_none_or(|(_, open, _)| open.read_only);
+        if read_only || !self.sets_seen() {
+            return self.run(work);
+        }
+        let unseen = self.rows.iter().rev().filter(|row| row.flags.system & print::SEEN == 0);
+        let mut uids = Runs::new();
+        unseen.for_each(|row| uids.append_uid(row.uid));
+        if uids.is_empty() {
+            return self.run(work);
+        }
+        let flags = Flags { system: print::SEEN, keywords: vec![] };
+        let (uids, mode) = (uids.into_vec(), StoreMode::Add);
+        let ask = StoreAsk { uids, mode, flags, unchanged_since: None };
+        Next::Ask(Ask::Store(ask), Job::Fetch(self))
+    }
+
+    fn stored(&mut self, work: &mut Work<'_>, rows: &[FlagRow]) {
+        self.became_seen = Runs::from_unsorted(
+            rows.iter().map(|row| UidRun { first: row.uid, last: row.uid }).collect(),
+        );
+        for stored in rows {
+            if let Some(row) = self.rows.iter_mut().find(|row| row.uid == stored.uid) {
+                row.flags = stored.flags.clone();
+                row.modseq = stored.modseq;
+            }
+            if let Some((_, open, _)) = work.selected() {
+                open.view.flags_told(stored.uid, stored.modseq);
+            }
+        }
+    }
+
+    fn octets(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
+        let reading = self.message.as_mut().and_then(|message| message.reading.as_mut());
+        let Some(reading) = reading else { return wrong(Job::Fetch(self)) };
+        match answer {
+            Answer::Octets(octets) => match reading.take(&octets) {
+                Ok(()) => Ok(self.run(work)),
+                Err(misuse) => Err((Job::Fetch(self), misuse)),
+            },
+            Answer::Refused(_) if reading.is_promised() => {
+                // The literal's length was sent: the response cannot be made good any more.
+                Ok(Next::Bye(Some("UNAVAILABLE"), "The store failed within a message"))
+            }
+            Answer::Refused(refusal) => {
+                reading.give_up();
+                self.failed.get_or_insert(Reply::refused(refusal));
+                Ok(self.run(work))
+            }
+            _ => wrong(Job::Fetch(self)),
+        }
+    }
+}
+
+/// Up to which UID a page has looked, if it is one that the contract allows.
+pub(crate) fn page_end(asked: &Runs, page: &RowPage) -> Option<u32> {
+    let ascending = page.rows.windows(2).all(|pair| pair[0].uid < pair[1].uid);
+    let sound = ascending && page.rows.iter().all(|row| asked.contains(row.uid));
+    let last = if page.more { page.rows.last()?.uid } else { asked.last()? };
+    sound.then_some(last)
+}
+
+/// What became of telling a bit more of a message.
+enum Told {
+    More(Message),
+    Octets(BlobRange, Message),
+    Whole,
+}
+
+impl Message {
+    /// Tells the next item, or a chunk of it, or the end.
+    fn tell(
+        mut self,
+        items: &[Item],
+        failed: &mut Option<Reply>,
+        base: &Base,
+        open: &mut Selected,
+        cx: &mut Cx<Server>,
+    ) -> Told {
+        if let Some(reading) = self.reading.take() {
+            return match reading.step(cx) {
+                Step::Octets(span, reading) => {
+                    let (blob, offset, length) = (self.row.blob, span.start, span.length());
+                    self.reading = Some(reading);
+                    Told::Octets(BlobRange { blob, offset, length }, self)
+                }
+                Step::Room(reading) => {
+                    self.reading = Some(reading);
+                    Told::More(self)
+                }
+                Step::Done => Told::More(self),
+            };
+        }
+        let Some(item) = items.get(self.told) else {
+            if !self.flags_told {
+                self.send_flags(base, open, cx, " FLAGS ");
+            }
+            cx.send(b")\r\n", "message-data", None);
+            return Told::Whole;
+        };
+        if self.told > 0 {
+            cx.send(b" ", "SP", None);
+        }
+        self.told += 1;
+        self.tell_item(item, failed, base, open, cx);
+        Told::More(self)
+    }
+
+    fn tell_item(
+        &mut self,
+        item: &Item,
+        failed: &mut Option<Reply>,
+        base: &Base,
+        open: &mut Selected,
+        cx: &mut Cx<Server>,
+    ) {
+        let row = &self.row;
+        let mut put = |name: &str, value: &[u8]| {
+            cx.send(&[name.as_bytes(), value].concat(), "msg-att", Some(&FETCH));
+        };
+        match item {
+            Item::Uid => put("UID ", &print::decimal(u64::from(row.uid))),
+            Item::Flags => self.send_flags(base, open, cx, "FLAGS "),
+            Item::InternalDate => {
+                let date = print::date_time(row.internal_date_ms, row.internal_date_zone);
+                put("INTERNALDATE ", &date);
+            }
+            Item::Size => put("RFC822.SIZE ", &print::decimal(row.size)),
+            Item::Envelope => {
+                let envelope =
+                    self.index.as_ref().map(|index| print::envelope(base, &index.envelope));
+                put("ENVELOPE ", &envelope.unwrap_or_else(|| b"NIL".to_vec()));
+            }
+            Item::Structure { extended } => {
+                let name = if *extended { "BODYSTRUCTURE " } else { "BODY " };
+                let structure =
+                    self.index.as_ref().map(|index| print::body_structure(base, index, *extended));
+                put(name, &structure.unwrap_or_else(|| b"NIL".to_vec()));
+            }
+            Item::Section(section) => self.tell_section(section, cx),
+            Item::Binary(section) => self.tell_binary(section, false, failed, cx),
+            Item::BinarySize(section) => self.tell_binary(section, true, failed, cx),
+        }
+    }
+
+    fn send_flags(&mut self, base: &Base, open: &mut Selected, cx: &mut Cx<Server>, name: &str) {
+        let row = &self.row;
+        let recent = !base.is_rev2() && open.view.is_recent(row.uid);
+        let flags = print::flags(&row.flags, recent);
+        open.view.flags_told(row.uid, row.modseq);
+        cx.send(&[name.as_bytes(), &flags].concat(), "msg-att", Some(&FETCH));
+        self.flags_told = true;
+    }
+
+    fn tell_section(&mut self, section: &Section, cx: &mut Cx<Server>) {
+        print::send_section_name(cx, section);
+        let Some(span) = section.span(self.index.as_ref(), self.row.size) else {
+            // RFC 9051 §6.4.5.1: a part that is not there has no octets.
+            cx.send(b"NIL", "nil", None);
+            return;
+        };
+        if let Some(fields) = &section.fields {
+            let sieve = Sieve::fields(fields.clone());
+            self.reading = Some(Reading::new(span, sieve, section.partial, false));
+            return;
+        }
+        let (skipped, length) = Partial::within(section.partial, span.length());
+        if length == 0 {
+            cx.send(b"\"\"", "quoted", None);
+            return;
+        }
+        cx.send(&print::literal(length, false), "literal", None);
+        let range = BlobRange { blob: self.row.blob, offset: span.start + skipped, length };
+        cx.send_blob(range, "literal");
+    }
+
+    fn tell_binary(
+        &mut self,
+        section: &Section,
+        size_only: bool,
+        failed: &mut Option<Reply>,
+        cx: &mut Cx<Server>,
+    ) {
+        print::send_section_name(cx, section);
+        let span = section.span(self.index.as_ref(), self.row.size);
+        let encoding = self.index.as_ref().and_then(|index| section.encoding(index));
+        let sieve = encoding.map(Sieve::decoder);
+        match (span, sieve) {
+            (Some(span), Some(Some(sieve))) => {
+                let reading = Reading::new(span, sieve, section.partial, true);
+                self.reading = Some(if size_only { reading.size_only() } else { reading });
+            }
+            (Some(_), Some(None)) => {
+                // RFC 9051 §7.5.2
+                let reply = Reply::no("UNKNOWN-CTE", "The part's encoding is unknown");
+                failed.get_or_insert(reply);
+                cx.send(if size_only { b"0" } else { b"NIL" }, "nil", None);
+            }
+            _ => cx.send(if size_only { b"0" } else { b"NIL" }, "nil", None),
+        }
+    }
+}

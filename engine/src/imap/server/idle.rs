@@ -1,0 +1,72 @@
+//! IDLE (RFC 2177, RFC 9051 §6.3.13): what others do is told at once, until DONE.
+
+use super::job::{Answered, Job, Next, Work, wrong};
+use super::reply::Reply;
+use super::tell::{Need, Telling};
+use crate::imap::types::Answer;
+use crate::role::Line;
+use crate::trace::Rule;
+
+/// RFC 9051 §6.3.13.
+pub(crate) const DONE: Rule = Rule {
+    rfc: 9051,
+    section: "6.3.13",
+    gist: "Only DONE on a line of its own ends IDLE; no command may be sent before.",
+};
+
+/// `DONE` and its CRLF, with room to see that it is something else.
+const LINE_MAX: usize = 64;
+
+/// An IDLE, and what it is telling.
+pub(crate) struct Idle {
+    telling: Option<Telling>,
+}
+
+pub(crate) fn idle(work: &mut Work<'_>) -> Next {
+    work.cx.send(b"+ idling\r\n", "continue-req", Some(&DONE));
+    Idle { telling: None }.run(work)
+}
+
+impl Idle {
+    /// Tells what there is to tell, then waits for DONE.
+    pub(crate) fn run(mut self, work: &mut Work<'_>) -> Next {
+        if let Some((base, open, cx)) = work.selected() {
+            if open.view.is_lost() {
+                return Next::Bye(None, "The mailbox is gone");
+            }
+            let telling = match self.telling.take() {
+                None if !open.view.has_news() => None,
+                telling => Some(telling.unwrap_or(Telling::new(true))),
+            };
+            match telling.map(|telling| telling.run(base, open, cx)) {
+                Some(Need::Answer(ask, telling)) => {
+                    return Next::Ask(ask, Job::Idle(Self { telling: Some(telling) }));
+                }
+                Some(Need::Room(telling)) => {
+                    return Next::Room(Job::Idle(Self { telling: Some(telling) }));
+                }
+                Some(Need::Nothing) | None => {}
+            }
+        }
+        Next::Line(LINE_MAX, Job::Idle(self))
+    }
+
+    pub(crate) fn answer(mut self, work: &mut Work<'_>, answer: Answer) -> Answered {
+        let (Some(telling), Some((_, open, _))) = (self.telling.take(), work.selected()) else {
+            return wrong(Job::Idle(self));
+        };
+        match telling.answer(open, answer) {
+            Ok(telling) => Ok(Self { telling: Some(telling) }.run(work)),
+            Err((telling, misuse)) => Err((Job::Idle(Self { telling: Some(telling) }), misuse)),
+        }
+    }
+
+    pub(crate) fn line(self, work: &mut Work<'_>, line: Line) -> Next {
+        work.cx.note_received(line.start, line.end, "DONE", Some(&DONE));
+        if line.fault.is_none() && line.octets.eq_ignore_ascii_case(b"DONE") {
+            return Next::done(Reply::ok("Idle ended"));
+        }
+        work.cx.note_defect(&DONE);
+        Next::done(Reply::bad("Only DONE ends IDLE"))
+    }
+}

@@ -1,0 +1,303 @@
+//! From lines and literals to a parsed command, and what is answered to those that are none (RFC 9051 §2.2, §4.3).
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::capability::Feature;
+use super::job::Next;
+use super::reply::Reply;
+use super::state::State;
+use super::{Base, Doing, Server, append};
+use crate::imap::grammar::{
+    self, Assembled, Assembly, Bad, Literal, Options, Piece, Piecewise, Problem, Token,
+};
+use crate::imap::types::{AppendAsk, Event};
+use crate::role::{Cx, Line, Want};
+use crate::trace::Rule;
+
+/// RFC 9051 §2.2.1.
+pub(crate) const SYNTAX: Rule = Rule {
+    rfc: 9051,
+    section: "2.2.1",
+    gist: "A command that cannot be parsed is answered BAD, under its tag if it has one.",
+};
+/// RFC 9051 §4.3.
+pub(crate) const LITERAL: Rule = Rule {
+    rfc: 9051,
+    section: "4.3",
+    gist: "Before the octets of a literal the client waits for a continuation request.",
+};
+/// RFC 7888 §3.
+pub(crate) const NON_SYNC: Rule = Rule {
+    rfc: 7888,
+    section: "3",
+    gist: "Octets announced with {n+} come without waiting and belong to their command, even a bad one.",
+};
+
+/// Octets of a tag under which a line that is too long is answered.
+const TAG_MAX: usize = 1000;
+
+/// A command being gathered.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    assembly: Assembly,
+    /// It will be refused so under this tag, once all that belongs to it has passed by.
+    doomed: Option<(Vec<u8>, Reply)>,
+}
+
+impl Incoming {
+    pub(crate) fn want(&self, base: &Base, state: &State) -> Want {
+        if let Some(left) = self.assembly.due() {
+            return Want::Octets { left };
+        }
+        let limits = &base.config.limits;
+        let max = match state {
+            State::NotAuthenticated => limits.line_max,
+            _ => limits.line_after_login_max,
+        };
+        Want::Line { max: max as usize }
+    }
+
+    /// What follows a message that must be the last thing of its command.
+    pub(crate) fn doomed(tag: Vec<u8>, reply: Reply) -> Self {
+        Self { assembly: Assembly::default(), doomed: Some((tag, reply)) }
+    }
+}
+
+impl Server {
+    pub(super) fn command_line(self, cx: &mut Cx<Self>, incoming: Incoming, line: Line) -> Self {
+        let Incoming { assembly, doomed } = incoming;
+        let logged_in = !matches!(self.state, State::NotAuthenticated);
+        let plus = self.base.features.has(Feature::LiteralPlus);
+        let assembled = assembly.line(&line, &self.base.config.limits, logged_in, plus);
+        match (assembled, doomed) {
+            (Assembled::Literal(assembly, head), doomed) => {
+                self.literal_due(cx, assembly, head, doomed)
+            }
+            (Assembled::Append(_, head), Some((tag, reply))) => {
+                self.refuse_append(cx, tag, head, reply)
+            }
+            (assembled, Some((tag, reply))) => {
+                let tag = if tag.is_empty() { tag_of_assembled(assembled) } else { tag };
+                self.go(cx, tag, Next::done(reply))
+            }
+            (Assembled::Append(pieces, head), None) => self.append(cx, &pieces, head),
+            (Assembled::Whole(pieces), None) => self.command(cx, &pieces),
+            (Assembled::Refused(tag, problem), None) => {
+                note_line(cx, &line);
+                // Of a line that is too long only the beginning is known: a tag that fills it is no tag.
+                self.refuse(cx, tag.filter(|tag| tag.len() <= TAG_MAX), problem)
+            }
+        }
+    }
+
+    fn literal_due(
+        mut self,
+        cx: &mut Cx<Self>,
+        assembly: Assembly,
+        head: Literal,
+        mut doomed: Option<(Vec<u8>, Reply)>,
+    ) -> Self {
+        if head.waits {
+            if let Some((tag, reply)) = doomed {
+                return self.go(cx, tag, Next::done(reply));
+            }
+            cx.send(b"+ Ready for the literal\r\n", "continue-req", Some(&LITERAL));
+        } else if !self.takes_non_sync() {
+            doomed.get_or_insert((Vec::new(), Reply::bad("This form of literal is not offered")));
+        }
+        self.doing = Doing::Command(Box::new(Incoming { assembly, doomed }));
+        self.settle(cx)
+    }
+
+    fn takes_non_sync(&self) -> bool {
+        let offered = [Feature::LiteralPlus, Feature::LiteralMinus, Feature::Rev2];
+        offered.into_iter().any(|feature| self.base.features.has(feature))
+    }
+
+    pub(super) fn command_octets(
+        mut self,
+        cx: &mut Cx<Self>,
+        incoming: Incoming,
+        octets: &[u8],
+    ) -> Self {
+        let end = cx.received();
+        let Incoming { assembly, doomed } = incoming;
+        let assembly = assembly.octets(octets, end);
+        self.doing = Doing::Command(Box::new(Incoming { assembly, doomed }));
+        self.settle(cx)
+    }
+
+    /// A command that is refused before it is parsed.
+    fn refuse(mut self, cx: &mut Cx<Self>, tag: Option<Vec<u8>>, problem: Problem) -> Self {
+        cx.note_defect(&SYNTAX);
+        let reply = match problem {
+            Problem::LineTooLong => {
+                if matches!(self.state, State::NotAuthenticated) {
+                    // Nobody who means to log in sends such lines: the third ends it.
+                    self.base.errors += self.base.config.limits.errors_max / 3;
+                }
+                Reply::bad("The line is too long")
+            }
+            Problem::BadOctet => Reply::bad("Lines end with CRLF, and hold neither CR, LF nor NUL"),
+            Problem::LiteralTooBig => {
+                Reply::bad("The literal is too large").with_code(&b"TOOBIG"[..])
+            }
+            Problem::BadLiteral => Reply::bad("This is no literal"),
+        };
+        self.defect(cx, tag.unwrap_or_default(), reply)
+    }
+
+    /// Answers a command that broke a rule, and tells the host.
+    fn defect(self, cx: &mut Cx<Self>, tag: Vec<u8>, reply: Reply) -> Self {
+        cx.event(Event::Defect(reply.text.to_vec()));
+        self.go(cx, tag, Next::done(reply))
+    }
+
+    fn command(mut self, cx: &mut Cx<Self>, pieces: &[Piece]) -> Self {
+        let mut cursor = Piecewise::new(pieces);
+        let options = Options { utf8: self.base.is_rev2() };
+        let parsed = grammar::parse(&mut cursor, options);
+        note_tokens(cx, pieces, &cursor.tokens, parsed.is_err());
+        let binary = pieces.iter().any(|piece| matches!(piece, Piece::Literal(_, _, true)));
+        match parsed {
+            Ok(_) if binary => {
+                let reply = Reply::bad("A literal8 has no place here");
+                self.defect(cx, tag_of(pieces), reply)
+            }
+            Ok(tagged) => {
+                let next = super::dispatch::begin(&mut self.work(cx), &tagged.tag, tagged.command);
+                self.go(cx, tagged.tag, next)
+            }
+            Err(bad) => {
+                cx.note_defect(&SYNTAX);
+                self.defect(cx, tag_of(pieces), reply_to(bad))
+            }
+        }
+    }
+
+    fn append(mut self, cx: &mut Cx<Self>, pieces: &[Piece], literal: Literal) -> Self {
+        let options = Options { utf8: self.base.is_rev2() };
+        if cx.tracing() {
+            let mut cursor = Piecewise::new(pieces);
+            let parsed = grammar::parse(&mut cursor, options);
+            note_tokens(cx, pieces, &cursor.tokens, parsed.is_err());
+        }
+        let Some(head) = grammar::append_head(pieces) else {
+            let reply = Reply::bad("This is no APPEND");
+            return self.refuse_append(cx, tag_of(pieces), literal, reply);
+        };
+        let plus = self.base.features.has(Feature::LiteralPlus);
+        if !literal.waits && !self.takes_non_sync() {
+            let reply = Reply::bad("This form of literal is not offered");
+            return self.refuse_append(cx, head.tag, literal, reply);
+        }
+        if !literal.waits && !plus && literal.size > 4096 {
+            // RFC 7888 §5
+            let reply = Reply::bad("Without waiting, at most 4,096 octets");
+            return self.refuse_append(cx, head.tag, literal, reply.with_code(&b"TOOBIG"[..]));
+        }
+        if literal.binary && !self.base.features.has(Feature::Binary) {
+            let reply = Reply::bad("A literal8 is not offered here");
+            return self.refuse_append(cx, head.tag, literal, reply);
+        }
+        let name = match grammar::mailbox_name(&head.mailbox, options.utf8) {
+            Ok(name) => name,
+            Err(bad) => return self.refuse_append(cx, head.tag, literal, reply_to(bad)),
+        };
+        let ask = AppendAsk {
+            name,
+            size: literal.size,
+            flags: head.flags,
+            internal_date_ms: head.date.map(|(ms, _)| ms),
+            internal_date_zone: head.date.map_or(0, |(_, zone)| zone),
+        };
+        let next = append::append(&mut self.work(cx), ask, literal);
+        self.go(cx, head.tag, next)
+    }
+
+    fn refuse_append(
+        self,
+        cx: &mut Cx<Self>,
+        tag: Vec<u8>,
+        literal: Literal,
+        reply: Reply,
+    ) -> Self {
+        let next = append::refuse(literal, reply);
+        self.go(cx, tag, next)
+    }
+}
+
+fn tag_of_assembled(assembled: Assembled) -> Vec<u8> {
+    match assembled {
+        Assembled::Whole(pieces) | Assembled::Append(pieces, _) => tag_of(&pieces),
+        Assembled::Refused(tag, _) => tag.unwrap_or_default(),
+        Assembled::Literal(..) => Vec::new(),
+    }
+}
+
+fn tag_of(pieces: &[Piece]) -> Vec<u8> {
+    match pieces.first() {
+        Some(Piece::Text(text, _)) => grammar::tag_of(text).unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+/// What is answered to a command that cannot be parsed.
+fn reply_to(bad: Bad) -> Reply {
+    match bad {
+        Bad::Expected(what, at) => {
+            let mut reply = Reply::bad("");
+            reply.text = format!("Expected {what} at octet {at}").into_bytes().into();
+            reply
+        }
+        Bad::Unknown => Reply::bad("This command is not known"),
+        Bad::TooDeep => Reply::bad("Nested too deep, or too many keys"),
+        // RFC 9051 §6.4.4
+        Bad::Charset => Reply::no("BADCHARSET (UTF-8 US-ASCII)", "This charset is not known"),
+        // RFC 9051 §5.1
+        Bad::Mailbox => Reply::no("CANNOT", "No mailbox can have this name"),
+    }
+}
+
+/// Notes what the octets of a command are; what follows LOGIN and cannot be parsed may be a password all the same.
+fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: bool) {
+    if !cx.tracing() {
+        return;
+    }
+    for token in tokens {
+        if token.secret {
+            cx.note_secret(token.start, token.end, token.label);
+        } else {
+            cx.note_received(token.start, token.end, token.label, None);
+        }
+    }
+    let end = cx.received();
+    let rest = tokens.last().map_or(end, |token| token.end);
+    if failed && rest < end {
+        if is_login(pieces) {
+            cx.note_secret(rest, end, "text");
+        } else {
+            cx.note_received(rest, end, "text", Some(&SYNTAX));
+        }
+    }
+}
+
+fn is_login(pieces: &[Piece]) -> bool {
+    let Some(Piece::Text(text, _)) = pieces.first() else { return false };
+    let mut words = text.split(|octet| *octet == b' ').skip(1);
+    let verb = words.next().unwrap_or_default();
+    [&b"LOGIN"[..], b"AUTHENTICATE"].iter().any(|login| verb.eq_ignore_ascii_case(login))
+}
+
+fn note_line(cx: &mut Cx<Server>, line: &Line) {
+    if cx.tracing() {
+        let text = [Piece::Text(line.octets.clone(), line.start)];
+        if is_login(&text) {
+            cx.note_secret(line.start, line.end, "line");
+        } else {
+            cx.note_received(line.start, line.end, "line", Some(&SYNTAX));
+        }
+    }
+}

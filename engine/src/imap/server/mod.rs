@@ -1,0 +1,452 @@
+//! The IMAP server (RFC 9051, RFC 3501): reads commands in order, runs one at a time, and asks its host for the rest.
+//! Grammar is next door; each long command is a resumable job in a file of its own.
+
+mod append;
+mod authenticate;
+mod capability;
+mod copy;
+mod dispatch;
+mod examine;
+mod expunge;
+mod fetch;
+mod idle;
+mod incoming;
+mod item;
+mod job;
+mod list;
+mod mailbox;
+mod open;
+mod print;
+mod program;
+mod reading;
+mod reply;
+mod resolve;
+mod result;
+mod runs;
+mod search;
+mod sieve;
+mod state;
+mod status;
+mod store;
+mod tell;
+mod view;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::types::{Answer, Ask, Call, Config, Event};
+use crate::role::{Cx, Line, Role, TextEnd, Want};
+use crate::trace::Rule;
+use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
+
+use capability::{Feature, Features};
+use incoming::Incoming;
+use job::{Expunges, Job, Next, Wait, Work};
+use reply::{Reply, Status};
+use state::State;
+use tell::{Need, Telling};
+
+/// The rules that this side follows.
+pub(super) const RULES: &[&Rule] = &[
+    &append::APPEND,
+    &append::NO_NUL,
+    &authenticate::EXCHANGE,
+    &authenticate::PRIVACY,
+    &capability::CAPABILITY,
+    &copy::COPYUID,
+    &dispatch::STARTTLS,
+    &dispatch::STATES,
+    &fetch::FETCH,
+    &fetch::SEEN,
+    &fetch::VANISHED,
+    &idle::DONE,
+    &incoming::LITERAL,
+    &incoming::NON_SYNC,
+    &incoming::SYNTAX,
+    &list::LIST,
+    &list::LSUB,
+    &open::SELECT,
+    &reply::BYE,
+    &reply::CODES,
+    &reply::TAGGED,
+    &resolve::NUMBER,
+    &result::ESEARCH,
+    &state::FLAGS,
+    &tell::EXPUNGE,
+    &tell::FLAGS,
+    &tell::SIZE,
+];
+
+/// The IMAP server role.
+pub struct Server {
+    base: Box<Base>,
+    state: State,
+    doing: Doing,
+}
+
+/// What holds in every state.
+#[derive(Debug)]
+pub(crate) struct Base {
+    config: Config,
+    features: Features,
+    tls: Option<TlsFacts>,
+    /// ENABLE IMAP4rev2 (RFC 9051 §6.3.1).
+    rev2_enabled: bool,
+    errors: u32,
+    /// Commands since the last that led anywhere, before login.
+    idle_commands: u32,
+    farewell: Option<Farewell>,
+}
+
+impl Base {
+    fn is_secure(&self) -> bool {
+        self.tls.is_some() || self.config.tls == TlsOffer::Implicit
+    }
+
+    /// Whether responses are those of IMAP4rev2.
+    fn is_rev2(&self) -> bool {
+        self.rev2_enabled || !self.features.has(Feature::Rev1)
+    }
+
+    fn has_uid_plus(&self) -> bool {
+        self.features.has(Feature::UidPlus)
+    }
+
+    fn capabilities(&self, logged_in: bool) -> Vec<u8> {
+        capability::list(self.features, &self.config, self.is_secure(), logged_in)
+    }
+}
+
+/// What the session is at.
+enum Doing {
+    /// Reading a command.
+    Command(Box<Incoming>),
+    /// A command that is not over.
+    Job { tag: Vec<u8>, job: Job, wait: Wait },
+    /// The end of a command: what others did is told, then this reply.
+    Telling { tag: Vec<u8>, reply: Reply, telling: Telling, wait: Wait },
+    /// STARTTLS was accepted.
+    Securing,
+    /// Over.
+    Over,
+}
+
+impl Server {
+    fn work<'a>(&'a mut self, cx: &'a mut Cx<Self>) -> Work<'a> {
+        Work { base: &mut self.base, state: &mut self.state, cx }
+    }
+
+    /// Does what comes next, and sets the deadline for it.
+    fn go(mut self, cx: &mut Cx<Self>, tag: Vec<u8>, next: Next) -> Self {
+        let (job, wait) = match next {
+            Next::Done(reply, expunges) => return self.finish(cx, tag, reply, expunges),
+            Next::Bye(code, text) => return self.bye(cx, code, text),
+            Next::Rest(line, reply) => {
+                return self.command_line(cx, Incoming::doomed(tag, reply), line);
+            }
+            Next::Ask(ask, job) => {
+                // The answer before this ask was the one that the farewell waited for.
+                if let Some(reason) = self.base.farewell {
+                    job.cut(cx);
+                    return self.farewell(cx, reason);
+                }
+                cx.ask(ask);
+                (job, Wait::Answer)
+            }
+            Next::Room(job) => (job, Wait::Room),
+            Next::Line(max, job) => (job, Wait::Line { max }),
+            Next::Octets(left, job) => (job, Wait::Octets { left }),
+            Next::StartTls => {
+                Reply::ok("Begin TLS now").send(cx, &tag);
+                cx.start_tls();
+                self.doing = Doing::Securing;
+                self.set_deadline(cx);
+                return self;
+            }
+        };
+        self.doing = Doing::Job { tag, job, wait };
+        self.settle(cx)
+    }
+
+    /// The end of a command: what others did is told before the reply.
+    fn finish(self, cx: &mut Cx<Self>, tag: Vec<u8>, reply: Reply, expunges: Expunges) -> Self {
+        let telling = Telling::new(expunges == Expunges::Told && reply.status != Status::Bad);
+        self.tell(cx, tag, reply, telling)
+    }
+
+    fn tell(mut self, cx: &mut Cx<Self>, tag: Vec<u8>, reply: Reply, telling: Telling) -> Self {
+        let need = match &mut self.state {
+            State::Selected(open) => telling.run(&self.base, open, cx),
+            _ => Need::Nothing,
+        };
+        let (telling, wait) = match need {
+            Need::Answer(ask, telling) => {
+                cx.ask(ask);
+                (telling, Wait::Answer)
+            }
+            Need::Room(telling) => (telling, Wait::Room),
+            Need::Nothing => return self.conclude(cx, &tag, &reply),
+        };
+        self.doing = Doing::Telling { tag, reply, telling, wait };
+        self.settle(cx)
+    }
+
+    fn conclude(mut self, cx: &mut Cx<Self>, tag: &[u8], reply: &Reply) -> Self {
+        reply.send(cx, tag);
+        if reply.status == Status::Bad {
+            self.base.errors = self.base.errors.saturating_add(1);
+        }
+        if matches!(self.state, State::Logout) {
+            return self.close(cx);
+        }
+        if self.base.errors > self.base.config.limits.errors_max {
+            return self.bye(cx, None, "Too many errors");
+        }
+        if self.base.idle_commands > self.base.config.limits.idle_commands_max {
+            return self.bye(cx, None, "Log in next time");
+        }
+        if matches!(&self.state, State::Selected(open) if open.view.is_lost()) {
+            // RFC 2180 §3.3: whoever has a deleted mailbox open is told BYE.
+            return self.bye(cx, None, "The mailbox is gone");
+        }
+        self.doing = Doing::Command(Box::default());
+        self.settle(cx)
+    }
+
+    /// Waits, unless a farewell is due.
+    fn settle(mut self, cx: &mut Cx<Self>) -> Self {
+        if let Some(reason) = self.base.farewell
+            && !self.is_asking()
+        {
+            return self.farewell(cx, reason);
+        }
+        self.set_deadline(cx);
+        self
+    }
+
+    fn set_deadline(&mut self, cx: &mut Cx<Self>) {
+        let limits = &self.base.config.limits;
+        match self.state {
+            _ if self.is_asking() => cx.no_deadline(),
+            State::Logout => cx.no_deadline(),
+            State::NotAuthenticated => cx.deadline_in(limits.idle_before_login_ms),
+            // RFC 9051 §5.4
+            State::Authenticated | State::Selected(_) => cx.deadline_in(limits.idle_ms),
+        }
+    }
+
+    fn is_asking(&self) -> bool {
+        matches!(
+            self.doing,
+            Doing::Job { wait: Wait::Answer, .. } | Doing::Telling { wait: Wait::Answer, .. }
+        )
+    }
+
+    fn farewell(self, cx: &mut Cx<Self>, reason: Farewell) -> Self {
+        self.bye(cx, Some(reply::farewell_code(reason)), reply::farewell_text(reason))
+    }
+
+    fn bye(self, cx: &mut Cx<Self>, code: Option<&'static str>, text: &'static str) -> Self {
+        reply::send_bye(cx, code, text);
+        self.close(cx)
+    }
+
+    fn close(mut self, cx: &mut Cx<Self>) -> Self {
+        if let Doing::Job { job, .. } = &self.doing {
+            job.cut(cx);
+        }
+        cx.note_state(self.state.name(), State::Logout.name());
+        self.state = State::Logout;
+        self.doing = Doing::Over;
+        cx.no_deadline();
+        cx.close();
+        self
+    }
+
+    /// Tells IDLE at once what others did; everything else tells it at its end.
+    fn wake_idle(mut self, cx: &mut Cx<Self>) -> Self {
+        match core::mem::replace(&mut self.doing, Doing::Over) {
+            Doing::Job { tag, job: Job::Idle(job), wait: Wait::Line { .. } } => {
+                let deadline_ms = cx.deadline_ms;
+                let next = job.run(&mut self.work(cx));
+                let role = self.go(cx, tag, next);
+                // RFC 9051 §6.3.13: what is told does not show that the client is still there.
+                cx.deadline_ms = deadline_ms;
+                role
+            }
+            doing => {
+                self.doing = doing;
+                self
+            }
+        }
+    }
+}
+
+impl Role for Server {
+    type Config = Config;
+    type Ask = Ask;
+    type Answer = Answer;
+    type Call = Call;
+    type Event = Event;
+
+    fn start(config: Config, cx: &mut Cx<Self>) -> Self {
+        cx.trace(config.trace);
+        let features = Features::new(&config.without);
+        let base = Base {
+            config,
+            features,
+            tls: None,
+            rev2_enabled: false,
+            errors: 0,
+            idle_commands: 0,
+            farewell: None,
+        };
+        let list = base.capabilities(false);
+        let mut server = Self {
+            base: Box::new(base),
+            state: State::NotAuthenticated,
+            doing: Doing::Command(Box::default()),
+        };
+        // RFC 9051 §7.1.1
+        reply::send_greeting(cx, &list, &server.base.config.host_name);
+        server.set_deadline(cx);
+        server
+    }
+
+    fn want(&self) -> Want {
+        let wait = match &self.doing {
+            Doing::Command(incoming) => return incoming.want(&self.base, &self.state),
+            Doing::Job { wait, .. } | Doing::Telling { wait, .. } => *wait,
+            Doing::Securing => return Want::Secured,
+            Doing::Over => return Want::Nothing,
+        };
+        match wait {
+            Wait::Answer => Want::Answer,
+            Wait::Room => Want::Room,
+            Wait::Line { max } => Want::Line { max },
+            Wait::Octets { left } => Want::Octets { left },
+        }
+    }
+
+    fn on_line(mut self, cx: &mut Cx<Self>, line: Line) -> Self {
+        match core::mem::replace(&mut self.doing, Doing::Over) {
+            Doing::Command(incoming) => self.command_line(cx, *incoming, line),
+            Doing::Job { tag, job, .. } => {
+                let next = job.line(&mut self.work(cx), line);
+                self.go(cx, tag, next)
+            }
+            doing => Self { doing, ..self },
+        }
+    }
+
+    fn on_octets(mut self, cx: &mut Cx<Self>, octets: Vec<u8>) -> Self {
+        match core::mem::replace(&mut self.doing, Doing::Over) {
+            Doing::Command(incoming) => self.command_octets(cx, *incoming, &octets),
+            Doing::Job { tag, job, .. } => {
+                let next = job.octets(&mut self.work(cx), octets);
+                self.go(cx, tag, next)
+            }
+            doing => Self { doing, ..self },
+        }
+    }
+
+    fn on_text(self, _: &mut Cx<Self>, _: Vec<u8>, _: Option<TextEnd>) -> Self {
+        // IMAP has no dot-terminated text, so no state wants it.
+        self
+    }
+
+    fn on_end(self, cx: &mut Cx<Self>) -> Self {
+        self.close(cx)
+    }
+
+    fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
+        // RFC 9051 §6.2.1: nothing that was said before counts.
+        self.base.tls = Some(facts);
+        self.base.rev2_enabled = false;
+        self.state = State::NotAuthenticated;
+        self.doing = Doing::Command(Box::default());
+        self.settle(cx)
+    }
+
+    fn on_answer(
+        mut self,
+        cx: &mut Cx<Self>,
+        _: AskId,
+        answer: Answer,
+    ) -> Result<Self, (Self, Misuse)> {
+        match core::mem::replace(&mut self.doing, Doing::Over) {
+            Doing::Job { tag, job, wait } => match job.answer(&mut self.work(cx), answer) {
+                Ok(next) => Ok(self.go(cx, tag, next)),
+                Err((job, misuse)) => {
+                    self.doing = Doing::Job { tag, job, wait };
+                    Err((self, misuse))
+                }
+            },
+            Doing::Telling { tag, reply, telling, wait } => {
+                let State::Selected(open) = &mut self.state else {
+                    return Ok(self.conclude(cx, &tag, &reply));
+                };
+                match telling.answer(open, answer) {
+                    Ok(telling) => Ok(self.tell(cx, tag, reply, telling)),
+                    Err((telling, misuse)) => {
+                        self.doing = Doing::Telling { tag, reply, telling, wait };
+                        Err((self, misuse))
+                    }
+                }
+            }
+            doing => Err((Self { doing, ..self }, Misuse::UnknownAsk)),
+        }
+    }
+
+    fn on_call(mut self, cx: &mut Cx<Self>, call: Call) -> Result<Self, (Self, Misuse)> {
+        match call {
+            Call::Farewell(reason) => {
+                self.base.farewell = Some(reason);
+                Ok(if matches!(self.doing, Doing::Securing) { self } else { self.settle(cx) })
+            }
+            Call::Changed(changes) => {
+                if changes.iter().any(|change| view::check(change).is_err()) {
+                    return Err((self, Misuse::BadValue));
+                }
+                if let Doing::Job { job: Job::Open(open), .. } = &mut self.doing {
+                    open.changed(changes);
+                    return Ok(self);
+                }
+                // A change may cross with the command that closes the mailbox: then there is no one to tell.
+                if let State::Selected(open) = &mut self.state {
+                    changes.into_iter().for_each(|change| open.view.change(change));
+                    let lost = open.view.is_lost();
+                    if lost && matches!(self.doing, Doing::Command(_)) {
+                        return Ok(self.bye(cx, None, "The mailbox is gone"));
+                    }
+                }
+                Ok(self.wake_idle(cx))
+            }
+        }
+    }
+
+    fn on_deadline(self, cx: &mut Cx<Self>) -> Self {
+        match self.doing {
+            Doing::Over => self,
+            _ => self.bye(cx, None, "Silent for too long"),
+        }
+    }
+
+    fn on_room(mut self, cx: &mut Cx<Self>) -> Self {
+        match core::mem::replace(&mut self.doing, Doing::Over) {
+            Doing::Job { tag, job, .. } => {
+                let next = job.room(&mut self.work(cx));
+                self.go(cx, tag, next)
+            }
+            Doing::Telling { tag, reply, telling, .. } => self.tell(cx, tag, reply, telling),
+            doing => Self { doing, ..self },
+        }
+    }
+}
+
+/// The line that a host sends in place of a session, when it has none to say it (RFC 9051 §7.1.5).
+#[must_use]
+pub fn farewell(reason: Farewell) -> Vec<u8> {
+    let (code, text) = (reply::farewell_code(reason), reply::farewell_text(reason));
+    [b"* BYE [", code.as_bytes(), b"] ", text.as_bytes(), b"\r\n"].concat()
+}

@@ -1,0 +1,166 @@
+//! SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3): reads the UIDs page by page, then tells the mailbox's data.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::job::{Answered, Job, Next, Work, wrong};
+use super::reply::{Reply, send_untagged_ok};
+use super::runs::{Runs, are_runs};
+use super::state::{Selected, State};
+use super::view::{UNTOLD_RUNS_MAX, VIEW_RUNS_MAX, View};
+use super::{print, tell};
+use crate::imap::types::{Answer, Ask, Change, Event, Flags, OpenAsk, Opened, UidPage};
+use crate::trace::Rule;
+use crate::types::Misuse;
+
+/// RFC 9051 §6.3.2.
+pub(crate) const SELECT: Rule = Rule {
+    rfc: 9051,
+    section: "6.3.2",
+    gist: "SELECT closes the mailbox that is open; if it fails, none is.",
+};
+
+/// Changes kept while the mailbox is being opened; of more it is read again.
+const CHANGES_MAX: usize = 64;
+
+/// A mailbox being opened.
+pub(crate) struct Open {
+    ask: OpenAsk,
+    /// Once the host has opened it.
+    opened: Option<Opened>,
+    uids: Runs,
+    changes: Vec<Change>,
+}
+
+pub(crate) fn open(work: &mut Work<'_>, name: Vec<u8>, read_only: bool) -> Next {
+    if let State::Selected(_) = work.state {
+        // RFC 9051 §7.1: what follows is about the other mailbox. The host leaves the old one by opening the new.
+        send_untagged_ok(work.cx, b"CLOSED", "Previous mailbox closed");
+        work.go(State::Authenticated);
+    }
+    let ask = OpenAsk { name, read_only };
+    let job = Open { ask: ask.clone(), opened: None, uids: Runs::new(), changes: Vec::new() };
+    Next::Ask(Ask::Open(ask), Job::Open(Box::new(job)))
+}
+
+impl Open {
+    /// Others changed it already.
+    pub(crate) fn changed(&mut self, changes: Vec<Change>) {
+        self.changes.extend(changes);
+        let weight: usize = self.changes.iter().map(weight).sum();
+        if self.changes.len() > CHANGES_MAX || weight > UNTOLD_RUNS_MAX {
+            let deleted = self.changes.contains(&Change::Deleted);
+            self.changes.clear();
+            self.changes.push(if deleted { Change::Deleted } else { Change::Resynchronise });
+        }
+    }
+
+    pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
+        match answer {
+            Answer::Opened(mut opened) if self.opened.is_none() => {
+                let page = core::mem::take(&mut opened.uids);
+                if !self.is_next(&page) {
+                    return Err((Job::Open(self), Misuse::BadValue));
+                }
+                self.opened = Some(opened);
+                Ok(self.page(work, page))
+            }
+            Answer::Uids(page) if self.opened.is_some() => {
+                if !self.is_next(&page) {
+                    return Err((Job::Open(self), Misuse::BadValue));
+                }
+                Ok(self.page(work, page))
+            }
+            Answer::Refused(refusal) => {
+                if self.opened.is_some() {
+                    work.cx.event(Event::Closed);
+                }
+                Ok(Next::done(Reply::refused(refusal)))
+            }
+            _ => wrong(Job::Open(self)),
+        }
+    }
+
+    /// Whether a page goes on where the last one ended.
+    fn is_next(&self, page: &UidPage) -> bool {
+        let above = self.uids.last().unwrap_or(0);
+        are_runs(&page.runs)
+            && page.runs.first().is_none_or(|run| run.first > above)
+            && !(page.more && page.runs.is_empty())
+    }
+
+    fn page(mut self: Box<Self>, work: &mut Work<'_>, page: UidPage) -> Next {
+        page.runs.into_iter().for_each(|run| self.uids.append(run));
+        if self.uids.as_slice().len() > VIEW_RUNS_MAX {
+            work.cx.event(Event::Closed);
+            return Next::done(Reply::no("LIMIT", "This mailbox has too many gaps"));
+        }
+        if page.more {
+            let above = self.uids.last().unwrap_or(0);
+            return Next::Ask(Ask::Uids(above), Job::Open(self));
+        }
+        self.finish(work)
+    }
+
+    fn finish(self: Box<Self>, work: &mut Work<'_>) -> Next {
+        let Self { ask, opened, uids, changes } = *self;
+        let opened = opened.unwrap_or_default();
+        let read_only = ask.read_only || opened.read_only;
+        let mut open = Selected {
+            name: ask.name,
+            uid_validity: opened.status.uid_validity,
+            read_only,
+            view: View::new(uids, opened.recent_from),
+            keywords: opened.keywords.clone(),
+            saved: Runs::new(),
+        };
+        tell_mailbox(work, &open, &opened);
+        changes.into_iter().for_each(|change| open.view.change(change));
+        work.go(State::Selected(Box::new(open)));
+        let (code, text) = match (ask.read_only, read_only) {
+            (true, _) => (&b"READ-ONLY"[..], "Examined"),
+            (false, true) => (&b"READ-ONLY"[..], "Selected, but it is read-only"),
+            (false, false) => (&b"READ-WRITE"[..], "Selected"),
+        };
+        Next::done(Reply::ok(text).with_code(code))
+    }
+}
+
+fn weight(change: &Change) -> usize {
+    match change {
+        Change::Arrived(arrived) => arrived.runs.len(),
+        Change::Flags(rows) => rows.len(),
+        Change::Expunged(runs) => runs.len(),
+        Change::Resynchronise | Change::Deleted => 1,
+    }
+}
+
+fn tell_mailbox(work: &mut Work<'_>, open: &Selected, opened: &Opened) {
+    let (base, cx) = (&*work.base, &mut *work.cx);
+    open.send_flags(cx);
+    let keywords = opened.keywords.clone();
+    let permanent = if open.read_only {
+        b"PERMANENTFLAGS ()".to_vec()
+    } else {
+        let all = Flags { system: print::SYSTEM_FLAGS_ALL, keywords };
+        [b"PERMANENTFLAGS ", &print::permanent_flags(&all)[..]].concat()
+    };
+    send_untagged_ok(cx, &permanent, "What STORE may change for good");
+    tell::send_size(base, open, cx);
+    // RFC 9051 appendix E: IMAP4rev2 has no UNSEEN code.
+    let first_unseen = opened.first_unseen.and_then(|uid| open.view.number(uid));
+    if let Some(number) = first_unseen.filter(|_| !base.is_rev2()) {
+        let code = [b"UNSEEN ", &print::decimal(u64::from(number))[..]].concat();
+        send_untagged_ok(cx, &code, "The first without \\Seen");
+    }
+    let number = |name: &[u8], n: u32| [name, b" ", &print::decimal(u64::from(n))].concat();
+    send_untagged_ok(cx, &number(b"UIDVALIDITY", open.uid_validity), "UIDs hold as long");
+    // What arrived between the counters and the page of UIDs has its UID already.
+    let above_all = open.view.uids().last().map_or(1, |last| last.saturating_add(1));
+    let uid_next = opened.status.uid_next.max(above_all);
+    send_untagged_ok(cx, &number(b"UIDNEXT", uid_next), "The next UID at least");
+    if base.is_rev2() {
+        let name = print::mailbox(base, &open.name);
+        cx.send(&print::untagged(&[b"LIST () \"/\" ", &name]), "mailbox-data", Some(&SELECT));
+    }
+}

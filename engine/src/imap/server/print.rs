@@ -1,0 +1,120 @@
+//! Small pieces of responses, composed of the grammar's printers.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::item::Section;
+use super::{Base, Server};
+use crate::imap::grammar::{StatusItem, print};
+use crate::imap::types::{Flags, MailboxStatus, UidRun};
+use crate::message::{Envelope, Index};
+use crate::role::Cx;
+
+/// Every system flag (RFC 9051 §2.3.2).
+pub(crate) const SYSTEM_FLAGS_ALL: u8 = 31;
+/// \Seen
+pub(crate) const SEEN: u8 = 8;
+
+pub(crate) fn decimal(number: u64) -> Vec<u8> {
+    format!("{number}").into_bytes()
+}
+
+/// `* `, the parts, CRLF.
+pub(crate) fn untagged(parts: &[&[u8]]) -> Vec<u8> {
+    let mut line = b"* ".to_vec();
+    parts.iter().for_each(|part| line.extend_from_slice(part));
+    line.extend_from_slice(b"\r\n");
+    line
+}
+
+pub(crate) fn flags(flags: &Flags, recent: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    print::flags(&mut out, flags, recent);
+    out
+}
+
+/// `flag-perm` in parentheses: these, and `\*` since keywords can be made.
+pub(crate) fn permanent_flags(all: &Flags) -> Vec<u8> {
+    let mut out = flags(all, false);
+    out.truncate(out.len() - 1);
+    out.extend_from_slice(b" \\*)");
+    out
+}
+
+pub(crate) fn mailbox(base: &Base, name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    print::mailbox(&mut out, name, base.is_rev2());
+    out
+}
+
+pub(crate) fn uid_set(runs: &[UidRun]) -> Vec<u8> {
+    let mut out = Vec::new();
+    print::runs(&mut out, runs);
+    out
+}
+
+pub(crate) fn date_time(unix_ms: u64, zone: i16) -> Vec<u8> {
+    let mut out = Vec::new();
+    print::date_time(&mut out, unix_ms, zone);
+    out
+}
+
+pub(crate) fn envelope(base: &Base, envelope: &Envelope) -> Vec<u8> {
+    let mut out = Vec::new();
+    print::envelope(&mut out, envelope, base.is_rev2());
+    out
+}
+
+pub(crate) fn body_structure(base: &Base, index: &Index, extended: bool) -> Vec<u8> {
+    let mut out = Vec::new();
+    print::body(&mut out, index, extended, base.is_rev2());
+    out
+}
+
+/// The head of a literal, or of a literal8, with its CRLF.
+pub(crate) fn literal(length: u64, binary: bool) -> Vec<u8> {
+    let mark = if binary { "~" } else { "" };
+    format!("{mark}{{{length}}}\r\n").into_bytes()
+}
+
+/// The name under which a response gives a section, and a space.
+pub(crate) fn section_name(section: &Section) -> Vec<u8> {
+    let mut name = section.label.clone();
+    if let Some(partial) = section.partial {
+        name.extend_from_slice(format!("<{}>", partial.origin).as_bytes());
+    }
+    name.push(b' ');
+    name
+}
+
+pub(crate) fn send_section_name(cx: &mut Cx<Server>, section: &Section) {
+    cx.send(&section_name(section), "msg-att", Some(&super::fetch::FETCH));
+}
+
+/// `* STATUS mailbox (…)`
+pub(crate) fn status(
+    base: &Base,
+    name: &[u8],
+    items: &[StatusItem],
+    status: &MailboxStatus,
+) -> Vec<u8> {
+    let mut list = Vec::new();
+    for item in items {
+        let value = match item {
+            StatusItem::Messages => u64::from(status.messages),
+            StatusItem::Recent => u64::from(status.recent),
+            StatusItem::UidNext => u64::from(status.uid_next),
+            StatusItem::UidValidity => u64::from(status.uid_validity),
+            StatusItem::Unseen => u64::from(status.unseen),
+            StatusItem::Deleted => u64::from(status.deleted),
+            StatusItem::Size => status.size,
+            // Refused before it came here: neither extension is offered.
+            StatusItem::HighestModseq | StatusItem::MailboxId => continue,
+        };
+        if !list.is_empty() {
+            list.push(b' ');
+        }
+        list.extend_from_slice(format!("{} {value}", item.name()).as_bytes());
+    }
+    untagged(&[b"STATUS ", &mailbox(base, name), b" (", &list, b")"])
+}

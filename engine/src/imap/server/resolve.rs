@@ -1,0 +1,67 @@
+//! Sequence sets as sets of UIDs of the open mailbox (RFC 9051 §9 sequence-set, §6.4.9).
+
+use alloc::vec::Vec;
+
+use super::reply::Reply;
+use super::runs::Runs;
+use super::state::Selected;
+use crate::imap::grammar::{SequenceSet, SetNumber};
+use crate::imap::types::UidRun;
+use crate::trace::Rule;
+
+/// RFC 9051 §9.
+pub(crate) const NUMBER: Rule = Rule {
+    rfc: 9051,
+    section: "9",
+    gist: "A sequence number above the number of messages is an error; a UID that is not there is not.",
+};
+
+/// What the client is told of a number that no message has.
+pub(crate) const NO_SUCH_NUMBER: Reply = Reply::bad("There is no message with this number");
+
+/// The messages of a set of sequence numbers; `None` if one is above their count.
+pub(crate) fn numbers(open: &Selected, set: &SequenceSet) -> Option<Runs> {
+    let SequenceSet::Ranges(ranges) = set else { return Some(saved(open)) };
+    let count = open.view.count();
+    let number = |number: SetNumber| match number {
+        // RFC 9051 §9: `*` in an empty mailbox is above the count too.
+        SetNumber::Star => count,
+        SetNumber::Number(number) => number,
+    };
+    let mut ordered = Vec::with_capacity(ranges.len());
+    for &(a, b) in ranges {
+        let (a, b) = (number(a), number(b));
+        let (low, high) = (a.min(b), a.max(b));
+        if low == 0 || high > count {
+            return None;
+        }
+        ordered.push(UidRun { first: low, last: high });
+    }
+    let mut uids = Vec::new();
+    for range in Runs::from_unsorted(ordered).as_slice() {
+        open.view.between(range.first, range.last, &mut uids);
+    }
+    Some(Runs::from_unsorted(uids))
+}
+
+/// The messages of a set of UIDs that the client knows of.
+pub(crate) fn uids(open: &Selected, set: &SequenceSet) -> Runs {
+    let SequenceSet::Ranges(ranges) = set else { return saved(open) };
+    let known = open.view.uids();
+    // RFC 9051 §6.4.9: `*` is the highest UID, and in an empty mailbox names nothing.
+    let Some(highest) = known.last() else { return Runs::new() };
+    let uid = |number: SetNumber| match number {
+        SetNumber::Star => highest,
+        SetNumber::Number(uid) => uid,
+    };
+    let runs = ranges.iter().map(|&(a, b)| {
+        let (a, b) = (uid(a), uid(b));
+        UidRun { first: a.min(b), last: a.max(b) }
+    });
+    Runs::from_unsorted(runs.collect()).common(known)
+}
+
+/// RFC 9051 §6.4.4.1: what was saved and is still there.
+fn saved(open: &Selected) -> Runs {
+    open.saved.common(open.view.uids())
+}

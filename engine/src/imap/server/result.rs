@@ -1,0 +1,201 @@
+//! What SEARCH found, as SEARCH (RFC 3501 §7.2.5) or ESEARCH (RFC 9051 §7.3.4), piece by piece: a line of 100,000
+//! numbers is not held in memory at once.
+
+use alloc::vec::Vec;
+
+use super::job::Expunges;
+use super::print::decimal;
+use super::runs::Runs;
+use super::state::Selected;
+use super::{Base, Server};
+use crate::imap::grammar::{self, SearchReturn};
+use crate::imap::types::UidRun;
+use crate::role::Cx;
+use crate::trace::Rule;
+
+/// RFC 9051 §7.3.4.
+pub(crate) const ESEARCH: Rule = Rule {
+    rfc: 9051,
+    section: "7.3.4",
+    gist: "ESEARCH names the command by its tag and gives what RETURN asked for.",
+};
+
+/// How the result is to be told.
+#[derive(Clone, Debug)]
+pub(crate) struct Form {
+    tag: Vec<u8>,
+    pub(crate) by_uid: bool,
+    /// ESEARCH with these; `None` is SEARCH.
+    returns: Option<SearchReturn>,
+}
+
+impl Form {
+    pub(crate) fn new(base: &Base, tag: &[u8], command: &grammar::Search) -> Self {
+        // RFC 9051 §6.4.4: without RETURN, IMAP4rev2 answers as with RETURN (ALL).
+        let all = SearchReturn { all: true, ..SearchReturn::default() };
+        let returns = command.returns.or(base.is_rev2().then_some(all));
+        Self { tag: tag.to_vec(), by_uid: command.uid, returns }
+    }
+
+    pub(crate) fn saves(&self) -> bool {
+        self.returns.is_some_and(|returns| returns.save)
+    }
+
+    /// RFC 9051 §7.5.1
+    pub(crate) fn expunges(&self) -> Expunges {
+        if self.by_uid { Expunges::Told } else { Expunges::Kept }
+    }
+}
+
+/// What was found, and how much of it was told.
+#[derive(Debug)]
+pub(crate) struct Result {
+    found: Runs,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Head,
+    /// Numbers of the messages above this UID; a range that may grow.
+    Numbers {
+        above: u32,
+        held: Option<(u32, u32)>,
+        first: bool,
+    },
+    End,
+}
+
+impl Result {
+    pub(crate) fn new(found: Runs) -> Self {
+        Self { found, stage: Stage::Head }
+    }
+
+    /// Tells as much as there is room for; true once all is told.
+    pub(crate) fn tell(&mut self, form: &Form, open: &mut Selected, cx: &mut Cx<Server>) -> bool {
+        loop {
+            if cx.outbox_full() {
+                return false;
+            }
+            self.stage = match self.stage {
+                Stage::Head => match form.returns {
+                    None => {
+                        cx.send(b"* SEARCH", "mailbox-data", None);
+                        Stage::Numbers { above: 0, held: None, first: false }
+                    }
+                    Some(returns) => {
+                        self.save(returns, open);
+                        if !(returns.min || returns.max || returns.all || returns.count) {
+                            return true;
+                        }
+                        self.send_head(form, returns, open, cx);
+                        if returns.all && !self.found.is_empty() {
+                            cx.send(b" ALL ", "search-return-data", Some(&ESEARCH));
+                            Stage::Numbers { above: 0, held: None, first: true }
+                        } else {
+                            Stage::End
+                        }
+                    }
+                },
+                Stage::Numbers { above, held, first } => {
+                    self.send_numbers(form, open, cx, above, held, first)
+                }
+                Stage::End => {
+                    cx.send(b"\r\n", "CRLF", None);
+                    return true;
+                }
+            };
+        }
+    }
+
+    /// RFC 9051 §6.4.4.1 table 4
+    fn save(&self, returns: SearchReturn, open: &mut Selected) {
+        if !returns.save {
+            return;
+        }
+        let mut saved = Runs::new();
+        if returns.all || returns.count || !(returns.min || returns.max) {
+            saved = self.found.clone();
+        } else {
+            let least = self.found.first().filter(|_| returns.min);
+            let greatest = self.found.last().filter(|_| returns.max);
+            least.into_iter().chain(greatest).for_each(|uid| saved.append_uid(uid));
+        }
+        open.saved = saved;
+    }
+
+    fn send_head(&self, form: &Form, returns: SearchReturn, open: &Selected, cx: &mut Cx<Server>) {
+        let mut line = [b"* ESEARCH (TAG \"", &form.tag[..], b"\")"].concat();
+        if form.by_uid {
+            line.extend_from_slice(b" UID");
+        }
+        let ends =
+            [(returns.min, " MIN ", self.found.first()), (returns.max, " MAX ", self.found.last())];
+        for (wanted, name, uid) in ends {
+            if let Some(uid) = uid.filter(|_| wanted) {
+                line.extend_from_slice(name.as_bytes());
+                line.extend_from_slice(&decimal(u64::from(number(form, open, uid))));
+            }
+        }
+        if returns.count {
+            line.extend_from_slice(b" COUNT ");
+            line.extend_from_slice(&decimal(self.found.count()));
+        }
+        cx.send(&line, "mailbox-data", Some(&ESEARCH));
+    }
+
+    /// The next run of UIDs, as numbers.
+    fn send_numbers(
+        &self,
+        form: &Form,
+        open: &Selected,
+        cx: &mut Cx<Server>,
+        above: u32,
+        held: Option<(u32, u32)>,
+        first: bool,
+    ) -> Stage {
+        // A thousand UIDs at a time, since SEARCH spells each out.
+        let next = self.found.next_page(above, 1, 1000);
+        let Some(&UidRun { first: low, last: high }) = next.first() else {
+            if let Some(range) = held {
+                send_range(cx, range, first);
+            }
+            return Stage::End;
+        };
+        if form.returns.is_none() {
+            let mut line = Vec::new();
+            for uid in low..=high {
+                line.push(b' ');
+                line.extend_from_slice(&decimal(u64::from(number(form, open, uid))));
+            }
+            cx.send(&line, "nz-number", None);
+            return Stage::Numbers { above: high, held: None, first };
+        }
+        let range = (number(form, open, low), number(form, open, high));
+        match held {
+            // UIDs with a gap between them may be neighbours by number.
+            Some((from, to)) if to.checked_add(1) == Some(range.0) => {
+                Stage::Numbers { above: high, held: Some((from, range.1)), first }
+            }
+            Some(before) => {
+                send_range(cx, before, first);
+                Stage::Numbers { above: high, held: Some(range), first: false }
+            }
+            None => Stage::Numbers { above: high, held: Some(range), first },
+        }
+    }
+}
+
+fn number(form: &Form, open: &Selected, uid: u32) -> u32 {
+    if form.by_uid { uid } else { open.view.number(uid).unwrap_or(0) }
+}
+
+fn send_range(cx: &mut Cx<Server>, (low, high): (u32, u32), first: bool) {
+    let mut text = if first { Vec::new() } else { b",".to_vec() };
+    text.extend_from_slice(&decimal(u64::from(low)));
+    if high > low {
+        text.push(b':');
+        text.extend_from_slice(&decimal(u64::from(high)));
+    }
+    cx.send(&text, "sequence-set", Some(&ESEARCH));
+}

@@ -1,0 +1,268 @@
+//! SEARCH and UID SEARCH (RFC 9051 §6.4.4, RFC 4731, RFC 5182): the host may answer; else rows decide, then indexes,
+//! then the messages' own octets, each only for messages that what is cheaper left open.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::examine::Examination;
+use super::fetch::page_end;
+use super::job::{Answered, Job, Next, Work, wrong};
+use super::program::{self, by_index, by_row, evaluate};
+use super::reply::Reply;
+use super::result::{Form, Result};
+use super::runs::{Runs, are_runs};
+use super::view::UNTOLD_RUNS_MAX;
+use crate::imap::grammar;
+use crate::imap::types::{Answer, Ask, Row, RowPage, RowsAsk, SearchAsk, SearchKey, UidRun};
+use crate::limits::PAGE_ROWS_MAX;
+use crate::message::Index;
+use crate::types::{BlobRange, Misuse};
+
+/// A search.
+pub(crate) struct Search {
+    program: Vec<SearchKey>,
+    form: Form,
+    /// What may match.
+    uids: Runs,
+    /// Looked at up to this UID.
+    above: u32,
+    found: Runs,
+    /// What was found among the messages that are being looked at: above all that was found before.
+    found_now: Runs,
+    /// Messages that were gone when their turn came.
+    missing: u64,
+    stage: Stage,
+}
+
+enum Stage {
+    /// The host may know.
+    Host,
+    /// Rows without indexes are asked for.
+    Rows,
+    /// These, which their rows left open, are asked for with indexes.
+    Indexes(Runs),
+    /// Rows with indexes, last first, and what is left of `Indexes` after them.
+    Looking {
+        rows: Vec<Row>,
+        later: Runs,
+        message: Option<Box<(u32, u64, Examination)>>,
+    },
+    Telling(Result),
+}
+
+pub(crate) fn search(work: &mut Work<'_>, tag: &[u8], command: grammar::Search) -> Next {
+    let Some((base, open, _)) = work.selected() else { return Next::no_mailbox() };
+    let form = Form::new(base, tag, &command);
+    let program = match program::compile(open, command.program) {
+        Ok(program) => program,
+        Err(reply) => return Next::Done(reply, form.expunges()),
+    };
+    let (uids, sure) = program::candidates(&program, open.view.uids());
+    let found = if sure { uids.clone() } else { Runs::new() };
+    let stage = Stage::Host;
+    let job =
+        Search { program, form, uids, above: 0, found, found_now: Runs::new(), missing: 0, stage };
+    if sure || job.uids.is_empty() {
+        return Box::new(job).found(work);
+    }
+    let ask = SearchAsk { uids: job.uids.as_slice().to_vec(), keys: job.program.clone() };
+    Next::Ask(Ask::Search(ask), Job::Search(Box::new(job)))
+}
+
+impl Search {
+    fn page(&self) -> Vec<UidRun> {
+        self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX))
+    }
+
+    /// All that matches is known.
+    fn found(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
+        let found = core::mem::take(&mut self.found);
+        self.stage = Stage::Telling(Result::new(found));
+        self.run(work)
+    }
+
+    /// Goes on until something is needed.
+    pub(crate) fn run(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
+        loop {
+            match &mut self.stage {
+                Stage::Host => return Next::Room(Job::Search(self)),
+                Stage::Rows => {
+                    let found = core::mem::take(&mut self.found_now);
+                    self.found.add(&found);
+                    return self.next_page(work);
+                }
+                Stage::Indexes(uids) => {
+                    let uids = uids.next_page(0, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX));
+                    if uids.is_empty() {
+                        self.stage = Stage::Rows;
+                        continue;
+                    }
+                    let ask = RowsAsk { uids, max: PAGE_ROWS_MAX, index: true };
+                    return Next::Ask(Ask::Rows(ask), Job::Search(self));
+                }
+                Stage::Looking { .. } => {
+                    if let Some(range) = self.look() {
+                        return Next::Ask(Ask::Octets(range), Job::Search(self));
+                    }
+                }
+                Stage::Telling(result) => {
+                    let Some((_, open, cx)) = work.selected() else {
+                        return Next::no_mailbox();
+                    };
+                    if !result.tell(&self.form, open, cx) {
+                        return Next::Room(Job::Search(self));
+                    }
+                    return self.end();
+                }
+            }
+        }
+    }
+
+    fn end(&self) -> Next {
+        let reply = Reply::ok("Searched");
+        let reply = if self.missing > 0 && !self.form.by_uid {
+            // RFC 5530 §3: the client learns that it may find other numbers after a NOOP.
+            reply.with_code(&b"EXPUNGEISSUED"[..])
+        } else {
+            reply
+        };
+        Next::Done(reply, self.form.expunges())
+    }
+
+    /// Asks for the next rows: without indexes if some key may decide without them.
+    fn next_page(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
+        let uids = self.page();
+        if uids.is_empty() {
+            return self.found(work);
+        }
+        let (by_rows, dear) = program::kinds(&self.program);
+        if dear && !by_rows {
+            self.above = uids.last().map_or(u32::MAX, |run| run.last);
+            self.stage = Stage::Indexes(Runs::from_unsorted(uids));
+            return self.run(work);
+        }
+        let ask = RowsAsk { uids, max: PAGE_ROWS_MAX, index: false };
+        Next::Ask(Ask::Rows(ask), Job::Search(self))
+    }
+
+    pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
+        let outcome = match (&mut self.stage, answer) {
+            (_, Answer::Refused(refusal)) => {
+                // RFC 9051 §6.4.4.1: a search that fails saves nothing.
+                if self.form.saves()
+                    && let Some((_, open, _)) = work.selected()
+                {
+                    open.saved = Runs::new();
+                }
+                return Ok(Next::Done(Reply::refused(refusal), self.form.expunges()));
+            }
+            (Stage::Host, Answer::Declined) => {
+                self.stage = Stage::Rows;
+                Ok(())
+            }
+            (Stage::Host, Answer::Found(runs)) => {
+                if !are_runs(&runs) {
+                    return Err((Job::Search(self), Misuse::BadValue));
+                }
+                self.found = Runs::from_unsorted(runs).common(&self.uids);
+                return Ok(self.found(work));
+            }
+            (Stage::Rows, Answer::Rows(page)) => self.take_rows(page),
+            (Stage::Indexes(_), Answer::Rows(page)) => self.take_indexes(page),
+            (Stage::Looking { message: Some(message), .. }, Answer::Octets(octets)) => {
+                let (_, _, examination) = &mut **message;
+                examination.read(&self.program, &octets);
+                Ok(())
+            }
+            _ => return wrong(Job::Search(self)),
+        };
+        match outcome {
+            Ok(()) => Ok(self.run(work)),
+            Err(misuse) => Err((Job::Search(self), misuse)),
+        }
+    }
+
+    /// Decides by rows what they can decide.
+    fn take_rows(&mut self, page: RowPage) -> core::result::Result<(), Misuse> {
+        let asked = Runs::from_unsorted(self.page());
+        let up_to = page_end(&asked, &page).ok_or(Misuse::BadValue)?;
+        self.note_missing(&asked, up_to, page.rows.len());
+        self.above = up_to;
+        let mut open = Runs::new();
+        for row in &page.rows {
+            match evaluate(&self.program, |_, key| by_row(row, key)) {
+                Some(true) => self.found_now.append_uid(row.uid),
+                Some(false) => {}
+                None => open.append_uid(row.uid),
+            }
+        }
+        if !open.is_empty() {
+            self.stage = Stage::Indexes(open);
+        }
+        Ok(())
+    }
+
+    fn take_indexes(&mut self, page: RowPage) -> core::result::Result<(), Misuse> {
+        let Stage::Indexes(uids) = &mut self.stage else { return Ok(()) };
+        let asked = uids.next_page(0, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX));
+        let asked = Runs::from_unsorted(asked);
+        let up_to = page_end(&asked, &page).ok_or(Misuse::BadValue)?;
+        let later = uids.above(up_to);
+        self.note_missing(&asked, up_to, page.rows.len());
+        let mut rows = page.rows;
+        rows.reverse();
+        self.stage = Stage::Looking { rows, later, message: None };
+        Ok(())
+    }
+
+    fn note_missing(&mut self, asked: &Runs, up_to: u32, rows: usize) {
+        let looked_at = asked.count() - asked.above(up_to).count();
+        self.missing += looked_at.saturating_sub(rows as u64);
+    }
+
+    /// Looks at the rows that have come, one after the other, until octets are needed.
+    fn look(&mut self) -> Option<BlobRange> {
+        let Stage::Looking { rows, later, message } = &mut self.stage else { return None };
+        loop {
+            if let Some(looked_at) = message {
+                let (uid, blob, examination) = &mut **looked_at;
+                if let Some(span) = examination.next(&self.program) {
+                    let (blob, offset, length) = (*blob, span.start, span.length());
+                    return Some(BlobRange { blob, offset, length });
+                }
+                if examination.verdict(&self.program) {
+                    add_uid(&mut self.found_now, *uid);
+                }
+                *message = None;
+            }
+            let Some(row) = rows.pop() else {
+                self.stage = Stage::Indexes(core::mem::take(later));
+                return None;
+            };
+            let octets = row.index.as_deref().unwrap_or_default();
+            let head = Index::decode_head(octets).ok();
+            let known = |key: &SearchKey| match &head {
+                Some(head) => by_index(&row, head, key),
+                None => by_row(&row, key),
+            };
+            match evaluate(&self.program, |_, key| known(key)) {
+                Some(true) => add_uid(&mut self.found_now, row.uid),
+                Some(false) => {}
+                None => {
+                    let index =
+                        Index::decode(octets).unwrap_or_else(|_| Index::opaque(&[], row.size));
+                    let known = self.program.iter().map(known).collect();
+                    let looked_at = Examination::new(&self.program, known, &index, row.size);
+                    *message = Some(Box::new((row.uid, row.blob, looked_at)));
+                }
+            }
+        }
+    }
+}
+
+/// Adds a UID that may be below others which rows alone have found.
+fn add_uid(found: &mut Runs, uid: u32) {
+    let mut one = Runs::new();
+    one.append_uid(uid);
+    found.add(&one);
+}

@@ -1,0 +1,83 @@
+//! The states of RFC 9051 §3, each owning only what is true in it.
+//! What a command does within a state is in the command's own file.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::runs::Runs;
+use super::view::View;
+use super::{Server, print};
+use crate::imap::types::Flags;
+use crate::role::Cx;
+use crate::trace::Rule;
+
+/// RFC 9051 §7.3.5.
+pub(crate) const FLAGS: Rule = Rule {
+    rfc: 9051,
+    section: "7.3.5",
+    gist: "FLAGS names the flags and keywords that this mailbox knows.",
+};
+
+/// Keywords told in FLAGS; of more, clients learn from FETCH.
+const KEYWORDS_MAX: usize = 256;
+
+/// RFC 9051 §3.
+#[derive(Debug)]
+pub(crate) enum State {
+    /// §3.1
+    NotAuthenticated,
+    /// §3.2
+    Authenticated,
+    /// §3.3
+    Selected(Box<Selected>),
+    /// §3.4
+    Logout,
+}
+
+impl State {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::NotAuthenticated => "not authenticated",
+            Self::Authenticated => "authenticated",
+            Self::Selected(_) => "selected",
+            Self::Logout => "logout",
+        }
+    }
+}
+
+/// The open mailbox.
+#[derive(Debug)]
+pub(crate) struct Selected {
+    pub(crate) name: Vec<u8>,
+    pub(crate) uid_validity: u32,
+    pub(crate) read_only: bool,
+    pub(crate) view: View,
+    /// As FLAGS told them.
+    pub(crate) keywords: Vec<Vec<u8>>,
+    /// RFC 9051 §6.4.4.1: the search result variable.
+    pub(crate) saved: Runs,
+}
+
+impl Selected {
+    /// Tells FLAGS again if these flags hold a keyword that was not told before.
+    pub(crate) fn learn_keywords(&mut self, cx: &mut Cx<Server>, flags: &Flags) {
+        let mut learnt = false;
+        for keyword in &flags.keywords {
+            let known = self.keywords.iter().any(|known| known.eq_ignore_ascii_case(keyword));
+            if !known && self.keywords.len() < KEYWORDS_MAX {
+                self.keywords.push(keyword.clone());
+                learnt = true;
+            }
+        }
+        if learnt {
+            self.send_flags(cx);
+        }
+    }
+
+    /// FLAGS as they are known now.
+    pub(crate) fn send_flags(&self, cx: &mut Cx<Server>) {
+        let all = Flags { system: print::SYSTEM_FLAGS_ALL, keywords: self.keywords.clone() };
+        let list = print::flags(&all, false);
+        cx.send(&print::untagged(&[b"FLAGS ", &list]), "mailbox-data", Some(&FLAGS));
+    }
+}

@@ -1,0 +1,112 @@
+//! STORE and UID STORE (RFC 9051 §6.4.6): the host changes flags page by page, the client is told what they became.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::fetch::vanished;
+use super::job::{Answered, Expunges, Job, Next, Work, wrong};
+use super::reply::Reply;
+use super::runs::{Runs, are_runs};
+use super::tell;
+use super::view::UNTOLD_RUNS_MAX;
+use crate::imap::types::{Answer, Ask, FlagRow, Flags, StoreAsk, StoreMode, UidRun};
+use crate::types::Misuse;
+
+/// Messages asked for at once, as the contract says.
+const PAGE_MAX: u64 = 4096;
+
+/// How flags are to change.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) mode: StoreMode,
+    pub(crate) flags: Flags,
+    /// .SILENT: the client does not want to hear of it.
+    pub(crate) silent: bool,
+    /// UID STORE.
+    pub(crate) by_uid: bool,
+}
+
+/// Messages whose flags are changed.
+pub(crate) struct Store {
+    wanted: Wanted,
+    uids: Runs,
+    /// Done up to this UID.
+    above: u32,
+    /// To be told, last first.
+    rows: Vec<FlagRow>,
+    /// Messages of the set that were gone.
+    missing: u64,
+}
+
+pub(crate) fn store(work: &mut Work<'_>, uids: Runs, wanted: Wanted) -> Next {
+    let Some((_, open, _)) = work.selected() else { return Next::no_mailbox() };
+    if open.read_only {
+        return Next::done(Reply::no("NOPERM", "This mailbox is open read-only"));
+    }
+    Box::new(Store { wanted, uids, above: 0, rows: Vec::new(), missing: 0 }).run(work)
+}
+
+impl Store {
+    fn page(&self) -> Vec<UidRun> {
+        self.uids.next_page(self.above, UNTOLD_RUNS_MAX, PAGE_MAX)
+    }
+
+    /// Tells what is there to tell, then asks for the next page.
+    pub(crate) fn run(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
+        let Some((base, open, cx)) = work.selected() else { return Next::no_mailbox() };
+        while let Some(row) = self.rows.pop() {
+            tell::send_flags(base, open, cx, &row);
+            if cx.outbox_full() {
+                return Next::Room(Job::Store(self));
+            }
+        }
+        let uids = self.page();
+        if uids.is_empty() {
+            return self.end();
+        }
+        let Wanted { mode, flags, .. } = &self.wanted;
+        let (mode, flags) = (*mode, flags.clone());
+        let ask = StoreAsk { uids, mode, flags, unchanged_since: None };
+        Next::Ask(Ask::Store(ask), Job::Store(self))
+    }
+
+    fn end(&self) -> Next {
+        let by_uid = self.wanted.by_uid;
+        let expunges = if by_uid { Expunges::Told } else { Expunges::Kept };
+        let reply = if by_uid || self.missing == 0 { Reply::ok("Stored") } else { vanished() };
+        Next::Done(reply, expunges)
+    }
+
+    pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
+        match answer {
+            Answer::Stored(stored) => {
+                let page = self.page();
+                let asked = Runs::from_unsorted(page.clone());
+                let sound = stored.rows.windows(2).all(|pair| pair[0].uid < pair[1].uid)
+                    && stored.rows.iter().all(|row| asked.contains(row.uid))
+                    && are_runs(&stored.modified);
+                if !sound {
+                    return Err((Job::Store(self), Misuse::BadValue));
+                }
+                self.missing += asked.count().saturating_sub(stored.rows.len() as u64);
+                self.above = page.last().map_or(u32::MAX, |run| run.last);
+                self.take(work, stored.rows);
+                Ok(self.run(work))
+            }
+            Answer::Refused(refusal) => Ok(Next::Done(Reply::refused(refusal), Expunges::Kept)),
+            _ => wrong(Job::Store(self)),
+        }
+    }
+
+    fn take(&mut self, work: &mut Work<'_>, mut rows: Vec<FlagRow>) {
+        let Some((_, open, _)) = work.selected() else { return };
+        if self.wanted.silent {
+            // What others changed before is told with this change in it, so that the client does not lose this one.
+            rows.into_iter().for_each(|row| open.view.flags_overtaken(row));
+            return;
+        }
+        rows.iter().for_each(|row| open.view.flags_told(row.uid, row.modseq));
+        rows.reverse();
+        self.rows = rows;
+    }
+}

@@ -1,0 +1,318 @@
+//! The open mailbox as its client knows it: the only home of sequence numbers and of changes not told yet.
+//! It decides what may be told; `tell` prints it, and commands change the view only through it.
+
+use alloc::vec::Vec;
+
+use super::runs::{Numbered, Runs, are_runs};
+use crate::imap::types::{Arrived, Change, FlagRow, UidRun};
+use crate::types::Misuse;
+
+/// Runs of a view: with 8 octets each, twice over while it is read again, it stays within a session's memory.
+pub(crate) const VIEW_RUNS_MAX: usize = 131_072;
+/// Flag changes kept whole; of more, only the UIDs are kept and the flags are read again.
+pub(crate) const UNTOLD_FLAGS_MAX: usize = 128;
+/// Runs of changes kept; more collapse into reading again.
+pub(crate) const UNTOLD_RUNS_MAX: usize = 256;
+
+/// What the client was told, and what it was not told yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View {
+    told: Numbered,
+    /// Told, and gone since.
+    gone: Runs,
+    /// Above all that was told.
+    arrived: Runs,
+    /// RFC 3501 §2.3.2: \Recent to this session.
+    recent: Runs,
+    flags: Vec<FlagRow>,
+    /// Told, with flags that must be read again before they can be told.
+    stale: Runs,
+    /// Too much has changed.
+    reading: Option<Reading>,
+    lost: bool,
+}
+
+/// UIDs that are being read again.
+#[derive(Clone, Debug, Default)]
+struct Reading {
+    read: Runs,
+    /// It happened again meanwhile: what was read so far may be wrong.
+    restart: bool,
+}
+
+impl View {
+    /// A mailbox just opened, with all its UIDs; those from `recent_from` on are \Recent.
+    pub(crate) fn new(uids: Runs, recent_from: u32) -> Self {
+        let mut view =
+            Self { recent: uids.above(recent_from.saturating_sub(1)), ..Self::default() };
+        view.told.replace(uids);
+        view
+    }
+
+    /// Messages that the client knows of.
+    pub(crate) fn count(&self) -> u32 {
+        self.told.count()
+    }
+
+    pub(crate) fn uids(&self) -> &Runs {
+        self.told.runs()
+    }
+
+    /// The sequence number of a UID.
+    pub(crate) fn number(&self, uid: u32) -> Option<u32> {
+        self.told.number(uid)
+    }
+
+    /// The UIDs with the sequence numbers `low` to `high`, which must lie within 1 and the count.
+    pub(crate) fn between(&self, low: u32, high: u32, into: &mut Vec<UidRun>) {
+        self.told.between(low, high, into);
+    }
+
+    pub(crate) fn is_recent(&self, uid: u32) -> bool {
+        self.recent.contains(uid)
+    }
+
+    pub(crate) fn recent_count(&self) -> u64 {
+        self.recent.common(self.told.runs()).count()
+    }
+
+    pub(crate) fn recent(&self) -> &Runs {
+        &self.recent
+    }
+
+    /// Whether the mailbox is gone, or cannot be shown any longer; the connection must end.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// Whether some of these are known to be gone.
+    pub(crate) fn any_gone(&self, uids: &Runs) -> bool {
+        !self.gone.common(uids).is_empty()
+    }
+
+    /// Takes in what others did.
+    pub(crate) fn change(&mut self, change: Change) {
+        match change {
+            Change::Arrived(Arrived { runs, recent }) => {
+                self.arrive(&Runs::from_unsorted(runs), recent);
+            }
+            Change::Flags(rows) => rows.into_iter().for_each(|row| self.reflag(row)),
+            Change::Expunged(runs) => self.expunge(&Runs::from_unsorted(runs)),
+            Change::Resynchronise => self.read_again(),
+            Change::Deleted => self.lost = true,
+        }
+    }
+
+    /// Messages came; those at or below what was told are known already.
+    pub(crate) fn arrive(&mut self, uids: &Runs, recent: bool) {
+        let news = uids.above(self.told.runs().last().unwrap_or(0));
+        if recent {
+            self.recent.add(&news);
+        }
+        self.arrived.add(&news);
+        if self.arrived.as_slice().len() > UNTOLD_RUNS_MAX {
+            self.read_again();
+        }
+    }
+
+    /// Messages went; unknown ones are passed over.
+    pub(crate) fn expunge(&mut self, uids: &Runs) {
+        self.gone.add(&uids.common(self.told.runs()));
+        self.arrived = self.arrived.without(uids);
+        self.flags.retain(|row| !uids.contains(row.uid));
+        if let Some(reading) = &mut self.reading {
+            reading.read = reading.read.without(uids);
+        }
+    }
+
+    fn reflag(&mut self, row: FlagRow) {
+        if self.told.number(row.uid).is_none() || self.gone.contains(row.uid) {
+            return;
+        }
+        self.flags.retain(|old| old.uid != row.uid);
+        self.flags.push(row);
+        if self.flags.len() > UNTOLD_FLAGS_MAX {
+            let uids = self.flags.drain(..).map(|row| UidRun { first: row.uid, last: row.uid });
+            let uids = Runs::from_unsorted(uids.collect());
+            self.stale.add(&uids);
+            if self.stale.as_slice().len() > UNTOLD_RUNS_MAX {
+                self.stale = self.told.runs().clone();
+            }
+        }
+    }
+
+    /// These flags were told in another way: older ones must not be told after them.
+    pub(crate) fn flags_told(&mut self, uid: u32, modseq: u64) {
+        if !self.flags.is_empty() {
+            self.flags.retain(|row| row.uid != uid || row.modseq > modseq);
+        }
+    }
+
+    /// Newer flags, which the client need not be told but where it was to be told older ones.
+    pub(crate) fn flags_overtaken(&mut self, row: FlagRow) {
+        if let Some(old) = self.flags.iter_mut().find(|old| old.uid == row.uid) {
+            *old = row;
+        }
+    }
+
+    fn read_again(&mut self) {
+        self.arrived = Runs::new();
+        self.flags.clear();
+        self.reading.get_or_insert_default().restart = true;
+    }
+
+    /// Whether anything waits to be told.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.gone.is_empty()
+            || !self.arrived.is_empty()
+            || !self.flags.is_empty()
+            || !self.stale.is_empty()
+            || self.reading.is_some()
+    }
+
+    /// Whether the UIDs must be read again, and above which one; what is asked for now counts.
+    pub(crate) fn reading(&mut self) -> Option<u32> {
+        let reading = self.reading.as_mut()?;
+        if core::mem::take(&mut reading.restart) {
+            reading.read = Runs::new();
+        }
+        Some(reading.read.last().unwrap_or(0))
+    }
+
+    /// Up to which UID they were read.
+    pub(crate) fn read_up_to(&self) -> u32 {
+        self.reading.as_ref().and_then(|reading| reading.read.last()).unwrap_or(0)
+    }
+
+    /// UIDs that were read; without `more`, what is missing is gone and what is new has arrived.
+    pub(crate) fn read(&mut self, page: Vec<UidRun>, more: bool) {
+        let Some(mut reading) = self.reading.take_if(|reading| !reading.restart) else { return };
+        page.into_iter().for_each(|run| reading.read.append(run));
+        if reading.read.as_slice().len() > VIEW_RUNS_MAX {
+            self.lost = true;
+        } else if more {
+            self.reading = Some(reading);
+        } else {
+            let (known, read) = (self.told.runs(), reading.read);
+            self.gone.add(&known.without(&read));
+            self.stale = known.common(&read);
+            self.arrived.add(&read.above(known.last().unwrap_or(0)));
+        }
+    }
+
+    /// Takes what is gone, to be told; they keep their numbers until `forget`.
+    pub(crate) fn take_gone(&mut self) -> Runs {
+        core::mem::take(&mut self.gone)
+    }
+
+    /// The client was told that these are gone.
+    pub(crate) fn forget(&mut self, gone: &Runs) {
+        self.told.replace(self.told.runs().without(gone));
+        self.recent = self.recent.without(gone);
+        self.stale = self.stale.without(gone);
+        self.gone = self.gone.without(gone);
+    }
+
+    /// Numbers what has arrived; false if nothing has.
+    pub(crate) fn number_arrived(&mut self) -> bool {
+        let arrived = core::mem::take(&mut self.arrived);
+        if arrived.is_empty() {
+            return false;
+        }
+        self.told.extend(&arrived);
+        self.lost |= self.told.runs().as_slice().len() > VIEW_RUNS_MAX;
+        true
+    }
+
+    pub(crate) fn take_flags(&mut self) -> Vec<FlagRow> {
+        core::mem::take(&mut self.flags)
+    }
+
+    pub(crate) fn take_stale(&mut self) -> Runs {
+        core::mem::take(&mut self.stale)
+    }
+}
+
+/// Whether a change is one that the contract allows.
+pub(crate) fn check(change: &Change) -> Result<(), Misuse> {
+    let sound = match change {
+        Change::Arrived(Arrived { runs, .. }) | Change::Expunged(runs) => are_runs(runs),
+        Change::Flags(rows) => rows.iter().all(|row| row.uid > 0),
+        Change::Resynchronise | Change::Deleted => true,
+    };
+    if sound { Ok(()) } else { Err(Misuse::BadValue) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::types::Flags;
+    use alloc::vec;
+
+    fn run(first: u32, last: u32) -> UidRun {
+        UidRun { first, last }
+    }
+
+    fn view() -> View {
+        View::new(Runs::from_unsorted(vec![run(1, 5), run(10, 12)]), 12)
+    }
+
+    fn row(uid: u32, modseq: u64) -> FlagRow {
+        FlagRow { uid, flags: Flags::default(), modseq }
+    }
+
+    #[test]
+    fn numbers_hold_until_the_client_is_told() {
+        let mut view = view();
+        view.change(Change::Expunged(vec![run(2, 3), run(7, 7)]));
+        view.change(Change::Arrived(Arrived { runs: vec![run(11, 14)], recent: true }));
+        assert_eq!((view.count(), view.number(10), view.number(13)), (8, Some(6), None));
+        let gone = view.take_gone();
+        assert_eq!(gone.as_slice(), [run(2, 3)]);
+        view.forget(&gone);
+        assert_eq!((view.count(), view.number(10)), (6, Some(4)));
+        assert!(view.number_arrived());
+        assert_eq!((view.count(), view.number(13), view.recent_count()), (8, Some(7), 3));
+        assert!(!view.has_news());
+    }
+
+    #[test]
+    fn an_older_flag_change_is_not_told_after_a_newer_one() {
+        let mut view = view();
+        view.change(Change::Flags(vec![row(1, 5), row(2, 6), row(99, 7)]));
+        view.flags_told(1, 6);
+        view.flags_told(2, 5);
+        assert_eq!(view.take_flags(), [row(2, 6)]);
+    }
+
+    #[test]
+    fn many_flag_changes_are_read_again() {
+        let mut view = View::new(Runs::from_unsorted(vec![run(1, 1000)]), 1001);
+        view.change(Change::Flags((1..=UNTOLD_FLAGS_MAX as u32 + 1).map(|u| row(u, 1)).collect()));
+        assert!(view.take_flags().is_empty());
+        assert_eq!(view.take_stale().as_slice(), [run(1, UNTOLD_FLAGS_MAX as u32 + 1)]);
+    }
+
+    #[test]
+    fn reading_again_finds_what_went_and_what_came() {
+        let mut view = view();
+        view.change(Change::Resynchronise);
+        assert_eq!(view.reading(), Some(0));
+        view.read(vec![run(1, 4)], true);
+        assert_eq!(view.reading(), Some(4));
+        view.change(Change::Expunged(vec![run(4, 4)]));
+        view.read(vec![run(11, 20)], false);
+        assert_eq!(view.take_gone().as_slice(), [run(4, 5), run(10, 10)]);
+        assert_eq!(view.take_stale().as_slice(), [run(1, 3), run(11, 12)]);
+        assert!(view.number_arrived());
+        assert_eq!(view.uids().last(), Some(20));
+    }
+
+    #[test]
+    fn unsound_runs_are_misuse() {
+        assert!(check(&Change::Expunged(vec![run(3, 2)])).is_err());
+        assert!(check(&Change::Expunged(vec![run(0, 2)])).is_err());
+        assert!(check(&Change::Expunged(vec![run(2, 4), run(4, 5)])).is_err());
+        assert!(check(&Change::Expunged(vec![run(2, 4), run(5, 5)])).is_ok());
+    }
+}

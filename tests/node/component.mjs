@@ -1,0 +1,104 @@
+// The component in Node: transpiled by jco, one fresh instance for each session, as the native host has it.
+
+import { transpileBytes } from "@bytecodealliance/jco-transpile";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { tmpdir, userInfo } from "node:os";
+import { pathToFileURL } from "node:url";
+
+// Transpiled components are kept by hash, so that only the first of many processes pays for it.
+const CACHE = join(tmpdir(), `pillarbox-node-${userInfo().uid}`);
+
+// Loads a component and gives what makes instances of it.
+export async function load(file) {
+  const octets = readFileSync(file);
+  const directory = join(CACHE, createHash("sha256").update(octets).digest("hex"));
+  if (!existsSync(directory)) await transpileInto(directory, octets);
+  const names = readdirSync(directory);
+  const modules = new Map(
+    names
+      .filter((name) => name.endsWith(".wasm"))
+      .map((name) => [name, new WebAssembly.Module(readFileSync(join(directory, name)))]),
+  );
+  const { instantiate } = await import(pathToFileURL(join(directory, "pillarbox.js")));
+  const big = bigFields(join(directory, "interfaces"));
+  return {
+    // An empty object for imports: the component has none.
+    instance: () => instantiate((name) => modules.get(name), {}),
+    toComponent: (value) => toComponent(value, big),
+  };
+}
+
+async function transpileInto(directory, octets) {
+  const { files, imports } = await transpileBytes(octets, {
+    name: "pillarbox",
+    instantiation: "sync",
+    wasiShim: false,
+    nodejsCompat: false,
+  });
+  if (imports.length > 0) throw new Error(`the component imports ${imports.join(", ")}`);
+  mkdirSync(CACHE, { recursive: true, mode: 0o700 });
+  const temporary = mkdtempSync(join(CACHE, "new-"));
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(temporary, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content);
+  }
+  // As an ES module whatever the directory above says.
+  writeFileSync(join(temporary, "package.json"), '{"type":"module"}');
+  try {
+    renameSync(temporary, directory);
+  } catch (error) {
+    // Another process was faster.
+    rmSync(temporary, { recursive: true });
+    if (!existsSync(directory)) throw error;
+  }
+}
+
+// Names of fields that are 64 bits wide, by jco's own declarations; JSON cannot tell them from others.
+function bigFields(directory) {
+  const big = new Set();
+  const small = new Set();
+  for (const name of readdirSync(directory)) {
+    const text = readFileSync(join(directory, name), "utf8");
+    for (const [, field, type] of text.matchAll(/^ {2}(\w+)\??: (\w+)/gm)) {
+      // What a variant carries is called val in each; the wide ones only come out of the component.
+      if (field === "val") continue;
+      if (type === "bigint" || type === "BlobId") big.add(field);
+      if (type === "number") small.add(field);
+    }
+  }
+  for (const field of big) {
+    if (small.has(field)) throw new Error(`field ${field} has two widths; JSON cannot tell which`);
+  }
+  return big;
+}
+
+// A parsed JSON value in the shapes that jco takes.
+function toComponent(value, big, field) {
+  if (value === null) return undefined;
+  if (typeof value === "number") return big.has(field) ? BigInt(value) : value;
+  if (typeof value === "string" && /^@\d+$/.test(value)) return BigInt(value.slice(1));
+  if (Array.isArray(value)) return value.map((item) => toComponent(item, big));
+  if (typeof value === "object") {
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [name, toComponent(item, big, name)]),
+    );
+  }
+  return value;
+}
+
+// Parses JSON without losing what a double cannot hold: long whole numbers become "@digits".
+export function parse(line) {
+  return JSON.parse(line.replace(/([:,[])(\d{16,})(?=[,}\]])/g, '$1"@$2"'));
+}
+
+// Prints what came from the component: octets as numbers, wide numbers whole.
+export function print(value) {
+  const text = JSON.stringify(value, (_, item) => {
+    if (item instanceof Uint8Array) return Array.from(item);
+    return typeof item === "bigint" ? `@${item}` : item;
+  });
+  return text.replace(/"@(\d+)"/g, "$1");
+}

@@ -52,14 +52,18 @@ pub fn record(script: &Script, text: &str, factory: &dyn Factory) -> Result<Stri
         let head = line.split([':', '|']).next().unwrap_or_default();
         head.starts_with('S') && head[1..].bytes().all(|b| b.is_ascii_digit() || b == b'*')
     };
+    let mut due: Vec<String> = Vec::new();
     for (at, line) in lines.iter().enumerate() {
+        // What the session asked stands directly under what the client said.
+        if !line.starts_with(['?', '!']) {
+            due.drain(..).for_each(|said| put(&said));
+        }
         if !server(line) {
             put(line);
         }
-        for line in said.get(&(at + 1)).into_iter().flatten() {
-            put(line);
-        }
+        due.extend(said.get(&(at + 1)).into_iter().flatten().cloned());
     }
+    due.drain(..).for_each(|said| put(&said));
     Ok(out)
 }
 
@@ -212,7 +216,8 @@ impl<'a, R: Scripted> Table<'a, R> {
         let mut octets = Vec::new();
         let mut next = at;
         while let Some(Turn { what: What::Client(more), connection: other, .. }) = turns.get(next) {
-            if *other != connection {
+            // Recording takes line by line, so that each reply stands under what it answers.
+            if *other != connection || (self.recording && next > at) {
                 break;
             }
             octets.extend_from_slice(more);

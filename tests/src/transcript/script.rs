@@ -210,5 +210,10 @@ pub(super) fn escaped(sign: &str, octets: &[u8]) -> String {
         }
         chunk.invalid().iter().for_each(|b| text.push_str(&format!("\\x{b:02x}")));
     }
+    // A space at a line's end would not survive editors.
+    if text.ends_with(' ') {
+        text.truncate(text.len() - 1);
+        text.push_str("\\x20");
+    }
     format!("{sign}{mark} {text}").trim_end().to_owned()
 }

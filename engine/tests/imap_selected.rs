@@ -1,4 +1,5 @@
-//! IMAP with a mailbox open: FETCH, STORE, SEARCH, COPY, MOVE, APPEND, EXPUNGE, IDLE, and what two sessions see.
+//! IMAP with a mailbox open: FETCH, STORE, SEARCH, COPY, MOVE, APPEND, EXPUNGE, IDLE, and what two
+//! sessions see.
 
 mod imap_host;
 
@@ -496,7 +497,8 @@ fn a_store_that_fails_changes_nothing() {
     }
 }
 
-/// Pipelined commands are answered in order, and a long answer waits for room without losing any of it.
+/// Pipelined commands are answered in order, and a long answer waits for room without losing any of
+/// it.
 #[test]
 fn long_answers_and_pipelines() {
     let mut host = Host::new();

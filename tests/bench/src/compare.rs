@@ -77,7 +77,7 @@ impl Plan {
         let mailboxes = works(&|work| !intake(work) && !idle(work));
         self.group(&mailboxes, &with_mailboxes, &mut results).await?;
         for work in works(&idle) {
-            results.rows.push(self.idle_row(work, &with_mailboxes).await?);
+            self.idle_row(work, &with_mailboxes, &mut results).await?;
         }
         Ok(results)
     }
@@ -89,9 +89,7 @@ impl Plan {
         let mut running = Vec::new();
         for &kind in kinds {
             let server = self.start(kind)?;
-            if results.facts.iter().all(|(known, _)| *known != kind) {
-                results.facts.push((kind, server.facts.clone()));
-            }
+            results.know(kind, server.facts.clone());
             self.prepare(&server, works).await.with_context(|| format!("filling {kind}"))?;
             running.push(Running { server, taken: 0 });
         }
@@ -195,18 +193,32 @@ impl Plan {
         Ok(())
     }
 
-    async fn idle_row(&self, work: Work, kinds: &[Kind]) -> Result<Row> {
+    async fn idle_row(&self, work: Work, kinds: &[Kind], results: &mut Results) -> Result<()> {
         let Work::Idle { connections } = work else { return Err(anyhow!("not idle: {work:?}")) };
         say(&work.title());
-        let mut cells: Vec<Cell> = kinds.iter().map(|&kind| Cell::new(kind)).collect();
-        for cell in &mut cells {
-            let kind = cell.kind;
+        let mut cells = Vec::new();
+        for &kind in kinds {
             let home = self.home.join(kind.name());
             let sample = idle::sample(kind, &home, &self.pillarbox, connections, self.settle).await;
+            let sample = sample.map(|(sample, facts)| {
+                results.know(kind, facts);
+                sample
+            });
+            let mut cell = Cell::new(kind);
             cell.take(sample, work);
+            cells.push(cell);
             self.remove(kind)?;
         }
-        Ok(Row { work, cells })
+        results.rows.push(Row { work, cells });
+        Ok(())
+    }
+}
+
+impl Results {
+    fn know(&mut self, kind: Kind, facts: String) {
+        if self.facts.iter().all(|(known, _)| *known != kind) {
+            self.facts.push((kind, facts));
+        }
     }
 }
 

@@ -19,24 +19,31 @@ const WARM: u64 = 10;
 /// So many log in side by side.
 const AT_ONCE: u64 = 20;
 
-/// Starts `kind`, makes the accounts, starts it afresh, and counts.
+/// Starts `kind`, makes the accounts, starts it afresh, and counts. Also gives what the server
+/// says of itself.
 pub(crate) async fn sample(
     kind: Kind,
     home: &Path,
     pillarbox: &Path,
     connections: u64,
     settle: Duration,
-) -> Result<Sample> {
+) -> Result<(Sample, String)> {
     let first = kind.start(home, pillarbox)?;
-    idle_connections(&first, WARM + connections).await?;
+    let accounts = idle_connections(&first, WARM + connections).await;
+    drop(accounts.inspect_err(|_| tell(&first))?);
     drop(first);
     let server = kind.start(home, pillarbox)?;
     let warm = idle_connections(&server, WARM).await?;
     let address = server.addresses.imap.context("no IMAP")?;
     let account = move |lane| account_of(address, "idle", WARM + lane);
-    let sample = held(server.process.pid(), connections, settle, account).await?;
+    let sample = held(server.process.pid(), connections, settle, account).await;
+    let sample = sample.inspect_err(|_| tell(&server))?;
     drop(warm);
-    Ok(sample)
+    Ok((sample, server.facts.clone()))
+}
+
+fn tell(server: &Server) {
+    eprintln!("the end of its log:\n{}", server.process.last_words());
 }
 
 /// Opens `connections` idle connections and gives what each costs the processes under `pid`.

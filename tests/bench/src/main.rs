@@ -118,9 +118,6 @@ async fn compare(subject: Kind, peers: &[Kinds], options: Comparison) -> Result<
     }
     let plan = plan(&options, servers, scratch.path().to_owned(), pillarbox)?;
     let results = plan.run().await?;
-    for &kind in &plan.servers {
-        peers::clean(kind);
-    }
     let failures = results.rows.iter().flat_map(|row| &row.cells);
     let failures = failures.filter(|cell| cell.failure.is_some()).count();
     let report = Report { subject, environment, absent, results };

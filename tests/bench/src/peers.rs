@@ -168,21 +168,19 @@ fn dovecot(kind: Kind, home: &Path) -> Result<Server> {
     })
 }
 
-/// Names of Unix sockets are short: 108 octets with the path, hence no directory below `home`.
-fn socket_directory(kind: Kind) -> Result<PathBuf> {
-    let name = format!("pillarbox-bench-{}-{kind}", std::process::id());
-    let directory = std::env::temp_dir().join(name);
-    fs::create_dir_all(&directory)?;
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o755))?;
-    Ok(directory)
+/// Where sockets go, which [`crate::scratch`] removes. Names of Unix sockets are short (108 octets
+/// with the path), hence no directory below `home`.
+pub(crate) fn sockets() -> PathBuf {
+    std::env::temp_dir().join(format!("pillarbox-bench-{}", std::process::id()))
 }
 
-/// Removes what [`start`] made outside its `home`.
-pub(crate) fn clean(kind: Kind) {
-    if let Ok(directory) = socket_directory(kind) {
-        // What stays behind is an empty directory of sockets in the temporary directory.
-        let _ = fs::remove_dir_all(directory);
+fn socket_directory(kind: Kind) -> Result<PathBuf> {
+    let directory = sockets().join(kind.name());
+    fs::create_dir_all(&directory)?;
+    for level in [&sockets(), &directory] {
+        fs::set_permissions(level, fs::Permissions::from_mode(0o755))?;
     }
+    Ok(directory)
 }
 
 fn dovecot_config(
@@ -204,11 +202,11 @@ fn dovecot_config(
              port = {port}\n  }}\n  inet_listener {name}s {{\n    port = 0\n  }}\n{reuse}}}\n"
         )
     };
-    // The numbers of the manual for servers with many short sessions.
-    let (login, session) = if kind == Kind::DovecotReuse {
-        ("  service_count = 0\n  process_min_avail = 2\n  client_limit = 1000\n", "1000")
+    // Processes that stay keep their connections to the auth service, hence the higher limit.
+    let (login, session, limit) = if kind == Kind::DovecotReuse {
+        ("  service_count = 0\n  process_min_avail = 2\n", "1000", "default_client_limit = 10000\n")
     } else {
-        ("", "1")
+        ("", "1", "")
     };
     Ok(format!(
         "protocols = imap pop3 lmtp\n\
@@ -220,7 +218,7 @@ fn dovecot_config(
          userdb {{\n  driver = static\n  args = uid=mail gid=mail home={home}/mail/%u\n}}\n\
          service imap {{\n  service_count = {session}\n  process_limit = 2048\n}}\n\
          service pop3 {{\n  service_count = {session}\n}}\n\
-         {imap}{pop3}{lmtp}",
+         {limit}{imap}{pop3}{lmtp}",
         imap = listener("imap-login", "imap", port(addresses.imap), login),
         pop3 = listener("pop3-login", "pop3", port(addresses.pop3), login),
         lmtp = format_args!(

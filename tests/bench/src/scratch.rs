@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-/// A directory of this run alone; it is removed when it is dropped.
+use crate::peers::sockets;
+
+/// A directory of this run alone; with the directory of sockets it is removed when it is dropped.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
@@ -26,8 +28,11 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if let Err(error) = fs::remove_dir_all(&self.0) {
-            eprintln!("{} stays behind: {error}", self.0.display());
+        for path in [&self.0, &sockets()] {
+            let removed = if path.exists() { fs::remove_dir_all(path) } else { Ok(()) };
+            if let Err(error) = removed {
+                eprintln!("{} stays behind: {error}", path.display());
+            }
         }
     }
 }

@@ -84,7 +84,9 @@ impl Report {
             let Some(figures) = figures(row, cell) else { continue };
             let disturbed = figures.elsewhere + figures.stolen > DISTURBED;
             let mark = if disturbed { "*" } else { " " };
-            let cpu = figures.cpu_per_1000.map_or_else(String::new, |cpu| format!("{cpu:.2}"));
+            let cpu = figures.cpu_per_1000.map_or_else(String::new, |cpu| {
+                if cpu < 0.1 { format!("{cpu:.3}") } else { format!("{cpu:.2}") }
+            });
             let first = figures.first.map_or_else(String::new, number);
             let verdict = self.verdict(row, cell, &figures);
             line_to(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow};
 use tokio::time::sleep;
 
 use crate::idle;
@@ -60,6 +60,8 @@ pub(crate) struct Cell {
 pub(crate) struct Results {
     pub(crate) rows: Vec<Row>,
     pub(crate) facts: Vec<(Kind, String)>,
+    /// Servers that failed before anything was measured, and what is therefore missing.
+    pub(crate) left_out: Vec<(Kind, String)>,
 }
 
 impl Plan {
@@ -88,10 +90,16 @@ impl Plan {
         }
         let mut running = Vec::new();
         for &kind in kinds {
-            let server = self.start(kind)?;
-            results.know(kind, server.facts.clone());
-            self.prepare(&server, works).await.with_context(|| format!("filling {kind}"))?;
-            running.push(Running { server, taken: 0 });
+            match self.start_filled(kind, works).await {
+                Ok(server) => {
+                    results.know(kind, server.facts.clone());
+                    running.push(Running { server, taken: 0 });
+                }
+                Err(error) => {
+                    results.leave_out(kind, works, &error);
+                    self.remove(kind)?;
+                }
+            }
         }
         for &work in works {
             if running.iter().any(|it| work.possible(&it.server.addresses)) {
@@ -132,6 +140,15 @@ impl Plan {
             }
         }
         Ok(Row { work, cells })
+    }
+
+    async fn start_filled(&self, kind: Kind, works: &[Work]) -> Result<Server> {
+        let server = self.start(kind)?;
+        if let Err(error) = self.prepare(&server, works).await {
+            eprintln!("the end of its log:\n{}", server.process.last_words());
+            return Err(error.context("filling its mailboxes"));
+        }
+        Ok(server)
     }
 
     fn start(&self, kind: Kind) -> Result<Server> {
@@ -215,6 +232,14 @@ impl Plan {
 }
 
 impl Results {
+    /// A server that does not start, or does not take the mail it is filled with, is said to be
+    /// missing; the others are measured all the same.
+    fn leave_out(&mut self, kind: Kind, works: &[Work], error: &Error) {
+        let titles: Vec<String> = works.iter().map(|work| work.title()).collect();
+        eprintln!("{kind}: {error:#}");
+        self.left_out.push((kind, format!("{error:#}; not measured: {}", titles.join("; "))));
+    }
+
     fn know(&mut self, kind: Kind, facts: String) {
         if self.facts.iter().all(|(known, _)| *known != kind) {
             self.facts.push((kind, facts));

@@ -119,7 +119,7 @@ async fn compare(subject: Kind, peers: &[Kinds], options: Comparison) -> Result<
     let plan = plan(&options, servers, scratch.path().to_owned(), pillarbox)?;
     let results = plan.run().await?;
     let failures = results.rows.iter().flat_map(|row| &row.cells);
-    let failures = failures.filter(|cell| cell.failure.is_some()).count();
+    let failures = failures.filter(|cell| cell.failure.is_some()).count() + results.left_out.len();
     let report = Report { subject, environment, absent, results };
     println!("{}", report.table());
     if let Some(file) = options.json {

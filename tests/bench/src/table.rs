@@ -47,6 +47,9 @@ impl Report {
         for (kind, reason) in &self.absent {
             line_to(&mut text, &format!("{kind}: left out: {reason}"));
         }
+        for (kind, reason) in &self.results.left_out {
+            line_to(&mut text, &format!("{kind}: FAILED: {reason}"));
+        }
         let subject = self.subject.name();
         line_to(&mut text, "");
         line_to(
@@ -137,6 +140,7 @@ impl Report {
             "environment": self.environment,
             "servers": pairs(&self.results.facts),
             "absent": pairs(&self.absent),
+            "failed": pairs(&self.results.left_out),
             "rows": rows,
         })
     }
@@ -254,6 +258,7 @@ mod tests {
         let results = Results {
             rows: vec![Row { work, cells }],
             facts: vec![(Kind::Postfix, "syncs".to_owned())],
+            left_out: vec![(Kind::DovecotSdbox, "does not start".to_owned())],
         };
         Report {
             subject: Kind::Pillarbox,
@@ -276,6 +281,7 @@ mod tests {
         assert!(postfix.contains("goal ≥ 5: met") && postfix.contains("0.44"), "{postfix}");
         assert!(line("smtp-sink").contains("failed: expected reply 250, got \"451 no\""));
         assert!(line("postfix: syncs").ends_with("syncs"));
+        assert!(line("dovecot-sdbox: FAILED").ends_with("does not start"));
         assert!(line("dovecot-mdbox: left out").contains("apt-get"));
     }
 

@@ -59,7 +59,8 @@ fn no_password_in_the_clear_and_nothing_before_tls_counts() {
         c("AGFubgBzM2NyZXQ="),
         c("f STARTTLS"),
     ];
-    // Octet by octet the injected command arrives after the handshake of the test's host, so only whole counts here.
+    // Octet by octet the injected command arrives after the handshake of the test's host, so only
+    // whole counts here.
     let mut talk = Talk::new(config, Host::new());
     steps.iter().for_each(|step| talk.step(step, usize::MAX));
     let text = String::from_utf8_lossy(&talk.sent);

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 
 use memchr::memmem;
 
-/// Text in the form in which it is compared: lower case by Unicode's own mapping, character by character.
+/// Text in the form in which it is compared: lower case by Unicode's own mapping, character by
+/// character.
 #[must_use]
 pub fn folded(text: &str) -> String {
     if text.is_ascii() {

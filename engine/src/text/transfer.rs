@@ -1,11 +1,12 @@
-//! Transfer encodings (RFC 2045 §6) undone on text that comes in pieces.
-//! Mail is seldom quite right: what is no code of the encoding is passed over or kept, and nothing fails.
+//! Transfer encodings (RFC 2045 §6) undone on text that comes in pieces. Mail is seldom quite
+//! right: what is no code of the encoding is passed over or kept, and nothing fails.
 
 use alloc::vec::Vec;
 
 use super::base64;
 
-/// White space at the end of a line that is held back until it is known to be that; more is not padding.
+/// White space at the end of a line that is held back until it is known to be that; more is not
+/// padding.
 const PADDING_MAX: usize = 998;
 
 /// Undoes one transfer encoding.
@@ -50,7 +51,8 @@ impl Decoder {
                     if *ended {
                         return;
                     }
-                    // RFC 2045 §6.8: anything outside the alphabet is passed over; padding ends the data.
+                    // RFC 2045 §6.8: anything outside the alphabet is passed over; padding ends the
+                    // data.
                     *ended = octet == b'=';
                     if let Some(value) = base64::value(octet) {
                         *bits = *bits << 6 | u32::from(value);

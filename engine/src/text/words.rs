@@ -7,8 +7,8 @@ use super::{base64, charset};
 
 /// Decodes what can be decoded; everything else stands for itself.
 ///
-/// RFC 2047 §6.2: white space between two encoded words is not part of the text. Neighbours of one charset are decoded
-/// together, since many writers cut within a character, though §5 forbids it.
+/// RFC 2047 §6.2: white space between two encoded words is not part of the text. Neighbours of one
+/// charset are decoded together, since many writers cut within a character, though §5 forbids it.
 #[must_use]
 pub fn decode(text: &[u8]) -> String {
     let mut out = String::new();

@@ -38,6 +38,8 @@ pub struct Host {
     pub refuse: Option<Reason>,
     /// Rows of a page at most, to see pages.
     pub page: usize,
+    /// Of the last change.
+    pub modseq: u64,
 }
 
 impl Host {
@@ -50,6 +52,7 @@ impl Host {
             events: Vec::new(),
             refuse: None,
             page: 2,
+            modseq: 2,
         };
         host.mailbox("INBOX");
         host
@@ -263,6 +266,7 @@ impl Host {
 
     fn store(&mut self, ask: &StoreAsk) -> pillarbox_engine::imap::types::Stored {
         let mut rows = vec![];
+        let modseq = self.modseq;
         for message in self.opened().messages.iter_mut().filter(|m| within(&ask.uids, m.uid)) {
             let flags = &mut message.flags;
             match ask.mode {
@@ -273,7 +277,7 @@ impl Host {
                 }
                 StoreMode::Remove => flags.system &= !ask.flags.system,
             }
-            rows.push(FlagRow { uid: message.uid, flags: flags.clone(), modseq: 2 });
+            rows.push(FlagRow { uid: message.uid, flags: flags.clone(), modseq });
         }
         pillarbox_engine::imap::types::Stored { rows, modified: vec![] }
     }
@@ -469,7 +473,8 @@ impl Talk {
     }
 }
 
-/// Runs the steps whole, octet by octet and traced, sees that it makes no difference, and gives what was sent.
+/// Runs the steps whole, octet by octet and traced, sees that it makes no difference, and gives
+/// what was sent.
 pub fn run(config: &Config, host: &Host, steps: &[Step]) -> (String, Talk) {
     let mut whole: Option<Talk> = None;
     for (piece, trace) in [(usize::MAX, false), (1, false), (7, true)] {

@@ -165,6 +165,9 @@ pub(crate) enum LoadKind {
         duration: Duration,
     },
     /// IMAP: log in, SELECT INBOX, IDLE; the memory that this costs the processes under --pid
+    ///
+    /// A server that has worked before has memory in stock, which makes the number too small:
+    /// take one just started, or the comparison, which starts one.
     Idle {
         #[command(flatten)]
         target: Target,

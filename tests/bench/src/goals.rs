@@ -49,7 +49,7 @@ pub(crate) fn against(work: Work, peer: Kind) -> Option<Goal> {
             _ => 1.0,
         })),
         (Work::Bodies { .. }, _) if dovecot => Some(AtLeast(1.5)),
-        (Work::Pop3 { .. }, _) if dovecot => Some(AtLeast(2.0)),
+        (Work::Pop3 { .. }, _) if dovecot && peer != Kind::DovecotReuse => Some(AtLeast(2.0)),
         _ => None,
     }
 }

@@ -1,5 +1,5 @@
-//! APPEND (RFC 9051 §6.3.12): the host judges before the message comes, takes it chunk by chunk, and makes it durable.
-//! No octet of it is read as a command, whatever becomes of it.
+//! APPEND (RFC 9051 §6.3.12): the host judges before the message comes, takes it chunk by chunk,
+//! and makes it durable. No octet of it is read as a command, whatever becomes of it.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -53,7 +53,8 @@ pub(crate) fn append(work: &mut Work<'_>, ask: AppendAsk, literal: Literal) -> N
     Next::Ask(Ask::Append(ask), Job::Append(Box::new(job)))
 }
 
-/// An APPEND that fails before the host was asked; the literal is passed over if the peer sends it anyhow.
+/// An APPEND that fails before the host was asked; the literal is passed over if the peer sends it
+/// anyhow.
 pub(crate) fn refuse(literal: Literal, reply: Reply) -> Next {
     let stage = Stage::Judged { size: literal.size };
     Box::new(Append { name: Vec::new(), literal, stage, failed: None }).refuse(reply)
@@ -123,7 +124,7 @@ impl Append {
     pub(crate) fn line(mut self: Box<Self>, work: &mut Work<'_>, line: Line) -> Next {
         work.cx.note_received(line.start, line.end, "CRLF", None);
         if line.fault.is_some() || !line.octets.is_empty() {
-            let reply = Reply::bad("One message only, and nothing after it");
+            let reply = Reply::bad("One message only, and nothing after it").because(&APPEND);
             if self.failed.is_none() {
                 self.fail(work.cx, reply.clone());
             }
@@ -188,7 +189,8 @@ impl Append {
 
 /// Octets of a refused message that are taken in and dropped.
 const SKIPPED_MAX: u64 = 256 << 20;
-/// Octets of what may follow the message: nothing but CRLF, with room to see that it is something else.
+/// Octets of what may follow the message: nothing but CRLF, with room to see that it is something
+/// else.
 const END_MAX: usize = 1024;
 
 const fn nul_reply(literal: Literal) -> Reply {
@@ -196,6 +198,6 @@ const fn nul_reply(literal: Literal) -> Reply {
         // RFC 3516 §4.4: a store that keeps messages as they came has no other form for NUL.
         Reply::no("CANNOT", "A message with NUL is not taken")
     } else {
-        Reply::bad("NUL may not be in a literal")
+        Reply::bad("NUL may not be in a literal").because(&NO_NUL)
     }
 }

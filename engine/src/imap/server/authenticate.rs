@@ -1,5 +1,5 @@
-//! LOGIN and AUTHENTICATE (RFC 9051 §6.2.2, §6.2.3): from the peer's words to credentials that the host judges.
-//! A failed login says the same whatever was wrong, so that names cannot be guessed.
+//! LOGIN and AUTHENTICATE (RFC 9051 §6.2.2, §6.2.3): from the peer's words to credentials that the
+//! host judges. A failed login says the same whatever was wrong, so that names cannot be guessed.
 
 use alloc::vec::Vec;
 
@@ -26,7 +26,7 @@ pub(crate) const EXCHANGE: Rule = Rule {
     gist: "A challenge is a continuation with base64; a lone star cancels the exchange.",
 };
 
-const NEEDS_TLS: Reply = Reply::no("PRIVACYREQUIRED", "Start TLS first");
+const NEEDS_TLS: Reply = Reply::no("PRIVACYREQUIRED", "Start TLS first").because(&PRIVACY);
 
 /// A login that waits for the peer's next response or for the host's judgement.
 pub(crate) enum Authenticate {

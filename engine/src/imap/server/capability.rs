@@ -100,7 +100,8 @@ impl Features {
         let left_out =
             |row: &Row| without.iter().any(|name| name.eq_ignore_ascii_case(row.name.as_bytes()));
         let mut set = TABLE.iter().filter(|row| !left_out(row)).fold(0, |set, row| set | bit(row));
-        // RFC 7888 §3: only one of the two may be announced; the smaller promise is for who leaves out the larger.
+        // RFC 7888 §3: only one of the two may be announced; the smaller promise is for who leaves
+        // out the larger.
         if set & flag(Feature::LiteralPlus) != 0 {
             set &= !flag(Feature::LiteralMinus);
         }

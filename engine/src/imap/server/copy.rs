@@ -78,7 +78,8 @@ impl Copy {
             return Next::done(Reply::ok("Moved"));
         }
         let reply = if self.gone {
-            // RFC 2180 §4.4.1, RFC 5530 §3: what was still there is copied, and the client learns that some was not.
+            // RFC 2180 §4.4.1, RFC 5530 §3: what was still there is copied, and the client learns
+            // that some was not.
             Reply::ok("Copied; some messages are gone").with_code(&b"EXPUNGEISSUED"[..])
         } else {
             Reply::ok("Copied")

@@ -1,4 +1,5 @@
-//! Which command may come in which state, with which extension on offer, and what begins when it comes.
+//! Which command may come in which state, with which extension on offer, and what begins when it
+//! comes.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -75,7 +76,7 @@ fn wrong_state(state: &State, needs: Needs) -> Option<Reply> {
         (Needs::Selected, State::Authenticated) => "Select a mailbox first",
         _ => return None,
     };
-    Some(Reply::bad(text))
+    Some(Reply::bad(text).because(&STATES))
 }
 
 /// Extensions that a command uses.
@@ -162,7 +163,7 @@ fn search_features(search: &grammar::Search) -> Vec<Feature> {
 pub(super) fn begin(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
     let offered = work.base.features;
     if features(&command).into_iter().any(|feature| !offered.has(feature)) {
-        return Next::done(Reply::bad("This is not offered here"));
+        return Next::done(Reply::bad("This is not offered here").because(&capability::CAPABILITY));
     }
     if let Some(reply) = wrong_state(work.state, needs(&command)) {
         work.cx.note_defect(&STATES);
@@ -248,10 +249,10 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
 
 fn start_tls(work: &mut Work<'_>) -> Next {
     if work.base.is_secure() {
-        return Next::done(Reply::bad("TLS is on already"));
+        return Next::done(Reply::bad("TLS is on already").because(&STARTTLS));
     }
     if work.base.config.tls != TlsOffer::Upgrade {
-        return Next::done(Reply::bad("TLS is not offered here"));
+        return Next::done(Reply::bad("TLS is not offered here").because(&STARTTLS));
     }
     Next::StartTls
 }

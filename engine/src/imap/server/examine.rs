@@ -1,5 +1,6 @@
-//! Looks through the octets of one message for the texts of a SEARCH (RFC 9051 §6.4.4): header sections as decoded
-//! fields, text parts with transfer encoding and charset undone; one chunk at a time, until all is known.
+//! Looks through the octets of one message for the texts of a SEARCH (RFC 9051 §6.4.4): header
+//! sections as decoded fields, text parts with transfer encoding and charset undone; one chunk at a
+//! time, until all is known.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -19,7 +20,8 @@ const FIELD_MAX: usize = 64 * 1024;
 pub(crate) struct Examination {
     /// What is known of each key, by its place in the program.
     known: Vec<Option<bool>>,
-    /// TEXT and BODY keys that are not known, by their places, in the order of their finders' needles.
+    /// TEXT and BODY keys that are not known, by their places, in the order of their finders'
+    /// needles.
     texts: Vec<usize>,
     bodies: Vec<usize>,
     text_finder: Finder,

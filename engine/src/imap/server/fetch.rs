@@ -1,5 +1,6 @@
-//! FETCH and UID FETCH (RFC 9051 §6.4.5): a page of rows at a time, one message of it, one item, one chunk.
-//! Plain ranges of a message go out as references; only what must be changed on its way passes through here.
+//! FETCH and UID FETCH (RFC 9051 §6.4.5): a page of rows at a time, one message of it, one item,
+//! one chunk. Plain ranges of a message go out as references; only what must be changed on its way
+//! passes through here.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -75,7 +76,7 @@ struct Message {
 
 /// The end of a command when messages that it named by number were gone.
 pub(crate) const fn vanished() -> Reply {
-    Reply::no("EXPUNGEISSUED", "Some messages are gone")
+    Reply::no("EXPUNGEISSUED", "Some messages are gone").because(&VANISHED)
 }
 
 pub(crate) fn fetch(work: &mut Work<'_>, uids: Runs, items: Vec<Item>, by_uid: bool) -> Next {
@@ -153,10 +154,10 @@ impl Fetch {
         let number = open.view.number(row.uid)?;
         let number = print::decimal(u64::from(number));
         cx.send(&[b"* ", &number[..], b" FETCH ("].concat(), "message-data", Some(&FETCH));
-        let index = row
-            .index
-            .take()
-            .map(|octets| Index::decode(&octets).unwrap_or_else(|_| Index::opaque(&[], row.size)));
+        let whole = self.items.iter().any(Item::needs_parts);
+        let decode = if whole { Index::decode } else { Index::decode_head };
+        let index = row.index.take().map(|octets| decode(&octets));
+        let index = index.map(|index| index.unwrap_or_else(|_| Index::opaque(&[], row.size)));
         let flags_told = !self.became_seen.contains(row.uid);
         Some(Message { row, index, told: 0, flags_told, reading: None })
     }
@@ -346,7 +347,8 @@ impl Message {
         let recent = !base.is_rev2() && open.view.is_recent(row.uid);
         let flags = print::flags(&row.flags, recent);
         open.view.flags_told(row.uid, row.modseq);
-        cx.send(&[name.as_bytes(), &flags].concat(), "msg-att", Some(&FETCH));
+        let rule = if self.flags_told { &FETCH } else { &SEEN };
+        cx.send(&[name.as_bytes(), &flags].concat(), "msg-att", Some(rule));
         self.flags_told = true;
     }
 

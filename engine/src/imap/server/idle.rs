@@ -31,9 +31,6 @@ impl Idle {
     /// Tells what there is to tell, then waits for DONE.
     pub(crate) fn run(mut self, work: &mut Work<'_>) -> Next {
         if let Some((base, open, cx)) = work.selected() {
-            if open.view.is_lost() {
-                return Next::Bye(None, "The mailbox is gone");
-            }
             let telling = match self.telling.take() {
                 None if !open.view.has_news() => None,
                 telling => Some(telling.unwrap_or(Telling::new(true))),
@@ -46,6 +43,9 @@ impl Idle {
                     return Next::Room(Job::Idle(Self { telling: Some(telling) }));
                 }
                 Some(Need::Nothing) | None => {}
+            }
+            if open.view.is_lost() {
+                return Next::Bye(None, "The mailbox is gone");
             }
         }
         Next::Line(LINE_MAX, Job::Idle(self))
@@ -67,6 +67,6 @@ impl Idle {
             return Next::done(Reply::ok("Idle ended"));
         }
         work.cx.note_defect(&DONE);
-        Next::done(Reply::bad("Only DONE ends IDLE"))
+        Next::done(Reply::bad("Only DONE ends IDLE").because(&DONE))
     }
 }

@@ -1,4 +1,5 @@
-//! From lines and literals to a parsed command, and what is answered to those that are none (RFC 9051 §2.2, §4.3).
+//! From lines and literals to a parsed command, and what is answered to those that are none (RFC
+//! 9051 §2.2, §4.3).
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -32,7 +33,8 @@ pub(crate) const LITERAL: Rule = Rule {
 pub(crate) const NON_SYNC: Rule = Rule {
     rfc: 7888,
     section: "3",
-    gist: "Octets announced with {n+} come without waiting and belong to their command, even a bad one.",
+    gist: "Octets announced with {n+} come without waiting and belong to \
+           their command, even a bad one.",
 };
 
 /// Octets of a tag under which a line that is too long is answered.
@@ -86,7 +88,8 @@ impl Server {
             (Assembled::Whole(pieces), None) => self.command(cx, &pieces),
             (Assembled::Refused(tag, problem), None) => {
                 note_line(cx, &line);
-                // Of a line that is too long only the beginning is known: a tag that fills it is no tag.
+                // Of a line that is too long only the beginning is known: a tag that fills it is no
+                // tag.
                 self.refuse(cx, tag.filter(|tag| tag.len() <= TAG_MAX), problem)
             }
         }
@@ -105,7 +108,10 @@ impl Server {
             }
             cx.send(b"+ Ready for the literal\r\n", "continue-req", Some(&LITERAL));
         } else if !self.takes_non_sync() {
-            doomed.get_or_insert((Vec::new(), Reply::bad("This form of literal is not offered")));
+            doomed.get_or_insert((
+                Vec::new(),
+                Reply::bad("This form of literal is not offered").because(&NON_SYNC),
+            ));
         }
         self.doing = Doing::Command(Box::new(Incoming { assembly, doomed }));
         self.settle(cx)
@@ -190,7 +196,7 @@ impl Server {
         };
         let plus = self.base.features.has(Feature::LiteralPlus);
         if !literal.waits && !self.takes_non_sync() {
-            let reply = Reply::bad("This form of literal is not offered");
+            let reply = Reply::bad("This form of literal is not offered").because(&NON_SYNC);
             return self.refuse_append(cx, head.tag, literal, reply);
         }
         if !literal.waits && !plus && literal.size > 4096 {
@@ -261,7 +267,8 @@ fn reply_to(bad: Bad) -> Reply {
     }
 }
 
-/// Notes what the octets of a command are; what follows LOGIN and cannot be parsed may be a password all the same.
+/// Notes what the octets of a command are; what follows LOGIN and cannot be parsed may be a
+/// password all the same.
 fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: bool) {
     if !cx.tracing() {
         return;

@@ -1,4 +1,5 @@
-//! What one FETCH asks of each message (RFC 9051 §6.4.5), made ready so that nothing is worked out twice.
+//! What one FETCH asks of each message (RFC 9051 §6.4.5), made ready so that nothing is worked out
+//! twice.
 
 use alloc::vec::Vec;
 
@@ -61,6 +62,11 @@ impl Item {
             Self::Section(section) => !section.is_whole_message(),
             Self::Envelope | Self::Structure { .. } | Self::Binary(_) | Self::BinarySize(_) => true,
         }
+    }
+
+    /// Whether the parts of an index are needed, and not its head alone.
+    pub(crate) fn needs_parts(&self) -> bool {
+        self.needs_index() && !matches!(self, Self::Envelope)
     }
 
     /// RFC 9051 §6.4.5: whether fetching it sets \Seen.

@@ -86,7 +86,8 @@ pub(crate) enum Next {
     Octets(u64, Job),
     /// The command is over; what others did is told before the reply.
     Done(Reply, Expunges),
-    /// The command should be over, but this follows; it is refused so once all that belongs to it has passed by.
+    /// The command should be over, but this follows; it is refused so once all that belongs to it
+    /// has passed by.
     Rest(Line, Reply),
     /// STARTTLS is accepted.
     StartTls,

@@ -1,5 +1,6 @@
 //! LIST (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154) and LSUB (RFC 3501 §6.3.9), page by page.
-//! What a name's answer owes to names below it is known only later: such names wait on a stack of their own line.
+//! What a name's answer owes to names below it is known only later: such names wait on a stack of
+//! their own line.
 
 use alloc::boxed::Box;
 use alloc::vec;
@@ -177,7 +178,8 @@ impl List {
         }
     }
 
-    /// RFC 9051 §6.3.9.6: a name above subscribed ones is told with them, even if it is not subscribed itself.
+    /// RFC 9051 §6.3.9.6: a name above subscribed ones is told with them, even if it is not
+    /// subscribed itself.
     fn look_at_tree(&mut self, work: &mut Work<'_>, row: MailboxRow) {
         while let Some(last) = self.waiting.pop() {
             if row.name.starts_with(&last.row.name) {

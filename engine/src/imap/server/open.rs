@@ -1,4 +1,5 @@
-//! SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3): reads the UIDs page by page, then tells the mailbox's data.
+//! SELECT and EXAMINE (RFC 9051 §6.3.2, §6.3.3): reads the UIDs page by page, then tells the
+//! mailbox's data.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -34,7 +35,8 @@ pub(crate) struct Open {
 
 pub(crate) fn open(work: &mut Work<'_>, name: Vec<u8>, read_only: bool) -> Next {
     if let State::Selected(_) = work.state {
-        // RFC 9051 §7.1: what follows is about the other mailbox. The host leaves the old one by opening the new.
+        // RFC 9051 §7.1: what follows is about the other mailbox. The host leaves the old one by
+        // opening the new.
         send_untagged_ok(work.cx, b"CLOSED", "Previous mailbox closed");
         work.go(State::Authenticated);
     }

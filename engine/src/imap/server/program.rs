@@ -1,5 +1,6 @@
-//! A SEARCH as a program in postfix order (RFC 9051 §6.4.4), evaluated with what is known of a message so far:
-//! cheap knowledge first, and no dear key is looked at once the cheap ones have decided.
+//! A SEARCH as a program in postfix order (RFC 9051 §6.4.4), evaluated with what is known of a
+//! message so far: cheap knowledge first, and no dear key is looked at once the cheap ones have
+//! decided.
 
 use alloc::vec::Vec;
 
@@ -129,7 +130,8 @@ pub(crate) fn candidates(program: &[SearchKey], all: &Runs) -> (Runs, bool) {
     (uids.map_or_else(|| all.clone(), |uids| uids.common(all)), sure)
 }
 
-/// Whether a message matches, as far as its keys are known; `leaf` answers for each that is no join.
+/// Whether a message matches, as far as its keys are known; `leaf` answers for each that is no
+/// join.
 pub(crate) fn evaluate(
     program: &[SearchKey],
     mut leaf: impl FnMut(usize, &SearchKey) -> Option<bool>,
@@ -192,7 +194,8 @@ fn contains(runs: &[UidRun], uid: u32) -> bool {
     runs.get(at).is_some_and(|run| run.first <= uid)
 }
 
-/// The day that the calendar of a zone shows: dates are compared without time and zone (RFC 9051 §6.4.4).
+/// The day that the calendar of a zone shows: dates are compared without time and zone (RFC 9051
+/// §6.4.4).
 fn local_day(unix_ms: i64, zone: i16) -> i64 {
     unix_ms.saturating_add(i64::from(zone) * 60_000).div_euclid(DAY_MS)
 }

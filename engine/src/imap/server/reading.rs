@@ -1,5 +1,6 @@
-//! Octets that are changed on their way out, so that their number is known only at the end: small ones are kept,
-//! larger ones are read twice, first to count and then to send, since a literal begins with its length.
+//! Octets that are changed on their way out, so that their number is known only at the end: small
+//! ones are kept, larger ones are read twice, first to count and then to send, since a literal
+//! begins with its length.
 
 use alloc::vec::Vec;
 

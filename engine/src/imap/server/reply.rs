@@ -1,5 +1,5 @@
-//! Status responses (RFC 9051 §7.1): the tagged end of a command, its response code, and what a refusal becomes.
-//! Every text here is ours; a peer's octets never come back in one.
+//! Status responses (RFC 9051 §7.1): the tagged end of a command, its response code, and what a
+//! refusal becomes. Every text here is ours; a peer's octets never come back in one.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
@@ -51,20 +51,35 @@ pub(crate) struct Reply {
     /// Without its brackets.
     pub(crate) code: Option<Cow<'static, [u8]>>,
     pub(crate) text: Cow<'static, [u8]>,
+    /// The rule that it follows, beside the one that every reply follows.
+    why: Option<&'static Rule>,
 }
 
 impl Reply {
+    const fn new(status: Status, code: Option<&'static str>, text: &'static str) -> Self {
+        let code = match code {
+            Some(code) => Some(Cow::Borrowed(code.as_bytes())),
+            None => None,
+        };
+        Self { status, code, text: Cow::Borrowed(text.as_bytes()), why: None }
+    }
+
     pub(crate) const fn ok(text: &'static str) -> Self {
-        Self { status: Status::Ok, code: None, text: Cow::Borrowed(text.as_bytes()) }
+        Self::new(Status::Ok, None, text)
     }
 
     pub(crate) const fn no(code: &'static str, text: &'static str) -> Self {
-        let code = Some(Cow::Borrowed(code.as_bytes()));
-        Self { status: Status::No, code, text: Cow::Borrowed(text.as_bytes()) }
+        Self::new(Status::No, Some(code), text)
     }
 
     pub(crate) const fn bad(text: &'static str) -> Self {
-        Self { status: Status::Bad, code: None, text: Cow::Borrowed(text.as_bytes()) }
+        Self::new(Status::Bad, None, text)
+    }
+
+    /// For the reader: the rule that made it so.
+    pub(crate) const fn because(mut self, rule: &'static Rule) -> Self {
+        self.why = Some(rule);
+        self
     }
 
     pub(crate) fn with_code(mut self, code: impl Into<Cow<'static, [u8]>>) -> Self {
@@ -115,7 +130,7 @@ impl Reply {
             cx.send(&[b"[", &code[..], b"]"].concat(), "resp-text-code", rule);
             cx.send(b" ", "SP", None);
         }
-        cx.send(&self.text, "text", None);
+        cx.send(&self.text, "text", self.why);
         cx.send(b"\r\n", "CRLF", None);
     }
 }
@@ -164,8 +179,8 @@ pub(crate) fn send_untagged_ok(cx: &mut Cx<Server>, code: &[u8], text: &'static 
 pub(crate) fn send_greeting(cx: &mut Cx<Server>, capabilities: &[u8], host_name: &[u8]) {
     let text = [&printable(host_name)[..], b" IMAP server ready"].concat();
     let code = [b"CAPABILITY ", capabilities].concat();
-    let status = Status::Ok;
-    let greeting = Reply { status, code: Some(Cow::Owned(code)), text: Cow::Owned(text) };
+    let mut greeting = Reply::ok("").with_code(code);
+    greeting.text = Cow::Owned(text);
     greeting.send_untagged(cx);
 }
 

@@ -13,11 +13,13 @@ use crate::trace::Rule;
 pub(crate) const NUMBER: Rule = Rule {
     rfc: 9051,
     section: "9",
-    gist: "A sequence number above the number of messages is an error; a UID that is not there is not.",
+    gist: "A sequence number above the number of messages is an error; a UID that \
+           is not there is not.",
 };
 
 /// What the client is told of a number that no message has.
-pub(crate) const NO_SUCH_NUMBER: Reply = Reply::bad("There is no message with this number");
+pub(crate) const NO_SUCH_NUMBER: Reply =
+    Reply::bad("There is no message with this number").because(&NUMBER);
 
 /// The messages of a set of sequence numbers; `None` if one is above their count.
 pub(crate) fn numbers(open: &Selected, set: &SequenceSet) -> Option<Runs> {

@@ -1,5 +1,5 @@
-//! What SEARCH found, as SEARCH (RFC 3501 §7.2.5) or ESEARCH (RFC 9051 §7.3.4), piece by piece: a line of 100,000
-//! numbers is not held in memory at once.
+//! What SEARCH found, as SEARCH (RFC 3501 §7.2.5) or ESEARCH (RFC 9051 §7.3.4), piece by piece: a
+//! line of 100,000 numbers is not held in memory at once.
 
 use alloc::vec::Vec;
 

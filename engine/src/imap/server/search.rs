@@ -1,5 +1,6 @@
-//! SEARCH and UID SEARCH (RFC 9051 §6.4.4, RFC 4731, RFC 5182): the host may answer; else rows decide, then indexes,
-//! then the messages' own octets, each only for messages that what is cheaper left open.
+//! SEARCH and UID SEARCH (RFC 9051 §6.4.4, RFC 4731, RFC 5182): the host may answer; else rows
+//! decide, then indexes, then the messages' own octets, each only for messages that what is cheaper
+//! left open.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

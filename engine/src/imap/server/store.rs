@@ -1,4 +1,5 @@
-//! STORE and UID STORE (RFC 9051 §6.4.6): the host changes flags page by page, the client is told what they became.
+//! STORE and UID STORE (RFC 9051 §6.4.6): the host changes flags page by page, the client is told
+//! what they became.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -101,7 +102,8 @@ impl Store {
     fn take(&mut self, work: &mut Work<'_>, mut rows: Vec<FlagRow>) {
         let Some((_, open, _)) = work.selected() else { return };
         if self.wanted.silent {
-            // What others changed before is told with this change in it, so that the client does not lose this one.
+            // What others changed before is told with this change in it, so that the client does
+            // not lose this one.
             rows.into_iter().for_each(|row| open.view.flags_overtaken(row));
             return;
         }

@@ -1,5 +1,6 @@
 //! Tells the client what others did to the open mailbox: EXPUNGE, EXISTS, RECENT and FETCH FLAGS.
-//! It runs at the end of a command or within IDLE, and pauses where the outbox is full or rows must be read.
+//! It runs at the end of a command or within IDLE, and pauses where the outbox is full or rows must
+//! be read.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -9,11 +10,11 @@ use super::runs::{Runs, are_runs};
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use super::{Base, Server};
-use crate::imap::types::{Answer, Ask, FlagRow, RowsAsk};
+use crate::imap::types::{Answer, Ask, Change, FlagRow, RowsAsk};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::role::Cx;
 use crate::trace::Rule;
-use crate::types::Misuse;
+use crate::types::{Misuse, Reason};
 
 /// RFC 9051 §7.5.1.
 pub(crate) const EXPUNGE: Rule = Rule {
@@ -150,8 +151,11 @@ impl Telling {
                 open.view.read(page.runs, page.more);
                 Stage::Read
             }
-            // It stays to be read, and is tried again at the end of the next command.
-            (Stage::Read, Answer::Refused(_)) => {
+            (Stage::Read, Answer::Refused(refusal)) => {
+                // Else it stays to be read, and is tried again at the end of the next command.
+                if matches!(refusal.reason, Reason::NotFound | Reason::NotPermitted) {
+                    open.view.change(Change::Deleted);
+                }
                 Stage::Gone { uids: open.view.take_gone(), above: 0, told: 0 }
             }
             (Stage::Stale { uids, above, .. }, Answer::Rows(page)) => {

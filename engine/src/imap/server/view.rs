@@ -1,5 +1,6 @@
-//! The open mailbox as its client knows it: the only home of sequence numbers and of changes not told yet.
-//! It decides what may be told; `tell` prints it, and commands change the view only through it.
+//! The open mailbox as its client knows it: the only home of sequence numbers and of changes not
+//! told yet. It decides what may be told; `tell` prints it, and commands change the view only
+//! through it.
 
 use alloc::vec::Vec;
 
@@ -7,7 +8,8 @@ use super::runs::{Numbered, Runs, are_runs};
 use crate::imap::types::{Arrived, Change, FlagRow, UidRun};
 use crate::types::Misuse;
 
-/// Runs of a view: with 8 octets each, twice over while it is read again, it stays within a session's memory.
+/// Runs of a view: with 8 octets each, twice over while it is read again, it stays within a
+/// session's memory.
 pub(crate) const VIEW_RUNS_MAX: usize = 131_072;
 /// Flag changes kept whole; of more, only the UIDs are kept and the flags are read again.
 pub(crate) const UNTOLD_FLAGS_MAX: usize = 128;
@@ -215,10 +217,11 @@ impl View {
 
     /// Numbers what has arrived; false if nothing has.
     pub(crate) fn number_arrived(&mut self) -> bool {
-        let arrived = core::mem::take(&mut self.arrived);
-        if arrived.is_empty() {
+        // Before all is read again, messages below these may be unknown: their numbers must come first.
+        if self.reading.is_some() || self.arrived.is_empty() {
             return false;
         }
+        let arrived = core::mem::take(&mut self.arrived);
         self.told.extend(&arrived);
         self.lost |= self.told.runs().as_slice().len() > VIEW_RUNS_MAX;
         true

@@ -1,0 +1,183 @@
+//! What comes after each step of a session: the next ask, the next line, the end of a command, or
+//! BYE. Every path to the client's next command leads through here, so deadlines and farewells
+//! cannot be missed.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use super::incoming::Incoming;
+use super::job::{Expunges, Job, Next, Wait, Work};
+use super::reply::{self, Reply, Status};
+use super::state::State;
+use super::tell::{Need, Telling};
+use super::{Doing, Server};
+use crate::role::Cx;
+use crate::types::Farewell;
+
+impl Server {
+    pub(super) fn work<'a>(&'a mut self, cx: &'a mut Cx<Self>) -> Work<'a> {
+        Work { base: &mut self.base, state: &mut self.state, cx }
+    }
+
+    /// Does what comes next, and sets the deadline for it.
+    pub(super) fn go(mut self, cx: &mut Cx<Self>, tag: Vec<u8>, next: Next) -> Self {
+        let (job, wait) = match next {
+            Next::Done(reply, expunges) => return self.finish(cx, tag, reply, expunges),
+            Next::Bye(code, text) => return self.bye(cx, code, text),
+            Next::Rest(line, reply) => {
+                return self.command_line(cx, Incoming::doomed(tag, reply), line);
+            }
+            Next::Ask(ask, job) => {
+                // The answer before this ask was the one that the farewell waited for.
+                if let Some(reason) = self.base.farewell {
+                    job.cut(cx);
+                    return self.farewell(cx, reason);
+                }
+                cx.ask(ask);
+                (job, Wait::Answer)
+            }
+            Next::Room(job) => (job, Wait::Room),
+            Next::Line(max, job) => (job, Wait::Line { max }),
+            Next::Octets(left, job) => (job, Wait::Octets { left }),
+            Next::StartTls => {
+                Reply::ok("Begin TLS now").send(cx, &tag);
+                cx.start_tls();
+                self.doing = Doing::Securing;
+                self.set_deadline(cx);
+                return self;
+            }
+        };
+        self.doing = Doing::Job { tag, job, wait };
+        self.settle(cx)
+    }
+
+    /// The end of a command: what others did is told before the reply.
+    pub(super) fn finish(
+        self,
+        cx: &mut Cx<Self>,
+        tag: Vec<u8>,
+        reply: Reply,
+        expunges: Expunges,
+    ) -> Self {
+        let telling = Telling::new(expunges == Expunges::Told && reply.status != Status::Bad);
+        self.tell(cx, tag, reply, telling)
+    }
+
+    pub(super) fn tell(
+        mut self,
+        cx: &mut Cx<Self>,
+        tag: Vec<u8>,
+        reply: Reply,
+        telling: Telling,
+    ) -> Self {
+        let need = match &mut self.state {
+            State::Selected(open) => telling.run(&self.base, open, cx),
+            _ => Need::Nothing,
+        };
+        let (telling, wait) = match need {
+            Need::Answer(ask, telling) => {
+                cx.ask(ask);
+                (telling, Wait::Answer)
+            }
+            Need::Room(telling) => (telling, Wait::Room),
+            Need::Nothing => return self.conclude(cx, &tag, &reply),
+        };
+        self.doing = Doing::Telling { tag, reply, telling, wait };
+        self.settle(cx)
+    }
+
+    pub(super) fn conclude(mut self, cx: &mut Cx<Self>, tag: &[u8], reply: &Reply) -> Self {
+        reply.send(cx, tag);
+        if reply.status == Status::Bad {
+            self.base.errors = self.base.errors.saturating_add(1);
+        }
+        if matches!(self.state, State::Logout) {
+            return self.close(cx);
+        }
+        if self.base.errors > self.base.config.limits.errors_max {
+            return self.bye(cx, None, "Too many errors");
+        }
+        if self.base.idle_commands > self.base.config.limits.idle_commands_max {
+            return self.bye(cx, None, "Log in next time");
+        }
+        if matches!(&self.state, State::Selected(open) if open.view.is_lost()) {
+            // RFC 2180 §3.3: whoever has a deleted mailbox open is told BYE.
+            return self.bye(cx, None, "The mailbox is gone");
+        }
+        self.doing = Doing::Command(Box::default());
+        self.settle(cx)
+    }
+
+    /// Waits, unless a farewell is due.
+    pub(super) fn settle(mut self, cx: &mut Cx<Self>) -> Self {
+        if let Some(reason) = self.base.farewell
+            && !self.is_asking()
+        {
+            return self.farewell(cx, reason);
+        }
+        self.set_deadline(cx);
+        self
+    }
+
+    pub(super) fn set_deadline(&mut self, cx: &mut Cx<Self>) {
+        let limits = &self.base.config.limits;
+        match self.state {
+            _ if self.is_asking() => cx.no_deadline(),
+            State::Logout => cx.no_deadline(),
+            State::NotAuthenticated => cx.deadline_in(limits.idle_before_login_ms),
+            // RFC 9051 §5.4
+            State::Authenticated | State::Selected(_) => cx.deadline_in(limits.idle_ms),
+        }
+    }
+
+    pub(super) fn is_asking(&self) -> bool {
+        matches!(
+            self.doing,
+            Doing::Job { wait: Wait::Answer, .. } | Doing::Telling { wait: Wait::Answer, .. }
+        )
+    }
+
+    pub(super) fn farewell(self, cx: &mut Cx<Self>, reason: Farewell) -> Self {
+        self.bye(cx, Some(reply::farewell_code(reason)), reply::farewell_text(reason))
+    }
+
+    pub(super) fn bye(
+        self,
+        cx: &mut Cx<Self>,
+        code: Option<&'static str>,
+        text: &'static str,
+    ) -> Self {
+        reply::send_bye(cx, code, text);
+        self.close(cx)
+    }
+
+    pub(super) fn close(mut self, cx: &mut Cx<Self>) -> Self {
+        if let Doing::Job { job, .. } = &self.doing {
+            job.cut(cx);
+        }
+        cx.note_state(self.state.name(), State::Logout.name());
+        self.state = State::Logout;
+        self.doing = Doing::Over;
+        cx.no_deadline();
+        cx.close();
+        self
+    }
+
+    /// Tells IDLE at once what others did; everything else tells it at its end.
+    pub(super) fn wake_idle(mut self, cx: &mut Cx<Self>) -> Self {
+        match core::mem::replace(&mut self.doing, Doing::Over) {
+            Doing::Job { tag, job: Job::Idle(job), wait: Wait::Line { .. } } => {
+                let deadline_ms = cx.deadline_ms;
+                let next = job.run(&mut self.work(cx));
+                let role = self.go(cx, tag, next);
+                // RFC 9051 §6.3.13: what is told does not show that the client is still there.
+                cx.deadline_ms = deadline_ms;
+                role
+            }
+            doing => {
+                self.doing = doing;
+                self
+            }
+        }
+    }
+}

@@ -1,0 +1,166 @@
+"""Python's own clients: the whole corpus in by SMTP and APPEND, out by POP3 and IMAP, octet for octet."""
+
+import imaplib
+import poplib
+import smtplib
+
+from server import Server, corpus, without_trace_fields
+
+imaplib._MAXLINE = 10_000_000
+poplib._MAXLINE = 1_000_000
+
+
+def terminated(octets: bytes) -> bytes:
+    """What DATA can carry: the last line ended."""
+    return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
+
+
+def pop3(server: Server, user: str) -> poplib.POP3:
+    client = poplib.POP3("127.0.0.1", server.port["pop3"], timeout=30)
+    client.user(user)
+    client.pass_("any")
+    return client
+
+
+def imap(server: Server, user: str, mailbox: str | None = "INBOX") -> imaplib.IMAP4:
+    client = imaplib.IMAP4("127.0.0.1", server.port["imap"], timeout=30)
+    assert client.login(user, "any")[0] == "OK"
+    if mailbox:
+        assert client.select(mailbox)[0] == "OK"
+    return client
+
+
+def body(client: imaplib.IMAP4, uid: str, section: str = "BODY.PEEK[]") -> bytes:
+    status, data = client.uid("FETCH", uid, f"({section})")
+    assert status == "OK" and isinstance(data[0], tuple), (section, data)
+    return data[0][1]
+
+
+def corpus_by_smtp_arrives_by_pop3_and_imap(server: Server) -> None:
+    user = "corpus@hamburger.edu"
+    with smtplib.SMTP("127.0.0.1", server.port["smtp"], timeout=30) as client:
+        client.ehlo("crepes.fr")
+        for entry in corpus():
+            options = ["BODY=8BITMIME"] if entry["eight_bit"] else []
+            options += ["SMTPUTF8"] if entry["utf8_headers"] else []
+            client.mail("alice@crepes.fr", options)
+            client.rcpt(user)
+            code, reply = client.data(entry["octets"])
+            assert code == 250, (entry["file"], code, reply)
+    pop = pop3(server, user)
+    box = imap(server, user)
+    uids = box.uid("SEARCH", "ALL")[1][0].decode().split()
+    sizes = [int(line.split()[1]) for line in pop.list()[1]]
+    assert len(uids) == len(sizes) == len(corpus())
+    for number, (uid, size, entry) in enumerate(zip(uids, sizes, corpus()), 1):
+        lines = pop.retr(number)[1]
+        by_pop = b"".join(line + b"\r\n" for line in lines)
+        by_imap = body(box, uid)
+        assert by_imap == by_pop, entry["file"]
+        assert len(by_imap) == size, entry["file"]
+        assert without_trace_fields(by_imap) == terminated(entry["octets"]), entry["file"]
+        top = pop.top(number, 0)[1]
+        assert b"".join(line + b"\r\n" for line in top).startswith(by_imap.split(b"\r\n\r\n")[0]), entry["file"]
+    pop.quit()
+    box.logout()
+
+
+def corpus_by_append_is_bit_identical(server: Server) -> None:
+    box = imap(server, "append@hamburger.edu")
+    for entry in corpus():
+        status, data = box.append("INBOX", "(\\Flagged)", '" 5-Jan-2026 10:00:00 +0100"', entry["octets"])
+        assert status == "OK" and b"APPENDUID" in data[0], (entry["file"], data)
+    box.noop()
+    uids = box.uid("SEARCH", "ALL")[1][0].decode().split()
+    for uid, entry in zip(uids, corpus(), strict=True):
+        octets = entry["octets"]
+        assert body(box, uid) == octets, entry["file"]
+        header, text = body(box, uid, "BODY.PEEK[HEADER]"), body(box, uid, "BODY.PEEK[TEXT]")
+        assert header + text == octets, entry["file"]
+        middle = len(octets) // 2
+        assert body(box, uid, f"BODY.PEEK[]<{middle}.100>") == octets[middle : middle + 100], entry["file"]
+        status, data = box.uid("FETCH", uid, "(RFC822.SIZE FLAGS INTERNALDATE ENVELOPE BODY BODYSTRUCTURE)")
+        assert status == "OK" and data[0], entry["file"]
+        line = data[0] if isinstance(data[0], bytes) else data[0][0]
+        assert f"RFC822.SIZE {len(octets)}".encode() in line and b"\\Flagged" in line, (entry["file"], line)
+    box.logout()
+
+
+def parts_are_what_python_finds(server: Server) -> None:
+    """Leaves of messages that Python's parser reads as MIME says, compared by section."""
+    import email
+    import email.policy
+
+    names = {"alternative", "related", "mixed", "folded-boundary", "boundary-prefix", "signed", "encrypted", "calendar",
+             "deep", "wide", "attachment-large"}
+    box = imap(server, "append@hamburger.edu")
+    uids = box.uid("SEARCH", "ALL")[1][0].decode().split()
+    compared = 0
+    for uid, entry in zip(uids, corpus(), strict=True):
+        if entry["file"].removesuffix(".eml") not in names:
+            continue
+        message = email.message_from_bytes(entry["octets"], policy=email.policy.compat32)
+        open_parts = [((), message)]
+        while open_parts:
+            path, part = open_parts.pop()
+            if part.is_multipart():
+                inside = part.get_payload()
+                open_parts += [((*path, number), one) for number, one in enumerate(inside, 1)]
+                continue
+            if compared > 700:
+                break
+            payload = part.get_payload().encode("ascii", "surrogateescape")
+            section = ".".join(map(str, path))
+            got = body(box, uid, f"BODY.PEEK[{section}]")
+            assert got == payload, (entry["file"], section, got[:80], payload[:80])
+            compared += 1
+    assert compared > 500, compared
+    box.logout()
+
+
+def pop3_keeps_its_promises(server: Server) -> None:
+    user = "pop@hamburger.edu"
+    with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as client:
+        for number in range(5):
+            client.sendmail("alice@crepes.fr", [user], f"Subject: {number}\r\n\r\n.dot {number}\r\n".encode())
+    first = pop3(server, user)
+    uids = first.uidl()[1]
+    try:
+        pop3(server, user)
+    except poplib.error_proto as error:
+        assert b"[IN-USE]" in error.args[0], error
+    else:
+        raise AssertionError("two sessions hold one maildrop")
+    first.dele(2)
+    first.rset()
+    first.dele(1)
+    first.dele(3)
+    first.quit()
+    second = pop3(server, user)
+    assert [line.split()[1] for line in second.uidl()[1]] == [uids[at].split()[1] for at in (1, 3, 4)]
+    assert second.retr(1)[1][-1] == b".dot 1"
+    second.dele(1)
+    second.close()
+    time_to_notice = pop3_when_free(server, user)
+    assert time_to_notice.stat()[0] == 3
+    time_to_notice.quit()
+
+
+def pop3_when_free(server: Server, user: str) -> poplib.POP3:
+    """The server learns of a cut connection a moment later."""
+    import time
+
+    for _ in range(100):
+        try:
+            return pop3(server, user)
+        except poplib.error_proto:
+            time.sleep(0.05)
+    raise AssertionError("the maildrop is never free again")
+
+
+CHECKS = [
+    corpus_by_smtp_arrives_by_pop3_and_imap,
+    corpus_by_append_is_bit_identical,
+    parts_are_what_python_finds,
+    pop3_keeps_its_promises,
+]

@@ -1,0 +1,73 @@
+"""A running pillarbox for the interop checks, and the corpus."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CORPUS = ROOT / "tests" / "corpus"
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+
+class Server:
+    """Starts the real binary on free ports; every conversation is traced."""
+
+    def __init__(self, binary: pathlib.Path):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="pillarbox-interop-"))
+        ready = self.directory / "ready.json"
+        command = [str(binary), "serve", "--data", str(self.directory / "data"), "--ready-file", str(ready)]
+        command += ["--trace-sessions", str(self.directory / "traces")]
+        for service in ("smtp", "pop3", "imap", "http"):
+            command += [f"--{service}", "127.0.0.1:0"]
+        log = open(self.directory / "log", "wb")
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
+        until = time.monotonic() + 60
+        while not ready.exists():
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError("the server did not start: " + (self.directory / "log").read_text())
+            time.sleep(0.02)
+        addresses = json.loads(ready.read_text())
+        self.port = {name: int(addresses[name].rsplit(":", 1)[1]) for name in ("smtp", "pop3", "imap", "http")}
+
+    def stop(self) -> int:
+        self.process.terminate()
+        code = self.process.wait(30)
+        shutil.rmtree(self.directory)
+        return code
+
+    def traces(self, protocol: str) -> dict[str, str]:
+        """Transcripts of the sessions of one protocol, by file name; those still open may be incomplete."""
+        files = sorted((self.directory / "traces").glob(f"*-{protocol}.transcript"))
+        return {file.name: file.read_text() for file in files}
+
+    def protocol_errors(self, protocol: str, since: set[str]) -> list[str]:
+        """Lines that say that a client and the server did not understand each other."""
+        wrong = {
+            "imap": re.compile(r"^S: \S+ BAD|^S: \* BAD|^#  DEFECT"),
+            "pop3": re.compile(r"^#  DEFECT"),
+            "smtp": re.compile(r"^S: 5|^#  DEFECT"),
+        }[protocol]
+        found = []
+        for name, text in self.traces(protocol).items():
+            if name not in since:
+                found += [f"{name}: {line}" for line in text.splitlines() if wrong.search(line)]
+        return found
+
+
+def corpus() -> list[dict]:
+    """The corpus: manifest entries, each with its octets."""
+    entries = json.loads((CORPUS / "manifest.json").read_text())
+    return [entry | {"octets": (CORPUS / entry["file"]).read_bytes()} for entry in entries]
+
+
+def without_trace_fields(message: bytes) -> bytes:
+    """A delivered message without what this hop put before it: exactly one Return-Path and one Received."""
+    match = re.match(rb"Return-Path: <[^\r\n]*>\r\nReceived: (?:[^\r\n]|\r\n[ \t])*\r\n", message)
+    if not match:
+        raise AssertionError(f"no trace fields: {message[:200]!r}")
+    return message[match.end():]

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Installs what the tests use: as root on Debian by itself; elsewhere it says what is missing and fails.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+
+# Command, and the Debian package that has it.
+wanted=(
+    "cc gcc" "curl curl" "gzip gzip" "python3 python3" "node nodejs" "npm npm"
+    "swaks swaks" "msmtp msmtp" "mutt mutt" "mbsync isync" "fetchmail fetchmail" "getmail getmail6"
+)
+[ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird" "strace strace")
+
+missing=()
+for entry in "${wanted[@]}"; do
+    read -r command package <<<"$entry"
+    command -v "$command" >/dev/null || missing+=("$package")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "installing ${missing[*]}"
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null || {
+            echo "tests/setup.sh: apt-get could not install: ${missing[*]}" >&2
+            exit 2
+        }
+    else
+        echo "tests/setup.sh: missing; please install these packages: ${missing[*]}" >&2
+        exit 2
+    fi
+fi
+# jco, which transpiles the component for Node; exactly the locked versions.
+npm ci --prefix tests/node --no-audit --no-fund --silent

@@ -204,10 +204,12 @@ fn key(cursor: &mut Piecewise<'_>, charset: &[u8], out: &mut Vec<Key>) -> Read<(
         out.extend(key);
         return Ok(());
     }
-    let found = argument_key(cursor, &name, charset)?;
-    match found {
+    match argument_key(cursor, &name, charset)? {
         Some(key) => out.push(key),
         None => return cursor.expected("a search key that is known"),
+    }
+    if name == b"UNKEYWORD" {
+        out.push(Key::Not);
     }
     Ok(())
 }
@@ -270,7 +272,7 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         b"SENTSINCE" => Key::SentSince(date(cursor)?),
         b"BODY" => Key::Body(text(cursor, charset)?),
         b"TEXT" => Key::Text(text(cursor, charset)?),
-        b"KEYWORD" => Key::Keyword(cursor.atom("a keyword")?.to_vec()),
+        b"KEYWORD" | b"UNKEYWORD" => Key::Keyword(cursor.atom("a keyword")?.to_vec()),
         b"LARGER" => Key::Larger(cursor.number64("a size")?),
         b"SMALLER" => Key::Smaller(cursor.number64("a size")?),
         b"YOUNGER" => Key::Younger(cursor.nz_number("seconds")?),
@@ -320,6 +322,7 @@ mod tests {
     fn keys_become_a_program() {
         let (seen, deleted) = (Key::System(8), Key::System(4));
         assert_eq!(parsed("UNSEEN"), Ok(vec![seen.clone(), Key::Not]));
+        assert_eq!(parsed("UNKEYWORD x"), Ok(vec![Key::Keyword(b"x".to_vec()), Key::Not]));
         assert_eq!(parsed("SEEN DELETED"), Ok(vec![seen.clone(), deleted.clone(), Key::And(2)]));
         assert_eq!(
             parsed("OR (SEEN DELETED) NOT ALL 1:5"),

@@ -22,7 +22,7 @@ use crate::limits::PAGE_ROWS_MAX;
 use crate::message::Index;
 use crate::role::Cx;
 use crate::trace::Rule;
-use crate::types::{BlobRange, Misuse};
+use crate::types::{BlobRange, Misuse, Reason};
 
 /// RFC 9051 §7.5.2.
 pub(crate) const FETCH: Rule = Rule {
@@ -45,6 +45,8 @@ pub(crate) const VANISHED: Rule = Rule {
 
 /// Rows of a page whose messages become \Seen: so many are marked before their octets are sent.
 const SEEN_ROWS_MAX: u32 = 32;
+
+const NO_INDEX: Reply = Reply::no("SERVERBUG", "The index of a message cannot be read");
 
 /// Messages being told.
 pub(crate) struct Fetch {
@@ -150,14 +152,18 @@ impl Fetch {
     }
 
     /// Begins a message's response, if the client knows the message.
-    fn begin(&self, mut row: Row, open: &Selected, cx: &mut Cx<Server>) -> Option<Message> {
+    fn begin(&mut self, mut row: Row, open: &Selected, cx: &mut Cx<Server>) -> Option<Message> {
         let number = open.view.number(row.uid)?;
         let number = print::decimal(u64::from(number));
         cx.send(&[b"* ", &number[..], b" FETCH ("].concat(), "message-data", Some(&FETCH));
         let whole = self.items.iter().any(Item::needs_parts);
         let decode = if whole { Index::decode } else { Index::decode_head };
-        let index = row.index.take().map(|octets| decode(&octets));
-        let index = index.map(|index| index.unwrap_or_else(|_| Index::opaque(&[], row.size)));
+        let index = row.index.take().and_then(|octets| decode(&octets).ok());
+        if index.is_none() && self.items.iter().any(Item::needs_index) {
+            // The host gave none that can be read: what needs it is NIL, and the end says that
+            // something is wrong.
+            self.failed.get_or_insert(NO_INDEX);
+        }
         let flags_told = !self.became_seen.contains(row.uid);
         Some(Message { row, index, told: 0, flags_told, reading: None })
     }
@@ -243,7 +249,9 @@ impl Fetch {
             }
             Answer::Refused(refusal) => {
                 reading.give_up();
-                self.failed.get_or_insert(Reply::refused(refusal));
+                let gone = refusal.reason == Reason::NotFound;
+                let reply = if gone { vanished() } else { Reply::refused(refusal) };
+                self.failed.get_or_insert(reply);
                 Ok(self.run(work))
             }
             _ => wrong(Job::Fetch(self)),

@@ -217,7 +217,8 @@ impl View {
 
     /// Numbers what has arrived; false if nothing has.
     pub(crate) fn number_arrived(&mut self) -> bool {
-        // Before all is read again, messages below these may be unknown: their numbers must come first.
+        // Before all is read again, messages below these may be unknown: their numbers must come
+        // first.
         if self.reading.is_some() || self.arrived.is_empty() {
             return false;
         }

@@ -17,6 +17,7 @@ mod item;
 mod job;
 mod list;
 mod mailbox;
+mod message;
 mod open;
 mod print;
 mod program;

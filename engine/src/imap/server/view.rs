@@ -65,8 +65,9 @@ impl View {
         self.told.number(uid)
     }
 
-    /// The UIDs with the sequence numbers `low` to `high`, which must lie within 1 and the count.
-    pub(crate) fn between(&self, low: u32, high: u32, into: &mut Vec<UidRun>) {
+    /// The UIDs with the sequence numbers `low` to `high`, which must lie within 1 and the
+    /// count, added to UIDs that are below them.
+    pub(crate) fn between(&self, low: u32, high: u32, into: &mut Runs) {
         self.told.between(low, high, into);
     }
 
@@ -75,7 +76,7 @@ impl View {
     }
 
     pub(crate) fn recent_count(&self) -> u64 {
-        self.recent.common(self.told.runs()).count()
+        self.recent.count_common(self.told.runs())
     }
 
     pub(crate) fn recent(&self) -> &Runs {
@@ -89,7 +90,7 @@ impl View {
 
     /// Whether some of these are known to be gone.
     pub(crate) fn any_gone(&self, uids: &Runs) -> bool {
-        !self.gone.common(uids).is_empty()
+        self.gone.count_common(uids) > 0
     }
 
     /// Takes in what others did.

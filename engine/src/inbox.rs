@@ -253,7 +253,6 @@ impl DotText {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
 
     /// Feeds `input` in pieces of `size` and collects what comes out as text.
     fn text(input: &[u8], size: usize, chunk_max: usize) -> (Vec<u8>, Option<TextEnd>, Vec<u8>) {
@@ -312,7 +311,7 @@ mod tests {
 
     fn lines(input: &[u8], size: usize, max: usize) -> Vec<(Vec<u8>, Option<LineFault>)> {
         let mut inbox = Inbox::new();
-        let mut all = vec![];
+        let mut all = Vec::new();
         for piece in input.chunks(size) {
             inbox.take_in(piece, Want::Line { max }, 1);
             while let Some(line) = inbox.line(max) {
@@ -325,7 +324,7 @@ mod tests {
     #[test]
     fn lines_end_with_crlf_alone() {
         let input = b"NOOP\r\na\nb\r\nc\rd\r\n\0\r\n0123456789\r\r\n12345678\r\n\r\n";
-        let expected = vec![
+        let expected = [
             (b"NOOP".to_vec(), None),
             (b"a\nb".to_vec(), Some(LineFault::BareLf)),
             (b"c\rd".to_vec(), Some(LineFault::BareCr)),

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Address, Ambiguity, Envelope, Index, Part, PartKind, Span};
+use super::{Address, Ambiguity, Envelope, Index, Parameters, Part, PartKind, Span};
 
 /// The form's version; an index of another one is made anew.
 const VERSION: u8 = 1;
@@ -245,7 +245,7 @@ impl<'a> Reader<'a> {
         if start > end { Err(BadIndex) } else { Ok(Span { start, end }) }
     }
 
-    fn parameters(&mut self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, BadIndex> {
+    fn parameters(&mut self) -> Result<Parameters, BadIndex> {
         (0..self.count()?).map(|_| Ok((self.text()?, self.text()?))).collect()
     }
 

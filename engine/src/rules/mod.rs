@@ -4,7 +4,6 @@
 pub use crate::trace::Rule;
 
 /// Every rule, by the module that follows it.
-#[must_use]
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     [crate::sasl::RULES, crate::smtp::RULES, crate::pop3::RULES, crate::imap::RULES]
         .into_iter()

@@ -98,13 +98,11 @@ fn join(mut sections: Vec<Section>, out: &mut Parameterised) {
         }
         let mut octets = Vec::new();
         let mut charset: &[u8] = b"";
-        let mut expected = 0;
-        for section in group {
+        for (expected, section) in (0..).zip(group) {
             if section.number != expected {
                 out.ambiguous = true;
                 break;
             }
-            expected += 1;
             if !section.encoded {
                 octets.extend_from_slice(&section.value);
                 continue;

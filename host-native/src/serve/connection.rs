@@ -217,6 +217,7 @@ impl<R: Served> Connection<R> {
                 Poll::Ready(answer) => answer,
                 Poll::Pending => {
                     write_all(stream, &mut self.out).await?;
+                    let _timer = self.shared.metrics.wait_seconds.start_timer();
                     answer.await
                 }
             }

@@ -23,8 +23,8 @@ pub(crate) struct Metrics {
     pub(crate) deliveries: IntCounterVec,
     /// Octets, by protocol and direction.
     pub(crate) octets: IntCounterVec,
-    /// From the end of the data to the answer that it is durable.
-    pub(crate) commit_seconds: Histogram,
+    /// Time that sessions wait for the store to make a write durable.
+    pub(crate) wait_seconds: Histogram,
     /// Slots that connections can take.
     pub(crate) slots: IntGauge,
 }
@@ -66,13 +66,15 @@ impl Metrics {
             IntGauge::new("pillarbox_engine_slots", "Connections that can be open at once.");
         let slots = slots.expect("a fixed, valid name");
         let buckets = vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
-        let options =
-            HistogramOpts::new("pillarbox_commit_seconds", "Time to make a message durable.");
-        let commit_seconds = Histogram::with_opts(options.buckets(buckets));
-        let commit_seconds = commit_seconds.expect("fixed, ascending buckets");
+        let options = HistogramOpts::new(
+            "pillarbox_store_wait_seconds",
+            "Time that sessions waited for the store.",
+        );
+        let wait_seconds = Histogram::with_opts(options.buckets(buckets));
+        let wait_seconds = wait_seconds.expect("fixed, ascending buckets");
         registry.register(Box::new(open.clone())).expect("each name is used once");
         registry.register(Box::new(slots.clone())).expect("each name is used once");
-        registry.register(Box::new(commit_seconds.clone())).expect("each name is used once");
+        registry.register(Box::new(wait_seconds.clone())).expect("each name is used once");
         Self {
             registry,
             connections,
@@ -83,7 +85,7 @@ impl Metrics {
             defects,
             deliveries,
             octets,
-            commit_seconds,
+            wait_seconds,
             slots,
         }
     }

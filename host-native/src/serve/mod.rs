@@ -63,6 +63,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let store = MailStore::open(&settings.data)?;
     let directory = directory(&settings)?;
     let metrics = Arc::new(Metrics::new());
+    metrics.slots.set(i64::from(engine.slots()));
     let backend = Arc::new(HostBackend::new(store, directory, engine));
     let (stop, stopping) = watch::channel(false);
     let shared = Arc::new(Shared { settings, backend, metrics, started, stopping });

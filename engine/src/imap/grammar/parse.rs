@@ -452,7 +452,6 @@ fn append_arguments(cursor: &mut Piecewise<'_>) -> Read<AppendArguments> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
 
     fn pieces(text: &str) -> Vec<Piece> {
         alloc::vec![Piece::Text(text.as_bytes().to_vec(), 0)]
@@ -531,7 +530,7 @@ mod tests {
                     let pieces = [Piece::Text(mutated, 0)];
                     drop(parse(&mut Piecewise::new(&pieces), Options::default()));
                 }
-                drop(command(&text[..at].to_string()));
+                drop(command(&text[..at]));
             }
         }
     }

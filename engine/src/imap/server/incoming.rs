@@ -273,21 +273,38 @@ fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: 
     if !cx.tracing() {
         return;
     }
+    let mut at = match pieces.first() {
+        Some(Piece::Text(_, start) | Piece::Literal(_, start, _)) => *start,
+        None => return,
+    };
     for token in tokens {
+        note_between(cx, at, token.start);
         if token.secret {
             cx.note_secret(token.start, token.end, token.label);
         } else {
             cx.note_received(token.start, token.end, token.label, None);
         }
+        at = token.end;
     }
     let end = cx.received();
     let rest = tokens.last().map_or(end, |token| token.end);
-    if failed && rest < end {
+    if !failed {
+        note_between(cx, at, end.saturating_sub(2));
+        cx.note_received(end.saturating_sub(2), end, "CRLF", None);
+    } else if rest < end {
         if is_login(pieces) {
             cx.note_secret(rest, end, "text");
         } else {
             cx.note_received(rest, end, "text", Some(&SYNTAX));
         }
+    }
+}
+
+/// Notes what stands between two tokens: a space, parentheses, the head of a literal.
+fn note_between(cx: &mut Cx<Server>, start: u64, end: u64) {
+    if start < end {
+        let label = if end - start == 1 { "SP" } else { "delimiters" };
+        cx.note_received(start, end, label, None);
     }
 }
 

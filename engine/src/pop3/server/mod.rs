@@ -47,6 +47,8 @@ pub(super) const RULES: &[&Rule] =
 pub struct Server {
     common: Box<Common>,
     state: State,
+    /// The state that a reader was told last.
+    told: &'static str,
 }
 
 struct Common {
@@ -131,7 +133,8 @@ impl Server {
     }
 
     fn go(mut self, cx: &mut Cx<Self>, state: State) -> Self {
-        cx.note_state(self.state.name(), state.name());
+        cx.note_state(self.told, state.name());
+        self.told = state.name();
         self.state = state;
         if self.state.is_asking() {
             cx.no_deadline();
@@ -221,7 +224,8 @@ impl Role for Server {
             greeting.extend_from_slice(timestamp);
         }
         let common = Common { config, tls: None, errors: 0, farewell: None };
-        let server = Self { common: Box::new(common), state: State::Authorization(None) };
+        let state = State::Authorization(None);
+        let server = Self { common: Box::new(common), told: state.name(), state };
         Self::respond(cx, b"+OK", &greeting);
         server.go(cx, State::Authorization(None))
     }

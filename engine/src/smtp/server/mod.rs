@@ -40,6 +40,8 @@ pub(super) const RULES: &[&Rule] = &[
 pub struct Server {
     common: Box<Common>,
     state: State,
+    /// The state that a reader was told last.
+    told: &'static str,
 }
 
 /// What is true in every state.
@@ -156,7 +158,8 @@ impl Server {
 
     /// Goes to a state, and lets the peer's silence end the session again.
     fn go(mut self, cx: &mut Cx<Self>, state: State) -> Self {
-        cx.note_state(self.state.name(), state.name());
+        cx.note_state(self.told, state.name());
+        self.told = state.name();
         self.state = state;
         if let Some(reason) = self.common.farewell
             && !matches!(self.state, State::Asking(_) | State::Closed)
@@ -243,7 +246,8 @@ impl Role for Server {
             transactions: 0,
             farewell: None,
         };
-        let server = Self { common: Box::new(common), state: State::Connected };
+        let state = State::Connected;
+        let server = Self { common: Box::new(common), told: state.name(), state };
         server.reply(cx, &Reply::plain(220, text));
         server.go(cx, State::Connected)
     }

@@ -46,7 +46,7 @@ impl Content {
     }
 
     /// Indexes the message, for a write that stores it.
-    pub(super) async fn into_message<B: Backend>(
+    pub(super) async fn take_message<B: Backend>(
         &mut self,
         backend: &B,
         key: SessionKey,

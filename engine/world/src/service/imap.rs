@@ -152,7 +152,7 @@ impl<B: Backend> ImapService<B> {
         };
         let flags = std::mem::take(&mut append.current.flags);
         let backend = &*self.backend;
-        let message = append.content.into_message(backend, self.key, flags, date).await?;
+        let message = append.content.take_message(backend, self.key, flags, date).await?;
         append.complete.push(message);
         Ok(())
     }

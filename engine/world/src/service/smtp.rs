@@ -66,7 +66,7 @@ impl<B: Backend> SmtpService<B> {
         let size = self.content.size();
         let date = (now.unix_ms, 0);
         let message =
-            self.content.into_message(&*self.backend, self.key, Flags::default(), date).await?;
+            self.content.take_message(&*self.backend, self.key, Flags::default(), date).await?;
         let accounts = std::mem::take(&mut self.accounts);
         let deliver = Deliver { accounts: accounts.clone(), message, now_ms: now.unix_ms };
         let outcome = self.backend.write(self.key, Write::Deliver(deliver)).await?;

@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::error::Error;
 
 /// Told of the changes of a commit, in order, before its writers are answered.
-pub type Publish = Box<dyn Fn(SessionKey, &[(MailboxId, Change)]) + Send>;
+pub(crate) type Publish = Box<dyn Fn(SessionKey, &[(MailboxId, Change)]) + Send>;
 
 /// Writes that may wait; beyond it writers wait to be let in.
 const QUEUE_MAX: usize = 1024;
@@ -57,7 +57,7 @@ impl Sqlite {
     ///
     /// # Errors
     /// [`crate::error::Kind::Data`], naming the path and what to do.
-    pub fn open(directory: &Path, publish: Publish) -> Result<Self, Error> {
+    pub(crate) fn open(directory: &Path, publish: Publish) -> Result<Self, Error> {
         let opened = open::open(directory)?;
         let failed = Arc::new(AtomicBool::new(false));
         let next_blob = Arc::new(AtomicU64::new(opened.next_blob));

@@ -11,6 +11,7 @@ mod examine;
 mod expunge;
 mod fetch;
 mod flow;
+mod freeze;
 mod idle;
 mod incoming;
 mod item;

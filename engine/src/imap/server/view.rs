@@ -51,6 +51,30 @@ impl View {
         view
     }
 
+    /// All that a view is, but for flags: of those it remembers only whose must be read again.
+    pub(crate) fn frozen(&self) -> Frozen<'_> {
+        let flags = self.flags.iter().map(|row| UidRun { first: row.uid, last: row.uid });
+        let mut stale = Runs::from_unsorted(flags.collect());
+        stale.add(&self.stale);
+        Frozen {
+            sets: [self.told.runs(), &self.gone, &self.arrived, &self.recent],
+            stale,
+            reading: self.reading.is_some(),
+            lost: self.lost,
+        }
+    }
+
+    /// The view that `frozen` described: told, gone, arrived, recent and stale.
+    pub(crate) fn thawed(sets: [Runs; 5], reading: bool, lost: bool) -> Self {
+        let [told, gone, arrived, recent, stale] = sets;
+        let reading = reading.then(Reading::default);
+        let (told_runs, told) = (told, Numbered::default());
+        let flags = Vec::new();
+        let mut view = Self { told, gone, arrived, recent, flags, stale, reading, lost };
+        view.told.replace(told_runs);
+        view
+    }
+
     /// Messages that the client knows of.
     pub(crate) fn count(&self) -> u32 {
         self.told.count()
@@ -236,6 +260,15 @@ impl View {
     pub(crate) fn take_stale(&mut self) -> Runs {
         core::mem::take(&mut self.stale)
     }
+}
+
+/// What a view is.
+pub(crate) struct Frozen<'a> {
+    /// Told, gone, arrived, recent.
+    pub(crate) sets: [&'a Runs; 4],
+    pub(crate) stale: Runs,
+    pub(crate) reading: bool,
+    pub(crate) lost: bool,
 }
 
 /// Whether a change is one that the contract allows.

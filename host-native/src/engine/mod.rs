@@ -5,6 +5,7 @@ mod bindings;
 mod cache;
 #[path = "../../../engine/component/src/convert/mod.rs"]
 mod convert;
+mod entries;
 mod hosted;
 mod native;
 mod notes;

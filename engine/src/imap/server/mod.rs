@@ -282,6 +282,8 @@ impl Role for Server {
     fn on_deadline(self, cx: &mut Cx<Self>) -> Self {
         match self.doing {
             Doing::Over => self,
+            // After STARTTLS nothing may be said in the clear.
+            Doing::Securing => self.close(cx),
             _ => self.bye(cx, None, "Silent for too long"),
         }
     }

@@ -1,4 +1,5 @@
-//! Sessions in sandboxes. Values are converted here, and what comes out of a sandbox is looked at before it is believed.
+//! Sessions in sandboxes. Values are converted here, and what comes out of a sandbox is looked at
+//! before it is believed.
 
 use pillarbox_engine::types::Now;
 use pillarbox_engine::{Input, Output, imap, pop3, smtp};

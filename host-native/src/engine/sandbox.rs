@@ -1,4 +1,5 @@
-//! The sandboxes: one pool of instances with hard bounds on memory, time and stack, and what each one is counted by.
+//! The sandboxes: one pool of instances with hard bounds on memory, time and stack, and what each
+//! one is counted by.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,7 +18,8 @@ use crate::error::Error;
 
 /// The clock that ends endless calls.
 const TICK: Duration = Duration::from_millis(10);
-/// Octets that one call may give out: a step gives 16 KiB and a few; an index grows with its message.
+/// Octets that one call may give out: a step gives 16 KiB and a few; an index grows with its
+/// message.
 const STEP_OCTETS_MAX: usize = 4 << 20;
 const INDEX_OCTETS_MAX: usize = 64 << 20;
 /// Octets of stack of native code; the sandbox's own, in its memory, is 64 KiB.
@@ -171,7 +173,8 @@ impl ResourceLimiter for Guard {
         if desired <= self.memory_max {
             return Ok(true);
         }
-        // An error, not a refusal: it traps at once and says why, instead of a panic somewhere in the guest.
+        // An error, not a refusal: it traps at once and says why, instead of a panic somewhere in
+        // the guest.
         Err(wasmtime::Error::new(OverMemory { max: self.memory_max }))
     }
 

@@ -28,6 +28,17 @@ impl Inbox {
         Self::default()
     }
 
+    /// An empty one that goes on at this offset.
+    pub(crate) fn at(offset: u64) -> Self {
+        Self { offset, ..Self::default() }
+    }
+
+    /// Whether nothing waits to be given out.
+    pub(crate) fn is_empty(&self) -> bool {
+        let text = self.text.chunk.is_empty() && !self.text.begun;
+        self.rest().is_empty() && self.skipping.is_none() && text && !self.ended
+    }
+
     /// Takes what fits beside the largest unit that is wanted now.
     pub(crate) fn take_in(&mut self, octets: &[u8], want: Want, chunk_max: usize) -> usize {
         if self.ended {

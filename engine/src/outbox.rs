@@ -41,6 +41,10 @@ impl<R: Role> Outbox<R> {
         Some(output)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Counts entries beside octets: notes, references and events must not pile up either.
     pub(crate) fn is_full(&self) -> bool {
         self.octets >= limits::OUTBOX_OCTETS_MAX || self.queue.len() >= limits::OUTBOX_OUTPUTS_MAX

@@ -62,6 +62,19 @@ pub struct Step<R: Role> {
     pub outputs: Vec<Output<R>>,
 }
 
+/// How far a session has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Octets received and given out.
+    pub(crate) received: u64,
+    /// Octets sent.
+    pub(crate) sent: u64,
+    /// The name of the next ask.
+    pub(crate) next_ask: AskId,
+    /// The deadline, on the monotonic clock.
+    pub(crate) deadline_ms: Option<u64>,
+}
+
 /// One connection's protocol state.
 ///
 /// Any verb may come at any time. A peer can never cause an `Err`: those are the host's mistakes.
@@ -214,6 +227,39 @@ impl<R: Role> Session<R> {
     /// The role, for tests and for tools that show its state.
     pub fn role(&self) -> &R {
         self.role.as_ref().expect("a role method gives the role back before it returns")
+    }
+
+    /// How far the session has come, if nothing is under way: no input that was not given out, no
+    /// output, no open ask. Then this, the role and the configuration are all that it is.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        let cx = &self.cx;
+        let still = !cx.closing && !cx.starting_tls && !self.end_told;
+        let empty = self.inbox.is_empty() && cx.outbox.is_empty() && cx.open_asks.is_empty();
+        (still && empty).then(|| Progress {
+            received: self.inbox.offset(),
+            sent: cx.sent,
+            next_ask: cx.next_ask,
+            deadline_ms: cx.deadline_ms,
+        })
+    }
+
+    /// A session that goes on where another one, with nothing under way, has stopped.
+    pub(crate) fn resume(role: R, now: Now, trace: bool, progress: Progress) -> Self {
+        let Progress { received, sent, next_ask, deadline_ms } = progress;
+        let cx = Cx {
+            now,
+            trace,
+            chunk_max: limits::CHUNK_MAX,
+            outbox: Outbox::new(),
+            deadline_ms,
+            next_ask,
+            open_asks: Vec::new(),
+            closing: false,
+            sent,
+            received,
+            starting_tls: false,
+        };
+        Self { role: Some(role), inbox: Inbox::at(received), cx, end_told: false }
     }
 
     fn want(&self) -> Want {

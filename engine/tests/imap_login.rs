@@ -84,16 +84,20 @@ fn what_is_left_out_is_neither_announced_nor_accepted() {
         c("b LOGIN ann s3cret"),
         c("c IDLE"),
         c("d ENABLE IMAP4rev2"),
-        c("e LOGIN {5000+}\r\n"),
+        c(&format!("e STATUS {{5000+}}\r\n{} (MESSAGES)", "x".repeat(5000))),
+        c(&format!("f APPEND INBOX {{5000+}}\r\n{}", "NOOP\r\n..".repeat(625))),
+        c("g APPEND INBOX {4+}\r\nok\r\n"),
     ];
-    let (text, _) = run(&config, &Host::new(), &steps[..4]);
+    let (text, _) = run(&config, &Host::new(), &steps);
     same(
         &text,
         "* OK [CAPABILITY IMAP4rev1 LITERAL- ID ENABLE AUTH=PLAIN] mail.example IMAP server ready\n\
          a BAD This is not offered here\n\
          b OK [CAPABILITY IMAP4rev1 LITERAL- ID ENABLE NAMESPACE UNSELECT UIDPLUS CHILDREN SPECIAL-USE \
          CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY] Logged in\n\
-         c BAD This is not offered here\n* ENABLED\nd OK Enabled\n",
+         c BAD This is not offered here\n* ENABLED\nd OK Enabled\n\
+         e BAD [TOOBIG] The literal is too large\nf BAD [TOOBIG] Without waiting, at most 4,096 octets\n\
+         g OK [APPENDUID 7 1] Appended\n",
     );
 }
 

@@ -70,7 +70,7 @@ fn select_tells_the_mailbox() {
              {closed}g NO [NONEXISTENT] There is no such mailbox\nh BAD Select a mailbox first\n"
         ),
     );
-    assert_eq!(talk.host.events, ["Closed"]);
+    assert_eq!(talk.host.events, ["Closed"; 3]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The sandboxes: what breaks in one ends with it, their number is bounded, and they say what the library says.
+//! The sandboxes: what breaks in one ends with it, their number is bounded, and they say what the
+//! library says.
 
 use std::borrow::Cow;
 use std::fs;
@@ -70,7 +71,8 @@ fn start(engine: &Engine) -> Session {
     engine.smtp(config(false), NOW).unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// Steps until the session waits or closes, and answers what it asks; gives what it transmits and, as text, the rest.
+/// Steps until the session waits or closes, and answers what it asks; gives what it transmits and,
+/// as text, the rest.
 fn say(session: &mut Session, octets: &[u8]) -> (Vec<u8>, Vec<String>) {
     let (mut said, mut rest) = (Vec::new(), Vec::new());
     let mut inputs = vec![Input::Receive(octets.to_vec())];

@@ -42,12 +42,13 @@ const OUTER: [&str; 11] = [
     "RUSTFLAGS",
 ];
 
-/// How the component is compiled, whatever the outer build's profile says.
+/// How the component is compiled, whatever the outer build's profile says. Measured: level 3 is
+/// a third larger and no faster.
 const PROFILE: [(&str, &str); 5] = [
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
     ("CARGO_PROFILE_RELEASE_DEBUG", "none"),
     ("CARGO_PROFILE_RELEASE_LTO", "fat"),
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
     // Names of functions stay: a trap's backtrace is the only message that a panic inside leaves.
     ("CARGO_PROFILE_RELEASE_STRIP", "debuginfo"),
 ];
@@ -87,7 +88,12 @@ fn compile(root: &Path, target: &Path, features: &[&str]) -> Result<PathBuf, Box
     cargo.envs(PROFILE);
     // The stack lies below all data, so what is too deep traps instead of overwriting; no session
     // needs more of it. SIMD makes the search for octets fast.
-    let flags = ["-Clink-arg=-zstack-size=65536", "-Ctarget-feature=+simd128"];
+    // The newer names of functions have no hash in each, which no compressor could make smaller.
+    let flags = [
+        "-Clink-arg=-zstack-size=65536",
+        "-Ctarget-feature=+simd128",
+        "-Csymbol-mangling-version=v0",
+    ];
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     let output = cargo.output()?;
     if !output.status.success() {

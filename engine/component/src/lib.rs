@@ -1,5 +1,6 @@
-//! The engine as one WebAssembly component that imports nothing: converts types and calls, decides nothing.
-//! One instance serves one connection (or indexes one message), so that a trap costs exactly that.
+//! The engine as one WebAssembly component that imports nothing: converts types and calls, decides
+//! nothing. One instance serves one connection (or indexes one message), so that a trap costs
+//! exactly that.
 
 mod convert;
 #[cfg(feature = "crash-verbs")]
@@ -8,7 +9,8 @@ mod mime;
 mod roles;
 mod trace;
 
-/// What `wit-bindgen` makes of the contract. Its code is unsafe by nature, which is why it lives outside the engine.
+/// What `wit-bindgen` makes of the contract. Its code is unsafe by nature, which is why it lives
+/// outside the engine.
 #[allow(missing_docs, unreachable_pub, clippy::all)]
 mod bindings {
     wit_bindgen::generate!({

@@ -661,6 +661,7 @@ pub struct MailboxPage {
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
 pub enum Call {
     /// Others changed the open mailbox, in this order. Own changes come back in answers and are not told again.
+    /// What is told after `Ask::Open` was given out is about the mailbox being opened; with none open it is ignored.
     Changed(Vec<Change>),
     /// Say goodbye and close, once an open ask is answered.
     Farewell(Farewell),

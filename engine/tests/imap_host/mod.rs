@@ -9,7 +9,7 @@ use pillarbox_engine::limits::Limits;
 use pillarbox_engine::message::{Envelope, Index, Part, PartKind, Span};
 use pillarbox_engine::sasl::{Account, AuthOffer, Credentials, LoginAnswer, Mechanism};
 use pillarbox_engine::text::{address, date, header};
-use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal, TlsFacts, TlsOffer};
+use pillarbox_engine::types::{BlobRange, Misuse, Now, Reason, Refusal, TlsFacts, TlsOffer};
 use pillarbox_engine::{Output, Session};
 
 #[derive(Clone)]
@@ -403,13 +403,16 @@ pub struct Talk {
     pub closed: bool,
     pub now: Now,
     pub notes: usize,
+    /// Whether every ask is answered wrongly first.
+    pub misuse: bool,
 }
 
 impl Talk {
     pub fn new(config: Config, host: Host) -> Self {
         let now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
         let session = Session::new(config, now);
-        let mut talk = Self { session, host, sent: vec![], closed: false, now, notes: 0 };
+        let mut talk =
+            Self { session, host, sent: vec![], closed: false, now, notes: 0, misuse: false };
         talk.settle();
         talk
     }
@@ -420,6 +423,9 @@ impl Talk {
                 Output::Transmit(octets) => self.sent.extend(octets),
                 Output::TransmitBlob(range) => self.sent.extend(self.host.octets(range)),
                 Output::Ask(id, ask) => {
+                    if self.misuse {
+                        self.answer_wrongly(id);
+                    }
                     let answer = self.host.answer(ask);
                     self.session.answer(self.now, id, answer).expect("a right answer");
                 }
@@ -444,6 +450,29 @@ impl Talk {
                 }
             }
         }
+    }
+
+    /// Answers that no ask can have, which must change nothing.
+    fn answer_wrongly(&mut self, id: u32) {
+        let unsound = vec![UidRun { first: 9, last: 3 }];
+        let wrong = [
+            Answer::Metadata(vec![]),
+            Answer::Quota(vec![]),
+            Answer::Expunged(unsound.clone()),
+            Answer::Found(unsound.clone()),
+            Answer::Uids(UidPage { runs: unsound.clone(), more: false }),
+            Answer::Appended(Appended { uid_validity: 1, uids: unsound.clone() }),
+            Answer::Rows(RowPage { rows: vec![], more: true }),
+            Answer::Octets(vec![0; 70_000]),
+            Answer::Copied(Copied { source: unsound, ..Copied::default() }),
+            Answer::Mailboxes(MailboxPage { rows: vec![], more: true }),
+        ];
+        for answer in wrong {
+            let misuse = self.session.answer(self.now, id, answer).expect_err("a wrong answer");
+            assert!(matches!(misuse, Misuse::WrongAnswer | Misuse::BadValue));
+        }
+        let misuse = self.session.answer(self.now, id + 1, Answer::Done);
+        assert_eq!(misuse, Err(Misuse::UnknownAsk));
     }
 
     pub fn receive(&mut self, octets: &[u8], piece: usize) {
@@ -477,9 +506,16 @@ impl Talk {
 /// what was sent.
 pub fn run(config: &Config, host: &Host, steps: &[Step]) -> (String, Talk) {
     let mut whole: Option<Talk> = None;
-    for (piece, trace) in [(usize::MAX, false), (1, false), (7, true)] {
+    let ways = [
+        (usize::MAX, false, false),
+        (1, false, false),
+        (7, true, false),
+        (usize::MAX, false, true),
+    ];
+    for (piece, trace, misuse) in ways {
         let config = Config { trace, ..config.clone() };
         let mut talk = Talk::new(config, host.clone());
+        talk.misuse = misuse;
         steps.iter().for_each(|step| talk.step(step, piece));
         assert_eq!(talk.notes > 0, trace);
         match &whole {

@@ -1,5 +1,6 @@
-//! Compiled components on disk, so that the second start takes milliseconds. What is loaded is run as native code:
-//! only a directory that nobody else can write to is trusted, and whatever is wrong with it only costs compiling.
+//! Compiled components on disk, so that the second start takes milliseconds. What is loaded is run
+//! as native code: only a directory that nobody else can write to is trusted, and whatever is wrong
+//! with it only costs compiling.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::hash::{Hash, Hasher};
@@ -32,15 +33,16 @@ pub(super) fn load(
         return Component::new(engine, component);
     };
     if is_private(&file)
-        // SAFETY: the file is one that `keep` wrote whole, for this very component, compiler and CPU, since its name
-        // is their hash; and nobody but this user can have changed it.
+        // SAFETY: the file is one that `keep` wrote whole, for this very component, compiler and
+        // CPU, since its name is their hash; and nobody but this user can have changed it.
         && let Ok(loaded) = unsafe { Component::deserialize_file(engine, &file) }
     {
         return Ok(loaded);
     }
     let compiled = Component::new(engine, component)?;
     if let Err(error) = keep(&compiled, &file) {
-        tracing::warn!(file = %file.display(), %error, "the compiled component is not kept; each start compiles it");
+        let file = file.display();
+        tracing::warn!(%file, %error, "the compiled component is not kept; each start compiles it");
     }
     Ok(compiled)
 }
@@ -53,7 +55,7 @@ fn place(engine: &Engine, component: &[u8], directory: &Path) -> Option<PathBuf>
     }
     if !is_private(directory) {
         let directory = directory.display();
-        tracing::warn!(%directory, "the cache is not used: others could write to it, or it cannot be made");
+        tracing::warn!(%directory, "not used as cache: it cannot be made, or others could write there");
         return None;
     }
     let mut hash = Digester(Sha256::new_with_prefix(component));

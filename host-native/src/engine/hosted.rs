@@ -1,10 +1,11 @@
-//! Sessions in sandboxes. Values are converted here, and what comes out of a sandbox is looked at before it is believed.
+//! Sessions in sandboxes. Values are converted here, and what comes out of a sandbox is looked at
+//! before it is believed.
 
 use pillarbox_engine::types::Now;
 use pillarbox_engine::{Input, Output, imap, pop3, smtp};
-use wasmtime::component::ResourceAny;
 
 use super::convert::Convert;
+use super::entries::Stepper;
 use super::sandbox::{Instance, Sandbox};
 use super::wit::{imap_server, pop3_server, smtp_server};
 use super::{Driven, StartError, Stepped, Trap};
@@ -13,10 +14,10 @@ use super::{Driven, StartError, Stepped, Trap};
 
 /// One server role's session in a sandbox.
 macro_rules! hosted {
-    ($hosted:ident, $wit:ident, $interface:ident, $role:ty, $config:ty) => {
+    ($hosted:ident, $wit:ident, $entry:ident, $role:ty, $config:ty) => {
         pub(super) struct $hosted {
             instance: Instance,
-            session: ResourceAny,
+            stepper: Stepper<$wit::Input, $wit::Stepped>,
         }
 
         impl $hosted {
@@ -26,14 +27,13 @@ macro_rules! hosted {
                 now: Now,
             ) -> Result<Self, StartError> {
                 let mut instance = sandbox.instance()?;
-                instance.start_call();
-                let Instance { store, servers, .. } = &mut instance;
-                let sessions = servers.$interface().session();
-                let session = sessions.call_constructor(store, &config.convert(), now.convert());
-                let session = session.map_err(|error| {
+                let Instance { store, instance: exports, .. } = &mut instance;
+                let entry = &sandbox.entries().$entry;
+                let stepper = entry.start(*exports, store, &config.convert(), now.convert());
+                let stepper = stepper.map_err(|error| {
                     StartError::Trap(Trap::new("the start of a session".to_owned(), &error))
                 })?;
-                Ok(Self { instance, session })
+                Ok(Self { instance, stepper })
             }
         }
 
@@ -42,9 +42,7 @@ macro_rules! hosted {
                 let during = during(&input);
                 let input: $wit::Input = input.convert();
                 self.instance.start_call();
-                let Instance { store, servers, .. } = &mut self.instance;
-                let sessions = servers.$interface().session();
-                let stepped = sessions.call_step(store, self.session, now.convert(), &input);
+                let stepped = self.stepper.step(&mut self.instance.store, now.convert(), &input);
                 let stepped = stepped.map_err(|error| Trap::new(during.text(), &error))?;
                 let stepped = stepped.map_err(|misuse| Trap::misuse(misuse.convert()))?;
                 let offered = match input {
@@ -87,9 +85,9 @@ macro_rules! hosted {
     };
 }
 
-hosted!(Smtp, smtp_server, pillarbox_mail_smtp_server, smtp::Server, smtp::Config);
-hosted!(Pop3, pop3_server, pillarbox_mail_pop3_server, pop3::Server, pop3::Config);
-hosted!(Imap, imap_server, pillarbox_mail_imap_server, imap::Server, imap::types::Config);
+hosted!(Smtp, smtp_server, smtp, smtp::Server, smtp::Config);
+hosted!(Pop3, pop3_server, pop3, pop3::Server, pop3::Config);
+hosted!(Imap, imap_server, imap, imap::Server, imap::types::Config);
 
 /// What a step is doing, for the message of a trap.
 #[derive(Clone, Copy)]

@@ -1,10 +1,12 @@
-//! Runs the engine: each session in a sandbox of its own, or, to measure what that costs, linked in natively.
-//! Nothing here waits or knows a socket; whoever drives a session brings its octets, answers and time.
+//! Runs the engine: each session in a sandbox of its own, or, to measure what that costs, linked in
+//! natively. Nothing here waits or knows a socket; whoever drives a session brings its octets,
+//! answers and time.
 
 mod bindings;
 mod cache;
 #[path = "../../../engine/component/src/convert/mod.rs"]
 mod convert;
+mod entries;
 mod hosted;
 mod native;
 mod notes;
@@ -49,7 +51,8 @@ pub struct Stepped<R: Role> {
     pub taken: usize,
     /// The octets of a `Receive` that were not taken, if any: to be offered again.
     pub left: Option<Vec<u8>>,
-    /// In causal order; unless the last is `Wait` or `Close`, step again with `Nothing` when these are done.
+    /// In causal order; unless the last is `Wait` or `Close`, step again with `Nothing` when these
+    /// are done.
     pub outputs: Vec<Output<R>>,
 }
 
@@ -82,7 +85,8 @@ impl Engine {
         self.slots
     }
 
-    /// How many slots are taken now; 0 if the engine is linked in natively, where nothing is counted.
+    /// How many slots are taken now; 0 if the engine is linked in natively, where nothing is
+    /// counted.
     #[must_use]
     pub fn slots_taken(&self) -> u32 {
         self.sandbox.as_ref().map_or(0, Sandbox::slots_taken)
@@ -133,9 +137,11 @@ impl Engine {
         }
     }
 
-    /// Indexes a message of `total_size` octets, of which `octets` are the beginning or all, in an instance of its own.
+    /// Indexes a message of `total_size` octets, of which `octets` are the beginning or all, in an
+    /// instance of its own.
     ///
-    /// Takes some milliseconds for a large message, and waits for others that are being indexed if there are many.
+    /// Takes some milliseconds for a large message, and waits for others that are being indexed if
+    /// there are many.
     ///
     /// # Errors
     /// The message broke the sandbox.

@@ -1,5 +1,6 @@
 //! Notes on their way out of the sandbox: the engine's own constants, found again by what they say.
-//! The engine is linked into the host too, so every rule has its twin here; labels and states are kept once each.
+//! The engine is linked into the host too, so every rule has its twin here; labels and states are
+//! kept once each.
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
@@ -10,7 +11,8 @@ use pillarbox_engine::trace as engine;
 use super::convert::Convert;
 use super::wit::trace as wit;
 
-/// Distinct labels and states that are kept. The engine has a few hundred; a subverted one could make up any number.
+/// Distinct labels and states that are kept. The engine has a few hundred; a subverted one could
+/// make up any number.
 const NAMES_MAX: usize = 2048;
 /// Octets of one of them.
 const NAME_MAX: usize = 128;

@@ -1,23 +1,25 @@
-//! The sandboxes: one pool of instances with hard bounds on memory, time and stack, and what each one is counted by.
+//! The sandboxes: one pool of instances with hard bounds on memory, time and stack, and what each
+//! one is counted by.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{self, Component, InstancePre, Linker};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Store,
 };
 
-use super::bindings::{Servers, ServersPre};
+use super::entries::Entries;
 use super::settings::{EngineSettings, INDEX_SLOTS};
 use super::{StartError, Trap, cache};
 use crate::error::Error;
 
 /// The clock that ends endless calls.
 const TICK: Duration = Duration::from_millis(10);
-/// Octets that one call may give out: a step gives 16 KiB and a few; an index grows with its message.
+/// Octets that one call may give out: a step gives 16 KiB and a few; an index grows with its
+/// message.
 const STEP_OCTETS_MAX: usize = 4 << 20;
 const INDEX_OCTETS_MAX: usize = 64 << 20;
 /// Octets of stack of native code; the sandbox's own, in its memory, is 64 KiB.
@@ -28,7 +30,8 @@ pub(super) const BACKTRACE_FRAMES_MAX: usize = 64;
 /// What every sandbox is made from.
 pub(super) struct Sandbox {
     engine: Engine,
-    pre: ServersPre<Guard>,
+    pre: InstancePre<Guard>,
+    entries: Entries,
     slots: u32,
     taken: Arc<AtomicU32>,
     index_free: Mutex<u32>,
@@ -43,7 +46,7 @@ pub(super) struct Sandbox {
 pub(super) struct Instance {
     // Dropped before the slot is given back.
     pub(super) store: Store<Guard>,
-    pub(super) servers: Servers,
+    pub(super) instance: component::Instance,
     ticks_max: u64,
     _slot: Slot,
 }
@@ -70,12 +73,17 @@ impl Sandbox {
         let component: Component = component.map_err(failed)?;
         // An empty linker: a component that imports anything fails here.
         let pre = Linker::new(&engine).instantiate_pre(&component).map_err(failed)?;
-        let pre = ServersPre::new(pre).map_err(failed)?;
+        let mut store = Store::new(&engine, Guard { memory_max: settings.session_memory_max });
+        store.set_epoch_deadline(1);
+        let instance = pre.instantiate(&mut store).map_err(failed)?;
+        let entries = Entries::find(&component, instance, &mut store).map_err(failed)?;
+        drop(store);
         start_clock(&engine)?;
         let ticks = |ms: u64| ms.div_ceil(u64::try_from(TICK.as_millis()).unwrap_or(1)).max(1);
         Ok(Self {
             engine,
             pre,
+            entries,
             slots,
             taken: Arc::new(AtomicU32::new(0)),
             index_free: Mutex::new(INDEX_SLOTS),
@@ -91,6 +99,10 @@ impl Sandbox {
         self.taken.load(Ordering::Relaxed)
     }
 
+    pub(super) fn entries(&self) -> &Entries {
+        &self.entries
+    }
+
     /// A fresh instance for a session.
     pub(super) fn instance(&self) -> Result<Instance, StartError> {
         let take = |taken: u32| (taken < self.slots).then_some(taken + 1);
@@ -99,11 +111,11 @@ impl Sandbox {
         let slot = Slot(Arc::clone(&self.taken));
         let mut store = self.store(self.session_memory_max, STEP_OCTETS_MAX);
         store.set_epoch_deadline(self.step_ticks_max);
-        let servers = self.pre.instantiate(&mut store);
-        let servers = servers.map_err(|error| {
+        let instance = self.pre.instantiate(&mut store);
+        let instance = instance.map_err(|error| {
             StartError::Trap(Trap::new("the start of a session".into(), &error))
         })?;
-        Ok(Instance { store, servers, ticks_max: self.step_ticks_max, _slot: slot })
+        Ok(Instance { store, instance, ticks_max: self.step_ticks_max, _slot: slot })
     }
 
     /// Indexes one message in an instance that lives no longer.
@@ -126,8 +138,8 @@ impl Sandbox {
     fn index_now(&self, octets: &[u8], total_size: u64) -> Result<Vec<u8>, wasmtime::Error> {
         let mut store = self.store(self.index_memory_max, INDEX_OCTETS_MAX);
         store.set_epoch_deadline(self.index_ticks_max);
-        let servers = self.pre.instantiate(&mut store)?;
-        servers.pillarbox_mail_mime().call_index(&mut store, octets, total_size)
+        let instance = self.pre.instantiate(&mut store)?;
+        self.entries.index(instance, &mut store, octets, total_size)
     }
 
     fn store(&self, memory_max: usize, octets_max: usize) -> Store<Guard> {
@@ -161,7 +173,8 @@ impl ResourceLimiter for Guard {
         if desired <= self.memory_max {
             return Ok(true);
         }
-        // An error, not a refusal: it traps at once and says why, instead of a panic somewhere in the guest.
+        // An error, not a refusal: it traps at once and says why, instead of a panic somewhere in
+        // the guest.
         Err(wasmtime::Error::new(OverMemory { max: self.memory_max }))
     }
 
@@ -197,8 +210,11 @@ fn config(settings: &EngineSettings, instances: u32) -> Config {
         .max_tables_per_component(3)
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_memory_size(settings.session_memory_max.max(settings.index_memory_max))
-        .linear_memory_keep_resident(128 << 10)
-        .table_keep_resident(128 << 10);
+        // Pages that a session used are cleared instead of given back, which costs a third of its
+        // life. Only so many slots are kept like that.
+        .linear_memory_keep_resident(512 << 10)
+        .table_keep_resident(128 << 10)
+        .max_unused_warm_slots(64);
     let mut config = Config::new();
     config
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool))

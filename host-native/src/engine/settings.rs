@@ -8,7 +8,8 @@ use crate::error::Error;
 
 /// Connections at once, unless set or limited by the kernel.
 const SLOTS_DEFAULT: u32 = 2000;
-/// Kernel mappings of one live instance: memory with its copy-on-write image and guards, and its tables.
+/// Kernel mappings of one live instance: memory with its copy-on-write image and guards, and its
+/// tables.
 const MAPPINGS_PER_SLOT: u32 = 4;
 /// Mappings left to the rest of the program: threads, libraries, the store's own.
 const MAPPINGS_SPARE: u32 = 5000;
@@ -26,7 +27,8 @@ pub struct EngineSettings {
     pub slots: Option<u32>,
     /// The component.
     pub component: Cow<'static, [u8]>,
-    /// Where compiled components are kept; none: compile at each start. It is trusted as the program itself is.
+    /// Where compiled components are kept; none: compile at each start. It is trusted as the
+    /// program itself is.
     pub cache: Option<PathBuf>,
     /// Octets of memory of a session.
     pub session_memory_max: usize,
@@ -79,15 +81,15 @@ fn choose(asked: Option<u32>, by_mappings: u32, by_descriptors: u32) -> Result<u
     }
     if asked > by_mappings {
         return Err(Error::usage(format!(
-            "slots: {asked} sandboxes need {} memory mappings, and the kernel allows for {by_mappings} of them; \
-             lower it, or raise vm.max_map_count (sysctl)",
+            "slots: {asked} sandboxes need {} memory mappings, and the kernel allows for \
+             {by_mappings} of them; lower it, or raise vm.max_map_count (sysctl)",
             u64::from(MAPPINGS_PER_SLOT) * u64::from(asked)
         )));
     }
     if asked > by_descriptors {
         return Err(Error::usage(format!(
-            "slots: {asked} connections need as many file descriptors, and {by_descriptors} are allowed; \
-             lower it, or raise the limit (ulimit -n)"
+            "slots: {asked} connections need as many file descriptors, and {by_descriptors} are \
+             allowed; lower it, or raise the limit (ulimit -n)"
         )));
     }
     Ok(asked)
@@ -98,7 +100,8 @@ fn mappings_max() -> Option<u32> {
     Some(text.trim().parse::<u64>().ok()?.try_into().unwrap_or(u32::MAX))
 }
 
-/// Raises the soft limit of file descriptors to the hard one, which any process may do, and says what it is.
+/// Raises the soft limit of file descriptors to the hard one, which any process may do, and says
+/// what it is.
 fn raise_descriptors() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: both calls only use the struct that they are given, which lives on this stack.

@@ -1,4 +1,5 @@
-//! The contract's texts: they parse, import nothing, explain themselves, and the six roles are of one form.
+//! The contract's texts: they parse, import nothing, explain themselves, and the six roles are of
+//! one form.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,6 @@
-//! Between the contract's generated types and the engine's own: the same shapes under the same names, moved field by
-//! field. Guest and host compile this one file, so that neither can read a value otherwise than the other.
+//! Between the contract's generated types and the engine's own: the same shapes under the same
+//! names, moved field by field. Guest and host compile this one file, so that neither can read a
+//! value otherwise than the other.
 
 mod imap;
 mod pop3;
@@ -47,8 +48,8 @@ macro_rules! same {
 
 same!(bool, u8, u32, u64, i16, i32);
 
-// Macros, since both directions of some eighty types differ in nothing but names. Every field and case is named on
-// both sides, so a shape that changes on one side alone does not compile.
+// Macros, since both directions of some eighty types differ in nothing but names. Every field and
+// case is named on both sides, so a shape that changes on one side alone does not compile.
 
 /// Twins of fields.
 macro_rules! records {

@@ -105,7 +105,11 @@ impl Authenticate {
                 let list = work.base.capabilities(true);
                 Reply::ok("Logged in").with_code([b"CAPABILITY ", &list[..]].concat())
             }
-            LoginAnswer::Refused(refusal) => Reply::refused(refusal),
+            LoginAnswer::Refused(refusal) => {
+                // Who guesses is let go as early as who sends nonsense.
+                work.base.errors = work.base.errors.saturating_add(1);
+                Reply::refused(refusal)
+            }
             // No mechanism that this server takes has parameters to wait for.
             LoginAnswer::ScramParameters(_) => return wrong(Job::Authenticate(self)),
         }))

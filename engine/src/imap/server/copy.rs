@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::fetch::vanished;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::print;
 use super::reply::{Reply, send_untagged_ok};
@@ -21,11 +22,16 @@ pub(crate) const COPYUID: Rule = Rule {
 pub(crate) struct Copy {
     to: Vec<u8>,
     remove: bool,
-    /// Whether messages of the set are known to be gone.
-    gone: bool,
 }
 
-pub(crate) fn copy(work: &mut Work<'_>, uids: Runs, to: Vec<u8>, remove: bool) -> Next {
+/// COPY and MOVE, by sequence number unless `by_uid`.
+pub(crate) fn copy(
+    work: &mut Work<'_>,
+    uids: Runs,
+    to: Vec<u8>,
+    remove: bool,
+    by_uid: bool,
+) -> Next {
     let Some((_, open, _)) = work.selected() else { return Next::no_mailbox() };
     if remove && open.read_only {
         return Next::done(Reply::no("NOPERM", "This mailbox is open read-only"));
@@ -33,8 +39,13 @@ pub(crate) fn copy(work: &mut Work<'_>, uids: Runs, to: Vec<u8>, remove: bool) -
     if uids.is_empty() {
         return Next::done(Reply::ok("There is no such message"));
     }
-    let job = Copy { to: to.clone(), remove, gone: open.view.any_gone(&uids) };
-    Next::Ask(Ask::Copy(CopyAsk { uids: uids.into_vec(), to, remove }), Job::Copy(job))
+    if !by_uid && open.view.any_gone(&uids) {
+        // RFC 2180 §4.4.1: the client means messages that it cannot have; after this it learns
+        // which.
+        return Next::done(vanished());
+    }
+    let ask = CopyAsk { uids: uids.into_vec(), to: to.clone(), remove };
+    Next::Ask(Ask::Copy(ask), Job::Copy(Copy { to, remove }))
 }
 
 impl Copy {
@@ -77,13 +88,7 @@ impl Copy {
             open.view.expunge(&Runs::from_unsorted(copied.source));
             return Next::done(Reply::ok("Moved"));
         }
-        let reply = if self.gone {
-            // RFC 2180 §4.4.1, RFC 5530 §3: what was still there is copied, and the client learns
-            // that some was not.
-            Reply::ok("Copied; some messages are gone").with_code(&b"EXPUNGEISSUED"[..])
-        } else {
-            Reply::ok("Copied")
-        };
+        let reply = Reply::ok("Copied").because(&COPYUID);
         Next::done(match code {
             Some(code) => reply.with_code(code),
             None => reply,

@@ -281,7 +281,7 @@ fn begin_copy(
     remove: bool,
 ) -> Next {
     match messages(work, set, by_uid) {
-        Ok(uids) => copy::copy(work, uids, to, remove),
+        Ok(uids) => copy::copy(work, uids, to, remove, by_uid),
         Err(reply) => Next::done(reply),
     }
 }

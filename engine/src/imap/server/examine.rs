@@ -12,6 +12,7 @@ use crate::limits::CHUNK_MAX;
 use crate::message::{Index, Part, PartKind, Span};
 use crate::text::find::{self, Finder};
 use crate::text::{charset, header, transfer, words};
+use crate::types::Misuse;
 
 /// Octets of one field that are looked at as a field; a longer one is looked at in pieces.
 const FIELD_MAX: usize = 64 * 1024;
@@ -98,10 +99,14 @@ impl Examination {
     }
 
     /// The octets that `next` named.
-    pub(crate) fn read(&mut self, program: &[SearchKey], octets: &[u8]) {
-        let Some(mut segment) = self.segments.pop_front() else { return };
-        self.at += octets.len() as u64;
-        let last = self.at >= segment.span.end || octets.is_empty();
+    pub(crate) fn read(&mut self, program: &[SearchKey], octets: &[u8]) -> Result<(), Misuse> {
+        let due = self.next(program).map_or(0, Span::length);
+        if octets.len() as u64 != due {
+            return Err(Misuse::BadValue);
+        }
+        let Some(mut segment) = self.segments.pop_front() else { return Ok(()) };
+        self.at += due;
+        let last = self.at >= segment.span.end;
         match &mut segment.reader {
             Reader::Fields { held, of } => {
                 held.extend_from_slice(octets);
@@ -131,6 +136,7 @@ impl Examination {
             self.segments.push_front(segment);
         }
         self.note_found();
+        Ok(())
     }
 
     fn look_at_fields(&mut self, program: &[SearchKey], section: &[u8], of: Of) {

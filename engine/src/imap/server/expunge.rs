@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::Reply;
 use super::runs::{Runs, are_runs};
+use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use crate::imap::types::{Answer, Ask, UidRun};
 use crate::types::Misuse;
@@ -14,8 +15,9 @@ const READ_ONLY: Reply = Reply::no("NOPERM", "This mailbox is open read-only");
 
 /// Messages being removed.
 pub(crate) struct Expunge {
-    /// Which of them are still to be asked for: those above the UID.
-    uids: Runs,
+    /// Which; `None` is all.
+    only: Option<Runs>,
+    /// Asked for up to this UID.
     above: u32,
     /// CLOSE: nothing is told.
     close: bool,
@@ -27,8 +29,7 @@ pub(crate) fn expunge(work: &mut Work<'_>, only: Option<Runs>) -> Next {
     if open.read_only {
         return Next::done(READ_ONLY);
     }
-    let uids = only.unwrap_or_else(|| open.view.uids().clone());
-    Expunge { uids, above: 0, close: false }.ask(work)
+    Expunge { only, above: 0, close: false }.ask(work)
 }
 
 /// CLOSE.
@@ -37,9 +38,7 @@ pub(crate) fn close(work: &mut Work<'_>) -> Next {
     if open.read_only {
         return closed(work);
     }
-    // RFC 9051 §6.4.1: also what arrived with \Deleted and was not told yet goes.
-    let uids = Runs::from_unsorted(vec![UidRun { first: 1, last: u32::MAX }]);
-    Expunge { uids, above: 0, close: true }.ask(work)
+    Expunge { only: None, above: 0, close: true }.ask(work)
 }
 
 /// UNSELECT, or the end of CLOSE.
@@ -49,12 +48,20 @@ pub(crate) fn closed(work: &mut Work<'_>) -> Next {
 }
 
 impl Expunge {
-    fn page(&self) -> Vec<UidRun> {
-        self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::MAX)
+    fn page(&self, open: &Selected) -> Vec<UidRun> {
+        let uids = self.only.as_ref().unwrap_or(open.view.uids());
+        let page = uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::MAX);
+        if page.is_empty() && self.close && self.above < u32::MAX {
+            // RFC 9051 §6.4.1: also what arrived with \Deleted and was not told yet goes.
+            let first = self.above.max(uids.last().unwrap_or(0)).saturating_add(1);
+            return vec![UidRun { first, last: u32::MAX }];
+        }
+        page
     }
 
     fn ask(self, work: &mut Work<'_>) -> Next {
-        let page = self.page();
+        let Some((_, open, _)) = work.selected() else { return Next::no_mailbox() };
+        let page = self.page(open);
         if !page.is_empty() {
             return Next::Ask(Ask::Expunge(page), Job::Expunge(self));
         }
@@ -68,9 +75,9 @@ impl Expunge {
                     return Err((Job::Expunge(self), Misuse::BadValue));
                 }
                 if let Some((_, open, _)) = work.selected() {
+                    self.above = self.page(open).last().map_or(u32::MAX, |run| run.last);
                     open.view.expunge(&Runs::from_unsorted(runs));
                 }
-                self.above = self.page().last().map_or(u32::MAX, |run| run.last);
                 Ok(self.ask(work))
             }
             // RFC 9051 §6.4.1: CLOSE leaves the mailbox even so; the messages keep their flag.

@@ -6,15 +6,14 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::item::{Item, Partial, Section};
+use super::item::Item;
 use super::job::{Answered, Expunges, Job, Next, Work, wrong};
-use super::reading::{Reading, Step};
+use super::message::{Message, Told};
 use super::reply::Reply;
 use super::runs::Runs;
-use super::sieve::Sieve;
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
-use super::{Base, Server, print};
+use super::{Server, print};
 use crate::imap::types::{
     Answer, Ask, FlagRow, Flags, Row, RowPage, RowsAsk, StoreAsk, StoreMode, UidRun,
 };
@@ -22,7 +21,7 @@ use crate::limits::PAGE_ROWS_MAX;
 use crate::message::Index;
 use crate::role::Cx;
 use crate::trace::Rule;
-use crate::types::{BlobRange, Misuse};
+use crate::types::{Misuse, Reason};
 
 /// RFC 9051 §7.5.2.
 pub(crate) const FETCH: Rule = Rule {
@@ -46,6 +45,8 @@ pub(crate) const VANISHED: Rule = Rule {
 /// Rows of a page whose messages become \Seen: so many are marked before their octets are sent.
 const SEEN_ROWS_MAX: u32 = 32;
 
+const NO_INDEX: Reply = Reply::no("SERVERBUG", "The index of a message cannot be read");
+
 /// Messages being told.
 pub(crate) struct Fetch {
     items: Vec<Item>,
@@ -62,16 +63,6 @@ pub(crate) struct Fetch {
     /// Those of them that became \Seen just now.
     became_seen: Runs,
     message: Option<Message>,
-}
-
-/// The message that is being told.
-struct Message {
-    row: Row,
-    index: Option<Index>,
-    /// Items told.
-    told: usize,
-    flags_told: bool,
-    reading: Option<Reading>,
 }
 
 /// The end of a command when messages that it named by number were gone.
@@ -150,20 +141,24 @@ impl Fetch {
     }
 
     /// Begins a message's response, if the client knows the message.
-    fn begin(&self, mut row: Row, open: &Selected, cx: &mut Cx<Server>) -> Option<Message> {
+    fn begin(&mut self, mut row: Row, open: &Selected, cx: &mut Cx<Server>) -> Option<Message> {
         let number = open.view.number(row.uid)?;
         let number = print::decimal(u64::from(number));
         cx.send(&[b"* ", &number[..], b" FETCH ("].concat(), "message-data", Some(&FETCH));
         let whole = self.items.iter().any(Item::needs_parts);
         let decode = if whole { Index::decode } else { Index::decode_head };
-        let index = row.index.take().map(|octets| decode(&octets));
-        let index = index.map(|index| index.unwrap_or_else(|_| Index::opaque(&[], row.size)));
-        let flags_told = !self.became_seen.contains(row.uid);
-        Some(Message { row, index, told: 0, flags_told, reading: None })
+        let index = row.index.take().and_then(|octets| decode(&octets).ok());
+        if index.is_none() && self.items.iter().any(Item::needs_index) {
+            // The host gave none that can be read: what needs it is NIL, and the end says that
+            // something is wrong.
+            self.failed.get_or_insert(NO_INDEX);
+        }
+        let flags_due = self.became_seen.contains(row.uid);
+        Some(Message::new(row, index, flags_due))
     }
 
     pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
-        if self.message.as_ref().is_some_and(|message| message.reading.is_some()) {
+        if self.message.as_mut().is_some_and(|message| message.reading().is_some()) {
             return self.octets(work, answer);
         }
         match answer {
@@ -230,7 +225,7 @@ impl Fetch {
     }
 
     fn octets(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
-        let reading = self.message.as_mut().and_then(|message| message.reading.as_mut());
+        let reading = self.message.as_mut().and_then(Message::reading);
         let Some(reading) = reading else { return wrong(Job::Fetch(self)) };
         match answer {
             Answer::Octets(octets) => match reading.take(&octets) {
@@ -243,7 +238,9 @@ impl Fetch {
             }
             Answer::Refused(refusal) => {
                 reading.give_up();
-                self.failed.get_or_insert(Reply::refused(refusal));
+                let gone = refusal.reason == Reason::NotFound;
+                let reply = if gone { vanished() } else { Reply::refused(refusal) };
+                self.failed.get_or_insert(reply);
                 Ok(self.run(work))
             }
             _ => wrong(Job::Fetch(self)),
@@ -257,146 +254,4 @@ pub(crate) fn page_end(asked: &Runs, page: &RowPage) -> Option<u32> {
     let sound = ascending && page.rows.iter().all(|row| asked.contains(row.uid));
     let last = if page.more { page.rows.last()?.uid } else { asked.last()? };
     sound.then_some(last)
-}
-
-/// What became of telling a bit more of a message.
-enum Told {
-    More(Message),
-    Octets(BlobRange, Message),
-    Whole,
-}
-
-impl Message {
-    /// Tells the next item, or a chunk of it, or the end.
-    fn tell(
-        mut self,
-        items: &[Item],
-        failed: &mut Option<Reply>,
-        base: &Base,
-        open: &mut Selected,
-        cx: &mut Cx<Server>,
-    ) -> Told {
-        if let Some(reading) = self.reading.take() {
-            return match reading.step(cx) {
-                Step::Octets(span, reading) => {
-                    let (blob, offset, length) = (self.row.blob, span.start, span.length());
-                    self.reading = Some(reading);
-                    Told::Octets(BlobRange { blob, offset, length }, self)
-                }
-                Step::Room(reading) => {
-                    self.reading = Some(reading);
-                    Told::More(self)
-                }
-                Step::Done => Told::More(self),
-            };
-        }
-        let Some(item) = items.get(self.told) else {
-            if !self.flags_told {
-                self.send_flags(base, open, cx, " FLAGS ");
-            }
-            cx.send(b")\r\n", "message-data", None);
-            return Told::Whole;
-        };
-        if self.told > 0 {
-            cx.send(b" ", "SP", None);
-        }
-        self.told += 1;
-        self.tell_item(item, failed, base, open, cx);
-        Told::More(self)
-    }
-
-    fn tell_item(
-        &mut self,
-        item: &Item,
-        failed: &mut Option<Reply>,
-        base: &Base,
-        open: &mut Selected,
-        cx: &mut Cx<Server>,
-    ) {
-        let row = &self.row;
-        let mut put = |name: &str, value: &[u8]| {
-            cx.send(&[name.as_bytes(), value].concat(), "msg-att", Some(&FETCH));
-        };
-        match item {
-            Item::Uid => put("UID ", &print::decimal(u64::from(row.uid))),
-            Item::Flags => self.send_flags(base, open, cx, "FLAGS "),
-            Item::InternalDate => {
-                let date = print::date_time(row.internal_date_ms, row.internal_date_zone);
-                put("INTERNALDATE ", &date);
-            }
-            Item::Size => put("RFC822.SIZE ", &print::decimal(row.size)),
-            Item::Envelope => {
-                let envelope =
-                    self.index.as_ref().map(|index| print::envelope(base, &index.envelope));
-                put("ENVELOPE ", &envelope.unwrap_or_else(|| b"NIL".to_vec()));
-            }
-            Item::Structure { extended } => {
-                let name = if *extended { "BODYSTRUCTURE " } else { "BODY " };
-                let structure =
-                    self.index.as_ref().map(|index| print::body_structure(base, index, *extended));
-                put(name, &structure.unwrap_or_else(|| b"NIL".to_vec()));
-            }
-            Item::Section(section) => self.tell_section(section, cx),
-            Item::Binary(section) => self.tell_binary(section, false, failed, cx),
-            Item::BinarySize(section) => self.tell_binary(section, true, failed, cx),
-        }
-    }
-
-    fn send_flags(&mut self, base: &Base, open: &mut Selected, cx: &mut Cx<Server>, name: &str) {
-        let row = &self.row;
-        let recent = !base.is_rev2() && open.view.is_recent(row.uid);
-        let flags = print::flags(&row.flags, recent);
-        open.view.flags_told(row.uid, row.modseq);
-        let rule = if self.flags_told { &FETCH } else { &SEEN };
-        cx.send(&[name.as_bytes(), &flags].concat(), "msg-att", Some(rule));
-        self.flags_told = true;
-    }
-
-    fn tell_section(&mut self, section: &Section, cx: &mut Cx<Server>) {
-        print::send_section_name(cx, section);
-        let Some(span) = section.span(self.index.as_ref(), self.row.size) else {
-            // RFC 9051 §6.4.5.1: a part that is not there has no octets.
-            cx.send(b"NIL", "nil", None);
-            return;
-        };
-        if let Some(fields) = &section.fields {
-            let sieve = Sieve::fields(fields.clone());
-            self.reading = Some(Reading::new(span, sieve, section.partial, false));
-            return;
-        }
-        let (skipped, length) = Partial::within(section.partial, span.length());
-        if length == 0 {
-            cx.send(b"\"\"", "quoted", None);
-            return;
-        }
-        cx.send(&print::literal(length, false), "literal", None);
-        let range = BlobRange { blob: self.row.blob, offset: span.start + skipped, length };
-        cx.send_blob(range, "literal");
-    }
-
-    fn tell_binary(
-        &mut self,
-        section: &Section,
-        size_only: bool,
-        failed: &mut Option<Reply>,
-        cx: &mut Cx<Server>,
-    ) {
-        print::send_section_name(cx, section);
-        let span = section.span(self.index.as_ref(), self.row.size);
-        let encoding = self.index.as_ref().and_then(|index| section.encoding(index));
-        let sieve = encoding.map(Sieve::decoder);
-        match (span, sieve) {
-            (Some(span), Some(Some(sieve))) => {
-                let reading = Reading::new(span, sieve, section.partial, true);
-                self.reading = Some(if size_only { reading.size_only() } else { reading });
-            }
-            (Some(_), Some(None)) => {
-                // RFC 9051 §7.5.2
-                let reply = Reply::no("UNKNOWN-CTE", "The part's encoding is unknown");
-                failed.get_or_insert(reply);
-                cx.send(if size_only { b"0" } else { b"NIL" }, "nil", None);
-            }
-            _ => cx.send(if size_only { b"0" } else { b"NIL" }, "nil", None),
-        }
-    }
 }

@@ -15,7 +15,7 @@ pub(crate) const DONE: Rule = Rule {
 };
 
 /// `DONE` and its CRLF, with room to see that it is something else.
-const LINE_MAX: usize = 64;
+pub(crate) const LINE_MAX: usize = 64;
 
 /// An IDLE, and what it is telling.
 pub(crate) struct Idle {
@@ -24,10 +24,19 @@ pub(crate) struct Idle {
 
 pub(crate) fn idle(work: &mut Work<'_>) -> Next {
     work.cx.send(b"+ idling\r\n", "continue-req", Some(&DONE));
-    Idle { telling: None }.run(work)
+    Idle::waiting().run(work)
 }
 
 impl Idle {
+    /// An IDLE that waits for DONE.
+    pub(crate) const fn waiting() -> Self {
+        Self { telling: None }
+    }
+
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.telling.is_none()
+    }
+
     /// Tells what there is to tell, then waits for DONE.
     pub(crate) fn run(mut self, work: &mut Work<'_>) -> Next {
         if let Some((base, open, cx)) = work.selected() {

@@ -61,6 +61,11 @@ impl Incoming {
         Want::Line { max: max as usize }
     }
 
+    /// Whether nothing of a command has come.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.assembly.is_empty() && self.doomed.is_none()
+    }
+
     /// What follows a message that must be the last thing of its command.
     pub(crate) fn doomed(tag: Vec<u8>, reply: Reply) -> Self {
         Self { assembly: Assembly::default(), doomed: Some((tag, reply)) }

@@ -11,12 +11,14 @@ mod examine;
 mod expunge;
 mod fetch;
 mod flow;
+mod freeze;
 mod idle;
 mod incoming;
 mod item;
 mod job;
 mod list;
 mod mailbox;
+mod message;
 mod open;
 mod print;
 mod program;
@@ -280,6 +282,8 @@ impl Role for Server {
     fn on_deadline(self, cx: &mut Cx<Self>) -> Self {
         match self.doing {
             Doing::Over => self,
+            // After STARTTLS nothing may be said in the clear.
+            Doing::Securing => self.close(cx),
             _ => self.bye(cx, None, "Silent for too long"),
         }
     }

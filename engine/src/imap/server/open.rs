@@ -35,10 +35,9 @@ pub(crate) struct Open {
 
 pub(crate) fn open(work: &mut Work<'_>, name: Vec<u8>, read_only: bool) -> Next {
     if let State::Selected(_) = work.state {
-        // RFC 9051 §7.1: what follows is about the other mailbox. The host leaves the old one by
-        // opening the new.
+        // RFC 9051 §7.1: what follows is about the other mailbox.
         send_untagged_ok(work.cx, b"CLOSED", "Previous mailbox closed");
-        work.go(State::Authenticated);
+        work.close_mailbox();
     }
     let ask = OpenAsk { name, read_only };
     let job = Open { ask: ask.clone(), opened: None, uids: Runs::new(), changes: Vec::new() };

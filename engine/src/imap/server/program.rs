@@ -17,7 +17,7 @@ use crate::text::{address::Address, find, words};
 const DAY_MS: i64 = 86_400_000;
 
 /// Runs of all sets of one program together.
-const PROGRAM_RUNS_MAX: usize = 131_072;
+const PROGRAM_RUNS_MAX: usize = 32_768;
 
 /// The program with its sets as UIDs, or why it cannot be.
 pub(crate) fn compile(open: &Selected, keys: Vec<Key>) -> Result<Vec<SearchKey>, Reply> {

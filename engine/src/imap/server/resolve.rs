@@ -39,11 +39,11 @@ pub(crate) fn numbers(open: &Selected, set: &SequenceSet) -> Option<Runs> {
         }
         ordered.push(UidRun { first: low, last: high });
     }
-    let mut uids = Vec::new();
+    let mut uids = Runs::new();
     for range in Runs::from_unsorted(ordered).as_slice() {
         open.view.between(range.first, range.last, &mut uids);
     }
-    Some(Runs::from_unsorted(uids))
+    Some(uids)
 }
 
 /// The messages of a set of UIDs that the client knows of.

@@ -14,14 +14,17 @@ impl Runs {
         Self(Vec::new())
     }
 
-    /// From runs in any order that may overlap.
+    /// From runs in any order that may overlap; in place, since there may be many.
     pub(crate) fn from_unsorted(mut runs: Vec<UidRun>) -> Self {
         runs.sort_unstable_by_key(|run| run.first);
-        let mut set = Self::new();
-        for run in runs {
-            set.append(run);
-        }
-        set
+        runs.dedup_by(|run, before| {
+            let joins = run.first <= before.last.saturating_add(1);
+            if joins {
+                before.last = before.last.max(run.last);
+            }
+            joins
+        });
+        Self(runs)
     }
 
     pub(crate) fn as_slice(&self) -> &[UidRun] {
@@ -65,7 +68,13 @@ impl Runs {
             Some(last) if run.first <= last.last.saturating_add(1) => {
                 last.last = last.last.max(run.last);
             }
-            _ => self.0.push(run),
+            _ => {
+                if self.0.len() == self.0.capacity() {
+                    // Doubling would need three times the memory of a set that has many runs.
+                    self.0.reserve_exact((self.0.len() / 4).max(4));
+                }
+                self.0.push(run);
+            }
         }
     }
 
@@ -84,6 +93,7 @@ impl Runs {
             return;
         }
         let mut both = core::mem::take(&mut self.0);
+        both.reserve_exact(other.0.len());
         both.extend_from_slice(&other.0);
         *self = Self::from_unsorted(both);
     }
@@ -91,12 +101,24 @@ impl Runs {
     /// The UIDs that are in both.
     pub(crate) fn common(&self, other: &Self) -> Self {
         let mut common = Self::new();
+        self.each_common(other, |run| common.append(run));
+        common
+    }
+
+    /// How many UIDs are in both.
+    pub(crate) fn count_common(&self, other: &Self) -> u64 {
+        let mut count = 0;
+        self.each_common(other, |run| count += u64::from(run.last - run.first) + 1);
+        count
+    }
+
+    fn each_common(&self, other: &Self, mut found: impl FnMut(UidRun)) {
         let (mut a, mut b) = (self.0.iter().peekable(), other.0.iter().peekable());
         while let (Some(&&left), Some(&&right)) = (a.peek(), b.peek()) {
             let first = left.first.max(right.first);
             let last = left.last.min(right.last);
             if first <= last {
-                common.append(UidRun { first, last });
+                found(UidRun { first, last });
             }
             if left.last <= right.last {
                 a.next();
@@ -104,7 +126,6 @@ impl Runs {
                 b.next();
             }
         }
-        common
     }
 
     /// The UIDs of this set that are not in the other.
@@ -148,6 +169,7 @@ impl Runs {
         let mut rest = Self::new();
         if let Some(first) = uid.checked_add(1) {
             let at = self.0.partition_point(|run| run.last < first);
+            rest.0.reserve_exact(self.0.len() - at);
             for run in &self.0[at..] {
                 rest.append(UidRun { first: run.first.max(first), last: run.last });
             }
@@ -236,7 +258,7 @@ impl Numbered {
     }
 
     /// The UIDs with the numbers `low` to `high`, which must lie within 1 and the count.
-    pub(crate) fn between(&self, low: u32, high: u32, into: &mut Vec<UidRun>) {
+    pub(crate) fn between(&self, low: u32, high: u32, into: &mut Runs) {
         let mark = self.marks.partition_point(|&before| before < low).saturating_sub(1);
         let mut before = self.marks.get(mark).copied().unwrap_or(0);
         for run in self.runs.0.iter().skip(mark * Self::STRIDE) {
@@ -247,7 +269,7 @@ impl Numbered {
             if before + length >= low {
                 let skip = low.saturating_sub(before + 1);
                 let end = (high - before).min(length);
-                into.push(UidRun { first: run.first + skip, last: run.first + end - 1 });
+                into.append(UidRun { first: run.first + skip, last: run.first + end - 1 });
             }
             before += length;
         }
@@ -289,6 +311,7 @@ mod tests {
             let mut both = a.clone();
             both.add(&b);
             assert_eq!(both, runs(&pair[0].union(&pair[1]).copied().collect()));
+            assert_eq!(a.count_common(&b), a.common(&b).count());
             assert_eq!(a.common(&b), runs(&pair[0].intersection(&pair[1]).copied().collect()));
             assert_eq!(a.without(&b), runs(&pair[0].difference(&pair[1]).copied().collect()));
             assert_eq!(a.above(40), runs(&pair[0].iter().copied().filter(|&u| u > 40).collect()));
@@ -311,9 +334,9 @@ mod tests {
             }
             for low in 1..=uids.len() {
                 for high in [low, (low + 5).min(uids.len()), uids.len()] {
-                    let mut found = vec![];
+                    let mut found = Runs::new();
                     numbered.between(low as u32, high as u32, &mut found);
-                    let found: Vec<u32> = Runs::from_unsorted(found).iter().collect();
+                    let found: Vec<u32> = found.iter().collect();
                     assert_eq!(found, uids[low - 1..high]);
                 }
             }

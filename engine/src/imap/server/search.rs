@@ -17,7 +17,7 @@ use crate::imap::grammar;
 use crate::imap::types::{Answer, Ask, Row, RowPage, RowsAsk, SearchAsk, SearchKey, UidRun};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::message::Index;
-use crate::types::{BlobRange, Misuse};
+use crate::types::{BlobRange, Misuse, Reason};
 
 /// A search.
 pub(crate) struct Search {
@@ -148,6 +148,13 @@ impl Search {
 
     pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
         let outcome = match (&mut self.stage, answer) {
+            (Stage::Looking { message, .. }, Answer::Refused(refusal))
+                if refusal.reason == Reason::NotFound =>
+            {
+                *message = None;
+                self.missing += 1;
+                Ok(())
+            }
             (_, Answer::Refused(refusal)) => {
                 // RFC 9051 §6.4.4.1: a search that fails saves nothing.
                 if self.form.saves()
@@ -172,8 +179,7 @@ impl Search {
             (Stage::Indexes(_), Answer::Rows(page)) => self.take_indexes(page),
             (Stage::Looking { message: Some(message), .. }, Answer::Octets(octets)) => {
                 let (_, _, examination) = &mut **message;
-                examination.read(&self.program, &octets);
-                Ok(())
+                examination.read(&self.program, &octets)
             }
             _ => return wrong(Job::Search(self)),
         };

@@ -5,6 +5,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::fetch::page_end;
 use super::print;
 use super::runs::{Runs, are_runs};
 use super::state::Selected;
@@ -160,13 +161,10 @@ impl Telling {
             }
             (Stage::Stale { uids, above, .. }, Answer::Rows(page)) => {
                 let asked = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX));
-                let asked_up_to = asked.last().map_or(u32::MAX, |run| run.last);
-                let read_up_to = page.rows.last().map_or(u32::MAX, |row| row.uid);
-                let up_to = if page.more { asked_up_to.min(read_up_to) } else { asked_up_to };
-                if up_to <= above {
+                let Some(up_to) = page_end(&Runs::from_unsorted(asked), &page) else {
                     let stage = Stage::Stale { uids, above, rows: Vec::new() };
                     return Err((Self { expunges, stage }, Misuse::BadValue));
-                }
+                };
                 let rows = page.rows.into_iter().rev();
                 let rows =
                     rows.map(|row| FlagRow { uid: row.uid, flags: row.flags, modseq: row.modseq });

@@ -51,6 +51,30 @@ impl View {
         view
     }
 
+    /// All that a view is, but for flags: of those it remembers only whose must be read again.
+    pub(crate) fn frozen(&self) -> Frozen<'_> {
+        let flags = self.flags.iter().map(|row| UidRun { first: row.uid, last: row.uid });
+        let mut stale = Runs::from_unsorted(flags.collect());
+        stale.add(&self.stale);
+        Frozen {
+            sets: [self.told.runs(), &self.gone, &self.arrived, &self.recent],
+            stale,
+            reading: self.reading.is_some(),
+            lost: self.lost,
+        }
+    }
+
+    /// The view that `frozen` described: told, gone, arrived, recent and stale.
+    pub(crate) fn thawed(sets: [Runs; 5], reading: bool, lost: bool) -> Self {
+        let [told, gone, arrived, recent, stale] = sets;
+        let reading = reading.then(Reading::default);
+        let (told_runs, told) = (told, Numbered::default());
+        let flags = Vec::new();
+        let mut view = Self { told, gone, arrived, recent, flags, stale, reading, lost };
+        view.told.replace(told_runs);
+        view
+    }
+
     /// Messages that the client knows of.
     pub(crate) fn count(&self) -> u32 {
         self.told.count()
@@ -65,8 +89,9 @@ impl View {
         self.told.number(uid)
     }
 
-    /// The UIDs with the sequence numbers `low` to `high`, which must lie within 1 and the count.
-    pub(crate) fn between(&self, low: u32, high: u32, into: &mut Vec<UidRun>) {
+    /// The UIDs with the sequence numbers `low` to `high`, which must lie within 1 and the
+    /// count, added to UIDs that are below them.
+    pub(crate) fn between(&self, low: u32, high: u32, into: &mut Runs) {
         self.told.between(low, high, into);
     }
 
@@ -75,7 +100,7 @@ impl View {
     }
 
     pub(crate) fn recent_count(&self) -> u64 {
-        self.recent.common(self.told.runs()).count()
+        self.recent.count_common(self.told.runs())
     }
 
     pub(crate) fn recent(&self) -> &Runs {
@@ -89,7 +114,7 @@ impl View {
 
     /// Whether some of these are known to be gone.
     pub(crate) fn any_gone(&self, uids: &Runs) -> bool {
-        !self.gone.common(uids).is_empty()
+        self.gone.count_common(uids) > 0
     }
 
     /// Takes in what others did.
@@ -217,7 +242,8 @@ impl View {
 
     /// Numbers what has arrived; false if nothing has.
     pub(crate) fn number_arrived(&mut self) -> bool {
-        // Before all is read again, messages below these may be unknown: their numbers must come first.
+        // Before all is read again, messages below these may be unknown: their numbers must come
+        // first.
         if self.reading.is_some() || self.arrived.is_empty() {
             return false;
         }
@@ -234,6 +260,15 @@ impl View {
     pub(crate) fn take_stale(&mut self) -> Runs {
         core::mem::take(&mut self.stale)
     }
+}
+
+/// What a view is.
+pub(crate) struct Frozen<'a> {
+    /// Told, gone, arrived, recent.
+    pub(crate) sets: [&'a Runs; 4],
+    pub(crate) stale: Runs,
+    pub(crate) reading: bool,
+    pub(crate) lost: bool,
 }
 
 /// Whether a change is one that the contract allows.

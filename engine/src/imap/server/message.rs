@@ -1,0 +1,175 @@
+//! One message's FETCH response (RFC 9051 §7.5.2): item after item, as there is room.
+
+use super::fetch::{FETCH, SEEN};
+use super::item::{Item, Partial, Section};
+use super::reading::{Reading, Step};
+use super::reply::Reply;
+use super::sieve::Sieve;
+use super::state::Selected;
+use super::{Base, Server, print};
+use crate::imap::types::Row;
+use crate::message::Index;
+use crate::role::Cx;
+use crate::types::BlobRange;
+
+/// The message that is being told.
+pub(crate) struct Message {
+    row: Row,
+    index: Option<Index>,
+    /// Items told.
+    told: usize,
+    flags_told: bool,
+    reading: Option<Reading>,
+}
+
+/// What became of telling a bit more of a message.
+pub(crate) enum Told {
+    More(Message),
+    Octets(BlobRange, Message),
+    Whole,
+}
+
+impl Message {
+    /// A message whose response has begun; `flags_due`: its flags changed and must be told with it.
+    pub(crate) fn new(row: Row, index: Option<Index>, flags_due: bool) -> Self {
+        Self { row, index, told: 0, flags_told: !flags_due, reading: None }
+    }
+
+    /// Octets that are on their way, if some are.
+    pub(crate) fn reading(&mut self) -> Option<&mut Reading> {
+        self.reading.as_mut()
+    }
+
+    /// Tells the next item, or a chunk of it, or the end.
+    pub(crate) fn tell(
+        mut self,
+        items: &[Item],
+        failed: &mut Option<Reply>,
+        base: &Base,
+        open: &mut Selected,
+        cx: &mut Cx<Server>,
+    ) -> Told {
+        if let Some(reading) = self.reading.take() {
+            return match reading.step(cx) {
+                Step::Octets(span, reading) => {
+                    let (blob, offset, length) = (self.row.blob, span.start, span.length());
+                    self.reading = Some(reading);
+                    Told::Octets(BlobRange { blob, offset, length }, self)
+                }
+                Step::Room(reading) => {
+                    self.reading = Some(reading);
+                    Told::More(self)
+                }
+                Step::Done => Told::More(self),
+            };
+        }
+        let Some(item) = items.get(self.told) else {
+            if !self.flags_told {
+                self.send_flags(base, open, cx, " FLAGS ");
+            }
+            cx.send(b")\r\n", "message-data", None);
+            return Told::Whole;
+        };
+        if self.told > 0 {
+            cx.send(b" ", "SP", None);
+        }
+        self.told += 1;
+        self.tell_item(item, failed, base, open, cx);
+        Told::More(self)
+    }
+
+    fn tell_item(
+        &mut self,
+        item: &Item,
+        failed: &mut Option<Reply>,
+        base: &Base,
+        open: &mut Selected,
+        cx: &mut Cx<Server>,
+    ) {
+        let row = &self.row;
+        let mut put = |name: &str, value: &[u8]| {
+            cx.send(&[name.as_bytes(), value].concat(), "msg-att", Some(&FETCH));
+        };
+        match item {
+            Item::Uid => put("UID ", &print::decimal(u64::from(row.uid))),
+            Item::Flags => self.send_flags(base, open, cx, "FLAGS "),
+            Item::InternalDate => {
+                let date = print::date_time(row.internal_date_ms, row.internal_date_zone);
+                put("INTERNALDATE ", &date);
+            }
+            Item::Size => put("RFC822.SIZE ", &print::decimal(row.size)),
+            Item::Envelope => {
+                let envelope =
+                    self.index.as_ref().map(|index| print::envelope(base, &index.envelope));
+                put("ENVELOPE ", &envelope.unwrap_or_else(|| b"NIL".to_vec()));
+            }
+            Item::Structure { extended } => {
+                let name = if *extended { "BODYSTRUCTURE " } else { "BODY " };
+                let structure =
+                    self.index.as_ref().map(|index| print::body_structure(base, index, *extended));
+                put(name, &structure.unwrap_or_else(|| b"NIL".to_vec()));
+            }
+            Item::Section(section) => self.tell_section(section, cx),
+            Item::Binary(section) => self.tell_binary(section, false, failed, cx),
+            Item::BinarySize(section) => self.tell_binary(section, true, failed, cx),
+        }
+    }
+
+    fn send_flags(&mut self, base: &Base, open: &mut Selected, cx: &mut Cx<Server>, name: &str) {
+        let row = &self.row;
+        let recent = !base.is_rev2() && open.view.is_recent(row.uid);
+        let flags = print::flags(&row.flags, recent);
+        open.view.flags_told(row.uid, row.modseq);
+        let rule = if self.flags_told { &FETCH } else { &SEEN };
+        cx.send(&[name.as_bytes(), &flags].concat(), "msg-att", Some(rule));
+        self.flags_told = true;
+    }
+
+    fn tell_section(&mut self, section: &Section, cx: &mut Cx<Server>) {
+        print::send_section_name(cx, section);
+        let Some(span) = section.span(self.index.as_ref(), self.row.size) else {
+            // RFC 9051 §6.4.5.1: a part that is not there has no octets.
+            cx.send(b"NIL", "nil", None);
+            return;
+        };
+        if let Some(fields) = &section.fields {
+            let sieve = Sieve::fields(fields.clone());
+            self.reading = Some(Reading::new(span, sieve, section.partial, false));
+            return;
+        }
+        let (skipped, length) = Partial::within(section.partial, span.length());
+        if length == 0 {
+            cx.send(b"\"\"", "quoted", None);
+            return;
+        }
+        cx.send(&print::literal(length, false), "literal", None);
+        let range = BlobRange { blob: self.row.blob, offset: span.start + skipped, length };
+        cx.send_blob(range, "literal");
+    }
+
+    fn tell_binary(
+        &mut self,
+        section: &Section,
+        size_only: bool,
+        failed: &mut Option<Reply>,
+        cx: &mut Cx<Server>,
+    ) {
+        print::send_section_name(cx, section);
+        let span = section.span(self.index.as_ref(), self.row.size);
+        let encoding = self.index.as_ref().and_then(|index| section.encoding(index));
+        let sieve = encoding.map(Sieve::decoder);
+        match (span, sieve) {
+            (Some(span), Some(Some(sieve))) => {
+                let reading = Reading::new(span, sieve, section.partial, true);
+                self.reading = Some(if size_only { reading.size_only() } else { reading });
+            }
+            (Some(_), Some(None)) => {
+                // RFC 9051 §7.5.2
+                let reply = Reply::no("UNKNOWN-CTE", "The part's encoding is unknown");
+                failed.get_or_insert(reply);
+                cx.send(if size_only { b"0" } else { b"NIL" }, "nil", None);
+            }
+            _ => cx.send(if size_only { b"0" } else { b"NIL" }, "nil", None),
+        }
+    }
+}

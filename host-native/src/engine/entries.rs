@@ -1,0 +1,176 @@
+//! The component's functions, found and checked once: to check their types again at the start of
+//! each session would cost several times what the start itself does.
+
+use std::marker::PhantomData;
+
+use wasmtime::component::{
+    Component, ComponentExportIndex, ComponentNamedList, Func, Instance, Lift, Lower, ResourceAny,
+    TypedFunc,
+};
+use wasmtime::{Error, Store};
+
+use super::sandbox::Guard;
+use super::wit::{imap_server, pop3_server, smtp_server, types};
+
+const PACKAGE: &str = "pillarbox:mail";
+/// The version is part of each name: another one is another contract.
+const VERSION: &str = "0.1.0";
+
+type IndexTypes<'a> = ((&'a [u8], u64), (Vec<u8>,));
+type ConstructorTypes<'a, Config> = ((&'a Config, types::Now), (ResourceAny,));
+type StepTypes<'a, Input, Stepped> =
+    ((ResourceAny, types::Now, &'a Input), (Result<Stepped, types::Misuse>,));
+
+/// Where all of them are. It belongs to one component, and is used with its instances alone.
+pub(super) struct Entries {
+    pub(super) smtp: RoleEntry<smtp_server::Config, smtp_server::Input, smtp_server::Stepped>,
+    pub(super) pop3: RoleEntry<pop3_server::Config, pop3_server::Input, pop3_server::Stepped>,
+    pub(super) imap: RoleEntry<imap_server::Config, imap_server::Input, imap_server::Stepped>,
+    index: ComponentExportIndex,
+}
+
+/// Where a role's sessions are made and stepped.
+pub(super) struct RoleEntry<Config, Input, Stepped> {
+    constructor: ComponentExportIndex,
+    step: ComponentExportIndex,
+    checked: PhantomData<fn(Config, Input) -> Stepped>,
+}
+
+/// What steps one session.
+pub(super) struct Stepper<Input, Stepped> {
+    step: Func,
+    session: ResourceAny,
+    checked: PhantomData<fn(Input) -> Stepped>,
+}
+
+impl Entries {
+    /// Looks them up in the component, and checks their types in an instance of it.
+    pub(super) fn find(
+        component: &Component,
+        instance: Instance,
+        store: &mut Store<Guard>,
+    ) -> Result<Self, Error> {
+        let index = export(component, "mime", "index")?;
+        check::<IndexTypes<'_>>(&index, instance, store)?;
+        Ok(Self {
+            smtp: RoleEntry::find(component, "smtp-server", instance, store)?,
+            pop3: RoleEntry::find(component, "pop3-server", instance, store)?,
+            imap: RoleEntry::find(component, "imap-server", instance, store)?,
+            index,
+        })
+    }
+
+    /// Indexes a message in this instance.
+    pub(super) fn index(
+        &self,
+        instance: Instance,
+        store: &mut Store<Guard>,
+        octets: &[u8],
+        total_size: u64,
+    ) -> Result<Vec<u8>, Error> {
+        let function = function(&self.index, instance, store)?;
+        // SAFETY: `find` checked these types.
+        let index = unsafe { unchecked::<IndexTypes<'_>>(function) };
+        Ok(index.call(store, (octets, total_size))?.0)
+    }
+}
+
+impl<Config, Input, Stepped> RoleEntry<Config, Input, Stepped>
+where
+    Config: Lower,
+    Input: Lower,
+    Stepped: Lift + 'static,
+{
+    fn find(
+        component: &Component,
+        role: &str,
+        instance: Instance,
+        store: &mut Store<Guard>,
+    ) -> Result<Self, Error> {
+        let constructor = export(component, role, "[constructor]session")?;
+        let step = export(component, role, "[method]session.step")?;
+        check::<ConstructorTypes<'_, Config>>(&constructor, instance, store)?;
+        check::<StepTypes<'_, Input, Stepped>>(&step, instance, store)?;
+        Ok(Self { constructor, step, checked: PhantomData })
+    }
+
+    /// Starts a session in this instance.
+    pub(super) fn start(
+        &self,
+        instance: Instance,
+        store: &mut Store<Guard>,
+        config: &Config,
+        now: types::Now,
+    ) -> Result<Stepper<Input, Stepped>, Error> {
+        let constructor = function(&self.constructor, instance, store)?;
+        let step = function(&self.step, instance, store)?;
+        // SAFETY: `find` checked these types.
+        let constructor = unsafe { unchecked::<ConstructorTypes<'_, Config>>(constructor) };
+        let (session,) = constructor.call(store, (config, now))?;
+        Ok(Stepper { step, session, checked: PhantomData })
+    }
+}
+
+impl<Input: Lower, Stepped: Lift + 'static> Stepper<Input, Stepped> {
+    /// One step of the session.
+    pub(super) fn step(
+        &self,
+        store: &mut Store<Guard>,
+        now: types::Now,
+        input: &Input,
+    ) -> Result<Result<Stepped, types::Misuse>, Error> {
+        // SAFETY: `RoleEntry::find` checked these types.
+        let step = unsafe { unchecked::<StepTypes<'_, Input, Stepped>>(self.step) };
+        Ok(step.call(store, (self.session, now, input))?.0)
+    }
+}
+
+/// A function's parameters and results.
+trait Types {
+    type Parameters: ComponentNamedList + Lower;
+    type Results: ComponentNamedList + Lift;
+}
+
+impl<P, R> Types for (P, R)
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    type Parameters = P;
+    type Results = R;
+}
+
+fn export(
+    component: &Component,
+    interface: &str,
+    function: &str,
+) -> Result<ComponentExportIndex, Error> {
+    let interface = format!("{PACKAGE}/{interface}@{VERSION}");
+    let missing = || Error::msg(format!("the component has no {function} in {interface}"));
+    let within = component.get_export_index(None, &interface).ok_or_else(missing)?;
+    component.get_export_index(Some(&within), function).ok_or_else(missing)
+}
+
+fn check<T: Types>(
+    export: &ComponentExportIndex,
+    instance: Instance,
+    store: &mut Store<Guard>,
+) -> Result<(), Error> {
+    instance.get_typed_func::<T::Parameters, T::Results>(store, export).map(|_| ())
+}
+
+fn function(
+    export: &ComponentExportIndex,
+    instance: Instance,
+    store: &mut Store<Guard>,
+) -> Result<Func, Error> {
+    let function = instance.get_func(store, export);
+    function.ok_or_else(|| Error::msg("an export that was there is gone"))
+}
+
+/// # Safety
+/// The function has these types.
+unsafe fn unchecked<T: Types>(function: Func) -> TypedFunc<T::Parameters, T::Results> {
+    // SAFETY: as this function's caller promises.
+    unsafe { TypedFunc::new_unchecked(function) }
+}

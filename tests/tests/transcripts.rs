@@ -1,9 +1,12 @@
-//! Every transcript, run whole, octet by octet and split at random, against the library.
+//! Every transcript, run whole, octet by octet and split at random, against the library, against the component in
+//! wasmtime and against the component in Node: what the server must say is the same everywhere.
 //! `PILLARBOX_RECORD=1` instead writes what the server says into the files, for a person to read and judge.
 
 use std::path::{Path, PathBuf};
 
-use pillarbox_tests::transcript::{Factory, Library, Script, Split, record, run};
+use pillarbox::cli::EngineChoice;
+use pillarbox::engine::{Engine, EngineSettings};
+use pillarbox_tests::transcript::{Factory, Library, Node, Sandboxes, Script, Split, record, run};
 
 fn transcripts() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts");
@@ -42,4 +45,19 @@ fn against_the_library() {
     let random = (1..=8).map(|seed| Split::Random(seed * 7919));
     let splits: Vec<Split> = [Split::Whole, Split::Octets].into_iter().chain(random).collect();
     run_all(&Library, &splits);
+}
+
+#[test]
+fn against_the_component_in_wasmtime() {
+    let settings = EngineSettings::new(EngineChoice::Sandbox, Some(8));
+    let engine = Engine::new(&settings).expect("the component is valid");
+    run_all(
+        &Sandboxes(engine),
+        &[Split::Whole, Split::Octets, Split::Random(31), Split::Random(127)],
+    );
+}
+
+#[test]
+fn against_the_component_in_node() {
+    run_all(&Node::start(), &[Split::Whole, Split::Octets, Split::Random(31)]);
 }

@@ -1,10 +1,12 @@
 //! Transcripts: conversations that a person can read, run against anything that steps a session.
 //! `tests/transcripts/README.md` explains the signs; `script` reads them, `run` holds the conversation.
 
+mod hosts;
 mod roles;
 mod run;
 mod script;
 
+pub use hosts::{Node, Sandboxes};
 pub use roles::{Factory, Library};
 pub use run::{Split, record, run};
 pub use script::Script;

@@ -81,7 +81,7 @@ def mutt_sends_and_reads(server: Server) -> None:
     settings.write_text(
         f'set smtp_url="smtp://127.0.0.1:{server.port["smtp"]}/"\nset from="alice@crepes.fr"\nset ssl_starttls=no\nset ssl_force_tls=no\n'
         f'set copy=no\nset imap_user="mutt@hamburger.edu"\nset imap_pass="any"\nset pop_user="mutt@hamburger.edu"\n'
-        f'set pop_pass="any"\nset pop_authenticators="plain:user"\nset quit=yes\nset delete=yes\nset confirmappend=no\nset confirmcreate=no\nset wait_key=no\nset move=no\n'
+        f'set pop_pass="any"\nset pop_authenticators="plain:user"\nset quit=yes\nset delete=yes\nset confirmappend=no\nset confirmcreate=no\nset wait_key=no\nset move=no\nset folder={where}\n'
     )
     command(server, "mutt", "-F", str(settings), "-n", "-s", "from mutt", "mutt@hamburger.edu", stdin=b"words from mutt\n", home=where)
     assert b"words from mutt\r\n" in only_message(server, "mutt@hamburger.edu")

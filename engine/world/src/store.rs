@@ -133,6 +133,17 @@ pub enum Body {
     Staged(UploadId, u64),
 }
 
+impl Body {
+    /// The upload that it was staged as.
+    #[must_use]
+    pub fn staged(&self) -> Option<UploadId> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Staged(upload, _) => Some(*upload),
+        }
+    }
+}
+
 /// A message to store.
 #[derive(Clone, Debug)]
 pub struct NewMessage {

@@ -178,9 +178,7 @@ impl MemoryStore {
         let target = self.new_mailbox(Vec::new());
         self.account_mut(rename.account)?.names.insert(rename.to.clone(), Some(target));
         self.make_superiors(rename.account, &rename.to)?;
-        let modseq = self.next_modseq();
         let source = self.mailboxes.get_mut(&inbox).ok_or(Reason::StorageFailed)?;
-        source.highest_modseq = modseq;
         let messages = std::mem::take(&mut source.messages);
         let (mut gone, mut new): (Vec<UidRun>, Vec<UidRun>) = (Vec::new(), Vec::new());
         for (uid, mut message) in messages {
@@ -191,6 +189,9 @@ impl MemoryStore {
         }
         let mut changes = Vec::new();
         if !gone.is_empty() {
+            let modseq = self.next_modseq();
+            let source = self.mailboxes.get_mut(&inbox).ok_or(Reason::StorageFailed)?;
+            source.highest_modseq = modseq;
             changes.push((inbox, Change::Expunged(gone)));
             changes.push((target, arrived(new)));
         }

@@ -12,7 +12,7 @@ use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
-use super::{Backend, Bound, Granted, Service, log_in};
+use super::{Backend, Bound, Granted, Service, log_in, unstage};
 use crate::hub::SessionKey;
 use crate::store::{
     AccountId, Append, Copy, Create, Expunge, MailboxId, MarkRecent, Named, NewMessage, Outcome,
@@ -162,8 +162,10 @@ impl<B: Backend> ImapService<B> {
         let account = self.account_id()?;
         let append = self.append.take().ok_or(Reason::NotPermitted)?;
         let (name, messages) = (append.name, append.complete);
+        let staged: Vec<_> = messages.iter().filter_map(|message| message.body.staged()).collect();
         let write = Append { account, name, messages, now_ms: now.unix_ms };
-        match self.write(Write::Append(write)).await? {
+        let outcome = self.write(Write::Append(write)).await;
+        match outcome.inspect_err(|_| unstage(&*self.backend, staged))? {
             Outcome::Appended(appended) => Ok(appended),
             _ => Err(Reason::StorageFailed),
         }
@@ -172,11 +174,7 @@ impl<B: Backend> ImapService<B> {
     fn drop_append(&mut self) {
         let Some(mut append) = self.append.take() else { return };
         append.content.drop_staged(&*self.backend);
-        for message in append.complete {
-            if let crate::store::Body::Staged(upload, _) = message.body {
-                self.backend.write_later(Write::Unstage(upload));
-            }
-        }
+        unstage(&*self.backend, append.complete.iter().filter_map(|message| message.body.staged()));
     }
 
     async fn judge(&mut self, now: Now, ask: Ask) -> Result<Answer, Reason> {

@@ -16,7 +16,7 @@ use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::types::{BlobId, BlobRange, Now, Reason, Refusal};
 
 use crate::hub::{Hub, SessionKey};
-use crate::store::{AccountId, Outcome, Store, Write};
+use crate::store::{AccountId, Outcome, Store, UploadId, Write};
 
 pub use imap::ImapService;
 pub use pop3::Pop3Service;
@@ -124,6 +124,11 @@ async fn log_in<B: Backend>(
     };
     let account = Account { name: name.clone(), server_signature: Vec::new() };
     (Some(Bound { id, name }), LoginAnswer::Accepted(account))
+}
+
+/// Forgets messages that were staged for a write that did not happen.
+fn unstage<B: Backend>(backend: &B, uploads: impl IntoIterator<Item = UploadId>) {
+    uploads.into_iter().for_each(|upload| backend.write_later(Write::Unstage(upload)));
 }
 
 /// The messages that a session was told of last: it may read these and no others, whatever it asks for.

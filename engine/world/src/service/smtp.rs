@@ -8,7 +8,7 @@ use pillarbox_engine::smtp::{Answer, Ask, Committed, Event, MailFrom, Server};
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
-use super::{Backend, Bound, Directory, Service, log_in};
+use super::{Backend, Bound, Directory, Service, log_in, unstage};
 use crate::hub::SessionKey;
 use crate::store::{Deliver, Outcome, Write};
 
@@ -68,8 +68,10 @@ impl<B: Backend> SmtpService<B> {
         let message =
             self.content.take_message(&*self.backend, self.key, Flags::default(), date).await?;
         let accounts = std::mem::take(&mut self.accounts);
+        let staged = message.body.staged();
         let deliver = Deliver { accounts: accounts.clone(), message, now_ms: now.unix_ms };
-        let outcome = self.backend.write(self.key, Write::Deliver(deliver)).await?;
+        let outcome = self.backend.write(self.key, Write::Deliver(deliver)).await;
+        let outcome = outcome.inspect_err(|_| unstage(&*self.backend, staged))?;
         let Outcome::Delivered(blob) = outcome else { return Err(Reason::StorageFailed) };
         let id = blob.to_string().into_bytes();
         let from = self.sender.take().and_then(|sender| sender.reverse_path);

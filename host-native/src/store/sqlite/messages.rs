@@ -37,7 +37,9 @@ impl Writer {
             Write::Stage(stage) => self.stage(&stage),
             Write::Unstage(upload) => {
                 self.staged.remove(&upload);
-                blobs::remove(&self.connection, upload)?;
+                if self.unstage(upload)? {
+                    blobs::remove(&self.connection, upload)?;
+                }
                 Ok((Outcome::Done, Vec::new()))
             }
             Write::Deliver(deliver) => self.deliver(&deliver),
@@ -61,10 +63,21 @@ impl Writer {
 
     fn stage(&mut self, stage: &Stage) -> Done {
         let at = self.staged.get(&stage.upload).copied().unwrap_or(0);
+        if at == 0 {
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO staged (blob) VALUES (?1)")?
+                .execute([stage.upload])?;
+        }
         blobs::append(&self.connection, stage.upload, at, &stage.octets)?;
         self.staged.insert(stage.upload, at + stage.octets.len() as u64);
         self.written += stage.octets.len() as u64;
         Ok((Outcome::Done, Vec::new()))
+    }
+
+    /// Takes an upload off the list of staged ones; false if it is not on it.
+    fn unstage(&self, upload: u64) -> rusqlite::Result<bool> {
+        let mut delete = self.connection.prepare_cached("DELETE FROM staged WHERE blob = ?1")?;
+        Ok(delete.execute([upload])? == 1)
     }
 
     /// Takes a message's octets and its index, used by so many messages.
@@ -77,9 +90,10 @@ impl Writer {
                 (blob, octets.len() as u64)
             }
             Body::Staged(upload, size) => {
-                if self.staged.remove(upload) != Some(*size) {
+                if self.staged.get(upload) != Some(size) || !self.unstage(*upload)? {
                     return Err(Reason::StorageFailed.into());
                 }
+                self.taken.push(*upload);
                 (*upload, *size)
             }
         };

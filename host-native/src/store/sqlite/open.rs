@@ -7,12 +7,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::blobs::CHUNKS_PER_BLOB;
+use super::blobs;
 use super::schema::{APPLICATION_ID, MIGRATIONS};
 use crate::error::{Error, Kind};
 
 /// The file of the mail store.
 const FILE: &str = "mail.db";
+/// How every SQLite file begins.
+const HEAD: &[u8] = b"SQLite format 3\0";
 /// Octets of a page: a 10 KiB message takes two.
 const PAGE_SIZE: u32 = 8192;
 
@@ -73,8 +75,18 @@ fn lock(directory: &Path) -> Result<File, Error> {
 
 /// Refuses a directory with files of something else: mail does not belong among them.
 fn check_is_ours(directory: &Path) -> Result<(), Error> {
-    if directory.join(FILE).exists() {
-        return Ok(());
+    if let Ok(file) = File::open(directory.join(FILE)) {
+        let mut head = Vec::new();
+        let read = file.take(HEAD.len() as u64).read_to_end(&mut head);
+        return match read {
+            // A file of nothing is a store whose first moment was its last.
+            Ok(_) if head.is_empty() || head == HEAD => Ok(()),
+            Ok(_) => {
+                let what = format!("{FILE} is not a mail store; use another directory");
+                Err(data_error(directory, &what))
+            }
+            Err(error) => Err(data_error(directory, &format!("{FILE}: {error}"))),
+        };
     }
     let entries = fs::read_dir(directory).map_err(|e| data_error(directory, &e.to_string()))?;
     for entry in entries.flatten() {
@@ -125,14 +137,7 @@ pub(super) fn reader(directory: &Path) -> rusqlite::Result<Connection> {
 }
 
 fn migrate(connection: &Connection, directory: &Path) -> Result<(), Error> {
-    let failed = |error: rusqlite::Error| match error {
-        rusqlite::Error::SqliteFailure(code, _)
-            if code.code == rusqlite::ErrorCode::NotADatabase =>
-        {
-            data_error(directory, &format!("{FILE} is not a mail store; use another directory"))
-        }
-        error => data_error(directory, &error.to_string()),
-    };
+    let failed = |error: rusqlite::Error| data_error(directory, &error.to_string());
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     let version = number("user_version").map_err(failed)?;
     let application = number("application_id").map_err(failed)?;
@@ -166,14 +171,17 @@ fn migrate(connection: &Connection, directory: &Path) -> Result<(), Error> {
 
 /// Removes what was staged when the process ended, and says which number the next blob gets.
 fn recover(connection: &Connection) -> rusqlite::Result<u64> {
-    let per_blob = CHUNKS_PER_BLOB;
-    let removed = connection.execute(
-        "DELETE FROM chunk WHERE NOT EXISTS (SELECT 1 FROM blob WHERE blob.id = chunk.id / ?1)",
-        [per_blob],
-    )?;
-    if removed > 0 {
+    let staged: Vec<u64> = connection
+        .prepare("SELECT blob FROM staged")?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for blob in &staged {
+        blobs::remove(connection, *blob)?;
+    }
+    connection.execute("DELETE FROM staged", [])?;
+    if !staged.is_empty() {
         tracing::info!(
-            chunks = removed,
+            messages = staged.len(),
             "messages that were not complete when the server ended were dropped"
         );
     }

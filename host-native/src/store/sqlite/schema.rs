@@ -68,7 +68,10 @@ CREATE TABLE blob (
 );
 CREATE INDEX blob_unused ON blob (id) WHERE uses = 0;
 
--- Octets of blobs: id is blob * 2^20 + number of the chunk. A blob without row is staged, or left over from a crash.
+-- Blobs that are coming in pieces, or were when the process ended.
+CREATE TABLE staged (blob INTEGER PRIMARY KEY);
+
+-- Octets of blobs: id is blob * 2^20 + number of the chunk.
 CREATE TABLE chunk (
     id INTEGER PRIMARY KEY,
     sum INTEGER NOT NULL,

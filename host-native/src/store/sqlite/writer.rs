@@ -59,8 +59,19 @@ pub(super) struct Writer {
     pub(super) staged: HashMap<u64, u64>,
     /// Blobs without use.
     pub(super) unused: Vec<u64>,
+    /// Uploads that writes of this group took; they are forgotten once it is committed.
+    pub(super) taken: Vec<u64>,
     /// Octets written since the last checkpoint, about.
     pub(super) written: u64,
+}
+
+/// The writer's own state before a transaction or a savepoint.
+#[derive(Clone, Copy)]
+struct Mark {
+    modseq: u64,
+    uid_validity: u32,
+    unused: usize,
+    taken: usize,
 }
 
 /// A write that ran, and who waits for it.
@@ -96,6 +107,7 @@ impl Writer {
             inboxes: HashMap::new(),
             staged: HashMap::new(),
             unused,
+            taken: Vec::new(),
             written: 0,
         })
     }
@@ -125,19 +137,39 @@ impl Writer {
         if self.failed.load(Ordering::Relaxed) {
             return refuse_all(jobs, Reason::StorageFailed);
         }
-        let before = (self.modseq, self.uid_validity);
+        let before = self.mark();
         if let Err(error) = self.execute("BEGIN IMMEDIATE") {
             self.give_up(&error);
             return refuse_all(jobs, Reason::StorageFailed);
         }
         let mut ran = Vec::with_capacity(jobs.len());
-        for job in jobs {
+        let mut lost = None;
+        let mut jobs = jobs.into_iter();
+        for job in jobs.by_ref() {
             let Job::Write(origin, write, answer) = job else { continue };
             let done = self.one(*write);
+            // On some errors SQLite gives up the whole transaction by itself: then nothing of this group happened.
+            lost = done.as_ref().err().copied().filter(|_| self.connection.is_autocommit());
             ran.push(Ran { origin, done, answer });
+            if lost.is_some() {
+                break;
+            }
+        }
+        if let Some(reason) = lost {
+            self.undo(before);
+            if reason != Reason::StorageFull {
+                self.failed.store(true, Ordering::Relaxed);
+            }
+            ran.into_iter()
+                .filter_map(|ran| ran.answer)
+                .for_each(|answer| drop(answer.send(Err(reason))));
+            return refuse_all(jobs.collect(), reason);
         }
         match self.commit(before) {
             Ok(()) => {
+                for upload in self.taken.drain(..) {
+                    self.staged.remove(&upload);
+                }
                 for Ran { origin, done, answer } in ran {
                     let outcome = done.map(|(outcome, changes)| {
                         if !changes.is_empty() {
@@ -165,6 +197,7 @@ impl Writer {
         let failed = |error: &rusqlite::Error| {
             if is_full(error) { Reason::StorageFull } else { Reason::StorageFailed }
         };
+        let before = self.mark();
         self.execute("SAVEPOINT one").map_err(|error| failed(&error))?;
         let done = self.write(write);
         let (end, outcome) = match done {
@@ -180,6 +213,11 @@ impl Writer {
                     }
                 };
                 self.inboxes.clear();
+                self.unused.truncate(before.unused);
+                self.taken.truncate(before.taken);
+                if self.connection.is_autocommit() {
+                    return Err(reason);
+                }
                 ("ROLLBACK TO one", Err(reason))
             }
         };
@@ -190,8 +228,27 @@ impl Writer {
         outcome
     }
 
-    fn commit(&mut self, before: (u64, u32)) -> rusqlite::Result<()> {
-        if (self.modseq, self.uid_validity) != before {
+    fn mark(&self) -> Mark {
+        Mark {
+            modseq: self.modseq,
+            uid_validity: self.uid_validity,
+            unused: self.unused.len(),
+            taken: self.taken.len(),
+        }
+    }
+
+    /// What a transaction that did not happen had changed here.
+    fn undo(&mut self, before: Mark) {
+        self.modseq = before.modseq;
+        self.uid_validity = before.uid_validity;
+        self.unused.truncate(before.unused);
+        self.taken.clear();
+        self.inboxes.clear();
+        self.staged.clear();
+    }
+
+    fn commit(&mut self, before: Mark) -> rusqlite::Result<()> {
+        if (self.modseq, self.uid_validity) != (before.modseq, before.uid_validity) {
             let mut set =
                 self.connection.prepare_cached("UPDATE counter SET value = ?2 WHERE name = ?1")?;
             set.execute(("modseq", self.modseq))?;
@@ -202,11 +259,9 @@ impl Writer {
 
     /// A commit that failed happened for nobody. A full disk may be emptied; any other failure is final, since a
     /// second sync may report success for octets that the kernel has already dropped.
-    fn commit_failed(&mut self, error: &rusqlite::Error, before: (u64, u32)) -> Reason {
+    fn commit_failed(&mut self, error: &rusqlite::Error, before: Mark) -> Reason {
         drop(self.execute("ROLLBACK"));
-        (self.modseq, self.uid_validity) = before;
-        self.inboxes.clear();
-        self.staged.clear();
+        self.undo(before);
         if is_full(error) {
             tracing::error!("the disk is full: no mail is taken until there is room");
             return Reason::StorageFull;
@@ -242,10 +297,12 @@ impl Writer {
     fn sweep(&self, unused: &[u64]) -> rusqlite::Result<()> {
         self.execute("BEGIN IMMEDIATE")?;
         for blob in unused {
-            blobs::remove(&self.connection, *blob)?;
-            self.connection
-                .prepare_cached("DELETE FROM blob WHERE id = ?1 AND uses = 0")?
-                .execute([blob])?;
+            let mut delete =
+                self.connection.prepare_cached("DELETE FROM blob WHERE id = ?1 AND uses = 0")?;
+            // Octets go only with a row that nothing uses: this list is a hint, the row is the truth.
+            if delete.execute([blob])? == 1 {
+                blobs::remove(&self.connection, *blob)?;
+            }
         }
         self.execute("COMMIT")
     }

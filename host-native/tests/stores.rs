@@ -1,0 +1,277 @@
+//! Every store answers alike: the same random writes and reads against the store in memory and against SQLite.
+
+use std::path::PathBuf;
+
+use pillarbox::config::Data;
+use pillarbox::store::MailStore;
+use pillarbox_engine::imap::types::{Flags, MailboxesAsk, RowsAsk, SpecialUse, StoreMode, UidRun};
+use pillarbox_engine::types::BlobRange;
+use pillarbox_world::store::{
+    Append, Body, Copy, Create, Deliver, Expunge, MarkRecent, Named, NewMessage, Outcome, Rename,
+    SetFlags, Stage, Store, Subscribe, Write,
+};
+
+/// Steps of one run; 40 runs of them.
+const STEPS: u32 = 250;
+
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+
+    fn name(&mut self) -> Vec<u8> {
+        const NAMES: [&[u8]; 9] =
+            [b"INBOX", b"Sent", b"a", b"a/b", b"a/b/c", b"a/x", b"b", b"b/c", b"Trash"];
+        NAMES[self.below(9) as usize].to_vec()
+    }
+
+    fn runs(&mut self) -> Vec<UidRun> {
+        let first = 1 + self.below(12) as u32;
+        vec![UidRun { first, last: first + self.below(6) as u32 }]
+    }
+
+    fn flags(&mut self) -> Flags {
+        const KEYWORDS: [&[u8]; 4] = [b"$Work", b"$work", b"x", b"y"];
+        let keywords = (0..self.below(3)).map(|_| KEYWORDS[self.below(4) as usize].to_vec());
+        let mut keywords: Vec<Vec<u8>> = keywords.collect();
+        keywords.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
+        Flags { system: self.below(32) as u8, keywords }
+    }
+
+    fn message(&mut self) -> NewMessage {
+        let octets = vec![b'x'; self.below(200_000) as usize];
+        let plain = self.below(2) == 0;
+        NewMessage {
+            index: octets.len().to_string().into_bytes(),
+            body: Body::Whole(octets),
+            plain,
+            flags: self.flags(),
+            internal_date_ms: self.below(1 << 40),
+            internal_date_zone: 60,
+        }
+    }
+}
+
+struct Pair {
+    memory: MailStore,
+    sqlite: MailStore,
+    directory: PathBuf,
+}
+
+impl Pair {
+    fn new(name: &str) -> Self {
+        let directory =
+            std::env::temp_dir().join(format!("pillarbox-{name}-{}", std::process::id()));
+        drop(std::fs::remove_dir_all(&directory));
+        let memory = MailStore::open(&Data::Memory).expect("memory is there");
+        let sqlite =
+            MailStore::open(&Data::Directory(directory.clone())).expect("a new store opens");
+        Self { memory, sqlite, directory }
+    }
+
+    async fn write(&self, write: Write) -> Result<Outcome, pillarbox_engine::types::Reason> {
+        let shown = format!("{write:?}");
+        let (one, two) =
+            (self.memory.write(0, write.clone()).await, self.sqlite.write(0, write).await);
+        // Messages are named by numbers that each store chooses.
+        let same = |outcome: &Result<Outcome, _>| match outcome {
+            Ok(Outcome::Delivered(_)) => "delivered".to_owned(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(same(&one), same(&two), "after {}", &shown[..shown.len().min(300)]);
+        one
+    }
+
+    /// Everything that can be read of an account.
+    fn compare(&self, account: u64) {
+        let read = |store: &MailStore| {
+            let store = store.reads();
+            let mut seen = Vec::new();
+            let mut after = None;
+            loop {
+                let ask = MailboxesAsk { after, prefix: Vec::new(), max: 3, status: true };
+                let page = store.mailboxes(account, &ask).expect("the account is there");
+                after = page.rows.last().map(|row| row.name.clone());
+                for row in &page.rows {
+                    seen.push(format!("{row:?}"));
+                    if row.selectable {
+                        seen.extend(mailbox(store, account, &row.name));
+                    }
+                }
+                if !page.more {
+                    return seen;
+                }
+            }
+        };
+        assert_eq!(read(&self.memory), read(&self.sqlite));
+    }
+}
+
+/// Everything that can be read of a mailbox, but for the numbers of messages.
+fn mailbox(store: &(dyn Store + Send + Sync), account: u64, name: &[u8]) -> Vec<String> {
+    let id = store.mailbox(account, name).expect("it is listed");
+    let opened = store.opened(id).expect("it is there");
+    let mut seen = vec![format!("{opened:?}"), format!("{:?}", store.uids(id, 3))];
+    let all = vec![UidRun { first: 1, last: u32::MAX }];
+    let page = store.rows(id, &RowsAsk { uids: all, max: 100, index: true }).expect("it is there");
+    let drop_entries = store.maildrop(id).expect("it is there");
+    for (row, entry) in page.rows.iter().zip(&drop_entries) {
+        assert_eq!((row.uid, row.blob, row.size), (entry.uid, entry.blob, entry.size));
+        let range = BlobRange { blob: row.blob, offset: row.size / 3, length: row.size / 2 };
+        let octets = store.octets(range).expect("the octets are there");
+        assert_eq!(octets.len() as u64, range.length);
+        let beyond = BlobRange { length: row.size + 1, offset: 0, ..range };
+        assert!(store.octets(beyond).is_err(), "nothing is behind the end");
+        let mut row = row.clone();
+        row.blob = 0;
+        seen.push(format!("{row:?} {}", entry.plain));
+    }
+    seen
+}
+
+fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
+    let now_ms = random.below(1 << 40);
+    match random.below(16) {
+        0..=3 => Write::Deliver(Deliver {
+            accounts: vec![b"bob@x".to_vec()],
+            message: random.message(),
+            now_ms,
+        }),
+        4 | 5 => {
+            let messages = (0..=random.below(2)).map(|_| random.message()).collect();
+            Write::Append(Append { account, name: random.name(), messages, now_ms })
+        }
+        6..=8 => {
+            let mode =
+                [StoreMode::Add, StoreMode::Remove, StoreMode::Replace][random.below(3) as usize];
+            let unchanged_since = (random.below(4) == 0).then(|| random.below(200));
+            let (uids, flags) = (random.runs(), random.flags());
+            Write::SetFlags(SetFlags { mailbox, uids, mode, flags, unchanged_since })
+        }
+        9 => Write::Expunge(Expunge {
+            mailbox,
+            uids: random.runs(),
+            deleted_only: random.below(2) == 0,
+        }),
+        10 | 11 => {
+            let (to, remove) = (random.name(), random.below(2) == 0);
+            Write::Copy(Copy { account, mailbox, uids: random.runs(), to, remove, now_ms })
+        }
+        12 => {
+            let special_uses =
+                if random.below(2) == 0 { vec![SpecialUse::Flagged] } else { Vec::new() };
+            Write::Create(Create { account, name: random.name(), special_uses })
+        }
+        13 => Write::Delete(Named { account, name: random.name() }),
+        14 => Write::Rename(Rename { account, from: random.name(), to: random.name() }),
+        _ if random.below(2) == 0 => {
+            Write::MarkRecent(MarkRecent { mailbox, recent_from: random.below(9) as u32 })
+        }
+        _ => {
+            let (name, subscribed) = (random.name(), random.below(2) == 0);
+            Write::Subscribe(Subscribe { account, name, subscribed })
+        }
+    }
+}
+
+#[tokio::test]
+async fn memory_and_sqlite_answer_alike() {
+    for seed in 1..=40 {
+        let mut random = Random(seed);
+        let pair = Pair::new(&format!("alike-{seed}"));
+        let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
+        let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
+        for step in 0..STEPS {
+            let name = random.name();
+            let (one, two) = (pair.memory.reads(), pair.sqlite.reads());
+            assert_eq!(one.mailbox(account, &name), two.mailbox(account, &name));
+            let Ok(mailbox) = one.mailbox(account, &name) else { continue };
+            drop(pair.write(write(&mut random, account, mailbox)).await);
+            if step % 25 == 0 {
+                pair.compare(account);
+            }
+        }
+        pair.compare(account);
+        // What was written is there after a restart.
+        pair.sqlite.close().await;
+        let Pair { memory, sqlite, directory } = pair;
+        drop(sqlite);
+        let sqlite = MailStore::open(&Data::Directory(directory.clone())).expect("it opens again");
+        let pair = Pair { memory, sqlite, directory };
+        pair.compare(account);
+        let removed = pair.write(Write::RemoveAccount(b"bob@x".to_vec())).await;
+        assert!(removed.is_ok(), "{removed:?}");
+        pair.sqlite.close().await;
+        drop(std::fs::remove_dir_all(&pair.directory));
+    }
+}
+
+#[tokio::test]
+async fn a_large_message_comes_in_pieces() {
+    let pair = Pair::new("staged");
+    for store in [&pair.memory, &pair.sqlite] {
+        let upload = store.reads().upload();
+        let mut whole = Vec::new();
+        for at in 0..40u32 {
+            let octets = at.to_le_bytes().repeat(5000 + at as usize);
+            whole.extend_from_slice(&octets);
+            store.write(0, Write::Stage(Stage { upload, octets })).await.expect("there is room");
+        }
+        let size = whole.len() as u64;
+        assert_eq!(
+            store.reads().staged(upload, 70_000, 100_000).as_deref(),
+            Ok(&whole[70_000..170_000])
+        );
+        let message = NewMessage {
+            body: Body::Staged(upload, size),
+            index: Vec::new(),
+            plain: false,
+            flags: Flags::default(),
+            internal_date_ms: 0,
+            internal_date_zone: 0,
+        };
+        let wrong = NewMessage { body: Body::Staged(upload + 1000, size), ..message.clone() };
+        let deliver = |message| {
+            let accounts = vec![b"a@x".to_vec(), b"b@x".to_vec()];
+            Write::Deliver(Deliver { accounts, message, now_ms: 0 })
+        };
+        assert!(store.write(0, deliver(wrong)).await.is_err(), "what was not staged is not stored");
+        let Ok(Outcome::Delivered(blob)) = store.write(0, deliver(message)).await else {
+            panic!("it is delivered")
+        };
+        for (offset, length) in [(0, size), (65_535, 2), (65_536, 65_536), (size - 1, 1), (size, 0)]
+        {
+            let octets = store.reads().octets(BlobRange { blob, offset, length });
+            assert_eq!(octets.as_deref(), Ok(&whole[offset as usize..(offset + length) as usize]));
+        }
+    }
+    drop(std::fs::remove_dir_all(&pair.directory));
+}
+
+#[tokio::test]
+async fn a_directory_that_is_not_ours_is_refused_with_a_reason() {
+    let directory = std::env::temp_dir().join(format!("pillarbox-foreign-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).expect("the directory can be made");
+    std::fs::write(directory.join("holiday.jpg"), b"x").expect("it is ours to write");
+    let open = || MailStore::open(&Data::Directory(directory.clone())).err().map(|e| e.message);
+    let message = open().expect("it is refused");
+    assert!(message.contains("holiday.jpg") && message.contains("use an empty"), "{message}");
+    std::fs::remove_file(directory.join("holiday.jpg")).expect("it is ours");
+    std::fs::write(
+        directory.join("mail.db"),
+        b"not a database, but long enough to look at; ".repeat(50),
+    )
+    .expect("it is ours to write");
+    let message = open().expect("it is refused");
+    assert!(message.contains("another directory"), "{message}");
+    std::fs::remove_file(directory.join("mail.db")).expect("it is ours");
+    let held = MailStore::open(&Data::Directory(directory.clone())).expect("it is empty now");
+    let message = open().expect("it is in use");
+    assert!(message.contains(&std::process::id().to_string()), "{message}");
+    drop(held);
+    drop(std::fs::remove_dir_all(&directory));
+}

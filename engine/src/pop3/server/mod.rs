@@ -187,11 +187,11 @@ impl Server {
             line.octets.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH "));
         let max = if auth_line { limits.auth_line_max } else { limits.line_max };
         if line.fault == Some(LineFault::TooLong) || line.end - line.start > u64::from(max) {
-            cx.note_received(line.start, line.end, "unparsed", Some(&LINE));
+            note_unparsed(cx, line);
             return self.mistake(cx, "the line is too long", &LINE, state);
         }
         if line.fault.is_some() {
-            cx.note_received(line.start, line.end, "unparsed", Some(&LINE));
+            note_unparsed(cx, line);
             let text = "only CRLF ends a line; bare CR, bare LF and NUL are refused";
             return self.mistake(cx, text, &LINE, state);
         }
@@ -367,6 +367,20 @@ pub fn farewell(reason: Farewell) -> Vec<u8> {
     [b"-ERR ", farewell_text(reason).as_bytes(), b"\r\n"].concat()
 }
 
+/// Whether what follows a verb may be a secret.
+fn is_secret(verb: &[u8]) -> bool {
+    [&b"PASS"[..], b"APOP", b"AUTH"].iter().any(|secret| verb.eq_ignore_ascii_case(secret))
+}
+
+/// Notes a line that was not parsed; one that may hold a secret is masked whatever is wrong with it.
+fn note_unparsed(cx: &mut Cx<Server>, line: &Line) {
+    if line.octets.get(..4).is_some_and(is_secret) {
+        cx.note_secret(line.start, line.end, "unparsed");
+    } else {
+        cx.note_received(line.start, line.end, "unparsed", Some(&LINE));
+    }
+}
+
 /// Notes a command's parts; what follows PASS, APOP and AUTH is secret.
 fn note_command(cx: &mut Cx<Server>, line: &Line) {
     if !cx.tracing() {
@@ -380,8 +394,7 @@ fn note_command(cx: &mut Cx<Server>, line: &Line) {
     if space.is_some() {
         cx.note_received(verb_end, verb_end + 1, "SP", None);
         if verb_end + 1 < end {
-            let secret = [&b"PASS"[..], b"APOP", b"AUTH"];
-            if secret.iter().any(|secret| verb.eq_ignore_ascii_case(secret)) {
+            if is_secret(verb) {
                 cx.note_secret(verb_end + 1, end, "secret argument");
             } else {
                 cx.note_received(verb_end + 1, end, "argument", None);

@@ -50,12 +50,12 @@ impl Server {
             line.octets.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH "));
         let max = if auth_line { config.limits.auth_line_max } else { config.limits.line_max };
         if !is_whole(line) || line.end - line.start > u64::from(max) {
-            cx.note_received(line.start, line.end, "unparsed", Some(&LINE));
+            note_unparsed(cx, line, auth_line);
             let enhanced = if auth_line { "5.5.6" } else { "5.5.2" };
             return self.mistake(cx, &Reply::new(500, enhanced, "Line too long"), &LINE, state);
         }
         if line.fault.is_some() {
-            cx.note_received(line.start, line.end, "unparsed", Some(&LINE));
+            note_unparsed(cx, line, auth_line);
             let reply = Reply::new(
                 500,
                 "5.5.2",
@@ -71,7 +71,7 @@ impl Server {
             return self.end(cx, &Reply::new(554, "5.5.1", "This is not that kind of server"));
         }
         let parsed = parse(&line.octets, config.extensions, !config.auth.mechanisms.is_empty());
-        note_command(cx, line, matches!(parsed, Ok(Command::Auth(..))));
+        note_command(cx, line, auth_line);
         match parsed {
             Ok(command) => self.command(cx, command, state),
             Err(syntax) => self.syntax_error(cx, syntax, state),
@@ -381,6 +381,15 @@ fn is_foreign(line: &[u8]) -> bool {
         [b"GET ", b"POST ", b"HEAD ", b"PUT ", b"CONNECT ", b"OPTIONS ", b"SSH-"];
     let first = line.first().is_some_and(|octet| !octet.is_ascii_alphabetic() && *octet != b' ');
     first || words.iter().any(|word| line.starts_with(word))
+}
+
+/// Notes a line that was not parsed; one that may hold credentials is masked whatever is wrong with it.
+fn note_unparsed(cx: &mut Cx<Server>, line: &Line, secret: bool) {
+    if secret {
+        cx.note_secret(line.start, line.end, "unparsed");
+    } else {
+        cx.note_received(line.start, line.end, "unparsed", Some(&LINE));
+    }
 }
 
 /// Notes a command's parts: its verb, the space, the rest, and the CRLF.

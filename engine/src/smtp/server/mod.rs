@@ -30,6 +30,7 @@ pub(super) const RULES: &[&Rule] = &[
     &commands::LINE,
     &commands::ORDER,
     &commands::SPACE,
+    &commands::GUESSING,
     &commands::GREETING,
     &data::END_OF_DATA,
     &data::CHUNK,

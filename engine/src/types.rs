@@ -73,6 +73,9 @@ pub struct TlsFacts {
     pub client_identity: Option<Vec<u8>>,
     /// RFC 9266 `tls-exporter` channel binding; empty if the host cannot give it.
     pub exporter: Vec<u8>,
+    /// RFC 5929 §4 `tls-server-end-point` channel binding, a hash of the server's certificate; empty if the host cannot
+    /// give it.
+    pub server_end_point: Vec<u8>,
 }
 
 /// The host says no, and why; the role chooses the reply that its protocol has for it.

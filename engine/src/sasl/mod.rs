@@ -3,13 +3,24 @@
 
 use crate::trace::Rule;
 
+mod binding;
+pub mod client;
+pub mod scram;
 pub mod server;
 mod types;
 
 pub use types::{
-    Account, AuthOffer, Credentials, DigestCredentials, LoginAnswer, Mechanism,
-    PasswordCredentials, ScramFinish, ScramParameters, ScramStart, TokenCredentials,
+    Account, AuthOffer, ClientCredentials, Credentials, DigestCredentials, LoginAnswer, LoginAsk,
+    LoginChoice, LoginSecret, Mechanism, PasswordCredentials, SaltPassword, ScramFinish,
+    ScramParameters, ScramStart, TokenCredentials,
 };
 
 /// The rules that this module follows.
-pub const RULES: &[&Rule] = &[&server::PLAIN_MESSAGE];
+pub const RULES: &[&Rule] = &[
+    &server::PLAIN_MESSAGE,
+    &scram::ATTRIBUTES,
+    &scram::BINDING,
+    &scram::ITERATIONS,
+    &client::EXCHANGE,
+    &client::PROOF,
+];

@@ -229,3 +229,87 @@ pub struct ScramParameters {
     /// The host's part of the nonce: printable, no comma.
     pub nonce: Vec<u8>,
 }
+
+/// What a client session needs to log in, once it knows what the server offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum LoginAsk {
+    /// Choose one of these and give the secret for it. Answers: credentials, no-login.
+    Choose(LoginChoice),
+    /// RFC 5802 §3 SaltedPassword: iterated hashing is work for the host. Answers: salted-password, no-login.
+    SaltPassword(SaltPassword),
+}
+
+/// What a server offers a client that would log in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct LoginChoice {
+    /// The mechanisms that both sides have, best first. `Login` stands for the protocol's own password command too.
+    pub mechanisms: Vec<Mechanism>,
+    /// Whether the connection is secured.
+    pub secured: bool,
+    /// 1 for the first attempt on this connection; later ones follow a login that the server refused.
+    pub attempt: u32,
+}
+
+/// RFC 5802 §5.1: what the server's first message said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct SaltPassword {
+    /// Which hash.
+    pub mechanism: Mechanism,
+    /// The salt.
+    pub salt: Vec<u8>,
+    /// Iterations; a session refuses fewer than 4,096 and more than 1,000,000 before it asks.
+    pub iterations: u32,
+}
+
+/// What a client session's host gives it to log in with.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum LoginSecret {
+    /// The mechanism to use, and what it needs.
+    Credentials(ClientCredentials),
+    /// To `SaltPassword`.
+    SaltedPassword(Vec<u8>),
+    /// Do not log in: end the connection politely.
+    NoLogin,
+}
+
+impl core::fmt::Debug for LoginSecret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Credentials(given) => f.debug_tuple("Credentials").field(given).finish(),
+            Self::SaltedPassword(_) => f.write_str("SaltedPassword(******)"),
+            Self::NoLogin => f.write_str("NoLogin"),
+        }
+    }
+}
+
+/// A client's credentials for one mechanism.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct ClientCredentials {
+    /// One of those asked for.
+    pub mechanism: Mechanism,
+    /// Whom to act as; empty means the user itself.
+    pub authorization: Vec<u8>,
+    /// Who logs in; empty with `External` and `Anonymous`.
+    pub user: Vec<u8>,
+    /// The password, the token, or the trace text of `Anonymous`; empty with SCRAM, where `SaltPassword` is asked.
+    pub secret: Vec<u8>,
+    /// SCRAM: the client's nonce, printable, no comma, at least 18 octets of fresh entropy; else empty.
+    pub nonce: Vec<u8>,
+}
+
+impl core::fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (name, user) = (self.mechanism.name(), self.user.escape_ascii());
+        write!(f, "ClientCredentials {{ {name}, user: \"{user}\", secret: ****** }}")
+    }
+}

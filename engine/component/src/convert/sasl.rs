@@ -15,6 +15,9 @@ records! {
     TokenCredentials { authorization, token }
     Account { name, server_signature }
     ScramParameters { salt, iterations, nonce }
+    LoginChoice { mechanisms, secured, attempt }
+    SaltPassword { mechanism, salt, iterations }
+    ClientCredentials { mechanism, authorization, user, secret, nonce }
 }
 
 variants! {
@@ -28,4 +31,6 @@ variants! {
         External(value), Anonymous(value),
     }
     LoginAnswer { Accepted(value), Refused(value), ScramParameters(value) }
+    LoginAsk { Choose(value), SaltPassword(value) }
+    LoginSecret { Credentials(value), SaltedPassword(value), NoLogin }
 }

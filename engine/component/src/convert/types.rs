@@ -10,7 +10,7 @@ records! {
     Now { monotonic_ms, unix_ms }
     BlobRange { blob, offset, length }
     Peer { address, name }
-    TlsFacts { version, cipher, client_identity, exporter }
+    TlsFacts { version, cipher, client_identity, exporter, server_end_point }
     Refusal { reason, text }
 }
 

@@ -74,10 +74,11 @@ impl Server {
         out.number(u64::from(base.errors));
         out.number(u64::from(base.idle_commands));
         out.flag(base.tls.is_some());
-        if let Some(TlsFacts { version, cipher, client_identity, exporter }) = &base.tls {
+        if let Some(tls) = &base.tls {
+            let TlsFacts { version, cipher, client_identity, exporter, server_end_point } = tls;
             out.flag(client_identity.is_some());
-            for text in [version, cipher, client_identity.as_ref().unwrap_or(&Vec::new()), exporter]
-            {
+            let identity = client_identity.as_deref().unwrap_or_default();
+            for text in [version, cipher, identity, exporter, server_end_point] {
                 out.octets(text);
             }
         }
@@ -111,8 +112,8 @@ impl Server {
             let identified = input.flag()?;
             let (version, cipher) = (input.octets()?, input.octets()?);
             let client_identity = Some(input.octets()?).filter(|_| identified);
-            let exporter = input.octets()?;
-            Some(TlsFacts { version, cipher, client_identity, exporter })
+            let (exporter, server_end_point) = (input.octets()?, input.octets()?);
+            Some(TlsFacts { version, cipher, client_identity, exporter, server_end_point })
         } else {
             None
         };

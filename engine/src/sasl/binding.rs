@@ -27,6 +27,11 @@ impl Binding {
         }
     }
 
+    /// The kind of this name; registered names are compared as they are.
+    pub(super) fn from_name(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name().as_bytes() == name)
+    }
+
     /// The best kind that a connection has data for.
     pub(super) fn best(tls: Option<&TlsFacts>) -> Option<(Self, &[u8])> {
         Self::ALL.into_iter().find_map(|kind| Some((kind, kind.data(tls)?)))

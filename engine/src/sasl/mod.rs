@@ -15,12 +15,20 @@ pub use types::{
     ScramParameters, ScramStart, TokenCredentials,
 };
 
+/// RFC 4422 §3.
+const EXCHANGE: Rule = Rule {
+    rfc: 4422,
+    section: "3",
+    gist: "Challenges and responses alternate as the mechanism says, and the server speaks the last word.",
+};
 /// The rules that this module follows.
 pub const RULES: &[&Rule] = &[
+    &EXCHANGE,
     &server::PLAIN_MESSAGE,
+    &server::EXTERNAL_MESSAGE,
+    &server::TOKEN_MESSAGE,
     &scram::ATTRIBUTES,
     &scram::BINDING,
     &scram::ITERATIONS,
-    &client::EXCHANGE,
     &client::PROOF,
 ];

@@ -184,12 +184,12 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Whether all that is left are extensions to be passed over: any attributes but `m`.
+    /// Whether all that is left are extensions to be passed over.
     pub(super) fn only_extensions(mut self) -> bool {
+        // RFC 5802 §5.1: extensions have names that are not assigned yet, and `m` is none to pass over.
+        let extension = |name: u8| name.is_ascii_alphabetic() && !b"aceimnprsv".contains(&name);
         self.0.all(|attribute| match attribute {
-            [name, b'=', value @ ..] => {
-                name.is_ascii_alphabetic() && *name != b'm' && is_value(value)
-            }
+            [name, b'=', value @ ..] => extension(*name) && is_value(value),
             _ => false,
         })
     }
@@ -220,7 +220,6 @@ pub(super) fn encode_name(name: &[u8]) -> Vec<u8> {
 }
 
 /// The name that a `saslname` stands for.
-#[cfg(test)]
 pub(super) fn decode_name(text: &[u8]) -> Option<Vec<u8>> {
     if !is_value(text) {
         return None;

@@ -83,15 +83,6 @@ pub struct AuthOffer {
     pub cleartext: bool,
 }
 
-impl AuthOffer {
-    /// Mechanisms that can be used now; none while a password would cross in the clear and may not.
-    pub fn usable(&self, secured: bool) -> impl Iterator<Item = Mechanism> + '_ {
-        let open = secured || self.cleartext;
-        let usable = move |mechanism: &Mechanism| open && super::server::is_implemented(*mechanism);
-        self.mechanisms.iter().copied().filter(usable)
-    }
-}
-
 /// What a peer gave to be let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -160,7 +151,7 @@ pub struct ScramStart {
 }
 
 /// RFC 5802 §3: what the host needs to check a proof without the session seeing any key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct ScramFinish {
@@ -174,6 +165,14 @@ pub struct ScramFinish {
     pub auth_message: Vec<u8>,
     /// RFC 5802 §3 ClientProof.
     pub proof: Vec<u8>,
+}
+
+impl core::fmt::Debug for ScramFinish {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // Proof and AuthMessage together let passwords be tried at leisure.
+        let (name, user) = (self.mechanism.name(), self.user.escape_ascii());
+        write!(f, "ScramFinish {{ {name}, user: \"{user}\", proof: ****** }}")
+    }
 }
 
 /// A bearer token (RFC 7628).

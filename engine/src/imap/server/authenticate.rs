@@ -9,7 +9,7 @@ use super::reply::Reply;
 use super::state::State;
 use crate::imap::types::{Answer, Ask};
 use crate::role::{Line, LineFault};
-use crate::sasl::server::{Exchange, Step, is_implemented};
+use crate::sasl::server::{Exchange, Step};
 use crate::sasl::{Credentials, LoginAnswer, Mechanism, PasswordCredentials};
 use crate::trace::Rule;
 
@@ -31,7 +31,7 @@ const NEEDS_TLS: Reply = Reply::no("PRIVACYREQUIRED", "Start TLS first").because
 /// A login that waits for the peer's next response or for the host's judgement.
 pub(crate) enum Authenticate {
     Response(Exchange),
-    Judgement,
+    Judgement(Exchange),
 }
 
 /// LOGIN.
@@ -46,20 +46,21 @@ pub(crate) fn login(work: &mut Work<'_>, user: Vec<u8>, password: Vec<u8>) -> Ne
     }
     let authorization = Vec::new();
     let given = PasswordCredentials { authorization, user, password };
-    judge(Credentials::Password(given))
+    judge(Exchange::judging(), Credentials::Password(given))
 }
 
 /// AUTHENTICATE, with its initial response if one came (RFC 4959).
 pub(crate) fn authenticate(work: &mut Work<'_>, name: &[u8], initial: Option<&[u8]>) -> Next {
-    let base = &work.base;
-    let offered = |m: &Mechanism| is_implemented(*m) && base.config.auth.mechanisms.contains(m);
-    let Some(mechanism) = Mechanism::from_name(name).filter(offered) else {
-        return Next::done(Reply::no("CANNOT", "This mechanism is not offered"));
-    };
-    if !base.config.auth.usable(base.is_secure()).any(|usable| usable == mechanism) {
-        return Next::done(NEEDS_TLS);
+    let terms = work.base.terms();
+    let offered = Mechanism::from_name(name).filter(|m| terms.offer.mechanisms.contains(m));
+    match offered {
+        Some(mechanism) if terms.has(mechanism) => {
+            let first = Exchange::start(mechanism, initial, terms);
+            step(work, first)
+        }
+        Some(_) if !terms.are_open() => Next::done(NEEDS_TLS),
+        _ => Next::done(Reply::no("CANNOT", "This mechanism is not offered")),
     }
-    step(work, Exchange::start(mechanism, initial))
 }
 
 fn step(work: &mut Work<'_>, step: Step) -> Next {
@@ -71,22 +72,40 @@ fn step(work: &mut Work<'_>, step: Step) -> Next {
             let max = work.base.config.limits.auth_line_max as usize;
             Next::Line(max, Job::Authenticate(Authenticate::Response(exchange)))
         }
-        Step::Ask(credentials) => judge(credentials),
+        Step::Ask(exchange, credentials) => judge(exchange, credentials),
+        Step::Accepted(_) => accepted(work),
+        Step::Refused(refusal, _) => {
+            // Who guesses is let go as early as who sends nonsense.
+            work.base.errors = work.base.errors.saturating_add(1);
+            Next::done(Reply::refused(refusal))
+        }
         // RFC 9051 §6.2.2: the server must answer a cancelled exchange with BAD.
         Step::Cancelled => Next::done(Reply::bad("Authentication cancelled")),
-        Step::Malformed => Next::done(Reply::bad("This is not what the mechanism says")),
+        Step::Malformed(rule) => {
+            Next::done(Reply::bad("This is not what the mechanism says").because(rule))
+        }
     }
 }
 
-fn judge(credentials: Credentials) -> Next {
-    Next::Ask(Ask::Login(credentials), Job::Authenticate(Authenticate::Judgement))
+fn judge(exchange: Exchange, credentials: Credentials) -> Next {
+    Next::Ask(Ask::Login(credentials), Job::Authenticate(Authenticate::Judgement(exchange)))
+}
+
+fn accepted(work: &mut Work<'_>) -> Next {
+    work.go(State::Authenticated);
+    // RFC 9051 §6.2.3: told at once, so that the client need not ask again.
+    let list = work.base.capabilities(true);
+    Next::done(Reply::ok("Logged in").with_code([b"CAPABILITY ", &list[..]].concat()))
 }
 
 impl Authenticate {
     pub(crate) fn line(self, work: &mut Work<'_>, line: Line) -> Next {
         work.cx.note_secret(line.start, line.end, "base64");
         match (self, line.fault) {
-            (Self::Response(exchange), None) => step(work, exchange.respond(&line.octets)),
+            (Self::Response(exchange), None) => {
+                let next = exchange.respond(&line.octets, work.base.terms());
+                step(work, next)
+            }
             (_, Some(LineFault::TooLong)) => Next::done(Reply::bad("The response is too long")),
             _ => Next::done(Reply::bad("This is not base64")),
         }
@@ -98,20 +117,14 @@ impl Authenticate {
             Answer::Refused(refusal) => LoginAnswer::Refused(refusal),
             _ => return wrong(Job::Authenticate(self)),
         };
-        Ok(Next::done(match answer {
-            LoginAnswer::Accepted(_) => {
-                work.go(State::Authenticated);
-                // RFC 9051 §6.2.3: told at once, so that the client need not ask again.
-                let list = work.base.capabilities(true);
-                Reply::ok("Logged in").with_code([b"CAPABILITY ", &list[..]].concat())
-            }
-            LoginAnswer::Refused(refusal) => {
-                // Who guesses is let go as early as who sends nonsense.
-                work.base.errors = work.base.errors.saturating_add(1);
-                Reply::refused(refusal)
-            }
-            // No mechanism that this server takes has parameters to wait for.
-            LoginAnswer::ScramParameters(_) => return wrong(Job::Authenticate(self)),
-        }))
+        match self {
+            Self::Judgement(exchange) => match exchange.answered(answer) {
+                Ok(next) => Ok(step(work, next)),
+                Err((exchange, misuse)) => {
+                    Err((Job::Authenticate(Self::Judgement(exchange)), misuse))
+                }
+            },
+            Self::Response(_) => wrong(Job::Authenticate(self)),
+        }
     }
 }

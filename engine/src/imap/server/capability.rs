@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::imap::types::Config;
+use crate::sasl::server::Terms;
 use crate::trace::Rule;
 use crate::types::TlsOffer;
 
@@ -122,7 +123,12 @@ const fn bit(row: &Row) -> u32 {
 }
 
 /// The capability list as it is now, from `IMAP4rev1` on.
-pub(crate) fn list(features: Features, config: &Config, secure: bool, logged_in: bool) -> Vec<u8> {
+pub(crate) fn list(
+    features: Features,
+    config: &Config,
+    terms: Terms<'_>,
+    logged_in: bool,
+) -> Vec<u8> {
     let mut list = Vec::new();
     for row in TABLE {
         if features.has(row.feature) && (row.when == When::Always || logged_in) {
@@ -132,14 +138,14 @@ pub(crate) fn list(features: Features, config: &Config, secure: bool, logged_in:
     if logged_in {
         return list;
     }
-    if config.tls == TlsOffer::Upgrade && !secure {
+    if config.tls == TlsOffer::Upgrade && !terms.secured {
         add(&mut list, &[b"STARTTLS"]);
     }
-    for mechanism in config.auth.usable(secure) {
+    for mechanism in terms.mechanisms() {
         add(&mut list, &[b"AUTH=", mechanism.name().as_bytes()]);
     }
     // RFC 9051 §6.2.3: announced whenever LOGIN would be refused.
-    if !login_allowed(config, secure) {
+    if !login_allowed(config, terms.secured) {
         add(&mut list, &[b"LOGINDISABLED"]);
     }
     list

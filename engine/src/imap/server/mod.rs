@@ -40,6 +40,7 @@ use alloc::vec::Vec;
 
 use super::types::{Answer, Ask, Call, Config, Event};
 use crate::role::{Cx, Line, Role, TextEnd, Want};
+use crate::sasl::server::Terms;
 use crate::trace::Rule;
 use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
 
@@ -107,6 +108,12 @@ impl Base {
         self.tls.is_some() || self.config.tls == TlsOffer::Implicit
     }
 
+    /// On what terms the peer may log in now.
+    fn terms(&self) -> Terms<'_> {
+        let offer = &self.config.auth;
+        Terms { offer, secured: self.is_secure(), tls: self.tls.as_ref() }
+    }
+
     /// Whether responses are those of IMAP4rev2.
     fn is_rev2(&self) -> bool {
         self.rev2_enabled || !self.features.has(Feature::Rev1)
@@ -117,7 +124,7 @@ impl Base {
     }
 
     fn capabilities(&self, logged_in: bool) -> Vec<u8> {
-        capability::list(self.features, &self.config, self.is_secure(), logged_in)
+        capability::list(self.features, &self.config, self.terms(), logged_in)
     }
 }
 

@@ -2,14 +2,14 @@
 
 use alloc::vec::Vec;
 
-use super::{STATE, Server, State};
+use super::{LINE, STATE, Server, State};
 use crate::pop3::grammar::Command;
 use crate::pop3::types::{Ask, Event, Opened};
 use crate::role::{Cx, Line, LineFault};
 use crate::sasl::server::{Exchange, Step};
 use crate::sasl::{Credentials, DigestCredentials, LoginAnswer, PasswordCredentials};
 use crate::trace::Rule;
-use crate::types::TlsOffer;
+use crate::types::{Misuse, TlsOffer};
 
 use super::transaction::Maildrop;
 
@@ -38,7 +38,7 @@ impl Server {
                     let authorization = Vec::new();
                     let given = PasswordCredentials { authorization, user, password };
                     cx.ask(Ask::Login(Credentials::Password(given)));
-                    self.go(cx, State::LoggingIn)
+                    self.go(cx, State::LoggingIn(Exchange::judging()))
                 }
                 None => self.mistake(cx, "USER comes first", &STATE, State::Authorization(None)),
             },
@@ -50,7 +50,7 @@ impl Server {
                 Some(challenge) => {
                     let given = DigestCredentials { user, challenge, digest, hmac: false };
                     cx.ask(Ask::Login(Credentials::Digest(given)));
-                    self.go(cx, State::LoggingIn)
+                    self.go(cx, State::LoggingIn(Exchange::judging()))
                 }
                 None => self.mistake(cx, "APOP is not offered", &STATE, State::Authorization(None)),
             },
@@ -81,23 +81,20 @@ impl Server {
         mechanism: Option<Option<crate::sasl::Mechanism>>,
         initial: Option<&[u8]>,
     ) -> Self {
-        let secured = self.common.is_secured();
-        let offer = &self.common.config.auth;
+        let terms = self.common.terms();
         match mechanism {
             None => {
                 self.ok(cx, "mechanisms follow");
-                for mechanism in self.common.config.auth.usable(secured) {
+                for mechanism in terms.mechanisms() {
                     cx.send(mechanism.name().as_bytes(), "mechanism", None);
                     cx.send(b"\r\n", "CRLF", None);
                 }
                 cx.send(b".\r\n", "end of response", None);
                 self.go(cx, State::Authorization(None))
             }
-            Some(wanted) => match wanted
-                .filter(|wanted| offer.usable(secured).any(|m| m == *wanted))
-            {
+            Some(wanted) => match wanted.filter(|wanted| terms.has(*wanted)) {
                 Some(mechanism) => {
-                    let step = Exchange::start(mechanism, initial);
+                    let step = Exchange::start(mechanism, initial, terms);
                     self.auth_step(cx, step)
                 }
                 None => {
@@ -118,8 +115,10 @@ impl Server {
         if line.fault == Some(LineFault::TooLong) {
             return self.mistake(cx, "the line is too long", &SECRET, State::Authorization(None));
         }
-        let step =
-            if line.fault.is_some() { Step::Malformed } else { exchange.respond(&line.octets) };
+        let step = match line.fault {
+            Some(_) => Step::Malformed(&LINE),
+            None => exchange.respond(&line.octets, self.common.terms()),
+        };
         self.auth_step(cx, step)
     }
 
@@ -132,12 +131,21 @@ impl Server {
                 cx.send(b"\r\n", "CRLF", None);
                 self.go(cx, State::Authenticating(exchange))
             }
-            Step::Ask(credentials) => {
+            Step::Ask(exchange, credentials) => {
                 cx.ask(Ask::Login(credentials));
-                self.go(cx, State::LoggingIn)
+                self.go(cx, State::LoggingIn(exchange))
+            }
+            Step::Accepted(_) => {
+                cx.ask(Ask::Open);
+                self.go(cx, State::Opening)
+            }
+            Step::Refused(refusal, rule) => {
+                let text = super::refused(&refusal);
+                let text = alloc::string::String::from_utf8_lossy(&text).into_owned();
+                self.mistake(cx, &text, rule.unwrap_or(&SECRET), again)
             }
             Step::Cancelled => self.mistake(cx, "authentication cancelled", &SECRET, again),
-            Step::Malformed => self.mistake(cx, "cannot decode the response", &SECRET, again),
+            Step::Malformed(rule) => self.mistake(cx, "cannot decode the response", rule, again),
         }
     }
 
@@ -151,21 +159,17 @@ impl Server {
         self.go(cx, State::Securing)
     }
 
-    pub(super) fn logged_in(self, cx: &mut Cx<Self>, answer: LoginAnswer) -> Self {
-        match answer {
-            LoginAnswer::Accepted(_) => {
-                cx.ask(Ask::Open);
-                self.go(cx, State::Opening)
-            }
-            LoginAnswer::Refused(refusal) => {
-                let text = super::refused(&refusal);
-                let text = alloc::string::String::from_utf8_lossy(&text).into_owned();
-                self.mistake(cx, &text, &SECRET, State::Authorization(None))
-            }
-            LoginAnswer::ScramParameters(_) => {
-                // No exchange that this session begins asks for them.
-                self.err(cx, "[SYS/TEMP] local error");
-                self.go(cx, State::Authorization(None))
+    pub(super) fn login_answered(
+        mut self,
+        cx: &mut Cx<Self>,
+        exchange: Exchange,
+        answer: LoginAnswer,
+    ) -> Result<Self, (Self, Misuse)> {
+        match exchange.answered(answer) {
+            Ok(step) => Ok(self.auth_step(cx, step)),
+            Err((exchange, misuse)) => {
+                self.state = State::LoggingIn(exchange);
+                Err((self, misuse))
             }
         }
     }
@@ -182,7 +186,7 @@ impl Server {
         let config = &self.common.config;
         self.ok(cx, "capabilities follow");
         let mut sasl = alloc::string::String::from("SASL");
-        for mechanism in config.auth.usable(self.common.is_secured()) {
+        for mechanism in self.common.terms().mechanisms() {
             sasl.push(' ');
             sasl.push_str(mechanism.name());
         }

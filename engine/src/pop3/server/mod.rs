@@ -12,7 +12,7 @@ use super::grammar::{self, Syntax};
 use super::types::{Answer, Ask, Call, Config, Event};
 use crate::limits::REFUSAL_TEXT_MAX;
 use crate::role::{Cx, Line, LineFault, Role, TextEnd, Want};
-use crate::sasl::server::Exchange;
+use crate::sasl::server::{Exchange, Terms};
 use crate::trace::Rule;
 use crate::types::{AskId, Farewell, Misuse, Reason, Refusal, TlsFacts, TlsOffer};
 
@@ -62,6 +62,12 @@ impl Common {
     fn is_secured(&self) -> bool {
         self.tls.is_some() || self.config.tls == TlsOffer::Implicit
     }
+
+    /// On what terms the peer may log in now.
+    fn terms(&self) -> Terms<'_> {
+        let offer = &self.config.auth;
+        Terms { offer, secured: self.is_secured(), tls: self.tls.as_ref() }
+    }
 }
 
 enum State {
@@ -70,7 +76,7 @@ enum State {
     /// In a SASL exchange.
     Authenticating(Exchange),
     /// The host judges credentials.
-    LoggingIn,
+    LoggingIn(Exchange),
     /// The host locks the maildrop.
     Opening,
     /// RFC 1939 §5.
@@ -92,7 +98,7 @@ impl State {
         match self {
             Self::Authorization(_)
             | Self::Authenticating(_)
-            | Self::LoggingIn
+            | Self::LoggingIn(_)
             | Self::Opening
             | Self::Securing => "AUTHORIZATION",
             Self::Transaction(_) | Self::Listing(..) | Self::Retrieving(..) => "TRANSACTION",
@@ -104,7 +110,7 @@ impl State {
     /// Whether an ask is open.
     fn is_asking(&self) -> bool {
         match self {
-            Self::LoggingIn | Self::Opening | Self::Update => true,
+            Self::LoggingIn(_) | Self::Opening | Self::Update => true,
             Self::Listing(_, listing) => listing.is_asking(),
             Self::Retrieving(_, retrieval) => retrieval.is_asking(),
             _ => false,
@@ -277,7 +283,9 @@ impl Role for Server {
     ) -> Result<Self, (Self, Misuse)> {
         let state = core::mem::replace(&mut self.state, State::Closed);
         match (state, answer) {
-            (State::LoggingIn, Answer::Login(answer)) => Ok(self.logged_in(cx, answer)),
+            (State::LoggingIn(exchange), Answer::Login(answer)) => {
+                self.login_answered(cx, exchange, answer)
+            }
             (State::Opening, Answer::Opened(opened)) => Ok(self.opened(cx, opened)),
             (State::Opening, Answer::Refused(refusal)) => {
                 self.refuse(cx, &refusal);

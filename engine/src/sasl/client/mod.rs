@@ -3,6 +3,7 @@
 
 mod scram;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::binding::Binding;
@@ -13,12 +14,6 @@ use crate::types::{Misuse, TlsFacts};
 
 use scram::{Proved, Salting, Scram};
 
-/// RFC 4422 §3.
-pub(super) const EXCHANGE: Rule = Rule {
-    rfc: 4422,
-    section: "3",
-    gist: "Challenges and responses alternate as the mechanism says, and the server speaks the last word.",
-};
 /// RFC 5802 §5.
 pub(super) const PROOF: Rule = Rule {
     rfc: 5802,
@@ -98,7 +93,7 @@ impl Fault {
     #[must_use]
     pub const fn rule(self) -> Option<&'static Rule> {
         match self {
-            Self::Malformed => Some(&EXCHANGE),
+            Self::Malformed => Some(&super::EXCHANGE),
             Self::Iterations => Some(&shared::ITERATIONS),
             Self::Unproven => Some(&PROOF),
             Self::Refused => None,
@@ -130,11 +125,11 @@ enum State {
     /// A token was sent: another challenge says why it failed.
     Token,
     /// SCRAM, before client-first-message.
-    First(Scram),
+    First(Box<Scram>),
     /// SCRAM: client-first-message was sent.
-    Begun(Scram),
+    Begun(Box<Scram>),
     /// SCRAM: the host is salting the password.
-    Salting(Salting),
+    Salting(Box<Salting>),
     /// SCRAM: client-final-message was sent.
     Proved(Proved),
     /// Nothing is left to say.
@@ -174,7 +169,9 @@ impl Exchange {
             Mechanism::ScramSha1
             | Mechanism::ScramSha1Plus
             | Mechanism::ScramSha256
-            | Mechanism::ScramSha256Plus => State::First(Scram::new(&given, offered, tls)?),
+            | Mechanism::ScramSha256Plus => {
+                State::First(Box::new(Scram::new(&given, offered, tls)?))
+            }
             Mechanism::CramMd5 | Mechanism::Anonymous => return Err(Misuse::BadValue),
         };
         Ok(Self { mechanism, state })
@@ -232,7 +229,7 @@ impl Exchange {
                 match read.and_then(|message| scram.server_first(&message)) {
                     Ok(salting) => {
                         let ask = salting.ask(mechanism);
-                        Step::Ask(Self { mechanism, state: State::Salting(salting) }, ask)
+                        Step::Ask(Self { mechanism, state: State::Salting(Box::new(salting)) }, ask)
                     }
                     Err(fault) => Step::Cancel(fault),
                 }

@@ -9,6 +9,7 @@ use crate::sasl::server::{Exchange, Step};
 use crate::sasl::{LoginAnswer, Mechanism};
 use crate::smtp::types::Ask;
 use crate::trace::Rule;
+use crate::types::Misuse;
 
 /// RFC 2554 §4, which RFC 4954 §4 keeps.
 pub(super) const RESPONSE: Rule = Rule {
@@ -24,7 +25,7 @@ impl Server {
         mechanism: Mechanism,
         initial: Option<&[u8]>,
     ) -> Self {
-        let step = Exchange::start(mechanism, initial);
+        let step = Exchange::start(mechanism, initial, self.common.terms());
         self.auth_step(cx, step)
     }
 
@@ -40,48 +41,55 @@ impl Server {
             let reply = Reply::new(500, "5.5.6", "Authentication exchange line is too long");
             return self.mistake(cx, &reply, &RESPONSE, State::Greeted);
         }
-        let step =
-            if line.fault.is_some() { Step::Malformed } else { exchange.respond(&line.octets) };
+        let step = match line.fault {
+            Some(_) => Step::Malformed(&RESPONSE),
+            None => exchange.respond(&line.octets, self.common.terms()),
+        };
         self.auth_step(cx, step)
     }
 
-    fn auth_step(self, cx: &mut Cx<Self>, step: Step) -> Self {
+    fn auth_step(mut self, cx: &mut Cx<Self>, step: Step) -> Self {
         match step {
             Step::Challenge(exchange, challenge) => {
                 self.reply(cx, &Reply::plain(334, challenge));
                 self.go(cx, State::Authenticating(exchange))
             }
-            Step::Ask(credentials) => {
+            Step::Ask(exchange, credentials) => {
                 cx.ask(Ask::Login(credentials));
-                self.go(cx, State::Asking(Box::new(Pending::Login)))
+                self.go(cx, State::Asking(Box::new(Pending::Login(exchange))))
             }
-            Step::Cancelled => {
-                let reply = Reply::new(501, "5.7.0", "Authentication cancelled");
-                self.mistake(cx, &reply, &RESPONSE, State::Greeted)
-            }
-            Step::Malformed => {
-                let reply = Reply::new(501, "5.5.2", "Cannot decode the response");
-                self.mistake(cx, &reply, &RESPONSE, State::Greeted)
-            }
-        }
-    }
-
-    pub(super) fn logged_in(mut self, cx: &mut Cx<Self>, answer: LoginAnswer) -> Self {
-        match answer {
-            LoginAnswer::Accepted(account) => {
+            Step::Accepted(account) => {
                 self.common.account = Some(account.name);
                 self.common.idle_commands = 0;
                 self.say(cx, 235, "2.7.0", "Authentication successful");
                 self.go(cx, State::Greeted)
             }
-            LoginAnswer::Refused(refusal) => {
-                self.mistake(cx, &login_refused(&refusal), &RESPONSE, State::Greeted)
+            Step::Refused(refusal, rule) => {
+                let rule = rule.unwrap_or(&RESPONSE);
+                self.mistake(cx, &login_refused(&refusal), rule, State::Greeted)
             }
-            LoginAnswer::ScramParameters(_) => {
-                // No exchange that this session begins asks for them.
-                let reply = Reply::new(454, "4.7.0", "Temporary authentication failure");
-                self.reply(cx, &reply);
-                self.go(cx, State::Greeted)
+            Step::Cancelled => {
+                let reply = Reply::new(501, "5.7.0", "Authentication cancelled");
+                self.mistake(cx, &reply, &RESPONSE, State::Greeted)
+            }
+            Step::Malformed(rule) => {
+                let reply = Reply::new(501, "5.5.2", "Cannot decode the response");
+                self.mistake(cx, &reply, rule, State::Greeted)
+            }
+        }
+    }
+
+    pub(super) fn login_answered(
+        self,
+        cx: &mut Cx<Self>,
+        exchange: Exchange,
+        answer: LoginAnswer,
+    ) -> Result<Self, (Self, Misuse)> {
+        match exchange.answered(answer) {
+            Ok(step) => Ok(self.auth_step(cx, step)),
+            Err((exchange, misuse)) => {
+                let (server, _) = self.wrong_answer(Pending::Login(exchange));
+                Err((server, misuse))
             }
         }
     }

@@ -188,7 +188,7 @@ impl Server {
         list(offered.enhanced_status_codes, "ENHANCEDSTATUSCODES");
         list(config.tls == TlsOffer::Upgrade && self.common.tls.is_none(), "STARTTLS");
         let mut auth = alloc::string::String::from("AUTH");
-        for mechanism in config.auth.usable(self.common.is_secured()) {
+        for mechanism in self.common.terms().mechanisms() {
             auth.push(' ');
             auth.push_str(mechanism.name());
         }
@@ -332,17 +332,16 @@ impl Server {
         mechanism: Option<Mechanism>,
         initial: Option<&[u8]>,
     ) -> Self {
-        let offer = &self.common.config.auth;
-        let secured = self.common.is_secured();
-        let usable = mechanism.filter(|wanted| offer.usable(secured).any(|one| one == *wanted));
+        let terms = self.common.terms();
+        let usable = mechanism.filter(|wanted| terms.has(*wanted));
         let reply = match state {
             State::Greeted if self.common.account.is_some() => {
                 Reply::new(503, "5.5.1", "Already authenticated")
             }
-            State::Greeted if offer.mechanisms.is_empty() => {
+            State::Greeted if terms.offer.mechanisms.is_empty() => {
                 Reply::new(502, "5.5.1", "AUTH is not offered")
             }
-            State::Greeted if offer.usable(secured).next().is_none() => {
+            State::Greeted if !terms.are_open() => {
                 Reply::new(538, "5.7.11", "Encryption required for authentication")
             }
             State::Greeted => match usable {

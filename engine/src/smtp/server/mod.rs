@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 
 use super::types::{Answer, Ask, Call, Config, Event, MailFrom, Mailbox, Service};
 use crate::role::{Cx, Line, LineFault, Role, TextEnd, Want};
-use crate::sasl::server::Exchange;
+use crate::sasl::server::{Exchange, Terms};
 use crate::trace::Rule;
 use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
 
@@ -65,6 +65,12 @@ impl Common {
         self.tls.is_some() || self.config.tls == TlsOffer::Implicit
     }
 
+    /// On what terms the peer may log in now.
+    fn terms(&self) -> Terms<'_> {
+        let offer = &self.config.auth;
+        Terms { offer, secured: self.is_secured(), tls: self.tls.as_ref() }
+    }
+
     /// Whether replies carry enhanced codes.
     fn enhanced(&self) -> bool {
         self.config.extensions.enhanced_status_codes
@@ -110,7 +116,7 @@ enum State {
 
 /// What an open ask is for, and where to go on.
 enum Pending {
-    Login,
+    Login(Exchange),
     Sender(Transaction),
     Recipient(Transaction, Mailbox),
     /// A chunk of DATA; whether it was the last one, and its end.
@@ -134,7 +140,7 @@ impl State {
             Self::Chunking(_) | Self::Chunk(..) | Self::Discard(..) => "Chunking",
             Self::Authenticating(_) => "Authenticating",
             Self::Asking(pending) => match **pending {
-                Pending::Login => "Authenticating",
+                Pending::Login(_) => "Authenticating",
                 Pending::Sender(_) => "Greeted",
                 Pending::Recipient(ref tx, _) if tx.recipients.is_empty() => "MailGiven",
                 Pending::Recipient(..) => "RcptGiven",
@@ -315,7 +321,9 @@ impl Role for Server {
             return Err((self, Misuse::UnknownAsk));
         };
         match (*pending, answer) {
-            (Pending::Login, Answer::Login(answer)) => Ok(self.logged_in(cx, answer)),
+            (Pending::Login(exchange), Answer::Login(answer)) => {
+                self.login_answered(cx, exchange, answer)
+            }
             (Pending::Sender(tx), Answer::Done) => {
                 self.say(cx, 250, "2.1.0", "Sender ok");
                 Ok(self.go(cx, State::MailGiven(Box::new(tx))))

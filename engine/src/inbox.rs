@@ -223,37 +223,45 @@ impl DotText {
                 return (used, TextStep::Full);
             }
             let space = chunk_max - self.chunk.len();
-            let piece = &rest[..rest.len().min(space)];
-            let end = memchr(b'\n', piece).map_or(piece.len(), |lf| lf + 1);
-            self.take(&piece[..end]);
-            used += end;
+            used += self.take(&rest[..rest.len().min(space)]);
         }
     }
 
-    /// Takes octets that hold at most one LF, at their end.
-    fn take(&mut self, piece: &[u8]) {
+    /// Takes octets up to a line that begins with a dot, at least one, and says how many.
+    ///
+    /// Most of a message passes here, so it is searched for each octet once, as a whole, and not line by line.
+    fn take(&mut self, piece: &[u8]) -> usize {
         self.begun = true;
+        let mut pairs = 0;
+        let mut end = piece.len();
+        self.at_line_start = false;
+        for lf in memchr_iter(b'\n', piece) {
+            let crlf = if lf == 0 { self.after_cr } else { piece[lf - 1] == b'\r' };
+            if !crlf {
+                self.fail(LineFault::BareLf);
+                continue;
+            }
+            pairs += usize::from(lf > 0);
+            let next = piece.get(lf + 1);
+            self.at_line_start = next.is_none_or(|&next| next == b'.');
+            if self.at_line_start {
+                end = lf + 1;
+                break;
+            }
+        }
+        let piece = &piece[..end];
         if memchr(0, piece).is_some() {
             self.fail(LineFault::Nul);
         }
-        if self.after_cr && piece[0] != b'\n' {
+        let open = piece.last() == Some(&b'\r');
+        // Every CR but one at the end, which what comes next decides, has its LF here.
+        let paired = memchr_iter(b'\r', piece).count() - usize::from(open) == pairs;
+        if !paired || self.after_cr && piece.first() != Some(&b'\n') {
             self.fail(LineFault::BareCr);
         }
-        let last = piece.len() - 1;
-        if memchr_iter(b'\r', piece).any(|cr| cr < last && piece[cr + 1] != b'\n') {
-            self.fail(LineFault::BareCr);
-        }
-        self.at_line_start = false;
-        if piece[last] == b'\n' {
-            let crlf = if last == 0 { self.after_cr } else { piece[last - 1] == b'\r' };
-            if crlf {
-                self.at_line_start = true;
-            } else {
-                self.fail(LineFault::BareLf);
-            }
-        }
-        self.after_cr = piece[last] == b'\r';
+        self.after_cr = open;
         self.chunk.extend_from_slice(piece);
+        end
     }
 
     fn fail(&mut self, fault: LineFault) {

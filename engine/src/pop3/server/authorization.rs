@@ -158,7 +158,7 @@ impl Server {
                 self.go(cx, State::Opening)
             }
             LoginAnswer::Refused(refusal) => {
-                let text = super::refused(&refusal);
+                let text = super::reply::refused(&refusal);
                 let text = alloc::string::String::from_utf8_lossy(&text).into_owned();
                 self.mistake(cx, &text, &SECRET, State::Authorization(None))
             }
@@ -170,8 +170,9 @@ impl Server {
         }
     }
 
-    pub(super) fn opened(self, cx: &mut Cx<Self>, opened: Opened) -> Self {
+    pub(super) fn opened(mut self, cx: &mut Cx<Self>, opened: Opened) -> Self {
         let Opened { count, octets } = opened;
+        self.common.idle_commands = 0;
         let text = alloc::format!("maildrop has {count} messages ({octets} octets)");
         self.ok(cx, &text);
         self.go(cx, State::Transaction(alloc::boxed::Box::new(Maildrop::new(opened))))

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use memchr::{memchr, memchr_iter};
 
+use crate::foreign;
 use crate::limits;
 use crate::role::{Line, LineFault, TextEnd, Want};
 
@@ -20,6 +21,8 @@ pub(crate) struct Inbox {
     /// The beginning of a line that was too long, and where it began, while its rest is skipped.
     skipping: Option<(Vec<u8>, u64)>,
     text: DotText,
+    /// Where the dots stood that were taken out of the text since `take_dots`, if a reader is to be told.
+    dots: Option<Vec<u64>>,
     ended: bool,
 }
 
@@ -44,7 +47,10 @@ impl Inbox {
         if self.ended {
             return octets.len();
         }
-        let unit = if let Want::Line { max } = want { max } else { chunk_max };
+        let unit = match want {
+            Want::Line { max } | Want::FirstLine { max } => max,
+            _ => chunk_max,
+        };
         let room = (unit + limits::INBOX_SPARE).saturating_sub(self.rest().len());
         let taken = room.min(octets.len());
         if self.head > 0 {
@@ -67,6 +73,11 @@ impl Inbox {
         self.offset
     }
 
+    /// Octets that came since the connection began and were not dropped, given out or not.
+    pub(crate) fn arrived(&self) -> u64 {
+        self.offset + self.rest().len() as u64
+    }
+
     /// Forgets all that was received and not given out (RFC 3207 §4.2).
     pub(crate) fn clear(&mut self) {
         self.consume(self.rest().len());
@@ -85,6 +96,18 @@ impl Inbox {
                 return None;
             }
         }
+    }
+
+    /// As `line`; what shows itself as another protocol's is given out without waiting for the line's end.
+    pub(crate) fn first_line(&mut self, max: usize) -> Option<Line> {
+        let rest = self.rest();
+        // Only the longest line is looked at, so that it makes no difference how much has come.
+        let shown = foreign::shown(&rest[..rest.len().min(max)]);
+        let Some(end) = shown.filter(|_| self.skipping.is_none()) else { return self.line(max) };
+        let octets = rest[..end].to_vec();
+        let start = self.offset;
+        self.consume(end);
+        Some(Line { octets, start, end: self.offset, fault: Some(LineFault::Foreign) })
     }
 
     /// Where the first CRLF ends, counted from `head`.
@@ -133,7 +156,8 @@ impl Inbox {
 
     /// A full chunk of unstuffed text, or the rest of it with its end.
     pub(crate) fn text(&mut self, chunk_max: usize) -> Option<(Vec<u8>, Option<TextEnd>)> {
-        let (used, step) = self.text.read(&self.buffer[self.head..], chunk_max);
+        let dots = self.dots.as_mut().map(|dots| (dots, self.offset));
+        let (used, step) = self.text.read(&self.buffer[self.head..], chunk_max, dots);
         self.consume(used);
         match step {
             TextStep::More => None,
@@ -144,6 +168,16 @@ impl Inbox {
                 Some((text.chunk, Some(end)))
             }
         }
+    }
+
+    /// From now on notes where dots are taken out of text.
+    pub(crate) fn mark_dots(&mut self) {
+        self.dots.get_or_insert_default();
+    }
+
+    /// Where dots were taken out of the text that was given out last.
+    pub(crate) fn take_dots(&mut self) -> Vec<u64> {
+        self.dots.as_mut().map(core::mem::take).unwrap_or_default()
     }
 
     fn rest(&self) -> &[u8] {
@@ -200,8 +234,13 @@ impl Default for DotText {
 }
 
 impl DotText {
-    /// Reads from `input` and says how much it used.
-    fn read(&mut self, input: &[u8], chunk_max: usize) -> (usize, TextStep) {
+    /// Reads from `input` and says how much it used; `dots` takes where dots were dropped, given where `input` begins.
+    fn read(
+        &mut self,
+        input: &[u8],
+        chunk_max: usize,
+        mut dots: Option<(&mut Vec<u64>, u64)>,
+    ) -> (usize, TextStep) {
         let mut used = 0;
         loop {
             let rest = &input[used..];
@@ -210,7 +249,12 @@ impl DotText {
                     // RFC 5321 §4.1.1.4: only CRLF "." CRLF ends the text.
                     Some(b"\r\n") => return (used + 3, TextStep::End),
                     None if rest.len() < 2 || rest[1] == b'\r' => return (used, TextStep::More),
-                    _ => used += 1,
+                    _ => {
+                        if let Some((dots, start)) = &mut dots {
+                            dots.push(*start + used as u64);
+                        }
+                        used += 1;
+                    }
                 }
                 self.at_line_start = false;
                 self.begun = true;
@@ -223,37 +267,45 @@ impl DotText {
                 return (used, TextStep::Full);
             }
             let space = chunk_max - self.chunk.len();
-            let piece = &rest[..rest.len().min(space)];
-            let end = memchr(b'\n', piece).map_or(piece.len(), |lf| lf + 1);
-            self.take(&piece[..end]);
-            used += end;
+            used += self.take(&rest[..rest.len().min(space)]);
         }
     }
 
-    /// Takes octets that hold at most one LF, at their end.
-    fn take(&mut self, piece: &[u8]) {
+    /// Takes octets up to a line that begins with a dot, at least one, and says how many.
+    ///
+    /// Most of a message passes here, so it is searched for each octet once, as a whole, and not line by line.
+    fn take(&mut self, piece: &[u8]) -> usize {
         self.begun = true;
+        let mut pairs = 0;
+        let mut end = piece.len();
+        self.at_line_start = false;
+        for lf in memchr_iter(b'\n', piece) {
+            let crlf = if lf == 0 { self.after_cr } else { piece[lf - 1] == b'\r' };
+            if !crlf {
+                self.fail(LineFault::BareLf);
+                continue;
+            }
+            pairs += usize::from(lf > 0);
+            let next = piece.get(lf + 1);
+            self.at_line_start = next.is_none_or(|&next| next == b'.');
+            if self.at_line_start {
+                end = lf + 1;
+                break;
+            }
+        }
+        let piece = &piece[..end];
         if memchr(0, piece).is_some() {
             self.fail(LineFault::Nul);
         }
-        if self.after_cr && piece[0] != b'\n' {
+        let open = piece.last() == Some(&b'\r');
+        // Every CR but one at the end, which what comes next decides, has its LF here.
+        let paired = memchr_iter(b'\r', piece).count() - usize::from(open) == pairs;
+        if !paired || self.after_cr && piece.first() != Some(&b'\n') {
             self.fail(LineFault::BareCr);
         }
-        let last = piece.len() - 1;
-        if memchr_iter(b'\r', piece).any(|cr| cr < last && piece[cr + 1] != b'\n') {
-            self.fail(LineFault::BareCr);
-        }
-        self.at_line_start = false;
-        if piece[last] == b'\n' {
-            let crlf = if last == 0 { self.after_cr } else { piece[last - 1] == b'\r' };
-            if crlf {
-                self.at_line_start = true;
-            } else {
-                self.fail(LineFault::BareLf);
-            }
-        }
-        self.after_cr = piece[last] == b'\r';
+        self.after_cr = open;
         self.chunk.extend_from_slice(piece);
+        end
     }
 
     fn fail(&mut self, fault: LineFault) {

@@ -19,6 +19,7 @@ pub mod imap;
 pub mod message;
 pub mod text;
 
+mod foreign;
 mod inbox;
 mod outbox;
 

@@ -9,6 +9,8 @@ pub const OUTBOX_OUTPUTS_MAX: usize = 1024;
 pub const INBOX_SPARE: usize = 16 * 1024;
 /// Octets of message content in one chunk to or from the store.
 pub const CHUNK_MAX: usize = 16 * 1024;
+/// Lines of message content in one chunk that a reader is told one by one; the rest is told as one.
+pub const TEXT_LINES_NOTED_MAX: usize = 1000;
 /// Rows that a session asks for at once.
 pub const PAGE_ROWS_MAX: u32 = 128;
 /// Octets of a host's own words in a reply (RFC 5321 §4.5.3.1.5 bounds the reply line at 512).

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use crate::limits::TEXT_LINES_NOTED_MAX;
 use crate::outbox::Outbox;
 use crate::session::Output;
 use crate::trace::{Note, Rule, Side, Span};
@@ -60,6 +61,12 @@ pub enum Want {
         /// Longest line, CRLF included.
         max: usize,
     },
+    /// As `Line`, but input that shows itself as another protocol's is given out at once, as far as it shows that,
+    /// with [`LineFault::Foreign`]: a TLS client would wait for ever for the end of a line.
+    FirstLine {
+        /// Longest line, CRLF included.
+        max: usize,
+    },
     /// The next `left` octets, whatever they are, in chunks of at most `limits.chunk_max`.
     Octets {
         /// How many are still due; 0 gives one empty chunk.
@@ -101,6 +108,8 @@ pub enum LineFault {
     BareLf,
     /// It contains NUL.
     Nul,
+    /// It is not of this protocol (`Want::FirstLine` alone); only its beginning was read, and no CRLF.
+    Foreign,
 }
 
 /// How dot-terminated text ended, and what was wrong with it.
@@ -126,6 +135,46 @@ pub struct Cx<R: Role> {
     pub(crate) sent: u64,
     pub(crate) received: u64,
     pub(crate) starting_tls: bool,
+    pub(crate) step: Lockstep,
+    pub(crate) text: TextPlace,
+}
+
+/// Where the text that was given out last stood among the received octets.
+#[derive(Debug, Default)]
+pub(crate) struct TextPlace {
+    pub(crate) start: u64,
+    /// One past its last octet, without the dot line that may follow.
+    pub(crate) stop: u64,
+    /// The dots that were taken out of it (RFC 5321 §4.5.2); empty unless tracing.
+    pub(crate) dots: Vec<u64>,
+}
+
+/// Who has seen what, for roles in which one side has to wait for the other.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lockstep {
+    /// Octets received, given out or not.
+    pub(crate) arrived: u64,
+    /// Octets sent that the host was given to write.
+    pub(crate) told: u64,
+    /// What the host has to be given before the peer may go on.
+    due: u64,
+    /// Octets received before this offset came too early.
+    early_until: u64,
+}
+
+impl Lockstep {
+    /// Where both directions stand when a session begins or goes on.
+    pub(crate) fn at(received: u64, sent: u64) -> Self {
+        Self { arrived: received, told: sent, due: 0, early_until: 0 }
+    }
+
+    /// So many octets have arrived by now.
+    pub(crate) fn arrive(&mut self, arrived: u64) {
+        self.arrived = arrived;
+        if self.told < self.due {
+            self.early_until = arrived;
+        }
+    }
 }
 
 impl<R: Role> Cx<R> {
@@ -205,6 +254,53 @@ impl<R: Role> Cx<R> {
         self.note(Note::Span(Span { side, start, end, label, secret: true, why: None }));
     }
 
+    /// Notes a line that no grammar was tried on as one span; one that may hold a secret is masked whatever is wrong
+    /// with it.
+    pub fn note_unparsed(&mut self, line: &Line, secret: bool, why: &'static Rule) {
+        let Line { start, end, .. } = *line;
+        let (side, why) = (Side::Received, Some(why));
+        self.note(Note::Span(Span { side, start, end, label: "unparsed", secret, why }));
+    }
+
+    /// Notes the text that `Role::on_text` was given: a span a line, one for each dot that was taken out, and one for
+    /// the dot line if the text has ended. Beyond 1,000 lines the rest of a chunk is one span.
+    pub fn note_text(&mut self, octets: &[u8], end: bool, why: &'static Rule) {
+        if !self.trace {
+            return;
+        }
+        let TextPlace { start, stop, dots } = core::mem::take(&mut self.text);
+        let mut dots = dots.into_iter().peekable();
+        let mut at = start;
+        for (number, line) in octets.split_inclusive(|&octet| octet == b'\n').enumerate() {
+            if number == TEXT_LINES_NOTED_MAX {
+                break;
+            }
+            if dots.next_if_eq(&at).is_some() {
+                self.note_received(at, at + 1, "stuffed dot", Some(why));
+                at += 1;
+            }
+            self.note_received(at, at + line.len() as u64, "text line", None);
+            at += line.len() as u64;
+        }
+        if dots.next_if_eq(&at).is_some() {
+            self.note_received(at, at + 1, "stuffed dot", Some(why));
+            at += 1;
+        }
+        if at < stop {
+            self.note_received(at, stop, "text", None);
+        }
+        if end {
+            self.note_received(stop, self.received, "end of data", Some(why));
+        }
+        self.text.start = start;
+    }
+
+    /// Offset of the first octet of the text that was given out last.
+    #[must_use]
+    pub fn text_start(&self) -> u64 {
+        self.text.start
+    }
+
     /// Notes that the span noted last breaks a rule.
     pub fn note_defect(&mut self, rule: &'static Rule) {
         self.note(Note::Defect(rule));
@@ -218,7 +314,8 @@ impl<R: Role> Cx<R> {
     }
 
     fn note(&mut self, note: Note) {
-        if self.trace {
+        let empty = matches!(note, Note::Span(span) if span.start == span.end);
+        if self.trace && !empty {
             self.outbox.push(Output::Note(note));
         }
     }
@@ -227,6 +324,27 @@ impl<R: Role> Cx<R> {
     #[must_use]
     pub fn received(&self) -> u64 {
         self.received
+    }
+
+    /// Octets that were received and not given out yet.
+    #[must_use]
+    pub fn waiting(&self) -> u64 {
+        self.step.arrived.saturating_sub(self.received)
+    }
+
+    /// From here on the peer has to read all that was sent so far before it goes on: what waits already is early, and
+    /// what comes before the host was given all of it to write.
+    pub fn sync(&mut self) {
+        self.step.due = self.sent;
+        if self.waiting() > 0 {
+            self.step.early_until = self.step.arrived;
+        }
+    }
+
+    /// Whether a received octet came before the peer can have read what `sync` was called after.
+    #[must_use]
+    pub fn is_early(&self, offset: u64) -> bool {
+        offset < self.step.early_until
     }
 
     /// Asks the host for something; the answer comes to `Role::on_answer` under the id given back.

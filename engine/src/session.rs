@@ -6,9 +6,12 @@ use alloc::vec::Vec;
 use crate::inbox::Inbox;
 use crate::limits;
 use crate::outbox::Outbox;
-use crate::role::{Cx, Role, Want};
+use crate::role::{Cx, Lockstep, Role, TextPlace, Want};
 use crate::trace::Note;
 use crate::types::{AskId, BlobRange, Misuse, Now, TlsFacts};
+
+/// Octets of the dot and the CRLF that end text.
+const END_OF_TEXT: u64 = 3;
 
 /// What a session gives out, in causal order.
 #[derive(Debug)]
@@ -101,9 +104,15 @@ impl<R: Role> Session<R> {
             sent: 0,
             received: 0,
             starting_tls: false,
+            step: Lockstep::default(),
+            text: TextPlace::default(),
         };
         let role = R::start(config, &mut cx);
-        Self { role: Some(role), inbox: Inbox::new(), cx, end_told: false }
+        let mut inbox = Inbox::new();
+        if cx.trace {
+            inbox.mark_dots();
+        }
+        Self { role: Some(role), inbox, cx, end_told: false }
     }
 
     /// Takes octets from the peer and says how many; 0 means: poll, and offer them again later.
@@ -113,7 +122,9 @@ impl<R: Role> Session<R> {
             // RFC 3207 §4.2: nothing received before TLS may count after it, so it is dropped.
             return octets.len();
         }
-        self.inbox.take_in(octets, self.want(), self.cx.chunk_max)
+        let taken = self.inbox.take_in(octets, self.want(), self.cx.chunk_max);
+        self.cx.step.arrive(self.inbox.arrived());
+        taken
     }
 
     /// The peer will send nothing more.
@@ -182,8 +193,11 @@ impl<R: Role> Session<R> {
     pub fn poll(&mut self) -> Output<R> {
         loop {
             if let Some(output) = self.cx.outbox.pop() {
-                if matches!(output, Output::Close) {
-                    self.cx.outbox.push(Output::Close);
+                match &output {
+                    Output::Transmit(octets) => self.cx.step.told += octets.len() as u64,
+                    Output::TransmitBlob(range) => self.cx.step.told += range.length,
+                    Output::Close => self.cx.outbox.push(Output::Close),
+                    _ => {}
                 }
                 return output;
             }
@@ -258,8 +272,14 @@ impl<R: Role> Session<R> {
             sent,
             received,
             starting_tls: false,
+            step: Lockstep::at(received, sent),
+            text: TextPlace::default(),
         };
-        Self { role: Some(role), inbox: Inbox::at(received), cx, end_told: false }
+        let mut inbox = Inbox::at(received);
+        if trace {
+            inbox.mark_dots();
+        }
+        Self { role: Some(role), inbox, cx, end_told: false }
     }
 
     fn want(&self) -> Want {
@@ -278,8 +298,10 @@ impl<R: Role> Session<R> {
             return false;
         }
         match self.want() {
-            Want::Line { max } => {
-                if let Some(line) = self.inbox.line(max) {
+            want @ (Want::Line { max } | Want::FirstLine { max }) => {
+                let first = matches!(want, Want::FirstLine { .. });
+                let line = if first { self.inbox.first_line(max) } else { self.inbox.line(max) };
+                if let Some(line) = line {
                     self.cx.received = self.inbox.offset();
                     self.move_on(|role, cx| role.on_line(cx, line));
                     return true;
@@ -294,6 +316,11 @@ impl<R: Role> Session<R> {
             }
             Want::DotText => {
                 if let Some((octets, end)) = self.inbox.text(self.cx.chunk_max) {
+                    self.cx.text = TextPlace {
+                        start: self.cx.received,
+                        stop: self.inbox.offset() - if end.is_some() { END_OF_TEXT } else { 0 },
+                        dots: self.inbox.take_dots(),
+                    };
                     self.cx.received = self.inbox.offset();
                     self.move_on(|role, cx| role.on_text(cx, octets, end));
                     return true;

@@ -76,7 +76,9 @@ fn a_message_of_a_gigabyte_passes_through() {
             input = next;
         }
     };
-    say(b"EHLO a\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n");
+    say(b"");
+    say(b"EHLO a\r\n");
+    say(b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n");
     say(b"Subject: large\r\n\r\n");
     let line = [&[b'x'; 1022][..], b"\r\n"].concat();
     let chunk = line.repeat(16);

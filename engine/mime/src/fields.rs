@@ -28,7 +28,6 @@ pub(crate) fn message_fields(section: &[u8], ambiguities: &mut Vec<Ambiguity>) -
     let mut envelope = Envelope::default();
     let (mut seen, mut authors) = (Vec::new(), 0);
     for field in fields(section).take(FIELDS_MAX) {
-        let name = field.name.to_ascii_lowercase();
         let known: [&[u8]; 10] = [
             b"date",
             b"subject",
@@ -41,16 +40,14 @@ pub(crate) fn message_fields(section: &[u8], ambiguities: &mut Vec<Ambiguity>) -
             b"in-reply-to",
             b"message-id",
         ];
-        if !known.contains(&&name[..]) {
-            continue;
-        }
+        let Some(name) = known.into_iter().find(|name| field.is(name)) else { continue };
         if seen.contains(&name) {
             note(ambiguities, Ambiguity::RepeatedField);
             continue;
         }
         let body = body(&field);
         let list = || address::parse_list(&body);
-        match &name[..] {
+        match name {
             b"date" => envelope.date = Some(body),
             b"subject" => envelope.subject = Some(body),
             b"in-reply-to" => envelope.in_reply_to = Some(body),

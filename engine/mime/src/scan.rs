@@ -1,7 +1,9 @@
 //! Structure: one pass over the lines of a message, with a stack of open parts instead of recursion.
 
+use memchr::memmem::Finder;
 use memchr::{memchr, memchr_iter};
 use pillarbox_engine::message::{Ambiguity, Index, Part, PartKind, Span};
+use pillarbox_engine::text::find::has_high_bit;
 use pillarbox_engine::text::header::section_length;
 
 use crate::fields::{message_fields, note, part_fields};
@@ -61,14 +63,16 @@ struct Scan<'a> {
     at: usize,
     /// Lines before `at`.
     lines: u32,
+    /// Finds lines that begin with two hyphens.
+    hyphens: Finder<'static>,
 }
 
 impl<'a> Scan<'a> {
     fn new(raw: &'a [u8]) -> Self {
         let size = raw.len() as u64;
         let index =
-            Index { size, eight_bit: !raw.is_ascii(), plain: is_plain(raw), ..Index::default() };
-        Self { raw, index, open: Vec::new(), at: 0, lines: 0 }
+            Index { size, eight_bit: has_high_bit(raw), plain: is_plain(raw), ..Index::default() };
+        Self { raw, index, open: Vec::new(), at: 0, lines: 0, hyphens: Finder::new(b"\n--") }
     }
 
     fn begin(&mut self) -> crate::fields::MessageFields {
@@ -78,25 +82,30 @@ impl<'a> Scan<'a> {
         fields
     }
 
+    /// The next line that may delimit: one that begins with two hyphens. What lies before is counted in one go, since
+    /// most of a message is that.
     fn next_line(&mut self) -> Option<Line> {
-        let start = self.at;
-        let rest = self.raw.get(start..).filter(|rest| !rest.is_empty())?;
-        // Only a line that begins with two hyphens can delimit: the others are counted and passed over at once.
-        let mut skipped = 0;
-        let mut line = start;
-        for lf in memchr_iter(b'\n', rest) {
-            if self.raw[line..].starts_with(b"--") {
-                let end = start + lf + 1;
-                self.at = end;
-                self.lines += skipped + 1;
-                return Some(Line { start: line, end });
-            }
-            skipped += 1;
-            line = start + lf + 1;
-        }
-        self.at = self.raw.len();
-        self.lines += skipped + u32::from(line < self.raw.len());
-        self.raw[line..].starts_with(b"--").then_some(Line { start: line, end: self.raw.len() })
+        let rest = self.raw.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let is_whole = self.open.iter().all(|open| open.boundary.is_none() || open.closed);
+        let found = if is_whole {
+            None
+        } else if rest.starts_with(b"--") {
+            Some(0)
+        } else {
+            self.hyphens.find(rest).map(|lf| lf + 1)
+        };
+        let passed = &rest[..found.unwrap_or(rest.len())];
+        self.lines += memchr_iter(b'\n', passed).count() as u32;
+        let Some(offset) = found else {
+            self.at = self.raw.len();
+            self.lines += u32::from(!passed.ends_with(b"\n"));
+            return None;
+        };
+        let start = self.at + offset;
+        let end = memchr(b'\n', &self.raw[start..]).map_or(self.raw.len(), |lf| start + lf + 1);
+        self.at = end;
+        self.lines += 1;
+        Some(Line { start, end })
     }
 
     /// A line that may be a delimiter of any open multipart (RFC 2046 §5.1.1): the outermost one that has it wins over

@@ -5,8 +5,9 @@ use crate::types::TlsFacts;
 
 /// A kind of channel binding.
 ///
-/// RFC 5802 §6.1, narrower: its `tls-unique` is not among them, since TLS 1.3 has none (RFC 9266 §3 puts `tls-exporter` in
-/// its place) and in TLS 1.2 it binds only with an extension that a host cannot look up.
+/// RFC 5802 §6.1, narrower: its `tls-unique` is not among them, since TLS 1.3 has none (RFC 9266 §3
+/// puts `tls-exporter` in its place) and in TLS 1.2 it binds only with an extension that a host
+/// cannot look up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Binding {
     /// RFC 9266: bound to this very connection.

@@ -1,5 +1,6 @@
-//! SASL (RFC 4422) for all three protocols: mechanisms, credentials, and the exchanges that lead from one to the other.
-//! The host judges credentials and binds the connection to an account; no later ask names a user.
+//! SASL (RFC 4422) for all three protocols: mechanisms, credentials, and the exchanges that lead
+//! from one to the other. The host judges credentials and binds the connection to an account; no
+//! later ask names a user.
 
 use crate::trace::Rule;
 

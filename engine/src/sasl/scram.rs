@@ -1,5 +1,6 @@
-//! SCRAM (RFC 5802, RFC 7677), the part that both sides and their hosts share: hashes, keys, and the grammar of messages.
-//! The flow of an exchange is in `client` and `server`; what is kept for an account is the host's.
+//! SCRAM (RFC 5802, RFC 7677), the part that both sides and their hosts share: hashes, keys, and
+//! the grammar of messages. The flow of an exchange is in `client` and `server`; what is kept for
+//! an account is the host's.
 
 use alloc::vec::Vec;
 
@@ -11,7 +12,8 @@ use subtle::ConstantTimeEq;
 use super::Mechanism;
 use crate::trace::Rule;
 
-/// RFC 7677 §4: fewer iterations than this make guessing cheap; a client takes none, a server's host keeps none.
+/// RFC 7677 §4: fewer iterations than this make guessing cheap; a client takes none, a server's
+/// host keeps none.
 pub const ITERATIONS_MIN: u32 = 4096;
 /// More iterations than this are an attack on whoever has to compute them.
 pub const ITERATIONS_MAX: u32 = 1_000_000;
@@ -123,7 +125,8 @@ impl core::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Those of a password, salted anew for an account. The password is prepared (RFC 4013) by the caller.
+    /// Those of a password, salted anew for an account. The password is prepared (RFC 4013) by the
+    /// caller.
     #[must_use]
     pub fn derive(hash: Hash, password: &[u8], salt: &[u8], iterations: u32) -> Self {
         let salted = hash.salt_password(password, salt, iterations);
@@ -131,8 +134,8 @@ impl Keys {
         Self { stored_key: hash.digest(&client_key), server_key: hash.hmac(&salted, SERVER_KEY) }
     }
 
-    /// Judges a client's proof: RFC 5802 §3 ServerSignature if it is right. The comparison takes the same time for every
-    /// proof of the right length.
+    /// Judges a client's proof: RFC 5802 §3 ServerSignature if it is right. The comparison takes
+    /// the same time for every proof of the right length.
     #[must_use]
     pub fn judge(&self, hash: Hash, auth_message: &[u8], proof: &[u8]) -> Option<Vec<u8>> {
         let client_signature = hash.hmac(&self.stored_key, auth_message);
@@ -186,7 +189,8 @@ impl<'a> Attributes<'a> {
 
     /// Whether all that is left are extensions to be passed over.
     pub(super) fn only_extensions(mut self) -> bool {
-        // RFC 5802 §5.1: extensions have names that are not assigned yet, and `m` is none to pass over.
+        // RFC 5802 §5.1: extensions have names that are not assigned yet, and `m` is none to pass
+        // over.
         let extension = |name: u8| name.is_ascii_alphabetic() && !b"aceimnprsv".contains(&name);
         self.0.all(|attribute| match attribute {
             [name, b'=', value @ ..] => extension(*name) && is_value(value),

@@ -75,7 +75,9 @@ impl Mechanism {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct AuthOffer {
-    /// SASL mechanisms, best first; empty offers none.
+    /// SASL mechanisms, best first; empty offers none. Those with channel binding are offered only
+    /// over a channel with data for it (`TlsFacts`), EXTERNAL only if it gave an identity; CRAM-MD5
+    /// and ANONYMOUS never yet.
     pub mechanisms: Vec<Mechanism>,
     /// Whether the protocol's own password commands (USER and PASS, LOGIN) are offered too.
     pub password_commands: bool,
@@ -90,21 +92,25 @@ pub struct AuthOffer {
 pub enum Credentials {
     /// A name and a password. Answers: accepted, refused.
     Password(PasswordCredentials),
-    /// A digest over our challenge and a shared secret (APOP, CRAM-MD5). Answers: accepted, refused.
+    /// A digest over our challenge and a shared secret (APOP, CRAM-MD5). Answers: accepted,
+    /// refused.
     Digest(DigestCredentials),
     /// A SCRAM client's first message. Answers: scram-parameters, refused.
     ScramStart(ScramStart),
     /// A SCRAM client's proof. Answers: accepted with the server signature, refused.
     ScramFinish(ScramFinish),
-    /// A bearer token. Answers: accepted, refused.
+    /// A bearer token. Answers: accepted, refused (`BadCredentials`, `NotPermitted` and `Policy`
+    /// are told to the client as the token's fault, RFC 7628 §3.2.2; other reasons are not).
     Token(TokenCredentials),
-    /// The identity from TLS, and whom to act as (empty: itself). Answers: accepted, refused.
+    /// Whom the identity from TLS, which the host knows, would act as (empty: itself). Answers:
+    /// accepted, refused.
     External(Vec<u8>),
     /// Anyone, with a trace text. Answers: accepted, refused.
     Anonymous(Vec<u8>),
 }
 
-/// A name and a password, prepared by nothing: the host compares after its own preparation (RFC 4013).
+/// A name and a password, prepared by nothing: the host compares after its own preparation (RFC
+/// 4013).
 #[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
@@ -140,6 +146,9 @@ pub struct DigestCredentials {
 }
 
 /// RFC 5802 §5.1: the start of a SCRAM exchange.
+///
+/// For a user that does not exist the host answers as for one that does, with made-up parameters,
+/// or the two could be told apart; it refuses only what it would refuse to anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
@@ -212,7 +221,8 @@ pub enum LoginAnswer {
 pub struct Account {
     /// Its canonical name, for replies and trace fields.
     pub name: Vec<u8>,
-    /// RFC 5802 §3 ServerSignature; empty with other mechanisms.
+    /// RFC 5802 §3 ServerSignature, 20 octets with SHA-1 and 32 with SHA-256; empty with other
+    /// mechanisms.
     pub server_signature: Vec<u8>,
 }
 
@@ -221,11 +231,11 @@ pub struct Account {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct ScramParameters {
-    /// The stored salt; a made-up, stable one for an unknown user.
+    /// The stored salt, 1 to 1,024 octets; a made-up, stable one for an unknown user.
     pub salt: Vec<u8>,
     /// Iterations, 4,096 to 1,000,000.
     pub iterations: u32,
-    /// The host's part of the nonce: printable, no comma.
+    /// The host's part of the nonce: printable, no comma, 18 to 1,024 octets of fresh entropy.
     pub nonce: Vec<u8>,
 }
 
@@ -236,7 +246,8 @@ pub struct ScramParameters {
 pub enum LoginAsk {
     /// Choose one of these and give the secret for it. Answers: credentials, no-login.
     Choose(LoginChoice),
-    /// RFC 5802 §3 SaltedPassword: iterated hashing is work for the host. Answers: salted-password, no-login.
+    /// RFC 5802 §3 SaltedPassword: iterated hashing is work for the host. Answers: salted-password,
+    /// no-login.
     SaltPassword(SaltPassword),
 }
 
@@ -245,11 +256,13 @@ pub enum LoginAsk {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct LoginChoice {
-    /// The mechanisms that both sides have, best first. `Login` stands for the protocol's own password command too.
+    /// The mechanisms that both sides have, best first. `Login` stands for the protocol's own
+    /// password command too.
     pub mechanisms: Vec<Mechanism>,
     /// Whether the connection is secured.
     pub secured: bool,
-    /// 1 for the first attempt on this connection; later ones follow a login that the server refused.
+    /// 1 for the first attempt on this connection; later ones follow a login that the server
+    /// refused.
     pub attempt: u32,
 }
 
@@ -300,9 +313,11 @@ pub struct ClientCredentials {
     pub authorization: Vec<u8>,
     /// Who logs in; empty with `External` and `Anonymous`.
     pub user: Vec<u8>,
-    /// The password, the token, or the trace text of `Anonymous`; empty with SCRAM, where `SaltPassword` is asked.
+    /// The password, the token, or the trace text of `Anonymous`; empty with SCRAM, where
+    /// `SaltPassword` is asked.
     pub secret: Vec<u8>,
-    /// SCRAM: the client's nonce, printable, no comma, at least 18 octets of fresh entropy; else empty.
+    /// SCRAM: the client's nonce, printable, no comma, at least 18 octets of fresh entropy; else
+    /// empty.
     pub nonce: Vec<u8>,
 }
 

@@ -6,6 +6,14 @@ use alloc::vec::Vec;
 
 use memchr::memmem;
 
+/// Whether any octet is above 127. Eight are looked at in one go: a sandbox has no faster way that is also small.
+#[must_use]
+pub fn has_high_bit(octets: &[u8]) -> bool {
+    let (words, rest) = octets.as_chunks::<8>();
+    let all = words.iter().fold(0, |all, word| all | u64::from_ne_bytes(*word));
+    all & 0x8080_8080_8080_8080 != 0 || !rest.is_ascii()
+}
+
 /// Text in the form in which it is compared: lower case by Unicode's own mapping, character by
 /// character.
 #[must_use]

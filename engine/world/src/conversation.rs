@@ -167,7 +167,7 @@ impl<R: Role, D: Driven<R>, S: Service<R>> Conversation<R, D, S> {
             if let Some((id, ask)) = self.asks.pop_front() {
                 let answer = match instead(&ask) {
                     Some(answer) => answer,
-                    None => at_once(self.service.answer(self.now, ask)),
+                    None => at_once(self.service.answer(self.now, ask, &mut ())),
                 };
                 self.tell_changes(sent)?;
                 self.step(Input::Answer(id, answer), sent)?;

@@ -114,6 +114,5 @@ fn index(engine: &Engine, octets: Vec<u8>, size: u64) -> Result<Indexed, Reason>
             Index::opaque(&octets, size).encode()
         }
     };
-    let plain = Index::decode(&index).map_err(|_| Reason::StorageFailed)?.plain;
-    Ok(Indexed { octets, index, plain })
+    Indexed::new(octets, index)
 }

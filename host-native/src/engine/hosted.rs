@@ -1,6 +1,8 @@
 //! Sessions in sandboxes. Values are converted here, and what comes out of a sandbox is looked at
 //! before it is believed.
 
+use std::sync::Arc;
+
 use pillarbox_engine::types::Now;
 use pillarbox_engine::{Input, Output, imap, pop3, smtp};
 
@@ -16,13 +18,14 @@ use super::{Driven, StartError, Stepped, Trap};
 macro_rules! hosted {
     ($hosted:ident, $wit:ident, $entry:ident, $role:ty, $config:ty) => {
         pub(super) struct $hosted {
+            sandbox: Arc<Sandbox>,
             instance: Instance,
             stepper: Stepper<$wit::Input, $wit::Stepped>,
         }
 
         impl $hosted {
             pub(super) fn start(
-                sandbox: &Sandbox,
+                sandbox: &Arc<Sandbox>,
                 config: $config,
                 now: Now,
             ) -> Result<Self, StartError> {
@@ -33,7 +36,7 @@ macro_rules! hosted {
                 let stepper = stepper.map_err(|error| {
                     StartError::Trap(Trap::new("the start of a session".to_owned(), &error))
                 })?;
-                Ok(Self { instance, stepper })
+                Ok(Self { sandbox: Arc::clone(sandbox), instance, stepper })
             }
         }
 
@@ -51,6 +54,10 @@ macro_rules! hosted {
                 };
                 let (taken, left) = taken(offered, stepped.taken, during)?;
                 Ok(Stepped { taken, left, outputs: stepped.outputs.convert() })
+            }
+
+            fn index(&mut self, octets: &[u8]) -> Result<Option<Vec<u8>>, Trap> {
+                self.sandbox.index_here(&mut self.instance, octets)
             }
         }
 

@@ -14,6 +14,8 @@ mod sandbox;
 mod settings;
 mod trap;
 
+use std::sync::Arc;
+
 use pillarbox_engine::types::Now;
 use pillarbox_engine::{Output, Role, Session, imap, pop3, smtp};
 
@@ -27,10 +29,14 @@ pub use trap::{Trap, TrapKind};
 use crate::cli::EngineChoice;
 use crate::error::Error;
 
+/// Octets of the largest message that is indexed in the sandbox of the session that it came by: so its memory, which
+/// is bounded for sessions, is enough whatever the message's structure is.
+pub const INDEX_HERE_MAX: usize = 64 << 10;
+
 /// Makes sessions and indexes messages; one for the whole program.
 pub struct Engine {
     /// None: linked in natively.
-    sandbox: Option<Sandbox>,
+    sandbox: Option<Arc<Sandbox>>,
     slots: u32,
 }
 
@@ -43,6 +49,15 @@ pub trait Driven<R: Role>: Send {
     /// # Errors
     /// The session broke its sandbox, or the host broke the contract.
     fn step(&mut self, now: Now, input: Input<R>) -> Result<Stepped<R>, Trap>;
+
+    /// Indexes a whole message where the session runs: a fresh sandbox costs more than a small message's index.
+    ///
+    /// None if it is larger than [`INDEX_HERE_MAX`], or if a message once broke a session like this: then
+    /// [`Engine::index`] is the way.
+    ///
+    /// # Errors
+    /// The message broke the sandbox, and the session with it. No later message is indexed in a session then.
+    fn index(&mut self, octets: &[u8]) -> Result<Option<Vec<u8>>, Trap>;
 }
 
 /// What one step gave.
@@ -73,7 +88,7 @@ impl Engine {
     pub fn new(settings: &EngineSettings) -> Result<Self, Error> {
         let slots = settings.slots()?;
         let sandbox = match settings.choice {
-            EngineChoice::Sandbox => Some(Sandbox::new(settings, slots)?),
+            EngineChoice::Sandbox => Some(Arc::new(Sandbox::new(settings, slots)?)),
             EngineChoice::Native => None,
         };
         Ok(Self { sandbox, slots })
@@ -89,7 +104,7 @@ impl Engine {
     /// counted.
     #[must_use]
     pub fn slots_taken(&self) -> u32 {
-        self.sandbox.as_ref().map_or(0, Sandbox::slots_taken)
+        self.sandbox.as_ref().map_or(0, |sandbox| sandbox.slots_taken())
     }
 
     /// Starts an SMTP server session.

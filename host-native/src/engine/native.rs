@@ -21,4 +21,8 @@ where
         let Step { outputs, .. } = Session::step(self, now, input).map_err(Trap::misuse)?;
         Ok(Stepped { taken, left, outputs })
     }
+
+    fn index(&mut self, octets: &[u8]) -> Result<Option<Vec<u8>>, Trap> {
+        Ok(Some(pillarbox_mime::index(octets, octets.len() as u64).encode()))
+    }
 }

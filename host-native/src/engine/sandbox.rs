@@ -2,7 +2,7 @@
 //! one is counted by.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use wasmtime::{
 
 use super::entries::Entries;
 use super::settings::{EngineSettings, INDEX_SLOTS};
-use super::{StartError, Trap, cache};
+use super::{INDEX_HERE_MAX, StartError, Trap, cache};
 use crate::error::Error;
 
 /// The clock that ends endless calls.
@@ -40,6 +40,8 @@ pub(super) struct Sandbox {
     index_memory_max: usize,
     step_ticks_max: u64,
     index_ticks_max: u64,
+    /// Whether a message broke the session that indexed it.
+    index_broke_session: AtomicBool,
 }
 
 /// One instance and the slot that it holds.
@@ -92,6 +94,7 @@ impl Sandbox {
             index_memory_max: settings.index_memory_max,
             step_ticks_max: ticks(settings.step_ms_max),
             index_ticks_max: ticks(settings.index_ms_max),
+            index_broke_session: AtomicBool::new(false),
         })
     }
 
@@ -133,6 +136,27 @@ impl Sandbox {
         self.index_freed.notify_one();
         let during = || format!("indexing a message of {total_size} octets");
         index.map_err(|error| Trap::new(during(), &error))
+    }
+
+    /// Indexes a small message in a session's own instance, between two of its steps.
+    ///
+    /// A message that breaks the session is not acknowledged, so it will come again: from then on each is indexed in
+    /// an instance of its own, where a break costs nothing but the index.
+    pub(super) fn index_here(
+        &self,
+        instance: &mut Instance,
+        octets: &[u8],
+    ) -> Result<Option<Vec<u8>>, Trap> {
+        if octets.len() > INDEX_HERE_MAX || self.index_broke_session.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        instance.start_call();
+        let Instance { store, instance: exports, .. } = instance;
+        let index = self.entries.index(*exports, store, octets, octets.len() as u64);
+        index.map(Some).map_err(|error| {
+            self.index_broke_session.store(true, Ordering::Relaxed);
+            Trap::new(format!("indexing a message of {} octets", octets.len()), &error)
+        })
     }
 
     fn index_now(&self, octets: &[u8], total_size: u64) -> Result<Vec<u8>, wasmtime::Error> {

@@ -8,8 +8,8 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pillarbox_engine::Output;
-use pillarbox_engine::types::{AskId, BlobRange, Farewell, Now};
-use pillarbox_world::service::Service;
+use pillarbox_engine::types::{AskId, BlobRange, Farewell, Now, Reason};
+use pillarbox_world::service::{Indexer, Service};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
@@ -210,7 +210,8 @@ impl<R: Served> Connection<R> {
         }
         let now = now(&self.shared);
         let answer = {
-            let mut answer = pin!(self.service.answer(now, ask));
+            let mut indexer = Here { session: &mut *self.session, link: &self.link };
+            let mut answer = pin!(self.service.answer(now, ask, &mut indexer));
             // What is ready at once needs no write in between, so that pipelined replies leave together.
             let ready = std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
             match ready {
@@ -310,6 +311,23 @@ impl<R: Served> Connection<R> {
     }
 }
 
+/// The session as the indexer of the messages that come by it.
+struct Here<'a, R: Served> {
+    session: &'a mut dyn Driven<R>,
+    link: &'a Link,
+}
+
+impl<R: Served> Indexer for Here<'_, R> {
+    fn index(&mut self, octets: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
+        self.session.index(octets).map_err(|trap| {
+            // The next step of the session fails too, and ends the connection.
+            let session = self.link.session_id();
+            tracing::error!(session, peer = %self.link.peer, %trap, "a message broke the session that it came by");
+            Reason::StorageFailed
+        })
+    }
+}
+
 impl<R: Served> Drop for Connection<R> {
     fn drop(&mut self) {
         self.shared.backend.wakes().remove(self.link.key);
@@ -327,10 +345,10 @@ async fn read(stream: &TcpStream) -> std::io::Result<Woken> {
 }
 
 fn try_read(stream: &TcpStream) -> std::io::Result<Option<Woken>> {
-    let mut buffer = [0; READ_MAX];
-    match stream.try_read(&mut buffer) {
+    let mut octets = Vec::with_capacity(READ_MAX);
+    match stream.try_read_buf(&mut octets) {
         Ok(0) => Ok(Some(Woken::PeerEnded)),
-        Ok(octets) => Ok(Some(Woken::Octets(buffer[..octets].to_vec()))),
+        Ok(_) => Ok(Some(Woken::Octets(octets))),
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(error),
     }

@@ -80,7 +80,7 @@ impl Assembly {
         }
         let problem = match line.fault {
             Some(LineFault::TooLong) => Some(Problem::LineTooLong),
-            Some(LineFault::BareCr | LineFault::BareLf | LineFault::Nul) => Some(Problem::BadOctet),
+            Some(_) => Some(Problem::BadOctet),
             None => None,
         };
         self.failed = self.failed.or(problem);

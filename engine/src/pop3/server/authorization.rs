@@ -140,7 +140,7 @@ impl Server {
                 self.go(cx, State::Opening)
             }
             Step::Refused(refusal, rule) => {
-                let text = super::refused(&refusal);
+                let text = super::reply::refused(&refusal);
                 let text = alloc::string::String::from_utf8_lossy(&text).into_owned();
                 self.mistake(cx, &text, rule.unwrap_or(&SECRET), again)
             }
@@ -174,8 +174,9 @@ impl Server {
         }
     }
 
-    pub(super) fn opened(self, cx: &mut Cx<Self>, opened: Opened) -> Self {
+    pub(super) fn opened(mut self, cx: &mut Cx<Self>, opened: Opened) -> Self {
         let Opened { count, octets } = opened;
+        self.common.idle_commands = 0;
         let text = alloc::format!("maildrop has {count} messages ({octets} octets)");
         self.ok(cx, &text);
         self.go(cx, State::Transaction(alloc::boxed::Box::new(Maildrop::new(opened))))

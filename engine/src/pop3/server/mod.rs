@@ -2,21 +2,25 @@
 
 mod authorization;
 mod listing;
+mod note;
+mod reply;
 mod retrieval;
 mod transaction;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::grammar::{self, Syntax};
+use super::grammar::{self, Command, Syntax};
 use super::types::{Answer, Ask, Call, Config, Event};
-use crate::limits::REFUSAL_TEXT_MAX;
 use crate::role::{Cx, Line, LineFault, Role, TextEnd, Want};
 use crate::sasl::server::{Exchange, Terms};
 use crate::trace::Rule;
-use crate::types::{AskId, Farewell, Misuse, Reason, Refusal, TlsFacts, TlsOffer};
+use crate::types::{AskId, Farewell, Misuse, Refusal, TlsFacts, TlsOffer};
 
 use listing::Listing;
+use note::{is_secret, note_command};
+pub use reply::farewell;
+use reply::{farewell_text, refused};
 use retrieval::Retrieval;
 use transaction::Maildrop;
 
@@ -33,6 +37,12 @@ const LINE: Rule = Rule {
     gist: "A command line has at most 255 octets and ends with CRLF.",
 };
 /// RFC 1939 §3.
+const FOREIGN: Rule = Rule {
+    rfc: 1939,
+    section: "3",
+    gist: "Commands are keywords of printable ASCII; another protocol on this port is told so and shown out.",
+};
+/// RFC 1939 §3.
 const STATE: Rule = Rule {
     rfc: 1939,
     section: "3",
@@ -40,8 +50,15 @@ const STATE: Rule = Rule {
 };
 
 /// The rules that this side follows.
-pub(super) const RULES: &[&Rule] =
-    &[&RESPONSE, &LINE, &STATE, &transaction::UPDATE, &retrieval::STUFFING, &authorization::SECRET];
+pub(super) const RULES: &[&Rule] = &[
+    &RESPONSE,
+    &LINE,
+    &FOREIGN,
+    &STATE,
+    &transaction::UPDATE,
+    &retrieval::STUFFING,
+    &authorization::SECRET,
+];
 
 /// The POP3 server role.
 pub struct Server {
@@ -55,6 +72,10 @@ struct Common {
     config: Config,
     tls: Option<TlsFacts>,
     errors: u32,
+    /// Commands since the last that moved something on.
+    idle_commands: u32,
+    /// The first line was read.
+    begun: bool,
     farewell: Option<Farewell>,
 }
 
@@ -186,23 +207,43 @@ impl Server {
         self.go(cx, state)
     }
 
+    /// Counts a command that moves nothing on; true if there were too many. Some clients list messages one by one, so
+    /// a maildrop gives as many as that takes beside the limit.
+    fn is_tired(&mut self, state: &State) -> bool {
+        let count = if let State::Transaction(maildrop) = state { maildrop.count() } else { 0 };
+        let max = self.common.config.limits.idle_commands_max;
+        self.common.idle_commands = self.common.idle_commands.saturating_add(1);
+        self.common.idle_commands > max.saturating_add(count.saturating_mul(2))
+    }
+
     fn command_line(mut self, cx: &mut Cx<Self>, line: &Line) -> Self {
         let state = core::mem::replace(&mut self.state, State::Closed);
+        self.common.begun = true;
+        if line.fault == Some(LineFault::Foreign) {
+            cx.note_unparsed(line, is_secret(line), &FOREIGN);
+            cx.note_defect(&FOREIGN);
+            cx.event(Event::Defect(FOREIGN.gist.as_bytes().to_vec()));
+            return self
+                .end(cx, "this is a POP3 server and speaks no other protocol, closing connection");
+        }
         let limits = &self.common.config.limits;
         let auth_line =
             line.octets.get(..5).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH "));
         let max = if auth_line { limits.auth_line_max } else { limits.line_max };
         if line.fault == Some(LineFault::TooLong) || line.end - line.start > u64::from(max) {
-            note_unparsed(cx, line);
+            cx.note_unparsed(line, is_secret(line), &LINE);
             return self.mistake(cx, "the line is too long", &LINE, state);
         }
         if line.fault.is_some() {
-            note_unparsed(cx, line);
+            cx.note_unparsed(line, is_secret(line), &LINE);
             let text = "only CRLF ends a line; bare CR, bare LF and NUL are refused";
             return self.mistake(cx, text, &LINE, state);
         }
         note_command(cx, line);
         match grammar::parse(&line.octets) {
+            Ok(command) if command != Command::Quit && self.is_tired(&state) => {
+                self.end(cx, "too many commands that do nothing")
+            }
             Ok(command) => match state {
                 State::Authorization(user) => self.authorization(cx, command, user),
                 State::Transaction(maildrop) => self.transaction(cx, command, maildrop),
@@ -229,7 +270,8 @@ impl Role for Server {
             greeting.push(b' ');
             greeting.extend_from_slice(timestamp);
         }
-        let common = Common { config, tls: None, errors: 0, farewell: None };
+        let common =
+            Common { config, tls: None, errors: 0, idle_commands: 0, begun: false, farewell: None };
         let state = State::Authorization(None);
         let server = Self { common: Box::new(common), told: state.name(), state };
         Self::respond(cx, b"+OK", &greeting);
@@ -238,10 +280,12 @@ impl Role for Server {
 
     fn want(&self) -> Want {
         let limits = &self.common.config.limits;
+        let line_max = limits.line_max.max(limits.auth_line_max) as usize;
         match &self.state {
             state if state.is_asking() => Want::Answer,
+            State::Authorization(_) if !self.common.begun => Want::FirstLine { max: line_max },
             State::Authorization(_) | State::Transaction(_) | State::Authenticating(_) => {
-                Want::Line { max: limits.line_max.max(limits.auth_line_max) as usize }
+                Want::Line { max: line_max }
             }
             State::Listing(..) | State::Retrieving(..) => Want::Room,
             State::Securing => Want::Secured,
@@ -333,81 +377,4 @@ impl Server {
         self.state = state;
         (self, Misuse::WrongAnswer)
     }
-}
-
-/// The text of `-ERR` for a refusal, with its response code (RFC 2449 §8, RFC 3206).
-fn refused(refusal: &Refusal) -> Vec<u8> {
-    let (code, text) = match refusal.reason {
-        Reason::BadCredentials => ("[AUTH] ", "wrong name or password"),
-        Reason::LoginThrottled => ("[LOGIN-DELAY] ", "too many attempts, try later"),
-        Reason::InUse => ("[IN-USE] ", "another session holds the maildrop"),
-        Reason::NotFound => ("", "no such message"),
-        Reason::StorageFailed | Reason::StorageFull => ("[SYS/TEMP] ", "local error, try later"),
-        Reason::Overloaded => ("[SYS/TEMP] ", "too busy, try later"),
-        Reason::NotPermitted | Reason::Policy => ("[AUTH] ", "not permitted"),
-        Reason::Unsupported => ("", "not supported"),
-        Reason::AlreadyExists | Reason::OverQuota | Reason::TooLarge | Reason::TooMany => {
-            ("[SYS/PERM] ", "not possible")
-        }
-    };
-    let mut out = code.as_bytes().to_vec();
-    match &refusal.text {
-        Some(words) => {
-            let shown = words.iter().map(|&o| if (b' '..=b'~').contains(&o) { o } else { b'?' });
-            out.extend(shown.take(REFUSAL_TEXT_MAX));
-        }
-        None => out.extend_from_slice(text.as_bytes()),
-    }
-    out
-}
-
-fn farewell_text(reason: Farewell) -> &'static str {
-    match reason {
-        Farewell::ShuttingDown => "[SYS/TEMP] the server stops",
-        Farewell::TooManyConnections => "[SYS/TEMP] too many connections, try later",
-        Farewell::Fault => "[SYS/TEMP] the session failed",
-    }
-}
-
-/// The line that a host sends to a peer for which it has no session.
-#[must_use]
-pub fn farewell(reason: Farewell) -> Vec<u8> {
-    [b"-ERR ", farewell_text(reason).as_bytes(), b"\r\n"].concat()
-}
-
-/// Whether what follows a verb may be a secret.
-fn is_secret(verb: &[u8]) -> bool {
-    [&b"PASS"[..], b"APOP", b"AUTH"].iter().any(|secret| verb.eq_ignore_ascii_case(secret))
-}
-
-/// Notes a line that was not parsed; one that may hold a secret is masked whatever is wrong with it.
-fn note_unparsed(cx: &mut Cx<Server>, line: &Line) {
-    if line.octets.get(..4).is_some_and(is_secret) {
-        cx.note_secret(line.start, line.end, "unparsed");
-    } else {
-        cx.note_received(line.start, line.end, "unparsed", Some(&LINE));
-    }
-}
-
-/// Notes a command's parts; what follows PASS, APOP and AUTH is secret.
-fn note_command(cx: &mut Cx<Server>, line: &Line) {
-    if !cx.tracing() {
-        return;
-    }
-    let end = line.end - 2;
-    let space = line.octets.iter().position(|&octet| octet == b' ');
-    let verb = &line.octets[..space.unwrap_or(line.octets.len())];
-    let verb_end = line.start + verb.len() as u64;
-    cx.note_received(line.start, verb_end, "verb", None);
-    if space.is_some() {
-        cx.note_received(verb_end, verb_end + 1, "SP", None);
-        if verb_end + 1 < end {
-            if is_secret(verb) {
-                cx.note_secret(verb_end + 1, end, "secret argument");
-            } else {
-                cx.note_received(verb_end + 1, end, "argument", None);
-            }
-        }
-    }
-    cx.note_received(end, line.end, "CRLF", None);
 }

@@ -171,13 +171,14 @@ impl Server {
 
     /// The entry of a message that DELE, RETR or TOP names has come.
     pub(super) fn mark_or_retrieve(
-        self,
+        mut self,
         cx: &mut Cx<Self>,
         mut maildrop: Box<Maildrop>,
         number: u32,
         retrieval: Option<Retrieval>,
         size: u64,
     ) -> Self {
+        self.common.idle_commands = 0;
         match retrieval {
             Some(retrieval) => {
                 cx.event(Event::Retrieved(number));
@@ -213,7 +214,8 @@ impl Server {
             Answer::Done => self.ok(cx, "marked messages removed, bye"),
             Answer::Refused(refusal) => {
                 let reason =
-                    alloc::string::String::from_utf8_lossy(&super::refused(&refusal)).into_owned();
+                    alloc::string::String::from_utf8_lossy(&super::reply::refused(&refusal))
+                        .into_owned();
                 self.err(cx, &alloc::format!("{reason}; nothing was removed"));
             }
             _ => return Err(self.wrong_answer(State::Update)),

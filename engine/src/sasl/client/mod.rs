@@ -1,5 +1,6 @@
-//! The client's side of SASL exchanges (RFC 4422): which mechanism to take, and what to say to each challenge.
-//! How a protocol frames challenges is the role's; which secret goes with a mechanism is the host's.
+//! The client's side of SASL exchanges (RFC 4422): which mechanism to take, and what to say to each
+//! challenge. How a protocol frames challenges is the role's; which secret goes with a mechanism is
+//! the host's.
 
 mod scram;
 
@@ -65,13 +66,13 @@ impl Policy {
 /// What comes next.
 #[derive(Debug)]
 pub enum Step {
-    /// Send this line, base64 already (empty: an empty line), masked in traces; the server's next words go to
-    /// `challenge`, `succeeded`, or, if it refused, nowhere.
+    /// Send this line, base64 already (empty: an empty line), masked in traces; the server's next
+    /// words go to `challenge`, `succeeded`, or, if it refused, nowhere.
     Respond(Exchange, Vec<u8>),
     /// Ask the host (`LoginAsk::SaltPassword`); its answer goes to `salted`.
     Ask(Exchange, SaltPassword),
-    /// Cancel: send `*`, and take the login for failed whatever the server says. After `Fault::Unproven` close too, since
-    /// the server is not the one that it claims to be.
+    /// Cancel: send `*`, and take the login for failed whatever the server says. After
+    /// `Fault::Unproven` close too, since the server is not the one that it claims to be.
     Cancel(Fault),
 }
 
@@ -82,7 +83,8 @@ pub enum Fault {
     Malformed,
     /// Too few iterations to protect the password, or so many that they are an attack.
     Iterations,
-    /// The server did not prove, or proved wrongly, that it knows the keys; or it let us in before the exchange was over.
+    /// The server did not prove, or proved wrongly, that it knows the keys; or it let us in before
+    /// the exchange was over.
     Unproven,
     /// The server said within the exchange that it refuses.
     Refused,
@@ -141,12 +143,12 @@ enum State {
 impl Exchange {
     /// Prepares an exchange with what the host gave.
     ///
-    /// `offered` is the server's list of mechanisms, not cut down to what we have: SCRAM tells the server whether we saw
-    /// it offer channel binding. `tls` is what the handshake gave.
+    /// `offered` is the server's list of mechanisms, not cut down to what we have: SCRAM tells the
+    /// server whether we saw it offer channel binding. `tls` is what the handshake gave.
     ///
     /// # Errors
-    /// [`Misuse::BadValue`]: the mechanism is not offered or not implemented, a name or secret that it needs is missing,
-    /// holds octets that it cannot carry, or a nonce is short.
+    /// [`Misuse::BadValue`]: the mechanism is not offered or not implemented, a name or secret that
+    /// it needs is missing, holds octets that it cannot carry, or a nonce is short.
     pub fn new(
         given: ClientCredentials,
         offered: &[Mechanism],
@@ -183,10 +185,11 @@ impl Exchange {
         self.mechanism
     }
 
-    /// Takes the initial response to send with the command: base64, `=` for an empty one (RFC 4954 §4, RFC 4959 §3).
+    /// Takes the initial response to send with the command: base64, `=` for an empty one (RFC 4954
+    /// §4, RFC 4959 §3).
     ///
-    /// `None` if the mechanism has none or it is longer than `octets_max`; then send the command alone, and the message
-    /// follows as the response to the first challenge.
+    /// `None` if the mechanism has none or it is longer than `octets_max`; then send the command
+    /// alone, and the message follows as the response to the first challenge.
     pub fn initial_response(&mut self, octets_max: usize) -> Option<Vec<u8>> {
         let message = match &self.state {
             State::Message(message) => message,
@@ -204,7 +207,8 @@ impl Exchange {
         Some(text)
     }
 
-    /// Goes on with the server's challenge: what follows `334 ` or `+ `, base64 still, without its CRLF.
+    /// Goes on with the server's challenge: what follows `334 ` or `+ `, base64 still, without its
+    /// CRLF.
     #[must_use]
     pub fn challenge(self, text: &[u8]) -> Step {
         let Self { mechanism, state } = self;
@@ -212,8 +216,9 @@ impl Exchange {
             Step::Respond(Self { mechanism, state }, base64::encode(message))
         };
         match state {
-            // The first challenge of a mechanism in which the client speaks first says nothing, and those of LOGIN say
-            // what everybody knows; some servers put words there that are not even base64.
+            // The first challenge of a mechanism in which the client speaks first says nothing, and
+            // those of LOGIN say what everybody knows; some servers put words there that are not
+            // even base64.
             State::Message(message) => respond(after_message(mechanism), &message),
             State::User { user, password } => respond(State::Password(password), &user),
             State::Password(password) => respond(State::Spoken, &password),
@@ -249,8 +254,8 @@ impl Exchange {
     /// Goes on with the host's answer to `Step::Ask`, RFC 5802 §3 SaltedPassword.
     ///
     /// # Errors
-    /// [`Misuse::BadValue`] if it has another length than the hash, [`Misuse::WrongAnswer`] if it was not asked for; the
-    /// exchange is as it was.
+    /// [`Misuse::BadValue`] if it has another length than the hash, [`Misuse::WrongAnswer`] if it
+    /// was not asked for; the exchange is as it was.
     pub fn salted(self, salted_password: &[u8]) -> Result<Step, (Self, Misuse)> {
         let State::Salting(salting) = &self.state else { return Err((self, Misuse::WrongAnswer)) };
         match salting.prove(salted_password) {
@@ -265,8 +270,9 @@ impl Exchange {
     /// The server says that we are in: is the exchange at a point where that can be?
     ///
     /// # Errors
-    /// [`Fault::Unproven`] if the server has not proved itself where the mechanism says so, or has not even heard us: close
-    /// the connection. [`Fault::Refused`] if it said before that the token is no good.
+    /// [`Fault::Unproven`] if the server has not proved itself where the mechanism says so, or has
+    /// not even heard us: close the connection. [`Fault::Refused`] if it said before that the token
+    /// is no good.
     pub fn succeeded(self) -> Result<(), Fault> {
         match self.state {
             State::Spoken | State::Token => Ok(()),

@@ -85,7 +85,8 @@ impl Scram {
         &self.first
     }
 
-    /// `server-first-message = [reserved-mext ","] nonce "," salt "," iteration-count ["," extensions]`
+    /// `server-first-message = [reserved-mext ","] nonce "," salt "," iteration-count [","
+    /// extensions]`
     pub(super) fn server_first(self, message: &[u8]) -> Result<Salting, Fault> {
         let mut attributes = Attributes::of(message);
         let nonce = attributes.expect(b'r').ok_or(Fault::Malformed)?;
@@ -110,8 +111,8 @@ impl Scram {
 
 /// The gs2-cbind-flag of a mechanism without channel binding.
 ///
-/// RFC 5802 §6: `y` tells a server that does offer channel binding that somebody hid it from us. Where it was offered and
-/// the host chose to do without, `y` would be a lie that ends the login.
+/// RFC 5802 §6: `y` tells a server that does offer channel binding that somebody hid it from us.
+/// Where it was offered and the host chose to do without, `y` would be a lie that ends the login.
 fn flag_unbound(hash: Hash, offered: &[Mechanism], could: bool) -> &'static [u8] {
     let plus = match hash {
         Hash::Sha1 => Mechanism::ScramSha1Plus,

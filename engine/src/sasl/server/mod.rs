@@ -1,5 +1,6 @@
-//! The server's side of SASL exchanges (RFC 4422): from base64 lines to credentials for the host, and to its verdict.
-//! How a protocol frames challenges is the role's; whether credentials are right is the host's.
+//! The server's side of SASL exchanges (RFC 4422): from base64 lines to credentials for the host,
+//! and to its verdict. How a protocol frames challenges is the role's; whether credentials are
+//! right is the host's.
 
 mod external;
 mod login;
@@ -45,7 +46,8 @@ impl<'a> Terms<'a> {
 
     /// The mechanisms that can be used now, best first; none while the terms are not open.
     ///
-    /// SCRAM too waits for TLS: who listens could try passwords at leisure, and reads the mail after the login anyway.
+    /// SCRAM too waits for TLS: who listens could try passwords at leisure, and reads the mail
+    /// after the login anyway.
     pub fn mechanisms(self) -> impl Iterator<Item = Mechanism> + 'a {
         let open = self.are_open();
         let usable = move |mechanism: &Mechanism| match mechanism {
@@ -118,8 +120,8 @@ pub enum Step {
 }
 
 impl Exchange {
-    /// Begins an exchange of one of the terms' mechanisms; `initial` is the initial response in base64, `=` for an empty
-    /// one (RFC 4954 §4, RFC 4959 §3).
+    /// Begins an exchange of one of the terms' mechanisms; `initial` is the initial response in
+    /// base64, `=` for an empty one (RFC 4954 §4, RFC 4959 §3).
     #[must_use]
     pub fn start(mechanism: Mechanism, initial: Option<&[u8]>, terms: Terms<'_>) -> Step {
         let state = match mechanism {
@@ -137,7 +139,8 @@ impl Exchange {
         let first = Self(state);
         match initial {
             Some(b"=") => first.message(Vec::new(), terms),
-            // RFC 4954 §4: an empty initial response is written as `=`, so that nothing is not taken for one.
+            // RFC 4954 §4: an empty initial response is written as `=`, so that nothing is not
+            // taken for one.
             Some(b"") => Step::Malformed(&super::EXCHANGE),
             Some(response) => first.respond(response, terms),
             None => {
@@ -148,7 +151,8 @@ impl Exchange {
         }
     }
 
-    /// What stands for the exchange where a protocol's own command brought the credentials: only the answer is to come.
+    /// What stands for the exchange where a protocol's own command brought the credentials: only
+    /// the answer is to come.
     #[must_use]
     pub const fn judging() -> Self {
         Self(State::Judging)
@@ -226,7 +230,8 @@ impl Exchange {
     ///
     /// # Errors
     /// [`Misuse::WrongAnswer`] if this ask takes no such answer: nobody is let in on a name alone.
-    /// [`Misuse::BadValue`] if SCRAM's parameters or signature are out of their bounds. The exchange is as it was.
+    /// [`Misuse::BadValue`] if SCRAM's parameters or signature are out of their bounds. The
+    /// exchange is as it was.
     pub fn answered(self, answer: LoginAnswer) -> Result<Step, (Self, Misuse)> {
         match (self.0, answer) {
             (State::JudgingToken(kind), LoginAnswer::Refused(refusal)) if kind.tells(&refusal) => {
@@ -278,4 +283,283 @@ fn is_part(part: &[u8]) -> bool {
 /// A name, or none.
 fn is_name(name: &[u8]) -> bool {
     name.len() <= PART_MAX && !name.contains(&0) && core::str::from_utf8(name).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scram::{Hash, Keys};
+    use super::super::{PasswordCredentials, ScramParameters, TokenCredentials};
+    use super::*;
+    use Mechanism::{External, Login, Oauthbearer, Plain, ScramSha1, ScramSha256};
+    use Mechanism::{ScramSha256Plus, Xoauth2};
+
+    fn offer() -> AuthOffer {
+        let mechanisms = [ScramSha256Plus, ScramSha256, ScramSha1, External].into();
+        AuthOffer { mechanisms, password_commands: true, cleartext: false }
+    }
+
+    fn start(mechanism: Mechanism, message: &[u8]) -> Step {
+        started(mechanism, message, None)
+    }
+
+    fn started(mechanism: Mechanism, message: &[u8], tls: Option<&TlsFacts>) -> Step {
+        let offer = offer();
+        let terms = Terms { offer: &offer, secured: true, tls };
+        Exchange::start(mechanism, Some(&base64::encode(message)), terms)
+    }
+
+    fn respond(exchange: Exchange, line: &[u8]) -> Step {
+        let offer = offer();
+        exchange.respond(line, Terms { offer: &offer, secured: true, tls: None })
+    }
+
+    fn account(server_signature: Vec<u8>) -> Account {
+        Account { name: b"user".to_vec(), server_signature }
+    }
+
+    fn wrong() -> Refusal {
+        Refusal::new(Reason::BadCredentials)
+    }
+
+    fn challenged(step: Step) -> (Exchange, Vec<u8>) {
+        let Step::Challenge(exchange, text) = step else { panic!("{step:?}") };
+        (exchange, base64::decode(&text).expect("our base64"))
+    }
+
+    #[test]
+    fn plain_has_exactly_two_nuls() {
+        let step = start(Plain, b"\0ann\0s3cret");
+        let Step::Ask(exchange, Credentials::Password(given)) = step else { panic!("{step:?}") };
+        assert_eq!((&given.user[..], &given.password[..]), (&b"ann"[..], &b"s3cret"[..]));
+        let let_in = Step::Accepted(account(Vec::new()));
+        assert_eq!(exchange.answered(LoginAnswer::Accepted(account(Vec::new()))), Ok(let_in));
+        let wrong: [&[u8]; 8] =
+            [b"", b"ann", b"\0ann", b"\0\0x", b"\0ann\0", b"\0a\0b\0c", b"\0\xff\0b", b"a\0b\0c\0"];
+        for message in wrong {
+            let step = start(Plain, message);
+            assert!(matches!(step, Step::Malformed(_)), "{}", message.escape_ascii());
+        }
+        let long = |octets| [&[0][..], &alloc::vec![b'u'; octets], &[0], &[b'p'; 255]].concat();
+        assert!(matches!(start(Plain, &long(255)), Step::Ask(..)));
+        assert!(matches!(start(Plain, &long(1000)), Step::Ask(..)));
+        assert!(matches!(start(Plain, &long(1001)), Step::Malformed(_)));
+    }
+
+    #[test]
+    fn login_asks_twice() {
+        let offer = offer();
+        let terms = Terms { offer: &offer, secured: true, tls: None };
+        let (user, first) = challenged(Exchange::start(Login, None, terms));
+        assert_eq!(first, b"Username:");
+        let (password, second) = challenged(user.respond(b"YW5u", terms));
+        assert_eq!(second, b"Password:");
+        let given = PasswordCredentials {
+            authorization: Vec::new(),
+            user: b"ann".to_vec(),
+            password: b"s3cret".to_vec(),
+        };
+        let step = respond(password.clone(), b"czNjcmV0");
+        assert_eq!(step, Step::Ask(Exchange::judging(), Credentials::Password(given)));
+        assert_eq!(respond(password.clone(), b"*"), Step::Cancelled);
+        assert!(matches!(respond(password.clone(), b"not base64"), Step::Malformed(_)));
+        assert!(matches!(respond(password, b""), Step::Malformed(_)));
+    }
+
+    #[test]
+    fn an_empty_initial_response_is_written() {
+        let offer = offer();
+        let terms = Terms { offer: &offer, secured: true, tls: None };
+        let step = Exchange::start(External, Some(b"="), terms);
+        assert_eq!(step, Step::Ask(Exchange::judging(), Credentials::External(Vec::new())));
+        assert!(matches!(Exchange::start(External, Some(b""), terms), Step::Malformed(_)));
+        assert!(matches!(Exchange::start(Plain, Some(b"="), terms), Step::Malformed(_)));
+        assert!(matches!(start(External, b"a\0b"), Step::Malformed(_)));
+        assert!(matches!(start(Mechanism::Anonymous, b"a"), Step::Malformed(_)));
+    }
+
+    /// RFC 7628 §4.1 and §4.3.
+    #[test]
+    fn examples_of_tokens() {
+        let token = |user: &[u8], token: &[u8]| TokenCredentials {
+            authorization: user.to_vec(),
+            token: token.to_vec(),
+        };
+        let text = b"bixhPXVzZXJAZXhhbXBsZS5jb20sAWhvc3Q9c2VydmVyLmV4YW1wbGUuY29tAXBvcnQ9MTQzAW\
+                     F1dGg9QmVhcmVyIHZGOWRmdDRxbVRjMk52YjNSbGNrQmhiSFJoZG1semRHRXVZMjl0Q2c9PQEB";
+        let message = base64::decode(text).expect("base64");
+        let good = token(b"user@example.com", b"vF9dft4qmTc2Nvb3RlckBhbHRhdmlzdGEuY29tCg==");
+        let Step::Ask(exchange, ask) = start(Oauthbearer, &message) else { panic!() };
+        assert_eq!(ask, Credentials::Token(good));
+        let refused = exchange.clone().answered(LoginAnswer::Refused(wrong()));
+        for end in [&b"AQ=="[..], b"*", b"", b"not base64"] {
+            let (failed, why) = challenged(refused.clone().expect("an answer"));
+            assert_eq!(why, br#"{"status":"invalid_token"}"#);
+            assert_eq!(respond(failed, end), Step::Refused(wrong(), None));
+        }
+        // Busy is nothing about the token.
+        let busy = Refusal::new(Reason::Overloaded);
+        let step = exchange.answered(LoginAnswer::Refused(busy.clone()));
+        assert_eq!(step, Ok(Step::Refused(busy, None)));
+
+        // A question for what would do.
+        let empty =
+            b"n,a=user@example.com,\x01host=server.example.com\x01port=143\x01auth=\x01\x01";
+        let (failed, why) = challenged(start(Oauthbearer, empty));
+        assert_eq!(why, br#"{"status":"invalid_token"}"#);
+        assert_eq!(respond(failed, b"AQ=="), Step::Refused(wrong(), None));
+        let old = start(Xoauth2, b"user=ann\x01auth=bearer abc\x01\x01");
+        let Step::Ask(_, Credentials::Token(given)) = old else { panic!("{old:?}") };
+        assert_eq!(given, token(b"ann", b"abc"));
+
+        let wrong: [(Mechanism, &[u8]); 14] = [
+            (Oauthbearer, b"\x01"),
+            (Oauthbearer, b"n,,\x01auth=Bearer a\x01"),
+            (Oauthbearer, b"n,,\x01\x01"),
+            (Oauthbearer, b"n,\x01auth=Bearer a\x01\x01"),
+            (Oauthbearer, b"n,user=ann,\x01auth=Bearer a\x01\x01"),
+            (Oauthbearer, b"n,a==,\x01auth=Bearer a\x01\x01"),
+            (Oauthbearer, b"p=tls-exporter,,\x01auth=Bearer a\x01\x01"),
+            (Oauthbearer, b"n,,\x01auth=Bearer a\x01auth=Bearer b\x01\x01"),
+            (Oauthbearer, b"n,,\x01=x\x01auth=Bearer a\x01\x01"),
+            (Oauthbearer, b"n,,\x01auth=Bearer \xff\x01\x01"),
+            (Xoauth2, b"user=\x01auth=Bearer a\x01\x01"),
+            (Xoauth2, b"user=a\x01auth=Bearer a\x01"),
+            (Xoauth2, b"user=a\x01auth=Bearer a\x01b\x01\x01"),
+            (Xoauth2, b"auth=Bearer a\x01\x01"),
+        ];
+        for (mechanism, message) in wrong {
+            let step = start(mechanism, message);
+            assert!(matches!(step, Step::Malformed(_)), "{}: {step:?}", message.escape_ascii());
+        }
+    }
+
+    /// RFC 5802 §5 and RFC 7677 §3.
+    #[test]
+    fn examples_of_scram() {
+        let examples: [(_, _, [&[u8]; 6]); 2] = [
+            (
+                ScramSha1,
+                Hash::Sha1,
+                [
+                    b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL",
+                    b"3rfcNHYJY1ZVvWVs7j",
+                    b"QSXCR+Q6sek8bf92",
+                    b"r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+                    b"c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,\
+                      p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=",
+                    b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=",
+                ],
+            ),
+            (
+                ScramSha256,
+                Hash::Sha256,
+                [
+                    b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO",
+                    b"%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0",
+                    b"W22ZaJ0SNY7soEsUEjb6gQ==",
+                    b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                      s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+                    b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,\
+                      p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+                    b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=",
+                ],
+            ),
+        ];
+        for (mechanism, hash, [first, nonce, salt, second, third, last]) in examples {
+            let step = start(mechanism, first);
+            let Step::Ask(exchange, Credentials::ScramStart(ask)) = step else {
+                panic!("{step:?}")
+            };
+            assert_eq!((ask.mechanism, &ask.user[..]), (mechanism, &b"user"[..]));
+            // A name alone lets nobody in.
+            let early = exchange.answered(LoginAnswer::Accepted(account(alloc::vec![0; 32])));
+            let (exchange, misuse) = early.expect_err("too early");
+            assert_eq!(misuse, Misuse::WrongAnswer);
+            let salt = base64::decode(salt).expect("base64");
+            let good = ScramParameters { salt, iterations: 4096, nonce: nonce.to_vec() };
+            let bad = [
+                ScramParameters { iterations: 4095, ..good.clone() },
+                ScramParameters { iterations: 1_000_001, ..good.clone() },
+                ScramParameters { salt: Vec::new(), ..good.clone() },
+                ScramParameters { nonce: b"short".to_vec(), ..good.clone() },
+                ScramParameters { nonce: b"with,commas,in,the,nonce".to_vec(), ..good.clone() },
+            ];
+            let mut exchange = exchange;
+            for parameters in bad {
+                let answer = exchange.answered(LoginAnswer::ScramParameters(parameters));
+                let (same, misuse) = answer.expect_err("out of bounds");
+                assert_eq!(misuse, Misuse::BadValue);
+                exchange = same;
+            }
+            let keys = Keys::derive(hash, b"pencil", &good.salt, 4096);
+            let step = exchange.answered(LoginAnswer::ScramParameters(good)).expect("good");
+            let (exchange, message) = challenged(step);
+            assert_eq!(message, second);
+            let step = respond(exchange, &base64::encode(third));
+            let Step::Ask(exchange, Credentials::ScramFinish(ask)) = step else {
+                panic!("{step:?}")
+            };
+            let signature = keys.judge(hash, &ask.auth_message, &ask.proof).expect("a right proof");
+            let unsigned = exchange.answered(LoginAnswer::Accepted(account(Vec::new())));
+            let (exchange, misuse) = unsigned.expect_err("no signature");
+            assert_eq!(misuse, Misuse::BadValue);
+            let let_in = account(signature);
+            let step = exchange.answered(LoginAnswer::Accepted(let_in.clone())).expect("signed");
+            let (exchange, message) = challenged(step);
+            assert_eq!(message, last);
+            assert!(matches!(respond(exchange.clone(), b"AQ=="), Step::Malformed(_)));
+            assert_eq!(respond(exchange, b""), Step::Accepted(let_in));
+        }
+    }
+
+    #[test]
+    fn scram_checks_the_channel() {
+        let tls = TlsFacts { exporter: b"exported".to_vec(), ..TlsFacts::default() };
+        let rest = b",,n=user,r=rOprNGfwEbeRWgbNEkqO";
+        let begin = |mechanism, flag: &[u8], tls: Option<&TlsFacts>| {
+            started(mechanism, &[flag, &rest[..]].concat(), tls)
+        };
+        assert!(matches!(begin(ScramSha256Plus, b"p=tls-exporter", Some(&tls)), Step::Ask(..)));
+        assert!(matches!(begin(ScramSha256, b"n", Some(&tls)), Step::Ask(..)));
+        assert!(matches!(begin(ScramSha256, b"y", None), Step::Ask(..)));
+        // SHA-1 with channel binding is not offered, so who says `y` to it is right.
+        assert!(matches!(begin(ScramSha1, b"y", Some(&tls)), Step::Ask(..)));
+        let unbound: [(_, &[u8], _); 4] = [
+            (ScramSha256, b"y", Some(&tls)),
+            (ScramSha256Plus, b"p=tls-unique", Some(&tls)),
+            (ScramSha256Plus, b"p=tls-server-end-point", Some(&tls)),
+            (ScramSha256Plus, b"p=tls-exporter", None),
+        ];
+        for (mechanism, flag, tls) in unbound {
+            let step = begin(mechanism, flag, tls);
+            assert!(matches!(step, Step::Refused(_, Some(_))), "{}", flag.escape_ascii());
+        }
+        let malformed: [(_, &[u8]); 5] = [
+            (ScramSha256Plus, b"n"),
+            (ScramSha256Plus, b"y"),
+            (ScramSha256, b"p=tls-exporter"),
+            (ScramSha256, b""),
+            (ScramSha256, b"F,n"),
+        ];
+        for (mechanism, flag) in malformed {
+            let step = begin(mechanism, flag, Some(&tls));
+            assert!(matches!(step, Step::Malformed(_)), "{}", flag.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn terms_follow_the_channel() {
+        let offer = offer();
+        let list = |secured, tls| {
+            Terms { offer: &offer, secured, tls }.mechanisms().collect::<Vec<Mechanism>>()
+        };
+        assert_eq!(list(false, None), []);
+        assert_eq!(list(true, None), [ScramSha256, ScramSha1]);
+        let tls = TlsFacts {
+            server_end_point: b"hash".to_vec(),
+            client_identity: Some(b"ann".to_vec()),
+            ..TlsFacts::default()
+        };
+        assert_eq!(list(true, Some(&tls)), offer.mechanisms);
+    }
 }

@@ -1,5 +1,5 @@
-//! SCRAM (RFC 5802, RFC 7677), the server's side. Salt, nonce and keys are the host's: what comes in here is enough to
-//! check the form of an exchange, never to let anybody in.
+//! SCRAM (RFC 5802, RFC 7677), the server's side. Salt, nonce and keys are the host's: what comes
+//! in here is enough to check the form of an exchange, never to let anybody in.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -44,7 +44,8 @@ pub(super) struct Judging(Hash);
 pub(super) enum Fault {
     /// A message is not what the grammar says.
     Malformed,
-    /// The client is bound to another channel, or was led to believe that it cannot be bound to this.
+    /// The client is bound to another channel, or was led to believe that it cannot be bound to
+    /// this.
     Unbound,
 }
 
@@ -52,7 +53,8 @@ impl Fault {
     pub(super) const fn step(self) -> Step {
         match self {
             Self::Malformed => Step::Malformed(&shared::ATTRIBUTES),
-            // RFC 5802 §5.1: no server-final-message with `e=`, which would cost one more round trip to say less.
+            // RFC 5802 §5.1: no server-final-message with `e=`, which would cost one more round
+            // trip to say less.
             Self::Unbound => {
                 Step::Refused(Refusal::new(Reason::BadCredentials), Some(&shared::BINDING))
             }
@@ -104,7 +106,8 @@ impl Scram {
         ScramStart { mechanism: self.mechanism, user: self.user.clone() }
     }
 
-    /// `server-first-message = [reserved-mext ","] nonce "," salt "," iteration-count ["," extensions]`
+    /// `server-first-message = [reserved-mext ","] nonce "," salt "," iteration-count [","
+    /// extensions]`
     pub(super) fn salted(
         self: Box<Self>,
         parameters: &ScramParameters,
@@ -183,7 +186,8 @@ impl Salted {
 }
 
 impl Judging {
-    /// `server-final-message = (server-error / verifier) ["," extensions]`; `None` if the host gave no signature.
+    /// `server-final-message = (server-error / verifier) ["," extensions]`; `None` if the host gave
+    /// no signature.
     pub(super) fn server_final(self, account: &Account) -> Option<Vec<u8>> {
         let signature = &account.server_signature;
         (signature.len() == self.0.length())

@@ -1,5 +1,6 @@
-//! OAUTHBEARER (RFC 7628) and its predecessor XOAUTH2: one message with a bearer token. When the token is no good the
-//! server says why in a challenge, and refuses after one more response, whatever that is.
+//! OAUTHBEARER (RFC 7628) and its predecessor XOAUTH2: one message with a bearer token. When the
+//! token is no good the server says why in a challenge, and refuses after one more response,
+//! whatever that is.
 
 use alloc::vec::Vec;
 
@@ -23,8 +24,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// The token, and whom to act as. An empty token is a question for what would do (RFC 7628 §4.3); so is another
-    /// kind of token than a bearer's.
+    /// The token, and whom to act as. An empty token is a question for what would do (RFC 7628
+    /// §4.3); so is another kind of token than a bearer's.
     pub(super) fn read(self, message: &[u8]) -> Option<TokenCredentials> {
         match self {
             Self::Oauthbearer => oauthbearer(message),
@@ -32,14 +33,15 @@ impl Kind {
         }
     }
 
-    /// Whether this refusal is about the token. What else is wrong is told in the protocol's own words at once, or a
-    /// client would throw away a good token.
+    /// Whether this refusal is about the token. What else is wrong is told in the protocol's own
+    /// words at once, or a client would throw away a good token.
     pub(super) fn tells(self, refusal: &Refusal) -> bool {
         let about_it = [Reason::BadCredentials, Reason::NotPermitted, Reason::Policy];
         about_it.contains(&refusal.reason)
     }
 
-    /// RFC 7628 §3.2.2, §3.2.3: the challenge that says why, since no words may go with the refusal itself.
+    /// RFC 7628 §3.2.2, §3.2.3: the challenge that says why, since no words may go with the refusal
+    /// itself.
     pub(super) fn failure(self, refusal: &Refusal) -> &'static [u8] {
         match (self, refusal.reason) {
             (Self::Oauthbearer, Reason::BadCredentials) => br#"{"status":"invalid_token"}"#,
@@ -55,8 +57,8 @@ impl Kind {
 /// kvpair      = key "=" value kvsep
 /// ```
 ///
-/// RFC 7628 §3.2, looser: host and port are passed over, not compared. They protect tokens that sign their request; a
-/// server behind another name would refuse good bearer tokens for nothing.
+/// RFC 7628 §3.2, looser: host and port are passed over, not compared. They protect tokens that
+/// sign their request; a server behind another name would refuse good bearer tokens for nothing.
 fn oauthbearer(message: &[u8]) -> Option<TokenCredentials> {
     let (header, pairs) = split_once(message, b"\x01")?;
     // No such mechanism binds to the channel, so `p=` cannot be meant.

@@ -2,8 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::params::{self, ParamError};
+use super::params::{self, ParamError, Text};
+use super::parts::{Parts, words};
 use super::path::{self, Cursor, PathError};
+use crate::limits::DOMAIN_MAX;
 use crate::sasl::Mechanism;
 use crate::smtp::{Extensions, MailFrom, RcptTo};
 
@@ -57,88 +59,154 @@ pub enum Syntax {
     Framing,
 }
 
-/// Parses a line without its CRLF.
+/// Parses a line without its CRLF, and notes its parts.
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn parse(line: &[u8], offered: Extensions, auth: bool) -> Result<Command, Syntax> {
+pub fn parse(
+    line: &[u8],
+    offered: Extensions,
+    auth: bool,
+    parts: &mut Parts,
+) -> Result<Command, Syntax> {
     let end = line.iter().position(|&octet| octet == b' ').unwrap_or(line.len());
     let verb = line[..end].to_ascii_uppercase();
+    parts.note(0, end, "verb");
+    let spaces = line[end..].len() - line[end..].trim_ascii_start().len();
     // RFC 5321 §4.1.1: trailing white space is tolerated.
-    let argument = line[end..].trim_ascii();
-    let bare = |command| if argument.is_empty() { Ok(command) } else { Err(Syntax::Argument) };
+    let mut argument = Argument { octets: line[end..].trim_ascii(), base: end + spaces, parts };
     match &verb[..] {
-        b"EHLO" => domain(argument).map(Command::Ehlo),
-        b"HELO" => domain(argument).map(Command::Helo),
-        b"LHLO" => domain(argument).map(Command::Lhlo),
-        b"MAIL" => mail(argument, offered, auth),
-        b"RCPT" => rcpt(argument, offered),
-        b"DATA" => bare(Command::Data),
-        b"BDAT" if offered.chunking => bdat(argument),
-        b"RSET" => bare(Command::Rset),
+        b"EHLO" => argument.domain().map(Command::Ehlo),
+        b"HELO" => argument.domain().map(Command::Helo),
+        b"LHLO" => argument.domain().map(Command::Lhlo),
+        b"MAIL" => argument.mail(offered, auth),
+        b"RCPT" => argument.rcpt(offered),
+        b"DATA" => argument.none(Command::Data),
+        b"BDAT" if offered.chunking => argument.bdat(),
+        b"RSET" => argument.none(Command::Rset),
         // RFC 5321 §4.1.1.9: NOOP may carry a string that means nothing.
-        b"NOOP" => Ok(Command::Noop),
-        b"VRFY" if !argument.is_empty() => Ok(Command::Vrfy(argument.to_vec())),
-        b"EXPN" if !argument.is_empty() => Ok(Command::Expn(argument.to_vec())),
-        b"VRFY" | b"EXPN" => Err(Syntax::Argument),
-        b"HELP" => Ok(Command::Help),
-        b"QUIT" => bare(Command::Quit),
-        b"AUTH" => auth_command(argument),
-        b"STARTTLS" => bare(Command::StartTls),
+        b"NOOP" => argument.text().map(|_| Command::Noop),
+        b"VRFY" => argument.text().and_then(filled).map(Command::Vrfy),
+        b"EXPN" => argument.text().and_then(filled).map(Command::Expn),
+        b"HELP" => argument.text().map(|_| Command::Help),
+        b"QUIT" => argument.none(Command::Quit),
+        b"AUTH" => argument.auth(),
+        b"STARTTLS" => argument.none(Command::StartTls),
         _ => Err(Syntax::Verb),
     }
 }
 
-/// What EHLO and HELO take. Names with underscores and the like are common and say nothing wrong: RFC 5321 §4.1.4
-/// forbids to refuse mail for a name that does not verify, so any word that cannot do harm in a trace field is taken.
-fn domain(argument: &[u8]) -> Result<Vec<u8>, Syntax> {
-    if let Some(domain) = path::parse_domain(argument) {
-        return Ok(domain);
+fn filled(text: Vec<u8>) -> Result<Vec<u8>, Syntax> {
+    if text.is_empty() { Err(Syntax::Argument) } else { Ok(text) }
+}
+
+/// What follows a verb, without the white space around it.
+struct Argument<'a> {
+    octets: &'a [u8],
+    /// Where it begins in its line.
+    base: usize,
+    parts: &'a mut Parts,
+}
+
+impl Argument<'_> {
+    fn none(&self, command: Command) -> Result<Command, Syntax> {
+        if self.octets.is_empty() { Ok(command) } else { Err(Syntax::Argument) }
     }
-    let harmless = |&octet: &u8| octet.is_ascii_alphanumeric() || b"-._:[]".contains(&octet);
-    let right = !argument.is_empty() && argument.len() <= 255 && argument.iter().all(harmless);
-    if right { Ok(argument.to_vec()) } else { Err(Syntax::Argument) }
-}
 
-/// `"MAIL FROM:" Reverse-path [SP Mail-parameters]`
-fn mail(argument: &[u8], offered: Extensions, auth: bool) -> Result<Command, Syntax> {
-    let (text, spaced) = after_colon(argument, b"FROM:")?;
-    let utf8 = offered.smtputf8 && has_smtputf8(text);
-    let mut cursor = Cursor::new(text, utf8);
-    let reverse_path = path::path(&mut cursor).map_err(|error| Syntax::Path(false, error))?;
-    let mut mail = MailFrom { reverse_path, ..MailFrom::default() };
-    params::mail(parameters(&cursor)?, offered, auth, &mut mail).map_err(syntax)?;
-    Ok(Command::Mail(mail, spaced))
-}
-
-/// `"RCPT TO:" Forward-path [SP Rcpt-parameters]`
-fn rcpt(argument: &[u8], offered: Extensions) -> Result<Command, Syntax> {
-    let (text, spaced) = after_colon(argument, b"TO:")?;
-    // Whether UTF-8 is allowed was said at MAIL; the flow looks.
-    let mut cursor = Cursor::new(text, offered.smtputf8);
-    let forward_path =
-        path::forward_path(&mut cursor).map_err(|error| Syntax::Path(true, error))?;
-    let mut rcpt = RcptTo { forward_path, ..RcptTo::default() };
-    params::rcpt(parameters(&cursor)?, offered, &mut rcpt).map_err(syntax)?;
-    Ok(Command::Rcpt(rcpt, spaced))
-}
-
-fn after_colon<'a>(argument: &'a [u8], word: &[u8]) -> Result<(&'a [u8], bool), Syntax> {
-    let head = argument.get(..word.len()).ok_or(Syntax::Argument)?;
-    if !head.eq_ignore_ascii_case(word) {
-        return Err(Syntax::Argument);
+    fn text(&mut self) -> Result<Vec<u8>, Syntax> {
+        self.parts.note(self.base, self.base + self.octets.len(), "string");
+        Ok(self.octets.to_vec())
     }
-    let text = &argument[word.len()..];
-    Ok((text.trim_ascii_start(), text.starts_with(b" ")))
+
+    /// What EHLO and HELO take. Names with underscores and the like are common and say nothing wrong: RFC 5321 §4.1.4
+    /// forbids to refuse mail for a name that does not verify, so any word that cannot do harm in a trace field is
+    /// taken.
+    fn domain(&mut self) -> Result<Vec<u8>, Syntax> {
+        let octets = self.octets;
+        let harmless = |&octet: &u8| octet.is_ascii_alphanumeric() || b"-._:[]".contains(&octet);
+        let word = !octets.is_empty() && octets.len() <= DOMAIN_MAX && octets.iter().all(harmless);
+        let domain = path::parse_domain(octets).or_else(|| word.then(|| octets.to_vec()));
+        let domain = domain.ok_or(Syntax::Argument)?;
+        self.parts.note(self.base, self.base + octets.len(), "domain");
+        Ok(domain)
+    }
+
+    /// `"MAIL FROM:" Reverse-path [SP Mail-parameters]`
+    fn mail(self, offered: Extensions, auth: bool) -> Result<Command, Syntax> {
+        let (mut path, spaced) = self.after_colon(b"FROM:", "FROM:")?;
+        let utf8 = offered.smtputf8 && has_smtputf8(path.octets);
+        let mut cursor = Cursor::noting(path.octets, utf8, path.base, &mut *path.parts);
+        let reverse_path = path::path(&mut cursor).map_err(|error| Syntax::Path(false, error))?;
+        let at = cursor.at;
+        let mut mail = MailFrom { reverse_path, ..MailFrom::default() };
+        params::mail(path.parameters(at)?, offered, auth, &mut mail).map_err(syntax)?;
+        Ok(Command::Mail(mail, spaced))
+    }
+
+    /// `"RCPT TO:" Forward-path [SP Rcpt-parameters]`
+    fn rcpt(self, offered: Extensions) -> Result<Command, Syntax> {
+        let (mut path, spaced) = self.after_colon(b"TO:", "TO:")?;
+        // Whether UTF-8 is allowed was said at MAIL; the flow looks.
+        let mut cursor = Cursor::noting(path.octets, offered.smtputf8, path.base, &mut *path.parts);
+        let forward_path =
+            path::forward_path(&mut cursor).map_err(|error| Syntax::Path(true, error))?;
+        let at = cursor.at;
+        let mut rcpt = RcptTo { forward_path, ..RcptTo::default() };
+        params::rcpt(path.parameters(at)?, offered, &mut rcpt).map_err(syntax)?;
+        Ok(Command::Rcpt(rcpt, spaced))
+    }
+
+    /// What follows the word that names the path, and whether a space stands before it.
+    fn after_colon(self, word: &[u8], label: &'static str) -> Result<(Self, bool), Syntax> {
+        let head = self.octets.get(..word.len()).ok_or(Syntax::Argument)?;
+        if !head.eq_ignore_ascii_case(word) {
+            return Err(Syntax::Argument);
+        }
+        self.parts.note(self.base, self.base + word.len(), label);
+        let text = &self.octets[word.len()..];
+        let octets = text.trim_ascii_start();
+        let base = self.base + word.len() + text.len() - octets.len();
+        Ok((Self { octets, base, parts: self.parts }, text.starts_with(b" ")))
+    }
+
+    /// What follows the path, which ends at `at`.
+    fn parameters(&mut self, at: usize) -> Result<Text<'_>, Syntax> {
+        let octets = &self.octets[at..];
+        if octets.is_empty() || octets.starts_with(b" ") {
+            Ok(Text { octets, base: self.base + at, parts: &mut *self.parts })
+        } else {
+            Err(Syntax::Argument)
+        }
+    }
+
+    /// `"BDAT" SP chunk-size [SP "LAST"]` (RFC 3030 §2)
+    fn bdat(&mut self) -> Result<Command, Syntax> {
+        self.parts.note_words(self.octets, self.base, &["chunk size", "LAST"]);
+        let mut words = words(self.octets).map(|word| word.octets);
+        let size = words.next().and_then(params::number).ok_or(Syntax::Framing)?;
+        let last = match words.next() {
+            None => false,
+            Some(word) if word.eq_ignore_ascii_case(b"LAST") => true,
+            Some(_) => return Err(Syntax::Framing),
+        };
+        if words.next().is_some() { Err(Syntax::Framing) } else { Ok(Command::Bdat(size, last)) }
+    }
+
+    /// `"AUTH" SP mechanism [SP initial-response]`
+    fn auth(&mut self) -> Result<Command, Syntax> {
+        self.parts.note_words(self.octets, self.base, &["mechanism"]);
+        let mut words = words(self.octets).map(|word| word.octets);
+        let name = words.next().ok_or(Syntax::Argument)?;
+        let initial = words.next().map(<[u8]>::to_vec);
+        if words.next().is_some() {
+            return Err(Syntax::Argument);
+        }
+        Ok(Command::Auth(Mechanism::from_name(name), initial))
+    }
 }
 
 fn has_smtputf8(text: &[u8]) -> bool {
-    text.split(|&octet| octet == b' ').any(|word| word.eq_ignore_ascii_case(b"SMTPUTF8"))
-}
-
-fn parameters<'a>(cursor: &Cursor<'a>) -> Result<&'a [u8], Syntax> {
-    let rest = cursor.rest();
-    if rest.is_empty() || rest.starts_with(b" ") { Ok(rest) } else { Err(Syntax::Argument) }
+    words(text).any(|word| word.octets.eq_ignore_ascii_case(b"SMTPUTF8"))
 }
 
 fn syntax(error: ParamError) -> Syntax {
@@ -146,27 +214,4 @@ fn syntax(error: ParamError) -> Syntax {
         ParamError::Unknown => Syntax::Parameter,
         ParamError::Value => Syntax::Argument,
     }
-}
-
-/// `"BDAT" SP chunk-size [SP "LAST"]` (RFC 3030 §2)
-fn bdat(argument: &[u8]) -> Result<Command, Syntax> {
-    let mut words = argument.split(|&octet| octet == b' ').filter(|word| !word.is_empty());
-    let size = words.next().and_then(params::number).ok_or(Syntax::Framing)?;
-    let last = match words.next() {
-        None => false,
-        Some(word) if word.eq_ignore_ascii_case(b"LAST") => true,
-        Some(_) => return Err(Syntax::Framing),
-    };
-    if words.next().is_some() { Err(Syntax::Framing) } else { Ok(Command::Bdat(size, last)) }
-}
-
-/// `"AUTH" SP mechanism [SP initial-response]`
-fn auth_command(argument: &[u8]) -> Result<Command, Syntax> {
-    let mut words = argument.split(|&octet| octet == b' ').filter(|word| !word.is_empty());
-    let name = words.next().ok_or(Syntax::Argument)?;
-    let initial = words.next().map(<[u8]>::to_vec);
-    if words.next().is_some() {
-        return Err(Syntax::Argument);
-    }
-    Ok(Command::Auth(Mechanism::from_name(name), initial))
 }

@@ -2,8 +2,10 @@
 
 mod command;
 mod params;
+mod parts;
 mod path;
 
 pub use command::{Command, Syntax, parse};
 pub use params::{decode_xtext, encode_xtext};
+pub use parts::{Part, Parts};
 pub use path::{PathError, parse_domain, parse_forward_path, parse_mailbox, print_mailbox};

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::parts::{Parts, Word, words};
 use crate::smtp::{Body, Extensions, MailFrom, Notify, RcptTo, Ret};
 
 /// Why parameters were refused.
@@ -15,7 +16,7 @@ pub(super) enum ParamError {
 
 /// Reads the parameters of MAIL into `mail`.
 pub(super) fn mail(
-    text: &[u8],
+    text: Text<'_>,
     offered: Extensions,
     auth: bool,
     mail: &mut MailFrom,
@@ -57,7 +58,11 @@ pub(super) fn mail(
 }
 
 /// Reads the parameters of RCPT into `rcpt`.
-pub(super) fn rcpt(text: &[u8], offered: Extensions, rcpt: &mut RcptTo) -> Result<(), ParamError> {
+pub(super) fn rcpt(
+    text: Text<'_>,
+    offered: Extensions,
+    rcpt: &mut RcptTo,
+) -> Result<(), ParamError> {
     each(text, |keyword, value| {
         match (keyword, value) {
             (b"NOTIFY", Some(value)) if offered.dsn => rcpt.notify = Some(notify(value)?),
@@ -73,18 +78,33 @@ pub(super) fn rcpt(text: &[u8], offered: Extensions, rcpt: &mut RcptTo) -> Resul
     })
 }
 
+/// The rest of a command after its path, and where it begins in its line.
+pub(super) struct Text<'a> {
+    pub(super) octets: &'a [u8],
+    pub(super) base: usize,
+    pub(super) parts: &'a mut Parts,
+}
+
 /// `esmtp-param = esmtp-keyword ["=" esmtp-value]`, each keyword once.
 fn each(
-    text: &[u8],
+    text: Text<'_>,
     mut param: impl FnMut(&[u8], Option<&[u8]>) -> Result<(), ParamError>,
 ) -> Result<(), ParamError> {
+    let Text { octets, base, parts } = text;
     let mut seen: Vec<Vec<u8>> = Vec::new();
-    for word in text.split(|&octet| octet == b' ').filter(|word| !word.is_empty()) {
-        let equals = word.iter().position(|&octet| octet == b'=');
+    for Word { start, octets } in words(octets) {
+        let equals = octets.iter().position(|&octet| octet == b'=');
         let (keyword, value) = match equals {
-            Some(at) => (&word[..at], Some(&word[at + 1..])),
-            None => (word, None),
+            Some(at) => (&octets[..at], Some(&octets[at + 1..])),
+            None => (octets, None),
         };
+        let start = base + start;
+        let after = start + keyword.len();
+        parts.note(start, after, "parameter keyword");
+        if let Some(value) = value {
+            parts.note(after, after + 1, "equals sign");
+            parts.note(after + 1, after + 1 + value.len(), "parameter value");
+        }
         let keyword = keyword.to_ascii_uppercase();
         let right = |&octet: &u8| octet.is_ascii_alphanumeric() || octet == b'-';
         if keyword.is_empty() || !keyword.iter().all(right) || value.is_some_and(<[u8]>::is_empty) {

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::parts::Parts;
 use crate::limits::{DOMAIN_MAX, LOCAL_PART_MAX, PATH_MAX};
 use crate::smtp::Mailbox;
 
@@ -22,11 +23,25 @@ pub(super) struct Cursor<'a> {
     pub(super) at: usize,
     utf8: bool,
     saw_utf8: bool,
+    /// What was read, for a reader, and where the text begins in its line.
+    parts: Option<(&'a mut Parts, usize)>,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(text: &'a [u8], utf8: bool) -> Self {
-        Self { text, at: 0, utf8, saw_utf8: false }
+        Self { text, at: 0, utf8, saw_utf8: false, parts: None }
+    }
+
+    /// As `new`, and notes what it reads of a text that begins at `base` in its line.
+    pub(super) fn noting(text: &'a [u8], utf8: bool, base: usize, parts: &'a mut Parts) -> Self {
+        Self { parts: Some((parts, base)), ..Self::new(text, utf8) }
+    }
+
+    /// Notes what was read since `start`.
+    fn note(&mut self, start: usize, label: &'static str) {
+        if let Some((parts, base)) = &mut self.parts {
+            parts.note(*base + start, *base + self.at, label);
+        }
     }
 
     pub(super) fn peek(&self) -> Option<u8> {
@@ -62,16 +77,22 @@ pub(super) fn path(cursor: &mut Cursor<'_>) -> Result<Option<Mailbox>, PathError
         return Err(PathError::Syntax);
     }
     if cursor.take(b'>') {
+        cursor.note(start, "null path");
         return Ok(None);
     }
+    cursor.note(start, "angle bracket");
     // RFC 5321 §3.6.1: source routes are accepted and ignored.
     if cursor.peek() == Some(b'@') {
+        let start = cursor.at;
         source_route(cursor)?;
+        cursor.note(start, "source route");
     }
     let mailbox = mailbox(cursor)?;
+    let close = cursor.at;
     if !cursor.take(b'>') {
         return Err(PathError::Syntax);
     }
+    cursor.note(close, "angle bracket");
     if cursor.at - start > PATH_MAX {
         return Err(PathError::TooLong);
     }
@@ -97,11 +118,18 @@ fn source_route(cursor: &mut Cursor<'_>) -> Result<(), PathError> {
 
 /// `Mailbox = Local-part "@" ( Domain / address-literal )`
 fn mailbox(cursor: &mut Cursor<'_>) -> Result<Mailbox, PathError> {
+    let start = cursor.at;
     let local_part = local_part(cursor)?;
+    cursor.note(start, "local part");
+    let at = cursor.at;
     if !cursor.take(b'@') {
         return Err(PathError::Syntax);
     }
+    cursor.note(at, "at sign");
+    let start = cursor.at;
     let domain = domain_or_literal(cursor)?;
+    let literal = domain.starts_with(b"[");
+    cursor.note(start, if literal { "address literal" } else { "domain" });
     Ok(Mailbox { local_part, domain })
 }
 
@@ -119,7 +147,9 @@ pub(super) fn forward_path(cursor: &mut Cursor<'_>) -> Result<Mailbox, PathError
     const POSTMASTER: &[u8] = b"<Postmaster>";
     let rest = cursor.rest();
     if rest.len() >= POSTMASTER.len() && rest[..POSTMASTER.len()].eq_ignore_ascii_case(POSTMASTER) {
+        let start = cursor.at;
         cursor.at += POSTMASTER.len();
+        cursor.note(start, "postmaster");
         let local_part = POSTMASTER[1..POSTMASTER.len() - 1].to_vec();
         return Ok(Mailbox { local_part, domain: Vec::new() });
     }

@@ -7,6 +7,7 @@ use memchr::{memchr, memchr2};
 use super::Transaction;
 use super::reply::Reply;
 use crate::limits::Limits;
+use crate::text::find::has_high_bit;
 use crate::trace::Rule;
 
 /// RFC 5321 §6.3.
@@ -62,7 +63,7 @@ impl Content {
     /// Looks at the next octets; true if they made the message unacceptable just now.
     pub(super) fn look(&mut self, octets: &[u8], limits: &Limits) -> bool {
         self.size += octets.len() as u64;
-        self.eight_bit |= !octets.is_ascii();
+        self.eight_bit = self.eight_bit || has_high_bit(octets);
         let was_refused = self.refused.is_some();
         if self.lines_due {
             self.scan.look_for_bare(octets);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::content::{Content, bare};
 use super::reply::{About, Reply, refused};
-use super::{Pending, Server, State, trace_fields};
+use super::{Pending, Server, State, Transaction, trace_fields};
 use crate::role::{Cx, TextEnd};
 use crate::smtp::types::{Answer, Ask, Body, Committed, Envelope, Event, Service};
 use crate::trace::Rule;
@@ -27,6 +27,21 @@ pub(super) const CHUNK: Rule = Rule {
 };
 
 impl Server {
+    /// DATA: the text may come.
+    pub(super) fn data(mut self, cx: &mut Cx<Self>, tx: Box<Transaction>) -> Self {
+        if cx.waiting() > 0 {
+            // Text before 354 may be commands to a client that did not mean it as text, so neither is read.
+            self.state = State::RcptGiven(tx);
+            return self.out_of_step(cx);
+        }
+        let text = b"Enter mail, end with \".\" on a line by itself".to_vec();
+        self.reply(cx, &Reply::plain(354, text));
+        cx.sync();
+        let trace = trace_fields::trace_fields(&self.common, &tx, cx);
+        self.common.idle_commands = 0;
+        self.go(cx, State::Data(Box::new(Content::new(*tx, trace, false))))
+    }
+
     /// Text of DATA came.
     pub(super) fn data_text(
         mut self,
@@ -34,25 +49,21 @@ impl Server {
         octets: Vec<u8>,
         end: Option<TextEnd>,
     ) -> Self {
+        let early = cx.is_early(cx.text_start());
+        cx.note_text(&octets, end.is_some(), &END_OF_DATA);
         let State::Data(mut content) = core::mem::replace(&mut self.state, State::Closed) else {
             return self;
         };
+        if early {
+            self.state = State::Data(content);
+            return self.out_of_step(cx);
+        }
         if content.look(&octets, &self.common.config.limits) {
             cx.event(Event::Reset);
         }
         if let Some(end) = end {
-            let stop = cx.received();
-            // The terminator is `.CRLF`; the text before it was noted as it came.
-            cx.note_received(stop - 3, stop, "end of data", Some(&END_OF_DATA));
-            if content.refused.is_none() && end.fault.is_some() {
-                cx.note_defect(&super::content::BARE);
-                cx.event(Event::Reset);
-                content.refused = Some(bare());
-                // What follows may have been meant to be read by another server: nothing more is read.
-                let reply = bare();
-                cx.event(Event::Defect(super::content::BARE.gist.as_bytes().to_vec()));
-                self.state = State::Closed;
-                return self.end(cx, &reply);
+            if end.fault.is_some() {
+                return self.bare(cx, &content);
             }
             if content.refused.is_none() && end.empty {
                 cx.event(Event::Reset);
@@ -65,6 +76,19 @@ impl Server {
         }
         self.give(cx, &mut content, octets);
         self.go(cx, State::Asking(Box::new(Pending::Text(*content, end))))
+    }
+
+    /// The text held a bare CR, a bare LF or NUL, whatever else was wrong with it. What follows may have been meant to
+    /// be read by another server, so nothing more is read.
+    fn bare(self, cx: &mut Cx<Self>, content: &Content) -> Self {
+        cx.note_defect(&super::content::BARE);
+        if content.refused.is_none() {
+            cx.event(Event::Reset);
+        }
+        cx.event(Event::Defect(super::content::BARE.gist.as_bytes().to_vec()));
+        let reply = bare();
+        self.reply_each(cx, content, |_| reply.clone());
+        self.close(cx)
     }
 
     /// Asks the host to take the next octets, this hop's trace fields before the first.

@@ -5,6 +5,10 @@ mod auth;
 mod commands;
 mod content;
 mod data;
+mod envelope;
+mod greeting;
+mod names;
+mod note;
 mod reply;
 mod trace_fields;
 
@@ -18,6 +22,7 @@ use crate::trace::Rule;
 use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
 
 use content::Content;
+pub use reply::farewell_line as farewell;
 use reply::{About, Reply};
 
 /// The rules that this side follows.
@@ -29,9 +34,12 @@ pub(super) const RULES: &[&Rule] = &[
     &content::BARE,
     &commands::LINE,
     &commands::ORDER,
-    &commands::SPACE,
-    &commands::GUESSING,
-    &commands::GREETING,
+    &commands::PIPELINING,
+    &commands::FOREIGN,
+    &envelope::SPACE,
+    &envelope::GUESSING,
+    &greeting::GREETING,
+    &greeting::INJECTION,
     &data::END_OF_DATA,
     &data::CHUNK,
     &auth::RESPONSE,
@@ -57,10 +65,17 @@ struct Common {
     /// Commands without progress since the last that made some.
     idle_commands: u32,
     transactions: u32,
+    /// The command at work has to be the last one of a group.
+    alone: bool,
     farewell: Option<Farewell>,
 }
 
 impl Common {
+    /// Whether the client may go on before it has read what was replied.
+    fn is_pipelining(&self) -> bool {
+        self.esmtp && self.config.extensions.pipelining && !self.alone
+    }
+
     fn is_secured(&self) -> bool {
         self.tls.is_some() || self.config.tls == TlsOffer::Implicit
     }
@@ -129,6 +144,19 @@ enum Pending {
 }
 
 impl State {
+    /// Whether a line comes next.
+    fn takes_line(&self) -> bool {
+        matches!(
+            self,
+            Self::Connected
+                | Self::Greeted
+                | Self::MailGiven(_)
+                | Self::RcptGiven(_)
+                | Self::Chunking(_)
+                | Self::Authenticating(_)
+        )
+    }
+
     /// Its name for a reader.
     fn name(&self) -> &'static str {
         match self {
@@ -173,6 +201,9 @@ impl Server {
         {
             return self.end(cx, &reply::farewell(reason));
         }
+        if self.state.takes_line() && !self.common.is_pipelining() {
+            cx.sync();
+        }
         let limits = &self.common.config.limits;
         match self.state {
             State::Closed | State::Asking(_) => cx.no_deadline(),
@@ -183,8 +214,13 @@ impl Server {
     }
 
     /// Says a last reply and closes.
-    fn end(mut self, cx: &mut Cx<Self>, reply: &Reply) -> Self {
+    fn end(self, cx: &mut Cx<Self>, reply: &Reply) -> Self {
         self.reply(cx, reply);
+        self.close(cx)
+    }
+
+    /// Closes, and tells the host to forget the transaction if there is one.
+    fn close(mut self, cx: &mut Cx<Self>) -> Self {
         self.drop_transaction(cx);
         self.common.farewell = None;
         cx.close();
@@ -251,6 +287,7 @@ impl Role for Server {
             errors: 0,
             idle_commands: 0,
             transactions: 0,
+            alone: false,
             farewell: None,
         };
         let state = State::Connected;
@@ -261,13 +298,11 @@ impl Role for Server {
 
     fn want(&self) -> Want {
         let limits = &self.common.config.limits;
+        let command_max = limits.line_max.max(limits.auth_line_max) as usize;
         match &self.state {
-            State::Connected
-            | State::Greeted
-            | State::MailGiven(_)
-            | State::RcptGiven(_)
-            | State::Chunking(_) => {
-                Want::Line { max: limits.line_max.max(limits.auth_line_max) as usize }
+            State::Connected => Want::FirstLine { max: command_max },
+            State::Greeted | State::MailGiven(_) | State::RcptGiven(_) | State::Chunking(_) => {
+                Want::Line { max: command_max }
             }
             State::Authenticating(_) => Want::Line { max: limits.auth_line_max as usize },
             State::Data(_) => Want::DotText,
@@ -279,11 +314,12 @@ impl Role for Server {
     }
 
     fn on_line(self, cx: &mut Cx<Self>, line: Line) -> Self {
-        if matches!(self.state, State::Authenticating(_)) {
-            self.auth_response(cx, &line)
-        } else {
-            self.command_line(cx, &line)
+        let secret = matches!(self.state, State::Authenticating(_));
+        if cx.is_early(line.start) {
+            cx.note_unparsed(&line, secret || note::is_secret(&line), &commands::PIPELINING);
+            return self.out_of_step(cx);
         }
+        if secret { self.auth_response(cx, &line) } else { self.command_line(cx, &line) }
     }
 
     fn on_octets(self, cx: &mut Cx<Self>, octets: Vec<u8>) -> Self {
@@ -295,9 +331,7 @@ impl Role for Server {
     }
 
     fn on_end(self, cx: &mut Cx<Self>) -> Self {
-        self.drop_transaction(cx);
-        cx.close();
-        self.go(cx, State::Closed)
+        self.close(cx)
     }
 
     fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
@@ -375,17 +409,6 @@ impl Server {
         self.state = State::Asking(Box::new(pending));
         (self, Misuse::WrongAnswer)
     }
-}
-
-/// The line that a host sends to a peer for which it has no session.
-#[must_use]
-pub fn farewell(reason: Farewell) -> Vec<u8> {
-    let reply = reply::farewell(reason);
-    let enhanced = reply.enhanced.unwrap_or_default();
-    let mut line = alloc::format!("{} {enhanced} ", reply.code).into_bytes();
-    line.extend_from_slice(&reply.text);
-    line.extend_from_slice(b"\r\n");
-    line
 }
 
 /// Whether a line can be a command at all.

@@ -119,3 +119,14 @@ pub(super) fn farewell(reason: Farewell) -> Reply {
         Farewell::Fault => Reply::new(421, "4.3.0", "Service failed, closing connection"),
     }
 }
+
+/// The line that a host sends to a peer for which it has no session.
+#[must_use]
+pub fn farewell_line(reason: Farewell) -> Vec<u8> {
+    let reply = farewell(reason);
+    let enhanced = reply.enhanced.unwrap_or_default();
+    let mut line = alloc::format!("{} {enhanced} ", reply.code).into_bytes();
+    line.extend_from_slice(&reply.text);
+    line.extend_from_slice(b"\r\n");
+    line
+}

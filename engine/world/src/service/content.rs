@@ -3,7 +3,7 @@
 use pillarbox_engine::imap::types::Flags;
 use pillarbox_engine::types::Reason;
 
-use super::{Backend, INDEX_MAX};
+use super::{Backend, INDEX_MAX, Indexed, Indexer};
 use crate::hub::SessionKey;
 use crate::store::{Body, NewMessage, Stage, Store, UploadId, WHOLE_MAX, Write};
 
@@ -50,6 +50,7 @@ impl Content {
         &mut self,
         backend: &B,
         key: SessionKey,
+        indexer: &mut dyn Indexer,
         flags: Flags,
         internal_date: (u64, i16),
     ) -> Result<NewMessage, Reason> {
@@ -60,7 +61,7 @@ impl Content {
         } else {
             core::mem::take(&mut self.held)
         };
-        let indexed = backend.index(octets, size).await?;
+        let indexed = self.index(backend, indexer, octets, size).await?;
         let body = match self.staged.take() {
             Some((upload, size)) => Body::Staged(upload, size),
             None => Body::Whole(indexed.octets),
@@ -68,6 +69,21 @@ impl Content {
         let (internal_date_ms, internal_date_zone) = internal_date;
         let (index, plain) = (indexed.index, indexed.plain);
         Ok(NewMessage { body, index, plain, flags, internal_date_ms, internal_date_zone })
+    }
+
+    async fn index<B: Backend>(
+        &self,
+        backend: &B,
+        indexer: &mut dyn Indexer,
+        octets: Vec<u8>,
+        size: u64,
+    ) -> Result<Indexed, Reason> {
+        if self.staged.is_none()
+            && let Some(index) = indexer.index(&octets)?
+        {
+            return Indexed::new(octets, index);
+        }
+        backend.index(octets, size).await
     }
 
     fn read_staged<B: Backend>(&self, backend: &B) -> Result<Vec<u8>, Reason> {

@@ -12,7 +12,7 @@ use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
-use super::{Backend, Bound, Granted, Service, log_in, unstage};
+use super::{Backend, Bound, Granted, Indexer, Service, log_in, unstage};
 use crate::hub::SessionKey;
 use crate::store::{
     AccountId, Append, Copy, Create, Expunge, MailboxId, MarkRecent, Named, NewMessage, Outcome,
@@ -124,11 +124,16 @@ impl<B: Backend> ImapService<B> {
         }
     }
 
-    async fn append(&mut self, ask: AppendAsk, now: Now) -> Result<Answer, Reason> {
+    async fn append(
+        &mut self,
+        ask: AppendAsk,
+        now: Now,
+        indexer: &mut dyn Indexer,
+    ) -> Result<Answer, Reason> {
         self.backend.store().mailbox(self.account_id()?, &ask.name)?;
         let content = Content::default();
         if self.append.is_some() {
-            self.complete(now).await?;
+            self.complete(now, indexer).await?;
         }
         match &mut self.append {
             Some(append) => {
@@ -144,7 +149,7 @@ impl<B: Backend> ImapService<B> {
     }
 
     /// Indexes the message whose last octets have come.
-    async fn complete(&mut self, now: Now) -> Result<(), Reason> {
+    async fn complete(&mut self, now: Now, indexer: &mut dyn Indexer) -> Result<(), Reason> {
         let append = self.append.as_mut().ok_or(Reason::NotPermitted)?;
         let date = match append.current.internal_date_ms {
             Some(ms) => (ms, append.current.internal_date_zone),
@@ -152,13 +157,13 @@ impl<B: Backend> ImapService<B> {
         };
         let flags = std::mem::take(&mut append.current.flags);
         let backend = &*self.backend;
-        let message = append.content.take_message(backend, self.key, flags, date).await?;
+        let message = append.content.take_message(backend, self.key, indexer, flags, date).await?;
         append.complete.push(message);
         Ok(())
     }
 
-    async fn commit(&mut self, now: Now) -> Result<Appended, Reason> {
-        self.complete(now).await?;
+    async fn commit(&mut self, now: Now, indexer: &mut dyn Indexer) -> Result<Appended, Reason> {
+        self.complete(now, indexer).await?;
         let account = self.account_id()?;
         let append = self.append.take().ok_or(Reason::NotPermitted)?;
         let (name, messages) = (append.name, append.complete);
@@ -177,7 +182,12 @@ impl<B: Backend> ImapService<B> {
         unstage(&*self.backend, append.complete.iter().filter_map(|message| message.body.staged()));
     }
 
-    async fn judge(&mut self, now: Now, ask: Ask) -> Result<Answer, Reason> {
+    async fn judge(
+        &mut self,
+        now: Now,
+        ask: Ask,
+        indexer: &mut dyn Indexer,
+    ) -> Result<Answer, Reason> {
         let store = self.backend.store();
         match ask {
             Ask::Login(credentials) => {
@@ -196,14 +206,14 @@ impl<B: Backend> ImapService<B> {
             Ask::Store(ask) => self.store_flags(ask).await,
             Ask::Expunge(uids) => self.expunge(uids).await,
             Ask::Copy(ask) => self.copy(ask, now).await,
-            Ask::Append(ask) => self.append(ask, now).await,
+            Ask::Append(ask) => self.append(ask, now, indexer).await,
             Ask::Chunk(octets) => {
                 let append = self.append.as_mut().ok_or(Reason::NotPermitted)?;
                 append.content.add(&*self.backend, self.key, &octets).await?;
                 Ok(Answer::Done)
             }
             Ask::Commit => {
-                let outcome = self.commit(now).await;
+                let outcome = self.commit(now, indexer).await;
                 self.drop_append();
                 outcome.map(Answer::Appended)
             }
@@ -234,8 +244,8 @@ impl<B: Backend> ImapService<B> {
 }
 
 impl<B: Backend> Service<Server> for ImapService<B> {
-    async fn answer(&mut self, now: Now, ask: Ask) -> Answer {
-        let answered = self.judge(now, ask).await;
+    async fn answer(&mut self, now: Now, ask: Ask, indexer: &mut dyn Indexer) -> Answer {
+        let answered = self.judge(now, ask, indexer).await;
         answered.unwrap_or_else(|reason| Answer::Refused(Refusal::new(reason)))
     }
 

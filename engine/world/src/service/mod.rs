@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 
 use pillarbox_engine::Role;
+use pillarbox_engine::message::Index;
 use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
 use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::types::{BlobId, BlobRange, Now, Reason, Refusal};
@@ -56,6 +57,22 @@ pub trait Backend: Send + Sync + 'static {
     fn wake(&self, key: SessionKey) -> crate::hub::Wake;
 }
 
+/// Indexes small messages where the connection's own session runs, which costs less than a sandbox for each.
+pub trait Indexer: Send {
+    /// The index of a whole message, encoded; none: ask [`Backend::index`].
+    ///
+    /// # Errors
+    /// The session broke on it. The message is not taken, and the connection ends.
+    fn index(&mut self, octets: &[u8]) -> Result<Option<Vec<u8>>, Reason>;
+}
+
+/// No indexer at hand.
+impl Indexer for () {
+    fn index(&mut self, _octets: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
+        Ok(None)
+    }
+}
+
 /// A message and what one parse of it found.
 #[derive(Clone, Debug)]
 pub struct Indexed {
@@ -65,6 +82,17 @@ pub struct Indexed {
     pub index: Vec<u8>,
     /// Whether no line begins with a dot and the last ends with CRLF.
     pub plain: bool,
+}
+
+impl Indexed {
+    /// Octets with their encoded index.
+    ///
+    /// # Errors
+    /// [`Reason::StorageFailed`] if it is no index.
+    pub fn new(octets: Vec<u8>, index: Vec<u8>) -> Result<Self, Reason> {
+        let plain = Index::decode(&index).map_err(|_| Reason::StorageFailed)?.plain;
+        Ok(Self { octets, index, plain })
+    }
 }
 
 /// Who may log in, and whose mail is taken.
@@ -85,7 +113,14 @@ pub trait Directory: Send + Sync {
 /// Answers one session's asks.
 pub trait Service<R: Role>: Send {
     /// The answer, once there is one.
-    fn answer(&mut self, now: Now, ask: R::Ask) -> impl Future<Output = R::Answer> + Send;
+    ///
+    /// `indexer` is what the connection has at hand to index a small message with.
+    fn answer(
+        &mut self,
+        now: Now,
+        ask: R::Ask,
+        indexer: &mut dyn Indexer,
+    ) -> impl Future<Output = R::Answer> + Send;
     /// Octets that the session transmits by reference; only of messages that it was told of.
     fn octets(&mut self, range: BlobRange) -> Result<Vec<u8>, Reason>;
     /// A fact from the session.

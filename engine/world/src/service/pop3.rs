@@ -7,7 +7,7 @@ use pillarbox_engine::pop3::{Answer, Ask, EntriesAsk, Entry, Event, NumberRun, O
 use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
-use super::{Backend, Bound, Granted, Service, log_in};
+use super::{Backend, Bound, Granted, Indexer, Service, log_in};
 use crate::hub::{MaildropLock, SessionKey};
 use crate::store::{Expunge, MailboxId, MaildropEntry, Store, Write};
 
@@ -80,7 +80,7 @@ impl<B: Backend> Pop3Service<B> {
 }
 
 impl<B: Backend> Service<Server> for Pop3Service<B> {
-    async fn answer(&mut self, _now: Now, ask: Ask) -> Answer {
+    async fn answer(&mut self, _now: Now, ask: Ask, _: &mut dyn Indexer) -> Answer {
         let answered = match ask {
             Ask::Login(credentials) => {
                 let (bound, answer) = log_in(&*self.backend, self.key, credentials).await;

@@ -8,7 +8,7 @@ use pillarbox_engine::smtp::{Answer, Ask, Committed, Event, MailFrom, Server};
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
-use super::{Backend, Bound, Directory, Service, log_in, unstage};
+use super::{Backend, Bound, Directory, Indexer, Service, log_in, unstage};
 use crate::hub::SessionKey;
 use crate::store::{Deliver, Outcome, Write};
 
@@ -62,11 +62,11 @@ impl<B: Backend> SmtpService<B> {
         self.content.drop_staged(&*self.backend);
     }
 
-    async fn commit(&mut self, now: Now) -> Result<Committed, Reason> {
+    async fn commit(&mut self, now: Now, indexer: &mut dyn Indexer) -> Result<Committed, Reason> {
         let size = self.content.size();
         let date = (now.unix_ms, 0);
-        let message =
-            self.content.take_message(&*self.backend, self.key, Flags::default(), date).await?;
+        let (backend, flags) = (&*self.backend, Flags::default());
+        let message = self.content.take_message(backend, self.key, indexer, flags, date).await?;
         let accounts = std::mem::take(&mut self.accounts);
         let staged = message.body.staged();
         let deliver = Deliver { accounts: accounts.clone(), message, now_ms: now.unix_ms };
@@ -82,7 +82,7 @@ impl<B: Backend> SmtpService<B> {
 }
 
 impl<B: Backend> Service<Server> for SmtpService<B> {
-    async fn answer(&mut self, now: Now, ask: Ask) -> Answer {
+    async fn answer(&mut self, now: Now, ask: Ask, indexer: &mut dyn Indexer) -> Answer {
         let done =
             |outcome: Result<(), Refusal>| outcome.map_or_else(Answer::Refused, |()| Answer::Done);
         match ask {
@@ -111,7 +111,7 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
             Ask::Chunk(octets) => done(
                 self.content.add(&*self.backend, self.key, &octets).await.map_err(Refusal::new),
             ),
-            Ask::Commit(_) => match self.commit(now).await {
+            Ask::Commit(_) => match self.commit(now, indexer).await {
                 Ok(committed) => Answer::Committed(committed),
                 Err(reason) => {
                     self.reset();

@@ -1,0 +1,46 @@
+//! The words of `-ERR`: for what the host refuses, and for the end.
+
+use alloc::vec::Vec;
+
+use crate::limits::REFUSAL_TEXT_MAX;
+use crate::types::{Farewell, Reason, Refusal};
+
+/// The text of `-ERR` for a refusal, with its response code (RFC 2449 §8, RFC 3206).
+pub(super) fn refused(refusal: &Refusal) -> Vec<u8> {
+    let (code, text) = match refusal.reason {
+        Reason::BadCredentials => ("[AUTH] ", "wrong name or password"),
+        Reason::LoginThrottled => ("[LOGIN-DELAY] ", "too many attempts, try later"),
+        Reason::InUse => ("[IN-USE] ", "another session holds the maildrop"),
+        Reason::NotFound => ("", "no such message"),
+        Reason::StorageFailed | Reason::StorageFull => ("[SYS/TEMP] ", "local error, try later"),
+        Reason::Overloaded => ("[SYS/TEMP] ", "too busy, try later"),
+        Reason::NotPermitted | Reason::Policy => ("[AUTH] ", "not permitted"),
+        Reason::Unsupported => ("", "not supported"),
+        Reason::AlreadyExists | Reason::OverQuota | Reason::TooLarge | Reason::TooMany => {
+            ("[SYS/PERM] ", "not possible")
+        }
+    };
+    let mut out = code.as_bytes().to_vec();
+    match &refusal.text {
+        Some(words) => {
+            let shown = words.iter().map(|&o| if (b' '..=b'~').contains(&o) { o } else { b'?' });
+            out.extend(shown.take(REFUSAL_TEXT_MAX));
+        }
+        None => out.extend_from_slice(text.as_bytes()),
+    }
+    out
+}
+
+pub(super) fn farewell_text(reason: Farewell) -> &'static str {
+    match reason {
+        Farewell::ShuttingDown => "[SYS/TEMP] the server stops",
+        Farewell::TooManyConnections => "[SYS/TEMP] too many connections, try later",
+        Farewell::Fault => "[SYS/TEMP] the session failed",
+    }
+}
+
+/// The line that a host sends to a peer for which it has no session.
+#[must_use]
+pub fn farewell(reason: Farewell) -> Vec<u8> {
+    [b"-ERR ", farewell_text(reason).as_bytes(), b"\r\n"].concat()
+}

@@ -1,5 +1,6 @@
 //! Who does not wait where a client has to, and who speaks another protocol, is shown out; nobody else is.
 
+mod seeded;
 mod smtp_host;
 
 use pillarbox_engine::smtp::{Ask, Config, Event, Extensions, Service};

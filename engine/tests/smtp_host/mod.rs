@@ -1,6 +1,7 @@
 //! A host for SMTP server sessions in tests: it takes mail for hamburger.edu, and remembers all that it is asked.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its part")]
 
+pub use super::seeded::Seeded;
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{Account, AuthOffer, Credentials, LoginAnswer, Mechanism};
 use pillarbox_engine::smtp::{
@@ -46,6 +47,8 @@ pub struct Talk {
     pub starting_tls: bool,
     /// Octets that the session has taken.
     pub taken: u64,
+    /// Keeps no asks, events and notes, for tests that count memory.
+    pub forgetful: bool,
     recipients: Vec<RcptTo>,
     content: Vec<u8>,
     /// Answers in place of the host's own, while it gives any.
@@ -66,6 +69,7 @@ impl Talk {
             closed: false,
             starting_tls: false,
             taken: 0,
+            forgetful: false,
             recipients: vec![],
             content: vec![],
             judge: |_| None,
@@ -110,7 +114,9 @@ impl Talk {
                 Output::TransmitBlob(_) => unreachable!("an SMTP server sends no message"),
                 Output::Ask(id, ask) => {
                     let answer = (self.judge)(&ask).unwrap_or_else(|| self.answer(&ask));
-                    self.asks.push(ask);
+                    if !self.forgetful {
+                        self.asks.push(ask);
+                    }
                     self.session.answer(self.now, id, answer).expect("a right answer");
                 }
                 Output::Event(event) => {
@@ -118,9 +124,12 @@ impl Talk {
                         self.recipients.clear();
                         self.content.clear();
                     }
-                    self.events.push(event);
+                    if !self.forgetful {
+                        self.events.push(event);
+                    }
                 }
                 Output::StartTls => self.starting_tls = true,
+                Output::Note(_) if self.forgetful => {}
                 Output::Note(note) => self.notes.push(note),
                 Output::Wait { .. } => return said,
                 Output::Close => {
@@ -181,23 +190,152 @@ pub fn codes(said: &[u8]) -> Vec<u16> {
         .collect()
 }
 
-/// Numbers that look random and are the same in each run (xorshift64*).
-pub struct Seeded(pub u64);
+/// The words that random conversations are made of; most are right, in some order.
+const LINES: [&str; 40] = [
+    "MAIL FROM:<a@b.c>",
+    "MAIL FROM:<>",
+    "MAIL FROM:<a@b.c>",
+    "mail from: <\"a b\"@[192.0.2.1]> size=100 body=8bitmime",
+    "MAIL FROM:<@x.y,@z:a@b.c> BODY=BINARYMIME RET=HDRS ENVID=x+2By",
+    "MAIL FROM:<a@b.c> SIZE=99999999999",
+    "MAIL FROM:<a@b.c> FOO=bar",
+    "MAIL FROM:<a@b",
+    "RCPT TO:<bob@hamburger.edu>",
+    "RCPT TO:<bob@hamburger.edu>",
+    "RCPT TO:<carol@hamburger.edu> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;c@d",
+    "RCPT TO:<Postmaster>",
+    "RCPT TO:<x@elsewhere.org>",
+    "RCPT TO:<@hop.org:bob@hamburger.edu>",
+    "RCPT TO:<>",
+    "DATA",
+    "DATA",
+    "DATA",
+    "RSET",
+    "NOOP",
+    "NOOP with  words ",
+    "VRFY bob",
+    "EXPN staff",
+    "VRFY",
+    "HELP me",
+    "EHLO again.example",
+    "HELO again",
+    "EHLO [192.0.2.7]",
+    "EHLO not a name",
+    "LHLO lmtp",
+    "AUTH PLAIN AGFubgBzM2NyZXQ=",
+    "AUTH PLAIN AGFubgB3cm9uZw==",
+    "AUTH LOGIN",
+    "AUTH PLAIN",
+    "AUTH FOO bar",
+    "STARTTLS",
+    "FOO bar",
+    "",
+    "BDAT x",
+    "QUIT",
+];
 
-impl Seeded {
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+/// A conversation in groups, each sent before its replies are read: a client that picks its words at random, but waits
+/// where one has to.
+pub fn conversation(random: &mut Seeded, config: Config) -> Vec<Vec<u8>> {
+    let hello: &[u8] = if config.service == Service::Lmtp { b"LHLO a\r\n" } else { b"EHLO a\r\n" };
+    let mut talk = Talk::new(config);
+    talk.say(b"");
+    let mut groups = vec![];
+    // Mostly as it should begin, so that there is something to go wrong later.
+    if random.below(8) > 0 {
+        groups.push(hello.to_vec());
+        talk.say(hello);
     }
+    let mut pipelining = random.below(4) > 0 && !groups.is_empty();
+    for _ in 0..3 + random.below(20) {
+        let mut group = vec![];
+        loop {
+            let alone = command(random, pipelining, &mut group);
+            if alone || !pipelining || random.below(3) == 0 {
+                break;
+            }
+        }
+        let mut said = talk.say(&group);
+        let helo = group.to_ascii_uppercase().windows(5).any(|word| word == b"HELO ");
+        pipelining &= !helo;
+        groups.push(group);
+        loop {
+            let more = match codes(&said).last() {
+                Some(354) => text(random),
+                Some(334) => random.pick(&["YW5u", "czNjcmV0", "*", "?"]).as_bytes().to_vec(),
+                _ => break,
+            };
+            let more = if more.ends_with(b"\n") { more } else { [&more[..], b"\r\n"].concat() };
+            said = talk.say(&more);
+            groups.push(more);
+            if talk.closed {
+                break;
+            }
+        }
+        if talk.closed || talk.starting_tls {
+            break;
+        }
+    }
+    groups
+}
 
-    /// One from 0 up to, not including, `end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end as u64) as usize
+/// Adds a command, or several; true if the reply has to be waited for.
+fn command(random: &mut Seeded, pipelining: bool, group: &mut Vec<u8>) -> bool {
+    if pipelining && random.below(4) == 0 {
+        group.extend(b"RSET\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<bob@hamburger.edu>\r\nDATA\r\n");
+        return true;
     }
+    if random.below(6) == 0 {
+        let size = if random.below(10) == 0 { 40_000 } else { random.below(60) };
+        let last = random.pick(&["", " LAST", " last"]);
+        group.extend(format!("BDAT {size}{last}\r\n").bytes());
+        group.extend((0..size).map(|at| b"a: b\r\nc: d\r\n\r\nwords\r\n"[at % 21]));
+        return false;
+    }
+    let line = random.pick(&LINES);
+    group.extend(line.bytes());
+    group.extend(b"\r\n");
+    let verb = line.get(..4).unwrap_or(line).to_ascii_uppercase();
+    ["EHLO", "HELO", "LHLO", "AUTH", "DATA", "STAR", "QUIT"].contains(&&verb[..])
+}
 
-    pub fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
-        from[self.below(from.len())]
+/// Text of a message up to its end.
+fn text(random: &mut Seeded) -> Vec<u8> {
+    let lines = ["Subject: x\r\n", "\r\n", "words\r\n", "..\r\n", ".x\r\n", "\u{e4}\r\n", "a\r\n"];
+    let mut text = vec![];
+    for _ in 0..random.below(12) {
+        text.extend(random.pick(&lines).bytes());
     }
+    match random.below(12) {
+        0 => text.extend(b"bare\nline\r\n"),
+        1 => text.extend(b"words of a long message\r\n".repeat(2000)),
+        2 => text.extend(b"\r\n".repeat(3000)),
+        3 => text.extend(b"..\r\n".repeat(7000)),
+        _ => {}
+    }
+    text.extend(b".\r\n");
+    text
+}
+
+/// Says a conversation in pieces of random size; gives what was said to each group.
+pub fn say_split(talk: &mut Talk, groups: &[Vec<u8>], random: &mut Seeded) -> Vec<Vec<u8>> {
+    let mut all = vec![talk.say(b"")];
+    for group in groups {
+        let (mut rest, mut said) = (&group[..], vec![]);
+        while !rest.is_empty() && !talk.closed {
+            let size = if random.below(4) == 0 { 1 + random.below(20_000) } else { 1 };
+            let (piece, more) = rest.split_at((1 + random.below(9 * size)).min(rest.len()));
+            said.extend(talk.say(piece));
+            rest = more;
+        }
+        all.push(said);
+    }
+    all
+}
+
+/// Says a conversation group by group; gives what was said to each.
+pub fn say_whole(talk: &mut Talk, groups: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let first = talk.say(b"");
+    let rest = groups.iter().map(|group| if talk.closed { vec![] } else { talk.say(group) });
+    std::iter::once(first).chain(rest).collect()
 }

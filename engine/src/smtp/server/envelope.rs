@@ -8,7 +8,7 @@ use super::commands::{LINE, ORDER};
 use super::reply::{About, Reply, refused};
 use super::{Pending, Server, State, Transaction};
 use crate::role::Cx;
-use crate::smtp::types::{Ask, MailFrom, RcptTo};
+use crate::smtp::types::{Ask, MailFrom, Mailbox, RcptTo};
 use crate::trace::Rule;
 use crate::types::{Reason, Refusal};
 
@@ -61,7 +61,8 @@ impl Server {
         let state = |tx: Box<Transaction>| {
             if tx.recipients.is_empty() { State::MailGiven(tx) } else { State::RcptGiven(tx) }
         };
-        if !rcpt.forward_path.local_part.is_ascii() && !tx.from.smtputf8 {
+        let Mailbox { local_part, domain } = &rcpt.forward_path;
+        if !(tx.from.smtputf8 || local_part.is_ascii() && domain.is_ascii()) {
             let reply = Reply::new(553, "5.6.7", "This address needs SMTPUTF8");
             return self.mistake(cx, &reply, &LINE, state(tx));
         }

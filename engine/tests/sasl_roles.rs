@@ -1,7 +1,9 @@
 //! SASL inside the three protocols: commands, continuation lines, endings good and bad, and what a trace shows of it.
 
 mod imap_host;
+mod pop3_host;
 mod sasl_host;
+mod seeded;
 mod smtp_host;
 
 use pillarbox_engine::limits::Limits;
@@ -9,7 +11,7 @@ use pillarbox_engine::sasl::client;
 use pillarbox_engine::sasl::{AuthOffer, Credentials, LoginAnswer, Mechanism};
 use pillarbox_engine::text::base64;
 use pillarbox_engine::trace::{Note, Side};
-use pillarbox_engine::types::{Now, Peer, Reason, Refusal, TlsFacts, TlsOffer};
+use pillarbox_engine::types::{Now, Reason, Refusal, TlsFacts, TlsOffer};
 use pillarbox_engine::{Output, Role, Session, imap, pop3, smtp};
 use sasl_host::{ALL, Host, PASSWORD, TOKEN, reply, secret, tls};
 
@@ -88,16 +90,8 @@ impl Wire for pop3::Server {
     const QUIT: &'static str = "QUIT\r\n";
 
     fn session(auth: AuthOffer) -> Session<Self> {
-        let config = pop3::Config {
-            host_name: b"mail.example".to_vec(),
-            peer: Peer::default(),
-            session_id: b"s1".to_vec(),
-            tls: TlsOffer::Upgrade,
-            auth,
-            apop_timestamp: None,
-            limits: Limits::POP3,
-            trace: true,
-        };
+        let config = pop3_host::config();
+        let config = pop3::Config { tls: TlsOffer::Upgrade, auth, trace: true, ..config };
         Session::new(config, Now::default())
     }
 

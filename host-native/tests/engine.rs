@@ -9,7 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
 use pillarbox::cli::EngineChoice;
-use pillarbox::engine::{Driven, Engine, EngineSettings, Input, StartError, TrapKind};
+use pillarbox::engine::{
+    Driven, Engine, EngineSettings, INDEX_HERE_MAX, Input, StartError, TrapKind,
+};
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::AuthOffer;
 use pillarbox_engine::types::{Now, Peer, TlsOffer};
@@ -67,8 +69,12 @@ fn config(trace: bool) -> smtp::Config {
     }
 }
 
+/// A session whose greeting was sent: who talks before it is shown out.
 fn start(engine: &Engine) -> Session {
-    engine.smtp(config(false), NOW).unwrap_or_else(|error| panic!("{error:?}"))
+    let session = engine.smtp(config(false), NOW);
+    let mut session = session.unwrap_or_else(|error| panic!("{error:?}"));
+    assert!(say(&mut session, b"").0.starts_with(b"220 "));
+    session
 }
 
 /// Steps until the session waits or closes, and answers what it asks; gives what it transmits and,
@@ -222,7 +228,7 @@ fn one_session_too_many_is_refused_and_a_slot_comes_back() {
     assert_eq!(engine.slots_taken(), 3);
     sessions.pop();
     sessions.push(start(&engine));
-    assert!(say(&mut sessions[2], b"").0.starts_with(b"220 "));
+    assert!(say(&mut sessions[2], b"NOOP\r\n").0.starts_with(b"250 "));
 }
 
 #[test]
@@ -244,7 +250,7 @@ fn a_compiled_component_is_kept_and_found_again() {
     let with_cache = EngineSettings { cache: Some(scratch.0.clone()), ..settings(2) };
     let works = |settings: &EngineSettings| {
         let engine = Engine::new(settings).expect("it starts");
-        assert!(say(&mut start(&engine), b"").0.starts_with(b"220 "));
+        assert!(say(&mut start(&engine), b"NOOP\r\n").0.starts_with(b"250 "));
     };
     works(&with_cache);
     let kept = files(&scratch.0);
@@ -272,4 +278,46 @@ fn a_compiled_component_is_kept_and_found_again() {
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).expect("it is there");
     entries.map(|entry| entry.expect("readable").path()).collect()
+}
+
+#[test]
+fn a_message_with_much_structure_stays_within_the_memory_of_a_session() {
+    let engine = Engine::new(&settings(4)).expect("it starts");
+    let header = |field: &str, piece: &str| {
+        format!("{field}: {}\r\n", piece.repeat((16_000 - field.len()) / piece.len()))
+    };
+    let fill = |start: String| start + &"x".repeat(250_000) + "\r\n";
+    let parts = format!("--b\r\n{}\r\n", header("Content-Type: a/b", ";a=b")).repeat(60);
+    let bombs = [
+        fill(header("To", "a@b,") + "\r\n"),
+        fill(header("To", ",") + "\r\n"),
+        fill(header("Content-Type: text/plain", ";a=b") + "\r\n"),
+        fill(header("Content-Language", "a,") + "\r\n"),
+        fill(format!("Content-Type: multipart/mixed; boundary=b\r\n\r\n{}", parts.repeat(4))),
+        fill("Content-Type: message/rfc822\r\n\r\n".repeat(5_000)),
+        "--b\r\n".repeat(40_000),
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n".to_owned() + &"--b\r\n".repeat(40_000),
+    ];
+    let mut session = start(&engine);
+    say(&mut session, b"EHLO crepes.fr\r\n");
+    let mut small = 0;
+    for bomb in bombs {
+        let bomb = &bomb.as_bytes()[..bomb.len().min(INDEX_HERE_MAX)];
+        small += u32::from(session.index(bomb).expect("it is within bounds").is_some());
+        assert!(say(&mut session, b"RSET\r\n").0.starts_with(b"250 "));
+    }
+    assert!(small >= 4, "{small} of them are small");
+    assert_eq!(session.index(&[b'x'; INDEX_HERE_MAX + 1]).expect("too large is no fault"), None);
+}
+
+#[test]
+fn a_message_that_breaks_its_session_sends_later_ones_elsewhere() {
+    let engine = crashing(4);
+    let (mut bad, mut good) = (start(&engine), start(&engine));
+    assert!(good.index(b"Subject: x\r\n\r\n").expect("a good message").is_some());
+    let trap = bad.index(b"XCRASH PANIC").expect_err("it crashes");
+    assert_eq!(trap.trap_kind(), TrapKind::Panic, "{trap}");
+    assert!(bad.step(NOW, Input::Nothing).is_err(), "the session is gone with it");
+    assert_eq!(good.index(b"Subject: x\r\n\r\n").expect("a good message"), None);
+    engine.index(b"Subject: x\r\n\r\n", 14).expect("in an instance of its own");
 }

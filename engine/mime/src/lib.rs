@@ -6,5 +6,5 @@ mod fields;
 mod scan;
 mod view;
 
-pub use scan::index;
+pub use scan::{index, index_small};
 pub use view::{Attachment, View, view};

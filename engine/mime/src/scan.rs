@@ -12,6 +12,9 @@ use crate::fields::{message_fields, note, part_fields};
 const DEPTH_MAX: usize = 100;
 /// Parts of one message; further ones stay inside the last.
 const PARTS_MAX: usize = 10_000;
+/// Parts, and octets of all header sections, of a message that is small in the sense of `index_small`.
+const SMALL: Bounds = Bounds { parts: 64, header: 16 << 10 };
+const LARGE: Bounds = Bounds { parts: PARTS_MAX, header: usize::MAX };
 
 /// Indexes a message, or the beginning of one that has `size` octets: then only its header section is read.
 #[must_use]
@@ -19,7 +22,21 @@ pub fn index(raw: &[u8], size: u64) -> Index {
     if size != raw.len() as u64 {
         return indexed_header(raw, size);
     }
-    let mut scan = Scan::new(raw);
+    indexed(raw, LARGE)
+}
+
+/// Indexes a whole message if its structure is small: at most 64 parts and 16 KiB of header sections. So what it takes
+/// in memory is bounded, whatever the message's size.
+#[must_use]
+pub fn index_small(raw: &[u8]) -> Option<Index> {
+    if section_length(raw) > SMALL.header {
+        return None;
+    }
+    Some(indexed(raw, SMALL)).filter(|index| !index.truncated)
+}
+
+fn indexed(raw: &[u8], bounds: Bounds) -> Index {
+    let mut scan = Scan::new(raw, bounds);
     let fields = scan.begin();
     while let Some(line) = scan.next_line() {
         scan.line(line);
@@ -56,8 +73,19 @@ struct Line {
     end: usize,
 }
 
+/// How much structure is read; what is beyond is left out, and the index says so.
+#[derive(Clone, Copy)]
+struct Bounds {
+    parts: usize,
+    /// Octets of all header sections together.
+    header: usize,
+}
+
 struct Scan<'a> {
     raw: &'a [u8],
+    bounds: Bounds,
+    /// Octets of header sections that are still read.
+    header_left: usize,
     index: Index,
     open: Vec<Open>,
     at: usize,
@@ -68,11 +96,12 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn new(raw: &'a [u8]) -> Self {
+    fn new(raw: &'a [u8], bounds: Bounds) -> Self {
         let size = raw.len() as u64;
         let index =
             Index { size, eight_bit: has_high_bit(raw), plain: is_plain(raw), ..Index::default() };
-        Self { raw, index, open: Vec::new(), at: 0, lines: 0, hyphens: Finder::new(b"\n--") }
+        let (header_left, hyphens) = (bounds.header, Finder::new(b"\n--"));
+        Self { raw, bounds, header_left, index, open: Vec::new(), at: 0, lines: 0, hyphens }
     }
 
     fn begin(&mut self) -> crate::fields::MessageFields {
@@ -138,7 +167,7 @@ impl<'a> Scan<'a> {
 
     /// A part of a multipart begins.
     fn child(&mut self, parent: usize, start: usize, digest: bool) {
-        if self.index.parts.len() >= PARTS_MAX || self.open.len() >= DEPTH_MAX {
+        if self.index.parts.len() >= self.bounds.parts || self.open.len() >= DEPTH_MAX {
             self.index.truncated = true;
             return;
         }
@@ -183,6 +212,11 @@ impl<'a> Scan<'a> {
         let (mut parent, mut start, mut end, mut digest) = (parent, start, end, digest);
         loop {
             self.skip_to(end);
+            let Some(left) = self.header_left.checked_sub(end - start) else {
+                self.index.truncated = true;
+                return;
+            };
+            self.header_left = left;
             let section = &self.raw[start..end];
             let mut part = part_fields(section, digest, &mut self.index.ambiguities);
             part.parent = u32::try_from(parent).unwrap_or(u32::MAX);
@@ -192,7 +226,7 @@ impl<'a> Scan<'a> {
             let boundary = self.boundary(&part);
             let encoded = is_encoded(&part);
             let at = self.index.parts.len();
-            let room = self.open.len() + 1 < DEPTH_MAX && at + 1 < PARTS_MAX;
+            let room = self.open.len() + 1 < DEPTH_MAX && at + 1 < self.bounds.parts;
             if (is_message || is_multipart(&part)) && encoded {
                 note(&mut self.index.ambiguities, Ambiguity::EncodedComposite);
             }
@@ -221,6 +255,10 @@ impl<'a> Scan<'a> {
             // The message inside begins where the part's body does.
             (parent, start, digest) = (at, end, false);
             end = start + self.header_length(start);
+            if end - start > self.header_left {
+                self.index.truncated = true;
+                return;
+            }
             let fields = message_fields(&self.raw[start..end], &mut Vec::new());
             self.index.parts[at].envelope = Some(fields.envelope);
         }
@@ -358,6 +396,22 @@ mod tests {
     }
 
     #[test]
+    fn a_small_message_has_the_same_index_either_way() {
+        let leaf = b"From: a@b.example\r\nSubject: s\r\n\r\n--text\r\n".to_vec();
+        let parts =
+            b"--x\r\nContent-Type: message/rfc822\r\n\r\nSubject: i\r\n\r\nt\r\n".repeat(20);
+        let head = &b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"[..];
+        for raw in [leaf, [head, &parts, b"--x--\r\n--x\r\nno part\r\n"].concat()] {
+            assert_eq!(index_small(&raw), Some(index(&raw, raw.len() as u64)));
+        }
+        let header = |size| [&vec![b'x'; size][..], b": y\r\n\r\n"].concat();
+        assert!(index_small(&header(16_000)).is_some());
+        assert_eq!(index_small(&header(17_000)), None);
+        let inner = [b"Content-Type: message/rfc822\r\n\r\n".to_vec(), header(17_000)].concat();
+        assert_eq!(index_small(&inner), None);
+    }
+
+    #[test]
     fn bombs_are_bounded() {
         let deep: Vec<u8> = (0..5000)
             .flat_map(|n| {
@@ -377,5 +431,8 @@ mod tests {
         let nested = b"Content-Type: message/rfc822\r\n\r\n".repeat(5000);
         let nested_index = index(&nested, nested.len() as u64);
         assert!(nested_index.parts.len() <= DEPTH_MAX && nested_index.truncated);
+        for bomb in [&deep, &wide, &nested] {
+            assert_eq!(index_small(bomb), None);
+        }
     }
 }

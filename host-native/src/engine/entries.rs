@@ -17,6 +17,7 @@ const PACKAGE: &str = "pillarbox:mail";
 const VERSION: &str = "0.1.0";
 
 type IndexTypes<'a> = ((&'a [u8], u64), (Vec<u8>,));
+type IndexSmallTypes<'a> = ((&'a [u8],), (Option<Vec<u8>>,));
 type ConstructorTypes<'a, Config> = ((&'a Config, types::Now), (ResourceAny,));
 type StepTypes<'a, Input, Stepped> =
     ((ResourceAny, types::Now, &'a Input), (Result<Stepped, types::Misuse>,));
@@ -27,6 +28,7 @@ pub(super) struct Entries {
     pub(super) pop3: RoleEntry<pop3_server::Config, pop3_server::Input, pop3_server::Stepped>,
     pub(super) imap: RoleEntry<imap_server::Config, imap_server::Input, imap_server::Stepped>,
     index: ComponentExportIndex,
+    index_small: ComponentExportIndex,
 }
 
 /// Where a role's sessions are made and stepped.
@@ -52,11 +54,14 @@ impl Entries {
     ) -> Result<Self, Error> {
         let index = export(component, "mime", "index")?;
         check::<IndexTypes<'_>>(&index, instance, store)?;
+        let index_small = export(component, "mime", "index-small")?;
+        check::<IndexSmallTypes<'_>>(&index_small, instance, store)?;
         Ok(Self {
             smtp: RoleEntry::find(component, "smtp-server", instance, store)?,
             pop3: RoleEntry::find(component, "pop3-server", instance, store)?,
             imap: RoleEntry::find(component, "imap-server", instance, store)?,
             index,
+            index_small,
         })
     }
 
@@ -72,6 +77,19 @@ impl Entries {
         // SAFETY: `find` checked these types.
         let index = unsafe { unchecked::<IndexTypes<'_>>(function) };
         Ok(index.call(store, (octets, total_size))?.0)
+    }
+
+    /// Indexes a message in this instance if its structure is small.
+    pub(super) fn index_small(
+        &self,
+        instance: Instance,
+        store: &mut Store<Guard>,
+        octets: &[u8],
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let function = function(&self.index_small, instance, store)?;
+        // SAFETY: `find` checked these types.
+        let index = unsafe { unchecked::<IndexSmallTypes<'_>>(function) };
+        Ok(index.call(store, (octets,))?.0)
     }
 }
 

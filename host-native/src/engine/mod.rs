@@ -29,9 +29,9 @@ pub use trap::{Trap, TrapKind};
 use crate::cli::EngineChoice;
 use crate::error::Error;
 
-/// Octets of the largest message that is indexed in the sandbox of the session that it came by: so its memory, which
-/// is bounded for sessions, is enough whatever the message's structure is.
-pub const INDEX_HERE_MAX: usize = 64 << 10;
+/// Octets of the largest message that is indexed in the sandbox of the session that it came by: its memory, which is
+/// bounded for sessions, holds that beside all else.
+pub const INDEX_HERE_MAX: usize = 256 << 10;
 
 /// Makes sessions and indexes messages; one for the whole program.
 pub struct Engine {
@@ -52,8 +52,8 @@ pub trait Driven<R: Role>: Send {
 
     /// Indexes a whole message where the session runs: a fresh sandbox costs more than a small message's index.
     ///
-    /// None if it is larger than [`INDEX_HERE_MAX`], or if a message once broke a session like this: then
-    /// [`Engine::index`] is the way.
+    /// None if it is larger than [`INDEX_HERE_MAX`] or has much structure, or if a message once broke a session like this:
+    /// then [`Engine::index`] is the way.
     ///
     /// # Errors
     /// The message broke the sandbox, and the session with it. No later message is indexed in a session then.

@@ -23,6 +23,6 @@ where
     }
 
     fn index(&mut self, octets: &[u8]) -> Result<Option<Vec<u8>>, Trap> {
-        Ok(Some(pillarbox_mime::index(octets, octets.len() as u64).encode()))
+        Ok(pillarbox_mime::index_small(octets).map(|index| index.encode()))
     }
 }

@@ -152,8 +152,8 @@ impl Sandbox {
         }
         instance.start_call();
         let Instance { store, instance: exports, .. } = instance;
-        let index = self.entries.index(*exports, store, octets, octets.len() as u64);
-        index.map(Some).map_err(|error| {
+        let index = self.entries.index_small(*exports, store, octets);
+        index.map_err(|error| {
             self.index_broke_session.store(true, Ordering::Relaxed);
             Trap::new(format!("indexing a message of {} octets", octets.len()), &error)
         })

@@ -146,7 +146,7 @@ fn notify(value: &[u8]) -> Result<Notify, ParamError> {
 }
 
 /// `1*20DIGIT` (RFC 1870 §4).
-pub(super) fn number(text: &[u8]) -> Option<u64> {
+pub(in crate::smtp) fn number(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 20 || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }

@@ -11,6 +11,10 @@ pub const INBOX_SPARE: usize = 16 * 1024;
 pub const CHUNK_MAX: usize = 16 * 1024;
 /// Lines of message content in one chunk that a reader is told one by one; the rest is told as one.
 pub const TEXT_LINES_NOTED_MAX: usize = 1000;
+/// Octets of a stored message that a session gives out by one reference where it has to know how fast they go.
+pub const BLOB_PIECE: u64 = 256 * 1024;
+/// Octets given out by reference in one step, so that a session's deadlines do not run while its host still writes.
+pub const STEP_BLOB_OCTETS_MAX: u64 = 1024 * 1024;
 /// Rows that a session asks for at once.
 pub const PAGE_ROWS_MAX: u32 = 128;
 /// Octets of a host's own words in a reply (RFC 5321 §4.5.3.1.5 bounds the reply line at 512).

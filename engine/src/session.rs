@@ -223,11 +223,16 @@ impl<R: Role> Session<R> {
             Input::Tick => self.tick(now),
         }
         let mut outputs = Vec::new();
-        let mut octets = 0;
-        while octets < limits::OUTBOX_OCTETS_MAX && outputs.len() < limits::OUTBOX_OUTPUTS_MAX {
+        let (mut octets, mut referred) = (0, 0);
+        while octets < limits::OUTBOX_OCTETS_MAX
+            && referred < limits::STEP_BLOB_OCTETS_MAX
+            && outputs.len() < limits::OUTBOX_OUTPUTS_MAX
+        {
             let output = self.poll();
-            if let Output::Transmit(sent) = &output {
-                octets += sent.len();
+            match &output {
+                Output::Transmit(sent) => octets += sent.len(),
+                Output::TransmitBlob(range) => referred += range.length,
+                _ => {}
             }
             let last = matches!(output, Output::Wait { .. } | Output::Close);
             outputs.push(output);

@@ -3,6 +3,7 @@
 
 mod codec;
 mod section;
+pub mod seven_bit;
 
 use alloc::vec::Vec;
 

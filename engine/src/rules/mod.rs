@@ -5,8 +5,10 @@ pub use crate::trace::Rule;
 
 /// Every rule, by the module that follows it.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
-    [crate::sasl::RULES, crate::smtp::RULES, crate::pop3::RULES, crate::imap::RULES]
+    let smtp = [crate::smtp::RULES, crate::smtp::client::RULES];
+    [crate::sasl::RULES, crate::pop3::RULES, crate::imap::RULES]
         .into_iter()
+        .chain(smtp)
         .flatten()
         .copied()
 }

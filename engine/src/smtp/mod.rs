@@ -1,17 +1,19 @@
 //! SMTP (RFC 5321) with its extensions, and LMTP (RFC 2033) and submission (RFC 6409) as configurations of it.
-//! Grammar is shared by both sides; `server` holds the flow of the receiving one.
+//! Grammar is shared by both sides; `server` and `client` hold the flow of each.
 
 use crate::trace::Rule;
 
+pub mod client;
 pub mod grammar;
 mod server;
 mod types;
 
+pub use client::Client;
 pub use server::{Server, farewell};
 pub use types::{
     Answer, Ask, Body, Call, Committed, Config, Envelope, Event, Extensions, MailFrom, Mailbox,
     Notify, RcptTo, Ret, Service,
 };
 
-/// The rules that this module follows.
+/// The rules that the receiving side follows; the sending one has its own.
 pub const RULES: &[&Rule] = server::RULES;

@@ -1,15 +1,18 @@
-//! MAIL and RCPT as lines (RFC 5321 §4.1.1.2, §4.1.1.3), with the parameters that the server offered.
+//! Commands as lines: MAIL and RCPT (RFC 5321 §4.1.1.2, §4.1.1.3), with the parameters that the server offered.
 //! Every value comes from a checked type or is encoded, so no line can hold a second command.
 
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use super::Client;
 use super::offer::Offered;
 use super::types::Delivery;
 use crate::limits::Limits;
+use crate::role::Cx;
 use crate::smtp::grammar::{encode_xtext, parse_mailbox, print_mailbox};
 use crate::smtp::types::{Body, MailFrom, Mailbox, Notify, RcptTo, Ret};
+use crate::trace::Rule;
 use crate::types::Misuse;
 
 /// RFC 3461 §4.2: octets of an original recipient.
@@ -28,6 +31,20 @@ pub(super) struct Declared {
     pub(super) size: u64,
     /// RFC 8689.
     pub(super) require_tls: bool,
+}
+
+/// Sends a command, its CRLF included, with its parts labelled.
+pub(super) fn send(cx: &mut Cx<Client>, line: &[u8], why: Option<&'static Rule>) {
+    let text = line.strip_suffix(b"\r\n").unwrap_or(line);
+    let (verb, arguments) = match text.iter().position(|octet| *octet == b' ') {
+        Some(space) => text.split_at(space + 1),
+        None => (text, &b""[..]),
+    };
+    cx.send(verb, "command", why);
+    if !arguments.is_empty() {
+        cx.send(arguments, "arguments", None);
+    }
+    cx.send(b"\r\n", "CRLF", None);
 }
 
 /// `MAIL FROM:<…>` with its parameters, CRLF included.
@@ -88,11 +105,7 @@ fn param(line: &mut Vec<u8>, keyword: &str, value: &[u8]) {
 }
 
 fn print_notify(notify: Notify) -> Vec<u8> {
-    let words = [
-        (notify.success, "SUCCESS"),
-        (notify.failure, "FAILURE"),
-        (notify.delay, "DELAY"),
-    ];
+    let words = [(notify.success, "SUCCESS"), (notify.failure, "FAILURE"), (notify.delay, "DELAY")];
     let words: Vec<&str> = words.into_iter().filter(|(on, _)| *on).map(|(_, word)| word).collect();
     if words.is_empty() { b"NEVER".to_vec() } else { words.join(",").into_bytes() }
 }
@@ -207,7 +220,9 @@ mod tests {
         let line = mail(&from, declared, &offered);
         assert_eq!(line, b"MAIL FROM:<\"a b\"@x.example> SMTPUTF8 REQUIRETLS\r\n");
         assert_eq!(rcpt(&to, &offered), b"RCPT TO:<bob@y.example>\r\n");
-        ["SIZE", "8BITMIME", "DSN", "AUTH PLAIN"].map(|line| offered.line(line.as_bytes()));
+        for line in ["SIZE", "8BITMIME", "DSN", "AUTH PLAIN"] {
+            offered.line(line.as_bytes());
+        }
         assert_eq!(
             mail(&from, declared, &offered).escape_ascii().to_string(),
             "MAIL FROM:<\\\"a b\\\"@x.example> SIZE=7 BODY=8BITMIME SMTPUTF8 RET=HDRS \

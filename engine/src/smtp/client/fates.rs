@@ -33,9 +33,9 @@ impl Loss {
         Self { reply: Some(reply), ..self }
     }
 
-    /// Whether the server said anything.
-    pub(super) fn is_said(&self) -> bool {
-        self.reply.is_some()
+    /// Whether the server said that it does not take the mail.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.reply.as_ref().is_some_and(|reply| matches!(reply.kind(), Kind::NotNow | Kind::No))
     }
 
     pub(super) fn failure(&self, stage: Stage) -> Failure {
@@ -86,6 +86,13 @@ impl Fates {
         }
     }
 
+    /// A recipient whose fate is open again.
+    pub(super) fn reopen(&mut self, recipient: usize) {
+        if let Some(slot) = self.slots.get_mut(recipient) {
+            *slot = None;
+        }
+    }
+
     pub(super) fn has(&self, recipient: usize) -> bool {
         self.slots.get(recipient).is_some_and(Option::is_some)
     }
@@ -127,13 +134,14 @@ pub(super) fn judge(reply: &Reply, stage: Stage) -> Fate {
         Stage::Recipient => "The server refused the recipient",
         Stage::Data | Stage::EndOfData => "The server refused the message",
     };
-    let failure = |text| {
-        Failure { stage, reply: Some(reply.clone()), diagnosis: diagnosis(reply, text) }
-    };
+    let failure =
+        |text| Failure { stage, reply: Some(reply.clone()), diagnosis: diagnosis(reply, text) };
     match reply.kind() {
         Kind::Yes => Fate::Accepted(reply.clone()),
         // RFC 5321 §4.5.3.1.10: at RCPT, 552 is an old way to say 452.
-        Kind::No if !(stage == Stage::Recipient && reply.code == 552) => Fate::Failed(failure(text)),
+        Kind::No if !(stage == Stage::Recipient && reply.code == 552) => {
+            Fate::Failed(failure(text))
+        }
         _ => Fate::Deferred(failure(text)),
     }
 }

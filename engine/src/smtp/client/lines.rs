@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
 use crate::trace::Rule;
 
@@ -97,7 +97,7 @@ pub(super) fn is_canonical(octets: &[u8]) -> bool {
         }
         rest = &rest[at + 2..];
     }
-    memchr(b'\n', rest).is_none()
+    true
 }
 
 #[cfg(test)]

@@ -49,7 +49,8 @@ impl Offered {
     /// `ehlo-line = ehlo-keyword *( SP ehlo-param )`, the text of any line but the first.
     pub(super) fn line(&mut self, text: &[u8]) {
         let mut words = text.split(|octet| matches!(octet, b' ' | b'\t')).filter(|w| !w.is_empty());
-        let Some(keyword) = words.next().map(<[u8]>::to_ascii_uppercase) else { return };
+        let Some(first) = words.next() else { return };
+        let keyword = first.to_ascii_uppercase();
         let extensions = &mut self.told.extensions;
         match &keyword[..] {
             b"PIPELINING" => extensions.pipelining = true,
@@ -70,7 +71,7 @@ impl Offered {
             b"LIMITS" => words.for_each(|word| self.limit(word)),
             // An old form that some servers still write beside the right one.
             keyword if keyword.starts_with(b"AUTH=") => {
-                self.mechanisms(core::iter::once(&text[5..]).chain(words));
+                self.mechanisms(core::iter::once(&first[5..]).chain(words));
             }
             _ => {}
         }

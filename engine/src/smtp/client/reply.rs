@@ -1,8 +1,6 @@
 //! Replies (RFC 5321 §4.2) from line to meaning: what real servers send is read, what is no reply is told apart.
 //! What a reply means for a delivery is left to the states that wait for it.
 
-use alloc::vec::Vec;
-
 use super::Client;
 use super::types::{EnhancedStatus, Reply};
 use crate::role::{Cx, Line};
@@ -25,6 +23,8 @@ pub(super) const STATUS: Rule = Rule {
 const LINES_MAX: usize = 32;
 /// Octets of a line that are kept.
 const TEXT_MAX: usize = 512;
+/// Octets of a challenge (334) that are kept: as many as a line of a SASL exchange may have (RFC 4954 §4).
+const CHALLENGE_MAX: usize = 12_288;
 /// Lines of one reply before it is taken for an attack.
 const LINES_READ_MAX: u32 = 1000;
 
@@ -92,7 +92,8 @@ impl Reader {
         self.reply.status = status.map(|(status, _)| status).or(self.reply.status);
         if self.reply.lines.len() < LINES_MAX {
             let text = &text[skipped..];
-            self.reply.lines.push(text[..text.len().min(TEXT_MAX)].to_vec());
+            let max = if code == 334 && self.read == 1 { CHALLENGE_MAX } else { TEXT_MAX };
+            self.reply.lines.push(text[..text.len().min(max)].to_vec());
         }
         if last {
             self.read = 0;

@@ -183,6 +183,7 @@ fn starttls_is_used_as_the_policy_says() {
         drive.exchange("250 more evil\r\n", "");
         assert_eq!(drive.secure(), EHLO);
         drive.exchange("250-mx.example\r\n250 STARTTLS\r\n", "");
+        assert!(!drive.closed, "{:?}", drive.events);
         let offer = drive.offer().expect("ready").clone();
         assert!(!offer.extensions.pipelining && !offer.extensions.size);
         assert_eq!(offer.name, b"mx.example");
@@ -194,9 +195,11 @@ fn starttls_is_used_as_the_policy_says() {
         let mut drive = ready(with(TlsPolicy::Opportunistic), keywords);
         drive.hear(reply.as_bytes());
         assert!(drive.offer().is_some_and(|offer| !offer.start_tls));
-        let mut drive = ready(with(TlsPolicy::Required), keywords);
+        assert!(!drive.securing);
+        let mut drive = Drive::new(with(TlsPolicy::Required));
         drive.deliver(1, &["a@b.example"], MESSAGE);
-        drive.hear(reply.as_bytes());
+        drive.script(&["220 mx.example\r\n", &offer(keywords), reply]);
+        assert!(drive.short(1)[0].starts_with("deferred Session 4.7.10"));
         assert!(drive.sent.ends_with(b"QUIT\r\n") && drive.offer().is_none() && drive.is_done());
     }
     // Not wanted, or there already.
@@ -239,10 +242,10 @@ fn logins() {
     let mut drive = Drive::new(with);
     drive.secrets = vec![password(Mechanism::Plain); 10];
     drive.deliver(1, &["a@b.example"], MESSAGE);
-    drive.hear(b"220 mx\r\n250-mx\r\n250 AUTH PLAIN\r\n");
+    drive.script(&["220 mx\r\n", "250-mx\r\n250 AUTH PLAIN\r\n"]);
     (0..10).for_each(|_| drop(drive.hear(b"535 5.7.8 no\r\n")));
     assert_eq!(drive.logins.len(), 3);
-    assert!(drive.closed && drive.short(1)[0].starts_with("deferred Session 5.7.8"));
+    assert!(drive.closed && drive.short(1)[0].starts_with("deferred Session 4.7.0"));
 }
 
 #[test]
@@ -254,12 +257,12 @@ fn limits_of_the_server_are_kept() {
     drive.deliver(3, &to, MESSAGE);
     let said = drive.said();
     assert_eq!(said.matches("RCPT").count(), 2);
-    let two = b"250 ok\r\n250 ok\r\n250 ok\r\n354 ok\r\n250 one\r\n";
-    let one = b"250 ok\r\n250 ok\r\n354 ok\r\n250 two\r\n";
-    assert_eq!(drive.hear(two).matches("RCPT").count(), 1);
-    assert_eq!(drive.hear(one).matches("RCPT").count(), 2);
+    let two = ["250 ok\r\n250 ok\r\n250 ok\r\n354 ok\r\n", "250 one\r\n"];
+    let one = ["250 ok\r\n250 ok\r\n354 ok\r\n", "250 two\r\n"];
+    assert_eq!(drive.script(&two).matches("RCPT").count(), 1);
+    assert_eq!(drive.script(&one).matches("RCPT").count(), 2);
     assert_eq!(drive.short(1), ["accepted 250"; 3]);
-    let said = drive.hear(two);
+    let said = drive.script(&two);
     assert!(said.ends_with("QUIT\r\n"), "{said}");
     assert_eq!(drive.short(2)[..2], ["accepted 250", "accepted 250"]);
     assert!(drive.short(2)[2].starts_with("deferred Session 4.4.5"));
@@ -294,7 +297,7 @@ fn what_the_server_cannot_take_is_not_tried() {
     assert!(drive.short(2)[0].starts_with("failed Mail 5.6.7"));
     // One address alone does not take the others with it.
     drive.deliver(3, &["a@b.example", "ä@b.example"], b"x: y\r\n");
-    drive.hear(b"250 ok\r\n250 ok\r\n354 ok\r\n250 ok\r\n");
+    drive.script(&["250 ok\r\n250 ok\r\n354 ok\r\n", "250 ok\r\n"]);
     let fates = drive.short(3);
     assert_eq!(fates[0], "accepted 250");
     assert!(fates[1].starts_with("failed Recipient 5.6.7"));
@@ -355,7 +358,8 @@ fn after_the_last_octet_a_lost_connection_leaves_it_open() {
         let mut drive = Drive::new(Config { service, ..config() });
         drive.deliver(1, &["a@b.example", "b@b.example"], MESSAGE);
         drive.deliver(2, &["a@b.example"], MESSAGE);
-        drive.hear(b"220 l\r\n250 l\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
+        drive.script(&["220 l\r\n", "250 l\r\n"]);
+        drive.hear(b"250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n");
         if service == Service::Lmtp {
             drive.hear(b"250 ok\r\n");
         }
@@ -470,7 +474,7 @@ fn deliveries_can_be_taken_back_until_they_begin() {
     drive.call(Call::Cancel(9));
     assert_eq!(drive.finished().len(), 1);
     assert_eq!(drive.short(2), ["deferred Session 4.3.0 The delivery was cancelled"]);
-    drive.hear(b"250 ok\r\n250 ok\r\n354 ok\r\n250 ok\r\n");
+    drive.script(&["250 ok\r\n250 ok\r\n354 ok\r\n", "250 ok\r\n"]);
     assert_eq!(drive.short(1), ["accepted 250"]);
 }
 
@@ -536,7 +540,11 @@ fn time_runs_out_at_each_point() {
 fn an_idle_session_hears_the_server_leave() {
     for (said, closes) in [("421 4.4.2 idle\r\n", true), ("250 what\r\n", true), ("", true)] {
         let mut drive = ready(config(), &[]);
-        if said.is_empty() { drive.end() } else { drop(drive.hear(said.as_bytes())) }
+        if said.is_empty() {
+            drive.end()
+        } else {
+            drop(drive.hear(said.as_bytes()))
+        }
         assert_eq!(drive.closed, closes);
         assert!(drive.is_done());
         let delivery = drive.delivery(1, &["a@b.example"], MESSAGE);
@@ -563,6 +571,18 @@ fn strange_replies_are_read_as_far_as_they_make_sense() {
     drive.deliver(1, &["a@b.example"], MESSAGE);
     drive.hear(&b"220-x\r\n".repeat(1001));
     assert!(drive.closed && drive.short(1)[0].starts_with("deferred Session 4.5.0"));
+}
+
+/// A 250 that was there before the final dot is not the reply to it.
+#[test]
+fn what_comes_before_the_final_dot_accepts_nothing() {
+    let mut drive = ready(config(), &[]);
+    let delivery = drive.delivery(1, &["a@b.example"], MESSAGE);
+    drive.call(Call::Deliver(delivery));
+    drive.hear(b"250 ok\r\n250 ok\r\n");
+    drive.hear(b"354 go\r\n250 taken already\r\n");
+    assert!(drive.closed && drive.defects() == 1);
+    assert!(drive.short(1)[0].starts_with("deferred Data 4.5.0"), "{:?}", drive.short(1));
 }
 
 /// However much a server says to each of a thousand recipients, what is kept of it is bounded.

@@ -122,6 +122,11 @@ impl Drive {
         self.said()
     }
 
+    /// The server says these, each after the client has said what it had to say.
+    pub fn script(&mut self, replies: &[&str]) -> String {
+        replies.iter().map(|reply| self.hear(reply.as_bytes())).collect()
+    }
+
     /// What the client said since the last time.
     pub fn said(&mut self) -> String {
         let said = String::from_utf8_lossy(&self.sent[self.told..]).into_owned();

@@ -43,6 +43,8 @@ pub(super) struct Content {
     asked: Option<u64>,
     /// The server has refused the message: no more of it is sent.
     stopped: bool,
+    /// The server is saying something: no more is sent before that is heard.
+    listening: bool,
     /// Makes lines of what is stored, before it is encoded.
     stored: Option<Lines>,
     encoder: Option<Encoder>,
@@ -59,6 +61,7 @@ impl Content {
             offset: 0,
             asked: None,
             stopped: false,
+            listening: false,
             stored: lines_due.then(|| Lines::new(false)),
             encoder,
             sent: Lines::new(tx.form.is_data()),
@@ -69,7 +72,7 @@ impl Content {
     pub(super) fn may_send(&self, tx: &Transaction, common: &Common) -> bool {
         let due = tx.expected.len();
         let free = if common.pipelining() { due < CHUNKS_MAX } else { due == 0 };
-        self.asked.is_none() && !self.stopped && free
+        self.asked.is_none() && !self.stopped && !self.listening && free
     }
 
     /// What the next octets are on the wire, with all that is left if they are the last.
@@ -113,6 +116,10 @@ impl Client {
         mut tx: Box<Transaction>,
         mut content: Box<Content>,
     ) -> Self {
+        if cx.waiting() > 0 {
+            content.listening = true;
+            return self.go(cx, State::Content(tx, content));
+        }
         let size = tx.delivery.size;
         if !tx.form.is_stored() {
             let range = tx.range(content.offset, CHUNK_MAX as u64);
@@ -196,7 +203,8 @@ impl Client {
     }
 
     /// The last octet is sent: one reply follows, or with LMTP one for each recipient that was taken.
-    fn end(&self, _cx: &mut Cx<Self>, tx: &mut Transaction) {
+    fn end(&self, cx: &mut Cx<Self>, tx: &mut Transaction) {
+        cx.sync();
         if self.common.config.service == Service::Lmtp {
             tx.expected.extend(tx.accepted.iter().map(|place| Expected::EndFor(*place)));
         } else {
@@ -221,6 +229,7 @@ impl Client {
         reply: Reply,
     ) -> Self {
         let chunk = tx.expected.pop_front().is_some();
+        content.listening = false;
         match (chunk, is_refusal(&reply)) {
             (true, false) if reply.kind() == Kind::Yes => self.go(cx, State::Content(tx, content)),
             (true, true) => {
@@ -231,18 +240,20 @@ impl Client {
                 }
                 self.drain(cx, tx)
             }
-            (false, true) => {
-                // The server does not wait for the end, and the end must not be sent: the data was not all there.
-                tx.settle(&reply, Stage::Data);
-                self.state = State::Content(tx, content);
-                let loss = Loss::new("4.5.0", "The server refused the message before its end");
-                self.lost(cx, loss.because(reply))
-            }
+            (false, true) => self.refused_early(cx, tx, reply),
             _ => {
                 self.state = State::Content(tx, content);
                 self.out_of_step(cx, reply)
             }
         }
+    }
+
+    /// The server did not wait for the end. What it would say to that, if it is sent, nobody knows.
+    fn refused_early(self, cx: &mut Cx<Self>, mut tx: Box<Transaction>, reply: Reply) -> Self {
+        tx.settle(&reply, Stage::Data);
+        let loss = Loss::new("4.5.0", "The server refused the message before its end");
+        let client = Self { state: State::Envelope(tx), ..self };
+        client.lost(cx, loss.because(reply))
     }
 
     /// A reply after the last octet.
@@ -252,7 +263,11 @@ impl Client {
         mut tx: Box<Transaction>,
         reply: &Reply,
     ) -> Self {
-        if reply.kind() == Kind::More {
+        let ends = matches!(tx.expected.front(), Some(Expected::End | Expected::EndFor(_)));
+        if ends && self.reader.is_early() && is_refusal(reply) {
+            return self.refused_early(cx, tx, reply.clone());
+        }
+        if reply.kind() == Kind::More || ends && self.reader.is_early() {
             self.state = State::Ended(tx);
             return self.out_of_step(cx, reply.clone());
         }

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::reply::Kind;
-use super::types::{Failure, Fate, Reply, Stage};
+use super::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
 
 /// Octets of the server's words that the fates of one delivery hold; then codes only.
 const WORDS_MAX: usize = 32 * 1024;
@@ -39,8 +39,10 @@ impl Loss {
     }
 
     pub(super) fn failure(&self, stage: Stage) -> Failure {
-        let diagnosis = match &self.reply {
-            Some(reply) => diagnosis(reply, self.text),
+        // Of the server's status only one that says `later` fits what is tried later.
+        let said = self.reply.as_ref().and_then(|reply| reply.status);
+        let diagnosis = match said.filter(|status| status.class == 4) {
+            Some(status) => format!("{} {}", print(status), self.text),
             None => format!("{} {}", self.status, self.text),
         };
         Failure { stage, reply: self.reply.clone(), diagnosis }
@@ -154,10 +156,12 @@ pub(super) fn is_crowded(reply: &Reply) -> bool {
 
 fn diagnosis(reply: &Reply, text: &str) -> String {
     match reply.status {
-        Some(status) => {
-            format!("{}.{}.{} {text}", status.class, status.subject, status.detail)
-        }
+        Some(status) => format!("{} {text}", print(status)),
         None if reply.kind() == Kind::No => format!("5.0.0 {text}"),
         None => format!("4.0.0 {text}"),
     }
+}
+
+fn print(status: EnhancedStatus) -> String {
+    format!("{}.{}.{}", status.class, status.subject, status.detail)
 }

@@ -64,6 +64,7 @@ impl Client {
     fn say_hello(&self, cx: &mut Cx<Self>, verb: &[u8]) {
         let line = [verb, b" ", &self.common.config.host_name, b"\r\n"].concat();
         send(cx, &line, Some(&HELLO));
+        cx.sync();
     }
 
     /// A line of the reply to EHLO: all but the first name what is offered.
@@ -101,6 +102,7 @@ impl Client {
                 if offers && !self.common.is_secured() =>
             {
                 send(cx, b"STARTTLS\r\n", Some(&START_TLS));
+                cx.sync();
                 self.go(cx, State::StartingTls)
             }
             TlsPolicy::Required if !self.common.is_secured() => {

@@ -117,6 +117,7 @@ impl Client {
             cx.send_secret(&initial, "initial response", Some(&AUTH));
         }
         cx.send(b"\r\n", "CRLF", None);
+        cx.sync();
         self.go(cx, State::LoggingIn(Box::new(Login::Exchanging(exchange))))
     }
 
@@ -127,6 +128,7 @@ impl Client {
                     cx.send_secret(&response, "response", Some(&AUTH));
                 }
                 cx.send(b"\r\n", "CRLF", None);
+                cx.sync();
                 self.go(cx, State::LoggingIn(Box::new(Login::Exchanging(exchange))))
             }
             sasl::Step::Ask(exchange, ask) => {
@@ -139,6 +141,7 @@ impl Client {
                     return self.impostor(cx);
                 }
                 send(cx, b"*\r\n", Some(&AUTH));
+                cx.sync();
                 self.go(cx, State::LoggingIn(Box::new(Login::Cancelled)))
             }
         }

@@ -3,6 +3,7 @@
 
 mod command;
 mod content;
+mod deliveries;
 mod envelope;
 mod fates;
 mod greeting;
@@ -23,13 +24,13 @@ use crate::trace::Rule;
 use crate::types::{AskId, Misuse, TlsFacts};
 
 use content::Content;
-use fates::{Fates, Loss};
+use fates::Loss;
 use greeting::Hello;
 use login::Login;
 use offer::Offered;
 use reply::{Read, Reader};
 use transaction::{Survey, Transaction};
-use types::{Answer, Ask, Call, Config, Delivery, Event, Finished, Reply, Stage, TlsPolicy};
+use types::{Answer, Ask, Call, Config, Delivery, Event, Reply, TlsPolicy};
 
 /// The rules that this side follows.
 pub const RULES: &[&Rule] = &[
@@ -45,18 +46,8 @@ pub const RULES: &[&Rule] = &[
     &content::CHUNK,
     &lines::LINE_ENDS,
     &lines::STUFFING,
-    &QUIT,
+    &deliveries::QUIT,
 ];
-
-/// RFC 5321 §4.1.1.10.
-const QUIT: Rule = Rule {
-    rfc: 5321,
-    section: "4.1.1.10",
-    gist: "A client does not close the connection before it said QUIT and got the reply, unless something is wrong.",
-};
-
-/// Deliveries that may wait.
-const WAITING_MAX: usize = 100;
 
 /// The SMTP client role.
 pub struct Client {
@@ -304,6 +295,11 @@ impl Client {
             return self
                 .lost(cx, Loss::new("4.3.2", "The server closes the connection").because(reply));
         }
+        let in_step =
+            matches!(self.state, State::Hello(_) | State::StartingTls | State::LoggingIn(_));
+        if in_step && self.reader.is_early() {
+            return self.out_of_step(cx, reply);
+        }
         match core::mem::replace(&mut self.state, State::Closed) {
             State::Greeting => self.greeted(cx, reply),
             State::Hello(hello) => self.hello_answered(cx, hello, reply),
@@ -341,99 +337,6 @@ impl Client {
         self.lost(cx, Loss::new("4.5.0", "The server's reply fits no command").because(reply))
     }
 
-    /// Begins what is next when no transaction is under way.
-    fn next(mut self, cx: &mut Cx<Self>) -> Self {
-        loop {
-            if self.common.is_used_up() {
-                return self.retire(
-                    cx,
-                    &Loss::new("4.4.5", "The server takes no more messages over this connection"),
-                );
-            }
-            let Some(delivery) = self.common.waiting.pop_front() else { break };
-            let id = delivery.id;
-            match Transaction::plan(delivery, &self.common) {
-                Ok(tx) => {
-                    self.common.current = Some(id);
-                    return self.begin(cx, Box::new(tx));
-                }
-                Err(finished) => cx.event(Event::Finished(finished)),
-            }
-        }
-        if self.common.quitting {
-            return self.retire(cx, &Loss::new("4.3.0", "The session ends"));
-        }
-        self.go(cx, State::Ready)
-    }
-
-    /// A delivery is over.
-    fn finish(&mut self, cx: &mut Cx<Self>, id: u32, fates: Fates) {
-        self.common.current = None;
-        cx.event(Event::Finished(Finished { id, fates: fates.whole() }));
-    }
-
-    /// Ends the session politely: no more deliveries, then QUIT.
-    fn retire(mut self, cx: &mut Cx<Self>, loss: &Loss) -> Self {
-        self.give_up_waiting(cx, loss);
-        command::send(cx, b"QUIT\r\n", Some(&QUIT));
-        self.go(cx, State::Quitting)
-    }
-
-    /// Ends the session at once: the connection is lost, or cannot be trusted to be in step.
-    fn lost(mut self, cx: &mut Cx<Self>, loss: Loss) -> Self {
-        match core::mem::replace(&mut self.state, State::Closed) {
-            State::Surveying(tx, _) => self.abandon(cx, *tx, Stage::Mail, &loss),
-            State::Envelope(tx) => {
-                let stage = tx.stage();
-                self.abandon(cx, *tx, stage, &loss);
-            }
-            State::Content(tx, _) => self.abandon(cx, *tx, Stage::Data, &loss),
-            State::Ended(tx) => self.abandon(cx, *tx, Stage::EndOfData, &loss),
-            _ => {}
-        }
-        self.give_up_waiting(cx, &loss);
-        cx.close();
-        self.go(cx, State::Closed)
-    }
-
-    fn abandon(&mut self, cx: &mut Cx<Self>, tx: Transaction, stage: Stage, loss: &Loss) {
-        let (id, fates) = tx.abandoned(stage, loss);
-        self.finish(cx, id, fates);
-    }
-
-    /// Defers every delivery that waits, and says that no more can begin.
-    fn give_up_waiting(&mut self, cx: &mut Cx<Self>, loss: &Loss) {
-        while let Some(delivery) = self.common.waiting.pop_front() {
-            let fates = Fates::waiting(delivery.recipients.len(), loss);
-            cx.event(Event::Finished(Finished { id: delivery.id, fates }));
-        }
-        if !core::mem::replace(&mut self.common.done, true) {
-            cx.event(Event::Done);
-        }
-    }
-
-    fn check(&self, delivery: &Delivery) -> Result<(), Misuse> {
-        let common = &self.common;
-        let known = common.current == Some(delivery.id)
-            || common.waiting.iter().any(|other| other.id == delivery.id);
-        if known || common.waiting.len() >= WAITING_MAX {
-            return Err(Misuse::BadValue);
-        }
-        command::check(delivery, &common.config.limits)
-    }
-
-    /// Takes a delivery back that has not begun.
-    fn cancel(&mut self, cx: &mut Cx<Self>, id: u32) {
-        let Some(at) = self.common.waiting.iter().position(|delivery| delivery.id == id) else {
-            return;
-        };
-        if let Some(delivery) = self.common.waiting.remove(at) {
-            let loss = Loss::new("4.3.0", "The delivery was cancelled");
-            let fates = Fates::waiting(delivery.recipients.len(), &loss);
-            cx.event(Event::Finished(Finished { id, fates }));
-        }
-    }
-
     /// Puts a state back that an answer did not fit.
     fn misused(mut self, state: State, misuse: Misuse) -> (Self, Misuse) {
         self.state = state;
@@ -447,5 +350,6 @@ fn fault_words(fault: LineFault) -> &'static [u8] {
         LineFault::BareCr => b"A reply line holds a CR without an LF.",
         LineFault::BareLf => b"A reply line holds an LF without a CR.",
         LineFault::Nul => b"A reply line holds NUL.",
+        LineFault::Foreign => b"A reply is of another protocol.",
     }
 }

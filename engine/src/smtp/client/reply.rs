@@ -62,6 +62,8 @@ impl Reply {
 pub(super) struct Reader {
     reply: Reply,
     read: u32,
+    /// The reply began before the server can have read what it is to.
+    early: bool,
 }
 
 /// What a line was.
@@ -82,6 +84,9 @@ impl Reader {
             cx.note_received(line.start, line.end, "unparsed", Some(&REPLY));
             return Read::Malformed;
         };
+        if self.read == 0 {
+            self.early = cx.is_early(line.start);
+        }
         let text = line.octets.get(4..).unwrap_or_default();
         let status = status(text).filter(|(status, _)| u16::from(status.class) == code / 100);
         let skipped = status.map_or(0, |(_, length)| length);
@@ -105,6 +110,11 @@ impl Reader {
         } else {
             Read::More
         }
+    }
+
+    /// Whether the last reply came before the server can have read all that it had to read first.
+    pub(super) fn is_early(&self) -> bool {
+        self.early
     }
 
     /// Whether the last line was the last one of its reply.

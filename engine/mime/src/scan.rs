@@ -333,8 +333,16 @@ fn is_encoded(part: &Part) -> bool {
     !plain.iter().any(|name| part.encoding.eq_ignore_ascii_case(name))
 }
 
+/// Whether a message can go out over any protocol as it stands. Every CR must have its LF and every LF its CR too: an SMTP
+/// client sends neither alone (RFC 5321 §2.3.8).
 fn is_plain(raw: &[u8]) -> bool {
-    raw.ends_with(b"\r\n") && !raw.starts_with(b".") && memchr::memmem::find(raw, b"\n.").is_none()
+    let count = |octet| memchr::memchr_iter(octet, raw).count();
+    let pairs = || memchr::memmem::find_iter(raw, b"\r\n").count();
+    raw.ends_with(b"\r\n")
+        && !raw.starts_with(b".")
+        && memchr::memmem::find(raw, b"\n.").is_none()
+        && count(b'\n') == count(b'\r')
+        && count(b'\n') == pairs()
 }
 
 #[cfg(test)]
@@ -409,6 +417,16 @@ mod tests {
         assert_eq!(index_small(&header(17_000)), None);
         let inner = [b"Content-Type: message/rfc822\r\n\r\n".to_vec(), header(17_000)].concat();
         assert_eq!(index_small(&inner), None);
+    }
+
+    #[test]
+    fn what_must_be_changed_on_its_way_is_not_plain() {
+        let wrong: [&[u8]; 7] =
+            [b"", b"a: b\r\n\r\n.\r\n", b".\r\n", b"a", b"a\nb\r\n", b"a\rb\r\n", b"\n\r\r\n"];
+        for raw in wrong {
+            assert!(!is_plain(raw), "{}", raw.escape_ascii());
+        }
+        assert!(is_plain(b"a: b\r\n\r\na.\r\n"));
     }
 
     #[test]

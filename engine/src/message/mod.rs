@@ -33,7 +33,8 @@ impl Span {
 pub struct Index {
     /// Octets of the message.
     pub size: u64,
-    /// Whether no line begins with a dot and the last ends with CRLF: it can go over POP3 as it stands.
+    /// Whether no line begins with a dot, no CR or LF stands alone and the last line ends with CRLF: it can go over
+    /// POP3 and SMTP as it stands.
     pub plain: bool,
     /// Whether any octet is above ASCII.
     pub eight_bit: bool,

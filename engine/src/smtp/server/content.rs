@@ -6,6 +6,7 @@ use memchr::{memchr, memchr2};
 
 use super::Transaction;
 use super::reply::Reply;
+use super::submission::Completion;
 use crate::limits::Limits;
 use crate::text::find::has_high_bit;
 use crate::trace::Rule;
@@ -37,6 +38,8 @@ pub(super) struct Content {
     /// Why the message is not taken; what still comes is read and thrown away.
     pub(super) refused: Option<Reply>,
     scan: Scan,
+    /// What is done to it on the way, with submission.
+    completion: Option<Completion>,
     /// Whether bare CR, LF and NUL are looked for here: BDAT has no tokenizer that did.
     lines_due: bool,
 }
@@ -55,29 +58,57 @@ struct Scan {
 const RECEIVED: &[u8] = b"received:";
 
 impl Content {
-    pub(super) fn new(tx: Transaction, trace: Vec<u8>, lines_due: bool) -> Self {
-        let scan = Scan::default();
-        Self { tx, size: 0, stored: 0, eight_bit: false, trace, refused: None, scan, lines_due }
+    pub(super) fn new(
+        tx: Transaction,
+        trace: Vec<u8>,
+        completion: Option<Completion>,
+        lines_due: bool,
+    ) -> Self {
+        Self {
+            tx,
+            size: 0,
+            stored: 0,
+            eight_bit: false,
+            trace,
+            refused: None,
+            scan: Scan::default(),
+            completion,
+            lines_due,
+        }
     }
 
-    /// Looks at the next octets; true if they made the message unacceptable just now.
-    pub(super) fn look(&mut self, octets: &[u8], limits: &Limits) -> bool {
+    /// The octets as they are to be stored; `end` says that they are the last.
+    pub(super) fn complete(&mut self, octets: Vec<u8>, end: bool) -> Vec<u8> {
+        match &mut self.completion {
+            Some(completion) => completion.pass(&octets, end),
+            None => octets,
+        }
+    }
+
+    /// Looks at the next octets, and whether they are the last; true if they made the message unacceptable just now.
+    pub(super) fn look(&mut self, octets: &[u8], end: bool, limits: &Limits) -> bool {
         self.size += octets.len() as u64;
         self.eight_bit = self.eight_bit || has_high_bit(octets);
         let was_refused = self.refused.is_some();
         if self.lines_due {
             self.scan.look_for_bare(octets);
+            // A CR at the end stands alone.
+            self.scan.bare |= end && self.scan.after_cr;
         }
         if !self.scan.body {
             self.scan.header(octets);
         }
         if self.refused.is_none() {
-            self.refused = self.judge(limits);
+            self.refused = self.judge(end, limits);
         }
         self.refused.is_some() && !was_refused
     }
 
-    fn judge(&self, limits: &Limits) -> Option<Reply> {
+    fn judge(&self, end: bool, limits: &Limits) -> Option<Reply> {
+        if end && self.size == 0 {
+            // RFC 5322 §3.6: Date and From are required, so an empty message is none.
+            return Some(Reply::new(554, "5.6.0", "A message needs a header section"));
+        }
         if self.size > limits.message_max {
             return Some(Reply::new(552, "5.3.4", "Message too big"));
         }
@@ -88,13 +119,6 @@ impl Content {
             return Some(Reply::new(554, "5.4.6", "Too many hops, the message is looping"));
         }
         (self.scan.bare).then(bare)
-    }
-
-    /// What only the end tells: a CR at the end of BDAT stands alone.
-    pub(super) fn end(&mut self) {
-        if self.lines_due && self.scan.after_cr && self.refused.is_none() {
-            self.refused = Some(bare());
-        }
     }
 }
 

@@ -37,9 +37,17 @@ impl Server {
         let text = b"Enter mail, end with \".\" on a line by itself".to_vec();
         self.reply(cx, &Reply::plain(354, text));
         cx.sync();
-        let trace = trace_fields::trace_fields(&self.common, &tx, cx);
         self.common.idle_commands = 0;
-        self.go(cx, State::Data(Box::new(Content::new(*tx, trace, false))))
+        let content = self.content(cx, *tx, false);
+        self.go(cx, State::Data(content))
+    }
+
+    /// A message that is about to come, with what this hop puts before it.
+    fn content(&self, cx: &Cx<Self>, tx: Transaction, lines_due: bool) -> Box<Content> {
+        let trace = trace_fields::trace_fields(&self.common, &tx, cx);
+        let submission = self.common.config.service == Service::Submission;
+        let completion = submission.then(|| trace_fields::completion(&self.common, &tx, cx));
+        Box::new(Content::new(tx, trace, completion, lines_due))
     }
 
     /// Text of DATA came.
@@ -58,20 +66,17 @@ impl Server {
             self.state = State::Data(content);
             return self.out_of_step(cx);
         }
-        if content.look(&octets, &self.common.config.limits) {
+        if end.is_some_and(|end| end.fault.is_some()) {
+            return self.bare(cx, &content);
+        }
+        if content.look(&octets, end.is_some(), &self.common.config.limits) {
             cx.event(Event::Reset);
         }
-        if let Some(end) = end {
-            if end.fault.is_some() {
-                return self.bare(cx, &content);
-            }
-            if content.refused.is_none() && end.empty {
-                cx.event(Event::Reset);
-                content.refused =
-                    Some(Reply::new(554, "5.6.0", "A message needs a header section"));
-            }
+        if content.refused.is_some() {
+            return self.text_taken(cx, *content, end);
         }
-        if content.refused.is_some() || octets.is_empty() {
+        let octets = content.complete(octets, end.is_some());
+        if octets.is_empty() {
             return self.text_taken(cx, *content, end);
         }
         self.give(cx, &mut content, octets);
@@ -189,9 +194,8 @@ impl Server {
         let content = match state {
             State::Chunking(content) => content,
             State::RcptGiven(tx) => {
-                let trace = trace_fields::trace_fields(&self.common, &tx, cx);
                 let lines_due = tx.from.body != Body::BinaryMime;
-                Box::new(Content::new(*tx, trace, lines_due))
+                self.content(cx, *tx, lines_due)
             }
             state => {
                 let text = match state {
@@ -219,11 +223,16 @@ impl Server {
                 self.mistake(cx, &reply, &ORDER, *before)
             }
             State::Chunk(mut content, left, last) => {
-                if content.look(&octets, &self.common.config.limits) {
+                let left = left.saturating_sub(count);
+                let end = last && left == 0;
+                if content.look(&octets, end, &self.common.config.limits) {
                     cx.event(Event::Reset);
                 }
-                let left = left.saturating_sub(count);
-                if content.refused.is_some() || octets.is_empty() {
+                if content.refused.is_some() {
+                    return self.chunk_taken(cx, *content, left, last);
+                }
+                let octets = content.complete(octets, end);
+                if octets.is_empty() {
                     return self.chunk_taken(cx, *content, left, last);
                 }
                 self.give(cx, &mut content, octets);
@@ -252,17 +261,11 @@ impl Server {
         Ok(self.chunk_taken(cx, content, left, last))
     }
 
-    fn chunk_taken(self, cx: &mut Cx<Self>, mut content: Content, left: u64, last: bool) -> Self {
+    fn chunk_taken(self, cx: &mut Cx<Self>, content: Content, left: u64, last: bool) -> Self {
         if left > 0 {
             return self.go(cx, State::Chunk(Box::new(content), left, last));
         }
         if last {
-            content.end();
-            if content.stored == 0 && content.refused.is_none() {
-                cx.event(Event::Reset);
-                content.refused =
-                    Some(Reply::new(554, "5.6.0", "A message needs a header section"));
-            }
             return self.finish(cx, content);
         }
         match &content.refused {

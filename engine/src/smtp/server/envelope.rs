@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 
 use super::commands::{LINE, ORDER};
 use super::reply::{About, Reply, refused};
+use super::submission::{QUALIFIED, is_qualified};
 use super::{Pending, Server, State, Transaction};
 use crate::role::Cx;
-use crate::smtp::types::{Ask, MailFrom, Mailbox, RcptTo};
+use crate::smtp::types::{Ask, MailFrom, Mailbox, RcptTo, Service};
 use crate::trace::Rule;
 use crate::types::{Reason, Refusal};
 
@@ -34,6 +35,11 @@ impl Server {
         if self.common.config.auth_required && self.common.account.is_none() {
             let reply = Reply::new(530, "5.7.0", "Authentication required");
             return self.mistake(cx, &reply, &ORDER, State::Greeted);
+        }
+        let domain = mail.reverse_path.as_ref().map_or(&b""[..], |path| &path.domain);
+        if self.is_short(domain) {
+            let reply = Reply::new(554, "5.1.8", "The sender's domain needs to be a whole one");
+            return self.mistake(cx, &reply, &QUALIFIED, State::Greeted);
         }
         // RFC 1870 §6.1: a message that is announced as too large is refused before it is sent.
         if mail.size.is_some_and(|size| size > limits.message_max) {
@@ -66,6 +72,10 @@ impl Server {
             let reply = Reply::new(553, "5.6.7", "This address needs SMTPUTF8");
             return self.mistake(cx, &reply, &LINE, state(tx));
         }
+        if self.is_short(domain) {
+            let reply = Reply::new(554, "5.1.2", "The recipient's domain needs to be a whole one");
+            return self.mistake(cx, &reply, &QUALIFIED, state(tx));
+        }
         if tx.recipients.len() >= self.common.config.limits.recipients_max as usize {
             // RFC 5321 §4.5.3.1.10: the client sends the rest in another transaction.
             return self.idle_command(
@@ -77,6 +87,12 @@ impl Server {
         let to = rcpt.forward_path.clone();
         cx.ask(Ask::Recipient(rcpt));
         self.go(cx, State::Asking(Box::new(Pending::Recipient(*tx, to))))
+    }
+
+    /// Whether a domain is too short for a submission server.
+    fn is_short(&self, domain: &[u8]) -> bool {
+        let config = &self.common.config;
+        config.service == Service::Submission && !is_qualified(domain, &config.host_name)
     }
 
     pub(super) fn recipient_refused(

@@ -10,6 +10,7 @@ mod greeting;
 mod names;
 mod note;
 mod reply;
+mod submission;
 mod trace_fields;
 
 use alloc::boxed::Box;
@@ -40,6 +41,8 @@ pub(super) const RULES: &[&Rule] = &[
     &envelope::GUESSING,
     &greeting::GREETING,
     &greeting::INJECTION,
+    &submission::COMPLETION,
+    &submission::QUALIFIED,
     &data::END_OF_DATA,
     &data::CHUNK,
     &auth::RESPONSE,

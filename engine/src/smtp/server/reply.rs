@@ -75,6 +75,8 @@ pub(super) fn refused(about: About, refusal: &Refusal) -> Reply {
         (Reason::NotFound, _) => Reply::new(550, "5.1.1", "No such mailbox here"),
         (Reason::NotPermitted, About::Recipient) => Reply::new(550, "5.7.1", "Relaying denied"),
         (Reason::NotPermitted | Reason::Policy, _) => Reply::new(550, "5.7.1", "Not permitted"),
+        // RFC 3463 §3.3 (as RFC 1893 §3.3): a full mailbox is a persistent transient failure, since its owner can delete
+        // messages; so 4.2.2, never 552 5.2.2, which would bounce at once what fits tomorrow.
         (Reason::OverQuota, _) => Reply::new(452, "4.2.2", "Mailbox full, try later"),
         (Reason::TooLarge, _) => Reply::new(552, "5.3.4", "Message too big"),
         (Reason::TooMany, About::Recipient) => Reply::new(452, "4.5.3", "Too many recipients"),

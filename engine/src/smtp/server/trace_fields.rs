@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::submission::Completion;
 use super::{Common, Transaction};
 use crate::role::Cx;
 use crate::smtp::grammar::print_mailbox;
@@ -39,6 +40,17 @@ pub(super) fn trace_fields(common: &Common, tx: &Transaction, cx: &Cx<Server>) -
     }
     put(&mut out, &[b";\r\n\t", date::date_time(cx.now.unix_ms).as_bytes(), b"\r\n"]);
     out
+}
+
+/// Date and Message-ID for a submitted message that has none. The transaction's name is unique on this server, and with
+/// the time it stays so when the server begins to count anew.
+pub(super) fn completion(common: &Common, tx: &Transaction, cx: &Cx<Server>) -> Completion {
+    let now_ms = cx.now.unix_ms;
+    let date = [b"Date: ", date::date_time(now_ms).as_bytes(), b"\r\n"].concat();
+    let time = alloc::format!(".{now_ms}@");
+    let host = &common.config.host_name[..];
+    let id = [b"Message-ID: <", &tx.id[..], time.as_bytes(), host, b">\r\n"].concat();
+    Completion::new(date, id)
 }
 
 /// RFC 3848 and RFC 6531 §4.3: the registered name of how the message came.

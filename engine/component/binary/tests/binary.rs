@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 use pillarbox_component_binary::COMPONENT;
 use wasmparser::{Parser, Payload};
 
-/// Octets, and octets compressed, that the component stays under.
-const SIZE_MAX: usize = 1 << 20;
-const GZIP_MAX: usize = 350 << 10;
+/// Octets, and octets compressed, that the component stays under. The three server roles with password logins took
+/// 0.79 MB and 350 KB; SCRAM and tokens, the client roles and the relay come on top.
+const SIZE_MAX: usize = 3 << 19;
+const GZIP_MAX: usize = 512 << 10;
 
 #[test]
 fn the_component_imports_nothing() {

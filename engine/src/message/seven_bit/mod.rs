@@ -15,6 +15,9 @@ use walk::{Head, Kind, Label, Lost, Piece, Walker};
 /// Octets of a line that every server takes, CRLF not counted (RFC 5321 §4.5.3.1.6).
 const LINE_MAX: u64 = 998;
 
+/// Octets above ASCII that make no text too long in quoted-printable.
+const SHORT: u64 = 32;
+
 /// How a part goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -160,8 +163,9 @@ impl Notes {
             }
             return;
         }
-        // Base64 is shorter where more than a sixth must be encoded, and the only one that keeps lone CR and LF.
-        let quoted = head.text && !raw && content.high < content.octets / 6;
+        // Base64 is shorter where more than a sixth must be encoded, and the only one that keeps lone CR and LF. A
+        // short text had better be readable.
+        let quoted = head.text && !raw && content.high < content.octets / 6 + SHORT;
         if let Some(way) = self.ways.get_mut(head.part) {
             *way = if quoted { Way::QuotedPrintable } else { Way::Base64 };
         }

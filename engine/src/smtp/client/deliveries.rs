@@ -73,8 +73,9 @@ impl Client {
             _ => {}
         }
         self.give_up_waiting(cx, &loss);
+        let client = self.go(cx, State::Closed);
         cx.close();
-        self.go(cx, State::Closed)
+        client
     }
 
     fn abandon(&mut self, cx: &mut Cx<Self>, tx: Transaction, stage: Stage, loss: &Loss) {

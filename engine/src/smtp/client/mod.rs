@@ -309,8 +309,9 @@ impl Client {
             State::Content(tx, content) => self.content_replied(cx, tx, content, reply),
             State::Ended(tx) => self.end_replied(cx, tx, &reply),
             State::Quitting => {
+                let client = self.go(cx, State::Closed);
                 cx.close();
-                self.go(cx, State::Closed)
+                client
             }
             state @ (State::Ready | State::Surveying(..)) => {
                 self.state = state;

@@ -122,10 +122,12 @@ test("a host's mistake is told, and changes nothing", async () => {
   const driver = new Driver();
   try {
     await driver.ask({ verb: "new", session: 1, role: "smtp-server", config: CONFIG, now: NOW });
+    // A client that speaks before the greeting would be shown out.
+    assert.match((await driver.say("")).said, /^220 mx\.example /);
     const answer = { tag: "answer", val: [77, { tag: "done" }] };
     const reply = await driver.ask({ verb: "step", session: 1, now: NOW, input: answer });
     assert.deepEqual(reply, { misuse: "unknown-ask" });
-    assert.match((await driver.say("NOOP\r\n")).said, /^220 .*\r\n250 /);
+    assert.match((await driver.say("NOOP\r\n")).said, /^250 /);
   } finally {
     driver.end();
   }

@@ -56,7 +56,7 @@ pub enum TlsOffer {
     None,
     /// The peer may ask for it in the protocol (STARTTLS, STLS).
     Upgrade,
-    /// The connection was secured before its first octet.
+    /// From the first octet on: the session begins with `StartTls`, and greets once it is secured.
     Implicit,
 }
 

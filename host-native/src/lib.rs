@@ -9,3 +9,4 @@ pub mod engine;
 pub mod error;
 pub mod serve;
 pub mod store;
+pub mod tls;

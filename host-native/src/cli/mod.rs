@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::Settings;
+use crate::config::{Place, Settings};
 use crate::error::Error;
 use crate::serve;
 
@@ -54,6 +54,24 @@ pub struct ServeFlags {
     /// Where HTTP listens [default: 127.0.0.1:8025]
     #[arg(long, value_name = "ADDR", env = "PILLARBOX_HTTP")]
     pub http: Option<SocketAddr>,
+    /// Where submission listens; off: nowhere [default: 1587 where SMTP has 1025, 587 where it has 25]
+    #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_SUBMISSION")]
+    pub submission: Option<Place>,
+    /// Where submission over TLS listens [default: likewise 1465, 465]
+    #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_SUBMISSIONS")]
+    pub submissions: Option<Place>,
+    /// Where POP3 over TLS listens [default: 1995 where POP3 has 1110, 995 where it has 110]
+    #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_POP3S")]
+    pub pop3s: Option<Place>,
+    /// Where IMAP over TLS listens [default: 1993 where IMAP has 1143, 993 where it has 143]
+    #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_IMAPS")]
+    pub imaps: Option<Place>,
+    /// Where LMTP listens [default: off]
+    #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_LMTP")]
+    pub lmtp: Option<Place>,
+    /// Offer STARTTLS on SMTP, POP3 and IMAP too, not only on submission, with a certificate signed by itself
+    #[arg(long, env = "PILLARBOX_STARTTLS")]
+    pub starttls: bool,
     /// Directory of the mail store [default: pillarbox in the user's data directory]
     #[arg(long, value_name = "DIR", env = "PILLARBOX_DATA", conflicts_with = "memory")]
     pub data: Option<PathBuf>,

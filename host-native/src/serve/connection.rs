@@ -10,17 +10,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pillarbox_engine::Output;
 use pillarbox_engine::types::{AskId, BlobRange, Farewell, Now, Reason};
 use pillarbox_world::service::{Indexer, Service};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::roles::{Link, Served};
 use super::transcript::Transcript;
+use super::wire::Wire;
 use super::{Shared, told_to_stop};
 use crate::engine::{Driven, Input, StartError, Trap};
 
-/// Octets read from the socket at once.
-const READ_MAX: usize = 16 * 1024;
 /// Octets that are gathered before they are written, unless the session waits.
 const WRITE_AT: usize = 64 * 1024;
 /// Octets of a stored message that are read at once.
@@ -48,6 +45,8 @@ pub(super) struct Connection<R: Served> {
 enum State {
     /// More is to be polled.
     Running,
+    /// It asked for TLS.
+    Securing,
     /// It waits, at most until the deadline.
     Waiting(Option<u64>),
     /// It is over.
@@ -101,8 +100,8 @@ impl<R: Served> Connection<R> {
     }
 
     /// Serves the peer until the session closes, the peer is gone, or the sandbox breaks.
-    pub(super) async fn run(mut self, mut stream: TcpStream) {
-        match self.drive(&mut stream).await {
+    pub(super) async fn run(mut self, mut wire: Wire) {
+        match self.drive(&mut wire).await {
             Ok(()) => {}
             Err(End::Cut(error)) => {
                 tracing::debug!(session = self.link.session_id(), %error, "the connection was cut");
@@ -114,32 +113,40 @@ impl<R: Served> Connection<R> {
                 tracing::error!(protocol = R::PROTOCOL, session, peer = %self.link.peer, %trap,
                     "a session broke its sandbox; only this connection ends");
                 let words = R::farewell(Farewell::Fault);
-                drop(tokio::time::timeout(Duration::from_secs(1), stream.write_all(&words)).await);
+                drop(tokio::time::timeout(Duration::from_secs(1), wire.write(&words)).await);
             }
         }
         // Lingering unread input would turn the close into a reset that destroys our last reply.
-        drop(stream.shutdown().await);
+        drop(wire.shutdown().await);
     }
 
-    async fn drive(&mut self, stream: &mut TcpStream) -> Result<(), End> {
+    async fn drive(&mut self, wire: &mut Wire) -> Result<(), End> {
         let mut stopping = self.shared.stopping.clone();
         let mut is_stopping = false;
-        self.step(stream, Input::Nothing).await?;
+        // Who talks before the greeting is not waiting for it, and the session should know.
+        match wire.try_read().map_err(End::Cut)? {
+            Poll::Ready(Some(octets)) => self.woken(wire, Woken::Octets(octets)).await?,
+            _ => self.step(wire, Input::Nothing).await?,
+        }
         loop {
             if let Some((id, ask)) = self.asks.pop_front() {
-                self.answer(stream, id, ask).await?;
+                self.answer(wire, id, ask).await?;
                 continue;
             }
             let deadline_ms = match self.state {
-                State::Closed => return self.flush(stream).await,
+                State::Closed => return self.flush(wire).await,
+                State::Securing => {
+                    self.secure(wire).await?;
+                    continue;
+                }
                 State::Running => None,
                 State::Waiting(deadline_ms) => Some(deadline_ms),
             };
             match deadline_ms {
-                None => self.step(stream, Input::Nothing).await?,
-                Some(_) if !self.left.is_empty() && self.offer_left(stream).await? => {}
+                None => self.step(wire, Input::Nothing).await?,
+                Some(_) if !self.left.is_empty() && self.offer_left(wire).await? => {}
                 Some(deadline_ms) => {
-                    self.flush(stream).await?;
+                    self.flush(wire).await?;
                     let deadline = self.until(deadline_ms);
                     let stop = async {
                         if is_stopping {
@@ -148,19 +155,46 @@ impl<R: Served> Connection<R> {
                         told_to_stop(&mut stopping).await;
                     };
                     let woken = tokio::select! {
-                        read = read(stream), if self.left.is_empty() => read.map_err(End::Cut)?,
+                        read = wire.read(), if self.left.is_empty() => {
+                            read.map_err(End::Cut)?.map_or(Woken::PeerEnded, Woken::Octets)
+                        }
                         () = self.wake.notified() => Woken::Changes,
                         () = deadline => Woken::Deadline,
                         () = stop => Woken::Stopping,
                     };
                     is_stopping |= matches!(woken, Woken::Stopping);
-                    self.woken(stream, woken).await?;
+                    self.woken(wire, woken).await?;
                 }
             }
         }
     }
 
-    async fn woken(&mut self, stream: &mut TcpStream, woken: Woken) -> Result<(), End> {
+    /// Everything said before goes out in the clear, and nothing that came before counts (RFC 3207 §4.2).
+    async fn secure(&mut self, wire: &mut Wire) -> Result<(), End> {
+        self.flush(wire).await?;
+        let dropped = std::mem::take(&mut self.left).len();
+        let Some(tls) = &self.shared.tls else {
+            return Err(End::Cut(std::io::Error::other("TLS was offered without a certificate")));
+        };
+        let handshakes = &self.shared.metrics.handshakes;
+        match wire.secure(tls).await {
+            Ok(facts) => {
+                handshakes.with_label_values(&[R::PROTOCOL, "done"]).inc();
+                if let Some(transcript) = &mut self.transcript {
+                    transcript.secured(&facts, dropped);
+                }
+                self.step(wire, Input::Secured(facts)).await
+            }
+            Err(error) => {
+                handshakes.with_label_values(&[R::PROTOCOL, "failed"]).inc();
+                let session = self.link.session_id();
+                tracing::info!(session, peer = %self.link.peer, %error, "no TLS with this peer");
+                Err(End::Cut(error))
+            }
+        }
+    }
+
+    async fn woken(&mut self, wire: &mut Wire, woken: Woken) -> Result<(), End> {
         match woken {
             Woken::Octets(octets) => {
                 self.count("received", octets.len());
@@ -168,43 +202,43 @@ impl<R: Served> Connection<R> {
                     transcript.received(&octets);
                 }
                 self.left = octets;
-                self.offer_left(stream).await.map(|_| ())
+                self.offer_left(wire).await.map(|_| ())
             }
             Woken::PeerEnded => {
-                self.step(stream, Input::ReceiveEnd).await?;
+                self.step(wire, Input::ReceiveEnd).await?;
                 // A peer that sends nothing more can still be told what was asked for, and then it is over.
                 if matches!(self.state, State::Waiting(_)) && self.asks.is_empty() {
                     self.state = State::Closed;
                 }
                 Ok(())
             }
-            Woken::Changes => self.tell_changes(stream).await,
-            Woken::Deadline => self.step(stream, Input::Tick).await,
+            Woken::Changes => self.tell_changes(wire).await,
+            Woken::Deadline => self.step(wire, Input::Tick).await,
             Woken::Stopping => {
                 let call = R::farewell_call(Farewell::ShuttingDown);
-                self.step(stream, Input::Call(call)).await
+                self.step(wire, Input::Call(call)).await
             }
         }
     }
 
     /// Offers what the session has not taken yet; false if there is nothing or it takes nothing.
-    async fn offer_left(&mut self, stream: &mut TcpStream) -> Result<bool, End> {
+    async fn offer_left(&mut self, wire: &mut Wire) -> Result<bool, End> {
         if self.left.is_empty() {
             return Ok(false);
         }
         let octets = std::mem::take(&mut self.left);
-        let taken = self.step_taking(stream, Input::Receive(octets)).await?;
+        let taken = self.step_taking(wire, Input::Receive(octets)).await?;
         Ok(taken > 0)
     }
 
-    async fn tell_changes(&mut self, stream: &mut TcpStream) -> Result<(), End> {
+    async fn tell_changes(&mut self, wire: &mut Wire) -> Result<(), End> {
         match self.service.call() {
-            Some(call) => self.step(stream, Input::Call(call)).await,
+            Some(call) => self.step(wire, Input::Call(call)).await,
             None => Ok(()),
         }
     }
 
-    async fn answer(&mut self, stream: &mut TcpStream, id: AskId, ask: R::Ask) -> Result<(), End> {
+    async fn answer(&mut self, wire: &mut Wire, id: AskId, ask: R::Ask) -> Result<(), End> {
         if let Some(transcript) = &mut self.transcript {
             transcript.asked(&R::ask_name(&ask));
         }
@@ -217,7 +251,7 @@ impl<R: Served> Connection<R> {
             match ready {
                 Poll::Ready(answer) => answer,
                 Poll::Pending => {
-                    write_all(stream, &mut self.out).await?;
+                    write_all(wire, &mut self.out).await?;
                     let _timer = self.shared.metrics.wait_seconds.start_timer();
                     answer.await
                 }
@@ -225,16 +259,16 @@ impl<R: Served> Connection<R> {
         };
         R::observe_answer(&self.shared, &self.link, &mut self.service, &answer);
         // What others did before this answer was made must be told before it.
-        self.tell_changes(stream).await?;
-        self.step(stream, Input::Answer(id, answer)).await
+        self.tell_changes(wire).await?;
+        self.step(wire, Input::Answer(id, answer)).await
     }
 
-    async fn step(&mut self, stream: &mut TcpStream, input: Input<R>) -> Result<(), End> {
-        self.step_taking(stream, input).await.map(|_| ())
+    async fn step(&mut self, wire: &mut Wire, input: Input<R>) -> Result<(), End> {
+        self.step_taking(wire, input).await.map(|_| ())
     }
 
     /// One step of the session and all that it gave out; says how many octets it took.
-    async fn step_taking(&mut self, stream: &mut TcpStream, input: Input<R>) -> Result<usize, End> {
+    async fn step_taking(&mut self, wire: &mut Wire, input: Input<R>) -> Result<usize, End> {
         let step = self.session.step(now(&self.shared), input).map_err(End::Trap)?;
         let taken = step.taken;
         if let Some(left) = step.left {
@@ -243,8 +277,8 @@ impl<R: Served> Connection<R> {
         self.state = State::Running;
         for output in step.outputs {
             match output {
-                Output::Transmit(octets) => self.transmit(stream, &octets).await?,
-                Output::TransmitBlob(range) => self.transmit_blob(stream, range).await?,
+                Output::Transmit(octets) => self.transmit(wire, &octets).await?,
+                Output::TransmitBlob(range) => self.transmit_blob(wire, range).await?,
                 Output::Ask(id, ask) => self.asks.push_back((id, ask)),
                 Output::Event(event) => {
                     self.service.event(&event);
@@ -256,23 +290,23 @@ impl<R: Served> Connection<R> {
                     }
                 }
                 Output::Wait { deadline_ms } => self.state = State::Waiting(deadline_ms),
-                // No listener offers TLS yet, so a session that asks for it is broken.
-                Output::StartTls | Output::Close => self.state = State::Closed,
+                Output::StartTls => self.state = State::Securing,
+                Output::Close => self.state = State::Closed,
             }
         }
         Ok(taken)
     }
 
-    async fn transmit(&mut self, stream: &mut TcpStream, octets: &[u8]) -> Result<(), End> {
+    async fn transmit(&mut self, wire: &mut Wire, octets: &[u8]) -> Result<(), End> {
         self.count("sent", octets.len());
         if let Some(transcript) = &mut self.transcript {
             transcript.sent(octets);
         }
         self.out.extend_from_slice(octets);
-        if self.out.len() >= WRITE_AT { self.flush(stream).await } else { Ok(()) }
+        if self.out.len() >= WRITE_AT { self.flush(wire).await } else { Ok(()) }
     }
 
-    async fn transmit_blob(&mut self, stream: &mut TcpStream, range: BlobRange) -> Result<(), End> {
+    async fn transmit_blob(&mut self, wire: &mut Wire, range: BlobRange) -> Result<(), End> {
         let end = range.offset.saturating_add(range.length);
         let mut offset = range.offset;
         while offset < end {
@@ -284,14 +318,14 @@ impl<R: Served> Connection<R> {
                 tracing::error!(session, ?reason, ?range, "a stored message could not be read");
                 End::Cut(std::io::Error::other("a stored message could not be read"))
             })?;
-            self.transmit(stream, &piece).await?;
+            self.transmit(wire, &piece).await?;
             offset += length;
         }
         Ok(())
     }
 
-    async fn flush(&mut self, stream: &mut TcpStream) -> Result<(), End> {
-        write_all(stream, &mut self.out).await
+    async fn flush(&mut self, wire: &mut Wire) -> Result<(), End> {
+        write_all(wire, &mut self.out).await
     }
 
     /// Ends at a deadline of the session's clock.
@@ -334,36 +368,19 @@ impl<R: Served> Drop for Connection<R> {
     }
 }
 
-/// Waits for octets without holding a buffer while it waits: an idle connection costs none.
-async fn read(stream: &TcpStream) -> std::io::Result<Woken> {
-    loop {
-        stream.readable().await?;
-        if let Some(woken) = try_read(stream)? {
-            return Ok(woken);
-        }
-    }
-}
-
-fn try_read(stream: &TcpStream) -> std::io::Result<Option<Woken>> {
-    let mut octets = Vec::with_capacity(READ_MAX);
-    match stream.try_read_buf(&mut octets) {
-        Ok(0) => Ok(Some(Woken::PeerEnded)),
-        Ok(_) => Ok(Some(Woken::Octets(octets))),
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-async fn write_all(stream: &mut TcpStream, out: &mut Vec<u8>) -> Result<(), End> {
+async fn write_all(wire: &mut Wire, out: &mut Vec<u8>) -> Result<(), End> {
     let mut rest = &out[..];
     while !rest.is_empty() {
-        let write = tokio::time::timeout(WRITE_WITHIN, stream.write(rest));
+        let write = tokio::time::timeout(WRITE_WITHIN, wire.write(rest));
         let slow = || std::io::Error::new(std::io::ErrorKind::TimedOut, "the peer reads nothing");
         let written = write.await.map_err(|_| End::Cut(slow()))?.map_err(End::Cut)?;
         if written == 0 {
             return Err(End::Cut(std::io::ErrorKind::WriteZero.into()));
         }
         rest = &rest[written..];
+    }
+    if !out.is_empty() {
+        wire.flush().await.map_err(End::Cut)?;
     }
     out.clear();
     out.shrink_to(1024);

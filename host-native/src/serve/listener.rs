@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pillarbox_engine::types::Farewell;
+use pillarbox_engine::types::{Farewell, TlsOffer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
-use super::roles::{Link, Served};
+use super::roles::{Door, Link, Served};
+use super::wire::Wire;
 use super::{Shared, told_to_stop};
 use crate::config::is_loopback;
 use crate::engine::StartError;
@@ -27,13 +28,14 @@ static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 /// Accepts connections for the role `R`.
 pub(super) struct Listener<R> {
     listener: TcpListener,
+    door: Door,
     shared: Arc<Shared>,
     role: PhantomData<R>,
 }
 
 impl<R: Served> Listener<R> {
-    pub(super) fn new(listener: TcpListener, shared: Arc<Shared>) -> Self {
-        Self { listener, shared, role: PhantomData }
+    pub(super) fn new(listener: TcpListener, door: Door, shared: Arc<Shared>) -> Self {
+        Self { listener, door, shared, role: PhantomData }
     }
 
     /// Runs until the server is told to stop and the last connection is over.
@@ -64,7 +66,7 @@ impl<R: Served> Listener<R> {
     fn link(&self, peer: std::net::IpAddr) -> Link {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
         let loopback = self.listener.local_addr().is_ok_and(|own| is_loopback(own.ip()));
-        Link { key, peer, loopback }
+        Link { key, peer, loopback, door: self.door }
     }
 }
 
@@ -77,7 +79,7 @@ async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link) {
     // Replies are written whole; waiting to fill a segment would only delay them.
     drop(stream.set_nodelay(true));
     match Connection::<R>::start(&shared, link) {
-        Ok(connection) => connection.run(stream).await,
+        Ok(connection) => connection.run(Wire::Plain(stream)).await,
         Err((link, error)) => refuse::<R>(&shared, stream, &link, &error).await,
     }
     open.dec();
@@ -102,6 +104,10 @@ async fn refuse<R: Served>(
             Farewell::Fault
         }
     };
+    if link.door.tls == TlsOffer::Implicit {
+        // Words in the clear would be no TLS to this peer.
+        return;
+    }
     let words = R::farewell(reason);
     // A peer that does not read its refusal is cut.
     drop(tokio::time::timeout(FAREWELL_WITHIN, stream.write_all(&words)).await);

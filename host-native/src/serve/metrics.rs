@@ -15,6 +15,8 @@ pub(crate) struct Metrics {
     pub(crate) refused: IntCounterVec,
     /// Sessions that broke their sandbox, by protocol and kind.
     pub(crate) traps: IntCounterVec,
+    /// TLS handshakes, by protocol and outcome.
+    pub(crate) handshakes: IntCounterVec,
     /// Logins, by protocol and outcome.
     pub(crate) logins: IntCounterVec,
     /// Rules broken by peers, by protocol.
@@ -50,6 +52,8 @@ impl Metrics {
             "Sessions that broke their sandbox.",
             &["protocol", "kind"],
         );
+        let handshakes =
+            counter("pillarbox_tls_handshakes_total", "TLS handshakes.", &["protocol", "outcome"]);
         let logins = counter("pillarbox_logins_total", "Logins.", &["protocol", "outcome"]);
         let defects =
             counter("pillarbox_defects_total", "Protocol rules that peers broke.", &["protocol"]);
@@ -81,6 +85,7 @@ impl Metrics {
             open,
             refused,
             traps,
+            handshakes,
             logins,
             defects,
             deliveries,

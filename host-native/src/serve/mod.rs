@@ -1,6 +1,7 @@
 //! `pillarbox serve`: everything started in order, kept running, and stopped in order.
 
 mod connection;
+mod doors;
 mod http;
 mod listener;
 mod log;
@@ -8,23 +9,23 @@ mod metrics;
 mod ready;
 mod roles;
 mod transcript;
+mod wire;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::backend::{AccountDirectory, HostBackend, HostDirectory};
 use crate::config::{Profile, Settings};
 use crate::engine::{Engine, EngineSettings};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::store::MailStore;
+use crate::tls::ServerTls;
 
-use listener::Listener;
+use doors::Doors;
 use metrics::Metrics;
 use ready::Addresses;
-use roles::{ImapRole, Pop3Role, SmtpRole};
 
 /// How long connections have to end once the server was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) backend: Arc<HostBackend>,
     pub(crate) metrics: Arc<Metrics>,
+    /// None without a certificate.
+    pub(crate) tls: Option<ServerTls>,
     pub(crate) started: Instant,
     /// Turns true once, when the server is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -54,11 +57,7 @@ pub fn run(settings: &Settings) -> Result<(), Error> {
 async fn serve(settings: Settings) -> Result<(), Error> {
     let started = Instant::now();
     // Addresses first: a port in use is the commonest mistake, and is told before anything slow.
-    let listen = settings.listen;
-    let smtp = bind("--smtp", listen.smtp).await?;
-    let pop3 = bind("--pop3", listen.pop3).await?;
-    let imap = bind("--imap", listen.imap).await?;
-    let http = bind("--http", listen.http).await?;
+    let doors = Doors::bind(&settings).await?;
     let engine = Arc::new(Engine::new(&EngineSettings::new(settings.engine, settings.slots))?);
     let store = MailStore::open(&settings.data)?;
     let directory = directory(&settings)?;
@@ -66,15 +65,13 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     metrics.slots.set(i64::from(engine.slots()));
     let backend = Arc::new(HostBackend::new(store, directory, engine));
     let (stop, stopping) = watch::channel(false);
-    let shared = Arc::new(Shared { settings, backend, metrics, started, stopping });
+    let tls = settings.tls.clone();
+    let tls = tls.map(|tls| ServerTls::new(tls.source, &settings.host_name)).transpose()?;
+    let shared = Arc::new(Shared { settings, backend, metrics, tls, started, stopping });
 
-    let addresses = Addresses::of(&smtp, &pop3, &imap, &http)?;
+    let addresses = doors.addresses()?;
+    let (http, listeners) = doors.open(&shared);
     let http = tokio::spawn(http::serve(http, Arc::clone(&shared), addresses));
-    let listeners = [
-        tokio::spawn(Listener::<SmtpRole>::new(smtp, Arc::clone(&shared)).run()),
-        tokio::spawn(Listener::<Pop3Role>::new(pop3, Arc::clone(&shared)).run()),
-        tokio::spawn(Listener::<ImapRole>::new(imap, Arc::clone(&shared)).run()),
-    ];
     if let Some(file) = &shared.settings.ready_file {
         ready::write(file, addresses)?;
     }
@@ -117,22 +114,6 @@ fn directory(settings: &Settings) -> Result<HostDirectory, Error> {
     }
 }
 
-async fn bind(flag: &str, address: std::net::SocketAddr) -> Result<TcpListener, Error> {
-    TcpListener::bind(address).await.map_err(|error| {
-        let what = match error.kind() {
-            std::io::ErrorKind::AddrInUse => format!(
-                "the port is in use; stop the other program, or choose another with {flag} {}:0 (a free one)",
-                address.ip()
-            ),
-            std::io::ErrorKind::PermissionDenied => {
-                "not permitted; ports below 1024 need a privilege (CAP_NET_BIND_SERVICE)".to_owned()
-            }
-            _ => error.to_string(),
-        };
-        Error::new(Kind::Address, format!("{flag} {address}: {what}"))
-    })
-}
-
 async fn stop_signal() -> Result<&'static str, Error> {
     use tokio::signal::unix::{SignalKind, signal};
     let failed =
@@ -146,7 +127,7 @@ async fn stop_signal() -> Result<&'static str, Error> {
 }
 
 fn banner(shared: &Shared, addresses: Addresses) {
-    let Addresses { smtp, pop3, imap, http, .. } = addresses;
+    let Addresses { smtp, pop3, imap, http, submission, submissions, pop3s, imaps, .. } = addresses;
     let ms = shared.started.elapsed().as_millis();
     if shared.settings.log_format == crate::cli::LogFormat::Json {
         tracing::info!(%smtp, %pop3, %imap, %http, start_ms = ms, "ready");
@@ -159,16 +140,24 @@ fn banner(shared: &Shared, addresses: Addresses) {
         }
         Profile::Server(profile) => format!("mail for {}", profile.domains.join(", ")),
     };
+    let over_tls = |address: Option<std::net::SocketAddr>| {
+        address.map_or_else(String::new, |address| format!(", over TLS {address}"))
+    };
+    let submission =
+        submission.map_or_else(String::new, |address| format!(", submission {address}"));
     println!(
         "Pillarbox {} is ready ({ms} ms): {profile}\n\
-         \x20 SMTP  {smtp}   send mail here\n\
-         \x20 POP3  {pop3}   read it here\n\
-         \x20 IMAP  {imap}   or here\n\
+         \x20 SMTP  {smtp}   send mail here{submission}{}\n\
+         \x20 POP3  {pop3}   read it here{}\n\
+         \x20 IMAP  {imap}   or here{}\n\
          \x20 HTTP  http://{http}/   health, metrics\n\
          \x20 mail  {}\n\
          Try: swaks --server {smtp} --to bob@hamburger.edu\n\
          \x20    curl 'imap://{imap}/INBOX;MAILINDEX=1' -u bob@hamburger.edu:any",
         env!("CARGO_PKG_VERSION"),
+        over_tls(submissions),
+        over_tls(pop3s),
+        over_tls(imaps),
         shared.backend.mail_store().place(),
     );
 }

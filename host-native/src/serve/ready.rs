@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use serde::Serialize;
-use tokio::net::TcpListener;
 
 use crate::error::Error;
 
@@ -17,26 +16,16 @@ pub(super) struct Addresses {
     pub(super) pop3: SocketAddr,
     pub(super) imap: SocketAddr,
     pub(super) http: SocketAddr,
-}
-
-impl Addresses {
-    pub(super) fn of(
-        smtp: &TcpListener,
-        pop3: &TcpListener,
-        imap: &TcpListener,
-        http: &TcpListener,
-    ) -> Result<Self, Error> {
-        let address = |listener: &TcpListener| {
-            listener.local_addr().map_err(|e| Error::failed(format!("cannot read an address: {e}")))
-        };
-        Ok(Self {
-            pid: std::process::id(),
-            smtp: address(smtp)?,
-            pop3: address(pop3)?,
-            imap: address(imap)?,
-            http: address(http)?,
-        })
-    }
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) submission: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) submissions: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) pop3s: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) imaps: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) lmtp: Option<SocketAddr>,
 }
 
 pub(super) fn write(file: &Path, addresses: Addresses) -> Result<(), Error> {

@@ -13,6 +13,7 @@ use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
 use super::Shared;
 use super::log::shown;
 use crate::backend::HostBackend;
+use crate::config::Profile;
 use crate::engine::{Driven, Engine, StartError};
 
 /// A connection's own facts.
@@ -21,6 +22,17 @@ pub(crate) struct Link {
     pub(crate) peer: IpAddr,
     /// Whether only this machine can reach the listener.
     pub(crate) loopback: bool,
+    /// Where it came in.
+    pub(crate) door: Door,
+}
+
+/// What one listener offers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Door {
+    /// How TLS comes about.
+    pub(crate) tls: TlsOffer,
+    /// Of an SMTP listener: which of its services.
+    pub(crate) service: smtp::Service,
 }
 
 impl Link {
@@ -148,12 +160,13 @@ impl Served for SmtpRole {
     fn config(shared: &Shared, link: &Link) -> smtp::Config {
         smtp::Config {
             host_name: host_name(shared),
-            service: smtp::Service::Smtp,
+            service: link.door.service,
             peer: peer(link),
             session_id: link.session_id().into_bytes(),
-            tls: TlsOffer::None,
+            tls: link.door.tls,
             auth: auth(link),
-            auth_required: false,
+            auth_required: link.door.service == smtp::Service::Submission
+                && matches!(shared.settings.profile, Profile::Server(_)),
             extensions: smtp::Extensions::default(),
             verify: false,
             return_path: true,
@@ -231,7 +244,7 @@ impl Served for Pop3Role {
             host_name: host_name(shared),
             peer: peer(link),
             session_id: link.session_id().into_bytes(),
-            tls: TlsOffer::None,
+            tls: link.door.tls,
             auth: auth(link),
             apop_timestamp: None,
             limits: limits(shared, Limits::POP3),
@@ -285,7 +298,7 @@ impl Served for ImapRole {
             host_name: host_name(shared),
             peer: peer(link),
             session_id: link.session_id().into_bytes(),
-            tls: TlsOffer::None,
+            tls: link.door.tls,
             auth: auth(link),
             without: Vec::new(),
             limits: limits(shared, Limits::IMAP),

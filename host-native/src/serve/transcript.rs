@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 use pillarbox_engine::trace::{Note, Rule, Side, Span};
+use pillarbox_engine::types::TlsFacts;
 
 /// Octets of one line that are shown; the rest is counted.
 const SHOWN_MAX: usize = 1000;
@@ -69,6 +70,14 @@ impl Transcript {
     pub(super) fn sent(&mut self, octets: &[u8]) {
         self.sent.octets.extend_from_slice(octets);
         self.write_noted(Side::Sent);
+    }
+
+    /// TLS began; the last `dropped` octets that came before it were given to nobody.
+    pub(super) fn secured(&mut self, facts: &TlsFacts, dropped: usize) {
+        let received = &mut self.received.octets;
+        received.truncate(received.len().saturating_sub(dropped));
+        let (version, cipher) = (facts.version.escape_ascii(), facts.cipher.escape_ascii());
+        self.line(&format!("#  secured {version} {cipher}"));
     }
 
     /// The session asked its host for something.

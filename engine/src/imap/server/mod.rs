@@ -105,7 +105,7 @@ pub(crate) struct Base {
 
 impl Base {
     fn is_secure(&self) -> bool {
-        self.tls.is_some() || self.config.tls == TlsOffer::Implicit
+        self.tls.is_some()
     }
 
     /// On what terms the peer may log in now.
@@ -161,14 +161,18 @@ impl Role for Server {
             idle_commands: 0,
             farewell: None,
         };
-        let list = base.capabilities(false);
+        let implicit = base.config.tls == TlsOffer::Implicit;
         let mut server = Self {
             base: Box::new(base),
             state: State::NotAuthenticated,
             doing: Doing::Command(Box::default()),
         };
-        // RFC 9051 §7.1.1
-        reply::send_greeting(cx, &list, &server.base.config.host_name);
+        if implicit {
+            cx.start_tls();
+            server.doing = Doing::Securing;
+        } else {
+            server.say_greeting(cx);
+        }
         server.set_deadline(cx);
         server
     }
@@ -223,6 +227,9 @@ impl Role for Server {
         // RFC 9051 §6.2.1: nothing that was said before counts.
         self.base.tls = Some(facts);
         self.base.rev2_enabled = false;
+        if self.base.config.tls == TlsOffer::Implicit {
+            self.say_greeting(cx);
+        }
         self.state = State::NotAuthenticated;
         self.doing = Doing::Command(Box::default());
         self.settle(cx)
@@ -312,4 +319,12 @@ impl Role for Server {
 pub fn farewell(reason: Farewell) -> Vec<u8> {
     let (code, text) = (reply::farewell_code(reason), reply::farewell_text(reason));
     [b"* BYE [", code.as_bytes(), b"] ", text.as_bytes(), b"\r\n"].concat()
+}
+
+impl Server {
+    /// RFC 9051 §7.1.1
+    fn say_greeting(&self, cx: &mut Cx<Self>) {
+        let list = self.base.capabilities(false);
+        reply::send_greeting(cx, &list, &self.base.config.host_name);
+    }
 }

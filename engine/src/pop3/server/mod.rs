@@ -81,7 +81,7 @@ struct Common {
 
 impl Common {
     fn is_secured(&self) -> bool {
-        self.tls.is_some() || self.config.tls == TlsOffer::Implicit
+        self.tls.is_some()
     }
 
     /// On what terms the peer may log in now.
@@ -265,16 +265,16 @@ impl Role for Server {
 
     fn start(config: Config, cx: &mut Cx<Self>) -> Self {
         cx.trace(config.trace);
-        let mut greeting = [&config.host_name[..], b" POP3 server ready"].concat();
-        if let Some(timestamp) = &config.apop_timestamp {
-            greeting.push(b' ');
-            greeting.extend_from_slice(timestamp);
-        }
+        let implicit = config.tls == TlsOffer::Implicit;
         let common =
             Common { config, tls: None, errors: 0, idle_commands: 0, begun: false, farewell: None };
         let state = State::Authorization(None);
         let server = Self { common: Box::new(common), told: state.name(), state };
-        Self::respond(cx, b"+OK", &greeting);
+        if implicit {
+            cx.start_tls();
+            return server.go(cx, State::Securing);
+        }
+        server.say_greeting(cx);
         server.go(cx, State::Authorization(None))
     }
 
@@ -316,6 +316,9 @@ impl Role for Server {
 
     fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
         self.common.tls = Some(facts);
+        if self.common.config.tls == TlsOffer::Implicit {
+            self.say_greeting(cx);
+        }
         self.go(cx, State::Authorization(None))
     }
 
@@ -373,6 +376,17 @@ impl Role for Server {
 }
 
 impl Server {
+    /// RFC 1939 §4, with the timestamp that offers APOP (RFC 1939 §7).
+    fn say_greeting(&self, cx: &mut Cx<Self>) {
+        let config = &self.common.config;
+        let mut greeting = [&config.host_name[..], b" POP3 server ready"].concat();
+        if let Some(timestamp) = &config.apop_timestamp {
+            greeting.push(b' ');
+            greeting.extend_from_slice(timestamp);
+        }
+        Self::respond(cx, b"+OK", &greeting);
+    }
+
     fn wrong_answer(mut self, state: State) -> (Self, Misuse) {
         self.state = state;
         (self, Misuse::WrongAnswer)

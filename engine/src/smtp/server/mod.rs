@@ -80,7 +80,7 @@ impl Common {
     }
 
     fn is_secured(&self) -> bool {
-        self.tls.is_some() || self.config.tls == TlsOffer::Implicit
+        self.tls.is_some()
     }
 
     /// On what terms the peer may log in now.
@@ -279,8 +279,7 @@ impl Role for Server {
 
     fn start(config: Config, cx: &mut Cx<Self>) -> Self {
         cx.trace(config.trace);
-        let kind: &[u8] = if config.service == Service::Lmtp { b"LMTP" } else { b"ESMTP" };
-        let text = [&config.host_name[..], b" ", kind, b" Pillarbox"].concat();
+        let implicit = config.tls == TlsOffer::Implicit;
         let common = Common {
             config,
             helo: None,
@@ -295,7 +294,11 @@ impl Role for Server {
         };
         let state = State::Connected;
         let server = Self { common: Box::new(common), told: state.name(), state };
-        server.reply(cx, &Reply::plain(220, text));
+        if implicit {
+            cx.start_tls();
+            return server.go(cx, State::Securing);
+        }
+        server.say_greeting(cx);
         server.go(cx, State::Connected)
     }
 
@@ -340,6 +343,9 @@ impl Role for Server {
     fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
         // RFC 3207 §4.2: everything that was learnt before is forgotten.
         self.common.tls = Some(facts);
+        if self.common.config.tls == TlsOffer::Implicit {
+            self.say_greeting(cx);
+        }
         self.common.helo = None;
         self.common.esmtp = false;
         self.common.account = None;
@@ -408,6 +414,14 @@ impl Role for Server {
 }
 
 impl Server {
+    /// RFC 5321 §4.2: the first thing that the server says.
+    fn say_greeting(&self, cx: &mut Cx<Self>) {
+        let config = &self.common.config;
+        let kind: &[u8] = if config.service == Service::Lmtp { b"LMTP" } else { b"ESMTP" };
+        let text = [&config.host_name[..], b" ", kind, b" Pillarbox"].concat();
+        self.reply(cx, &Reply::plain(220, text));
+    }
+
     fn wrong_answer(mut self, pending: Pending) -> (Self, Misuse) {
         self.state = State::Asking(Box::new(pending));
         (self, Misuse::WrongAnswer)

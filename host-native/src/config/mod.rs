@@ -1,8 +1,10 @@
 //! Settings: flags, variables and the configuration file, joined and judged.
 //! After this file nothing is optional and nothing is wrong.
 
+mod listen;
+
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -10,6 +12,9 @@ use serde::Deserialize;
 use crate::accounts::Accounts;
 use crate::cli::{EngineChoice, LogFormat, ServeFlags};
 use crate::error::Error;
+use crate::tls::Source;
+
+pub use listen::{Listen, ListenFile, Place};
 
 /// What `pillarbox serve` does.
 #[derive(Clone, Debug)]
@@ -34,19 +39,8 @@ pub struct Settings {
     pub engine: EngineChoice,
     /// Bounds that the configuration file changes.
     pub limits: LimitSettings,
-}
-
-/// Where each service listens.
-#[derive(Clone, Copy, Debug)]
-pub struct Listen {
-    /// SMTP.
-    pub smtp: SocketAddr,
-    /// POP3.
-    pub pop3: SocketAddr,
-    /// IMAP.
-    pub imap: SocketAddr,
-    /// HTTP.
-    pub http: SocketAddr,
+    /// TLS; none without a certificate.
+    pub tls: Option<TlsSettings>,
 }
 
 /// Where mail is kept.
@@ -102,20 +96,30 @@ pub struct ConfigFile {
     /// Bounds.
     #[serde(default)]
     pub limits: LimitSettings,
+    /// The certificate.
+    #[serde(default)]
+    pub tls: TlsFile,
 }
 
-/// Where each service listens, as the file has it.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+/// The certificate, as the file has it.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ListenFile {
-    /// SMTP.
-    pub smtp: Option<SocketAddr>,
-    /// POP3.
-    pub pop3: Option<SocketAddr>,
-    /// IMAP.
-    pub imap: Option<SocketAddr>,
-    /// HTTP.
-    pub http: Option<SocketAddr>,
+pub struct TlsFile {
+    /// PEM file of the chain, the server's own certificate first.
+    pub certificate: Option<PathBuf>,
+    /// PEM file of its private key.
+    pub key: Option<PathBuf>,
+    /// Whether SMTP, POP3 and IMAP offer STARTTLS [default: true].
+    pub starttls: Option<bool>,
+}
+
+/// TLS for listeners.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Where the certificate comes from.
+    pub source: Source,
+    /// Whether SMTP, POP3 and IMAP offer STARTTLS.
+    pub starttls: bool,
 }
 
 /// Bounds that may be set.
@@ -140,8 +144,10 @@ impl Settings {
             Some(path) => Some(read_config(path)?),
             None => None,
         };
-        let listen = listen(&flags, file.as_ref().map(|file| file.listen).unwrap_or_default());
         let data = data(&flags, file.as_ref())?;
+        let tls = tls(&flags, file.as_ref(), &data)?;
+        let listen = file.as_ref().map(|file| file.listen).unwrap_or_default();
+        let listen = Listen::new(&flags, listen, tls.is_some());
         let limits = file.as_ref().map(|file| file.limits).unwrap_or_default();
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
         let profile = match file {
@@ -159,8 +165,10 @@ impl Settings {
             slots: flags.slots.or(limits.slots),
             engine: flags.engine.unwrap_or_default(),
             limits,
+            tls,
         };
         settings.limits.check()?;
+        settings.check_tls()?;
         Ok(settings)
     }
 
@@ -178,14 +186,24 @@ impl Settings {
         }
     }
 
+    fn check_tls(&self) -> Result<(), Error> {
+        let Listen { submissions, pop3s, imaps, .. } = self.listen;
+        let asked = [("submissions", submissions), ("pop3s", pop3s), ("imaps", imaps)];
+        match asked.into_iter().find(|(_, address)| address.is_some()) {
+            Some((name, _)) if self.tls.is_none() => Err(Error::usage(format!(
+                "--{name}: there is no certificate; name one in the configuration file, \
+                 under [tls], with certificate and key"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses to let other machines in where everyone would be let in.
     ///
     /// # Errors
     /// [`crate::error::Kind::Usage`], naming the listener.
     pub fn check_listeners(&self) -> Result<(), Error> {
-        let Listen { smtp, pop3, imap, http } = self.listen;
-        let listeners = [("--smtp", smtp), ("--pop3", pop3), ("--imap", imap), ("--http", http)];
-        let public = listeners.into_iter().find(|(_, address)| !is_loopback(address.ip()));
+        let public = self.listen.all().find(|(_, address)| !is_loopback(address.ip()));
         let Some((flag, address)) = public else { return Ok(()) };
         let why = match &self.profile {
             Profile::Dev => {
@@ -260,13 +278,31 @@ fn server_profile(file: ConfigFile, data: &Data) -> Result<ServerProfile, Error>
     Ok(ServerProfile { domains: file.domains, aliases, catch_all, accounts })
 }
 
-fn listen(flags: &ServeFlags, file: ListenFile) -> Listen {
-    let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
-    Listen {
-        smtp: flags.smtp.or(file.smtp).unwrap_or_else(|| local(1025)),
-        pop3: flags.pop3.or(file.pop3).unwrap_or_else(|| local(1110)),
-        imap: flags.imap.or(file.imap).unwrap_or_else(|| local(1143)),
-        http: flags.http.or(file.http).unwrap_or_else(|| local(8025)),
+/// Without a certificate a server offers no TLS. For development there is one signed by itself, but STARTTLS only where
+/// it is asked for: clients that upgrade by themselves would then refuse that certificate.
+fn tls(
+    flags: &ServeFlags,
+    file: Option<&ConfigFile>,
+    data: &Data,
+) -> Result<Option<TlsSettings>, Error> {
+    let Some(file) = file else {
+        let directory = match data {
+            Data::Directory(directory) => Some(directory.join("tls")),
+            Data::Memory => None,
+        };
+        let source = Source::SelfSigned(directory);
+        return Ok(Some(TlsSettings { source, starttls: flags.starttls }));
+    };
+    // Paths in a file are meant from where the file is.
+    let base = flags.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let starttls = flags.starttls || file.tls.starttls.unwrap_or(true);
+    match (&file.tls.certificate, &file.tls.key) {
+        (Some(certificate), Some(key)) => {
+            let (certificate, key) = (base.join(certificate), base.join(key));
+            Ok(Some(TlsSettings { source: Source::Files { certificate, key }, starttls }))
+        }
+        (None, None) => Ok(None),
+        _ => Err(Error::usage("tls: name both, certificate and key, or neither")),
     }
 }
 

@@ -1,0 +1,114 @@
+//! One peer's octets, in the clear or over TLS; the rest of the host need not know which.
+
+use std::io;
+use std::pin::Pin;
+use std::task::Poll;
+
+use pillarbox_engine::types::TlsFacts;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use crate::tls::ServerTls;
+
+/// Octets read at once.
+const READ_MAX: usize = 16 * 1024;
+
+/// A connection.
+pub(super) enum Wire {
+    /// In the clear.
+    Plain(TcpStream),
+    /// Over TLS.
+    Secured(Box<TlsStream<TcpStream>>),
+    /// A handshake failed.
+    Gone,
+}
+
+impl Wire {
+    /// The next octets, or none at their end. Waits without a buffer: an idle connection costs none.
+    pub(super) async fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            match self.try_read()? {
+                Poll::Ready(octets) => return Ok(octets),
+                Poll::Pending => self.readable().await?,
+            }
+        }
+    }
+
+    /// What is there already.
+    pub(super) fn try_read(&mut self) -> io::Result<Poll<Option<Vec<u8>>>> {
+        let mut octets = Vec::with_capacity(READ_MAX);
+        let read = match self {
+            Self::Plain(stream) => stream.try_read_buf(&mut octets),
+            Self::Secured(stream) => try_read_secured(stream, &mut octets),
+            Self::Gone => Ok(0),
+        };
+        match read {
+            Ok(0) => Ok(Poll::Ready(None)),
+            Ok(_) => Ok(Poll::Ready(Some(octets))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Poll::Pending),
+            // TLS without a last word of its own; the protocols above say when they are at an end.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(Poll::Ready(None)),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn readable(&self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.readable().await,
+            Self::Secured(stream) => stream.get_ref().0.readable().await,
+            Self::Gone => Ok(()),
+        }
+    }
+
+    /// Writes some of these octets, and says how many.
+    pub(super) async fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(stream) => stream.write(octets).await,
+            Self::Secured(stream) => stream.write(octets).await,
+            Self::Gone => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Sees to it that what was written is on its way.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(_) | Self::Gone => Ok(()),
+            Self::Secured(stream) => stream.flush().await,
+        }
+    }
+
+    /// Says that nothing more will be written.
+    pub(super) async fn shutdown(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(stream) => stream.shutdown().await,
+            Self::Secured(stream) => stream.shutdown().await,
+            Self::Gone => Ok(()),
+        }
+    }
+
+    /// The TLS handshake. After an error the connection is gone.
+    pub(super) async fn secure(&mut self, tls: &ServerTls) -> io::Result<TlsFacts> {
+        let Self::Plain(stream) = std::mem::replace(self, Self::Gone) else {
+            return Err(io::Error::other("TLS inside TLS"));
+        };
+        let (stream, facts) = tls.accept(stream).await?;
+        *self = Self::Secured(Box::new(stream));
+        Ok(facts)
+    }
+}
+
+fn try_read_secured(stream: &mut TlsStream<TcpStream>, octets: &mut Vec<u8>) -> io::Result<usize> {
+    let mut space = [std::mem::MaybeUninit::uninit(); READ_MAX];
+    let mut buffer = ReadBuf::uninit(&mut space);
+    // Nobody is woken by this context: whoever finds nothing waits for the socket.
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match Pin::new(stream).poll_read(&mut context, &mut buffer) {
+        Poll::Ready(Ok(())) => {
+            octets.extend_from_slice(buffer.filled());
+            Ok(octets.len())
+        }
+        Poll::Ready(Err(error)) => Err(error),
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}

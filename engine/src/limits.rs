@@ -28,6 +28,17 @@ pub const PATH_MAX: usize = 256;
 /// Depth of MIME parts, search keys and parenthesised lists; beyond it structure is opaque or the command is refused.
 pub const DEPTH_MAX: usize = 64;
 
+/// Hosts of one domain that are tried (RFC 5321 §5.1 allows a limit, and asks for two at least).
+pub const ROUTE_HOSTS_MAX: usize = 32;
+/// Octets of a message that a report returns whole; of a larger one the header section is enough to know it by.
+pub const REPORT_MESSAGE_MAX: u64 = 1024 * 1024;
+/// Octets of a header section that a report returns: no honest one comes near, and reports must stay small.
+pub const REPORT_HEADER_MAX: usize = 64 * 1024;
+/// Octets of a server's words in a report, for each recipient.
+pub const REPORT_WORDS_MAX: usize = 1024;
+/// Recipients that the part for people names one by one; the rest it counts.
+pub const REPORT_NAMED_MAX: usize = 50;
+
 /// The limits of one session; all that a peer can make grow has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -7,6 +7,7 @@ mod pop3;
 mod relay;
 mod sasl;
 mod smtp;
+mod smtp_client;
 mod types;
 
 /// Moves a value into its twin on the other side of the border.

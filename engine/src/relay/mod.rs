@@ -15,11 +15,11 @@ pub use route::{BadHop, choose_route, destination, next_hop};
 pub use schedule::{end_unix_ms, first_attempt, host_backoff, in_order, next_attempt, notice_unix_ms};
 pub use settle::{next_host_may_help, settle, status};
 pub use types::{
-    Attempted, Deadline, DeadlineMode, Due, Exchange, Expiry, Handover, Hop, Lookup, NextHop,
-    Notice, Outcome, Queued, Report, ReportKind, Reported, Route, Schedule, ScheduleFault, Settled,
+    Attempted, Deadline, DeadlineMode, Due, Exchange, Expiry, Handover, Hop, Lookup, Notice,
+    Outcome, Place, Queued, Report, ReportKind, Reported, Route, Schedule, ScheduleFault, Settled,
     Times, Transport, Tried, Turn, Unreached,
 };
-pub use unreached::unreached;
+pub use unreached::fate_of;
 
 /// The rules that these functions follow.
 pub const RULES: &[&Rule] = &[

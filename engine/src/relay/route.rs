@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::Draw;
-use super::types::{Exchange, Hop, Lookup, NextHop, Route, Transport};
+use super::types::{Exchange, Hop, Lookup, Place, Route, Transport};
 use crate::limits::ROUTE_HOSTS_MAX;
 use crate::smtp::Service;
 use crate::smtp::client::types::TlsPolicy;
@@ -52,9 +52,9 @@ pub fn next_hop(transports: &[Transport], domain: &[u8]) -> Hop {
     let configured = best.and_then(|(_, transport)| transport.next_hop.clone());
     let next_hop = configured.unwrap_or_else(|| match literal(&domain) {
         Some(address) => {
-            NextHop { host: print_address(address), lookup: Lookup::Nothing, port: None }
+            Place { host: print_address(address), lookup: Lookup::Nothing, port: None }
         }
-        None => NextHop { host: domain, lookup: Lookup::Exchanges, port: None },
+        None => Place { host: domain, lookup: Lookup::Exchanges, port: None },
     });
     Hop { next_hop, service, tls }
 }
@@ -76,7 +76,7 @@ fn rank(pattern: &[u8], domain: &[u8]) -> Option<usize> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadHop;
 
-impl NextHop {
+impl Place {
     /// Reads a place as people write it: `hamburger.edu` for a domain's exchanges, `[mx.hamburger.edu]` or `[192.0.2.1]`
     /// for a host itself, each with `:port` behind it or without.
     ///

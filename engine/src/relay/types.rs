@@ -40,7 +40,7 @@ pub struct Transport {
     /// `hamburger.edu` alone, `.hamburger.edu` for everything below it, an address literal, or `*` for all.
     pub pattern: Vec<u8>,
     /// Where to; none: to the recipient's own domain.
-    pub next_hop: Option<NextHop>,
+    pub next_hop: Option<Place>,
     /// What is spoken there.
     pub service: Service,
     /// How far TLS is insisted on.
@@ -51,7 +51,7 @@ pub struct Transport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct NextHop {
+pub struct Place {
     /// A domain, a host's name, or an IP address without brackets.
     pub host: Vec<u8>,
     /// What to ask DNS about it.
@@ -79,14 +79,14 @@ pub enum Lookup {
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Hop {
     /// Where to.
-    pub next_hop: NextHop,
+    pub next_hop: Place,
     /// What is spoken there.
     pub service: Service,
     /// How far TLS is insisted on.
     pub tls: TlsPolicy,
 }
 
-/// Why there was no session with any server; each becomes a fate by [`unreached`](super::unreached).
+/// Why there was no session with any server; each becomes a fate by [`fate_of`](super::fate_of).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]

@@ -8,7 +8,7 @@ use crate::smtp::client::types::{Failure, Fate, Stage};
 
 /// The fate of recipients whose server was not talked to.
 #[must_use]
-pub fn unreached(why: Unreached) -> Fate {
+pub fn fate_of(why: Unreached) -> Fate {
     let (never, diagnosis) = match why {
         Unreached::DnsFailed => (false, "4.4.3 DNS did not answer for the domain"),
         // RFC 5321 §5.1: an error at once.

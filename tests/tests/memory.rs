@@ -39,6 +39,7 @@ fn a_message_of_a_gigabyte_passes_through() {
         extensions: smtp::Extensions::default(),
         verify: false,
         return_path: true,
+        faults: false,
         limits: Limits { message_max: u64::MAX, ..Limits::SMTP },
         trace: false,
     };

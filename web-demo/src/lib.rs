@@ -136,6 +136,7 @@ impl Facts {
             extensions: smtp::Extensions::default(),
             verify: false,
             return_path: true,
+            faults: false,
             limits: Limits::SMTP,
             trace: false,
         }

@@ -148,6 +148,7 @@ impl Scripted for smtp::Server {
             extensions: smtp::Extensions { dsn: has(with, "dsn"), ..smtp::Extensions::default() },
             verify: has(with, "verify"),
             return_path: true,
+            faults: has(with, "faults"),
             limits: limits(Limits::SMTP, with)?,
             trace: has(with, "trace"),
         };

@@ -132,6 +132,18 @@ pub enum Reason {
     Unsupported,
 }
 
+/// Where a POP3 or IMAP session stands when its host has its say; SMTP has phases of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Phase {
+    /// Before the greeting.
+    Connected,
+    /// A command, by its verb in upper case; of IMAP's `UID FETCH` and the like the second word. Nothing that follows
+    /// the verb: it may be a secret.
+    Command(Vec<u8>),
+}
+
 /// What a session says in place of its own reply; for faults on purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -101,6 +101,7 @@ fn a_hundred_thousand_messages_are_fetched() {
         tls: TlsOffer::None,
         auth: AuthOffer { mechanisms: Vec::new(), password_commands: true, cleartext: true },
         without: Vec::new(),
+        faults: false,
         limits: Limits::IMAP,
         trace: false,
     };

@@ -150,6 +150,7 @@ impl Facts {
             tls: TlsOffer::None,
             auth: Self::auth(),
             apop_timestamp: None,
+            faults: false,
             limits: Limits::POP3,
             trace: false,
         }
@@ -163,6 +164,7 @@ impl Facts {
             tls: TlsOffer::None,
             auth: Self::auth(),
             without: Vec::new(),
+            faults: false,
             limits: Limits::IMAP,
             trace: false,
         }

@@ -99,6 +99,19 @@ pub fn end_unix_ms(schedule: &Schedule, times: &Times) -> u64 {
     end.min(times.return_unix_ms().unwrap_or(u64::MAX))
 }
 
+/// When the sender of a message must be told something at the latest, tried or not: of the delay if that is still to
+/// come, or else of the end.
+///
+/// The queue of a host that is left alone is not tried message by message; by this time each is looked at all the same.
+#[must_use]
+pub fn notice_unix_ms(schedule: &Schedule, times: &Times, now_unix_ms: u64) -> u64 {
+    let end = end_unix_ms(schedule, times);
+    match times.delay_unix_ms(schedule) {
+        Some(delay) if delay > now_unix_ms => delay.min(end),
+        _ => end,
+    }
+}
+
 /// When a message is tried for the first time: at once, or when its hold ends.
 #[must_use]
 pub fn first_attempt(times: &Times, now_unix_ms: u64) -> u64 {

@@ -46,7 +46,7 @@ macro_rules! same {
     )*};
 }
 
-same!(bool, u8, u32, u64, i16, i32);
+same!(bool, u8, u16, u32, u64, i8, i16, i32);
 
 // Macros, since both directions of some eighty types differ in nothing but names. Every field and
 // case is named on both sides, so a shape that changes on one side alone does not compile.

@@ -9,9 +9,13 @@ records! {
     shared, engine;
     Extensions {
         pipelining, size, eight_bit_mime, smtputf8, enhanced_status_codes, chunking, binary_mime,
-        dsn,
+        dsn, require_tls, deliver_by, future_release, mt_priority, limits, etrn, xclient,
     }
-    MailFrom { reverse_path, size, body, smtputf8, ret, envid, auth }
+    MailFrom {
+        reverse_path, size, body, smtputf8, ret, envid, auth, require_tls, deliver_by,
+        hold_until_ms, priority,
+    }
+    DeliverBy { seconds, mode, trace }
     RcptTo { forward_path, notify, orcpt }
     Mailbox { local_part, domain }
     Notify { success, failure, delay }
@@ -22,6 +26,7 @@ variants! {
     Service { Smtp, Submission, Lmtp }
     Body { SevenBit, EightBitMime, BinaryMime }
     Ret { Full, Headers }
+    ByMode { Return, Notify }
 }
 
 records! {
@@ -30,17 +35,21 @@ records! {
         host_name, service, peer, session_id, tls, auth, auth_required, extensions, verify,
         return_path, limits, trace,
     }
-    Envelope { size, eight_bit, binary }
+    Envelope { size, eight_bit, binary, return_path_octets, tls_optional }
     Committed { id, fates }
+    Flush { domain, subdomains }
+    Forwarded { peer, port, helo, login, destination, destination_port }
 }
 
 variants! {
     wit, engine;
     Ask {
         Login(value), Sender(value), Recipient(value), Chunk(value), Commit(value), Verify(value),
-        Expand(value),
+        Expand(value), Flush(value),
     }
-    Answer { Login(value), Done, Refused(value), Committed(value), Mailboxes(value) }
+    Answer {
+        Login(value), Done, Refused(value), Committed(value), Mailboxes(value), Flushing(value),
+    }
     Call { Farewell(value) }
-    Event { Greeted(value), Reset, Defect(value), Quit }
+    Event { Greeted(value), Reset, Defect(value), Quit, Forwarded(value) }
 }

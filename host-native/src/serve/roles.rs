@@ -226,7 +226,7 @@ impl Served for SmtpRole {
             smtp::Answer::Refused(refusal) => {
                 tracing::info!(session, peer = %link.peer, reason = ?refusal.reason, "refused");
             }
-            smtp::Answer::Done | smtp::Answer::Mailboxes(_) => {}
+            smtp::Answer::Done | smtp::Answer::Mailboxes(_) | smtp::Answer::Flushing(_) => {}
         }
     }
 

@@ -304,7 +304,9 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
                     Answer::Refused(Refusal::new(reason))
                 }
             },
-            Ask::Verify(_) | Ask::Expand(_) => Answer::Refused(Refusal::new(Reason::Unsupported)),
+            Ask::Verify(_) | Ask::Expand(_) | Ask::Flush(_) => {
+                Answer::Refused(Refusal::new(Reason::Unsupported))
+            }
             // Whoever has faults answers before this is asked.
             Ask::Phase(_) => Answer::Done,
         }

@@ -1,6 +1,10 @@
 //! Every bound of the engine, with its reason.
 //! The constants are fixed by design; [`Limits`] is what a host may set for a listener or an account.
 
+mod rows;
+
+pub use rows::Row;
+
 /// Octets of output that a session holds before it pauses: one socket write's worth.
 pub const OUTBOX_OCTETS_MAX: usize = 16 * 1024;
 /// Outputs of any kind that a session holds before it pauses, so that notes and references stay bounded too.
@@ -126,4 +130,17 @@ impl Limits {
         idle_ms: 1_800_000,
         ..Self::SMTP
     };
+
+    /// As these, while the host is under stress: who has not logged in and is silent or makes mistakes must make room.
+    /// The waiting times are below RFC 5321 §4.5.3.2.7 and RFC 1939 §3, which hold while there is room.
+    #[must_use]
+    pub fn under_stress(self) -> Self {
+        Self {
+            errors_max: 1,
+            // Not 1: clients ask twice what a server can before they log in.
+            idle_commands_max: self.idle_commands_max.min(5),
+            idle_before_login_ms: self.idle_before_login_ms.min(10_000),
+            ..self
+        }
+    }
 }

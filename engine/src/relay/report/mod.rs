@@ -228,7 +228,7 @@ fn boundary(unique: &[u8], parts: &[&[u8]]) -> String {
         let mut boundary = String::from("=_");
         hash.iter().take(16).for_each(|octet| boundary.push_str(&format!("{octet:02x}")));
         let found = |part: &&[u8]| memchr::memmem::find(part, boundary.as_bytes()).is_some();
-        if !parts.iter().any(|part| found(&part)) {
+        if !parts.iter().any(found) {
             return boundary;
         }
         digest.update(hash);

@@ -4,7 +4,9 @@
 pub mod accounts;
 pub mod backend;
 pub mod cli;
+pub mod client;
 pub mod config;
+mod drive;
 pub mod engine;
 pub mod error;
 pub mod serve;

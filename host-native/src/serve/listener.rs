@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pillarbox_engine::types::{Farewell, TlsOffer};
@@ -10,20 +9,16 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::connection::Connection;
 use super::roles::{Door, Link, Served};
-use super::wire::Wire;
-use super::{Shared, told_to_stop};
+use super::{Shared, serving, told_to_stop};
 use crate::config::is_loopback;
+use crate::drive::{self, Wire};
 use crate::engine::StartError;
 
 /// After an accept that failed (no descriptor left, mostly) the listener rests, so that it does not spin.
 const REST: Duration = Duration::from_millis(50);
 /// How long last words may take to be written to a peer that gets no session.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
-
-/// Keys of connections; 0 is the server itself.
-static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 /// Accepts connections for the role `R`.
 pub(super) struct Listener<R> {
@@ -64,7 +59,7 @@ impl<R: Served> Listener<R> {
     }
 
     fn link(&self, peer: std::net::IpAddr) -> Link {
-        let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
+        let key = drive::next_key();
         let loopback = self.listener.local_addr().is_ok_and(|own| is_loopback(own.ip()));
         Link { key, peer, loopback, door: self.door }
     }
@@ -78,8 +73,8 @@ async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link) {
     open.inc();
     // Replies are written whole; waiting to fill a segment would only delay them.
     drop(stream.set_nodelay(true));
-    match Connection::<R>::start(&shared, link) {
-        Ok(connection) => connection.run(Wire::Plain(stream)).await,
+    match serving::start::<R>(&shared, link) {
+        Ok(driver) => serving::run(driver, Wire::Plain(stream)).await,
         Err((link, error)) => refuse::<R>(&shared, stream, &link, &error).await,
     }
     open.dec();

@@ -1,6 +1,5 @@
 //! `pillarbox serve`: everything started in order, kept running, and stopped in order.
 
-mod connection;
 mod doors;
 mod http;
 mod listener;
@@ -8,8 +7,7 @@ mod log;
 mod metrics;
 mod ready;
 mod roles;
-mod transcript;
-mod wire;
+mod serving;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,8 +22,10 @@ use crate::store::MailStore;
 use crate::tls::ServerTls;
 
 use doors::Doors;
-use metrics::Metrics;
 use ready::Addresses;
+
+pub(crate) use log::shown;
+pub(crate) use metrics::Metrics;
 
 /// How long connections have to end once the server was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);

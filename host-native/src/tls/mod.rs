@@ -1,7 +1,9 @@
-//! TLS for listeners: certificates from files, taken anew when they change, or one made here for development.
+//! TLS on both sides: certificates from files, taken anew when they change, or one made here for development; and what
+//! other servers' certificates must prove.
 //! What the protocols need to know of a handshake leaves as `TlsFacts`.
 
 mod certificate;
+mod client;
 mod facts;
 
 use std::path::PathBuf;
@@ -17,6 +19,8 @@ use tokio_rustls::server::TlsStream;
 
 use crate::error::Error;
 use certificate::Loaded;
+
+pub use client::{ClientTls, Trust};
 
 /// A peer that has not finished its handshake by then is cut.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(30);
@@ -117,6 +121,11 @@ fn changed(source: &Source) -> Option<SystemTime> {
     let Source::Files { certificate, key } = source else { return None };
     let changed = |path: &PathBuf| std::fs::metadata(path).and_then(|data| data.modified()).ok();
     changed(certificate).max(changed(key))
+}
+
+/// Fills this with random octets; false if the system has none.
+pub(crate) fn fill_random(octets: &mut [u8]) -> bool {
+    provider().secure_random.fill(octets).is_ok()
 }
 
 /// What does the mathematics.

@@ -50,6 +50,7 @@ impl Client {
 
     /// The same, counting what it does.
     #[must_use]
+    #[allow(dead_code, reason = "only who runs a queue counts")]
     pub(crate) fn counting(self, metrics: Arc<Metrics>) -> Self {
         Self { metrics: Some(metrics), ..self }
     }

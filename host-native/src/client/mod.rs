@@ -5,7 +5,9 @@ mod connection;
 mod dial;
 mod login;
 mod outgoing;
+pub mod policy;
 mod source;
+pub mod sts;
 mod target;
 
 use std::path::PathBuf;

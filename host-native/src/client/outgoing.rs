@@ -18,7 +18,7 @@ use super::{Client, Login, Security, Settings, Source, Target, Trust};
 use crate::drive::{Host, Interrupt};
 use crate::engine::{Driven, Trap};
 use crate::serve::{Metrics, shown};
-use crate::tls::ClientTls;
+use crate::tls::{ClientTls, Metered};
 
 /// What a session is run for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -208,7 +208,7 @@ impl Host<smtp::Client> for Outgoing {
         }
     }
 
-    async fn secure(&mut self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsFacts)> {
+    async fn secure(&mut self, stream: TcpStream) -> io::Result<(TlsStream<Metered>, TlsFacts)> {
         let secured = self.tls.connect(stream, &self.name, &self.trust).await;
         if let Some(metrics) = &self.metrics {
             let outcome = if secured.is_ok() { "done" } else { "failed" };

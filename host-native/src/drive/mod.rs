@@ -19,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 use crate::engine::{Driven, Input, Trap};
+use crate::tls::Metered;
 
 pub(crate) use transcript::{Ends, Transcript};
 pub(crate) use wire::Wire;
@@ -62,11 +63,15 @@ pub(crate) trait Host<R: Role>: Send {
     fn secure(
         &mut self,
         stream: TcpStream,
-    ) -> impl Future<Output = io::Result<(TlsStream<TcpStream>, TlsFacts)>> + Send;
+    ) -> impl Future<Output = io::Result<(TlsStream<Metered>, TlsFacts)>> + Send;
     /// Octets went to the peer or came from it.
     fn count(&self, direction: &str, octets: usize);
     /// Whether all is done that the session was run for: then it is left alone while it waits.
     fn is_content(&self) -> bool;
+    /// How long the peer must wait before more of what it said is looked at.
+    fn delay(&self) -> Option<Duration> {
+        None
+    }
     /// Ends when the session must be told something.
     fn interrupted(&mut self) -> impl Future<Output = Interrupt<R>> + Send;
 }
@@ -108,6 +113,8 @@ enum State {
 pub(crate) enum End {
     /// The peer is gone, or does not read.
     Cut(io::Error),
+    /// The peer reads nothing.
+    Unread(io::Error),
     /// There is no TLS with it.
     Unsecured(io::Error),
     /// The session broke its sandbox.
@@ -276,6 +283,10 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         if self.left.is_empty() {
             return Ok(false);
         }
+        if let Some(delay) = self.host.delay() {
+            self.flush(wire).await?;
+            tokio::time::sleep(delay).await;
+        }
         let octets = std::mem::take(&mut self.left);
         let taken = self.step_taking(wire, Input::Receive(octets)).await?;
         Ok(taken > 0)
@@ -426,7 +437,7 @@ async fn write_all<R: Role, H: Host<R>>(
                 }
                 if waited >= H::WRITE_WITHIN {
                     let slow = io::Error::new(io::ErrorKind::TimedOut, "the peer reads nothing");
-                    return Err(End::Cut(slow));
+                    return Err(End::Unread(slow));
                 }
             }
         }

@@ -10,6 +10,8 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+use crate::tls::Metered;
+
 /// Octets read at once.
 const READ_MAX: usize = 16 * 1024;
 
@@ -18,7 +20,7 @@ pub(crate) enum Wire {
     /// In the clear.
     Plain(TcpStream),
     /// Over TLS.
-    Secured(Box<TlsStream<TcpStream>>),
+    Secured(Box<TlsStream<Metered>>),
     /// A handshake failed.
     Gone,
 }
@@ -55,7 +57,7 @@ impl Wire {
     async fn readable(&self) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.readable().await,
-            Self::Secured(stream) => stream.get_ref().0.readable().await,
+            Self::Secured(stream) => stream.get_ref().0.socket().readable().await,
             Self::Gone => Ok(()),
         }
     }
@@ -92,18 +94,18 @@ impl Wire {
         handshake: impl FnOnce(TcpStream) -> F,
     ) -> io::Result<TlsFacts>
     where
-        F: Future<Output = io::Result<(TlsStream<TcpStream>, TlsFacts)>>,
+        F: Future<Output = io::Result<(TlsStream<Metered>, TlsFacts)>>,
     {
         let Self::Plain(stream) = std::mem::replace(self, Self::Gone) else {
             return Err(io::Error::other("TLS inside TLS"));
         };
         let (stream, facts) = handshake(stream).await?;
         *self = Self::Secured(Box::new(stream));
-        Ok(facts)
+        Ok((facts, identities))
     }
 }
 
-fn try_read_secured(stream: &mut TlsStream<TcpStream>, octets: &mut Vec<u8>) -> io::Result<usize> {
+fn try_read_secured(stream: &mut TlsStream<Metered>, octets: &mut Vec<u8>) -> io::Result<usize> {
     let mut space = [std::mem::MaybeUninit::uninit(); READ_MAX];
     let mut buffer = ReadBuf::uninit(&mut space);
     // Nobody is woken by this context: whoever finds nothing waits for the socket.

@@ -8,15 +8,19 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use pillarbox_engine::types::{BlobRange, Farewell, Now, Reason, TlsFacts, TlsOffer};
-use pillarbox_world::service::{Indexer, Service};
+use pillarbox_world::service::{Backend, Service};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsStream;
 
+use super::indexing::Here;
 use super::roles::{Link, Served};
-use super::{Shared, told_to_stop};
+use super::{Shared, patience, told_to_stop};
+use crate::auth::Caller;
 use crate::drive::{Driver, End, Ends, Host, Interrupt, Transcript, Wire, now};
 use crate::engine::{Driven, StartError};
+use crate::limits::Limit;
+use crate::tls::{Metered, Secured};
 
 /// One connection's service, and what it says of itself.
 pub(super) struct Serving<R: Served> {
@@ -41,6 +45,8 @@ pub(super) fn start<R: Served>(
         Err(error) => return Err((link, error)),
     };
     let wake = backend.wakes().add(link.key);
+    let caller = Caller { address: link.peer, identities: Vec::new() };
+    backend.directory().callers().set(link.key, caller);
     let service = R::service(Arc::clone(backend), link.key);
     let directory = shared.settings.trace_sessions.as_deref();
     let transcript = directory.and_then(|directory| {
@@ -67,6 +73,10 @@ pub(super) async fn run<R: Served>(mut driver: Driver<R, Serving<R>>, mut wire: 
         Err(End::Cut(error)) => {
             tracing::debug!(session, %error, "the connection was cut");
         }
+        Err(End::Unread(error)) => {
+            host.shared.hits.hit(Limit::OutputUnread);
+            tracing::debug!(session, %error, "the connection was cut");
+        }
         Err(End::Unsecured(error)) => {
             tracing::info!(session, %peer, %error, "no TLS with this peer");
         }
@@ -83,7 +93,7 @@ pub(super) async fn run<R: Served>(mut driver: Driver<R, Serving<R>>, mut wire: 
 }
 
 impl<R: Served> Host<R> for Serving<R> {
-    const WRITE_WITHIN: Duration = Duration::from_secs(60);
+    const WRITE_WITHIN: Duration = patience::WRITE_WITHIN;
     // A client may send its next command before it reads our reply to the last.
     const HEARS_WHILE_WRITING: bool = false;
 
@@ -129,14 +139,17 @@ impl<R: Served> Host<R> for Serving<R> {
         R::observe(&self.shared, &self.link, &mut self.service, &event);
     }
 
-    async fn secure(&mut self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsFacts)> {
+    async fn secure(&mut self, stream: TcpStream) -> io::Result<(TlsStream<Metered>, TlsFacts)> {
         let Some(tls) = &self.shared.tls else {
             return Err(io::Error::other("TLS was offered without a certificate"));
         };
         let secured = tls.accept(stream).await;
         let outcome = if secured.is_ok() { "done" } else { "failed" };
         self.shared.metrics.handshakes.with_label_values(&[R::PROTOCOL, outcome]).inc();
-        secured.map(|(stream, facts)| (stream.into(), facts))
+        let Secured { stream, facts, identities } = secured?;
+        let caller = Caller { address: self.link.peer, identities };
+        self.shared.backend.directory().callers().set(self.link.key, caller);
+        Ok((stream.into(), facts))
     }
 
     fn count(&self, direction: &str, octets: usize) {
@@ -148,36 +161,37 @@ impl<R: Served> Host<R> for Serving<R> {
         false
     }
 
+    fn delay(&self) -> Option<Duration> {
+        let delay = patience::delay(self.link.faults())?;
+        self.shared.hits.hit(Limit::FaultsBeforeDelay);
+        Some(delay)
+    }
+
     async fn interrupted(&mut self) -> Interrupt<R> {
-        tokio::select! {
-            () = self.wake.notified() => Interrupt::Changes,
-            () = told_to_stop(&mut self.stopping), if !self.is_stopping => {
-                self.is_stopping = true;
-                Interrupt::Call(R::farewell_call(Farewell::ShuttingDown))
+        let is_stranger = self.service.account().is_none();
+        loop {
+            tokio::select! {
+                () = self.wake.notified() => return Interrupt::Changes,
+                () = tokio::time::sleep(patience::STRESS_IDLE), if is_stranger => {
+                    if self.shared.admission.is_stressed() {
+                        self.shared.hits.hit(Limit::StressIdle);
+                        let call = R::farewell_call(Farewell::TooManyConnections);
+                        return Interrupt::Call(call);
+                    }
+                }
+                () = told_to_stop(&mut self.stopping), if !self.is_stopping => {
+                    self.is_stopping = true;
+                    return Interrupt::Call(R::farewell_call(Farewell::ShuttingDown));
+                }
             }
         }
     }
 }
 
-/// The session as the indexer of the messages that come by it.
-struct Here<'a, R: Served> {
-    session: &'a mut dyn Driven<R>,
-    link: &'a Link,
-}
-
-impl<R: Served> Indexer for Here<'_, R> {
-    fn index(&mut self, octets: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
-        self.session.index(octets).map_err(|trap| {
-            // The next step of the session fails too, and ends the connection.
-            let session = self.link.session_id();
-            tracing::error!(session, peer = %self.link.peer, %trap, "a message broke the session that it came by");
-            Reason::StorageFailed
-        })
-    }
-}
-
 impl<R: Served> Drop for Serving<R> {
     fn drop(&mut self) {
-        self.shared.backend.wakes().remove(self.link.key);
+        let backend = &self.shared.backend;
+        backend.wakes().remove(self.link.key);
+        backend.directory().callers().remove(self.link.key);
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use pillarbox_engine::types::TlsFacts;
+use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
@@ -15,8 +16,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::{HANDSHAKE_WITHIN, certificate, facts, provider};
+use super::dane::{Associations, Dane};
+use super::{HANDSHAKE_WITHIN, Metered, certificate, facts, provider};
 use crate::error::Error;
+use crate::limits::HANDSHAKE_OCTETS;
 
 /// What a server's certificate must prove.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +28,8 @@ pub enum Trust {
     Any,
     /// That a known authority vouches for the server's name (RFC 9525).
     Pkix,
+    /// That the server's zone names it (RFC 7672).
+    Dane(Associations),
 }
 
 /// The client's side of TLS: whom it trusts, and what it remembers of servers.
@@ -43,7 +48,7 @@ impl ClientTls {
     /// The file cannot be read or holds no certificate; the message names it.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, Error> {
         let more = ca_file.map(read_authorities).transpose()?.unwrap_or_default();
-        let verifier = Arc::new(AnyCertificate(provider()));
+        let verifier = Arc::new(AnyCertificate::new());
         let any = Arc::new(config(verifier).map_err(|error| Error::failed(error.to_string()))?);
         Ok(Self { pkix: OnceLock::new(), any, more })
     }
@@ -57,16 +62,25 @@ impl ClientTls {
         stream: TcpStream,
         name: &str,
         trust: &Trust,
-    ) -> io::Result<(TlsStream<TcpStream>, TlsFacts)> {
+    ) -> io::Result<(TlsStream<Metered>, TlsFacts)> {
         let config = match trust {
             Trust::Any => Arc::clone(&self.any),
             Trust::Pkix => self.pkix()?,
+            Trust::Dane(associations) => {
+                let verifier = Arc::new(Dane::new(associations.clone()));
+                let mut config = config(verifier).map_err(io::Error::other)?;
+                // A session that is taken up again would not be judged again.
+                config.resumption = Resumption::disabled();
+                Arc::new(config)
+            }
         };
         let server = server_name(name, &stream)?;
+        let stream = Metered::new(stream, HANDSHAKE_OCTETS);
         let handshake = TlsConnector::from(config).connect(server, stream);
         let slow = || io::Error::new(io::ErrorKind::TimedOut, "the handshake took long");
-        let stream =
-            tokio::time::timeout(HANDSHAKE_WITHIN, handshake).await.map_err(|_| slow())??;
+        let handshake = tokio::time::timeout(HANDSHAKE_WITHIN, handshake).await;
+        let mut stream = handshake.map_err(|_| slow())??;
+        stream.get_mut().0.open();
         let facts = facts::of_client(stream.get_ref().1);
         Ok((stream, facts))
     }
@@ -126,7 +140,13 @@ fn server_name(name: &str, stream: &TcpStream) -> io::Result<ServerName<'static>
 
 /// Takes every certificate, as long as the server has its key.
 #[derive(Debug)]
-struct AnyCertificate(Arc<CryptoProvider>);
+pub(super) struct AnyCertificate(Arc<CryptoProvider>);
+
+impl AnyCertificate {
+    pub(super) fn new() -> Self {
+        Self(provider())
+    }
+}
 
 impl ServerCertVerifier for AnyCertificate {
     fn verify_server_cert(

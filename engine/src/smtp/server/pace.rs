@@ -72,8 +72,9 @@ impl Server {
             return self;
         }
         cx.note_defect(&SLOW);
+        let slow = patience_ms == 0 && pace.seen > pace.start;
         let text =
-            if silent { "Timeout, closing connection" } else { "Too slow, closing connection" };
+            if slow { "Too slow, closing connection" } else { "Timeout, closing connection" };
         self.end(cx, &Reply::new(421, "4.4.2", text))
     }
 }

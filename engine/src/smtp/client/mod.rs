@@ -9,6 +9,7 @@ mod fates;
 mod greeting;
 mod lines;
 mod login;
+mod obstacle;
 mod offer;
 mod reply;
 mod transaction;

@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod engine;
 pub mod error;
+pub mod relay;
 pub mod serve;
 pub mod store;
 pub mod tls;

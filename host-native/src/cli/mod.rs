@@ -96,6 +96,9 @@ pub struct ServeFlags {
     /// For measuring only: `native` links the engine in, without sandbox
     #[arg(long, value_name = "ENGINE", env = "PILLARBOX_ENGINE", value_enum, hide = true)]
     pub engine: Option<EngineChoice>,
+    /// For tests only: `POST /api/clock` with `{"advance_ms": N}` moves the queue's clock forward
+    #[arg(long, hide_short_help = true)]
+    pub test_clock: bool,
 }
 
 /// How logs are written.

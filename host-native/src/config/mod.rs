@@ -2,6 +2,7 @@
 //! After this file nothing is optional and nothing is wrong.
 
 mod listen;
+mod relay;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::tls::Source;
 
 pub use listen::{Listen, ListenFile, Place};
+pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
 
 /// What `pillarbox serve` does.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// TLS; none without a certificate.
     pub tls: Option<TlsSettings>,
+    /// Whether tests move the queue's clock.
+    pub test_clock: bool,
 }
 
 /// Where mail is kept.
@@ -72,6 +76,8 @@ pub struct ServerProfile {
     pub catch_all: BTreeMap<String, String>,
     /// The accounts file.
     pub accounts: PathBuf,
+    /// How mail for elsewhere is relayed.
+    pub relay: RelaySettings,
 }
 
 /// The configuration file.
@@ -99,6 +105,9 @@ pub struct ConfigFile {
     /// The certificate.
     #[serde(default)]
     pub tls: TlsFile,
+    /// Mail for elsewhere.
+    #[serde(default)]
+    pub relay: RelayFile,
 }
 
 /// The certificate, as the file has it.
@@ -151,7 +160,11 @@ impl Settings {
         let limits = file.as_ref().map(|file| file.limits).unwrap_or_default();
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
         let profile = match file {
-            Some(file) => Profile::Server(server_profile(file, &data)?),
+            Some(file) => {
+                let base = flags.config.as_deref().and_then(Path::parent);
+                let base = base.unwrap_or(Path::new(""));
+                Profile::Server(server_profile(file, &data, base)?)
+            }
             None => Profile::Dev,
         };
         let settings = Self {
@@ -166,6 +179,7 @@ impl Settings {
             engine: flags.engine.unwrap_or_default(),
             limits,
             tls,
+            test_clock: flags.test_clock,
         };
         settings.limits.check()?;
         settings.check_tls()?;
@@ -259,7 +273,7 @@ pub fn read_config(path: &Path) -> Result<ConfigFile, Error> {
     Ok(file)
 }
 
-fn server_profile(file: ConfigFile, data: &Data) -> Result<ServerProfile, Error> {
+fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerProfile, Error> {
     let accounts = match data {
         Data::Directory(directory) => directory.join("accounts"),
         Data::Memory => {
@@ -275,7 +289,8 @@ fn server_profile(file: ConfigFile, data: &Data) -> Result<ServerProfile, Error>
         (alias.to_lowercase(), targets.iter().map(|target| target.to_lowercase()).collect())
     });
     let (aliases, catch_all) = (aliases.collect(), lower(file.catch_all));
-    Ok(ServerProfile { domains: file.domains, aliases, catch_all, accounts })
+    let relay = RelaySettings::new(file.relay, base)?;
+    Ok(ServerProfile { domains: file.domains, aliases, catch_all, accounts, relay })
 }
 
 /// Without a certificate a server offers no TLS. For development there is one signed by itself, but STARTTLS only where

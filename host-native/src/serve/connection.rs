@@ -80,7 +80,7 @@ impl<R: Served> Connection<R> {
             Err(error) => return Err((link, error)),
         };
         let wake = backend.wakes().add(link.key);
-        let service = R::service(Arc::clone(backend), link.key);
+        let service = R::service(shared, &link);
         let directory = shared.settings.trace_sessions.as_deref();
         let transcript = directory.and_then(|directory| {
             Transcript::create(directory, R::PROTOCOL, &link.session_id(), link.peer)

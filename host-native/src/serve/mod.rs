@@ -16,10 +16,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::backend::{AccountDirectory, HostBackend, HostDirectory};
+use crate::backend::{AccountDirectory, HostBackend, HostDirectory, Relaying};
 use crate::config::{Profile, Settings};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::Error;
+use crate::relay::QueueClock;
 use crate::store::MailStore;
 use crate::tls::ServerTls;
 
@@ -63,7 +64,12 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let directory = directory(&settings)?;
     let metrics = Arc::new(Metrics::new());
     metrics.slots.set(i64::from(engine.slots()));
-    let backend = Arc::new(HostBackend::new(store, directory, engine));
+    let schedule = match &settings.profile {
+        Profile::Dev => pillarbox_engine::relay::Schedule::default(),
+        Profile::Server(profile) => profile.relay.schedule,
+    };
+    let relaying = Relaying::new(&settings.host_name, schedule, QueueClock::start());
+    let backend = Arc::new(HostBackend::new(store, directory, engine, relaying));
     let (stop, stopping) = watch::channel(false);
     let tls = settings.tls.clone();
     let tls = tls.map(|tls| ServerTls::new(tls.source, &settings.host_name)).transpose()?;

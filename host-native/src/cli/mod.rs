@@ -34,7 +34,7 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Word {
     /// Run the mail server (also what `pillarbox` alone does)
-    Serve(ServeFlags),
+    Serve(Box<ServeFlags>),
     /// Add, list and remove the accounts of a server profile
     Account(account::AccountFlags),
 }
@@ -129,7 +129,7 @@ pub fn run() -> Result<(), Error> {
     let command = Command::parse();
     match command.word {
         None => serve::run(&Settings::new(command.serve)?),
-        Some(Word::Serve(flags)) => serve::run(&Settings::new(flags)?),
+        Some(Word::Serve(flags)) => serve::run(&Settings::new(*flags)?),
         Some(Word::Account(flags)) => account::run(flags),
     }
 }

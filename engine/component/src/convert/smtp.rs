@@ -1,6 +1,7 @@
 //! The SMTP roles.
 
 use pillarbox_engine::smtp as engine;
+use pillarbox_engine::smtp::client::types as client;
 
 use super::super::wit::{smtp_server as wit, smtp_types as shared};
 use super::{records, variants};
@@ -22,6 +23,20 @@ variants! {
     Service { Smtp, Submission, Lmtp }
     Body { SevenBit, EightBitMime, BinaryMime }
     Ret { Full, Headers }
+}
+
+records! {
+    shared, client;
+    Reply { code, status, lines }
+    EnhancedStatus { class, subject, detail }
+    Failure { stage, reply, diagnosis }
+}
+
+variants! {
+    shared, client;
+    TlsPolicy { Implicit, None, Opportunistic, Required }
+    Stage { Session, Mail, Recipient, Data, EndOfData }
+    Fate { Accepted(value), Failed(value), Deferred(value), Uncertain(value) }
 }
 
 records! {

@@ -98,16 +98,7 @@ impl<'a> Returned<'a> {
 
     /// The part with its own header.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let parameter = if self.label.starts_with("text/") && !self.content.is_empty() {
-            match self.encoding {
-                Encoding::SevenBit => "; charset=us-ascii",
-                // RFC 1428 §3: what nobody has named is said to be unknown.
-                Encoding::EightBit | Encoding::QuotedPrintable => "; charset=unknown-8bit",
-            }
-        } else {
-            ""
-        };
-        out.extend_from_slice(format!("Content-Type: {}{parameter}\r\n", self.label).as_bytes());
+        out.extend_from_slice(format!("Content-Type: {}\r\n", self.label).as_bytes());
         let encoding: &[u8] = match self.encoding {
             Encoding::SevenBit => b"",
             Encoding::EightBit => b"Content-Transfer-Encoding: 8bit\r\n",

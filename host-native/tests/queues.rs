@@ -140,7 +140,7 @@ fn open(directory: &std::path::Path) -> MailStore {
 fn seen(store: Reads<'_>) -> Vec<String> {
     let mut seen = vec![
         format!("{:?}", store.queue_stats()),
-        format!("{:?}", store.next_wake_ms()),
+        format!("{:?} {:?}", store.next_wake_ms(0), store.next_wake_ms(70)),
         format!("{:?}", store.destinations(b"host0.example", 2)),
         format!("{:?}", store.task(99_999)),
     ];
@@ -273,7 +273,7 @@ async fn a_large_queue_costs_what_a_page_costs() {
         let due = reads.due_destinations(100 + round, 10).expect("it can be read");
         assert!(due.iter().all(|found| found.name != b"big.example"), "it is left alone");
         sqlite.write(0, Write::Block(block(0))).await.expect("it is there");
-        let settle = Settle { task: tasks[0].id, ..Settle::default() };
+        let settle = Settle { task: tasks[0], ..Settle::default() };
         sqlite.write(0, Write::Settle(settle)).await.expect("it is there");
     }
     let took = started.elapsed();
@@ -309,7 +309,7 @@ async fn a_wish_about_many_is_done_in_steps() {
     }
     assert_eq!((done, sqlite.reads().queue_stats().map(|stats| stats.held)), (5000, Ok(5000)));
     assert!(steps > 2, "{steps} steps");
-    assert_eq!(sqlite.reads().next_wake_ms(), Ok(None), "what is held wakes nobody");
+    assert_eq!(sqlite.reads().next_wake_ms(0), Ok(None), "what is held wakes nobody");
     sqlite.close().await;
     drop(std::fs::remove_dir_all(&directory));
 }

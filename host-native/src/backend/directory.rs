@@ -60,6 +60,20 @@ impl Directory for HostDirectory {
     }
 }
 
+impl HostDirectory {
+    /// Whether mail for this domain has its mailboxes here.
+    pub(super) fn hosts(&self, domain: &[u8]) -> bool {
+        match self {
+            Self::Open(_) => true,
+            Self::Accounts(accounts) => {
+                let domain = pillarbox_engine::relay::destination(domain);
+                let mut ours = accounts.profile.domains.iter();
+                ours.any(|known| known.as_bytes() == domain)
+            }
+        }
+    }
+}
+
 /// The accounts of a server profile.
 pub struct AccountDirectory {
     profile: ServerProfile,

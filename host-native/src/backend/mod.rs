@@ -4,7 +4,9 @@
 mod directory;
 mod wakes;
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pillarbox_engine::message::Index;
 use pillarbox_engine::relay::Schedule;
@@ -25,6 +27,8 @@ pub use wakes::Wakes;
 const INDEX_INLINE_MAX: usize = 512 * 1024;
 /// Large messages that are indexed at once: each takes several times its size in memory.
 const INDEX_LARGE_MAX: usize = 2;
+/// Domains that wait to be flushed; who asks for more asks too often.
+const FLUSHES_MAX: usize = 64;
 
 /// What every connection shares.
 pub struct HostBackend {
@@ -47,6 +51,9 @@ pub struct Relaying {
     pub clock: QueueClock,
     /// Told that something is new in the queue.
     pub news: Arc<Notify>,
+    /// Spreads attempts, so that a queue does not come back all at once.
+    pub seed: u64,
+    flushes: Arc<Mutex<BTreeSet<Vec<u8>>>>,
 }
 
 impl Relaying {
@@ -54,7 +61,16 @@ impl Relaying {
     #[must_use]
     pub fn new(host_name: &str, schedule: Schedule, clock: QueueClock) -> Self {
         let host_name = host_name.as_bytes().to_vec();
-        Self { host_name, schedule, clock, news: Arc::default() }
+        // Of every process another.
+        let seed = RandomState::new().hash_one(std::process::id());
+        let (news, flushes) = (Arc::default(), Arc::default());
+        Self { host_name, schedule, clock, news, seed, flushes }
+    }
+
+    /// Domains whose mail is to be tried now; each is told once.
+    #[must_use]
+    pub(crate) fn take_flushes(&self) -> BTreeSet<Vec<u8>> {
+        std::mem::take(&mut self.flushes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -69,6 +85,12 @@ impl HostBackend {
     ) -> Self {
         let large = Semaphore::new(INDEX_LARGE_MAX);
         Self { store, directory, engine, wakes: Wakes::default(), large, relaying }
+    }
+
+    /// Whether mail for this domain has its mailboxes here.
+    #[must_use]
+    pub fn hosts(&self, domain: &[u8]) -> bool {
+        self.directory.hosts(domain)
     }
 
     /// What is known of relaying.
@@ -154,6 +176,15 @@ impl Backend for HostBackend {
 
     fn schedule(&self) -> Schedule {
         self.relaying.schedule
+    }
+
+    fn flush(&self, domain: &[u8]) {
+        let mut flushes = self.relaying.flushes.lock().unwrap_or_else(PoisonError::into_inner);
+        if flushes.len() < FLUSHES_MAX {
+            flushes.insert(domain.to_vec());
+        }
+        drop(flushes);
+        self.relaying.news.notify_one();
     }
 }
 

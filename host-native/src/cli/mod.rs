@@ -2,6 +2,7 @@
 //! Every flag has a variable `PILLARBOX_…`; a flag beats its variable, which beats the configuration file.
 
 mod account;
+mod queue;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ enum Word {
     Serve(Box<ServeFlags>),
     /// Add, list and remove the accounts of a server profile
     Account(account::AccountFlags),
+    /// See and steer what waits to be relayed
+    Queue(queue::QueueFlags),
 }
 
 /// Flags of `serve`.
@@ -131,5 +134,6 @@ pub fn run() -> Result<(), Error> {
         None => serve::run(&Settings::new(command.serve)?),
         Some(Word::Serve(flags)) => serve::run(&Settings::new(*flags)?),
         Some(Word::Account(flags)) => account::run(flags),
+        Some(Word::Queue(flags)) => queue::run(flags),
     }
 }

@@ -4,6 +4,8 @@ use prometheus::{
     Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::relay::RelayMetrics;
+
 /// Everything that is counted.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -29,6 +31,8 @@ pub(crate) struct Metrics {
     pub(crate) wait_seconds: Histogram,
     /// Slots that connections can take.
     pub(crate) slots: IntGauge,
+    /// The queue.
+    pub(crate) relay: RelayMetrics,
 }
 
 impl Metrics {
@@ -79,6 +83,7 @@ impl Metrics {
         registry.register(Box::new(open.clone())).expect("each name is used once");
         registry.register(Box::new(slots.clone())).expect("each name is used once");
         registry.register(Box::new(wait_seconds.clone())).expect("each name is used once");
+        let relay = RelayMetrics::new(&registry);
         Self {
             registry,
             connections,
@@ -92,6 +97,7 @@ impl Metrics {
             octets,
             wait_seconds,
             slots,
+            relay,
         }
     }
 

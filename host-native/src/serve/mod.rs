@@ -1,6 +1,7 @@
 //! `pillarbox serve`: everything started in order, kept running, and stopped in order.
 
 mod connection;
+mod control;
 mod doors;
 mod http;
 mod listener;
@@ -25,6 +26,8 @@ use crate::store::MailStore;
 use crate::tls::ServerTls;
 
 use doors::Doors;
+pub(crate) use control::SOCKET as CONTROL;
+pub(crate) use log::shown;
 use metrics::Metrics;
 use ready::Addresses;
 
@@ -107,7 +110,7 @@ pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
 
-fn directory(settings: &Settings) -> Result<HostDirectory, Error> {
+pub(crate) fn directory(settings: &Settings) -> Result<HostDirectory, Error> {
     match &settings.profile {
         Profile::Dev => {
             let domain = settings.host_name.clone().into_bytes();

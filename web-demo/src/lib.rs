@@ -136,6 +136,7 @@ impl Facts {
             extensions: smtp::Extensions::default(),
             verify: false,
             return_path: true,
+            faults: false,
             limits: Limits::SMTP,
             trace: false,
         }
@@ -149,6 +150,7 @@ impl Facts {
             tls: TlsOffer::None,
             auth: Self::auth(),
             apop_timestamp: None,
+            faults: false,
             limits: Limits::POP3,
             trace: false,
         }
@@ -162,6 +164,7 @@ impl Facts {
             tls: TlsOffer::None,
             auth: Self::auth(),
             without: Vec::new(),
+            faults: false,
             limits: Limits::IMAP,
             trace: false,
         }

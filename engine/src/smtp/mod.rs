@@ -12,7 +12,7 @@ pub use client::Client;
 pub use server::{Server, farewell};
 pub use types::{
     Answer, Ask, Body, Call, Committed, Config, Envelope, Event, Extensions, MailFrom, Mailbox,
-    Notify, RcptTo, Ret, Service,
+    Notify, Phase, RcptTo, Ret, Service,
 };
 
 /// The rules that the receiving side follows; the sending one has its own.

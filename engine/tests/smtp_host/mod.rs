@@ -28,6 +28,7 @@ pub fn config() -> Config {
         extensions: Extensions { dsn: true, ..Extensions::default() },
         verify: false,
         return_path: false,
+        faults: false,
         limits: Limits::SMTP,
         trace: false,
     }

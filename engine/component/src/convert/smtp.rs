@@ -43,7 +43,7 @@ records! {
     wit, engine;
     Config {
         host_name, service, peer, session_id, tls, auth, auth_required, extensions, verify,
-        return_path, limits, trace,
+        return_path, faults, limits, trace,
     }
     Envelope { size, eight_bit, binary }
     Committed { id, fates }
@@ -53,9 +53,16 @@ variants! {
     wit, engine;
     Ask {
         Login(value), Sender(value), Recipient(value), Chunk(value), Commit(value), Verify(value),
-        Expand(value),
+        Expand(value), Phase(value),
     }
-    Answer { Login(value), Done, Refused(value), Committed(value), Mailboxes(value) }
+    Phase {
+        Connected, Hello(value), Auth(value), Mail(value), Rcpt(value), Data, EndOfData, Committed,
+        Quit, Other(value),
+    }
+    Answer {
+        Login(value), Done, Refused(value), Committed(value), Mailboxes(value), Instead(value),
+        Hiding(value),
+    }
     Call { Farewell(value) }
     Event { Greeted(value), Reset, Defect(value), Quit }
 }

@@ -9,6 +9,7 @@ mod envelope;
 mod greeting;
 mod names;
 mod note;
+mod phase;
 mod reply;
 mod submission;
 mod trace_fields;
@@ -23,6 +24,7 @@ use crate::trace::Rule;
 use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
 
 use content::Content;
+use phase::Held;
 pub use reply::farewell_line as farewell;
 use reply::{About, Reply};
 
@@ -70,6 +72,8 @@ struct Common {
     transactions: u32,
     /// The command at work has to be the last one of a group.
     alone: bool,
+    /// EHLO keywords that the host wants hidden.
+    hidden: Vec<Vec<u8>>,
     farewell: Option<Farewell>,
 }
 
@@ -144,6 +148,8 @@ enum Pending {
     Commit(Content),
     /// VRFY or EXPN, and the state before.
     Names(State),
+    /// The host's say at a phase.
+    Phase(Held),
 }
 
 impl State {
@@ -178,6 +184,7 @@ impl State {
                 Pending::Text(..) | Pending::Commit(_) => "Data",
                 Pending::Chunk(..) => "Chunking",
                 Pending::Names(ref before) => before.name(),
+                Pending::Phase(ref held) => held.state_name(),
             },
             Self::Securing => "Securing",
             Self::Closed => "Closed",
@@ -290,6 +297,7 @@ impl Role for Server {
             idle_commands: 0,
             transactions: 0,
             alone: false,
+            hidden: Vec::new(),
             farewell: None,
         };
         let state = State::Connected;
@@ -298,8 +306,7 @@ impl Role for Server {
             cx.start_tls();
             return server.go(cx, State::Securing);
         }
-        server.say_greeting(cx);
-        server.go(cx, State::Connected)
+        server.begin(cx)
     }
 
     fn want(&self) -> Want {
@@ -343,12 +350,12 @@ impl Role for Server {
     fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
         // RFC 3207 §4.2: everything that was learnt before is forgotten.
         self.common.tls = Some(facts);
-        if self.common.config.tls == TlsOffer::Implicit {
-            self.say_greeting(cx);
-        }
         self.common.helo = None;
         self.common.esmtp = false;
         self.common.account = None;
+        if self.common.config.tls == TlsOffer::Implicit {
+            return self.begin(cx);
+        }
         self.go(cx, State::Connected)
     }
 
@@ -391,6 +398,7 @@ impl Role for Server {
             }
             (Pending::Commit(content), answer) => self.commit_answered(cx, content, answer),
             (Pending::Names(before), answer) => self.names_answered(cx, before, answer),
+            (Pending::Phase(held), answer) => self.phase_answered(cx, held, answer),
             (pending, _) => Err(self.wrong_answer(pending)),
         }
     }

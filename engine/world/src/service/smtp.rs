@@ -305,6 +305,8 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
                 }
             },
             Ask::Verify(_) | Ask::Expand(_) => Answer::Refused(Refusal::new(Reason::Unsupported)),
+            // Whoever has faults answers before this is asked.
+            Ask::Phase(_) => Answer::Done,
         }
     }
 

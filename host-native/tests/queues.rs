@@ -11,7 +11,7 @@ use pillarbox_engine::relay::{Queued, Times};
 use pillarbox_engine::smtp::{MailFrom, Mailbox, RcptTo};
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::queue::{
-    Action, Block, Enqueue, NewTask, Queue, Settle, Steer, Steered, Task, Which,
+    Action, Block, Enqueue, NewTask, Settle, Steer, Steered, Task, Which,
 };
 use pillarbox_world::store::{Body, Deliver, NewMessage, Outcome, Store, Write};
 

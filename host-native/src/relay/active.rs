@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::types::Reason;
-use pillarbox_world::queue::{Queue, TaskId};
+use pillarbox_world::queue::TaskId;
 use pillarbox_world::store::Store;
 use tokio::sync::Notify;
 

@@ -2,7 +2,7 @@
 //! directory that nobody has open.
 
 use pillarbox_engine::types::Reason;
-use pillarbox_world::queue::{Action, Destination, Queue, QueuedMessage, Task, Which};
+use pillarbox_world::queue::{Action, Destination, QueuedMessage, Task, Which};
 use pillarbox_world::service::Backend;
 use serde::{Deserialize, Serialize};
 

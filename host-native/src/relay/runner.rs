@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pillarbox_engine::types::Reason;
-use pillarbox_world::queue::{Action, Destination, LOCAL, Queue, Which};
+use pillarbox_world::queue::{Action, Destination, LOCAL, Which};
 use pillarbox_world::service::Backend;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;

@@ -8,7 +8,7 @@ use pillarbox_engine::smtp::{Mailbox, RcptTo};
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::queue::{NewTask, QueuedMessage, Settle, Task};
 use pillarbox_world::service::{About, Backend, report};
-use pillarbox_world::store::{Deliver, Store, Write};
+use pillarbox_world::store::{Deliver, Write};
 
 use super::metrics::RelayMetrics;
 use crate::backend::HostBackend;

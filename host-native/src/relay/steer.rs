@@ -2,7 +2,7 @@
 
 use pillarbox_engine::relay::{Unreached, fate_of};
 use pillarbox_engine::types::{BlobId, Reason};
-use pillarbox_world::queue::{Action, Queue, Steer, Steered, Which};
+use pillarbox_world::queue::{Action, Steer, Steered, Which};
 use pillarbox_world::service::Backend;
 use pillarbox_world::store::{Outcome, Write};
 

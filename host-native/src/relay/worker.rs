@@ -6,7 +6,7 @@ use std::time::Duration;
 use pillarbox_engine::relay::{self, Handover, Hop};
 use pillarbox_engine::smtp::client::types::{Fate, TlsPolicy};
 use pillarbox_engine::types::Reason;
-use pillarbox_world::queue::{Block, LOCAL, NewTask, Queue, Settle, Task, TaskId};
+use pillarbox_world::queue::{Block, LOCAL, NewTask, Settle, Task, TaskId};
 use pillarbox_world::service::Backend;
 use pillarbox_world::store::Write;
 use tokio::task::JoinSet;
@@ -301,7 +301,7 @@ impl<C: Carrier> Worker<C> {
     }
 
     /// The host is left alone for longer and longer: one row, however much waits for it.
-    async fn leave_alone(&self, fate: &Fate) -> Result<(), Reason> {
+    async fn leave_alone(&mut self, fate: &Fate) -> Result<(), Reason> {
         let backend = &self.work.backend;
         let name = &self.active.name;
         let failures = backend.store().destination(name).map_or(0, |found| found.failures);

@@ -182,6 +182,7 @@ impl Served for SmtpRole {
             return_path: true,
             limits: limits(shared, Limits::SMTP),
             trace: is_tracing(shared),
+            faults: false,
         }
     }
 
@@ -241,7 +242,10 @@ impl Served for SmtpRole {
             smtp::Answer::Refused(refusal) => {
                 tracing::info!(session, peer = %link.peer, reason = ?refusal.reason, "refused");
             }
-            smtp::Answer::Done | smtp::Answer::Mailboxes(_) => {}
+            smtp::Answer::Done
+            | smtp::Answer::Mailboxes(_)
+            | smtp::Answer::Instead(_)
+            | smtp::Answer::Hiding(_) => {}
         }
     }
 
@@ -264,6 +268,7 @@ impl Served for Pop3Role {
             apop_timestamp: None,
             limits: limits(shared, Limits::POP3),
             trace: is_tracing(shared),
+            faults: false,
         }
     }
 
@@ -318,6 +323,7 @@ impl Served for ImapRole {
             without: Vec::new(),
             limits: limits(shared, Limits::IMAP),
             trace: is_tracing(shared),
+            faults: false,
         }
     }
 

@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use pillarbox_engine::relay::{Queued, Schedule, Times, Unreached};
 use pillarbox_engine::smtp::{Mailbox, Notify, RcptTo};
-use pillarbox_world::queue::{Action, Enqueue, LOCAL, NewTask, Queue, Which};
+use pillarbox_world::queue::{Action, Enqueue, LOCAL, NewTask, Which};
 use pillarbox_world::service::Backend;
-use pillarbox_world::store::{Store, Write};
+use pillarbox_world::store::Write;
 
 use super::steer::{bounce, steer};
 use crate::config::RelaySettings;

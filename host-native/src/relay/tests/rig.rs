@@ -11,9 +11,8 @@ use pillarbox_engine::relay::{Hop, Unreached, fate_of};
 use pillarbox_engine::smtp::client::types::{Failure, Fate, Reply, Stage};
 use pillarbox_engine::smtp::{Answer, Ask, Envelope, MailFrom, Mailbox, Notify, RcptTo};
 use pillarbox_engine::types::{BlobRange, Now};
-use pillarbox_world::queue::{Queue, QueueStats};
+use pillarbox_world::queue::QueueStats;
 use pillarbox_world::service::{Backend, Client, Service, SmtpService};
-use pillarbox_world::store::Store;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

@@ -78,7 +78,7 @@ pub fn make_report(report: &Report) -> Option<Notice> {
     let human = human::part(&cx, &told);
     let (status, global_status) = fields::part(&cx, &told);
     let returned = Returned::new(&cx);
-    let eight_bit = global_status || returned.is_eight_bit();
+    let eight_bit = global_status || returned.is_eight_bit() || !cx.to.is_ascii();
 
     let boundary = boundary(&report.unique, &[&human, &status, returned.content()]);
     let mut out = Vec::with_capacity(human.len() + status.len() + returned.content().len() + 2048);

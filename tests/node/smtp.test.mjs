@@ -12,7 +12,8 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const NOW = { monotonicMs: 1, unixMs: 1767603600000 };
 const LIMITS = {
   messageMax: 52428800, headerMax: 1048576, lineMax: 4096, lineAfterLoginMax: 4096, authLineMax: 12288,
-  recipientsMax: 1000, receivedMax: 100, errorsMax: 20, idleCommandsMax: 100, literalsMax: 0,
+  recipientsMax: 1000, receivedMax: 100, errorsMax: 20, errorsSlow: 10, idleCommandsMax: 100, literalsMax: 0,
+  messagesMax: 0, dataRateMin: 500, deliverByMinS: 60, holdMaxS: 2592000,
   idleBeforeLoginMs: 300000, idleMs: 300000,
 };
 const CONFIG = {
@@ -21,7 +22,8 @@ const CONFIG = {
   authRequired: false, verify: false, returnPath: false, faults: false, limits: LIMITS, trace: false,
   extensions: {
     pipelining: true, size: true, eightBitMime: true, smtputf8: true, enhancedStatusCodes: true,
-    chunking: true, binaryMime: true, dsn: false,
+    chunking: true, binaryMime: true, dsn: false, requireTls: true, deliverBy: false, futureRelease: false,
+    mtPriority: true, limits: true, etrn: false, xclient: false,
   },
 };
 

@@ -16,6 +16,7 @@ use pillarbox_world::service::{Backend, Indexed};
 use pillarbox_world::store::{Deliver, Outcome, Store, Write};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::config::{Profile, Settings};
 use crate::engine::Engine;
 use crate::relay::QueueClock;
 use crate::store::MailStore;
@@ -65,6 +66,16 @@ impl Relaying {
         let seed = RandomState::new().hash_one(std::process::id());
         let (news, flushes) = (Arc::default(), Arc::default());
         Self { host_name, schedule, clock, news, seed, flushes }
+    }
+
+    /// By these settings.
+    #[must_use]
+    pub fn of(settings: &Settings, clock: QueueClock) -> Self {
+        let schedule = match &settings.profile {
+            Profile::Dev => Schedule::default(),
+            Profile::Server(profile) => profile.relay.schedule,
+        };
+        Self::new(&settings.host_name, schedule, clock)
     }
 
     /// Domains whose mail is to be tried now; each is told once.

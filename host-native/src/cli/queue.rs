@@ -10,9 +10,10 @@ use clap::{Args, Subcommand};
 
 use crate::backend::{HostBackend, Relaying};
 use crate::cli::{EngineChoice, ServeFlags};
-use crate::config::{Data, Profile, Settings};
+use crate::config::{Data, Settings};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::{Error, Kind};
+use crate::limits::Hits;
 use crate::relay::{Message, QueueClock, RelayMetrics, Request, Response, Stats, Target, operate};
 use crate::serve;
 use crate::store::MailStore;
@@ -236,14 +237,10 @@ impl Asked {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Error::failed(format!("cannot start threads: {e}")))?;
-        let schedule = match &settings.profile {
-            Profile::Dev => pillarbox_engine::relay::Schedule::default(),
-            Profile::Server(profile) => profile.relay.schedule,
-        };
-        let relaying = Relaying::new(&settings.host_name, schedule, QueueClock::start());
+        let relaying = Relaying::of(settings, QueueClock::start());
         let engine = Engine::new(&EngineSettings::new(EngineChoice::Native, Some(1)))?;
         let store = MailStore::open(&settings.data)?;
-        let directory = serve::directory(settings)?;
+        let directory = serve::directory(settings, Hits::default())?;
         let backend = HostBackend::new(store, directory, Arc::new(engine), relaying);
         let metrics = RelayMetrics::new(&prometheus::Registry::new());
         Ok(Self::Store(Box::new((runtime, backend, metrics))))

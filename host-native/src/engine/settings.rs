@@ -59,7 +59,7 @@ impl EngineSettings {
     }
 
     /// How many slots this machine has for what was asked.
-    pub(super) fn slots(&self) -> Result<u32, Error> {
+    pub(crate) fn slots(&self) -> Result<u32, Error> {
         let by_mappings = mappings_max().map(|mappings| {
             (mappings.saturating_sub(MAPPINGS_SPARE) / MAPPINGS_PER_SLOT)
                 .saturating_sub(INDEX_SLOTS + RELAY_SLOTS)

@@ -4,6 +4,7 @@ use prometheus::{
     Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::limits::Hits;
 use crate::relay::RelayMetrics;
 
 /// Everything that is counted.
@@ -36,8 +37,9 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(hits: &Hits) -> Self {
         let registry = Registry::new();
+        registry.register(Box::new(hits.counter())).expect("each name is used once");
         let counter = |name: &str, help: &str, labels: &[&str]| {
             let counter =
                 IntCounterVec::new(Opts::new(name, help), labels).expect("a fixed, valid name");

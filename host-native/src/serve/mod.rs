@@ -1,12 +1,16 @@
 //! `pillarbox serve`: everything started in order, kept running, and stopped in order.
 
+mod admission;
 mod connection;
 mod control;
 mod doors;
 mod http;
+mod indexing;
 mod listener;
 mod log;
 mod metrics;
+mod patience;
+mod proxy;
 mod ready;
 mod roles;
 mod transcript;
@@ -17,14 +21,16 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::backend::{AccountDirectory, HostBackend, HostDirectory, Relaying};
+use crate::backend::{HostBackend, HostDirectory, Relaying};
 use crate::config::{Profile, Settings};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::Error;
+use crate::limits::Hits;
 use crate::relay::QueueClock;
 use crate::store::MailStore;
 use crate::tls::ServerTls;
 
+use admission::Admission;
 use doors::Doors;
 pub(crate) use control::SOCKET as CONTROL;
 pub(crate) use log::shown;
@@ -39,6 +45,9 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) backend: Arc<HostBackend>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) hits: Hits,
+    /// Who may connect.
+    pub(crate) admission: Arc<Admission>,
     /// None without a certificate.
     pub(crate) tls: Option<ServerTls>,
     pub(crate) started: Instant,
@@ -64,19 +73,20 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let doors = Doors::bind(&settings).await?;
     let engine = Arc::new(Engine::new(&EngineSettings::new(settings.engine, settings.slots))?);
     let store = MailStore::open(&settings.data)?;
-    let directory = directory(&settings)?;
-    let metrics = Arc::new(Metrics::new());
+    let hits = Hits::default();
+    let directory = directory(&settings, hits.clone())?;
+    let metrics = Arc::new(Metrics::new(&hits));
     metrics.slots.set(i64::from(engine.slots()));
-    let schedule = match &settings.profile {
-        Profile::Dev => pillarbox_engine::relay::Schedule::default(),
-        Profile::Server(profile) => profile.relay.schedule,
-    };
-    let relaying = Relaying::new(&settings.host_name, schedule, QueueClock::start());
+    let admission = Arc::new(Admission::new(engine.slots(), settings.limits));
+    let relaying = Relaying::of(&settings, QueueClock::start());
     let backend = Arc::new(HostBackend::new(store, directory, engine, relaying));
     let (stop, stopping) = watch::channel(false);
     let tls = settings.tls.clone();
-    let tls = tls.map(|tls| ServerTls::new(tls.source, &settings.host_name)).transpose()?;
-    let shared = Arc::new(Shared { settings, backend, metrics, tls, started, stopping });
+    let tls =
+        tls.map(|tls| ServerTls::new(tls.source, tls.clients, &settings.host_name, hits.clone()));
+    let tls = tls.transpose()?;
+    let shared = Shared { settings, backend, metrics, hits, admission, tls, started, stopping };
+    let shared = Arc::new(shared);
 
     let addresses = doors.addresses()?;
     let (http, listeners) = doors.open(&shared);
@@ -110,16 +120,12 @@ pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
 
-pub(crate) fn directory(settings: &Settings) -> Result<HostDirectory, Error> {
-    match &settings.profile {
-        Profile::Dev => {
-            let domain = settings.host_name.clone().into_bytes();
-            let open = pillarbox_world::service::local::OpenDirectory { domain };
-            Ok(HostDirectory::Open(open))
+pub(crate) fn directory(settings: &Settings, hits: Hits) -> Result<HostDirectory, Error> {
+    match (&settings.profile, &settings.auth) {
+        (Profile::Server(profile), Some(auth)) => {
+            HostDirectory::accounts(profile.clone(), auth, hits)
         }
-        Profile::Server(profile) => {
-            Ok(HostDirectory::Accounts(Box::new(AccountDirectory::new(profile.clone())?)))
-        }
+        _ => HostDirectory::open(&settings.host_name, settings.dev_password.as_deref()),
     }
 }
 

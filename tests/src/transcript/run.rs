@@ -201,6 +201,10 @@ impl<'a, R: Scripted> Table<'a, R> {
                 let heard = self.session(*connection).end();
                 self.hear(*line, *connection, heard)?;
             }
+            What::Secures => {
+                let heard = self.session(*connection).secure();
+                self.hear(*line, *connection, heard)?;
+            }
             What::Closes => {
                 if !self.session(*connection).is_closed() {
                     return Err(self.error(*line, "the server has not closed"));

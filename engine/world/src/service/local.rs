@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pillarbox_engine::imap::types::{
     MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, UidPage,
 };
-use pillarbox_engine::sasl::Credentials;
+use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
 use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::types::{BlobId, BlobRange, Reason, Refusal};
 
@@ -35,21 +35,24 @@ impl OpenDirectory {
 }
 
 impl Directory for OpenDirectory {
-    async fn login(&self, credentials: Credentials) -> Result<Vec<u8>, Refusal> {
+    async fn login(&self, _key: SessionKey, credentials: Credentials) -> LoginAnswer {
+        let refused = |reason| LoginAnswer::Refused(Refusal::new(reason));
         let name = match credentials {
             Credentials::Password(given) if given.authorization.is_empty() => given.user,
             Credentials::Password(given) => given.authorization,
+            Credentials::Token(given) => given.authorization,
             Credentials::Digest(given) => given.user,
             Credentials::Anonymous(_) => b"anonymous".to_vec(),
-            Credentials::Token(_)
-            | Credentials::External(_)
-            | Credentials::ScramStart(_)
-            | Credentials::ScramFinish(_) => return Err(Refusal::new(Reason::Unsupported)),
+            // These need a secret or a certificate, and here is neither.
+            Credentials::External(_) | Credentials::ScramStart(_) | Credentials::ScramFinish(_) => {
+                return refused(Reason::Unsupported);
+            }
         };
         if name.is_empty() || name.len() > 255 || name.iter().any(u8::is_ascii_control) {
-            return Err(Refusal::new(Reason::BadCredentials));
+            return refused(Reason::BadCredentials);
         }
-        Ok(self.account(&name))
+        let name = self.account(&name);
+        LoginAnswer::Accepted(Account { name, server_signature: Vec::new() })
     }
 
     /// Everything stays here: nothing is ever relayed.

@@ -14,7 +14,7 @@ use std::future::Future;
 use pillarbox_engine::Role;
 use pillarbox_engine::message::Index;
 use pillarbox_engine::relay::{self, Notice, Report, Schedule};
-use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
+use pillarbox_engine::sasl::{Credentials, LoginAnswer};
 use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::types::{BlobId, BlobRange, Now, Reason, Refusal};
 
@@ -116,11 +116,13 @@ impl Indexed {
 
 /// Who may log in, and whose mail is taken.
 pub trait Directory: Send + Sync {
-    /// The canonical account name that these credentials open, or why not.
+    /// What these credentials, which came on the connection `key`, open: the canonical account name; or the parameters of
+    /// a SCRAM exchange; or why nothing.
     fn login(
         &self,
+        key: SessionKey,
         credentials: Credentials,
-    ) -> impl Future<Output = Result<Vec<u8>, Refusal>> + Send;
+    ) -> impl Future<Output = LoginAnswer> + Send;
 
     /// Where mail for this address goes, at least one place; `may_relay` says whether whoever sends may send anywhere.
     ///
@@ -187,11 +189,12 @@ async fn log_in<B: Backend>(
     credentials: Credentials,
 ) -> (Option<Bound>, LoginAnswer) {
     let refused = |refusal| (None, LoginAnswer::Refused(refusal));
-    let name = match backend.directory().login(credentials).await {
-        Ok(name) => name,
-        Err(refusal) => return refused(refusal),
+    let account = match backend.directory().login(key, credentials).await {
+        LoginAnswer::Accepted(account) => account,
+        answer => return (None, answer),
     };
-    let id = match backend.store().account(&name) {
+    let name = &account.name;
+    let id = match backend.store().account(name) {
         Ok(Some(id)) => id,
         Ok(None) => match backend.write(key, Write::EnsureAccount(name.clone())).await {
             Ok(Outcome::Account(id)) => id,
@@ -200,8 +203,8 @@ async fn log_in<B: Backend>(
         },
         Err(reason) => return refused(Refusal::new(reason)),
     };
-    let account = Account { name: name.clone(), server_signature: Vec::new() };
-    (Some(Bound { id, name }), LoginAnswer::Accepted(account))
+    let bound = Bound { id, name: name.clone() };
+    (Some(bound), LoginAnswer::Accepted(account))
 }
 
 /// Forgets messages that were staged for a write that did not happen.

@@ -3,6 +3,7 @@
 
 mod auth;
 mod limits;
+mod dns;
 mod listen;
 mod relay;
 
@@ -14,12 +15,14 @@ use serde::Deserialize;
 
 use crate::accounts::Accounts;
 use crate::cli::{EngineChoice, LogFormat, ServeFlags};
+use crate::dns::ResolverSettings;
 use crate::error::Error;
 use crate::tls::{ClientAuth, Source};
 
 pub use auth::{AuthFile, AuthSettings, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile};
 pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
+pub use dns::DnsFile;
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
 
 /// What `pillarbox serve` does.
@@ -90,6 +93,8 @@ pub struct ServerProfile {
     pub accounts: PathBuf,
     /// How mail for elsewhere is relayed.
     pub relay: RelaySettings,
+    /// How names are looked up.
+    pub dns: ResolverSettings,
 }
 
 /// The configuration file.
@@ -120,6 +125,9 @@ pub struct ConfigFile {
     /// Mail for elsewhere.
     #[serde(default)]
     pub relay: RelayFile,
+    /// Names.
+    #[serde(default)]
+    pub dns: DnsFile,
     /// Logins.
     #[serde(default)]
     pub auth: AuthFile,
@@ -302,7 +310,7 @@ fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerPr
     });
     let (aliases, catch_all) = (aliases.collect(), lower(file.catch_all));
     let relay = RelaySettings::new(file.relay, base)?;
-    Ok(ServerProfile { domains: file.domains, aliases, catch_all, accounts, relay })
+    Ok(ServerProfile { domains: file.domains, aliases, catch_all, accounts, relay, dns: file.dns.into() })
 }
 
 /// Without a certificate a server offers no TLS. For development there is one signed by itself, but STARTTLS only where

@@ -30,6 +30,8 @@ pub struct RelaySettings {
     pub connections_max: u32,
     /// Connections to one destination at once.
     pub connections_per_destination_max: u32,
+    /// Authorities that are trusted beside those of the system.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// What to log in with at a next hop.
@@ -51,6 +53,7 @@ impl Default for RelaySettings {
             schedule: Schedule::default(),
             connections_max: 100,
             connections_per_destination_max: 10,
+            ca_file: None,
         }
     }
 }
@@ -81,6 +84,8 @@ pub struct RelayFile {
     pub connections_max: Option<u32>,
     /// Connections to one destination at once [default: 10].
     pub connections_per_destination_max: Option<u32>,
+    /// PEM file of authorities that are trusted beside those of the system.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// `[[relay.routes]]`.
@@ -159,6 +164,7 @@ impl RelaySettings {
                 file.connections_per_destination_max,
                 10,
             )?,
+            ca_file: file.ca_file.as_ref().map(|file| base.join(file)),
             ..default
         };
         for (place, text) in file.networks.iter().enumerate() {

@@ -5,9 +5,11 @@ mod active;
 mod begun;
 mod carrier;
 mod clock;
+mod hosts;
 mod local;
 mod metrics;
 mod operate;
+mod outgoing;
 mod runner;
 mod settle;
 mod steer;
@@ -18,6 +20,7 @@ pub use clock::QueueClock;
 
 pub(crate) use metrics::RelayMetrics;
 pub(crate) use operate::{Message, Request, Response, Stats, Target, operate};
+pub(crate) use outgoing::Outgoing;
 pub(crate) use runner::Runner;
 
 #[cfg(test)]

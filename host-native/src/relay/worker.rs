@@ -172,7 +172,13 @@ impl<C: Carrier> Worker<C> {
             TlsPolicy::Required => 2,
             TlsPolicy::Implicit => 3,
         };
-        hops.max_by_key(strictness).unwrap_or_else(|| relay::next_hop(&[], &task.destination))
+        let hop = hops.max_by_key(strictness);
+        let mut hop = hop.unwrap_or_else(|| relay::next_hop(&[], &task.destination));
+        // RFC 8689 §4.2.1: by a proven connection, or not at all.
+        if task.message.mail.require_tls && strictness(&hop) < 2 {
+            hop.tls = TlsPolicy::Required;
+        }
+        hop
     }
 
     /// Sees to it that there is a connection.

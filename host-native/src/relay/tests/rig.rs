@@ -18,10 +18,11 @@ use tokio::task::JoinHandle;
 
 use super::super::{Carrier, Connection, NotReached, Parcel, QueueClock, RelayMetrics, Runner};
 use crate::accounts::Accounts;
-use crate::backend::{AccountDirectory, HostBackend, HostDirectory, Relaying};
+use crate::backend::{HostBackend, HostDirectory, Relaying};
 use crate::cli::EngineChoice;
-use crate::config::{Data, RelaySettings, RouteLogin, ServerProfile};
+use crate::config::{AuthSettings, Data, RelaySettings, RouteLogin, ServerProfile};
 use crate::engine::{Engine, EngineSettings};
+use crate::limits::Hits;
 use crate::store::MailStore;
 
 /// Servers that a test plays.
@@ -188,8 +189,9 @@ impl Rig {
         let relaying = Relaying::new("mx.ours.example", settings.schedule, clock.clone());
         let engine = Engine::new(&EngineSettings::new(EngineChoice::Native, Some(1)));
         let store = MailStore::open(&Data::Directory(directory.clone())).expect("it opens");
-        let accounts = AccountDirectory::new(profile).expect("it is read");
-        let accounts = HostDirectory::Accounts(Box::new(accounts));
+        let auth = AuthSettings::default();
+        let accounts = HostDirectory::accounts(profile, &auth, Hits::default());
+        let accounts = accounts.expect("it is read");
         let engine = Arc::new(engine.expect("it starts"));
         let backend = Arc::new(HostBackend::new(store, accounts, engine, relaying));
         *lock(&servers.0.store) = Some(Arc::clone(&backend));

@@ -50,11 +50,8 @@ impl Random {
 
     fn deliver(&mut self) -> Deliver {
         let hold = (self.below(5) == 0).then(|| self.below(200));
-        let times = Times {
-            came_unix_ms: self.below(50),
-            hold_until_unix_ms: hold,
-            ..Times::default()
-        };
+        let times =
+            Times { came_unix_ms: self.below(50), hold_until_unix_ms: hold, ..Times::default() };
         let mail = MailFrom { size: Some(self.below(9)), ..MailFrom::default() };
         let relay = Enqueue {
             mail,
@@ -174,7 +171,8 @@ async fn memory_and_sqlite_answer_alike() {
         let mut sqlite = open(&directory);
         for step in 0..200 {
             let write = random.write(memory.reads());
-            let (one, two) = (memory.write(0, write.clone()).await, sqlite.write(0, write.clone()).await);
+            let (one, two) =
+                (memory.write(0, write.clone()).await, sqlite.write(0, write.clone()).await);
             assert_eq!(format!("{one:?}"), format!("{two:?}"), "seed {seed}, after {write:?}");
             if step % 20 == 0 {
                 assert_eq!(seen(memory.reads()), seen(sqlite.reads()), "seed {seed} step {step}");

@@ -9,8 +9,8 @@ use pillarbox_engine::sasl::{Credentials, LoginAnswer, Mechanism};
 use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::types::{Reason, Refusal};
 use pillarbox_world::hub::SessionKey;
-use pillarbox_world::service::{Directory, Elsewhere, Taken};
 use pillarbox_world::service::local::OpenDirectory;
+use pillarbox_world::service::{Directory, Elsewhere, Taken};
 
 use crate::accounts::{Accounts, LiveAccounts};
 use crate::auth::{Callers, Judge, OpenJudge};

@@ -86,8 +86,10 @@ impl Which {
         match (self.message, self.destination) {
             (Some(message), _) => Target::Message(message),
             (None, Some(name)) => Target::Destination(name),
-            // One of the three is required.
-            (None, None) => Target::All,
+            (None, None) => {
+                debug_assert!(self.all, "one of the three is required");
+                Target::All
+            }
         }
     }
 }
@@ -140,7 +142,11 @@ fn list(asked: &mut Asked, json: bool) -> Result<(), Error> {
             return Err(unexpected());
         };
         for message in &messages {
-            if json { print_json(message)? } else { print_message(message) }
+            if json {
+                print_json(message)?
+            } else {
+                print_message(message)
+            }
             after = message.id;
         }
         if !more {
@@ -156,7 +162,8 @@ fn print_message(message: &Message) {
     let Message { id, from, size, by, .. } = message;
     println!("{id}  <{from}>  {size} octets, by {by}, since {}", time(message.came_unix_ms));
     for part in &message.destinations {
-        let when = if part.held { "held".to_owned() } else { format!("next {}", time(part.next_unix_ms)) };
+        let when =
+            if part.held { "held".to_owned() } else { format!("next {}", time(part.next_unix_ms)) };
         println!("    {}: {when}", part.destination);
         for recipient in &part.recipients {
             let last = recipient.last.as_deref().unwrap_or("not tried yet");

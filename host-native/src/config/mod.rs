@@ -2,8 +2,8 @@
 //! After this file nothing is optional and nothing is wrong.
 
 mod auth;
-mod limits;
 mod dns;
+mod limits;
 mod listen;
 mod relay;
 
@@ -20,9 +20,9 @@ use crate::error::Error;
 use crate::tls::{ClientAuth, Source};
 
 pub use auth::{AuthFile, AuthSettings, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile};
+pub use dns::DnsFile;
 pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
-pub use dns::DnsFile;
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
 
 /// What `pillarbox serve` does.
@@ -310,7 +310,14 @@ fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerPr
     });
     let (aliases, catch_all) = (aliases.collect(), lower(file.catch_all));
     let relay = RelaySettings::new(file.relay, base)?;
-    Ok(ServerProfile { domains: file.domains, aliases, catch_all, accounts, relay, dns: file.dns.into() })
+    Ok(ServerProfile {
+        domains: file.domains,
+        aliases,
+        catch_all,
+        accounts,
+        relay,
+        dns: file.dns.into(),
+    })
 }
 
 /// Without a certificate a server offers no TLS. For development there is one signed by itself, but STARTTLS only where

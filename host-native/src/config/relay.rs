@@ -303,7 +303,10 @@ mod tests {
             ("smart_host = 'a b'", "relay.smart_host"),
             ("[[routes]]\ndomain = '*'\nuser = 'me'", "relay.routes[0]"),
             ("[[routes]]\ndomain = 'x.y'\nnext_hop = '[mx.x.y]:0'", "relay.routes[0]"),
-            ("[[routes]]\ndomain = 'x.y'\nuser = 'a'\npassword_file = 'b'\nnext_hop = 'z.y'", "tls"),
+            (
+                "[[routes]]\ndomain = 'x.y'\nuser = 'a'\npassword_file = 'b'\nnext_hop = 'z.y'",
+                "tls",
+            ),
             ("[[routes]]\ndomain = 'x.y'\n[[routes]]\ndomain = 'x.y'", "relay.routes[1]"),
             ("smarthost = 'x.y'", "smarthost"),
             ("[[routes]]\ndomain = 'x.y'\ntls = 'sometimes'", "sometimes"),

@@ -44,7 +44,9 @@ impl Begun {
             let mut octets = Vec::new();
             (&opened).take(NOTES_MAX * NOTE).read_to_end(&mut octets)?;
             let (notes, _) = octets.as_chunks::<8>();
-            left.extend(notes.iter().map(|note| u64::from_le_bytes(*note)).filter(|task| *task > 0));
+            left.extend(
+                notes.iter().map(|note| u64::from_le_bytes(*note)).filter(|task| *task > 0),
+            );
             opened.set_len(0)?;
             file = Some(opened);
         }
@@ -95,7 +97,8 @@ mod tests {
 
     #[test]
     fn what_was_being_sent_is_known_after_a_crash() {
-        let directory = std::env::temp_dir().join(format!("pillarbox-begun-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("pillarbox-begun-{}", std::process::id()));
         std::fs::create_dir_all(&directory).expect("it can be made");
         let (begun, left) = Begun::open(Some(&directory)).expect("it opens");
         assert_eq!(left, []);

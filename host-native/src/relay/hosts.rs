@@ -28,7 +28,11 @@ pub(super) struct Hosts {
 
 impl Hosts {
     /// The names of a hop's hosts, best first, and whether DNSSEC proves that they are the domain's.
-    pub(super) async fn names(&self, hop: &Hop, seed: u64) -> Result<(Vec<String>, bool), Unreached> {
+    pub(super) async fn names(
+        &self,
+        hop: &Hop,
+        seed: u64,
+    ) -> Result<(Vec<String>, bool), Unreached> {
         let host = text(&hop.next_hop.host)?;
         match hop.next_hop.lookup {
             // Whoever configured the host meant it, so its own zone is enough.
@@ -108,7 +112,9 @@ impl Hosts {
             (TlsPolicy::Implicit, proof) => Security::Implicit(proof.unwrap_or(Trust::Pkix)),
             // RFC 7672 §2.2: records that nobody can use still say that there is TLS; who insists on a proof has none.
             (TlsPolicy::Required, None | Some(Trust::Any)) => Security::Required(Trust::Pkix),
-            (TlsPolicy::Required | TlsPolicy::Opportunistic, Some(trust)) => Security::Required(trust),
+            (TlsPolicy::Required | TlsPolicy::Opportunistic, Some(trust)) => {
+                Security::Required(trust)
+            }
             (TlsPolicy::Opportunistic, None) => Security::Opportunistic,
         })
     }

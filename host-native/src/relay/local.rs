@@ -57,7 +57,6 @@ fn accepted() -> Fate {
 fn refused(reason: Reason) -> Fate {
     let never = matches!(reason, Reason::NotFound | Reason::NotPermitted | Reason::Policy);
     let diagnosis = if never { "5.1.1 No such mailbox here" } else { "4.3.0 Local error" };
-    let failure =
-        Failure { stage: Stage::Recipient, reply: None, diagnosis: diagnosis.to_owned() };
+    let failure = Failure { stage: Stage::Recipient, reply: None, diagnosis: diagnosis.to_owned() };
     if never { Fate::Failed(failure) } else { Fate::Deferred(failure) }
 }

@@ -164,11 +164,6 @@ async fn answered(
     request: Request,
 ) -> Result<Response, Reason> {
     let now_ms = backend.relaying().clock.now_ms();
-    let steered = async |target: Target, action| {
-        let which = which(backend, target)?;
-        let tasks = steer(backend, &which, action).await?;
-        Ok(Response::Changed { tasks })
-    };
     match request {
         Request::List { after } => {
             let messages = backend.store().messages(after, PAGE_MAX)?;
@@ -182,10 +177,10 @@ async fn answered(
             Ok(Response::Message(Box::new(message(backend, found)?)))
         }
         Request::Stats { after } => stats(backend, now_ms, &after).map(Response::Stats),
-        Request::Retry(target) => steered(target, Action::Retry { now_ms }).await,
-        Request::Hold(target) => steered(target, Action::Hold).await,
-        Request::Release(target) => steered(target, Action::Release).await,
-        Request::Delete { target, bounce: false } => steered(target, Action::Delete).await,
+        Request::Retry(target) => steered(backend, target, Action::Retry { now_ms }).await,
+        Request::Hold(target) => steered(backend, target, Action::Hold).await,
+        Request::Release(target) => steered(backend, target, Action::Release).await,
+        Request::Delete { target, bounce: false } => steered(backend, target, Action::Delete).await,
         Request::Delete { target: Target::Message(id), bounce: true } => {
             let tasks = bounce(backend, metrics, id).await?;
             if tasks == 0 { Err(Reason::NotFound) } else { Ok(Response::Changed { tasks }) }
@@ -195,6 +190,16 @@ async fn answered(
             Ok(Response::Error { message })
         }
     }
+}
+
+async fn steered(
+    backend: &HostBackend,
+    target: Target,
+    action: Action,
+) -> Result<Response, Reason> {
+    let which = which(backend, target)?;
+    let tasks = steer(backend, &which, action).await?;
+    Ok(Response::Changed { tasks })
 }
 
 fn which(backend: &HostBackend, target: Target) -> Result<Which, Reason> {

@@ -49,11 +49,7 @@ impl Outgoing {
 impl Carrier for Outgoing {
     type Connection = Sending;
 
-    async fn connect(
-        &self,
-        hop: &Hop,
-        login: Option<&RouteLogin>,
-    ) -> Result<Sending, NotReached> {
+    async fn connect(&self, hop: &Hop, login: Option<&RouteLogin>) -> Result<Sending, NotReached> {
         let shared = Arc::clone(&self.shared);
         let seed = shared.backend.relaying().seed ^ shared.backend.relaying().clock.now_ms();
         let nowhere = |why| NotReached { fate: fate_of(why), server: None };
@@ -201,8 +197,8 @@ fn read_login(login: &RouteLogin, hop: &Hop) -> Result<Login, Unreached> {
     })?;
     let password = text.lines().next().unwrap_or_default().to_owned();
     let address = std::str::from_utf8(&hop.next_hop.host).ok().and_then(|text| text.parse().ok());
-    let is_here = hop.next_hop.lookup == Lookup::Nothing
-        && address.is_some_and(crate::config::is_loopback);
+    let is_here =
+        hop.next_hop.lookup == Lookup::Nothing && address.is_some_and(crate::config::is_loopback);
     Login::new(login.user.clone(), Secret::Password(password), None, is_here).map_err(|error| {
         tracing::error!(%file, ?error, "relay.routes: no login can be made of user and password");
         Unreached::OurFault

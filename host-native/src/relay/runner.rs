@@ -70,8 +70,11 @@ impl<C: Carrier> Runner<C> {
         for id in left {
             if let Ok(task) = backend.store().task(id) {
                 let destination = crate::serve::shown(&task.destination);
-                tracing::warn!(message = task.message.id, destination,
-                    "it was being sent when the server ended; it is tried again, and may arrive twice");
+                tracing::warn!(
+                    message = task.message.id,
+                    destination,
+                    "it was being sent when the server ended; it is tried again, and may arrive twice"
+                );
             }
         }
         let places = Arc::new(Semaphore::new(settings.connections_max as usize));
@@ -220,8 +223,11 @@ impl<C: Carrier> Work<C> {
         let longest = self.backend.schedule().interval_ms_max;
         let action = Action::Clamp { now_ms, latest_ms: now_ms + longest + longest / 5 };
         let tasks = steer(&self.backend, &Which::All, action).await?;
-        tracing::warn!(behind_s = (latest_ms - now_ms) / 1000, tasks,
-            "the clock is behind the queue's last write; what would wait too long is due now");
+        tracing::warn!(
+            behind_s = (latest_ms - now_ms) / 1000,
+            tasks,
+            "the clock is behind the queue's last write; what would wait too long is due now"
+        );
         Ok(())
     }
 

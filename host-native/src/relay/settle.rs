@@ -131,8 +131,12 @@ async fn make(
             Ok(None) => {}
             Err(reason @ (Reason::NotFound | Reason::NotPermitted)) => {
                 let kind = report_word(kind);
-                tracing::warn!(message = message.id, kind, ?reason,
-                    "the sender does not exist here, so nobody is told");
+                tracing::warn!(
+                    message = message.id,
+                    kind,
+                    ?reason,
+                    "the sender does not exist here, so nobody is told"
+                );
             }
             Err(reason) => return Err(reason),
         }
@@ -166,8 +170,7 @@ fn log(
         }
         let alike = kinds.iter().zip(told);
         let alike = alike.filter(|(k, (_, fate))| *k == kind && self::answer(fate) == answer);
-        let names: Vec<String> =
-            alike.map(|(_, (to, _))| address(&to.forward_path)).collect();
+        let names: Vec<String> = alike.map(|(_, (to, _))| address(&to.forward_path)).collect();
         let mut to = names[..names.len().min(NAMED_MAX)].join(",");
         if names.len() > NAMED_MAX {
             to = format!("{to} and {} more", names.len() - NAMED_MAX);
@@ -175,8 +178,16 @@ fn log(
         let host = server.map_or_else(String::new, shown);
         let destination = shown(&task.destination);
         let next_s = next_ms.filter(|_| *kind == "deferred").map(|ms| ms / 1000);
-        tracing::info!(message = message.id, to, destination, host, outcome = *kind, answer, next_s,
-            "relayed");
+        tracing::info!(
+            message = message.id,
+            to,
+            destination,
+            host,
+            outcome = *kind,
+            answer,
+            next_s,
+            "relayed"
+        );
         done.push((*kind, answer));
     }
 }

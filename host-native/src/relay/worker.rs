@@ -357,8 +357,11 @@ impl<C: Carrier> Work<C> {
                 true
             }
             Err(reason) => {
-                tracing::error!(message = task.message.id, ?reason,
-                    "what became of it could not be written down; it is tried again, and may arrive twice");
+                tracing::error!(
+                    message = task.message.id,
+                    ?reason,
+                    "what became of it could not be written down; it is tried again, and may arrive twice"
+                );
                 false
             }
         }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::{Json, Router};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse};
 use axum::routing::{get, post};
+use axum::{Json, Router};
 use tokio::net::TcpListener;
 
 use super::Shared;

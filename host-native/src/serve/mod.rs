@@ -96,7 +96,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         ready::write(file, addresses)?;
     }
     banner(&shared, addresses);
-    let relaying = tokio::spawn(relaying(&shared, addresses)?.run());
+    let runner = tokio::spawn(runner(&shared, addresses)?.run());
     let control = tokio::spawn(control::serve(Arc::clone(&shared)));
 
     let signal = stop_signal().await?;
@@ -107,7 +107,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
             // A listener ends when its last connection has said goodbye.
             drop(listener.await);
         }
-        drop(relaying.await);
+        drop(runner.await);
     };
     if tokio::time::timeout(STOP_WITHIN, ended).await.is_err() {
         tracing::warn!("some connections did not end in time; they are cut");
@@ -120,7 +120,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
 }
 
 /// What works at the queue. In the dev profile that is mail held for mailboxes here, and nothing leaves the machine.
-fn relaying(shared: &Arc<Shared>, addresses: Addresses) -> Result<Runner<Outgoing>, Error> {
+fn runner(shared: &Arc<Shared>, addresses: Addresses) -> Result<Runner<Outgoing>, Error> {
     let (dns, settings): (Arc<dyn dns::Source>, RelaySettings) = match &shared.settings.profile {
         Profile::Dev => (Arc::new(dns::Nothing), RelaySettings::default()),
         Profile::Server(profile) => {

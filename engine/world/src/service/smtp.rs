@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::relay::{
-    self, Attempted, Deadline, DeadlineMode, Handover, Queued, Times,
-};
+use pillarbox_engine::relay::{self, Attempted, Deadline, DeadlineMode, Handover, Queued, Times};
 use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Fate, Reply};
 use pillarbox_engine::smtp::{

@@ -115,11 +115,8 @@ async fn mail_arrives_when_the_receiver_is_back() {
 /// same, each once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_never_tried_is_returned_too() {
-    let schedule = Schedule {
-        lifetime_ms: 4 * HOUR,
-        delay_report_ms: Some(2 * HOUR),
-        ..Schedule::default()
-    };
+    let schedule =
+        Schedule { lifetime_ms: 4 * HOUR, delay_report_ms: Some(2 * HOUR), ..Schedule::default() };
     let mut rig = Rig::new("untried", RelaySettings { schedule, ..few() });
     rig.servers.fails("dead.example", Unreached::TimedOut);
     rig.start();
@@ -157,9 +154,14 @@ async fn each_recipient_has_its_own_fate() {
     .await;
     assert_eq!(rig.servers.arrived().len(), 3);
     let inbox = rig.inbox("alice@ours.example").concat();
-    for (word, there) in [("nobody@a.example", true), ("cy@none.example", true), ("550", true),
-        ("Status: 5.1.2", true), ("; ann@", false), ("; later@", false)]
-    {
+    for (word, there) in [
+        ("nobody@a.example", true),
+        ("cy@none.example", true),
+        ("550", true),
+        ("Status: 5.1.2", true),
+        ("; ann@", false),
+        ("; later@", false),
+    ] {
         assert_eq!(inbox.contains(word), there, "{word} in {inbox}");
     }
     rig.servers.takes("later");
@@ -268,10 +270,7 @@ async fn another_route_takes_what_is_queued() {
         destination: destination.to_vec(),
         recipients: vec![Queued {
             recipient: RcptTo {
-                forward_path: Mailbox {
-                    local_part: address.0.into(),
-                    domain: address.1.into(),
-                },
+                forward_path: Mailbox { local_part: address.0.into(), domain: address.1.into() },
                 ..RcptTo::default()
             },
             ..Queued::default()
@@ -279,7 +278,8 @@ async fn another_route_takes_what_is_queued() {
         due_ms: 0,
         notice_ms: u64::MAX >> 1,
     };
-    let held = NewTask { due_ms: rig.clock.now_ms() + HOUR, ..task(LOCAL, ("bob", "ours.example")) };
+    let held =
+        NewTask { due_ms: rig.clock.now_ms() + HOUR, ..task(LOCAL, ("bob", "ours.example")) };
     let tasks = vec![
         task(b"[192.0.2.1]:25", ("ann", "b.example")),
         task(b"ours-before.example", ("bob", "ours.example")),
@@ -309,7 +309,11 @@ async fn another_route_takes_what_is_queued() {
     assert_eq!(rig.inbox("bob@ours.example").len(), 1);
     assert!(rig.next().await);
     rig.until_empty().await;
-    assert_eq!(rig.inbox("bob@ours.example").len(), 2, "what was held is delivered when its time comes");
+    assert_eq!(
+        rig.inbox("bob@ours.example").len(),
+        2,
+        "what was held is delivered when its time comes"
+    );
     rig.end().await;
 }
 

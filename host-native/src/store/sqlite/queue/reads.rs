@@ -64,8 +64,7 @@ impl Queue for Sqlite {
         self.read(|c| {
             consistently(c, || {
                 let mut find = c.prepare_cached(sql::COUNTER)?;
-                let mut counter =
-                    |name: &str| find.query_row([name], |row| row.get::<_, u64>(0));
+                let mut counter = |name: &str| find.query_row([name], |row| row.get::<_, u64>(0));
                 let mut oldest = c.prepare_cached(sql::OLDEST)?;
                 Ok(QueueStats {
                     messages: counter("queue_messages")?,

@@ -25,9 +25,8 @@ macro_rules! destinations {
     };
 }
 
-pub(super) const DUE_DESTINATIONS: &str = destinations!(
-    "WHERE wake_ms IS NOT NULL AND wake_ms <= ?1 ORDER BY wake_ms, name LIMIT ?2"
-);
+pub(super) const DUE_DESTINATIONS: &str =
+    destinations!("WHERE wake_ms IS NOT NULL AND wake_ms <= ?1 ORDER BY wake_ms, name LIMIT ?2");
 pub(super) const NEXT_WAKE: &str =
     "SELECT wake_ms FROM queue_destination WHERE wake_ms > ?1 ORDER BY wake_ms LIMIT 1";
 pub(super) const DESTINATION: &str = destinations!("WHERE name = ?1");
@@ -57,7 +56,8 @@ pub(super) const ADD_TASK: &str =
     "INSERT INTO queue_task (message, destination, held, rank, due_ms, notice_ms, recipients)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 /// `next_ms` is null for a task that is held.
-pub(super) const COUNT_IN: &str = "INSERT INTO queue_destination (name, tasks, next_ms) VALUES (?1, 1, ?2)
+pub(super) const COUNT_IN: &str =
+    "INSERT INTO queue_destination (name, tasks, next_ms) VALUES (?1, 1, ?2)
      ON CONFLICT (name) DO UPDATE SET tasks = tasks + 1,
      next_ms = coalesce(min(next_ms, excluded.next_ms), next_ms, excluded.next_ms)
      RETURNING id";

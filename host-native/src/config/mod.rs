@@ -2,6 +2,7 @@
 //! After this file nothing is optional and nothing is wrong.
 
 mod auth;
+mod dns;
 mod limits;
 mod listen;
 
@@ -13,10 +14,12 @@ use serde::Deserialize;
 
 use crate::accounts::Accounts;
 use crate::cli::{EngineChoice, LogFormat, ServeFlags};
+use crate::dns::ResolverSettings;
 use crate::error::Error;
 use crate::tls::{ClientAuth, Source};
 
 pub use auth::{AuthFile, AuthSettings, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile};
+pub use dns::DnsFile;
 pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
 
@@ -53,6 +56,8 @@ pub struct Settings {
     pub allow_cleartext_login: bool,
     /// Who is believed when it speaks for others.
     pub trusted: Trusted,
+    /// Which name servers are asked about other servers.
+    pub dns: ResolverSettings,
 }
 
 /// Where mail is kept.
@@ -120,6 +125,9 @@ pub struct ConfigFile {
     /// SMTP alone.
     #[serde(default)]
     pub smtp: SmtpFile,
+    /// Name servers.
+    #[serde(default)]
+    pub dns: DnsFile,
 }
 
 /// The certificate, as the file has it.
@@ -165,6 +173,7 @@ impl Settings {
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
         let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
         let trusted = file.as_ref().map(|file| Trusted::new(&file.proxy, &file.smtp));
+        let dns = file.as_ref().map(|file| file.dns.settings()).transpose()?;
         let allow_cleartext_login =
             file.as_ref().is_some_and(|file| file.auth.allow_cleartext_login);
         if file.is_some() && flags.dev_password.is_some() {
@@ -192,6 +201,7 @@ impl Settings {
             dev_password: flags.dev_password,
             allow_cleartext_login,
             trusted: trusted.unwrap_or_default(),
+            dns: dns.unwrap_or_default(),
         };
         settings.limits.check()?;
         settings.check_tls()?;

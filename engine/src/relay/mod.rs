@@ -12,7 +12,9 @@ use crate::trace::Rule;
 
 pub use report::{make_report, octets_wanted};
 pub use route::{BadHop, choose_route, destination, next_hop};
-pub use schedule::{end_unix_ms, first_attempt, host_backoff, in_order, next_attempt, notice_unix_ms};
+pub use schedule::{
+    end_unix_ms, first_attempt, host_backoff, in_order, next_attempt, notice_unix_ms,
+};
 pub use settle::{next_host_may_help, settle, status};
 pub use types::{
     Attempted, Deadline, DeadlineMode, Due, Exchange, Expiry, Handover, Hop, Lookup, Notice,

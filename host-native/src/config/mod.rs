@@ -5,6 +5,7 @@ mod auth;
 mod dns;
 mod limits;
 mod listen;
+mod relay;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ pub use auth::{AuthFile, AuthSettings, ProxyFile, SmtpFile, TokensFile, Trusted,
 pub use dns::DnsFile;
 pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
+pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
 
 /// What `pillarbox serve` does.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// TLS; none without a certificate.
     pub tls: Option<TlsSettings>,
+    /// Whether tests move the queue's clock.
+    pub test_clock: bool,
     /// How logins to accounts are judged; none in the dev profile.
     pub auth: Option<AuthSettings>,
     /// The dev profile's only password, if there is one.
@@ -56,8 +60,6 @@ pub struct Settings {
     pub allow_cleartext_login: bool,
     /// Who is believed when it speaks for others.
     pub trusted: Trusted,
-    /// Which name servers are asked about other servers.
-    pub dns: ResolverSettings,
 }
 
 /// Where mail is kept.
@@ -89,6 +91,10 @@ pub struct ServerProfile {
     pub catch_all: BTreeMap<String, String>,
     /// The accounts file.
     pub accounts: PathBuf,
+    /// How mail for elsewhere is relayed.
+    pub relay: RelaySettings,
+    /// How names are looked up.
+    pub dns: ResolverSettings,
 }
 
 /// The configuration file.
@@ -116,6 +122,12 @@ pub struct ConfigFile {
     /// The certificate.
     #[serde(default)]
     pub tls: TlsFile,
+    /// Mail for elsewhere.
+    #[serde(default)]
+    pub relay: RelayFile,
+    /// Names.
+    #[serde(default)]
+    pub dns: DnsFile,
     /// Logins.
     #[serde(default)]
     pub auth: AuthFile,
@@ -125,9 +137,6 @@ pub struct ConfigFile {
     /// SMTP alone.
     #[serde(default)]
     pub smtp: SmtpFile,
-    /// Name servers.
-    #[serde(default)]
-    pub dns: DnsFile,
 }
 
 /// The certificate, as the file has it.
@@ -173,7 +182,6 @@ impl Settings {
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
         let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
         let trusted = file.as_ref().map(|file| Trusted::new(&file.proxy, &file.smtp));
-        let dns = file.as_ref().map(|file| file.dns.settings()).transpose()?;
         let allow_cleartext_login =
             file.as_ref().is_some_and(|file| file.auth.allow_cleartext_login);
         if file.is_some() && flags.dev_password.is_some() {
@@ -182,7 +190,11 @@ impl Settings {
             return Err(Error::usage(message));
         }
         let profile = match file {
-            Some(file) => Profile::Server(server_profile(file, &data)?),
+            Some(file) => {
+                let base = flags.config.as_deref().and_then(Path::parent);
+                let base = base.unwrap_or(Path::new(""));
+                Profile::Server(server_profile(file, &data, base)?)
+            }
             None => Profile::Dev,
         };
         let settings = Self {
@@ -197,11 +209,11 @@ impl Settings {
             engine: flags.engine.unwrap_or_default(),
             limits,
             tls,
+            test_clock: flags.test_clock,
             auth,
             dev_password: flags.dev_password,
             allow_cleartext_login,
             trusted: trusted.unwrap_or_default(),
-            dns: dns.unwrap_or_default(),
         };
         settings.limits.check()?;
         settings.check_tls()?;
@@ -281,7 +293,7 @@ pub fn read_config(path: &Path) -> Result<ConfigFile, Error> {
     Ok(file)
 }
 
-fn server_profile(file: ConfigFile, data: &Data) -> Result<ServerProfile, Error> {
+fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerProfile, Error> {
     let accounts = match data {
         Data::Directory(directory) => directory.join("accounts"),
         Data::Memory => {
@@ -297,7 +309,15 @@ fn server_profile(file: ConfigFile, data: &Data) -> Result<ServerProfile, Error>
         (alias.to_lowercase(), targets.iter().map(|target| target.to_lowercase()).collect())
     });
     let (aliases, catch_all) = (aliases.collect(), lower(file.catch_all));
-    Ok(ServerProfile { domains: file.domains, aliases, catch_all, accounts })
+    let relay = RelaySettings::new(file.relay, base)?;
+    Ok(ServerProfile {
+        domains: file.domains,
+        aliases,
+        catch_all,
+        accounts,
+        relay,
+        dns: file.dns.into(),
+    })
 }
 
 /// Without a certificate a server offers no TLS. For development there is one signed by itself, but STARTTLS only where

@@ -86,10 +86,7 @@ pub async fn report<B: Backend>(
 }
 
 /// A recipient at another address, as an alias gives it.
-pub(super) fn with_path(
-    recipient: &RcptTo,
-    address: Mailbox,
-) -> RcptTo {
+pub(super) fn with_path(recipient: &RcptTo, address: Mailbox) -> RcptTo {
     RcptTo { forward_path: address, ..recipient.clone() }
 }
 

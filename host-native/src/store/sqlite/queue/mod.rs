@@ -64,23 +64,27 @@ impl Writer {
         rank: i64,
         task: &NewTask,
     ) -> Result<(), Failure> {
-        let destination = self.count_in(&task.destination, held, task.due_ms)?;
+        let destination = self.count_task(&task.destination, held, task.due_ms)?;
         let recipients = rows::to_json(&task.recipients)?;
         self.written += recipients.len() as u64 + 400;
         let (due_ms, notice_ms) = (task.due_ms, task.notice_ms);
-        self.connection
-            .prepare_cached(sql::ADD_TASK)?
-            .execute((message, destination, held, rank, due_ms, notice_ms, recipients))?;
-        self.connection
-            .prepare_cached(sql::COUNT_MESSAGE)?
-            .query_row((message, 1), |_| Ok(()))?;
+        self.connection.prepare_cached(sql::ADD_TASK)?.execute((
+            message,
+            destination,
+            held,
+            rank,
+            due_ms,
+            notice_ms,
+            recipients,
+        ))?;
+        self.connection.prepare_cached(sql::COUNT_MESSAGE)?.query_row((message, 1), |_| Ok(()))?;
         self.queue.tasks += 1;
         self.queue.held += u64::from(held);
         Ok(())
     }
 
     /// Counts a task in, and makes its destination if it has none yet.
-    fn count_in(&self, name: &[u8], held: bool, due_ms: u64) -> rusqlite::Result<u64> {
+    fn count_task(&self, name: &[u8], held: bool, due_ms: u64) -> rusqlite::Result<u64> {
         let next_ms = (!held).then_some(due_ms);
         let mut count = self.connection.prepare_cached(sql::COUNT_IN)?;
         count.query_row((name, next_ms), |row| row.get(0))
@@ -142,7 +146,7 @@ impl Writer {
                 self.drop_task(&found)?;
             }
             Some(first) => {
-                let to = self.count_in(&first.destination, held, first.due_ms)?;
+                let to = self.count_task(&first.destination, held, first.due_ms)?;
                 let recipients = rows::to_json(&first.recipients)?;
                 self.written += recipients.len() as u64 + 400;
                 let (due_ms, notice_ms) = (first.due_ms, first.notice_ms);
@@ -191,9 +195,12 @@ impl Writer {
 
     pub(super) fn block(&mut self, block: &Block) -> Done {
         let Block { destination, until_ms, failures, why } = block;
-        self.connection
-            .prepare_cached(sql::BLOCK)?
-            .execute((destination, until_ms, failures, why))?;
+        self.connection.prepare_cached(sql::BLOCK)?.execute((
+            destination,
+            until_ms,
+            failures,
+            why,
+        ))?;
         self.written += 200;
         Ok((Outcome::Done, Changes::new()))
     }
@@ -275,9 +282,11 @@ impl Writer {
                 true
             }
             Action::Clamp { now_ms, latest_ms } => {
-                self.connection
-                    .prepare_cached(sql::CLAMP_BLOCK)?
-                    .execute((found.destination, now_ms, latest_ms))?;
+                self.connection.prepare_cached(sql::CLAMP_BLOCK)?.execute((
+                    found.destination,
+                    now_ms,
+                    latest_ms,
+                ))?;
                 let detail: rows::Detail = self
                     .connection
                     .prepare_cached(sql::DETAIL)?
@@ -314,8 +323,7 @@ mod tests {
             for step in &plan {
                 // In order of an index, up to a limit, is no walk through the table.
                 let limited = step.starts_with("SCAN queue_destination USING INDEX")
-                    || step == "SCAN queue_message"
-                        && statement.ends_with("ORDER BY id LIMIT 1");
+                    || step == "SCAN queue_message" && statement.ends_with("ORDER BY id LIMIT 1");
                 assert!(!step.contains("SCAN") || limited, "{statement}: {plan:?}");
                 assert!(!step.contains("TEMP B-TREE"), "{statement}: {plan:?}");
             }

@@ -102,8 +102,7 @@ impl fmt::Display for NoAnswer {
 impl std::error::Error for NoAnswer {}
 
 /// An answer on its way.
-pub type Looking<'a> =
-    Pin<Box<dyn Future<Output = Result<Answer<Record>, NoAnswer>> + Send + 'a>>;
+pub type Looking<'a> = Pin<Box<dyn Future<Output = Result<Answer<Record>, NoAnswer>> + Send + 'a>>;
 
 /// Where answers come from.
 pub trait Source: Send + Sync {

@@ -32,6 +32,8 @@ pub struct RelaySettings {
     pub connections_per_destination_max: u32,
     /// Authorities that are trusted beside those of the system.
     pub ca_file: Option<PathBuf>,
+    /// Whether policies of domains (RFC 8461) are fetched and followed.
+    pub mta_sts: bool,
 }
 
 /// What to log in with at a next hop.
@@ -54,6 +56,7 @@ impl Default for RelaySettings {
             connections_max: 100,
             connections_per_destination_max: 10,
             ca_file: None,
+            mta_sts: true,
         }
     }
 }
@@ -86,6 +89,8 @@ pub struct RelayFile {
     pub connections_per_destination_max: Option<u32>,
     /// PEM file of authorities that are trusted beside those of the system.
     pub ca_file: Option<PathBuf>,
+    /// Whether policies of domains (RFC 8461) are fetched and followed [default: true].
+    pub mta_sts: Option<bool>,
 }
 
 /// `[[relay.routes]]`.
@@ -164,6 +169,7 @@ impl RelaySettings {
                 file.connections_per_destination_max,
                 10,
             )?,
+            mta_sts: file.mta_sts.unwrap_or(default.mta_sts),
             ca_file: file.ca_file.as_ref().map(|file| base.join(file)),
             ..default
         };

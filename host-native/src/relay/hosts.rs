@@ -2,13 +2,14 @@
 //! The order and what it means are the engine's; here names are looked up.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use pillarbox_engine::relay::{Exchange, Hop, Lookup, Route, Unreached, choose_route};
 use pillarbox_engine::smtp::client::types::TlsPolicy;
 
-use crate::client::{Security, Target};
+use crate::client::policy::{NextHop, Policies, Unfit};
+use crate::client::{Security, Target, Trust};
 use crate::dns::{Answer, Dns, NoAnswer};
-use crate::tls::{Associations, Trust};
 
 /// A host that is to be tried.
 pub(super) struct Host {
@@ -20,6 +21,8 @@ pub(super) struct Host {
 #[derive(Clone)]
 pub(super) struct Hosts {
     pub(super) dns: Dns,
+    /// What TLS must prove.
+    pub(super) policies: Policies,
     /// Our own names.
     pub(super) own_names: Vec<Vec<u8>>,
     /// Where we ourselves listen.
@@ -78,7 +81,7 @@ impl Hosts {
         let (addresses, secure) = match name.parse::<IpAddr>() {
             Ok(address) => (vec![address], false),
             Err(_) => match self.dns.addresses(name).await {
-                Ok(answer) => (answer.records, answer.secure && is_proven),
+                Ok(answer) => (answer.records, answer.secure),
                 Err(NoAnswer::NoName | NoAnswer::NoRecords) => return Err(Unreached::NoAddress),
                 Err(NoAnswer::Temporary(_)) => return Err(Unreached::DnsFailed),
             },
@@ -90,7 +93,7 @@ impl Hosts {
             // Mail to ourselves would come round for ever.
             return Err(Unreached::Loop);
         }
-        let security = self.security(hop, name, secure).await?;
+        let security = self.security(hop, name, (is_proven, secure)).await?;
         Ok(Host { target: Target { name: name.to_owned(), addresses }, security })
     }
 
@@ -101,36 +104,37 @@ impl Hosts {
         })
     }
 
-    async fn security(&self, hop: &Hop, name: &str, secure: bool) -> Result<Security, Unreached> {
-        let proof = if secure && hop.tls != TlsPolicy::None {
-            self.dane(hop.port(), name).await?
-        } else {
-            None
-        };
-        Ok(match (hop.tls, proof) {
-            (TlsPolicy::None, _) => Security::None,
-            (TlsPolicy::Implicit, proof) => Security::Implicit(proof.unwrap_or(Trust::Pkix)),
-            // RFC 7672 §2.2: records that nobody can use still say that there is TLS; who insists on a proof has none.
-            (TlsPolicy::Required, None | Some(Trust::Any)) => Security::Required(Trust::Pkix),
-            (TlsPolicy::Required | TlsPolicy::Opportunistic, Some(trust)) => {
-                Security::Required(trust)
-            }
-            (TlsPolicy::Opportunistic, None) => Security::Opportunistic,
-        })
-    }
-
-    /// RFC 7672 §2.2: what the host's zone says of its certificate; none if it says nothing.
-    async fn dane(&self, port: u16, name: &str) -> Result<Option<Trust>, Unreached> {
-        match self.dns.tlsa(port, name).await {
-            Ok(answer) if answer.secure => {
-                let names = vec![name.to_owned()];
-                let usable = Associations::new(answer.records, names);
-                Ok(Some(usable.map_or(Trust::Any, Trust::Dane)))
-            }
-            Ok(_) | Err(NoAnswer::NoName | NoAnswer::NoRecords) => Ok(None),
-            // RFC 7672 §2.1.1: who suppresses the records must not get the mail.
-            Err(NoAnswer::Temporary(_)) => Err(Unreached::DnsFailed),
+    /// What TLS must prove there: as much as is configured, and more if the domain or the host's zone says so.
+    async fn security(
+        &self,
+        hop: &Hop,
+        name: &str,
+        (mx_secure, address_secure): (bool, bool),
+    ) -> Result<Security, Unreached> {
+        match hop.tls {
+            TlsPolicy::None => return Ok(Security::None),
+            TlsPolicy::Implicit => return Ok(Security::Implicit(Trust::Pkix)),
+            TlsPolicy::Opportunistic | TlsPolicy::Required => {}
         }
+        let domain = text(&hop.next_hop.host)?;
+        let port = hop.port();
+        let next = NextHop { domain: &domain, host: name, port, mx_secure, address_secure };
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        let found = self.policies.security(next, now_ms).await.map_err(|unfit| {
+            tracing::info!(domain, host = name, %unfit, "the host must not get the mail");
+            match unfit {
+                Unfit::Unknown(_) => Unreached::DnsFailed,
+                Unfit::NotNamed => Unreached::PolicyMismatch,
+            }
+        })?;
+        Ok(match (hop.tls, found) {
+            // Who insists on a proof wants one, even where nobody has published what it is.
+            (TlsPolicy::Required, Security::Opportunistic | Security::Required(Trust::Any)) => {
+                Security::Required(Trust::Pkix)
+            }
+            (_, found) => found,
+        })
     }
 }
 

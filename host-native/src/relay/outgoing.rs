@@ -13,6 +13,7 @@ use pillarbox_world::service::Backend;
 use super::carrier::{Carrier, Connection, NotReached, Parcel};
 use super::hosts::{Host, Hosts};
 use crate::backend::HostBackend;
+use crate::client::policy::Policies;
 use crate::client::{self, Client, Envelope, Login, OpenError, Secret, Settings, Source};
 use crate::config::RouteLogin;
 use crate::dns::Dns;
@@ -35,13 +36,13 @@ impl Outgoing {
     pub(crate) fn new(
         backend: Arc<HostBackend>,
         client: Client,
-        dns: Dns,
+        (dns, policies): (Dns, Policies),
         own_addresses: Vec<SocketAddr>,
         message_max: u64,
     ) -> Self {
         let host_name = String::from_utf8_lossy(backend.host_name()).into_owned();
         let own_names = vec![backend.host_name().to_vec()];
-        let hosts = Hosts { dns, own_names, own_addresses };
+        let hosts = Hosts { dns, policies, own_names, own_addresses };
         Self { shared: Arc::new(Shared { backend, client, hosts, host_name, message_max }) }
     }
 }

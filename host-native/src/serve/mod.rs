@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::backend::{HostBackend, HostDirectory, Relaying};
+use crate::client::policy::Policies;
+use crate::client::sts::{MtaSts, WebFetch};
 use crate::client::{Client, Trace};
 use crate::config::{Profile, RelaySettings, Settings};
 use crate::dns::{self, Dns};
@@ -131,12 +133,17 @@ fn runner(shared: &Arc<Shared>, addresses: Addresses) -> Result<Runner<Outgoing>
     let backend = Arc::clone(&shared.backend);
     let trace = shared.settings.trace_sessions.clone().map(Trace::Directory);
     let tls = Arc::new(ClientTls::new(settings.ca_file.as_deref())?);
+    let dns = Dns::new(dns);
+    let sts = settings.mta_sts.then(|| WebFetch::new(dns.clone(), Arc::clone(&tls)));
+    let sts = sts.map(|fetch| Arc::new(MtaSts::new(Box::new(fetch))));
+    let names = (dns.clone(), Policies::new(dns, sts));
     let client = Client::new(Arc::clone(backend.engine()), tls, trace);
     let client = client.counting(Arc::clone(&shared.metrics));
     let Addresses { smtp, submission, submissions, lmtp, .. } = addresses;
     let own = [Some(smtp), submission, submissions, lmtp].into_iter().flatten().collect();
-    let message_max = u64::from(u32::MAX);
-    let carrier = Outgoing::new(Arc::clone(&backend), client, Dns::new(dns), own, message_max);
+    // What was taken is sent, whatever the limit is today; the next server has its own.
+    let message_max = u64::MAX;
+    let carrier = Outgoing::new(Arc::clone(&backend), client, names, own, message_max);
     let metrics = shared.metrics.relay.clone();
     let stopping = shared.stopping.clone();
     Runner::new(backend, carrier, Arc::new(settings), relays, metrics, stopping)

@@ -13,6 +13,7 @@ pub mod engine;
 pub mod error;
 pub mod http;
 pub mod limits;
+pub mod relay;
 pub mod serve;
 pub mod store;
 pub mod tls;

@@ -3,6 +3,7 @@
 
 mod account;
 mod limits;
+mod queue;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ enum Word {
     Serve(Box<ServeFlags>),
     /// Add, list and remove the accounts of a server profile
     Account(account::AccountFlags),
+    /// See and steer what waits to be relayed
+    Queue(queue::QueueFlags),
     /// Print every limit, its value, its value under stress, and what is said when it is reached
     Limits(ServeFlags),
 }
@@ -102,6 +105,9 @@ pub struct ServeFlags {
     /// For measuring only: `native` links the engine in, without sandbox
     #[arg(long, value_name = "ENGINE", env = "PILLARBOX_ENGINE", value_enum, hide = true)]
     pub engine: Option<EngineChoice>,
+    /// For tests only: `POST /api/clock` with `{"advance_ms": N}` moves the queue's clock forward
+    #[arg(long, hide_short_help = true)]
+    pub test_clock: bool,
 }
 
 /// How logs are written.
@@ -134,6 +140,7 @@ pub fn run() -> Result<(), Error> {
         None => serve::run(&Settings::new(command.serve)?),
         Some(Word::Serve(flags)) => serve::run(&Settings::new(*flags)?),
         Some(Word::Account(flags)) => account::run(flags),
+        Some(Word::Queue(flags)) => queue::run(flags),
         Some(Word::Limits(flags)) => limits::run(flags),
     }
 }

@@ -267,7 +267,10 @@ impl Connection {
     /// If the future is dropped before its end the connection is of no more use.
     pub async fn deliver(&mut self, envelope: Envelope, source: Arc<dyn Source>) -> Vec<Fate> {
         let count = envelope.recipients.len();
-        if (envelope.require_tls || envelope.mail.require_tls) && self.tls().is_some() && !self.is_verified() {
+        if (envelope.require_tls || envelope.mail.require_tls)
+            && self.tls().is_some()
+            && !self.is_verified()
+        {
             // RFC 8689 §4.2.1. The session cannot know what the handshake proved.
             let diagnosis = "5.7.10 The message requires TLS with a verified server".to_owned();
             return vec![Fate::Failed(lost(Stage::Session, diagnosis)); count];
@@ -281,7 +284,8 @@ impl Connection {
         self.next_id = self.next_id.wrapping_add(1);
         let Envelope { mail, recipients, plain, require_tls } = envelope;
         let (message, size) = (u64::from(id), source.size());
-        let delivery = Delivery { id, mail, recipients, message, offset: 0, size, plain, require_tls };
+        let delivery =
+            Delivery { id, mail, recipients, message, offset: 0, size, plain, require_tls };
         if delivery.check(&self.limits).is_err() {
             // A session would take it for its host's mistake, and end.
             let diagnosis = "5.1.3 An address or a parameter cannot be sent as it is".to_owned();

@@ -48,7 +48,9 @@ impl Unfit {
             Self::Unknown(why) => {
                 format!("4.7.5 The server's certificate associations cannot be looked up: {why}")
             }
-            Self::NotNamed => "4.7.5 The domain's MTA-STS policy does not name the server".to_owned(),
+            Self::NotNamed => {
+                "4.7.5 The domain's MTA-STS policy does not name the server".to_owned()
+            }
         }
     }
 }
@@ -98,7 +100,11 @@ impl Policies {
             (Mode::Testing, named) => {
                 if !named {
                     let (domain, host) = (hop.domain, hop.host);
-                    tracing::info!(domain, host, "its MTA-STS policy, in testing, does not name this host");
+                    tracing::info!(
+                        domain,
+                        host,
+                        "its MTA-STS policy, in testing, does not name this host"
+                    );
                 }
                 Ok(Security::Opportunistic)
             }

@@ -184,9 +184,9 @@ impl Policy {
     pub fn names(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
         self.mx.iter().any(|pattern| match pattern.strip_prefix("*.") {
-            Some(rest) => host.split_once('.').is_some_and(|(first, of)| {
-                !first.is_empty() && of == rest
-            }),
+            Some(rest) => {
+                host.split_once('.').is_some_and(|(first, of)| !first.is_empty() && of == rest)
+            }
             None => *pattern == host,
         })
     }
@@ -250,7 +250,10 @@ mod tests {
             let records: Vec<_> = records.iter().map(|text| text.as_bytes().to_vec()).collect();
             announced(&records)
         };
-        assert_eq!(of(&["v=spf1 -all", "v=STSv1; id=20160831085700Z;"]), Some("20160831085700Z".into()));
+        assert_eq!(
+            of(&["v=spf1 -all", "v=STSv1; id=20160831085700Z;"]),
+            Some("20160831085700Z".into())
+        );
         assert_eq!(of(&["v=STSv1;id=1"]), Some("1".into()));
         for wrong in [
             &["v=STSv1; id=1;", "v=STSv1; id=2;"][..],
@@ -274,7 +277,13 @@ mod tests {
         for host in ["mail.example.com", "MAIL.example.com.", "a.example.net"] {
             assert!(policy.names(host), "{host}");
         }
-        for host in ["example.net", "a.b.example.net", "mail.example.com.evil", "example.com", ".example.net"] {
+        for host in [
+            "example.net",
+            "a.b.example.net",
+            "mail.example.com.evil",
+            "example.com",
+            ".example.net",
+        ] {
             assert!(!policy.names(host), "{host}");
         }
         for wrong in [

@@ -102,13 +102,22 @@ impl fmt::Display for NoAnswer {
 impl std::error::Error for NoAnswer {}
 
 /// An answer on its way.
-pub type Looking<'a> =
-    Pin<Box<dyn Future<Output = Result<Answer<Record>, NoAnswer>> + Send + 'a>>;
+pub type Looking<'a> = Pin<Box<dyn Future<Output = Result<Answer<Record>, NoAnswer>> + Send + 'a>>;
 
 /// Where answers come from.
 pub trait Source: Send + Sync {
     /// What this fully qualified name has, CNAMEs followed; never the search list of this machine.
     fn look_up<'a>(&'a self, name: &'a str, kind: Kind) -> Looking<'a>;
+}
+
+/// No names at all, for who never leaves this machine.
+pub struct Nothing;
+
+impl Source for Nothing {
+    fn look_up<'a>(&'a self, _name: &'a str, _kind: Kind) -> Looking<'a> {
+        let why = "nothing is looked up in the dev profile".to_owned();
+        Box::pin(std::future::ready(Err(NoAnswer::Temporary(why))))
+    }
 }
 
 /// Names and what they lead to.

@@ -123,9 +123,7 @@ fn read(lookup: &Lookup, asked: Name, kind: Kind) -> Result<Answer<Record>, NoAn
 
 fn data(data: &RData) -> Option<Record> {
     Some(match data {
-        RData::MX(mx) => {
-            Record::Mx(Mx { preference: mx.preference, exchange: text(&mx.exchange) })
-        }
+        RData::MX(mx) => Record::Mx(Mx { preference: mx.preference, exchange: text(&mx.exchange) }),
         RData::A(address) => Record::A(address.0),
         RData::AAAA(address) => Record::Aaaa(address.0),
         RData::TXT(text) => Record::Txt(text.txt_data.concat()),

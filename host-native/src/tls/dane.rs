@@ -103,9 +103,9 @@ impl Dane {
         let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
         let Ok(verifier) = verifier.build() else { return false };
         let names = self.associations.names.iter().cloned();
-        names.filter_map(|name| ServerName::try_from(name).ok()).any(|name| {
-            verifier.verify_server_cert(own, chain, &name, &[], now).is_ok()
-        })
+        names
+            .filter_map(|name| ServerName::try_from(name).ok())
+            .any(|name| verifier.verify_server_cert(own, chain, &name, &[], now).is_ok())
     }
 }
 

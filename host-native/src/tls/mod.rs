@@ -27,8 +27,8 @@ use crate::limits::{HANDSHAKE_OCTETS, HANDSHAKE_SECONDS, Hits, Limit};
 use certificate::Loaded;
 
 pub use client::{ClientTls, Trust};
-pub use dane::Associations;
 pub use clients::{ClientAuth, client_config};
+pub use dane::Associations;
 pub use metered::Metered;
 
 /// A peer that has not finished its handshake by then is cut.

@@ -7,6 +7,8 @@ use crate::wit::relay as wit;
 
 impl wit::Guest for crate::Component {
     fn destination(domain: Vec<u8>) -> Vec<u8> {
+        #[cfg(feature = "crash-verbs")]
+        crate::crash::obey(&domain);
         engine::destination(&domain)
     }
 

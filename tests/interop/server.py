@@ -15,15 +15,16 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 
 class Server:
-    """Starts the real binary on free ports; every conversation is traced."""
+    """Starts the real binary on free ports, with more flags if they are given; every conversation is traced."""
 
-    def __init__(self, binary: pathlib.Path):
+    def __init__(self, binary: pathlib.Path, flags: list[str] | None = None):
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="pillarbox-interop-"))
         ready = self.directory / "ready.json"
         command = [str(binary), "serve", "--data", str(self.directory / "data"), "--ready-file", str(ready)]
         command += ["--trace-sessions", str(self.directory / "traces")]
         for service in ("smtp", "pop3", "imap", "http"):
             command += [f"--{service}", "127.0.0.1:0"]
+        command += flags or []
         log = open(self.directory / "log", "wb")
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
         until = time.monotonic() + 60
@@ -33,6 +34,8 @@ class Server:
             time.sleep(0.02)
         addresses = json.loads(ready.read_text())
         self.port = {name: int(addresses[name].rsplit(":", 1)[1]) for name in ("smtp", "pop3", "imap", "http")}
+        submission = addresses.get("submission")
+        self.submission = int(submission.rsplit(":", 1)[1]) if submission else None
 
     def stop(self) -> int:
         self.process.terminate()

@@ -1,6 +1,7 @@
 //! Settings: flags, variables and the configuration file, joined and judged.
 //! After this file nothing is optional and nothing is wrong.
 
+mod faults;
 mod listen;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,8 @@ use crate::cli::{EngineChoice, LogFormat, ServeFlags};
 use crate::error::Error;
 use crate::tls::Source;
 
+pub use faults::FaultSettings;
+pub(crate) use faults::here;
 pub use listen::{Listen, ListenFile, Place};
 
 /// What `pillarbox serve` does.
@@ -41,6 +44,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// TLS; none without a certificate.
     pub tls: Option<TlsSettings>,
+    /// Faults on purpose; none in a server profile.
+    pub faults: Option<FaultSettings>,
 }
 
 /// Where mail is kept.
@@ -148,6 +153,7 @@ impl Settings {
         let tls = tls(&flags, file.as_ref(), &data)?;
         let listen = file.as_ref().map(|file| file.listen).unwrap_or_default();
         let listen = Listen::new(&flags, listen, tls.is_some());
+        let faults = FaultSettings::new(&flags, file.is_some())?;
         let limits = file.as_ref().map(|file| file.limits).unwrap_or_default();
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
         let profile = match file {
@@ -166,6 +172,7 @@ impl Settings {
             engine: flags.engine.unwrap_or_default(),
             limits,
             tls,
+            faults,
         };
         settings.limits.check()?;
         settings.check_tls()?;

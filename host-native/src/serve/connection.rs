@@ -9,9 +9,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pillarbox_engine::Output;
 use pillarbox_engine::types::{AskId, BlobRange, Farewell, Now, Reason};
+use pillarbox_world::fault::{Decision, Verdict};
 use pillarbox_world::service::{Indexer, Service};
 use tokio::sync::Notify;
 
+use super::faults::Facing;
+use super::pace::Pace;
 use super::roles::{Link, Served};
 use super::transcript::Transcript;
 use super::wire::Wire;
@@ -33,6 +36,10 @@ pub(super) struct Connection<R: Served> {
     service: R::Service,
     wake: Arc<Notify>,
     transcript: Option<Transcript>,
+    /// None if there are no faults on purpose.
+    facing: Option<Facing<R>>,
+    /// None if no fault changes the octets.
+    pace: Option<Box<Pace>>,
     /// To be written.
     out: Vec<u8>,
     asks: VecDeque<(AskId, R::Ask)>,
@@ -59,6 +66,8 @@ enum End {
     Cut(std::io::Error),
     /// The session broke its sandbox.
     Trap(Trap),
+    /// A fault on purpose cut it.
+    Fault,
 }
 
 /// What woke a waiting connection.
@@ -85,6 +94,7 @@ impl<R: Served> Connection<R> {
         let transcript = directory.and_then(|directory| {
             Transcript::create(directory, R::PROTOCOL, &link.session_id(), link.peer)
         });
+        let facing = Facing::new(shared, &link);
         Ok(Self {
             shared: Arc::clone(shared),
             link,
@@ -92,6 +102,8 @@ impl<R: Served> Connection<R> {
             service,
             wake,
             transcript,
+            facing,
+            pace: None,
             out: Vec::new(),
             asks: VecDeque::new(),
             left: Vec::new(),
@@ -102,7 +114,8 @@ impl<R: Served> Connection<R> {
     /// Serves the peer until the session closes, the peer is gone, or the sandbox breaks.
     pub(super) async fn run(mut self, mut wire: Wire) {
         match self.drive(&mut wire).await {
-            Ok(()) => {}
+            // What is logged about a fault was logged when it struck.
+            Ok(()) | Err(End::Fault) => {}
             Err(End::Cut(error)) => {
                 tracing::debug!(session = self.link.session_id(), %error, "the connection was cut");
             }
@@ -201,6 +214,9 @@ impl<R: Served> Connection<R> {
                 if let Some(transcript) = &mut self.transcript {
                     transcript.received(&octets);
                 }
+                if let Some(pace) = &self.pace {
+                    tokio::time::sleep(pace.time(octets.len())).await;
+                }
                 self.left = octets;
                 self.offer_left(wire).await.map(|_| ())
             }
@@ -242,6 +258,9 @@ impl<R: Served> Connection<R> {
         if let Some(transcript) = &mut self.transcript {
             transcript.asked(&R::ask_name(&ask));
         }
+        if let Some(answer) = self.meet_faults(wire, &ask).await? {
+            return self.step(wire, Input::Answer(id, answer)).await;
+        }
         let now = now(&self.shared);
         let answer = {
             let mut indexer = Here { session: &mut *self.session, link: &self.link };
@@ -251,16 +270,56 @@ impl<R: Served> Connection<R> {
             match ready {
                 Poll::Ready(answer) => answer,
                 Poll::Pending => {
-                    write_all(wire, &mut self.out).await?;
+                    write_all(wire, &mut self.out, self.pace.as_deref()).await?;
                     let _timer = self.shared.metrics.wait_seconds.start_timer();
                     answer.await
                 }
             }
         };
+        if let Some(facing) = &mut self.facing {
+            facing.answered(&answer);
+        }
         R::observe_answer(&self.shared, &self.link, &mut self.service, &answer);
         // What others did before this answer was made must be told before it.
         self.tell_changes(wire).await?;
         self.step(wire, Input::Answer(id, answer)).await
+    }
+
+    /// Lets faults strike before anybody answers; gives the answer that they make, if they make one.
+    async fn meet_faults(
+        &mut self,
+        wire: &mut Wire,
+        ask: &R::Ask,
+    ) -> Result<Option<R::Answer>, End> {
+        let Some(facing) = &mut self.facing else { return Ok(None) };
+        let now = now(&self.shared);
+        let met = facing.meet(&self.shared, &self.link, ask, now);
+        let Some((decision, answer)) = met else { return Ok(None) };
+        if let Some(transcript) = &mut self.transcript {
+            for strike in &decision.strikes {
+                transcript.fault(strike.number, &strike.rule);
+            }
+        }
+        self.suffer(wire, &decision).await?;
+        Ok(answer)
+    }
+
+    /// What faults do to the wire.
+    async fn suffer(&mut self, wire: &mut Wire, decision: &Decision) -> Result<(), End> {
+        if decision.delay_ms > 0 {
+            self.flush(wire).await?;
+            let mut stopping = self.shared.stopping.clone();
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(decision.delay_ms)) => {}
+                () = told_to_stop(&mut stopping) => {}
+            }
+        }
+        if decision.verdict == Verdict::Drop {
+            self.flush(wire).await?;
+            return Err(End::Fault);
+        }
+        self.pace = Pace::join(self.pace.take(), decision);
+        Ok(())
     }
 
     async fn step(&mut self, wire: &mut Wire, input: Input<R>) -> Result<(), End> {
@@ -277,7 +336,7 @@ impl<R: Served> Connection<R> {
         self.state = State::Running;
         for output in step.outputs {
             match output {
-                Output::Transmit(octets) => self.transmit(wire, &octets).await?,
+                Output::Transmit(octets) => self.transmit(wire, octets).await?,
                 Output::TransmitBlob(range) => self.transmit_blob(wire, range).await?,
                 Output::Ask(id, ask) => self.asks.push_back((id, ask)),
                 Output::Event(event) => {
@@ -297,12 +356,18 @@ impl<R: Served> Connection<R> {
         Ok(taken)
     }
 
-    async fn transmit(&mut self, wire: &mut Wire, octets: &[u8]) -> Result<(), End> {
+    async fn transmit(&mut self, wire: &mut Wire, mut octets: Vec<u8>) -> Result<(), End> {
         self.count("sent", octets.len());
-        if let Some(transcript) = &mut self.transcript {
-            transcript.sent(octets);
+        if let Some(pace) = &mut self.pace {
+            pace.garble(&mut octets);
         }
-        self.out.extend_from_slice(octets);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.sent(&octets);
+        }
+        match &mut self.pace {
+            Some(pace) => self.out.extend(pace.lines(&octets)),
+            None => self.out.extend_from_slice(&octets),
+        }
         if self.out.len() >= WRITE_AT { self.flush(wire).await } else { Ok(()) }
     }
 
@@ -318,14 +383,14 @@ impl<R: Served> Connection<R> {
                 tracing::error!(session, ?reason, ?range, "a stored message could not be read");
                 End::Cut(std::io::Error::other("a stored message could not be read"))
             })?;
-            self.transmit(wire, &piece).await?;
+            self.transmit(wire, piece).await?;
             offset += length;
         }
         Ok(())
     }
 
     async fn flush(&mut self, wire: &mut Wire) -> Result<(), End> {
-        write_all(wire, &mut self.out).await
+        write_all(wire, &mut self.out, self.pace.as_deref()).await
     }
 
     /// Ends at a deadline of the session's clock.
@@ -368,16 +433,22 @@ impl<R: Served> Drop for Connection<R> {
     }
 }
 
-async fn write_all(wire: &mut Wire, out: &mut Vec<u8>) -> Result<(), End> {
+async fn write_all(wire: &mut Wire, out: &mut Vec<u8>, pace: Option<&Pace>) -> Result<(), End> {
     let mut rest = &out[..];
     while !rest.is_empty() {
-        let write = tokio::time::timeout(WRITE_WITHIN, wire.write(rest));
+        let (piece, pause) =
+            pace.map_or((rest.len(), Duration::ZERO), |pace| pace.piece(rest.len()));
+        let write = tokio::time::timeout(WRITE_WITHIN, wire.write(&rest[..piece]));
         let slow = || std::io::Error::new(std::io::ErrorKind::TimedOut, "the peer reads nothing");
         let written = write.await.map_err(|_| End::Cut(slow()))?.map_err(End::Cut)?;
         if written == 0 {
             return Err(End::Cut(std::io::ErrorKind::WriteZero.into()));
         }
         rest = &rest[written..];
+        if !pause.is_zero() {
+            wire.flush().await.map_err(End::Cut)?;
+            tokio::time::sleep(pause).await;
+        }
     }
     if !out.is_empty() {
         wire.flush().await.map_err(End::Cut)?;

@@ -11,6 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::connection::Connection;
+use super::faults::SharedFaults;
 use super::roles::{Door, Link, Served};
 use super::wire::Wire;
 use super::{Shared, told_to_stop};
@@ -66,7 +67,8 @@ impl<R: Served> Listener<R> {
     fn link(&self, peer: std::net::IpAddr) -> Link {
         let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
         let loopback = self.listener.local_addr().is_ok_and(|own| is_loopback(own.ip()));
-        Link { key, peer, loopback, door: self.door }
+        let faults = self.shared.faults.as_ref().is_some_and(SharedFaults::strike);
+        Link { key, peer, loopback, door: self.door, faults }
     }
 }
 

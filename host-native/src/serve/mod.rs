@@ -2,10 +2,13 @@
 
 mod connection;
 mod doors;
+mod faults;
+mod faults_http;
 mod http;
 mod listener;
 mod log;
 mod metrics;
+mod pace;
 mod ready;
 mod roles;
 mod transcript;
@@ -24,6 +27,7 @@ use crate::store::MailStore;
 use crate::tls::ServerTls;
 
 use doors::Doors;
+use faults::SharedFaults;
 use metrics::Metrics;
 use ready::Addresses;
 
@@ -37,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     /// None without a certificate.
     pub(crate) tls: Option<ServerTls>,
+    /// Faults on purpose; none in a server profile.
+    pub(crate) faults: Option<SharedFaults>,
     pub(crate) started: Instant,
     /// Turns true once, when the server is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -67,7 +73,8 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let (stop, stopping) = watch::channel(false);
     let tls = settings.tls.clone();
     let tls = tls.map(|tls| ServerTls::new(tls.source, &settings.host_name)).transpose()?;
-    let shared = Arc::new(Shared { settings, backend, metrics, tls, started, stopping });
+    let faults = settings.faults.as_ref().map(SharedFaults::new);
+    let shared = Arc::new(Shared { settings, backend, metrics, tls, faults, started, stopping });
 
     let addresses = doors.addresses()?;
     let (http, listeners) = doors.open(&shared);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{AuthOffer, Mechanism};
 use pillarbox_engine::types::{Farewell, Now, Peer, TlsOffer};
-use pillarbox_engine::{Role, imap, pop3, smtp};
+use pillarbox_engine::{imap, pop3, smtp};
+use pillarbox_world::fault::Faced;
 use pillarbox_world::hub::SessionKey;
 use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
 
@@ -24,6 +25,8 @@ pub(crate) struct Link {
     pub(crate) loopback: bool,
     /// Where it came in.
     pub(crate) door: Door,
+    /// Whether the session lets its host have its say, since there are faults.
+    pub(crate) faults: bool,
 }
 
 /// What one listener offers.
@@ -43,7 +46,7 @@ impl Link {
 
 /// A role as the host serves it.
 pub(crate) trait Served:
-    Role<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static
+    Faced<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static
 {
     /// For logs, metrics and file names.
     const PROTOCOL: &'static str;
@@ -68,6 +71,8 @@ pub(crate) trait Served:
         service: &mut Self::Service,
         answer: &Self::Answer,
     );
+    /// The name of the service that a connection is for.
+    fn service_name(link: &Link) -> &'static str;
     /// The name of an ask, without what it carries.
     fn ask_name(ask: &Self::Ask) -> String;
 }
@@ -170,6 +175,7 @@ impl Served for SmtpRole {
             extensions: smtp::Extensions::default(),
             verify: false,
             return_path: true,
+            faults: link.faults,
             limits: limits(shared, Limits::SMTP),
             trace: is_tracing(shared),
         }
@@ -230,6 +236,14 @@ impl Served for SmtpRole {
         }
     }
 
+    fn service_name(link: &Link) -> &'static str {
+        match link.door.service {
+            smtp::Service::Smtp => "smtp",
+            smtp::Service::Submission => "submission",
+            smtp::Service::Lmtp => "lmtp",
+        }
+    }
+
     fn ask_name(ask: &smtp::Ask) -> String {
         variant_name(ask)
     }
@@ -247,6 +261,7 @@ impl Served for Pop3Role {
             tls: link.door.tls,
             auth: auth(link),
             apop_timestamp: None,
+            faults: link.faults,
             limits: limits(shared, Limits::POP3),
             trace: is_tracing(shared),
         }
@@ -284,6 +299,10 @@ impl Served for Pop3Role {
         }
     }
 
+    fn service_name(_: &Link) -> &'static str {
+        "pop3"
+    }
+
     fn ask_name(ask: &pop3::Ask) -> String {
         variant_name(ask)
     }
@@ -301,6 +320,7 @@ impl Served for ImapRole {
             tls: link.door.tls,
             auth: auth(link),
             without: Vec::new(),
+            faults: link.faults,
             limits: limits(shared, Limits::IMAP),
             trace: is_tracing(shared),
         }
@@ -341,6 +361,10 @@ impl Served for ImapRole {
         if let imap::types::Answer::Login(answer) = answer {
             login(shared, link, Self::PROTOCOL, answer);
         }
+    }
+
+    fn service_name(_: &Link) -> &'static str {
+        "imap"
     }
 
     fn ask_name(ask: &imap::types::Ask) -> String {

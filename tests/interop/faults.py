@@ -240,11 +240,11 @@ def keywords_are_stripped(server):
         client.ehlo()
         assert not client.has_extn("size") and not client.has_extn("8bitmime")
         assert client.has_extn("pipelining")
-    with smtplib.SMTP("127.0.0.1", server.submission, "crepes.fr", timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", server.port["submission"], "crepes.fr", timeout=20) as client:
         client.ehlo()
         assert client.has_extn("starttls")
     server.set("any/always/strip-starttls", "any/verb=RCPT/reply=451 4.3.0 under TLS too")
-    with smtplib.SMTP("127.0.0.1", server.submission, "crepes.fr", timeout=20) as client:
+    with smtplib.SMTP("127.0.0.1", server.port["submission"], "crepes.fr", timeout=20) as client:
         client.ehlo()
         assert not client.has_extn("starttls")
         # Whoever is not fooled is secured all the same.
@@ -478,7 +478,7 @@ def flags_and_files(binary) -> None:
     with tempfile.TemporaryDirectory() as directory:
         file = pathlib.Path(directory) / "faults"
         file.write_text("# from a file\nseed=5\nany/verb=MAIL,nth=1/reply=451 4.7.1 file\n")
-        server = Faulty(binary, ["--faults", str(file), "--fault", "any/verb=RCPT/reply=452 4.2.2 flag"])
+        server = Faulty(binary, "--faults", str(file), "--fault", "any/verb=RCPT/reply=452 4.2.2 flag")
         try:
             listed = json.loads(server.http("GET", "/api/faults")[1])
             assert listed["seed"] == 5 and [fault["owner"] for fault in listed["faults"]] == ["flags"] * 2
@@ -493,7 +493,7 @@ def flags_and_files(binary) -> None:
         common = [str(binary), "serve", "--config", str(config), "--data", directory, "--fault", "any/always/drop"]
         ran = subprocess.run(common, capture_output=True, text=True, timeout=60)
         assert ran.returncode == 2 and "--fault" in ran.stderr and "dev profile" in ran.stderr, ran
-        server = Faulty(binary, ["--config", str(config)])
+        server = Faulty(binary, "--config", str(config))
         try:
             for method in ("GET", "PUT", "POST", "DELETE"):
                 status, text = server.http(method, "/api/faults", [])
@@ -508,7 +508,7 @@ def main() -> int:
     parser.add_argument("--pillarbox", type=pathlib.Path, default=TARGET / "release" / "pillarbox")
     parser.add_argument("--only", help="checks whose name contains this")
     arguments = parser.parse_args()
-    server = Faulty(arguments.pillarbox, ["--submission", "127.0.0.1:0"])
+    server = Faulty(arguments.pillarbox, "--submission", "127.0.0.1:0")
     checks = [(check.__name__, lambda check=check: check(server)) for check in CHECKS]
     checks.append(("flags_and_files", lambda: flags_and_files(arguments.pillarbox)))
     passed, failed = 0, 0

@@ -5,5 +5,6 @@ pub mod conversation;
 pub mod fault;
 pub mod hub;
 pub mod memory;
+pub mod queue;
 pub mod service;
 pub mod store;

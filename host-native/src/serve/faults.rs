@@ -50,7 +50,7 @@ impl<R: Served> Facing<R> {
             address: link.peer.to_string().into_bytes(),
             link: None,
         };
-        link.faults.then(|| Self(Watch::new(peer)))
+        link.is_facing.then(|| Self(Watch::new(peer)))
     }
 
     /// What strikes at this ask, logged and counted, and the answer that it makes, if it makes one.

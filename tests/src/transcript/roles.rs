@@ -111,6 +111,11 @@ fn limits(mut limits: Limits, with: &[String]) -> Result<Limits, String> {
             "errors_max" => limits.errors_max = small?,
             "idle_commands_max" => limits.idle_commands_max = small?,
             "literals_max" => limits.literals_max = small?,
+            "errors_slow" => limits.errors_slow = small?,
+            "messages_max" => limits.messages_max = small?,
+            "data_rate_min" => limits.data_rate_min = small?,
+            "deliver_by_min_s" => limits.deliver_by_min_s = small?,
+            "hold_max_s" => limits.hold_max_s = small?,
             _ => return Err(format!("`{word}`: no such limit")),
         }
     }
@@ -123,6 +128,38 @@ fn has(with: &[String], word: &str) -> bool {
 
 fn tls(with: &[String]) -> TlsOffer {
     if has(with, "starttls") { TlsOffer::Upgrade } else { TlsOffer::None }
+}
+
+/// The usual extensions, without `without:KEYWORD` and with `with:KEYWORD`.
+fn extensions(with: &[String]) -> Result<smtp::Extensions, String> {
+    let mut offered = smtp::Extensions::default();
+    for word in with {
+        let Some((switch, keyword)) = word.split_once(':') else { continue };
+        let place = match keyword {
+            "PIPELINING" => &mut offered.pipelining,
+            "SIZE" => &mut offered.size,
+            "8BITMIME" => &mut offered.eight_bit_mime,
+            "SMTPUTF8" => &mut offered.smtputf8,
+            "ENHANCEDSTATUSCODES" => &mut offered.enhanced_status_codes,
+            "CHUNKING" => &mut offered.chunking,
+            "BINARYMIME" => &mut offered.binary_mime,
+            "DSN" => &mut offered.dsn,
+            "REQUIRETLS" => &mut offered.require_tls,
+            "DELIVERBY" => &mut offered.deliver_by,
+            "FUTURERELEASE" => &mut offered.future_release,
+            "MT-PRIORITY" => &mut offered.mt_priority,
+            "LIMITS" => &mut offered.limits,
+            "ETRN" => &mut offered.etrn,
+            "XCLIENT" => &mut offered.xclient,
+            _ => return Err(format!("`{word}`: no such extension")),
+        };
+        *place = match switch {
+            "with" => true,
+            "without" => false,
+            _ => return Err(format!("`{word}`: expected `with:` or `without:`")),
+        };
+    }
+    Ok(offered)
 }
 
 impl Scripted for smtp::Server {
@@ -146,7 +183,7 @@ impl Scripted for smtp::Server {
             tls: tls(with),
             auth: auth(),
             auth_required: has(with, "auth-required"),
-            extensions: smtp::Extensions { dsn: has(with, "dsn"), ..smtp::Extensions::default() },
+            extensions: extensions(with)?,
             verify: has(with, "verify"),
             return_path: true,
             faults: has(with, "faults"),

@@ -98,7 +98,8 @@ fn deliver_given(script: &Script, backend: &LocalBackend) -> Result<(), String> 
             internal_date_zone: 0,
         };
         let accounts = vec![given.to.clone().into_bytes()];
-        let deliver = Deliver { accounts, message, now_ms: START_MS };
+        let (relay, reports) = (None, Vec::new());
+        let deliver = Deliver { accounts, relay, message, reports, now_ms: START_MS };
         at_once(backend.write(0, Write::Deliver(deliver)))
             .map_err(|reason| format!("{}: given mail: {reason:?}", script.name))?;
     }
@@ -198,6 +199,10 @@ impl<'a, R: Scripted> Table<'a, R> {
             }
             What::End => {
                 let heard = self.session(*connection).end();
+                self.hear(*line, *connection, heard)?;
+            }
+            What::Secures => {
+                let heard = self.session(*connection).secure();
                 self.hear(*line, *connection, heard)?;
             }
             What::Closes => {

@@ -52,6 +52,8 @@ pub enum What {
     Wait(u64),
     /// The client ends its side.
     End,
+    /// The TLS handshake is done.
+    Secures,
     /// The server must have closed.
     Closes,
 }
@@ -111,7 +113,7 @@ impl Script {
         Ok(())
     }
 
-    /// `C:`, `S:`, `C2:`, `C|`, `C*100:`, `S closes`, `C ends`.
+    /// `C:`, `S:`, `C2:`, `C|`, `C*100:`, `S closes`, `C ends`, `C secures`.
     fn spoken(&mut self, line: usize, text: &str) -> Result<(), String> {
         let end = text.find([':', '|', ' ']).ok_or("expected `C:`, `S:` or another sign")?;
         let (head, rest) = text.split_at(end);
@@ -125,6 +127,7 @@ impl Script {
         let what = match (side, sign, rest) {
             ('S', " ", "closes") => What::Closes,
             ('C', " ", "ends") => What::End,
+            ('C', " ", "secures") => What::Secures,
             ('C', ":", _) => {
                 What::Client([unescaped(rest)?, b"\r\n".to_vec()].concat().repeat(times))
             }

@@ -170,7 +170,7 @@ fn phase(command: &Command, state: &State) -> Option<Phase> {
             Phase::Hello(name.clone())
         }
         Command::Auth(mechanism, _) => Phase::Auth(*mechanism),
-        Command::Mail(mail, _) => Phase::Mail(mail.clone()),
+        Command::Mail(mail) => Phase::Mail(mail.from.clone()),
         Command::Rcpt(rcpt, _) => Phase::Rcpt(rcpt.clone()),
         Command::Data => Phase::Data,
         Command::Bdat(..) => match state {
@@ -184,6 +184,8 @@ fn phase(command: &Command, state: &State) -> Option<Phase> {
         Command::Expn(_) => other(b"EXPN"),
         Command::Help => other(b"HELP"),
         Command::StartTls => other(b"STARTTLS"),
+        Command::Etrn(_) => other(b"ETRN"),
+        Command::Xclient(_) => other(b"XCLIENT"),
     })
 }
 

@@ -18,9 +18,9 @@ const HIDDEN_MAX: usize = 32;
 /// Octets a second, octets a piece, and numbers of octets: whatever fits, from 1.
 const NUMBER: &str = "expected a whole number from 1";
 
-const SMTP_VERBS: [&str; 13] = [
+const SMTP_VERBS: [&str; 14] = [
     "EHLO", "AUTH", "MAIL", "RCPT", "DATA", "RSET", "NOOP", "VRFY", "EXPN", "HELP", "STARTTLS",
-    "QUIT", "ETRN",
+    "QUIT", "ETRN", "XCLIENT",
 ];
 const POP3_VERBS: [&str; 16] = [
     "USER", "PASS", "APOP", "AUTH", "CAPA", "STLS", "STAT", "LIST", "UIDL", "RETR", "TOP", "DELE",

@@ -162,7 +162,10 @@ impl Faced for smtp::Server {
                 Some(Stage::Text(before, seen.octets))
             }
             smtp::Ask::Login(credentials) => login_stage(credentials),
-            smtp::Ask::Commit(_) | smtp::Ask::Verify(_) | smtp::Ask::Expand(_) => None,
+            smtp::Ask::Commit(_)
+            | smtp::Ask::Verify(_)
+            | smtp::Ask::Expand(_)
+            | smtp::Ask::Flush(_) => None,
         }
     }
 

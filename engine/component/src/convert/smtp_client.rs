@@ -9,7 +9,7 @@ records! {
     wit, engine;
     Config { host_name, service, tls, login, limits, timeouts, trace }
     Timeouts { command_ms, data_start_ms, data_block_ms, data_end_ms }
-    Delivery { id, mail, recipients, message, size, plain, require_tls }
+    Delivery { id, mail, recipients, message, offset, size, plain, require_tls }
     Finished { id, fates }
 }
 

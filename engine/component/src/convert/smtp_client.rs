@@ -25,16 +25,56 @@ variants! {
 
 impl Convert<engine::Offer> for wit::Server {
     fn convert(self) -> engine::Offer {
-        let Self { name, extensions, start_tls, size_max, recipients_max, messages_max } = self;
+        let Self {
+            name,
+            extensions,
+            start_tls,
+            size_max,
+            recipients_max,
+            recipient_domains_max,
+            messages_max,
+            deliver_by_min_s,
+            hold_max_s,
+        } = self;
         let extensions = extensions.convert();
-        engine::Offer { name, extensions, start_tls, size_max, recipients_max, messages_max }
+        engine::Offer {
+            name,
+            extensions,
+            start_tls,
+            size_max,
+            recipients_max,
+            recipient_domains_max,
+            messages_max,
+            deliver_by_min_s,
+            hold_max_s,
+        }
     }
 }
 
 impl Convert<wit::Server> for engine::Offer {
     fn convert(self) -> wit::Server {
-        let Self { name, extensions, start_tls, size_max, recipients_max, messages_max } = self;
+        let Self {
+            name,
+            extensions,
+            start_tls,
+            size_max,
+            recipients_max,
+            recipient_domains_max,
+            messages_max,
+            deliver_by_min_s,
+            hold_max_s,
+        } = self;
         let extensions = extensions.convert();
-        wit::Server { name, extensions, start_tls, size_max, recipients_max, messages_max }
+        wit::Server {
+            name,
+            extensions,
+            start_tls,
+            size_max,
+            recipients_max,
+            recipient_domains_max,
+            messages_max,
+            deliver_by_min_s,
+            hold_max_s,
+        }
     }
 }

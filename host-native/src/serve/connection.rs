@@ -285,8 +285,11 @@ impl<R: Served> Connection<R> {
         if let Some(transcript) = &mut self.transcript {
             transcript.asked(&R::ask_name(&ask));
         }
-        if let Some(answer) = self.meet_faults(wire, &ask).await? {
-            return self.step(wire, Input::Answer(id, answer)).await;
+        if let Some((decision, answer)) = self.meet_faults(&ask) {
+            self.suffer(wire, &decision).await?;
+            if let Some(answer) = answer {
+                return self.step(wire, Input::Answer(id, answer)).await;
+            }
         }
         let now = now(&self.shared);
         let answer = {
@@ -313,23 +316,16 @@ impl<R: Served> Connection<R> {
         self.step(wire, Input::Answer(id, answer)).await
     }
 
-    /// Lets faults strike before anybody answers; gives the answer that they make, if they make one.
-    async fn meet_faults(
-        &mut self,
-        wire: &mut Wire,
-        ask: &R::Ask,
-    ) -> Result<Option<R::Answer>, End> {
-        let Some(facing) = &mut self.facing else { return Ok(None) };
-        let now = now(&self.shared);
-        let met = facing.meet(&self.shared, &self.link, ask, now);
-        let Some((decision, answer)) = met else { return Ok(None) };
+    /// What strikes before anybody answers, and the answer that it makes, if it makes one.
+    fn meet_faults(&mut self, ask: &R::Ask) -> Option<(Decision, Option<R::Answer>)> {
+        let facing = self.facing.as_mut()?;
+        let met = facing.meet(&self.shared, &self.link, ask, now(&self.shared))?;
         if let Some(transcript) = &mut self.transcript {
-            for strike in &decision.strikes {
+            for strike in &met.0.strikes {
                 transcript.fault(strike.number, &strike.rule);
             }
         }
-        self.suffer(wire, &decision).await?;
-        Ok(answer)
+        Some(met)
     }
 
     /// What faults do to the wire.

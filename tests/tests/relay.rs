@@ -79,6 +79,16 @@ fn call(sandbox: &Relay, function: &str, given: &Given) -> Value {
             let (schedule, times) = (given.take("schedule"), given.take("times"));
             both(relay::end_unix_ms(&schedule, &times), sandbox.end_unix_ms(&schedule, &times))
         }
+        "timesOf" => {
+            let (mail, came) = (given.take("mail"), number("cameUnixMs"));
+            both(relay::times_of(&mail, came), sandbox.times_of(&mail, came))
+        }
+        "noticeUnixMs" => {
+            let (schedule, times) = (given.take("schedule"), given.take("times"));
+            let now = number("nowUnixMs");
+            let library = relay::notice_unix_ms(&schedule, &times, now);
+            both(library, sandbox.notice_unix_ms(&schedule, &times, now))
+        }
         "firstAttempt" => {
             let (times, now) = (given.take("times"), number("nowUnixMs"));
             both(relay::first_attempt(&times, now), sandbox.first_attempt(&times, now))
@@ -162,7 +172,7 @@ fn library_and_component_give_what_the_vectors_say() {
     }
     functions.sort_unstable();
     functions.dedup();
-    assert_eq!(functions.len(), 13, "every function has a vector");
+    assert_eq!(functions.len(), 15, "every function has a vector");
     if record {
         let text = serde_json::to_string_pretty(&vectors).expect("they are JSON");
         fs::write(&file, text + "\n").expect("the directory can be written");

@@ -32,6 +32,14 @@ impl wit::Guest for crate::Component {
         engine::next_host_may_help(&fate.convert())
     }
 
+    fn times_of(mail: wit::MailFrom, came_unix_ms: u64) -> wit::Times {
+        engine::times_of(&mail.convert(), came_unix_ms).convert()
+    }
+
+    fn notice_unix_ms(schedule: wit::Schedule, times: wit::Times, now_unix_ms: u64) -> u64 {
+        engine::notice_unix_ms(&schedule.convert(), &times.convert(), now_unix_ms)
+    }
+
     fn end_unix_ms(schedule: wit::Schedule, times: wit::Times) -> u64 {
         engine::end_unix_ms(&schedule.convert(), &times.convert())
     }

@@ -92,6 +92,33 @@ impl Relay {
         sandboxed.call("judging a fate", |f| &f.next_host_may_help, taken)
     }
 
+    /// As [`engine::times_of`].
+    ///
+    /// # Errors
+    /// The sandbox broke.
+    pub fn times_of(&self, mail: &MailFrom, came_unix_ms: u64) -> Result<Times, Trap> {
+        let Some(sandboxed) = &self.0 else { return Ok(engine::times_of(mail, came_unix_ms)) };
+        let taken = (mail.clone().convert(), came_unix_ms);
+        Ok(sandboxed.call("reading times", |f| &f.times_of, taken)?.convert())
+    }
+
+    /// As [`engine::notice_unix_ms`].
+    ///
+    /// # Errors
+    /// The sandbox broke.
+    pub fn notice_unix_ms(
+        &self,
+        schedule: &Schedule,
+        times: &Times,
+        now_unix_ms: u64,
+    ) -> Result<u64, Trap> {
+        let Some(sandboxed) = &self.0 else {
+            return Ok(engine::notice_unix_ms(schedule, times, now_unix_ms));
+        };
+        let taken = (schedule.convert(), times.convert(), now_unix_ms);
+        sandboxed.call("timing a notice", |f| &f.notice_unix_ms, taken)
+    }
+
     /// As [`engine::end_unix_ms`].
     ///
     /// # Errors

@@ -3,11 +3,12 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::types::Now;
-use pillarbox_world::fault::{Decision, Faults, Peer, Watch};
+use pillarbox_world::fault::{Faults, Peer, Watch};
 
 use super::Shared;
 use super::roles::{Link, Served};
 use crate::config::FaultSettings;
+use crate::drive::Met;
 
 /// Who added a rule that flags or files gave.
 const FLAGS: &str = "flags";
@@ -60,16 +61,17 @@ impl<R: Served> Facing<R> {
         link: &Link,
         ask: &R::Ask,
         now: Now,
-    ) -> Option<(Decision, Option<R::Answer>)> {
+    ) -> Option<Met<R>> {
         let faults = shared.faults.as_ref()?;
-        let met = self.0.meet(&mut faults.lock(), ask, now.monotonic_ms, now.unix_ms)?;
-        for strike in &met.0.strikes {
+        let met = self.0.meet(&mut faults.lock(), ask, now.monotonic_ms, now.unix_ms);
+        let (decision, answer) = met?;
+        for strike in &decision.strikes {
             shared.metrics.faults.with_label_values(&[R::PROTOCOL]).inc();
             let (session, number) = (link.session_id(), strike.number);
             let rule = strike.rule.as_str();
             tracing::info!(protocol = R::PROTOCOL, session, peer = %link.peer, number, rule, "fault on purpose");
         }
-        Some(met)
+        Some(Met { decision, answer })
     }
 
     /// Looks at what was answered.

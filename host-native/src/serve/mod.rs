@@ -1,7 +1,6 @@
 //! `pillarbox serve`: everything started in order, kept running, and stopped in order.
 
 mod admission;
-mod connection;
 mod doors;
 mod faults;
 mod faults_http;
@@ -10,13 +9,11 @@ mod indexing;
 mod listener;
 mod log;
 mod metrics;
-mod pace;
 mod patience;
 mod proxy;
 mod ready;
 mod roles;
-mod transcript;
-mod wire;
+mod serving;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,8 +31,10 @@ use crate::tls::ServerTls;
 use admission::Admission;
 use doors::Doors;
 use faults::SharedFaults;
-use metrics::Metrics;
 use ready::Addresses;
+
+pub(crate) use log::shown;
+pub(crate) use metrics::Metrics;
 
 /// How long connections have to end once the server was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);

@@ -21,60 +21,38 @@ variants! {
     Event { Ready(value), Finished(value), Defect(value), Done(value) }
 }
 
-// By hand, since the two have different names: `server` is taken on this side.
+// By name, since the two have different ones: `server` is taken on this side.
 
-impl Convert<engine::Offer> for wit::Server {
-    fn convert(self) -> engine::Offer {
-        let Self {
-            name,
-            extensions,
-            start_tls,
-            size_max,
-            recipients_max,
-            recipient_domains_max,
-            messages_max,
-            deliver_by_min_s,
-            hold_max_s,
-        } = self;
-        let extensions = extensions.convert();
-        engine::Offer {
-            name,
-            extensions,
-            start_tls,
-            size_max,
-            recipients_max,
-            recipient_domains_max,
-            messages_max,
-            deliver_by_min_s,
-            hold_max_s,
+macro_rules! offer {
+    ($from:ty, $to:path) => {
+        impl Convert<$to> for $from {
+            fn convert(self) -> $to {
+                let Self {
+                    name,
+                    extensions,
+                    start_tls,
+                    size_max,
+                    recipients_max,
+                    messages_max,
+                    recipient_domains_max,
+                    deliver_by_min_s,
+                    hold_max_s,
+                } = self;
+                $to {
+                    name,
+                    extensions: extensions.convert(),
+                    start_tls,
+                    size_max,
+                    recipients_max,
+                    messages_max,
+                    recipient_domains_max,
+                    deliver_by_min_s,
+                    hold_max_s,
+                }
+            }
         }
-    }
+    };
 }
 
-impl Convert<wit::Server> for engine::Offer {
-    fn convert(self) -> wit::Server {
-        let Self {
-            name,
-            extensions,
-            start_tls,
-            size_max,
-            recipients_max,
-            recipient_domains_max,
-            messages_max,
-            deliver_by_min_s,
-            hold_max_s,
-        } = self;
-        let extensions = extensions.convert();
-        wit::Server {
-            name,
-            extensions,
-            start_tls,
-            size_max,
-            recipients_max,
-            recipient_domains_max,
-            messages_max,
-            deliver_by_min_s,
-            hold_max_s,
-        }
-    }
-}
+offer!(wit::Server, engine::Offer);
+offer!(engine::Offer, wit::Server);

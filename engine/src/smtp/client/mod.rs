@@ -9,6 +9,7 @@ mod fates;
 mod greeting;
 mod lines;
 mod login;
+mod obstacle;
 mod offer;
 mod reply;
 mod transaction;
@@ -78,6 +79,8 @@ struct Common {
     /// MAIL commands so far (RFC 9422 MAILMAX).
     mails: u32,
     logins: u32,
+    /// What the server said to the last login that it refused.
+    login_refusal: Option<Reply>,
 }
 
 impl Common {
@@ -161,6 +164,7 @@ impl Role for Client {
             open_transaction: false,
             mails: 0,
             logins: 0,
+            login_refusal: None,
         };
         let implicit = common.config.tls == TlsPolicy::Implicit;
         let state = if implicit { State::Securing } else { State::Greeting };

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::limits::Limits;
 use crate::sasl::{LoginAsk, LoginSecret};
 use crate::smtp::types::{Extensions, MailFrom, RcptTo, Service};
-use crate::types::{BlobId, BlobRange, Refusal};
+use crate::types::{BlobId, BlobRange, Misuse, Refusal};
 
 /// How an SMTP client session behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,6 +124,16 @@ pub struct Delivery {
     /// RFC 8689: only over a verified, secured connection to a server that offers REQUIRETLS; as `mail.require_tls`, of
     /// which either is enough.
     pub require_tls: bool,
+}
+
+impl Delivery {
+    /// Whether a session with these limits takes it.
+    ///
+    /// # Errors
+    /// [`Misuse::BadValue`].
+    pub fn check(&self, limits: &Limits) -> Result<(), Misuse> {
+        super::command::check(self, limits)
+    }
 }
 
 /// What the application may want of an SMTP client session.

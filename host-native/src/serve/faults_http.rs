@@ -255,7 +255,7 @@ fn text_of(fields: &Map<String, Value>) -> Result<String, Problem> {
             _ => return Err(Problem::new(name, "expected a text or a number")),
         };
         if name == "where" {
-            place = text;
+            place.clone_from(&text);
         } else if CLAUSES.contains(&name.as_str()) {
             when.push(format!("{name}={text}"));
         } else if ACTIONS.contains(&name.as_str()) {

@@ -243,7 +243,11 @@ impl Served for SmtpRole {
                 link.fault();
                 tracing::info!(session, peer = %link.peer, reason = ?refusal.reason, "refused");
             }
-            smtp::Answer::Done | smtp::Answer::Mailboxes(_) | smtp::Answer::Flushing(_) => {}
+            smtp::Answer::Done
+            | smtp::Answer::Mailboxes(_)
+            | smtp::Answer::Flushing(_)
+            | smtp::Answer::Instead(_)
+            | smtp::Answer::Hiding(_) => {}
         }
     }
 

@@ -102,6 +102,15 @@ pub struct ServeFlags {
     /// Connections at once; the next one is politely refused [default: as many as the kernel's limits allow, at most 2000]
     #[arg(long, value_name = "N", env = "PILLARBOX_SLOTS")]
     pub slots: Option<u32>,
+    /// A fault on purpose, such as 'any/verb=RCPT,nth=1/reply=451 4.7.1 later'; repeatable [dev profile only]
+    #[arg(long = "fault", value_name = "RULE", env = "PILLARBOX_FAULT", value_delimiter = '\n')]
+    pub fault: Vec<String>,
+    /// File of faults on purpose, one rule a line [dev profile only]
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_FAULTS")]
+    pub faults: Option<PathBuf>,
+    /// What chances of faults are drawn from [default: the file's, or 0; dev profile only]
+    #[arg(long, value_name = "N", env = "PILLARBOX_FAULT_SEED")]
+    pub fault_seed: Option<u64>,
     /// For measuring only: `native` links the engine in, without sandbox
     #[arg(long, value_name = "ENGINE", env = "PILLARBOX_ENGINE", value_enum, hide = true)]
     pub engine: Option<EngineChoice>,

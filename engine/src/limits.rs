@@ -1,6 +1,10 @@
 //! Every bound of the engine, with its reason.
 //! The constants are fixed by design; [`Limits`] is what a host may set for a listener or an account.
 
+mod rows;
+
+pub use rows::Row;
+
 /// Octets of output that a session holds before it pauses: one socket write's worth.
 pub const OUTBOX_OCTETS_MAX: usize = 16 * 1024;
 /// Outputs of any kind that a session holds before it pauses, so that notes and references stay bounded too.
@@ -27,6 +31,17 @@ pub const DOMAIN_MAX: usize = 255;
 pub const PATH_MAX: usize = 256;
 /// Depth of MIME parts, search keys and parenthesised lists; beyond it structure is opaque or the command is refused.
 pub const DEPTH_MAX: usize = 64;
+
+/// Hosts of one domain that are tried (RFC 5321 §5.1 allows a limit, and asks for two at least).
+pub const ROUTE_HOSTS_MAX: usize = 32;
+/// Octets of a message that a report returns whole; of a larger one the header section is enough to know it by.
+pub const REPORT_MESSAGE_MAX: u64 = 1024 * 1024;
+/// Octets of a header section that a report returns: no honest one comes near, and reports must stay small.
+pub const REPORT_HEADER_MAX: usize = 64 * 1024;
+/// Octets of a server's words in a report, for each recipient.
+pub const REPORT_WORDS_MAX: usize = 1024;
+/// Recipients that the part for people names one by one; the rest it counts.
+pub const REPORT_NAMED_MAX: usize = 50;
 
 /// The limits of one session; all that a peer can make grow has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,4 +130,17 @@ impl Limits {
         idle_ms: 1_800_000,
         ..Self::SMTP
     };
+
+    /// As these, while the host is under stress: who has not logged in and is silent or makes mistakes must make room.
+    /// The waiting times are below RFC 5321 §4.5.3.2.7 and RFC 1939 §3, which hold while there is room.
+    #[must_use]
+    pub fn under_stress(self) -> Self {
+        Self {
+            errors_max: 1,
+            // Not 1: clients ask twice what a server can before they log in.
+            idle_commands_max: self.idle_commands_max.min(5),
+            idle_before_login_ms: self.idle_before_login_ms.min(10_000),
+            ..self
+        }
+    }
 }

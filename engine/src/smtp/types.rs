@@ -4,8 +4,8 @@
 use alloc::vec::Vec;
 
 use crate::limits::Limits;
-use crate::sasl::{AuthOffer, Credentials, LoginAnswer};
-use crate::types::{Farewell, Peer, Refusal, TlsOffer};
+use crate::sasl::{AuthOffer, Credentials, LoginAnswer, Mechanism};
+use crate::types::{Farewell, Instead, Peer, Refusal, TlsOffer};
 
 /// How an SMTP server session behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Config {
     pub verify: bool,
     /// Whether a Return-Path field is put before the message (RFC 5321 §4.4: at final delivery).
     pub return_path: bool,
+    /// Whether the host has its say at each phase (`Ask::Phase`); for faults on purpose alone.
+    pub faults: bool,
     /// Bounds.
     pub limits: Limits,
     /// Whether notes are made.
@@ -136,6 +138,9 @@ pub enum Ask {
     Expand(Vec<u8>),
     /// RFC 1985 ETRN: send what waits for this domain. Answers: flushing, refused.
     Flush(Flush),
+    /// With `Config::faults` alone: what comes next, before anything is done about it. Answers: done (go on), instead,
+    /// and to `Phase::Hello` hiding.
+    Phase(Phase),
 }
 
 /// RFC 1985 §5: whose waiting mail is to be sent now.
@@ -147,6 +152,33 @@ pub struct Flush {
     pub domain: Vec<u8>,
     /// Also of all domains under it.
     pub subdomains: bool,
+}
+
+/// Where a session stands when its host has its say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Phase {
+    /// Before the greeting.
+    Connected,
+    /// EHLO, HELO or LHLO, with the name that it gives.
+    Hello(Vec<u8>),
+    /// AUTH, before the exchange; the mechanism if it is known.
+    Auth(Option<Mechanism>),
+    /// MAIL.
+    Mail(MailFrom),
+    /// RCPT.
+    Rcpt(RcptTo),
+    /// DATA, or a BDAT of a transaction.
+    Data,
+    /// The message is whole, and not durable: `Ask::Commit` comes next. Not for a message that is refused already.
+    EndOfData,
+    /// The message is durable, and its client was not told. Whatever is said instead, it stays so.
+    Committed,
+    /// QUIT.
+    Quit,
+    /// Any other command, by its verb in upper case.
+    Other(Vec<u8>),
 }
 
 /// Facts about a whole message that only the octets told.
@@ -299,6 +331,11 @@ pub enum Answer {
     Mailboxes(Vec<Mailbox>),
     /// To `flush`: it is begun; how many messages wait, if that is known.
     Flushing(Option<u32>),
+    /// To `phase`: say this in place of your own reply, and do nothing of what was wanted.
+    Instead(Instead),
+    /// To `phase` with `hello`: go on, but list none of these keywords in the reply to EHLO or LHLO. What they stand
+    /// for still works.
+    Hiding(Vec<Vec<u8>>),
 }
 
 /// A message was made durable.

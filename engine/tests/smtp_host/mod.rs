@@ -33,6 +33,7 @@ pub fn config() -> Config {
         },
         verify: false,
         return_path: false,
+        faults: false,
         limits: Limits::SMTP,
         trace: false,
     }

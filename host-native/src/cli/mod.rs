@@ -2,6 +2,7 @@
 //! Every flag has a variable `PILLARBOX_…`; a flag beats its variable, which beats the configuration file.
 
 mod account;
+mod limits;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,9 +35,11 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Word {
     /// Run the mail server (also what `pillarbox` alone does)
-    Serve(ServeFlags),
+    Serve(Box<ServeFlags>),
     /// Add, list and remove the accounts of a server profile
     Account(account::AccountFlags),
+    /// Print every limit, its value, its value under stress, and what is said when it is reached
+    Limits(ServeFlags),
 }
 
 /// Flags of `serve`.
@@ -72,6 +75,9 @@ pub struct ServeFlags {
     /// Offer STARTTLS on SMTP, POP3 and IMAP too, not only on submission, with a certificate signed by itself
     #[arg(long, env = "PILLARBOX_STARTTLS")]
     pub starttls: bool,
+    /// In the dev profile, the only password that is right; SCRAM is offered with it [default: any is right]
+    #[arg(long, value_name = "PASSWORD", env = "PILLARBOX_DEV_PASSWORD", hide_env_values = true)]
+    pub dev_password: Option<String>,
     /// Directory of the mail store [default: pillarbox in the user's data directory]
     #[arg(long, value_name = "DIR", env = "PILLARBOX_DATA", conflicts_with = "memory")]
     pub data: Option<PathBuf>,
@@ -126,7 +132,8 @@ pub fn run() -> Result<(), Error> {
     let command = Command::parse();
     match command.word {
         None => serve::run(&Settings::new(command.serve)?),
-        Some(Word::Serve(flags)) => serve::run(&Settings::new(flags)?),
+        Some(Word::Serve(flags)) => serve::run(&Settings::new(*flags)?),
         Some(Word::Account(flags)) => account::run(flags),
+        Some(Word::Limits(flags)) => limits::run(flags),
     }
 }

@@ -5,25 +5,27 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use pillarbox_engine::Output;
-use pillarbox_engine::types::{AskId, BlobRange, Farewell, Now, Reason};
-use pillarbox_world::service::{Indexer, Service};
+use pillarbox_engine::types::{AskId, BlobRange, Farewell};
+use pillarbox_world::service::{Backend, Service};
 use tokio::sync::Notify;
 
+use super::indexing::Here;
+use super::patience::{self, now};
 use super::roles::{Link, Served};
 use super::transcript::Transcript;
 use super::wire::Wire;
 use super::{Shared, told_to_stop};
+use crate::auth::Caller;
 use crate::engine::{Driven, Input, StartError, Trap};
+use crate::limits::Limit;
 
 /// Octets that are gathered before they are written, unless the session waits.
 const WRITE_AT: usize = 64 * 1024;
 /// Octets of a stored message that are read at once.
 const BLOB_PIECE: u64 = 256 * 1024;
-/// A peer that reads nothing for so long is cut.
-const WRITE_WITHIN: Duration = Duration::from_secs(60);
 
 /// One connection: its session, what answers it, and its socket.
 pub(super) struct Connection<R: Served> {
@@ -67,6 +69,8 @@ enum Woken {
     PeerEnded,
     Changes,
     Deadline,
+    /// Nothing came for a while, and nobody has logged in.
+    Silence,
     Stopping,
 }
 
@@ -80,6 +84,8 @@ impl<R: Served> Connection<R> {
             Err(error) => return Err((link, error)),
         };
         let wake = backend.wakes().add(link.key);
+        let caller = Caller { address: link.peer, identities: Vec::new() };
+        backend.directory().callers().set(link.key, caller);
         let service = R::service(Arc::clone(backend), link.key);
         let directory = shared.settings.trace_sessions.as_deref();
         let transcript = directory.and_then(|directory| {
@@ -148,6 +154,13 @@ impl<R: Served> Connection<R> {
                 Some(deadline_ms) => {
                     self.flush(wire).await?;
                     let deadline = self.until(deadline_ms);
+                    let is_stranger = self.service.account().is_none();
+                    let silence = async move {
+                        if !is_stranger {
+                            std::future::pending::<()>().await;
+                        }
+                        tokio::time::sleep(patience::STRESS_IDLE).await;
+                    };
                     let stop = async {
                         if is_stopping {
                             std::future::pending::<()>().await;
@@ -160,6 +173,7 @@ impl<R: Served> Connection<R> {
                         }
                         () = self.wake.notified() => Woken::Changes,
                         () = deadline => Woken::Deadline,
+                        () = silence => Woken::Silence,
                         () = stop => Woken::Stopping,
                     };
                     is_stopping |= matches!(woken, Woken::Stopping);
@@ -178,7 +192,9 @@ impl<R: Served> Connection<R> {
         };
         let handshakes = &self.shared.metrics.handshakes;
         match wire.secure(tls).await {
-            Ok(facts) => {
+            Ok((facts, identities)) => {
+                let caller = Caller { address: self.link.peer, identities };
+                self.shared.backend.directory().callers().set(self.link.key, caller);
                 handshakes.with_label_values(&[R::PROTOCOL, "done"]).inc();
                 if let Some(transcript) = &mut self.transcript {
                     transcript.secured(&facts, dropped);
@@ -214,6 +230,12 @@ impl<R: Served> Connection<R> {
             }
             Woken::Changes => self.tell_changes(wire).await,
             Woken::Deadline => self.step(wire, Input::Tick).await,
+            Woken::Silence if !self.shared.admission.is_stressed() => Ok(()),
+            Woken::Silence => {
+                self.shared.hits.hit(Limit::StressIdle);
+                let call = R::farewell_call(Farewell::TooManyConnections);
+                self.step(wire, Input::Call(call)).await
+            }
             Woken::Stopping => {
                 let call = R::farewell_call(Farewell::ShuttingDown);
                 self.step(wire, Input::Call(call)).await
@@ -225,6 +247,11 @@ impl<R: Served> Connection<R> {
     async fn offer_left(&mut self, wire: &mut Wire) -> Result<bool, End> {
         if self.left.is_empty() {
             return Ok(false);
+        }
+        if let Some(delay) = patience::delay(self.link.faults()) {
+            self.shared.hits.hit(Limit::FaultsBeforeDelay);
+            self.flush(wire).await?;
+            tokio::time::sleep(delay).await;
         }
         let octets = std::mem::take(&mut self.left);
         let taken = self.step_taking(wire, Input::Receive(octets)).await?;
@@ -251,7 +278,7 @@ impl<R: Served> Connection<R> {
             match ready {
                 Poll::Ready(answer) => answer,
                 Poll::Pending => {
-                    write_all(wire, &mut self.out).await?;
+                    write_all(&self.shared, wire, &mut self.out).await?;
                     let _timer = self.shared.metrics.wait_seconds.start_timer();
                     answer.await
                 }
@@ -325,7 +352,7 @@ impl<R: Served> Connection<R> {
     }
 
     async fn flush(&mut self, wire: &mut Wire) -> Result<(), End> {
-        write_all(wire, &mut self.out).await
+        write_all(&self.shared, wire, &mut self.out).await
     }
 
     /// Ends at a deadline of the session's clock.
@@ -345,55 +372,19 @@ impl<R: Served> Connection<R> {
     }
 }
 
-/// The session as the indexer of the messages that come by it.
-struct Here<'a, R: Served> {
-    session: &'a mut dyn Driven<R>,
-    link: &'a Link,
-}
-
-impl<R: Served> Indexer for Here<'_, R> {
-    fn index(&mut self, octets: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
-        self.session.index(octets).map_err(|trap| {
-            // The next step of the session fails too, and ends the connection.
-            let session = self.link.session_id();
-            tracing::error!(session, peer = %self.link.peer, %trap, "a message broke the session that it came by");
-            Reason::StorageFailed
-        })
-    }
-}
-
 impl<R: Served> Drop for Connection<R> {
     fn drop(&mut self) {
-        self.shared.backend.wakes().remove(self.link.key);
+        let backend = &self.shared.backend;
+        backend.wakes().remove(self.link.key);
+        backend.directory().callers().remove(self.link.key);
     }
 }
 
-async fn write_all(wire: &mut Wire, out: &mut Vec<u8>) -> Result<(), End> {
-    let mut rest = &out[..];
-    while !rest.is_empty() {
-        let write = tokio::time::timeout(WRITE_WITHIN, wire.write(rest));
-        let slow = || std::io::Error::new(std::io::ErrorKind::TimedOut, "the peer reads nothing");
-        let written = write.await.map_err(|_| End::Cut(slow()))?.map_err(End::Cut)?;
-        if written == 0 {
-            return Err(End::Cut(std::io::ErrorKind::WriteZero.into()));
+async fn write_all(shared: &Shared, wire: &mut Wire, out: &mut Vec<u8>) -> Result<(), End> {
+    patience::write_all(wire, out).await.map_err(|error| {
+        if error.kind() == std::io::ErrorKind::TimedOut {
+            shared.hits.hit(Limit::OutputUnread);
         }
-        rest = &rest[written..];
-    }
-    if !out.is_empty() {
-        wire.flush().await.map_err(End::Cut)?;
-    }
-    out.clear();
-    out.shrink_to(1024);
-    Ok(())
-}
-
-/// The time for the session: monotonic since the server started, and the wall clock.
-pub(super) fn now(shared: &Shared) -> Now {
-    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let elapsed = Instant::now().duration_since(shared.started);
-    Now { monotonic_ms: millis(elapsed), unix_ms: millis(wall) }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+        End::Cut(error)
+    })
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use crate::tls::ServerTls;
+use crate::tls::{Metered, Secured, ServerTls};
 
 /// Octets read at once.
 const READ_MAX: usize = 16 * 1024;
@@ -19,7 +19,7 @@ pub(super) enum Wire {
     /// In the clear.
     Plain(TcpStream),
     /// Over TLS.
-    Secured(Box<TlsStream<TcpStream>>),
+    Secured(Box<TlsStream<Metered>>),
     /// A handshake failed.
     Gone,
 }
@@ -56,7 +56,7 @@ impl Wire {
     async fn readable(&self) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.readable().await,
-            Self::Secured(stream) => stream.get_ref().0.readable().await,
+            Self::Secured(stream) => stream.get_ref().0.socket().readable().await,
             Self::Gone => Ok(()),
         }
     }
@@ -87,18 +87,18 @@ impl Wire {
         }
     }
 
-    /// The TLS handshake. After an error the connection is gone.
-    pub(super) async fn secure(&mut self, tls: &ServerTls) -> io::Result<TlsFacts> {
+    /// The TLS handshake; gives what it told. After an error the connection is gone.
+    pub(super) async fn secure(&mut self, tls: &ServerTls) -> io::Result<(TlsFacts, Vec<String>)> {
         let Self::Plain(stream) = std::mem::replace(self, Self::Gone) else {
             return Err(io::Error::other("TLS inside TLS"));
         };
-        let (stream, facts) = tls.accept(stream).await?;
+        let Secured { stream, facts, identities } = tls.accept(stream).await?;
         *self = Self::Secured(Box::new(stream));
-        Ok(facts)
+        Ok((facts, identities))
     }
 }
 
-fn try_read_secured(stream: &mut TlsStream<TcpStream>, octets: &mut Vec<u8>) -> io::Result<usize> {
+fn try_read_secured(stream: &mut TlsStream<Metered>, octets: &mut Vec<u8>) -> io::Result<usize> {
     let mut space = [std::mem::MaybeUninit::uninit(); READ_MAX];
     let mut buffer = ReadBuf::uninit(&mut space);
     // Nobody is woken by this context: whoever finds nothing waits for the socket.

@@ -46,8 +46,8 @@ pub enum What {
     Server(Vec<u8>),
     /// The session must ask its host this.
     Ask(String),
-    /// The host refuses it, for this reason.
-    Refuse(String),
+    /// The host answers it so.
+    Answer(String),
     /// So many milliseconds pass.
     Wait(u64),
     /// The client ends its side.
@@ -106,11 +106,7 @@ impl Script {
                 self.given.push(Given { to: to.to_owned(), octets: Vec::new() });
             }
             "?" => self.turn(line, 1, What::Ask(rest.trim().to_owned())),
-            "!" => {
-                let reason =
-                    rest.trim().strip_prefix("refused ").ok_or("expected `! refused REASON`")?;
-                self.turn(line, 1, What::Refuse(reason.to_owned()));
-            }
+            "!" => self.turn(line, 1, What::Answer(rest.trim().to_owned())),
             "@" => self.turn(line, 1, What::Wait(milliseconds(rest.trim())?)),
             _ => self.spoken(line, text)?,
         }

@@ -1,6 +1,7 @@
 //! The SMTP roles.
 
 use pillarbox_engine::smtp as engine;
+use pillarbox_engine::smtp::client::types as client;
 
 use super::super::wit::{smtp_server as wit, smtp_types as shared};
 use super::{records, variants};
@@ -30,10 +31,24 @@ variants! {
 }
 
 records! {
+    shared, client;
+    Reply { code, status, lines }
+    EnhancedStatus { class, subject, detail }
+    Failure { stage, reply, diagnosis }
+}
+
+variants! {
+    shared, client;
+    TlsPolicy { Implicit, None, Opportunistic, Required }
+    Stage { Session, Mail, Recipient, Data, EndOfData }
+    Fate { Accepted(value), Failed(value), Deferred(value), Uncertain(value) }
+}
+
+records! {
     wit, engine;
     Config {
         host_name, service, peer, session_id, tls, auth, auth_required, extensions, verify,
-        return_path, limits, trace,
+        return_path, faults, limits, trace,
     }
     Envelope { size, eight_bit, binary, return_path_octets, tls_optional }
     Committed { id, fates }
@@ -45,10 +60,15 @@ variants! {
     wit, engine;
     Ask {
         Login(value), Sender(value), Recipient(value), Chunk(value), Commit(value), Verify(value),
-        Expand(value), Flush(value),
+        Expand(value), Flush(value), Phase(value),
+    }
+    Phase {
+        Connected, Hello(value), Auth(value), Mail(value), Rcpt(value), Data, EndOfData, Committed,
+        Quit, Other(value),
     }
     Answer {
         Login(value), Done, Refused(value), Committed(value), Mailboxes(value), Flushing(value),
+        Instead(value), Hiding(value),
     }
     Call { Farewell(value) }
     Event { Greeted(value), Reset, Defect(value), Quit, Forwarded(value) }

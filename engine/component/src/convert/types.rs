@@ -12,10 +12,12 @@ records! {
     Peer { address, name }
     TlsFacts { version, cipher, client_identity, exporter, server_end_point }
     Refusal { reason, text }
+    Instead { code, text, close }
 }
 
 variants! {
     wit, engine;
+    Phase { Connected, Command(value) }
     TlsOffer { None, Upgrade, Implicit }
     Reason {
         BadCredentials, LoginThrottled, NotPermitted, NotFound, AlreadyExists, InUse, Policy,

@@ -11,14 +11,14 @@ const GROUP: usize = 57;
 
 /// Makes quoted-printable of text whose lines end with CRLF.
 #[derive(Clone, Debug, Default)]
-pub(super) struct QuotedPrintable {
+pub(crate) struct QuotedPrintable {
     column: usize,
     /// A blank that must be encoded if the line ends after it (RFC 2045 §6.7 (3)).
     blank: Option<u8>,
 }
 
 impl QuotedPrintable {
-    pub(super) fn take(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn take(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         for &octet in octets {
             match octet {
                 // The LF that follows ends the line.
@@ -47,7 +47,7 @@ impl QuotedPrintable {
     }
 
     /// The content, or a line of it, is over.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         if let Some(blank) = self.blank.take() {
             self.code(blank, out);
         }

@@ -69,7 +69,7 @@ impl Server {
         let parsed = parse(&line.octets, self.common.offered(), auth, &mut parts);
         note_command(cx, line, &parts);
         match parsed {
-            Ok(command) => self.command(cx, command, state),
+            Ok(command) => self.meet(cx, command, state),
             Err(syntax) => self.syntax_error(cx, syntax, state),
         }
     }
@@ -114,7 +114,7 @@ impl Server {
         self.mistake(cx, &reply, &LINE, state)
     }
 
-    fn command(mut self, cx: &mut Cx<Self>, command: Command, state: State) -> Self {
+    pub(super) fn command(mut self, cx: &mut Cx<Self>, command: Command, state: State) -> Self {
         let lmtp = self.common.config.service == Service::Lmtp;
         match (command, state) {
             (Command::Ehlo(name), state) if !lmtp => self.greet(cx, name, true, state),

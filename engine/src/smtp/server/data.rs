@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 
 use super::content::{Content, bare};
 use super::pace::Pace;
+use super::phase::Held;
 use super::reply::{About, Reply, refused};
 use super::{Pending, Server, State, Transaction, trace_fields};
 use crate::role::{Cx, TextEnd};
-use crate::smtp::types::{Answer, Ask, Body, Committed, Envelope, Event, Service};
+use crate::smtp::types::{Answer, Ask, Body, Committed, Envelope, Event, Phase, Service};
 use crate::trace::Rule;
 use crate::types::Misuse;
 
@@ -40,12 +41,17 @@ impl Server {
         cx.sync();
         self.common.idle_commands = 0;
         let content = self.content(cx, *tx, false);
-        self.common.pace = Pace::new(cx);
         self.go(cx, State::Data(content))
     }
 
     /// A message that is about to come, with what this hop puts before it.
-    fn content(&self, cx: &Cx<Self>, tx: Transaction, lines_due: bool) -> Box<Content> {
+    pub(super) fn content(
+        &mut self,
+        cx: &Cx<Self>,
+        tx: Transaction,
+        lines_due: bool,
+    ) -> Box<Content> {
+        self.common.pace = Pace::new(cx);
         let return_path = trace_fields::return_path(&self.common, &tx);
         let return_path_octets = return_path.len() as u64;
         let trace = [return_path, trace_fields::received(&self.common, &tx, cx)].concat();
@@ -149,21 +155,31 @@ impl Server {
                 self.reply_each(cx, &content, |_| reply.clone());
                 self.go(cx, State::Greeted)
             }
-            None => {
-                let binary = content.tx.from.body == Body::BinaryMime;
-                let (size, eight_bit) = (content.stored, content.eight_bit);
-                let return_path_octets = content.return_path_octets;
-                let tls_optional = content.is_tls_optional();
-                let envelope =
-                    Envelope { size, eight_bit, binary, return_path_octets, tls_optional };
-                cx.ask(Ask::Commit(envelope));
-                self.go(cx, State::Asking(Box::new(Pending::Commit(content))))
+            None if self.common.config.faults => {
+                self.at_phase(cx, Phase::EndOfData, Held::Whole(content))
             }
+            None => self.commit(cx, content),
         }
     }
 
+    /// Asks the host to make the message durable.
+    pub(super) fn commit(self, cx: &mut Cx<Self>, content: Content) -> Self {
+        let binary = content.tx.from.body == Body::BinaryMime;
+        let (size, eight_bit) = (content.stored, content.eight_bit);
+        let return_path_octets = content.return_path_octets;
+        let tls_optional = content.is_tls_optional();
+        let envelope = Envelope { size, eight_bit, binary, return_path_octets, tls_optional };
+        cx.ask(Ask::Commit(envelope));
+        self.go(cx, State::Asking(Box::new(Pending::Commit(content))))
+    }
+
     /// One reply, or with LMTP one for each accepted recipient (RFC 2033 §4.2).
-    fn reply_each(&self, cx: &mut Cx<Self>, content: &Content, reply: impl Fn(usize) -> Reply) {
+    pub(super) fn reply_each(
+        &self,
+        cx: &mut Cx<Self>,
+        content: &Content,
+        reply: impl Fn(usize) -> Reply,
+    ) {
         let lmtp = self.common.config.service == Service::Lmtp;
         let replies = if lmtp { content.tx.recipients.len() } else { 1 };
         (0..replies).for_each(|at| self.reply(cx, &reply(at)));
@@ -176,27 +192,43 @@ impl Server {
         answer: Answer,
     ) -> Result<Self, (Self, Misuse)> {
         match answer {
-            Answer::Committed(Committed { id, fates })
-                if fates.is_empty() || fates.len() == content.tx.recipients.len() =>
+            Answer::Committed(committed)
+                if committed.fates.is_empty()
+                    || committed.fates.len() == content.tx.recipients.len() =>
             {
-                let accepted = [b"Message accepted for delivery as ", &id[..]].concat();
-                let accepted = Reply { code: 250, enhanced: Some("2.0.0"), text: accepted };
-                self.reply_each(cx, &content, |at| match fates.get(at) {
-                    Some(Some(refusal)) => refused(About::Recipient, refusal),
-                    _ => accepted.clone(),
-                });
+                Ok(if self.common.config.faults {
+                    self.at_phase(cx, Phase::Committed, Held::Committed(content, committed))
+                } else {
+                    self.accepted(cx, &content, &committed)
+                })
             }
             Answer::Committed(_) => {
                 let (server, _) = self.wrong_answer(Pending::Commit(content));
-                return Err((server, Misuse::BadValue));
+                Err((server, Misuse::BadValue))
             }
             Answer::Refused(refusal) => {
                 let reply = refused(About::Message, &refusal);
                 self.reply_each(cx, &content, |_| reply.clone());
+                Ok(self.go(cx, State::Greeted))
             }
-            _ => return Err(self.wrong_answer(Pending::Commit(content))),
+            _ => Err(self.wrong_answer(Pending::Commit(content))),
         }
-        Ok(self.go(cx, State::Greeted))
+    }
+
+    /// Tells that the message is durable.
+    pub(super) fn accepted(
+        self,
+        cx: &mut Cx<Self>,
+        content: &Content,
+        committed: &Committed,
+    ) -> Self {
+        let accepted = [b"Message accepted for delivery as ", &committed.id[..]].concat();
+        let accepted = Reply { code: 250, enhanced: Some("2.0.0"), text: accepted };
+        self.reply_each(cx, content, |at| match committed.fates.get(at) {
+            Some(Some(refusal)) => refused(About::Recipient, refusal),
+            _ => accepted.clone(),
+        });
+        self.go(cx, State::Greeted)
     }
 
     /// BDAT (RFC 3030 §2). Its octets are on their way whatever the reply is, so they are read first.
@@ -207,7 +239,6 @@ impl Server {
             State::Chunking(content) => content,
             State::RcptGiven(tx) => {
                 let lines_due = tx.from.body != Body::BinaryMime;
-                self.common.pace = Pace::new(cx);
                 self.content(cx, *tx, lines_due)
             }
             State::MailGiven(_) | State::Greeted if last && lmtp => {

@@ -101,7 +101,14 @@ impl Server {
         }
         list(auth.len() > "AUTH".len(), &auth);
         list(true, "HELP");
+        keywords.retain(|keyword| !self.is_hidden(keyword));
         keywords
+    }
+
+    /// Whether the host wants a keyword not to be listed.
+    fn is_hidden(&self, keyword: &[u8]) -> bool {
+        let word = keyword.split(|&octet| octet == b' ').next().unwrap_or_default();
+        self.common.hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(word))
     }
 
     /// Not after XCLIENT: TLS would end what it told, of which the host cannot unlearn everything.

@@ -11,6 +11,7 @@ mod greeting;
 mod names;
 mod note;
 mod pace;
+mod phase;
 mod reply;
 mod state;
 mod submission;
@@ -88,6 +89,8 @@ struct Common {
     transactions: u32,
     /// The command at work has to be the last one of a group.
     alone: bool,
+    /// EHLO keywords that the host wants hidden.
+    hidden: Vec<Vec<u8>>,
     farewell: Option<Farewell>,
 }
 
@@ -233,6 +236,7 @@ impl Role for Server {
             idle_commands: 0,
             transactions: 0,
             alone: false,
+            hidden: Vec::new(),
             farewell: None,
         };
         let state = State::Connected;
@@ -241,8 +245,7 @@ impl Role for Server {
             cx.start_tls();
             return server.go(cx, State::Securing);
         }
-        server.say_greeting(cx);
-        server.go(cx, State::Connected)
+        server.begin(cx)
     }
 
     fn want(&self) -> Want {
@@ -288,12 +291,12 @@ impl Role for Server {
     fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
         // RFC 3207 §4.2: everything that was learnt before is forgotten.
         self.common.tls = Some(facts);
-        if self.common.config.tls == TlsOffer::Implicit {
-            self.say_greeting(cx);
-        }
         self.common.helo = None;
         self.common.esmtp = false;
         self.common.account = None;
+        if self.common.config.tls == TlsOffer::Implicit {
+            return self.begin(cx);
+        }
         self.go(cx, State::Connected)
     }
 
@@ -336,6 +339,7 @@ impl Role for Server {
             }
             (Pending::Commit(content), answer) => self.commit_answered(cx, content, answer),
             (Pending::Names(before), answer) => self.names_answered(cx, before, answer),
+            (Pending::Phase(held), answer) => self.phase_answered(cx, held, answer),
             (Pending::Flush(domain), answer) => self.flush_answered(cx, domain, answer),
             (pending, _) => Err(self.wrong_answer(pending)),
         }

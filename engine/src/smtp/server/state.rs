@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::content::Content;
+use super::phase::Held;
 use super::reply::Reply;
 use crate::role::TextEnd;
 use crate::sasl::server::Exchange;
@@ -65,6 +66,8 @@ pub(super) enum Pending {
     Commit(Content),
     /// VRFY or EXPN, and the state before.
     Names(State),
+    /// The host's say at a phase.
+    Phase(Held),
     /// ETRN, and the domain.
     Flush(Vec<u8>),
 }
@@ -124,6 +127,7 @@ impl State {
                 Pending::Text(..) | Pending::Commit(_) => "Data",
                 Pending::Chunk(..) => "Chunking",
                 Pending::Names(ref before) => before.name(),
+                Pending::Phase(ref held) => held.state_name(),
                 Pending::Flush(_) => "Greeted",
             },
             Self::Securing => "Securing",

@@ -7,7 +7,7 @@ mod deliveries;
 mod envelope;
 mod fates;
 mod greeting;
-mod lines;
+pub(crate) mod lines;
 mod login;
 mod offer;
 mod reply;

@@ -10,7 +10,7 @@ mod greeting;
 pub(crate) mod lines;
 mod login;
 mod offer;
-mod reply;
+pub(super) mod reply;
 mod transaction;
 pub mod types;
 

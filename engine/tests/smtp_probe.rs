@@ -123,6 +123,7 @@ fn visit(peer: &mut impl Peer, visit: Visit, channel: Channel) -> (Vec<Row>, Vec
                     }
                     inbox.clear();
                     session.secured(now, facts()).expect("it asked for it");
+                    inbox.extend(peer.say(b""));
                 }
                 Output::Wait { deadline_ms } => break Some(deadline_ms),
                 Output::Close => break None,

@@ -297,6 +297,11 @@ impl Probe {
         }
         match self.wait {
             Wait::Replies(left) if left > 1 => self.wait = Wait::Replies(left - 1),
+            // Replies to what should have been forgotten have come between those that are due.
+            Wait::Replies(_) if self.injected() => {
+                self.conclude(cx);
+                self.leave(cx);
+            }
             Wait::Replies(_) => {
                 self.conclude(cx);
                 if (300..400).contains(&code) {
@@ -320,6 +325,13 @@ impl Probe {
             Wait::Closing => cx.deadline_in(CLOSE_MS.min(self.config.reply_ms)),
             Wait::Securing | Wait::Over => {}
         }
+    }
+
+    /// Whether the server obeyed what was sent in the clear behind STARTTLS.
+    fn injected(&self) -> bool {
+        let check = self.step().and_then(|step| step.check.as_ref());
+        let tried = check.is_some_and(|check| matches!(check.judge, Judge::NotInjected));
+        tried && judge(&self.seen, Judge::NotInjected).0 == Verdict::Bad
     }
 
     /// Whether a reply that came before the server can have read the step's command is to nothing.

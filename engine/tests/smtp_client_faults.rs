@@ -204,6 +204,9 @@ fn a_server_may_say_anything() {
         let service = if random.below(4) == 0 { Service::Lmtp } else { Service::Smtp };
         let login = random.below(4) == 0;
         let mut drive = client(Config { service, tls, login, ..config() });
+        if drive.securing && random.below(8) > 0 {
+            drive.secure();
+        }
         // Often a sensible beginning, so that the later states are met too.
         if random.below(4) > 0 {
             drive.hear(b"220 mx\r\n");

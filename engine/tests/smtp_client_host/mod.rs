@@ -239,7 +239,7 @@ impl Drive {
     }
 
     pub fn is_done(&self) -> bool {
-        self.events.iter().filter(|event| matches!(event, Event::Done)).count() == 1
+        self.events.iter().filter(|event| matches!(event, Event::Done(_))).count() == 1
     }
 
     pub fn offer(&self) -> Option<&Offer> {

@@ -122,6 +122,21 @@ impl Engine {
         }
     }
 
+    /// Starts an SMTP client session; it takes a slot as a server's does.
+    ///
+    /// # Errors
+    /// As `smtp`.
+    pub fn smtp_client(
+        &self,
+        config: smtp::client::types::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<smtp::Client>>, StartError> {
+        match &self.sandbox {
+            Some(sandbox) => Ok(Box::new(hosted::SmtpClient::start(sandbox, config, now)?)),
+            None => Ok(Box::new(Session::<smtp::Client>::new(config, now))),
+        }
+    }
+
     /// Starts a POP3 server session.
     ///
     /// # Errors

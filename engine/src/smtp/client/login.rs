@@ -11,7 +11,7 @@ use super::{Client, State, sasl};
 use crate::role::Cx;
 use crate::sasl::{LoginAsk, LoginChoice, LoginSecret, Mechanism};
 use crate::trace::Rule;
-use crate::types::{Misuse, TlsFacts};
+use crate::types::Misuse;
 
 /// RFC 4954 §4, which says what RFC 2554 §4 said.
 pub(super) const AUTH: Rule = Rule {
@@ -50,7 +50,7 @@ impl Client {
         let secured = self.common.is_secured();
         // Whether a password may cross in the clear the host decides: it is told whether TLS is up.
         let policy = sasl::Policy { only: Vec::new(), cleartext: true };
-        let mechanisms = policy.choices(self.mechanisms(), self.tls_facts().as_ref());
+        let mechanisms = policy.choices(self.mechanisms(), self.common.tls.as_ref());
         if mechanisms.is_empty() {
             let loss = Loss::new("4.7.0", "The server offers no login that we can do");
             return self.retire(cx, &loss);
@@ -63,12 +63,6 @@ impl Client {
 
     fn mechanisms(&self) -> &[Mechanism] {
         self.common.offered.mechanisms.as_deref().unwrap_or_default()
-    }
-
-    /// What is known of TLS; of a connection secured before its first octet nothing but that it is.
-    fn tls_facts(&self) -> Option<TlsFacts> {
-        let common = &self.common;
-        common.tls.clone().or_else(|| common.is_secured().then(TlsFacts::default))
     }
 
     pub(super) fn login_answered(
@@ -86,8 +80,7 @@ impl Client {
                 Ok(self.retire(cx, &loss))
             }
             (Login::Choosing, LoginSecret::Credentials(given)) => {
-                let tls = self.tls_facts();
-                match sasl::Exchange::new(given, self.mechanisms(), tls.as_ref()) {
+                match sasl::Exchange::new(given, self.mechanisms(), self.common.tls.as_ref()) {
                     Ok(exchange) => Ok(self.begin_exchange(cx, exchange)),
                     Err(misuse) => {
                         Err(self.misused(State::LoggingIn(Box::new(Login::Choosing)), misuse))

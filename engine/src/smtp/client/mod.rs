@@ -82,7 +82,7 @@ struct Common {
 
 impl Common {
     fn is_secured(&self) -> bool {
-        self.tls.is_some() || self.config.tls == TlsPolicy::Implicit
+        self.tls.is_some()
     }
 
     fn pipelining(&self) -> bool {
@@ -162,9 +162,14 @@ impl Role for Client {
             mails: 0,
             logins: 0,
         };
-        let state = State::Greeting;
+        let implicit = common.config.tls == TlsPolicy::Implicit;
+        let state = if implicit { State::Securing } else { State::Greeting };
         let (reader, told) = (Reader::default(), state.name());
-        Self { common: Box::new(common), reader, told, state }.go(cx, State::Greeting)
+        let client = Self { common: Box::new(common), reader, told, state: State::Closed };
+        if implicit {
+            cx.start_tls();
+        }
+        client.go(cx, state)
     }
 
     fn want(&self) -> Want {
@@ -218,9 +223,13 @@ impl Role for Client {
     }
 
     fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
-        // RFC 3207 §4.2: what the server said before is forgotten, and it is greeted again.
         self.common.tls = Some(facts);
         self.reader = Reader::default();
+        if self.common.config.tls == TlsPolicy::Implicit {
+            // RFC 8314 §3: the server speaks first, as it would in the clear.
+            return self.go(cx, State::Greeting);
+        }
+        // RFC 3207 §4.2: what the server said before is forgotten, and it is greeted again.
         self.greet(cx)
     }
 

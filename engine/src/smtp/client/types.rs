@@ -35,7 +35,7 @@ pub struct Config {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum TlsPolicy {
-    /// The connection was secured before its first octet.
+    /// From the first octet on: the session begins with `StartTls`, and the server greets once it is secured.
     Implicit,
     /// Never ask for it.
     None,
@@ -248,6 +248,7 @@ pub enum Event {
     /// The server broke a rule. The text names the rule, for logs.
     Defect(Vec<u8>),
     /// The session can begin no more deliveries: the server closes, a limit of its is reached, or login or TLS
-    /// failed. Deliveries that wait are finished as deferred. Said once, before the end, whatever ends the session.
-    Done,
+    /// failed; none if it was told to quit. Deliveries that wait are finished as deferred. Said once, before the end,
+    /// whatever ends the session.
+    Done(Option<Failure>),
 }

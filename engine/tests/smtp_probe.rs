@@ -167,6 +167,7 @@ fn our_own_server_is_good_in_every_row() {
     for channel in [Channel::Clear, Channel::StartTls, Channel::Implicit] {
         let mut count = 0;
         for each in visits(channel, true) {
+            let channel = each.channel(channel);
             let mut talk = Talk::new(ours(channel));
             let (rows, ..) = visit(&mut talk, each, channel);
             let bad: Vec<String> =

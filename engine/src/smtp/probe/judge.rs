@@ -56,7 +56,7 @@ pub(super) fn judge(seen: &Seen, judge: Judge) -> (Verdict, String) {
         Judge::AtMost(max) => at_most(seen, max),
         Judge::All(count) => all(seen, count),
         Judge::Farewell => farewell(seen),
-        Judge::Tls => tls(seen),
+        Judge::Tls | Judge::Certificate => tls(seen),
         Judge::NoStartTls => no_start_tls(seen),
         Judge::NotInjected => not_injected(seen),
         Judge::Status => status(seen),

@@ -178,7 +178,11 @@ impl Role for Probe {
 
 impl Probe {
     fn steps(&self) -> &'static [Step] {
-        if self.securing { script::securing() } else { script::steps(self.config.visit) }
+        if self.securing {
+            script::securing()
+        } else {
+            script::steps(self.config.visit, self.config.channel)
+        }
     }
 
     fn step(&self) -> Option<&'static Step> {
@@ -412,7 +416,7 @@ pub fn remaining(visit: Visit, rows: &[Row], why: Option<&Interruption>) -> Vec<
         None => "the server had ended the connection".to_string(),
     };
     let handshake = matches!(why, Some(Interruption::Handshake(_)));
-    let checks = script::steps(visit).iter().filter_map(|step| step.check.as_ref());
+    let checks = script::steps(visit, Channel::Clear).iter().filter_map(|step| step.check.as_ref());
     let missing = checks.filter(|check| !rows.iter().any(|row| row.test == check.test));
     missing
         .map(|check| {
@@ -420,6 +424,8 @@ pub fn remaining(visit: Visit, rows: &[Row], why: Option<&Interruption>) -> Vec<
                 // A handshake that fails over what was sent before it is the right end.
                 Judge::NotInjected if handshake => Verdict::Good,
                 Judge::Tls if handshake => Verdict::Bad,
+                // RFC 7435: it still keeps out who only listens, and between servers that is common.
+                Judge::Certificate if handshake => Verdict::Weak,
                 _ => Verdict::Unknown,
             };
             let script::Check { test, expected, rule, .. } = *check;

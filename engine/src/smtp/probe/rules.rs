@@ -81,6 +81,12 @@ pub(super) static AFTER_TLS: Rule = rule(
     "After the handshake the server forgets what it was told, and does not offer STARTTLS again.",
 );
 
+pub(super) static CERTIFICATE: Rule = rule(
+    3207,
+    "4.1",
+    "Both sides decide after the handshake whether the other is who it should be.",
+);
+
 /// The rules that servers are tried by.
 pub const RULES: &[&Rule] = &[
     &GREETING,
@@ -111,4 +117,5 @@ pub const RULES: &[&Rule] = &[
     &PIPELINING,
     &START_TLS,
     &AFTER_TLS,
+    &CERTIFICATE,
 ];

@@ -2,7 +2,7 @@
 //! Nothing here ever carries a message: DATA is said only where no server may accept it, and taken back at once.
 
 use super::rules;
-use super::types::Visit;
+use super::types::{Channel, Visit};
 use crate::trace::Rule;
 
 /// One exchange.
@@ -69,6 +69,8 @@ pub(super) enum Judge {
     Farewell,
     /// What TLS gave.
     Tls,
+    /// The handshake in which the certificate was judged.
+    Certificate,
     /// STARTTLS is not offered.
     NoStartTls,
     /// The first answer after TLS is to what was said after TLS.
@@ -402,6 +404,16 @@ static INJECTION: &[Step] = &[
     LEAVE,
 ];
 
+const fn certificate(say: Say) -> Step {
+    let expected = "known authority, right name";
+    test("certificate", say, expected, Judge::Certificate, &rules::CERTIFICATE)
+}
+
+static CERTIFICATE: &[Step] =
+    &[GREETING, HELLO, with("STARTTLS", certificate(Say::StartTls(""))), LEAVE];
+
+static IMPLICIT_CERTIFICATE: &[Step] = &[certificate(Say::Greeting), HELLO, LEAVE];
+
 const fn relay(notation: &'static str, say: &'static str) -> Step {
     test(
         notation,
@@ -456,8 +468,10 @@ static MANY_ERRORS: &[Step] = &[
 static SECURING: &[Step] = &[GREETING, HELLO, way(Say::StartTls(""))];
 
 /// The steps of a visit, or of what comes before it.
-pub(super) fn steps(visit: Visit) -> &'static [Step] {
+pub(super) fn steps(visit: Visit, channel: Channel) -> &'static [Step] {
     match visit {
+        Visit::Certificate if channel == Channel::Implicit => IMPLICIT_CERTIFICATE,
+        Visit::Certificate => CERTIFICATE,
         Visit::Commands => COMMANDS,
         Visit::Envelope => ENVELOPE,
         Visit::OldClient => OLD_CLIENT,

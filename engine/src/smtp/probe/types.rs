@@ -52,12 +52,26 @@ pub enum Visit {
     StartTls,
     /// A command sent in the clear behind STARTTLS.
     Injection,
+    /// Whether the certificate is one to trust: the host has to judge it in the handshake, as it does for no other visit.
+    Certificate,
     /// Recipients elsewhere, in every notation. A server may take it for an attack.
     Relay,
     /// A web browser on the wrong port. A server may take it for an attack.
     WrongProtocol,
     /// Many errors. A server may take it for an attack.
     ManyErrors,
+}
+
+impl Visit {
+    /// How TLS comes to this visit when a probe is made this way.
+    #[must_use]
+    pub fn channel(self, wanted: Channel) -> Channel {
+        match (self, wanted) {
+            // It asks for STARTTLS itself.
+            (Self::Certificate, Channel::StartTls) => Channel::Clear,
+            _ => wanted,
+        }
+    }
 }
 
 /// The visits of a probe, in order. The unsafe ones deliver nothing either, but may have our address blocked.
@@ -68,6 +82,7 @@ pub fn visits(channel: Channel, with_unsafe: bool) -> Vec<Visit> {
     if channel == Channel::Clear {
         out.extend([StartTls, Injection]);
     }
+    out.push(Certificate);
     if with_unsafe {
         out.extend([Relay, WrongProtocol, ManyErrors]);
     }

@@ -40,6 +40,13 @@ fn no_extensions() -> Extensions {
         chunking: false,
         binary_mime: false,
         dsn: false,
+        require_tls: false,
+        deliver_by: false,
+        future_release: false,
+        mt_priority: false,
+        limits: false,
+        etrn: false,
+        xclient: false,
     }
 }
 

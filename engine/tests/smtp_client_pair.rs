@@ -80,6 +80,7 @@ fn extensions(bits: u32) -> Extensions {
         chunking: bit(5),
         binary_mime: bit(5) && bit(6),
         dsn: bit(7),
+        ..Extensions::default()
     }
 }
 

@@ -64,6 +64,7 @@ fn config(trace: bool) -> smtp::Config {
         extensions: smtp::Extensions::default(),
         verify: false,
         return_path: true,
+        faults: false,
         limits: Limits::SMTP,
         trace,
     }

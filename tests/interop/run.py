@@ -9,7 +9,9 @@ import traceback
 
 import checks_clients
 import checks_imap
+import checks_logins
 import checks_python
+import checks_tls
 from server import TARGET, Server
 
 
@@ -22,7 +24,8 @@ def main() -> int:
     if not arguments.pillarbox.exists():
         print(f"{arguments.pillarbox} is missing; build it: cargo build --release", file=sys.stderr)
         return 2
-    checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_clients.CHECKS]
+    checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_clients.CHECKS,
+              *checks_tls.CHECKS, *checks_logins.CHECKS]
     if arguments.full:
         checks.append(checks_clients.thunderbird)
     server = Server(arguments.pillarbox)

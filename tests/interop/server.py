@@ -17,11 +17,14 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 class Server:
     """Starts the real binary on free ports; every conversation is traced."""
 
-    def __init__(self, binary: pathlib.Path):
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="pillarbox-interop-"))
+    def __init__(self, binary: pathlib.Path, *flags: str, directory: pathlib.Path | None = None):
+        self.binary = binary
+        self.keep = directory is not None
+        self.directory = directory or pathlib.Path(tempfile.mkdtemp(prefix="pillarbox-interop-"))
         ready = self.directory / "ready.json"
         command = [str(binary), "serve", "--data", str(self.directory / "data"), "--ready-file", str(ready)]
-        command += ["--trace-sessions", str(self.directory / "traces")]
+        command += ["--trace-sessions", str(self.directory / "traces"), *flags]
+        ready.unlink(missing_ok=True)
         for service in ("smtp", "pop3", "imap", "http"):
             command += [f"--{service}", "127.0.0.1:0"]
         log = open(self.directory / "log", "wb")
@@ -32,12 +35,14 @@ class Server:
                 raise RuntimeError("the server did not start: " + (self.directory / "log").read_text())
             time.sleep(0.02)
         addresses = json.loads(ready.read_text())
-        self.port = {name: int(addresses[name].rsplit(":", 1)[1]) for name in ("smtp", "pop3", "imap", "http")}
+        del addresses["pid"]
+        self.port = {name: int(address.rsplit(":", 1)[1]) for name, address in addresses.items()}
 
     def stop(self) -> int:
         self.process.terminate()
         code = self.process.wait(30)
-        shutil.rmtree(self.directory)
+        if not self.keep:
+            shutil.rmtree(self.directory)
         return code
 
     def traces(self, protocol: str) -> dict[str, str]:

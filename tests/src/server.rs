@@ -53,9 +53,20 @@ pub struct Server {
     pub imap: SocketAddr,
     /// HTTP.
     pub http: SocketAddr,
+    ready: Value,
 }
 
 impl Server {
+    /// Where another service listens, by its name in the ready file.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[must_use]
+    pub fn at(&self, service: &str) -> SocketAddr {
+        let text = self.ready[service].as_str();
+        text.and_then(|text| text.parse().ok()).expect("this service listens")
+    }
+
     /// Starts a server on free loopback ports with these flags beside them, and waits until it is ready.
     ///
     /// # Panics
@@ -96,7 +107,8 @@ impl Server {
             text.parse().expect("the ready file has addresses")
         };
         let (smtp, pop3) = (address("smtp"), address("pop3"));
-        Self { child, smtp, pop3, imap: address("imap"), http: address("http") }
+        let (imap, http) = (address("imap"), address("http"));
+        Self { child, smtp, pop3, imap, http, ready: json.clone() }
     }
 
     /// The server's process id.

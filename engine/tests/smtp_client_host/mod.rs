@@ -92,6 +92,7 @@ impl Drive {
             mail: MailFrom { reverse_path: Some(mailbox("ann@a.example")), ..MailFrom::default() },
             recipients: to.iter().map(|address| rcpt(address)).collect(),
             message: u64::from(id),
+            offset: 0,
             size: message.len() as u64,
             plain: false,
             require_tls: false,

@@ -4,5 +4,6 @@
 pub mod conversation;
 pub mod hub;
 pub mod memory;
+pub mod queue;
 pub mod service;
 pub mod store;

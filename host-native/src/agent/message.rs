@@ -131,12 +131,10 @@ impl Spool {
     ///
     /// # Errors
     /// Reading fails, there is no room, or it is no message.
-    pub(crate) fn read(
-        input: &mut dyn Read,
-        dot_ends: bool,
-    ) -> Result<(Head, Ready, Self), Error> {
+    pub(crate) fn read(input: &mut dyn Read, dot_ends: bool) -> Result<(Head, Ready, Self), Error> {
         let failed = |error: io::Error| Error::new(Kind::NoInput, format!("the message: {error}"));
-        let refused = |refused| Error::new(Kind::Input, format!("the message cannot be sent: {refused}"));
+        let refused =
+            |refused| Error::new(Kind::Input, format!("the message cannot be sent: {refused}"));
         let mut reader = Reader::new(dot_ends);
         let mut spool = Self { held: Vec::new(), file: None, size: 0 };
         let mut buffer = vec![0; READ_MAX];

@@ -19,7 +19,7 @@ use crate::client::Trust;
 use crate::drive::{Driver, End, Ends, Host, Interrupt, Transcript, Wire, now};
 use crate::engine::Driven;
 use crate::error::{Error, Kind};
-use crate::tls::ClientTls;
+use crate::tls::{ClientTls, Metered};
 
 /// What is tried, and how.
 pub(crate) struct Tries {
@@ -93,7 +93,8 @@ async fn reach(
 
 async fn dial(address: SocketAddr, within: Duration) -> io::Result<TcpStream> {
     let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
-    let stream = tokio::time::timeout(within, TcpStream::connect(address)).await.map_err(silent)??;
+    let stream =
+        tokio::time::timeout(within, TcpStream::connect(address)).await.map_err(silent)??;
     // What belongs together is written together; waiting for more would only cost time.
     drop(stream.set_nodelay(true));
     Ok(stream)
@@ -208,7 +209,7 @@ impl Host<Probe> for Visitor {
         self.events.push(event);
     }
 
-    async fn secure(&mut self, stream: TcpStream) -> io::Result<(TlsStream<TcpStream>, TlsFacts)> {
+    async fn secure(&mut self, stream: TcpStream) -> io::Result<(TlsStream<Metered>, TlsFacts)> {
         let (stream, facts) = self.tls.connect(stream, &self.name, &self.trust).await?;
         self.facts = Some(facts.clone());
         Ok((TlsStream::Client(stream), facts))

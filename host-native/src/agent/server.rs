@@ -128,7 +128,7 @@ impl Server {
     /// A value is wrong; the message names it.
     pub(crate) fn new(access: Access) -> Result<Self, Error> {
         let hosts = match &access.server {
-            Some(server) => vec![host_and_port(server, SUBMISSION)?],
+            Some(server) => vec![host_and_port("--server", server, SUBMISSION)?],
             None => LOCAL_PORTS.map(|port| ("127.0.0.1".to_owned(), port)).to_vec(),
         };
         let (host, port) = &hosts[0];
@@ -184,10 +184,10 @@ pub(super) async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, 
 }
 
 /// `HOST`, `HOST:PORT`, `ADDRESS`, `[ADDRESS]:PORT`.
-pub(crate) fn host_and_port(text: &str, default: u16) -> Result<(String, u16), Error> {
+pub(crate) fn host_and_port(flag: &str, text: &str, default: u16) -> Result<(String, u16), Error> {
     let wrong = || {
         let form = "HOST:PORT, such as mail.hamburger.edu:587 or [::1]:1025";
-        Error::usage(format!("--server: `{text}` is not {form}"))
+        Error::usage(format!("{flag}: `{text}` is not {form}"))
     };
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok((address.to_string(), default));
@@ -280,11 +280,11 @@ mod tests {
             ("[::1]:1025", "::1", 1025),
         ];
         for (text, host, port) in right {
-            let found = host_and_port(text, SUBMISSION).expect("it is a server");
+            let found = host_and_port("--server", text, SUBMISSION).expect("it is a server");
             assert_eq!(found, (host.to_owned(), port));
         }
         for text in ["", ":25", "a:", "a:x", "a:99999", "a b:25", "a\r\n:25", "a:0", "-a:25"] {
-            assert!(host_and_port(text, SUBMISSION).is_err(), "{text:?}");
+            assert!(host_and_port("--server", text, SUBMISSION).is_err(), "{text:?}");
         }
     }
 

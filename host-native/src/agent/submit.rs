@@ -36,7 +36,8 @@ pub(crate) struct Outcome {
 /// # Errors
 /// No server took it over; nothing was sent then.
 pub(crate) fn submit(server: &Server, submission: Submission) -> Result<Outcome, Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Error::failed(format!("no runtime: {error}")))?;
     let engine = Engine::new(&EngineSettings::new(EngineChoice::Sandbox, Some(1)))?;
     let tls = ClientTls::new(server.ca.as_deref())?;
@@ -46,11 +47,7 @@ pub(crate) fn submit(server: &Server, submission: Submission) -> Result<Outcome,
     runtime.block_on(send(&client, server, submission))
 }
 
-async fn send(
-    client: &Client,
-    server: &Server,
-    submission: Submission,
-) -> Result<Outcome, Error> {
+async fn send(client: &Client, server: &Server, submission: Submission) -> Result<Outcome, Error> {
     let Submission { envelope, message, .. } = submission;
     let targets = server.targets().await?;
     let last = targets.len() - 1;
@@ -72,11 +69,8 @@ async fn send(
         (shown(&octets), connection.is_verified())
     });
     let address = connection.address();
-    let addresses: Vec<String> = envelope
-        .recipients
-        .iter()
-        .map(|to| shown(&print_mailbox(&to.forward_path)))
-        .collect();
+    let addresses: Vec<String> =
+        envelope.recipients.iter().map(|to| shown(&print_mailbox(&to.forward_path))).collect();
     let fates = connection.deliver(envelope, Arc::new(message)).await;
     connection.quit().await;
     let fates = addresses.into_iter().zip(fates).collect();
@@ -89,8 +83,13 @@ fn refused(server: &Server, target: &Target, error: &OpenError) -> Error {
     let login = error.failure.diagnosis.starts_with("4.7.8")
         || error.failure.reply.as_ref().is_some_and(|reply| matches!(reply.code, 534 | 535));
     let (kind, help) = match error.kind {
-        OpenErrorKind::Unreachable | OpenErrorKind::NoAddress if server.shown.starts_with("127.") => {
-            (Kind::Temporary, "is one running? `pillarbox` starts one; another is named by --server")
+        OpenErrorKind::Unreachable | OpenErrorKind::NoAddress
+            if server.shown.starts_with("127.") =>
+        {
+            (
+                Kind::Temporary,
+                "is one running? `pillarbox` starts one; another is named by --server",
+            )
         }
         OpenErrorKind::Unreachable | OpenErrorKind::NoAddress => {
             (Kind::Temporary, "are host and port right?")
@@ -110,9 +109,8 @@ fn refused(server: &Server, target: &Target, error: &OpenError) -> Error {
 impl Outcome {
     /// The sentence and exit code if not all recipients were accepted.
     pub(crate) fn verdict(&self) -> Result<(), Error> {
-        let count = |wanted: fn(&Fate) -> bool| {
-            self.fates.iter().filter(|(_, fate)| wanted(fate)).count()
-        };
+        let count =
+            |wanted: fn(&Fate) -> bool| self.fates.iter().filter(|(_, fate)| wanted(fate)).count();
         let all = self.fates.len();
         let accepted = count(|fate| matches!(fate, Fate::Accepted(_)));
         let later = count(|fate| matches!(fate, Fate::Deferred(_) | Fate::Uncertain(_)));
@@ -157,7 +155,9 @@ impl Outcome {
                     Fate::Accepted(reply) => ("accepted", Some(reply), None),
                     Fate::Failed(failure) => ("refused", failure.reply.as_ref(), Some(failure)),
                     Fate::Deferred(failure) => ("deferred", failure.reply.as_ref(), Some(failure)),
-                    Fate::Uncertain(failure) => ("uncertain", failure.reply.as_ref(), Some(failure)),
+                    Fate::Uncertain(failure) => {
+                        ("uncertain", failure.reply.as_ref(), Some(failure))
+                    }
                 };
                 json!({
                     "address": address,
@@ -170,7 +170,8 @@ impl Outcome {
                 })
             })
             .collect();
-        let tls = self.tls.as_ref().map(|(tls, verified)| json!({ "tls": tls, "verified": verified }));
+        let tls =
+            self.tls.as_ref().map(|(tls, verified)| json!({ "tls": tls, "verified": verified }));
         json!({ "server": self.server, "tls": tls, "recipients": recipients })
     }
 }

@@ -1,54 +1,104 @@
 //! Who may log in and whose mail is taken, by profile.
-//! Passwords are hashed on threads of their own, few at once, so that guessing slows nobody else.
+//! How credentials are judged is in `auth`; here it is joined with addresses, aliases and connections.
 
-use std::collections::{HashMap, VecDeque};
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::collections::VecDeque;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use pillarbox_engine::sasl::Credentials;
+use pillarbox_engine::sasl::{Credentials, LoginAnswer, Mechanism};
 use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::types::{Reason, Refusal};
+use pillarbox_world::hub::SessionKey;
 use pillarbox_world::service::Directory;
 use pillarbox_world::service::local::OpenDirectory;
-use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
 
-use crate::accounts::{Accounts, verify};
-use crate::config::ServerProfile;
+use crate::accounts::{Accounts, LiveAccounts};
+use crate::auth::{Callers, Judge, OpenJudge};
+use crate::config::{AuthSettings, ServerProfile};
 use crate::error::Error;
+use crate::limits::Hits;
 
-/// Password hashes computed at once: reliability asks for two workers and at most 64 waiting.
-const HASHES_AT_ONCE: usize = 2;
-const HASHES_WAITING_MAX: usize = 64;
-/// For how long a password that was right need not be hashed again.
-const VERIFIED_FOR: Duration = Duration::from_secs(60);
-const VERIFIED_MAX: usize = 1024;
-/// How often the accounts file is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// RFC 5321 §4.5.1: the one name that every domain must know.
 const POSTMASTER: &str = "postmaster";
 
 /// Who may log in and whose mail is taken.
-pub enum HostDirectory {
+pub struct HostDirectory {
+    callers: Callers,
+    profile: Profile,
+}
+
+enum Profile {
     /// Everyone, and everyone's.
-    Open(OpenDirectory),
+    Open(OpenJudge, OpenDirectory),
     /// The accounts of a server profile.
     Accounts(Box<AccountDirectory>),
 }
 
+impl HostDirectory {
+    /// Everyone, and everyone's; names without a domain are of this one.
+    ///
+    /// # Errors
+    /// As [`OpenJudge::new`].
+    pub fn open(domain: &str, password: Option<&str>) -> Result<Self, Error> {
+        let judge = OpenJudge::new(domain, password)?;
+        let directory = OpenDirectory { domain: domain.to_lowercase().into_bytes() };
+        Ok(Self { callers: Callers::default(), profile: Profile::Open(judge, directory) })
+    }
+
+    /// The accounts of a server profile.
+    ///
+    /// # Errors
+    /// As [`AccountDirectory::new`].
+    pub fn accounts(
+        profile: ServerProfile,
+        settings: &AuthSettings,
+        hits: Hits,
+    ) -> Result<Self, Error> {
+        let directory = AccountDirectory::new(profile, settings, hits)?;
+        Ok(Self { callers: Callers::default(), profile: Profile::Accounts(Box::new(directory)) })
+    }
+
+    /// The connections that somebody may log in on.
+    #[must_use]
+    pub fn callers(&self) -> &Callers {
+        &self.callers
+    }
+
+    /// The mechanisms that somebody could complete, best first.
+    #[must_use]
+    pub fn mechanisms(&self) -> Vec<Mechanism> {
+        match &self.profile {
+            Profile::Open(judge, _) => judge.mechanisms(),
+            Profile::Accounts(accounts) => accounts.judge.mechanisms(),
+        }
+    }
+
+    /// Whether anybody has logged in from this address lately.
+    #[must_use]
+    pub fn is_known_good(&self, address: IpAddr) -> bool {
+        match &self.profile {
+            Profile::Open(..) => true,
+            Profile::Accounts(accounts) => accounts.judge.is_known_good(address),
+        }
+    }
+}
+
 impl Directory for HostDirectory {
-    async fn login(&self, credentials: Credentials) -> Result<Vec<u8>, Refusal> {
-        match self {
-            Self::Open(open) => open.login(credentials).await,
-            Self::Accounts(accounts) => accounts.login(credentials).await,
+    async fn login(&self, key: SessionKey, credentials: Credentials) -> LoginAnswer {
+        let Some(caller) = self.callers.of(key) else {
+            // The connection ended in between.
+            return LoginAnswer::Refused(Refusal::new(Reason::BadCredentials));
+        };
+        match &self.profile {
+            Profile::Open(judge, _) => judge.login(&caller, credentials),
+            Profile::Accounts(accounts) => accounts.judge.login(&caller, credentials).await,
         }
     }
 
     fn recipient(&self, to: &Mailbox) -> Result<Vec<Vec<u8>>, Refusal> {
-        match self {
-            Self::Open(open) => open.recipient(to),
-            Self::Accounts(accounts) => accounts.recipient(to),
+        match &self.profile {
+            Profile::Open(_, open) => open.recipient(to),
+            Profile::Accounts(accounts) => accounts.recipient(to),
         }
     }
 }
@@ -56,119 +106,20 @@ impl Directory for HostDirectory {
 /// The accounts of a server profile.
 pub struct AccountDirectory {
     profile: ServerProfile,
-    accounts: Mutex<Loaded>,
-    hashing: Arc<Semaphore>,
-    verified: Mutex<Verified>,
-    /// What an unknown name's password is checked against.
-    dummy: String,
-}
-
-struct Loaded {
-    accounts: Arc<Accounts>,
-    modified: Option<SystemTime>,
-    looked: Instant,
+    accounts: Arc<LiveAccounts>,
+    judge: Judge,
 }
 
 impl AccountDirectory {
-    /// Reads the accounts file.
+    /// Reads the accounts and what else logins are judged by.
     ///
     /// # Errors
-    /// If it is not what `pillarbox account` writes.
-    pub fn new(profile: ServerProfile) -> Result<Self, Error> {
-        let modified = modified(&profile.accounts);
-        let accounts = Arc::new(Accounts::read(&profile.accounts)?);
-        let mut dummy = Accounts::default();
-        dummy.set("", "a password that nobody has")?;
-        let dummy = dummy.hash("").unwrap_or_default().to_owned();
-        let looked = Instant::now();
-        Ok(Self {
-            profile,
-            accounts: Mutex::new(Loaded { accounts, modified, looked }),
-            hashing: Arc::new(Semaphore::new(HASHES_AT_ONCE + HASHES_WAITING_MAX)),
-            verified: Mutex::default(),
-            dummy,
-        })
-    }
-
-    /// The accounts as the file has them, looked at once a second at most.
-    fn accounts(&self) -> Arc<Accounts> {
-        let mut loaded = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
-        if loaded.looked.elapsed() >= LOOK_EVERY {
-            loaded.looked = Instant::now();
-            let now = modified(&self.profile.accounts);
-            if now != loaded.modified {
-                match Accounts::read(&self.profile.accounts) {
-                    Ok(accounts) => {
-                        loaded.accounts = Arc::new(accounts);
-                        loaded.modified = now;
-                        tracing::info!(
-                            accounts = loaded.accounts.names().count(),
-                            "accounts read again"
-                        );
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "accounts not read again; the old ones stay")
-                    }
-                }
-            }
-        }
-        Arc::clone(&loaded.accounts)
-    }
-
-    async fn login(&self, credentials: Credentials) -> Result<Vec<u8>, Refusal> {
-        let Credentials::Password(given) = credentials else {
-            return Err(Refusal::new(Reason::Unsupported));
-        };
-        let bad = Refusal::new(Reason::BadCredentials);
-        let user = String::from_utf8(given.user).map_err(|_| bad.clone())?.to_lowercase();
-        let name = self.full_name(&user);
-        let acting_for_itself = given.authorization.is_empty()
-            || given.authorization.eq_ignore_ascii_case(user.as_bytes());
-        let accounts = self.accounts();
-        let hash = accounts.hash(&name).unwrap_or(&self.dummy).to_owned();
-        let known = accounts.contains(&name);
-        if self.check(hash, given.password).await? && known && acting_for_itself {
-            Ok(name.into_bytes())
-        } else {
-            Err(bad)
-        }
-    }
-
-    /// Checks a password, by what was right a short while ago or by hashing.
-    async fn check(&self, hash: String, password: Vec<u8>) -> Result<bool, Refusal> {
-        let digest: [u8; 32] = Sha256::new()
-            .chain_update(&hash)
-            .chain_update([0])
-            .chain_update(&password)
-            .finalize()
-            .into();
-        if self.verified().contains(&digest) {
-            return Ok(true);
-        }
-        let overloaded = || Refusal::new(Reason::Overloaded);
-        let waiting = Arc::clone(&self.hashing).try_acquire_owned().map_err(|_| overloaded())?;
-        let workers = &HASH_WORKERS;
-        let _worker = workers.acquire().await.map_err(|_| overloaded())?;
-        let task = tokio::task::spawn_blocking(move || verify(&hash, &password));
-        let right = task.await.map_err(|_| overloaded())?;
-        drop(waiting);
-        if right {
-            self.verified().add(digest);
-        }
-        Ok(right)
-    }
-
-    fn verified(&self) -> std::sync::MutexGuard<'_, Verified> {
-        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A login name without a domain is of the first one.
-    fn full_name(&self, user: &str) -> String {
-        if user.contains('@') {
-            user.to_owned()
-        } else {
-            format!("{user}@{}", self.profile.domains[0])
-        }
+    /// If a file is not what it should be.
+    pub fn new(profile: ServerProfile, settings: &AuthSettings, hits: Hits) -> Result<Self, Error> {
+        let accounts = Arc::new(LiveAccounts::new(profile.accounts.clone())?);
+        // A login name without a domain is of the first one.
+        let judge = Judge::new(Arc::clone(&accounts), &profile.domains[0], settings, hits)?;
+        Ok(Self { profile, accounts, judge })
     }
 
     fn recipient(&self, to: &Mailbox) -> Result<Vec<Vec<u8>>, Refusal> {
@@ -183,7 +134,7 @@ impl AccountDirectory {
         if !self.profile.domains.contains(&domain) {
             return Err(Refusal::new(Reason::NotPermitted));
         }
-        let accounts = self.accounts();
+        let accounts = self.accounts.now();
         let mut found = Vec::new();
         self.expand(&accounts, format!("{local}@{domain}"), &mut found);
         if found.is_empty() && local == POSTMASTER {
@@ -223,29 +174,4 @@ impl AccountDirectory {
             open.extend(known.unwrap_or_else(|| rest.into_iter().collect()));
         }
     }
-}
-
-static HASH_WORKERS: Semaphore = Semaphore::const_new(HASHES_AT_ONCE);
-
-/// Digests of passwords that were right a short while ago.
-#[derive(Default)]
-struct Verified(HashMap<[u8; 32], Instant>);
-
-impl Verified {
-    fn contains(&self, digest: &[u8; 32]) -> bool {
-        self.0.get(digest).is_some_and(|at| at.elapsed() < VERIFIED_FOR)
-    }
-
-    fn add(&mut self, digest: [u8; 32]) {
-        if self.0.len() >= VERIFIED_MAX {
-            self.0.retain(|_, at| at.elapsed() < VERIFIED_FOR);
-        }
-        if self.0.len() < VERIFIED_MAX {
-            self.0.insert(digest, Instant::now());
-        }
-    }
-}
-
-fn modified(file: &PathBuf) -> Option<SystemTime> {
-    std::fs::metadata(file).and_then(|meta| meta.modified()).ok()
 }

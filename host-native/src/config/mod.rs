@@ -1,6 +1,8 @@
 //! Settings: flags, variables and the configuration file, joined and judged.
 //! After this file nothing is optional and nothing is wrong.
 
+mod auth;
+mod limits;
 mod listen;
 
 use std::collections::BTreeMap;
@@ -12,8 +14,10 @@ use serde::Deserialize;
 use crate::accounts::Accounts;
 use crate::cli::{EngineChoice, LogFormat, ServeFlags};
 use crate::error::Error;
-use crate::tls::Source;
+use crate::tls::{ClientAuth, Source};
 
+pub use auth::{AuthFile, AuthSettings, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile};
+pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
 
 /// What `pillarbox serve` does.
@@ -41,6 +45,14 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// TLS; none without a certificate.
     pub tls: Option<TlsSettings>,
+    /// How logins to accounts are judged; none in the dev profile.
+    pub auth: Option<AuthSettings>,
+    /// The dev profile's only password, if there is one.
+    pub dev_password: Option<String>,
+    /// Whether passwords may come without TLS from other machines.
+    pub allow_cleartext_login: bool,
+    /// Who is believed when it speaks for others.
+    pub trusted: Trusted,
 }
 
 /// Where mail is kept.
@@ -99,6 +111,15 @@ pub struct ConfigFile {
     /// The certificate.
     #[serde(default)]
     pub tls: TlsFile,
+    /// Logins.
+    #[serde(default)]
+    pub auth: AuthFile,
+    /// Who speaks the PROXY protocol.
+    #[serde(default)]
+    pub proxy: ProxyFile,
+    /// SMTP alone.
+    #[serde(default)]
+    pub smtp: SmtpFile,
 }
 
 /// The certificate, as the file has it.
@@ -111,6 +132,8 @@ pub struct TlsFile {
     pub key: Option<PathBuf>,
     /// Whether SMTP, POP3 and IMAP offer STARTTLS [default: true].
     pub starttls: Option<bool>,
+    /// PEM file of authorities whose certificates let clients in (EXTERNAL).
+    pub client_ca: Option<PathBuf>,
 }
 
 /// TLS for listeners.
@@ -120,18 +143,8 @@ pub struct TlsSettings {
     pub source: Source,
     /// Whether SMTP, POP3 and IMAP offer STARTTLS.
     pub starttls: bool,
-}
-
-/// Bounds that may be set.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LimitSettings {
-    /// Octets of a message [default: 50 MiB].
-    pub message_max: Option<u64>,
-    /// Recipients of one message [default: 1,000; at least 100].
-    pub recipients_max: Option<u32>,
-    /// Connections at once.
-    pub slots: Option<u32>,
+    /// Which certificates of clients are believed.
+    pub clients: ClientAuth,
 }
 
 impl Settings {
@@ -150,6 +163,15 @@ impl Settings {
         let listen = Listen::new(&flags, listen, tls.is_some());
         let limits = file.as_ref().map(|file| file.limits).unwrap_or_default();
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
+        let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
+        let trusted = file.as_ref().map(|file| Trusted::new(&file.proxy, &file.smtp));
+        let allow_cleartext_login =
+            file.as_ref().is_some_and(|file| file.auth.allow_cleartext_login);
+        if file.is_some() && flags.dev_password.is_some() {
+            let message =
+                "--dev-password is for the dev profile; accounts have passwords of their own";
+            return Err(Error::usage(message));
+        }
         let profile = match file {
             Some(file) => Profile::Server(server_profile(file, &data)?),
             None => Profile::Dev,
@@ -166,6 +188,10 @@ impl Settings {
             engine: flags.engine.unwrap_or_default(),
             limits,
             tls,
+            auth,
+            dev_password: flags.dev_password,
+            allow_cleartext_login,
+            trusted: trusted.unwrap_or_default(),
         };
         settings.limits.check()?;
         settings.check_tls()?;
@@ -218,20 +244,6 @@ impl Settings {
             }
         };
         Err(Error::usage(format!("{flag} {address}: other machines can reach this address, {why}")))
-    }
-}
-
-impl LimitSettings {
-    fn check(self) -> Result<(), Error> {
-        if self.recipients_max.is_some_and(|max| max < 100) {
-            let message = "limits.recipients_max: RFC 5321 §4.5.3.1.8 asks for at least 100";
-            return Err(Error::usage(message));
-        }
-        if self.message_max.is_some_and(|max| max < 65_536) {
-            let message = "limits.message_max: RFC 5321 §4.5.3.1.7 asks for at least 65536 octets";
-            return Err(Error::usage(message));
-        }
-        Ok(())
     }
 }
 
@@ -291,19 +303,39 @@ fn tls(
             Data::Memory => None,
         };
         let source = Source::SelfSigned(directory);
-        return Ok(Some(TlsSettings { source, starttls: flags.starttls }));
+        let clients = ClientAuth::Any;
+        return Ok(Some(TlsSettings { source, starttls: flags.starttls, clients }));
     };
-    // Paths in a file are meant from where the file is.
-    let base = flags.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""));
+    let base = base(flags);
     let starttls = flags.starttls || file.tls.starttls.unwrap_or(true);
     match (&file.tls.certificate, &file.tls.key) {
         (Some(certificate), Some(key)) => {
             let (certificate, key) = (base.join(certificate), base.join(key));
-            Ok(Some(TlsSettings { source: Source::Files { certificate, key }, starttls }))
+            let clients = file.tls.client_ca.as_ref().map(|file| base.join(file));
+            let clients = clients.map_or(ClientAuth::None, ClientAuth::Authorities);
+            let source = Source::Files { certificate, key };
+            Ok(Some(TlsSettings { source, starttls, clients }))
         }
+        (None, None) if file.tls.client_ca.is_some() => Err(Error::usage(
+            "tls.client_ca: clients show certificates over TLS alone; name certificate and key too",
+        )),
         (None, None) => Ok(None),
         _ => Err(Error::usage("tls: name both, certificate and key, or neither")),
     }
+}
+
+/// Paths in a file are meant from where the file is.
+fn base(flags: &ServeFlags) -> &Path {
+    flags.config.as_deref().and_then(Path::parent).unwrap_or(Path::new(""))
+}
+
+fn auth(flags: &ServeFlags, file: &ConfigFile, data: &Data) -> Result<AuthSettings, Error> {
+    let directory = match data {
+        Data::Directory(directory) => directory.as_path(),
+        // Refused with the profile, which keeps its accounts there.
+        Data::Memory => Path::new(""),
+    };
+    file.auth.settings(base(flags), directory, file.limits, file.tls.client_ca.is_some())
 }
 
 fn data(flags: &ServeFlags, file: Option<&ConfigFile>) -> Result<Data, Error> {

@@ -161,7 +161,8 @@ where
     type Results = R;
 }
 
-fn export(
+/// Where a function of an interface is.
+pub(super) fn export(
     component: &Component,
     interface: &str,
     function: &str,

@@ -1,29 +1,28 @@
 //! Accepts connections for one role, each with a sandbox of its own, and says goodbye to those that find no slot.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use pillarbox_engine::types::{Farewell, TlsOffer};
+use pillarbox_world::service::Backend;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::connection::Connection;
 use super::roles::{Door, Link, Served};
-use super::wire::Wire;
-use super::{Shared, told_to_stop};
+use super::{Shared, proxy, serving, told_to_stop};
 use crate::config::is_loopback;
+use crate::drive::{self, Wire};
 use crate::engine::StartError;
+use crate::limits::Limit;
 
 /// After an accept that failed (no descriptor left, mostly) the listener rests, so that it does not spin.
 const REST: Duration = Duration::from_millis(50);
 /// How long last words may take to be written to a peer that gets no session.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
-
-/// Keys of connections; 0 is the server itself.
-static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 /// Accepts connections for the role `R`.
 pub(super) struct Listener<R> {
@@ -49,8 +48,7 @@ impl<R: Served> Listener<R> {
                 Some(_) = connections.join_next() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => {
-                        let link = self.link(peer.ip());
-                        connections.spawn(serve::<R>(Arc::clone(&self.shared), stream, link));
+                        connections.spawn(arrive::<R>(Arc::clone(&self.shared), stream, peer.ip(), self.door));
                     }
                     Err(error) => {
                         tracing::warn!(protocol = R::PROTOCOL, %error, "a connection could not be accepted");
@@ -62,11 +60,41 @@ impl<R: Served> Listener<R> {
         drop(self.listener);
         while connections.join_next().await.is_some() {}
     }
+}
 
-    fn link(&self, peer: std::net::IpAddr) -> Link {
-        let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-        let loopback = self.listener.local_addr().is_ok_and(|own| is_loopback(own.ip()));
-        Link { key, peer, loopback, door: self.door }
+/// Finds out who comes, and whether there is room for him.
+async fn arrive<R: Served>(shared: Arc<Shared>, mut stream: TcpStream, peer: IpAddr, door: Door) {
+    // Replies are written whole; waiting to fill a segment would only delay them.
+    drop(stream.set_nodelay(true));
+    let own = stream.local_addr();
+    let mut peer = peer.to_canonical();
+    if shared.settings.trusted.proxy.contains(&peer) {
+        match proxy::client(&mut stream, peer).await {
+            Ok(client) => peer = client,
+            Err(error) => {
+                shared.hits.hit(Limit::ProxyHeader);
+                tracing::warn!(protocol = R::PROTOCOL, %peer, %error, "a proxy is not understood");
+                return;
+            }
+        }
+    }
+    // Only this machine can reach a loopback address, but a proxy on it brings others here.
+    let loopback = own.is_ok_and(|own| is_loopback(own.ip())) && is_loopback(peer);
+    let is_stressed = shared.admission.is_stressed();
+    let key = drive::next_key();
+    let link = Link { key, peer, loopback, door, is_stressed, faults: AtomicU32::new(0) };
+    let directory = shared.backend.directory();
+    match shared.admission.admit(peer, || directory.is_known_good(peer)) {
+        Ok(ticket) => {
+            serve::<R>(shared, stream, link).await;
+            drop(ticket);
+        }
+        Err(limit) => {
+            shared.hits.hit(limit);
+            shared.metrics.refused.with_label_values(&[R::PROTOCOL]).inc();
+            tracing::warn!(protocol = R::PROTOCOL, %peer, limit = limit.name(), "refused");
+            say::<R>(stream, &link, Farewell::TooManyConnections).await;
+        }
     }
 }
 
@@ -76,24 +104,18 @@ async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link) {
     metrics.connections.with_label_values(&protocol).inc();
     let open = metrics.open.with_label_values(&protocol);
     open.inc();
-    // Replies are written whole; waiting to fill a segment would only delay them.
-    drop(stream.set_nodelay(true));
-    match Connection::<R>::start(&shared, link) {
-        Ok(connection) => connection.run(Wire::Plain(stream)).await,
+    match serving::start::<R>(&shared, link) {
+        Ok(driver) => serving::run(driver, Wire::Plain(stream)).await,
         Err((link, error)) => refuse::<R>(&shared, stream, &link, &error).await,
     }
     open.dec();
 }
 
-async fn refuse<R: Served>(
-    shared: &Shared,
-    mut stream: TcpStream,
-    link: &Link,
-    error: &StartError,
-) {
+async fn refuse<R: Served>(shared: &Shared, stream: TcpStream, link: &Link, error: &StartError) {
     let (peer, protocol) = (link.peer, R::PROTOCOL);
     let reason = match error {
         StartError::NoSlot => {
+            shared.hits.hit(Limit::Slots);
             shared.metrics.refused.with_label_values(&[protocol]).inc();
             tracing::warn!(protocol, %peer, "refused: no slot is free");
             Farewell::TooManyConnections
@@ -104,6 +126,11 @@ async fn refuse<R: Served>(
             Farewell::Fault
         }
     };
+    say::<R>(stream, link, reason).await;
+}
+
+/// Last words to a peer that gets no session.
+async fn say<R: Served>(mut stream: TcpStream, link: &Link, reason: Farewell) {
     if link.door.tls == TlsOffer::Implicit {
         // Words in the clear would be no TLS to this peer.
         return;

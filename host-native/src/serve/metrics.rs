@@ -4,6 +4,8 @@ use prometheus::{
     Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
+use crate::limits::Hits;
+
 /// Everything that is counted.
 pub(crate) struct Metrics {
     registry: Registry,
@@ -32,8 +34,9 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(hits: &Hits) -> Self {
         let registry = Registry::new();
+        registry.register(Box::new(hits.counter())).expect("each name is used once");
         let counter = |name: &str, help: &str, labels: &[&str]| {
             let counter =
                 IntCounterVec::new(Opts::new(name, help), labels).expect("a fixed, valid name");

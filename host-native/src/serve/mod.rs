@@ -1,31 +1,37 @@
 //! `pillarbox serve`: everything started in order, kept running, and stopped in order.
 
-mod connection;
+mod admission;
 mod doors;
 mod http;
+mod indexing;
 mod listener;
 mod log;
 mod metrics;
+mod patience;
+mod proxy;
 mod ready;
 mod roles;
-mod transcript;
-mod wire;
+mod serving;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::backend::{AccountDirectory, HostBackend, HostDirectory};
+use crate::backend::{HostBackend, HostDirectory};
 use crate::config::{Profile, Settings};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::Error;
+use crate::limits::Hits;
 use crate::store::MailStore;
 use crate::tls::ServerTls;
 
+use admission::Admission;
 use doors::Doors;
-use metrics::Metrics;
 use ready::Addresses;
+
+pub(crate) use log::shown;
+pub(crate) use metrics::Metrics;
 
 /// How long connections have to end once the server was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -35,6 +41,9 @@ pub(crate) struct Shared {
     pub(crate) settings: Settings,
     pub(crate) backend: Arc<HostBackend>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) hits: Hits,
+    /// Who may connect.
+    pub(crate) admission: Arc<Admission>,
     /// None without a certificate.
     pub(crate) tls: Option<ServerTls>,
     pub(crate) started: Instant,
@@ -60,14 +69,19 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let doors = Doors::bind(&settings).await?;
     let engine = Arc::new(Engine::new(&EngineSettings::new(settings.engine, settings.slots))?);
     let store = MailStore::open(&settings.data)?;
-    let directory = directory(&settings)?;
-    let metrics = Arc::new(Metrics::new());
+    let hits = Hits::default();
+    let directory = directory(&settings, hits.clone())?;
+    let metrics = Arc::new(Metrics::new(&hits));
     metrics.slots.set(i64::from(engine.slots()));
+    let admission = Arc::new(Admission::new(engine.slots(), settings.limits));
     let backend = Arc::new(HostBackend::new(store, directory, engine));
     let (stop, stopping) = watch::channel(false);
     let tls = settings.tls.clone();
-    let tls = tls.map(|tls| ServerTls::new(tls.source, &settings.host_name)).transpose()?;
-    let shared = Arc::new(Shared { settings, backend, metrics, tls, started, stopping });
+    let tls =
+        tls.map(|tls| ServerTls::new(tls.source, tls.clients, &settings.host_name, hits.clone()));
+    let tls = tls.transpose()?;
+    let shared = Shared { settings, backend, metrics, hits, admission, tls, started, stopping };
+    let shared = Arc::new(shared);
 
     let addresses = doors.addresses()?;
     let (http, listeners) = doors.open(&shared);
@@ -101,16 +115,12 @@ pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
 
-fn directory(settings: &Settings) -> Result<HostDirectory, Error> {
-    match &settings.profile {
-        Profile::Dev => {
-            let domain = settings.host_name.clone().into_bytes();
-            let open = pillarbox_world::service::local::OpenDirectory { domain };
-            Ok(HostDirectory::Open(open))
+fn directory(settings: &Settings, hits: Hits) -> Result<HostDirectory, Error> {
+    match (&settings.profile, &settings.auth) {
+        (Profile::Server(profile), Some(auth)) => {
+            HostDirectory::accounts(profile.clone(), auth, hits)
         }
-        Profile::Server(profile) => {
-            Ok(HostDirectory::Accounts(Box::new(AccountDirectory::new(profile.clone())?)))
-        }
+        _ => HostDirectory::open(&settings.host_name, settings.dev_password.as_deref()),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use pillarbox_engine::limits::Limits;
-use pillarbox_engine::sasl::{AuthOffer, Mechanism};
+use pillarbox_engine::sasl::AuthOffer;
 use pillarbox_engine::types::{Farewell, Now, Peer, TlsOffer};
 use pillarbox_engine::{Role, imap, pop3, smtp};
 use pillarbox_world::hub::SessionKey;
-use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
+use pillarbox_world::service::{Backend, ImapService, Pop3Service, Service, SmtpService};
 
 use super::Shared;
 use super::log::shown;
@@ -24,6 +25,10 @@ pub(crate) struct Link {
     pub(crate) loopback: bool,
     /// Where it came in.
     pub(crate) door: Door,
+    /// Whether there was little room when it came.
+    pub(crate) is_stressed: bool,
+    /// Rules that the peer broke, and what it was refused.
+    pub(crate) faults: AtomicU32,
 }
 
 /// What one listener offers.
@@ -38,6 +43,14 @@ pub(crate) struct Door {
 impl Link {
     pub(crate) fn session_id(&self) -> String {
         format!("{:x}", self.key)
+    }
+
+    pub(crate) fn faults(&self) -> u32 {
+        self.faults.load(Ordering::Relaxed)
+    }
+
+    fn fault(&self) {
+        self.faults.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -76,22 +89,17 @@ fn peer(link: &Link) -> Peer {
     Peer { address: link.peer.to_canonical().to_string().into_bytes(), name: None }
 }
 
-fn auth(link: &Link) -> AuthOffer {
+fn auth(shared: &Shared, link: &Link) -> AuthOffer {
     AuthOffer {
-        mechanisms: vec![Mechanism::Plain, Mechanism::Login],
+        mechanisms: shared.backend.directory().mechanisms(),
         password_commands: true,
-        // No password crosses a network in the clear.
-        cleartext: link.loopback,
+        // No password crosses a network in the clear, unless somebody said so.
+        cleartext: link.loopback || shared.settings.allow_cleartext_login,
     }
 }
 
-fn limits(shared: &Shared, base: Limits) -> Limits {
-    let set = shared.settings.limits;
-    Limits {
-        message_max: set.message_max.unwrap_or(base.message_max),
-        recipients_max: set.recipients_max.unwrap_or(base.recipients_max),
-        ..base
-    }
+fn limits(shared: &Shared, link: &Link, base: Limits) -> Limits {
+    shared.settings.limits.apply(base, link.is_stressed)
 }
 
 fn is_tracing(shared: &Shared) -> bool {
@@ -103,6 +111,7 @@ fn host_name(shared: &Shared) -> Vec<u8> {
 }
 
 fn defect(shared: &Shared, link: &Link, protocol: &str, rule: &[u8]) {
+    link.fault();
     shared.metrics.defects.with_label_values(&[protocol]).inc();
     let session = link.session_id();
     tracing::info!(protocol, session, peer = %link.peer, rule = shown(rule), "the peer broke a rule");
@@ -122,6 +131,7 @@ fn login(
             tracing::info!(protocol, session, account = shown(&account.name), peer = %link.peer, "login");
         }
         LoginAnswer::Refused(refusal) => {
+            link.fault();
             shared.metrics.logins.with_label_values(&[protocol, "refused"]).inc();
             tracing::warn!(protocol, session, reason = ?refusal.reason, peer = %link.peer, "login refused");
         }
@@ -164,13 +174,13 @@ impl Served for SmtpRole {
             peer: peer(link),
             session_id: link.session_id().into_bytes(),
             tls: link.door.tls,
-            auth: auth(link),
+            auth: auth(shared, link),
             auth_required: link.door.service == smtp::Service::Submission
                 && matches!(shared.settings.profile, Profile::Server(_)),
             extensions: smtp::Extensions::default(),
             verify: false,
             return_path: true,
-            limits: limits(shared, Limits::SMTP),
+            limits: limits(shared, link, Limits::SMTP),
             trace: is_tracing(shared),
         }
     }
@@ -224,9 +234,10 @@ impl Served for SmtpRole {
                 );
             }
             smtp::Answer::Refused(refusal) => {
+                link.fault();
                 tracing::info!(session, peer = %link.peer, reason = ?refusal.reason, "refused");
             }
-            smtp::Answer::Done | smtp::Answer::Mailboxes(_) => {}
+            smtp::Answer::Done | smtp::Answer::Mailboxes(_) | smtp::Answer::Flushing(_) => {}
         }
     }
 
@@ -245,9 +256,9 @@ impl Served for Pop3Role {
             peer: peer(link),
             session_id: link.session_id().into_bytes(),
             tls: link.door.tls,
-            auth: auth(link),
+            auth: auth(shared, link),
             apop_timestamp: None,
-            limits: limits(shared, Limits::POP3),
+            limits: limits(shared, link, Limits::POP3),
             trace: is_tracing(shared),
         }
     }
@@ -299,9 +310,9 @@ impl Served for ImapRole {
             peer: peer(link),
             session_id: link.session_id().into_bytes(),
             tls: link.door.tls,
-            auth: auth(link),
+            auth: auth(shared, link),
             without: Vec::new(),
-            limits: limits(shared, Limits::IMAP),
+            limits: limits(shared, link, Limits::IMAP),
             trace: is_tracing(shared),
         }
     }

@@ -8,8 +8,11 @@ use std::sync::Arc;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::danger::ClientCertVerifier;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use super::clients::ClientAuth;
+use super::der::signature_algorithm;
 use super::server_config;
 use crate::error::Error;
 
@@ -21,7 +24,7 @@ pub(super) struct Loaded {
 }
 
 /// Reads a chain and its key.
-pub(super) fn read(certificate: &Path, key: &Path) -> Result<Loaded, Error> {
+pub(super) fn read(certificate: &Path, key: &Path, clients: &ClientAuth) -> Result<Loaded, Error> {
     let failed = |path: &Path, what: &dyn std::fmt::Display| {
         Error::usage(format!("tls: {}: {what}", path.display()))
     };
@@ -33,16 +36,21 @@ pub(super) fn read(certificate: &Path, key: &Path) -> Result<Loaded, Error> {
     }
     let private = PrivateKeyDer::from_pem_slice(&pem(key)?);
     let private = private.map_err(|error| failed(key, &format!("no private key: {error:?}")))?;
-    loaded(chain, private).map_err(|error| failed(certificate, &error))
+    let clients = clients.verifier()?;
+    loaded(chain, private, clients).map_err(|error| failed(certificate, &error))
 }
 
 /// A certificate for `host_name` and this machine's own names, signed by itself.
 ///
 /// With a directory it is made once and found again, so that a developer has to trust it only once.
-pub(super) fn self_signed(directory: Option<&Path>, host_name: &str) -> Result<Loaded, Error> {
+pub(super) fn self_signed(
+    directory: Option<&Path>,
+    host_name: &str,
+    clients: &ClientAuth,
+) -> Result<Loaded, Error> {
     let Some(directory) = directory else {
         let (certificate, key) = make(host_name)?;
-        return from_pem(&certificate, &key);
+        return from_pem(&certificate, &key, clients);
     };
     let (certificate, key) = (directory.join("certificate.pem"), directory.join("key.pem"));
     if !(certificate.exists() && key.exists()) {
@@ -54,7 +62,7 @@ pub(super) fn self_signed(directory: Option<&Path>, host_name: &str) -> Result<L
         write(&key, &secret, 0o600).map_err(failed)?;
         write(&certificate, &made, 0o644).map_err(failed)?;
     }
-    read(&certificate, &key)
+    read(&certificate, &key, clients)
 }
 
 fn make(host_name: &str) -> Result<(String, String), Error> {
@@ -67,19 +75,21 @@ fn make(host_name: &str) -> Result<(String, String), Error> {
     Ok((made.cert.pem(), made.signing_key.serialize_pem()))
 }
 
-fn from_pem(certificate: &str, key: &str) -> Result<Loaded, Error> {
+fn from_pem(certificate: &str, key: &str, clients: &ClientAuth) -> Result<Loaded, Error> {
     let failed = |error: &dyn std::fmt::Debug| Error::failed(format!("certificate: {error:?}"));
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| failed(&error))?;
-    loaded(chain.map_err(|error| failed(&error))?, key).map_err(|error| failed(&error))
+    let chain = chain.map_err(|error| failed(&error))?;
+    loaded(chain, key, clients.verifier()?).map_err(|error| failed(&error))
 }
 
 fn loaded(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    clients: Arc<dyn ClientCertVerifier>,
 ) -> Result<Loaded, rustls::Error> {
     let end_point = chain.first().map_or_else(Vec::new, |own| end_point(own));
-    Ok(Loaded { config: Arc::new(server_config(chain, key)?), end_point })
+    Ok(Loaded { config: Arc::new(server_config(chain, key, clients)?), end_point })
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
@@ -91,7 +101,7 @@ fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
 }
 
 /// RFC 5929 §4.1: hashed with the function of the certificate's own signature, MD5 and SHA-1 replaced by SHA-256.
-fn end_point(certificate: &[u8]) -> Vec<u8> {
+pub(super) fn end_point(certificate: &[u8]) -> Vec<u8> {
     match signature_algorithm(certificate) {
         // ecdsa-with-SHA384 and sha384WithRSAEncryption, then the same with SHA-512.
         Some([0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3])
@@ -106,41 +116,21 @@ fn end_point(certificate: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The object identifier after the signed part of a certificate (RFC 5280 §4.1).
-fn signature_algorithm(certificate: &[u8]) -> Option<&[u8]> {
-    let (whole, _) = element(certificate, 0x30)?;
-    let (_, rest) = element(whole, 0x30)?;
-    let (algorithm, _) = element(rest, 0x30)?;
-    Some(element(algorithm, 0x06)?.0)
-}
-
-/// A DER element with this tag: its content, and what follows it.
-fn element(octets: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&found, rest) = octets.split_first()?;
-    let (&short, rest) = rest.split_first()?;
-    let (length, rest) = match short {
-        0..=0x7f => (usize::from(short), rest),
-        0x81..=0x84 => {
-            let (digits, rest) = rest.split_at_checked(usize::from(short & 0x7f))?;
-            (digits.iter().fold(0, |length, &digit| length << 8 | usize::from(digit)), rest)
-        }
-        _ => return None,
-    };
-    (found == tag).then_some(())?;
-    rest.split_at_checked(length)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
 
     #[test]
     fn a_self_signed_certificate_is_kept_and_found_again() {
         let name = format!("pillarbox-certificate-{}", std::process::id());
         let directory = std::env::temp_dir().join(name);
-        let first = self_signed(Some(&directory), "mail.example").expect("it is made");
-        let again = self_signed(Some(&directory), "mail.example").expect("it is found");
-        let other = self_signed(None, "mail.example").expect("it is made");
+        let first =
+            self_signed(Some(&directory), "mail.example", &ClientAuth::None).expect("it is made");
+        let again =
+            self_signed(Some(&directory), "mail.example", &ClientAuth::None).expect("it is found");
+        let other = self_signed(None, "mail.example", &ClientAuth::None).expect("it is made");
         assert_eq!(first.end_point, again.end_point);
         assert_ne!(first.end_point, other.end_point);
         let der = CertificateDer::from_pem_file(directory.join("certificate.pem")).expect("PEM");
@@ -151,8 +141,14 @@ mod tests {
         for end in 0..der.len() {
             assert_eq!(signature_algorithm(&der[..end]), None, "cut at {end}");
         }
+        assert_eq!(
+            fs::metadata(directory.join("key.pem")).expect("it is there").mode() & 0o777,
+            0o600
+        );
         fs::write(directory.join("key.pem"), "rubbish").expect("it is ours");
-        let error = self_signed(Some(&directory), "mail.example").err().expect("it is no key");
+        let error = self_signed(Some(&directory), "mail.example", &ClientAuth::None)
+            .err()
+            .expect("it is no key");
         assert!(error.to_string().contains("key.pem"), "{error}");
         fs::remove_dir_all(directory).expect("it is ours");
     }

@@ -1,18 +1,36 @@
 //! What a finished handshake tells the protocols: trace fields name the cipher, SCRAM binds to the channel.
 
 use pillarbox_engine::types::TlsFacts;
-use rustls::{CommonState, ProtocolVersion, ServerConnection};
+use rustls::{ClientConnection, CommonState, ProtocolVersion, ServerConnection};
+
+use super::client;
 
 /// RFC 9266 §4.2: the label of the exported octets.
 const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
 
-/// Facts of a connection that this side accepted with a certificate of this hash.
-pub(super) fn of_server(connection: &ServerConnection, end_point: &[u8]) -> TlsFacts {
+/// Facts of a connection that this side accepted with a certificate of this hash, from a client with this identity.
+pub(super) fn of_server(
+    connection: &ServerConnection,
+    end_point: &[u8],
+    client_identity: Option<Vec<u8>>,
+) -> TlsFacts {
     let mut exporter = [0; 32];
     let exported = connection.export_keying_material(&mut exporter[..], EXPORTER, Some(&[]));
     TlsFacts {
         exporter: exported.map_or_else(|_| Vec::new(), |octets| octets.to_vec()),
         server_end_point: end_point.to_vec(),
+        client_identity,
+        ..common(connection)
+    }
+}
+
+/// Facts of a connection that this side opened.
+pub(super) fn of_client(connection: &ClientConnection) -> TlsFacts {
+    let mut exporter = [0; 32];
+    let exported = connection.export_keying_material(&mut exporter[..], EXPORTER, Some(&[]));
+    TlsFacts {
+        exporter: exported.map_or_else(|_| Vec::new(), |octets| octets.to_vec()),
+        server_end_point: client::end_point(connection),
         ..common(connection)
     }
 }

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::types::{Now, Refusal};
+use pillarbox_engine::types::Now;
 use pillarbox_engine::{imap, pop3, smtp};
 use pillarbox_world::conversation::{Conversation, Driven, at_once};
 use pillarbox_world::service::Backend;
 use pillarbox_world::service::local::LocalBackend;
 use pillarbox_world::store::{Body, Deliver, NewMessage, Write};
 
-use super::roles::{Factory, Scripted, reason};
+use super::roles::{Factory, Scripted, Verdict};
 use super::script::{Script, Turn, What, escaped};
 
 /// 2026-01-05T09:00:00Z, when every conversation begins.
@@ -98,7 +98,8 @@ fn deliver_given(script: &Script, backend: &LocalBackend) -> Result<(), String> 
             internal_date_zone: 0,
         };
         let accounts = vec![given.to.clone().into_bytes()];
-        let deliver = Deliver { accounts, message, now_ms: START_MS };
+        let (relay, reports) = (None, Vec::new());
+        let deliver = Deliver { accounts, relay, message, reports, now_ms: START_MS };
         at_once(backend.write(0, Write::Deliver(deliver)))
             .map_err(|reason| format!("{}: given mail: {reason:?}", script.name))?;
     }
@@ -185,7 +186,7 @@ impl<'a, R: Scripted> Table<'a, R> {
         match what {
             What::Client(_) => return self.client(at),
             What::Server(expected) => self.server(*line, *connection, expected)?,
-            What::Ask(_) | What::Refuse(_) => {
+            What::Ask(_) | What::Answer(_) => {
                 return Err(self.error(*line, "asks stand directly after what the client says"));
             }
             What::Wait(ms) => {
@@ -198,6 +199,10 @@ impl<'a, R: Scripted> Table<'a, R> {
             }
             What::End => {
                 let heard = self.session(*connection).end();
+                self.hear(*line, *connection, heard)?;
+            }
+            What::Secures => {
+                let heard = self.session(*connection).secure();
                 self.hear(*line, *connection, heard)?;
             }
             What::Closes => {
@@ -224,15 +229,16 @@ impl<'a, R: Scripted> Table<'a, R> {
             next += 1;
         }
         let line = turns[next - 1].line;
-        let mut asks: Vec<(String, Option<Refusal>)> = Vec::new();
+        let mut asks: Vec<(String, Option<Verdict>)> = Vec::new();
         while let Some(turn) = turns.get(next) {
             match &turn.what {
                 What::Ask(name) => asks.push((name.clone(), None)),
-                What::Refuse(name) => {
-                    let reason = reason(name).map_err(|error| self.error(turn.line, &error))?;
+                What::Answer(words) => {
+                    let verdict: Verdict =
+                        words.parse().map_err(|error: String| self.error(turn.line, &error))?;
                     let last = asks.last_mut();
                     let last = last.ok_or_else(|| self.error(turn.line, "`!` follows a `?`"))?;
-                    last.1 = Some(Refusal::new(reason));
+                    last.1 = Some(verdict);
                 }
                 _ => break,
             }
@@ -243,9 +249,9 @@ impl<'a, R: Scripted> Table<'a, R> {
         for piece in pieces {
             let session = self.sessions.get_mut(&connection).expect("opened before its turn");
             let heard = session.say_instead(piece, &mut |ask| {
-                let refusal = asks.get(seen.len()).and_then(|(_, refusal)| refusal.clone());
+                let verdict = asks.get(seen.len()).and_then(|(_, verdict)| verdict.clone());
                 seen.push(ask_name(ask));
-                refusal.map(|refusal| R::refused(refusal, ask))
+                verdict.map(|verdict| R::verdict(verdict, ask))
             });
             self.hear(line, connection, heard)?;
         }

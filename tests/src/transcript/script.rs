@@ -46,12 +46,14 @@ pub enum What {
     Server(Vec<u8>),
     /// The session must ask its host this.
     Ask(String),
-    /// The host refuses it, for this reason.
-    Refuse(String),
+    /// The host answers it so.
+    Answer(String),
     /// So many milliseconds pass.
     Wait(u64),
     /// The client ends its side.
     End,
+    /// The TLS handshake is done.
+    Secures,
     /// The server must have closed.
     Closes,
 }
@@ -104,18 +106,14 @@ impl Script {
                 self.given.push(Given { to: to.to_owned(), octets: Vec::new() });
             }
             "?" => self.turn(line, 1, What::Ask(rest.trim().to_owned())),
-            "!" => {
-                let reason =
-                    rest.trim().strip_prefix("refused ").ok_or("expected `! refused REASON`")?;
-                self.turn(line, 1, What::Refuse(reason.to_owned()));
-            }
+            "!" => self.turn(line, 1, What::Answer(rest.trim().to_owned())),
             "@" => self.turn(line, 1, What::Wait(milliseconds(rest.trim())?)),
             _ => self.spoken(line, text)?,
         }
         Ok(())
     }
 
-    /// `C:`, `S:`, `C2:`, `C|`, `C*100:`, `S closes`, `C ends`.
+    /// `C:`, `S:`, `C2:`, `C|`, `C*100:`, `S closes`, `C ends`, `C secures`.
     fn spoken(&mut self, line: usize, text: &str) -> Result<(), String> {
         let end = text.find([':', '|', ' ']).ok_or("expected `C:`, `S:` or another sign")?;
         let (head, rest) = text.split_at(end);
@@ -129,6 +127,7 @@ impl Script {
         let what = match (side, sign, rest) {
             ('S', " ", "closes") => What::Closes,
             ('C', " ", "ends") => What::End,
+            ('C', " ", "secures") => What::Secures,
             ('C', ":", _) => {
                 What::Client([unescaped(rest)?, b"\r\n".to_vec()].concat().repeat(times))
             }

@@ -4,6 +4,7 @@
 
 mod imap;
 mod pop3;
+mod relay;
 mod sasl;
 mod smtp;
 mod smtp_client;
@@ -47,7 +48,7 @@ macro_rules! same {
     )*};
 }
 
-same!(bool, u8, u16, u32, u64, i16, i32, String);
+same!(bool, u8, u16, u32, u64, i8, i16, i32, String);
 
 // Macros, since both directions of some eighty types differ in nothing but names. Every field and
 // case is named on both sides, so a shape that changes on one side alone does not compile.

@@ -25,6 +25,8 @@ const COMMAND_MAX: usize = 512;
 /// Logins that are tried over one connection; servers close after a few.
 const LOGINS_MAX: u32 = 3;
 
+const LOGIN_REFUSED: Loss = Loss::new("4.7.0", "The server refused the login");
+
 /// Where a login stands.
 pub(super) enum Login {
     /// The host is choosing.
@@ -76,7 +78,10 @@ impl Client {
         };
         match (login, secret) {
             (Login::Choosing | Login::Salting(_), LoginSecret::NoLogin) => {
-                let loss = Loss::new("4.7.0", "There is nothing to log in with");
+                let loss = match self.common.login_refusal.take() {
+                    Some(reply) => LOGIN_REFUSED.because(reply),
+                    None => Loss::new("4.7.0", "There is nothing to log in with"),
+                };
                 Ok(self.retire(cx, &loss))
             }
             (Login::Choosing, LoginSecret::Credentials(given)) => {
@@ -159,11 +164,11 @@ impl Client {
             (Login::Exchanging(_) | Login::Cancelled, Kind::No)
                 if self.common.logins < LOGINS_MAX =>
             {
+                self.common.login_refusal = Some(reply);
                 self.log_in(cx)
             }
             (Login::Exchanging(_) | Login::Cancelled, Kind::No | Kind::NotNow) => {
-                let loss = Loss::new("4.7.0", "The server refused the login").because(reply);
-                self.retire(cx, &loss)
+                self.retire(cx, &LOGIN_REFUSED.because(reply))
             }
             (login, _) => {
                 self.state = State::LoggingIn(Box::new(login));

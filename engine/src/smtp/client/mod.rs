@@ -78,6 +78,8 @@ struct Common {
     /// MAIL commands so far (RFC 9422 MAILMAX).
     mails: u32,
     logins: u32,
+    /// What the server said to the last login that it refused.
+    login_refusal: Option<Reply>,
 }
 
 impl Common {
@@ -161,6 +163,7 @@ impl Role for Client {
             open_transaction: false,
             mails: 0,
             logins: 0,
+            login_refusal: None,
         };
         let implicit = common.config.tls == TlsPolicy::Implicit;
         let state = if implicit { State::Securing } else { State::Greeting };

@@ -13,7 +13,7 @@ use super::{Client, Common, State};
 use crate::limits::CHUNK_MAX;
 use crate::message::seven_bit::{Findings, Obstacle, Surveyor};
 use crate::role::Cx;
-use crate::smtp::types::Body;
+use crate::smtp::types::{Body, ByMode, Service};
 use crate::types::{BlobRange, Misuse};
 
 /// A delivery under way.
@@ -114,11 +114,13 @@ impl Transaction {
         let utf8 = later.iter().any(|place| is_utf8(&delivery.recipients[*place].forward_path));
         let from_utf8 = delivery.mail.reverse_path.as_ref().is_some_and(is_utf8);
         let body = delivery.mail.body;
+        let submission = common.config.service == Service::Submission;
         let declared = Declared {
+            held: submission && extensions.future_release,
             body,
             smtputf8: delivery.mail.smtputf8 || utf8 || from_utf8,
             size: delivery.size,
-            require_tls: delivery.require_tls,
+            require_tls: delivery.require_tls || delivery.mail.require_tls,
         };
         let mut tx = Self {
             form: Form::DataLines,
@@ -171,9 +173,26 @@ impl Transaction {
 
     /// Puts recipients into the next transaction: as many as the server says that it takes (RFC 9422).
     pub(super) fn next_round(&mut self, common: &Common) {
-        let max = common.offered.told.recipients_max.map_or(usize::MAX, |max| max as usize);
-        let count = self.later.len().min(max);
-        self.round = self.later.drain(..count).collect();
+        let told = &common.offered.told;
+        let max = told.recipients_max.map_or(usize::MAX, |max| max as usize);
+        let domains_max = told.recipient_domains_max.map_or(usize::MAX, |max| max as usize);
+        let mut domains: Vec<&[u8]> = Vec::new();
+        let mut rest = VecDeque::new();
+        self.round.clear();
+        for place in self.later.drain(..) {
+            let domain = &self.delivery.recipients[place].forward_path.domain[..];
+            let known = domains.iter().any(|other| other.eq_ignore_ascii_case(domain));
+            if self.round.len() >= max || !known && domains.len() >= domains_max {
+                rest.push_back(place);
+                continue;
+            }
+            // Where any number of domains may come together, none needs to be remembered.
+            if !known && domains_max != usize::MAX {
+                domains.push(domain);
+            }
+            self.round.push(place);
+        }
+        self.later = rest;
         self.crowded.clear();
         self.accepted.clear();
         self.named = 0;
@@ -209,10 +228,11 @@ impl Transaction {
         (self.delivery.id, self.fates)
     }
 
-    /// The next range of the message from `offset`, at most one chunk.
-    pub(super) fn range(&self, offset: u64, max: u64) -> BlobRange {
-        let length = self.delivery.size.saturating_sub(offset).min(max);
-        BlobRange { blob: self.delivery.message, offset, length }
+    /// The next range of the message, `done` octets behind its beginning, at most `max` long.
+    pub(super) fn range(&self, done: u64, max: u64) -> BlobRange {
+        let Delivery { message, offset, size, .. } = self.delivery;
+        let length = size.saturating_sub(done).min(max);
+        BlobRange { blob: message, offset: offset.saturating_add(done), length }
     }
 }
 
@@ -228,15 +248,34 @@ fn obstacle(delivery: &Delivery, common: &Common) -> Option<(Stage, Loss)> {
         return Some((Stage::Mail, Loss::new("5.6.7", text)));
     }
     // RFC 8689 §4.2.1. Under the opportunistic policy a certificate need not be right.
-    if delivery.require_tls {
+    if delivery.require_tls || delivery.mail.require_tls {
         if !common.is_secured() || common.config.tls == TlsPolicy::Opportunistic {
             let text = "The message requires TLS with a verified server";
             return Some((Stage::Session, Loss::new("5.7.10", text)));
         }
-        if !common.offered.require_tls {
+        if !told.extensions.require_tls {
             let text = "The message requires TLS, and the server does not offer REQUIRETLS";
             return Some((Stage::Session, Loss::new("5.7.30", text)));
         }
+    }
+    if let Some(by) = delivery.mail.deliver_by.filter(|by| by.mode == ByMode::Return) {
+        // RFC 2852: with mode R the message goes to no server that would not return it in time.
+        if !told.extensions.deliver_by {
+            let text =
+                "The message is to be returned when it is late, which the server does not do";
+            return Some((Stage::Mail, Loss::new("5.3.3", text)));
+        }
+        if i64::from(by.seconds) < i64::from(told.deliver_by_min_s.unwrap_or(1).max(1)) {
+            let text = "The time in which the message was to be delivered is over";
+            return Some((Stage::Mail, Loss::new("5.4.7", text)));
+        }
+    }
+    if delivery.mail.hold_until_ms.is_some()
+        && common.config.service == Service::Submission
+        && !told.extensions.future_release
+    {
+        let text = "The message is to be held back, which the server does not do";
+        return Some((Stage::Mail, Loss::new("5.3.3", text)));
     }
     // RFC 1870 §6.1: a client need not try what the server said that it will not take.
     if told.size_max.is_some_and(|max| delivery.size > max) {

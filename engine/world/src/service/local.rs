@@ -6,13 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pillarbox_engine::imap::types::{
     MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, UidPage,
 };
-use pillarbox_engine::sasl::Credentials;
+use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
 use pillarbox_engine::smtp::Mailbox;
-use pillarbox_engine::types::{BlobRange, Reason, Refusal};
+use pillarbox_engine::types::{BlobId, BlobRange, Reason, Refusal};
 
-use super::{Backend, Directory, Indexed};
+use super::{Backend, Directory, Indexed, Taken};
 use crate::hub::{Hub, SessionKey, Wake};
 use crate::memory::MemoryStore;
+use crate::queue::{Destination, Queue, QueueStats, QueuedMessage, Task, TaskId};
 use crate::store::{AccountId, MailboxId, MaildropEntry, Outcome, Store, UploadId, Write, Writer};
 
 /// Everyone is let in with any secret, and every address has an account of its own.
@@ -34,30 +35,38 @@ impl OpenDirectory {
 }
 
 impl Directory for OpenDirectory {
-    async fn login(&self, credentials: Credentials) -> Result<Vec<u8>, Refusal> {
+    async fn login(&self, _key: SessionKey, credentials: Credentials) -> LoginAnswer {
+        let refused = |reason| LoginAnswer::Refused(Refusal::new(reason));
         let name = match credentials {
             Credentials::Password(given) if given.authorization.is_empty() => given.user,
             Credentials::Password(given) => given.authorization,
+            Credentials::Token(given) => given.authorization,
             Credentials::Digest(given) => given.user,
             Credentials::Anonymous(_) => b"anonymous".to_vec(),
-            Credentials::Token(_)
-            | Credentials::External(_)
-            | Credentials::ScramStart(_)
-            | Credentials::ScramFinish(_) => return Err(Refusal::new(Reason::Unsupported)),
+            // These need a secret or a certificate, and here is neither.
+            Credentials::External(_) | Credentials::ScramStart(_) | Credentials::ScramFinish(_) => {
+                return refused(Reason::Unsupported);
+            }
         };
         if name.is_empty() || name.len() > 255 || name.iter().any(u8::is_ascii_control) {
-            return Err(Refusal::new(Reason::BadCredentials));
+            return refused(Reason::BadCredentials);
         }
-        Ok(self.account(&name))
+        let name = self.account(&name);
+        LoginAnswer::Accepted(Account { name, server_signature: Vec::new() })
     }
 
-    fn recipient(&self, to: &Mailbox) -> Result<Vec<Vec<u8>>, Refusal> {
+    /// Everything stays here: nothing is ever relayed.
+    fn recipient(&self, to: &Mailbox, _may_relay: bool) -> Result<Taken, Refusal> {
         let mut name = to.local_part.clone();
         if !to.domain.is_empty() {
             name.push(b'@');
             name.extend_from_slice(&to.domain);
         }
-        Ok(vec![self.account(&name)])
+        Ok(Taken { accounts: vec![self.account(&name)], elsewhere: Vec::new() })
+    }
+
+    fn sender(&self, _account: &[u8], _from: &Mailbox) -> Result<(), Refusal> {
+        Ok(())
     }
 }
 
@@ -119,6 +128,39 @@ impl Store for SharedStore {
     }
 }
 
+impl Queue for SharedStore {
+    fn due_destinations(&self, now_ms: u64, max: u32) -> Result<Vec<Destination>, Reason> {
+        self.lock().due_destinations(now_ms, max)
+    }
+    fn next_wake_ms(&self) -> Result<Option<u64>, Reason> {
+        self.lock().next_wake_ms()
+    }
+    fn due_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<Task>, Reason> {
+        self.lock().due_tasks(destination, now_ms, max)
+    }
+    fn notice_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<Task>, Reason> {
+        self.lock().notice_tasks(destination, now_ms, max)
+    }
+    fn destination(&self, name: &[u8]) -> Result<Destination, Reason> {
+        self.lock().destination(name)
+    }
+    fn destinations(&self, after: &[u8], max: u32) -> Result<Vec<Destination>, Reason> {
+        self.lock().destinations(after, max)
+    }
+    fn messages(&self, after: BlobId, max: u32) -> Result<Vec<QueuedMessage>, Reason> {
+        self.lock().messages(after, max)
+    }
+    fn tasks(&self, message: BlobId, after: TaskId, max: u32) -> Result<Vec<Task>, Reason> {
+        self.lock().tasks(message, after, max)
+    }
+    fn task(&self, task: TaskId) -> Result<Task, Reason> {
+        self.lock().task(task)
+    }
+    fn queue_stats(&self) -> Result<QueueStats, Reason> {
+        self.lock().queue_stats()
+    }
+}
+
 /// A backend in memory that lets everyone in.
 pub struct LocalBackend {
     store: SharedStore,
@@ -162,5 +204,8 @@ impl Backend for LocalBackend {
     fn wake(&self, _key: SessionKey) -> Wake {
         // Whoever steps the sessions asks each for its changes after every step.
         Box::new(|| ())
+    }
+    fn host_name(&self) -> &[u8] {
+        &self.directory.domain
     }
 }

@@ -1,0 +1,89 @@
+//! Who is let in: passwords, SCRAM proofs, tokens and certificates, judged for accounts or for everyone.
+//! How a mechanism's messages look is the engine's; here there are only credentials and verdicts.
+
+mod guesses;
+mod hashing;
+mod judge;
+mod open;
+mod scram;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pillarbox_world::hub::SessionKey;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use crate::error::Error;
+
+pub(crate) use guesses::Network;
+pub use guesses::{GuessSettings, Guesses};
+pub(crate) use hashing::WAITING_MAX;
+pub use judge::Judge;
+pub use open::OpenJudge;
+pub use token::{TokenSettings, WebSettings};
+
+/// What the host knows of a connection that somebody would log in on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// Whom a verified client certificate names, the first one first; empty without one.
+    pub identities: Vec<String>,
+}
+
+/// The connections that somebody may log in on.
+#[derive(Debug, Default)]
+pub struct Callers(Mutex<HashMap<SessionKey, Arc<Caller>>>);
+
+impl Callers {
+    /// What is known of this connection from now on.
+    pub fn set(&self, key: SessionKey, caller: Caller) {
+        self.lock().insert(key, Arc::new(caller));
+    }
+
+    /// The connection is over.
+    pub fn remove(&self, key: SessionKey) {
+        self.lock().remove(&key);
+    }
+
+    /// What is known of this connection.
+    #[must_use]
+    pub fn of(&self, key: SessionKey) -> Option<Arc<Caller>> {
+        self.lock().get(&key).cloned()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionKey, Arc<Caller>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A name or a password by RFC 4013, so that what looks alike is alike; none if it may not be one.
+#[must_use]
+pub fn prepared(octets: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(octets).ok()?;
+    let prepared = stringprep::saslprep(text).ok()?;
+    (!prepared.is_empty()).then(|| prepared.into_owned())
+}
+
+/// A login name in its canonical form; one without a domain is of this one.
+#[must_use]
+pub fn canonical(name: &[u8], domain: &str) -> Option<String> {
+    let name = prepared(name)?.to_lowercase();
+    if name.contains('@') { Some(name) } else { Some(format!("{name}@{domain}")) }
+}
+
+/// Octets that nobody can guess.
+///
+/// # Errors
+/// [`crate::error::Kind::Failed`] if the machine has none.
+pub fn entropy<const N: usize>() -> Result<[u8; N], Error> {
+    let mut octets = [0; N];
+    let filled = SystemRandom::new().fill(&mut octets);
+    filled.map_err(|_| Error::failed("the machine gives no entropy"))?;
+    Ok(octets)
+}

@@ -1,0 +1,62 @@
+//! Bounds that the configuration file may set, and what becomes of a session's bounds with them.
+
+use pillarbox_engine::limits::Limits;
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// Bounds that may be set.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Octets of a message [default: 50 MiB].
+    pub message_max: Option<u64>,
+    /// Recipients of one message [default: 1,000; at least 100].
+    pub recipients_max: Option<u32>,
+    /// Connections at once.
+    pub slots: Option<u32>,
+    /// Connections of one address at once [default: 50].
+    pub connections_per_address: Option<u32>,
+    /// Connections of one network (/24, /48) at once [default: 200].
+    pub connections_per_network: Option<u32>,
+    /// Failed logins of one network (/24, /64) at once [default: 10].
+    pub login_failures_per_network: Option<u32>,
+    /// Failed logins at one account at once [default: 20].
+    pub login_failures_per_account: Option<u32>,
+}
+
+impl LimitSettings {
+    pub(super) fn check(self) -> Result<(), Error> {
+        if self.recipients_max.is_some_and(|max| max < 100) {
+            let message = "limits.recipients_max: RFC 5321 §4.5.3.1.8 asks for at least 100";
+            return Err(Error::usage(message));
+        }
+        if self.message_max.is_some_and(|max| max < 65_536) {
+            let message = "limits.message_max: RFC 5321 §4.5.3.1.7 asks for at least 65536 octets";
+            return Err(Error::usage(message));
+        }
+        let counts = [
+            ("connections_per_address", self.connections_per_address),
+            ("connections_per_network", self.connections_per_network),
+            ("login_failures_per_network", self.login_failures_per_network),
+            ("login_failures_per_account", self.login_failures_per_account),
+        ];
+        match counts.into_iter().find(|(_, count)| *count == Some(0)) {
+            Some((name, _)) => {
+                Err(Error::usage(format!("limits.{name}: with 0 nobody could ever come in")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A session's bounds with what is set, tighter while the host is under stress.
+    #[must_use]
+    pub fn apply(self, base: Limits, stressed: bool) -> Limits {
+        let set = Limits {
+            message_max: self.message_max.unwrap_or(base.message_max),
+            recipients_max: self.recipients_max.unwrap_or(base.recipients_max),
+            ..base
+        };
+        if stressed { set.under_stress() } else { set }
+    }
+}

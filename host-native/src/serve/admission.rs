@@ -1,0 +1,164 @@
+//! Who may connect: so many at once in all, from one address and from one network; the last slots are for known ones.
+//! This machine's own programs are not counted by address, since they are not strangers.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::auth::Network;
+use crate::config::{LimitSettings, is_loopback};
+use crate::limits::{
+    CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_NETWORK, Limit, RESERVE_PERCENT, STRESS_PERCENT,
+};
+
+/// Counts connections.
+pub(crate) struct Admission {
+    slots: u32,
+    address_max: u32,
+    network_max: u32,
+    counts: Mutex<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    all: u32,
+    addresses: HashMap<Network, u32>,
+    networks: HashMap<Network, u32>,
+}
+
+/// A connection that is counted until this is dropped.
+pub(crate) struct Ticket {
+    admission: Arc<Admission>,
+    /// None for this machine itself.
+    counted: Option<(Network, Network)>,
+}
+
+impl Admission {
+    /// With so many slots in all.
+    pub(crate) fn new(slots: u32, limits: LimitSettings) -> Self {
+        Self {
+            slots,
+            address_max: limits.connections_per_address.unwrap_or(CONNECTIONS_PER_ADDRESS),
+            network_max: limits.connections_per_network.unwrap_or(CONNECTIONS_PER_NETWORK),
+            counts: Mutex::default(),
+        }
+    }
+
+    /// Counts a connection in; `is_known` says, if it matters, whether somebody has logged in from there.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub(crate) fn admit(
+        self: &Arc<Self>,
+        address: IpAddr,
+        is_known: impl FnOnce() -> bool,
+    ) -> Result<Ticket, Limit> {
+        let mut counts = self.lock();
+        if counts.all >= self.slots {
+            return Err(Limit::Slots);
+        }
+        let counted = (!is_loopback(address))
+            .then(|| (Network::of(address, 32, 64), Network::of(address, 24, 48)));
+        if let Some((own, network)) = counted {
+            let count = |map: &HashMap<_, u32>, key| map.get(&key).copied().unwrap_or(0);
+            if count(&counts.addresses, own) >= self.address_max {
+                return Err(Limit::ConnectionsPerAddress);
+            }
+            if count(&counts.networks, network) >= self.network_max {
+                return Err(Limit::ConnectionsPerNetwork);
+            }
+            let open = self.slots - part(self.slots, RESERVE_PERCENT);
+            if counts.all >= open && !is_known() {
+                return Err(Limit::SlotsReserve);
+            }
+            *counts.addresses.entry(own).or_default() += 1;
+            *counts.networks.entry(network).or_default() += 1;
+        }
+        counts.all += 1;
+        Ok(Ticket { admission: Arc::clone(self), counted })
+    }
+
+    /// Whether so many slots are taken that whoever is silent must make room.
+    pub(crate) fn is_stressed(&self) -> bool {
+        self.lock().all > part(self.slots, STRESS_PERCENT)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut counts = self.admission.lock();
+        counts.all -= 1;
+        let Some((own, network)) = self.counted else { return };
+        let Counts { addresses, networks, .. } = &mut *counts;
+        for (map, key) in [(addresses, own), (networks, network)] {
+            if let Some(count) = map.get_mut(&key) {
+                *count -= 1;
+                if *count == 0 {
+                    map.remove(&key);
+                }
+            }
+        }
+    }
+}
+
+fn part(slots: u32, percent: u32) -> u32 {
+    u32::try_from(u64::from(slots) * u64::from(percent) / 100).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn addresses_and_networks_have_their_share_and_give_it_back() {
+        let admission = Arc::new(Admission::new(2000, LimitSettings::default()));
+        let mut tickets = Vec::new();
+        let mut admit = |text: &str| {
+            admission.admit(address(text), || false).map(|ticket| tickets.push(ticket))
+        };
+        for host in 0..4 {
+            for _ in 0..50 {
+                assert!(admit(&format!("192.0.2.{host}")).is_ok());
+            }
+            let full = Limit::ConnectionsPerAddress;
+            assert_eq!(admit(&format!("192.0.2.{host}")).err(), Some(full));
+        }
+        assert_eq!(admit("192.0.2.77").err(), Some(Limit::ConnectionsPerNetwork));
+        assert_eq!(admit("::ffff:192.0.2.77").err(), Some(Limit::ConnectionsPerNetwork));
+        assert!(admit("192.0.3.77").is_ok());
+        for host in 0..50 {
+            assert!(admit(&format!("2001:db8::{host}")).is_ok());
+        }
+        assert_eq!(admit("2001:db8::9:9").err(), Some(Limit::ConnectionsPerAddress));
+        assert!(admit("2001:db8:0:1::").is_ok());
+        (0..300).for_each(|_| assert!(admit("127.0.0.1").is_ok()));
+        tickets.clear();
+        assert!(admission.lock().addresses.is_empty() && admission.lock().networks.is_empty());
+        assert_eq!(admission.lock().all, 0);
+    }
+
+    #[test]
+    fn the_last_slots_are_for_those_who_are_known() {
+        let admission = Arc::new(Admission::new(20, LimitSettings::default()));
+        let admit = |host: u8, known| admission.admit(IpAddr::from([198, 51, host, 1]), || known);
+        let mut tickets: Vec<_> = (0..16).map(|host| admit(host, false).ok()).collect();
+        assert!(!admission.is_stressed());
+        tickets.extend([admit(16, false).ok(), admit(17, false).ok()]);
+        assert!(admission.is_stressed() && tickets.iter().all(Option::is_some));
+        assert_eq!(admit(18, false).err(), Some(Limit::SlotsReserve));
+        tickets.push(admit(18, true).ok());
+        tickets.push(admission.admit(address("127.0.0.1"), || false).ok());
+        assert!(tickets.iter().all(Option::is_some));
+        assert_eq!(admit(19, true).err(), Some(Limit::Slots));
+        tickets.clear();
+        assert!(!admission.is_stressed() && admit(19, false).is_ok());
+    }
+}

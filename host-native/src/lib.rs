@@ -2,6 +2,7 @@
 //! It answers asks and moves octets; every word of SMTP, POP3 and IMAP is said by the engine.
 
 pub mod accounts;
+mod agent;
 pub mod auth;
 pub mod backend;
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod http;
 pub mod limits;
+pub mod relay;
 pub mod serve;
 pub mod store;
 pub mod tls;

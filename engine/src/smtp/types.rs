@@ -202,7 +202,7 @@ pub struct Envelope {
 /// RFC 5321 §4.1.1.2: MAIL, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct MailFrom {
     /// The reverse path; `None` is the null path `<>`.
     pub reverse_path: Option<Mailbox>,
@@ -255,7 +255,7 @@ pub enum ByMode {
 /// RFC 5321 §4.1.1.3: RCPT, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct RcptTo {
     /// The recipient; a source route before it was dropped. An empty domain means `<Postmaster>`.
     pub forward_path: Mailbox,
@@ -268,7 +268,7 @@ pub struct RcptTo {
 /// RFC 5321 §4.1.2 Mailbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct Mailbox {
     /// The local part's meaning: without quotes and quoted pairs; UTF-8 only with SMTPUTF8. No CR, LF or NUL.
     pub local_part: Vec<u8>,
@@ -304,7 +304,7 @@ pub enum Ret {
 /// RFC 3461 §4.1: when to report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct Notify {
     /// On delivery. All three false is NEVER.
     pub success: bool,

@@ -123,12 +123,17 @@ pub struct QueueStats {
 pub trait Queue {
     /// Destinations that have a task due and are not blocked, the longest due first.
     fn due_destinations(&self, now_ms: u64, max: u32) -> Result<Vec<Destination>, Reason>;
-    /// When the first destination is due; none: nothing waits.
-    fn next_wake_ms(&self) -> Result<Option<u64>, Reason>;
+    /// When the next destination is due after this time; none: nothing waits until then.
+    fn next_wake_ms(&self, after_ms: u64) -> Result<Option<u64>, Reason>;
     /// Tasks of a destination that are due, by priority, then the longest due, then the oldest.
-    fn due_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<Task>, Reason>;
+    fn due_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<TaskId>, Reason>;
     /// Tasks of a destination whose sender must be told something by now, the longest due first.
-    fn notice_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<Task>, Reason>;
+    fn notice_tasks(
+        &self,
+        destination: &[u8],
+        now_ms: u64,
+        max: u32,
+    ) -> Result<Vec<TaskId>, Reason>;
     /// A destination; [`Reason::NotFound`] if nothing waits for it.
     fn destination(&self, name: &[u8]) -> Result<Destination, Reason>;
     /// Destinations in the order of their names, after one.

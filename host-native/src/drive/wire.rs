@@ -101,7 +101,7 @@ impl Wire {
         };
         let (stream, facts) = handshake(stream).await?;
         *self = Self::Secured(Box::new(stream));
-        Ok((facts, identities))
+        Ok(facts)
     }
 }
 

@@ -230,15 +230,21 @@ impl Sandboxed {
         R: Lift + 'static,
         (R,): ComponentNamedList + Lift,
     {
-        // Whatever a panic left there is taken out before it is used, and put back whole.
-        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mut instance) = live.take()
-            && let Ok(given) = instance.call(&function, taken.clone())
-        {
-            *live = Some(instance);
-            return Ok(given);
-        }
         let trapped = |error: wasmtime::Error| Trap::new(doing.to_owned(), &error);
+        // Taken out before it is used and put back after, so that a panic here leaves nothing half done there.
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut instance) = live.take() {
+            match instance.call(&function, taken.clone()) {
+                Ok(given) => {
+                    *live = Some(instance);
+                    return Ok(given);
+                }
+                Err(error) => {
+                    let trap = trapped(error);
+                    tracing::warn!(%trap, "the relay's sandbox broke; the call is made in a fresh one");
+                }
+            }
+        }
         let mut instance = self.sandbox.relay_instance().map_err(trapped)?;
         let given = instance.call(&function, taken).map_err(trapped)?;
         *live = Some(instance);

@@ -5,6 +5,7 @@ use prometheus::{
 };
 
 use crate::limits::Hits;
+use crate::relay::RelayMetrics;
 
 /// Everything that is counted.
 pub(crate) struct Metrics {
@@ -33,6 +34,8 @@ pub(crate) struct Metrics {
     pub(crate) wait_seconds: Histogram,
     /// Slots that connections can take.
     pub(crate) slots: IntGauge,
+    /// The queue.
+    pub(crate) relay: RelayMetrics,
 }
 
 impl Metrics {
@@ -86,6 +89,7 @@ impl Metrics {
         registry.register(Box::new(open.clone())).expect("each name is used once");
         registry.register(Box::new(slots.clone())).expect("each name is used once");
         registry.register(Box::new(wait_seconds.clone())).expect("each name is used once");
+        let relay = RelayMetrics::new(&registry);
         Self {
             registry,
             connections,
@@ -100,6 +104,7 @@ impl Metrics {
             octets,
             wait_seconds,
             slots,
+            relay,
         }
     }
 

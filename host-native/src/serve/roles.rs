@@ -10,7 +10,7 @@ use pillarbox_engine::types::{Farewell, Now, Peer, TlsOffer};
 use pillarbox_engine::{imap, pop3, smtp};
 use pillarbox_world::fault::Faced;
 use pillarbox_world::hub::SessionKey;
-use pillarbox_world::service::{Backend, ImapService, Pop3Service, Service, SmtpService};
+use pillarbox_world::service::{Backend, Client, ImapService, Pop3Service, Service, SmtpService};
 
 use super::Shared;
 use super::log::shown;
@@ -71,7 +71,7 @@ pub(crate) trait Served:
         config: Self::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<Self>>, StartError>;
-    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service;
+    fn service(shared: &Shared, link: &Link) -> Self::Service;
     /// The last words of a connection that has no session.
     fn farewell(reason: Farewell) -> Vec<u8>;
     fn farewell_call(reason: Farewell) -> Self::Call;
@@ -161,6 +161,16 @@ fn variant_name(value: &impl std::fmt::Debug) -> String {
     name.0
 }
 
+/// Whether this peer may relay without a login. Never over LMTP, which is for delivery here (RFC 2033 §5).
+fn may_relay(shared: &Shared, link: &Link) -> bool {
+    match &shared.settings.profile {
+        Profile::Dev => false,
+        Profile::Server(profile) => {
+            link.door.service != smtp::Service::Lmtp && profile.relay.is_known(link.peer)
+        }
+    }
+}
+
 /// SMTP.
 pub(crate) type SmtpRole = smtp::Server;
 /// POP3.
@@ -182,7 +192,13 @@ impl Served for SmtpRole {
             auth: auth(shared, link),
             auth_required: link.door.service == smtp::Service::Submission
                 && matches!(shared.settings.profile, Profile::Server(_)),
-            extensions: smtp::Extensions::default(),
+            extensions: smtp::Extensions {
+                deliver_by: true,
+                future_release: true,
+                // Who may not relay shall not make us knock at other servers' doors either.
+                etrn: may_relay(shared, link),
+                ..smtp::Extensions::default()
+            },
             verify: false,
             return_path: true,
             faults: link.is_facing,
@@ -199,8 +215,9 @@ impl Served for SmtpRole {
         engine.smtp(config, now)
     }
 
-    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service {
-        SmtpService::new(backend, key)
+    fn service(shared: &Shared, link: &Link) -> Self::Service {
+        let service = SmtpService::new(Arc::clone(&shared.backend), link.key);
+        service.of(Client { relays: may_relay(shared, link), name: peer(link).address })
     }
 
     fn farewell(reason: Farewell) -> Vec<u8> {
@@ -229,15 +246,19 @@ impl Served for SmtpRole {
             smtp::Answer::Committed(_) => {
                 let Some(delivery) = service.take_delivery() else { return };
                 shared.metrics.deliveries.with_label_values(&["stored"]).inc();
-                let to: Vec<String> = delivery.accounts.iter().map(|name| shown(name)).collect();
-                tracing::info!(
-                    session,
-                    message = shown(&delivery.id),
-                    from = format!("<{}>", shown(&delivery.from)),
-                    to = to.join(","),
-                    octets = delivery.size,
-                    "delivered"
-                );
+                let list = |names: &[Vec<u8>]| {
+                    let names: Vec<String> = names.iter().map(|name| shown(name)).collect();
+                    names.join(",")
+                };
+                let (to, queued) = (list(&delivery.accounts), list(&delivery.queued));
+                let (message, octets) = (shown(&delivery.id), delivery.size);
+                let from = format!("<{}>", shown(&delivery.from));
+                if !to.is_empty() {
+                    tracing::info!(session, message, from, to, octets, "delivered");
+                }
+                if !queued.is_empty() {
+                    tracing::info!(session, message, from, to = queued, octets, "queued");
+                }
             }
             smtp::Answer::Refused(refusal) => {
                 link.fault();
@@ -290,8 +311,8 @@ impl Served for Pop3Role {
         engine.pop3(config, now)
     }
 
-    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service {
-        Pop3Service::new(backend, key)
+    fn service(shared: &Shared, link: &Link) -> Self::Service {
+        Pop3Service::new(Arc::clone(&shared.backend), link.key)
     }
 
     fn farewell(reason: Farewell) -> Vec<u8> {
@@ -349,8 +370,8 @@ impl Served for ImapRole {
         engine.imap(config, now)
     }
 
-    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service {
-        ImapService::new(backend, key)
+    fn service(shared: &Shared, link: &Link) -> Self::Service {
+        ImapService::new(Arc::clone(&shared.backend), link.key)
     }
 
     fn farewell(reason: Farewell) -> Vec<u8> {

@@ -50,7 +50,7 @@ pub(super) fn start<R: Served>(
     let wake = backend.wakes().add(link.key);
     let caller = Caller { address: link.peer, identities: Vec::new() };
     backend.directory().callers().set(link.key, caller);
-    let service = R::service(Arc::clone(backend), link.key);
+    let service = R::service(shared, &link);
     let directory = shared.settings.trace_sessions.as_deref();
     let transcript = directory.and_then(|directory| {
         let peer = link.peer.to_string();

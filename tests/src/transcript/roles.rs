@@ -11,6 +11,8 @@ use pillarbox_world::conversation::Driven;
 use pillarbox_world::service::local::LocalBackend;
 use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
 
+use super::desk::Desk;
+
 /// Makes sessions of every role for one kind of host.
 pub trait Factory {
     /// A session of SMTP.
@@ -19,6 +21,12 @@ pub trait Factory {
         config: smtp::Config,
         now: Now,
     ) -> Box<dyn Driven<smtp::Server, Broken = String>>;
+    /// A session of the SMTP client.
+    fn smtp_client(
+        &self,
+        config: smtp::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<smtp::Client, Broken = String>>;
     /// A session of POP3.
     fn pop3(
         &self,
@@ -58,6 +66,13 @@ impl Factory for Library {
     ) -> Box<dyn Driven<smtp::Server, Broken = String>> {
         Box::new(Linked(Session::new(config, now)))
     }
+    fn smtp_client(
+        &self,
+        config: smtp::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<smtp::Client, Broken = String>> {
+        Box::new(Linked(Session::new(config, now)))
+    }
     fn pop3(
         &self,
         config: pop3::Config,
@@ -82,7 +97,11 @@ pub(super) trait Scripted: Role<Ask: std::fmt::Debug> {
         with: &[String],
         now: Now,
     ) -> Result<Box<dyn Driven<Self, Broken = String>>, String>;
-    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service;
+    fn service(backend: &Arc<LocalBackend>, desk: &Arc<Desk>, key: u64) -> Self::Service;
+    /// What the application wants, by the words behind `>`.
+    fn call(words: &str, _octets: &[u8], _desk: &Desk) -> Result<Self::Call, String> {
+        Err(format!("`> {words}`: nothing is wanted of this role"))
+    }
     fn verdict(verdict: Verdict, ask: &Self::Ask) -> Self::Answer;
 }
 
@@ -96,7 +115,7 @@ fn peer() -> Peer {
 }
 
 /// Changes limits by words such as `recipients_max=2`.
-fn limits(mut limits: Limits, with: &[String]) -> Result<Limits, String> {
+pub(super) fn limits(mut limits: Limits, with: &[String]) -> Result<Limits, String> {
     for word in with {
         let Some((name, value)) = word.split_once('=') else { continue };
         let number: u64 = value.parse().map_err(|_| format!("`{word}`: not a number"))?;
@@ -122,7 +141,7 @@ fn limits(mut limits: Limits, with: &[String]) -> Result<Limits, String> {
     Ok(limits)
 }
 
-fn has(with: &[String], word: &str) -> bool {
+pub(super) fn has(with: &[String], word: &str) -> bool {
     with.iter().any(|other| other == word)
 }
 
@@ -193,8 +212,8 @@ impl Scripted for smtp::Server {
         Ok(factory.smtp(config, now))
     }
 
-    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service {
-        SmtpService::new(backend, key)
+    fn service(backend: &Arc<LocalBackend>, _: &Arc<Desk>, key: u64) -> Self::Service {
+        SmtpService::new(Arc::clone(backend), key)
     }
 
     fn verdict(verdict: Verdict, ask: &smtp::Ask) -> smtp::Answer {
@@ -231,8 +250,8 @@ impl Scripted for pop3::Server {
         Ok(factory.pop3(config, now))
     }
 
-    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service {
-        Pop3Service::new(backend, key)
+    fn service(backend: &Arc<LocalBackend>, _: &Arc<Desk>, key: u64) -> Self::Service {
+        Pop3Service::new(Arc::clone(backend), key)
     }
 
     fn verdict(verdict: Verdict, ask: &pop3::Ask) -> pop3::Answer {
@@ -271,8 +290,8 @@ impl Scripted for imap::Server {
         Ok(factory.imap(config, now))
     }
 
-    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service {
-        ImapService::new(backend, key)
+    fn service(backend: &Arc<LocalBackend>, _: &Arc<Desk>, key: u64) -> Self::Service {
+        ImapService::new(Arc::clone(backend), key)
     }
 
     fn verdict(verdict: Verdict, ask: &imap::types::Ask) -> imap::types::Answer {

@@ -53,13 +53,13 @@ impl State {
         destination: &[u8],
         max: u32,
         key: impl Fn(&Task) -> Option<K>,
-    ) -> Vec<Task> {
+    ) -> Vec<TaskId> {
         let tasks = self.of(destination).filter(|(_, stored)| !stored.held);
         let tasks = tasks.map(|(id, stored)| self.shown(*id, stored));
         let mut found: Vec<(K, Task)> =
             tasks.filter_map(|task| Some((key(&task)?, task))).collect();
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
-        found.into_iter().take(max as usize).map(|(_, task)| task).collect()
+        found.into_iter().take(max as usize).map(|(_, task)| task.id).collect()
     }
 
     fn found(&self, name: &[u8]) -> Option<Destination> {
@@ -221,17 +221,23 @@ impl Queue for MemoryStore {
         Ok(due)
     }
 
-    fn next_wake_ms(&self) -> Result<Option<u64>, Reason> {
-        Ok(self.queue.all().into_iter().filter_map(|destination| destination.wake_ms).min())
+    fn next_wake_ms(&self, after_ms: u64) -> Result<Option<u64>, Reason> {
+        let wakes = self.queue.all().into_iter().filter_map(|destination| destination.wake_ms);
+        Ok(wakes.filter(|wake| *wake > after_ms).min())
     }
 
-    fn due_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<Task>, Reason> {
+    fn due_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<TaskId>, Reason> {
         Ok(self.queue.page(destination, max, |task| {
             (task.due_ms <= now_ms).then_some((-task.message.priority, task.due_ms, task.id))
         }))
     }
 
-    fn notice_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<Task>, Reason> {
+    fn notice_tasks(
+        &self,
+        destination: &[u8],
+        now_ms: u64,
+        max: u32,
+    ) -> Result<Vec<TaskId>, Reason> {
         Ok(self.queue.page(destination, max, |task| {
             (task.notice_ms <= now_ms).then_some((task.notice_ms, task.id))
         }))

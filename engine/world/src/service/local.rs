@@ -132,13 +132,18 @@ impl Queue for SharedStore {
     fn due_destinations(&self, now_ms: u64, max: u32) -> Result<Vec<Destination>, Reason> {
         self.lock().due_destinations(now_ms, max)
     }
-    fn next_wake_ms(&self) -> Result<Option<u64>, Reason> {
-        self.lock().next_wake_ms()
+    fn next_wake_ms(&self, after_ms: u64) -> Result<Option<u64>, Reason> {
+        self.lock().next_wake_ms(after_ms)
     }
-    fn due_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<Task>, Reason> {
+    fn due_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<TaskId>, Reason> {
         self.lock().due_tasks(destination, now_ms, max)
     }
-    fn notice_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<Task>, Reason> {
+    fn notice_tasks(
+        &self,
+        destination: &[u8],
+        now_ms: u64,
+        max: u32,
+    ) -> Result<Vec<TaskId>, Reason> {
         self.lock().notice_tasks(destination, now_ms, max)
     }
     fn destination(&self, name: &[u8]) -> Result<Destination, Reason> {

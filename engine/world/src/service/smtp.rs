@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::relay::{self, Attempted, Handover, Queued, Times};
+use pillarbox_engine::relay::{self, Attempted, Deadline, DeadlineMode, Handover, Queued, Times};
 use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Fate, Reply};
 use pillarbox_engine::smtp::{
-    Answer, Ask, Committed, Envelope, Event, MailFrom, Mailbox, RcptTo, Server,
+    Answer, Ask, ByMode, Committed, Envelope, Event, MailFrom, Mailbox, RcptTo, Server,
 };
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
@@ -168,7 +168,7 @@ impl<B: Backend> SmtpService<B> {
         let backend = &*self.backend;
         let Transaction { sender, mut accounts, here, elsewhere: mut tasks, .. } = transaction;
         let now_ms = backend.queue_ms(now);
-        let times = times(&sender, now_ms);
+        let times = times(&sender, now, now_ms);
         let due_ms = relay::first_attempt(&times, now_ms);
         let mut reports = Vec::new();
         if due_ms > now_ms {
@@ -176,12 +176,12 @@ impl<B: Backend> SmtpService<B> {
             accounts.clear();
             here.into_iter().for_each(|to| tasks.add(LOCAL.to_vec(), to));
         } else {
-            let skip = skip(envelope);
+            let skip = envelope.return_path_octets;
             reports = self.success(&sender, &times, here, &message.body, (skip, size)).await?;
         }
         let relay = (!tasks.is_empty()).then(|| Enqueue {
-            skip: skip(envelope),
-            priority: priority(&sender),
+            skip: envelope.return_path_octets,
+            priority: sender.priority.unwrap_or(0),
             mail: sender,
             times,
             by: self.bound.as_ref().map_or(&self.client.name, |bound| &bound.name).clone(),
@@ -267,17 +267,19 @@ fn printed(mailbox: &Mailbox) -> Vec<u8> {
     [&mailbox.local_part[..], &mailbox.domain].join(&b'@')
 }
 
-/// Octets at the beginning that are not relayed.
-fn skip(_envelope: &Envelope) -> u64 {
-    0
-}
-
-fn priority(_sender: &MailFrom) -> i8 {
-    0
-}
-
-fn times(_sender: &MailFrom, now_ms: u64) -> Times {
-    Times { came_unix_ms: now_ms, hold_until_unix_ms: None, deadline: None }
+/// What the sender wants about time, on the queue's clock.
+fn times(sender: &MailFrom, now: Now, now_ms: u64) -> Times {
+    // RFC 4865 and RFC 2852 give moments on the wall clock of the session; the queue counts from now on its own.
+    let hold = sender.hold_until_ms.map(|at| at.saturating_sub(now.unix_ms));
+    let deadline = sender.deliver_by.map(|by| Deadline {
+        at_unix_ms: now_ms.saturating_add_signed(i64::from(by.seconds) * 1000),
+        mode: match by.mode {
+            ByMode::Return => DeadlineMode::Return,
+            ByMode::Notify => DeadlineMode::Notify,
+        },
+    });
+    let hold_until_unix_ms = hold.filter(|hold| *hold > 0).map(|hold| now_ms + hold);
+    Times { came_unix_ms: now_ms, hold_until_unix_ms, deadline }
 }
 
 impl<B: Backend> Service<Server> for SmtpService<B> {
@@ -304,9 +306,11 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
                     Answer::Refused(Refusal::new(reason))
                 }
             },
-            Ask::Verify(_) | Ask::Expand(_) | Ask::Flush(_) => {
-                Answer::Refused(Refusal::new(Reason::Unsupported))
+            Ask::Flush(flush) => {
+                self.backend.flush(&flush.domain);
+                Answer::Flushing(None)
             }
+            Ask::Verify(_) | Ask::Expand(_) => Answer::Refused(Refusal::new(Reason::Unsupported)),
             // Whoever has faults answers before this is asked.
             Ask::Phase(_) => Answer::Done,
         }
@@ -317,8 +321,14 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
     }
 
     fn event(&mut self, event: &Event) {
-        if matches!(event, Event::Reset) {
-            self.reset();
+        match event {
+            Event::Reset => self.reset(),
+            Event::Forwarded(told) => {
+                // Somebody else is there now, and what the peer itself may do is not for them.
+                self.reset();
+                self.client = Client { relays: false, name: told.peer.address.clone() };
+            }
+            _ => {}
         }
     }
 

@@ -64,7 +64,7 @@ impl Writer {
         rank: i64,
         task: &NewTask,
     ) -> Result<(), Failure> {
-        let destination = self.count_in(&task.destination, held, task.due_ms)?;
+        let destination = self.count_task(&task.destination, held, task.due_ms)?;
         let recipients = rows::to_json(&task.recipients)?;
         self.written += recipients.len() as u64 + 400;
         let (due_ms, notice_ms) = (task.due_ms, task.notice_ms);
@@ -84,7 +84,7 @@ impl Writer {
     }
 
     /// Counts a task in, and makes its destination if it has none yet.
-    fn count_in(&self, name: &[u8], held: bool, due_ms: u64) -> rusqlite::Result<u64> {
+    fn count_task(&self, name: &[u8], held: bool, due_ms: u64) -> rusqlite::Result<u64> {
         let next_ms = (!held).then_some(due_ms);
         let mut count = self.connection.prepare_cached(sql::COUNT_IN)?;
         count.query_row((name, next_ms), |row| row.get(0))
@@ -146,7 +146,7 @@ impl Writer {
                 self.drop_task(&found)?;
             }
             Some(first) => {
-                let to = self.count_in(&first.destination, held, first.due_ms)?;
+                let to = self.count_task(&first.destination, held, first.due_ms)?;
                 let recipients = rows::to_json(&first.recipients)?;
                 self.written += recipients.len() as u64 + 400;
                 let (due_ms, notice_ms) = (first.due_ms, first.notice_ms);

@@ -16,18 +16,25 @@ impl Queue for Sqlite {
         self.read(|c| all(c, sql::DUE_DESTINATIONS, (now_ms, max), rows::destination))
     }
 
-    fn next_wake_ms(&self) -> Result<Option<u64>, Reason> {
-        self.read(|c| c.prepare_cached(sql::NEXT_WAKE)?.query_row([], |row| row.get(0)).optional())
+    fn next_wake_ms(&self, after_ms: u64) -> Result<Option<u64>, Reason> {
+        self.read(|c| {
+            c.prepare_cached(sql::NEXT_WAKE)?.query_row([after_ms], |row| row.get(0)).optional()
+        })
     }
 
-    fn due_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<Task>, Reason> {
+    fn due_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<TaskId>, Reason> {
         self.read(|c| consistently(c, || due_tasks(c, destination, now_ms, max)))
     }
 
-    fn notice_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<Task>, Reason> {
+    fn notice_tasks(
+        &self,
+        destination: &[u8],
+        now_ms: u64,
+        max: u32,
+    ) -> Result<Vec<TaskId>, Reason> {
         self.read(|c| {
             consistently(c, || match destination_id(c, destination)? {
-                Some(id) => all(c, sql::NOTICE_TASKS, (id, now_ms, max), rows::task),
+                Some(id) => all(c, sql::NOTICE_TASKS, (id, now_ms, max), |row| row.get(0)),
                 None => Ok(Vec::new()),
             })
         })
@@ -76,7 +83,7 @@ fn due_tasks(
     destination: &[u8],
     now_ms: u64,
     max: u32,
-) -> rusqlite::Result<Vec<Task>> {
+) -> rusqlite::Result<Vec<TaskId>> {
     let Some(id) = destination_id(c, destination)? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     let mut rank = BEFORE_ALL;
@@ -87,7 +94,9 @@ fn due_tasks(
             break;
         }
         if due_ms <= now_ms {
-            found.extend(all(c, sql::DUE_TASKS, (id, rank, now_ms, room), rows::task)?);
+            let due: Vec<TaskId> =
+                all(c, sql::DUE_TASKS, (id, rank, now_ms, room), |row| row.get(0))?;
+            found.extend(due);
         }
     }
     Ok(found)

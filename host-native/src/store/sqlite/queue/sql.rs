@@ -28,7 +28,7 @@ macro_rules! destinations {
 pub(super) const DUE_DESTINATIONS: &str =
     destinations!("WHERE wake_ms IS NOT NULL AND wake_ms <= ?1 ORDER BY wake_ms, name LIMIT ?2");
 pub(super) const NEXT_WAKE: &str =
-    "SELECT wake_ms FROM queue_destination WHERE wake_ms IS NOT NULL ORDER BY wake_ms LIMIT 1";
+    "SELECT wake_ms FROM queue_destination WHERE wake_ms > ?1 ORDER BY wake_ms LIMIT 1";
 pub(super) const DESTINATION: &str = destinations!("WHERE name = ?1");
 pub(super) const DESTINATIONS: &str = destinations!("WHERE name > ?1 ORDER BY name LIMIT ?2");
 pub(super) const DESTINATION_ID: &str = "SELECT id FROM queue_destination WHERE name = ?1";
@@ -36,14 +36,11 @@ pub(super) const DESTINATION_ID: &str = "SELECT id FROM queue_destination WHERE 
 /// The next rank that a destination has tasks of, and when the first of those is due: ranks are found one seek each.
 pub(super) const NEXT_RANK: &str = "SELECT rank, due_ms FROM queue_task
      WHERE destination = ?1 AND held = 0 AND rank > ?2 ORDER BY rank, due_ms LIMIT 1";
-pub(super) const DUE_TASKS: &str = tasks!(
-    "WHERE t.destination = ?1 AND t.held = 0 AND t.rank = ?2 AND t.due_ms <= ?3
-     ORDER BY t.due_ms, t.id LIMIT ?4"
-);
-pub(super) const NOTICE_TASKS: &str = tasks!(
-    "WHERE t.destination = ?1 AND t.held = 0 AND t.notice_ms <= ?2
-     ORDER BY t.notice_ms, t.id LIMIT ?3"
-);
+pub(super) const DUE_TASKS: &str = "SELECT id FROM queue_task
+     WHERE destination = ?1 AND held = 0 AND rank = ?2 AND due_ms <= ?3
+     ORDER BY due_ms, id LIMIT ?4";
+pub(super) const NOTICE_TASKS: &str = "SELECT id FROM queue_task
+     WHERE destination = ?1 AND held = 0 AND notice_ms <= ?2 ORDER BY notice_ms, id LIMIT ?3";
 pub(super) const TASKS_OF: &str =
     tasks!("WHERE t.message = ?1 AND t.id > ?2 ORDER BY t.id LIMIT ?3");
 pub(super) const TASK: &str = tasks!("WHERE t.id = ?1");

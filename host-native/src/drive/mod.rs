@@ -397,6 +397,8 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                         transcript.note(&note);
                     }
                 }
+                // What it waits for is the handshake that it asked for.
+                Output::Wait { .. } if matches!(self.state, State::Securing) => {}
                 Output::Wait { deadline_ms } => self.state = State::Waiting(deadline_ms),
                 Output::StartTls => self.state = State::Securing,
                 Output::Close => self.state = State::Closed,

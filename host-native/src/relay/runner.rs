@@ -20,6 +20,7 @@ use super::worker::Worker;
 use crate::backend::HostBackend;
 use crate::config::RelaySettings;
 use crate::error::{Error, Kind};
+use crate::serve::told_to_stop;
 
 /// New mail that comes within this time is looked for once.
 const GATHER: Duration = Duration::from_millis(2);
@@ -123,7 +124,7 @@ impl<C: Carrier> Runner<C> {
                 () = work.backend.relaying().news.notified() => tokio::time::sleep(GATHER).await,
                 () = work.changed.notified() => {}
                 _ = gauges.tick() => work.gauge(),
-                _ = stopping.wait_for(|stop| *stop) => {}
+                () = told_to_stop(&mut stopping) => {}
             }
         }
         loop {

@@ -16,7 +16,7 @@ use super::carrier::{Carrier, Connection, NotReached, Parcel};
 use super::local;
 use super::runner::Work;
 use super::settle::{Ended, answer, settle};
-use crate::serve::shown;
+use crate::serve::{shown, told_to_stop};
 
 /// Messages of one connection whose outcome is being written while the next ones are sent: a sync is not waited for
 /// between any two, and few enough could arrive twice after a crash.
@@ -95,7 +95,7 @@ impl<C: Carrier> Worker<C> {
         tokio::select! {
             () = self.active.news.notified() => true,
             () = tokio::time::sleep(LINGER) => false,
-            _ = stopping.wait_for(|stop| *stop) => false,
+            () = told_to_stop(&mut stopping) => false,
         }
     }
 
@@ -368,7 +368,7 @@ impl<C: Carrier> Work<C> {
             let mut stopping = self.stopping.clone();
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
-                _ = stopping.wait_for(|stop| *stop) => return false,
+                () = told_to_stop(&mut stopping) => return false,
             }
         }
     }

@@ -31,6 +31,12 @@ pub const DOMAIN_MAX: usize = 255;
 pub const PATH_MAX: usize = 256;
 /// Depth of MIME parts, search keys and parenthesised lists; beyond it structure is opaque or the command is refused.
 pub const DEPTH_MAX: usize = 64;
+/// Octets of one text (a subject, a name) of a message that is composed: no reader shows more.
+pub const COMPOSED_TEXT_MAX: usize = 8 * 1024;
+/// Addresses of one field of a message that is composed; a server takes 1,000 recipients of one message at most.
+pub const COMPOSED_PEOPLE_MAX: usize = 1000;
+/// Files that one composed message carries.
+pub const COMPOSED_FILES_MAX: usize = 1000;
 
 /// Hosts of one domain that are tried (RFC 5321 §5.1 allows a limit, and asks for two at least).
 pub const ROUTE_HOSTS_MAX: usize = 32;

@@ -244,6 +244,16 @@ fn every_notify_ret_and_kind_gives_what_rfc_3461_wants() {
 }
 
 #[test]
+fn what_needed_tls_on_its_way_needs_it_back() {
+    let mut report = report(ReportKind::Failed);
+    (report.mail.require_tls, report.mail.ret) = (true, Some(Ret::Full));
+    assert_eq!(octets_wanted(ReportKind::Failed, &report.mail, 1 << 20), (64 << 10) + 1);
+    let made = make_report(&report).expect("it may be made");
+    assert!(made.mail.require_tls);
+    assert_eq!(parse(&made.octets).types[2], "text/rfc822-headers");
+}
+
+#[test]
 fn only_those_are_named_who_may_hear_of_it() {
     let mut report = report(ReportKind::Failed);
     let mut silent = reported(ReportKind::Failed, Some(Notify::default()));

@@ -4,9 +4,10 @@
 mod seeded;
 
 use pillarbox_engine::relay::{
-    Deadline, DeadlineMode, Schedule, ScheduleFault, Times, Turn, end_unix_ms, first_attempt,
-    host_backoff, in_order, next_attempt,
+    Deadline, Schedule, ScheduleFault, Times, Turn, end_unix_ms, first_attempt, host_backoff,
+    in_order, next_attempt, notice_unix_ms, times_of,
 };
+use pillarbox_engine::smtp::{ByMode, DeliverBy, MailFrom};
 use seeded::Seeded;
 
 const CAME: u64 = 1_767_603_600_000;
@@ -75,13 +76,13 @@ fn any_schedule_keeps_its_bounds() {
             delay_report_ms: None,
         };
         let hold = (seeded.below(3) == 0).then(|| CAME + seeded.next() % DAY);
-        let mode = [DeadlineMode::Return, DeadlineMode::Notify][seeded.below(2)];
+        let mode = [ByMode::Return, ByMode::Notify][seeded.below(2)];
         let at_unix_ms = CAME + seeded.next() % (8 * DAY);
         let deadline = (seeded.below(3) == 0).then_some(Deadline { at_unix_ms, mode });
         let times = Times { came_unix_ms: CAME, hold_until_unix_ms: hold, deadline };
         let end = end_unix_ms(&schedule, &times);
         assert!(end <= CAME.max(hold.unwrap_or(0)) + schedule.lifetime_ms);
-        if let Some(Deadline { at_unix_ms, mode: DeadlineMode::Return }) = deadline {
+        if let Some(Deadline { at_unix_ms, mode: ByMode::Return }) = deadline {
             assert!(end <= at_unix_ms);
         }
         let (mut now, mut failures) = (first_attempt(&times, CAME), 0);
@@ -162,4 +163,31 @@ fn the_more_urgent_goes_first_and_equals_by_their_turn() {
         [turn(0, 5, 1), turn(-9, 1, 0), turn(4, 9, 9), turn(0, 3, 2), turn(0, 3, 1), turn(4, 9, 9)];
     assert_eq!(in_order(&turns), [2, 5, 4, 3, 0, 1]);
     assert!(in_order(&[]).is_empty());
+}
+
+#[test]
+fn a_messages_own_wishes_become_times() {
+    let by = |seconds, mode| Some(DeliverBy { seconds, mode, trace: false });
+    for (seconds, at_unix_ms) in [(60, CAME + MINUTE), (-60, CAME - MINUTE)] {
+        for mode in [ByMode::Return, ByMode::Notify] {
+            let deliver_by = by(seconds, mode);
+            let hold_until_ms = Some(CAME + HOUR);
+            let times =
+                times_of(&MailFrom { deliver_by, hold_until_ms, ..MailFrom::default() }, CAME);
+            let deadline = Some(Deadline { at_unix_ms, mode });
+            let hold_until_unix_ms = Some(CAME + HOUR);
+            assert_eq!(times, Times { came_unix_ms: CAME, hold_until_unix_ms, deadline });
+        }
+    }
+    let deliver_by = by(i32::MIN, ByMode::Return);
+    let times = times_of(&MailFrom { deliver_by, ..MailFrom::default() }, 5);
+    assert_eq!(times.deadline.map(|deadline| deadline.at_unix_ms), Some(0));
+}
+
+#[test]
+fn a_sender_is_told_of_the_delay_and_then_of_the_end() {
+    let schedule = Schedule::default();
+    let times = Times { came_unix_ms: CAME, ..Times::default() };
+    assert_eq!(notice_unix_ms(&schedule, &times, CAME), CAME + 4 * HOUR);
+    assert_eq!(notice_unix_ms(&schedule, &times, CAME + 4 * HOUR), CAME + 5 * DAY);
 }

@@ -2,11 +2,11 @@
 #![allow(missing_docs)]
 
 use pillarbox_engine::relay::{
-    Attempted, Deadline, DeadlineMode, Expiry, Handover, Outcome, Queued, ReportKind, Schedule,
-    Times, Unreached, fate_of, next_host_may_help, settle, status,
+    Attempted, Deadline, Expiry, Handover, Outcome, Queued, ReportKind, Schedule, Times, Unreached,
+    fate_of, next_host_may_help, settle, status,
 };
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
-use pillarbox_engine::smtp::{MailFrom, Mailbox, Notify, RcptTo};
+use pillarbox_engine::smtp::{ByMode, MailFrom, Mailbox, Notify, RcptTo};
 
 const CAME: u64 = 1_767_603_600_000;
 const HOUR: u64 = 3_600_000;
@@ -200,14 +200,14 @@ fn a_deadline_returns_or_notifies_as_its_mode_says() {
         let deadline = Some(Deadline { at_unix_ms: CAME + HOUR, mode });
         settle(Attempted { times: Times { deadline, ..attempt.times }, ..attempt })
     };
-    let early = with(DeadlineMode::Return, HOUR - 60_000);
+    let early = with(ByMode::Return, HOUR - 60_000);
     assert_eq!(early.next_unix_ms, Some(CAME + HOUR), "one last attempt");
-    let late = with(DeadlineMode::Return, HOUR);
+    let late = with(ByMode::Return, HOUR);
     assert_eq!(late.outcomes, [Outcome::Expired]);
     assert_eq!(late.reports[0].recipients[0].expired, Some(Expiry::Deadline));
 
-    assert!(with(DeadlineMode::Notify, HOUR - 1).reports.is_empty());
-    let late = with(DeadlineMode::Notify, HOUR);
+    assert!(with(ByMode::Notify, HOUR - 1).reports.is_empty());
+    let late = with(ByMode::Notify, HOUR);
     assert_eq!(late.reports[0].kind, ReportKind::Delayed);
     assert!(late.next_unix_ms.is_some(), "it is tried on");
 }
@@ -230,6 +230,7 @@ fn every_failure_before_a_session_has_its_status() {
         (Unreached::TimedOut, "4.4.1"),
         (Unreached::Unreachable, "4.4.1"),
         (Unreached::TlsFailed, "4.7.5"),
+        (Unreached::TlsRequired, "5.7.10"),
         (Unreached::PolicyMismatch, "4.7.5"),
         (Unreached::Loop, "5.4.6"),
         (Unreached::OurFault, "4.3.0"),

@@ -184,6 +184,7 @@ fn a_message_that_needs_no_tls_says_so() {
             let mut talk = Talk::new(implicit.clone());
             talk.listen();
             talk.session.secured(talk.now, TlsFacts::default()).expect("it was asked for");
+            assert!(talk.listen().starts_with(b"220 "));
             talk.line("EHLO a");
             talk.line(&format!("MAIL FROM:<a@b.c>{parameters}"));
             talk.line("RCPT TO:<bob@hamburger.edu>");
@@ -196,6 +197,7 @@ fn a_message_that_needs_no_tls_says_so() {
                 talk.line("DATA");
                 talk.say(format!("{text}.\r\n").as_bytes());
             }
+            assert!(talk.messages.len() == 1, "{parameters} {text:?} {bdat}: {:?}", talk.events);
             assert_eq!(committed(&talk).tls_optional, expected, "{parameters} {text:?}");
         }
     }

@@ -27,6 +27,7 @@ fn trickle(talk: &mut Talk, text: &[u8], size: usize, every_ms: u64) -> (String,
 
 fn begin(config: Config, bdat: Option<usize>) -> Talk {
     let mut talk = Talk::greeted(config);
+    talk.patient = false;
     talk.say(b"MAIL FROM:<a@b.c>\r\nRCPT TO:<bob@hamburger.edu>\r\n");
     match bdat {
         Some(size) => talk.say(format!("BDAT {size} LAST\r\n").as_bytes()),
@@ -57,7 +58,7 @@ fn a_message_that_trickles_in_is_given_up() {
             let mut talk = begin(config(), bdat);
             let (said, took_ms) = trickle(&mut talk, &text, size, every_ms);
             assert!(said.starts_with("421 4.4.2 "), "{said}");
-            assert!((590_000..=1_000_000).contains(&took_ms), "{size}: {took_ms}");
+            assert!((490_000..=1_000_000).contains(&took_ms), "{size}: {took_ms}");
         }
     }
 }
@@ -86,16 +87,12 @@ fn silence_within_a_message_ends_it_after_five_minutes() {
     // RFC 5321 §4.5.3.2.7: not before.
     for bdat in [None, Some(1_000_000)] {
         let mut talk = begin(config(), bdat);
-        // What came before buys no silence.
+        // What came before buys no silence beyond that.
         talk.say(&text(200_000));
         assert!(talk.wait(299_999).is_empty() && !talk.closed);
-        let said = talk.wait(1);
-        let expected = "421 4.4.2 Timeout, closing connection\r\n";
-        let also = "421 4.4.2 Too slow, closing connection\r\n";
-        let said = String::from_utf8(said).expect("ASCII");
-        assert!(said == expected || said == also || !talk.closed, "{said}");
-        let said = said + &String::from_utf8(talk.wait(300_000)).expect("ASCII");
-        assert_eq!(said, expected);
+        // The end of a piece may have come after the clock began.
+        let said = [talk.wait(1), talk.wait(300_000)].concat();
+        assert_eq!(said, b"421 4.4.2 Timeout, closing connection\r\n");
     }
 }
 
@@ -135,7 +132,7 @@ fn the_pace_can_be_set_and_switched_off() {
     let mut fast = config();
     fast.limits.data_rate_min = 100_000;
     let mut talk = begin(fast, None);
-    let (said, _) = trickle(&mut talk, &text(10_000_000), 50_000, 1000);
+    let (said, _) = trickle(&mut talk, &text(10_000_000), 50_000, 10_000);
     assert!(said.starts_with("421 4.4.2 "), "{said}");
 }
 

@@ -2,6 +2,7 @@
 //! It answers asks and moves octets; every word of SMTP, POP3 and IMAP is said by the engine.
 
 pub mod accounts;
+mod agent;
 pub mod auth;
 pub mod backend;
 pub mod cli;

@@ -61,7 +61,8 @@ fn call(sandbox: &Relay, function: &str, given: &Given) -> Value {
             both(relay::next_hop(&map, &domain), sandbox.next_hop(&map, &domain))
         }
         "chooseRoute" => {
-            let (records, own) = (given.take::<Vec<_>>("exchanges"), given.take::<Vec<_>>("ownNames"));
+            let (records, own) =
+                (given.take::<Vec<_>>("exchanges"), given.take::<Vec<_>>("ownNames"));
             let seed = number("seed");
             let library = relay::choose_route(&records, &own, seed);
             both(library, sandbox.choose_route(&records, &own, seed))
@@ -78,13 +79,24 @@ fn call(sandbox: &Relay, function: &str, given: &Given) -> Value {
             let (schedule, times) = (given.take("schedule"), given.take("times"));
             both(relay::end_unix_ms(&schedule, &times), sandbox.end_unix_ms(&schedule, &times))
         }
+        "timesOf" => {
+            let (mail, came) = (given.take("mail"), number("cameUnixMs"));
+            both(relay::times_of(&mail, came), sandbox.times_of(&mail, came))
+        }
+        "noticeUnixMs" => {
+            let (schedule, times) = (given.take("schedule"), given.take("times"));
+            let now = number("nowUnixMs");
+            let library = relay::notice_unix_ms(&schedule, &times, now);
+            both(library, sandbox.notice_unix_ms(&schedule, &times, now))
+        }
         "firstAttempt" => {
             let (times, now) = (given.take("times"), number("nowUnixMs"));
             both(relay::first_attempt(&times, now), sandbox.first_attempt(&times, now))
         }
         "nextAttempt" => {
             let (schedule, times) = (given.take("schedule"), given.take("times"));
-            let (now, failures, seed) = (number("nowUnixMs"), given.take("failures"), number("seed"));
+            let (now, failures, seed) =
+                (number("nowUnixMs"), given.take("failures"), number("seed"));
             let library = relay::next_attempt(&schedule, &times, now, failures, seed);
             both(library, sandbox.next_attempt(&schedule, &times, now, failures, seed))
         }
@@ -103,7 +115,8 @@ fn call(sandbox: &Relay, function: &str, given: &Given) -> Value {
             both(relay::settle(attempted.clone()), sandbox.settle(attempted))
         }
         "octetsWanted" => {
-            let (kind, mail, size) = (given.take("kind"), given.take("mail"), number("messageSize"));
+            let (kind, mail, size) =
+                (given.take("kind"), given.take("mail"), number("messageSize"));
             let library = relay::octets_wanted(kind, &mail, size);
             both(library, sandbox.octets_wanted(kind, &mail, size))
         }
@@ -127,7 +140,8 @@ fn apart(name: &str, result: &mut Value) -> Option<(PathBuf, Vec<u8>)> {
 #[test]
 fn library_and_component_give_what_the_vectors_say() {
     let record = std::env::var_os("PILLARBOX_RECORD").is_some();
-    let engine = EngineSettings { cache: None, ..EngineSettings::new(EngineChoice::Sandbox, Some(1)) };
+    let engine =
+        EngineSettings { cache: None, ..EngineSettings::new(EngineChoice::Sandbox, Some(1)) };
     let engine = Engine::new(&engine).expect("it starts");
     let file = directory().join("vectors.json");
     let text = fs::read_to_string(&file).expect("the vectors are there");
@@ -136,7 +150,9 @@ fn library_and_component_give_what_the_vectors_say() {
     for vector in &mut vectors {
         let name = vector["name"].as_str().expect("each has a name").to_owned();
         let function = vector["function"].as_str().expect("each names its function").to_owned();
-        let Value::Object(arguments) = octets(vector["arguments"].clone()) else { panic!("{name}") };
+        let Value::Object(arguments) = octets(vector["arguments"].clone()) else {
+            panic!("{name}")
+        };
         let mut result = call(engine.relay(), &function, &Given(arguments));
         if let Some((file, octets)) = apart(&name, &mut result) {
             if record {
@@ -156,7 +172,7 @@ fn library_and_component_give_what_the_vectors_say() {
     }
     functions.sort_unstable();
     functions.dedup();
-    assert_eq!(functions.len(), 13, "every function has a vector");
+    assert_eq!(functions.len(), 15, "every function has a vector");
     if record {
         let text = serde_json::to_string_pretty(&vectors).expect("they are JSON");
         fs::write(&file, text + "\n").expect("the directory can be written");

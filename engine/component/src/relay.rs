@@ -7,6 +7,8 @@ use crate::wit::relay as wit;
 
 impl wit::Guest for crate::Component {
     fn destination(domain: Vec<u8>) -> Vec<u8> {
+        #[cfg(feature = "crash-verbs")]
+        crate::crash::obey(&domain);
         engine::destination(&domain)
     }
 
@@ -32,12 +34,16 @@ impl wit::Guest for crate::Component {
         engine::next_host_may_help(&fate.convert())
     }
 
-    fn end_unix_ms(schedule: wit::Schedule, times: wit::Times) -> u64 {
-        engine::end_unix_ms(&schedule.convert(), &times.convert())
+    fn times_of(mail: wit::MailFrom, came_unix_ms: u64) -> wit::Times {
+        engine::times_of(&mail.convert(), came_unix_ms).convert()
     }
 
     fn notice_unix_ms(schedule: wit::Schedule, times: wit::Times, now_unix_ms: u64) -> u64 {
         engine::notice_unix_ms(&schedule.convert(), &times.convert(), now_unix_ms)
+    }
+
+    fn end_unix_ms(schedule: wit::Schedule, times: wit::Times) -> u64 {
+        engine::end_unix_ms(&schedule.convert(), &times.convert())
     }
 
     fn first_attempt(times: wit::Times, now_unix_ms: u64) -> u64 {

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use super::Draw;
-use super::types::{DeadlineMode, Schedule, ScheduleFault, Times, Turn};
+use super::types::{Deadline, Schedule, ScheduleFault, Times, Turn};
+use crate::smtp::{ByMode, MailFrom};
 use crate::trace::Rule;
 
 // RFC 5321 §4.5.4.1
@@ -80,16 +81,26 @@ impl Times {
     pub(super) fn delay_unix_ms(&self, schedule: &Schedule) -> Option<u64> {
         match self.deadline {
             // Who set a time to be told at wants to be told then.
-            Some(deadline) if deadline.mode == DeadlineMode::Notify => Some(deadline.at_unix_ms),
+            Some(deadline) if deadline.mode == ByMode::Notify => Some(deadline.at_unix_ms),
             _ => Some(self.start_unix_ms().saturating_add(schedule.delay_report_ms?)),
         }
     }
 
     /// The message's own end, if it has one.
     pub(super) fn return_unix_ms(&self) -> Option<u64> {
-        let deadline = self.deadline.filter(|deadline| deadline.mode == DeadlineMode::Return);
+        let deadline = self.deadline.filter(|deadline| deadline.mode == ByMode::Return);
         deadline.map(|deadline| deadline.at_unix_ms)
     }
+}
+
+/// The times of a message that came with these parameters (RFC 2852, RFC 4865).
+#[must_use]
+pub fn times_of(mail: &MailFrom, came_unix_ms: u64) -> Times {
+    let deadline = mail.deliver_by.map(|by| Deadline {
+        at_unix_ms: came_unix_ms.saturating_add_signed(i64::from(by.seconds) * 1000),
+        mode: by.mode,
+    });
+    Times { came_unix_ms, hold_until_unix_ms: mail.hold_until_ms, deadline }
 }
 
 /// When a message is given up: after the schedule's lifetime, or at its own deadline if that is sooner.

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::smtp::client::types::{Fate, TlsPolicy};
-use crate::smtp::{MailFrom, RcptTo, Ret, Service};
+use crate::smtp::{ByMode, MailFrom, RcptTo, Ret, Service};
 
 /// One MX record, as DNS gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,6 +107,8 @@ pub enum Unreached {
     Unreachable,
     /// TLS is insisted on, and the handshake failed or the certificate is not the right one.
     TlsFailed,
+    /// The message came with REQUIRETLS (RFC 8689), and no host of its domain can be trusted with it.
+    TlsRequired,
     /// No exchange is one that the domain's published policy names (RFC 8461).
     PolicyMismatch,
     /// The way leads back here, or in a circle.
@@ -166,18 +168,7 @@ pub struct Deadline {
     /// When it is over.
     pub at_unix_ms: u64,
     /// What happens then.
-    pub mode: DeadlineMode,
-}
-
-/// What happens when a deadline is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
-pub enum DeadlineMode {
-    /// `R`: the message is given up.
-    Return,
-    /// `N`: the delay is reported, and it is tried on.
-    Notify,
+    pub mode: ByMode,
 }
 
 /// A message's turn in the queue.

@@ -22,6 +22,10 @@ pub fn fate_of(why: Unreached) -> Fate {
         Unreached::Unreachable => (false, "4.4.1 The server cannot be reached"),
         // Certificates and policies are mended; mail to the wrong one cannot be taken back.
         Unreached::TlsFailed => (false, "4.7.5 No trusted TLS connection to the server"),
+        // RFC 8689 §4.2.1: at once, since the sender asked for this rather than for delivery.
+        Unreached::TlsRequired => {
+            (true, "5.7.10 The message may only go over a trusted TLS connection")
+        }
         Unreached::PolicyMismatch => (false, "4.7.5 No server that the domain's policy names"),
         Unreached::Loop => (true, "5.4.6 The mail would come back to this server"),
         Unreached::OurFault => (false, "4.3.0 This server could not make the attempt"),

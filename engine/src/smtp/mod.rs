@@ -5,6 +5,7 @@ use crate::trace::Rule;
 
 pub mod client;
 pub mod grammar;
+pub mod probe;
 mod server;
 mod types;
 

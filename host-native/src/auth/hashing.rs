@@ -117,13 +117,13 @@ mod tests {
         let mut waiting = Vec::new();
         for rank in (0..WAITING_MAX as u64 + 2).rev() {
             let (hashing, order) = (hashing.clone(), Arc::clone(&order));
-            let before = (hashing.lock().waiting.len(), hashing.lock().next);
+            let before = hashing.lock().next;
             let own = Arc::clone(&order);
             let watched = hashing.clone();
             waiting.push(tokio::spawn(async move {
                 watched.run(rank, move || own.lock().expect("nobody panics").push(rank)).await
             }));
-            while hashing.lock().next == before.1 {
+            while hashing.lock().next == before {
                 tokio::task::yield_now().await;
             }
             assert!(hashing.lock().waiting.len() <= WAITING_MAX);

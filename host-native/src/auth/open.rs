@@ -9,7 +9,7 @@ use pillarbox_engine::types::Reason;
 use subtle::ConstantTimeEq;
 
 use super::scram::{parameters, refused};
-use super::{Caller, canonical, entropy, prepared};
+use super::{Caller, entropy, prepared};
 use crate::accounts::SALT_OCTETS;
 use crate::error::Error;
 
@@ -102,12 +102,21 @@ impl OpenJudge {
                 return refused(Reason::Unsupported);
             }
         };
-        match canonical(&name, &self.domain) {
-            Some(name) if name.len() <= 255 => {
-                LoginAnswer::Accepted(Account { name: name.into_bytes(), server_signature })
-            }
-            _ => refused(Reason::BadCredentials),
+        match self.account(name) {
+            Some(name) => LoginAnswer::Accepted(Account { name, server_signature }),
+            None => refused(Reason::BadCredentials),
         }
+    }
+
+    /// The mailbox of a name, which must be the one that mail for it goes to: nothing is prepared here.
+    fn account(&self, mut name: Vec<u8>) -> Option<Vec<u8>> {
+        let fine = !name.is_empty() && !name.iter().any(u8::is_ascii_control);
+        name.make_ascii_lowercase();
+        if !name.contains(&b'@') {
+            name.push(b'@');
+            name.extend_from_slice(self.domain.as_bytes());
+        }
+        (fine && name.len() <= 255).then_some(name)
     }
 }
 

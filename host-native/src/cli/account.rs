@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::accounts::Accounts;
+use crate::auth::prepared;
 use crate::cli::ServeFlags;
 use crate::config::{Settings, read_config};
 use crate::error::Error;
@@ -96,7 +97,8 @@ fn known(accounts: &Accounts, name: &str) -> Result<(), Error> {
 }
 
 fn canonical(address: &str, domains: &[String]) -> Result<String, Error> {
-    let name = address.to_lowercase();
+    // As logins compare it (RFC 4013).
+    let name = prepared(address.as_bytes()).unwrap_or_default().to_lowercase();
     let odd = |c: char| c.is_control() || c.is_whitespace() || c == '"';
     let (local, domain) = match name.rsplit_once('@') {
         Some(parts) if !parts.0.is_empty() && !parts.1.is_empty() && !name.contains(odd) => parts,

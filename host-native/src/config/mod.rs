@@ -3,6 +3,7 @@
 
 mod auth;
 mod dns;
+mod faults;
 mod limits;
 mod listen;
 mod relay;
@@ -21,6 +22,8 @@ use crate::tls::{ClientAuth, Source};
 
 pub use auth::{AuthFile, AuthSettings, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile};
 pub use dns::DnsFile;
+pub use faults::FaultSettings;
+pub(crate) use faults::here;
 pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
@@ -60,6 +63,8 @@ pub struct Settings {
     pub allow_cleartext_login: bool,
     /// Who is believed when it speaks for others.
     pub trusted: Trusted,
+    /// Faults on purpose; none in a server profile.
+    pub faults: Option<FaultSettings>,
 }
 
 /// Where mail is kept.
@@ -178,6 +183,7 @@ impl Settings {
         let tls = tls(&flags, file.as_ref(), &data)?;
         let listen = file.as_ref().map(|file| file.listen).unwrap_or_default();
         let listen = Listen::new(&flags, listen, tls.is_some());
+        let faults = FaultSettings::new(&flags, file.is_some())?;
         let limits = file.as_ref().map(|file| file.limits).unwrap_or_default();
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
         let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
@@ -214,6 +220,7 @@ impl Settings {
             dev_password: flags.dev_password,
             allow_cleartext_login,
             trusted: trusted.unwrap_or_default(),
+            faults,
         };
         settings.limits.check()?;
         settings.check_tls()?;

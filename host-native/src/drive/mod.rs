@@ -1,6 +1,7 @@
 //! Drives one session: octets in, outputs out, asks answered, until it closes. The same for every role, on both sides;
 //! what differs is behind [`Host`].
 
+mod pace;
 mod transcript;
 mod wire;
 
@@ -14,12 +15,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pillarbox_engine::types::{AskId, BlobRange, Now, Reason, TlsFacts};
 use pillarbox_engine::{Output, Role};
+use pillarbox_world::fault::{Decision, Verdict};
 use pillarbox_world::hub::SessionKey;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 use crate::engine::{Driven, Input, Trap};
 use crate::tls::Metered;
+
+use pace::Pace;
 
 pub(crate) use transcript::{Ends, Transcript};
 pub(crate) use wire::Wire;
@@ -51,6 +55,14 @@ pub(crate) trait Host<R: Role>: Send {
         ask: R::Ask,
         session: &mut dyn Driven<R>,
     ) -> impl Future<Output = R::Answer> + Send;
+    /// What faults on purpose do at an ask, before anybody answers it.
+    fn meet(&mut self, _now: Now, _ask: &R::Ask) -> Option<Met<R>> {
+        None
+    }
+    /// Waits so long, or until the session should not be made to wait.
+    fn rest(&mut self, delay: Duration) -> impl Future<Output = ()> + Send {
+        tokio::time::sleep(delay)
+    }
     /// Logs and counts an answer; called before the session gets it.
     fn observe_answer(&mut self, answer: &R::Answer);
     /// What the session must be told; asked for before every answer.
@@ -76,6 +88,14 @@ pub(crate) trait Host<R: Role>: Send {
     fn interrupted(&mut self) -> impl Future<Output = Interrupt<R>> + Send;
 }
 
+/// What faults on purpose do at an ask.
+pub(crate) struct Met<R: Role> {
+    /// To the connection.
+    pub(crate) decision: Decision,
+    /// The answer, if they make one.
+    pub(crate) answer: Option<R::Answer>,
+}
+
 /// What a waiting session must be told.
 pub(crate) enum Interrupt<R: Role> {
     /// What [`Host::call`] gives.
@@ -89,6 +109,8 @@ pub(crate) struct Driver<R: Role, H> {
     pub(crate) host: H,
     session: Box<dyn Driven<R>>,
     transcript: Option<Transcript>,
+    /// None if no fault on purpose changes the octets.
+    pace: Option<Box<Pace>>,
     /// To be written.
     out: Vec<u8>,
     asks: VecDeque<(AskId, R::Ask)>,
@@ -142,7 +164,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         transcript: Option<Transcript>,
     ) -> Self {
         let (out, asks, left) = (Vec::new(), VecDeque::new(), Vec::new());
-        Self { host, session, transcript, out, asks, left, state: State::Running }
+        Self { host, session, transcript, pace: None, out, asks, left, state: State::Running }
     }
 
     /// Lets the session begin. With `look`, who talks before the greeting is not waiting for it, and the session should
@@ -261,6 +283,9 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                 if let Some(transcript) = &mut self.transcript {
                     transcript.received(&octets);
                 }
+                if let Some(pace) = &self.pace {
+                    tokio::time::sleep(pace.time(octets.len())).await;
+                }
                 self.left = octets;
                 self.offer_left(wire).await.map(|_| ())
             }
@@ -304,6 +329,12 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             transcript.asked(&H::ask_name(&ask));
         }
         let now = now(self.host.started());
+        if let Some(Met { decision, answer }) = self.host.meet(now, &ask) {
+            self.suffer(wire, &decision).await?;
+            if let Some(answer) = answer {
+                return self.step(wire, Input::Answer(id, answer)).await;
+            }
+        }
         let answer = {
             let mut answer = pin!(self.host.answer(now, ask, &mut *self.session));
             // What is ready at once needs no write in between, so that pipelined replies leave together.
@@ -312,7 +343,8 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                 Poll::Ready(answer) => answer,
                 Poll::Pending => {
                     let left = self.left.is_empty().then_some(&mut self.left);
-                    write_all::<R, H>(wire, &mut self.out, left).await?;
+                    let pace = self.pace.as_deref();
+                    write_all::<R, H>(wire, &mut self.out, left, pace).await?;
                     answer.await
                 }
             }
@@ -321,6 +353,25 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         // What others did before this answer was made must be told before it.
         self.tell_changes(wire).await?;
         self.step(wire, Input::Answer(id, answer)).await
+    }
+
+    /// What faults on purpose do to the connection.
+    async fn suffer(&mut self, wire: &mut Wire, decision: &Decision) -> Result<(), End> {
+        if let Some(transcript) = &mut self.transcript {
+            for strike in &decision.strikes {
+                transcript.fault(strike.number, &strike.rule);
+            }
+        }
+        if decision.delay_ms > 0 {
+            self.flush(wire).await?;
+            self.host.rest(Duration::from_millis(decision.delay_ms)).await;
+        }
+        if decision.verdict == Verdict::Drop {
+            self.flush(wire).await?;
+            return Err(End::Cut(io::Error::other("a fault on purpose")));
+        }
+        self.pace = Pace::join(self.pace.take(), decision);
+        Ok(())
     }
 
     async fn step(&mut self, wire: &mut Wire, input: Input<R>) -> Result<(), End> {
@@ -337,7 +388,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         self.state = State::Running;
         for output in step.outputs {
             match output {
-                Output::Transmit(octets) => self.transmit(wire, &octets).await?,
+                Output::Transmit(octets) => self.transmit(wire, octets).await?,
                 Output::TransmitBlob(range) => self.transmit_blob(wire, range).await?,
                 Output::Ask(id, ask) => self.asks.push_back((id, ask)),
                 Output::Event(event) => self.host.event(event),
@@ -346,6 +397,8 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                         transcript.note(&note);
                     }
                 }
+                // What it waits for is the handshake that it asked for.
+                Output::Wait { .. } if matches!(self.state, State::Securing) => {}
                 Output::Wait { deadline_ms } => self.state = State::Waiting(deadline_ms),
                 Output::StartTls => self.state = State::Securing,
                 Output::Close => self.state = State::Closed,
@@ -354,12 +407,18 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         Ok(taken)
     }
 
-    async fn transmit(&mut self, wire: &mut Wire, octets: &[u8]) -> Result<(), End> {
+    async fn transmit(&mut self, wire: &mut Wire, mut octets: Vec<u8>) -> Result<(), End> {
         self.host.count("sent", octets.len());
-        if let Some(transcript) = &mut self.transcript {
-            transcript.sent(octets);
+        if let Some(pace) = &mut self.pace {
+            pace.garble(&mut octets);
         }
-        self.out.extend_from_slice(octets);
+        if let Some(transcript) = &mut self.transcript {
+            transcript.sent(&octets);
+        }
+        match &mut self.pace {
+            Some(pace) => self.out.extend(pace.lines(&octets)),
+            None => self.out.extend_from_slice(&octets),
+        }
         if self.out.len() >= WRITE_AT { self.flush(wire).await } else { Ok(()) }
     }
 
@@ -375,7 +434,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                 tracing::error!(session, ?reason, ?range, "a stored message could not be read");
                 End::Cut(std::io::Error::other("a stored message could not be read"))
             })?;
-            self.transmit(wire, &piece).await?;
+            self.transmit(wire, piece).await?;
             offset += length;
         }
         Ok(())
@@ -383,7 +442,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
 
     async fn flush(&mut self, wire: &mut Wire) -> Result<(), End> {
         let left = self.left.is_empty().then_some(&mut self.left);
-        write_all::<R, H>(wire, &mut self.out, left).await
+        write_all::<R, H>(wire, &mut self.out, left, self.pace.as_deref()).await
     }
 
     /// Ends at a deadline of the session's clock.
@@ -403,6 +462,7 @@ async fn write_all<R: Role, H: Host<R>>(
     wire: &mut Wire,
     out: &mut Vec<u8>,
     mut heard: Option<&mut Vec<u8>>,
+    pace: Option<&Pace>,
 ) -> Result<(), End> {
     if out.is_empty() {
         return Ok(());
@@ -411,8 +471,14 @@ async fn write_all<R: Role, H: Host<R>>(
     let mut waited = Duration::ZERO;
     let within = if H::HEARS_WHILE_WRITING { LOOK_EVERY } else { H::WRITE_WITHIN };
     loop {
+        let (piece, pause) =
+            pace.map_or((rest.len(), Duration::ZERO), |pace| pace.piece(rest.len()));
         let step = async {
-            if rest.is_empty() { wire.flush().await.map(|()| 0) } else { wire.write(rest).await }
+            if rest.is_empty() {
+                wire.flush().await.map(|()| 0)
+            } else {
+                wire.write(&rest[..piece]).await
+            }
         };
         match tokio::time::timeout(within, step).await {
             Ok(written) => {
@@ -425,6 +491,10 @@ async fn write_all<R: Role, H: Host<R>>(
                 }
                 rest = &rest[written..];
                 waited = Duration::ZERO;
+                if !pause.is_zero() {
+                    wire.flush().await.map_err(End::Cut)?;
+                    tokio::time::sleep(pause).await;
+                }
             }
             Err(_) => {
                 waited += within;

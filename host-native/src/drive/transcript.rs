@@ -105,6 +105,11 @@ impl Transcript {
         self.line(&format!("?  {}", name.to_lowercase()));
     }
 
+    /// A fault on purpose struck.
+    pub(super) fn fault(&mut self, number: u64, rule: &str) {
+        self.line(&format!("!  fault {number}: {rule}"));
+    }
+
     /// The session noted something.
     pub(crate) fn note(&mut self, note: &Note) {
         match note {

@@ -41,6 +41,8 @@ functions! {
     choose_route "choose-route" (Vec<wit::Exchange>, Vec<Vec<u8>>, u64) -> wit::Route;
     fate_of "fate-of" (wit::Unreached) -> wit::Fate;
     next_host_may_help "next-host-may-help" (wit::Fate) -> bool;
+    times_of "times-of" (wit::MailFrom, u64) -> wit::Times;
+    notice_unix_ms "notice-unix-ms" (wit::Schedule, wit::Times, u64) -> u64;
     end_unix_ms "end-unix-ms" (wit::Schedule, wit::Times) -> u64;
     first_attempt "first-attempt" (wit::Times, u64) -> u64;
     next_attempt "next-attempt" (wit::Schedule, wit::Times, u64, u32, u64) -> Option<u64>;

@@ -92,6 +92,33 @@ impl Relay {
         sandboxed.call("judging a fate", |f| &f.next_host_may_help, taken)
     }
 
+    /// As [`engine::times_of`].
+    ///
+    /// # Errors
+    /// The sandbox broke.
+    pub fn times_of(&self, mail: &MailFrom, came_unix_ms: u64) -> Result<Times, Trap> {
+        let Some(sandboxed) = &self.0 else { return Ok(engine::times_of(mail, came_unix_ms)) };
+        let taken = (mail.clone().convert(), came_unix_ms);
+        Ok(sandboxed.call("reading times", |f| &f.times_of, taken)?.convert())
+    }
+
+    /// As [`engine::notice_unix_ms`].
+    ///
+    /// # Errors
+    /// The sandbox broke.
+    pub fn notice_unix_ms(
+        &self,
+        schedule: &Schedule,
+        times: &Times,
+        now_unix_ms: u64,
+    ) -> Result<u64, Trap> {
+        let Some(sandboxed) = &self.0 else {
+            return Ok(engine::notice_unix_ms(schedule, times, now_unix_ms));
+        };
+        let taken = (schedule.convert(), times.convert(), now_unix_ms);
+        sandboxed.call("timing a notice", |f| &f.notice_unix_ms, taken)
+    }
+
     /// As [`engine::end_unix_ms`].
     ///
     /// # Errors
@@ -203,15 +230,21 @@ impl Sandboxed {
         R: Lift + 'static,
         (R,): ComponentNamedList + Lift,
     {
-        // Whatever a panic left there is taken out before it is used, and put back whole.
-        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mut instance) = live.take()
-            && let Ok(given) = instance.call(&function, taken.clone())
-        {
-            *live = Some(instance);
-            return Ok(given);
-        }
         let trapped = |error: wasmtime::Error| Trap::new(doing.to_owned(), &error);
+        // Taken out before it is used and put back after, so that a panic here leaves nothing half done there.
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut instance) = live.take() {
+            match instance.call(&function, taken.clone()) {
+                Ok(given) => {
+                    *live = Some(instance);
+                    return Ok(given);
+                }
+                Err(error) => {
+                    let trap = trapped(error);
+                    tracing::warn!(%trap, "the relay's sandbox broke; the call is made in a fresh one");
+                }
+            }
+        }
         let mut instance = self.sandbox.relay_instance().map_err(trapped)?;
         let given = instance.call(&function, taken).map_err(trapped)?;
         *live = Some(instance);

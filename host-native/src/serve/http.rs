@@ -9,6 +9,7 @@ use axum::{Json, Router};
 use tokio::net::TcpListener;
 
 use super::Shared;
+use super::faults_http;
 use super::ready::Addresses;
 
 /// Serves until the task is ended.
@@ -21,6 +22,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, addresses:
         .route("/readyz", get(async move || readyz(&ready)))
         .route("/metrics", get(async move || text(metrics.metrics.text())))
         .merge(clock(&shared))
+        .merge(faults_http::routes(&shared))
         .layer(axum::middleware::from_fn(
             move |headers: HeaderMap, request, next: axum::middleware::Next| {
                 let allowed = is_our_host(&headers, &addresses);

@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use super::faults::SharedFaults;
 use super::roles::{Door, Link, Served};
 use super::{Shared, proxy, serving, told_to_stop};
 use crate::config::is_loopback;
@@ -82,7 +83,9 @@ async fn arrive<R: Served>(shared: Arc<Shared>, mut stream: TcpStream, peer: IpA
     let loopback = own.is_ok_and(|own| is_loopback(own.ip())) && is_loopback(peer);
     let is_stressed = shared.admission.is_stressed();
     let key = drive::next_key();
-    let link = Link { key, peer, loopback, door, is_stressed, faults: AtomicU32::new(0) };
+    let is_facing = shared.faults.as_ref().is_some_and(SharedFaults::strike);
+    let faults = AtomicU32::new(0);
+    let link = Link { key, peer, loopback, door, is_stressed, is_facing, faults };
     let directory = shared.backend.directory();
     match shared.admission.admit(peer, || directory.is_known_good(peer)) {
         Ok(ticket) => {

@@ -24,6 +24,8 @@ pub(crate) struct Metrics {
     pub(crate) logins: IntCounterVec,
     /// Rules broken by peers, by protocol.
     pub(crate) defects: IntCounterVec,
+    /// Faults on purpose that struck, by protocol.
+    pub(crate) faults: IntCounterVec,
     /// Messages made durable by SMTP.
     pub(crate) deliveries: IntCounterVec,
     /// Octets, by protocol and direction.
@@ -63,6 +65,8 @@ impl Metrics {
         let logins = counter("pillarbox_logins_total", "Logins.", &["protocol", "outcome"]);
         let defects =
             counter("pillarbox_defects_total", "Protocol rules that peers broke.", &["protocol"]);
+        let faults =
+            counter("pillarbox_faults_total", "Faults on purpose that struck.", &["protocol"]);
         let deliveries =
             counter("pillarbox_deliveries_total", "Messages taken over SMTP.", &["outcome"]);
         let octets =
@@ -95,6 +99,7 @@ impl Metrics {
             handshakes,
             logins,
             defects,
+            faults,
             deliveries,
             octets,
             wait_seconds,

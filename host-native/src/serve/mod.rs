@@ -3,6 +3,8 @@
 mod admission;
 mod control;
 mod doors;
+mod faults;
+mod faults_http;
 mod http;
 mod indexing;
 mod listener;
@@ -34,6 +36,7 @@ use crate::tls::{ClientTls, ServerTls};
 
 use admission::Admission;
 use doors::Doors;
+use faults::SharedFaults;
 use ready::Addresses;
 
 pub(crate) use control::SOCKET as CONTROL;
@@ -53,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     /// None without a certificate.
     pub(crate) tls: Option<ServerTls>,
+    /// Faults on purpose; none in a server profile.
+    pub(crate) faults: Option<SharedFaults>,
     pub(crate) started: Instant,
     /// Turns true once, when the server is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -88,7 +93,9 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let tls =
         tls.map(|tls| ServerTls::new(tls.source, tls.clients, &settings.host_name, hits.clone()));
     let tls = tls.transpose()?;
-    let shared = Shared { settings, backend, metrics, hits, admission, tls, started, stopping };
+    let faults = settings.faults.as_ref().map(SharedFaults::new);
+    let shared =
+        Shared { settings, backend, metrics, hits, admission, tls, faults, started, stopping };
     let shared = Arc::new(shared);
 
     let addresses = doors.addresses()?;

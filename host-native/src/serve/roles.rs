@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::AuthOffer;
 use pillarbox_engine::types::{Farewell, Now, Peer, TlsOffer};
-use pillarbox_engine::{Role, imap, pop3, smtp};
+use pillarbox_engine::{imap, pop3, smtp};
+use pillarbox_world::fault::Faced;
 use pillarbox_world::hub::SessionKey;
 use pillarbox_world::service::{Backend, Client, ImapService, Pop3Service, Service, SmtpService};
 
@@ -29,6 +30,8 @@ pub(crate) struct Link {
     pub(crate) is_stressed: bool,
     /// Rules that the peer broke, and what it was refused.
     pub(crate) faults: AtomicU32,
+    /// Whether the session lets its host have its say, since there are faults on purpose.
+    pub(crate) is_facing: bool,
 }
 
 /// What one listener offers.
@@ -56,7 +59,7 @@ impl Link {
 
 /// A role as the host serves it.
 pub(crate) trait Served:
-    Role<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static
+    Faced<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static
 {
     /// For logs, metrics and file names.
     const PROTOCOL: &'static str;
@@ -81,6 +84,8 @@ pub(crate) trait Served:
         service: &mut Self::Service,
         answer: &Self::Answer,
     );
+    /// The name of the service that a connection is for.
+    fn service_name(link: &Link) -> &'static str;
     /// The name of an ask, without what it carries.
     fn ask_name(ask: &Self::Ask) -> String;
 }
@@ -196,9 +201,9 @@ impl Served for SmtpRole {
             },
             verify: false,
             return_path: true,
+            faults: link.is_facing,
             limits: limits(shared, link, Limits::SMTP),
             trace: is_tracing(shared),
-            faults: false,
         }
     }
 
@@ -261,9 +266,17 @@ impl Served for SmtpRole {
             }
             smtp::Answer::Done
             | smtp::Answer::Mailboxes(_)
+            | smtp::Answer::Flushing(_)
             | smtp::Answer::Instead(_)
-            | smtp::Answer::Hiding(_)
-            | smtp::Answer::Flushing(_) => {}
+            | smtp::Answer::Hiding(_) => {}
+        }
+    }
+
+    fn service_name(link: &Link) -> &'static str {
+        match link.door.service {
+            smtp::Service::Smtp => "smtp",
+            smtp::Service::Submission => "submission",
+            smtp::Service::Lmtp => "lmtp",
         }
     }
 
@@ -284,9 +297,9 @@ impl Served for Pop3Role {
             tls: link.door.tls,
             auth: auth(shared, link),
             apop_timestamp: None,
+            faults: link.is_facing,
             limits: limits(shared, link, Limits::POP3),
             trace: is_tracing(shared),
-            faults: false,
         }
     }
 
@@ -322,6 +335,10 @@ impl Served for Pop3Role {
         }
     }
 
+    fn service_name(_: &Link) -> &'static str {
+        "pop3"
+    }
+
     fn ask_name(ask: &pop3::Ask) -> String {
         variant_name(ask)
     }
@@ -339,9 +356,9 @@ impl Served for ImapRole {
             tls: link.door.tls,
             auth: auth(shared, link),
             without: Vec::new(),
+            faults: link.is_facing,
             limits: limits(shared, link, Limits::IMAP),
             trace: is_tracing(shared),
-            faults: false,
         }
     }
 
@@ -380,6 +397,10 @@ impl Served for ImapRole {
         if let imap::types::Answer::Login(answer) = answer {
             login(shared, link, Self::PROTOCOL, answer);
         }
+    }
+
+    fn service_name(_: &Link) -> &'static str {
+        "imap"
     }
 
     fn ask_name(ask: &imap::types::Ask) -> String {

@@ -13,11 +13,12 @@ use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsStream;
 
+use super::faults::Facing;
 use super::indexing::Here;
 use super::roles::{Link, Served};
 use super::{Shared, patience, told_to_stop};
 use crate::auth::Caller;
-use crate::drive::{Driver, End, Ends, Host, Interrupt, Transcript, Wire, now};
+use crate::drive::{Driver, End, Ends, Host, Interrupt, Met, Transcript, Wire, now};
 use crate::engine::{Driven, StartError};
 use crate::limits::Limit;
 use crate::tls::{Metered, Secured};
@@ -27,6 +28,8 @@ pub(super) struct Serving<R: Served> {
     shared: Arc<Shared>,
     link: Link,
     service: R::Service,
+    /// None if there are no faults on purpose.
+    facing: Option<Facing<R>>,
     wake: Arc<Notify>,
     stopping: watch::Receiver<bool>,
     /// The session was told that the server stops.
@@ -54,7 +57,8 @@ pub(super) fn start<R: Served>(
         Transcript::create(directory, R::PROTOCOL, &link.session_id(), &peer, Ends::Server)
     });
     let (stopping, shared) = (shared.stopping.clone(), Arc::clone(shared));
-    let serving = Serving { shared, link, service, wake, stopping, is_stopping: false };
+    let facing = Facing::new(&shared, &link);
+    let serving = Serving { shared, link, service, facing, wake, stopping, is_stopping: false };
     Ok(Driver::new(serving, session, transcript))
 }
 
@@ -122,7 +126,21 @@ impl<R: Served> Host<R> for Serving<R> {
         }
     }
 
+    fn meet(&mut self, now: Now, ask: &R::Ask) -> Option<Met<R>> {
+        self.facing.as_mut()?.meet(&self.shared, &self.link, ask, now)
+    }
+
+    async fn rest(&mut self, delay: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = told_to_stop(&mut self.stopping) => {}
+        }
+    }
+
     fn observe_answer(&mut self, answer: &R::Answer) {
+        if let Some(facing) = &mut self.facing {
+            facing.answered(answer);
+        }
         R::observe_answer(&self.shared, &self.link, &mut self.service, answer);
     }
 

@@ -36,9 +36,8 @@ variants! {
     Lookup { Exchanges, Addresses, Nothing }
     Unreached {
         DnsFailed, NoSuchDomain, NullMx, NoAddress, Refused, TimedOut, Unreachable, TlsFailed,
-        PolicyMismatch, Loop, OurFault, Withdrawn,
+        TlsRequired, PolicyMismatch, Loop, OurFault, Withdrawn,
     }
-    DeadlineMode { Return, Notify }
     Handover { Reporting, Silent, Final }
     Outcome { Delivered, Failed, Expired, Waits(value) }
     ReportKind { Failed, Delayed, Delivered, Relayed }

@@ -50,15 +50,17 @@ const CITED_MAX: usize = 250;
 /// How many octets of a message, from its first on, its report can use; the host need not read more.
 #[must_use]
 pub fn octets_wanted(kind: ReportKind, mail: &MailFrom, message_size: u64) -> u64 {
-    let whole = may_return_all(kind, mail.ret, None) && message_size <= REPORT_MESSAGE_MAX;
+    let whole = may_return_all(kind, mail, None) && message_size <= REPORT_MESSAGE_MAX;
     // One more shows that it was cut.
     if whole { message_size } else { message_size.min(REPORT_HEADER_MAX as u64 + 1) }
 }
 
 /// RFC 3461 §6.2; without RET it is for us to say, and who gets a message back need not look for it.
-fn may_return_all(kind: ReportKind, ret: Option<Ret>, ret_max: Option<Ret>) -> bool {
-    let asked = ret_max.or(ret).unwrap_or(Ret::Full);
-    kind == ReportKind::Failed && asked == Ret::Full && ret != Some(Ret::Headers)
+///
+/// RFC 8689 §5: what needed TLS on its way comes back as its header section alone.
+fn may_return_all(kind: ReportKind, mail: &MailFrom, ret_max: Option<Ret>) -> bool {
+    let headers = Some(Ret::Headers);
+    kind == ReportKind::Failed && mail.ret != headers && ret_max != headers && !mail.require_tls
 }
 
 /// A report as a message, ready to be delivered to the reverse path with a null one of its own.
@@ -102,6 +104,8 @@ pub fn make_report(report: &Report) -> Option<Notice> {
         body: if eight_bit { Body::EightBitMime } else { Body::SevenBit },
         // Only our own header section decides (RFC 6531 §3.1): what is returned stands inside of a part.
         smtputf8: !cx.to.is_ascii(),
+        // RFC 8689 §5
+        require_tls: report.mail.require_tls,
         ..MailFrom::default()
     };
     let never = Notify { success: false, failure: false, delay: false };
@@ -224,7 +228,7 @@ fn boundary(unique: &[u8], parts: &[&[u8]]) -> String {
         let mut boundary = String::from("=_");
         hash.iter().take(16).for_each(|octet| boundary.push_str(&format!("{octet:02x}")));
         let found = |part: &&[u8]| memchr::memmem::find(part, boundary.as_bytes()).is_some();
-        if !parts.iter().any(|part| found(&part)) {
+        if !parts.iter().any(found) {
             return boundary;
         }
         digest.update(hash);

@@ -52,7 +52,7 @@ impl<'a> Returned<'a> {
         let complete = message.len() as u64 == report.message_size
             && report.message_size <= REPORT_MESSAGE_MAX
             && !message.is_empty();
-        let asked = may_return_all(cx.kind(), report.mail.ret, report.ret_max);
+        let asked = may_return_all(cx.kind(), &report.mail, report.ret_max);
         if !complete || !asked || !is_carried(message) {
             return None;
         }

@@ -7,10 +7,11 @@ mod deliveries;
 mod envelope;
 mod fates;
 mod greeting;
-mod lines;
+pub(crate) mod lines;
 mod login;
+mod obstacle;
 mod offer;
-mod reply;
+pub(super) mod reply;
 mod transaction;
 pub mod types;
 

@@ -8,12 +8,13 @@ use alloc::vec::Vec;
 use super::command::{Declared, is_utf8};
 use super::fates::{Fates, Loss};
 use super::lines::Lines;
-use super::types::{Ask, Delivery, Fate, Finished, Stage, TlsPolicy};
+use super::obstacle::{NO_UTF8, obstacle};
+use super::types::{Ask, Delivery, Fate, Finished, Stage};
 use super::{Client, Common, State};
 use crate::limits::CHUNK_MAX;
 use crate::message::seven_bit::{Findings, Obstacle, Surveyor};
 use crate::role::Cx;
-use crate::smtp::types::{Body, ByMode, Service};
+use crate::smtp::types::{Body, Service};
 use crate::types::{BlobRange, Misuse};
 
 /// A delivery under way.
@@ -234,59 +235,6 @@ impl Transaction {
         let length = size.saturating_sub(done).min(max);
         BlobRange { blob: message, offset: offset.saturating_add(done), length }
     }
-}
-
-const NO_UTF8: Loss =
-    Loss::new("5.6.7", "The address is in UTF-8, and the server does not offer SMTPUTF8");
-
-/// What forbids a delivery over this connection.
-fn obstacle(delivery: &Delivery, common: &Common) -> Option<(Stage, Loss)> {
-    let told = &common.offered.told;
-    let from_utf8 = delivery.mail.reverse_path.as_ref().is_some_and(is_utf8);
-    if (delivery.mail.smtputf8 || from_utf8) && !told.extensions.smtputf8 {
-        let text = "The message needs SMTPUTF8, which the server does not offer";
-        return Some((Stage::Mail, Loss::new("5.6.7", text)));
-    }
-    // RFC 8689 §4.2.1. Under the opportunistic policy a certificate need not be right.
-    if delivery.require_tls || delivery.mail.require_tls {
-        if !common.is_secured() || common.config.tls == TlsPolicy::Opportunistic {
-            let text = "The message requires TLS with a verified server";
-            return Some((Stage::Session, Loss::new("5.7.10", text)));
-        }
-        if !told.extensions.require_tls {
-            let text = "The message requires TLS, and the server does not offer REQUIRETLS";
-            return Some((Stage::Session, Loss::new("5.7.30", text)));
-        }
-    }
-    if let Some(by) = delivery.mail.deliver_by.filter(|by| by.mode == ByMode::Return) {
-        // RFC 2852: with mode R the message goes to no server that would not return it in time.
-        if !told.extensions.deliver_by {
-            let text =
-                "The message is to be returned when it is late, which the server does not do";
-            return Some((Stage::Mail, Loss::new("5.3.3", text)));
-        }
-        if i64::from(by.seconds) < i64::from(told.deliver_by_min_s.unwrap_or(1).max(1)) {
-            let text = "The time in which the message was to be delivered is over";
-            return Some((Stage::Mail, Loss::new("5.4.7", text)));
-        }
-    }
-    if delivery.mail.hold_until_ms.is_some()
-        && common.config.service == Service::Submission
-        && !told.extensions.future_release
-    {
-        let text = "The message is to be held back, which the server does not do";
-        return Some((Stage::Mail, Loss::new("5.3.3", text)));
-    }
-    // RFC 1870 §6.1: a client need not try what the server said that it will not take.
-    if told.size_max.is_some_and(|max| delivery.size > max) {
-        let text = "The message is larger than the server takes";
-        return Some((Stage::Mail, Loss::new("5.3.4", text)));
-    }
-    if delivery.size > common.config.limits.message_max {
-        let text = "The message is larger than this host sends";
-        return Some((Stage::Mail, Loss::new("5.3.4", text)));
-    }
-    None
 }
 
 /// The first reading of a message that the server does not take as it is.

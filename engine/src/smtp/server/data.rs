@@ -41,12 +41,17 @@ impl Server {
         cx.sync();
         self.common.idle_commands = 0;
         let content = self.content(cx, *tx, false);
-        self.common.pace = Pace::new(cx);
         self.go(cx, State::Data(content))
     }
 
     /// A message that is about to come, with what this hop puts before it.
-    pub(super) fn content(&self, cx: &Cx<Self>, tx: Transaction, lines_due: bool) -> Box<Content> {
+    pub(super) fn content(
+        &mut self,
+        cx: &Cx<Self>,
+        tx: Transaction,
+        lines_due: bool,
+    ) -> Box<Content> {
+        self.common.pace = Pace::new(cx);
         let return_path = trace_fields::return_path(&self.common, &tx);
         let return_path_octets = return_path.len() as u64;
         let trace = [return_path, trace_fields::received(&self.common, &tx, cx)].concat();
@@ -234,7 +239,6 @@ impl Server {
             State::Chunking(content) => content,
             State::RcptGiven(tx) => {
                 let lines_due = tx.from.body != Body::BinaryMime;
-                self.common.pace = Pace::new(cx);
                 self.content(cx, *tx, lines_due)
             }
             State::MailGiven(_) | State::Greeted if last && lmtp => {

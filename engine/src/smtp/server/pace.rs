@@ -7,11 +7,11 @@ use crate::limits::Limits;
 use crate::role::Cx;
 use crate::trace::Rule;
 
-/// RFC 5321 §4.5.3.2, stricter: there each wait is counted alone.
+/// RFC 5321 §4.5.3.2, stricter: there each block may take minutes, whatever its size.
 pub(super) const SLOW: Rule = Rule {
     rfc: 5321,
     section: "4.5.3.2",
-    gist: "Either side may give up on one that takes too long; a message that trickles in takes too long as a whole.",
+    gist: "Timers run for each command and each block, so the time that a message may take grows with its size.",
 };
 
 /// How fast the message comes that is due. Time in which the host works is not the peer's.
@@ -72,8 +72,9 @@ impl Server {
             return self;
         }
         cx.note_defect(&SLOW);
+        let slow = patience_ms == 0 && pace.seen > pace.start;
         let text =
-            if silent { "Timeout, closing connection" } else { "Too slow, closing connection" };
+            if slow { "Too slow, closing connection" } else { "Timeout, closing connection" };
         self.end(cx, &Reply::new(421, "4.4.2", text))
     }
 }

@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 
 use super::content::Content;
+use super::pace::Pace;
 use super::reply::Reply;
 use super::{Pending, Server, State};
 use crate::role::Cx;
@@ -136,7 +137,7 @@ impl Server {
 
     /// RFC 3030 §2: the octets of a chunk come whatever is said to it, so they are read first.
     fn refuse_chunk(
-        self,
+        mut self,
         cx: &mut Cx<Self>,
         size: u64,
         last: bool,
@@ -146,10 +147,14 @@ impl Server {
         let mut content = match state {
             State::Chunking(content) => content,
             State::RcptGiven(tx) => self.content(cx, *tx, false),
-            state => return self.go(cx, State::Discard(size, reply.clone(), Box::new(state))),
+            state => {
+                self.common.pace = Pace::new(cx);
+                return self.go(cx, State::Discard(size, reply.clone(), Box::new(state)));
+            }
         };
-        content.refused = Some(reply.clone());
-        cx.event(Event::Reset);
+        if content.refused.replace(reply.clone()).is_none() {
+            cx.event(Event::Reset);
+        }
         self.go(cx, State::Chunk(content, size, last))
     }
 }

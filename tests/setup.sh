@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 wanted=(
     "cc gcc" "curl curl" "gzip gzip" "python3 python3" "node nodejs" "npm npm"
     "swaks swaks" "msmtp msmtp" "mutt mutt" "mbsync isync" "fetchmail fetchmail" "getmail getmail6"
+    "postfix postfix" "dovecot dovecot-core" "openssl openssl"
 )
 [ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird" "strace strace")
 

@@ -7,6 +7,7 @@ extern crate alloc;
 
 pub mod limits;
 pub mod pop3;
+pub mod relay;
 pub mod role;
 pub mod rules;
 pub mod sasl;

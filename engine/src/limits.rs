@@ -31,6 +31,23 @@ pub const DOMAIN_MAX: usize = 255;
 pub const PATH_MAX: usize = 256;
 /// Depth of MIME parts, search keys and parenthesised lists; beyond it structure is opaque or the command is refused.
 pub const DEPTH_MAX: usize = 64;
+/// Octets of one text (a subject, a name) of a message that is composed: no reader shows more.
+pub const COMPOSED_TEXT_MAX: usize = 8 * 1024;
+/// Addresses of one field of a message that is composed; a server takes 1,000 recipients of one message at most.
+pub const COMPOSED_PEOPLE_MAX: usize = 1000;
+/// Files that one composed message carries.
+pub const COMPOSED_FILES_MAX: usize = 1000;
+
+/// Hosts of one domain that are tried (RFC 5321 §5.1 allows a limit, and asks for two at least).
+pub const ROUTE_HOSTS_MAX: usize = 32;
+/// Octets of a message that a report returns whole; of a larger one the header section is enough to know it by.
+pub const REPORT_MESSAGE_MAX: u64 = 1024 * 1024;
+/// Octets of a header section that a report returns: no honest one comes near, and reports must stay small.
+pub const REPORT_HEADER_MAX: usize = 64 * 1024;
+/// Octets of a server's words in a report, for each recipient.
+pub const REPORT_WORDS_MAX: usize = 1024;
+/// Recipients that the part for people names one by one; the rest it counts.
+pub const REPORT_NAMED_MAX: usize = 50;
 
 /// The limits of one session; all that a peer can make grow has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,10 +70,20 @@ pub struct Limits {
     pub received_max: u32,
     /// Faulty commands before the session ends.
     pub errors_max: u32,
+    /// Faulty commands before replies to further ones are delayed (RFC 5321 §7.8).
+    pub errors_slow: u32,
     /// Commands without progress (NOOP, RSET, VRFY and the like) before the session ends.
     pub idle_commands_max: u32,
     /// Octets of all literals of one IMAP command other than APPEND's message.
     pub literals_max: u32,
+    /// Messages over one connection (RFC 9422 MAILMAX); 0: as many as come, and none is announced.
+    pub messages_max: u32,
+    /// Octets a second that a message has to come with while it is due, beyond `idle_ms` of silence in all.
+    pub data_rate_min: u32,
+    /// Seconds that a message has to be given for its delivery at least (RFC 2852).
+    pub deliver_by_min_s: u32,
+    /// Seconds that a message is kept back at most (RFC 4865).
+    pub hold_max_s: u32,
     /// Milliseconds of silence before login, or before a mail transaction, that end the session.
     pub idle_before_login_ms: u64,
     /// Milliseconds of silence that end the session otherwise.
@@ -74,8 +101,16 @@ impl Limits {
         recipients_max: 1000,
         received_max: 100,
         errors_max: 20,
+        errors_slow: 10,
         idle_commands_max: 100,
         literals_max: 0,
+        messages_max: 0,
+        // A modem of 1995 is faster; a peer that trickles holds a slot for nothing.
+        data_rate_min: 500,
+        // The shortest way through a queue that is not empty.
+        deliver_by_min_s: 60,
+        // 30 days: holidays, and no calendar.
+        hold_max_s: 2_592_000,
         // RFC 5321 §4.5.3.2.7: at least five minutes.
         idle_before_login_ms: 300_000,
         idle_ms: 300_000,

@@ -132,6 +132,41 @@ pub enum Reason {
     Unsupported,
 }
 
+/// Where a POP3 or IMAP session stands when its host has its say; SMTP has phases of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Phase {
+    /// Before the greeting.
+    Connected,
+    /// A command, by its verb in upper case; of IMAP's `UID FETCH` and the like the second word. Nothing that follows
+    /// the verb: it may be a secret.
+    Command(Vec<u8>),
+}
+
+/// What a session says in place of its own reply; for faults on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Instead {
+    /// SMTP's reply code, 400 to 599: a fault may refuse what would be done, never claim what was not. The other
+    /// protocols have none and do not look at it.
+    pub code: u16,
+    /// One line of 1 to 200 printable octets of ASCII; for SMTP with its enhanced code, if it is to have one.
+    pub text: Vec<u8>,
+    /// Whether these are the last words.
+    pub close: bool,
+}
+
+impl Instead {
+    /// Whether the text is fit for one line of a reply.
+    #[must_use]
+    pub fn is_fit(&self) -> bool {
+        let length = 1..=crate::limits::REFUSAL_TEXT_MAX;
+        length.contains(&self.text.len()) && self.text.iter().all(|o| (b' '..=b'~').contains(o))
+    }
+}
+
 /// Why the host ends a connection, for the words that the peer is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

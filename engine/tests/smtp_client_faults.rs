@@ -40,6 +40,13 @@ fn no_extensions() -> Extensions {
         chunking: false,
         binary_mime: false,
         dsn: false,
+        require_tls: false,
+        deliver_by: false,
+        future_release: false,
+        mt_priority: false,
+        limits: false,
+        etrn: false,
+        xclient: false,
     }
 }
 
@@ -204,6 +211,9 @@ fn a_server_may_say_anything() {
         let service = if random.below(4) == 0 { Service::Lmtp } else { Service::Smtp };
         let login = random.below(4) == 0;
         let mut drive = client(Config { service, tls, login, ..config() });
+        if drive.securing && random.below(8) > 0 {
+            drive.secure();
+        }
         // Often a sensible beginning, so that the later states are met too.
         if random.below(4) > 0 {
             drive.hear(b"220 mx\r\n");

@@ -6,7 +6,9 @@ mod smtp_host;
 
 use pillarbox_engine::sasl::Mechanism;
 use pillarbox_engine::smtp::client::types::{Call, Config, Fate, TlsPolicy};
-use pillarbox_engine::smtp::{self, Ask, Body, Committed, Extensions, Notify, Ret, Service};
+use pillarbox_engine::smtp::{
+    self, Ask, Body, ByMode, Committed, DeliverBy, Extensions, Notify, Ret, Service,
+};
 use pillarbox_engine::text::header::{fields, section_length};
 use pillarbox_engine::text::transfer::Decoder;
 use pillarbox_engine::types::{Reason, Refusal, TlsFacts, TlsOffer};
@@ -80,6 +82,7 @@ fn extensions(bits: u32) -> Extensions {
         chunking: bit(5),
         binary_mime: bit(5) && bit(6),
         dsn: bit(7),
+        ..Extensions::default()
     }
 }
 
@@ -184,6 +187,9 @@ fn the_envelope_comes_over() {
     delivery.mail.envid = Some(b"id+1=2 3".to_vec());
     delivery.mail.smtputf8 = true;
     delivery.mail.auth = Some(b"ann@a.example".to_vec());
+    delivery.mail.priority = Some(-3);
+    let (seconds, mode, trace) = (3600, ByMode::Notify, true);
+    delivery.mail.deliver_by = Some(DeliverBy { seconds, mode, trace });
     delivery.recipients[0].forward_path = mailbox("b\u{f6}b@hamburger.edu");
     delivery.recipients[0].notify = Some(Notify { success: true, failure: true, delay: false });
     delivery.recipients[0].orcpt = Some(b"rfc822;old+x@hamburger.edu".to_vec());
@@ -196,7 +202,9 @@ fn the_envelope_comes_over() {
         Ask::Sender(mail) => Some(mail),
         _ => None,
     });
-    assert_eq!(sender, Some(&smtp::MailFrom { size: Some(17), ..mail }));
+    // Of another's login a stranger cannot say anything.
+    let auth = Some(Vec::new());
+    assert_eq!(sender, Some(&smtp::MailFrom { size: Some(17), auth, ..mail }));
     assert_eq!(talk.messages[0].0, [to]);
 }
 

@@ -15,6 +15,9 @@ const MESSAGE: &[u8] = b"Subject: x\r\n\r\nhello\r\n";
 /// A client that was greeted by a server which offers these keywords.
 fn ready(config: Config, keywords: &[&str]) -> Drive {
     let mut drive = Drive::new(config);
+    if drive.securing {
+        assert_eq!(drive.secure(), "");
+    }
     drive.exchange("220 mx.example ESMTP\r\n", EHLO);
     drive.hear(offer(keywords).as_bytes());
     drive

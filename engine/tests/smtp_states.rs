@@ -10,7 +10,7 @@ use smtp_host::*;
 /// Replies in: Connected, Greeted, MailGiven, RcptGiven, Chunking (between two chunks), and Greeted after a login.
 type Row = (&'static str, [u16; 6]);
 
-const TABLE: [Row; 30] = [
+const TABLE: [Row; 36] = [
     // RFC 5321 §4.1.4: EHLO is allowed at any time and resets; §4.1.1.5 RSET; §4.1.1.9 NOOP; §4.1.1.10 QUIT.
     ("EHLO a.b", [250; 6]),
     ("HELO a.b", [250; 6]),
@@ -44,6 +44,13 @@ const TABLE: [Row; 30] = [
     ("AUTH FOO", [503, 504, 503, 503, 503, 503]),
     ("STARTTLS", [220, 220, 503, 503, 503, 503]),
     ("LHLO a.b", [500; 6]),
+    // RFC 1985 §5: not in a transaction; the host of these tests allows nobody.
+    ("ETRN a.b", [503, 459, 503, 503, 503, 459]),
+    ("ETRN @a.b", [503, 459, 503, 503, 503, 459]),
+    ("ETRN #q", [503, 459, 503, 503, 503, 459]),
+    ("ETRN", [501; 6]),
+    ("ETRN localname", [501; 6]),
+    ("XCLIENT NAME=a.b", [500; 6]),
     // RFC 5321 §4.2.4: not recognized.
     ("FOO", [500; 6]),
     ("", [500; 6]),

@@ -72,7 +72,7 @@ fn the_host_is_told_how_large_the_message_became() {
         Ask::Commit(envelope) => Some(envelope.clone()),
         _ => None,
     });
-    assert_eq!(commit, Some(Envelope { size, eight_bit: true, binary: false }));
+    assert_eq!(commit, Some(Envelope { size, eight_bit: true, ..Envelope::default() }));
 }
 
 #[test]

@@ -13,6 +13,20 @@ pub enum Kind {
     Address = 3,
     /// The data directory cannot be used.
     Data = 4,
+    /// `sendmail` was called wrongly (`EX_USAGE`; these are the numbers that its callers know).
+    Call = 64,
+    /// A message or an address is wrong (`EX_DATAERR`).
+    Input = 65,
+    /// A file or standard input cannot be read (`EX_NOINPUT`).
+    NoInput = 66,
+    /// A server refused for good (`EX_UNAVAILABLE`).
+    Unavailable = 69,
+    /// Later it may work (`EX_TEMPFAIL`).
+    Temporary = 75,
+    /// A login was refused (`EX_NOPERM`).
+    Permission = 77,
+    /// The configuration of `sendmail` is wrong (`EX_CONFIG`).
+    Configuration = 78,
 }
 
 /// An error for the person at the terminal: what is wrong, and what to do.

@@ -2,14 +2,19 @@
 //! It answers asks and moves octets; every word of SMTP, POP3 and IMAP is said by the engine.
 
 pub mod accounts;
+mod agent;
 pub mod auth;
 pub mod backend;
 pub mod cli;
+pub mod client;
 pub mod config;
+pub mod dns;
+mod drive;
 pub mod engine;
 pub mod error;
 pub mod http;
 pub mod limits;
+pub mod relay;
 pub mod serve;
 pub mod store;
 pub mod tls;

@@ -64,6 +64,7 @@ fn config(trace: bool) -> smtp::Config {
         extensions: smtp::Extensions::default(),
         verify: false,
         return_path: true,
+        faults: false,
         limits: Limits::SMTP,
         trace,
     }
@@ -320,4 +321,29 @@ fn a_message_that_breaks_its_session_sends_later_ones_elsewhere() {
     assert!(bad.step(NOW, Input::Nothing).is_err(), "the session is gone with it");
     assert_eq!(good.index(b"Subject: x\r\n\r\n").expect("a good message"), None);
     engine.index(b"Subject: x\r\n\r\n", 14).expect("in an instance of its own");
+}
+
+#[test]
+fn a_relay_call_that_breaks_its_sandbox_costs_only_itself() {
+    let engine = crashing(1);
+    let relay = engine.relay();
+    assert_eq!(relay.destination(b"A.example.").expect("it is a good one"), b"a.example");
+    for (verb, kind) in
+        [(&b"XCRASH PANIC"[..], TrapKind::Panic), (b"XCRASH STACK", TrapKind::Stack)]
+    {
+        let trap = relay.destination(verb).expect_err("it crashes");
+        assert_eq!(trap.trap_kind(), kind, "{trap}");
+        assert!(trap.to_string().contains("naming a destination"), "{trap}");
+        assert_eq!(relay.destination(b"A.example.").expect("it is a good one"), b"a.example");
+    }
+    // It takes no slot of a session's.
+    assert_eq!(engine.slots_taken(), 0);
+    let began = Instant::now();
+    for _ in 0..1000 {
+        relay.destination(b"A.example.").expect("it is a good one");
+    }
+    let each = began.elapsed() / 1000;
+    println!("a relay call in the sandbox: {each:?}");
+    // An instance for each would take some 50 microseconds at best, and far more beside other tests.
+    assert!(each.as_millis() < 5, "{each:?}");
 }

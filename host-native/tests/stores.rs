@@ -138,7 +138,9 @@ fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
     match random.below(16) {
         0..=3 => Write::Deliver(Deliver {
             accounts: vec![b"bob@x".to_vec()],
+            relay: None,
             message: random.message(),
+            reports: Vec::new(),
             now_ms,
         }),
         4 | 5 => {
@@ -237,7 +239,8 @@ async fn a_large_message_comes_in_pieces() {
         let wrong = NewMessage { body: Body::Staged(upload + 1000, size), ..message.clone() };
         let deliver = |message| {
             let accounts = vec![b"a@x".to_vec(), b"b@x".to_vec()];
-            Write::Deliver(Deliver { accounts, message, now_ms: 0 })
+            let (relay, reports) = (None, Vec::new());
+            Write::Deliver(Deliver { accounts, relay, message, reports, now_ms: 0 })
         };
         assert!(store.write(0, deliver(wrong)).await.is_err(), "what was not staged is not stored");
         let Ok(Outcome::Delivered(blob)) = store.write(0, deliver(message)).await else {

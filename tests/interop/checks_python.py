@@ -22,9 +22,9 @@ def pop3(server: Server, user: str) -> poplib.POP3:
     return client
 
 
-def imap(server: Server, user: str, mailbox: str | None = "INBOX") -> imaplib.IMAP4:
+def imap(server: Server, user: str, mailbox: str | None = "INBOX", password: str = "any") -> imaplib.IMAP4:
     client = imaplib.IMAP4("127.0.0.1", server.port["imap"], timeout=30)
-    assert client.login(user, "any")[0] == "OK"
+    assert client.login(user, password)[0] == "OK"
     if mailbox:
         assert client.select(mailbox)[0] == "OK"
     return client

@@ -9,6 +9,7 @@ import traceback
 
 import checks_clients
 import checks_imap
+import checks_postfix
 import checks_logins
 import checks_python
 import checks_tls

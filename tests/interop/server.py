@@ -15,19 +15,40 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 
 
 class Server:
-    """Starts the real binary on free ports; every conversation is traced."""
+    """Starts the real binary on free ports; every conversation is traced.
 
-    def __init__(self, binary: pathlib.Path, *flags: str, directory: pathlib.Path | None = None):
+    With `config`, the text of a configuration file, it is a server with accounts (address and password each)."""
+
+    SERVICES = ("smtp", "pop3", "imap", "http", "submission", "submissions", "pop3s", "imaps")
+
+    def __init__(self, binary: pathlib.Path, config: str = "", accounts: dict[str, str] | None = None,
+                 ports: dict[str, int] | None = None):
         self.binary = binary
-        self.keep = directory is not None
-        self.directory = directory or pathlib.Path(tempfile.mkdtemp(prefix="pillarbox-interop-"))
+        self.ports = ports or {}
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="pillarbox-interop-"))
+        self.settings = ["--data", str(self.directory / "data")]
+        if config:
+            (self.directory / "pillarbox.toml").write_text(config)
+            self.settings += ["--config", str(self.directory / "pillarbox.toml")]
+        for address, password in (accounts or {}).items():
+            self.run("account", "add", address, stdin=password.encode())
+        self.start()
+
+    def run(self, *words: str, stdin: bytes = b"") -> bytes:
+        """A command of pillarbox on this server's data."""
+        ran = subprocess.run([str(self.binary), *words, *self.settings], input=stdin, capture_output=True, timeout=60)
+        if ran.returncode != 0:
+            raise AssertionError(f"pillarbox {' '.join(words)} ended with {ran.returncode}: {ran.stderr.decode()}")
+        return ran.stdout
+
+    def start(self) -> None:
         ready = self.directory / "ready.json"
-        command = [str(binary), "serve", "--data", str(self.directory / "data"), "--ready-file", str(ready)]
-        command += ["--trace-sessions", str(self.directory / "traces"), *flags]
         ready.unlink(missing_ok=True)
-        for service in ("smtp", "pop3", "imap", "http"):
-            command += [f"--{service}", "127.0.0.1:0"]
-        log = open(self.directory / "log", "wb")
+        command = [str(self.binary), "serve", *self.settings, "--ready-file", str(ready)]
+        command += ["--trace-sessions", str(self.directory / "traces")]
+        for service in self.SERVICES:
+            command += [f"--{service}", f"127.0.0.1:{self.ports.get(service, 0)}"]
+        log = open(self.directory / "log", "ab")
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
         until = time.monotonic() + 60
         while not ready.exists():
@@ -35,8 +56,7 @@ class Server:
                 raise RuntimeError("the server did not start: " + (self.directory / "log").read_text())
             time.sleep(0.02)
         addresses = json.loads(ready.read_text())
-        del addresses["pid"]
-        self.port = {name: int(address.rsplit(":", 1)[1]) for name, address in addresses.items()}
+        self.port = {name: int(addresses[name].rsplit(":", 1)[1]) for name in self.SERVICES if name in addresses}
 
     def stop(self) -> int:
         self.process.terminate()

@@ -13,7 +13,9 @@
 import { createInterface } from "node:readline";
 import { load, parse, print } from "./component.mjs";
 
-const ROLES = { "smtp-server": "smtpServer", "pop3-server": "pop3Server", "imap-server": "imapServer" };
+const ROLES = {
+  "smtp-server": "smtpServer", "smtp-client": "smtpClient", "pop3-server": "pop3Server", "imap-server": "imapServer",
+};
 
 const component = await load(process.argv[2]);
 const sessions = new Map();

@@ -1,44 +1,34 @@
 // One mail through the component in Node, from the greeting to the goodbye, by the driver's own protocol.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "node:test";
+import { built } from "./built.mjs";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const ROOT = join(HERE, "../..");
 const NOW = { monotonicMs: 1, unixMs: 1767603600000 };
 const LIMITS = {
   messageMax: 52428800, headerMax: 1048576, lineMax: 4096, lineAfterLoginMax: 4096, authLineMax: 12288,
-  recipientsMax: 1000, receivedMax: 100, errorsMax: 20, idleCommandsMax: 100, literalsMax: 0,
+  recipientsMax: 1000, receivedMax: 100, errorsMax: 20, errorsSlow: 10, idleCommandsMax: 100, literalsMax: 0,
+  messagesMax: 0, dataRateMin: 500, deliverByMinS: 60, holdMaxS: 2592000,
   idleBeforeLoginMs: 300000, idleMs: 300000,
 };
 const CONFIG = {
   hostName: octets("mx.example"), service: "smtp", peer: { address: octets("192.0.2.7"), name: null },
   sessionId: octets("s1"), tls: "none", auth: { mechanisms: [], passwordCommands: false, cleartext: false },
-  authRequired: false, verify: false, returnPath: false, limits: LIMITS, trace: false,
+  authRequired: false, verify: false, returnPath: false, faults: false, limits: LIMITS, trace: false,
   extensions: {
     pipelining: true, size: true, eightBitMime: true, smtputf8: true, enhancedStatusCodes: true,
-    chunking: true, binaryMime: true, dsn: false,
+    chunking: true, binaryMime: true, dsn: false, requireTls: true, deliverBy: false, futureRelease: false,
+    mtPriority: true, limits: true, etrn: false, xclient: false,
   },
 };
 
 function octets(text) {
   return [...Buffer.from(text)];
-}
-
-// The component that Cargo built, built now if it is not there.
-function built() {
-  const cargo = ["build", "--release", "--locked", "-p", "pillarbox-component-binary", "--message-format=json"];
-  const options = { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], maxBuffer: 1 << 28 };
-  for (const line of execFileSync("cargo", cargo, options).split("\n")) {
-    const message = line.startsWith("{") ? JSON.parse(line) : {};
-    const variables = Object.fromEntries(message.env ?? []);
-    if (variables.PILLARBOX_COMPONENT_FILE) return variables.PILLARBOX_COMPONENT_FILE;
-  }
-  throw new Error("cargo did not say where the component is");
 }
 
 class Driver {

@@ -79,9 +79,7 @@ fn addresses_and_networks_have_their_share() {
     let server = start(scratch.path(), limits);
     let mut peers: Vec<Peer> = (0..3).map(|_| Peer::from("198.51.100.1", server.smtp)).collect();
     peers.iter_mut().for_each(|peer| assert!(peer.line().starts_with("220")));
-    for (address, starts) in
-        [(server.smtp, "421"), (server.pop3, "-ERR"), (server.imap, "* BYE")]
-    {
+    for (address, starts) in [(server.smtp, "421"), (server.pop3, "-ERR"), (server.imap, "* BYE")] {
         let start = Instant::now();
         let line = Peer::from("198.51.100.1", address).line();
         assert!(line.starts_with(starts), "{line}");
@@ -142,7 +140,8 @@ fn under_stress_the_silent_and_the_faulty_make_room() {
         let timeout = Some(Duration::from_millis(200));
         peer.0.get_ref().set_read_timeout(timeout).expect("it can be set");
     }
-    let shown_out = silent.iter_mut().filter_map(|peer| Some(peer.line()).filter(|l| !l.is_empty()));
+    let shown_out =
+        silent.iter_mut().filter_map(|peer| Some(peer.line()).filter(|l| !l.is_empty()));
     let shown_out: Vec<String> = shown_out.collect();
     assert!(shown_out.iter().all(|line| line.starts_with("421")), "{shown_out:?}");
     assert!(shown_out.len() >= 2, "{shown_out:?}");

@@ -16,7 +16,9 @@ use pillarbox_tests::server::{Scratch, Server, binary};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
 use sha2::{Digest, Sha256};
 
 const USER: &str = "ann@a.example";
@@ -53,8 +55,7 @@ fn prepare(scratch: &Path) -> String {
     let key = KeyPair::generate().expect("entropy");
     write("client.pem", &client.signed_by(&key, &authority).expect("fine").pem());
     write("client.key", &key.serialize_pem());
-    let hash: String =
-        Sha256::digest(TOKEN).iter().map(|octet| format!("{octet:02x}")).collect();
+    let hash: String = Sha256::digest(TOKEN).iter().map(|octet| format!("{octet:02x}")).collect();
     write("tokens", &format!("{hash} {USER}\n"));
     let config = format!(
         "data = {:?}\ndomains = [\"a.example\"]\n\

@@ -39,6 +39,7 @@ fn a_message_of_a_gigabyte_passes_through() {
         extensions: smtp::Extensions::default(),
         verify: false,
         return_path: true,
+        faults: false,
         limits: Limits { message_max: u64::MAX, ..Limits::SMTP },
         trace: false,
     };
@@ -100,6 +101,7 @@ fn a_hundred_thousand_messages_are_fetched() {
         tls: TlsOffer::None,
         auth: AuthOffer { mechanisms: Vec::new(), password_commands: true, cleartext: true },
         without: Vec::new(),
+        faults: false,
         limits: Limits::IMAP,
         trace: false,
     };

@@ -136,6 +136,7 @@ impl Facts {
             extensions: smtp::Extensions::default(),
             verify: false,
             return_path: true,
+            faults: false,
             limits: Limits::SMTP,
             trace: false,
         }
@@ -149,6 +150,7 @@ impl Facts {
             tls: TlsOffer::None,
             auth: Self::auth(),
             apop_timestamp: None,
+            faults: false,
             limits: Limits::POP3,
             trace: false,
         }
@@ -162,6 +164,7 @@ impl Facts {
             tls: TlsOffer::None,
             auth: Self::auth(),
             without: Vec::new(),
+            faults: false,
             limits: Limits::IMAP,
             trace: false,
         }
@@ -179,8 +182,10 @@ mod tests {
             |protocol| server.connect(protocol, "hamburger.edu").expect("a known protocol");
         let (mut alice, mut bob) = (open("smtp"), open("imap"));
         assert!(alice.send(b"").starts_with(b"220 "), "the server speaks first");
-        alice.send(b"EHLO a\r\n");
-        alice.send(b"MAIL FROM:<alice@crepes.fr>\r\nRCPT TO:<bob@hamburger.edu>\r\nDATA\r\n");
+        assert!(alice.send(b"EHLO a\r\n").starts_with(b"250-"));
+        let data =
+            alice.send(b"MAIL FROM:<alice@crepes.fr>\r\nRCPT TO:<bob@hamburger.edu>\r\nDATA\r\n");
+        assert!(data.windows(4).any(|octets| octets == b"354 "), "{}", data.escape_ascii());
         let said = alice.send(b"Subject: x\r\n\r\nwords\r\n.\r\nQUIT\r\n");
         assert!(said.windows(4).any(|octets| octets == b"221 "), "{}", said.escape_ascii());
         assert!(alice.is_closed());

@@ -6,6 +6,7 @@ mod convert;
 #[cfg(feature = "crash-verbs")]
 mod crash;
 mod mime;
+mod relay;
 mod roles;
 mod trace;
 

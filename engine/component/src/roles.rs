@@ -6,24 +6,16 @@ use pillarbox_engine::{Input, Output, Session, Step, imap, pop3, smtp};
 
 use crate::Component;
 use crate::convert::Convert;
-use crate::wit::{imap_server, pop3_server, smtp_server, types as wit_types};
+use crate::wit::{imap_server, pop3_server, smtp_client, smtp_server, types as wit_types};
 
 // A macro, since the contract repeats one form for each role and so do the traits made of it.
 
-/// Exports one server role: its session under the name of its interface.
-macro_rules! server {
-    ($wit:ident, $session:ident, $role:ty, $farewell:path) => {
+/// Exports one role's session under the name of its interface.
+macro_rules! session {
+    ($wit:ident, $session:ident, $role:ty) => {
         /// One session, of which the host holds a handle.
         #[allow(unreachable_pub, reason = "the generated trait is public and names it")]
         pub struct $session(RefCell<Session<$role>>);
-
-        impl $wit::Guest for Component {
-            type Session = $session;
-
-            fn farewell(reason: $wit::FarewellReason) -> Vec<u8> {
-                $farewell(reason.convert())
-            }
-        }
 
         impl $wit::GuestSession for $session {
             fn new(config: $wit::Config, now: $wit::Now) -> Self {
@@ -122,9 +114,30 @@ macro_rules! server {
     };
 }
 
+/// Exports one server role: its session, and its last words.
+macro_rules! server {
+    ($wit:ident, $session:ident, $role:ty, $farewell:path) => {
+        session!($wit, $session, $role);
+
+        impl $wit::Guest for Component {
+            type Session = $session;
+
+            fn farewell(reason: $wit::FarewellReason) -> Vec<u8> {
+                $farewell(reason.convert())
+            }
+        }
+    };
+}
+
 server!(smtp_server, SmtpServer, smtp::Server, smtp::farewell);
 server!(pop3_server, Pop3Server, pop3::Server, pop3::farewell);
 server!(imap_server, ImapServer, imap::Server, imap::farewell);
+
+session!(smtp_client, SmtpClient, smtp::Client);
+
+impl smtp_client::Guest for Component {
+    type Session = SmtpClient;
+}
 
 fn octets_taken(taken: usize) -> u32 {
     u32::try_from(taken).expect("one offer of octets fits in a memory of 4 GiB")

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::limits::Limits;
 use crate::sasl::{AuthOffer, Credentials, LoginAnswer};
-use crate::types::{BlobId, BlobRange, Farewell, Peer, Refusal, TlsOffer};
+use crate::types::{BlobId, BlobRange, Farewell, Instead, Peer, Phase, Refusal, TlsOffer};
 
 /// How an IMAP server session behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Config {
     pub auth: AuthOffer,
     /// Capabilities not to offer, by name, such as `MOVE`; for tests of clients.
     pub without: Vec<Vec<u8>>,
+    /// Whether the host has its say at each command (`Ask::Phase`); for faults on purpose alone.
+    pub faults: bool,
     /// Bounds.
     pub limits: Limits,
     /// Whether notes are made.
@@ -91,6 +93,8 @@ pub enum Ask {
     Rights(RightsAsk),
     /// RFC 5464: read or write annotations. Answers: metadata, refused.
     Metadata(MetadataAsk),
+    /// With `Config::faults` alone: what comes next, before anything is done about it. Answers: done (go on), instead.
+    Phase(Phase),
 }
 
 /// A page of mailboxes.
@@ -642,6 +646,8 @@ pub enum Answer {
     Done,
     /// No.
     Refused(Refusal),
+    /// To `phase`: say this in place of your own reply, and do nothing of what was wanted.
+    Instead(Instead),
 }
 
 /// A page of mailboxes.

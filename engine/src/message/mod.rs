@@ -2,6 +2,7 @@
 //! `pillarbox-mime` makes it; hosts keep its octets without looking inside; IMAP answers ENVELOPE and BODYSTRUCTURE from it.
 
 mod codec;
+pub mod compose;
 mod section;
 pub mod seven_bit;
 

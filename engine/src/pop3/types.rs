@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::limits::Limits;
 use crate::sasl::{AuthOffer, Credentials, LoginAnswer};
-use crate::types::{BlobId, BlobRange, Farewell, Peer, Refusal, TlsOffer};
+use crate::types::{BlobId, BlobRange, Farewell, Instead, Peer, Phase, Refusal, TlsOffer};
 
 /// How a POP3 server session behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Config {
     pub auth: AuthOffer,
     /// RFC 1939 §7: the timestamp of the greeting that offers APOP, `<…@…>`, new for each connection; `None`: no APOP.
     pub apop_timestamp: Option<Vec<u8>>,
+    /// Whether the host has its say at each command (`Ask::Phase`); for faults on purpose alone.
+    pub faults: bool,
     /// Bounds.
     pub limits: Limits,
     /// Whether notes are made.
@@ -45,6 +47,8 @@ pub enum Ask {
     Octets(BlobRange),
     /// RFC 1939 §6: remove these, all or none, durably. Answers: done, refused (nothing was removed).
     Remove(Vec<NumberRun>),
+    /// With `Config::faults` alone: what comes next, before anything is done about it. Answers: done (go on), instead.
+    Phase(Phase),
 }
 
 /// A page of the maildrop's table.
@@ -86,6 +90,8 @@ pub enum Answer {
     Done,
     /// No.
     Refused(Refusal),
+    /// To `phase`: say this in place of your own reply, and do nothing of what was wanted.
+    Instead(Instead),
 }
 
 /// The maildrop as it was locked.

@@ -5,14 +5,15 @@ use crate::trace::Rule;
 
 pub mod client;
 pub mod grammar;
+pub mod probe;
 mod server;
 mod types;
 
 pub use client::Client;
 pub use server::{Server, farewell};
 pub use types::{
-    Answer, Ask, Body, Call, Committed, Config, Envelope, Event, Extensions, MailFrom, Mailbox,
-    Notify, RcptTo, Ret, Service,
+    Answer, Ask, Body, ByMode, Call, Committed, Config, DeliverBy, Envelope, Event, Extensions,
+    Flush, Forwarded, MailFrom, Mailbox, Notify, Phase, RcptTo, Ret, Service,
 };
 
 /// The rules that the receiving side follows; the sending one has its own.

@@ -4,8 +4,8 @@
 use alloc::vec::Vec;
 
 use crate::limits::Limits;
-use crate::sasl::{AuthOffer, Credentials, LoginAnswer};
-use crate::types::{Farewell, Peer, Refusal, TlsOffer};
+use crate::sasl::{AuthOffer, Credentials, LoginAnswer, Mechanism};
+use crate::types::{Farewell, Instead, Peer, Refusal, TlsOffer};
 
 /// How an SMTP server session behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Config {
     pub verify: bool,
     /// Whether a Return-Path field is put before the message (RFC 5321 §4.4: at final delivery).
     pub return_path: bool,
+    /// Whether the host has its say at each phase (`Ask::Phase`); for faults on purpose alone.
+    pub faults: bool,
     /// Bounds.
     pub limits: Limits,
     /// Whether notes are made.
@@ -73,10 +75,24 @@ pub struct Extensions {
     pub binary_mime: bool,
     /// RFC 3461; only right when the host acts on it.
     pub dsn: bool,
+    /// RFC 8689, offered under TLS alone; only right when the host sends on what asks for it by TLS or not at all.
+    pub require_tls: bool,
+    /// RFC 2852; only right when the host acts on it.
+    pub deliver_by: bool,
+    /// RFC 4865, for submission alone; only right when the host keeps mail back as it is told.
+    pub future_release: bool,
+    /// RFC 6710.
+    pub mt_priority: bool,
+    /// RFC 9422: limits are told.
+    pub limits: bool,
+    /// RFC 1985; only right when the host has a queue.
+    pub etrn: bool,
+    /// Postfix's XCLIENT: who is there says for whom it speaks. Only for peers that the host trusts.
+    pub xclient: bool,
 }
 
 impl Default for Extensions {
-    /// All but DSN.
+    /// All but those that the host has to do something for; DSN, which every host with a queue does, is on.
     fn default() -> Self {
         Self {
             pipelining: true,
@@ -86,7 +102,14 @@ impl Default for Extensions {
             enhanced_status_codes: true,
             chunking: true,
             binary_mime: true,
-            dsn: false,
+            dsn: true,
+            require_tls: true,
+            deliver_by: false,
+            future_release: false,
+            mt_priority: true,
+            limits: true,
+            etrn: false,
+            xclient: false,
         }
     }
 }
@@ -113,6 +136,49 @@ pub enum Ask {
     Verify(Vec<u8>),
     /// RFC 5321 §3.5 EXPN. Answers: mailboxes, refused.
     Expand(Vec<u8>),
+    /// RFC 1985 ETRN: send what waits for this domain. Answers: flushing, refused.
+    Flush(Flush),
+    /// With `Config::faults` alone: what comes next, before anything is done about it. Answers: done (go on), instead,
+    /// and to `Phase::Hello` hiding.
+    Phase(Phase),
+}
+
+/// RFC 1985 §5: whose waiting mail is to be sent now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Flush {
+    /// A domain.
+    pub domain: Vec<u8>,
+    /// Also of all domains under it.
+    pub subdomains: bool,
+}
+
+/// Where a session stands when its host has its say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Phase {
+    /// Before the greeting.
+    Connected,
+    /// EHLO, HELO or LHLO, with the name that it gives.
+    Hello(Vec<u8>),
+    /// AUTH, before the exchange; the mechanism if it is known.
+    Auth(Option<Mechanism>),
+    /// MAIL.
+    Mail(MailFrom),
+    /// RCPT.
+    Rcpt(RcptTo),
+    /// DATA, or a BDAT of a transaction.
+    Data,
+    /// The message is whole, and not durable: `Ask::Commit` comes next. Not for a message that is refused already.
+    EndOfData,
+    /// The message is durable, and its client was not told. Whatever is said instead, it stays so.
+    Committed,
+    /// QUIT.
+    Quit,
+    /// Any other command, by its verb in upper case.
+    Other(Vec<u8>),
 }
 
 /// Facts about a whole message that only the octets told.
@@ -126,12 +192,17 @@ pub struct Envelope {
     pub eight_bit: bool,
     /// Whether the message came with BODY=BINARYMIME.
     pub binary: bool,
+    /// Octets at the beginning that are for final delivery alone (Return-Path): what is sent on begins after them
+    /// (RFC 5321 §4.4).
+    pub return_path_octets: u64,
+    /// RFC 8689 §4.1: the header section says `TLS-Required: No`, and MAIL did not say REQUIRETLS.
+    pub tls_optional: bool,
 }
 
 /// RFC 5321 §4.1.1.2: MAIL, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct MailFrom {
     /// The reverse path; `None` is the null path `<>`.
     pub reverse_path: Option<Mailbox>,
@@ -147,12 +218,44 @@ pub struct MailFrom {
     pub envid: Option<Vec<u8>>,
     /// RFC 4954 AUTH, decoded from xtext; `<>` is an empty one.
     pub auth: Option<Vec<u8>>,
+    /// RFC 8689 REQUIRETLS.
+    pub require_tls: bool,
+    /// RFC 2852 BY.
+    pub deliver_by: Option<DeliverBy>,
+    /// RFC 4865 HOLDFOR or HOLDUNTIL: not to be delivered before, in milliseconds since 1970 UTC.
+    pub hold_until_ms: Option<u64>,
+    /// RFC 6710 MT-PRIORITY, -9 to 9.
+    pub priority: Option<i8>,
+}
+
+/// RFC 2852 §4: how soon a message is to be delivered, and what is to happen when it cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct DeliverBy {
+    /// Seconds from the moment that MAIL is said; with `return` at least 1 when it is received.
+    pub seconds: i32,
+    /// What happens then.
+    pub mode: ByMode,
+    /// Whether each relaying is to be told of (the T behind the mode).
+    pub trace: bool,
+}
+
+/// RFC 2852 §4: what happens to a message whose time is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum ByMode {
+    /// R: it is returned.
+    Return,
+    /// N: it is delivered late, and its sender is told.
+    Notify,
 }
 
 /// RFC 5321 §4.1.1.3: RCPT, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct RcptTo {
     /// The recipient; a source route before it was dropped. An empty domain means `<Postmaster>`.
     pub forward_path: Mailbox,
@@ -165,7 +268,7 @@ pub struct RcptTo {
 /// RFC 5321 §4.1.2 Mailbox.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct Mailbox {
     /// The local part's meaning: without quotes and quoted pairs; UTF-8 only with SMTPUTF8. No CR, LF or NUL.
     pub local_part: Vec<u8>,
@@ -201,7 +304,7 @@ pub enum Ret {
 /// RFC 3461 §4.1: when to report.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase", default))]
 pub struct Notify {
     /// On delivery. All three false is NEVER.
     pub success: bool,
@@ -226,6 +329,13 @@ pub enum Answer {
     Committed(Committed),
     /// To `verify` and `expand`: what it stands for, at least one.
     Mailboxes(Vec<Mailbox>),
+    /// To `flush`: it is begun; how many messages wait, if that is known.
+    Flushing(Option<u32>),
+    /// To `phase`: say this in place of your own reply, and do nothing of what was wanted.
+    Instead(Instead),
+    /// To `phase` with `hello`: go on, but list none of these keywords in the reply to EHLO or LHLO. What they stand
+    /// for still works.
+    Hiding(Vec<Vec<u8>>),
 }
 
 /// A message was made durable.
@@ -261,4 +371,26 @@ pub enum Event {
     Defect(Vec<u8>),
     /// The peer said QUIT.
     Quit,
+    /// XCLIENT: the peer speaks for another one. The host's view of who is there changes with it; it believes this only
+    /// where it offered XCLIENT itself.
+    Forwarded(Forwarded),
+}
+
+/// For whom a trusted peer speaks; what it did not tell stays as it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Forwarded {
+    /// Who is there now: the address and name that were told, or those from before.
+    pub peer: Peer,
+    /// Its port.
+    pub port: Option<u16>,
+    /// Under what name it greeted the peer that speaks for it.
+    pub helo: Option<Vec<u8>>,
+    /// The account that it logged in to there; the session goes on as logged in.
+    pub login: Option<Vec<u8>>,
+    /// The address that it connected to.
+    pub destination: Option<Vec<u8>>,
+    /// The port that it connected to.
+    pub destination_port: Option<u16>,
 }

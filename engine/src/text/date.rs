@@ -126,6 +126,60 @@ pub fn parse(body: &[u8]) -> Option<DateTime> {
     Some(DateTime { unix_ms: (local - i64::from(zone) * 60) * 1000, zone })
 }
 
+/// RFC 3339 §5.6 `date-time` in UTC, to the second.
+#[must_use]
+pub fn timestamp(unix_ms: u64) -> String {
+    let seconds = unix_ms / 1000;
+    let Civil { year, month, day } = civil((seconds / 86_400) as i64);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// Reads RFC 3339 §5.6 `date-time`, in milliseconds since 1970 UTC; a fraction of a second counts to its third digit.
+#[must_use]
+pub fn parse_timestamp(text: &[u8]) -> Option<u64> {
+    let (head, rest) = text.split_at_checked(19)?;
+    let digits = |from: usize, count: usize| small(&head[from..from + count], count);
+    let signs = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    if !signs.iter().all(|&(at, sign)| head[at] == sign) || !matches!(head[10], b'T' | b't') {
+        return None;
+    }
+    let (year, month, day) = (digits(0, 4)?, digits(5, 2)?, digits(8, 2)?);
+    let (hour, minute, second) = (digits(11, 2)?, digits(14, 2)?, digits(17, 2)?);
+    if !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 60 {
+        return None;
+    }
+    let number = days(i64::from(year), month as u8, day as u8);
+    if civil(number) != (Civil { year: i64::from(year), month: month as u8, day: day as u8 }) {
+        return None;
+    }
+    let (milliseconds, zone) = fraction(rest)?;
+    let zone_minutes = match zone {
+        b"Z" | b"z" => 0,
+        [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+            let (hours, minutes) = (small(&[*h1, *h2], 2)?, small(&[*m1, *m2], 2)?);
+            if hours > 23 || minutes > 59 {
+                return None;
+            }
+            let east = i64::from(hours * 60 + minutes);
+            if *sign == b'-' { -east } else { east }
+        }
+        _ => return None,
+    };
+    let local = number * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
+    let unix_ms = (local - zone_minutes * 60) * 1000 + i64::from(milliseconds);
+    u64::try_from(unix_ms).ok()
+}
+
+/// `[time-secfrac]`, in milliseconds, and what follows.
+fn fraction(text: &[u8]) -> Option<(u32, &[u8])> {
+    let Some(digits) = text.strip_prefix(b".") else { return Some((0, text)) };
+    let count = digits.iter().take_while(|digit| digit.is_ascii_digit()).count();
+    let (fraction, rest) = digits.split_at(count);
+    let kept = &fraction[..count.min(3)];
+    Some((small(kept, 3)? * 10u32.pow(3 - kept.len() as u32), rest))
+}
+
 fn small(digits: &[u8], max: usize) -> Option<u32> {
     if digits.is_empty() || digits.len() > max || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -198,6 +252,42 @@ mod tests {
         for number in (-800_000..800_000).step_by(37) {
             let Civil { year, month, day } = civil(number);
             assert_eq!(days(year, month, day), number);
+        }
+    }
+
+    #[test]
+    fn timestamps_go_both_ways() {
+        let cases: [(&str, u64); 7] = [
+            ("2026-01-05T09:00:00Z", 1_767_603_600_000),
+            ("2026-01-05t10:00:00+01:00", 1_767_603_600_000),
+            ("2026-01-05T04:30:00-04:30", 1_767_603_600_000),
+            ("2026-01-05T09:00:00.5Z", 1_767_603_600_500),
+            ("2026-01-05T09:00:00.123456z", 1_767_603_600_123),
+            ("2000-02-29T00:00:00Z", 951_782_400_000),
+            ("1970-01-01T00:00:00Z", 0),
+        ];
+        for (text, unix_ms) in cases {
+            assert_eq!(parse_timestamp(text.as_bytes()), Some(unix_ms), "{text}");
+            let again = timestamp(unix_ms);
+            assert_eq!(parse_timestamp(again.as_bytes()), Some(unix_ms / 1000 * 1000), "{again}");
+        }
+        assert_eq!(timestamp(951_782_399_999), "2000-02-28T23:59:59Z");
+        for wrong in [
+            "",
+            "2026-01-05",
+            "2026-01-05T09:00:00",
+            "2026-01-05 09:00:00Z",
+            "2026-02-30T09:00:00Z",
+            "2026-13-01T09:00:00Z",
+            "2026-01-05T24:00:00Z",
+            "2026-01-05T09:60:00Z",
+            "2026-01-05T09:00:00.Z",
+            "2026-01-05T09:00:00+1:00",
+            "2026-01-05T09:00:00Zx",
+            "-026-01-05T09:00:00Z",
+            "1969-12-31T23:59:59Z",
+        ] {
+            assert_eq!(parse_timestamp(wrong.as_bytes()), None, "{wrong}");
         }
     }
 

@@ -5,6 +5,7 @@ pub mod address;
 pub mod base64;
 pub mod charset;
 pub mod date;
+pub mod domain;
 pub mod find;
 pub mod header;
 pub mod params;

@@ -116,6 +116,7 @@ impl Host {
             return refused(reason);
         }
         match ask {
+            Ask::Phase(_) => Answer::Done,
             Ask::Login(Credentials::Password(given)) if given.password == b"s3cret" => {
                 let account = Account { name: given.user, server_signature: vec![] };
                 Answer::Login(LoginAnswer::Accepted(account))
@@ -377,6 +378,7 @@ pub fn config() -> Config {
             cleartext: true,
         },
         without: vec![],
+        faults: false,
         limits: Limits::IMAP,
         trace: false,
     }

@@ -22,6 +22,7 @@ pub fn config() -> Config {
             cleartext: true,
         },
         apop_timestamp: Some(b"<1.2@hamburger.edu>".to_vec()),
+        faults: false,
         limits: Limits::POP3,
         trace: false,
     }
@@ -131,6 +132,7 @@ impl Talk {
 
     fn answer(&mut self, ask: &Ask) -> Answer {
         match ask {
+            Ask::Phase(_) => Answer::Done,
             Ask::Login(Credentials::Password(given)) if given.password == b"s3cret" => {
                 let account = Account { name: given.user.clone(), server_signature: vec![] };
                 Answer::Login(LoginAnswer::Accepted(account))

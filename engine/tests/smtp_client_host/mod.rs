@@ -92,6 +92,7 @@ impl Drive {
             mail: MailFrom { reverse_path: Some(mailbox("ann@a.example")), ..MailFrom::default() },
             recipients: to.iter().map(|address| rcpt(address)).collect(),
             message: u64::from(id),
+            offset: 0,
             size: message.len() as u64,
             plain: false,
             require_tls: false,
@@ -239,7 +240,7 @@ impl Drive {
     }
 
     pub fn is_done(&self) -> bool {
-        self.events.iter().filter(|event| matches!(event, Event::Done)).count() == 1
+        self.events.iter().filter(|event| matches!(event, Event::Done(_))).count() == 1
     }
 
     pub fn offer(&self) -> Option<&Offer> {

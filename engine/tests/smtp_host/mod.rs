@@ -25,9 +25,15 @@ pub fn config() -> Config {
             cleartext: true,
         },
         auth_required: false,
-        extensions: Extensions { dsn: true, ..Extensions::default() },
+        extensions: Extensions {
+            deliver_by: true,
+            future_release: true,
+            etrn: true,
+            ..Extensions::default()
+        },
         verify: false,
         return_path: false,
+        faults: false,
         limits: Limits::SMTP,
         trace: false,
     }
@@ -47,6 +53,9 @@ pub struct Talk {
     pub starting_tls: bool,
     /// Octets that the session has taken.
     pub taken: u64,
+    /// Waits for replies that are kept back for a moment; otherwise tests move the clock.
+    pub patient: bool,
+    pub deadline_ms: Option<u64>,
     /// Keeps no asks, events and notes, for tests that count memory.
     pub forgetful: bool,
     recipients: Vec<RcptTo>,
@@ -69,6 +78,8 @@ impl Talk {
             closed: false,
             starting_tls: false,
             taken: 0,
+            patient: true,
+            deadline_ms: None,
             forgetful: false,
             recipients: vec![],
             content: vec![],
@@ -131,13 +142,32 @@ impl Talk {
                 Output::StartTls => self.starting_tls = true,
                 Output::Note(_) if self.forgetful => {}
                 Output::Note(note) => self.notes.push(note),
-                Output::Wait { .. } => return said,
+                Output::Wait { deadline_ms } => {
+                    self.deadline_ms = deadline_ms;
+                    let delay = deadline_ms.map(|at| at.saturating_sub(self.now.monotonic_ms));
+                    let Some(delay) = delay.filter(|delay| self.patient && *delay <= 1000) else {
+                        return said;
+                    };
+                    self.pass(delay);
+                }
                 Output::Close => {
                     self.closed = true;
                     return said;
                 }
             }
         }
+    }
+
+    /// Time passes; gives what the session says at the end of it.
+    pub fn wait(&mut self, ms: u64) -> Vec<u8> {
+        self.pass(ms);
+        self.listen()
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.now.monotonic_ms += ms;
+        self.now.unix_ms += ms;
+        self.session.tick(self.now);
     }
 
     fn answer(&mut self, ask: &Ask) -> Answer {

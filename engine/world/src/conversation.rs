@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use pillarbox_engine::trace::Note;
-use pillarbox_engine::types::{AskId, BlobRange, Misuse, Now};
+use pillarbox_engine::types::{AskId, BlobRange, Misuse, Now, TlsFacts};
 use pillarbox_engine::{Input, Output, Role, Session, Step};
 
 use crate::service::Service;
@@ -92,6 +92,12 @@ impl<R: Role, D: Driven<R>, S: Service<R>> Conversation<R, D, S> {
             if rest.is_empty() || self.closed {
                 return Ok(sent);
             }
+            if taken == 0 {
+                // A session that is full waits for nothing but time.
+                let Some(deadline) = self.deadline_ms else { return Ok(sent) };
+                self.move_clock(deadline);
+                self.step(Input::Tick, &mut sent)?;
+            }
         }
     }
 
@@ -101,6 +107,14 @@ impl<R: Role, D: Driven<R>, S: Service<R>> Conversation<R, D, S> {
     /// [`Driven::Broken`].
     pub fn end(&mut self) -> Result<Vec<u8>, D::Broken> {
         self.apply(Input::ReceiveEnd)
+    }
+
+    /// Says that the TLS handshake is done that the session asked for, and gives what it sends.
+    ///
+    /// # Errors
+    /// [`Driven::Broken`].
+    pub fn secure(&mut self) -> Result<Vec<u8>, D::Broken> {
+        self.apply(Input::Secured(TlsFacts::default()))
     }
 
     /// Lets time pass, and gives what the session sends on its own.

@@ -2,7 +2,9 @@
 //! a session's asks from any store. The native host, the tests and the playground share them.
 
 pub mod conversation;
+pub mod fault;
 pub mod hub;
 pub mod memory;
+pub mod queue;
 pub mod service;
 pub mod store;

@@ -9,6 +9,8 @@ use pillarbox_engine::imap::types::{
 };
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 
+use crate::queue::{Block, Enqueue, Queue, Settle, Steer, Steered};
+
 /// Names an account; the store's own number, never reused.
 pub type AccountId = u64;
 /// Names a mailbox; the store's own number, never reused, the same over a rename.
@@ -29,7 +31,7 @@ pub const FIRST_MAILBOXES: [(&[u8], SpecialUse); 5] = [
 pub const WHOLE_MAX: usize = 256 * 1024;
 
 /// Reads from a store. Each call sees one consistent state.
-pub trait Store {
+pub trait Store: Queue {
     /// The account of this name (octets compared exactly; callers give canonical names).
     fn account(&self, name: &[u8]) -> Result<Option<AccountId>, Reason>;
     /// Names of accounts, in their order, after `after`, at most `max`.
@@ -90,8 +92,8 @@ pub enum Write {
     Stage(Stage),
     /// Forgets a staged message. Outcome: done.
     Unstage(UploadId),
-    /// Puts one message into the INBOX of every account named, all or none; accounts that do not exist are made.
-    /// Outcome: delivered.
+    /// Puts one message into the INBOX of every account named and into the queue, all or none; accounts that do not
+    /// exist are made. Outcome: delivered.
     Deliver(Deliver),
     /// Appends messages to a mailbox, all or none. Outcome: appended; [`Reason::NotFound`].
     Append(Append),
@@ -113,6 +115,12 @@ pub enum Write {
     Subscribe(Subscribe),
     /// Raises a mailbox's mark of \Recent to `recent_from`, never lowers it. Need not be durable. Outcome: done.
     MarkRecent(MarkRecent),
+    /// Ends an attempt to relay. Outcome: done; [`Reason::NotFound`] if the task is over.
+    Settle(Settle),
+    /// Leaves a destination alone, or no longer. Outcome: done.
+    Block(Block),
+    /// Does with tasks of the queue what an operator wants. Outcome: steered.
+    Steer(Steer),
 }
 
 /// Octets of a staged message.
@@ -166,8 +174,12 @@ pub struct NewMessage {
 pub struct Deliver {
     /// Canonical account names, each once.
     pub accounts: Vec<Vec<u8>>,
-    /// The message; stored once, whatever the number of accounts.
+    /// What is to be relayed; without it there is at least one account.
+    pub relay: Option<Enqueue>,
+    /// The message; stored once, whatever the number of accounts and tasks.
     pub message: NewMessage,
+    /// Reports that follow from the delivery; they have none themselves.
+    pub reports: Vec<Deliver>,
     /// Wall clock, for the save date.
     pub now_ms: u64,
 }
@@ -296,6 +308,8 @@ pub enum Outcome {
     Expunged(Vec<UidRun>),
     /// To copy or move.
     Copied(Copied),
+    /// To steer.
+    Steered(Steered),
 }
 
 /// What a committed write did, and what sessions that have those mailboxes open must be told.

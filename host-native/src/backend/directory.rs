@@ -9,8 +9,8 @@ use pillarbox_engine::sasl::{Credentials, LoginAnswer, Mechanism};
 use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::types::{Reason, Refusal};
 use pillarbox_world::hub::SessionKey;
-use pillarbox_world::service::Directory;
 use pillarbox_world::service::local::OpenDirectory;
+use pillarbox_world::service::{Directory, Elsewhere, Taken};
 
 use crate::accounts::{Accounts, LiveAccounts};
 use crate::auth::{Callers, Judge, OpenJudge};
@@ -73,6 +73,18 @@ impl HostDirectory {
         }
     }
 
+    /// Whether mail for this domain has its mailboxes here.
+    pub(super) fn hosts(&self, domain: &[u8]) -> bool {
+        match &self.profile {
+            Profile::Open(..) => true,
+            Profile::Accounts(accounts) => {
+                let (local_part, domain) = (POSTMASTER.into(), domain.to_vec());
+                let address = accounts.address(&Mailbox { local_part, domain });
+                matches!(address, Some(Address::Ours(_)))
+            }
+        }
+    }
+
     /// Whether anybody has logged in from this address lately.
     #[must_use]
     pub fn is_known_good(&self, address: IpAddr) -> bool {
@@ -95,10 +107,17 @@ impl Directory for HostDirectory {
         }
     }
 
-    fn recipient(&self, to: &Mailbox) -> Result<Vec<Vec<u8>>, Refusal> {
+    fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal> {
         match &self.profile {
-            Profile::Open(_, open) => open.recipient(to),
-            Profile::Accounts(accounts) => accounts.recipient(to),
+            Profile::Open(_, open) => open.recipient(to, may_relay),
+            Profile::Accounts(accounts) => accounts.recipient(to, may_relay),
+        }
+    }
+
+    fn sender(&self, account: &[u8], from: &Mailbox) -> Result<(), Refusal> {
+        match &self.profile {
+            Profile::Open(_, open) => open.sender(account, from),
+            Profile::Accounts(accounts) => accounts.sender(account, from),
         }
     }
 }
@@ -122,34 +141,71 @@ impl AccountDirectory {
         Ok(Self { profile, accounts, judge })
     }
 
-    fn recipient(&self, to: &Mailbox) -> Result<Vec<Vec<u8>>, Refusal> {
+    fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal> {
         let unknown = || Refusal::new(Reason::NotFound);
-        let local = String::from_utf8(to.local_part.clone()).map_err(|_| unknown())?.to_lowercase();
-        let domain = String::from_utf8(to.domain.clone()).map_err(|_| unknown())?.to_lowercase();
-        let domain = match domain.trim_end_matches('.') {
-            // RFC 5321 §4.1.1.3: `<Postmaster>` alone is ours.
-            "" if local == POSTMASTER => self.profile.domains[0].clone(),
-            domain => domain.to_owned(),
+        let Some(address) = self.address(to) else {
+            return Err(if may_relay { unknown() } else { Refusal::new(Reason::NotPermitted) });
         };
-        if !self.profile.domains.contains(&domain) {
-            return Err(Refusal::new(Reason::NotPermitted));
-        }
+        let Address::Ours(address) = address else {
+            if !may_relay {
+                return Err(Refusal::new(Reason::NotPermitted));
+            }
+            return Ok(Taken { accounts: Vec::new(), elsewhere: vec![self.elsewhere(to.clone())] });
+        };
         let accounts = self.accounts.now();
-        let mut found = Vec::new();
-        self.expand(&accounts, format!("{local}@{domain}"), &mut found);
-        if found.is_empty() && local == POSTMASTER {
+        let is_postmaster = address.split('@').next() == Some(POSTMASTER);
+        let mut taken = self.expand(&accounts, address);
+        if taken == Taken::default() && is_postmaster {
             // RFC 5321 §4.5.1: mail to postmaster must be taken; the first account gets it if nobody is named.
-            found.extend(accounts.names().next().map(str::to_owned));
+            taken.accounts.extend(accounts.names().next().map(|name| name.as_bytes().to_vec()));
         }
-        if found.is_empty() {
-            return Err(unknown());
-        }
-        Ok(found.into_iter().map(String::into_bytes).collect())
+        if taken == Taken::default() { Err(unknown()) } else { Ok(taken) }
     }
 
-    /// Follows aliases, subaddresses and the catch-all to accounts; each address is looked at once, so loops end.
-    fn expand(&self, accounts: &Accounts, address: String, found: &mut Vec<String>) {
+    /// An account's own addresses are its name and all that leads to it.
+    fn sender(&self, account: &[u8], from: &Mailbox) -> Result<(), Refusal> {
+        if self.profile.relay.any_sender {
+            return Ok(());
+        }
+        let taken = match self.address(from) {
+            Some(Address::Ours(address)) => self.expand(&self.accounts.now(), address),
+            _ => Taken::default(),
+        };
+        let own = taken.accounts.iter().any(|name| name == account);
+        if own {
+            return Ok(());
+        }
+        let text = b"This address is not the account's".to_vec();
+        Err(Refusal { reason: Reason::NotPermitted, text: Some(text) })
+    }
+
+    /// Whose an address is; none if it can be nobody's.
+    fn address(&self, mailbox: &Mailbox) -> Option<Address> {
+        let domain = String::from_utf8(mailbox.domain.clone()).ok()?.to_lowercase();
+        let local = String::from_utf8(mailbox.local_part.clone()).ok()?.to_lowercase();
+        let domain = match domain.trim_end_matches('.') {
+            // RFC 5321 §4.1.1.3: `<Postmaster>` alone is ours.
+            "" if local == POSTMASTER => &self.profile.domains[0],
+            "" => return None,
+            domain => domain,
+        };
+        if self.profile.domains.iter().any(|known| known == domain) {
+            Some(Address::Ours(format!("{local}@{domain}")))
+        } else {
+            Some(Address::Foreign)
+        }
+    }
+
+    fn elsewhere(&self, address: Mailbox) -> Elsewhere {
+        let destination = self.profile.relay.destination(&address.domain);
+        Elsewhere { address, destination }
+    }
+
+    /// Follows aliases, subaddresses and the catch-all to accounts, and to addresses elsewhere that the operator has
+    /// named; each address is looked at once, so loops end.
+    fn expand(&self, accounts: &Accounts, address: String) -> Taken {
         let mut seen = Vec::new();
+        let mut taken = Taken::default();
         let mut open = VecDeque::from([address]);
         while let Some(address) = open.pop_front() {
             if seen.contains(&address) {
@@ -157,6 +213,11 @@ impl AccountDirectory {
             }
             seen.push(address.clone());
             let (local, domain) = address.rsplit_once('@').unwrap_or((&address, ""));
+            if !domain.is_empty() && !self.profile.domains.iter().any(|known| known == domain) {
+                let (local_part, domain) = (local.as_bytes().to_vec(), domain.as_bytes().to_vec());
+                taken.elsewhere.push(self.elsewhere(Mailbox { local_part, domain }));
+                continue;
+            }
             let base = local.split_once('+').map(|(base, _)| format!("{base}@{domain}"));
             let names = [Some(address.clone()), base];
             let known = names.into_iter().flatten().find_map(|name| {
@@ -164,8 +225,9 @@ impl AccountDirectory {
                     return Some(targets.clone());
                 }
                 accounts.contains(&name).then(|| {
-                    if !found.contains(&name) {
-                        found.push(name);
+                    let name = name.into_bytes();
+                    if !taken.accounts.contains(&name) {
+                        taken.accounts.push(name);
                     }
                     Vec::new()
                 })
@@ -173,5 +235,14 @@ impl AccountDirectory {
             let rest = self.profile.catch_all.get(domain).cloned();
             open.extend(known.unwrap_or_else(|| rest.into_iter().collect()));
         }
+        taken
     }
+}
+
+/// Whose an address is.
+enum Address {
+    /// Of one of our domains, in lower case.
+    Ours(String),
+    /// Of another.
+    Foreign,
 }

@@ -4,17 +4,21 @@
 mod directory;
 mod wakes;
 
-use std::future::Future;
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pillarbox_engine::message::Index;
-use pillarbox_engine::types::Reason;
+use pillarbox_engine::relay::Schedule;
+use pillarbox_engine::types::{Now, Reason};
 use pillarbox_world::hub::{Hub, SessionKey, Wake};
 use pillarbox_world::service::{Backend, Indexed};
-use pillarbox_world::store::{Outcome, Store, Write};
-use tokio::sync::Semaphore;
+use pillarbox_world::store::{Deliver, Outcome, Store, Write};
+use tokio::sync::{Notify, Semaphore};
 
+use crate::config::{Profile, Settings};
 use crate::engine::Engine;
+use crate::relay::QueueClock;
 use crate::store::MailStore;
 
 pub use directory::{AccountDirectory, HostDirectory};
@@ -24,6 +28,8 @@ pub use wakes::Wakes;
 const INDEX_INLINE_MAX: usize = 512 * 1024;
 /// Large messages that are indexed at once: each takes several times its size in memory.
 const INDEX_LARGE_MAX: usize = 2;
+/// Domains that wait to be flushed; who asks for more asks too often.
+const FLUSHES_MAX: usize = 64;
 
 /// What every connection shares.
 pub struct HostBackend {
@@ -32,14 +38,76 @@ pub struct HostBackend {
     engine: Arc<Engine>,
     wakes: Wakes,
     large: Semaphore,
+    relaying: Relaying,
+}
+
+/// What the backend knows of relaying.
+#[derive(Clone, Debug)]
+pub struct Relaying {
+    /// This host's name, for reports.
+    pub host_name: Vec<u8>,
+    /// When mail is tried again.
+    pub schedule: Schedule,
+    /// The queue's clock.
+    pub clock: QueueClock,
+    /// Told that something is new in the queue.
+    pub news: Arc<Notify>,
+    /// Spreads attempts, so that a queue does not come back all at once.
+    pub seed: u64,
+    flushes: Arc<Mutex<BTreeSet<Vec<u8>>>>,
+}
+
+impl Relaying {
+    /// Of a host with this name.
+    #[must_use]
+    pub fn new(host_name: &str, schedule: Schedule, clock: QueueClock) -> Self {
+        let host_name = host_name.as_bytes().to_vec();
+        // Of every process another.
+        let seed = RandomState::new().hash_one(std::process::id());
+        let (news, flushes) = (Arc::default(), Arc::default());
+        Self { host_name, schedule, clock, news, seed, flushes }
+    }
+
+    /// By these settings.
+    #[must_use]
+    pub fn of(settings: &Settings, clock: QueueClock) -> Self {
+        let schedule = match &settings.profile {
+            Profile::Dev => Schedule::default(),
+            Profile::Server(profile) => profile.relay.schedule,
+        };
+        Self::new(&settings.host_name, schedule, clock)
+    }
+
+    /// Domains whose mail is to be tried now; each is told once.
+    #[must_use]
+    pub(crate) fn take_flushes(&self) -> BTreeSet<Vec<u8>> {
+        std::mem::take(&mut self.flushes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
 
 impl HostBackend {
     /// Joins the parts.
     #[must_use]
-    pub fn new(store: MailStore, directory: HostDirectory, engine: Arc<Engine>) -> Self {
+    pub fn new(
+        store: MailStore,
+        directory: HostDirectory,
+        engine: Arc<Engine>,
+        relaying: Relaying,
+    ) -> Self {
         let large = Semaphore::new(INDEX_LARGE_MAX);
-        Self { store, directory, engine, wakes: Wakes::default(), large }
+        Self { store, directory, engine, wakes: Wakes::default(), large, relaying }
+    }
+
+    /// Whether mail for this domain has its mailboxes here.
+    #[must_use]
+    pub fn hosts(&self, domain: &[u8]) -> bool {
+        self.directory.hosts(domain)
+    }
+
+    /// What is known of relaying.
+    #[must_use]
+    pub fn relaying(&self) -> &Relaying {
+        &self.relaying
     }
 
     /// The engine.
@@ -77,12 +145,18 @@ impl Backend for HostBackend {
         self.store.hub()
     }
 
-    fn write(
-        &self,
-        origin: SessionKey,
-        write: Write,
-    ) -> impl Future<Output = Result<Outcome, Reason>> + Send {
-        self.store.write(origin, write)
+    async fn write(&self, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
+        let is_news = match &write {
+            Write::Deliver(deliver) => has_tasks(deliver),
+            Write::Settle(settle) => settle.reports.iter().any(has_tasks),
+            Write::Steer(_) => true,
+            _ => false,
+        };
+        let outcome = self.store.write(origin, write).await?;
+        if is_news {
+            self.relaying.news.notify_one();
+        }
+        Ok(outcome)
     }
 
     fn write_later(&self, write: Write) {
@@ -102,6 +176,31 @@ impl Backend for HostBackend {
     fn wake(&self, key: SessionKey) -> Wake {
         self.wakes.wake(key)
     }
+
+    fn host_name(&self) -> &[u8] {
+        &self.relaying.host_name
+    }
+
+    fn queue_ms(&self, _now: Now) -> u64 {
+        self.relaying.clock.now_ms()
+    }
+
+    fn schedule(&self) -> Schedule {
+        self.relaying.schedule
+    }
+
+    fn flush(&self, domain: &[u8]) {
+        let mut flushes = self.relaying.flushes.lock().unwrap_or_else(PoisonError::into_inner);
+        if flushes.len() < FLUSHES_MAX {
+            flushes.insert(domain.to_vec());
+        }
+        drop(flushes);
+        self.relaying.news.notify_one();
+    }
+}
+
+fn has_tasks(deliver: &Deliver) -> bool {
+    deliver.relay.is_some() || deliver.reports.iter().any(|report| report.relay.is_some())
 }
 
 /// Indexes a message in a sandbox of its own; one that breaks the sandbox is stored with an index of nothing.

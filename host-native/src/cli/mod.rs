@@ -3,6 +3,10 @@
 
 mod account;
 mod limits;
+mod probe;
+mod queue;
+mod send;
+mod sendmail;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,6 +23,8 @@ Examples:
   pillarbox serve --memory --smtp 127.0.0.1:0 --ready-file ready.json
   pillarbox serve --config pillarbox.toml   a server with domains and accounts
   pillarbox account add bob@hamburger.edu --config pillarbox.toml
+  pillarbox send --to bob@hamburger.edu --subject ketchup --text 'Do you like ketchup?'
+  pillarbox probe smtp mail.hamburger.edu:25
 
 Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 address cannot be used; 4 data directory cannot be used.";
 
@@ -35,9 +41,22 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Word {
     /// Run the mail server (also what `pillarbox` alone does)
-    Serve(ServeFlags),
+    Serve(Box<ServeFlags>),
     /// Add, list and remove the accounts of a server profile
     Account(account::AccountFlags),
+    /// See and steer what waits to be relayed
+    Queue(queue::QueueFlags),
+    /// Compose a message, or take a ready one, and hand it to a server
+    Send(Box<send::SendFlags>),
+    /// Take a message from standard input as `sendmail` does; `pillarbox sendmail --help` says more
+    #[command(disable_help_flag = true)]
+    Sendmail {
+        /// As those of sendmail
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+    /// Try what a server does about that which the RFCs require and forbid
+    Probe(probe::ProbeFlags),
     /// Print every limit, its value, its value under stress, and what is said when it is reached
     Limits(ServeFlags),
 }
@@ -99,9 +118,21 @@ pub struct ServeFlags {
     /// Connections at once; the next one is politely refused [default: as many as the kernel's limits allow, at most 2000]
     #[arg(long, value_name = "N", env = "PILLARBOX_SLOTS")]
     pub slots: Option<u32>,
+    /// A fault on purpose, such as 'any/verb=RCPT,nth=1/reply=451 4.7.1 later'; repeatable [dev profile only]
+    #[arg(long = "fault", value_name = "RULE", env = "PILLARBOX_FAULT", value_delimiter = '\n')]
+    pub fault: Vec<String>,
+    /// File of faults on purpose, one rule a line [dev profile only]
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_FAULTS")]
+    pub faults: Option<PathBuf>,
+    /// What chances of faults are drawn from [default: the file's, or 0; dev profile only]
+    #[arg(long, value_name = "N", env = "PILLARBOX_FAULT_SEED")]
+    pub fault_seed: Option<u64>,
     /// For measuring only: `native` links the engine in, without sandbox
     #[arg(long, value_name = "ENGINE", env = "PILLARBOX_ENGINE", value_enum, hide = true)]
     pub engine: Option<EngineChoice>,
+    /// For tests only: `POST /api/clock` with `{"advance_ms": N}` moves the queue's clock forward
+    #[arg(long, hide_short_help = true)]
+    pub test_clock: bool,
 }
 
 /// How logs are written.
@@ -129,11 +160,22 @@ pub enum EngineChoice {
 /// # Errors
 /// The sentence to print and the exit code.
 pub fn run() -> Result<(), Error> {
+    let mut called = std::env::args_os();
+    let name = called.next().map(PathBuf::from).unwrap_or_default();
+    // Under the names that cron, git and PHP look for it is what they look for.
+    let name = name.file_name().and_then(std::ffi::OsStr::to_str).unwrap_or_default();
+    if matches!(name, "sendmail" | "pillarbox-sendmail") {
+        return sendmail::run(called.collect());
+    }
     let command = Command::parse();
     match command.word {
         None => serve::run(&Settings::new(command.serve)?),
-        Some(Word::Serve(flags)) => serve::run(&Settings::new(flags)?),
+        Some(Word::Serve(flags)) => serve::run(&Settings::new(*flags)?),
         Some(Word::Account(flags)) => account::run(flags),
+        Some(Word::Queue(flags)) => queue::run(flags),
+        Some(Word::Send(flags)) => send::run(*flags),
+        Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
+        Some(Word::Probe(flags)) => probe::run(flags),
         Some(Word::Limits(flags)) => limits::run(flags),
     }
 }

@@ -2,8 +2,11 @@
 //! After this file nothing is optional and nothing is wrong.
 
 mod auth;
+mod dns;
+mod faults;
 mod limits;
 mod listen;
+mod relay;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -13,12 +16,17 @@ use serde::Deserialize;
 
 use crate::accounts::Accounts;
 use crate::cli::{EngineChoice, LogFormat, ServeFlags};
+use crate::dns::ResolverSettings;
 use crate::error::Error;
 use crate::tls::{ClientAuth, Source};
 
 pub use auth::{AuthFile, AuthSettings, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile};
+pub use dns::DnsFile;
+pub use faults::FaultSettings;
+pub(crate) use faults::here;
 pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
+pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
 
 /// What `pillarbox serve` does.
 #[derive(Clone, Debug)]
@@ -45,6 +53,8 @@ pub struct Settings {
     pub limits: LimitSettings,
     /// TLS; none without a certificate.
     pub tls: Option<TlsSettings>,
+    /// Whether tests move the queue's clock.
+    pub test_clock: bool,
     /// How logins to accounts are judged; none in the dev profile.
     pub auth: Option<AuthSettings>,
     /// The dev profile's only password, if there is one.
@@ -53,6 +63,8 @@ pub struct Settings {
     pub allow_cleartext_login: bool,
     /// Who is believed when it speaks for others.
     pub trusted: Trusted,
+    /// Faults on purpose; none in a server profile.
+    pub faults: Option<FaultSettings>,
 }
 
 /// Where mail is kept.
@@ -84,6 +96,10 @@ pub struct ServerProfile {
     pub catch_all: BTreeMap<String, String>,
     /// The accounts file.
     pub accounts: PathBuf,
+    /// How mail for elsewhere is relayed.
+    pub relay: RelaySettings,
+    /// How names are looked up.
+    pub dns: ResolverSettings,
 }
 
 /// The configuration file.
@@ -111,6 +127,12 @@ pub struct ConfigFile {
     /// The certificate.
     #[serde(default)]
     pub tls: TlsFile,
+    /// Mail for elsewhere.
+    #[serde(default)]
+    pub relay: RelayFile,
+    /// Names.
+    #[serde(default)]
+    pub dns: DnsFile,
     /// Logins.
     #[serde(default)]
     pub auth: AuthFile,
@@ -161,6 +183,7 @@ impl Settings {
         let tls = tls(&flags, file.as_ref(), &data)?;
         let listen = file.as_ref().map(|file| file.listen).unwrap_or_default();
         let listen = Listen::new(&flags, listen, tls.is_some());
+        let faults = FaultSettings::new(&flags, file.is_some())?;
         let limits = file.as_ref().map(|file| file.limits).unwrap_or_default();
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
         let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
@@ -173,7 +196,11 @@ impl Settings {
             return Err(Error::usage(message));
         }
         let profile = match file {
-            Some(file) => Profile::Server(server_profile(file, &data)?),
+            Some(file) => {
+                let base = flags.config.as_deref().and_then(Path::parent);
+                let base = base.unwrap_or(Path::new(""));
+                Profile::Server(server_profile(file, &data, base)?)
+            }
             None => Profile::Dev,
         };
         let settings = Self {
@@ -188,10 +215,12 @@ impl Settings {
             engine: flags.engine.unwrap_or_default(),
             limits,
             tls,
+            test_clock: flags.test_clock,
             auth,
             dev_password: flags.dev_password,
             allow_cleartext_login,
             trusted: trusted.unwrap_or_default(),
+            faults,
         };
         settings.limits.check()?;
         settings.check_tls()?;
@@ -271,7 +300,7 @@ pub fn read_config(path: &Path) -> Result<ConfigFile, Error> {
     Ok(file)
 }
 
-fn server_profile(file: ConfigFile, data: &Data) -> Result<ServerProfile, Error> {
+fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerProfile, Error> {
     let accounts = match data {
         Data::Directory(directory) => directory.join("accounts"),
         Data::Memory => {
@@ -287,7 +316,15 @@ fn server_profile(file: ConfigFile, data: &Data) -> Result<ServerProfile, Error>
         (alias.to_lowercase(), targets.iter().map(|target| target.to_lowercase()).collect())
     });
     let (aliases, catch_all) = (aliases.collect(), lower(file.catch_all));
-    Ok(ServerProfile { domains: file.domains, aliases, catch_all, accounts })
+    let relay = RelaySettings::new(file.relay, base)?;
+    Ok(ServerProfile {
+        domains: file.domains,
+        aliases,
+        catch_all,
+        accounts,
+        relay,
+        dns: file.dns.into(),
+    })
 }
 
 /// Without a certificate a server offers no TLS. For development there is one signed by itself, but STARTTLS only where

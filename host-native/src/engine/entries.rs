@@ -10,7 +10,7 @@ use wasmtime::component::{
 use wasmtime::{Error, Store};
 
 use super::sandbox::Guard;
-use super::wit::{imap_server, pop3_server, smtp_server, types};
+use super::wit::{imap_server, pop3_server, smtp_client, smtp_server, types};
 
 const PACKAGE: &str = "pillarbox:mail";
 /// The version is part of each name: another one is another contract.
@@ -25,6 +25,8 @@ type StepTypes<'a, Input, Stepped> =
 /// Where all of them are. It belongs to one component, and is used with its instances alone.
 pub(super) struct Entries {
     pub(super) smtp: RoleEntry<smtp_server::Config, smtp_server::Input, smtp_server::Stepped>,
+    pub(super) smtp_client:
+        RoleEntry<smtp_client::Config, smtp_client::Input, smtp_client::Stepped>,
     pub(super) pop3: RoleEntry<pop3_server::Config, pop3_server::Input, pop3_server::Stepped>,
     pub(super) imap: RoleEntry<imap_server::Config, imap_server::Input, imap_server::Stepped>,
     index: ComponentExportIndex,
@@ -58,6 +60,7 @@ impl Entries {
         check::<IndexSmallTypes<'_>>(&index_small, instance, store)?;
         Ok(Self {
             smtp: RoleEntry::find(component, "smtp-server", instance, store)?,
+            smtp_client: RoleEntry::find(component, "smtp-client", instance, store)?,
             pop3: RoleEntry::find(component, "pop3-server", instance, store)?,
             imap: RoleEntry::find(component, "imap-server", instance, store)?,
             index,
@@ -158,7 +161,8 @@ where
     type Results = R;
 }
 
-fn export(
+/// Where a function of an interface is.
+pub(super) fn export(
     component: &Component,
     interface: &str,
     function: &str,

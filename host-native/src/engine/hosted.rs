@@ -9,12 +9,12 @@ use pillarbox_engine::{Input, Output, imap, pop3, smtp};
 use super::convert::Convert;
 use super::entries::Stepper;
 use super::sandbox::{Instance, Sandbox};
-use super::wit::{imap_server, pop3_server, smtp_server};
+use super::wit::{imap_server, pop3_server, smtp_client, smtp_server};
 use super::{Driven, StartError, Stepped, Trap};
 
 // A macro, since the contract repeats one form for each role and so do the types made of it.
 
-/// One server role's session in a sandbox.
+/// One role's session in a sandbox.
 macro_rules! hosted {
     ($hosted:ident, $wit:ident, $entry:ident, $role:ty, $config:ty) => {
         pub(super) struct $hosted {
@@ -93,6 +93,7 @@ macro_rules! hosted {
 }
 
 hosted!(Smtp, smtp_server, smtp, smtp::Server, smtp::Config);
+hosted!(SmtpClient, smtp_client, smtp_client, smtp::Client, smtp::client::types::Config);
 hosted!(Pop3, pop3_server, pop3, pop3::Server, pop3::Config);
 hosted!(Imap, imap_server, imap, imap::Server, imap::types::Config);
 

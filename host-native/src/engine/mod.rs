@@ -7,9 +7,11 @@ mod cache;
 #[path = "../../../engine/component/src/convert/mod.rs"]
 mod convert;
 mod entries;
+mod functions;
 mod hosted;
 mod native;
 mod notes;
+mod relay;
 mod sandbox;
 mod settings;
 mod trap;
@@ -23,6 +25,7 @@ use bindings::wit;
 use sandbox::Sandbox;
 
 pub use pillarbox_engine::Input;
+pub use relay::Relay;
 pub use settings::EngineSettings;
 pub use trap::{Trap, TrapKind};
 
@@ -37,6 +40,7 @@ pub const INDEX_HERE_MAX: usize = 256 << 10;
 pub struct Engine {
     /// None: linked in natively.
     sandbox: Option<Arc<Sandbox>>,
+    relay: Relay,
     slots: u32,
 }
 
@@ -91,7 +95,8 @@ impl Engine {
             EngineChoice::Sandbox => Some(Arc::new(Sandbox::new(settings, slots)?)),
             EngineChoice::Native => None,
         };
-        Ok(Self { sandbox, slots })
+        let relay = Relay::new(sandbox.as_ref());
+        Ok(Self { sandbox, relay, slots })
     }
 
     /// How many sessions can be open at once.
@@ -119,6 +124,21 @@ impl Engine {
         match &self.sandbox {
             Some(sandbox) => Ok(Box::new(hosted::Smtp::start(sandbox, config, now)?)),
             None => Ok(Box::new(Session::<smtp::Server>::new(config, now))),
+        }
+    }
+
+    /// Starts an SMTP client session; it takes a slot as a server's does.
+    ///
+    /// # Errors
+    /// As `smtp`.
+    pub fn smtp_client(
+        &self,
+        config: smtp::client::types::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<smtp::Client>>, StartError> {
+        match &self.sandbox {
+            Some(sandbox) => Ok(Box::new(hosted::SmtpClient::start(sandbox, config, now)?)),
+            None => Ok(Box::new(Session::<smtp::Client>::new(config, now))),
         }
     }
 
@@ -150,6 +170,12 @@ impl Engine {
             Some(sandbox) => Ok(Box::new(hosted::Imap::start(sandbox, config, now)?)),
             None => Ok(Box::new(Session::<imap::Server>::new(config, now))),
         }
+    }
+
+    /// The relay functions.
+    #[must_use]
+    pub fn relay(&self) -> &Relay {
+        &self.relay
     }
 
     /// Indexes a message of `total_size` octets, of which `octets` are the beginning or all, in an

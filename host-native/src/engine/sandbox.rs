@@ -6,13 +6,16 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use wasmtime::component::{self, Component, InstancePre, Linker};
+use wasmtime::component::{
+    self, Component, ComponentNamedList, InstancePre, Lift, Linker, Lower, TypedFunc,
+};
 use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Store,
 };
 
 use super::entries::Entries;
-use super::settings::{EngineSettings, INDEX_SLOTS};
+use super::functions::Functions;
+use super::settings::{EngineSettings, INDEX_SLOTS, RELAY_SLOTS};
 use super::{INDEX_HERE_MAX, StartError, Trap, cache};
 use crate::error::Error;
 
@@ -22,6 +25,10 @@ const TICK: Duration = Duration::from_millis(10);
 /// message.
 const STEP_OCTETS_MAX: usize = 4 << 20;
 const INDEX_OCTETS_MAX: usize = 64 << 20;
+/// The same for the relay functions, and octets of their memory: a report holds a message of 1 MiB at most, and some
+/// KiB for each of its recipients; settling holds as many.
+const RELAY_OCTETS_MAX: usize = 16 << 20;
+const RELAY_MEMORY_MAX: usize = 48 << 20;
 /// Octets of stack of native code; the sandbox's own, in its memory, is 64 KiB.
 const STACK_MAX: usize = 256 << 10;
 /// Frames of a trap's backtrace.
@@ -53,6 +60,13 @@ pub(super) struct Instance {
     _slot: Slot,
 }
 
+/// The instance that gives the relay functions, call after call.
+pub(super) struct RelayInstance {
+    store: Store<Guard>,
+    functions: Functions,
+    ticks_max: u64,
+}
+
 /// A slot, given back when it is dropped.
 struct Slot(Arc<AtomicU32>);
 
@@ -70,7 +84,8 @@ pub(super) struct OverMemory {
 impl Sandbox {
     pub(super) fn new(settings: &EngineSettings, slots: u32) -> Result<Self, Error> {
         let failed = |error: wasmtime::Error| Error::failed(format!("the sandbox: {error:#}"));
-        let engine = Engine::new(&config(settings, slots + INDEX_SLOTS)).map_err(failed)?;
+        let engine =
+            Engine::new(&config(settings, slots + INDEX_SLOTS + RELAY_SLOTS)).map_err(failed)?;
         let component = cache::load(&engine, &settings.component, settings.cache.as_deref());
         let component: Component = component.map_err(failed)?;
         // An empty linker: a component that imports anything fails here.
@@ -79,6 +94,7 @@ impl Sandbox {
         store.set_epoch_deadline(1);
         let instance = pre.instantiate(&mut store).map_err(failed)?;
         let entries = Entries::find(&component, instance, &mut store).map_err(failed)?;
+        Functions::find(&component, instance, &mut store).map_err(failed)?;
         drop(store);
         start_clock(&engine)?;
         let ticks = |ms: u64| ms.div_ceil(u64::try_from(TICK.as_millis()).unwrap_or(1)).max(1);
@@ -159,6 +175,15 @@ impl Sandbox {
         })
     }
 
+    /// A fresh instance for the relay functions; its caller has one at a time.
+    pub(super) fn relay_instance(&self) -> Result<RelayInstance, wasmtime::Error> {
+        let mut store = self.store(RELAY_MEMORY_MAX, RELAY_OCTETS_MAX);
+        store.set_epoch_deadline(self.index_ticks_max);
+        let instance = self.pre.instantiate(&mut store)?;
+        let functions = Functions::find(self.pre.component(), instance, &mut store)?;
+        Ok(RelayInstance { store, functions, ticks_max: self.index_ticks_max })
+    }
+
     fn index_now(&self, octets: &[u8], total_size: u64) -> Result<Vec<u8>, wasmtime::Error> {
         let mut store = self.store(self.index_memory_max, INDEX_OCTETS_MAX);
         store.set_epoch_deadline(self.index_ticks_max);
@@ -178,6 +203,22 @@ impl Instance {
     /// Starts the clock of one call.
     pub(super) fn start_call(&mut self) {
         self.store.set_epoch_deadline(self.ticks_max);
+    }
+}
+
+impl RelayInstance {
+    /// One call; after an error the instance is of no more use.
+    pub(super) fn call<P, R>(
+        &mut self,
+        function: impl Fn(&Functions) -> &TypedFunc<P, (R,)>,
+        taken: P,
+    ) -> Result<R, wasmtime::Error>
+    where
+        P: ComponentNamedList + Lower,
+        (R,): ComponentNamedList + Lift,
+    {
+        self.store.set_epoch_deadline(self.ticks_max);
+        Ok(function(&self.functions).call(&mut self.store, taken)?.0)
     }
 }
 
@@ -233,7 +274,9 @@ fn config(settings: &EngineSettings, instances: u32) -> Config {
         .max_memories_per_component(1)
         .max_tables_per_component(3)
         .table_elements(TABLE_ELEMENTS_MAX)
-        .max_memory_size(settings.session_memory_max.max(settings.index_memory_max))
+        .max_memory_size(
+            settings.session_memory_max.max(settings.index_memory_max).max(RELAY_MEMORY_MAX),
+        )
         // Pages that a session used are cleared instead of given back, which costs a third of its
         // life. Only so many slots are kept like that.
         .linear_memory_keep_resident(512 << 10)

@@ -17,6 +17,8 @@ const MAPPINGS_SPARE: u32 = 5000;
 const DESCRIPTORS_SPARE: u64 = 128;
 /// Instances for indexing, beside those of sessions.
 pub(super) const INDEX_SLOTS: u32 = 16;
+/// The instance of the relay functions.
+pub(super) const RELAY_SLOTS: u32 = 1;
 
 /// What an engine is made with.
 #[derive(Clone, Debug)]
@@ -60,7 +62,7 @@ impl EngineSettings {
     pub(crate) fn slots(&self) -> Result<u32, Error> {
         let by_mappings = mappings_max().map(|mappings| {
             (mappings.saturating_sub(MAPPINGS_SPARE) / MAPPINGS_PER_SLOT)
-                .saturating_sub(INDEX_SLOTS)
+                .saturating_sub(INDEX_SLOTS + RELAY_SLOTS)
         });
         let by_mappings = match self.choice {
             EngineChoice::Sandbox => by_mappings.unwrap_or(SLOTS_DEFAULT),

@@ -76,11 +76,11 @@ impl HttpClient {
         let request = request(url, form)?;
         let stream = TcpStream::connect((url.host(), url.port())).await?;
         if !url.is_secure() {
-            return converse(stream, request).await;
+            return converse(stream, request, BODY_MAX).await;
         }
         let name = ServerName::try_from(url.host().to_owned())?;
         let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await?;
-        converse(stream, request).await
+        converse(stream, request, BODY_MAX).await
     }
 }
 
@@ -102,6 +102,21 @@ fn request(url: &Url, form: Option<Form>) -> Result<Request<Full<Bytes>>, Failur
     Ok(builder.body(Full::from(body))?)
 }
 
+/// `GET` over a connection that is there already; the caller bounds the time.
+pub(crate) async fn get<S>(
+    stream: S,
+    host: &str,
+    path: &str,
+    body_max: usize,
+) -> Result<Answer, Failure>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let request = Request::builder().uri(path).header(header::HOST, host);
+    let request = request.header(header::CONNECTION, "close").body(Full::default())?;
+    converse(stream, request, body_max).await
+}
+
 /// For a form, and for what goes into Basic credentials (RFC 6749 §2.3.1).
 #[must_use]
 pub fn escaped(value: &str) -> String {
@@ -117,7 +132,11 @@ pub fn escaped(value: &str) -> String {
     out
 }
 
-async fn converse<S>(stream: S, request: Request<Full<Bytes>>) -> Result<Answer, Failure>
+async fn converse<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+    body_max: usize,
+) -> Result<Answer, Failure>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
@@ -128,7 +147,7 @@ where
     let asked = async {
         let answer = sender.send_request(request).await?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), BODY_MAX).collect().await?.to_bytes();
+        let body = Limited::new(answer.into_body(), body_max).collect().await?.to_bytes();
         Ok(Answer { status, body })
     };
     let answer = asked.await;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse};
-use axum::routing::get;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use tokio::net::TcpListener;
 
 use super::Shared;
+use super::faults_http;
 use super::ready::Addresses;
 
 /// Serves until the task is ended.
@@ -20,6 +21,8 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, addresses:
         .route("/livez", get(async || "live\n"))
         .route("/readyz", get(async move || readyz(&ready)))
         .route("/metrics", get(async move || text(metrics.metrics.text())))
+        .merge(clock(&shared))
+        .merge(faults_http::routes(&shared))
         .layer(axum::middleware::from_fn(
             move |headers: HeaderMap, request, next: axum::middleware::Next| {
                 let allowed = is_our_host(&headers, &addresses);
@@ -36,6 +39,33 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, addresses:
     if let Err(error) = axum::serve(listener, routes).await {
         tracing::error!(%error, "HTTP ended");
     }
+}
+
+/// With `--test-clock` alone: tests move the queue's clock, so that days pass in seconds.
+fn clock(shared: &Arc<Shared>) -> Router {
+    if !shared.settings.test_clock {
+        return Router::new();
+    }
+    let shared = Arc::clone(shared);
+    let advance = async move |Json(by): Json<Advance>| {
+        let clock = &shared.backend.relaying().clock;
+        clock.advance(by.advance_ms);
+        Json(Moved { now_unix_ms: clock.now_ms() })
+    };
+    Router::new().route("/api/clock", post(advance))
+}
+
+/// How far the clock moves; never back.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Advance {
+    advance_ms: u64,
+}
+
+/// What it shows then.
+#[derive(serde::Serialize)]
+struct Moved {
+    now_unix_ms: u64,
 }
 
 /// A page on another site whose name was rebound to this address must not read anything here.

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use pillarbox_engine::types::{Farewell, TlsOffer};
@@ -12,11 +12,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::connection::Connection;
+use super::faults::SharedFaults;
 use super::roles::{Door, Link, Served};
-use super::wire::Wire;
-use super::{Shared, proxy, told_to_stop};
+use super::{Shared, proxy, serving, told_to_stop};
 use crate::config::is_loopback;
+use crate::drive::{self, Wire};
 use crate::engine::StartError;
 use crate::limits::Limit;
 
@@ -24,9 +24,6 @@ use crate::limits::Limit;
 const REST: Duration = Duration::from_millis(50);
 /// How long last words may take to be written to a peer that gets no session.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
-
-/// Keys of connections; 0 is the server itself.
-static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 /// Accepts connections for the role `R`.
 pub(super) struct Listener<R> {
@@ -85,8 +82,10 @@ async fn arrive<R: Served>(shared: Arc<Shared>, mut stream: TcpStream, peer: IpA
     // Only this machine can reach a loopback address, but a proxy on it brings others here.
     let loopback = own.is_ok_and(|own| is_loopback(own.ip())) && is_loopback(peer);
     let is_stressed = shared.admission.is_stressed();
-    let key = NEXT_KEY.fetch_add(1, Ordering::Relaxed);
-    let link = Link { key, peer, loopback, door, is_stressed, faults: AtomicU32::new(0) };
+    let key = drive::next_key();
+    let is_facing = shared.faults.as_ref().is_some_and(SharedFaults::strike);
+    let faults = AtomicU32::new(0);
+    let link = Link { key, peer, loopback, door, is_stressed, is_facing, faults };
     let directory = shared.backend.directory();
     match shared.admission.admit(peer, || directory.is_known_good(peer)) {
         Ok(ticket) => {
@@ -108,8 +107,8 @@ async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link) {
     metrics.connections.with_label_values(&protocol).inc();
     let open = metrics.open.with_label_values(&protocol);
     open.inc();
-    match Connection::<R>::start(&shared, link) {
-        Ok(connection) => connection.run(Wire::Plain(stream)).await,
+    match serving::start::<R>(&shared, link) {
+        Ok(driver) => serving::run(driver, Wire::Plain(stream)).await,
         Err((link, error)) => refuse::<R>(&shared, stream, &link, &error).await,
     }
     open.dec();

@@ -5,6 +5,7 @@ use prometheus::{
 };
 
 use crate::limits::Hits;
+use crate::relay::RelayMetrics;
 
 /// Everything that is counted.
 pub(crate) struct Metrics {
@@ -23,6 +24,8 @@ pub(crate) struct Metrics {
     pub(crate) logins: IntCounterVec,
     /// Rules broken by peers, by protocol.
     pub(crate) defects: IntCounterVec,
+    /// Faults on purpose that struck, by protocol.
+    pub(crate) faults: IntCounterVec,
     /// Messages made durable by SMTP.
     pub(crate) deliveries: IntCounterVec,
     /// Octets, by protocol and direction.
@@ -31,6 +34,8 @@ pub(crate) struct Metrics {
     pub(crate) wait_seconds: Histogram,
     /// Slots that connections can take.
     pub(crate) slots: IntGauge,
+    /// The queue.
+    pub(crate) relay: RelayMetrics,
 }
 
 impl Metrics {
@@ -60,6 +65,8 @@ impl Metrics {
         let logins = counter("pillarbox_logins_total", "Logins.", &["protocol", "outcome"]);
         let defects =
             counter("pillarbox_defects_total", "Protocol rules that peers broke.", &["protocol"]);
+        let faults =
+            counter("pillarbox_faults_total", "Faults on purpose that struck.", &["protocol"]);
         let deliveries =
             counter("pillarbox_deliveries_total", "Messages taken over SMTP.", &["outcome"]);
         let octets =
@@ -82,6 +89,7 @@ impl Metrics {
         registry.register(Box::new(open.clone())).expect("each name is used once");
         registry.register(Box::new(slots.clone())).expect("each name is used once");
         registry.register(Box::new(wait_seconds.clone())).expect("each name is used once");
+        let relay = RelayMetrics::new(&registry);
         Self {
             registry,
             connections,
@@ -91,10 +99,12 @@ impl Metrics {
             handshakes,
             logins,
             defects,
+            faults,
             deliveries,
             octets,
             wait_seconds,
             slots,
+            relay,
         }
     }
 

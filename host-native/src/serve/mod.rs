@@ -1,8 +1,10 @@
 //! `pillarbox serve`: everything started in order, kept running, and stopped in order.
 
 mod admission;
-mod connection;
+mod control;
 mod doors;
+mod faults;
+mod faults_http;
 mod http;
 mod indexing;
 mod listener;
@@ -12,26 +14,34 @@ mod patience;
 mod proxy;
 mod ready;
 mod roles;
-mod transcript;
-mod wire;
+mod serving;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::backend::{HostBackend, HostDirectory};
-use crate::config::{Profile, Settings};
+use crate::backend::{HostBackend, HostDirectory, Relaying};
+use crate::client::policy::Policies;
+use crate::client::sts::{MtaSts, WebFetch};
+use crate::client::{Client, Trace};
+use crate::config::{Profile, RelaySettings, Settings};
+use crate::dns::{self, Dns};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::Error;
 use crate::limits::Hits;
+use crate::relay::{Outgoing, QueueClock, Runner};
 use crate::store::MailStore;
-use crate::tls::ServerTls;
+use crate::tls::{ClientTls, ServerTls};
 
 use admission::Admission;
 use doors::Doors;
-use metrics::Metrics;
+use faults::SharedFaults;
 use ready::Addresses;
+
+pub(crate) use control::SOCKET as CONTROL;
+pub(crate) use log::shown;
+pub(crate) use metrics::Metrics;
 
 /// How long connections have to end once the server was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -46,6 +56,8 @@ pub(crate) struct Shared {
     pub(crate) admission: Arc<Admission>,
     /// None without a certificate.
     pub(crate) tls: Option<ServerTls>,
+    /// Faults on purpose; none in a server profile.
+    pub(crate) faults: Option<SharedFaults>,
     pub(crate) started: Instant,
     /// Turns true once, when the server is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -74,13 +86,16 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let metrics = Arc::new(Metrics::new(&hits));
     metrics.slots.set(i64::from(engine.slots()));
     let admission = Arc::new(Admission::new(engine.slots(), settings.limits));
-    let backend = Arc::new(HostBackend::new(store, directory, engine));
+    let relaying = Relaying::of(&settings, QueueClock::start());
+    let backend = Arc::new(HostBackend::new(store, directory, engine, relaying));
     let (stop, stopping) = watch::channel(false);
     let tls = settings.tls.clone();
     let tls =
         tls.map(|tls| ServerTls::new(tls.source, tls.clients, &settings.host_name, hits.clone()));
     let tls = tls.transpose()?;
-    let shared = Shared { settings, backend, metrics, hits, admission, tls, started, stopping };
+    let faults = settings.faults.as_ref().map(SharedFaults::new);
+    let shared =
+        Shared { settings, backend, metrics, hits, admission, tls, faults, started, stopping };
     let shared = Arc::new(shared);
 
     let addresses = doors.addresses()?;
@@ -90,6 +105,8 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         ready::write(file, addresses)?;
     }
     banner(&shared, addresses);
+    let runner = tokio::spawn(runner(&shared, addresses)?.run());
+    let control = tokio::spawn(control::serve(Arc::clone(&shared)));
 
     let signal = stop_signal().await?;
     tracing::info!(signal, "stopping: no new connections");
@@ -99,14 +116,44 @@ async fn serve(settings: Settings) -> Result<(), Error> {
             // A listener ends when its last connection has said goodbye.
             drop(listener.await);
         }
+        drop(runner.await);
     };
     if tokio::time::timeout(STOP_WITHIN, ended).await.is_err() {
         tracing::warn!("some connections did not end in time; they are cut");
     }
     http.abort();
+    control.abort();
     shared.backend.mail_store().close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What works at the queue. In the dev profile that is mail held for mailboxes here, and nothing leaves the machine.
+fn runner(shared: &Arc<Shared>, addresses: Addresses) -> Result<Runner<Outgoing>, Error> {
+    let (dns, settings): (Arc<dyn dns::Source>, RelaySettings) = match &shared.settings.profile {
+        Profile::Dev => (Arc::new(dns::Nothing), RelaySettings::default()),
+        Profile::Server(profile) => {
+            (Arc::new(dns::Resolver::new(&profile.dns)?), profile.relay.clone())
+        }
+    };
+    let relays = matches!(shared.settings.profile, Profile::Server(_));
+    let backend = Arc::clone(&shared.backend);
+    let trace = shared.settings.trace_sessions.clone().map(Trace::Directory);
+    let tls = Arc::new(ClientTls::new(settings.ca_file.as_deref())?);
+    let dns = Dns::new(dns);
+    let sts = settings.mta_sts.then(|| WebFetch::new(dns.clone(), Arc::clone(&tls)));
+    let sts = sts.map(|fetch| Arc::new(MtaSts::new(Box::new(fetch))));
+    let names = (dns.clone(), Policies::new(dns, sts));
+    let client = Client::new(Arc::clone(backend.engine()), tls, trace);
+    let client = client.counting(Arc::clone(&shared.metrics));
+    let Addresses { smtp, submission, submissions, lmtp, .. } = addresses;
+    let own = [Some(smtp), submission, submissions, lmtp].into_iter().flatten().collect();
+    // What was taken is sent, whatever the limit is today; the next server has its own.
+    let message_max = u64::MAX;
+    let carrier = Outgoing::new(Arc::clone(&backend), client, names, own, message_max);
+    let metrics = shared.metrics.relay.clone();
+    let stopping = shared.stopping.clone();
+    Runner::new(backend, carrier, Arc::new(settings), relays, metrics, stopping)
 }
 
 /// Ends when the server is told to stop.
@@ -115,7 +162,7 @@ pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
 
-fn directory(settings: &Settings, hits: Hits) -> Result<HostDirectory, Error> {
+pub(crate) fn directory(settings: &Settings, hits: Hits) -> Result<HostDirectory, Error> {
     match (&settings.profile, &settings.auth) {
         (Profile::Server(profile), Some(auth)) => {
             HostDirectory::accounts(profile.clone(), auth, hits)

@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::AuthOffer;
 use pillarbox_engine::types::{Farewell, Now, Peer, TlsOffer};
-use pillarbox_engine::{Role, imap, pop3, smtp};
+use pillarbox_engine::{imap, pop3, smtp};
+use pillarbox_world::fault::Faced;
 use pillarbox_world::hub::SessionKey;
-use pillarbox_world::service::{Backend, ImapService, Pop3Service, Service, SmtpService};
+use pillarbox_world::service::{Backend, Client, ImapService, Pop3Service, Service, SmtpService};
 
 use super::Shared;
 use super::log::shown;
+use crate::auth::Caller;
 use crate::backend::HostBackend;
 use crate::config::Profile;
 use crate::engine::{Driven, Engine, StartError};
@@ -29,6 +31,8 @@ pub(crate) struct Link {
     pub(crate) is_stressed: bool,
     /// Rules that the peer broke, and what it was refused.
     pub(crate) faults: AtomicU32,
+    /// Whether the session lets its host have its say, since there are faults on purpose.
+    pub(crate) is_facing: bool,
 }
 
 /// What one listener offers.
@@ -56,7 +60,7 @@ impl Link {
 
 /// A role as the host serves it.
 pub(crate) trait Served:
-    Role<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static
+    Faced<Ask: Send, Answer: Send, Event: Send, Call: Send> + 'static
 {
     /// For logs, metrics and file names.
     const PROTOCOL: &'static str;
@@ -68,7 +72,7 @@ pub(crate) trait Served:
         config: Self::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<Self>>, StartError>;
-    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service;
+    fn service(shared: &Shared, link: &Link) -> Self::Service;
     /// The last words of a connection that has no session.
     fn farewell(reason: Farewell) -> Vec<u8>;
     fn farewell_call(reason: Farewell) -> Self::Call;
@@ -81,6 +85,8 @@ pub(crate) trait Served:
         service: &mut Self::Service,
         answer: &Self::Answer,
     );
+    /// The name of the service that a connection is for.
+    fn service_name(link: &Link) -> &'static str;
     /// The name of an ask, without what it carries.
     fn ask_name(ask: &Self::Ask) -> String;
 }
@@ -156,6 +162,31 @@ fn variant_name(value: &impl std::fmt::Debug) -> String {
     name.0
 }
 
+/// Whether this peer may relay without a login. Never over LMTP, which is for delivery here (RFC 2033 §5).
+fn may_relay(shared: &Shared, link: &Link) -> bool {
+    match &shared.settings.profile {
+        Profile::Dev => false,
+        Profile::Server(profile) => {
+            link.door.service != smtp::Service::Lmtp && profile.relay.is_known(link.peer)
+        }
+    }
+}
+
+/// Whether this peer is believed when it says for whom it speaks.
+fn may_forward(shared: &Shared, link: &Link) -> bool {
+    shared.settings.trusted.xclient.contains(&link.peer)
+}
+
+/// Failed logins are counted where they come from; a certificate that was shown is the forwarding peer's own.
+fn forwarded(shared: &Shared, link: &Link, told: &smtp::Forwarded) {
+    let session = link.session_id();
+    let name = shown(&told.peer.address);
+    tracing::info!(session, peer = %link.peer, client = name, "the peer speaks for another");
+    let address = std::str::from_utf8(&told.peer.address).ok().and_then(|text| text.parse().ok());
+    let caller = Caller { address: address.unwrap_or(link.peer), identities: Vec::new() };
+    shared.backend.directory().callers().set(link.key, caller);
+}
+
 /// SMTP.
 pub(crate) type SmtpRole = smtp::Server;
 /// POP3.
@@ -177,9 +208,17 @@ impl Served for SmtpRole {
             auth: auth(shared, link),
             auth_required: link.door.service == smtp::Service::Submission
                 && matches!(shared.settings.profile, Profile::Server(_)),
-            extensions: smtp::Extensions::default(),
+            extensions: smtp::Extensions {
+                deliver_by: true,
+                future_release: true,
+                // Who may not relay shall not make us knock at other servers' doors either.
+                etrn: may_relay(shared, link) && !may_forward(shared, link),
+                xclient: may_forward(shared, link),
+                ..smtp::Extensions::default()
+            },
             verify: false,
             return_path: true,
+            faults: link.is_facing,
             limits: limits(shared, link, Limits::SMTP),
             trace: is_tracing(shared),
         }
@@ -193,8 +232,9 @@ impl Served for SmtpRole {
         engine.smtp(config, now)
     }
 
-    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service {
-        SmtpService::new(backend, key)
+    fn service(shared: &Shared, link: &Link) -> Self::Service {
+        let service = SmtpService::new(Arc::clone(&shared.backend), link.key);
+        service.of(Client { relays: may_relay(shared, link), name: peer(link).address })
     }
 
     fn farewell(reason: Farewell) -> Vec<u8> {
@@ -206,8 +246,10 @@ impl Served for SmtpRole {
     }
 
     fn observe(shared: &Shared, link: &Link, _: &mut Self::Service, event: &smtp::Event) {
-        if let smtp::Event::Defect(rule) = event {
-            defect(shared, link, Self::PROTOCOL, rule);
+        match event {
+            smtp::Event::Defect(rule) => defect(shared, link, Self::PROTOCOL, rule),
+            smtp::Event::Forwarded(told) => forwarded(shared, link, told),
+            _ => {}
         }
     }
 
@@ -223,21 +265,37 @@ impl Served for SmtpRole {
             smtp::Answer::Committed(_) => {
                 let Some(delivery) = service.take_delivery() else { return };
                 shared.metrics.deliveries.with_label_values(&["stored"]).inc();
-                let to: Vec<String> = delivery.accounts.iter().map(|name| shown(name)).collect();
-                tracing::info!(
-                    session,
-                    message = shown(&delivery.id),
-                    from = format!("<{}>", shown(&delivery.from)),
-                    to = to.join(","),
-                    octets = delivery.size,
-                    "delivered"
-                );
+                let list = |names: &[Vec<u8>]| {
+                    let names: Vec<String> = names.iter().map(|name| shown(name)).collect();
+                    names.join(",")
+                };
+                let (to, queued) = (list(&delivery.accounts), list(&delivery.queued));
+                let (message, octets) = (shown(&delivery.id), delivery.size);
+                let from = format!("<{}>", shown(&delivery.from));
+                if !to.is_empty() {
+                    tracing::info!(session, message, from, to, octets, "delivered");
+                }
+                if !queued.is_empty() {
+                    tracing::info!(session, message, from, to = queued, octets, "queued");
+                }
             }
             smtp::Answer::Refused(refusal) => {
                 link.fault();
                 tracing::info!(session, peer = %link.peer, reason = ?refusal.reason, "refused");
             }
-            smtp::Answer::Done | smtp::Answer::Mailboxes(_) => {}
+            smtp::Answer::Done
+            | smtp::Answer::Mailboxes(_)
+            | smtp::Answer::Flushing(_)
+            | smtp::Answer::Instead(_)
+            | smtp::Answer::Hiding(_) => {}
+        }
+    }
+
+    fn service_name(link: &Link) -> &'static str {
+        match link.door.service {
+            smtp::Service::Smtp => "smtp",
+            smtp::Service::Submission => "submission",
+            smtp::Service::Lmtp => "lmtp",
         }
     }
 
@@ -258,6 +316,7 @@ impl Served for Pop3Role {
             tls: link.door.tls,
             auth: auth(shared, link),
             apop_timestamp: None,
+            faults: link.is_facing,
             limits: limits(shared, link, Limits::POP3),
             trace: is_tracing(shared),
         }
@@ -271,8 +330,8 @@ impl Served for Pop3Role {
         engine.pop3(config, now)
     }
 
-    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service {
-        Pop3Service::new(backend, key)
+    fn service(shared: &Shared, link: &Link) -> Self::Service {
+        Pop3Service::new(Arc::clone(&shared.backend), link.key)
     }
 
     fn farewell(reason: Farewell) -> Vec<u8> {
@@ -295,6 +354,10 @@ impl Served for Pop3Role {
         }
     }
 
+    fn service_name(_: &Link) -> &'static str {
+        "pop3"
+    }
+
     fn ask_name(ask: &pop3::Ask) -> String {
         variant_name(ask)
     }
@@ -312,6 +375,7 @@ impl Served for ImapRole {
             tls: link.door.tls,
             auth: auth(shared, link),
             without: Vec::new(),
+            faults: link.is_facing,
             limits: limits(shared, link, Limits::IMAP),
             trace: is_tracing(shared),
         }
@@ -325,8 +389,8 @@ impl Served for ImapRole {
         engine.imap(config, now)
     }
 
-    fn service(backend: Arc<HostBackend>, key: SessionKey) -> Self::Service {
-        ImapService::new(backend, key)
+    fn service(shared: &Shared, link: &Link) -> Self::Service {
+        ImapService::new(Arc::clone(&shared.backend), link.key)
     }
 
     fn farewell(reason: Farewell) -> Vec<u8> {
@@ -352,6 +416,10 @@ impl Served for ImapRole {
         if let imap::types::Answer::Login(answer) = answer {
             login(shared, link, Self::PROTOCOL, answer);
         }
+    }
+
+    fn service_name(_: &Link) -> &'static str {
+        "imap"
     }
 
     fn ask_name(ask: &imap::types::Ask) -> String {

@@ -93,6 +93,15 @@ impl MailStore {
         }
     }
 
+    /// The data directory, if there is one.
+    #[must_use]
+    pub fn directory(&self) -> Option<&std::path::Path> {
+        match &self.kind {
+            Kind::Memory(_) => None,
+            Kind::Sqlite(store) => Some(store.directory()),
+        }
+    }
+
     /// Where the mail is, for people.
     #[must_use]
     pub fn place(&self) -> String {

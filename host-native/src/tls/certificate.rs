@@ -101,7 +101,7 @@ fn write(path: &Path, text: &str, mode: u32) -> std::io::Result<()> {
 }
 
 /// RFC 5929 §4.1: hashed with the function of the certificate's own signature, MD5 and SHA-1 replaced by SHA-256.
-fn end_point(certificate: &[u8]) -> Vec<u8> {
+pub(super) fn end_point(certificate: &[u8]) -> Vec<u8> {
     match signature_algorithm(certificate) {
         // ecdsa-with-SHA384 and sha384WithRSAEncryption, then the same with SHA-512.
         Some([0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3])

@@ -1,7 +1,9 @@
 //! What a finished handshake tells the protocols: trace fields name the cipher, SCRAM binds to the channel.
 
 use pillarbox_engine::types::TlsFacts;
-use rustls::{CommonState, ProtocolVersion, ServerConnection};
+use rustls::{ClientConnection, CommonState, ProtocolVersion, ServerConnection};
+
+use super::client;
 
 /// RFC 9266 §4.2: the label of the exported octets.
 const EXPORTER: &[u8] = b"EXPORTER-Channel-Binding";
@@ -18,6 +20,17 @@ pub(super) fn of_server(
         exporter: exported.map_or_else(|_| Vec::new(), |octets| octets.to_vec()),
         server_end_point: end_point.to_vec(),
         client_identity,
+        ..common(connection)
+    }
+}
+
+/// Facts of a connection that this side opened.
+pub(super) fn of_client(connection: &ClientConnection) -> TlsFacts {
+    let mut exporter = [0; 32];
+    let exported = connection.export_keying_material(&mut exporter[..], EXPORTER, Some(&[]));
+    TlsFacts {
+        exporter: exported.map_or_else(|_| Vec::new(), |octets| octets.to_vec()),
+        server_end_point: client::end_point(connection),
         ..common(connection)
     }
 }

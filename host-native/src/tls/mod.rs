@@ -1,8 +1,11 @@
-//! TLS for listeners: certificates from files, taken anew when they change, or one made here for development.
+//! TLS on both sides: certificates from files, taken anew when they change, or one made here for development; and what
+//! other servers' certificates must prove.
 //! What the protocols need to know of a handshake leaves as `TlsFacts`.
 
 mod certificate;
+mod client;
 mod clients;
+mod dane;
 mod der;
 mod facts;
 mod metered;
@@ -23,7 +26,9 @@ use crate::error::Error;
 use crate::limits::{HANDSHAKE_OCTETS, HANDSHAKE_SECONDS, Hits, Limit};
 use certificate::Loaded;
 
+pub use client::{ClientTls, Trust};
 pub use clients::{ClientAuth, client_config};
+pub use dane::Associations;
 pub use metered::Metered;
 
 /// A peer that has not finished its handshake by then is cut.
@@ -158,6 +163,11 @@ fn changed(source: &Source, clients: &ClientAuth) -> Changed {
         Source::Files { certificate, key } => [changed(certificate), changed(key), authorities],
         Source::SelfSigned(_) => [None, None, authorities],
     }
+}
+
+/// Fills this with random octets; false if the system has none.
+pub(crate) fn fill_random(octets: &mut [u8]) -> bool {
+    provider().secure_random.fill(octets).is_ok()
 }
 
 /// What does the mathematics.

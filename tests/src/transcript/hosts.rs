@@ -44,6 +44,13 @@ impl Factory for Sandboxes {
     ) -> Box<dyn Driven<smtp::Server, Broken = String>> {
         sandbox(self.0.smtp(config, now))
     }
+    fn smtp_client(
+        &self,
+        config: smtp::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<smtp::Client, Broken = String>> {
+        sandbox(self.0.smtp_client(config, now))
+    }
     fn pop3(
         &self,
         config: pop3::Config,
@@ -121,6 +128,13 @@ impl Factory for Node {
         now: Now,
     ) -> Box<dyn Driven<smtp::Server, Broken = String>> {
         self.session("smtp-server", &config, now)
+    }
+    fn smtp_client(
+        &self,
+        config: smtp::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<smtp::Client, Broken = String>> {
+        self.session("smtp-client", &config, now)
     }
     fn pop3(
         &self,

@@ -1,6 +1,7 @@
 //! Transcripts: conversations that a person can read, run against anything that steps a session.
 //! `tests/transcripts/README.md` explains the signs; `script` reads them, `run` holds the conversation.
 
+mod desk;
 mod hosts;
 mod roles;
 mod run;

@@ -1,14 +1,17 @@
 //! What a transcript needs of each role: a configuration, a service, an ask's name, a refusal.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{AuthOffer, Mechanism};
-use pillarbox_engine::types::{Now, Peer, Reason, Refusal, TlsOffer};
+use pillarbox_engine::types::{Instead, Now, Peer, Reason, Refusal, TlsOffer};
 use pillarbox_engine::{Role, Session, imap, pop3, smtp};
 use pillarbox_world::conversation::Driven;
 use pillarbox_world::service::local::LocalBackend;
 use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
+
+use super::desk::Desk;
 
 /// Makes sessions of every role for one kind of host.
 pub trait Factory {
@@ -18,6 +21,12 @@ pub trait Factory {
         config: smtp::Config,
         now: Now,
     ) -> Box<dyn Driven<smtp::Server, Broken = String>>;
+    /// A session of the SMTP client.
+    fn smtp_client(
+        &self,
+        config: smtp::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<smtp::Client, Broken = String>>;
     /// A session of POP3.
     fn pop3(
         &self,
@@ -57,6 +66,13 @@ impl Factory for Library {
     ) -> Box<dyn Driven<smtp::Server, Broken = String>> {
         Box::new(Linked(Session::new(config, now)))
     }
+    fn smtp_client(
+        &self,
+        config: smtp::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<smtp::Client, Broken = String>> {
+        Box::new(Linked(Session::new(config, now)))
+    }
     fn pop3(
         &self,
         config: pop3::Config,
@@ -81,8 +97,12 @@ pub(super) trait Scripted: Role<Ask: std::fmt::Debug> {
         with: &[String],
         now: Now,
     ) -> Result<Box<dyn Driven<Self, Broken = String>>, String>;
-    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service;
-    fn refused(refusal: Refusal, ask: &Self::Ask) -> Self::Answer;
+    fn service(backend: &Arc<LocalBackend>, desk: &Arc<Desk>, key: u64) -> Self::Service;
+    /// What the application wants, by the words behind `>`.
+    fn call(words: &str, _octets: &[u8], _desk: &Desk) -> Result<Self::Call, String> {
+        Err(format!("`> {words}`: nothing is wanted of this role"))
+    }
+    fn verdict(verdict: Verdict, ask: &Self::Ask) -> Self::Answer;
 }
 
 fn auth() -> AuthOffer {
@@ -95,7 +115,7 @@ fn peer() -> Peer {
 }
 
 /// Changes limits by words such as `recipients_max=2`.
-fn limits(mut limits: Limits, with: &[String]) -> Result<Limits, String> {
+pub(super) fn limits(mut limits: Limits, with: &[String]) -> Result<Limits, String> {
     for word in with {
         let Some((name, value)) = word.split_once('=') else { continue };
         let number: u64 = value.parse().map_err(|_| format!("`{word}`: not a number"))?;
@@ -110,18 +130,55 @@ fn limits(mut limits: Limits, with: &[String]) -> Result<Limits, String> {
             "errors_max" => limits.errors_max = small?,
             "idle_commands_max" => limits.idle_commands_max = small?,
             "literals_max" => limits.literals_max = small?,
+            "errors_slow" => limits.errors_slow = small?,
+            "messages_max" => limits.messages_max = small?,
+            "data_rate_min" => limits.data_rate_min = small?,
+            "deliver_by_min_s" => limits.deliver_by_min_s = small?,
+            "hold_max_s" => limits.hold_max_s = small?,
             _ => return Err(format!("`{word}`: no such limit")),
         }
     }
     Ok(limits)
 }
 
-fn has(with: &[String], word: &str) -> bool {
+pub(super) fn has(with: &[String], word: &str) -> bool {
     with.iter().any(|other| other == word)
 }
 
 fn tls(with: &[String]) -> TlsOffer {
     if has(with, "starttls") { TlsOffer::Upgrade } else { TlsOffer::None }
+}
+
+/// The usual extensions, without `without:KEYWORD` and with `with:KEYWORD`.
+fn extensions(with: &[String]) -> Result<smtp::Extensions, String> {
+    let mut offered = smtp::Extensions::default();
+    for word in with {
+        let Some((switch, keyword)) = word.split_once(':') else { continue };
+        let place = match keyword {
+            "PIPELINING" => &mut offered.pipelining,
+            "SIZE" => &mut offered.size,
+            "8BITMIME" => &mut offered.eight_bit_mime,
+            "SMTPUTF8" => &mut offered.smtputf8,
+            "ENHANCEDSTATUSCODES" => &mut offered.enhanced_status_codes,
+            "CHUNKING" => &mut offered.chunking,
+            "BINARYMIME" => &mut offered.binary_mime,
+            "DSN" => &mut offered.dsn,
+            "REQUIRETLS" => &mut offered.require_tls,
+            "DELIVERBY" => &mut offered.deliver_by,
+            "FUTURERELEASE" => &mut offered.future_release,
+            "MT-PRIORITY" => &mut offered.mt_priority,
+            "LIMITS" => &mut offered.limits,
+            "ETRN" => &mut offered.etrn,
+            "XCLIENT" => &mut offered.xclient,
+            _ => return Err(format!("`{word}`: no such extension")),
+        };
+        *place = match switch {
+            "with" => true,
+            "without" => false,
+            _ => return Err(format!("`{word}`: expected `with:` or `without:`")),
+        };
+    }
+    Ok(offered)
 }
 
 impl Scripted for smtp::Server {
@@ -145,25 +202,28 @@ impl Scripted for smtp::Server {
             tls: tls(with),
             auth: auth(),
             auth_required: has(with, "auth-required"),
-            extensions: smtp::Extensions { dsn: has(with, "dsn"), ..smtp::Extensions::default() },
+            extensions: extensions(with)?,
             verify: has(with, "verify"),
             return_path: true,
+            faults: has(with, "faults"),
             limits: limits(Limits::SMTP, with)?,
             trace: has(with, "trace"),
         };
         Ok(factory.smtp(config, now))
     }
 
-    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service {
-        SmtpService::new(backend, key)
+    fn service(backend: &Arc<LocalBackend>, _: &Arc<Desk>, key: u64) -> Self::Service {
+        SmtpService::new(Arc::clone(backend), key)
     }
 
-    fn refused(refusal: Refusal, ask: &smtp::Ask) -> smtp::Answer {
-        match ask {
-            smtp::Ask::Login(_) => {
+    fn verdict(verdict: Verdict, ask: &smtp::Ask) -> smtp::Answer {
+        match (verdict, ask) {
+            (Verdict::Refused(refusal), smtp::Ask::Login(_)) => {
                 smtp::Answer::Login(pillarbox_engine::sasl::LoginAnswer::Refused(refusal))
             }
-            _ => smtp::Answer::Refused(refusal),
+            (Verdict::Refused(refusal), _) => smtp::Answer::Refused(refusal),
+            (Verdict::Instead(instead), _) => smtp::Answer::Instead(instead),
+            (Verdict::Hiding(keywords), _) => smtp::Answer::Hiding(keywords),
         }
     }
 }
@@ -183,22 +243,26 @@ impl Scripted for pop3::Server {
             tls: tls(with),
             auth: auth(),
             apop_timestamp: has(with, "apop").then(|| b"<1.1@hamburger.edu>".to_vec()),
+            faults: has(with, "faults"),
             limits: limits(Limits::POP3, with)?,
             trace: has(with, "trace"),
         };
         Ok(factory.pop3(config, now))
     }
 
-    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service {
-        Pop3Service::new(backend, key)
+    fn service(backend: &Arc<LocalBackend>, _: &Arc<Desk>, key: u64) -> Self::Service {
+        Pop3Service::new(Arc::clone(backend), key)
     }
 
-    fn refused(refusal: Refusal, ask: &pop3::Ask) -> pop3::Answer {
-        match ask {
-            pop3::Ask::Login(_) => {
+    fn verdict(verdict: Verdict, ask: &pop3::Ask) -> pop3::Answer {
+        match (verdict, ask) {
+            (Verdict::Refused(refusal), pop3::Ask::Login(_)) => {
                 pop3::Answer::Login(pillarbox_engine::sasl::LoginAnswer::Refused(refusal))
             }
-            _ => pop3::Answer::Refused(refusal),
+            (Verdict::Refused(refusal), _) => pop3::Answer::Refused(refusal),
+            (Verdict::Instead(instead), _) => pop3::Answer::Instead(instead),
+            // A misuse, which the transcript's own run then shows.
+            (Verdict::Hiding(_), _) => pop3::Answer::Octets(Vec::new()),
         }
     }
 }
@@ -219,28 +283,58 @@ impl Scripted for imap::Server {
             tls: tls(with),
             auth: auth(),
             without: without.map(|word| word.as_bytes().to_vec()).collect(),
+            faults: has(with, "faults"),
             limits: limits(Limits::IMAP, with)?,
             trace: has(with, "trace"),
         };
         Ok(factory.imap(config, now))
     }
 
-    fn service(backend: Arc<LocalBackend>, key: u64) -> Self::Service {
-        ImapService::new(backend, key)
+    fn service(backend: &Arc<LocalBackend>, _: &Arc<Desk>, key: u64) -> Self::Service {
+        ImapService::new(Arc::clone(backend), key)
     }
 
-    fn refused(refusal: Refusal, ask: &imap::types::Ask) -> imap::types::Answer {
-        match ask {
-            imap::types::Ask::Login(_) => {
+    fn verdict(verdict: Verdict, ask: &imap::types::Ask) -> imap::types::Answer {
+        match (verdict, ask) {
+            (Verdict::Refused(refusal), imap::types::Ask::Login(_)) => {
                 imap::types::Answer::Login(pillarbox_engine::sasl::LoginAnswer::Refused(refusal))
             }
-            _ => imap::types::Answer::Refused(refusal),
+            (Verdict::Refused(refusal), _) => imap::types::Answer::Refused(refusal),
+            (Verdict::Instead(instead), _) => imap::types::Answer::Instead(instead),
+            // A misuse, which the transcript's own run then shows.
+            (Verdict::Hiding(_), _) => imap::types::Answer::Octets(Vec::new()),
         }
     }
 }
 
-/// A reason by its name in the contract, such as `over-quota`.
-pub(super) fn reason(name: &str) -> Result<Reason, String> {
-    serde_json::from_value(serde_json::Value::String(name.to_owned()))
-        .map_err(|_| format!("`{name}` is not a reason of a refusal"))
+/// What the host answers in place of its service, by the words behind `!`.
+#[derive(Clone)]
+pub(super) enum Verdict {
+    /// `refused over-quota`
+    Refused(Refusal),
+    /// `instead 451 4.7.1 later`, or `last 421 4.3.2 goodbye` to close too
+    Instead(Instead),
+    /// `hiding STARTTLS SIZE`
+    Hiding(Vec<Vec<u8>>),
+}
+
+impl FromStr for Verdict {
+    type Err = String;
+
+    fn from_str(words: &str) -> Result<Self, String> {
+        let (what, rest) = words.split_once(' ').unwrap_or((words, ""));
+        match what {
+            "refused" => serde_json::from_value(serde_json::Value::String(rest.to_owned()))
+                .map(|reason: Reason| Self::Refused(Refusal::new(reason)))
+                .map_err(|_| format!("`{rest}` is not a reason of a refusal")),
+            "instead" | "last" => {
+                let (code, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                let code = code.parse().map_err(|_| format!("`{code}` is no reply code"))?;
+                let (text, close) = (text.as_bytes().to_vec(), what == "last");
+                Ok(Self::Instead(Instead { code, text, close }))
+            }
+            "hiding" => Ok(Self::Hiding(rest.split(' ').map(|w| w.as_bytes().to_vec()).collect())),
+            _ => Err(format!("`! {words}`: expected refused, instead, last or hiding")),
+        }
+    }
 }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::types::{Now, Refusal};
+use pillarbox_engine::types::Now;
 use pillarbox_engine::{imap, pop3, smtp};
 use pillarbox_world::conversation::{Conversation, Driven, at_once};
 use pillarbox_world::service::Backend;
 use pillarbox_world::service::local::LocalBackend;
 use pillarbox_world::store::{Body, Deliver, NewMessage, Write};
 
-use super::roles::{Factory, Scripted, reason};
+use super::desk::Desk;
+use super::roles::{Factory, Scripted, Verdict};
 use super::script::{Script, Turn, What, escaped};
 
 /// 2026-01-05T09:00:00Z, when every conversation begins.
@@ -48,9 +49,12 @@ pub fn record(script: &Script, text: &str, factory: &dyn Factory) -> Result<Stri
         out.push_str(line);
         out.push('\n');
     };
-    let server = |line: &str| {
+    let sign = if script.is_client() { 'C' } else { 'S' };
+    let session = |line: &str| {
         let head = line.split([':', '|']).next().unwrap_or_default();
-        head.starts_with('S') && head[1..].bytes().all(|b| b.is_ascii_digit() || b == b'*')
+        let spoken =
+            head.starts_with(sign) && head[1..].bytes().all(|b| b.is_ascii_digit() || b == b'*');
+        spoken || line.starts_with("<")
     };
     let mut due: Vec<String> = Vec::new();
     for (at, line) in lines.iter().enumerate() {
@@ -58,7 +62,7 @@ pub fn record(script: &Script, text: &str, factory: &dyn Factory) -> Result<Stri
         if !line.starts_with(['?', '!']) {
             due.drain(..).for_each(|said| put(&said));
         }
-        if !server(line) {
+        if !session(line) {
             put(line);
         }
         due.extend(said.get(&(at + 1)).into_iter().flatten().cloned());
@@ -82,6 +86,9 @@ fn held(
         "smtp" => Table::<smtp::Server>::new(script, factory, backend, split, recording).hold(),
         "pop3" => Table::<pop3::Server>::new(script, factory, backend, split, recording).hold(),
         "imap" => Table::<imap::Server>::new(script, factory, backend, split, recording).hold(),
+        "smtp-client" => {
+            Table::<smtp::Client>::new(script, factory, backend, split, recording).hold()
+        }
         other => Err(format!("{}: no protocol `{other}`", script.name)),
     }
 }
@@ -98,7 +105,8 @@ fn deliver_given(script: &Script, backend: &LocalBackend) -> Result<(), String> 
             internal_date_zone: 0,
         };
         let accounts = vec![given.to.clone().into_bytes()];
-        let deliver = Deliver { accounts, message, now_ms: START_MS };
+        let (relay, reports) = (None, Vec::new());
+        let deliver = Deliver { accounts, relay, message, reports, now_ms: START_MS };
         at_once(backend.write(0, Write::Deliver(deliver)))
             .map_err(|reason| format!("{}: given mail: {reason:?}", script.name))?;
     }
@@ -126,6 +134,7 @@ struct Table<'a, R: Scripted> {
     script: &'a Script,
     factory: &'a dyn Factory,
     backend: Arc<LocalBackend>,
+    desk: Arc<Desk>,
     split: Split,
     random: u64,
     recording: bool,
@@ -149,6 +158,7 @@ impl<'a, R: Scripted> Table<'a, R> {
             script,
             factory,
             backend,
+            desk: Arc::new(Desk::new(&script.with)),
             split,
             random,
             recording,
@@ -174,7 +184,12 @@ impl<'a, R: Scripted> Table<'a, R> {
                 return Err(format!("{}: at the end, unexpected:\n  {heard}", self.script.name));
             }
         }
-        Ok(self.said)
+        match self.desk.take_event() {
+            Some(told) if !self.recording => {
+                Err(format!("{}: at the end, unexpected:\n  < {told}", self.script.name))
+            }
+            _ => Ok(self.said),
+        }
     }
 
     /// Takes the turn at `at` and those that belong to it, and gives the index of the next.
@@ -183,9 +198,24 @@ impl<'a, R: Scripted> Table<'a, R> {
         let Turn { line, connection, what } = &turns[at];
         self.open(*connection, *line)?;
         match what {
-            What::Client(_) => return self.client(at),
-            What::Server(expected) => self.server(*line, *connection, expected)?,
-            What::Ask(_) | What::Refuse(_) => {
+            What::Peer(_) => return self.client(at),
+            What::Session(expected) => self.server(*line, *connection, expected)?,
+            What::Call(words, octets) => {
+                let call = R::call(words, octets, &self.desk);
+                let call = call.map_err(|error| self.error(*line, &error))?;
+                let heard = self.session(*connection).call(call);
+                self.hear(*line, *connection, heard)?;
+            }
+            What::Event(expected) => {
+                if !self.recording {
+                    let told = self.desk.take_event().unwrap_or_else(|| "nothing".to_owned());
+                    if told != *expected {
+                        let message = format!("the session told its host `{told}`");
+                        return Err(self.error(*line, &message));
+                    }
+                }
+            }
+            What::Ask(_) | What::Answer(_) => {
                 return Err(self.error(*line, "asks stand directly after what the client says"));
             }
             What::Wait(ms) => {
@@ -198,6 +228,10 @@ impl<'a, R: Scripted> Table<'a, R> {
             }
             What::End => {
                 let heard = self.session(*connection).end();
+                self.hear(*line, *connection, heard)?;
+            }
+            What::Secures => {
+                let heard = self.session(*connection).secure();
                 self.hear(*line, *connection, heard)?;
             }
             What::Closes => {
@@ -215,7 +249,7 @@ impl<'a, R: Scripted> Table<'a, R> {
         let connection = turns[at].connection;
         let mut octets = Vec::new();
         let mut next = at;
-        while let Some(Turn { what: What::Client(more), connection: other, .. }) = turns.get(next) {
+        while let Some(Turn { what: What::Peer(more), connection: other, .. }) = turns.get(next) {
             // Recording takes line by line, so that each reply stands under what it answers.
             if *other != connection || (self.recording && next > at) {
                 break;
@@ -224,15 +258,16 @@ impl<'a, R: Scripted> Table<'a, R> {
             next += 1;
         }
         let line = turns[next - 1].line;
-        let mut asks: Vec<(String, Option<Refusal>)> = Vec::new();
+        let mut asks: Vec<(String, Option<Verdict>)> = Vec::new();
         while let Some(turn) = turns.get(next) {
             match &turn.what {
                 What::Ask(name) => asks.push((name.clone(), None)),
-                What::Refuse(name) => {
-                    let reason = reason(name).map_err(|error| self.error(turn.line, &error))?;
+                What::Answer(words) => {
+                    let verdict: Verdict =
+                        words.parse().map_err(|error: String| self.error(turn.line, &error))?;
                     let last = asks.last_mut();
                     let last = last.ok_or_else(|| self.error(turn.line, "`!` follows a `?`"))?;
-                    last.1 = Some(Refusal::new(reason));
+                    last.1 = Some(verdict);
                 }
                 _ => break,
             }
@@ -243,9 +278,9 @@ impl<'a, R: Scripted> Table<'a, R> {
         for piece in pieces {
             let session = self.sessions.get_mut(&connection).expect("opened before its turn");
             let heard = session.say_instead(piece, &mut |ask| {
-                let refusal = asks.get(seen.len()).and_then(|(_, refusal)| refusal.clone());
+                let verdict = asks.get(seen.len()).and_then(|(_, verdict)| verdict.clone());
                 seen.push(ask_name(ask));
-                refusal.map(|refusal| R::refused(refusal, ask))
+                verdict.map(|verdict| R::verdict(verdict, ask))
             });
             self.hear(line, connection, heard)?;
         }
@@ -293,7 +328,7 @@ impl<'a, R: Scripted> Table<'a, R> {
         let now = Now { monotonic_ms: self.waited_ms, unix_ms: START_MS + self.waited_ms };
         let session = R::session(self.factory, &self.script.with, now);
         let session = session.map_err(|error| self.error(line, &error))?;
-        let service = R::service(Arc::clone(&self.backend), connection as u64);
+        let service = R::service(&self.backend, &self.desk, connection as u64);
         self.sessions.insert(connection, Conversation::new(Boxed(session), service, now));
         let greeting = self.session(connection).say(b"");
         self.hear(line.saturating_sub(1), connection, greeting)
@@ -315,11 +350,15 @@ impl<'a, R: Scripted> Table<'a, R> {
         heard: Result<Vec<u8>, String>,
     ) -> Result<(), String> {
         let heard = heard.map_err(|error| self.error(line, &error))?;
-        if self.recording && !heard.is_empty() {
-            let sign = if connection == 1 { "S".to_owned() } else { format!("S{connection}") };
+        if self.recording {
+            let side = if self.script.is_client() { "C" } else { "S" };
+            let number = if connection == 1 { String::new() } else { connection.to_string() };
+            let sign = format!("{side}{number}");
             let lines = heard.split_inclusive(|&octet| octet == b'\n');
             let lines = lines.map(|line| escaped(&sign, line));
-            self.said.entry(line).or_default().extend(lines);
+            let events =
+                std::iter::from_fn(|| self.desk.take_event()).map(|told| format!("<  {told}"));
+            self.said.entry(line).or_default().extend(lines.chain(events));
         }
         self.heard.entry(connection).or_default().extend(heard);
         Ok(())

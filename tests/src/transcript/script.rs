@@ -7,7 +7,7 @@ use std::path::Path;
 pub struct Script {
     /// The file's name, for messages.
     pub name: String,
-    /// `smtp`, `pop3` or `imap`.
+    /// `smtp`, `pop3`, `imap` or `smtp-client`.
     pub protocol: String,
     /// Words of the `with` lines: settings of the session.
     pub with: Vec<String>,
@@ -40,19 +40,25 @@ pub struct Turn {
 /// What happens.
 #[derive(Clone, Debug)]
 pub enum What {
-    /// The client says this.
-    Client(Vec<u8>),
-    /// The server must say this next.
-    Server(Vec<u8>),
+    /// The session's peer says this.
+    Peer(Vec<u8>),
+    /// The session must say this next.
+    Session(Vec<u8>),
+    /// The application wants this of the session; octets that belong to it.
+    Call(String, Vec<u8>),
+    /// The session must have told its host this next.
+    Event(String),
     /// The session must ask its host this.
     Ask(String),
-    /// The host refuses it, for this reason.
-    Refuse(String),
+    /// The host answers it so.
+    Answer(String),
     /// So many milliseconds pass.
     Wait(u64),
-    /// The client ends its side.
+    /// The peer ends its side.
     End,
-    /// The server must have closed.
+    /// The TLS handshake is done.
+    Secures,
+    /// The session must have closed.
     Closes,
 }
 
@@ -80,7 +86,7 @@ impl Script {
                 .map_err(|error| format!("{}:{}: {error}", script.name, at + 1))?;
         }
         if script.protocol.is_empty() {
-            return Err(format!("{}: no line `protocol smtp|pop3|imap`", script.name));
+            return Err(format!("{}: no line `protocol smtp|pop3|imap|smtp-client`", script.name));
         }
         Ok(script)
     }
@@ -90,9 +96,9 @@ impl Script {
             return Ok(());
         }
         if let Some(rest) = text.strip_prefix('|') {
-            let given = self.given.last_mut().ok_or("`|` continues a `given mail to` line")?;
-            given.octets.extend(unescaped(rest.strip_prefix(' ').unwrap_or(rest))?);
-            given.octets.extend(b"\r\n");
+            let octets = self.continued(line).ok_or("`|` continues a `given` or `>` line")?;
+            octets.extend(unescaped(rest.strip_prefix(' ').unwrap_or(rest))?);
+            octets.extend(b"\r\n");
             return Ok(());
         }
         let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
@@ -103,24 +109,43 @@ impl Script {
                 let to = rest.strip_prefix("mail to ").ok_or("expected `given mail to ADDRESS`")?;
                 self.given.push(Given { to: to.to_owned(), octets: Vec::new() });
             }
+            ">" => self.turn(line, 1, What::Call(rest.trim().to_owned(), Vec::new())),
+            "<" => self.turn(line, 1, What::Event(rest.trim().to_owned())),
             "?" => self.turn(line, 1, What::Ask(rest.trim().to_owned())),
-            "!" => {
-                let reason =
-                    rest.trim().strip_prefix("refused ").ok_or("expected `! refused REASON`")?;
-                self.turn(line, 1, What::Refuse(reason.to_owned()));
-            }
+            "!" => self.turn(line, 1, What::Answer(rest.trim().to_owned())),
             "@" => self.turn(line, 1, What::Wait(milliseconds(rest.trim())?)),
             _ => self.spoken(line, text)?,
         }
         Ok(())
     }
 
-    /// `C:`, `S:`, `C2:`, `C|`, `C*100:`, `S closes`, `C ends`.
+    /// Whether the session is the client; then the server's words are given, and the client's expected.
+    #[must_use]
+    pub fn is_client(&self) -> bool {
+        self.protocol.ends_with("-client")
+    }
+
+    /// Whose octets a `|` line goes on with; a call is made at its last line.
+    fn continued(&mut self, line: usize) -> Option<&mut Vec<u8>> {
+        match self.turns.last_mut() {
+            Some(Turn { what: What::Call(_, octets), line: at, .. }) => {
+                *at = line;
+                Some(octets)
+            }
+            _ => self.given.last_mut().map(|given| &mut given.octets),
+        }
+    }
+
+    /// `C:`, `S:`, `C2:`, `C|`, `C*100:`, `S closes`, `C ends`, `C secures`.
     fn spoken(&mut self, line: usize, text: &str) -> Result<(), String> {
         let end = text.find([':', '|', ' ']).ok_or("expected `C:`, `S:` or another sign")?;
         let (head, rest) = text.split_at(end);
         let (sign, rest) = rest.split_at(1);
-        let side = head.chars().next().ok_or("expected `C` or `S`")?;
+        let side = match (head.chars().next(), self.is_client()) {
+            (Some('C'), true) => 'S',
+            (Some('S'), true) => 'C',
+            (side, _) => side.ok_or("expected `C` or `S`")?,
+        };
         let (connection, times) = head[1..].split_once('*').unwrap_or((&head[1..], "1"));
         let connection = if connection.is_empty() { Ok(1) } else { connection.parse() };
         let connection = connection.map_err(|_| "expected a connection's number")?;
@@ -129,14 +154,15 @@ impl Script {
         let what = match (side, sign, rest) {
             ('S', " ", "closes") => What::Closes,
             ('C', " ", "ends") => What::End,
+            ('C', " ", "secures") => What::Secures,
             ('C', ":", _) => {
-                What::Client([unescaped(rest)?, b"\r\n".to_vec()].concat().repeat(times))
+                What::Peer([unescaped(rest)?, b"\r\n".to_vec()].concat().repeat(times))
             }
-            ('C', "|", _) => What::Client(unescaped(rest)?.repeat(times)),
+            ('C', "|", _) => What::Peer(unescaped(rest)?.repeat(times)),
             ('S', ":", _) => {
-                What::Server([unescaped(rest)?, b"\r\n".to_vec()].concat().repeat(times))
+                What::Session([unescaped(rest)?, b"\r\n".to_vec()].concat().repeat(times))
             }
-            ('S', "|", _) => What::Server(unescaped(rest)?.repeat(times)),
+            ('S', "|", _) => What::Session(unescaped(rest)?.repeat(times)),
             _ => return Err(format!("`{text}` is none of the signs")),
         };
         self.turn(line, connection, what);

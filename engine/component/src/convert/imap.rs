@@ -41,7 +41,7 @@ variants! {
 
 records! {
     wit, engine;
-    Config { host_name, peer, session_id, tls, auth, without, limits, trace }
+    Config { host_name, peer, session_id, tls, auth, without, faults, limits, trace }
     MailboxesAsk { after, prefix, max, status }
     CreateAsk { name, special_uses }
     RenameAsk { from, to }
@@ -71,13 +71,13 @@ variants! {
         Login(value), Mailboxes(value), Create(value), Delete(value), Rename(value),
         Subscribe(value), Status(value), Open(value), Uids(value), Rows(value), Octets(value),
         Store(value), Expunge(value), Copy(value), Append(value), Chunk(value), Commit,
-        Search(value), Quota(value), Rights(value), Metadata(value),
+        Search(value), Quota(value), Rights(value), Metadata(value), Phase(value),
     }
     Answer {
         Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value),
         Octets(value), Stored(value), Expunged(value), Copied(value), Appended(value),
         Found(value), Declined, Quota(value), Rights(value), Metadata(value), Done,
-        Refused(value),
+        Refused(value), Instead(value),
     }
     Call { Changed(value), Farewell(value) }
     Change { Arrived(value), Flags(value), Expunged(value), Resynchronise, Deleted }

@@ -4,8 +4,10 @@
 
 mod imap;
 mod pop3;
+mod relay;
 mod sasl;
 mod smtp;
+mod smtp_client;
 mod types;
 
 /// Moves a value into its twin on the other side of the border.
@@ -46,7 +48,7 @@ macro_rules! same {
     )*};
 }
 
-same!(bool, u8, u32, u64, i16, i32);
+same!(bool, u8, u16, u32, u64, i8, i16, i32, String);
 
 // Macros, since both directions of some eighty types differ in nothing but names. Every field and
 // case is named on both sides, so a shape that changes on one side alone does not compile.

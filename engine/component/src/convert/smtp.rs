@@ -1,6 +1,7 @@
 //! The SMTP roles.
 
 use pillarbox_engine::smtp as engine;
+use pillarbox_engine::smtp::client::types as client;
 
 use super::super::wit::{smtp_server as wit, smtp_types as shared};
 use super::{records, variants};
@@ -9,9 +10,13 @@ records! {
     shared, engine;
     Extensions {
         pipelining, size, eight_bit_mime, smtputf8, enhanced_status_codes, chunking, binary_mime,
-        dsn,
+        dsn, require_tls, deliver_by, future_release, mt_priority, limits, etrn, xclient,
     }
-    MailFrom { reverse_path, size, body, smtputf8, ret, envid, auth }
+    MailFrom {
+        reverse_path, size, body, smtputf8, ret, envid, auth, require_tls, deliver_by,
+        hold_until_ms, priority,
+    }
+    DeliverBy { seconds, mode, trace }
     RcptTo { forward_path, notify, orcpt }
     Mailbox { local_part, domain }
     Notify { success, failure, delay }
@@ -22,25 +27,49 @@ variants! {
     Service { Smtp, Submission, Lmtp }
     Body { SevenBit, EightBitMime, BinaryMime }
     Ret { Full, Headers }
+    ByMode { Return, Notify }
+}
+
+records! {
+    shared, client;
+    Reply { code, status, lines }
+    EnhancedStatus { class, subject, detail }
+    Failure { stage, reply, diagnosis }
+}
+
+variants! {
+    shared, client;
+    TlsPolicy { Implicit, None, Opportunistic, Required }
+    Stage { Session, Mail, Recipient, Data, EndOfData }
+    Fate { Accepted(value), Failed(value), Deferred(value), Uncertain(value) }
 }
 
 records! {
     wit, engine;
     Config {
         host_name, service, peer, session_id, tls, auth, auth_required, extensions, verify,
-        return_path, limits, trace,
+        return_path, faults, limits, trace,
     }
-    Envelope { size, eight_bit, binary }
+    Envelope { size, eight_bit, binary, return_path_octets, tls_optional }
     Committed { id, fates }
+    Flush { domain, subdomains }
+    Forwarded { peer, port, helo, login, destination, destination_port }
 }
 
 variants! {
     wit, engine;
     Ask {
         Login(value), Sender(value), Recipient(value), Chunk(value), Commit(value), Verify(value),
-        Expand(value),
+        Expand(value), Flush(value), Phase(value),
     }
-    Answer { Login(value), Done, Refused(value), Committed(value), Mailboxes(value) }
+    Phase {
+        Connected, Hello(value), Auth(value), Mail(value), Rcpt(value), Data, EndOfData, Committed,
+        Quit, Other(value),
+    }
+    Answer {
+        Login(value), Done, Refused(value), Committed(value), Mailboxes(value), Flushing(value),
+        Instead(value), Hiding(value),
+    }
     Call { Farewell(value) }
-    Event { Greeted(value), Reset, Defect(value), Quit }
+    Event { Greeted(value), Reset, Defect(value), Quit, Forwarded(value) }
 }

@@ -12,10 +12,12 @@ records! {
     Peer { address, name }
     TlsFacts { version, cipher, client_identity, exporter, server_end_point }
     Refusal { reason, text }
+    Instead { code, text, close }
 }
 
 variants! {
     wit, engine;
+    Phase { Connected, Command(value) }
     TlsOffer { None, Upgrade, Implicit }
     Reason {
         BadCredentials, LoginThrottled, NotPermitted, NotFound, AlreadyExists, InUse, Policy,
@@ -29,6 +31,7 @@ records! {
     wit, limits;
     Limits {
         message_max, header_max, line_max, line_after_login_max, auth_line_max, recipients_max,
-        received_max, errors_max, idle_commands_max, literals_max, idle_before_login_ms, idle_ms,
+        received_max, errors_max, errors_slow, idle_commands_max, literals_max, messages_max,
+        data_rate_min, deliver_by_min_s, hold_max_s, idle_before_login_ms, idle_ms,
     }
 }

@@ -216,7 +216,7 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
             Next::done(Reply::ok("Capabilities told"))
         }
         Command::Logout => {
-            send_bye(work.cx, None, "Logging out");
+            send_bye(work.cx, None, b"Logging out");
             work.cx.event(Event::Logout);
             work.go(State::Logout);
             Next::done(Reply::ok("Logged out"))

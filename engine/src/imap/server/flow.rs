@@ -24,6 +24,10 @@ impl Server {
         let (job, wait) = match next {
             Next::Done(reply, expunges) => return self.finish(cx, tag, reply, expunges),
             Next::Bye(code, text) => return self.bye(cx, code, text),
+            Next::Cut(words) => {
+                reply::send_bye(cx, None, &words);
+                return self.close(cx);
+            }
             Next::Rest(line, reply) => {
                 return self.command_line(cx, Incoming::doomed(tag, reply), line);
             }
@@ -133,7 +137,9 @@ impl Server {
     pub(super) fn is_asking(&self) -> bool {
         matches!(
             self.doing,
-            Doing::Job { wait: Wait::Answer, .. } | Doing::Telling { wait: Wait::Answer, .. }
+            Doing::Greeting
+                | Doing::Job { wait: Wait::Answer, .. }
+                | Doing::Telling { wait: Wait::Answer, .. }
         )
     }
 
@@ -147,7 +153,7 @@ impl Server {
         code: Option<&'static str>,
         text: &'static str,
     ) -> Self {
-        reply::send_bye(cx, code, text);
+        reply::send_bye(cx, code, text.as_bytes());
         self.close(cx)
     }
 

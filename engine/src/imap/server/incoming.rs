@@ -9,7 +9,7 @@ use super::capability::Feature;
 use super::job::Next;
 use super::reply::Reply;
 use super::state::State;
-use super::{Base, Doing, Server, append};
+use super::{Base, Doing, Server, append, phase};
 use crate::imap::grammar::{
     self, Assembled, Assembly, Bad, Literal, Options, Piece, Piecewise, Problem, Token,
 };
@@ -178,7 +178,7 @@ impl Server {
                 self.defect(cx, tag_of(pieces), reply)
             }
             Ok(tagged) => {
-                let next = super::dispatch::begin(&mut self.work(cx), &tagged.tag, tagged.command);
+                let next = phase::begin(&mut self.work(cx), pieces, &tagged.tag, tagged.command);
                 self.go(cx, tagged.tag, next)
             }
             Err(bad) => {
@@ -224,7 +224,7 @@ impl Server {
             internal_date_ms: head.date.map(|(ms, _)| ms),
             internal_date_zone: head.date.map_or(0, |(_, zone)| zone),
         };
-        let next = append::append(&mut self.work(cx), ask, literal);
+        let next = phase::append(&mut self.work(cx), ask, literal);
         self.go(cx, head.tag, next)
     }
 

@@ -13,6 +13,7 @@ use super::idle::Idle;
 use super::list::List;
 use super::mailbox::Change;
 use super::open::Open;
+use super::phase::Held;
 use super::reply::Reply;
 use super::search::Search;
 use super::state::{Selected, State};
@@ -67,6 +68,8 @@ pub(crate) enum Job {
     Copy(Copy),
     Expunge(Expunge),
     Idle(Idle),
+    /// The host has its say before the command.
+    Phase(Box<Held>),
 }
 
 /// What a job needs before it can go on.
@@ -93,6 +96,8 @@ pub(crate) enum Next {
     StartTls,
     /// The connection is over.
     Bye(Option<&'static str>, &'static str),
+    /// The connection is over, with these words of the host.
+    Cut(Vec<u8>),
 }
 
 /// Whether EXPUNGE may be told before the reply (RFC 9051 §7.5.1).
@@ -139,6 +144,7 @@ impl Job {
             Self::Copy(job) => job.answer(work, answer),
             Self::Expunge(job) => job.answer(work, answer),
             Self::Idle(job) => job.answer(work, answer),
+            Self::Phase(held) => held.answer(work, answer),
         }
     }
 

@@ -20,6 +20,7 @@ mod list;
 mod mailbox;
 mod message;
 mod open;
+mod phase;
 mod print;
 mod program;
 mod reading;
@@ -136,6 +137,8 @@ enum Doing {
     Job { tag: Vec<u8>, job: Job, wait: Wait },
     /// The end of a command: what others did is told, then this reply.
     Telling { tag: Vec<u8>, reply: Reply, telling: Telling, wait: Wait },
+    /// The host has its say before the greeting.
+    Greeting,
     /// STARTTLS was accepted.
     Securing,
     /// Over.
@@ -170,17 +173,17 @@ impl Role for Server {
         if implicit {
             cx.start_tls();
             server.doing = Doing::Securing;
-        } else {
-            server.say_greeting(cx);
+            server.set_deadline(cx);
+            return server;
         }
-        server.set_deadline(cx);
-        server
+        server.begin(cx)
     }
 
     fn want(&self) -> Want {
         let wait = match &self.doing {
             Doing::Command(incoming) => return incoming.want(&self.base, &self.state),
             Doing::Job { wait, .. } | Doing::Telling { wait, .. } => *wait,
+            Doing::Greeting => return Want::Answer,
             Doing::Securing => return Want::Secured,
             Doing::Over => return Want::Nothing,
         };
@@ -227,10 +230,10 @@ impl Role for Server {
         // RFC 9051 §6.2.1: nothing that was said before counts.
         self.base.tls = Some(facts);
         self.base.rev2_enabled = false;
-        if self.base.config.tls == TlsOffer::Implicit {
-            self.say_greeting(cx);
-        }
         self.state = State::NotAuthenticated;
+        if self.base.config.tls == TlsOffer::Implicit {
+            return self.begin(cx);
+        }
         self.doing = Doing::Command(Box::default());
         self.settle(cx)
     }
@@ -261,6 +264,7 @@ impl Role for Server {
                     }
                 }
             }
+            Doing::Greeting => self.greeting_answered(cx, answer),
             doing => Err((Self { doing, ..self }, Misuse::UnknownAsk)),
         }
     }

@@ -76,6 +76,11 @@ impl Reply {
         Self::new(Status::Bad, None, text)
     }
 
+    /// The host's own words, which it has made fit.
+    pub(crate) fn instead(status: Status, text: Vec<u8>) -> Self {
+        Self { status, code: None, text: Cow::Owned(text), why: None }
+    }
+
     /// For the reader: the rule that made it so.
     pub(crate) const fn because(mut self, rule: &'static Rule) -> Self {
         self.why = Some(rule);
@@ -185,7 +190,7 @@ pub(crate) fn send_greeting(cx: &mut Cx<Server>, capabilities: &[u8], host_name:
 }
 
 /// Sends BYE.
-pub(crate) fn send_bye(cx: &mut Cx<Server>, code: Option<&'static str>, text: &str) {
+pub(crate) fn send_bye(cx: &mut Cx<Server>, code: Option<&'static str>, text: &[u8]) {
     cx.send(b"*", "untagged", None);
     cx.send(b" ", "SP", None);
     cx.send(b"BYE", "status", Some(&BYE));
@@ -194,7 +199,7 @@ pub(crate) fn send_bye(cx: &mut Cx<Server>, code: Option<&'static str>, text: &s
         cx.send(&[b"[", code.as_bytes(), b"]"].concat(), "resp-text-code", None);
         cx.send(b" ", "SP", None);
     }
-    cx.send(text.as_bytes(), "text", None);
+    cx.send(text, "text", None);
     cx.send(b"\r\n", "CRLF", None);
 }
 

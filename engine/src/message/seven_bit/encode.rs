@@ -11,14 +11,14 @@ const GROUP: usize = 57;
 
 /// Makes quoted-printable of text whose lines end with CRLF.
 #[derive(Clone, Debug, Default)]
-pub(super) struct QuotedPrintable {
+pub(crate) struct QuotedPrintable {
     column: usize,
     /// A blank that must be encoded if the line ends after it (RFC 2045 §6.7 (3)).
     blank: Option<u8>,
 }
 
 impl QuotedPrintable {
-    pub(super) fn take(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn take(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         for &octet in octets {
             match octet {
                 // The LF that follows ends the line.
@@ -47,7 +47,7 @@ impl QuotedPrintable {
     }
 
     /// The content, or a line of it, is over.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         if let Some(blank) = self.blank.take() {
             self.code(blank, out);
         }
@@ -78,13 +78,13 @@ impl QuotedPrintable {
 
 /// Makes base64 of any octets.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Base64 {
+pub(crate) struct Base64 {
     held: Vec<u8>,
     begun: bool,
 }
 
 impl Base64 {
-    pub(super) fn take(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn take(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         let mut rest = octets;
         while self.held.len() + rest.len() >= GROUP {
             let (now, more) = rest.split_at(GROUP - self.held.len());
@@ -95,7 +95,7 @@ impl Base64 {
         self.held.extend_from_slice(rest);
     }
 
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         if !self.held.is_empty() {
             self.line(out);
         }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use memchr::memchr2;
 
 use crate::text::header;
-use encode::{Base64, QuotedPrintable};
+pub(crate) use encode::{Base64, QuotedPrintable};
 use walk::{Head, Kind, Label, Lost, Piece, Walker};
 
 /// Octets of a line that every server takes, CRLF not counted (RFC 5321 §4.5.3.1.6).

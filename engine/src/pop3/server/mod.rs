@@ -3,6 +3,7 @@
 mod authorization;
 mod listing;
 mod note;
+mod phase;
 mod reply;
 mod retrieval;
 mod transaction;
@@ -19,6 +20,7 @@ use crate::types::{AskId, Farewell, Misuse, Refusal, TlsFacts, TlsOffer};
 
 use listing::Listing;
 use note::{is_secret, note_command};
+use phase::Held;
 pub use reply::farewell;
 use reply::{farewell_text, refused};
 use retrieval::Retrieval;
@@ -110,6 +112,8 @@ enum State {
     Update,
     /// STLS was accepted.
     Securing,
+    /// The host has its say.
+    Held(Box<Held>),
     /// Over.
     Closed,
 }
@@ -124,6 +128,7 @@ impl State {
             | Self::Securing => "AUTHORIZATION",
             Self::Transaction(_) | Self::Listing(..) | Self::Retrieving(..) => "TRANSACTION",
             Self::Update => "UPDATE",
+            Self::Held(held) => held.state_name(),
             Self::Closed => "CLOSED",
         }
     }
@@ -131,7 +136,7 @@ impl State {
     /// Whether an ask is open.
     fn is_asking(&self) -> bool {
         match self {
-            Self::LoggingIn(_) | Self::Opening | Self::Update => true,
+            Self::LoggingIn(_) | Self::Opening | Self::Update | Self::Held(_) => true,
             Self::Listing(_, listing) => listing.is_asking(),
             Self::Retrieving(_, retrieval) => retrieval.is_asking(),
             _ => false,
@@ -244,14 +249,18 @@ impl Server {
             Ok(command) if command != Command::Quit && self.is_tired(&state) => {
                 self.end(cx, "too many commands that do nothing")
             }
-            Ok(command) => match state {
-                State::Authorization(user) => self.authorization(cx, command, user),
-                State::Transaction(maildrop) => self.transaction(cx, command, maildrop),
-                state => self.go(cx, state),
-            },
+            Ok(command) => self.meet(cx, line, command, state),
             Err(Syntax::Verb) => self.mistake(cx, "unknown command", &LINE, state),
             Err(Syntax::Argument) => self.mistake(cx, "wrong or missing argument", &LINE, state),
             Err(Syntax::Number) => self.mistake(cx, "no such message", &LINE, state),
+        }
+    }
+
+    fn command(self, cx: &mut Cx<Self>, command: Command, state: State) -> Self {
+        match state {
+            State::Authorization(user) => self.authorization(cx, command, user),
+            State::Transaction(maildrop) => self.transaction(cx, command, maildrop),
+            state => self.go(cx, state),
         }
     }
 }
@@ -274,8 +283,7 @@ impl Role for Server {
             cx.start_tls();
             return server.go(cx, State::Securing);
         }
-        server.say_greeting(cx);
-        server.go(cx, State::Authorization(None))
+        server.begin(cx)
     }
 
     fn want(&self) -> Want {
@@ -317,7 +325,7 @@ impl Role for Server {
     fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
         self.common.tls = Some(facts);
         if self.common.config.tls == TlsOffer::Implicit {
-            self.say_greeting(cx);
+            return self.begin(cx);
         }
         self.go(cx, State::Authorization(None))
     }
@@ -345,6 +353,7 @@ impl Role for Server {
                 self.retrieval_answered(cx, maildrop, *retrieval, answer)
             }
             (State::Update, answer) => self.update_answered(cx, answer),
+            (State::Held(held), answer) => self.phase_answered(cx, held, answer),
             (state, _) => Err(self.wrong_answer(state)),
         }
     }

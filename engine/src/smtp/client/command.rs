@@ -10,15 +10,18 @@ use super::offer::Offered;
 use super::types::Delivery;
 use crate::limits::Limits;
 use crate::role::Cx;
-use crate::smtp::grammar::{encode_xtext, parse_mailbox, print_mailbox};
-use crate::smtp::types::{Body, MailFrom, Mailbox, Notify, RcptTo, Ret};
+use crate::smtp::grammar::{
+    ENVID_MAX, IDENTITY_MAX, encode_xtext, is_orcpt, parse_mailbox, print_mailbox, print_orcpt,
+};
+use crate::smtp::types::{Body, ByMode, DeliverBy, MailFrom, Mailbox, Notify, RcptTo, Ret};
+use crate::text::date::timestamp;
 use crate::trace::Rule;
 use crate::types::Misuse;
 
-/// RFC 3461 §4.2: octets of an original recipient.
-const ORCPT_MAX: usize = 500;
-/// RFC 3461 §4.4: octets of an envelope id.
-const ENVID_MAX: usize = 100;
+/// RFC 2852: nine digits.
+const BY_SECONDS_MAX: u32 = 999_999_999;
+/// The year 10000, which RFC 3339 cannot write.
+const HOLD_UNTIL_MAX: u64 = 253_402_300_800_000;
 
 /// What MAIL says of this message on this connection.
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +34,8 @@ pub(super) struct Declared {
     pub(super) size: u64,
     /// RFC 8689.
     pub(super) require_tls: bool,
+    /// RFC 4865: only to a submission server.
+    pub(super) held: bool,
 }
 
 /// Sends a command, its CRLF included, with its parts labelled.
@@ -80,6 +85,16 @@ pub(super) fn mail(mail: &MailFrom, declared: Declared, offered: &Offered) -> Ve
     if declared.require_tls {
         line.extend_from_slice(b" REQUIRETLS");
     }
+    if let Some(by) = mail.deliver_by.filter(|_| extensions.deliver_by) {
+        param(&mut line, "BY", &print_by(by));
+    }
+    if let Some(until_ms) = mail.hold_until_ms.filter(|_| declared.held) {
+        param(&mut line, "HOLDUNTIL", timestamp(until_ms).as_bytes());
+    }
+    if let Some(priority) = mail.priority.filter(|_| extensions.mt_priority) {
+        // RFC 6710 §4.2; a server that does not offer it gets the mail without (§4.3).
+        param(&mut line, "MT-PRIORITY", priority.to_string().as_bytes());
+    }
     line.extend_from_slice(b"\r\n");
     line
 }
@@ -87,12 +102,13 @@ pub(super) fn mail(mail: &MailFrom, declared: Declared, offered: &Offered) -> Ve
 /// `RCPT TO:<…>` with its parameters, CRLF included.
 pub(super) fn rcpt(rcpt: &RcptTo, offered: &Offered) -> Vec<u8> {
     let mut line = [b"RCPT TO:<", &print_mailbox(&rcpt.forward_path)[..], b">"].concat();
-    if offered.told.extensions.dsn {
+    let extensions = offered.told.extensions;
+    if extensions.dsn {
         if let Some(notify) = rcpt.notify {
             param(&mut line, "NOTIFY", &print_notify(notify));
         }
         if let Some(orcpt) = &rcpt.orcpt {
-            param(&mut line, "ORCPT", &print_orcpt(orcpt));
+            param(&mut line, "ORCPT", &print_orcpt(orcpt, extensions.smtputf8));
         }
     }
     line.extend_from_slice(b"\r\n");
@@ -110,11 +126,13 @@ fn print_notify(notify: Notify) -> Vec<u8> {
     if words.is_empty() { b"NEVER".to_vec() } else { words.join(",").into_bytes() }
 }
 
-/// RFC 3461 §4.2: `original-recipient-address = addr-type ";" xtext`; only the address is encoded.
-fn print_orcpt(orcpt: &[u8]) -> Vec<u8> {
-    let semicolon = orcpt.iter().position(|octet| *octet == b';').unwrap_or(0);
-    let (kind, address) = orcpt.split_at(semicolon);
-    [kind, b";", &encode_xtext(address.get(1..).unwrap_or_default())].concat()
+/// RFC 2852: `by-time ";" by-mode [by-trace]`.
+fn print_by(by: DeliverBy) -> Vec<u8> {
+    let mode = match by.mode {
+        ByMode::Return => "R",
+        ByMode::Notify => "N",
+    };
+    format!("{};{mode}{}", by.seconds, if by.trace { "T" } else { "" }).into_bytes()
 }
 
 /// Checks a delivery before it is taken: every address is one, and every list has its bounds.
@@ -127,7 +145,11 @@ pub(super) fn check(delivery: &Delivery, limits: &Limits) -> Result<(), Misuse> 
     let right = (1..=limits.recipients_max as usize).contains(&count)
         && mail.reverse_path.as_ref().is_none_or(is_mailbox)
         && mail.envid.as_ref().is_none_or(|envid| envid.len() <= ENVID_MAX)
-        && mail.auth.as_ref().is_none_or(|auth| auth.len() <= ORCPT_MAX)
+        && mail.auth.as_ref().is_none_or(|auth| auth.len() <= IDENTITY_MAX)
+        && mail.priority.is_none_or(|priority| (-9..=9).contains(&priority))
+        && mail.deliver_by.is_none_or(|by| by.seconds.unsigned_abs() <= BY_SECONDS_MAX)
+        && mail.hold_until_ms.is_none_or(|until_ms| until_ms < HOLD_UNTIL_MAX)
+        && delivery.offset.checked_add(delivery.size).is_some()
         && delivery.recipients.iter().all(|rcpt| {
             let path = &rcpt.forward_path;
             let postmaster =
@@ -140,13 +162,6 @@ pub(super) fn check(delivery: &Delivery, limits: &Limits) -> Result<(), Misuse> 
 /// Whether what is printed reads as the same mailbox: then it holds nothing that could end a path or a line.
 fn is_mailbox(mailbox: &Mailbox) -> bool {
     parse_mailbox(&print_mailbox(mailbox), true).is_ok_and(|read| read == *mailbox)
-}
-
-fn is_orcpt(orcpt: &[u8]) -> bool {
-    let semicolon = orcpt.iter().position(|octet| *octet == b';');
-    let kind = semicolon.map_or(&b""[..], |at| &orcpt[..at]);
-    let atom = |octet: &u8| octet.is_ascii_alphanumeric() || *octet == b'-';
-    orcpt.len() <= ORCPT_MAX && !kind.is_empty() && kind.iter().all(atom)
 }
 
 /// Whether an address needs SMTPUTF8 (RFC 6531 §3.3).
@@ -169,6 +184,7 @@ mod tests {
             mail: MailFrom::default(),
             recipients: vec![RcptTo { forward_path: recipient, ..RcptTo::default() }],
             message: 1,
+            offset: 0,
             size: 1,
             plain: false,
             require_tls: false,
@@ -214,8 +230,13 @@ mod tests {
             notify: Some(Notify { success: true, failure: false, delay: true }),
             orcpt: Some(b"rfc822;bob+x@y.example".to_vec()),
         };
-        let declared =
-            Declared { body: Body::EightBitMime, smtputf8: true, size: 7, require_tls: true };
+        let declared = Declared {
+            body: Body::EightBitMime,
+            smtputf8: true,
+            size: 7,
+            require_tls: true,
+            held: true,
+        };
         let mut offered = Offered::nothing(Vec::new());
         let line = mail(&from, declared, &offered);
         assert_eq!(line, b"MAIL FROM:<\"a b\"@x.example> SMTPUTF8 REQUIRETLS\r\n");

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::command::{self, send};
 use super::fates::{Fates, Loss};
 use super::transaction::Transaction;
-use super::types::{Delivery, Event, Finished, Stage};
+use super::types::{Delivery, Event, Failure, Finished, Stage};
 use super::{Client, State};
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -42,7 +42,7 @@ impl Client {
             }
         }
         if self.common.quitting {
-            return self.retire(cx, &Loss::new("4.3.0", "The session ends"));
+            return self.leave(cx);
         }
         self.go(cx, State::Ready)
     }
@@ -56,6 +56,17 @@ impl Client {
     /// Ends the session politely: no more deliveries, then QUIT.
     pub(super) fn retire(mut self, cx: &mut Cx<Self>, loss: &Loss) -> Self {
         self.give_up_waiting(cx, loss);
+        self.say_done(cx, Some(loss.failure(Stage::Session)));
+        self.say_quit(cx)
+    }
+
+    /// Ends the session as the host wants it, with nothing left to do.
+    fn leave(mut self, cx: &mut Cx<Self>) -> Self {
+        self.say_done(cx, None);
+        self.say_quit(cx)
+    }
+
+    fn say_quit(self, cx: &mut Cx<Self>) -> Self {
         send(cx, b"QUIT\r\n", Some(&QUIT));
         self.go(cx, State::Quitting)
     }
@@ -73,6 +84,7 @@ impl Client {
             _ => {}
         }
         self.give_up_waiting(cx, &loss);
+        self.say_done(cx, Some(loss.failure(Stage::Session)));
         let client = self.go(cx, State::Closed);
         cx.close();
         client
@@ -83,14 +95,18 @@ impl Client {
         self.finish(cx, id, fates);
     }
 
-    /// Defers every delivery that waits, and says that no more can begin.
+    /// Defers every delivery that waits.
     fn give_up_waiting(&mut self, cx: &mut Cx<Self>, loss: &Loss) {
         while let Some(delivery) = self.common.waiting.pop_front() {
             let fates = Fates::waiting(delivery.recipients.len(), loss);
             cx.event(Event::Finished(Finished { id: delivery.id, fates }));
         }
+    }
+
+    /// Says once that no more deliveries can begin, and why.
+    fn say_done(&mut self, cx: &mut Cx<Self>, failure: Option<Failure>) {
         if !core::mem::replace(&mut self.common.done, true) {
-            cx.event(Event::Done);
+            cx.event(Event::Done(failure));
         }
     }
 

@@ -27,7 +27,7 @@ pub(super) const STUFFING: Rule = Rule {
 /// would make a second field, or the body's beginning, out of what was checked as one. Dots are doubled after that, so
 /// whatever a later server takes for a line end, there is no end of data that we did not send.
 #[derive(Clone, Debug)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     /// Whether leading dots are doubled: with DATA, not with BDAT.
     stuffing: bool,
     at_line_start: bool,
@@ -36,12 +36,12 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn new(stuffing: bool) -> Self {
+    pub(crate) fn new(stuffing: bool) -> Self {
         Self { stuffing, at_line_start: true, after_cr: false }
     }
 
     /// Takes the next octets and adds what is to be sent.
-    pub(super) fn take(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn take(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         let mut rest = octets;
         while let Some(&first) = rest.first() {
             if self.after_cr {
@@ -64,7 +64,7 @@ impl Lines {
     }
 
     /// The message is over: its last line must end too.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         if core::mem::take(&mut self.after_cr) {
             self.put(b" ", out);
         }

@@ -11,7 +11,7 @@ use super::{Client, State, sasl};
 use crate::role::Cx;
 use crate::sasl::{LoginAsk, LoginChoice, LoginSecret, Mechanism};
 use crate::trace::Rule;
-use crate::types::{Misuse, TlsFacts};
+use crate::types::Misuse;
 
 /// RFC 4954 §4, which says what RFC 2554 §4 said.
 pub(super) const AUTH: Rule = Rule {
@@ -24,6 +24,8 @@ pub(super) const AUTH: Rule = Rule {
 const COMMAND_MAX: usize = 512;
 /// Logins that are tried over one connection; servers close after a few.
 const LOGINS_MAX: u32 = 3;
+
+const LOGIN_REFUSED: Loss = Loss::new("4.7.0", "The server refused the login");
 
 /// Where a login stands.
 pub(super) enum Login {
@@ -50,7 +52,7 @@ impl Client {
         let secured = self.common.is_secured();
         // Whether a password may cross in the clear the host decides: it is told whether TLS is up.
         let policy = sasl::Policy { only: Vec::new(), cleartext: true };
-        let mechanisms = policy.choices(self.mechanisms(), self.tls_facts().as_ref());
+        let mechanisms = policy.choices(self.mechanisms(), self.common.tls.as_ref());
         if mechanisms.is_empty() {
             let loss = Loss::new("4.7.0", "The server offers no login that we can do");
             return self.retire(cx, &loss);
@@ -65,12 +67,6 @@ impl Client {
         self.common.offered.mechanisms.as_deref().unwrap_or_default()
     }
 
-    /// What is known of TLS; of a connection secured before its first octet nothing but that it is.
-    fn tls_facts(&self) -> Option<TlsFacts> {
-        let common = &self.common;
-        common.tls.clone().or_else(|| common.is_secured().then(TlsFacts::default))
-    }
-
     pub(super) fn login_answered(
         mut self,
         cx: &mut Cx<Self>,
@@ -82,12 +78,14 @@ impl Client {
         };
         match (login, secret) {
             (Login::Choosing | Login::Salting(_), LoginSecret::NoLogin) => {
-                let loss = Loss::new("4.7.0", "There is nothing to log in with");
+                let loss = match self.common.login_refusal.take() {
+                    Some(reply) => LOGIN_REFUSED.because(reply),
+                    None => Loss::new("4.7.0", "There is nothing to log in with"),
+                };
                 Ok(self.retire(cx, &loss))
             }
             (Login::Choosing, LoginSecret::Credentials(given)) => {
-                let tls = self.tls_facts();
-                match sasl::Exchange::new(given, self.mechanisms(), tls.as_ref()) {
+                match sasl::Exchange::new(given, self.mechanisms(), self.common.tls.as_ref()) {
                     Ok(exchange) => Ok(self.begin_exchange(cx, exchange)),
                     Err(misuse) => {
                         Err(self.misused(State::LoggingIn(Box::new(Login::Choosing)), misuse))
@@ -166,11 +164,11 @@ impl Client {
             (Login::Exchanging(_) | Login::Cancelled, Kind::No)
                 if self.common.logins < LOGINS_MAX =>
             {
+                self.common.login_refusal = Some(reply);
                 self.log_in(cx)
             }
             (Login::Exchanging(_) | Login::Cancelled, Kind::No | Kind::NotNow) => {
-                let loss = Loss::new("4.7.0", "The server refused the login").because(reply);
-                self.retire(cx, &loss)
+                self.retire(cx, &LOGIN_REFUSED.because(reply))
             }
             (login, _) => {
                 self.state = State::LoggingIn(Box::new(login));

@@ -7,10 +7,11 @@ mod deliveries;
 mod envelope;
 mod fates;
 mod greeting;
-mod lines;
+pub(crate) mod lines;
 mod login;
+mod obstacle;
 mod offer;
-mod reply;
+pub(super) mod reply;
 mod transaction;
 pub mod types;
 
@@ -78,11 +79,13 @@ struct Common {
     /// MAIL commands so far (RFC 9422 MAILMAX).
     mails: u32,
     logins: u32,
+    /// What the server said to the last login that it refused.
+    login_refusal: Option<Reply>,
 }
 
 impl Common {
     fn is_secured(&self) -> bool {
-        self.tls.is_some() || self.config.tls == TlsPolicy::Implicit
+        self.tls.is_some()
     }
 
     fn pipelining(&self) -> bool {
@@ -161,10 +164,16 @@ impl Role for Client {
             open_transaction: false,
             mails: 0,
             logins: 0,
+            login_refusal: None,
         };
-        let state = State::Greeting;
+        let implicit = common.config.tls == TlsPolicy::Implicit;
+        let state = if implicit { State::Securing } else { State::Greeting };
         let (reader, told) = (Reader::default(), state.name());
-        Self { common: Box::new(common), reader, told, state }.go(cx, State::Greeting)
+        let client = Self { common: Box::new(common), reader, told, state: State::Closed };
+        if implicit {
+            cx.start_tls();
+        }
+        client.go(cx, state)
     }
 
     fn want(&self) -> Want {
@@ -218,9 +227,13 @@ impl Role for Client {
     }
 
     fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
-        // RFC 3207 §4.2: what the server said before is forgotten, and it is greeted again.
         self.common.tls = Some(facts);
         self.reader = Reader::default();
+        if self.common.config.tls == TlsPolicy::Implicit {
+            // RFC 8314 §3: the server speaks first, as it would in the clear.
+            return self.go(cx, State::Greeting);
+        }
+        // RFC 3207 §4.2: what the server said before is forgotten, and it is greeted again.
         self.greet(cx)
     }
 

@@ -18,8 +18,6 @@ pub(super) struct Offered {
     pub(super) told: Offer,
     /// RFC 4954: known mechanisms; `None` if the server offers no AUTH at all.
     pub(super) mechanisms: Option<Vec<Mechanism>>,
-    /// RFC 8689.
-    pub(super) require_tls: bool,
 }
 
 impl Offered {
@@ -34,6 +32,13 @@ impl Offered {
             chunking: false,
             binary_mime: false,
             dsn: false,
+            require_tls: false,
+            deliver_by: false,
+            future_release: false,
+            mt_priority: false,
+            limits: false,
+            etrn: false,
+            xclient: false,
         };
         let told = Offer {
             name,
@@ -42,8 +47,11 @@ impl Offered {
             size_max: None,
             recipients_max: None,
             messages_max: None,
+            recipient_domains_max: None,
+            deliver_by_min_s: None,
+            hold_max_s: None,
         };
-        Self { told, mechanisms: None, require_tls: false }
+        Self { told, mechanisms: None }
     }
 
     /// `ehlo-line = ehlo-keyword *( SP ehlo-param )`, the text of any line but the first.
@@ -66,9 +74,23 @@ impl Offered {
             b"BINARYMIME" => extensions.binary_mime = true,
             b"DSN" => extensions.dsn = true,
             b"STARTTLS" => self.told.start_tls = true,
-            b"REQUIRETLS" => self.require_tls = true,
+            b"REQUIRETLS" => extensions.require_tls = true,
+            b"DELIVERBY" => {
+                extensions.deliver_by = true;
+                self.told.deliver_by_min_s = words.next().and_then(number).and_then(small);
+            }
+            b"FUTURERELEASE" => {
+                extensions.future_release = true;
+                self.told.hold_max_s = words.next().and_then(number);
+            }
+            b"MT-PRIORITY" => extensions.mt_priority = true,
+            b"ETRN" => extensions.etrn = true,
+            b"XCLIENT" => extensions.xclient = true,
             b"AUTH" => self.mechanisms(words),
-            b"LIMITS" => words.for_each(|word| self.limit(word)),
+            b"LIMITS" => {
+                extensions.limits = true;
+                words.for_each(|word| self.limit(word));
+            }
             // An old form that some servers still write beside the right one.
             keyword if keyword.starts_with(b"AUTH=") => {
                 self.mechanisms(core::iter::once(&first[5..]).chain(words));
@@ -90,15 +112,19 @@ impl Offered {
     fn limit(&mut self, word: &[u8]) {
         let Some(equals) = word.iter().position(|octet| *octet == b'=') else { return };
         let value = number(&word[equals + 1..]).filter(|value| *value > 0);
-        let Some(value) = value.map(|value| u32::try_from(value).unwrap_or(u32::MAX)) else {
-            return;
-        };
+        let Some(value) = value.and_then(small) else { return };
         match &word[..equals].to_ascii_uppercase()[..] {
             b"RCPTMAX" => self.told.recipients_max = Some(value),
             b"MAILMAX" => self.told.messages_max = Some(value),
+            b"RCPTDOMAINMAX" => self.told.recipient_domains_max = Some(value),
             _ => {}
         }
     }
+}
+
+/// A number, or the largest that is told.
+fn small(value: u64) -> Option<u32> {
+    Some(u32::try_from(value).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -126,9 +152,10 @@ mod tests {
         ]);
         let told = &offered.told;
         assert!(told.extensions.pipelining && told.extensions.eight_bit_mime && told.start_tls);
-        assert!(told.extensions.size && !told.extensions.chunking && offered.require_tls);
+        assert!(told.extensions.size && !told.extensions.chunking && told.extensions.require_tls);
         assert_eq!(told.size_max, Some(1_000_000));
         assert_eq!((told.recipients_max, told.messages_max), (Some(20), Some(5)));
+        assert_eq!(told.recipient_domains_max, Some(1));
         assert_eq!(offered.mechanisms, Some(alloc::vec![Mechanism::Plain, Mechanism::Login]));
     }
 

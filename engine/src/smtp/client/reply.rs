@@ -1,9 +1,8 @@
 //! Replies (RFC 5321 §4.2) from line to meaning: what real servers send is read, what is no reply is told apart.
 //! What a reply means for a delivery is left to the states that wait for it.
 
-use super::Client;
 use super::types::{EnhancedStatus, Reply};
-use crate::role::{Cx, Line};
+use crate::role::{Cx, Line, Role};
 use crate::trace::Rule;
 
 /// RFC 5321 §4.2.1.
@@ -59,7 +58,7 @@ impl Reply {
 
 /// Reads the lines of one reply.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(in crate::smtp) struct Reader {
     reply: Reply,
     read: u32,
     /// The reply began before the server can have read what it is to.
@@ -68,7 +67,7 @@ pub(super) struct Reader {
 
 /// What a line was.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(in crate::smtp) enum Read {
     /// More lines of this reply follow.
     More,
     /// The last line: here is the reply.
@@ -79,7 +78,7 @@ pub(super) enum Read {
 
 impl Reader {
     /// Takes the next line.
-    pub(super) fn take(&mut self, cx: &mut Cx<Client>, line: &Line) -> Read {
+    pub(in crate::smtp) fn take<R: Role>(&mut self, cx: &mut Cx<R>, line: &Line) -> Read {
         let Some((code, last)) = head(&line.octets) else {
             cx.note_received(line.start, line.end, "unparsed", Some(&REPLY));
             return Read::Malformed;
@@ -113,7 +112,7 @@ impl Reader {
     }
 
     /// Whether the last reply came before the server can have read all that it had to read first.
-    pub(super) fn is_early(&self) -> bool {
+    pub(in crate::smtp) fn is_early(&self) -> bool {
         self.early
     }
 
@@ -161,7 +160,7 @@ fn number(digits: &[u8]) -> Option<u16> {
 }
 
 /// Notes what the parts of a line are. A challenge (334) may hold what must not be shown.
-fn note(cx: &mut Cx<Client>, line: &Line, status: usize) {
+fn note<R: Role>(cx: &mut Cx<R>, line: &Line, status: usize) {
     if !cx.tracing() {
         return;
     }

@@ -8,12 +8,13 @@ use alloc::vec::Vec;
 use super::command::{Declared, is_utf8};
 use super::fates::{Fates, Loss};
 use super::lines::Lines;
-use super::types::{Ask, Delivery, Fate, Finished, Stage, TlsPolicy};
+use super::obstacle::{NO_UTF8, obstacle};
+use super::types::{Ask, Delivery, Fate, Finished, Stage};
 use super::{Client, Common, State};
 use crate::limits::CHUNK_MAX;
 use crate::message::seven_bit::{Findings, Obstacle, Surveyor};
 use crate::role::Cx;
-use crate::smtp::types::Body;
+use crate::smtp::types::{Body, Service};
 use crate::types::{BlobRange, Misuse};
 
 /// A delivery under way.
@@ -114,11 +115,13 @@ impl Transaction {
         let utf8 = later.iter().any(|place| is_utf8(&delivery.recipients[*place].forward_path));
         let from_utf8 = delivery.mail.reverse_path.as_ref().is_some_and(is_utf8);
         let body = delivery.mail.body;
+        let submission = common.config.service == Service::Submission;
         let declared = Declared {
+            held: submission && extensions.future_release,
             body,
             smtputf8: delivery.mail.smtputf8 || utf8 || from_utf8,
             size: delivery.size,
-            require_tls: delivery.require_tls,
+            require_tls: delivery.require_tls || delivery.mail.require_tls,
         };
         let mut tx = Self {
             form: Form::DataLines,
@@ -171,9 +174,26 @@ impl Transaction {
 
     /// Puts recipients into the next transaction: as many as the server says that it takes (RFC 9422).
     pub(super) fn next_round(&mut self, common: &Common) {
-        let max = common.offered.told.recipients_max.map_or(usize::MAX, |max| max as usize);
-        let count = self.later.len().min(max);
-        self.round = self.later.drain(..count).collect();
+        let told = &common.offered.told;
+        let max = told.recipients_max.map_or(usize::MAX, |max| max as usize);
+        let domains_max = told.recipient_domains_max.map_or(usize::MAX, |max| max as usize);
+        let mut domains: Vec<&[u8]> = Vec::new();
+        let mut rest = VecDeque::new();
+        self.round.clear();
+        for place in self.later.drain(..) {
+            let domain = &self.delivery.recipients[place].forward_path.domain[..];
+            let known = domains.iter().any(|other| other.eq_ignore_ascii_case(domain));
+            if self.round.len() >= max || !known && domains.len() >= domains_max {
+                rest.push_back(place);
+                continue;
+            }
+            // Where any number of domains may come together, none needs to be remembered.
+            if !known && domains_max != usize::MAX {
+                domains.push(domain);
+            }
+            self.round.push(place);
+        }
+        self.later = rest;
         self.crowded.clear();
         self.accepted.clear();
         self.named = 0;
@@ -209,45 +229,12 @@ impl Transaction {
         (self.delivery.id, self.fates)
     }
 
-    /// The next range of the message from `offset`, at most one chunk.
-    pub(super) fn range(&self, offset: u64, max: u64) -> BlobRange {
-        let length = self.delivery.size.saturating_sub(offset).min(max);
-        BlobRange { blob: self.delivery.message, offset, length }
+    /// The next range of the message, `done` octets behind its beginning, at most `max` long.
+    pub(super) fn range(&self, done: u64, max: u64) -> BlobRange {
+        let Delivery { message, offset, size, .. } = self.delivery;
+        let length = size.saturating_sub(done).min(max);
+        BlobRange { blob: message, offset: offset.saturating_add(done), length }
     }
-}
-
-const NO_UTF8: Loss =
-    Loss::new("5.6.7", "The address is in UTF-8, and the server does not offer SMTPUTF8");
-
-/// What forbids a delivery over this connection.
-fn obstacle(delivery: &Delivery, common: &Common) -> Option<(Stage, Loss)> {
-    let told = &common.offered.told;
-    let from_utf8 = delivery.mail.reverse_path.as_ref().is_some_and(is_utf8);
-    if (delivery.mail.smtputf8 || from_utf8) && !told.extensions.smtputf8 {
-        let text = "The message needs SMTPUTF8, which the server does not offer";
-        return Some((Stage::Mail, Loss::new("5.6.7", text)));
-    }
-    // RFC 8689 §4.2.1. Under the opportunistic policy a certificate need not be right.
-    if delivery.require_tls {
-        if !common.is_secured() || common.config.tls == TlsPolicy::Opportunistic {
-            let text = "The message requires TLS with a verified server";
-            return Some((Stage::Session, Loss::new("5.7.10", text)));
-        }
-        if !common.offered.require_tls {
-            let text = "The message requires TLS, and the server does not offer REQUIRETLS";
-            return Some((Stage::Session, Loss::new("5.7.30", text)));
-        }
-    }
-    // RFC 1870 §6.1: a client need not try what the server said that it will not take.
-    if told.size_max.is_some_and(|max| delivery.size > max) {
-        let text = "The message is larger than the server takes";
-        return Some((Stage::Mail, Loss::new("5.3.4", text)));
-    }
-    if delivery.size > common.config.limits.message_max {
-        let text = "The message is larger than this host sends";
-        return Some((Stage::Mail, Loss::new("5.3.4", text)));
-    }
-    None
 }
 
 /// The first reading of a message that the server does not take as it is.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::limits::Limits;
 use crate::sasl::{LoginAsk, LoginSecret};
 use crate::smtp::types::{Extensions, MailFrom, RcptTo, Service};
-use crate::types::{BlobId, BlobRange, Refusal};
+use crate::types::{BlobId, BlobRange, Misuse, Refusal};
 
 /// How an SMTP client session behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct Config {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum TlsPolicy {
-    /// The connection was secured before its first octet.
+    /// From the first octet on: the session begins with `StartTls`, and the server greets once it is secured.
     Implicit,
     /// Never ask for it.
     None,
@@ -105,20 +105,35 @@ pub struct Delivery {
     /// The application's own name for it; not that of another unfinished delivery.
     pub id: u32,
     /// The reverse path and its parameters; those that the server does not offer are left out where that is harmless
-    /// (SIZE, ENVID, RET), and end the delivery where it is not (SMTPUTF8). A body that the server does not take is
-    /// encoded anew, in seven bits.
+    /// (SIZE, ENVID, RET, MT-PRIORITY, BY with `notify`), and end the delivery where it is not (SMTPUTF8, REQUIRETLS, BY
+    /// with `return`, HOLDUNTIL at submission). A body that the server does not take is encoded anew, in seven bits. BY
+    /// counts from now: the host takes off what has passed. A hold is the submission server's to keep, so it is told to
+    /// no other.
     pub mail: MailFrom,
     /// The recipients, at least one, in the order of the fates.
     pub recipients: Vec<RcptTo>,
     /// The message.
     pub message: BlobId,
-    /// Its octets.
+    /// Its first octet that is sent: behind what is for final delivery alone (`Envelope::return_path_octets`).
+    pub offset: u64,
+    /// How many octets are sent.
     pub size: u64,
     /// Whether it can be sent as stored: no line begins with a dot, no CR or LF stands alone, and it ends with CRLF.
     /// The session then gives it out as a range that the host sends itself.
     pub plain: bool,
-    /// RFC 8689: only over a verified, secured connection to a server that offers REQUIRETLS.
+    /// RFC 8689: only over a verified, secured connection to a server that offers REQUIRETLS; as `mail.require_tls`, of
+    /// which either is enough.
     pub require_tls: bool,
+}
+
+impl Delivery {
+    /// Whether a session with these limits takes it.
+    ///
+    /// # Errors
+    /// [`Misuse::BadValue`].
+    pub fn check(&self, limits: &Limits) -> Result<(), Misuse> {
+        super::command::check(self, limits)
+    }
 }
 
 /// What the application may want of an SMTP client session.
@@ -234,6 +249,12 @@ pub struct Offer {
     pub recipients_max: Option<u32>,
     /// RFC 9422: messages over one connection.
     pub messages_max: Option<u32>,
+    /// RFC 9422: domains of the recipients of one message.
+    pub recipient_domains_max: Option<u32>,
+    /// RFC 2852: seconds that a message has to be given at least.
+    pub deliver_by_min_s: Option<u32>,
+    /// RFC 4865: seconds that a message is kept back at most.
+    pub hold_max_s: Option<u64>,
 }
 
 /// Facts for the host.
@@ -248,6 +269,7 @@ pub enum Event {
     /// The server broke a rule. The text names the rule, for logs.
     Defect(Vec<u8>),
     /// The session can begin no more deliveries: the server closes, a limit of its is reached, or login or TLS
-    /// failed. Deliveries that wait are finished as deferred. Said once, before the end, whatever ends the session.
-    Done,
+    /// failed; none if it was told to quit. Deliveries that wait are finished as deferred. Said once, before the end,
+    /// whatever ends the session.
+    Done(Option<Failure>),
 }

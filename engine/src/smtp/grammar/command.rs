@@ -1,13 +1,16 @@
 //! SMTP commands (RFC 5321 §4.1.1), parsed whole: verb, argument and parameters at once.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::params::{self, ParamError, Text};
 use super::parts::{Parts, words};
 use super::path::{self, Cursor, PathError};
+use super::values::Hold;
+use super::xclient::{self, Attributes};
 use crate::limits::DOMAIN_MAX;
 use crate::sasl::Mechanism;
-use crate::smtp::{Extensions, MailFrom, RcptTo};
+use crate::smtp::{Extensions, Flush, MailFrom, RcptTo};
 
 /// A command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,9 +21,9 @@ pub enum Command {
     Helo(Vec<u8>),
     /// LHLO (RFC 2033 §4.1).
     Lhlo(Vec<u8>),
-    /// MAIL FROM; whether white space stood after the colon, which RFC 5321 does not allow.
-    Mail(MailFrom, bool),
-    /// RCPT TO; as MAIL.
+    /// MAIL FROM
+    Mail(Mail),
+    /// RCPT TO; whether white space stood after the colon, which RFC 5321 does not allow.
     Rcpt(RcptTo, bool),
     /// DATA
     Data,
@@ -42,6 +45,21 @@ pub enum Command {
     Auth(Option<Mechanism>, Option<Vec<u8>>),
     /// RFC 3207
     StartTls,
+    /// RFC 1985; `None` for a queue by a name of the server's own (`#`), of which this one has none.
+    Etrn(Option<Flush>),
+    /// Postfix's XCLIENT.
+    Xclient(Box<Attributes>),
+}
+
+/// MAIL, as far as its line tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mail {
+    /// The path and its parameters; how long it is held back is in `hold`.
+    pub from: MailFrom,
+    /// RFC 4865: for which, and until when the time of day tells.
+    pub hold: Option<Hold>,
+    /// Whether white space stood after the colon, which RFC 5321 does not allow.
+    pub spaced: bool,
 }
 
 /// Why a line is no command.
@@ -92,6 +110,8 @@ pub fn parse(
         b"QUIT" => argument.none(Command::Quit),
         b"AUTH" => argument.auth(),
         b"STARTTLS" => argument.none(Command::StartTls),
+        b"ETRN" if offered.etrn => argument.etrn(),
+        b"XCLIENT" if offered.xclient => argument.xclient(),
         _ => Err(Syntax::Verb),
     }
 }
@@ -118,15 +138,10 @@ impl Argument<'_> {
         Ok(self.octets.to_vec())
     }
 
-    /// What EHLO and HELO take. Names with underscores and the like are common and say nothing wrong: RFC 5321 §4.1.4
-    /// forbids to refuse mail for a name that does not verify, so any word that cannot do harm in a trace field is
-    /// taken.
+    /// What EHLO and HELO take.
     fn domain(&mut self) -> Result<Vec<u8>, Syntax> {
         let octets = self.octets;
-        let harmless = |&octet: &u8| octet.is_ascii_alphanumeric() || b"-._:[]".contains(&octet);
-        let word = !octets.is_empty() && octets.len() <= DOMAIN_MAX && octets.iter().all(harmless);
-        let domain = path::parse_domain(octets).or_else(|| word.then(|| octets.to_vec()));
-        let domain = domain.ok_or(Syntax::Argument)?;
+        let domain = host_name(octets).ok_or(Syntax::Argument)?;
         self.parts.note(self.base, self.base + octets.len(), "domain");
         Ok(domain)
     }
@@ -138,9 +153,10 @@ impl Argument<'_> {
         let mut cursor = Cursor::noting(path.octets, utf8, path.base, &mut *path.parts);
         let reverse_path = path::path(&mut cursor).map_err(|error| Syntax::Path(false, error))?;
         let at = cursor.at;
-        let mut mail = MailFrom { reverse_path, ..MailFrom::default() };
+        let from = MailFrom { reverse_path, ..MailFrom::default() };
+        let mut mail = Mail { from, hold: None, spaced };
         params::mail(path.parameters(at)?, offered, auth, &mut mail).map_err(syntax)?;
-        Ok(Command::Mail(mail, spaced))
+        Ok(Command::Mail(mail))
     }
 
     /// `"RCPT TO:" Forward-path [SP Rcpt-parameters]`
@@ -192,6 +208,35 @@ impl Argument<'_> {
         if words.next().is_some() { Err(Syntax::Framing) } else { Ok(Command::Bdat(size, last)) }
     }
 
+    /// `ETRN [<option character>]<node name>` (RFC 1985 §5)
+    fn etrn(&mut self) -> Result<Command, Syntax> {
+        let (option, name) = match self.octets.first() {
+            Some(option @ (b'@' | b'#')) => (Some(*option), &self.octets[1..]),
+            _ => (None, self.octets),
+        };
+        let start = self.base + self.octets.len() - name.len();
+        self.parts.note(self.base, start, "option");
+        self.parts.note(start, start + name.len(), "node name");
+        if option == Some(b'#') {
+            // What stands behind it is the server's own business; a word it has to be.
+            let word = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+            return if word { Ok(Command::Etrn(None)) } else { Err(Syntax::Argument) };
+        }
+        let domain = path::parse_domain(name).ok_or(Syntax::Argument)?;
+        // RFC 1985 §5: a fully qualified name, which a literal is not.
+        if !domain.contains(&b'.') || domain.starts_with(b"[") {
+            return Err(Syntax::Argument);
+        }
+        Ok(Command::Etrn(Some(Flush { domain, subdomains: option.is_some() })))
+    }
+
+    /// `"XCLIENT" 1*(SP attribute-name "=" attribute-value)`
+    fn xclient(&mut self) -> Result<Command, Syntax> {
+        let text = Text { octets: self.octets, base: self.base, parts: &mut *self.parts };
+        let attributes = xclient::attributes(text).ok_or(Syntax::Argument)?;
+        Ok(Command::Xclient(Box::new(attributes)))
+    }
+
     /// `"AUTH" SP mechanism [SP initial-response]`
     fn auth(&mut self) -> Result<Command, Syntax> {
         self.parts.note_words(self.octets, self.base, &["mechanism"]);
@@ -203,6 +248,14 @@ impl Argument<'_> {
         }
         Ok(Command::Auth(Mechanism::from_name(name), initial))
     }
+}
+
+/// What a host may call itself. Names with underscores and the like are common and say nothing wrong: RFC 5321 §4.1.4
+/// forbids to refuse mail for a name that does not verify, so any word that cannot do harm in a trace field is taken.
+pub(super) fn host_name(octets: &[u8]) -> Option<Vec<u8>> {
+    let harmless = |&octet: &u8| octet.is_ascii_alphanumeric() || b"-._:[]".contains(&octet);
+    let word = !octets.is_empty() && octets.len() <= DOMAIN_MAX && octets.iter().all(harmless);
+    path::parse_domain(octets).or_else(|| word.then(|| octets.to_vec()))
 }
 
 fn has_smtputf8(text: &[u8]) -> bool {

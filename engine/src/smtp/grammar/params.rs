@@ -2,8 +2,10 @@
 
 use alloc::vec::Vec;
 
+use super::command::Mail;
 use super::parts::{Parts, Word, words};
-use crate::smtp::{Body, Extensions, MailFrom, Notify, RcptTo, Ret};
+use super::values;
+use crate::smtp::{Body, Extensions, Notify, RcptTo, Ret};
 
 /// Why parameters were refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,14 +16,20 @@ pub(super) enum ParamError {
     Value,
 }
 
+/// RFC 3461 §4.4: octets of an envelope id.
+pub(in crate::smtp) const ENVID_MAX: usize = 100;
+/// Octets of an identity that AUTH names; no honest one comes near.
+pub(in crate::smtp) const IDENTITY_MAX: usize = 500;
+
 /// Reads the parameters of MAIL into `mail`.
 pub(super) fn mail(
     text: Text<'_>,
     offered: Extensions,
     auth: bool,
-    mail: &mut MailFrom,
+    mail: &mut Mail,
 ) -> Result<(), ParamError> {
     each(text, |keyword, value| {
+        let Mail { from: mail, hold, .. } = &mut *mail;
         match (keyword, value) {
             (b"SIZE", Some(value)) if offered.size => {
                 mail.size = Some(number(value).ok_or(ParamError::Value)?);
@@ -41,17 +49,34 @@ pub(super) fn mail(
                 });
             }
             (b"ENVID", Some(value)) if offered.dsn => {
-                // RFC 3461 §4.4: at most 100 octets, printable.
-                let envid = decode_xtext(value).filter(|id| id.len() <= 100 && printable(id));
+                let envid = decode_xtext(value);
+                let envid = envid.filter(|id| id.len() <= ENVID_MAX && is_printable(id));
                 mail.envid = Some(envid.ok_or(ParamError::Value)?);
             }
             (b"AUTH", Some(value)) if auth => {
-                let auth = decode_xtext(value).filter(|name| printable(name));
+                let auth = decode_xtext(value);
+                let auth = auth.filter(|name| name.len() <= IDENTITY_MAX && is_identity(name));
                 let auth = auth.ok_or(ParamError::Value)?;
                 mail.auth = Some(if auth == b"<>" { Vec::new() } else { auth });
             }
-            (b"SIZE" | b"RET" | b"ENVID" | b"AUTH", None) => return Err(ParamError::Value),
-            _ => return Err(ParamError::Unknown),
+            (b"REQUIRETLS", None) if offered.require_tls => mail.require_tls = true,
+            (b"BY", Some(value)) if offered.deliver_by => {
+                mail.deliver_by = Some(values::deliver_by(value).ok_or(ParamError::Value)?);
+            }
+            (b"HOLDFOR" | b"HOLDUNTIL", Some(value)) if offered.future_release => {
+                let read = match keyword {
+                    b"HOLDFOR" => values::hold_for(value),
+                    _ => values::hold_until(value),
+                };
+                // RFC 4865: one of the two, not both.
+                if hold.replace(read.ok_or(ParamError::Value)?).is_some() {
+                    return Err(ParamError::Value);
+                }
+            }
+            (b"MT-PRIORITY", Some(value)) if offered.mt_priority => {
+                mail.priority = Some(values::priority(value).ok_or(ParamError::Value)?);
+            }
+            _ => return Err(misfit(keyword, value, offered, auth)),
         }
         Ok(())
     })
@@ -67,15 +92,31 @@ pub(super) fn rcpt(
         match (keyword, value) {
             (b"NOTIFY", Some(value)) if offered.dsn => rcpt.notify = Some(notify(value)?),
             (b"ORCPT", Some(value)) if offered.dsn => {
-                // RFC 3461 §4.2: at most 500 octets, `addr-type ";" xtext`.
-                let orcpt = decode_xtext(value);
-                let orcpt = orcpt.filter(|o| o.len() <= 500 && o.contains(&b';') && printable(o));
+                let orcpt = values::orcpt(value, offered.smtputf8);
                 rcpt.orcpt = Some(orcpt.ok_or(ParamError::Value)?);
             }
+            (b"NOTIFY" | b"ORCPT", None) if offered.dsn => return Err(ParamError::Value),
             _ => return Err(ParamError::Unknown),
         }
         Ok(())
     })
+}
+
+/// A keyword without a value that it needs, or with one that it does not take, is a mistake in a parameter that is
+/// known; any other is not known.
+fn misfit(keyword: &[u8], value: Option<&[u8]>, offered: Extensions, auth: bool) -> ParamError {
+    let (known, takes_value) = match keyword {
+        b"SIZE" => (offered.size, true),
+        b"BODY" => (offered.eight_bit_mime || offered.binary_mime, true),
+        b"RET" | b"ENVID" => (offered.dsn, true),
+        b"AUTH" => (auth, true),
+        b"REQUIRETLS" => (offered.require_tls, false),
+        b"BY" => (offered.deliver_by, true),
+        b"HOLDFOR" | b"HOLDUNTIL" => (offered.future_release, true),
+        b"MT-PRIORITY" => (offered.mt_priority, true),
+        _ => (false, true),
+    };
+    if known && takes_value != value.is_some() { ParamError::Value } else { ParamError::Unknown }
 }
 
 /// The rest of a command after its path, and where it begins in its line.
@@ -155,8 +196,15 @@ pub(in crate::smtp) fn number(text: &[u8]) -> Option<u64> {
     })
 }
 
-fn printable(text: &[u8]) -> bool {
-    text.iter().all(|&octet| (b' '..=b'~').contains(&octet) || octet >= 0x80)
+/// Graphic and white space characters of ASCII (RFC 3461 §4.2, §4.4).
+pub(super) fn is_printable(text: &[u8]) -> bool {
+    text.iter().all(|&octet| (b' '..=b'~').contains(&octet) || octet == b'\t')
+}
+
+/// An identity may be in UTF-8 (RFC 6531 §3.3 lets an address be).
+fn is_identity(text: &[u8]) -> bool {
+    let harmless = |&octet: &u8| (b' '..=b'~').contains(&octet) || octet >= 0x80;
+    text.iter().all(harmless) && core::str::from_utf8(text).is_ok()
 }
 
 /// Decodes xtext (RFC 3461 §4); `None` if it is not xtext.

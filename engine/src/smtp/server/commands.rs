@@ -66,10 +66,10 @@ impl Server {
         }
         let mut parts = Parts::new(cx.tracing());
         let auth = !config.auth.mechanisms.is_empty();
-        let parsed = parse(&line.octets, config.extensions, auth, &mut parts);
+        let parsed = parse(&line.octets, self.common.offered(), auth, &mut parts);
         note_command(cx, line, &parts);
         match parsed {
-            Ok(command) => self.command(cx, command, state),
+            Ok(command) => self.meet(cx, command, state),
             Err(syntax) => self.syntax_error(cx, syntax, state),
         }
     }
@@ -114,7 +114,7 @@ impl Server {
         self.mistake(cx, &reply, &LINE, state)
     }
 
-    fn command(mut self, cx: &mut Cx<Self>, command: Command, state: State) -> Self {
+    pub(super) fn command(mut self, cx: &mut Cx<Self>, command: Command, state: State) -> Self {
         let lmtp = self.common.config.service == Service::Lmtp;
         match (command, state) {
             (Command::Ehlo(name), state) if !lmtp => self.greet(cx, name, true, state),
@@ -140,7 +140,13 @@ impl Server {
                 self.common.alone = true;
                 self.auth(cx, state, mechanism, initial.as_deref())
             }
-            (Command::Mail(mail, spaced), State::Greeted) => self.mail(cx, mail, spaced),
+            (Command::Etrn(flush), state) => self.etrn(cx, flush, state),
+            (Command::Xclient(told), state) => self.xclient(cx, *told, state),
+            (Command::Mail(mail), State::Greeted) => self.mail(cx, mail),
+            // RFC 3030 §2 wants RSET after a chunk that was refused; MAIL says as well that it is over.
+            (Command::Mail(mail), State::Chunking(content)) if content.refused.is_some() => {
+                self.mail(cx, mail)
+            }
             (Command::Rcpt(rcpt, spaced), State::MailGiven(tx) | State::RcptGiven(tx)) => {
                 self.rcpt(cx, rcpt, spaced, tx)
             }

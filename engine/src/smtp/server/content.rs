@@ -35,6 +35,8 @@ pub(super) struct Content {
     pub(super) eight_bit: bool,
     /// Trace fields that go before the first chunk.
     pub(super) trace: Vec<u8>,
+    /// How many octets of them are for final delivery alone.
+    pub(super) return_path_octets: u64,
     /// Why the message is not taken; what still comes is read and thrown away.
     pub(super) refused: Option<Reply>,
     scan: Scan,
@@ -51,11 +53,17 @@ struct Scan {
     line_length: u64,
     body: bool,
     received: u32,
+    /// `TLS-Required: No` was seen.
+    tls_optional: bool,
     after_cr: bool,
     bare: bool,
 }
 
 const RECEIVED: &[u8] = b"received:";
+/// RFC 8689 §3.
+const TLS_REQUIRED: &[u8] = b"tls-required:";
+/// Octets of a line that are kept: `TLS-Required: No` with as much white space as anybody writes.
+const LINE_KEPT: usize = 40;
 
 impl Content {
     pub(super) fn new(
@@ -70,11 +78,17 @@ impl Content {
             stored: 0,
             eight_bit: false,
             trace,
+            return_path_octets: 0,
             refused: None,
             scan: Scan::default(),
             completion,
             lines_due,
         }
+    }
+
+    /// RFC 8689 §4.1: whether the sender wants mail rather than TLS.
+    pub(super) fn is_tls_optional(&self) -> bool {
+        self.scan.tls_optional && !self.tx.from.require_tls
     }
 
     /// The octets as they are to be stored; `end` says that they are the last.
@@ -150,18 +164,26 @@ impl Scan {
         }
     }
 
+    /// What follows a field's name, if the line that has just ended begins with it.
+    fn body_of(&self, name: &[u8]) -> Option<&[u8]> {
+        let (head, body) = self.line.split_at_checked(name.len())?;
+        head.eq_ignore_ascii_case(name).then_some(body)
+    }
+
     /// Follows the header section line by line, to count Received fields and to find its end.
     fn header(&mut self, octets: &[u8]) {
         let mut rest = octets;
         while !rest.is_empty() && !self.body {
             let end = memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1);
             let (piece, more) = rest.split_at(end);
-            let wanted = RECEIVED.len().saturating_sub(self.line.len()).min(piece.len());
+            let wanted = LINE_KEPT.saturating_sub(self.line.len()).min(piece.len());
             self.line.extend_from_slice(&piece[..wanted]);
             self.line_length += piece.len() as u64;
             if piece.ends_with(b"\n") {
                 self.body = self.line_length <= 2;
-                self.received += u32::from(self.line.eq_ignore_ascii_case(RECEIVED));
+                self.received += u32::from(self.body_of(RECEIVED).is_some());
+                let no = |body: &[u8]| body.trim_ascii().eq_ignore_ascii_case(b"No");
+                self.tls_optional |= self.body_of(TLS_REQUIRED).is_some_and(no);
                 self.line.clear();
                 self.line_length = 0;
             }

@@ -4,10 +4,12 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::content::{Content, bare};
+use super::pace::Pace;
+use super::phase::Held;
 use super::reply::{About, Reply, refused};
 use super::{Pending, Server, State, Transaction, trace_fields};
 use crate::role::{Cx, TextEnd};
-use crate::smtp::types::{Answer, Ask, Body, Committed, Envelope, Event, Service};
+use crate::smtp::types::{Answer, Ask, Body, Committed, Envelope, Event, Phase, Service};
 use crate::trace::Rule;
 use crate::types::Misuse;
 
@@ -43,11 +45,21 @@ impl Server {
     }
 
     /// A message that is about to come, with what this hop puts before it.
-    fn content(&self, cx: &Cx<Self>, tx: Transaction, lines_due: bool) -> Box<Content> {
-        let trace = trace_fields::trace_fields(&self.common, &tx, cx);
+    pub(super) fn content(
+        &mut self,
+        cx: &Cx<Self>,
+        tx: Transaction,
+        lines_due: bool,
+    ) -> Box<Content> {
+        self.common.pace = Pace::new(cx);
+        let return_path = trace_fields::return_path(&self.common, &tx);
+        let return_path_octets = return_path.len() as u64;
+        let trace = [return_path, trace_fields::received(&self.common, &tx, cx)].concat();
         let submission = self.common.config.service == Service::Submission;
         let completion = submission.then(|| trace_fields::completion(&self.common, &tx, cx));
-        Box::new(Content::new(tx, trace, completion, lines_due))
+        let mut content = Box::new(Content::new(tx, trace, completion, lines_due));
+        content.return_path_octets = return_path_octets;
+        content
     }
 
     /// Text of DATA came.
@@ -57,6 +69,7 @@ impl Server {
         octets: Vec<u8>,
         end: Option<TextEnd>,
     ) -> Self {
+        self.common.pace.waited(cx);
         let early = cx.is_early(cx.text_start());
         cx.note_text(&octets, end.is_some(), &END_OF_DATA);
         let State::Data(mut content) = core::mem::replace(&mut self.state, State::Closed) else {
@@ -142,17 +155,31 @@ impl Server {
                 self.reply_each(cx, &content, |_| reply.clone());
                 self.go(cx, State::Greeted)
             }
-            None => {
-                let binary = content.tx.from.body == Body::BinaryMime;
-                let (size, eight_bit) = (content.stored, content.eight_bit);
-                cx.ask(Ask::Commit(Envelope { size, eight_bit, binary }));
-                self.go(cx, State::Asking(Box::new(Pending::Commit(content))))
+            None if self.common.config.faults => {
+                self.at_phase(cx, Phase::EndOfData, Held::Whole(content))
             }
+            None => self.commit(cx, content),
         }
     }
 
+    /// Asks the host to make the message durable.
+    pub(super) fn commit(self, cx: &mut Cx<Self>, content: Content) -> Self {
+        let binary = content.tx.from.body == Body::BinaryMime;
+        let (size, eight_bit) = (content.stored, content.eight_bit);
+        let return_path_octets = content.return_path_octets;
+        let tls_optional = content.is_tls_optional();
+        let envelope = Envelope { size, eight_bit, binary, return_path_octets, tls_optional };
+        cx.ask(Ask::Commit(envelope));
+        self.go(cx, State::Asking(Box::new(Pending::Commit(content))))
+    }
+
     /// One reply, or with LMTP one for each accepted recipient (RFC 2033 §4.2).
-    fn reply_each(&self, cx: &mut Cx<Self>, content: &Content, reply: impl Fn(usize) -> Reply) {
+    pub(super) fn reply_each(
+        &self,
+        cx: &mut Cx<Self>,
+        content: &Content,
+        reply: impl Fn(usize) -> Reply,
+    ) {
         let lmtp = self.common.config.service == Service::Lmtp;
         let replies = if lmtp { content.tx.recipients.len() } else { 1 };
         (0..replies).for_each(|at| self.reply(cx, &reply(at)));
@@ -165,39 +192,65 @@ impl Server {
         answer: Answer,
     ) -> Result<Self, (Self, Misuse)> {
         match answer {
-            Answer::Committed(Committed { id, fates })
-                if fates.is_empty() || fates.len() == content.tx.recipients.len() =>
+            Answer::Committed(committed)
+                if committed.fates.is_empty()
+                    || committed.fates.len() == content.tx.recipients.len() =>
             {
-                let accepted = [b"Message accepted for delivery as ", &id[..]].concat();
-                let accepted = Reply { code: 250, enhanced: Some("2.0.0"), text: accepted };
-                self.reply_each(cx, &content, |at| match fates.get(at) {
-                    Some(Some(refusal)) => refused(About::Recipient, refusal),
-                    _ => accepted.clone(),
-                });
+                Ok(if self.common.config.faults {
+                    self.at_phase(cx, Phase::Committed, Held::Committed(content, committed))
+                } else {
+                    self.accepted(cx, &content, &committed)
+                })
             }
             Answer::Committed(_) => {
                 let (server, _) = self.wrong_answer(Pending::Commit(content));
-                return Err((server, Misuse::BadValue));
+                Err((server, Misuse::BadValue))
             }
             Answer::Refused(refusal) => {
                 let reply = refused(About::Message, &refusal);
                 self.reply_each(cx, &content, |_| reply.clone());
+                Ok(self.go(cx, State::Greeted))
             }
-            _ => return Err(self.wrong_answer(Pending::Commit(content))),
+            _ => Err(self.wrong_answer(Pending::Commit(content))),
         }
-        Ok(self.go(cx, State::Greeted))
+    }
+
+    /// Tells that the message is durable.
+    pub(super) fn accepted(
+        self,
+        cx: &mut Cx<Self>,
+        content: &Content,
+        committed: &Committed,
+    ) -> Self {
+        let accepted = [b"Message accepted for delivery as ", &committed.id[..]].concat();
+        let accepted = Reply { code: 250, enhanced: Some("2.0.0"), text: accepted };
+        self.reply_each(cx, content, |at| match committed.fates.get(at) {
+            Some(Some(refusal)) => refused(About::Recipient, refusal),
+            _ => accepted.clone(),
+        });
+        self.go(cx, State::Greeted)
     }
 
     /// BDAT (RFC 3030 §2). Its octets are on their way whatever the reply is, so they are read first.
     pub(super) fn bdat(mut self, cx: &mut Cx<Self>, size: u64, last: bool, state: State) -> Self {
         self.common.idle_commands = 0;
+        let lmtp = self.common.config.service == Service::Lmtp;
         let content = match state {
             State::Chunking(content) => content,
             State::RcptGiven(tx) => {
                 let lines_due = tx.from.body != Body::BinaryMime;
                 self.content(cx, *tx, lines_due)
             }
+            State::MailGiven(_) | State::Greeted if last && lmtp => {
+                // RFC 2033 §4.3: one reply for each recipient that was taken, and none was.
+                if matches!(state, State::MailGiven(_)) {
+                    cx.event(Event::Reset);
+                }
+                self.common.pace = Pace::new(cx);
+                return self.go(cx, State::DiscardUnheard(size));
+            }
             state => {
+                self.common.pace = Pace::new(cx);
                 let text = match state {
                     State::MailGiven(_) => "Need RCPT before BDAT",
                     _ => "Need MAIL before BDAT",
@@ -214,6 +267,7 @@ impl Server {
         let count = octets.len() as u64;
         let stop = cx.received();
         cx.note_received(stop - count, stop, "chunk", Some(&CHUNK));
+        self.common.pace.waited(cx);
         match core::mem::replace(&mut self.state, State::Closed) {
             State::Discard(left, reply, before) => {
                 let left = left.saturating_sub(count);
@@ -221,6 +275,11 @@ impl Server {
                     return self.go(cx, State::Discard(left, reply, before));
                 }
                 self.mistake(cx, &reply, &ORDER, *before)
+            }
+            State::DiscardUnheard(left) => {
+                let left = left.saturating_sub(count);
+                let done = left == 0;
+                self.go(cx, if done { State::Greeted } else { State::DiscardUnheard(left) })
             }
             State::Chunk(mut content, left, last) => {
                 let left = left.saturating_sub(count);
@@ -269,16 +328,11 @@ impl Server {
             return self.finish(cx, content);
         }
         match &content.refused {
-            // RFC 3030 §2: a chunk that is refused ends the transaction; RSET is expected next.
-            Some(reply) => {
-                let reply = reply.clone();
-                self.reply(cx, &reply);
-                self.go(cx, State::Greeted)
-            }
-            None => {
-                self.say(cx, 250, "2.0.0", "Octets received");
-                self.go(cx, State::Chunking(Box::new(content)))
-            }
+            // RFC 3030 §2: a chunk that is refused ends the transaction, and RSET is expected next. Chunks that were sent
+            // before the client knew get the same reply, and with LMTP the last one as many as it waits for.
+            Some(reply) => self.reply(cx, reply),
+            None => self.say(cx, 250, "2.0.0", "Octets received"),
         }
+        self.go(cx, State::Chunking(Box::new(content)))
     }
 }

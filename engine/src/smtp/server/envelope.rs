@@ -7,9 +7,11 @@ use alloc::vec::Vec;
 use super::commands::{LINE, ORDER};
 use super::reply::{About, Reply, refused};
 use super::submission::{QUALIFIED, is_qualified};
-use super::{Pending, Server, State, Transaction};
+use super::{Common, Pending, Server, State, Transaction};
+use crate::limits::Limits;
 use crate::role::Cx;
-use crate::smtp::types::{Ask, MailFrom, Mailbox, RcptTo, Service};
+use crate::smtp::grammar::{Hold, Mail};
+use crate::smtp::types::{Ask, ByMode, MailFrom, Mailbox, RcptTo, Service};
 use crate::trace::Rule;
 use crate::types::{Reason, Refusal};
 
@@ -26,8 +28,36 @@ pub(super) const GUESSING: Rule = Rule {
     gist: "A server may defend itself against clients that try address after address.",
 };
 
+/// RFC 6710 §4.1.
+pub(super) const PRIORITY: Rule = Rule {
+    rfc: 6710,
+    section: "4.1",
+    gist: "A stranger may lower the priority of its mail but not raise it; the reply says what became of it.",
+};
+
+/// What MAIL says of time: puts it as the host is told it, or gives the refusal of what this server does not do.
+fn time(mail: &mut MailFrom, hold: Option<Hold>, unix_ms: u64, limits: &Limits) -> Option<Reply> {
+    if mail.deliver_by.is_some_and(|by| {
+        by.mode == ByMode::Return && i64::from(by.seconds) < i64::from(limits.deliver_by_min_s)
+    }) {
+        // RFC 2852: with mode R, less than what was announced is refused at once.
+        return Some(Reply::new(554, "5.4.7", "Less time for the delivery than was announced"));
+    }
+    let until_ms = match hold? {
+        Hold::For(seconds) => unix_ms.saturating_add(u64::from(seconds) * 1000),
+        Hold::Until(until_ms) => until_ms,
+    };
+    if until_ms.saturating_sub(unix_ms) > u64::from(limits.hold_max_s) * 1000 {
+        // RFC 4865: so is more than what was announced.
+        return Some(Reply::new(501, "5.5.4", "Held back for longer than was announced"));
+    }
+    mail.hold_until_ms = Some(until_ms);
+    None
+}
+
 impl Server {
-    pub(super) fn mail(mut self, cx: &mut Cx<Self>, mail: MailFrom, spaced: bool) -> Self {
+    pub(super) fn mail(mut self, cx: &mut Cx<Self>, mail: Mail) -> Self {
+        let Mail { from: mut mail, hold, spaced } = mail;
         if spaced {
             cx.note_defect(&SPACE);
         }
@@ -46,12 +76,48 @@ impl Server {
             let reply = Reply::new(552, "5.3.4", "Message size exceeds the maximum");
             return self.idle_command(cx, State::Greeted, &reply);
         }
+        if let Some(reply) = time(&mut mail, hold, cx.now.unix_ms, limits) {
+            return self.idle_command(cx, State::Greeted, &reply);
+        }
+        if limits.messages_max > 0 && self.common.transactions >= limits.messages_max {
+            // RFC 9422: a client that was told knows better; another one connects anew after 421.
+            let text = "No more messages over this connection";
+            return self.end(cx, &Reply::new(421, "4.5.3", text));
+        }
+        let lowered = self.trust(&mut mail);
         self.common.transactions += 1;
         let number = self.common.transactions;
         let id = [&self.common.config.session_id[..], format!(".{number}").as_bytes()].concat();
-        let tx = Transaction { from: mail.clone(), recipients: Vec::new(), id };
+        let tx = Transaction { from: mail.clone(), recipients: Vec::new(), id, lowered };
         cx.ask(Ask::Sender(mail));
         self.go(cx, State::Asking(Box::new(Pending::Sender(tx))))
+    }
+
+    /// Takes away from MAIL what only a peer may say that logged in, or that hands mail over for delivery; true if its
+    /// priority was one of them.
+    fn trust(&self, mail: &mut MailFrom) -> bool {
+        let Common { account, config, .. } = &*self.common;
+        if account.is_none() && mail.auth.is_some() {
+            // RFC 4954 §5: what a stranger says of another's login counts as nothing said.
+            mail.auth = Some(Vec::new());
+        }
+        let trusted = account.is_some() || config.service == Service::Lmtp;
+        let lowered = !trusted && mail.priority.is_some_and(|priority| priority > 0);
+        if lowered {
+            mail.priority = Some(0);
+        }
+        lowered
+    }
+
+    /// The host has taken the sender.
+    pub(super) fn sender_taken(&self, cx: &mut Cx<Self>, tx: &Transaction) {
+        if tx.lowered {
+            // RFC 6710 §4.1: the text begins with the new priority.
+            let reply = Reply::new(250, "2.3.6", "0 is the priority, a higher one needs a login");
+            reply.send_because(cx, self.common.enhanced(), &PRIORITY);
+        } else {
+            self.say(cx, 250, "2.1.0", "Sender ok");
+        }
     }
 
     pub(super) fn rcpt(
@@ -96,7 +162,7 @@ impl Server {
     }
 
     pub(super) fn recipient_refused(
-        self,
+        mut self,
         cx: &mut Cx<Self>,
         tx: Transaction,
         refusal: &Refusal,
@@ -106,7 +172,9 @@ impl Server {
         let none = tx.recipients.is_empty();
         let state = if none { State::MailGiven(tx) } else { State::RcptGiven(tx) };
         if matches!(refusal.reason, Reason::NotFound | Reason::NotPermitted) {
-            // RFC 5321 §7.8: guessing recipients is an attack, so unknown ones count as mistakes.
+            // RFC 5321 §7.8: guessing recipients is an attack, so unknown ones count as mistakes, and weigh double in how
+            // soon replies are slow.
+            self.common.strain += 1;
             return self.mistake(cx, &reply, &GUESSING, state);
         }
         self.reply(cx, &reply);

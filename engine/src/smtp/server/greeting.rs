@@ -1,13 +1,16 @@
 //! Who is there, and what can be done here: EHLO, HELO, LHLO, and STARTTLS, after which all that was said is forgotten.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::commands::ORDER;
 use super::reply::Reply;
-use super::{Server, State};
+use super::{Common, Server, State};
 use crate::role::Cx;
+use crate::smtp::grammar::XCLIENT_NAMES;
 use crate::smtp::types::Event;
+use crate::text::date;
 use crate::trace::Rule;
 use crate::types::TlsOffer;
 
@@ -41,7 +44,7 @@ impl Server {
         self.common.alone = true;
         let config = &self.common.config;
         let hello = [&config.host_name[..], b" Hello ", &name, b", pleased to meet you"].concat();
-        let keywords = if esmtp { self.keywords() } else { Vec::new() };
+        let keywords = if esmtp { self.keywords(cx.now.unix_ms) } else { Vec::new() };
         let mut lines: Vec<&[u8]> = alloc::vec![&hello];
         lines.extend(keywords.iter().map(|keyword| &keyword[..]));
         for (at, line) in lines.iter().enumerate() {
@@ -51,15 +54,18 @@ impl Server {
             cx.send(b"\r\n", "CRLF", None);
         }
         cx.event(Event::Greeted(name.clone()));
-        self.common.helo = Some(name);
+        let client = self.common.client.as_ref();
+        let helo = client.and_then(|client| client.helo.clone());
+        self.common.helo = Some(helo.unwrap_or(name));
         self.common.esmtp = esmtp;
         self.go(cx, State::Greeted)
     }
 
     /// What EHLO lists.
-    fn keywords(&self) -> Vec<Vec<u8>> {
+    fn keywords(&self, unix_ms: u64) -> Vec<Vec<u8>> {
         let config = &self.common.config;
-        let offered = config.extensions;
+        let offered = self.common.offered();
+        let limits = &config.limits;
         let mut keywords: Vec<Vec<u8>> = Vec::new();
         let mut list = |on: bool, keyword: &str| {
             if on {
@@ -73,21 +79,47 @@ impl Server {
         list(offered.chunking, "CHUNKING");
         list(offered.chunking && offered.binary_mime, "BINARYMIME");
         list(offered.dsn, "DSN");
+        list(offered.require_tls, "REQUIRETLS");
+        list(offered.deliver_by, &format!("DELIVERBY {}", limits.deliver_by_min_s));
+        let latest = date::timestamp(unix_ms.saturating_add(u64::from(limits.hold_max_s) * 1000));
+        let future_release = format!("FUTURERELEASE {} {latest}", limits.hold_max_s);
+        list(offered.future_release, &future_release);
+        list(offered.mt_priority, "MT-PRIORITY");
+        let messages = match limits.messages_max {
+            0 => String::new(),
+            max => format!(" MAILMAX={max}"),
+        };
+        list(offered.limits, &format!("LIMITS RCPTMAX={}{messages}", limits.recipients_max));
+        list(offered.etrn, "ETRN");
+        list(offered.xclient, &format!("XCLIENT {XCLIENT_NAMES}"));
         list(offered.enhanced_status_codes, "ENHANCEDSTATUSCODES");
-        list(config.tls == TlsOffer::Upgrade && self.common.tls.is_none(), "STARTTLS");
-        let mut auth = alloc::string::String::from("AUTH");
+        list(self.offers_tls(), "STARTTLS");
+        let mut auth = String::from("AUTH");
         for mechanism in self.common.terms().mechanisms() {
             auth.push(' ');
             auth.push_str(mechanism.name());
         }
         list(auth.len() > "AUTH".len(), &auth);
         list(true, "HELP");
+        keywords.retain(|keyword| !self.is_hidden(keyword));
         keywords
+    }
+
+    /// Whether the host wants a keyword not to be listed.
+    fn is_hidden(&self, keyword: &[u8]) -> bool {
+        let word = keyword.split(|&octet| octet == b' ').next().unwrap_or_default();
+        self.common.hidden.iter().any(|hidden| hidden.eq_ignore_ascii_case(word))
+    }
+
+    /// Not after XCLIENT: TLS would end what it told, of which the host cannot unlearn everything.
+    fn offers_tls(&self) -> bool {
+        let Common { config, tls, client, .. } = &*self.common;
+        config.tls == TlsOffer::Upgrade && tls.is_none() && client.is_none()
     }
 
     /// RFC 3207.
     pub(super) fn start_tls(self, cx: &mut Cx<Self>, state: State) -> Self {
-        if self.common.config.tls != TlsOffer::Upgrade || self.common.tls.is_some() {
+        if !self.offers_tls() {
             let reply = Reply::new(503, "5.5.1", "STARTTLS is not offered");
             return self.mistake(cx, &reply, &ORDER, state);
         }

@@ -6,25 +6,31 @@ mod commands;
 mod content;
 mod data;
 mod envelope;
+mod forwarded;
 mod greeting;
 mod names;
 mod note;
+mod pace;
+mod phase;
 mod reply;
+mod state;
 mod submission;
 mod trace_fields;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::types::{Answer, Ask, Call, Config, Event, MailFrom, Mailbox, Service};
+use super::types::{Answer, Ask, Call, Config, Event, Extensions, Service};
 use crate::role::{Cx, Line, LineFault, Role, TextEnd, Want};
-use crate::sasl::server::{Exchange, Terms};
+use crate::sasl::server::Terms;
 use crate::trace::Rule;
 use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
 
-use content::Content;
+use forwarded::Client;
+use pace::Pace;
 pub use reply::farewell_line as farewell;
 use reply::{About, Reply};
+use state::{Pending, State, Transaction};
 
 /// The rules that this side follows.
 pub(super) const RULES: &[&Rule] = &[
@@ -39,6 +45,10 @@ pub(super) const RULES: &[&Rule] = &[
     &commands::FOREIGN,
     &envelope::SPACE,
     &envelope::GUESSING,
+    &envelope::PRIORITY,
+    &forwarded::RESTART,
+    &names::FLUSH,
+    &pace::SLOW,
     &greeting::GREETING,
     &greeting::INJECTION,
     &submission::COMPLETION,
@@ -47,6 +57,9 @@ pub(super) const RULES: &[&Rule] = &[
     &data::CHUNK,
     &auth::RESPONSE,
 ];
+
+/// How long a reply to a mistake takes after too many of them: nothing to a person, much to a program that guesses.
+const ERROR_DELAY_MS: u64 = 1000;
 
 /// The SMTP server role.
 pub struct Server {
@@ -65,11 +78,19 @@ struct Common {
     tls: Option<TlsFacts>,
     account: Option<Vec<u8>>,
     errors: u32,
+    /// Mistakes by their weight, for how long replies take.
+    strain: u32,
+    /// For whom the peer speaks, if XCLIENT said so.
+    client: Option<Client>,
+    /// How fast the message comes that is due.
+    pace: Pace,
     /// Commands without progress since the last that made some.
     idle_commands: u32,
     transactions: u32,
     /// The command at work has to be the last one of a group.
     alone: bool,
+    /// EHLO keywords that the host wants hidden.
+    hidden: Vec<Vec<u8>>,
     farewell: Option<Farewell>,
 }
 
@@ -89,99 +110,24 @@ impl Common {
         Terms { offer, secured: self.is_secured(), tls: self.tls.as_ref() }
     }
 
+    /// What is offered now, of what the host wants offered.
+    fn offered(&self) -> Extensions {
+        let set = self.config.extensions;
+        let service = self.config.service;
+        Extensions {
+            // RFC 8689 §2: only over TLS.
+            require_tls: set.require_tls && self.is_secured(),
+            // RFC 4865 is for submission: a relay has nothing to hold back.
+            future_release: set.future_release && service == Service::Submission,
+            // RFC 2033: who speaks LMTP keeps the queue.
+            etrn: set.etrn && service != Service::Lmtp,
+            ..set
+        }
+    }
+
     /// Whether replies carry enhanced codes.
     fn enhanced(&self) -> bool {
         self.config.extensions.enhanced_status_codes
-    }
-}
-
-/// A mail transaction (RFC 5321 §3.3).
-#[derive(Clone, Debug)]
-struct Transaction {
-    from: MailFrom,
-    /// Accepted ones, in order.
-    recipients: Vec<Mailbox>,
-    /// This transaction's name in the Received field.
-    id: Vec<u8>,
-}
-
-enum State {
-    /// Before EHLO or HELO.
-    Connected,
-    /// No transaction.
-    Greeted,
-    /// After MAIL.
-    MailGiven(Box<Transaction>),
-    /// After the first RCPT.
-    RcptGiven(Box<Transaction>),
-    /// After 354.
-    Data(Box<Content>),
-    /// Between two chunks of BDAT.
-    Chunking(Box<Content>),
-    /// Inside a chunk of BDAT: octets that are due, and whether it is the last chunk.
-    Chunk(Box<Content>, u64, bool),
-    /// Inside a chunk of BDAT that is refused: octets to throw away, then this reply, then the state before.
-    Discard(u64, Reply, Box<State>),
-    /// In a SASL exchange.
-    Authenticating(Exchange),
-    /// An ask is open.
-    Asking(Box<Pending>),
-    /// STARTTLS was accepted.
-    Securing,
-    /// Over.
-    Closed,
-}
-
-/// What an open ask is for, and where to go on.
-enum Pending {
-    Login(Exchange),
-    Sender(Transaction),
-    Recipient(Transaction, Mailbox),
-    /// A chunk of DATA; whether it was the last one, and its end.
-    Text(Content, Option<TextEnd>),
-    /// A chunk of BDAT.
-    Chunk(Content, u64, bool),
-    Commit(Content),
-    /// VRFY or EXPN, and the state before.
-    Names(State),
-}
-
-impl State {
-    /// Whether a line comes next.
-    fn takes_line(&self) -> bool {
-        matches!(
-            self,
-            Self::Connected
-                | Self::Greeted
-                | Self::MailGiven(_)
-                | Self::RcptGiven(_)
-                | Self::Chunking(_)
-                | Self::Authenticating(_)
-        )
-    }
-
-    /// Its name for a reader.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Connected => "Connected",
-            Self::Greeted => "Greeted",
-            Self::MailGiven(_) => "MailGiven",
-            Self::RcptGiven(_) => "RcptGiven",
-            Self::Data(_) => "Data",
-            Self::Chunking(_) | Self::Chunk(..) | Self::Discard(..) => "Chunking",
-            Self::Authenticating(_) => "Authenticating",
-            Self::Asking(pending) => match **pending {
-                Pending::Login(_) => "Authenticating",
-                Pending::Sender(_) => "Greeted",
-                Pending::Recipient(ref tx, _) if tx.recipients.is_empty() => "MailGiven",
-                Pending::Recipient(..) => "RcptGiven",
-                Pending::Text(..) | Pending::Commit(_) => "Data",
-                Pending::Chunk(..) => "Chunking",
-                Pending::Names(ref before) => before.name(),
-            },
-            Self::Securing => "Securing",
-            Self::Closed => "Closed",
-        }
     }
 }
 
@@ -210,6 +156,11 @@ impl Server {
         let limits = &self.common.config.limits;
         match self.state {
             State::Closed | State::Asking(_) => cx.no_deadline(),
+            State::Slowed(..) => cx.deadline_in(ERROR_DELAY_MS),
+            ref state if state.takes_content() => {
+                let patience_ms = self.common.pace.wait(cx, limits);
+                cx.deadline_in(patience_ms);
+            }
             State::Connected | State::Greeted => cx.deadline_in(limits.idle_before_login_ms),
             _ => cx.deadline_in(limits.idle_ms),
         }
@@ -232,21 +183,8 @@ impl Server {
 
     /// Tells the host to forget the transaction, if there is one.
     fn drop_transaction(&self, cx: &mut Cx<Self>) {
-        match &self.state {
-            State::MailGiven(_)
-            | State::RcptGiven(_)
-            | State::Data(_)
-            | State::Chunking(_)
-            | State::Chunk(..) => cx.event(Event::Reset),
-            State::Discard(_, _, before)
-                if matches!(
-                    **before,
-                    State::Chunking(_) | State::MailGiven(_) | State::RcptGiven(_)
-                ) =>
-            {
-                cx.event(Event::Reset);
-            }
-            _ => {}
+        if self.state.has_transaction() {
+            cx.event(Event::Reset);
         }
     }
 
@@ -260,10 +198,15 @@ impl Server {
     ) -> Self {
         cx.note_defect(rule);
         cx.event(Event::Defect(rule.gist.as_bytes().to_vec()));
+        let limits = &self.common.config.limits;
         self.common.errors += 1;
-        if self.common.errors >= self.common.config.limits.errors_max {
+        self.common.strain += 1;
+        if self.common.errors >= limits.errors_max {
             self.state = state;
             return self.end(cx, &Reply::new(421, "4.7.0", "Too many errors"));
+        }
+        if self.common.strain > limits.errors_slow {
+            return self.go(cx, State::Slowed(reply.clone(), Box::new(state)));
         }
         self.reply(cx, reply);
         self.go(cx, state)
@@ -287,9 +230,13 @@ impl Role for Server {
             tls: None,
             account: None,
             errors: 0,
+            strain: 0,
+            client: None,
+            pace: Pace::default(),
             idle_commands: 0,
             transactions: 0,
             alone: false,
+            hidden: Vec::new(),
             farewell: None,
         };
         let state = State::Connected;
@@ -298,8 +245,7 @@ impl Role for Server {
             cx.start_tls();
             return server.go(cx, State::Securing);
         }
-        server.say_greeting(cx);
-        server.go(cx, State::Connected)
+        server.begin(cx)
     }
 
     fn want(&self) -> Want {
@@ -312,10 +258,12 @@ impl Role for Server {
             }
             State::Authenticating(_) => Want::Line { max: limits.auth_line_max as usize },
             State::Data(_) => Want::DotText,
-            State::Chunk(_, left, _) | State::Discard(left, ..) => Want::Octets { left: *left },
+            State::Chunk(_, left, _) | State::Discard(left, ..) | State::DiscardUnheard(left) => {
+                Want::Octets { left: *left }
+            }
             State::Asking(_) => Want::Answer,
             State::Securing => Want::Secured,
-            State::Closed => Want::Nothing,
+            State::Slowed(..) | State::Closed => Want::Nothing,
         }
     }
 
@@ -343,12 +291,12 @@ impl Role for Server {
     fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
         // RFC 3207 §4.2: everything that was learnt before is forgotten.
         self.common.tls = Some(facts);
-        if self.common.config.tls == TlsOffer::Implicit {
-            self.say_greeting(cx);
-        }
         self.common.helo = None;
         self.common.esmtp = false;
         self.common.account = None;
+        if self.common.config.tls == TlsOffer::Implicit {
+            return self.begin(cx);
+        }
         self.go(cx, State::Connected)
     }
 
@@ -368,7 +316,7 @@ impl Role for Server {
                 self.login_answered(cx, exchange, answer)
             }
             (Pending::Sender(tx), Answer::Done) => {
-                self.say(cx, 250, "2.1.0", "Sender ok");
+                self.sender_taken(cx, &tx);
                 Ok(self.go(cx, State::MailGiven(Box::new(tx))))
             }
             (Pending::Sender(_), Answer::Refused(refusal)) => {
@@ -391,6 +339,8 @@ impl Role for Server {
             }
             (Pending::Commit(content), answer) => self.commit_answered(cx, content, answer),
             (Pending::Names(before), answer) => self.names_answered(cx, before, answer),
+            (Pending::Phase(held), answer) => self.phase_answered(cx, held, answer),
+            (Pending::Flush(domain), answer) => self.flush_answered(cx, domain, answer),
             (pending, _) => Err(self.wrong_answer(pending)),
         }
     }
@@ -405,6 +355,12 @@ impl Role for Server {
     }
 
     fn on_deadline(self, cx: &mut Cx<Self>) -> Self {
+        if matches!(self.state, State::Slowed(..)) {
+            return self.slowed(cx);
+        }
+        if self.state.takes_content() {
+            return self.content_due(cx);
+        }
         self.end(cx, &Reply::new(421, "4.4.2", "Timeout, closing connection"))
     }
 
@@ -420,6 +376,17 @@ impl Server {
         let kind: &[u8] = if config.service == Service::Lmtp { b"LMTP" } else { b"ESMTP" };
         let text = [&config.host_name[..], b" ", kind, b" Pillarbox"].concat();
         self.reply(cx, &Reply::plain(220, text));
+    }
+
+    /// The reply that was kept back for a while.
+    fn slowed(mut self, cx: &mut Cx<Self>) -> Self {
+        match core::mem::replace(&mut self.state, State::Closed) {
+            State::Slowed(reply, after) => {
+                self.reply(cx, &reply);
+                self.go(cx, *after)
+            }
+            state => self.go(cx, state),
+        }
     }
 
     fn wrong_answer(mut self, pending: Pending) -> (Self, Misuse) {

@@ -1,16 +1,74 @@
-//! VRFY and EXPN (RFC 5321 §3.5): what a name stands for, which by default is told to nobody.
+//! VRFY and EXPN (RFC 5321 §3.5): what a name stands for, which by default is told to nobody. And ETRN (RFC 1985): a
+//! host that was away asks for what waits for it; whether it may, its server's host says.
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::vec::Vec;
 
-use super::reply::{About, CANNOT_VERIFY, Reply, refused};
+use super::commands::ORDER;
+use super::reply::{About, CANNOT_VERIFY, Reply, flush_refused, refused};
 use super::{Pending, Server, State};
 use crate::role::Cx;
 use crate::smtp::grammar::print_mailbox;
-use crate::smtp::types::{Answer, Ask};
+use crate::smtp::types::{Answer, Ask, Flush};
+use crate::trace::Rule;
 use crate::types::Misuse;
 
+/// RFC 1985 §5.1.
+pub(super) const FLUSH: Rule = Rule {
+    rfc: 1985,
+    section: "5.1",
+    gist: "A server that is asked to send what waits for a host decides whether it does, and answers before it is done.",
+};
+
 impl Server {
+    /// ETRN (RFC 1985 §5): any time in a session, but not in a transaction.
+    pub(super) fn etrn(mut self, cx: &mut Cx<Self>, flush: Option<Flush>, state: State) -> Self {
+        if !matches!(state, State::Greeted) {
+            let text = match state {
+                State::Connected => "Say EHLO first",
+                _ => "ETRN stands outside a transaction",
+            };
+            return self.mistake(cx, &Reply::new(503, "5.5.1", text), &ORDER, state);
+        }
+        if self.is_tired() {
+            self.state = state;
+            return self.end_tired(cx);
+        }
+        let Some(flush) = flush else {
+            let text = "This server's queues have no names of their own";
+            self.say(cx, 459, "4.7.1", text);
+            return self.go(cx, state);
+        };
+        let domain = flush.domain.clone();
+        cx.ask(Ask::Flush(flush));
+        self.go(cx, State::Asking(Box::new(Pending::Flush(domain))))
+    }
+
+    pub(super) fn flush_answered(
+        self,
+        cx: &mut Cx<Self>,
+        domain: Vec<u8>,
+        answer: Answer,
+    ) -> Result<Self, (Self, Misuse)> {
+        let reply = match answer {
+            Answer::Flushing(count) => {
+                let (code, head): (u16, _) = match count {
+                    None => (250, "Queuing for node ".into()),
+                    Some(0) => (251, "No messages waiting for node ".into()),
+                    Some(count) => (253, format!("{count} pending messages for node ")),
+                };
+                let tail: &[u8] = if count == Some(0) { b"" } else { b" started" };
+                let text = [head.as_bytes(), &domain, tail].concat();
+                Reply { code, enhanced: Some("2.0.0"), text }
+            }
+            Answer::Refused(refusal) => flush_refused(&refusal),
+            _ => return Err(self.wrong_answer(Pending::Flush(domain))),
+        };
+        reply.send_because(cx, self.common.enhanced(), &FLUSH);
+        Ok(self.go(cx, State::Greeted))
+    }
+
     /// VRFY and EXPN (RFC 5321 §3.5).
     pub(super) fn names(self, cx: &mut Cx<Self>, state: State, ask: Ask) -> Self {
         if !self.common.config.verify {

@@ -50,7 +50,12 @@ impl Reply {
     }
 
     pub(super) fn send(&self, cx: &mut Cx<Server>, enhanced: bool) {
-        cx.send(format!("{} ", self.code).as_bytes(), "reply code", Some(&REPLY));
+        self.send_because(cx, enhanced, &REPLY);
+    }
+
+    /// Sends it; a reader is told which rule chose its code.
+    pub(super) fn send_because(&self, cx: &mut Cx<Server>, enhanced: bool, why: &'static Rule) {
+        cx.send(format!("{} ", self.code).as_bytes(), "reply code", Some(why));
         if let Some(code) = self.enhanced.filter(|_| enhanced) {
             cx.send(format!("{code} ").as_bytes(), "enhanced code", Some(&ENHANCED));
         }
@@ -97,6 +102,20 @@ pub(super) fn refused(about: About, refusal: &Refusal) -> Reply {
 /// RFC 5321 §7.3: the answer that tells nothing about any name.
 pub(super) const CANNOT_VERIFY: &str =
     "Cannot VRFY user, but will accept message and attempt delivery";
+
+/// The reply to ETRN that the host refused (RFC 1985 §5.1): 458 for what may change, 459 for what is a decision.
+pub(super) fn flush_refused(refusal: &Refusal) -> Reply {
+    let reply = match refusal.reason {
+        Reason::StorageFull | Reason::StorageFailed => {
+            Reply::new(458, "4.3.0", "Unable to queue messages for this node")
+        }
+        Reason::Overloaded | Reason::InUse | Reason::LoginThrottled => {
+            Reply::new(458, "4.3.2", "Unable to queue messages for this node, too busy")
+        }
+        _ => Reply::new(459, "4.7.1", "This node is not allowed"),
+    };
+    reply.in_words_of(refusal)
+}
 
 /// The reply to a login that the host refused.
 pub(super) fn login_refused(refusal: &Refusal) -> Reply {

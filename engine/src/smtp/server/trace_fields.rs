@@ -17,14 +17,19 @@ pub(super) const RECEIVED: Rule = Rule {
     gist: "Each server puts a Received field before the message: from whom, by whom, how, and when.",
 };
 
-/// Return-Path at final delivery, and Received.
-pub(super) fn trace_fields(common: &Common, tx: &Transaction, cx: &Cx<Server>) -> Vec<u8> {
+/// Return-Path, where this server makes final deliveries.
+pub(super) fn return_path(common: &Common, tx: &Transaction) -> Vec<u8> {
+    if !common.config.return_path {
+        return Vec::new();
+    }
+    let path = tx.from.reverse_path.as_ref().map(print_mailbox).unwrap_or_default();
+    [b"Return-Path: <", &path[..], b">\r\n"].concat()
+}
+
+/// Received.
+pub(super) fn received(common: &Common, tx: &Transaction, cx: &Cx<Server>) -> Vec<u8> {
     let config = &common.config;
     let mut out = Vec::with_capacity(256);
-    if config.return_path {
-        let path = tx.from.reverse_path.as_ref().map(print_mailbox).unwrap_or_default();
-        put(&mut out, &[b"Return-Path: <", &path, b">\r\n"]);
-    }
     let peer = &config.peer;
     let tag: &[u8] = if peer.address.contains(&b':') { b"IPv6:" } else { b"" };
     let helo = common.helo.as_deref().unwrap_or(b"unknown");
@@ -37,6 +42,10 @@ pub(super) fn trace_fields(common: &Common, tx: &Transaction, cx: &Cx<Server>) -
     // RFC 5321 §7.2: with several recipients, naming one would tell it to the others.
     if let [only] = &tx.recipients[..] {
         put(&mut out, &[b"\r\n\tfor <", &print_mailbox(only), b">"]);
+    }
+    if let Some(priority) = tx.from.priority {
+        // RFC 6710 §7, a clause of RFC 5321 §4.4.
+        put(&mut out, &[b"\r\n\tPRIORITY ", alloc::format!("{priority}").as_bytes()]);
     }
     put(&mut out, &[b";\r\n\t", date::date_time(cx.now.unix_ms).as_bytes(), b"\r\n"]);
     out
@@ -56,7 +65,9 @@ pub(super) fn completion(common: &Common, tx: &Transaction, cx: &Cx<Server>) -> 
 /// RFC 3848 and RFC 6531 §4.3: the registered name of how the message came.
 fn protocol(common: &Common, tx: &Transaction) -> Vec<u8> {
     let mut name = Vec::new();
-    let base: &[u8] = match (common.config.service, tx.from.smtputf8, common.esmtp) {
+    let client = common.client.as_ref();
+    let esmtp = client.and_then(|client| client.esmtp).unwrap_or(common.esmtp);
+    let base: &[u8] = match (common.config.service, tx.from.smtputf8, esmtp) {
         (Service::Lmtp, true, _) => b"UTF8LMTP",
         (Service::Lmtp, false, _) => b"LMTP",
         (_, true, _) => b"UTF8SMTP",

@@ -2,6 +2,7 @@
 //! It draws nothing and reads no clock, so equal writes give equal answers; a clone is a snapshot.
 
 mod names;
+mod queue;
 mod reads;
 mod writes;
 
@@ -21,6 +22,7 @@ pub struct MemoryStore {
     mailboxes: BTreeMap<MailboxId, Mailbox>,
     blobs: BTreeMap<BlobId, Blob>,
     uploads: BTreeMap<UploadId, Vec<u8>>,
+    queue: queue::State,
     counters: Counters,
 }
 
@@ -70,7 +72,7 @@ struct Blob {
     octets: Arc<[u8]>,
     index: Arc<[u8]>,
     plain: bool,
-    /// Messages that have these octets.
+    /// Messages that have these octets, the one in the queue included.
     uses: u64,
 }
 

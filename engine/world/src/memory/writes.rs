@@ -40,9 +40,15 @@ impl Writer for MemoryStore {
                 mailbox.recent_from = mailbox.recent_from.max(mark.recent_from);
                 Ok(plain(Outcome::Done))
             }
+            Write::Settle(settle) => self.settle(settle),
+            Write::Block(block) => Ok(self.block(&block)),
+            Write::Steer(steer) => Ok(self.steer(&steer)),
         }
     }
 }
+
+/// Changes of mailboxes, for those that have them open.
+pub(super) type Changes = Vec<(MailboxId, Change)>;
 
 /// An outcome that nobody else need hear of.
 pub(super) fn plain(outcome: Outcome) -> Written {
@@ -102,7 +108,7 @@ impl MemoryStore {
         Ok(self.counters.blob)
     }
 
-    fn use_blob(&mut self, blob: BlobId) {
+    pub(super) fn use_blob(&mut self, blob: BlobId) {
         if let Some(blob) = self.blobs.get_mut(&blob) {
             blob.uses += 1;
         }
@@ -118,16 +124,39 @@ impl MemoryStore {
     }
 
     fn deliver(&mut self, deliver: Deliver) -> Result<Written, Reason> {
+        let (blob, mut changes) = self.deliver_one(&deliver)?;
+        changes.extend(self.deliver_reports(&deliver.reports)?);
+        Ok(Written { outcome: Outcome::Delivered(blob), changes })
+    }
+
+    pub(super) fn deliver_reports(&mut self, reports: &[Deliver]) -> Result<Changes, Reason> {
+        let mut changes = Vec::new();
+        for report in reports {
+            changes.extend(self.deliver_one(report)?.1);
+        }
+        Ok(changes)
+    }
+
+    fn deliver_one(&mut self, deliver: &Deliver) -> Result<(BlobId, Changes), Reason> {
         let blob = self.store_blob(&deliver.message)?;
         let mut changes = Vec::new();
         for name in &deliver.accounts {
-            let account = self.ensure_account(name);
-            let inbox = self.account_of(account)?.names.get(&b"INBOX"[..]).copied().flatten();
-            let inbox = inbox.ok_or(Reason::StorageFailed)?;
+            let inbox = self.inbox(name)?;
             let uid = self.put(inbox, blob, &deliver.message, deliver.now_ms)?;
             changes.push((inbox, arrived(vec![UidRun { first: uid, last: uid }])));
         }
-        Ok(Written { outcome: Outcome::Delivered(blob), changes })
+        if let Some(relay) = &deliver.relay {
+            self.use_blob(blob);
+            self.enqueue(blob, deliver.message.plain, relay, deliver.now_ms);
+        }
+        Ok((blob, changes))
+    }
+
+    /// The INBOX of an account, which is made if it is new.
+    pub(super) fn inbox(&mut self, name: &[u8]) -> Result<MailboxId, Reason> {
+        let account = self.ensure_account(name);
+        let inbox = self.account_of(account)?.names.get(&b"INBOX"[..]).copied().flatten();
+        inbox.ok_or(Reason::StorageFailed)
     }
 
     fn put(

@@ -190,6 +190,8 @@ impl<B: Backend> ImapService<B> {
     ) -> Result<Answer, Reason> {
         let store = self.backend.store();
         match ask {
+            // Whoever has faults answers before this is asked.
+            Ask::Phase(_) => Ok(Answer::Done),
             Ask::Login(credentials) => {
                 let (bound, answer) = log_in(&*self.backend, self.key, credentials).await;
                 if matches!(answer, LoginAnswer::Accepted(_)) {

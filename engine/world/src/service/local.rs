@@ -8,11 +8,12 @@ use pillarbox_engine::imap::types::{
 };
 use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
 use pillarbox_engine::smtp::Mailbox;
-use pillarbox_engine::types::{BlobRange, Reason, Refusal};
+use pillarbox_engine::types::{BlobId, BlobRange, Reason, Refusal};
 
-use super::{Backend, Directory, Indexed};
+use super::{Backend, Directory, Indexed, Taken};
 use crate::hub::{Hub, SessionKey, Wake};
 use crate::memory::MemoryStore;
+use crate::queue::{Destination, Queue, QueueStats, QueuedMessage, Task, TaskId};
 use crate::store::{AccountId, MailboxId, MaildropEntry, Outcome, Store, UploadId, Write, Writer};
 
 /// Everyone is let in with any secret, and every address has an account of its own.
@@ -54,13 +55,18 @@ impl Directory for OpenDirectory {
         LoginAnswer::Accepted(Account { name, server_signature: Vec::new() })
     }
 
-    fn recipient(&self, to: &Mailbox) -> Result<Vec<Vec<u8>>, Refusal> {
+    /// Everything stays here: nothing is ever relayed.
+    fn recipient(&self, to: &Mailbox, _may_relay: bool) -> Result<Taken, Refusal> {
         let mut name = to.local_part.clone();
         if !to.domain.is_empty() {
             name.push(b'@');
             name.extend_from_slice(&to.domain);
         }
-        Ok(vec![self.account(&name)])
+        Ok(Taken { accounts: vec![self.account(&name)], elsewhere: Vec::new() })
+    }
+
+    fn sender(&self, _account: &[u8], _from: &Mailbox) -> Result<(), Refusal> {
+        Ok(())
     }
 }
 
@@ -122,6 +128,44 @@ impl Store for SharedStore {
     }
 }
 
+impl Queue for SharedStore {
+    fn due_destinations(&self, now_ms: u64, max: u32) -> Result<Vec<Destination>, Reason> {
+        self.lock().due_destinations(now_ms, max)
+    }
+    fn next_wake_ms(&self, after_ms: u64) -> Result<Option<u64>, Reason> {
+        self.lock().next_wake_ms(after_ms)
+    }
+    fn due_tasks(&self, destination: &[u8], now_ms: u64, max: u32) -> Result<Vec<TaskId>, Reason> {
+        self.lock().due_tasks(destination, now_ms, max)
+    }
+    fn notice_tasks(
+        &self,
+        destination: &[u8],
+        now_ms: u64,
+        max: u32,
+    ) -> Result<Vec<TaskId>, Reason> {
+        self.lock().notice_tasks(destination, now_ms, max)
+    }
+    fn destination(&self, name: &[u8]) -> Result<Destination, Reason> {
+        self.lock().destination(name)
+    }
+    fn destinations(&self, after: &[u8], max: u32) -> Result<Vec<Destination>, Reason> {
+        self.lock().destinations(after, max)
+    }
+    fn messages(&self, after: BlobId, max: u32) -> Result<Vec<QueuedMessage>, Reason> {
+        self.lock().messages(after, max)
+    }
+    fn tasks(&self, message: BlobId, after: TaskId, max: u32) -> Result<Vec<Task>, Reason> {
+        self.lock().tasks(message, after, max)
+    }
+    fn task(&self, task: TaskId) -> Result<Task, Reason> {
+        self.lock().task(task)
+    }
+    fn queue_stats(&self) -> Result<QueueStats, Reason> {
+        self.lock().queue_stats()
+    }
+}
+
 /// A backend in memory that lets everyone in.
 pub struct LocalBackend {
     store: SharedStore,
@@ -165,5 +209,8 @@ impl Backend for LocalBackend {
     fn wake(&self, _key: SessionKey) -> Wake {
         // Whoever steps the sessions asks each for its changes after every step.
         Box::new(|| ())
+    }
+    fn host_name(&self) -> &[u8] {
+        &self.directory.domain
     }
 }

@@ -5,6 +5,7 @@ mod content;
 mod imap;
 pub mod local;
 mod pop3;
+mod report;
 mod smtp;
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use std::future::Future;
 
 use pillarbox_engine::Role;
 use pillarbox_engine::message::Index;
+use pillarbox_engine::relay::{self, Notice, Report, Schedule};
 use pillarbox_engine::sasl::{Credentials, LoginAnswer};
 use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::types::{BlobId, BlobRange, Now, Reason, Refusal};
@@ -21,7 +23,8 @@ use crate::store::{AccountId, Outcome, Store, UploadId, Write};
 
 pub use imap::ImapService;
 pub use pop3::Pop3Service;
-pub use smtp::{Delivery, SmtpService};
+pub use report::{About, report};
+pub use smtp::{Client, Delivery, SmtpService};
 
 /// Octets of a message that are given to the indexer; of a larger one only the header section is indexed.
 pub const INDEX_MAX: u64 = 64 << 20;
@@ -55,6 +58,22 @@ pub trait Backend: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Indexed, Reason>> + Send;
     /// Wakes the session so that it takes its changes from the hub.
     fn wake(&self, key: SessionKey) -> crate::hub::Wake;
+    /// This host's name, for reports.
+    fn host_name(&self) -> &[u8];
+    /// The queue's clock, in milliseconds since 1970 UTC: unlike the wall clock it never jumps.
+    fn queue_ms(&self, now: Now) -> u64 {
+        now.unix_ms
+    }
+    /// When mail is tried again.
+    fn schedule(&self) -> Schedule {
+        Schedule::default()
+    }
+    /// A report as a message; where it is made is the host's choice.
+    fn make_report(&self, report: &Report) -> Option<Notice> {
+        relay::make_report(report)
+    }
+    /// Mail for this domain is to be tried now (RFC 1985).
+    fn flush(&self, _domain: &[u8]) {}
 }
 
 /// Indexes small messages where the connection's own session runs, which costs less than a sandbox for each.
@@ -105,11 +124,35 @@ pub trait Directory: Send + Sync {
         credentials: Credentials,
     ) -> impl Future<Output = LoginAnswer> + Send;
 
-    /// The accounts, at least one, that mail for this address goes to.
+    /// Where mail for this address goes, at least one place; `may_relay` says whether whoever sends may send anywhere.
     ///
     /// # Errors
-    /// [`Reason::NotFound`] for an unknown recipient of ours, [`Reason::NotPermitted`] for a foreign domain.
-    fn recipient(&self, to: &Mailbox) -> Result<Vec<Vec<u8>>, Refusal>;
+    /// [`Reason::NotFound`] for an unknown recipient of ours, [`Reason::NotPermitted`] for one elsewhere.
+    fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal>;
+
+    /// Whether an account may send mail from this address.
+    ///
+    /// # Errors
+    /// [`Reason::NotPermitted`] if the address is not the account's.
+    fn sender(&self, account: &[u8], from: &Mailbox) -> Result<(), Refusal>;
+}
+
+/// Where mail for an address goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Accounts here.
+    pub accounts: Vec<Vec<u8>>,
+    /// Addresses elsewhere: the recipient itself, or what an alias names.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// An address to which mail is relayed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// The address.
+    pub address: Mailbox,
+    /// The key of its destination, as `pillarbox_engine::relay` gives it.
+    pub destination: Vec<u8>,
 }
 
 /// Answers one session's asks.

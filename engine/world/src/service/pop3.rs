@@ -82,6 +82,8 @@ impl<B: Backend> Pop3Service<B> {
 impl<B: Backend> Service<Server> for Pop3Service<B> {
     async fn answer(&mut self, _now: Now, ask: Ask, _: &mut dyn Indexer) -> Answer {
         let answered = match ask {
+            // Whoever has faults answers before this is asked.
+            Ask::Phase(_) => return Answer::Done,
             Ask::Login(credentials) => {
                 let (bound, answer) = log_in(&*self.backend, self.key, credentials).await;
                 if matches!(answer, LoginAnswer::Accepted(_)) {

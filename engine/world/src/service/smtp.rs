@@ -3,14 +3,29 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
+use pillarbox_engine::relay::{self, Attempted, Deadline, DeadlineMode, Handover, Queued, Times};
 use pillarbox_engine::sasl::LoginAnswer;
-use pillarbox_engine::smtp::{Answer, Ask, Committed, Event, MailFrom, Server};
+use pillarbox_engine::smtp::client::types::{EnhancedStatus, Fate, Reply};
+use pillarbox_engine::smtp::{
+    Answer, Ask, ByMode, Committed, Envelope, Event, MailFrom, Mailbox, RcptTo, Server,
+};
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
-use super::{Backend, Bound, Directory, Indexer, Service, log_in, unstage};
+use super::report::{About, Tasks, notice_ms, report, with_path};
+use super::{Backend, Bound, Directory, Elsewhere, Indexer, Service, Taken, log_in, unstage};
 use crate::hub::SessionKey;
-use crate::store::{Deliver, Outcome, Write};
+use crate::queue::{Enqueue, LOCAL};
+use crate::store::{Body, Deliver, NewMessage, Outcome, Store, Write};
+
+/// Who hands mail over, as far as it decides what is taken.
+#[derive(Clone, Debug, Default)]
+pub struct Client {
+    /// Whether mail for anywhere is taken without a login.
+    pub relays: bool,
+    /// Who it is, for people.
+    pub name: Vec<u8>,
+}
 
 /// A message that was made durable, for the log.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +36,8 @@ pub struct Delivery {
     pub from: Vec<u8>,
     /// Accounts that got it.
     pub accounts: Vec<Vec<u8>>,
+    /// Addresses that it is queued for.
+    pub queued: Vec<Vec<u8>>,
     /// Octets.
     pub size: u64,
 }
@@ -29,26 +46,62 @@ pub struct Delivery {
 pub struct SmtpService<B: Backend> {
     backend: Arc<B>,
     key: SessionKey,
+    client: Client,
     bound: Option<Bound>,
-    sender: Option<MailFrom>,
-    accounts: Vec<Vec<u8>>,
+    transaction: Transaction,
     content: Content,
     delivered: Option<Delivery>,
 }
 
+/// What was said of a message before its content.
+#[derive(Default)]
+struct Transaction {
+    sender: MailFrom,
+    /// Accounts that get it, each once: two addresses of one account are one copy (RFC 5321 §3.9 says nothing against
+    /// it).
+    accounts: Vec<Vec<u8>>,
+    /// Recipients that have accounts here.
+    here: Vec<RcptTo>,
+    elsewhere: Tasks,
+    queued: Vec<Vec<u8>>,
+}
+
+impl Transaction {
+    fn add(&mut self, to: &RcptTo, taken: Taken) {
+        if !taken.accounts.is_empty() {
+            self.here.push(to.clone());
+        }
+        for account in taken.accounts {
+            if !self.accounts.contains(&account) {
+                self.accounts.push(account);
+            }
+        }
+        for Elsewhere { address, destination } in taken.elsewhere {
+            self.queued.push(printed(&address));
+            self.elsewhere.add(destination, with_path(to, address));
+        }
+    }
+}
+
 impl<B: Backend> SmtpService<B> {
-    /// A service for the connection `key`.
+    /// A service for the connection `key`, of someone who may relay only after a login.
     pub fn new(backend: Arc<B>, key: SessionKey) -> Self {
-        let content = Content::default();
         Self {
             backend,
             key,
+            client: Client::default(),
             bound: None,
-            sender: None,
-            accounts: Vec::new(),
-            content,
+            transaction: Transaction::default(),
+            content: Content::default(),
             delivered: None,
         }
+    }
+
+    /// The same for someone who is known.
+    #[must_use]
+    pub fn of(mut self, client: Client) -> Self {
+        self.client = client;
+        self
     }
 
     /// Takes the fact of the last delivery, for the log.
@@ -57,28 +110,176 @@ impl<B: Backend> SmtpService<B> {
     }
 
     fn reset(&mut self) {
-        self.sender = None;
-        self.accounts.clear();
+        self.transaction = Transaction::default();
         self.content.drop_staged(&*self.backend);
     }
 
-    async fn commit(&mut self, now: Now, indexer: &mut dyn Indexer) -> Result<Committed, Reason> {
+    fn sender(&mut self, sender: MailFrom) -> Result<(), Refusal> {
+        self.reset();
+        // The null path is anybody's: reports and notifications (RFC 8098) come from it.
+        if let (Some(bound), Some(from)) = (&self.bound, &sender.reverse_path) {
+            self.backend.directory().sender(&bound.name, from)?;
+        }
+        self.transaction.sender = sender;
+        Ok(())
+    }
+
+    fn recipient(&mut self, to: &RcptTo) -> Result<(), Refusal> {
+        let may_relay = self.client.relays || self.bound.is_some();
+        let taken = self.backend.directory().recipient(&to.forward_path, may_relay)?;
+        self.transaction.add(to, taken);
+        Ok(())
+    }
+
+    async fn commit(
+        &mut self,
+        now: Now,
+        envelope: &Envelope,
+        indexer: &mut dyn Indexer,
+    ) -> Result<Committed, Reason> {
         let size = self.content.size();
         let date = (now.unix_ms, 0);
         let (backend, flags) = (&*self.backend, Flags::default());
         let message = self.content.take_message(backend, self.key, indexer, flags, date).await?;
-        let accounts = std::mem::take(&mut self.accounts);
+        let transaction = std::mem::take(&mut self.transaction);
         let staged = message.body.staged();
-        let deliver = Deliver { accounts: accounts.clone(), message, now_ms: now.unix_ms };
-        let outcome = self.backend.write(self.key, Write::Deliver(deliver)).await;
+        let from = transaction.sender.reverse_path.as_ref().map_or_else(Vec::new, printed);
+        let (accounts, queued) = (transaction.accounts.clone(), transaction.queued.clone());
+        let outcome = match self.deliver(now, envelope, transaction, message, size).await {
+            Ok(deliver) => self.backend.write(self.key, Write::Deliver(deliver)).await,
+            Err(reason) => Err(reason),
+        };
         let outcome = outcome.inspect_err(|_| unstage(&*self.backend, staged))?;
         let Outcome::Delivered(blob) = outcome else { return Err(Reason::StorageFailed) };
         let id = blob.to_string().into_bytes();
-        let from = self.sender.take().and_then(|sender| sender.reverse_path);
-        let from = from.map_or_else(Vec::new, |path| [path.local_part, path.domain].join(&b'@'));
-        self.delivered = Some(Delivery { id: id.clone(), from, accounts, size });
+        self.delivered = Some(Delivery { id: id.clone(), from, accounts, queued, size });
         Ok(Committed { id, fates: Vec::new() })
     }
+
+    /// One write for all recipients, with the reports of success that were asked for.
+    async fn deliver(
+        &self,
+        now: Now,
+        envelope: &Envelope,
+        transaction: Transaction,
+        message: NewMessage,
+        size: u64,
+    ) -> Result<Deliver, Reason> {
+        let backend = &*self.backend;
+        let Transaction { sender, mut accounts, here, elsewhere: mut tasks, .. } = transaction;
+        let now_ms = backend.queue_ms(now);
+        let times = times(&sender, now, now_ms);
+        let due_ms = relay::first_attempt(&times, now_ms);
+        let mut reports = Vec::new();
+        if due_ms > now_ms {
+            // RFC 4865: nobody gets it before, those here included.
+            accounts.clear();
+            here.into_iter().for_each(|to| tasks.add(LOCAL.to_vec(), to));
+        } else {
+            let skip = envelope.return_path_octets;
+            reports = self.success(&sender, &times, here, &message.body, (skip, size)).await?;
+        }
+        let relay = (!tasks.is_empty()).then(|| Enqueue {
+            skip: envelope.return_path_octets,
+            priority: sender.priority.unwrap_or(0),
+            mail: sender,
+            times,
+            by: self.bound.as_ref().map_or(&self.client.name, |bound| &bound.name).clone(),
+            tasks: tasks.due(due_ms, notice_ms(backend, &times)),
+        });
+        Ok(Deliver { accounts, relay, message, reports, now_ms: now.unix_ms })
+    }
+
+    /// Reports that mail lies in a mailbox, to senders who asked for it (RFC 3461 §5.2.3).
+    async fn success(
+        &self,
+        sender: &MailFrom,
+        times: &Times,
+        here: Vec<RcptTo>,
+        body: &Body,
+        (skip, size): (u64, u64),
+    ) -> Result<Vec<Deliver>, Reason> {
+        let backend = &*self.backend;
+        let asks = |to: &RcptTo| to.notify.is_some_and(|notify| notify.success);
+        let recipients: Vec<Queued> = here
+            .into_iter()
+            .filter(asks)
+            .map(|recipient| Queued { recipient, ..Queued::default() })
+            .collect();
+        if recipients.is_empty() {
+            return Ok(Vec::new());
+        }
+        let settled = relay::settle(Attempted {
+            schedule: backend.schedule(),
+            times: *times,
+            now_unix_ms: times.came_unix_ms,
+            mail: sender.clone(),
+            handover: Handover::Final,
+            server: Some(backend.host_name().to_vec()),
+            fates: vec![lies_here(); recipients.len()],
+            recipients,
+            seed: 0,
+        });
+        let mut reports = Vec::new();
+        for due in settled.reports {
+            let wanted = relay::octets_wanted(due.kind, sender, size - skip).min(size - skip);
+            let octets = beginning(backend.store(), body, skip, wanted)?;
+            let (mail, came_unix_ms) = (sender, times.came_unix_ms);
+            let about = About { mail, came_unix_ms, octets, size: size - skip, log_id: None };
+            match report(backend, due, about, times.came_unix_ms).await {
+                Ok(made) => reports.extend(made),
+                // Nobody is there who could be told; that keeps no mail from its recipients.
+                Err(Reason::NotFound | Reason::NotPermitted) => {}
+                Err(reason) => return Err(reason),
+            }
+        }
+        Ok(reports)
+    }
+}
+
+/// What a mailbox says of a message that lies in it.
+fn lies_here() -> Fate {
+    let status = Some(EnhancedStatus { class: 2, subject: 1, detail: 5 });
+    Fate::Accepted(Reply { code: 250, status, lines: vec![b"Delivered to the mailbox".to_vec()] })
+}
+
+/// Octets of a message that is not stored yet.
+fn beginning<S: Store + ?Sized>(
+    store: &S,
+    body: &Body,
+    skip: u64,
+    length: u64,
+) -> Result<Vec<u8>, Reason> {
+    match body {
+        Body::Whole(octets) => {
+            let range = usize::try_from(skip).ok().zip(usize::try_from(skip + length).ok());
+            let found = range.and_then(|(start, end)| octets.get(start..end));
+            found.map(<[u8]>::to_vec).ok_or(Reason::StorageFailed)
+        }
+        Body::Staged(upload, _) => store.staged(*upload, skip, length),
+    }
+}
+
+fn printed(mailbox: &Mailbox) -> Vec<u8> {
+    if mailbox.domain.is_empty() {
+        return mailbox.local_part.clone();
+    }
+    [&mailbox.local_part[..], &mailbox.domain].join(&b'@')
+}
+
+/// What the sender wants about time, on the queue's clock.
+fn times(sender: &MailFrom, now: Now, now_ms: u64) -> Times {
+    // RFC 4865 and RFC 2852 give moments on the wall clock of the session; the queue counts from now on its own.
+    let hold = sender.hold_until_ms.map(|at| at.saturating_sub(now.unix_ms));
+    let deadline = sender.deliver_by.map(|by| Deadline {
+        at_unix_ms: now_ms.saturating_add_signed(i64::from(by.seconds) * 1000),
+        mode: match by.mode {
+            ByMode::Return => DeadlineMode::Return,
+            ByMode::Notify => DeadlineMode::Notify,
+        },
+    });
+    let hold_until_unix_ms = hold.filter(|hold| *hold > 0).map(|hold| now_ms + hold);
+    Times { came_unix_ms: now_ms, hold_until_unix_ms, deadline }
 }
 
 impl<B: Backend> Service<Server> for SmtpService<B> {
@@ -93,32 +294,25 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
                 }
                 Answer::Login(answer)
             }
-            Ask::Sender(sender) => {
-                self.reset();
-                self.sender = Some(sender);
-                Answer::Done
-            }
-            Ask::Recipient(to) => {
-                done(self.backend.directory().recipient(&to.forward_path).map(|accounts| {
-                    for account in accounts {
-                        // Two addresses of one account are one copy (RFC 5321 §3.9 says nothing against it).
-                        if !self.accounts.contains(&account) {
-                            self.accounts.push(account);
-                        }
-                    }
-                }))
-            }
+            Ask::Sender(sender) => done(self.sender(sender)),
+            Ask::Recipient(to) => done(self.recipient(&to)),
             Ask::Chunk(octets) => done(
                 self.content.add(&*self.backend, self.key, &octets).await.map_err(Refusal::new),
             ),
-            Ask::Commit(_) => match self.commit(now, indexer).await {
+            Ask::Commit(envelope) => match self.commit(now, &envelope, indexer).await {
                 Ok(committed) => Answer::Committed(committed),
                 Err(reason) => {
                     self.reset();
                     Answer::Refused(Refusal::new(reason))
                 }
             },
+            Ask::Flush(flush) => {
+                self.backend.flush(&flush.domain);
+                Answer::Flushing(None)
+            }
             Ask::Verify(_) | Ask::Expand(_) => Answer::Refused(Refusal::new(Reason::Unsupported)),
+            // Whoever has faults answers before this is asked.
+            Ask::Phase(_) => Answer::Done,
         }
     }
 
@@ -127,8 +321,15 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
     }
 
     fn event(&mut self, event: &Event) {
-        if matches!(event, Event::Reset) {
-            self.reset();
+        match event {
+            Event::Reset => self.reset(),
+            Event::Forwarded(told) => {
+                // Somebody else is there now, and what the peer itself may do is not for them.
+                self.reset();
+                self.bound = None;
+                self.client = Client { relays: false, name: told.peer.address.clone() };
+            }
+            _ => {}
         }
     }
 

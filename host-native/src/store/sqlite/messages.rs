@@ -58,6 +58,9 @@ impl Writer {
                 mark.execute((mailbox, recent_from))?;
                 Ok((Outcome::Done, Vec::new()))
             }
+            Write::Settle(settle) => self.settle(settle),
+            Write::Block(block) => self.block(&block),
+            Write::Steer(steer) => self.steer(&steer),
         }
     }
 
@@ -107,22 +110,40 @@ impl Writer {
     }
 
     fn deliver(&mut self, deliver: &Deliver) -> Done {
+        let (blob, mut changes) = self.deliver_one(deliver)?;
+        changes.extend(self.deliver_reports(&deliver.reports)?);
+        Ok((Outcome::Delivered(blob), changes))
+    }
+
+    pub(super) fn deliver_reports(&mut self, reports: &[Deliver]) -> Result<Changes, Failure> {
+        let mut changes = Changes::new();
+        for report in reports {
+            changes.extend(self.deliver_one(report)?.1);
+        }
+        Ok(changes)
+    }
+
+    fn deliver_one(&mut self, deliver: &Deliver) -> Result<(u64, Changes), Failure> {
         let mut inboxes: Vec<MailboxId> = Vec::new();
         for account in &deliver.accounts {
             inboxes.push(self.ensure_account(account)?.1);
         }
-        let (blob, size) = self.store_blob(&deliver.message, inboxes.len() as u64)?;
+        let uses = inboxes.len() as u64 + u64::from(deliver.relay.is_some());
+        let message = &deliver.message;
+        let (blob, size) = self.store_blob(message, uses)?;
         let mut changes: Changes = Vec::new();
         for inbox in inboxes {
-            let message = &deliver.message;
             let uid = self.put(inbox, blob, size, message, deliver.now_ms)?;
             changes.push((inbox, arrived(vec![UidRun { first: uid, last: uid }])));
         }
-        Ok((Outcome::Delivered(blob), changes))
+        if let Some(relay) = &deliver.relay {
+            self.enqueue(blob, size, message.plain, relay, deliver.now_ms)?;
+        }
+        Ok((blob, changes))
     }
 
     /// Puts a message behind the others of a mailbox, and counts it.
-    fn put(
+    pub(super) fn put(
         &mut self,
         mailbox: MailboxId,
         blob: u64,
@@ -387,7 +408,7 @@ impl Writer {
     }
 }
 
-fn arrived(runs: Vec<UidRun>) -> Change {
+pub(super) fn arrived(runs: Vec<UidRun>) -> Change {
     Change::Arrived(Arrived { runs, recent: false })
 }
 

@@ -91,7 +91,7 @@ impl Store for Sqlite {
 }
 
 /// Runs several queries on one state of the file.
-fn consistently<T>(
+pub(super) fn consistently<T>(
     connection: &Connection,
     read: impl FnOnce() -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {

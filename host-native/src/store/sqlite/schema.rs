@@ -4,7 +4,9 @@
 pub(super) const APPLICATION_ID: i32 = 0x5042_4F58;
 
 /// Steps from version n to n + 1. A step that was released is never changed.
-pub(super) const MIGRATIONS: [&str; 1] = ["
+pub(super) const MIGRATIONS: [&str; 2] = [FIRST, QUEUE];
+
+const FIRST: &str = "
 CREATE TABLE counter (
     name TEXT PRIMARY KEY,
     value INTEGER NOT NULL
@@ -77,4 +79,48 @@ CREATE TABLE chunk (
     sum INTEGER NOT NULL,
     octets BLOB NOT NULL
 );
-"];
+";
+
+const QUEUE: &str = "
+INSERT INTO counter VALUES
+    ('queue_messages', 0), ('queue_tasks', 0), ('queue_held', 0), ('queue_latest', 0);
+
+-- A message that waits to be relayed; its id is its blob's.
+CREATE TABLE queue_message (
+    id INTEGER PRIMARY KEY,
+    size INTEGER NOT NULL,
+    skip INTEGER NOT NULL,
+    plain INTEGER NOT NULL,
+    came_ms INTEGER NOT NULL,
+    tasks INTEGER NOT NULL,
+    detail TEXT NOT NULL
+);
+
+-- One row for each message and destination; rank is the priority turned round, so that the lowest goes first.
+CREATE TABLE queue_task (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    message INTEGER NOT NULL,
+    destination INTEGER NOT NULL,
+    held INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL,
+    notice_ms INTEGER NOT NULL,
+    recipients TEXT NOT NULL
+);
+CREATE INDEX queue_task_message ON queue_task (message);
+CREATE INDEX queue_task_due ON queue_task (destination, rank, due_ms) WHERE held = 0;
+CREATE INDEX queue_task_notice ON queue_task (destination, notice_ms) WHERE held = 0;
+
+-- Where tasks go, as long as there are any. A host that cannot be reached blocks one row, not all of its tasks.
+CREATE TABLE queue_destination (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name BLOB NOT NULL UNIQUE,
+    tasks INTEGER NOT NULL,
+    next_ms INTEGER,
+    blocked_ms INTEGER NOT NULL DEFAULT 0,
+    failures INTEGER NOT NULL DEFAULT 0,
+    why BLOB NOT NULL DEFAULT x'',
+    wake_ms INTEGER AS (max(next_ms, blocked_ms)) STORED
+);
+CREATE INDEX queue_destination_wake ON queue_destination (wake_ms, name) WHERE wake_ms IS NOT NULL;
+";

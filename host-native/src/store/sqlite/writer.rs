@@ -11,6 +11,7 @@ use pillarbox_world::store::{AccountId, MailboxId, Outcome, Write};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::queue::Counts;
 use super::{Job, Publish, blobs};
 
 /// Writes in one commit: enough that one sync serves every connection that waits.
@@ -53,6 +54,8 @@ pub(super) struct Writer {
     next_blob: Arc<AtomicU64>,
     pub(super) modseq: u64,
     pub(super) uid_validity: u32,
+    /// The queue in numbers.
+    pub(super) queue: Counts,
     /// Accounts by name with their INBOX; forgotten at every change of a name.
     pub(super) inboxes: HashMap<Vec<u8>, (AccountId, MailboxId)>,
     /// Octets of messages that are staged, by upload.
@@ -70,6 +73,7 @@ pub(super) struct Writer {
 struct Mark {
     modseq: u64,
     uid_validity: u32,
+    queue: Counts,
     unused: usize,
     taken: usize,
 }
@@ -93,6 +97,12 @@ impl Writer {
                 .query_row("SELECT value FROM counter WHERE name = ?1", [name], |row| row.get(0))
         };
         let (modseq, uid_validity): (u64, u64) = (counter("modseq")?, counter("uid_validity")?);
+        let queue = Counts {
+            messages: counter("queue_messages")?,
+            tasks: counter("queue_tasks")?,
+            held: counter("queue_held")?,
+            latest_ms: counter("queue_latest")?,
+        };
         let unused = {
             let mut find = connection.prepare("SELECT id FROM blob WHERE uses = 0")?;
             find.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<u64>>>()?
@@ -104,6 +114,7 @@ impl Writer {
             next_blob,
             modseq,
             uid_validity: u32::try_from(uid_validity).unwrap_or(u32::MAX),
+            queue,
             inboxes: HashMap::new(),
             staged: HashMap::new(),
             unused,
@@ -213,6 +224,7 @@ impl Writer {
                     }
                 };
                 self.inboxes.clear();
+                self.queue = before.queue;
                 self.unused.truncate(before.unused);
                 self.taken.truncate(before.taken);
                 if self.connection.is_autocommit() {
@@ -232,6 +244,7 @@ impl Writer {
         Mark {
             modseq: self.modseq,
             uid_validity: self.uid_validity,
+            queue: self.queue,
             unused: self.unused.len(),
             taken: self.taken.len(),
         }
@@ -241,6 +254,7 @@ impl Writer {
     fn undo(&mut self, before: Mark) {
         self.modseq = before.modseq;
         self.uid_validity = before.uid_validity;
+        self.queue = before.queue;
         self.unused.truncate(before.unused);
         self.taken.clear();
         self.inboxes.clear();
@@ -253,6 +267,15 @@ impl Writer {
                 self.connection.prepare_cached("UPDATE counter SET value = ?2 WHERE name = ?1")?;
             set.execute(("modseq", self.modseq))?;
             set.execute(("uid_validity", self.uid_validity))?;
+        }
+        if self.queue != before.queue {
+            let mut set =
+                self.connection.prepare_cached("UPDATE counter SET value = ?2 WHERE name = ?1")?;
+            let Counts { messages, tasks, held, latest_ms } = self.queue;
+            set.execute(("queue_messages", messages))?;
+            set.execute(("queue_tasks", tasks))?;
+            set.execute(("queue_held", held))?;
+            set.execute(("queue_latest", latest_ms))?;
         }
         self.execute("COMMIT")
     }

@@ -1,9 +1,8 @@
 //! `--trace-sessions`: each conversation as a transcript that a person can read, annotated with the session's own notes.
 //! Octets that the session marked as secret are masked; octets that it noted nothing about are shown as they are.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufWriter, Write};
-use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -13,12 +12,23 @@ use pillarbox_engine::types::TlsFacts;
 /// Octets of one line that are shown; the rest is counted.
 const SHOWN_MAX: usize = 1000;
 
+/// Which end of the connection the session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    /// What is received comes from a client.
+    Server,
+    /// What is received comes from a server.
+    Client,
+}
+
 /// A transcript being written.
-pub(super) struct Transcript {
-    out: BufWriter<File>,
+pub(crate) struct Transcript {
+    out: Box<dyn Write + Send>,
     received: Direction,
     sent: Direction,
     failed: bool,
+    /// Stands at the end.
+    last: Option<&'static str>,
 }
 
 /// One direction's octets that were not written yet.
@@ -35,11 +45,12 @@ struct Direction {
 
 impl Transcript {
     /// Begins a file named after the session; a failure is logged and costs only the transcript.
-    pub(super) fn create(
+    pub(crate) fn create(
         directory: &Path,
         protocol: &str,
         session: &str,
-        peer: IpAddr,
+        peer: &str,
+        ends: Ends,
     ) -> Option<Self> {
         let file = directory.join(format!("{session:0>6}-{protocol}.transcript"));
         let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
@@ -53,27 +64,36 @@ impl Transcript {
                 return None;
             }
         };
-        let direction =
-            |sign| Direction { sign, octets: Vec::new(), base: 0, spans: Vec::new(), noted: 0 };
-        let (received, sent) = (direction("C"), direction("S"));
-        let mut transcript = Self { out: BufWriter::new(out), received, sent, failed: false };
+        let mut transcript = Self::new(Box::new(BufWriter::new(out)), ends);
         transcript.line(&format!("# {protocol} session {session} with {peer}"));
         Some(transcript)
     }
 
+    /// A transcript that goes to `out` line by line.
+    pub(crate) fn new(out: Box<dyn Write + Send>, ends: Ends) -> Self {
+        let direction =
+            |sign| Direction { sign, octets: Vec::new(), base: 0, spans: Vec::new(), noted: 0 };
+        let (received, sent, last) = match ends {
+            Ends::Server => ("C", "S", Some("S closes")),
+            // Who closes first is not known here.
+            Ends::Client => ("S", "C", None),
+        };
+        Self { out, received: direction(received), sent: direction(sent), failed: false, last }
+    }
+
     /// Octets came from the peer; they are written once the session has noted what they are.
-    pub(super) fn received(&mut self, octets: &[u8]) {
+    pub(crate) fn received(&mut self, octets: &[u8]) {
         self.received.octets.extend_from_slice(octets);
     }
 
     /// Octets went to the peer.
-    pub(super) fn sent(&mut self, octets: &[u8]) {
+    pub(crate) fn sent(&mut self, octets: &[u8]) {
         self.sent.octets.extend_from_slice(octets);
         self.write_noted(Side::Sent);
     }
 
     /// TLS began; the last `dropped` octets that came before it were given to nobody.
-    pub(super) fn secured(&mut self, facts: &TlsFacts, dropped: usize) {
+    pub(crate) fn secured(&mut self, facts: &TlsFacts, dropped: usize) {
         let received = &mut self.received.octets;
         received.truncate(received.len().saturating_sub(dropped));
         let (version, cipher) = (facts.version.escape_ascii(), facts.cipher.escape_ascii());
@@ -81,12 +101,17 @@ impl Transcript {
     }
 
     /// The session asked its host for something.
-    pub(super) fn asked(&mut self, name: &str) {
+    pub(crate) fn asked(&mut self, name: &str) {
         self.line(&format!("?  {}", name.to_lowercase()));
     }
 
+    /// A fault on purpose struck.
+    pub(super) fn fault(&mut self, number: u64, rule: &str) {
+        self.line(&format!("!  fault {number}: {rule}"));
+    }
+
     /// The session noted something.
-    pub(super) fn note(&mut self, note: &Note) {
+    pub(crate) fn note(&mut self, note: &Note) {
         match note {
             Note::Span(span) => {
                 let direction = self.direction(span.side);
@@ -134,7 +159,7 @@ impl Drop for Transcript {
                 lines.extend(line);
             }
         }
-        lines.push("S closes".to_owned());
+        lines.extend(self.last.map(str::to_owned));
         lines.iter().for_each(|line| self.line(line));
         // Nothing is left to do about a full disk here; the error was logged when it first struck.
         drop(self.out.flush());
@@ -214,9 +239,8 @@ mod tests {
     fn secrets_are_masked_and_rules_cited() {
         static RULE: Rule = Rule { rfc: 1939, section: "7", gist: "PASS carries the secret." };
         let directory = std::env::temp_dir().join(format!("pillarbox-test-{}", std::process::id()));
-        let peer = IpAddr::from([127, 0, 0, 1]);
-        let mut transcript =
-            Transcript::create(&directory, "pop3", "1", peer).expect("the directory is writable");
+        let transcript = Transcript::create(&directory, "pop3", "1", "127.0.0.1", Ends::Server);
+        let mut transcript = transcript.expect("the directory is writable");
         transcript.received(b"PASS hung");
         transcript.received(b"ry\r\n");
         let (side, why) = (Side::Received, Some(&RULE));

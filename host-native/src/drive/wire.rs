@@ -1,5 +1,6 @@
 //! One peer's octets, in the clear or over TLS; the rest of the host need not know which.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::Poll;
@@ -7,15 +8,15 @@ use std::task::Poll;
 use pillarbox_engine::types::TlsFacts;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::TlsStream;
 
-use crate::tls::{Metered, Secured, ServerTls};
+use crate::tls::Metered;
 
 /// Octets read at once.
 const READ_MAX: usize = 16 * 1024;
 
 /// A connection.
-pub(super) enum Wire {
+pub(crate) enum Wire {
     /// In the clear.
     Plain(TcpStream),
     /// Over TLS.
@@ -26,7 +27,7 @@ pub(super) enum Wire {
 
 impl Wire {
     /// The next octets, or none at their end. Waits without a buffer: an idle connection costs none.
-    pub(super) async fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub(crate) async fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             match self.try_read()? {
                 Poll::Ready(octets) => return Ok(octets),
@@ -36,7 +37,7 @@ impl Wire {
     }
 
     /// What is there already.
-    pub(super) fn try_read(&mut self) -> io::Result<Poll<Option<Vec<u8>>>> {
+    pub(crate) fn try_read(&mut self) -> io::Result<Poll<Option<Vec<u8>>>> {
         let mut octets = Vec::with_capacity(READ_MAX);
         let read = match self {
             Self::Plain(stream) => stream.try_read_buf(&mut octets),
@@ -62,7 +63,7 @@ impl Wire {
     }
 
     /// Writes some of these octets, and says how many.
-    pub(super) async fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+    pub(crate) async fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         match self {
             Self::Plain(stream) => stream.write(octets).await,
             Self::Secured(stream) => stream.write(octets).await,
@@ -71,7 +72,7 @@ impl Wire {
     }
 
     /// Sees to it that what was written is on its way.
-    pub(super) async fn flush(&mut self) -> io::Result<()> {
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(_) | Self::Gone => Ok(()),
             Self::Secured(stream) => stream.flush().await,
@@ -79,7 +80,7 @@ impl Wire {
     }
 
     /// Says that nothing more will be written.
-    pub(super) async fn shutdown(&mut self) -> io::Result<()> {
+    pub(crate) async fn shutdown(&mut self) -> io::Result<()> {
         match self {
             Self::Plain(stream) => stream.shutdown().await,
             Self::Secured(stream) => stream.shutdown().await,
@@ -87,14 +88,20 @@ impl Wire {
         }
     }
 
-    /// The TLS handshake; gives what it told. After an error the connection is gone.
-    pub(super) async fn secure(&mut self, tls: &ServerTls) -> io::Result<(TlsFacts, Vec<String>)> {
+    /// The TLS handshake. After an error the connection is gone.
+    pub(crate) async fn secure<F>(
+        &mut self,
+        handshake: impl FnOnce(TcpStream) -> F,
+    ) -> io::Result<TlsFacts>
+    where
+        F: Future<Output = io::Result<(TlsStream<Metered>, TlsFacts)>>,
+    {
         let Self::Plain(stream) = std::mem::replace(self, Self::Gone) else {
             return Err(io::Error::other("TLS inside TLS"));
         };
-        let Secured { stream, facts, identities } = tls.accept(stream).await?;
+        let (stream, facts) = handshake(stream).await?;
         *self = Self::Secured(Box::new(stream));
-        Ok((facts, identities))
+        Ok(facts)
     }
 }
 

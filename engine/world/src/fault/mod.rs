@@ -1,0 +1,34 @@
+//! Faults on purpose: rules that say where, when and what goes wrong, and which of them strike at a moment.
+//! All of it is decided here from arguments and a seed; to wait, to cut and to throttle is left to the host.
+//!
+//! ```text
+//! fault  = where "/" when "/" what
+//! where  = "any" | "smtp" | "submission" | "lmtp" | "pop3" | "imap"
+//!        | "node:" name | "link:" name "~" name | "wire:" number
+//! when   = "always" | clause *( "," clause )
+//! clause = "verb=" ( command | "any" ) | "after=" ( "connect" | "login" | "end-of-data" | "commit" ) | "octet=" number
+//!        | "sender=" pattern | "to=" pattern | "nth=" range | "p=" probability | "over=" count "per" duration
+//!        | "from=" time | "until=" time
+//! what   = "down" | "refuse" | "drop" | "delay=" duration | "reply=" code [text] | "rate=" octets-per-second
+//!        | "chunk=" octets | "corrupt=" octet | "lf-only" | "full" | "greylist=" duration
+//!        | "hide=" keyword *( "," keyword ) | "strip-starttls"
+//! ```
+//!
+//! `verb=` is the moment before anything is done about a command (`EHLO` stands for HELO and LHLO too, `DATA` for BDAT);
+//! `after=end-of-data` the one before a whole message is stored, `after=commit` the one before its client is told that
+//! it was. Without `verb`, `after` or `octet` the moment follows from the rest: see [`Rule`].
+
+mod clock;
+mod faults;
+mod parse;
+mod pattern;
+mod rule;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use faults::{Decision, Faults, Listed, Moment, RULES_MAX, Strike, Verdict};
+pub use parse::{Problem, parse_file};
+pub use pattern::Pattern;
+pub use rule::{Action, Place, Point, Rule, Span, When};
+pub use watch::{Faced, Outcome, Peer, Seen, Stage, Watch};

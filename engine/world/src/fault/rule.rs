@@ -1,0 +1,214 @@
+//! A fault as a value: where, when, what. `Display` gives the text form back.
+
+use std::fmt;
+
+use super::clock::{print_duration, print_time_of_day};
+use super::pattern::Pattern;
+
+/// One fault.
+///
+/// A text without `verb`, `after` and `octet` means: with `hide` and `strip-starttls` EHLO; with `greylist`, `full` or
+/// a `to=` RCPT; with a `sender=` MAIL; otherwise the moment before the greeting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Where it strikes.
+    pub place: Place,
+    /// When.
+    pub when: When,
+    /// What goes wrong.
+    pub action: Action,
+}
+
+/// Where a fault strikes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Everywhere.
+    Any,
+    /// At connections of one service: `smtp`, `submission`, `lmtp`, `pop3`, `imap`.
+    Service(String),
+    /// At the server of this name.
+    Node(String),
+    /// Between these two servers.
+    Link(String, String),
+    /// At the connection of this number.
+    Wire(u64),
+}
+
+/// When a fault strikes: all of it has to be so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct When {
+    /// At which moment of a session.
+    pub point: Point,
+    /// The reverse path; `<>` is the null path.
+    pub sender: Option<Pattern>,
+    /// A recipient: at RCPT this one, afterwards any that was accepted.
+    pub to: Option<Pattern>,
+    /// Which of the moments that are as the clauses above say, counted over all connections.
+    pub nth: Option<Span>,
+    /// Of these, in so many of a million, drawn from the seed.
+    pub probability_ppm: Option<u32>,
+    /// Of these, those beyond so many in so many milliseconds.
+    pub over: Option<(u32, u64)>,
+    /// Not before this time of day (UTC), in milliseconds since midnight.
+    pub from_ms: Option<u64>,
+    /// Not from this time of day on; one before `from_ms` is that of the next day.
+    pub until_ms: Option<u64>,
+}
+
+/// A moment of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Point {
+    /// Before the greeting.
+    Connect,
+    /// Before anything is done about this command, in upper case.
+    Verb(String),
+    /// The same for every command.
+    AnyVerb,
+    /// Credentials were given, and not judged.
+    Login,
+    /// So many octets of a message's text have come.
+    Octet(u64),
+    /// A message is whole, and not stored.
+    EndOfData,
+    /// A message is stored, and its client was not told.
+    Commit,
+}
+
+/// Numbers from `first` to `last`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// At least 1.
+    pub first: u64,
+    /// At least `first`; none: without end.
+    pub last: Option<u64>,
+}
+
+impl Span {
+    /// Whether the number is one of these.
+    #[must_use]
+    pub fn has(self, number: u64) -> bool {
+        self.first <= number && self.last.is_none_or(|last| number <= last)
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nobody is there: the connection ends without a greeting.
+    Down,
+    /// The server says that it is not available, and closes.
+    Refuse,
+    /// The connection is cut; what was said before is still sent.
+    Drop,
+    /// Everything waits so many milliseconds.
+    Delay(u64),
+    /// This reply in place of the right one; 421 also closes.
+    Reply(u16, String),
+    /// From here on so many octets a second, in both directions.
+    Rate(u64),
+    /// From here on what is sent comes in pieces of so many octets.
+    Chunk(u32),
+    /// The lowest bit of one octet is flipped: of those sent from here on the one with this number, from 1.
+    Corrupt(u64),
+    /// From here on lines are sent with LF alone.
+    LfOnly,
+    /// The mailbox is full.
+    Full,
+    /// Each client, sender and recipient is put off until so many milliseconds after it came first.
+    Greylist(u64),
+    /// EHLO lists none of these keywords, in upper case.
+    Hide(Vec<String>),
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.place, self.when, self.action)
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => f.write_str("any"),
+            Self::Service(name) => f.write_str(name),
+            Self::Node(name) => write!(f, "node:{name}"),
+            Self::Link(one, other) => write!(f, "link:{one}~{other}"),
+            Self::Wire(number) => write!(f, "wire:{number}"),
+        }
+    }
+}
+
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.point)?;
+        let Self { point: _, sender, to, nth, probability_ppm, over, from_ms, until_ms } = self;
+        if let Some(pattern) = sender {
+            write!(f, ",sender={pattern}")?;
+        }
+        if let Some(pattern) = to {
+            write!(f, ",to={pattern}")?;
+        }
+        if let Some(span) = nth {
+            write!(f, ",nth={span}")?;
+        }
+        if let Some(ppm) = probability_ppm {
+            write!(f, ",p={}", f64::from(*ppm) / 1e6)?;
+        }
+        if let Some((count, per_ms)) = over {
+            write!(f, ",over={count}per{}", print_duration(*per_ms))?;
+        }
+        if let Some(ms) = from_ms {
+            write!(f, ",from={}", print_time_of_day(*ms))?;
+        }
+        if let Some(ms) = until_ms {
+            write!(f, ",until={}", print_time_of_day(*ms))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect => f.write_str("after=connect"),
+            Self::Verb(verb) => write!(f, "verb={verb}"),
+            Self::AnyVerb => f.write_str("verb=any"),
+            Self::Login => f.write_str("after=login"),
+            Self::Octet(number) => write!(f, "octet={number}"),
+            Self::EndOfData => f.write_str("after=end-of-data"),
+            Self::Commit => f.write_str("after=commit"),
+        }
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.last {
+            Some(last) if last == self.first => write!(f, "{last}"),
+            Some(last) => write!(f, "{}..{last}", self.first),
+            None => write!(f, "{}..", self.first),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Down => f.write_str("down"),
+            Self::Refuse => f.write_str("refuse"),
+            Self::Drop => f.write_str("drop"),
+            Self::Delay(ms) => write!(f, "delay={}", print_duration(*ms)),
+            Self::Reply(code, text) => write!(f, "reply={code} {text}"),
+            Self::Rate(octets) => write!(f, "rate={octets}"),
+            Self::Chunk(octets) => write!(f, "chunk={octets}"),
+            Self::Corrupt(octet) => write!(f, "corrupt={octet}"),
+            Self::LfOnly => f.write_str("lf-only"),
+            Self::Full => f.write_str("full"),
+            Self::Greylist(ms) => write!(f, "greylist={}", print_duration(*ms)),
+            Self::Hide(words) if words.len() == 1 && words[0] == "STARTTLS" => {
+                f.write_str("strip-starttls")
+            }
+            Self::Hide(words) => write!(f, "hide={}", words.join(",")),
+        }
+    }
+}

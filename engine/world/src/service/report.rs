@@ -1,0 +1,127 @@
+//! Reports (RFC 3464) as deliveries: made from what is due, and put where mail for the sender goes.
+//! What is due and what a report says is left to `pillarbox_engine::relay`.
+
+use pillarbox_engine::imap::types::Flags;
+use pillarbox_engine::relay::{self, Due, Notice, Queued, Report, Times};
+use pillarbox_engine::smtp::{MailFrom, Mailbox, RcptTo};
+use pillarbox_engine::types::Reason;
+
+use super::{Backend, Directory, Elsewhere};
+use crate::queue::{Enqueue, NewTask};
+use crate::store::{Body, Deliver, NewMessage, Store};
+
+/// RFC 5321 §4.4: a report's own return path, for the copies that are delivered here.
+const RETURN_PATH: &[u8] = b"Return-Path: <>\r\n";
+
+/// The message that a report is about.
+#[derive(Clone, Debug)]
+pub struct About<'a> {
+    /// MAIL as it was given to us.
+    pub mail: &'a MailFrom,
+    /// When it came.
+    pub came_unix_ms: u64,
+    /// Its first octets: as many as `pillarbox_engine::relay::octets_wanted` says, or all.
+    pub octets: Vec<u8>,
+    /// All of its octets.
+    pub size: u64,
+    /// Its name in the queue, if it has one.
+    pub log_id: Option<Vec<u8>>,
+}
+
+/// A report as a delivery to the sender, here or elsewhere; none if none may be made.
+///
+/// # Errors
+/// [`Reason::NotFound`] and [`Reason::NotPermitted`] if the sender is unknown here: then nobody can be told.
+pub async fn report<B: Backend>(
+    backend: &B,
+    due: Due,
+    about: About<'_>,
+    now_ms: u64,
+) -> Result<Option<Deliver>, Reason> {
+    let unique = format!("{now_ms:x}n{:x}", backend.store().upload()).into_bytes();
+    let report = Report {
+        due,
+        host_name: backend.host_name().to_vec(),
+        now_unix_ms: now_ms,
+        came_unix_ms: about.came_unix_ms,
+        mail: about.mail.clone(),
+        ret_max: None,
+        message: about.octets,
+        message_size: about.size,
+        log_id: about.log_id,
+        unique,
+    };
+    let Some(Notice { mail, recipient, octets }) = backend.make_report(&report) else {
+        return Ok(None);
+    };
+    let to = &recipient.forward_path;
+    let taken = backend.directory().recipient(to, true).map_err(|refusal| refusal.reason)?;
+    let octets = [RETURN_PATH, &octets].concat();
+    let size = octets.len() as u64;
+    let indexed = backend.index(octets, size).await?;
+    let message = NewMessage {
+        body: Body::Whole(indexed.octets),
+        index: indexed.index,
+        plain: indexed.plain,
+        flags: Flags::default(),
+        internal_date_ms: now_ms,
+        internal_date_zone: 0,
+    };
+    let times = Times { came_unix_ms: now_ms, ..Times::default() };
+    let relay = (!taken.elsewhere.is_empty()).then(|| {
+        let mut tasks = Tasks::default();
+        for Elsewhere { address, destination } in taken.elsewhere {
+            tasks.add(destination, with_path(&recipient, address));
+        }
+        Enqueue {
+            mail,
+            skip: RETURN_PATH.len() as u64,
+            times,
+            priority: 0,
+            by: b"report".to_vec(),
+            tasks: tasks.due(now_ms, notice_ms(backend, &times)),
+        }
+    });
+    Ok(Some(Deliver { accounts: taken.accounts, relay, message, reports: Vec::new(), now_ms }))
+}
+
+/// A recipient at another address, as an alias gives it.
+pub(super) fn with_path(recipient: &RcptTo, address: Mailbox) -> RcptTo {
+    RcptTo { forward_path: address, ..recipient.clone() }
+}
+
+/// When the sender of a message that came now must be told something at the latest.
+pub(super) fn notice_ms<B: Backend>(backend: &B, times: &Times) -> u64 {
+    relay::notice_unix_ms(&backend.schedule(), times, times.came_unix_ms)
+}
+
+/// Recipients by destination, in the order in which destinations were first named.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tasks(Vec<NewTask>);
+
+impl Tasks {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds a recipient; the same address twice is one.
+    pub(super) fn add(&mut self, destination: Vec<u8>, recipient: RcptTo) {
+        let same = |task: &&mut NewTask| task.destination == destination;
+        let task = match self.0.iter_mut().find(same) {
+            Some(task) => task,
+            None => {
+                self.0.push(NewTask { destination, ..NewTask::default() });
+                self.0.last_mut().expect("one was just added")
+            }
+        };
+        let known = |queued: &Queued| queued.recipient.forward_path == recipient.forward_path;
+        if !task.recipients.iter().any(known) {
+            task.recipients.push(Queued { recipient, ..Queued::default() });
+        }
+    }
+
+    /// All of them, due then.
+    pub(super) fn due(self, due_ms: u64, notice_ms: u64) -> Vec<NewTask> {
+        self.0.into_iter().map(|task| NewTask { due_ms, notice_ms, ..task }).collect()
+    }
+}

@@ -1,0 +1,227 @@
+//! Makes the visits of a probe: one connection after another, each driven as any session, and gathers what was seen.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pillarbox_engine::Session;
+use pillarbox_engine::smtp::probe::{
+    Channel, Config, Event, Interruption, Probe, Row, Visit, remaining, visits,
+};
+use pillarbox_engine::types::{BlobRange, Now, Reason, TlsFacts};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+use super::server::addresses;
+use crate::client::Trust;
+use crate::drive::{Driver, End, Ends, Host, Interrupt, Transcript, Wire, now};
+use crate::engine::Driven;
+use crate::error::{Error, Kind};
+use crate::tls::{ClientTls, Metered};
+
+/// What is tried, and how.
+pub(crate) struct Tries {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) channel: Channel,
+    pub(crate) with_unsafe: bool,
+    pub(crate) name: String,
+    pub(crate) reply_within: Duration,
+    pub(crate) trace: bool,
+}
+
+/// What was seen.
+pub(crate) struct Probed {
+    pub(crate) address: SocketAddr,
+    pub(crate) greeting: Option<String>,
+    /// In the clear and over TLS, as far as there is either.
+    pub(crate) offers: Vec<(bool, Vec<String>)>,
+    pub(crate) tls: Option<TlsFacts>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Probes a server.
+///
+/// # Errors
+/// It cannot be reached.
+pub(crate) fn probe(tries: &Tries, ca: Option<&Path>) -> Result<Probed, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::failed(format!("no runtime: {error}")))?;
+    let tls = Arc::new(ClientTls::new(ca)?);
+    runtime.block_on(all(tries, &tls))
+}
+
+async fn all(tries: &Tries, tls: &Arc<ClientTls>) -> Result<Probed, Error> {
+    let addresses = addresses(&tries.host, tries.port).await?;
+    let (address, mut first) = reach(tries, &addresses).await?;
+    let (greeting, offers, rows) = (None, Vec::new(), Vec::new());
+    let mut probed = Probed { address, greeting, offers, tls: None, rows };
+    for visit in visits(tries.channel, tries.with_unsafe) {
+        let stream = match first.take() {
+            Some(stream) => Ok(stream),
+            None => dial(address, tries.reply_within).await,
+        };
+        match stream {
+            Ok(stream) => make(tries, tls, visit, stream, &mut probed).await,
+            Err(error) => {
+                let why = Interruption::Cut(format!("no connection: {error}"));
+                probed.rows.extend(remaining(visit, &[], Some(&why)));
+            }
+        }
+    }
+    Ok(probed)
+}
+
+/// The first address that answers.
+async fn reach(
+    tries: &Tries,
+    addresses: &[SocketAddr],
+) -> Result<(SocketAddr, Option<TcpStream>), Error> {
+    let mut last = None;
+    for address in addresses {
+        match dial(*address, tries.reply_within).await {
+            Ok(stream) => return Ok((*address, Some(stream))),
+            Err(error) => last = Some(format!("{address}: {error}")),
+        }
+    }
+    let last = last.unwrap_or_else(|| "it has no address".to_owned());
+    let help = "are host and port right? 25 is often blocked; 587 is for submission";
+    Err(Error::new(Kind::Temporary, format!("{} cannot be reached: {last}; {help}", tries.host)))
+}
+
+async fn dial(address: SocketAddr, within: Duration) -> io::Result<TcpStream> {
+    let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
+    let stream =
+        tokio::time::timeout(within, TcpStream::connect(address)).await.map_err(silent)??;
+    // What belongs together is written together; waiting for more would only cost time.
+    drop(stream.set_nodelay(true));
+    Ok(stream)
+}
+
+/// One visit.
+async fn make(
+    tries: &Tries,
+    tls: &Arc<ClientTls>,
+    visit: Visit,
+    stream: TcpStream,
+    probed: &mut Probed,
+) {
+    let channel = visit.channel(tries.channel);
+    let config = Config {
+        visit,
+        host_name: tries.name.clone().into_bytes(),
+        channel,
+        reply_ms: u64::try_from(tries.reply_within.as_millis()).unwrap_or(u64::MAX),
+        trace: tries.trace,
+    };
+    let started = Instant::now();
+    let trust = if visit == Visit::Certificate { Trust::Pkix } else { Trust::Any };
+    let visitor = Visitor {
+        started,
+        tls: Arc::clone(tls),
+        name: tries.host.clone(),
+        trust,
+        events: Vec::new(),
+        facts: None,
+    };
+    let session = Box::new(Session::<Probe>::new(config, now(started)));
+    let transcript = tries.trace.then(|| {
+        eprintln!("# {visit:?}");
+        Transcript::new(Box::new(std::io::stderr()), Ends::Client)
+    });
+    let mut driver = Driver::new(visitor, session, transcript);
+    let mut wire = Wire::Plain(stream);
+    let ended = match driver.begin(&mut wire, false).await {
+        Ok(()) => driver.run(&mut wire).await,
+        Err(end) => Err(end),
+    };
+    let why = ended.err().map(|end| match end {
+        End::Unsecured(error) => Interruption::Handshake(error.to_string()),
+        End::Cut(error) => {
+            // What the server said last is worth hearing: it mostly says why.
+            drop(driver.lose(&mut wire));
+            Interruption::Cut(error.to_string())
+        }
+        End::Trap(trap) => Interruption::Cut(trap.to_string()),
+    });
+    drop(wire.shutdown().await);
+    let mut rows = Vec::new();
+    for event in driver.host.events {
+        match event {
+            Event::Row(row) => rows.push(row),
+            Event::Greeting(words) => {
+                probed.greeting.get_or_insert(words);
+            }
+            Event::Offers { secured, lines } => {
+                if !probed.offers.iter().any(|(known, _)| *known == secured) {
+                    probed.offers.push((secured, lines));
+                }
+            }
+        }
+    }
+    probed.tls = probed.tls.take().or(driver.host.facts);
+    let missing = remaining(visit, &rows, why.as_ref());
+    probed.rows.extend(rows.into_iter().chain(missing));
+}
+
+/// A visit as the drive loop's host.
+struct Visitor {
+    started: Instant,
+    tls: Arc<ClientTls>,
+    name: String,
+    trust: Trust,
+    events: Vec<Event>,
+    facts: Option<TlsFacts>,
+}
+
+impl Host<Probe> for Visitor {
+    const WRITE_WITHIN: Duration = Duration::from_secs(30);
+    // A server may refuse a line while it is still being sent.
+    const HEARS_WHILE_WRITING: bool = true;
+
+    fn started(&self) -> Instant {
+        self.started
+    }
+
+    fn session_id(&self) -> String {
+        "probe".to_owned()
+    }
+
+    fn ask_name((): &()) -> String {
+        String::new()
+    }
+
+    async fn answer(&mut self, _: Now, (): (), _: &mut dyn Driven<Probe>) {}
+
+    fn observe_answer(&mut self, (): &()) {}
+
+    fn call(&mut self) -> Option<()> {
+        None
+    }
+
+    fn octets(&mut self, _: BlobRange) -> Result<Vec<u8>, Reason> {
+        Err(Reason::NotFound)
+    }
+
+    fn event(&mut self, event: Event) {
+        self.events.push(event);
+    }
+
+    async fn secure(&mut self, stream: TcpStream) -> io::Result<(TlsStream<Metered>, TlsFacts)> {
+        let (stream, facts) = self.tls.connect(stream, &self.name, &self.trust).await?;
+        self.facts = Some(facts.clone());
+        Ok((TlsStream::Client(stream), facts))
+    }
+
+    fn count(&self, _: &str, _: usize) {}
+
+    fn is_content(&self) -> bool {
+        false
+    }
+
+    async fn interrupted(&mut self) -> Interrupt<Probe> {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,42 @@
+//! How far a large message has gone, on a terminal.
+
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Messages below this are gone before anybody reads a number.
+const SHOWN_FROM: u64 = 1 << 20;
+/// How often the line is written anew.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// A line that is written over and over, on standard error.
+pub(crate) struct Progress {
+    last: Mutex<Option<Instant>>,
+}
+
+impl Progress {
+    /// A line for a message of this size, if it is worth one.
+    pub(crate) fn new(size: u64) -> Option<Self> {
+        (size >= SHOWN_FROM).then(|| Self { last: Mutex::new(None) })
+    }
+
+    /// So many octets of `size` were taken by the connection.
+    pub(crate) fn at(&self, done: u64, size: u64) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if done < size && last.is_some_and(|last| last.elapsed() < EVERY) {
+            return;
+        }
+        *last = Some(Instant::now());
+        let end = if done < size { "" } else { "\n" };
+        let percent = done.saturating_mul(100) / size.max(1);
+        let mut out = std::io::stderr().lock();
+        // A terminal that is gone is no reason to stop.
+        drop(write!(out, "\r{:>9} of {} ({percent} %){end}", mebi(done), mebi(size)));
+        drop(out.flush());
+    }
+}
+
+fn mebi(octets: u64) -> String {
+    let tenths = octets.saturating_mul(10) >> 20;
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}

@@ -1,0 +1,66 @@
+//! What carries mail to a next hop, as the runner sees it: connections to servers, or in tests something that plays them.
+
+use std::future::Future;
+
+use pillarbox_engine::relay::Hop;
+use pillarbox_engine::smtp::client::types::Fate;
+use pillarbox_engine::smtp::{MailFrom, RcptTo};
+use pillarbox_engine::types::BlobId;
+
+use crate::config::RouteLogin;
+
+/// Opens connections to next hops.
+pub trait Carrier: Send + Sync + 'static {
+    /// One of them.
+    type Connection: Connection;
+
+    /// Connects to the first server of this hop that serves us.
+    ///
+    /// # Errors
+    /// There is none; the fate is that of everything that waits for this hop.
+    fn connect(
+        &self,
+        hop: &Hop,
+        login: Option<&RouteLogin>,
+    ) -> impl Future<Output = Result<Self::Connection, NotReached>> + Send;
+}
+
+/// Why there is no connection.
+#[derive(Clone, Debug)]
+pub struct NotReached {
+    /// As a recipient's fate.
+    pub fate: Fate,
+    /// The server that was talked to, if any.
+    pub server: Option<Vec<u8>>,
+}
+
+/// A connection over which one message after another can be sent.
+pub trait Connection: Send + 'static {
+    /// The server's name, for reports and the log.
+    fn server(&self) -> Vec<u8>;
+    /// Whether the server reports success by itself (RFC 3461 §5.2.1).
+    fn reports(&self) -> bool;
+    /// Whether another message can be sent; waits for nothing.
+    fn is_usable(&mut self) -> impl Future<Output = bool> + Send;
+    /// Sends a message, and says what became of each recipient, in order.
+    fn deliver(&mut self, parcel: Parcel) -> impl Future<Output = Vec<Fate>> + Send;
+    /// Says goodbye.
+    fn quit(self) -> impl Future<Output = ()> + Send;
+}
+
+/// A message for some recipients.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// MAIL as it was given to us.
+    pub mail: MailFrom,
+    /// The recipients.
+    pub recipients: Vec<RcptTo>,
+    /// The message's octets.
+    pub blob: BlobId,
+    /// Octets at their beginning that are not sent.
+    pub skip: u64,
+    /// How many are sent.
+    pub size: u64,
+    /// Whether they can be sent as they are stored.
+    pub plain: bool,
+}

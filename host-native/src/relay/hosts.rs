@@ -1,0 +1,144 @@
+//! The hosts that take mail for a next hop, each with what TLS must prove there.
+//! The order and what it means are the engine's; here names are looked up.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pillarbox_engine::relay::{Exchange, Hop, Lookup, Route, Unreached, choose_route};
+use pillarbox_engine::smtp::client::types::TlsPolicy;
+
+use crate::client::policy::{NextHop, Policies, Unfit};
+use crate::client::{Security, Target, Trust};
+use crate::dns::{Answer, Dns, NoAnswer};
+
+/// A host that is to be tried.
+pub(super) struct Host {
+    pub(super) target: Target,
+    pub(super) security: Security,
+}
+
+/// Looks hosts up.
+#[derive(Clone)]
+pub(super) struct Hosts {
+    pub(super) dns: Dns,
+    /// What TLS must prove.
+    pub(super) policies: Policies,
+    /// Our own names.
+    pub(super) own_names: Vec<Vec<u8>>,
+    /// Where we ourselves listen.
+    pub(super) own_addresses: Vec<SocketAddr>,
+}
+
+impl Hosts {
+    /// The names of a hop's hosts, best first, and whether DNSSEC proves that they are the domain's.
+    pub(super) async fn names(
+        &self,
+        hop: &Hop,
+        seed: u64,
+    ) -> Result<(Vec<String>, bool), Unreached> {
+        let host = text(&hop.next_hop.host)?;
+        match hop.next_hop.lookup {
+            // Whoever configured the host meant it, so its own zone is enough.
+            Lookup::Nothing | Lookup::Addresses => Ok((vec![host], true)),
+            Lookup::Exchanges => self.exchanges(host, seed).await,
+        }
+    }
+
+    async fn exchanges(&self, domain: String, seed: u64) -> Result<(Vec<String>, bool), Unreached> {
+        let Answer { records, secure, .. } = match self.dns.mx(&domain).await {
+            Ok(answer) => answer,
+            // RFC 5321 §5.1: then the domain itself is its exchange.
+            Err(NoAnswer::NoRecords) => return Ok((vec![domain], false)),
+            Err(NoAnswer::NoName) => return Err(Unreached::NoSuchDomain),
+            Err(NoAnswer::Temporary(why)) => {
+                tracing::debug!(domain, why, "DNS");
+                return Err(Unreached::DnsFailed);
+            }
+        };
+        let exchanges: Vec<Exchange> = records
+            .into_iter()
+            .map(|mx| Exchange { preference: mx.preference, name: mx.exchange.into_bytes() })
+            .collect();
+        match choose_route(&exchanges, &self.own_names, seed) {
+            Route::Hosts(names) => {
+                let names: Result<Vec<String>, Unreached> =
+                    names.iter().map(|name| text(name)).collect();
+                Ok((names?, secure))
+            }
+            Route::Implicit => Ok((vec![domain], false)),
+            Route::Null => Err(Unreached::NullMx),
+            Route::Ours => Err(Unreached::Loop),
+        }
+    }
+
+    /// Where a host is, and what TLS must prove there.
+    pub(super) async fn host(
+        &self,
+        hop: &Hop,
+        name: &str,
+        is_proven: bool,
+    ) -> Result<Host, Unreached> {
+        let (addresses, secure) = match name.parse::<IpAddr>() {
+            Ok(address) => (vec![address], false),
+            Err(_) => match self.dns.addresses(name).await {
+                Ok(answer) => (answer.records, answer.secure),
+                Err(NoAnswer::NoName | NoAnswer::NoRecords) => return Err(Unreached::NoAddress),
+                Err(NoAnswer::Temporary(_)) => return Err(Unreached::DnsFailed),
+            },
+        };
+        let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, hop.port()));
+        let addresses: Vec<SocketAddr> =
+            addresses.filter(|address| !self.is_ours(*address)).collect();
+        if addresses.is_empty() {
+            // Mail to ourselves would come round for ever.
+            return Err(Unreached::Loop);
+        }
+        let security = self.security(hop, name, (is_proven, secure)).await?;
+        Ok(Host { target: Target { name: name.to_owned(), addresses }, security })
+    }
+
+    fn is_ours(&self, address: SocketAddr) -> bool {
+        self.own_addresses.iter().any(|own| {
+            let anywhere = own.ip().is_unspecified() && crate::config::is_loopback(address.ip());
+            own.port() == address.port() && (own.ip() == address.ip() || anywhere)
+        })
+    }
+
+    /// What TLS must prove there: as much as is configured, and more if the domain or the host's zone says so.
+    async fn security(
+        &self,
+        hop: &Hop,
+        name: &str,
+        (mx_secure, address_secure): (bool, bool),
+    ) -> Result<Security, Unreached> {
+        match hop.tls {
+            TlsPolicy::None => return Ok(Security::None),
+            TlsPolicy::Implicit => return Ok(Security::Implicit(Trust::Pkix)),
+            TlsPolicy::Opportunistic | TlsPolicy::Required => {}
+        }
+        let domain = text(&hop.next_hop.host)?;
+        let port = hop.port();
+        let next = NextHop { domain: &domain, host: name, port, mx_secure, address_secure };
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        let found = self.policies.security(next, now_ms).await.map_err(|unfit| {
+            tracing::info!(domain, host = name, %unfit, "the host must not get the mail");
+            match unfit {
+                Unfit::Unknown(_) => Unreached::DnsFailed,
+                Unfit::NotNamed => Unreached::PolicyMismatch,
+            }
+        })?;
+        Ok(match (hop.tls, found) {
+            // Who insists on a proof wants one, even where nobody has published what it is.
+            (TlsPolicy::Required, Security::Opportunistic | Security::Required(Trust::Any)) => {
+                Security::Required(Trust::Pkix)
+            }
+            (_, found) => found,
+        })
+    }
+}
+
+/// A name that DNS can be asked about.
+fn text(name: &[u8]) -> Result<String, Unreached> {
+    String::from_utf8(name.to_vec()).map_err(|_| Unreached::NoSuchDomain)
+}

@@ -1,0 +1,27 @@
+//! The queue at work: what is due is carried to its next hop, and what follows is written down.
+//! Where mail goes, when it is tried again and what is reported is decided by the engine's `relay`.
+
+mod active;
+mod begun;
+mod carrier;
+mod clock;
+mod hosts;
+mod local;
+mod metrics;
+mod operate;
+mod outgoing;
+mod runner;
+mod settle;
+mod steer;
+mod worker;
+
+pub use carrier::{Carrier, Connection, NotReached, Parcel};
+pub use clock::QueueClock;
+
+pub(crate) use metrics::RelayMetrics;
+pub(crate) use operate::{Message, Request, Response, Stats, Target, operate};
+pub(crate) use outgoing::Outgoing;
+pub(crate) use runner::Runner;
+
+#[cfg(test)]
+mod tests;

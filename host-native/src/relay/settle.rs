@@ -1,0 +1,218 @@
+//! The end of an attempt: what the engine makes of it, in one write with the reports that follow, and one line of the log.
+
+use pillarbox_engine::relay::{
+    self, Attempted, Due, Handover, Outcome, Queued, ReportKind, Settled,
+};
+use pillarbox_engine::smtp::client::types::Fate;
+use pillarbox_engine::smtp::{Mailbox, RcptTo};
+use pillarbox_engine::types::{BlobRange, Reason};
+use pillarbox_world::queue::{NewTask, QueuedMessage, Settle, Task};
+use pillarbox_world::service::{About, Backend, report};
+use pillarbox_world::store::{Deliver, Write};
+
+use super::metrics::RelayMetrics;
+use crate::backend::HostBackend;
+use crate::serve::shown;
+
+/// Recipients that a line of the log names; of more it tells how many.
+const NAMED_MAX: usize = 10;
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Ended {
+    /// One for each recipient of the task, in order.
+    pub(crate) fates: Vec<Fate>,
+    /// The server that was talked to, if any.
+    pub(crate) server: Option<Vec<u8>>,
+    /// Who answers for those that were accepted.
+    pub(crate) handover: Handover,
+    /// Accounts whose INBOX gets the message.
+    pub(crate) accounts: Vec<Vec<u8>>,
+    /// Recipients that go elsewhere from here, untried.
+    pub(crate) moved: Vec<NewTask>,
+}
+
+impl Ended {
+    /// All recipients have one fate.
+    pub(crate) fn alike(task: &Task, fate: &Fate, server: Option<Vec<u8>>) -> Self {
+        let fates = vec![fate.clone(); task.recipients.len()];
+        let (accounts, moved) = (Vec::new(), Vec::new());
+        Self { fates, server, handover: Handover::Silent, accounts, moved }
+    }
+}
+
+/// Writes down what follows from an attempt.
+///
+/// # Errors
+/// [`Reason::NotFound`] if the task is over; what the store says.
+pub(crate) async fn settle(
+    backend: &HostBackend,
+    metrics: &RelayMetrics,
+    task: &Task,
+    ended: Ended,
+) -> Result<(), Reason> {
+    let now_ms = backend.relaying().clock.now_ms();
+    let schedule = backend.schedule();
+    let Ended { fates, server, handover, accounts, moved } = ended;
+    let told = task.recipients.iter().zip(&fates).map(|(q, f)| (q.recipient.clone(), f.clone()));
+    let told: Vec<(RcptTo, Fate)> = told.collect();
+    let message = &task.message;
+    let Settled { outcomes, next_unix_ms, reports } = relay::settle(Attempted {
+        schedule,
+        times: message.times,
+        now_unix_ms: now_ms,
+        mail: message.mail.clone(),
+        handover,
+        server: server.clone(),
+        recipients: task.recipients.clone(),
+        fates,
+        seed: backend.relaying().seed ^ task.id,
+    });
+    let kinds: Vec<&'static str> = outcomes.iter().map(word).collect();
+    let recipients: Vec<Queued> = outcomes.into_iter().filter_map(waiting).collect();
+    let mut keep = moved;
+    if let (false, Some(due_ms)) = (recipients.is_empty(), next_unix_ms) {
+        let notice_ms = relay::notice_unix_ms(&schedule, &message.times, now_ms);
+        let destination = task.destination.clone();
+        keep.insert(0, NewTask { destination, recipients, due_ms, notice_ms });
+    }
+    let reports = make(backend, metrics, message, reports, now_ms).await?;
+    let settle = Settle { task: task.id, keep, accounts, reports, now_ms };
+    backend.write(0, Write::Settle(settle)).await?;
+    let next_ms = next_unix_ms.map(|at| at.saturating_sub(now_ms));
+    log(message, task, server.as_deref(), &told, &kinds, next_ms);
+    kinds.iter().for_each(|kind| metrics.outcomes.with_label_values(&[*kind]).inc());
+    metrics.attempts.inc();
+    Ok(())
+}
+
+fn waiting(outcome: Outcome) -> Option<Queued> {
+    match outcome {
+        Outcome::Waits(queued) => Some(queued),
+        Outcome::Delivered | Outcome::Failed | Outcome::Expired => None,
+    }
+}
+
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Delivered => "delivered",
+        Outcome::Failed => "failed",
+        Outcome::Expired => "expired",
+        Outcome::Waits(_) => "deferred",
+    }
+}
+
+/// The reports that are due, each as a delivery.
+async fn make(
+    backend: &HostBackend,
+    metrics: &RelayMetrics,
+    message: &QueuedMessage,
+    due: Vec<Due>,
+    now_ms: u64,
+) -> Result<Vec<Deliver>, Reason> {
+    let mut made = Vec::new();
+    for due in due {
+        let kind = due.kind;
+        let size = message.sent_size();
+        let length = relay::octets_wanted(kind, &message.mail, size).min(size);
+        let range = BlobRange { blob: message.id, offset: message.skip, length };
+        let about = About {
+            mail: &message.mail,
+            came_unix_ms: message.times.came_unix_ms,
+            octets: backend.store().octets(range)?,
+            size,
+            log_id: Some(message.id.to_string().into_bytes()),
+        };
+        match report(backend, due, about, now_ms).await {
+            Ok(Some(report)) => {
+                metrics.reports.with_label_values(&[report_word(kind)]).inc();
+                made.push(report);
+            }
+            Ok(None) => {}
+            Err(reason @ (Reason::NotFound | Reason::NotPermitted)) => {
+                let kind = report_word(kind);
+                tracing::warn!(
+                    message = message.id,
+                    kind,
+                    ?reason,
+                    "the sender does not exist here, so nobody is told"
+                );
+            }
+            Err(reason) => return Err(reason),
+        }
+    }
+    Ok(made)
+}
+
+fn report_word(kind: ReportKind) -> &'static str {
+    match kind {
+        ReportKind::Failed => "failed",
+        ReportKind::Delayed => "delayed",
+        ReportKind::Delivered => "delivered",
+        ReportKind::Relayed => "relayed",
+    }
+}
+
+/// One line for each kind of outcome: recipients that fared alike are told together.
+fn log(
+    message: &QueuedMessage,
+    task: &Task,
+    server: Option<&[u8]>,
+    told: &[(RcptTo, Fate)],
+    kinds: &[&'static str],
+    next_ms: Option<u64>,
+) {
+    let mut done: Vec<(&str, String)> = Vec::new();
+    for (kind, (_, fate)) in kinds.iter().zip(told) {
+        let answer = answer(fate);
+        if done.iter().any(|known| known.0 == *kind && known.1 == answer) {
+            continue;
+        }
+        let alike = kinds.iter().zip(told);
+        let alike = alike.filter(|(k, (_, fate))| *k == kind && self::answer(fate) == answer);
+        let names: Vec<String> = alike.map(|(_, (to, _))| address(&to.forward_path)).collect();
+        let mut to = names[..names.len().min(NAMED_MAX)].join(",");
+        if names.len() > NAMED_MAX {
+            to = format!("{to} and {} more", names.len() - NAMED_MAX);
+        }
+        let host = server.map_or_else(String::new, shown);
+        let destination = shown(&task.destination);
+        let next_s = next_ms.filter(|_| *kind == "deferred").map(|ms| ms / 1000);
+        tracing::info!(
+            message = message.id,
+            to,
+            destination,
+            host,
+            outcome = *kind,
+            answer,
+            next_s,
+            "relayed"
+        );
+        done.push((*kind, answer));
+    }
+}
+
+/// The server's words if there are any, or else ours.
+pub(crate) fn answer(fate: &Fate) -> String {
+    let (reply, ours) = match fate {
+        Fate::Accepted(reply) => (Some(reply), ""),
+        Fate::Failed(failure) | Fate::Deferred(failure) | Fate::Uncertain(failure) => {
+            (failure.reply.as_ref(), &failure.diagnosis[..])
+        }
+    };
+    let Some(reply) = reply else { return ours.to_owned() };
+    let status = reply.status.map_or_else(String::new, |status| {
+        format!(" {}.{}.{}", status.class, status.subject, status.detail)
+    });
+    let first = reply.lines.first().map_or_else(String::new, |line| shown(line));
+    format!("{}{status} {first}", reply.code)
+}
+
+pub(crate) fn address(mailbox: &Mailbox) -> String {
+    let mut text = shown(&mailbox.local_part);
+    if !mailbox.domain.is_empty() {
+        text.push('@');
+        text.push_str(&shown(&mailbox.domain));
+    }
+    text
+}

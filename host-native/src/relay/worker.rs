@@ -1,0 +1,369 @@
+//! One connection's worth of work at a destination: take a task, send it, have its outcome written, take the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pillarbox_engine::relay::{self, Handover, Hop};
+use pillarbox_engine::smtp::client::types::{Fate, TlsPolicy};
+use pillarbox_engine::types::Reason;
+use pillarbox_world::queue::{Block, LOCAL, NewTask, Settle, Task, TaskId};
+use pillarbox_world::service::Backend;
+use pillarbox_world::store::Write;
+use tokio::task::JoinSet;
+
+use super::active::{Active, PAGE};
+use super::carrier::{Carrier, Connection, NotReached, Parcel};
+use super::local;
+use super::runner::Work;
+use super::settle::{Ended, answer, settle};
+use crate::serve::shown;
+
+/// Messages of one connection whose outcome is being written while the next ones are sent: a sync is not waited for
+/// between any two, and few enough could arrive twice after a crash.
+const SETTLING_MAX: usize = 8;
+/// How long a connection without work waits for more.
+const LINGER: Duration = Duration::from_secs(2);
+/// How long a farewell may take.
+const QUIT_WITHIN: Duration = Duration::from_secs(5);
+/// After the store failed, nothing is tried for so long.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+
+/// A connection that is open, and on which terms.
+struct Line<C> {
+    connection: C,
+    tls: TlsPolicy,
+}
+
+/// Whether a worker goes on.
+enum Next {
+    More,
+    End,
+}
+
+pub(super) struct Worker<C: Carrier> {
+    work: Arc<Work<C>>,
+    active: Arc<Active>,
+    line: Option<Line<C::Connection>>,
+    settling: JoinSet<()>,
+}
+
+impl<C: Carrier> Worker<C> {
+    pub(super) fn new(work: Arc<Work<C>>, active: Arc<Active>) -> Self {
+        Self { work, active, line: None, settling: JoinSet::new() }
+    }
+
+    /// Works until there is nothing to do, the server is not reached, or the host stops.
+    pub(super) async fn run(mut self) {
+        if let Err(reason) = self.all().await {
+            let destination = shown(&self.active.name);
+            tracing::error!(destination, ?reason, "the queue could not be read or written");
+            tokio::time::sleep(STORE_PAUSE).await;
+        }
+        while self.settling.join_next().await.is_some() {}
+        self.hang_up().await;
+        self.work.leave(&self.active);
+    }
+
+    async fn all(&mut self) -> Result<(), Reason> {
+        while !*self.work.stopping.borrow() {
+            let now_ms = self.work.now_ms();
+            let Some(id) = self.active.take(self.work.backend.store(), now_ms)? else {
+                if self.lingers().await {
+                    continue;
+                }
+                break;
+            };
+            self.work.widen(&self.active);
+            if self.active.has_ready() {
+                self.active.news.notify_one();
+            }
+            match self.one(id).await? {
+                Next::More => {}
+                Next::End => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits with an open connection for more work, unless somebody else needs its place.
+    async fn lingers(&mut self) -> bool {
+        if self.line.is_none() || self.work.places.available_permits() == 0 {
+            return false;
+        }
+        let mut stopping = self.work.stopping.clone();
+        tokio::select! {
+            () = self.active.news.notified() => true,
+            () = tokio::time::sleep(LINGER) => false,
+            _ = stopping.wait_for(|stop| *stop) => false,
+        }
+    }
+
+    async fn one(&mut self, id: TaskId) -> Result<Next, Reason> {
+        let Some(task) = self.fresh(id)? else {
+            self.active.done(id);
+            return Ok(Next::More);
+        };
+        if self.active.name == LOCAL {
+            let (task, ended) = local::deliver(&self.work.backend, task);
+            self.write_down(task, ended, None).await;
+            return Ok(Next::More);
+        }
+        if let Some(keep) = self.rerouted(&task) {
+            let settle = Settle { task: id, keep, now_ms: self.work.now_ms(), ..Settle::default() };
+            let written = self.work.backend.write(0, Write::Settle(settle)).await;
+            self.active.done(id);
+            tracing::info!(message = task.message.id, "another route is configured now");
+            self.work.changed.notify_one();
+            return written.map(|_| Next::More);
+        }
+        let hop = self.hop(&task);
+        if let Err(not_reached) = self.reach(&hop).await? {
+            return self.unreached(task, not_reached).await;
+        }
+        self.send(task).await;
+        Ok(Next::More)
+    }
+
+    /// The task as it is now: it may have been removed, held or tried since its number was read.
+    fn fresh(&self, id: TaskId) -> Result<Option<Task>, Reason> {
+        match self.work.backend.store().task(id) {
+            Ok(task) => {
+                let due = !task.held && task.due_ms <= self.work.now_ms();
+                Ok(Some(task).filter(|task| due && task.destination == self.active.name))
+            }
+            Err(Reason::NotFound) => Ok(None),
+            Err(reason) => Err(reason),
+        }
+    }
+
+    /// What takes the place of a task whose recipients go elsewhere by the settings of today.
+    fn rerouted(&self, task: &Task) -> Option<Vec<NewTask>> {
+        let key = |domain: &[u8]| self.work.destination(domain);
+        let stays = |task: &Task| {
+            let mut recipients = task.recipients.iter();
+            recipients.all(|q| key(&q.recipient.forward_path.domain) == task.destination)
+        };
+        if stays(task) {
+            return None;
+        }
+        let mut keep: Vec<NewTask> = Vec::new();
+        for queued in &task.recipients {
+            let destination = key(&queued.recipient.forward_path.domain);
+            match keep.iter_mut().find(|known| known.destination == destination) {
+                Some(known) => known.recipients.push(queued.clone()),
+                None => keep.push(NewTask {
+                    destination,
+                    recipients: vec![queued.clone()],
+                    due_ms: task.due_ms,
+                    notice_ms: task.notice_ms,
+                }),
+            }
+        }
+        Some(keep)
+    }
+
+    /// The way of a task; of several that lead to one place, the one that insists most on TLS.
+    fn hop(&self, task: &Task) -> Hop {
+        let domains = task.recipients.iter().map(|q| &q.recipient.forward_path.domain);
+        let hops = domains.map(|domain| relay::next_hop(&self.work.settings.transports, domain));
+        let strictness = |hop: &Hop| match hop.tls {
+            TlsPolicy::None => 0,
+            TlsPolicy::Opportunistic => 1,
+            TlsPolicy::Required => 2,
+            TlsPolicy::Implicit => 3,
+        };
+        let hop = hops.max_by_key(strictness);
+        let mut hop = hop.unwrap_or_else(|| relay::next_hop(&[], &task.destination));
+        // RFC 8689 §4.2.1: by a proven connection, or not at all.
+        if task.message.mail.require_tls && strictness(&hop) < 2 {
+            hop.tls = TlsPolicy::Required;
+        }
+        hop
+    }
+
+    /// Sees to it that there is a connection.
+    async fn reach(&mut self, hop: &Hop) -> Result<Result<(), NotReached>, Reason> {
+        if let Some(line) = &mut self.line {
+            if line.tls == hop.tls && line.connection.is_usable().await {
+                return Ok(Ok(()));
+            }
+            self.hang_up().await;
+        }
+        let login = self.work.settings.logins.get(&self.active.name);
+        let connection = match self.work.carrier.connect(hop, login).await {
+            Ok(connection) => connection,
+            Err(not_reached) => return Ok(Err(not_reached)),
+        };
+        self.line = Some(Line { connection, tls: hop.tls });
+        self.active.connected();
+        self.work.metrics.open.inc();
+        let name = &self.active.name;
+        if self.work.backend.store().destination(name).is_ok_and(|found| found.failures > 0) {
+            let block = Block { destination: name.clone(), ..Block::default() };
+            self.work.backend.write(0, Write::Block(block)).await?;
+        }
+        Ok(Ok(()))
+    }
+
+    async fn hang_up(&mut self) {
+        if let Some(line) = self.line.take() {
+            self.active.disconnected();
+            self.work.metrics.open.dec();
+            // A server that does not say goodbye is left without.
+            drop(tokio::time::timeout(QUIT_WITHIN, line.connection.quit()).await);
+        }
+    }
+
+    async fn send(&mut self, task: Task) {
+        let Some(line) = &mut self.line else { return };
+        let note = self.work.begun.begin(task.id);
+        let message = &task.message;
+        let recipients = task.recipients.iter().map(|queued| queued.recipient.clone()).collect();
+        let parcel = Parcel {
+            mail: message.mail.clone(),
+            recipients,
+            blob: message.id,
+            skip: message.skip,
+            size: message.sent_size(),
+            plain: message.plain,
+        };
+        let fates = line.connection.deliver(parcel).await;
+        let reports = line.connection.reports();
+        let ended = Ended {
+            fates,
+            server: Some(line.connection.server()),
+            handover: if reports { Handover::Reporting } else { Handover::Silent },
+            accounts: Vec::new(),
+            moved: Vec::new(),
+        };
+        self.write_down(task, ended, Some(note)).await;
+    }
+
+    /// Has an outcome written while the next message is sent.
+    async fn write_down(&mut self, task: Task, ended: Ended, note: Option<super::begun::Note>) {
+        if self.settling.len() >= SETTLING_MAX {
+            self.settling.join_next().await;
+        }
+        let (work, active) = (Arc::clone(&self.work), Arc::clone(&self.active));
+        self.settling.spawn(async move {
+            if work.settle(&task, ended).await
+                && let Some(note) = note
+            {
+                note.end();
+            }
+            active.done(task.id);
+        });
+    }
+
+    /// There is no connection: for good, or for now.
+    async fn unreached(&mut self, task: Task, not_reached: NotReached) -> Result<Next, Reason> {
+        self.work.metrics.unreached.inc();
+        let NotReached { fate, server } = not_reached;
+        if matches!(fate, Fate::Failed(_)) {
+            // What holds for one holds for all that wait for this domain; those read already need no further look-up.
+            self.apply(task.id, &fate, &server).await?;
+            for _ in 0..PAGE {
+                if !self.active.has_ready() {
+                    break;
+                }
+                let now_ms = self.work.now_ms();
+                let Some(id) = self.active.take(self.work.backend.store(), now_ms)? else { break };
+                self.apply(id, &fate, &server).await?;
+            }
+            return Ok(Next::More);
+        }
+        if !self.active.give_up() {
+            // Others are connected: the server takes no more connections at once, and they do this work.
+            self.active.done(task.id);
+            return Ok(Next::End);
+        }
+        self.leave_alone(&fate).await?;
+        self.apply(task.id, &fate, &server).await?;
+        self.tell_of_delays(&fate, &server).await?;
+        Ok(Next::End)
+    }
+
+    async fn apply(
+        &mut self,
+        id: TaskId,
+        fate: &Fate,
+        server: &Option<Vec<u8>>,
+    ) -> Result<(), Reason> {
+        if let Some(task) = self.fresh_anyway(id)? {
+            let ended = Ended::alike(&task, fate, server.clone());
+            self.write_down(task, ended, None).await;
+        } else {
+            self.active.done(id);
+        }
+        Ok(())
+    }
+
+    fn fresh_anyway(&self, id: TaskId) -> Result<Option<Task>, Reason> {
+        match self.work.backend.store().task(id) {
+            Ok(task) => Ok(Some(task).filter(|task| !task.held)),
+            Err(Reason::NotFound) => Ok(None),
+            Err(reason) => Err(reason),
+        }
+    }
+
+    /// The host is left alone for longer and longer: one row, however much waits for it.
+    async fn leave_alone(&mut self, fate: &Fate) -> Result<(), Reason> {
+        let backend = &self.work.backend;
+        let name = &self.active.name;
+        let failures = backend.store().destination(name).map_or(0, |found| found.failures);
+        let failures = failures.saturating_add(1);
+        let seed = backend.relaying().seed ^ failures as u64;
+        let pause_ms = relay::host_backoff(failures, &backend.schedule(), seed);
+        let until_ms = self.work.now_ms().saturating_add(pause_ms);
+        let why = answer(fate);
+        let destination = shown(name);
+        tracing::warn!(destination, failures, why, pause_s = pause_ms / 1000, "not reached");
+        let (destination, why) = (name.clone(), why.into_bytes());
+        let block = Block { destination, until_ms, failures, why };
+        backend.write(0, Write::Block(block)).await.map(|_| ())
+    }
+
+    /// Messages that were not tried, since their host is left alone, have senders who must be told all the same.
+    async fn tell_of_delays(
+        &mut self,
+        fate: &Fate,
+        server: &Option<Vec<u8>>,
+    ) -> Result<(), Reason> {
+        loop {
+            while self.settling.join_next().await.is_some() {}
+            let now_ms = self.work.now_ms();
+            let store = self.work.backend.store();
+            let mut late = store.notice_tasks(&self.active.name, now_ms, PAGE)?;
+            late.retain(|task| self.active.take_this(*task));
+            if late.is_empty() || *self.work.stopping.borrow() {
+                late.into_iter().for_each(|task| self.active.done(task));
+                return Ok(());
+            }
+            for id in late {
+                self.apply(id, fate, server).await?;
+            }
+        }
+    }
+}
+
+impl<C: Carrier> Work<C> {
+    /// Whether what became of a task is written down.
+    pub(super) async fn settle(&self, task: &Task, ended: Ended) -> bool {
+        match settle(&self.backend, &self.metrics, task, ended).await {
+            Ok(()) => true,
+            Err(Reason::NotFound) => {
+                let message = task.message.id;
+                tracing::info!(message, "it was removed from the queue while it was tried");
+                true
+            }
+            Err(reason) => {
+                tracing::error!(
+                    message = task.message.id,
+                    ?reason,
+                    "what became of it could not be written down; it is tried again, and may arrive twice"
+                );
+                false
+            }
+        }
+    }
+}

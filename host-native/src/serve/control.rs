@@ -1,0 +1,83 @@
+//! The control socket: one question about the queue per line, one answer per line, as JSON.
+//! Only the server's own user can open it, since its file is for nobody else.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use super::Shared;
+use crate::relay::{Request, Response, operate};
+
+/// The socket in the data directory.
+pub(crate) const SOCKET: &str = "control";
+/// Octets of a question.
+const LINE_MAX: u64 = 64 * 1024;
+/// Operators at once.
+const OPERATORS_MAX: usize = 16;
+/// A socket on which nothing is asked for so long is closed.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Answers until the task is ended.
+pub(super) async fn serve(shared: Arc<Shared>) {
+    let Some(directory) = shared.backend.mail_store().directory() else { return };
+    let listener = match listen(&directory.join(SOCKET)) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::warn!(%error, "no control socket: `pillarbox queue` cannot reach this server");
+            return;
+        }
+    };
+    let operators = Arc::new(Semaphore::new(OPERATORS_MAX));
+    loop {
+        let Ok(operator) = Arc::clone(&operators).acquire_owned().await else { return };
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "the control socket");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+        };
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            // Whoever asked may be gone.
+            drop(talk(&shared, stream).await);
+            drop(operator);
+        });
+    }
+}
+
+fn listen(path: &Path) -> std::io::Result<UnixListener> {
+    // The directory is locked by us, so a socket that is there is of a process that ended.
+    if path.exists() {
+        std::fs::remove_file(path)?;
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+async fn talk(shared: &Shared, stream: UnixStream) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut read = BufReader::new(read);
+    loop {
+        let mut line = Vec::new();
+        let mut bounded = (&mut read).take(LINE_MAX);
+        let next = tokio::time::timeout(IDLE, bounded.read_until(b'\n', &mut line)).await;
+        if !matches!(next, Ok(Ok(length)) if length > 0) {
+            return Ok(());
+        }
+        let response = match serde_json::from_slice::<Request>(&line) {
+            Ok(request) => operate(&shared.backend, &shared.metrics.relay, request).await,
+            Err(error) => Response::Error { message: format!("not a question: {error}") },
+        };
+        let mut answer = serde_json::to_vec(&response)?;
+        answer.push(b'\n');
+        write.write_all(&answer).await?;
+    }
+}

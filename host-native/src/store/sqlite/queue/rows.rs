@@ -1,0 +1,78 @@
+//! Rows of the queue to values and back. What no query looks at is kept as JSON: it reads itself after later versions
+//! have added to it, which a form by position would not.
+
+use pillarbox_engine::relay::{Queued, Times};
+use pillarbox_engine::smtp::MailFrom;
+use pillarbox_world::queue::{Destination, Enqueue, QueuedMessage, Task};
+use rusqlite::Row;
+use rusqlite::types::Type;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// What a message's row keeps besides columns.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Detail {
+    mail: MailFrom,
+    pub(super) times: Times,
+    priority: i8,
+    by: Vec<u8>,
+}
+
+impl Detail {
+    pub(super) fn of(relay: &Enqueue) -> Self {
+        let Enqueue { mail, times, priority, by, .. } = relay;
+        Self { mail: mail.clone(), times: *times, priority: *priority, by: by.clone() }
+    }
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
+    serde_json::to_string(value)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+/// A JSON column.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+    })
+}
+
+/// A message's five columns from `first` on.
+pub(super) fn message(row: &Row<'_>, first: usize) -> rusqlite::Result<QueuedMessage> {
+    let Detail { mail, times, priority, by } = json(row, first + 4)?;
+    Ok(QueuedMessage {
+        id: row.get(first)?,
+        size: row.get(first + 1)?,
+        skip: row.get(first + 2)?,
+        plain: row.get(first + 3)?,
+        mail,
+        times,
+        priority,
+        by,
+    })
+}
+
+pub(super) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
+    let recipients: Vec<Queued> = json(row, 4)?;
+    Ok(Task {
+        id: row.get(0)?,
+        message: message(row, 6)?,
+        destination: row.get(5)?,
+        recipients,
+        due_ms: row.get(1)?,
+        notice_ms: row.get(2)?,
+        held: row.get(3)?,
+    })
+}
+
+pub(super) fn destination(row: &Row<'_>) -> rusqlite::Result<Destination> {
+    Ok(Destination {
+        name: row.get(0)?,
+        tasks: row.get(1)?,
+        wake_ms: row.get(2)?,
+        blocked_ms: row.get(3)?,
+        failures: row.get(4)?,
+        why: row.get(5)?,
+    })
+}

@@ -62,6 +62,10 @@ def ehlo(client):
     return client.ehlo()
 
 
+def helo(client):
+    return client.helo()
+
+
 def auth(client):
     ehlo(client)
     return client.docmd("AUTH", "PLAIN AGFubgB4")
@@ -166,7 +170,8 @@ def every_phase_throttles(server):
 
 
 def every_phase_garbles(server):
-    for when, steps in PHASES:
+    # A client takes a reply's code from its last line, and EHLO's has several.
+    for when, steps in [(when, steps if steps is not ehlo else helo) for when, steps in PHASES]:
         server.set(f"any/{when}/corrupt=1")
         try:
             code = talk(server, steps)[0][0]

@@ -46,10 +46,6 @@ impl wit::Guest for crate::Component {
         engine::end_unix_ms(&schedule.convert(), &times.convert())
     }
 
-    fn notice_unix_ms(schedule: wit::Schedule, times: wit::Times, now_unix_ms: u64) -> u64 {
-        engine::notice_unix_ms(&schedule.convert(), &times.convert(), now_unix_ms)
-    }
-
     fn first_attempt(times: wit::Times, now_unix_ms: u64) -> u64 {
         engine::first_attempt(&times.convert(), now_unix_ms)
     }

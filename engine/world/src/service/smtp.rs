@@ -319,6 +319,7 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
             Event::Forwarded(told) => {
                 // Somebody else is there now, and what the peer itself may do is not for them.
                 self.reset();
+                self.bound = None;
                 self.client = Client { relays: false, name: told.peer.address.clone() };
             }
             _ => {}

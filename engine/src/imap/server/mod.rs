@@ -264,7 +264,10 @@ impl Role for Server {
                     }
                 }
             }
-            Doing::Greeting => self.greeting_answered(cx, answer),
+            Doing::Greeting => match self.greeting_answered(cx, answer) {
+                (server, None) => Ok(server),
+                (server, Some(misuse)) => Err((server, misuse)),
+            },
             doing => Err((Self { doing, ..self }, Misuse::UnknownAsk)),
         }
     }

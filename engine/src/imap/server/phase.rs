@@ -85,21 +85,21 @@ impl Server {
         mut self,
         cx: &mut Cx<Self>,
         answer: Answer,
-    ) -> Result<Self, (Self, Misuse)> {
+    ) -> (Self, Option<Misuse>) {
         match answer {
             Answer::Done => {
                 self.say_greeting(cx);
                 self.doing = Doing::Command(Box::default());
-                Ok(self.settle(cx))
+                (self.settle(cx), None)
             }
             Answer::Instead(instead) if instead.is_fit() => {
                 reply::send_bye(cx, None, &instead.text);
-                Ok(self.close(cx))
+                (self.close(cx), None)
             }
             answer => {
                 self.doing = Doing::Greeting;
                 let bad_value = matches!(answer, Answer::Instead(_));
-                Err((self, if bad_value { Misuse::BadValue } else { Misuse::WrongAnswer }))
+                (self, Some(if bad_value { Misuse::BadValue } else { Misuse::WrongAnswer }))
             }
         }
     }

@@ -495,10 +495,10 @@ fn records_that_mail_cannot_use_are_none() {
     assert!(Associations::new(vec![tlsa(3, 1, 1, &[0; 32])], names()).is_some());
 }
 
-/// Answers that a test makes up, so that it says what DNSSEC proves.
 /// A name, a kind of record, and what is known of it: records, and whether their signatures are right.
 type Known = (&'static str, Kind, Result<(Vec<Record>, bool), NoAnswer>);
 
+/// Answers that a test makes up, so that it says what DNSSEC proves.
 struct Table(Vec<Known>);
 
 impl Source for Table {

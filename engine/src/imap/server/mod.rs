@@ -264,7 +264,13 @@ impl Role for Server {
                     }
                 }
             }
-            Doing::Greeting => self.greeting_answered(cx, answer),
+            Doing::Greeting => {
+                let (server, outcome) = self.greeting_answered(cx, answer);
+                match outcome {
+                    Ok(()) => Ok(server),
+                    Err(misuse) => Err((server, misuse)),
+                }
+            }
             doing => Err((Self { doing, ..self }, Misuse::UnknownAsk)),
         }
     }

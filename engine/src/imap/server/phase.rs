@@ -85,21 +85,21 @@ impl Server {
         mut self,
         cx: &mut Cx<Self>,
         answer: Answer,
-    ) -> Result<Self, (Self, Misuse)> {
+    ) -> (Self, Result<(), Misuse>) {
         match answer {
             Answer::Done => {
                 self.say_greeting(cx);
                 self.doing = Doing::Command(Box::default());
-                Ok(self.settle(cx))
+                (self.settle(cx), Ok(()))
             }
             Answer::Instead(instead) if instead.is_fit() => {
                 reply::send_bye(cx, None, &instead.text);
-                Ok(self.close(cx))
+                (self.close(cx), Ok(()))
             }
             answer => {
                 self.doing = Doing::Greeting;
                 let bad_value = matches!(answer, Answer::Instead(_));
-                Err((self, if bad_value { Misuse::BadValue } else { Misuse::WrongAnswer }))
+                (self, Err(if bad_value { Misuse::BadValue } else { Misuse::WrongAnswer }))
             }
         }
     }

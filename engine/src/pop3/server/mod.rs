@@ -353,7 +353,7 @@ impl Role for Server {
                 self.retrieval_answered(cx, maildrop, *retrieval, answer)
             }
             (State::Update, answer) => self.update_answered(cx, answer),
-            (State::Held(held), answer) => self.phase_answered(cx, held, answer),
+            (State::Held(held), answer) => self.phase_answered(cx, *held, answer),
             (state, _) => Err(self.wrong_answer(state)),
         }
     }

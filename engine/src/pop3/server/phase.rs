@@ -57,10 +57,10 @@ impl Server {
     pub(super) fn phase_answered(
         self,
         cx: &mut Cx<Self>,
-        held: Box<Held>,
+        held: Held,
         answer: Answer,
     ) -> Result<Self, (Self, Misuse)> {
-        match (*held, answer) {
+        match (held, answer) {
             (Held::Greeting, Answer::Done) => {
                 self.say_greeting(cx);
                 Ok(self.go(cx, State::Authorization(None)))

@@ -16,7 +16,7 @@ pub(super) fn duration_ms(text: &str) -> Option<u64> {
 }
 
 pub(super) fn print_duration(ms: u64) -> String {
-    let divides = |unit_ms: u64| ms >= unit_ms && ms % unit_ms == 0;
+    let divides = |unit_ms: u64| ms >= unit_ms && ms.is_multiple_of(unit_ms);
     let unit = UNITS.iter().find(|(_, unit_ms)| divides(*unit_ms));
     let (unit, unit_ms) = unit.unwrap_or(&("ms", 1));
     format!("{}{unit}", ms / unit_ms)

@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 
 # Command, and the Debian package that has it.
 wanted=(
-    "cc gcc" "curl curl" "gzip gzip" "python3 python3" "node nodejs" "npm npm"
+    "cc gcc" "curl curl" "git git" "gzip gzip" "python3 python3" "node nodejs" "npm npm"
     "swaks swaks" "msmtp msmtp" "mutt mutt" "mbsync isync" "fetchmail fetchmail" "getmail getmail6"
     "postfix postfix" "dovecot dovecot-core" "openssl openssl"
 )
@@ -16,6 +16,8 @@ for entry in "${wanted[@]}"; do
     read -r command package <<<"$entry"
     command -v "$command" >/dev/null || missing+=("$package")
 done
+# It is no command in the path, and a package of its own.
+git send-email --dump-aliases >/dev/null 2>&1 || missing+=("git-email")
 if [ ${#missing[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "installing ${missing[*]}"

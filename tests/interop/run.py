@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 
+import checks_agent
 import checks_clients
 import checks_imap
 import checks_postfix
@@ -26,7 +27,7 @@ def main() -> int:
         print(f"{arguments.pillarbox} is missing; build it: cargo build --release", file=sys.stderr)
         return 2
     checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_clients.CHECKS,
-              *checks_tls.CHECKS, *checks_logins.CHECKS]
+              *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS]
     if arguments.full:
         checks.append(checks_clients.thunderbird)
     server = Server(arguments.pillarbox)

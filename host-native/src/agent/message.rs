@@ -182,7 +182,7 @@ impl Spool {
     fn octets(&self, offset: u64, length: u64) -> Result<Vec<u8>, Reason> {
         match &self.file {
             Some(file) => read(file, offset, length),
-            None => self.held.clone().octets(offset, length),
+            None => self.held.octets(offset, length),
         }
     }
 }

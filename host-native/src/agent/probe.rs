@@ -139,7 +139,7 @@ async fn make(
     };
     let why = ended.err().map(|end| match end {
         End::Unsecured(error) => Interruption::Handshake(error.to_string()),
-        End::Cut(error) => {
+        End::Cut(error) | End::Unread(error) => {
             // What the server said last is worth hearing: it mostly says why.
             drop(driver.lose(&mut wire));
             Interruption::Cut(error.to_string())

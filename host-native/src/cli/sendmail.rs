@@ -12,7 +12,7 @@ use pillarbox_engine::smtp::Body;
 
 use super::send::{envelope, recipients, you};
 use crate::agent::{
-    Access, Outgoing, Server, ServerFile, Spool, Submission, host_name, origin, submit,
+    Access, Outgoing, Server, ServerFile, Spool, Submission, TlsChoice, host_name, origin, submit,
 };
 use crate::error::{Error, Kind};
 use arguments::{Arguments, Mode};
@@ -129,10 +129,10 @@ fn environment() -> Result<Access, Error> {
     let tls = match text("PILLARBOX_TLS") {
         None => None,
         Some(word) => {
-            let parsed = clap::ValueEnum::from_str(&word, true);
+            let parsed = <TlsChoice as clap::ValueEnum>::from_str(&word, true);
             let what = "never, opportunistic, required or implicit";
-            let wrong = |_| format!("PILLARBOX_TLS: `{word}` is not {what}");
-            Some(parsed.map_err(wrong).map_err(|error| Error::new(Kind::Configuration, error))?)
+            let wrong = || format!("PILLARBOX_TLS: `{word}` is not {what}");
+            Some(parsed.map_err(|_| Error::new(Kind::Configuration, wrong()))?)
         }
     };
     Ok(Access {

@@ -116,10 +116,15 @@ async fn make(
         let size = message.sent_size();
         let length = relay::octets_wanted(kind, &message.mail, size).min(size);
         let range = BlobRange { blob: message.id, offset: message.skip, length };
+        // A report without the message is better than none.
+        let octets = backend.store().octets(range).unwrap_or_else(|reason| {
+            tracing::error!(message = message.id, ?reason, "it cannot be read for a report");
+            Vec::new()
+        });
         let about = About {
             mail: &message.mail,
             came_unix_ms: message.times.came_unix_ms,
-            octets: backend.store().octets(range)?,
+            octets,
             size,
             log_id: Some(message.id.to_string().into_bytes()),
         };

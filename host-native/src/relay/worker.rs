@@ -16,7 +16,7 @@ use super::carrier::{Carrier, Connection, NotReached, Parcel};
 use super::local;
 use super::runner::Work;
 use super::settle::{Ended, answer, settle};
-use crate::serve::shown;
+use crate::serve::{shown, told_to_stop};
 
 /// Messages of one connection whose outcome is being written while the next ones are sent: a sync is not waited for
 /// between any two, and few enough could arrive twice after a crash.
@@ -25,8 +25,9 @@ const SETTLING_MAX: usize = 8;
 const LINGER: Duration = Duration::from_secs(2);
 /// How long a farewell may take.
 const QUIT_WITHIN: Duration = Duration::from_secs(5);
-/// After the store failed, nothing is tried for so long.
+/// After the store failed, nothing is tried for so long; the pause doubles with each failure up to the other.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
+const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// A connection that is open, and on which terms.
 struct Line<C> {
@@ -94,7 +95,7 @@ impl<C: Carrier> Worker<C> {
         tokio::select! {
             () = self.active.news.notified() => true,
             () = tokio::time::sleep(LINGER) => false,
-            _ = stopping.wait_for(|stop| *stop) => false,
+            () = told_to_stop(&mut stopping) => false,
         }
     }
 
@@ -347,22 +348,27 @@ impl<C: Carrier> Worker<C> {
 }
 
 impl<C: Carrier> Work<C> {
-    /// Whether what became of a task is written down.
+    /// Has what became of a task written down, however often that takes: until then nobody else tries it, since a store
+    /// that is full would otherwise have the same message sent over and over. False if the server stops first.
     pub(super) async fn settle(&self, task: &Task, ended: Ended) -> bool {
-        match settle(&self.backend, &self.metrics, task, ended).await {
-            Ok(()) => true,
-            Err(Reason::NotFound) => {
-                let message = task.message.id;
-                tracing::info!(message, "it was removed from the queue while it was tried");
-                true
+        let message = task.message.id;
+        let mut pause = STORE_PAUSE;
+        loop {
+            match settle(&self.backend, &self.metrics, task, ended.clone()).await {
+                Ok(()) => return true,
+                Err(Reason::NotFound) => {
+                    tracing::info!(message, "it was removed from the queue while it was tried");
+                    return true;
+                }
+                Err(reason) => {
+                    tracing::error!(message, ?reason, pause_s = pause.as_secs(),
+                        "what became of it could not be written down");
+                }
             }
-            Err(reason) => {
-                tracing::error!(
-                    message = task.message.id,
-                    ?reason,
-                    "what became of it could not be written down; it is tried again, and may arrive twice"
-                );
-                false
+            let mut stopping = self.stopping.clone();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
+                () = told_to_stop(&mut stopping) => return false,
             }
         }
     }

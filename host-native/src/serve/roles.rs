@@ -14,6 +14,7 @@ use pillarbox_world::service::{Backend, Client, ImapService, Pop3Service, Servic
 
 use super::Shared;
 use super::log::shown;
+use crate::auth::Caller;
 use crate::backend::HostBackend;
 use crate::config::Profile;
 use crate::engine::{Driven, Engine, StartError};
@@ -171,6 +172,21 @@ fn may_relay(shared: &Shared, link: &Link) -> bool {
     }
 }
 
+/// Whether this peer is believed when it says for whom it speaks.
+fn may_forward(shared: &Shared, link: &Link) -> bool {
+    shared.settings.trusted.xclient.contains(&link.peer)
+}
+
+/// Failed logins are counted where they come from; a certificate that was shown is the forwarding peer's own.
+fn forwarded(shared: &Shared, link: &Link, told: &smtp::Forwarded) {
+    let session = link.session_id();
+    let name = shown(&told.peer.address);
+    tracing::info!(session, peer = %link.peer, client = name, "the peer speaks for another");
+    let address = std::str::from_utf8(&told.peer.address).ok().and_then(|text| text.parse().ok());
+    let caller = Caller { address: address.unwrap_or(link.peer), identities: Vec::new() };
+    shared.backend.directory().callers().set(link.key, caller);
+}
+
 /// SMTP.
 pub(crate) type SmtpRole = smtp::Server;
 /// POP3.
@@ -196,7 +212,8 @@ impl Served for SmtpRole {
                 deliver_by: true,
                 future_release: true,
                 // Who may not relay shall not make us knock at other servers' doors either.
-                etrn: may_relay(shared, link),
+                etrn: may_relay(shared, link) && !may_forward(shared, link),
+                xclient: may_forward(shared, link),
                 ..smtp::Extensions::default()
             },
             verify: false,
@@ -229,8 +246,10 @@ impl Served for SmtpRole {
     }
 
     fn observe(shared: &Shared, link: &Link, _: &mut Self::Service, event: &smtp::Event) {
-        if let smtp::Event::Defect(rule) = event {
-            defect(shared, link, Self::PROTOCOL, rule);
+        match event {
+            smtp::Event::Defect(rule) => defect(shared, link, Self::PROTOCOL, rule),
+            smtp::Event::Forwarded(told) => forwarded(shared, link, told),
+            _ => {}
         }
     }
 

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::relay::{self, Attempted, Deadline, DeadlineMode, Handover, Queued, Times};
+use pillarbox_engine::relay::{self, Attempted, Handover, Queued, Times};
 use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Fate, Reply};
 use pillarbox_engine::smtp::{
-    Answer, Ask, ByMode, Committed, Envelope, Event, MailFrom, Mailbox, RcptTo, Server,
+    Answer, Ask, Committed, Envelope, Event, MailFrom, Mailbox, RcptTo, Server,
 };
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
@@ -269,17 +269,10 @@ fn printed(mailbox: &Mailbox) -> Vec<u8> {
 
 /// What the sender wants about time, on the queue's clock.
 fn times(sender: &MailFrom, now: Now, now_ms: u64) -> Times {
-    // RFC 4865 and RFC 2852 give moments on the wall clock of the session; the queue counts from now on its own.
+    // RFC 4865 gives a moment on the wall clock of the session; the queue counts from now on its own.
     let hold = sender.hold_until_ms.map(|at| at.saturating_sub(now.unix_ms));
-    let deadline = sender.deliver_by.map(|by| Deadline {
-        at_unix_ms: now_ms.saturating_add_signed(i64::from(by.seconds) * 1000),
-        mode: match by.mode {
-            ByMode::Return => DeadlineMode::Return,
-            ByMode::Notify => DeadlineMode::Notify,
-        },
-    });
     let hold_until_unix_ms = hold.filter(|hold| *hold > 0).map(|hold| now_ms + hold);
-    Times { came_unix_ms: now_ms, hold_until_unix_ms, deadline }
+    Times { hold_until_unix_ms, ..relay::times_of(sender, now_ms) }
 }
 
 impl<B: Backend> Service<Server> for SmtpService<B> {
@@ -326,6 +319,7 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
             Event::Forwarded(told) => {
                 // Somebody else is there now, and what the peer itself may do is not for them.
                 self.reset();
+                self.bound = None;
                 self.client = Client { relays: false, name: told.peer.address.clone() };
             }
             _ => {}

@@ -87,7 +87,10 @@ fn every_phase_is_asked_in_order() {
 #[test]
 fn the_greeting_can_be_anothers() {
     fn refuse(ask: &Ask) -> Option<Answer> {
-        matches!(ask, Ask::Phase(Phase::Connected)).then(|| instead(554, "No mail here", false))
+        match ask {
+            Ask::Phase(Phase::Connected) => Some(instead(554, "No mail here", false)),
+            _ => patient(ask),
+        }
     }
     let mut talk = talk(faulty(), refuse);
     assert_eq!(talk.say(b""), b"554 No mail here\r\n");

@@ -30,6 +30,7 @@ class Server:
         # A directory that is given is kept: what a first server leaves there, a second finds.
         self.keep = directory is not None
         self.directory = directory or pathlib.Path(tempfile.mkdtemp(prefix="pillarbox-interop-"))
+        self.has_tls = "[tls]" in config
         self.settings = ["--data", str(self.directory / "data")]
         if config:
             (self.directory / "pillarbox.toml").write_text(config)
@@ -50,7 +51,9 @@ class Server:
         ready.unlink(missing_ok=True)
         command = [str(self.binary), "serve", *self.settings, "--ready-file", str(ready)]
         command += ["--trace-sessions", str(self.directory / "traces"), *self.flags]
-        for service in self.SERVICES:
+        # Without a certificate nothing listens over TLS.
+        without = ("submissions", "pop3s", "imaps") if self.settings[2:] and not self.has_tls else ()
+        for service in (service for service in self.SERVICES if service not in without):
             command += [f"--{service}", f"127.0.0.1:{self.ports.get(service, 0)}"]
         log = open(self.directory / "log", "ab")
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)

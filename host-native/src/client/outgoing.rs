@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use pillarbox_engine::sasl::LoginSecret;
 use pillarbox_engine::smtp;
-use pillarbox_engine::smtp::client::types::{Answer, Ask, Call, Event, Failure, Fate, Offer};
+use pillarbox_engine::smtp::client::types::{
+    Answer, Ask, Call, Event, Failure, Fate, Offer, Stage,
+};
 use pillarbox_engine::types::{BlobId, BlobRange, Now, Reason, Refusal, TlsFacts};
 use pillarbox_world::hub::SessionKey;
 use tokio::net::TcpStream;

@@ -291,9 +291,12 @@ fn a_command_behind_starttls_is_found_out() {
     );
 }
 
+/// What a server says to a line, by how many it has seen, and whether it ends then.
+type Answer = fn(&str, u32) -> (&'static str, bool);
+
 #[test]
 fn servers_that_stop_or_babble_leave_no_test_out() {
-    let cuts: [fn(&str, u32) -> (&'static str, bool); 6] = [
+    let cuts: [Answer; 6] = [
         |_, _| ("", false),
         |_, _| ("", true),
         |_, _| ("421 not now\r\n", true),

@@ -68,7 +68,7 @@ impl Random {
     fn write(&mut self, reads: Reads<'_>) -> Write {
         let task = self.some_task(reads);
         match self.below(8) {
-            0..=2 => Write::Deliver(self.deliver()),
+            0..=2 => Write::Deliver(Box::new(self.deliver())),
             3 | 4 => {
                 let keep = self.tasks(0);
                 let reports = if self.below(4) == 0 { vec![self.deliver()] } else { Vec::new() };
@@ -204,7 +204,8 @@ async fn octets_go_with_their_last_use() {
     for store in [&MailStore::open(&Data::Memory).expect("memory is there"), &sqlite] {
         let task = NewTask { destination: b"x.example".to_vec(), ..NewTask::default() };
         let relay = Enqueue { tasks: vec![task], ..Enqueue::default() };
-        let delivered = store.write(0, Write::Deliver(deliver(Vec::new(), Some(relay)))).await;
+        let delivered =
+            store.write(0, Write::Deliver(Box::new(deliver(Vec::new(), Some(relay))))).await;
         let Ok(Outcome::Delivered(blob)) = delivered else { panic!("{delivered:?}") };
         let task = store.reads().tasks(blob, 0, 1).expect("it is there")[0].clone();
         let range = BlobRange { blob, offset: 0, length: 5 };
@@ -243,7 +244,8 @@ async fn a_large_queue_costs_what_a_page_costs() {
             NewTask { destination, due_ms: 10, notice_ms: 1 << 40, ..task }
         });
         let relay = Enqueue { tasks: tasks.collect(), ..Enqueue::default() };
-        let written = sqlite.write(0, Write::Deliver(deliver(Vec::new(), Some(relay)))).await;
+        let written =
+            sqlite.write(0, Write::Deliver(Box::new(deliver(Vec::new(), Some(relay))))).await;
         written.expect("there is room");
     }
     sqlite.close().await;
@@ -291,7 +293,8 @@ async fn a_wish_about_many_is_done_in_steps() {
     for _ in 0..5 {
         let tasks = (0..1000).map(|_| random.task()).collect();
         let relay = Enqueue { tasks, ..Enqueue::default() };
-        let written = sqlite.write(0, Write::Deliver(deliver(Vec::new(), Some(relay)))).await;
+        let written =
+            sqlite.write(0, Write::Deliver(Box::new(deliver(Vec::new(), Some(relay))))).await;
         written.expect("there is room");
     }
     let (mut after, mut steps, mut done) = (0, 0, 0);

@@ -136,13 +136,13 @@ fn mailbox(store: &(dyn Store + Send + Sync), account: u64, name: &[u8]) -> Vec<
 fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
     let now_ms = random.below(1 << 40);
     match random.below(16) {
-        0..=3 => Write::Deliver(Deliver {
+        0..=3 => Write::Deliver(Box::new(Deliver {
             accounts: vec![b"bob@x".to_vec()],
             relay: None,
             message: random.message(),
             reports: Vec::new(),
             now_ms,
-        }),
+        })),
         4 | 5 => {
             let messages = (0..=random.below(2)).map(|_| random.message()).collect();
             Write::Append(Append { account, name: random.name(), messages, now_ms })
@@ -240,7 +240,7 @@ async fn a_large_message_comes_in_pieces() {
         let deliver = |message| {
             let accounts = vec![b"a@x".to_vec(), b"b@x".to_vec()];
             let (relay, reports) = (None, Vec::new());
-            Write::Deliver(Deliver { accounts, relay, message, reports, now_ms: 0 })
+            Write::Deliver(Box::new(Deliver { accounts, relay, message, reports, now_ms: 0 }))
         };
         assert!(store.write(0, deliver(wrong)).await.is_err(), "what was not staged is not stored");
         let Ok(Outcome::Delivered(blob)) = store.write(0, deliver(message)).await else {

@@ -24,7 +24,7 @@ IMPLICIT = ("submissions", "pop3s", "imaps")
 @contextlib.contextmanager
 def running(binary: pathlib.Path, *flags: str, directory: pathlib.Path | None = None):
     """A server of its own for one check, whose log must be clean at the end."""
-    server = Server(binary, *flags, directory=directory)
+    server = Server(binary, flags=flags, directory=directory)
     try:
         yield server
         log = (server.directory / "log").read_text()
@@ -160,7 +160,7 @@ def certificates_change_without_a_restart(server: Server) -> None:
         config.write_text('domains = ["hamburger.edu"]\n[tls]\ncertificate = "certificate.pem"\nkey = "key.pem"\n')
         server_directory = directory / "server"
         server_directory.mkdir()
-        own = Server(server.binary, "--config", str(config), directory=server_directory)
+        own = Server(server.binary, flags=("--config", str(config)), directory=server_directory)
         try:
             def shown() -> bytes:
                 return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", own.port["imaps"])))

@@ -22,10 +22,14 @@ class Server:
     SERVICES = ("smtp", "pop3", "imap", "http", "submission", "submissions", "pop3s", "imaps")
 
     def __init__(self, binary: pathlib.Path, config: str = "", accounts: dict[str, str] | None = None,
-                 ports: dict[str, int] | None = None):
+                 ports: dict[str, int] | None = None, flags: tuple[str, ...] = (),
+                 directory: pathlib.Path | None = None):
         self.binary = binary
         self.ports = ports or {}
-        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="pillarbox-interop-"))
+        self.flags = flags
+        # A directory that is given is kept: what a first server leaves there, a second finds.
+        self.keep = directory is not None
+        self.directory = directory or pathlib.Path(tempfile.mkdtemp(prefix="pillarbox-interop-"))
         self.settings = ["--data", str(self.directory / "data")]
         if config:
             (self.directory / "pillarbox.toml").write_text(config)
@@ -45,7 +49,7 @@ class Server:
         ready = self.directory / "ready.json"
         ready.unlink(missing_ok=True)
         command = [str(self.binary), "serve", *self.settings, "--ready-file", str(ready)]
-        command += ["--trace-sessions", str(self.directory / "traces")]
+        command += ["--trace-sessions", str(self.directory / "traces"), *self.flags]
         for service in self.SERVICES:
             command += [f"--{service}", f"127.0.0.1:{self.ports.get(service, 0)}"]
         log = open(self.directory / "log", "ab")

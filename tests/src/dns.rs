@@ -104,6 +104,7 @@ impl DnsServer {
     /// Forgets all about a name.
     pub fn forget(&self, name: &str) {
         let mut table = self.table();
+        let table = &mut *table;
         table.records.retain(|(other, _), _| other != name);
         for names in [&mut table.names, &mut table.failing, &mut table.silent] {
             names.remove(name);

@@ -495,8 +495,11 @@ fn records_that_mail_cannot_use_are_none() {
     assert!(Associations::new(vec![tlsa(3, 1, 1, &[0; 32])], names()).is_some());
 }
 
+/// A name, a kind of record, and what is known of it: records, and whether their signatures are right.
+type Known = (&'static str, Kind, Result<(Vec<Record>, bool), NoAnswer>);
+
 /// Answers that a test makes up, so that it says what DNSSEC proves.
-struct Table(Vec<(&'static str, Kind, Result<(Vec<Record>, bool), NoAnswer>)>);
+struct Table(Vec<Known>);
 
 impl Source for Table {
     fn look_up<'a>(&'a self, name: &'a str, kind: Kind) -> Looking<'a> {
@@ -527,7 +530,7 @@ fn hop(proven: bool) -> NextHop<'static> {
 const ANNOUNCED: &str = "_mta-sts.hamburger.example";
 const TLSA_NAME: &str = "_25._tcp.mx.hamburger.example";
 
-fn announced() -> (&'static str, Kind, Result<(Vec<Record>, bool), NoAnswer>) {
+fn announced() -> Known {
     (ANNOUNCED, Kind::Txt, Ok((vec![Record::Txt(b"v=STSv1; id=1;".to_vec())], false)))
 }
 

@@ -94,7 +94,7 @@ pub enum Write {
     Unstage(UploadId),
     /// Puts one message into the INBOX of every account named and into the queue, all or none; accounts that do not
     /// exist are made. Outcome: delivered.
-    Deliver(Deliver),
+    Deliver(Box<Deliver>),
     /// Appends messages to a mailbox, all or none. Outcome: appended; [`Reason::NotFound`].
     Append(Append),
     /// Changes flags. Outcome: stored.

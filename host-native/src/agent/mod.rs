@@ -11,4 +11,4 @@ pub(crate) use message::{Outgoing, Spool, origin};
 pub(crate) use probe::{Probed, Tries, probe};
 pub(crate) use progress::Progress;
 pub(crate) use server::{Access, Server, ServerFile, TlsChoice, host_and_port, host_name};
-pub(crate) use submit::{Outcome, Submission, submit};
+pub(crate) use submit::{Submission, submit};

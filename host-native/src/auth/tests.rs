@@ -309,11 +309,8 @@ async fn users_get_in_within_a_second_while_others_guess() {
             let start = Instant::now();
             let (answer, _) = judge.judge(from, password(user, PASSWORD, "")).await;
             assert!(name(&answer).is_ok(), "{user} from {from:?}: {answer:?}");
-            assert!(
-                start.elapsed() <= Duration::from_secs(1),
-                "{user} {at}: {:?}",
-                start.elapsed()
-            );
+            let took = start.elapsed();
+            assert!(took <= within, "{user} {at}: {took:?} of {within:?}");
         }
     }
     let mut judged = 0;

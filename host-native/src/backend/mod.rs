@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pillarbox_engine::message::Index;
-use pillarbox_engine::relay::Schedule;
+use pillarbox_engine::relay::{Notice, Report, Schedule};
 use pillarbox_engine::types::{Now, Reason};
 use pillarbox_world::hub::{Hub, SessionKey, Wake};
 use pillarbox_world::service::{Backend, Indexed};
@@ -187,6 +187,18 @@ impl Backend for HostBackend {
 
     fn schedule(&self) -> Schedule {
         self.relaying.schedule
+    }
+
+    fn make_report(&self, report: &Report) -> Option<Notice> {
+        // It holds words of strangers, so it is made where they can break nothing.
+        let made = self.engine.relay().make_report(report.clone()).or_else(|trap| {
+            tracing::error!(%trap, "a report broke its sandbox; it is made without the message");
+            self.engine.relay().make_report(Report { message: Vec::new(), ..report.clone() })
+        });
+        made.unwrap_or_else(|trap| {
+            tracing::error!(%trap, "no report can be made");
+            None
+        })
     }
 
     fn flush(&self, domain: &[u8]) {

@@ -58,7 +58,7 @@ enum Word {
     /// Try what a server does about that which the RFCs require and forbid
     Probe(probe::ProbeFlags),
     /// Print every limit, its value, its value under stress, and what is said when it is reached
-    Limits(ServeFlags),
+    Limits(Box<ServeFlags>),
 }
 
 /// Flags of `serve`.
@@ -176,6 +176,6 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Send(flags)) => send::run(*flags),
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
         Some(Word::Probe(flags)) => probe::run(flags),
-        Some(Word::Limits(flags)) => limits::run(flags),
+        Some(Word::Limits(flags)) => limits::run(*flags),
     }
 }

@@ -82,7 +82,7 @@ pub enum Profile {
     /// Everyone, with any password; every address has a mailbox; nothing is ever relayed. Loopback only.
     Dev,
     /// The accounts of these domains.
-    Server(ServerProfile),
+    Server(Box<ServerProfile>),
 }
 
 /// A server's domains and addresses.
@@ -199,7 +199,7 @@ impl Settings {
             Some(file) => {
                 let base = flags.config.as_deref().and_then(Path::parent);
                 let base = base.unwrap_or(Path::new(""));
-                Profile::Server(server_profile(file, &data, base)?)
+                Profile::Server(Box::new(server_profile(file, &data, base)?))
             }
             None => Profile::Dev,
         };

@@ -165,7 +165,7 @@ pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
 pub(crate) fn directory(settings: &Settings, hits: Hits) -> Result<HostDirectory, Error> {
     match (&settings.profile, &settings.auth) {
         (Profile::Server(profile), Some(auth)) => {
-            HostDirectory::accounts(profile.clone(), auth, hits)
+            HostDirectory::accounts((**profile).clone(), auth, hits)
         }
         _ => HostDirectory::open(&settings.host_name, settings.dev_password.as_deref()),
     }

@@ -23,7 +23,7 @@ const NONCE: &[u8] = b"fyko+d2lbbFgONRv9qkxdawL";
 
 /// What the connections of one transcript share.
 #[derive(Default)]
-pub struct Desk {
+pub(super) struct Desk {
     /// User and password.
     login: Option<(String, String)>,
     messages: Mutex<HashMap<BlobId, Vec<u8>>>,
@@ -56,7 +56,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Answers a client session from the desk.
-pub struct DeskService(Arc<Desk>);
+pub(super) struct DeskService(Arc<Desk>);
 
 impl Service<smtp::Client> for DeskService {
     async fn answer(&mut self, _: Now, ask: Ask, _: &mut dyn Indexer) -> Answer {

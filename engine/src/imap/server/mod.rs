@@ -264,13 +264,10 @@ impl Role for Server {
                     }
                 }
             }
-            Doing::Greeting => {
-                let (server, outcome) = self.greeting_answered(cx, answer);
-                match outcome {
-                    Ok(()) => Ok(server),
-                    Err(misuse) => Err((server, misuse)),
-                }
-            }
+            Doing::Greeting => match self.greeting_answered(cx, answer) {
+                (server, None) => Ok(server),
+                (server, Some(misuse)) => Err((server, misuse)),
+            },
             doing => Err((Self { doing, ..self }, Misuse::UnknownAsk)),
         }
     }

@@ -85,21 +85,21 @@ impl Server {
         mut self,
         cx: &mut Cx<Self>,
         answer: Answer,
-    ) -> (Self, Result<(), Misuse>) {
+    ) -> (Self, Option<Misuse>) {
         match answer {
             Answer::Done => {
                 self.say_greeting(cx);
                 self.doing = Doing::Command(Box::default());
-                (self.settle(cx), Ok(()))
+                (self.settle(cx), None)
             }
             Answer::Instead(instead) if instead.is_fit() => {
                 reply::send_bye(cx, None, &instead.text);
-                (self.close(cx), Ok(()))
+                (self.close(cx), None)
             }
             answer => {
                 self.doing = Doing::Greeting;
                 let bad_value = matches!(answer, Answer::Instead(_));
-                (self, Err(if bad_value { Misuse::BadValue } else { Misuse::WrongAnswer }))
+                (self, Some(if bad_value { Misuse::BadValue } else { Misuse::WrongAnswer }))
             }
         }
     }

@@ -248,9 +248,12 @@ mod tests {
         Ok((head, ready, body))
     }
 
+    /// What is given, whether a lone dot ends it, and the head and the body that it has.
+    type Case = (&'static [u8], bool, &'static [u8], &'static [u8]);
+
     #[test]
     fn head_and_body_are_told_apart_wherever_the_input_is_cut() {
-        let cases: [(&[u8], bool, &[u8], &[u8]); 11] = [
+        let cases: [Case; 11] = [
             (b"A: b\n\nc\n", false, b"A: b\r\n", b"c\r\n"),
             (b"A: b\r\n c\r\n\r\n.\r\nd", false, b"A: b\r\n c\r\n", b".\r\nd\r\n"),
             (b"A: b\r\n c\r\n\r\n.\r\nd", true, b"A: b\r\n c\r\n", b""),

@@ -26,7 +26,7 @@ impl Writer for MemoryStore {
                 self.uploads.remove(&upload);
                 Ok(plain(Outcome::Done))
             }
-            Write::Deliver(deliver) => self.deliver(deliver),
+            Write::Deliver(deliver) => self.deliver(*deliver),
             Write::Append(append) => self.append(append),
             Write::SetFlags(set) => self.set_flags(&set),
             Write::Expunge(expunge) => self.expunge(&expunge),

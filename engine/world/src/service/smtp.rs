@@ -146,7 +146,7 @@ impl<B: Backend> SmtpService<B> {
         let from = transaction.sender.reverse_path.as_ref().map_or_else(Vec::new, printed);
         let (accounts, queued) = (transaction.accounts.clone(), transaction.queued.clone());
         let outcome = match self.deliver(now, envelope, transaction, message, size).await {
-            Ok(deliver) => self.backend.write(self.key, Write::Deliver(deliver)).await,
+            Ok(deliver) => self.backend.write(self.key, Write::Deliver(Box::new(deliver))).await,
             Err(reason) => Err(reason),
         };
         let outcome = outcome.inspect_err(|_| unstage(&*self.backend, staged))?;

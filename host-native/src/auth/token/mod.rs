@@ -193,17 +193,18 @@ mod tests {
         };
         assert_eq!(judge(|_| (), 1500), Ok("ann@a.example".into()));
         assert_eq!(judge(|_| (), 2059), Ok("ann@a.example".into()));
-        assert_eq!(judge(|claims| claims["aud"] = json!("mail"), 1500).is_ok(), true);
+        assert!(judge(|claims| claims["aud"] = json!("mail"), 1500).is_ok());
         assert_eq!(
             judge(|claims| claims["email"] = json!("ann"), 1500),
             Ok("ann@a.example".into())
         );
-        let scp: fn(&mut Value) = |claims| {
+        type Change = fn(&mut Value);
+        let scp: Change = |claims| {
             claims["scope"] = Value::Null;
             claims["scp"] = json!(["imap", "smtp"]);
         };
         assert!(judge(scp, 1500).is_ok());
-        let bad: [(fn(&mut Value), u64); 11] = [
+        let bad: [(Change, u64); 11] = [
             (|_| (), 2060),
             (|_| (), 939),
             (|claims| claims["exp"] = json!("2000"), 1500),

@@ -302,7 +302,7 @@ async fn another_route_takes_what_is_queued() {
         reports: Vec::new(),
         now_ms: rig.clock.now_ms(),
     };
-    rig.backend.write(0, Write::Deliver(deliver)).await.expect("there is room");
+    rig.backend.write(0, Write::Deliver(Box::new(deliver))).await.expect("there is room");
     rig.start();
     rig.until("two are over", |rig| rig.stats().tasks == 1).await;
     assert_eq!(rig.servers.arrived()[0].0, "b.example");

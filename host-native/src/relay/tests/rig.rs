@@ -29,14 +29,16 @@ use crate::store::MailStore;
 #[derive(Clone, Default)]
 pub(super) struct Servers(Arc<State>);
 
+/// What arrived: host, recipients, octets.
+pub(super) type Arrived = (String, Vec<String>, Vec<u8>);
+
 #[derive(Default)]
 struct State {
     /// Hosts that are not reached, and why.
     down: Mutex<BTreeMap<Vec<u8>, Unreached>>,
     /// Recipients that are refused, by local part.
     refused: Mutex<BTreeMap<Vec<u8>, u16>>,
-    /// What arrived: host, recipients, octets.
-    arrived: Mutex<Vec<(String, Vec<String>, Vec<u8>)>>,
+    arrived: Mutex<Vec<Arrived>>,
     connects: AtomicU32,
     open: Mutex<BTreeMap<Vec<u8>, (u32, u32)>>,
     pause_ms: AtomicU32,
@@ -70,7 +72,7 @@ impl Servers {
     pub(super) fn most_open(&self, host: &str) -> u32 {
         lock(&self.0.open).get(host.as_bytes()).map_or(0, |(_, most)| *most)
     }
-    pub(super) fn arrived(&self) -> Vec<(String, Vec<String>, Vec<u8>)> {
+    pub(super) fn arrived(&self) -> Vec<Arrived> {
         lock(&self.0.arrived).clone()
     }
 }

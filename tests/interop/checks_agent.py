@@ -68,6 +68,8 @@ def scripted(answer, greeting: bytes = b"220 bad.example\r\n"):
     try:
         yield listener.getsockname()[1], heard
     finally:
+        # To close alone would leave the thread that waits for a connection with one more of them.
+        listener.shutdown(socket.SHUT_RDWR)
         listener.close()
 
 

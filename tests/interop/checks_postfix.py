@@ -19,6 +19,10 @@ CONFIG = """\
 host_name = "mx.pillarbox.example"
 domains = ["pillarbox.example"]
 
+[tls]
+certificate = "{home}/config/cert.pem"
+key = "{home}/config/key.pem"
+
 [relay]
 first_retry_s = 1
 retry_max_s = 2
@@ -36,7 +40,7 @@ def both(other: Server) -> Iterator[tuple[Server, postfix.Postfix]]:
     to_us = f"pillarbox.example smtp:[127.0.0.1]:{port}"
     peer = postfix.Postfix([to_us], more="smtp_tls_security_level = may\n")
     try:
-        config = CONFIG.format(domain=postfix.DOMAIN, port=peer.port)
+        config = CONFIG.format(domain=postfix.DOMAIN, port=peer.port, home=peer.home)
         ours = Server(other.binary, config, {ALICE: PASSWORD, "bob@pillarbox.example": "ketchup"}, ports={"smtp": port})
         try:
             yield ours, peer

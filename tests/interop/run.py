@@ -10,8 +10,8 @@ import traceback
 import checks_agent
 import checks_clients
 import checks_imap
-import checks_postfix
 import checks_logins
+import checks_postfix
 import checks_python
 import checks_tls
 from server import TARGET, Server
@@ -27,7 +27,8 @@ def main() -> int:
         print(f"{arguments.pillarbox} is missing; build it: cargo build --release", file=sys.stderr)
         return 2
     checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_clients.CHECKS,
-              *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS]
+              *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS,
+              *checks_postfix.CHECKS]
     if arguments.full:
         checks.append(checks_clients.thunderbird)
     server = Server(arguments.pillarbox)

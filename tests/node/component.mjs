@@ -94,10 +94,10 @@ export function parse(line) {
   return JSON.parse(line.replace(/([:,[])(\d{16,})(?=[,}\]])/g, '$1"@$2"'));
 }
 
-// Prints what came from the component: octets as numbers, wide numbers whole.
+// Prints what came from the component: octets and other lists of numbers as such, wide numbers whole.
 export function print(value) {
   const text = JSON.stringify(value, (_, item) => {
-    if (item instanceof Uint8Array) return Array.from(item);
+    if (ArrayBuffer.isView(item)) return Array.from(item);
     return typeof item === "bigint" ? `@${item}` : item;
   });
   return text.replace(/"@(\d+)"/g, "$1");

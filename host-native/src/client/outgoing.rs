@@ -51,6 +51,8 @@ pub(super) struct Outgoing {
     /// The session's end, and why.
     done: Option<Option<Failure>>,
     fates: Option<Vec<Fate>>,
+    /// A part of the message could not be read that was to be written: so its end was never sent.
+    is_broken_off: bool,
 }
 
 impl Outgoing {
@@ -81,6 +83,7 @@ impl Outgoing {
             facts: None,
             done: None,
             fates: None,
+            is_broken_off: false,
         }
     }
 
@@ -91,6 +94,7 @@ impl Outgoing {
     pub(super) fn begin_delivery(&mut self, message: BlobId, source: Arc<dyn Source>) {
         self.message = Some((message, source));
         self.fates = None;
+        self.is_broken_off = false;
         self.until = Until::Fates;
     }
 
@@ -99,7 +103,17 @@ impl Outgoing {
     }
 
     pub(super) fn take_fates(&mut self) -> Option<Vec<Fate>> {
-        self.fates.take()
+        let mut fates = self.fates.take()?;
+        if self.is_broken_off {
+            // The session gave out the end of the message, and does not know that it never left.
+            for fate in &mut fates {
+                if let Fate::Uncertain(failure) = fate {
+                    failure.stage = Stage::Data;
+                    *fate = Fate::Deferred(failure.clone());
+                }
+            }
+        }
+        Some(fates)
     }
 
     pub(super) fn offer(&self) -> Option<&Offer> {
@@ -184,7 +198,9 @@ impl Host<smtp::Client> for Outgoing {
     }
 
     fn octets(&mut self, range: BlobRange) -> Result<Vec<u8>, Reason> {
-        self.message_octets(range)
+        let octets = self.message_octets(range);
+        self.is_broken_off |= octets.is_err();
+        octets
     }
 
     fn event(&mut self, event: Event) {

@@ -224,7 +224,7 @@ impl RelaySettings {
                 if transport.next_hop.is_none() {
                     return Err(usage(key, "a login needs a next_hop, the server that knows it"));
                 }
-                let hop = next_hop(std::slice::from_ref(&transport), &transport.pattern);
+                let hop = next_hop(std::slice::from_ref(&transport), &one_of(&transport.pattern));
                 let login = RouteLogin { user, password_file: base.join(file) };
                 self.logins.insert(hop.key(), login);
             }
@@ -281,6 +281,15 @@ fn count(key: &str, value: Option<u32>, default: u32) -> Result<u32, Error> {
     match value.unwrap_or(default) {
         count @ 1..=1000 => Ok(count),
         count => Err(usage(key, &format!("{count}: from 1 to 1000"))),
+    }
+}
+
+/// A domain that a pattern stands for; to a host that is named, all of them go the same way.
+fn one_of(pattern: &[u8]) -> Vec<u8> {
+    match pattern {
+        [b'.', ..] => [b"a", pattern].concat(),
+        b"*" => b"a".to_vec(),
+        domain => domain.to_vec(),
     }
 }
 

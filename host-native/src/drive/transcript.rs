@@ -94,8 +94,11 @@ impl Transcript {
 
     /// TLS began; the last `dropped` octets that came before it were given to nobody.
     pub(crate) fn secured(&mut self, facts: &TlsFacts, dropped: usize) {
-        let received = &mut self.received.octets;
-        received.truncate(received.len().saturating_sub(dropped));
+        let received = &mut self.received;
+        received.octets.truncate(received.octets.len().saturating_sub(dropped));
+        // What the session took and never noted, it threw away unread.
+        received.base += received.octets.len() as u64;
+        received.octets.clear();
         let (version, cipher) = (facts.version.escape_ascii(), facts.cipher.escape_ascii());
         self.line(&format!("#  secured {version} {cipher}"));
     }

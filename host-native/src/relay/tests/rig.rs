@@ -191,7 +191,7 @@ impl Rig {
         let relaying = Relaying::new("mx.ours.example", settings.schedule, clock.clone());
         let engine = Engine::new(&EngineSettings::new(EngineChoice::Native, Some(1)));
         let store = MailStore::open(&Data::Directory(directory.clone())).expect("it opens");
-        let auth = AuthSettings::default();
+        let auth = AuthSettings { secret: directory.join("secret"), ..AuthSettings::default() };
         let accounts = HostDirectory::accounts(profile, &auth, Hits::default());
         let accounts = accounts.expect("it is read");
         let engine = Arc::new(engine.expect("it starts"));

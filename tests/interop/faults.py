@@ -53,6 +53,12 @@ class Faulty(Server):
         return count
 
 
+class Accounts(Faulty):
+    """A server with accounts, and without a certificate."""
+
+    SERVICES = ("smtp", "pop3", "imap", "http")
+
+
 # Each phase with what a client has to do to come there; the last of it is what the fault meets.
 def connect(client):
     pass
@@ -483,7 +489,7 @@ def flags_and_files(binary) -> None:
     with tempfile.TemporaryDirectory() as directory:
         file = pathlib.Path(directory) / "faults"
         file.write_text("# from a file\nseed=5\nany/verb=MAIL,nth=1/reply=451 4.7.1 file\n")
-        server = Faulty(binary, "--faults", str(file), "--fault", "any/verb=RCPT/reply=452 4.2.2 flag")
+        server = Faulty(binary, flags=["--faults", str(file), "--fault", "any/verb=RCPT/reply=452 4.2.2 flag"])
         try:
             listed = json.loads(server.http("GET", "/api/faults")[1])
             assert listed["seed"] == 5 and [fault["owner"] for fault in listed["faults"]] == ["flags"] * 2
@@ -498,7 +504,7 @@ def flags_and_files(binary) -> None:
         common = [str(binary), "serve", "--config", str(config), "--data", directory, "--fault", "any/always/drop"]
         ran = subprocess.run(common, capture_output=True, text=True, timeout=60)
         assert ran.returncode == 2 and "--fault" in ran.stderr and "dev profile" in ran.stderr, ran
-        server = Faulty(binary, "--config", str(config))
+        server = Accounts(binary, config.read_text())
         try:
             for method in ("GET", "PUT", "POST", "DELETE"):
                 status, text = server.http(method, "/api/faults", [])
@@ -513,7 +519,7 @@ def main() -> int:
     parser.add_argument("--pillarbox", type=pathlib.Path, default=TARGET / "release" / "pillarbox")
     parser.add_argument("--only", help="checks whose name contains this")
     arguments = parser.parse_args()
-    server = Faulty(arguments.pillarbox, "--submission", "127.0.0.1:0")
+    server = Faulty(arguments.pillarbox)
     checks = [(check.__name__, lambda check=check: check(server)) for check in CHECKS]
     checks.append(("flags_and_files", lambda: flags_and_files(arguments.pillarbox)))
     passed, failed = 0, 0

@@ -18,6 +18,9 @@ for entry in "${wanted[@]}"; do
 done
 # It is no command in the path, and a package of its own.
 git send-email --dump-aliases >/dev/null 2>&1 || missing+=("git-email")
+# What swaks speaks TLS and logs in with.
+perl -MNet::SSLeay -e 1 2>/dev/null || missing+=("libnet-ssleay-perl")
+perl -MAuthen::SASL -e 1 2>/dev/null || missing+=("libauthen-sasl-perl")
 if [ ${#missing[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "installing ${missing[*]}"

@@ -136,7 +136,9 @@ fn keywords(seen: &Seen) -> (Verdict, String) {
 
 fn at_most(seen: &Seen, max: usize) -> (Verdict, String) {
     let words = counted(seen);
-    match seen.replies.len() {
+    // The last one may be to QUIT, which some servers leave without a reply.
+    let farewell = seen.replies.last().is_some_and(|reply| reply.code == 221);
+    match seen.replies.len() - usize::from(farewell) {
         _ if seen.late => (Verdict::Unknown, format!("{words}, then nothing")),
         count if count <= max => (Verdict::Good, words),
         _ => (Verdict::Bad, words),

@@ -329,7 +329,7 @@ static BARE_LF: &[Step] = &[
         "LF without CR",
         Say::UntilClosed("NOOP\nNOOP\r\nQUIT\r\n"),
         "ends no command",
-        Judge::AtMost(2),
+        Judge::AtMost(1),
         &rules::LINE_ENDS,
     ),
 ];
@@ -341,7 +341,7 @@ static BARE_CR: &[Step] = &[
         "CR without LF",
         Say::UntilClosed("NOOP\rNOOP\r\nQUIT\r\n"),
         "ends no command",
-        Judge::AtMost(2),
+        Judge::AtMost(1),
         &rules::LINE_ENDS,
     ),
 ];

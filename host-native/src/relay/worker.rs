@@ -361,8 +361,12 @@ impl<C: Carrier> Work<C> {
                     return true;
                 }
                 Err(reason) => {
-                    tracing::error!(message, ?reason, pause_s = pause.as_secs(),
-                        "what became of it could not be written down");
+                    tracing::error!(
+                        message,
+                        ?reason,
+                        pause_s = pause.as_secs(),
+                        "what became of it could not be written down"
+                    );
                 }
             }
             let mut stopping = self.stopping.clone();

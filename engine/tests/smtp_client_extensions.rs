@@ -11,14 +11,13 @@ const GREETING: &str = "220 mx.example\r\n";
 
 /// A client that was greeted, and whose EHLO was answered with these keywords, after this delivery was called for.
 fn told(config: Config, keywords: &[&str], change: impl FnOnce(&mut Delivery)) -> Drive {
-    let implicit = config.tls == TlsPolicy::Implicit;
     let mut drive = Drive::new(config);
-    if implicit {
-        drive.secure();
-    }
     let mut delivery = drive.delivery(1, &["bob@b.example"], b"Subject: x\r\n\r\ny\r\n");
     change(&mut delivery);
     drive.call(Call::Deliver(delivery));
+    if drive.securing {
+        drive.secure();
+    }
     drive.hear(GREETING.as_bytes());
     let lines: String = keywords.iter().map(|keyword| format!("250-{keyword}\r\n")).collect();
     drive.hear(format!("250-mx.example\r\n{lines}250 HELP\r\n").as_bytes());

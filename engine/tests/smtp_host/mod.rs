@@ -191,6 +191,7 @@ impl Talk {
                 }
                 _ => Answer::Refused(Refusal::new(Reason::NotPermitted)),
             },
+            Ask::Phase(_) => Answer::Done,
             Ask::Chunk(octets) => {
                 self.content.extend_from_slice(octets);
                 Answer::Done

@@ -81,7 +81,7 @@ impl Offered {
             }
             b"FUTURERELEASE" => {
                 extensions.future_release = true;
-                self.told.hold_max_s = words.next().and_then(number);
+                self.told.hold_max_s = words.next().and_then(number).and_then(small);
             }
             b"MT-PRIORITY" => extensions.mt_priority = true,
             b"ETRN" => extensions.etrn = true,

@@ -254,7 +254,7 @@ pub struct Offer {
     /// RFC 2852: seconds that a message has to be given at least.
     pub deliver_by_min_s: Option<u32>,
     /// RFC 4865: seconds that a message is kept back at most.
-    pub hold_max_s: Option<u64>,
+    pub hold_max_s: Option<u32>,
 }
 
 /// Facts for the host.

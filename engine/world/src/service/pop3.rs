@@ -62,7 +62,8 @@ impl<B: Backend> Pop3Service<B> {
     }
 
     async fn remove(&mut self, numbers: &[NumberRun]) -> Result<(), Reason> {
-        let maildrop = self.maildrop.as_ref().ok_or(Reason::NotPermitted)?;
+        // The session ends with this: who hears that it is over can open the maildrop at once.
+        let maildrop = self.maildrop.take().ok_or(Reason::NotPermitted)?;
         let mut uids: Vec<UidRun> = Vec::new();
         for run in numbers {
             for number in run.first..=run.last {

@@ -106,7 +106,7 @@ fn config(scratch: &Path, to: SocketAddr) -> String {
 /// Hands messages over until the server is gone or `last` is reached; gives those that were taken.
 fn send(address: SocketAddr, tokens: std::ops::Range<u64>) -> Vec<u64> {
     let mut taken = Vec::new();
-    let mut all = || -> std::io::Result<()> {
+    let all = || -> std::io::Result<()> {
         let mut wire = Wire::connect(address)?;
         wire.smtp("")?;
         wire.smtp("EHLO ours.example")?;

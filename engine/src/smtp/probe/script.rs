@@ -61,7 +61,7 @@ pub(super) enum Judge {
     OneLine,
     /// The keywords' grammar.
     Keywords,
-    /// No more replies than this until the end.
+    /// No more replies than this until the end; a last 221 is not counted.
     AtMost(usize),
     /// As many replies as commands, the last one 250.
     All(usize),

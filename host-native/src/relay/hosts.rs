@@ -2,14 +2,17 @@
 //! The order and what it means are the engine's; here names are looked up.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pillarbox_engine::relay::{Exchange, Hop, Lookup, Route, Unreached, choose_route};
+use pillarbox_engine::relay::{Exchange, Hop, Lookup, Route, Unreached};
 use pillarbox_engine::smtp::client::types::TlsPolicy;
 
+use super::ask::broke;
 use crate::client::policy::{NextHop, Policies, Unfit};
 use crate::client::{Security, Target, Trust};
 use crate::dns::{Answer, Dns, NoAnswer};
+use crate::engine::Engine;
 
 /// A host that is to be tried.
 pub(super) struct Host {
@@ -20,6 +23,7 @@ pub(super) struct Host {
 /// Looks hosts up.
 #[derive(Clone)]
 pub(super) struct Hosts {
+    pub(super) engine: Arc<Engine>,
     pub(super) dns: Dns,
     /// What TLS must prove.
     pub(super) policies: Policies,
@@ -59,7 +63,12 @@ impl Hosts {
             .into_iter()
             .map(|mx| Exchange { preference: mx.preference, name: mx.exchange.into_bytes() })
             .collect();
-        match choose_route(&exchanges, &self.own_names, seed) {
+        let route = self.engine.relay().choose_route(&exchanges, &self.own_names, seed);
+        let route = route.map_err(|trap| {
+            broke(trap);
+            Unreached::OurFault
+        })?;
+        match route {
             Route::Hosts(names) => {
                 let names: Result<Vec<String>, Unreached> =
                     names.iter().map(|name| text(name)).collect();

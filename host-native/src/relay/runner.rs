@@ -14,11 +14,14 @@ use tokio::task::JoinSet;
 use super::active::Active;
 use super::begun::Begun;
 use super::carrier::Carrier;
+use super::ask::broke;
 use super::metrics::RelayMetrics;
+use super::routes::Routes;
 use super::steer::steer;
 use super::worker::Worker;
 use crate::backend::HostBackend;
 use crate::config::RelaySettings;
+use crate::engine::Trap;
 use crate::error::{Error, Kind};
 use crate::serve::told_to_stop;
 
@@ -36,6 +39,8 @@ pub(super) struct Work<C: Carrier> {
     pub(super) backend: Arc<HostBackend>,
     pub(super) carrier: C,
     pub(super) settings: Arc<RelaySettings>,
+    /// The ways of the transport map.
+    pub(super) routes: Routes,
     /// Whether anything leaves this machine.
     relays: bool,
     pub(super) metrics: RelayMetrics,
@@ -79,10 +84,12 @@ impl<C: Carrier> Runner<C> {
             }
         }
         let places = Arc::new(Semaphore::new(settings.connections_max as usize));
+        let routes = Routes::new(Arc::clone(backend.engine()), settings.transports.clone());
         let work = Work {
             backend,
             carrier,
             settings,
+            routes,
             relays,
             metrics,
             begun,
@@ -143,8 +150,11 @@ impl<C: Carrier> Work<C> {
     }
 
     /// The key of the destination that mail for a domain goes to by the settings of today.
-    pub(super) fn destination(&self, domain: &[u8]) -> Vec<u8> {
-        if self.backend.hosts(domain) { LOCAL.to_vec() } else { self.settings.destination(domain) }
+    pub(super) fn destination(&self, domain: &[u8]) -> Result<Vec<u8>, Trap> {
+        if self.backend.hosts(domain) {
+            return Ok(LOCAL.to_vec());
+        }
+        self.routes.destination(domain)
     }
 
     /// Sets a worker at every destination that is due, as far as there are places; says when the next one is due.
@@ -235,7 +245,9 @@ impl<C: Carrier> Work<C> {
     /// Domains whose mail somebody wants to be tried now.
     async fn flush(&self) {
         for domain in self.backend.relaying().take_flushes() {
-            let destination = self.settings.destination(&domain);
+            let Ok(destination) = self.routes.destination(&domain).map_err(broke) else {
+                continue;
+            };
             let action = Action::Retry { now_ms: self.now_ms() };
             let shown = crate::serve::shown(&domain);
             match steer(&self.backend, &Which::Destination(destination), action).await {

@@ -1,7 +1,7 @@
 //! The end of an attempt: what the engine makes of it, in one write with the reports that follow, and one line of the log.
 
 use pillarbox_engine::relay::{
-    self, Attempted, Due, Handover, Outcome, Queued, ReportKind, Settled,
+    Attempted, Due, Handover, Outcome, Queued, ReportKind, Settled,
 };
 use pillarbox_engine::smtp::client::types::Fate;
 use pillarbox_engine::smtp::{Mailbox, RcptTo};
@@ -10,6 +10,7 @@ use pillarbox_world::queue::{NewTask, QueuedMessage, Settle, Task};
 use pillarbox_world::service::{About, Backend, report};
 use pillarbox_world::store::{Deliver, Write};
 
+use super::ask::{self, broke};
 use super::metrics::RelayMetrics;
 use crate::backend::HostBackend;
 use crate::serve::shown;
@@ -57,7 +58,7 @@ pub(crate) async fn settle(
     let told = task.recipients.iter().zip(&fates).map(|(q, f)| (q.recipient.clone(), f.clone()));
     let told: Vec<(RcptTo, Fate)> = told.collect();
     let message = &task.message;
-    let Settled { outcomes, next_unix_ms, reports } = relay::settle(Attempted {
+    let attempted = Attempted {
         schedule,
         times: message.times,
         now_unix_ms: now_ms,
@@ -67,12 +68,15 @@ pub(crate) async fn settle(
         recipients: task.recipients.clone(),
         fates,
         seed: backend.relaying().seed ^ task.id,
-    });
+    };
+    let engine = backend.engine();
+    let Settled { outcomes, next_unix_ms, reports } = ask::settle(engine, attempted)?;
     let kinds: Vec<&'static str> = outcomes.iter().map(word).collect();
     let recipients: Vec<Queued> = outcomes.into_iter().filter_map(waiting).collect();
     let mut keep = moved;
     if let (false, Some(due_ms)) = (recipients.is_empty(), next_unix_ms) {
-        let notice_ms = relay::notice_unix_ms(&schedule, &message.times, now_ms);
+        let notice_ms = engine.relay().notice_unix_ms(&schedule, &message.times, now_ms);
+        let notice_ms = notice_ms.map_err(broke)?;
         let destination = task.destination.clone();
         keep.insert(0, NewTask { destination, recipients, due_ms, notice_ms });
     }
@@ -114,7 +118,8 @@ async fn make(
     for due in due {
         let kind = due.kind;
         let size = message.sent_size();
-        let length = relay::octets_wanted(kind, &message.mail, size).min(size);
+        let length = backend.engine().relay().octets_wanted(kind, &message.mail, size);
+        let length = length.map_err(broke)?.min(size);
         let range = BlobRange { blob: message.id, offset: message.skip, length };
         // A report without the message is better than none.
         let octets = backend.store().octets(range).unwrap_or_else(|reason| {

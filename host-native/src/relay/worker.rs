@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pillarbox_engine::relay::{self, Handover, Hop};
+use pillarbox_engine::relay::{Handover, Hop, Unreached};
 use pillarbox_engine::smtp::client::types::{Fate, TlsPolicy};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::queue::{Block, LOCAL, NewTask, Settle, Task, TaskId};
@@ -12,10 +12,12 @@ use pillarbox_world::store::Write;
 use tokio::task::JoinSet;
 
 use super::active::{Active, PAGE};
+use super::ask::{broke, fate_of};
 use super::carrier::{Carrier, Connection, NotReached, Parcel};
 use super::local;
 use super::runner::Work;
 use super::settle::{Ended, answer, settle};
+use crate::engine::Trap;
 use crate::serve::{shown, told_to_stop};
 
 /// Messages of one connection whose outcome is being written while the next ones are sent: a sync is not waited for
@@ -109,7 +111,18 @@ impl<C: Carrier> Worker<C> {
             self.write_down(task, ended, None).await;
             return Ok(Next::More);
         }
-        if let Some(keep) = self.rerouted(&task) {
+        let (rerouted, hop) = match self.rerouted(&task).and_then(|to| Ok((to, self.hop(&task)?))) {
+            Ok(way) => way,
+            Err(trap) => {
+                // Of all that waits here, only this message cannot be sent.
+                broke(trap);
+                let fate = fate_of(self.work.backend.engine(), Unreached::OurFault);
+                let ended = Ended::alike(&task, &fate, None);
+                self.write_down(task, ended, None).await;
+                return Ok(Next::More);
+            }
+        };
+        if let Some(keep) = rerouted {
             let settle = Settle { task: id, keep, now_ms: self.work.now_ms(), ..Settle::default() };
             let written = self.work.backend.write(0, Write::Settle(settle)).await;
             self.active.done(id);
@@ -117,7 +130,6 @@ impl<C: Carrier> Worker<C> {
             self.work.changed.notify_one();
             return written.map(|_| Next::More);
         }
-        let hop = self.hop(&task);
         if let Err(not_reached) = self.reach(&hop).await? {
             return self.unreached(task, not_reached).await;
         }
@@ -138,18 +150,15 @@ impl<C: Carrier> Worker<C> {
     }
 
     /// What takes the place of a task whose recipients go elsewhere by the settings of today.
-    fn rerouted(&self, task: &Task) -> Option<Vec<NewTask>> {
-        let key = |domain: &[u8]| self.work.destination(domain);
-        let stays = |task: &Task| {
-            let mut recipients = task.recipients.iter();
-            recipients.all(|q| key(&q.recipient.forward_path.domain) == task.destination)
-        };
-        if stays(task) {
-            return None;
+    fn rerouted(&self, task: &Task) -> Result<Option<Vec<NewTask>>, Trap> {
+        let recipients = task.recipients.iter();
+        let keys = recipients.map(|q| self.work.destination(&q.recipient.forward_path.domain));
+        let keys: Vec<Vec<u8>> = keys.collect::<Result<_, _>>()?;
+        if keys.iter().all(|key| *key == task.destination) {
+            return Ok(None);
         }
         let mut keep: Vec<NewTask> = Vec::new();
-        for queued in &task.recipients {
-            let destination = key(&queued.recipient.forward_path.domain);
+        for (queued, destination) in task.recipients.iter().zip(keys) {
             match keep.iter_mut().find(|known| known.destination == destination) {
                 Some(known) => known.recipients.push(queued.clone()),
                 None => keep.push(NewTask {
@@ -160,26 +169,27 @@ impl<C: Carrier> Worker<C> {
                 }),
             }
         }
-        Some(keep)
+        Ok(Some(keep))
     }
 
     /// The way of a task; of several that lead to one place, the one that insists most on TLS.
-    fn hop(&self, task: &Task) -> Hop {
+    fn hop(&self, task: &Task) -> Result<Hop, Trap> {
         let domains = task.recipients.iter().map(|q| &q.recipient.forward_path.domain);
-        let hops = domains.map(|domain| relay::next_hop(&self.work.settings.transports, domain));
+        let hops: Result<Vec<Hop>, Trap> =
+            domains.map(|domain| self.work.routes.hop(domain)).collect();
         let strictness = |hop: &Hop| match hop.tls {
             TlsPolicy::None => 0,
             TlsPolicy::Opportunistic => 1,
             TlsPolicy::Required => 2,
             TlsPolicy::Implicit => 3,
         };
-        let hop = hops.max_by_key(strictness);
-        let mut hop = hop.unwrap_or_else(|| relay::next_hop(&[], &task.destination));
+        let hop = hops?.into_iter().max_by_key(strictness);
+        let mut hop = hop.map_or_else(|| self.work.routes.hop(&task.destination), Ok)?;
         // RFC 8689 §4.2.1: by a proven connection, or not at all.
         if task.message.mail.require_tls && strictness(&hop) < 2 {
             hop.tls = TlsPolicy::Required;
         }
-        hop
+        Ok(hop)
     }
 
     /// Sees to it that there is a connection.
@@ -314,7 +324,8 @@ impl<C: Carrier> Worker<C> {
         let failures = backend.store().destination(name).map_or(0, |found| found.failures);
         let failures = failures.saturating_add(1);
         let seed = backend.relaying().seed ^ failures as u64;
-        let pause_ms = relay::host_backoff(failures, &backend.schedule(), seed);
+        let relay = backend.engine().relay();
+        let pause_ms = relay.host_backoff(failures, &backend.schedule(), seed).map_err(broke)?;
         let until_ms = self.work.now_ms().saturating_add(pause_ms);
         let why = answer(fate);
         let destination = shown(name);

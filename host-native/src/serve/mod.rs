@@ -82,7 +82,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let engine = Arc::new(Engine::new(&EngineSettings::new(settings.engine, settings.slots))?);
     let store = MailStore::open(&settings.data)?;
     let hits = Hits::default();
-    let directory = directory(&settings, hits.clone())?;
+    let directory = directory(&settings, hits.clone(), &engine)?;
     let metrics = Arc::new(Metrics::new(&hits));
     metrics.slots.set(i64::from(engine.slots()));
     let admission = Arc::new(Admission::new(engine.slots(), settings.limits));
@@ -162,10 +162,14 @@ pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
 
-pub(crate) fn directory(settings: &Settings, hits: Hits) -> Result<HostDirectory, Error> {
+pub(crate) fn directory(
+    settings: &Settings,
+    hits: Hits,
+    engine: &Arc<Engine>,
+) -> Result<HostDirectory, Error> {
     match (&settings.profile, &settings.auth) {
         (Profile::Server(profile), Some(auth)) => {
-            HostDirectory::accounts((**profile).clone(), auth, hits)
+            HostDirectory::accounts((**profile).clone(), auth, hits, engine)
         }
         _ => HostDirectory::open(&settings.host_name, settings.dev_password.as_deref()),
     }

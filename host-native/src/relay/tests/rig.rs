@@ -189,12 +189,12 @@ impl Rig {
         };
         let clock = QueueClock::start();
         let relaying = Relaying::new("mx.ours.example", settings.schedule, clock.clone());
-        let engine = Engine::new(&EngineSettings::new(EngineChoice::Native, Some(1)));
+        let engine = Engine::new(&EngineSettings::new(EngineChoice::Sandbox, Some(1)));
+        let engine = Arc::new(engine.expect("it starts"));
         let store = MailStore::open(&Data::Directory(directory.clone())).expect("it opens");
         let auth = AuthSettings { secret: directory.join("secret"), ..AuthSettings::default() };
-        let accounts = HostDirectory::accounts(profile, &auth, Hits::default());
+        let accounts = HostDirectory::accounts(profile, &auth, Hits::default(), &engine);
         let accounts = accounts.expect("it is read");
-        let engine = Arc::new(engine.expect("it starts"));
         let backend = Arc::new(HostBackend::new(store, accounts, engine, relaying));
         *lock(&servers.0.store) = Some(Arc::clone(&backend));
         let metrics = RelayMetrics::new(&prometheus::Registry::new());

@@ -1,0 +1,54 @@
+//! The ways of the transport map, asked of the engine once for each domain.
+//! What a way means is the engine's; the map itself is the configuration's.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pillarbox_engine::relay::{Hop, Transport};
+
+use crate::engine::{Engine, Trap};
+
+/// Domains whose way is remembered: a way takes some 200 octets, and to ask again takes microseconds.
+const KNOWN_MAX: usize = 4096;
+
+/// The ways of the transport map.
+pub(crate) struct Routes {
+    engine: Arc<Engine>,
+    transports: Vec<Transport>,
+    /// The map never changes while the program runs.
+    known: Mutex<HashMap<Vec<u8>, Hop>>,
+}
+
+impl Routes {
+    /// Of this map.
+    pub(crate) fn new(engine: Arc<Engine>, transports: Vec<Transport>) -> Self {
+        Self { engine, transports, known: Mutex::default() }
+    }
+
+    /// The way of a domain's mail.
+    ///
+    /// # Errors
+    /// The domain broke the sandbox.
+    pub(crate) fn hop(&self, domain: &[u8]) -> Result<Hop, Trap> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(hop) = known().get(domain) {
+            return Ok(hop.clone());
+        }
+        let hop = self.engine.relay().next_hop(&self.transports, domain)?;
+        let mut known = known();
+        if known.len() >= KNOWN_MAX {
+            // Whoever sends to ever new domains costs the others a call, and no more.
+            known.clear();
+        }
+        known.insert(domain.to_vec(), hop.clone());
+        Ok(hop)
+    }
+
+    /// The key of the destination that mail for a domain goes to.
+    ///
+    /// # Errors
+    /// As [`hop`](Self::hop).
+    pub(crate) fn destination(&self, domain: &[u8]) -> Result<Vec<u8>, Trap> {
+        self.hop(domain).map(|hop| hop.key())
+    }
+}

@@ -350,8 +350,10 @@ fn what_waits_for_a_host_is_asked_for() {
     }
     talk.line("ETRN @b.example");
     talk.line("ETRN b.example");
-    let flush = |subdomains| Ask::Flush(Flush { domain: b"b.example".to_vec(), subdomains });
-    assert_eq!(talk.asks, [flush(true), flush(false)]);
+    assert_eq!(talk.line("ETRN #slow"), "250 2.0.0 Queuing for node #slow started\r\n");
+    let name = || b"b.example".to_vec();
+    let flushes = [Flush::Subdomains(name()), Flush::Node(name()), Flush::Queue(b"slow".to_vec())];
+    assert_eq!(talk.asks, flushes.map(Ask::Flush));
     for wrong in [
         "ETRN",
         "ETRN @",

@@ -30,7 +30,7 @@ use tokio_rustls::TlsAcceptor;
 const HOST: &str = "mx.hamburger.example";
 
 fn resolver(dns: &DnsServer) -> Dns {
-    let settings = ResolverSettings { servers: vec![dns.address()], dnssec: false };
+    let settings = ResolverSettings { servers: vec![dns.address()], ..ResolverSettings::default() };
     Dns::new(Arc::new(Resolver::new(&settings).expect("servers are given")))
 }
 

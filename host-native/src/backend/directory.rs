@@ -13,7 +13,7 @@ use pillarbox_world::service::local::OpenDirectory;
 use pillarbox_world::service::{Directory, Elsewhere, Taken};
 
 use crate::accounts::{Accounts, LiveAccounts};
-use crate::auth::{Callers, Judge, OpenJudge};
+use crate::auth::{Callers, Judge, OpenJudge, canonical};
 use crate::config::{AuthSettings, ServerProfile};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -110,6 +110,13 @@ impl Directory for HostDirectory {
         }
     }
 
+    fn known(&self, name: &[u8]) -> Option<Vec<u8>> {
+        match &self.profile {
+            Profile::Open(_, open) => open.known(name),
+            Profile::Accounts(accounts) => accounts.known(name),
+        }
+    }
+
     fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal> {
         match &self.profile {
             Profile::Open(_, open) => open.recipient(to, may_relay),
@@ -149,6 +156,12 @@ impl AccountDirectory {
         let judge = Judge::new(Arc::clone(&accounts), &profile.domains[0], settings, hits)?;
         let routes = Routes::new(Arc::clone(engine), profile.relay.transports.clone());
         Ok(Self { profile, accounts, judge, routes })
+    }
+
+    /// As at a login: a name without a domain is of the first one.
+    fn known(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let name = canonical(name, &self.profile.domains[0])?;
+        self.accounts.now().contains(&name).then(|| name.into_bytes())
     }
 
     fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal> {

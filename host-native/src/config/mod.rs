@@ -323,7 +323,7 @@ fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerPr
         catch_all,
         accounts,
         relay,
-        dns: file.dns.into(),
+        dns: file.dns.settings(base),
     })
 }
 

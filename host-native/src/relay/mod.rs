@@ -17,7 +17,7 @@ mod settle;
 mod steer;
 mod worker;
 
-pub use carrier::{Carrier, Connection, NotReached, Parcel};
+pub use carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 pub use clock::QueueClock;
 
 pub(crate) use ask::broke;

@@ -11,7 +11,7 @@ use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 use pillarbox_world::service::Backend;
 
 use super::ask::{fate_of, next_host_may_help};
-use super::carrier::{Carrier, Connection, NotReached, Parcel};
+use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::hosts::{Host, Hosts};
 use crate::backend::HostBackend;
 use crate::client::policy::Policies;
@@ -52,14 +52,20 @@ impl Outgoing {
 impl Carrier for Outgoing {
     type Connection = Sending;
 
-    async fn connect(&self, hop: &Hop, login: Option<&RouteLogin>) -> Result<Sending, NotReached> {
+    async fn connect(
+        &self,
+        hop: &Hop,
+        proof: Proof,
+        login: Option<&RouteLogin>,
+    ) -> Result<Sending, NotReached> {
         let shared = Arc::clone(&self.shared);
         let seed = shared.backend.relaying().seed ^ shared.backend.relaying().clock.now_ms();
         let engine = Arc::clone(shared.backend.engine());
         let nowhere = |why| NotReached { fate: fate_of(&engine, why), server: None };
         let (names, is_proven) = shared.hosts.names(hop, seed).await.map_err(nowhere)?;
         let login = login.map(|login| read_login(login, hop)).transpose().map_err(nowhere)?;
-        let mut way = Way { shared, hop: hop.clone(), names: names.into(), is_proven, login };
+        let (hop, names) = (hop.clone(), names.into());
+        let mut way = Way { shared, hop, proof, names, is_proven, login };
         let mut failed = nowhere(Unreached::NoAddress);
         while let Some(opened) = way.next().await {
             match opened {
@@ -80,6 +86,7 @@ impl Carrier for Outgoing {
 struct Way {
     shared: Arc<Shared>,
     hop: Hop,
+    proof: Proof,
     names: std::collections::VecDeque<String>,
     is_proven: bool,
     login: Option<Login>,
@@ -89,7 +96,7 @@ impl Way {
     /// A connection to the next host, or why there is none; nothing if there is no host left.
     async fn next(&mut self) -> Option<Result<(client::Connection, String), NotReached>> {
         let name = self.names.pop_front()?;
-        let found = self.shared.hosts.host(&self.hop, &name, self.is_proven).await;
+        let found = self.shared.hosts.host(&self.hop, self.proof, &name, self.is_proven).await;
         let Host { target, security } = match found {
             Ok(host) => host,
             Err(why) => {
@@ -171,7 +178,7 @@ impl Sending {
             mail: parcel.mail.clone(),
             recipients,
             plain: parcel.plain,
-            require_tls: parcel.mail.require_tls,
+            require_tls: parcel.mail.require_tls && parcel.mail.reverse_path.is_some(),
         };
         self.connection.deliver(envelope, Arc::new(source)).await
     }

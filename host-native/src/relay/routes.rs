@@ -44,6 +44,28 @@ impl Routes {
         Ok(hop)
     }
 
+    /// The keys of the destinations that mail for a domain, and for what is below it, goes to by this map; not of those
+    /// that it does not mention.
+    ///
+    /// # Errors
+    /// As [`hop`](Self::hop).
+    pub(crate) fn destinations_under(&self, domain: &[u8]) -> Result<Vec<Vec<u8>>, Trap> {
+        let mut found = vec![self.destination(domain)?];
+        for Transport { pattern, .. } in &self.transports {
+            let name = pattern.strip_prefix(b".").unwrap_or(pattern);
+            let below = name.len().checked_sub(domain.len()).map(|at| name.split_at(at));
+            let inside = below.is_some_and(|(below, end)| {
+                end.eq_ignore_ascii_case(domain) && (below.is_empty() || below.ends_with(b"."))
+            });
+            if inside {
+                // One that stands for all below it, as any of them goes.
+                let one = if name == pattern { name.to_vec() } else { [b"a.", name].concat() };
+                found.push(self.destination(&one)?);
+            }
+        }
+        Ok(found)
+    }
+
     /// The key of the destination that mail for a domain goes to.
     ///
     /// # Errors

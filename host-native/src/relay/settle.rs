@@ -1,8 +1,6 @@
 //! The end of an attempt: what the engine makes of it, in one write with the reports that follow, and one line of the log.
 
-use pillarbox_engine::relay::{
-    Attempted, Due, Handover, Outcome, Queued, ReportKind, Settled,
-};
+use pillarbox_engine::relay::{Attempted, Due, Handover, Outcome, Queued, ReportKind, Settled};
 use pillarbox_engine::smtp::client::types::Fate;
 use pillarbox_engine::smtp::{Mailbox, RcptTo};
 use pillarbox_engine::types::{BlobRange, Reason};

@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::active::{Active, PAGE};
 use super::ask::{broke, fate_of};
-use super::carrier::{Carrier, Connection, NotReached, Parcel};
+use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::local;
 use super::runner::Work;
 use super::settle::{Ended, answer, settle};
@@ -35,6 +35,7 @@ const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
 struct Line<C> {
     connection: C,
     tls: TlsPolicy,
+    proof: Proof,
 }
 
 /// Whether a worker goes on.
@@ -130,7 +131,7 @@ impl<C: Carrier> Worker<C> {
             self.work.changed.notify_one();
             return written.map(|_| Next::More);
         }
-        if let Err(not_reached) = self.reach(&hop).await? {
+        if let Err(not_reached) = self.reach(&hop, proof(&task)).await? {
             return self.unreached(task, not_reached).await;
         }
         self.send(task).await;
@@ -152,7 +153,9 @@ impl<C: Carrier> Worker<C> {
     /// What takes the place of a task whose recipients go elsewhere by the settings of today.
     fn rerouted(&self, task: &Task) -> Result<Option<Vec<NewTask>>, Trap> {
         let recipients = task.recipients.iter();
-        let keys = recipients.map(|q| self.work.destination(&q.recipient.forward_path.domain));
+        let optional = task.message.tls_optional;
+        let keys =
+            recipients.map(|q| self.work.destination(&q.recipient.forward_path.domain, optional));
         let keys: Vec<Vec<u8>> = keys.collect::<Result<_, _>>()?;
         if keys.iter().all(|key| *key == task.destination) {
             return Ok(None);
@@ -186,26 +189,27 @@ impl<C: Carrier> Worker<C> {
         let hop = hops?.into_iter().max_by_key(strictness);
         let mut hop = hop.map_or_else(|| self.work.routes.hop(&task.destination), Ok)?;
         // RFC 8689 §4.2.1: by a proven connection, or not at all.
-        if task.message.mail.require_tls && strictness(&hop) < 2 {
+        if proof(task) == Proof::Required && strictness(&hop) < 2 {
             hop.tls = TlsPolicy::Required;
         }
         Ok(hop)
     }
 
     /// Sees to it that there is a connection.
-    async fn reach(&mut self, hop: &Hop) -> Result<Result<(), NotReached>, Reason> {
+    async fn reach(&mut self, hop: &Hop, proof: Proof) -> Result<Result<(), NotReached>, Reason> {
         if let Some(line) = &mut self.line {
-            if line.tls == hop.tls && line.connection.is_usable().await {
+            let fits = line.tls == hop.tls && line.proof == proof;
+            if fits && line.connection.is_usable().await {
                 return Ok(Ok(()));
             }
             self.hang_up().await;
         }
-        let login = self.work.settings.logins.get(&self.active.name);
-        let connection = match self.work.carrier.connect(hop, login).await {
+        let login = self.work.settings.logins.get(&hop.key());
+        let connection = match self.work.carrier.connect(hop, proof, login).await {
             Ok(connection) => connection,
             Err(not_reached) => return Ok(Err(not_reached)),
         };
-        self.line = Some(Line { connection, tls: hop.tls });
+        self.line = Some(Line { connection, tls: hop.tls, proof });
         self.active.connected();
         self.work.metrics.open.inc();
         let name = &self.active.name;
@@ -270,6 +274,11 @@ impl<C: Carrier> Worker<C> {
     async fn unreached(&mut self, task: Task, not_reached: NotReached) -> Result<Next, Reason> {
         self.work.metrics.unreached.inc();
         let NotReached { fate, server } = not_reached;
+        if proof(&task) == Proof::Required {
+            // What this message asks for is not missed by the others.
+            self.apply(task.id, &fate, &server).await?;
+            return Ok(Next::More);
+        }
         if matches!(fate, Fate::Failed(_)) {
             // What holds for one holds for all that wait for this domain; those read already need no further look-up.
             self.apply(task.id, &fate, &server).await?;
@@ -355,6 +364,16 @@ impl<C: Carrier> Worker<C> {
                 self.apply(id, fate, server).await?;
             }
         }
+    }
+}
+
+/// What a message asks of TLS. A report of one that required it goes on without (RFC 8689 §5): it must not be lost.
+fn proof(task: &Task) -> Proof {
+    let message = &task.message;
+    match (message.mail.require_tls, message.tls_optional) {
+        (true, _) if message.mail.reverse_path.is_some() => Proof::Required,
+        (false, true) => Proof::Optional,
+        _ => Proof::Usual,
     }
 }
 

@@ -17,7 +17,7 @@ mod roles;
 mod serving;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
@@ -28,7 +28,7 @@ use crate::client::{Client, Trace};
 use crate::config::{Profile, RelaySettings, Settings};
 use crate::dns::{self, Dns};
 use crate::engine::{Engine, EngineSettings};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::limits::Hits;
 use crate::relay::{Outgoing, QueueClock, Runner};
 use crate::store::MailStore;
@@ -45,6 +45,8 @@ pub(crate) use metrics::Metrics;
 
 /// How long connections have to end once the server was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked which MTA-STS policies are to be renewed; each is a day old then.
+const RENEW_EVERY: Duration = Duration::from_secs(3600);
 
 /// What every connection needs.
 pub(crate) struct Shared {
@@ -136,13 +138,15 @@ fn runner(shared: &Arc<Shared>, addresses: Addresses) -> Result<Runner<Outgoing>
             (Arc::new(dns::Resolver::new(&profile.dns)?), profile.relay.clone())
         }
     };
-    let relays = matches!(shared.settings.profile, Profile::Server(_));
     let backend = Arc::clone(&shared.backend);
     let trace = shared.settings.trace_sessions.clone().map(Trace::Directory);
     let tls = Arc::new(ClientTls::new(settings.ca_file.as_deref())?);
     let dns = Dns::new(dns);
-    let sts = settings.mta_sts.then(|| WebFetch::new(dns.clone(), Arc::clone(&tls)));
-    let sts = sts.map(|fetch| Arc::new(MtaSts::new(Box::new(fetch))));
+    let relays = matches!(shared.settings.profile, Profile::Server(_));
+    let sts = match settings.mta_sts && relays {
+        true => Some(mta_sts(shared, &dns, &tls)?),
+        false => None,
+    };
     let names = (dns.clone(), Policies::new(dns, sts));
     let client = Client::new(Arc::clone(backend.engine()), tls, trace);
     let client = client.counting(Arc::clone(&shared.metrics));
@@ -154,6 +158,39 @@ fn runner(shared: &Arc<Shared>, addresses: Addresses) -> Result<Runner<Outgoing>
     let metrics = shared.metrics.relay.clone();
     let stopping = shared.stopping.clone();
     Runner::new(backend, carrier, Arc::new(settings), relays, metrics, stopping)
+}
+
+/// Policies of other domains, kept in the data directory, and renewed as long as the server runs.
+fn mta_sts(shared: &Arc<Shared>, dns: &Dns, tls: &Arc<ClientTls>) -> Result<Arc<MtaSts>, Error> {
+    let mut sts = MtaSts::new(Box::new(WebFetch::new(dns.clone(), Arc::clone(tls))));
+    if let Some(directory) = shared.backend.mail_store().directory() {
+        let file = directory.join("mta-sts");
+        sts = sts.kept_in(&file, wall_ms()).map_err(|error| {
+            Error::new(Kind::Data, format!("{}: {error}; it may be removed", file.display()))
+        })?;
+    }
+    let sts = Arc::new(sts);
+    let (renewed, dns) = (Arc::clone(&sts), dns.clone());
+    let mut stopping = shared.stopping.clone();
+    tokio::spawn(async move {
+        let mut rounds = tokio::time::interval(RENEW_EVERY);
+        let renewing = async {
+            loop {
+                rounds.tick().await;
+                renewed.renew(&dns, wall_ms()).await;
+            }
+        };
+        tokio::select! {
+            () = renewing => {}
+            () = told_to_stop(&mut stopping) => {}
+        }
+    });
+    Ok(sts)
+}
+
+fn wall_ms() -> u64 {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Ends when the server is told to stop.

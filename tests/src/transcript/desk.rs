@@ -201,6 +201,7 @@ impl Scripted for smtp::Client {
         match words.next() {
             Some("quit") => Ok(Call::Quit),
             Some("cancel") => Ok(Call::Cancel(number(words.next())?)),
+            Some("broken-off") => Ok(Call::BrokenOff(number(words.next())?)),
             Some("deliver") => {
                 let id = number(words.next())?;
                 lock(&desk.messages).insert(u64::from(id), octets.to_vec());

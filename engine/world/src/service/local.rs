@@ -55,6 +55,10 @@ impl Directory for OpenDirectory {
         LoginAnswer::Accepted(Account { name, server_signature: Vec::new() })
     }
 
+    fn known(&self, name: &[u8]) -> Option<Vec<u8>> {
+        Some(self.account(name))
+    }
+
     /// Everything stays here: nothing is ever relayed.
     fn recipient(&self, to: &Mailbox, _may_relay: bool) -> Result<Taken, Refusal> {
         let mut name = to.local_part.clone();

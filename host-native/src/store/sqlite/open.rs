@@ -162,7 +162,7 @@ fn migrate(connection: &Connection, directory: &Path) -> Result<(), Error> {
             "BEGIN IMMEDIATE; {step}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {to}; COMMIT;"
         );
         connection.execute_batch(&step).map_err(failed)?;
-        if from > 0 {
+        if from > 0 && !is_empty {
             tracing::info!(from, to, "the store's schema was brought up to date");
         }
     }

@@ -598,7 +598,7 @@ async fn a_policy_is_kept_as_long_as_it_says() {
     let gone = with(vec![]);
     assert_eq!(mode(&gone, 0).await, None);
     assert_eq!(mode(&there, 0).await, Some(Mode::Enforce));
-    assert_eq!(mode(&there, 59_999).await, Some(Mode::Enforce));
+    assert_eq!(mode(&there, 29_999).await, Some(Mode::Enforce));
     // Who hides the announcement does not undo it.
     assert_eq!(mode(&gone, 59_999).await, Some(Mode::Enforce));
     assert_eq!(*fetched.lock().expect("no panic"), 1);

@@ -9,9 +9,12 @@ use pillarbox_world::service::{About, Backend, report};
 use pillarbox_world::store::{Deliver, Write};
 
 use super::ask::{self, broke};
+use super::carrier::Carrier;
 use super::metrics::RelayMetrics;
+use super::runner::Work;
+use super::worker::{STORE_PAUSE, STORE_PAUSE_MAX};
 use crate::backend::HostBackend;
-use crate::serve::shown;
+use crate::serve::{shown, told_to_stop};
 
 /// Recipients that a line of the log names; of more it tells how many.
 const NAMED_MAX: usize = 10;
@@ -37,6 +40,37 @@ impl Ended {
         let fates = vec![fate.clone(); task.recipients.len()];
         let (accounts, moved) = (Vec::new(), Vec::new());
         Self { fates, server, handover: Handover::Silent, accounts, moved }
+    }
+}
+
+impl<C: Carrier> Work<C> {
+    /// Has what became of a task written down, however often that takes: until then nobody else tries it, since a store
+    /// that is full would otherwise have the same message sent over and over. False if the server stops first.
+    pub(super) async fn settle(&self, task: &Task, ended: Ended) -> bool {
+        let message = task.message.id;
+        let mut pause = STORE_PAUSE;
+        loop {
+            match settle(&self.backend, &self.metrics, task, ended.clone()).await {
+                Ok(()) => return true,
+                Err(Reason::NotFound) => {
+                    tracing::info!(message, "it was removed from the queue while it was tried");
+                    return true;
+                }
+                Err(reason) => {
+                    tracing::error!(
+                        message,
+                        ?reason,
+                        pause_s = pause.as_secs(),
+                        "what became of it could not be written down"
+                    );
+                }
+            }
+            let mut stopping = self.stopping.clone();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
+                () = told_to_stop(&mut stopping) => return false,
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use super::ask::{broke, fate_of};
 use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::local;
 use super::runner::Work;
-use super::settle::{Ended, answer, settle};
+use super::settle::{Ended, answer};
 use crate::engine::Trap;
 use crate::serve::{shown, told_to_stop};
 
@@ -28,8 +28,8 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How long a farewell may take.
 const QUIT_WITHIN: Duration = Duration::from_secs(5);
 /// After the store failed, nothing is tried for so long; the pause doubles with each failure up to the other.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
-const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
+pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// A connection that is open, and on which terms.
 struct Line<C> {
@@ -374,36 +374,5 @@ fn proof(task: &Task) -> Proof {
         (true, _) if message.mail.reverse_path.is_some() => Proof::Required,
         (false, true) => Proof::Optional,
         _ => Proof::Usual,
-    }
-}
-
-impl<C: Carrier> Work<C> {
-    /// Has what became of a task written down, however often that takes: until then nobody else tries it, since a store
-    /// that is full would otherwise have the same message sent over and over. False if the server stops first.
-    pub(super) async fn settle(&self, task: &Task, ended: Ended) -> bool {
-        let message = task.message.id;
-        let mut pause = STORE_PAUSE;
-        loop {
-            match settle(&self.backend, &self.metrics, task, ended.clone()).await {
-                Ok(()) => return true,
-                Err(Reason::NotFound) => {
-                    tracing::info!(message, "it was removed from the queue while it was tried");
-                    return true;
-                }
-                Err(reason) => {
-                    tracing::error!(
-                        message,
-                        ?reason,
-                        pause_s = pause.as_secs(),
-                        "what became of it could not be written down"
-                    );
-                }
-            }
-            let mut stopping = self.stopping.clone();
-            tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
-                () = told_to_stop(&mut stopping) => return false,
-            }
-        }
     }
 }

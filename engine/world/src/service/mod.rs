@@ -77,7 +77,7 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// [`Reason::Overloaded`] if this was asked for too often.
     fn flush(&self, _flush: &Flush) -> Result<Option<u32>, Reason> {
-        Ok(Some(0))
+        Ok(None)
     }
 }
 

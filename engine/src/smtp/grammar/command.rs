@@ -259,8 +259,8 @@ impl Argument<'_> {
 pub(super) fn host_name(octets: &[u8]) -> Option<Vec<u8>> {
     let harmless = |&octet: &u8| octet.is_ascii_alphanumeric() || b"-._:[]".contains(&octet);
     let word = !octets.is_empty() && octets.len() <= DOMAIN_MAX && octets.iter().all(harmless);
-    // A client that says hello does not know yet whether UTF-8 is understood (RFC 6531 §3.1), and what is no name at all,
-    // such as a line separator of Unicode, would end in a trace field.
+    // RFC 6531 §3.7.1: who says hello does not know yet whether UTF-8 is understood. What is no name at all, such as a
+    // line separator of Unicode, would end in a trace field.
     let domain = path::parse_domain(octets).filter(|domain| domain.is_ascii());
     domain.or_else(|| word.then(|| octets.to_vec()))
 }

@@ -326,7 +326,7 @@ fn signature(pair: &Ed25519KeyPair, tag: u16, owner: &str, kind: u16, data: &[&[
 /// RFC 4034 appendix B.
 fn key_tag(key: &[u8]) -> u16 {
     let octets = key.iter().enumerate();
-    let sum: u32 = octets.map(|(at, octet)| u32::from(*octet) << (8 * (at as u32 + 1 & 1))).sum();
+    let sum: u32 = octets.map(|(at, octet)| u32::from(*octet) << (8 * ((at as u32 + 1) & 1))).sum();
     (sum + (sum >> 16)) as u16
 }
 

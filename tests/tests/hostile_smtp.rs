@@ -45,7 +45,8 @@ impl<S: Read + Write> Talk<S> {
         loop {
             let at = reply.len();
             // A reset is an end too.
-            if self.0.read_line(&mut reply).unwrap_or(0) == 0 || reply[at..].as_bytes()[3] != b'-' {
+            let ended = self.0.read_line(&mut reply).unwrap_or(0) == 0;
+            if ended || reply.as_bytes().get(at + 3) != Some(&b'-') {
                 return reply;
             }
         }

@@ -44,8 +44,16 @@ fn text(output: &Output) -> String {
 fn key(scratch: &Path, dns: &DnsServer, domain: &str, selector: &str, algorithm: &str) -> String {
     let file = scratch.join(format!("{selector}.pem")).display().to_string();
     let made = pillarbox(&[
-        "dkim", "keygen", "--domain", domain, "--selector", selector, "--algorithm", algorithm,
-        "--out", &file,
+        "dkim",
+        "keygen",
+        "--domain",
+        domain,
+        "--selector",
+        selector,
+        "--algorithm",
+        algorithm,
+        "--out",
+        &file,
     ]);
     assert!(made.status.success(), "{}", text(&made));
     let printed = text(&made);
@@ -58,7 +66,9 @@ fn key(scratch: &Path, dns: &DnsServer, domain: &str, selector: &str, algorithm:
 
 /// Sends a message; gives the reply to it, or to the first command that was refused.
 fn send(wire: &mut Wire, from: &str, to: &str, message: &[u8]) -> String {
-    for command in [format!("MAIL FROM:<{from}> BODY=8BITMIME"), format!("RCPT TO:<{to}>"), "DATA".into()] {
+    for command in
+        [format!("MAIL FROM:<{from}> BODY=8BITMIME"), format!("RCPT TO:<{to}>"), "DATA".into()]
+    {
         let reply = String::from_utf8(wire.smtp(&command).expect("a reply")).expect("ASCII");
         if !reply.starts_with(['2', '3']) {
             return reply;
@@ -196,7 +206,12 @@ fn what_is_signed_at_one_server_passes_at_the_next() {
         }
         assert_eq!(found.matches("dkim=pass").count(), 2, "{what}: {found}");
         let head = head(&came);
-        assert!(head.starts_with("Return-Path: <alice@a.example>\r\nAuthentication-Results: mx.b.example"), "{head}");
+        assert!(
+            head.starts_with(
+                "Return-Path: <alice@a.example>\r\nAuthentication-Results: mx.b.example"
+            ),
+            "{head}"
+        );
         assert!(!head.contains("mx.a.example; dmarc=pass"), "{head}");
         if what.ends_with("bits") {
             assert!(came.is_ascii(), "{what}: it was encoded before it was signed");
@@ -238,7 +253,8 @@ fn what_is_forged_is_refused_put_aside_or_marked() {
         assert!(said.starts_with(reply), "{domain}: {said}");
     }
     world.dns.fail("_dmarc.down.example");
-    let said = send(&mut wire, "x@evil.example", "bob@b.example", message("down.example").as_bytes());
+    let said =
+        send(&mut wire, "x@evil.example", "bob@b.example", message("down.example").as_bytes());
     assert!(said.starts_with("451 4.4.3 "), "{said}");
     let aside = fetch(&world.b, "bob@b.example", "Junk");
     assert!(results(&aside, "mx.b.example").contains("dmarc=fail"));
@@ -312,25 +328,61 @@ fn the_command_line_makes_prints_and_checks_keys() {
     assert!(text(&record).starts_with("\"v=DKIM1; k=ed25519; p="), "{}", text(&record));
     // Of another key than DNS has; gone; open to others.
     let again = pillarbox(&[
-        "dkim", "keygen", "--domain", "a.example", "--selector", "e1", "--out", &at("e1.pem"),
+        "dkim",
+        "keygen",
+        "--domain",
+        "a.example",
+        "--selector",
+        "e1",
+        "--out",
+        &at("e1.pem"),
     ]);
     assert_eq!(again.status.code(), Some(2), "{}", text(&again));
     std::fs::remove_file(at("e1.pem")).expect("ours");
     let other = [
-        "dkim", "keygen", "--domain", "a.example", "--selector", "e1", "--algorithm", "ed25519",
-        "--out", &at("e1.pem"),
+        "dkim",
+        "keygen",
+        "--domain",
+        "a.example",
+        "--selector",
+        "e1",
+        "--algorithm",
+        "ed25519",
+        "--out",
+        &at("e1.pem"),
     ];
     assert!(pillarbox(&other).status.success());
     let open = Command::new("chmod").args(["644", &at("r1.pem")]).status().expect("chmod exists");
     assert!(open.success());
     let bad = pillarbox(&["dkim", "check", "--config", &config]);
     assert_eq!(bad.status.code(), Some(1), "{}", text(&bad));
-    assert!(text(&bad).contains("bad   e1._domainkey.a.example: DNS has another key"), "{}", text(&bad));
+    assert!(
+        text(&bad).contains("bad   e1._domainkey.a.example: DNS has another key"),
+        "{}",
+        text(&bad)
+    );
     assert!(text(&bad).contains("chmod 600"), "{}", text(&bad));
     let one = pillarbox(&["dkim", "check", "--config", &config, "--selector", "none"]);
     assert_eq!(one.status.code(), Some(2), "{}", text(&one));
     // The server does not start with such a key.
-    let serve = pillarbox(&["serve", "--config", &config, "--smtp", "127.0.0.1:0", "--pop3", "127.0.0.1:0",
-        "--imap", "127.0.0.1:0", "--http", "127.0.0.1:0", "--data", &at("elsewhere")]);
-    assert!(!serve.status.success() && text(&serve).contains("r1._domainkey.a.example"), "{}", text(&serve));
+    let serve = pillarbox(&[
+        "serve",
+        "--config",
+        &config,
+        "--smtp",
+        "127.0.0.1:0",
+        "--pop3",
+        "127.0.0.1:0",
+        "--imap",
+        "127.0.0.1:0",
+        "--http",
+        "127.0.0.1:0",
+        "--data",
+        &at("elsewhere"),
+    ]);
+    assert!(
+        !serve.status.success() && text(&serve).contains("r1._domainkey.a.example"),
+        "{}",
+        text(&serve)
+    );
 }

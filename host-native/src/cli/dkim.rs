@@ -132,11 +132,7 @@ fn line(domain: &str, selector: &str, key: &Key) -> String {
     format!("{}. IN TXT ( {} )", record_name(domain, selector), quoted(key.record()))
 }
 
-fn check(
-    config: PathBuf,
-    domain: Option<String>,
-    selector: Option<String>,
-) -> Result<(), Error> {
+fn check(config: PathBuf, domain: Option<String>, selector: Option<String>) -> Result<(), Error> {
     let at = config.display().to_string();
     let settings = Settings::new(ServeFlags { config: Some(config), ..ServeFlags::default() })?;
     let Profile::Server(profile) = settings.profile else {

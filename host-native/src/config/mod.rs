@@ -28,8 +28,8 @@ pub use faults::FaultSettings;
 pub(crate) use faults::here;
 pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
-pub use trust::{DkimFile, DkimSettings, TrustFile, TrustPolicyFile, check_name};
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
+pub use trust::{DkimFile, DkimSettings, TrustFile, TrustPolicyFile, check_name};
 
 /// What `pillarbox serve` does.
 #[derive(Clone, Debug)]

@@ -107,9 +107,9 @@ impl TrustFile {
             policies: policies(self.policies, checks.unwrap_or(usual.checks))?,
             sealers: self.sealers.iter().map(|sealer| sealer.to_lowercase()).collect(),
             timeout: Duration::from_secs(timeout_s),
-            lookups_max: self.lookups_max.map_or(Ok(usual.lookups_max), |max| {
-                count("lookups_max", max)
-            })?,
+            lookups_max: self
+                .lookups_max
+                .map_or(Ok(usual.lookups_max), |max| count("lookups_max", max))?,
             signatures_max: signatures_max.map_or(usual.signatures_max, |max| max as usize),
         })
     }
@@ -177,7 +177,8 @@ pub(super) fn dkim(files: Vec<DkimFile>, base: &Path) -> Result<Vec<DkimSettings
             .and_then(|()| check_name("selector", &selector))
             .map_err(|why| Error::usage(format!("dkim[{place}].{why}")))?;
         if keys.iter().any(|key| key.domain == domain && key.selector == selector) {
-            let why = format!("selector `{selector}` of {domain} is used twice; name each key once");
+            let why =
+                format!("selector `{selector}` of {domain} is used twice; name each key once");
             return Err(Error::usage(format!("dkim[{place}].selector: {why}")));
         }
         keys.push(DkimSettings { domain, selector, file: base.join(file) });

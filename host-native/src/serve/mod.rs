@@ -26,7 +26,7 @@ use crate::client::policy::Policies;
 use crate::client::sts::{MtaSts, WebFetch};
 use crate::client::{Client, Trace};
 use crate::config::{DkimSettings, Profile, RelaySettings, Settings};
-use crate::dns::{self, Dns};
+use crate::dns::{self, Dns, ResolverSettings};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::Error;
 use crate::limits::Hits;
@@ -184,9 +184,17 @@ fn trust(
         return Ok(None);
     };
     let signers = profile.dkim.iter().map(DkimSettings::read).collect::<Result<_, _>>()?;
-    let (trust, resolver) = (profile.trust.clone(), resolver.shared());
-    let trust =
-        Trust::new(trust, &settings.host_name, resolver, signers, metrics.trust.clone());
+    // mail-auth takes a proof that nothing is there for a failure, and looks at no other proof, so its answers are not
+    // validated here.
+    let resolver = match profile.dns.dnssec {
+        false => resolver.shared(),
+        true => {
+            let settings = ResolverSettings { dnssec: false, ..profile.dns.clone() };
+            dns::Resolver::new(&settings)?.shared()
+        }
+    };
+    let trust = profile.trust.clone();
+    let trust = Trust::new(trust, &settings.host_name, resolver, signers, metrics.trust.clone());
     Ok(Some(trust.with_any_sender(profile.relay.any_sender)))
 }
 

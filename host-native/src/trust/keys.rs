@@ -84,8 +84,9 @@ impl Key {
 
     fn of_pem(pem: &[u8]) -> Result<Self, String> {
         let help = "make one with `pillarbox dkim keygen`";
-        let der = PrivateKeyDer::from_pem_slice(pem)
-            .map_err(|error| format!("there is no private key in PEM form in it ({error}); {help}"))?;
+        let der = PrivateKeyDer::from_pem_slice(pem).map_err(|error| {
+            format!("there is no private key in PEM form in it ({error}); {help}")
+        })?;
         let refused = |error: &mail_auth::Error| {
             format!("it is neither an RSA key of 2048 to 4096 bits nor Ed25519 ({error}); {help}")
         };
@@ -111,6 +112,11 @@ impl Key {
     #[must_use]
     pub fn record(&self) -> &str {
         &self.record
+    }
+
+    /// Whether everybody can check it.
+    pub(super) fn is_rsa(&self) -> bool {
+        matches!(*self.key, DkimKey::Rsa(_))
     }
 
     /// The name of its algorithm in a signature.
@@ -219,7 +225,8 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused_with_what_to_do() {
-        for text in ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
+        for text in ["", "no key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
+        {
             let why = Key::of_pem(text.as_bytes()).expect_err(text);
             assert!(why.contains("pillarbox dkim keygen"), "{why}");
         }

@@ -55,10 +55,7 @@ impl Lookups {
     }
 
     /// What a check is given with its questions counted.
-    pub(super) fn count<P>(
-        &self,
-        params: P,
-    ) -> Parameters<'_, P, Self, Self, Self, Self, Self> {
+    pub(super) fn count<P>(&self, params: P) -> Parameters<'_, P, Self, Self, Self, Self, Self> {
         Parameters {
             params,
             cache_txt: Some(self),

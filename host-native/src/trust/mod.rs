@@ -77,7 +77,8 @@ impl Trust {
     pub async fn judge(&self, letter: Letter<'_>) -> Result<Judged, Refusal> {
         let head = Head::read(letter.content, letter.skip, true).map_err(Refusal::new)?;
         let without = head.forged(&self.host_name);
-        let only_edit = |without| Judged { edit: Edit { before: Vec::new(), without }, junk: false };
+        let only_edit =
+            |without| Judged { edit: Edit { before: Vec::new(), without }, junk: false };
         let peer = std::str::from_utf8(letter.peer).ok().and_then(|text| text.parse().ok());
         let Some(peer) = peer.map(|peer: IpAddr| peer.to_canonical()) else {
             return Ok(only_edit(without));
@@ -103,14 +104,8 @@ impl Trust {
         let (helo, path) = (text(letter.helo), path(&letter));
         let sender = Sender { peer, helo: &helo, path: &path, host_name: &self.host_name };
         let author = author.as_deref();
-        let findings = verify::verify(
-            &self.dns,
-            &self.settings,
-            &sender,
-            message.as_ref(),
-            refused,
-            author,
-        );
+        let findings =
+            verify::verify(&self.dns, &self.settings, &sender, message.as_ref(), refused, author);
         let findings = findings.await;
         let verdict = findings.verdict(&self.settings, rule);
         self.tell(&sender, author, &findings, verdict);
@@ -262,11 +257,13 @@ impl Trust {
         }
     }
 
-    /// Who seals what is sent on: the host's own domain, or the first that has a key.
+    /// Who seals what is sent on: the host's own domain, or the first that has a key. By RSA if it can, since a set has
+    /// one seal alone and not everybody knows Ed25519.
     fn sealer(&self) -> Option<&Signer> {
-        let own = self.domain_for(&self.host_name);
-        let of_host = own.and_then(|own| self.signers.iter().find(|signer| signer.domain == own));
-        of_host.or(self.signers.first())
+        let first = self.signers.first()?;
+        let domain = self.domain_for(&self.host_name).unwrap_or(&first.domain);
+        let of_domain = || self.signers.iter().filter(|signer| signer.domain == domain);
+        of_domain().find(|signer| signer.key.is_rsa()).or_else(|| of_domain().next())
     }
 }
 

@@ -48,7 +48,8 @@ impl Sender<'_> {
 /// Prepares a message for its checks: keeps what may be checked, and says what form of the body each needs.
 pub(super) fn prepare(message: &mut AuthenticatedMessage<'_>, author: Option<&str>, max: usize) {
     // Those for the author first: if there are too many, they are the ones that matter.
-    let speaks = |signature: &Signature| author.is_some_and(|author| is_within(author, &signature.d));
+    let speaks =
+        |signature: &Signature| author.is_some_and(|author| is_within(author, &signature.d));
     message.dkim_headers.sort_by_key(|header| !speaks(&header.header));
     message.dkim_headers.truncate(max);
     message.errors.truncate(max);
@@ -216,9 +217,12 @@ async fn dkim<'x>(
                 outputs.push(worth(message, &output));
             }
         }
-        Err(_) => outputs.extend(message.dkim_headers.iter().map(|header| {
-            DkimOutput::temp_err(late()).with_signature(&header.header)
-        })),
+        Err(_) => outputs.extend(
+            message
+                .dkim_headers
+                .iter()
+                .map(|header| DkimOutput::temp_err(late()).with_signature(&header.header)),
+        ),
     }
     outputs
 }

@@ -41,9 +41,12 @@ async fn chains_are_followed() {
 #[tokio::test]
 async fn a_seal_of_one_who_is_believed_stands_for_a_broken_proof() {
     // The list has changed the subject, so the author's signature is broken, and sealed what it has made.
-    let author = signed("a.example", MESSAGE).replace("Subject: ketchup", "Subject: [list] ketchup");
+    let author =
+        signed("a.example", MESSAGE).replace("Subject: ketchup", "Subject: [list] ketchup");
     let message = sealed(&author);
-    for (sealers, taken) in [(vec!["lists.example"], true), (vec!["other.example"], false), (vec![], false)] {
+    for (sealers, taken) in
+        [(vec!["lists.example"], true), (vec!["other.example"], false), (vec![], false)]
+    {
         let sealers: Vec<String> = sealers.into_iter().map(str::to_owned).collect();
         let honour = Then::Reject;
         let rig = Rig::new(TrustSettings { honour, sealers, ..TrustSettings::default() });
@@ -74,12 +77,19 @@ async fn what_an_alias_sends_on_is_sealed_and_the_next_host_can_follow() {
         rig.publish("b.example");
         rig.publish("lists.example");
     }
-    for (came, sets) in [(signed("a.example", MESSAGE), 1), (sealed(&signed("a.example", MESSAGE)), 2)] {
+    for (came, sets) in
+        [(signed("a.example", MESSAGE), 1), (sealed(&signed("a.example", MESSAGE)), 2)]
+    {
         let judged = rig.judge_leaving(PEER, "x@a.example", &came, true).await.expect("taken");
         assert_eq!(judged.stored.matches("ARC-Seal: ").count(), sets, "{}", judged.fields);
         let onward = next.judge_from("198.51.100.7", "x@a.example", &judged.stored).await;
         let onward = onward.expect("taken");
-        assert_eq!((onward.result("arc"), onward.result("dkim")), ("pass", "pass"), "{}", onward.fields);
+        assert_eq!(
+            (onward.result("arc"), onward.result("dkim")),
+            ("pass", "pass"),
+            "{}",
+            onward.fields
+        );
         // What stays here is not sealed.
         let stays = rig.judge_from(PEER, "x@a.example", &came).await.expect("taken");
         assert_eq!(stays.stored.matches("ARC-Seal: ").count(), sets - 1);

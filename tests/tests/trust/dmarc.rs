@@ -120,8 +120,14 @@ async fn a_message_without_one_author_is_not_believed() {
     let good = signed("a.example", MESSAGE);
     let odd = [
         ("two From fields", format!("From: x@evil.example\r\n{good}")),
-        ("two From fields, the other last", good.replace("\r\n\r\nDo", "\r\nFrom: x@evil.example\r\n\r\nDo")),
-        ("two domains", MESSAGE.replace("Alice <alice@a.example>", "alice@a.example, x@evil.example")),
+        (
+            "two From fields, the other last",
+            good.replace("\r\n\r\nDo", "\r\nFrom: x@evil.example\r\n\r\nDo"),
+        ),
+        (
+            "two domains",
+            MESSAGE.replace("Alice <alice@a.example>", "alice@a.example, x@evil.example"),
+        ),
         ("no From", MESSAGE.replace("From:", "Fro:")),
         ("a line that is no field", good.replace("Subject:", "no field\r\nSubject:")),
     ];

@@ -53,6 +53,11 @@ async fn malformed_and_greedy_signatures_are_bounded() {
                 .repeat(2000)
         ),
         format!("From: {}\r\n", "x@a.example, ".repeat(20_000)),
+        format!("{}{}", "a:\r\n".repeat(200_000), {
+            let names = "b:".repeat(190);
+            format!("DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=x; h=from:{names}b; bh=AAAA; b=AA\r\n")
+                .repeat(100)
+        }),
         format!("Authentication-Results: {}mx.b.example\r\n", "(".repeat(500_000)),
     ];
     for fields in cases {
@@ -72,7 +77,8 @@ async fn huge_keys_are_refused_quickly() {
     let rig = Rig::usual();
     // A modulus of 64,000 bits, as SubjectPublicKeyInfo would have it: checking it would take seconds.
     let der = {
-        let integer = |octets: &[u8]| [&[2, 0x82][..], &(octets.len() as u16).to_be_bytes(), octets].concat();
+        let integer =
+            |octets: &[u8]| [&[2, 0x82][..], &(octets.len() as u16).to_be_bytes(), octets].concat();
         let both = [integer(&[0x7f; 8000]), vec![2, 3, 1, 0, 1]].concat();
         [&[0x30, 0x82][..], &(both.len() as u16).to_be_bytes(), &both].concat()
     };

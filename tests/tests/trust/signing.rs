@@ -33,7 +33,8 @@ async fn what_is_signed_with_both_keys_passes_elsewhere_and_nothing_can_be_added
     other.publish("a.example");
     let folded = "From: Alice\r\n\t<alice@a.example>\r\nTo: a@b.example,\r\n b@b.example\r\n\
                   Subject:   many \t words  \r\nDate: now\r\nTo: c@b.example\r\n\r\n";
-    let messages = [MESSAGE.to_owned(), folded.to_owned(), format!("{folded}\r\n \r\nx  y \r\n\r\n")];
+    let messages =
+        [MESSAGE.to_owned(), folded.to_owned(), format!("{folded}\r\n \r\nx  y \r\n\r\n")];
     for message in messages {
         let signatures = fields(rig.sign("alice@a.example", "alice@a.example", &message).await);
         assert!(signatures.lines().all(|line| line.len() <= 78), "{signatures}");

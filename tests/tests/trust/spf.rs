@@ -64,7 +64,11 @@ async fn terms_that_lead_to_nothing_are_counted() {
     let cases = [
         ("two.example", "v=spf1 a:v1.example a:v2.example ip4:192.0.2.1 -all", "pass"),
         ("three.example", &format!("{three} ip4:192.0.2.1 -all"), "permerror"),
-        ("six.example", "v=spf1 a:v1.example ip4:198.51.100.1 mx:v2.example a:v3.example a:v4.example a:v5.example a:v6.example -all", "permerror"),
+        (
+            "six.example",
+            "v=spf1 a:v1.example ip4:198.51.100.1 mx:v2.example a:v3.example a:v4.example a:v5.example a:v6.example -all",
+            "permerror",
+        ),
         // What `exists` finds is no void.
         (
             "exists.example",

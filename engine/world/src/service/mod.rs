@@ -78,10 +78,7 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Errors
     /// A refusal: it is not taken.
-    fn judge(
-        &self,
-        _letter: Letter<'_>,
-    ) -> impl Future<Output = Result<Judged, Refusal>> + Send {
+    fn judge(&self, _letter: Letter<'_>) -> impl Future<Output = Result<Judged, Refusal>> + Send {
         std::future::ready(Ok(Judged::default()))
     }
     /// Signs a message of one of ours that leaves this host.

@@ -12,8 +12,8 @@ use pillarbox_engine::smtp::{
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
-use super::trust::{Bringer, Judged, Letter, Octets, Signed};
 use super::report::{About, Tasks, notice_ms, report, with_path};
+use super::trust::{Bringer, Judged, Letter, Octets, Signed};
 use super::{Backend, Bound, Directory, Elsewhere, Indexer, Service, Taken, log_in, unstage};
 use crate::hub::SessionKey;
 use crate::queue::{Enqueue, LOCAL};

@@ -22,6 +22,9 @@ use super::verdict::Findings;
 
 /// Names in h= of a signature: each is looked for among all fields.
 const NAMES_MAX: usize = 200;
+/// Questions for the policy of the author's domain, and for whose domain each proof is: eight for a name at most
+/// (RFC 9989 §4.10).
+const POLICY_LOOKUPS_MAX: u32 = 100;
 /// Octets of a domain, or of a selector (RFC 1035 §2.3.4).
 const DOMAIN_MAX: usize = 253;
 /// Octets of the address in i= of a signature (RFC 5321 §4.5.3.1).
@@ -155,7 +158,7 @@ pub(super) async fn verify<'x>(
     dkim.extend(refused);
     let dmarc = match (message, &spf) {
         (Some(message), Some(spf)) if checks.dmarc && !is_odd => {
-            let found = dmarc(dns, message, (sender, spf), &dkim, &budget, deadline).await;
+            let found = dmarc(dns, message, (sender, spf), &dkim, deadline).await;
             Some(if found.domain().is_empty() {
                 found.with_domain(author.unwrap_or_default())
             } else {
@@ -257,8 +260,10 @@ async fn arc<'x>(
 ) -> ArcOutput<'x> {
     let lookups = Lookups::new(budget);
     let found = timeout_at(deadline, dns.verify_arc(lookups.count(message))).await;
-    let result = match found {
-        Ok(found) => found.result().clone(),
+    let result = match found.map(|found| found.result().clone()) {
+        // RFC 8617 §4.4: a chain is good, or there is none, or it is broken.
+        Ok(DkimResult::Neutral(error) | DkimResult::PermError(error)) => DkimResult::Fail(error),
+        Ok(result) => result,
         Err(_) => DkimResult::TempError(late()),
     };
     let mut output = ArcOutput::default().with_result(result);
@@ -279,10 +284,11 @@ async fn dmarc(
     message: &AuthenticatedMessage<'_>,
     (sender, spf_output): (&Sender<'_>, &SpfOutput),
     dkim_output: &[DkimOutput<'_>],
-    budget: &Budget,
     deadline: Instant,
 ) -> DmarcOutput {
-    let lookups = Lookups::new(budget);
+    // There are always questions and a moment left for it: otherwise a sender could spend them all on proofs, and hide
+    // what the author's domain wants.
+    let lookups = Lookups::new(&Budget::new(POLICY_LOOKUPS_MAX));
     let params = DmarcParameters {
         message,
         dkim_output,
@@ -290,7 +296,6 @@ async fn dmarc(
         rfc5321_mail_from_domain: sender.domain(),
         spf_output,
     };
-    // There is always a moment for it: otherwise a slow signature could hide what the author's domain wants.
     let deadline = deadline.max(Instant::now() + Duration::from_secs(5));
     match timeout_at(deadline, dns.verify_dmarc(lookups.count(params))).await {
         Ok(output) => output,

@@ -249,7 +249,7 @@ impl Rig {
         notify: Option<Notify>,
         envelope: Envelope,
     ) -> u64 {
-        let client = Client { relays: true, name: b"test".to_vec() };
+        let client = Client { relays: true, name: b"test".to_vec(), ..Client::default() };
         let mut service = SmtpService::new(Arc::clone(&self.backend), 1).of(client);
         let now = Now { monotonic_ms: 0, unix_ms: self.clock.now_ms() };
         let mut asks = vec![Ask::Sender(sender)];

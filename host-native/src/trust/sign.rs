@@ -57,7 +57,7 @@ impl Signer {
         let algorithm = self.key.algorithm_name();
         let Self { domain, selector, .. } = self;
         let mut value = format!(
-            " v=1; a={algorithm}; c=relaxed/relaxed; d={domain}; s={selector};\r\n\tt={now_s}; h="
+            " v=1; a={algorithm}; c=relaxed/relaxed;\r\n\td={domain}; s={selector};\r\n\tt={now_s}; h="
         );
         let mut column = value.len() - value.rfind('\n').unwrap_or_default();
         for (place, name) in names.iter().enumerate() {

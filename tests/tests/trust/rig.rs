@@ -17,22 +17,22 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 
 /// The host that judges.
-pub const HOST: &str = "mx.b.example";
+pub(crate) const HOST: &str = "mx.b.example";
 /// Who brings mail, unless a test says otherwise.
-pub const PEER: &str = "192.0.2.1";
+pub(crate) const PEER: &str = "192.0.2.1";
 /// A message of the author that most tests are about.
-pub const MESSAGE: &str = "From: Alice <alice@a.example>\r\nTo: bob@b.example\r\n\
+pub(crate) const MESSAGE: &str = "From: Alice <alice@a.example>\r\nTo: bob@b.example\r\n\
                            Subject: ketchup\r\n\r\nDo you like  ketchup?\r\n\r\n";
 
 /// Keys that are made once for all tests.
-pub struct Keys {
-    pub rsa: PathBuf,
-    pub ed25519: PathBuf,
-    pub other: PathBuf,
+pub(crate) struct Keys {
+    pub(crate) rsa: PathBuf,
+    pub(crate) ed25519: PathBuf,
+    pub(crate) other: PathBuf,
 }
 
 /// Makes them.
-pub fn keys() -> &'static Keys {
+pub(crate) fn keys() -> &'static Keys {
     static KEYS: OnceLock<Keys> = OnceLock::new();
     KEYS.get_or_init(|| {
         let make = |name: &str, kind| {
@@ -55,52 +55,52 @@ fn der(path: &PathBuf) -> PrivateKeyDer<'static> {
 }
 
 /// The key as mail-auth signs with it.
-pub fn rsa() -> RsaKey<Sha256> {
+pub(crate) fn rsa() -> RsaKey<Sha256> {
     RsaKey::from_key_der(der(&keys().rsa)).expect("an RSA key")
 }
 
 /// The key as mail-auth signs with it.
-pub fn ed25519() -> Ed25519Key {
+pub(crate) fn ed25519() -> Ed25519Key {
     Ed25519Key::from_pkcs8_der(der(&keys().ed25519).secret_der()).expect("an Ed25519 key")
 }
 
 /// A signer of a domain, under the selector `rsa`.
-pub fn signer(domain: &str) -> DkimSigner<RsaKey<Sha256>, Done> {
+pub(crate) fn signer(domain: &str) -> DkimSigner<RsaKey<Sha256>, Done> {
     let signer = DkimSigner::from_key(rsa()).domain(domain).selector("rsa");
     signer.headers(["From", "To", "Subject"]).header_canonicalization(Canonicalization::Relaxed)
 }
 
 /// The message with the signature of a domain before it.
-pub fn signed(domain: &str, message: &str) -> String {
+pub(crate) fn signed(domain: &str, message: &str) -> String {
     let signature = signer(domain).sign(message.as_bytes()).expect("it has such fields");
     format!("{}{message}", signature.to_header())
 }
 
 /// A host.
-pub struct Rig {
-    pub dns: DnsServer,
-    pub trust: Trust,
+pub(crate) struct Rig {
+    pub(crate) dns: DnsServer,
+    pub(crate) trust: Trust,
 }
 
 /// What became of a message.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The fields that were put before it.
-    pub fields: String,
+    pub(crate) fields: String,
     /// Whether it goes where junk goes.
-    pub junk: bool,
+    pub(crate) junk: bool,
     /// The message as it is stored, without Return-Path.
-    pub stored: String,
+    pub(crate) stored: String,
 }
 
 impl Rig {
     /// With settings; names are asked of the rig's own server.
-    pub fn new(settings: TrustSettings) -> Self {
+    pub(crate) fn new(settings: TrustSettings) -> Self {
         Self::signing(settings, Vec::new())
     }
 
     /// The same with keys of its own.
-    pub fn signing(settings: TrustSettings, signers: Vec<Signer>) -> Self {
+    pub(crate) fn signing(settings: TrustSettings, signers: Vec<Signer>) -> Self {
         let dns = DnsServer::start();
         let resolver =
             ResolverSettings { servers: vec![dns.address()], ..ResolverSettings::default() };
@@ -110,13 +110,13 @@ impl Rig {
     }
 
     /// One that only takes down what it found.
-    pub fn usual() -> Self {
+    pub(crate) fn usual() -> Self {
         let timeout = Duration::from_secs(5);
         Self::new(TrustSettings { timeout, ..TrustSettings::default() })
     }
 
     /// The keys of a domain are in DNS, under `rsa` and `ed25519`.
-    pub fn publish(&self, domain: &str) {
+    pub(crate) fn publish(&self, domain: &str) {
         for (selector, file) in [("rsa", &keys().rsa), ("ed25519", &keys().ed25519)] {
             let key = Key::read(file).expect("it was just made");
             self.dns.txt(&format!("{selector}._domainkey.{domain}"), key.record());
@@ -124,12 +124,12 @@ impl Rig {
     }
 
     /// Has a message judged that comes from the usual peer and sender.
-    pub async fn judge(&self, message: &str) -> Result<Outcome, Reason> {
+    pub(crate) async fn judge(&self, message: &str) -> Result<Outcome, Reason> {
         self.judge_from(PEER, "alice@a.example", message).await
     }
 
     /// The same from another.
-    pub async fn judge_from(
+    pub(crate) async fn judge_from(
         &self,
         peer: &str,
         path: &str,
@@ -139,7 +139,7 @@ impl Rig {
     }
 
     /// The same of one that may leave again.
-    pub async fn judge_leaving(
+    pub(crate) async fn judge_leaving(
         &self,
         peer: &str,
         path: &str,
@@ -168,7 +168,7 @@ impl Rig {
     }
 
     /// Has a message of an account signed; it has a Received field of this host first.
-    pub async fn sign(&self, account: &str, path: &str, message: &str) -> Signed {
+    pub(crate) async fn sign(&self, account: &str, path: &str, message: &str) -> Signed {
         let sender = mail_from(path);
         let content = format!("Received: from client\r\n\tby {HOST}; now\r\n{message}");
         let content = content.into_bytes();
@@ -207,14 +207,14 @@ fn stored(content: &[u8], skip: u64, edit: &Edit) -> String {
 
 impl Outcome {
     /// The result of a check, such as `pass`; empty if there is none.
-    pub fn result(&self, check: &str) -> &str {
+    pub(crate) fn result(&self, check: &str) -> &str {
         let mark = format!("\t{check}=");
         let Some((_, rest)) = self.fields.split_once(&mark) else { return "" };
         rest.split([' ', ';', '\r']).next().unwrap_or_default()
     }
 
     /// All results of a check.
-    pub fn results(&self, check: &str) -> Vec<&str> {
+    pub(crate) fn results(&self, check: &str) -> Vec<&str> {
         let mark = format!("\t{check}=");
         let parts = self.fields.split(&mark[..]).skip(1);
         parts.map(|rest| rest.split([' ', ';', '\r']).next().unwrap_or_default()).collect()

@@ -118,7 +118,7 @@ async fn make(
         let range = BlobRange { blob: message.id, offset: message.skip, length };
         // A report without the message is better than none.
         let octets = backend.store().octets(range).unwrap_or_else(|reason| {
-            tracing::error!(message = message.id, ?reason, "it cannot be read for a report");
+            tracing::error!(id = message.id, ?reason, "it cannot be read for a report");
             Vec::new()
         });
         let about = About {
@@ -137,7 +137,7 @@ async fn make(
             Err(reason @ (Reason::NotFound | Reason::NotPermitted)) => {
                 let kind = report_word(kind);
                 tracing::warn!(
-                    message = message.id,
+                    id = message.id,
                     kind,
                     ?reason,
                     "the sender does not exist here, so nobody is told"
@@ -184,7 +184,7 @@ fn log(
         let destination = shown(&task.destination);
         let next_s = next_ms.filter(|_| *kind == "deferred").map(|ms| ms / 1000);
         tracing::info!(
-            message = message.id,
+            id = message.id,
             to,
             destination,
             host,
@@ -193,6 +193,14 @@ fn log(
             next_s,
             "relayed"
         );
+        if matches!(fate, Fate::Uncertain(_)) && *kind == "deferred" {
+            tracing::warn!(
+                id = message.id,
+                to,
+                host,
+                "all of it was sent, and the answer did not come; it is tried again, and may arrive twice"
+            );
+        }
         done.push((*kind, answer));
     }
 }

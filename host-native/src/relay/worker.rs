@@ -113,7 +113,7 @@ impl<C: Carrier> Worker<C> {
             let settle = Settle { task: id, keep, now_ms: self.work.now_ms(), ..Settle::default() };
             let written = self.work.backend.write(0, Write::Settle(settle)).await;
             self.active.done(id);
-            tracing::info!(message = task.message.id, "another route is configured now");
+            tracing::info!(id = task.message.id, "another route is configured now");
             self.work.changed.notify_one();
             return written.map(|_| Next::More);
         }
@@ -351,18 +351,18 @@ impl<C: Carrier> Work<C> {
     /// Has what became of a task written down, however often that takes: until then nobody else tries it, since a store
     /// that is full would otherwise have the same message sent over and over. False if the server stops first.
     pub(super) async fn settle(&self, task: &Task, ended: Ended) -> bool {
-        let message = task.message.id;
+        let id = task.message.id;
         let mut pause = STORE_PAUSE;
         loop {
             match settle(&self.backend, &self.metrics, task, ended.clone()).await {
                 Ok(()) => return true,
                 Err(Reason::NotFound) => {
-                    tracing::info!(message, "it was removed from the queue while it was tried");
+                    tracing::info!(id, "it was removed from the queue while it was tried");
                     return true;
                 }
                 Err(reason) => {
                     tracing::error!(
-                        message,
+                        id,
                         ?reason,
                         pause_s = pause.as_secs(),
                         "what became of it could not be written down"

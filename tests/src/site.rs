@@ -1,13 +1,14 @@
 //! A mail site: a server profile with its accounts on an address of its own, which tests start, kill and look into.
 //! Who sends what to it is left to the tests.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::server::{Server, binary};
 use crate::wire::Wire;
@@ -15,7 +16,7 @@ use crate::wire::Wire;
 /// The password of every account.
 pub const PASSWORD: &str = "secret";
 /// What takes longer never happens.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A server profile in a directory of its own, running or not.
 pub struct Site {
@@ -109,27 +110,35 @@ impl Site {
         std::fs::read_to_string(self.home.join("log")).expect("there is a log")
     }
 
-    /// `pillarbox queue … --json`: its lines.
+    /// Asks the running server through its control socket.
+    fn ask(&self, request: &Value) -> Value {
+        let socket = self.home.join("data").join("control");
+        let mut stream = UnixStream::connect(socket).expect("the control socket is there");
+        stream.write_all(format!("{request}\n").as_bytes()).expect("it reads");
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).expect("it answers");
+        let answer: Value = serde_json::from_str(&line).expect("an answer is JSON");
+        assert_ne!(answer["answer"], "error", "{answer}");
+        answer
+    }
+
+    /// The messages in the queue, the first 200 of them.
     ///
     /// # Panics
-    /// If that fails.
+    /// If it does not say.
     #[must_use]
-    pub fn queue(&self, words: &[&str]) -> Vec<Value> {
-        let mut command = Command::new(binary());
-        command.arg("queue").args(words).args(["--json", "--config", &self.config]);
-        let output = command.output().expect("the binary starts");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let text = String::from_utf8_lossy(&output.stdout);
-        text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
+    pub fn queue(&self) -> Vec<Value> {
+        let answer = self.ask(&json!({ "ask": "list", "after": 0 }));
+        answer["messages"].as_array().expect("it lists messages").clone()
     }
 
     /// What the queue counts, and its clock.
     ///
     /// # Panics
-    /// As for [`Site::queue`].
+    /// If it does not say.
     #[must_use]
     pub fn stats(&self) -> Value {
-        self.queue(&["stats"]).into_iter().next().expect("stats are one line")
+        self.ask(&json!({ "ask": "stats", "after": "" }))
     }
 
     /// Moves the test clock on.

@@ -194,7 +194,7 @@ fn what_was_acknowledged_arrives_whoever_is_killed() {
     for sender in senders {
         sender.join().expect("no reply was wrong");
     }
-    until("the queue is empty", || sites[0].queue(&["list"]).is_empty());
+    until("the queue is empty", || sites[0].queue().is_empty());
 
     let counts = arrived(&sites[1]);
     let acknowledged = ledger.acknowledged.lock().expect("no sender panics").clone();

@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 wanted=(
     "cc gcc" "curl curl" "git git" "gzip gzip" "python3 python3" "node nodejs" "npm npm"
     "swaks swaks" "msmtp msmtp" "mutt mutt" "mbsync isync" "fetchmail fetchmail" "getmail getmail6"
-    "postfix postfix" "dovecot dovecot-core" "openssl openssl"
+    "postfix postfix" "dovecot dovecot-core" "openssl openssl" "strace strace"
 )
-[ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird" "strace strace")
+[ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird")
 
 missing=()
 for entry in "${wanted[@]}"; do
@@ -23,6 +23,8 @@ perl -MNet::SSLeay -e 1 2>/dev/null || missing+=("libnet-ssleay-perl")
 perl -MAuthen::SASL -e 1 2>/dev/null || missing+=("libauthen-sasl-perl")
 # Verifies our signatures; it belongs to Debian's own Python.
 /usr/bin/python3 -c 'import dkim, nacl' 2>/dev/null || missing+=("python3-dkim" "python3-nacl")
+# And git send-email.
+perl -MIO::Socket::SSL -e 1 2>/dev/null || missing+=("libio-socket-ssl-perl")
 if [ ${#missing[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "installing ${missing[*]}"

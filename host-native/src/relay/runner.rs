@@ -78,7 +78,7 @@ impl<C: Carrier> Runner<C> {
             if let Ok(task) = backend.store().task(id) {
                 let destination = crate::serve::shown(&task.destination);
                 tracing::warn!(
-                    message = task.message.id,
+                    id = task.message.id,
                     destination,
                     "it was being sent when the server ended; it is tried again, and may arrive twice"
                 );

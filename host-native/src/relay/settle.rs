@@ -47,18 +47,18 @@ impl<C: Carrier> Work<C> {
     /// Has what became of a task written down, however often that takes: until then nobody else tries it, since a store
     /// that is full would otherwise have the same message sent over and over. False if the server stops first.
     pub(super) async fn settle(&self, task: &Task, ended: Ended) -> bool {
-        let message = task.message.id;
+        let id = task.message.id;
         let mut pause = STORE_PAUSE;
         loop {
             match settle(&self.backend, &self.metrics, task, ended.clone()).await {
                 Ok(()) => return true,
                 Err(Reason::NotFound) => {
-                    tracing::info!(message, "it was removed from the queue while it was tried");
+                    tracing::info!(id, "it was removed from the queue while it was tried");
                     return true;
                 }
                 Err(reason) => {
                     tracing::error!(
-                        message,
+                        id,
                         ?reason,
                         pause_s = pause.as_secs(),
                         "what became of it could not be written down"
@@ -155,7 +155,7 @@ async fn make(
         let range = BlobRange { blob: message.id, offset: message.skip, length };
         // A report without the message is better than none.
         let octets = backend.store().octets(range).unwrap_or_else(|reason| {
-            tracing::error!(message = message.id, ?reason, "it cannot be read for a report");
+            tracing::error!(id = message.id, ?reason, "it cannot be read for a report");
             Vec::new()
         });
         let about = About {
@@ -174,7 +174,7 @@ async fn make(
             Err(reason @ (Reason::NotFound | Reason::NotPermitted)) => {
                 let kind = report_word(kind);
                 tracing::warn!(
-                    message = message.id,
+                    id = message.id,
                     kind,
                     ?reason,
                     "the sender does not exist here, so nobody is told"
@@ -221,7 +221,7 @@ fn log(
         let destination = shown(&task.destination);
         let next_s = next_ms.filter(|_| *kind == "deferred").map(|ms| ms / 1000);
         tracing::info!(
-            message = message.id,
+            id = message.id,
             to,
             destination,
             host,
@@ -230,6 +230,14 @@ fn log(
             next_s,
             "relayed"
         );
+        if matches!(fate, Fate::Uncertain(_)) && *kind == "deferred" {
+            tracing::warn!(
+                id = message.id,
+                to,
+                host,
+                "all of it was sent, and the answer did not come; it is tried again, and may arrive twice"
+            );
+        }
         done.push((*kind, answer));
     }
 }

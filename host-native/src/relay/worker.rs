@@ -127,7 +127,7 @@ impl<C: Carrier> Worker<C> {
             let settle = Settle { task: id, keep, now_ms: self.work.now_ms(), ..Settle::default() };
             let written = self.work.backend.write(0, Write::Settle(settle)).await;
             self.active.done(id);
-            tracing::info!(message = task.message.id, "another route is configured now");
+            tracing::info!(id = task.message.id, "another route is configured now");
             self.work.changed.notify_one();
             return written.map(|_| Next::More);
         }

@@ -107,12 +107,14 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let addresses = doors.addresses()?;
     let (http, listeners) = doors.open(&shared);
     let http = tokio::spawn(http::serve(http, Arc::clone(&shared), addresses));
+    let runner = tokio::spawn(runner(&shared, addresses, resolver)?.run());
+    let control = control::open(&shared);
+    let control = tokio::spawn(control::serve(control, Arc::clone(&shared)));
+    // Last: whoever has waited for it may use everything, the control socket too.
     if let Some(file) = &shared.settings.ready_file {
         ready::write(file, addresses)?;
     }
     banner(&shared, addresses);
-    let runner = tokio::spawn(runner(&shared, addresses, resolver)?.run());
-    let control = tokio::spawn(control::serve(Arc::clone(&shared)));
 
     let signal = stop_signal().await?;
     tracing::info!(signal, "stopping: no new connections");

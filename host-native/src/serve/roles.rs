@@ -285,10 +285,10 @@ impl Served for SmtpRole {
                 let (message, octets) = (shown(&delivery.id), delivery.size);
                 let from = format!("<{}>", shown(&delivery.from));
                 if !to.is_empty() {
-                    tracing::info!(session, message, from, to, octets, "delivered");
+                    tracing::info!(session, id = message, from, to, octets, "delivered");
                 }
                 if !queued.is_empty() {
-                    tracing::info!(session, message, from, to = queued, octets, "queued");
+                    tracing::info!(session, id = message, from, to = queued, octets, "queued");
                 }
             }
             smtp::Answer::Refused(refusal) => {

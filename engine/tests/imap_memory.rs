@@ -88,7 +88,7 @@ fn answer(ask: Ask, index: &[u8]) -> Answer {
                 within(&ask.uids).map(|uid| FlagRow { uid, flags: ask.flags.clone(), modseq: 2 });
             Answer::Stored(Stored { rows: rows.collect(), modified: vec![] })
         }
-        Ask::Expunge(uids) => Answer::Expunged(uids),
+        Ask::Expunge(runs) => Answer::Expunged(Expunged { runs, modseq: 9 }),
         _ => Answer::Declined,
     }
 }

@@ -18,6 +18,7 @@ pub struct Stored {
     pub octets: Vec<u8>,
     pub flags: Flags,
     pub date_ms: u64,
+    pub modseq: u64,
 }
 
 #[derive(Clone, Default)]
@@ -26,6 +27,10 @@ pub struct Mailbox {
     pub uid_next: u32,
     pub subscribed: bool,
     pub special_uses: Vec<SpecialUse>,
+    /// What went, with its mod-sequence.
+    pub expunged: Vec<(u64, u32)>,
+    /// Of what went at or before this one nothing is known.
+    pub forgotten: u64,
 }
 
 #[derive(Clone)]
@@ -69,7 +74,8 @@ impl Host {
         let uid = mailbox.uid_next;
         mailbox.uid_next += 1;
         let flags = Flags { system, keywords: vec![] };
-        mailbox.messages.push(Stored { uid, octets, flags, date_ms: 1_600_000_000_000 });
+        let date_ms = 1_600_000_000_000;
+        mailbox.messages.push(Stored { uid, octets, flags, date_ms, modseq: 1 });
     }
 
     fn opened(&mut self) -> &mut Mailbox {
@@ -88,7 +94,11 @@ impl Host {
             unseen: without(8) as u32,
             deleted: (mailbox.messages.len() - without(4)) as u32,
             size: mailbox.messages.iter().map(|m| m.octets.len() as u64).sum(),
-            highest_modseq: 1,
+            highest_modseq: {
+                let messages = mailbox.messages.iter().map(|message| message.modseq);
+                let gone = mailbox.expunged.iter().map(|(modseq, _)| *modseq);
+                messages.chain(gone).max().unwrap_or(1)
+            },
             mailbox_id: b"m1".to_vec(),
         }
     }
@@ -157,15 +167,20 @@ impl Host {
             Ask::Open(ask) => self.open(&ask),
             Ask::Uids(above) => Answer::Uids(Self::uids(self.opened(), above)),
             Ask::Rows(ask) => Answer::Rows(self.rows(&ask)),
+            Ask::Vanished(ask) => Answer::Vanished(self.vanished(&ask)),
             Ask::Octets(range) => Answer::Octets(self.octets(range)),
             Ask::Store(ask) => Answer::Stored(self.store(&ask)),
             Ask::Expunge(uids) => {
                 let gone = |m: &Stored| m.flags.system & 4 != 0 && within(&uids, m.uid);
+                let modseq = self.modseq;
                 let mailbox = self.opened();
                 let went: Vec<u32> =
                     mailbox.messages.iter().filter(|m| gone(m)).map(|m| m.uid).collect();
                 mailbox.messages.retain(|m| !gone(m));
-                Answer::Expunged(went.into_iter().map(|u| UidRun { first: u, last: u }).collect())
+                mailbox.expunged.extend(went.iter().map(|uid| (modseq, *uid)));
+                let modseq = if went.is_empty() { 0 } else { modseq };
+                let runs = went.into_iter().map(|u| UidRun { first: u, last: u }).collect();
+                Answer::Expunged(Expunged { runs, modseq })
             }
             Ask::Copy(ask) => self.copy(&ask),
             Ask::Append(ask) => {
@@ -187,7 +202,8 @@ impl Host {
                 let uid = mailbox.uid_next;
                 mailbox.uid_next += 1;
                 let date_ms = ask.internal_date_ms.unwrap_or(0);
-                mailbox.messages.push(Stored { uid, octets, flags: ask.flags, date_ms });
+                let flags = ask.flags;
+                mailbox.messages.push(Stored { uid, octets, flags, date_ms, modseq: 1 });
                 let uids = vec![UidRun { first: uid, last: uid }];
                 Answer::Appended(Appended { uid_validity: 7, uids })
             }
@@ -235,10 +251,23 @@ impl Host {
         Answer::Opened(opened)
     }
 
+    fn vanished(&mut self, ask: &VanishedAsk) -> VanishedPage {
+        let mailbox = self.opened();
+        if ask.since < mailbox.forgotten {
+            return VanishedPage::default();
+        }
+        let wanted = |(modseq, uid): &&(u64, u32)| *modseq > ask.since && *uid > ask.above;
+        let mut uids: Vec<u32> = mailbox.expunged.iter().filter(wanted).map(|(_, u)| *u).collect();
+        uids.sort_unstable();
+        let runs = uids.iter().take(2).map(|&uid| UidRun { first: uid, last: uid }).collect();
+        VanishedPage { known: true, runs, more: uids.len() > 2 }
+    }
+
     fn rows(&mut self, ask: &RowsAsk) -> RowPage {
         let page = self.page.min(ask.max as usize);
-        let found: Vec<Stored> =
-            self.opened().messages.iter().filter(|m| within(&ask.uids, m.uid)).cloned().collect();
+        let since = ask.changed_since.unwrap_or(0);
+        let wanted = |m: &&Stored| within(&ask.uids, m.uid) && m.modseq > since;
+        let found: Vec<Stored> = self.opened().messages.iter().filter(wanted).cloned().collect();
         let more = found.len() > page;
         let rows = found.into_iter().take(page).map(|m| {
             let blob = self.blobs.len() as u64;
@@ -250,7 +279,7 @@ impl Host {
                 blob,
                 size,
                 flags: m.flags,
-                modseq: 1,
+                modseq: m.modseq,
                 internal_date_ms: m.date_ms,
                 internal_date_zone: 120,
                 save_date_ms: 0,
@@ -266,9 +295,14 @@ impl Host {
     }
 
     fn store(&mut self, ask: &StoreAsk) -> pillarbox_engine::imap::types::Stored {
-        let mut rows = vec![];
+        let (mut rows, mut modified) = (vec![], vec![]);
         let modseq = self.modseq;
         for message in self.opened().messages.iter_mut().filter(|m| within(&ask.uids, m.uid)) {
+            if ask.unchanged_since.is_some_and(|since| message.modseq > since) {
+                modified.push(UidRun { first: message.uid, last: message.uid });
+                continue;
+            }
+            message.modseq = modseq;
             let flags = &mut message.flags;
             match ask.mode {
                 StoreMode::Replace => *flags = ask.flags.clone(),
@@ -280,14 +314,15 @@ impl Host {
             }
             rows.push(FlagRow { uid: message.uid, flags: flags.clone(), modseq });
         }
-        pillarbox_engine::imap::types::Stored { rows, modified: vec![] }
+        pillarbox_engine::imap::types::Stored { rows, modified }
     }
 
     fn copy(&mut self, ask: &CopyAsk) -> Answer {
         if !self.mailboxes.contains_key(&ask.to) {
             return Answer::Refused(Refusal::new(Reason::NotFound));
         }
-        let mut copied = Copied { uid_validity: 7, ..Copied::default() };
+        let modseq = if ask.remove { self.modseq } else { 0 };
+        let mut copied = Copied { uid_validity: 7, modseq, ..Copied::default() };
         let taken: Vec<Stored> =
             self.opened().messages.iter().filter(|m| within(&ask.uids, m.uid)).cloned().collect();
         if ask.remove {
@@ -384,6 +419,11 @@ pub fn config() -> Config {
     }
 }
 
+/// Others expunged these.
+pub fn went(runs: Vec<UidRun>) -> Change {
+    Change::Expunged(Expunged { runs, modseq: 5 })
+}
+
 /// One thing that happens to a session.
 #[derive(Clone)]
 pub enum Step {
@@ -460,7 +500,8 @@ impl Talk {
         let wrong = [
             Answer::Metadata(vec![]),
             Answer::Quota(vec![]),
-            Answer::Expunged(unsound.clone()),
+            Answer::Expunged(Expunged { runs: unsound.clone(), modseq: 5 }),
+            Answer::Vanished(VanishedPage { known: true, runs: vec![], more: true }),
             Answer::Found(unsound.clone()),
             Answer::Uids(UidPage { runs: unsound.clone(), more: false }),
             Answer::Appended(Appended { uid_validity: 1, uids: unsound.clone() }),

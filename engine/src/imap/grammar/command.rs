@@ -83,10 +83,34 @@ pub enum Command {
 }
 
 /// Parameters of SELECT and EXAMINE.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SelectOptions {
     /// RFC 7162 §3.1.8 CONDSTORE.
     pub condstore: bool,
+    /// RFC 7162 §3.2.5 QRESYNC.
+    pub known: Option<Known>,
+}
+
+/// What a client knows of a mailbox from before (RFC 7162 §3.2.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The validity of its UIDs.
+    pub uid_validity: u32,
+    /// The highest mod-sequence that it has.
+    pub modseq: u64,
+    /// The UIDs that it has; all if it does not say.
+    pub uids: Option<Vec<(u32, u32)>>,
+    /// Sequence numbers that it knows with the UIDs of the same messages, both ascending.
+    pub pairs: Option<SequenceMatch>,
+}
+
+/// Sequence numbers and the UIDs that belong to them, as ranges that ascend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SequenceMatch {
+    /// Sequence numbers.
+    pub numbers: Vec<(u32, u32)>,
+    /// UIDs.
+    pub uids: Vec<(u32, u32)>,
 }
 
 /// APPEND up to its message.
@@ -208,6 +232,10 @@ pub struct Fetch {
     pub set: SequenceSet,
     /// What of them; macros are spelt out, none stands twice.
     pub items: Vec<FetchItem>,
+    /// RFC 7162 §3.1.4.1 CHANGEDSINCE.
+    pub changed_since: Option<u64>,
+    /// RFC 7162 §3.2.6 VANISHED; only by UID, and only with `changed_since`.
+    pub vanished: bool,
 }
 
 /// One data item of FETCH.

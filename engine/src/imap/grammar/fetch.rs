@@ -45,7 +45,34 @@ pub(super) fn fetch(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Fetch> {
         }
         Ok(())
     })?;
-    Ok(Fetch { uid, set, items })
+    let (changed_since, vanished) = modifiers(cursor, uid)?;
+    Ok(Fetch { uid, set, items, changed_since, vanished })
+}
+
+/// `[SP "(" fetch-modifier *(SP fetch-modifier) ")"]` (RFC 7162 §7)
+fn modifiers(cursor: &mut Piecewise<'_>, uid: bool) -> Read<(Option<u64>, bool)> {
+    let (mut changed_since, mut vanished) = (None, false);
+    if !cursor.take(b' ') {
+        return Ok((None, false));
+    }
+    cursor.labelled("fetch-modifier", false, |cursor| {
+        cursor.list("(", |cursor| {
+            if changed_since.is_none() && cursor.take_word(b"CHANGEDSINCE") {
+                cursor.space()?;
+                changed_since = Some(cursor.modseq()?);
+                Ok(())
+            } else if uid && !vanished && cursor.take_word(b"VANISHED") {
+                vanished = true;
+                Ok(())
+            } else {
+                cursor.expected("CHANGEDSINCE, or VANISHED with UID FETCH, each once")
+            }
+        })
+    })?;
+    if changed_since.is_none() {
+        return cursor.expected("CHANGEDSINCE");
+    }
+    Ok((changed_since, vanished))
 }
 
 fn macro_items(cursor: &mut Piecewise<'_>) -> Option<Vec<FetchItem>> {

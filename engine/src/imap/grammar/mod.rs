@@ -15,8 +15,8 @@ mod set;
 
 pub use assembly::{Assembled, Assembly, Literal, Piece, Problem};
 pub use command::{
-    AppendHead, Command, Fetch, FetchItem, Header, List, Search, SearchReturn, Section,
-    SelectOptions, StatusItem, Store, Tagged,
+    AppendHead, Command, Fetch, FetchItem, Header, Known, List, Search, SearchReturn, Section,
+    SelectOptions, SequenceMatch, StatusItem, Store, Tagged,
 };
 pub use cursor::{Bad, Piecewise, Token};
 pub use list::matches;

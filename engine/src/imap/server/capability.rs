@@ -39,9 +39,9 @@ pub(crate) enum Feature {
     Esearch,
     SearchRes,
     Binary,
-    /// Known to the grammar, offered by no table row yet.
     Condstore,
-    /// Likewise.
+    Qresync,
+    /// Known to the grammar, offered by no table row yet.
     ObjectId,
 }
 
@@ -90,11 +90,13 @@ const TABLE: &[Row] = &[
     logged_in(Feature::Esearch, "ESEARCH"),
     logged_in(Feature::SearchRes, "SEARCHRES"),
     logged_in(Feature::Binary, "BINARY"),
+    logged_in(Feature::Condstore, "CONDSTORE"),
+    logged_in(Feature::Qresync, "QRESYNC"),
 ];
 
 /// The extensions on offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Features(u32);
+pub(crate) struct Features(u64);
 
 impl Features {
     pub(crate) fn new(without: &[Vec<u8>]) -> Self {
@@ -106,6 +108,11 @@ impl Features {
         if set & flag(Feature::LiteralPlus) != 0 {
             set &= !flag(Feature::LiteralMinus);
         }
+        // RFC 7162 §3.2.3: QRESYNC is nothing without what it extends, nor without ENABLE.
+        let needed = flag(Feature::Condstore) | flag(Feature::Enable);
+        if set & needed != needed {
+            set &= !flag(Feature::Qresync);
+        }
         Self(set)
     }
 
@@ -114,11 +121,11 @@ impl Features {
     }
 }
 
-const fn flag(feature: Feature) -> u32 {
+const fn flag(feature: Feature) -> u64 {
     1 << feature as u32
 }
 
-const fn bit(row: &Row) -> u32 {
+const fn bit(row: &Row) -> u64 {
     flag(row.feature)
 }
 

@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::capability::Feature;
+use super::condstore::Aware;
 use super::item::{Fields, Item, Partial, Section};
 use super::job::{NOT_SELECTED, Next, Work};
 use super::reply::{Reply, send_bye};
@@ -12,8 +13,8 @@ use super::runs::Runs;
 use super::state::State;
 use super::store::Wanted;
 use super::{
-    authenticate, capability, copy, expunge, fetch, idle, list, mailbox, open, print, resolve,
-    search, status, store,
+    authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, open, print,
+    resolve, search, status, store, vanished,
 };
 use crate::imap::grammar::{
     self, Command, FetchItem, Header, SelectOptions, SequenceSet, StatusItem,
@@ -96,10 +97,18 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::UidExpunge(set) => with_set(set, [Feature::UidPlus].into()),
         Command::Copy(_, set, _) => with_set(set, Vec::new()),
         Command::Move(_, set, _) => with_set(set, [Feature::Move].into()),
-        Command::Store(store) => with_set(&store.set, Vec::new()),
-        Command::Fetch(fetch) => {
-            with_set(&fetch.set, fetch.items.iter().filter_map(item_feature).collect())
+        Command::Select(_, options) | Command::Examine(_, options) => {
+            let used = [
+                (options.condstore, Feature::Condstore),
+                (options.known.is_some(), Feature::Qresync),
+            ];
+            used.into_iter().filter(|(used, _)| *used).map(|(_, feature)| feature).collect()
         }
+        Command::Store(store) => {
+            let conditional = store.unchanged_since.map(|_| Feature::Condstore);
+            with_set(&store.set, conditional.into_iter().collect())
+        }
+        Command::Fetch(fetch) => fetch_features(fetch),
         _ => Vec::new(),
     }
 }
@@ -109,6 +118,13 @@ fn with_set(set: &SequenceSet, mut features: Vec<Feature>) -> Vec<Feature> {
         features.push(Feature::SearchRes);
     }
     features
+}
+
+fn fetch_features(fetch: &grammar::Fetch) -> Vec<Feature> {
+    let mut features: Vec<Feature> = fetch.items.iter().filter_map(item_feature).collect();
+    features.extend(fetch.changed_since.map(|_| Feature::Condstore));
+    features.extend(fetch.vanished.then_some(Feature::Qresync));
+    with_set(&fetch.set, features)
 }
 
 fn item_feature(item: &FetchItem) -> Option<Feature> {
@@ -152,8 +168,12 @@ fn search_features(search: &grammar::Search) -> Vec<Feature> {
         }
     }
     for key in &search.program {
-        if let grammar::Key::Numbers(set) | grammar::Key::Uids(set) = key {
-            features = with_set(set, features);
+        match key {
+            grammar::Key::Numbers(set) | grammar::Key::Uids(set) => {
+                features = with_set(set, features);
+            }
+            grammar::Key::Modseq(_) => features.push(Feature::Condstore),
+            _ => {}
         }
     }
     features
@@ -171,6 +191,9 @@ pub(super) fn begin(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
     }
     if matches!(work.state, State::NotAuthenticated) {
         work.base.idle_commands = work.base.idle_commands.saturating_add(1);
+    }
+    if condstore::shows_awareness(&command) {
+        work.become_aware(Aware::Condstore);
     }
     match command {
         Command::Fetch(command) => begin_fetch(work, command),
@@ -223,14 +246,7 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
         }
         Command::StartTls => start_tls(work),
         Command::Enable(names) => {
-            let rev2 = names.iter().any(|name| name == b"IMAP4REV2");
-            let mut line = b"* ENABLED".to_vec();
-            if rev2 && work.base.features.has(Feature::Rev2) {
-                line.extend_from_slice(b" IMAP4rev2");
-                work.base.rev2_enabled = true;
-            }
-            line.extend_from_slice(b"\r\n");
-            work.cx.send(&line, "enable-data", None);
+            enable(work, &names);
             Next::done(Reply::ok("Enabled"))
         }
         Command::Id(_) => {
@@ -247,6 +263,29 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
     }
 }
 
+/// RFC 9051 §6.3.1: what is not known, or cannot be enabled, is passed over.
+fn enable(work: &mut Work<'_>, names: &[Vec<u8>]) {
+    let offered = work.base.features;
+    let wanted = |name: &[u8], feature: Feature| {
+        offered.has(feature) && names.iter().any(|other| other == name)
+    };
+    let mut line = b"* ENABLED".to_vec();
+    if wanted(b"IMAP4REV2", Feature::Rev2) {
+        line.extend_from_slice(b" IMAP4rev2");
+        work.base.rev2_enabled = true;
+    }
+    if wanted(b"CONDSTORE", Feature::Condstore) {
+        line.extend_from_slice(b" CONDSTORE");
+        work.become_aware(Aware::Condstore);
+    }
+    if wanted(b"QRESYNC", Feature::Qresync) {
+        line.extend_from_slice(b" QRESYNC");
+        work.become_aware(Aware::Qresync);
+    }
+    line.extend_from_slice(b"\r\n");
+    work.cx.send(&line, "enable-data", None);
+}
+
 fn start_tls(work: &mut Work<'_>) -> Next {
     if work.base.is_secure() {
         return Next::done(Reply::bad("TLS is on already").because(&STARTTLS));
@@ -258,11 +297,19 @@ fn start_tls(work: &mut Work<'_>) -> Next {
 }
 
 fn select(work: &mut Work<'_>, name: Vec<u8>, options: SelectOptions, read_only: bool) -> Next {
-    if options.condstore && !work.base.features.has(Feature::Condstore) {
-        return Next::done(Reply::bad("CONDSTORE is not offered here"));
+    if options.known.is_some() && !work.base.tells_vanished() {
+        return Next::done(NOT_ENABLED);
     }
-    open::open(work, name, read_only)
+    let next = open::open(work, name, options.known, read_only);
+    if options.condstore {
+        // The mailbox that was open before is closed by now.
+        work.become_aware(Aware::Condstore);
+    }
+    next
 }
+
+/// RFC 7162 §3.2.3
+const NOT_ENABLED: Reply = Reply::bad("ENABLE QRESYNC comes first").because(&condstore::AWARE);
 
 /// The messages that a set names.
 fn messages(work: &mut Work<'_>, set: &SequenceSet, by_uid: bool) -> Result<Runs, Reply> {
@@ -287,18 +334,20 @@ fn begin_copy(
 }
 
 fn begin_store(work: &mut Work<'_>, command: grammar::Store) -> Next {
-    if command.unchanged_since.is_some() {
-        return Next::done(Reply::bad("UNCHANGEDSINCE is not offered here"));
-    }
-    let grammar::Store { uid: by_uid, set, mode, silent, flags, .. } = command;
+    let grammar::Store { uid: by_uid, set, mode, silent, flags, unchanged_since } = command;
     match messages(work, &set, by_uid) {
-        Ok(uids) => store::store(work, uids, Wanted { mode, flags, silent, by_uid }),
+        Ok(uids) => {
+            store::store(work, uids, Wanted { mode, flags, silent, by_uid, unchanged_since })
+        }
         Err(reply) => Next::done(reply),
     }
 }
 
 fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
-    let grammar::Fetch { uid: by_uid, set, items } = command;
+    let grammar::Fetch { uid: by_uid, set, items, changed_since, vanished } = command;
+    if vanished && !work.base.tells_vanished() {
+        return Next::done(NOT_ENABLED);
+    }
     let uids = match messages(work, &set, by_uid) {
         Ok(uids) => uids,
         Err(reply) => return Next::done(reply),
@@ -308,7 +357,18 @@ fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
     if by_uid && !items.iter().any(|item| matches!(item, Item::Uid)) {
         items.insert(0, Item::Uid);
     }
-    fetch::fetch(work, uids, items, by_uid)
+    // RFC 7162 §3.1.4.1: whoever asks for what changed is told when.
+    if changed_since.is_some() && !items.iter().any(|item| matches!(item, Item::Modseq)) {
+        items.push(Item::Modseq);
+    }
+    let end = Reply::ok("Fetched");
+    let job = fetch::fetch(fetch::Wanted { uids, items, by_uid, changed_since, end });
+    match (changed_since, work.selected()) {
+        (Some(since), Some((_, open, _))) if vanished => {
+            vanished::vanished(resolve::asked(open, &set), since, job)
+        }
+        _ => job.run(work),
+    }
 }
 
 fn item(item: FetchItem) -> Item {
@@ -337,8 +397,7 @@ fn item(item: FetchItem) -> Item {
         FetchItem::BinarySize(path) => {
             Item::BinarySize(binary_section("BINARY.SIZE[", path, None, true))
         }
-        // Refused before, since CONDSTORE is not offered.
-        FetchItem::Modseq => Item::Uid,
+        FetchItem::Modseq => Item::Modseq,
     }
 }
 

@@ -12,6 +12,8 @@ pub(crate) enum Item {
     Flags,
     InternalDate,
     Size,
+    /// RFC 7162 §3.1.4.2
+    Modseq,
     Envelope,
     /// BODYSTRUCTURE, or BODY without the extension data.
     Structure {
@@ -58,7 +60,7 @@ impl Item {
     /// Whether a page of rows must carry indexes.
     pub(crate) fn needs_index(&self) -> bool {
         match self {
-            Self::Uid | Self::Flags | Self::InternalDate | Self::Size => false,
+            Self::Uid | Self::Flags | Self::InternalDate | Self::Size | Self::Modseq => false,
             Self::Section(section) => !section.is_whole_message(),
             Self::Envelope | Self::Structure { .. } | Self::Binary(_) | Self::BinarySize(_) => true,
         }

@@ -19,6 +19,7 @@ use super::search::Search;
 use super::state::{Selected, State};
 use super::status::Status;
 use super::store::Store;
+use super::vanished::Vanished;
 use super::{Base, Server};
 use crate::imap::types::{Answer, Ask, Event};
 use crate::role::{Cx, Line};
@@ -62,6 +63,7 @@ pub(crate) enum Job {
     Status(Status),
     Open(Box<Open>),
     Append(Box<Append>),
+    Vanished(Box<Vanished>),
     Fetch(Box<Fetch>),
     Search(Box<Search>),
     Store(Box<Store>),
@@ -138,6 +140,7 @@ impl Job {
             Self::Status(job) => job.answer(work, answer),
             Self::Open(job) => job.answer(work, answer),
             Self::Append(job) => job.answer(work, answer),
+            Self::Vanished(job) => job.answer(work, answer),
             Self::Fetch(job) => job.answer(work, answer),
             Self::Search(job) => job.answer(work, answer),
             Self::Store(job) => job.answer(work, answer),
@@ -151,6 +154,7 @@ impl Job {
     pub(crate) fn room(self, work: &mut Work<'_>) -> Next {
         match self {
             Self::List(job) => job.run(work),
+            Self::Vanished(job) => job.run(work),
             Self::Fetch(job) => job.run(work),
             Self::Search(job) => job.run(work),
             Self::Store(job) => job.run(work),

@@ -5,6 +5,7 @@
 mod append;
 mod authenticate;
 mod capability;
+mod condstore;
 mod copy;
 mod dispatch;
 mod examine;
@@ -34,6 +35,7 @@ mod state;
 mod status;
 mod store;
 mod tell;
+mod vanished;
 mod view;
 
 use alloc::boxed::Box;
@@ -46,6 +48,7 @@ use crate::trace::Rule;
 use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
 
 use capability::{Feature, Features};
+use condstore::Aware;
 use incoming::Incoming;
 use job::{Job, Wait};
 use reply::Reply;
@@ -59,12 +62,16 @@ pub(super) const RULES: &[&Rule] = &[
     &authenticate::EXCHANGE,
     &authenticate::PRIVACY,
     &capability::CAPABILITY,
+    &condstore::AWARE,
+    &condstore::DELAYED,
+    &condstore::HIGHEST,
     &copy::COPYUID,
     &dispatch::STARTTLS,
     &dispatch::STATES,
+    &fetch::CHANGED,
     &fetch::FETCH,
     &fetch::SEEN,
-    &fetch::VANISHED,
+    &fetch::GONE,
     &idle::DONE,
     &incoming::LITERAL,
     &incoming::NON_SYNC,
@@ -77,10 +84,15 @@ pub(super) const RULES: &[&Rule] = &[
     &reply::TAGGED,
     &resolve::NUMBER,
     &result::ESEARCH,
+    &result::MODSEQ,
     &state::FLAGS,
+    &store::CONDITIONAL,
     &tell::EXPUNGE,
     &tell::FLAGS,
     &tell::SIZE,
+    &tell::VANISHED,
+    &vanished::EARLIER,
+    &vanished::MATCH,
 ];
 
 /// The IMAP server role.
@@ -98,6 +110,7 @@ pub(crate) struct Base {
     tls: Option<TlsFacts>,
     /// ENABLE IMAP4rev2 (RFC 9051 §6.3.1).
     rev2_enabled: bool,
+    aware: Aware,
     errors: u32,
     /// Commands since the last that led anywhere, before login.
     idle_commands: u32,
@@ -160,6 +173,7 @@ impl Role for Server {
             features,
             tls: None,
             rev2_enabled: false,
+            aware: Aware::default(),
             errors: 0,
             idle_commands: 0,
             farewell: None,
@@ -230,6 +244,7 @@ impl Role for Server {
         // RFC 9051 §6.2.1: nothing that was said before counts.
         self.base.tls = Some(facts);
         self.base.rev2_enabled = false;
+        self.base.aware = Aware::default();
         self.state = State::NotAuthenticated;
         if self.base.config.tls == TlsOffer::Implicit {
             return self.begin(cx);

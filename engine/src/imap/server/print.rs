@@ -71,6 +71,11 @@ pub(crate) fn body_structure(base: &Base, index: &Index, extended: bool) -> Vec<
     out
 }
 
+/// `MODSEQ (n)` (RFC 7162 §7 fetch-mod-resp).
+pub(crate) fn modseq(modseq: u64) -> Vec<u8> {
+    format!("MODSEQ ({modseq})").into_bytes()
+}
+
 /// The head of a literal, or of a literal8, with its CRLF.
 pub(crate) fn literal(length: u64, binary: bool) -> Vec<u8> {
     let mark = if binary { "~" } else { "" };
@@ -108,8 +113,9 @@ pub(crate) fn status(
             StatusItem::Unseen => u64::from(status.unseen),
             StatusItem::Deleted => u64::from(status.deleted),
             StatusItem::Size => status.size,
-            // Refused before it came here: neither extension is offered.
-            StatusItem::HighestModseq | StatusItem::MailboxId => continue,
+            StatusItem::HighestModseq => status.highest_modseq,
+            // Refused before it came here: it is not offered.
+            StatusItem::MailboxId => continue,
         };
         if !list.is_empty() {
             list.push(b' ');

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use super::condstore::has_modseq;
 use super::job::Expunges;
 use super::print::decimal;
 use super::runs::Runs;
@@ -20,6 +21,13 @@ pub(crate) const ESEARCH: Rule = Rule {
     gist: "ESEARCH names the command by its tag and gives what RETURN asked for.",
 };
 
+/// RFC 7162 §3.1.6.
+pub(crate) const MODSEQ: Rule = Rule {
+    rfc: 7162,
+    section: "3.1.6",
+    gist: "A search by MODSEQ ends with the highest mod-sequence of what it found.",
+};
+
 /// How the result is to be told.
 #[derive(Clone, Debug)]
 pub(crate) struct Form {
@@ -27,6 +35,39 @@ pub(crate) struct Form {
     pub(crate) by_uid: bool,
     /// ESEARCH with these; `None` is SEARCH.
     returns: Option<SearchReturn>,
+    /// RFC 7162 §3.1.6, RFC 4731 §3.2: whether the result ends with a mod-sequence.
+    pub(crate) wants_modseq: bool,
+}
+
+/// Mod-sequences of what was found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Modseqs {
+    /// UID and mod-sequence of the first.
+    least: Option<(u32, u64)>,
+    /// Of the last.
+    greatest: Option<(u32, u64)>,
+    highest: u64,
+}
+
+impl Modseqs {
+    /// A message was found.
+    pub(crate) fn add(&mut self, uid: u32, modseq: u64) {
+        let found = Some((uid, modseq));
+        if self.least.is_none_or(|(least, _)| uid < least) {
+            self.least = found;
+        }
+        self.greatest = self.greatest.max(found);
+        self.highest = self.highest.max(modseq);
+    }
+
+    /// The highest of the messages that are told.
+    fn told(&self, returns: Option<SearchReturn>) -> u64 {
+        let Some(SearchReturn { min, max, all: false, count: false, .. }) = returns else {
+            return self.highest;
+        };
+        let least = self.least.filter(|_| min).map_or(0, |(_, modseq)| modseq);
+        self.greatest.filter(|_| max).map_or(0, |(_, modseq)| modseq).max(least)
+    }
 }
 
 impl Form {
@@ -34,7 +75,8 @@ impl Form {
         // RFC 9051 §6.4.4: without RETURN, IMAP4rev2 answers as with RETURN (ALL).
         let all = SearchReturn { all: true, ..SearchReturn::default() };
         let returns = command.returns.or(base.is_rev2().then_some(all));
-        Self { tag: tag.to_vec(), by_uid: command.uid, returns }
+        let wants_modseq = has_modseq(&command.program);
+        Self { tag: tag.to_vec(), by_uid: command.uid, returns, wants_modseq }
     }
 
     pub(crate) fn saves(&self) -> bool {
@@ -51,6 +93,7 @@ impl Form {
 #[derive(Debug)]
 pub(crate) struct Result {
     found: Runs,
+    modseqs: Modseqs,
     stage: Stage,
 }
 
@@ -67,8 +110,8 @@ enum Stage {
 }
 
 impl Result {
-    pub(crate) fn new(found: Runs) -> Self {
-        Self { found, stage: Stage::Head }
+    pub(crate) fn new(found: Runs, modseqs: Modseqs) -> Self {
+        Self { found, modseqs, stage: Stage::Head }
     }
 
     /// Tells as much as there is room for; true once all is told.
@@ -101,11 +144,24 @@ impl Result {
                     self.send_numbers(form, open, cx, above, held, first)
                 }
                 Stage::End => {
+                    self.send_modseq(form, cx);
                     cx.send(b"\r\n", "CRLF", None);
                     return true;
                 }
             };
         }
+    }
+
+    fn send_modseq(&self, form: &Form, cx: &mut Cx<Server>) {
+        if !form.wants_modseq || self.found.is_empty() {
+            return;
+        }
+        let modseq = decimal(self.modseqs.told(form.returns));
+        let text = match form.returns {
+            Some(_) => [b" MODSEQ ", &modseq[..]].concat(),
+            None => [b" (MODSEQ ", &modseq[..], b")"].concat(),
+        };
+        cx.send(&text, "search-sort-mod-seq", Some(&MODSEQ));
     }
 
     /// RFC 9051 §6.4.4.1 table 4

@@ -50,15 +50,24 @@ impl State {
 pub(crate) struct Selected {
     pub(crate) name: Vec<u8>,
     pub(crate) uid_validity: u32,
+    /// RFC 9051 §2.3.1.1, when it was opened.
+    pub(crate) uid_next: u32,
     pub(crate) read_only: bool,
     pub(crate) view: View,
     /// As FLAGS told them.
     pub(crate) keywords: Vec<Vec<u8>>,
     /// RFC 9051 §6.4.4.1: the search result variable.
     pub(crate) saved: Runs,
+    /// RFC 7162 §3.2.7: the next OK gives the mod-sequence that goes with what was told to be gone.
+    pub(crate) owes_highest: bool,
 }
 
 impl Selected {
+    /// The highest UID that any message of this mailbox is known to have had.
+    pub(crate) fn uid_last(&self) -> u32 {
+        self.view.uids().last().unwrap_or(0).max(self.uid_next.saturating_sub(1))
+    }
+
     /// Tells FLAGS again if these flags hold a keyword that was not told before.
     pub(crate) fn learn_keywords(&mut self, cx: &mut Cx<Server>, flags: &Flags) {
         let mut learnt = false;

@@ -5,6 +5,7 @@ mod codec;
 pub mod compose;
 mod section;
 pub mod seven_bit;
+pub mod subject;
 
 use alloc::vec::Vec;
 

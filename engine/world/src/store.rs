@@ -351,11 +351,10 @@ pub fn vanished_page(mut all: Vec<UidRun>, above: u32) -> VanishedPage {
     all.sort_unstable_by_key(|run| run.first);
     let mut runs: Vec<UidRun> = Vec::new();
     for run in all {
+        let full = runs.len() == VANISHED_RUNS_MAX;
         match runs.last_mut() {
             Some(last) if last.last.checked_add(1) == Some(run.first) => last.last = run.last,
-            _ if runs.len() == VANISHED_RUNS_MAX => {
-                return VanishedPage { known: true, runs, more: true };
-            }
+            _ if full => return VanishedPage { known: true, runs, more: true },
             _ => runs.push(UidRun { first: run.first.max(above.saturating_add(1)), ..run }),
         }
     }

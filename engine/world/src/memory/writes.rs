@@ -80,10 +80,10 @@ impl Mailbox {
         self.highest_modseq = modseq;
         self.expunged.extend(runs.iter().map(|run| (modseq, *run)));
         let forget = runs_to_forget(self.expunged.len());
-        if let Some((modseq, _)) = self.expunged.drain(..forget).next_back() {
+        if let Some(&(up_to, _)) = forget.checked_sub(1).and_then(|at| self.expunged.get(at)) {
             // Of one mod-sequence all is remembered or nothing.
-            self.expunged.retain(|(other, _)| *other > modseq);
-            self.forgotten_modseq = modseq;
+            self.expunged.retain(|(modseq, _)| *modseq > up_to);
+            self.forgotten_modseq = up_to;
         }
     }
 

@@ -9,7 +9,7 @@ use pillarbox_engine::types::{Farewell, Reason, TlsOffer};
 const CAPABILITIES: &str = "IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE";
 const LOGGED_IN: &str = "IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE NAMESPACE UNSELECT UIDPLUS \
                          MOVE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE \
-                         ESEARCH SEARCHRES BINARY";
+                         ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1";
 
 #[test]
 fn a_session_from_greeting_to_logout() {
@@ -94,7 +94,7 @@ fn what_is_left_out_is_neither_announced_nor_accepted() {
         "* OK [CAPABILITY IMAP4rev1 LITERAL- ID ENABLE AUTH=PLAIN] mail.example IMAP server ready\n\
          a BAD This is not offered here\n\
          b OK [CAPABILITY IMAP4rev1 LITERAL- ID ENABLE NAMESPACE UNSELECT UIDPLUS CHILDREN SPECIAL-USE \
-         CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC] Logged in\n\
+         CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1] Logged in\n\
          c BAD This is not offered here\n* ENABLED\nd OK Enabled\n\
          e BAD [TOOBIG] The literal is too large\nf BAD [TOOBIG] Without waiting, at most 4,096 octets\n\
          g OK [APPENDUID 7 1] Appended\n",

@@ -6,6 +6,7 @@ use pillarbox_engine::message::{Ambiguity, Index, Part, PartKind, Span};
 use pillarbox_engine::text::find::has_high_bit;
 use pillarbox_engine::text::header::section_length;
 
+use crate::preview::preview;
 use crate::fields::{message_fields, note, part_fields};
 
 /// Parts inside parts; deeper ones stay opaque.
@@ -44,6 +45,8 @@ fn indexed(raw: &[u8], bounds: Bounds) -> Index {
     scan.close_to(0, raw.len());
     let mut index = scan.index;
     (index.envelope, index.sent) = (fields.envelope, fields.sent);
+    index.references = Some(fields.references);
+    index.preview = preview(raw, &index);
     index
 }
 
@@ -52,6 +55,7 @@ fn indexed_header(raw: &[u8], size: u64) -> Index {
     let section = &raw[..section_length(raw)];
     let fields = message_fields(section, &mut index.ambiguities);
     (index.envelope, index.sent) = (fields.envelope, fields.sent);
+    index.references = Some(fields.references);
     index
 }
 

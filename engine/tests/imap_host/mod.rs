@@ -356,6 +356,12 @@ pub fn index(octets: &[u8]) -> Index {
             b"subject" => envelope.subject = Some(text),
             b"from" => envelope.from = address::parse_list(&text),
             b"to" => envelope.to = address::parse_list(&text),
+            b"cc" => envelope.cc = address::parse_list(&text),
+            b"message-id" => envelope.message_id = Some(text),
+            b"in-reply-to" => envelope.in_reply_to = Some(text),
+            // As an index of the first version, which does not say.
+            b"references" if text.starts_with(b"old") => {}
+            b"references" => index.references = Some(text),
             b"date" => {
                 index.sent = date::parse(&text).map(|date| (date.unix_ms, date.zone));
                 envelope.date = Some(text);

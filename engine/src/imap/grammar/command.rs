@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::search::Key;
 use super::set::SequenceSet;
+use super::sort::{Sort, Thread};
 use crate::imap::types::{Flags, SpecialUse, StoreMode};
 
 /// A command with its tag.
@@ -70,6 +71,10 @@ pub enum Command {
     UidExpunge(SequenceSet),
     /// SEARCH
     Search(Search),
+    /// SORT (RFC 5256)
+    Sort(Sort),
+    /// THREAD (RFC 5256)
+    Thread(Thread),
     /// FETCH
     Fetch(Fetch),
     /// STORE

@@ -12,6 +12,7 @@ mod parse;
 pub mod print;
 mod search;
 mod set;
+mod sort;
 
 pub use assembly::{Assembled, Assembly, Literal, Piece, Problem};
 pub use command::{
@@ -24,3 +25,4 @@ pub use mailbox::{decode_utf7, encode_utf7, mailbox_name};
 pub use parse::{Options, append_head, parse, tag_of};
 pub use search::Key;
 pub use set::{SequenceSet, SetNumber};
+pub use sort::{Algorithm, Criterion, Sort, SortKey, Thread};

@@ -12,6 +12,7 @@ use super::fetch::fetch;
 use super::mailbox::{mailbox_name, meaning, with_inbox};
 use super::search::search;
 use super::set::{ascending_set, plain_set, sequence_set};
+use super::sort::{sort, thread};
 use crate::imap::types::{Flags, SpecialUse, StoreMode};
 
 /// What was enabled or is true of the session, as far as grammar depends on it.
@@ -101,18 +102,22 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"UID" => return uid(cursor, options).map(Some),
         b"FETCH" => Command::Fetch(fetch(cursor, false)?),
         b"SEARCH" => Command::Search(search(cursor, false)?),
+        b"SORT" => Command::Sort(sort(cursor, false)?),
+        b"THREAD" => Command::Thread(thread(cursor, false)?),
         b"STORE" => Command::Store(store(cursor, false)?),
         b"COPY" | b"MOVE" => copy(cursor, false, verb == b"MOVE", options)?,
         _ => return Ok(None),
     }))
 }
 
-/// `UID SP (copy / move / fetch / search / store / expunge)`
+/// `UID SP (copy / move / fetch / search / sort / thread / store / expunge)`
 fn uid(cursor: &mut Piecewise<'_>, options: Options) -> Read<Command> {
     let verb = verb(cursor)?;
     match &verb[..] {
         b"FETCH" => fetch(cursor, true).map(Command::Fetch),
         b"SEARCH" => search(cursor, true).map(Command::Search),
+        b"SORT" => sort(cursor, true).map(Command::Sort),
+        b"THREAD" => thread(cursor, true).map(Command::Thread),
         b"STORE" => store(cursor, true).map(Command::Store),
         b"COPY" | b"MOVE" => copy(cursor, true, verb == b"MOVE", options),
         b"EXPUNGE" => {

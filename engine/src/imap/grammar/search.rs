@@ -67,12 +67,7 @@ pub enum Key {
 /// `[SP "RETURN" …] SP search-program`
 pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Search> {
     cursor.space()?;
-    let mut returns = None;
-    if cursor.take_word(b"RETURN") {
-        cursor.space()?;
-        returns = Some(search_return(cursor)?);
-        cursor.space()?;
-    }
+    let returns = returns(cursor)?;
     let mut charset = Vec::new();
     if cursor.take_word(b"CHARSET") {
         cursor.space()?;
@@ -82,8 +77,24 @@ pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Search> {
             return Err(Bad::Charset);
         }
     }
-    let program = cursor.labelled("search-key", false, |cursor| program(cursor, &charset))?;
+    let program = keys(cursor, &charset)?;
     Ok(Search { uid, returns, program })
+}
+
+/// `["RETURN" SP "(" … ")" SP]`
+pub(super) fn returns(cursor: &mut Piecewise<'_>) -> Read<Option<SearchReturn>> {
+    if !cursor.take_word(b"RETURN") {
+        return Ok(None);
+    }
+    cursor.space()?;
+    let returns = search_return(cursor)?;
+    cursor.space()?;
+    Ok(Some(returns))
+}
+
+/// `search-key *(SP search-key)`, with texts in this charset.
+pub(super) fn keys(cursor: &mut Piecewise<'_>, charset: &[u8]) -> Read<Vec<Key>> {
+    cursor.labelled("search-key", false, |cursor| program(cursor, charset))
 }
 
 fn search_return(cursor: &mut Piecewise<'_>) -> Read<SearchReturn> {

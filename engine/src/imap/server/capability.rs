@@ -41,6 +41,12 @@ pub(crate) enum Feature {
     Binary,
     Condstore,
     Qresync,
+    Sort,
+    SortDisplay,
+    Esort,
+    ThreadSubject,
+    ThreadReferences,
+    I18n,
     /// Known to the grammar, offered by no table row yet.
     ObjectId,
 }
@@ -92,6 +98,13 @@ const TABLE: &[Row] = &[
     logged_in(Feature::Binary, "BINARY"),
     logged_in(Feature::Condstore, "CONDSTORE"),
     logged_in(Feature::Qresync, "QRESYNC"),
+    logged_in(Feature::Sort, "SORT"),
+    logged_in(Feature::SortDisplay, "SORT=DISPLAY"),
+    logged_in(Feature::Esort, "ESORT"),
+    logged_in(Feature::ThreadSubject, "THREAD=ORDEREDSUBJECT"),
+    logged_in(Feature::ThreadReferences, "THREAD=REFERENCES"),
+    // RFC 5255 §4.3: it promises a collation, and asks for nothing more.
+    logged_in(Feature::I18n, "I18NLEVEL=1"),
 ];
 
 /// The extensions on offer.
@@ -107,6 +120,10 @@ impl Features {
         // out the larger.
         if set & flag(Feature::LiteralPlus) != 0 {
             set &= !flag(Feature::LiteralMinus);
+        }
+        // RFC 5267 §3.1, RFC 5957 §1: these say more of SORT.
+        if set & flag(Feature::Sort) == 0 {
+            set &= !(flag(Feature::Esort) | flag(Feature::SortDisplay));
         }
         // RFC 7162 §3.2.3: QRESYNC is nothing without what it extends, nor without ENABLE.
         let needed = flag(Feature::Condstore) | flag(Feature::Enable);

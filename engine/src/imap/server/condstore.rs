@@ -79,6 +79,8 @@ pub(crate) fn shows_awareness(command: &Command) -> bool {
             fetch.changed_since.is_some() || fetch.items.contains(&FetchItem::Modseq)
         }
         Command::Search(search) => has_modseq(&search.program),
+        Command::Sort(sort) => has_modseq(&sort.program),
+        Command::Thread(thread) => has_modseq(&thread.program),
         Command::Store(store) => store.unchanged_since.is_some(),
         _ => false,
     }

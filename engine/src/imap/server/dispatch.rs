@@ -14,7 +14,7 @@ use super::state::State;
 use super::store::Wanted;
 use super::{
     authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, open, print,
-    resolve, search, status, store, vanished,
+    resolve, search, sort, status, store, thread, vanished,
 };
 use crate::imap::grammar::{
     self, Command, FetchItem, Header, SelectOptions, SequenceSet, StatusItem,
@@ -59,6 +59,8 @@ fn needs(command: &Command) -> Needs {
         | Command::Expunge
         | Command::UidExpunge(_)
         | Command::Search(_)
+        | Command::Sort(_)
+        | Command::Thread(_)
         | Command::Fetch(_)
         | Command::Store(_)
         | Command::Copy(..)
@@ -93,7 +95,16 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::Create(_, uses) if !uses.is_empty() => [Feature::CreateSpecialUse].into(),
         Command::Status(_, items) => status_features(items),
         Command::List(list) => list_features(list),
-        Command::Search(search) => search_features(search),
+        Command::Search(search) => search_features(search.returns.as_ref(), &search.program),
+        Command::Sort(sort) => sort_features(sort),
+        Command::Thread(thread) => {
+            let mut features = search_features(None, &thread.program);
+            features.push(match thread.algorithm {
+                grammar::Algorithm::OrderedSubject => Feature::ThreadSubject,
+                grammar::Algorithm::References => Feature::ThreadReferences,
+            });
+            features
+        }
         Command::UidExpunge(set) => with_set(set, [Feature::UidPlus].into()),
         Command::Copy(_, set, _) => with_set(set, Vec::new()),
         Command::Move(_, set, _) => with_set(set, [Feature::Move].into()),
@@ -159,15 +170,29 @@ fn list_features(list: &grammar::List) -> Vec<Feature> {
     features
 }
 
-fn search_features(search: &grammar::Search) -> Vec<Feature> {
+fn sort_features(sort: &grammar::Sort) -> Vec<Feature> {
+    let mut features = search_features(sort.returns.as_ref(), &sort.program);
+    features.push(Feature::Sort);
+    features.extend(sort.returns.map(|_| Feature::Esort));
+    let display = |criterion: &grammar::Criterion| {
+        matches!(criterion.key, grammar::SortKey::DisplayFrom | grammar::SortKey::DisplayTo)
+    };
+    features.extend(sort.criteria.iter().any(display).then_some(Feature::SortDisplay));
+    features
+}
+
+fn search_features(
+    returns: Option<&grammar::SearchReturn>,
+    program: &[grammar::Key],
+) -> Vec<Feature> {
     let mut features = Vec::new();
-    if let Some(returns) = search.returns {
+    if let Some(returns) = returns {
         features.push(Feature::Esearch);
         if returns.save {
             features.push(Feature::SearchRes);
         }
     }
-    for key in &search.program {
+    for key in program {
         match key {
             grammar::Key::Numbers(set) | grammar::Key::Uids(set) => {
                 features = with_set(set, features);
@@ -201,6 +226,8 @@ pub(super) fn begin(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
         Command::Copy(by_uid, set, to) => begin_copy(work, by_uid, &set, to, false),
         Command::Move(by_uid, set, to) => begin_copy(work, by_uid, &set, to, true),
         Command::Search(command) => search::search(work, tag, command),
+        Command::Sort(command) => sort::begin(work, tag, command),
+        Command::Thread(command) => thread::begin(work, tag, command),
         Command::Expunge => expunge::expunge(work, None),
         Command::UidExpunge(set) => match messages(work, &set, true) {
             Ok(uids) => expunge::expunge(work, Some(uids)),

@@ -16,9 +16,11 @@ use super::open::Open;
 use super::phase::Held;
 use super::reply::Reply;
 use super::search::Search;
+use super::sort::Sort;
 use super::state::{Selected, State};
 use super::status::Status;
 use super::store::Store;
+use super::thread::Thread;
 use super::vanished::Vanished;
 use super::{Base, Server};
 use crate::imap::types::{Answer, Ask, Event};
@@ -66,6 +68,8 @@ pub(crate) enum Job {
     Vanished(Box<Vanished>),
     Fetch(Box<Fetch>),
     Search(Box<Search>),
+    Sort(Box<Sort>),
+    Thread(Box<Thread>),
     Store(Box<Store>),
     Copy(Copy),
     Expunge(Expunge),
@@ -143,6 +147,8 @@ impl Job {
             Self::Vanished(job) => job.answer(work, answer),
             Self::Fetch(job) => job.answer(work, answer),
             Self::Search(job) => job.answer(work, answer),
+            Self::Sort(job) => job.answer(work, answer),
+            Self::Thread(job) => job.answer(work, answer),
             Self::Store(job) => job.answer(work, answer),
             Self::Copy(job) => job.answer(work, answer),
             Self::Expunge(job) => job.answer(work, answer),
@@ -157,6 +163,8 @@ impl Job {
             Self::Vanished(job) => job.run(work),
             Self::Fetch(job) => job.run(work),
             Self::Search(job) => job.run(work),
+            Self::Sort(job) => job.run(work),
+            Self::Thread(job) => job.run(work),
             Self::Store(job) => job.run(work),
             Self::Idle(job) => job.run(work),
             // The others send little and never wait for room.

@@ -12,6 +12,7 @@ mod examine;
 mod expunge;
 mod fetch;
 mod flow;
+mod forest;
 mod freeze;
 mod idle;
 mod incoming;
@@ -21,6 +22,7 @@ mod list;
 mod mailbox;
 mod message;
 mod open;
+mod order;
 mod phase;
 mod print;
 mod program;
@@ -30,11 +32,14 @@ mod resolve;
 mod result;
 mod runs;
 mod search;
+mod selection;
 mod sieve;
+mod sort;
 mod state;
 mod status;
 mod store;
 mod tell;
+mod thread;
 mod vanished;
 mod view;
 
@@ -85,12 +90,16 @@ pub(super) const RULES: &[&Rule] = &[
     &resolve::NUMBER,
     &result::ESEARCH,
     &result::MODSEQ,
+    &sort::ESORT,
+    &sort::SORT,
     &state::FLAGS,
     &store::CONDITIONAL,
     &tell::EXPUNGE,
     &tell::FLAGS,
     &tell::SIZE,
     &tell::VANISHED,
+    &thread::SUBJECT,
+    &thread::THREAD,
     &vanished::EARLIER,
     &vanished::MATCH,
 ];

@@ -9,7 +9,7 @@ use super::print::decimal;
 use super::runs::Runs;
 use super::state::Selected;
 use super::{Base, Server};
-use crate::imap::grammar::{self, SearchReturn};
+use crate::imap::grammar::{self, Key, SearchReturn};
 use crate::imap::types::UidRun;
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -75,8 +75,32 @@ impl Form {
         // RFC 9051 §6.4.4: without RETURN, IMAP4rev2 answers as with RETURN (ALL).
         let all = SearchReturn { all: true, ..SearchReturn::default() };
         let returns = command.returns.or(base.is_rev2().then_some(all));
-        let wants_modseq = has_modseq(&command.program);
-        Self { tag: tag.to_vec(), by_uid: command.uid, returns, wants_modseq }
+        Self::sorted(tag, command.uid, returns, &command.program)
+    }
+
+    /// For a command whose result is ESEARCH only if it asked for that.
+    pub(crate) fn sorted(
+        tag: &[u8],
+        by_uid: bool,
+        returns: Option<SearchReturn>,
+        program: &[Key],
+    ) -> Self {
+        Self { tag: tag.to_vec(), by_uid, returns, wants_modseq: has_modseq(program) }
+    }
+
+    pub(crate) fn returns(&self) -> Option<SearchReturn> {
+        self.returns
+    }
+
+    /// How the response names a message.
+    pub(crate) fn number(&self, open: &Selected, uid: u32) -> u32 {
+        if self.by_uid { uid } else { open.view.number(uid).unwrap_or(0) }
+    }
+
+    /// `* ESEARCH (TAG "…") [UID]`
+    pub(crate) fn head(&self) -> Vec<u8> {
+        let uid: &[u8] = if self.by_uid { b" UID" } else { b"" };
+        [b"* ESEARCH (TAG \"", &self.tag[..], b"\")", uid].concat()
     }
 
     pub(crate) fn saves(&self) -> bool {
@@ -181,16 +205,13 @@ impl Result {
     }
 
     fn send_head(&self, form: &Form, returns: SearchReturn, open: &Selected, cx: &mut Cx<Server>) {
-        let mut line = [b"* ESEARCH (TAG \"", &form.tag[..], b"\")"].concat();
-        if form.by_uid {
-            line.extend_from_slice(b" UID");
-        }
+        let mut line = form.head();
         let ends =
             [(returns.min, " MIN ", self.found.first()), (returns.max, " MAX ", self.found.last())];
         for (wanted, name, uid) in ends {
             if let Some(uid) = uid.filter(|_| wanted) {
                 line.extend_from_slice(name.as_bytes());
-                line.extend_from_slice(&decimal(u64::from(number(form, open, uid))));
+                line.extend_from_slice(&decimal(u64::from(form.number(open, uid))));
             }
         }
         if returns.count {
@@ -222,12 +243,12 @@ impl Result {
             let mut line = Vec::new();
             for uid in low..=high {
                 line.push(b' ');
-                line.extend_from_slice(&decimal(u64::from(number(form, open, uid))));
+                line.extend_from_slice(&decimal(u64::from(form.number(open, uid))));
             }
             cx.send(&line, "nz-number", None);
             return Stage::Numbers { above: high, held: None, first };
         }
-        let range = (number(form, open, low), number(form, open, high));
+        let range = (form.number(open, low), form.number(open, high));
         match held {
             // UIDs with a gap between them may be neighbours by number.
             Some((from, to)) if to.checked_add(1) == Some(range.0) => {
@@ -240,10 +261,6 @@ impl Result {
             None => Stage::Numbers { above: high, held: Some(range), first },
         }
     }
-}
-
-fn number(form: &Form, open: &Selected, uid: u32) -> u32 {
-    if form.by_uid { uid } else { open.view.number(uid).unwrap_or(0) }
 }
 
 fn send_range(cx: &mut Cx<Server>, (low, high): (u32, u32), first: bool) {

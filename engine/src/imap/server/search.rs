@@ -13,7 +13,8 @@ use super::reply::Reply;
 use super::result::{Form, Modseqs, Result};
 use super::runs::{Runs, are_runs};
 use super::view::UNTOLD_RUNS_MAX;
-use crate::imap::grammar;
+use super::{sort, thread};
+use crate::imap::grammar::{self, Algorithm, Criterion, Key};
 use crate::imap::types::{Answer, Ask, Row, RowPage, RowsAsk, SearchAsk, SearchKey, UidRun};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::message::Index;
@@ -33,7 +34,15 @@ pub(crate) struct Search {
     /// Messages that were gone when their turn came.
     missing: u64,
     modseqs: Modseqs,
+    then: Then,
     stage: Stage,
+}
+
+/// What is done with what was found.
+pub(crate) enum Then {
+    Tell,
+    Sort(Vec<Criterion>),
+    Thread(Algorithm),
 }
 
 enum Stage {
@@ -61,15 +70,20 @@ struct Examined {
 }
 
 pub(crate) fn search(work: &mut Work<'_>, tag: &[u8], command: grammar::Search) -> Next {
-    let Some((base, open, _)) = work.selected() else { return Next::no_mailbox() };
-    let form = Form::new(base, tag, &command);
-    let program = match program::compile(open, command.program) {
+    let form = Form::new(work.base, tag, &command);
+    begin(work, command.program, form, Then::Tell)
+}
+
+/// Begins a search for any command that has one.
+pub(crate) fn begin(work: &mut Work<'_>, keys: Vec<Key>, form: Form, then: Then) -> Next {
+    let Some((_, open, _)) = work.selected() else { return Next::no_mailbox() };
+    let program = match program::compile(open, keys) {
         Ok(program) => program,
         Err(reply) => return Next::Done(reply, form.expunges()),
     };
     let (uids, sure) = program::candidates(&program, open.view.uids());
     // RFC 7162 §3.1.5: the mod-sequences of what is found are wanted then, and rows have them.
-    let by_rows = form.wants_modseq;
+    let by_rows = form.wants_modseq && matches!(then, Then::Tell);
     let sure = sure && !by_rows;
     let job = Search {
         found: if sure { uids.clone() } else { Runs::new() },
@@ -81,6 +95,7 @@ pub(crate) fn search(work: &mut Work<'_>, tag: &[u8], command: grammar::Search) 
         found_now: Runs::new(),
         missing: 0,
         modseqs: Modseqs::default(),
+        then,
     };
     if sure || job.uids.is_empty() {
         return Box::new(job).found(work);
@@ -100,6 +115,15 @@ impl Search {
     /// All that matches is known.
     fn found(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
         let found = core::mem::take(&mut self.found);
+        match core::mem::replace(&mut self.then, Then::Tell) {
+            Then::Tell => {}
+            Then::Sort(criteria) => {
+                return sort::sort(self.form, criteria, found, self.missing).run(work);
+            }
+            Then::Thread(algorithm) => {
+                return thread::thread(self.form, algorithm, found, self.missing).run(work);
+            }
+        }
         self.stage = Stage::Telling(Result::new(found, self.modseqs));
         self.run(work)
     }

@@ -9,11 +9,26 @@ fn host() -> Host {
     let mut host = Host::new();
     let day = |day: u32, zone: &str| format!("Date: {day} Mar 2026 10:00:00 {zone}\n");
     let messages = [
-        format!("Subject: ketchup\nFrom: Zoe <b@x.org>\nTo: m@x\nMessage-ID: <1@x>\n{}\none\n", day(5, "+0000")),
-        format!("Subject: Re: Ketchup\nFrom: \"anna\" <c@x.org>\nTo: m@x\nMessage-ID: <2@x>\nReferences: <1@x>\n{}\nsecond one\n", day(6, "+0000")),
-        format!("Subject: =?utf-8?q?=C3=84pfel?=\nFrom: <a@x.org>\nCc: q@x\nMessage-ID: <3@x>\n{}\nthe third of them\n", day(4, "+0000")),
-        format!("Subject: [list] apfel (fwd)\nFrom: Bert <d@x.org>\nMessage-ID: <4@x>\nIn-Reply-To: <3@x> of monday\n{}\n4\n", day(7, "+0000")),
-        format!("From: =?utf-8?q?=C3=84nne?= <e@x.org>\nMessage-ID: <5@x>\nReferences: old <2@x>\n <\"1\"@x> <2@x>\n{}\nfive\n", day(6, "-0300")),
+        format!(
+            "Subject: ketchup\nFrom: Zoe <b@x.org>\nTo: m@x\nMessage-ID: <1@x>\n{}\none\n",
+            day(5, "+0000")
+        ),
+        format!(
+            "Subject: Re: Ketchup\nFrom: \"anna\" <c@x.org>\nTo: m@x\nMessage-ID: <2@x>\nReferences: <1@x>\n{}\nsecond one\n",
+            day(6, "+0000")
+        ),
+        format!(
+            "Subject: =?utf-8?q?=C3=84pfel?=\nFrom: <a@x.org>\nCc: q@x\nMessage-ID: <3@x>\n{}\nthe third of them\n",
+            day(4, "+0000")
+        ),
+        format!(
+            "Subject: [list] apfel (fwd)\nFrom: Bert <d@x.org>\nMessage-ID: <4@x>\nIn-Reply-To: <3@x> of monday\n{}\n4\n",
+            day(7, "+0000")
+        ),
+        format!(
+            "From: =?utf-8?q?=C3=84nne?= <e@x.org>\nMessage-ID: <5@x>\nReferences: old <2@x>\n <\"1\"@x> <2@x>\n{}\nfive\n",
+            day(6, "-0300")
+        ),
         "Subject: ketchup\nMessage-ID: <6@x>\n\nno date\n".to_owned(),
     ];
     for message in messages {

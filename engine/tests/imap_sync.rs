@@ -180,7 +180,7 @@ fn again(host: &Host, parameter: &str) -> String {
     let (text, _) = logged_in(host, &[c("a ENABLE QRESYNC CONDSTORE"), c(&select)]);
     assert!(text.starts_with("* ENABLED CONDSTORE QRESYNC\r\na OK"), "{text}");
     let end = text.find("* OK [HIGHESTMODSEQ 95]").expect("it is always told");
-    let line = text[end..].find("\r\n").expect("a line") + 2;
+    let line = text[end..].find("its name\r\n").expect("a line") + "its name\r\n".len();
     text[end + line..].to_owned()
 }
 
@@ -203,10 +203,7 @@ fn select_with_what_is_known_tells_what_went_and_what_changed() {
     let mut forgetful = host.clone();
     forgetful.mailbox("INBOX").forgotten = 90;
     forgetful.mailbox("INBOX").uid_next = 20;
-    same(
-        &again(&forgetful, "QRESYNC (7 80)"),
-        &format!("* VANISHED (EARLIER) 3,6,9:19\n{end}"),
-    );
+    same(&again(&forgetful, "QRESYNC (7 80)"), &format!("* VANISHED (EARLIER) 3,6,9:19\n{end}"));
     same(
         &again(&forgetful, "QRESYNC (7 80 1:100 (1:2,5 1:2,7))"),
         &format!("* VANISHED (EARLIER) 9:19\n{end}"),

@@ -25,8 +25,10 @@ pub(crate) fn preview(raw: &[u8], index: &Index) -> Vec<u8> {
 
 /// A text that is shown where it stands; a file that happens to be text is not.
 fn is_text(part: &Part, subtype: &[u8]) -> bool {
-    let attached =
-        part.disposition.as_ref().is_some_and(|(value, _)| value.eq_ignore_ascii_case(b"attachment"));
+    let attached = part
+        .disposition
+        .as_ref()
+        .is_some_and(|(value, _)| value.eq_ignore_ascii_case(b"attachment"));
     part.kind == PartKind::Leaf
         && part.media_type.eq_ignore_ascii_case(b"text")
         && part.subtype.eq_ignore_ascii_case(subtype)

@@ -6,8 +6,8 @@ use pillarbox_engine::message::{Ambiguity, Index, Part, PartKind, Span};
 use pillarbox_engine::text::find::has_high_bit;
 use pillarbox_engine::text::header::section_length;
 
-use crate::preview::preview;
 use crate::fields::{message_fields, note, part_fields};
+use crate::preview::preview;
 
 /// Parts inside parts; deeper ones stay opaque.
 const DEPTH_MAX: usize = 100;

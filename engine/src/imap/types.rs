@@ -515,6 +515,14 @@ pub enum SearchKey {
     Younger(u32),
     /// Not within.
     Older(u32),
+    /// RFC 8514: save date in UTC before this day.
+    SavedBefore(i32),
+    /// On it.
+    SavedOn(i32),
+    /// On it or later.
+    SavedSince(i32),
+    /// RFC 8474: the message with these octets.
+    EmailId(BlobId),
     /// Not the last result.
     Not,
     /// Either of the last two.
@@ -758,4 +766,6 @@ pub enum Event {
     Defect(Vec<u8>),
     /// The peer said LOGOUT.
     Logout,
+    /// RFC 8437: the account that was logged in is to be forgotten; another one may log in.
+    Unauthenticated,
 }

@@ -38,7 +38,8 @@ pub struct Host {
     pub mailboxes: BTreeMap<Vec<u8>, Mailbox>,
     pub open: Option<Vec<u8>>,
     pub blobs: Vec<Vec<u8>>,
-    pub append: Option<(AppendAsk, Vec<u8>)>,
+    /// The messages of one APPEND, the last one still coming.
+    pub append: Vec<(AppendAsk, Vec<u8>)>,
     pub events: Vec<String>,
     pub refuse: Option<Reason>,
     /// Rows of a page at most, to see pages.
@@ -53,7 +54,7 @@ impl Host {
             mailboxes: BTreeMap::new(),
             open: None,
             blobs: Vec::new(),
-            append: None,
+            append: Vec::new(),
             events: Vec::new(),
             refuse: None,
             page: 2,
@@ -187,24 +188,27 @@ impl Host {
                 if !self.mailboxes.contains_key(&ask.name) {
                     return refused(Reason::NotFound);
                 }
-                self.append = Some((ask, vec![]));
+                self.append.push((ask, vec![]));
                 Answer::Done
             }
             Ask::Chunk(octets) => {
-                self.append.as_mut().expect("an APPEND runs").1.extend(octets);
+                self.append.last_mut().expect("an APPEND runs").1.extend(octets);
                 Answer::Done
             }
             Ask::Commit => {
-                let (ask, octets) = self.append.take().expect("an APPEND runs");
-                assert_eq!(ask.size, octets.len() as u64);
-                let name = String::from_utf8(ask.name).expect("UTF-8");
-                let mailbox = self.mailbox(&name);
-                let uid = mailbox.uid_next;
-                mailbox.uid_next += 1;
-                let date_ms = ask.internal_date_ms.unwrap_or(0);
-                let flags = ask.flags;
-                mailbox.messages.push(Stored { uid, octets, flags, date_ms, modseq: 1 });
-                let uids = vec![UidRun { first: uid, last: uid }];
+                let mut uids = vec![];
+                for (ask, octets) in std::mem::take(&mut self.append) {
+                    assert_eq!(ask.size, octets.len() as u64);
+                    let name = String::from_utf8(ask.name).expect("UTF-8");
+                    let mailbox = self.mailbox(&name);
+                    let uid = mailbox.uid_next;
+                    mailbox.uid_next += 1;
+                    let date_ms = ask.internal_date_ms.unwrap_or(0);
+                    let flags = ask.flags;
+                    mailbox.messages.push(Stored { uid, octets, flags, date_ms, modseq: 1 });
+                    uids.push(UidRun { first: uid, last: uid });
+                }
+                assert!(!uids.is_empty(), "an APPEND runs");
                 Answer::Appended(Appended { uid_validity: 7, uids })
             }
             Ask::Search(_) => Answer::Declined,
@@ -282,7 +286,7 @@ impl Host {
                 modseq: m.modseq,
                 internal_date_ms: m.date_ms,
                 internal_date_zone: 120,
-                save_date_ms: 0,
+                save_date_ms: m.date_ms + 86_400_000,
                 index,
             }
         });
@@ -360,6 +364,7 @@ pub fn index(octets: &[u8]) -> Index {
             b"message-id" => envelope.message_id = Some(text),
             b"in-reply-to" => envelope.in_reply_to = Some(text),
             // As an index of the first version, which does not say.
+            b"x-preview" => index.preview = text,
             b"references" if text.starts_with(b"old") => {}
             b"references" => index.references = Some(text),
             b"date" => {
@@ -479,6 +484,9 @@ impl Talk {
                 }
                 Output::Event(event) => {
                     let event = format!("{event:?}");
+                    if event == "AppendDropped" {
+                        self.host.append.clear();
+                    }
                     self.host.events.push(event.split('(').next().unwrap_or("").to_owned());
                 }
                 Output::StartTls => {

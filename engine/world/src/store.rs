@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use pillarbox_engine::imap::types::{
-    Appended, Change, Copied, Expunged, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage,
-    RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
+    Appended, Change, Copied, Expunged, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened,
+    RowPage, RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 

@@ -35,7 +35,8 @@ variants! {
         All, Flags(value), Keyword(value), Uids(value), Larger(value), Smaller(value),
         Before(value), On(value), Since(value), SentBefore(value), SentOn(value),
         SentSince(value), Header(value), Body(value), Text(value), Modseq(value), Younger(value),
-        Older(value), Not, Or, And(value),
+        Older(value), SavedBefore(value), SavedOn(value), SavedSince(value), EmailId(value), Not,
+        Or, And(value),
     }
 }
 
@@ -84,5 +85,5 @@ variants! {
     }
     Call { Changed(value), Farewell(value) }
     Change { Arrived(value), Flags(value), Expunged(value), Resynchronise, Deleted }
-    Event { Closed, AppendDropped, Defect(value), Logout }
+    Event { Closed, AppendDropped, Defect(value), Logout, Unauthenticated }
 }

@@ -57,6 +57,8 @@ pub enum Command {
     Lsub(Vec<u8>, Vec<u8>),
     /// STATUS
     Status(Vec<u8>, Vec<StatusItem>),
+    /// UNAUTHENTICATE (RFC 8437)
+    Unauthenticate,
     /// IDLE
     Idle,
     /// CHECK (RFC 3501)
@@ -178,11 +180,13 @@ pub enum StatusItem {
     HighestModseq,
     /// MAILBOXID (RFC 8474)
     MailboxId,
+    /// APPENDLIMIT (RFC 7889)
+    AppendLimit,
 }
 
 impl StatusItem {
     /// All, with their names.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::Messages, "MESSAGES"),
         (Self::Recent, "RECENT"),
         (Self::UidNext, "UIDNEXT"),
@@ -192,6 +196,7 @@ impl StatusItem {
         (Self::Size, "SIZE"),
         (Self::HighestModseq, "HIGHESTMODSEQ"),
         (Self::MailboxId, "MAILBOXID"),
+        (Self::AppendLimit, "APPENDLIMIT"),
     ];
 
     /// Its name.
@@ -226,6 +231,19 @@ pub struct SearchReturn {
     pub count: bool,
     /// SAVE
     pub save: bool,
+    /// PARTIAL (RFC 9394)
+    pub partial: Option<PartialRange>,
+}
+
+/// A part of what was found (RFC 9394 §4), as it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartialRange {
+    /// Whether places are counted from the last one.
+    pub from_end: bool,
+    /// From 1.
+    pub first: u32,
+    /// From 1; it may be below `first`.
+    pub last: u32,
 }
 
 /// FETCH and UID FETCH.
@@ -239,6 +257,8 @@ pub struct Fetch {
     pub items: Vec<FetchItem>,
     /// RFC 7162 §3.1.4.1 CHANGEDSINCE.
     pub changed_since: Option<u64>,
+    /// RFC 9394 §3.3 PARTIAL; only by UID.
+    pub partial: Option<PartialRange>,
     /// RFC 7162 §3.2.6 VANISHED; only by UID, and only with `changed_since`.
     pub vanished: bool,
 }
@@ -274,6 +294,14 @@ pub enum FetchItem {
     BinarySize(Vec<u32>),
     /// MODSEQ (RFC 7162)
     Modseq,
+    /// SAVEDATE (RFC 8514)
+    SaveDate,
+    /// EMAILID (RFC 8474)
+    EmailId,
+    /// THREADID (RFC 8474)
+    ThreadId,
+    /// PREVIEW (RFC 8970)
+    Preview,
 }
 
 /// A section (RFC 9051 §6.4.5.1).

@@ -72,6 +72,7 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"IDLE" => Command::Idle,
         b"CHECK" => Command::Check,
         b"CLOSE" => Command::Close,
+        b"UNAUTHENTICATE" => Command::Unauthenticate,
         b"UNSELECT" => Command::Unselect,
         b"EXPUNGE" => Command::Expunge,
         b"LOGIN" => login(cursor)?,
@@ -463,6 +464,17 @@ pub fn append_head(pieces: &[Piece]) -> Option<AppendHead> {
     Some(AppendHead { tag, mailbox, flags, date })
 }
 
+/// What stands before another message of one APPEND (RFC 3502): `SP [flag-list SP] [date-time SP]`.
+#[must_use]
+pub fn append_next(text: &[u8]) -> Option<(Flags, Option<(u64, i16)>)> {
+    let pieces = [Piece::Text(text.to_vec(), 0)];
+    let mut cursor = Piecewise::new(&pieces);
+    cursor.space().ok()?;
+    let found = append_data(&mut cursor).ok()?;
+    cursor.end().ok()?;
+    Some(found)
+}
+
 type AppendArguments = (Vec<u8>, Flags, Option<(u64, i16)>);
 
 /// `SP mailbox SP [flag-list SP] [date-time SP]`, the last space included.
@@ -470,6 +482,12 @@ fn append_arguments(cursor: &mut Piecewise<'_>) -> Read<AppendArguments> {
     cursor.space()?;
     let mailbox = cursor.labelled("mailbox", false, |cursor| cursor.astring("a mailbox name"))?;
     cursor.space()?;
+    let (flags, date) = append_data(cursor)?;
+    Ok((mailbox, flags, date))
+}
+
+/// `[flag-list SP] [date-time SP]`
+fn append_data(cursor: &mut Piecewise<'_>) -> Read<(Flags, Option<(u64, i16)>)> {
     let mut flags = Flags::default();
     if cursor.peek() == Some(b'(') {
         flags = cursor.labelled("flag-list", false, flag_list)?;
@@ -480,7 +498,7 @@ fn append_arguments(cursor: &mut Piecewise<'_>) -> Read<AppendArguments> {
         date = Some(cursor.labelled("date-time", false, date_time)?);
         cursor.space()?;
     }
-    Ok((mailbox, flags, date))
+    Ok((flags, date))
 }
 
 #[cfg(test)]

@@ -79,6 +79,10 @@ pub enum Algorithm {
 pub(super) fn sort(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Sort> {
     cursor.space()?;
     let returns = returns(cursor)?;
+    if returns.is_some_and(|returns| returns.partial.is_some()) {
+        // RFC 9394 is about SEARCH; of SORT it is CONTEXT=SORT (RFC 5267) that has it.
+        return cursor.expected("no PARTIAL with SORT");
+    }
     let criteria = cursor.labelled("sort-criteria", false, |cursor| {
         cursor.list("( and sort criteria", |cursor| {
             let reverse = cursor.take_word(b"REVERSE");

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use super::print;
 use crate::imap::types::Config;
 use crate::sasl::server::Terms;
 use crate::trace::Rule;
@@ -47,8 +48,14 @@ pub(crate) enum Feature {
     ThreadSubject,
     ThreadReferences,
     I18n,
-    /// Known to the grammar, offered by no table row yet.
+    Within,
+    SaveDate,
     ObjectId,
+    Preview,
+    Partial,
+    MultiAppend,
+    AppendLimit,
+    Unauthenticate,
 }
 
 /// When a capability is announced.
@@ -105,6 +112,14 @@ const TABLE: &[Row] = &[
     logged_in(Feature::ThreadReferences, "THREAD=REFERENCES"),
     // RFC 5255 §4.3: it promises a collation, and asks for nothing more.
     logged_in(Feature::I18n, "I18NLEVEL=1"),
+    logged_in(Feature::Within, "WITHIN"),
+    logged_in(Feature::SaveDate, "SAVEDATE"),
+    logged_in(Feature::ObjectId, "OBJECTID"),
+    logged_in(Feature::Preview, "PREVIEW"),
+    logged_in(Feature::Partial, "PARTIAL"),
+    logged_in(Feature::MultiAppend, "MULTIAPPEND"),
+    logged_in(Feature::AppendLimit, "APPENDLIMIT"),
+    logged_in(Feature::Unauthenticate, "UNAUTHENTICATE"),
 ];
 
 /// The extensions on offer.
@@ -157,6 +172,11 @@ pub(crate) fn list(
     for row in TABLE {
         if features.has(row.feature) && (row.when == When::Always || logged_in) {
             add(&mut list, &[row.name.as_bytes()]);
+            if row.feature == Feature::AppendLimit {
+                // RFC 7889 §2: one limit for all mailboxes.
+                list.push(b'=');
+                list.extend_from_slice(&print::decimal(append_limit(config)));
+            }
         }
     }
     if logged_in {
@@ -173,6 +193,16 @@ pub(crate) fn list(
         add(&mut list, &[b"LOGINDISABLED"]);
     }
     list
+}
+
+/// RFC 7889 §5: a number of 32 bits.
+pub(crate) fn append_limit(config: &Config) -> u64 {
+    config.limits.message_max.min(u64::from(u32::MAX))
+}
+
+/// The names by which capabilities are left out.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.name)
 }
 
 /// Whether LOGIN is taken now (RFC 9051 §11.7).

@@ -34,6 +34,13 @@ pub(crate) const STARTTLS: Rule = Rule {
     gist: "After STARTTLS nothing that came before counts, and it is not offered again.",
 };
 
+/// RFC 8437 §3.
+pub(crate) const UNAUTHENTICATE: Rule = Rule {
+    rfc: 8437,
+    section: "3",
+    gist: "UNAUTHENTICATE forgets the account and all that was enabled, but not TLS.",
+};
+
 /// The state that a command needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Needs {
@@ -90,6 +97,7 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::Idle => [Feature::Idle].into(),
         Command::Namespace => [Feature::Namespace].into(),
         Command::Unselect => [Feature::Unselect].into(),
+        Command::Unauthenticate => [Feature::Unauthenticate].into(),
         Command::Authenticate(_, Some(_)) => [Feature::SaslIr].into(),
         Command::Check | Command::Lsub(..) => [Feature::Rev1].into(),
         Command::Create(_, uses) if !uses.is_empty() => [Feature::CreateSpecialUse].into(),
@@ -135,6 +143,7 @@ fn fetch_features(fetch: &grammar::Fetch) -> Vec<Feature> {
     let mut features: Vec<Feature> = fetch.items.iter().filter_map(item_feature).collect();
     features.extend(fetch.changed_since.map(|_| Feature::Condstore));
     features.extend(fetch.vanished.then_some(Feature::Qresync));
+    features.extend(fetch.partial.map(|_| Feature::Partial));
     with_set(&fetch.set, features)
 }
 
@@ -143,6 +152,9 @@ fn item_feature(item: &FetchItem) -> Option<Feature> {
         FetchItem::Rfc822 | FetchItem::Rfc822Header | FetchItem::Rfc822Text => Some(Feature::Rev1),
         FetchItem::Binary(..) | FetchItem::BinarySize(_) => Some(Feature::Binary),
         FetchItem::Modseq => Some(Feature::Condstore),
+        FetchItem::SaveDate => Some(Feature::SaveDate),
+        FetchItem::EmailId | FetchItem::ThreadId => Some(Feature::ObjectId),
+        FetchItem::Preview => Some(Feature::Preview),
         _ => None,
     }
 }
@@ -154,6 +166,7 @@ fn status_features(items: &[StatusItem]) -> Vec<Feature> {
         StatusItem::Deleted => Some(Feature::Rev2),
         StatusItem::HighestModseq => Some(Feature::Condstore),
         StatusItem::MailboxId => Some(Feature::ObjectId),
+        StatusItem::AppendLimit => Some(Feature::AppendLimit),
         _ => None,
     };
     items.iter().filter_map(feature).collect()
@@ -191,6 +204,7 @@ fn search_features(
         if returns.save {
             features.push(Feature::SearchRes);
         }
+        features.extend(returns.partial.map(|_| Feature::Partial));
     }
     for key in program {
         match key {
@@ -198,6 +212,12 @@ fn search_features(
                 features = with_set(set, features);
             }
             grammar::Key::Modseq(_) => features.push(Feature::Condstore),
+            grammar::Key::Younger(_) | grammar::Key::Older(_) => features.push(Feature::Within),
+            grammar::Key::SavedBefore(_)
+            | grammar::Key::SavedOn(_)
+            | grammar::Key::SavedSince(_)
+            | grammar::Key::SaveDateSupported => features.push(Feature::SaveDate),
+            grammar::Key::EmailId(_) | grammar::Key::ThreadId => features.push(Feature::ObjectId),
             _ => {}
         }
     }
@@ -272,6 +292,7 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
             Next::done(Reply::ok("Logged out"))
         }
         Command::StartTls => start_tls(work),
+        Command::Unauthenticate => unauthenticate(work),
         Command::Enable(names) => {
             enable(work, &names);
             Next::done(Reply::ok("Enabled"))
@@ -311,6 +332,17 @@ fn enable(work: &mut Work<'_>, names: &[Vec<u8>]) {
     }
     line.extend_from_slice(b"\r\n");
     work.cx.send(&line, "enable-data", None);
+}
+
+/// RFC 8437 §3: as the connection was before the login, but for TLS.
+fn unauthenticate(work: &mut Work<'_>) -> Next {
+    work.close_mailbox();
+    work.cx.event(Event::Unauthenticated);
+    (work.base.rev2_enabled, work.base.aware) = (false, Aware::default());
+    work.go(State::NotAuthenticated);
+    let list = work.base.capabilities(false);
+    let reply = Reply::ok("Log in again").because(&UNAUTHENTICATE);
+    Next::done(reply.with_code([b"CAPABILITY ", &list[..]].concat()))
 }
 
 fn start_tls(work: &mut Work<'_>) -> Next {
@@ -371,13 +403,18 @@ fn begin_store(work: &mut Work<'_>, command: grammar::Store) -> Next {
 }
 
 fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
-    let grammar::Fetch { uid: by_uid, set, items, changed_since, vanished } = command;
+    let grammar::Fetch { uid: by_uid, set, items, changed_since, partial, vanished } = command;
     if vanished && !work.base.tells_vanished() {
         return Next::done(NOT_ENABLED);
     }
     let uids = match messages(work, &set, by_uid) {
         Ok(uids) => uids,
         Err(reply) => return Next::done(reply),
+    };
+    // RFC 9394 §3.4: first the places, then what changed of them.
+    let uids = match partial {
+        Some(range) => uids.places(range),
+        None => uids,
     };
     let mut items: Vec<Item> = items.into_iter().map(item).collect();
     // RFC 9051 §6.4.9: UID FETCH gives the UID even if it is not asked for.
@@ -425,6 +462,10 @@ fn item(item: FetchItem) -> Item {
             Item::BinarySize(binary_section("BINARY.SIZE[", path, None, true))
         }
         FetchItem::Modseq => Item::Modseq,
+        FetchItem::SaveDate => Item::SaveDate,
+        FetchItem::EmailId => Item::EmailId,
+        FetchItem::ThreadId => Item::ThreadId,
+        FetchItem::Preview => Item::Preview,
     }
 }
 

@@ -256,7 +256,9 @@ impl Forest {
             let next = self.at(child).next;
             let (head, tail) = match self.at(child).uid {
                 // What is deleted must not lead to its children any more.
-                0 => (core::mem::replace(&mut self.at_mut(child).child, NONE), last[child as usize]),
+                0 => {
+                    (core::mem::replace(&mut self.at_mut(child).child, NONE), last[child as usize])
+                }
                 _ => (child, child),
             };
             if head != NONE {
@@ -381,7 +383,9 @@ pub(crate) fn by_subject(mut messages: Vec<(u64, i64, u32)>) -> Threads {
         (new.uid, new.order, new.sent_ms) = (uid, uid, sent_ms);
         match roots.last() {
             Some(&root) if messages[at - 1].0 == subject => {
-                let before = if last == root { &mut forest.at_mut(root).child } else {
+                let before = if last == root {
+                    &mut forest.at_mut(root).child
+                } else {
                     &mut forest.at_mut(last).next
                 };
                 *before = node;
@@ -533,10 +537,7 @@ mod tests {
 
     #[test]
     fn loops_and_doubles_do_no_harm() {
-        assert_eq!(
-            threads(&[message(1, 10, "a", 1, &[2]), message(2, 20, "b", 2, &[1])]),
-            "(2 1)"
-        );
+        assert_eq!(threads(&[message(1, 10, "a", 1, &[2]), message(2, 20, "b", 2, &[1])]), "(2 1)");
         assert_eq!(threads(&[message(1, 10, "a", 1, &[1])]), "(1)");
         assert_eq!(
             threads(&[
@@ -590,10 +591,7 @@ mod tests {
             "((1)(2)(3)(4))"
         );
         // An empty subject gathers nothing.
-        assert_eq!(
-            threads(&[message(1, 10, "", 1, &[]), message(2, 20, "", 2, &[])]),
-            "(1)(2)"
-        );
+        assert_eq!(threads(&[message(1, 10, "", 1, &[]), message(2, 20, "", 2, &[])]), "(1)(2)");
     }
 
     #[test]
@@ -633,8 +631,9 @@ mod tests {
 
     #[test]
     fn deep_threads_take_no_stack_and_wide_ones_no_square() {
-        let deep: Vec<Facts> =
-            (2..=20_000).map(|uid| message(uid, 1, "", u64::from(uid), &[u64::from(uid) - 1])).collect();
+        let deep: Vec<Facts> = (2..=20_000)
+            .map(|uid| message(uid, 1, "", u64::from(uid), &[u64::from(uid) - 1]))
+            .collect();
         assert!(threads(&deep).starts_with("(2 3 4"));
         let wide: Vec<Facts> = (1..=20_000).map(|uid| message(uid, 1, "a", 0, &[7])).collect();
         assert!(threads(&wide).starts_with("((1)(2)"));

@@ -188,16 +188,7 @@ impl Selected {
             Modseqs { told: input.number()?, seen: input.number()?, gone: input.number()? };
         let owes_highest = input.flag()?;
         let view = View::thawed([told, gone, arrived, recent, stale], reading, lost, modseqs);
-        Some(Self {
-            name,
-            uid_validity,
-            uid_next,
-            read_only,
-            view,
-            keywords,
-            saved,
-            owes_highest,
-        })
+        Some(Self { name, uid_validity, uid_next, read_only, view, keywords, saved, owes_highest })
     }
 }
 

@@ -119,6 +119,18 @@ impl Message {
             }
             Item::Size => put("RFC822.SIZE ", &print::decimal(row.size)),
             Item::Modseq => put("", &print::modseq(row.modseq)),
+            // RFC 8514 §4.2: when it was, but not where: in UTC.
+            Item::SaveDate => put("SAVEDATE ", &print::date_time(row.save_date_ms, 0)),
+            Item::EmailId => {
+                put("EMAILID ", &[b"(M", &print::decimal(row.blob)[..], b")"].concat());
+            }
+            // RFC 8474 §5.2: this server does not keep threads.
+            Item::ThreadId => put("THREADID ", b"NIL"),
+            Item::Preview => {
+                // RFC 8970 §3.2: a message that has none has an empty one.
+                let preview = self.index.as_ref().map_or(&b""[..], |index| &index.preview);
+                put("PREVIEW ", &print::string(base, preview));
+            }
             Item::Envelope => {
                 let envelope =
                     self.index.as_ref().map(|index| print::envelope(base, &index.envelope));

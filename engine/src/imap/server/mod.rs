@@ -63,10 +63,12 @@ use tell::Telling;
 /// The rules that this side follows.
 pub(super) const RULES: &[&Rule] = &[
     &append::APPEND,
+    &append::MULTI,
     &append::NO_NUL,
     &authenticate::EXCHANGE,
     &authenticate::PRIVACY,
     &capability::CAPABILITY,
+    &dispatch::UNAUTHENTICATE,
     &condstore::AWARE,
     &condstore::DELAYED,
     &condstore::HIGHEST,
@@ -82,6 +84,7 @@ pub(super) const RULES: &[&Rule] = &[
     &incoming::NON_SYNC,
     &incoming::SYNTAX,
     &list::LIST,
+    &mailbox::OBJECT_ID,
     &list::LSUB,
     &open::SELECT,
     &reply::BYE,
@@ -90,6 +93,7 @@ pub(super) const RULES: &[&Rule] = &[
     &resolve::NUMBER,
     &result::ESEARCH,
     &result::MODSEQ,
+    &result::PARTIAL,
     &sort::ESORT,
     &sort::SORT,
     &state::FLAGS,
@@ -343,6 +347,11 @@ impl Role for Server {
             doing => Self { doing, ..self },
         }
     }
+}
+
+/// The names by which `Config::without` leaves capabilities out.
+pub fn capability_names() -> impl Iterator<Item = &'static str> {
+    capability::names()
 }
 
 /// The line that a host sends in place of a session, when it has none to say it (RFC 9051 §7.1.5).

@@ -215,6 +215,10 @@ fn tell_mailbox(work: &mut Work<'_>, open: &Selected, opened: &Opened) {
     if base.features.has(Feature::Condstore) {
         condstore::send_highest(cx, opened.status.highest_modseq, &condstore::HIGHEST);
     }
+    if base.features.has(Feature::ObjectId) {
+        let code = print::mailbox_id(&opened.status.mailbox_id);
+        send_untagged_ok(cx, &code, "The same whatever its name");
+    }
     if base.is_rev2() {
         let name = print::mailbox(base, &open.name);
         cx.send(&print::untagged(&[b"LIST () \"/\" ", &name]), "mailbox-data", Some(&SELECT));

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::item::Section;
-use super::{Base, Server};
+use super::{Base, Server, capability};
 use crate::imap::grammar::{StatusItem, print};
 use crate::imap::types::{Flags, MailboxStatus, UidRun};
 use crate::message::{Envelope, Index};
@@ -59,6 +59,12 @@ pub(crate) fn date_time(unix_ms: u64, zone: i16) -> Vec<u8> {
     out
 }
 
+pub(crate) fn string(base: &Base, octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    print::string(&mut out, octets, base.is_rev2());
+    out
+}
+
 pub(crate) fn envelope(base: &Base, envelope: &Envelope) -> Vec<u8> {
     let mut out = Vec::new();
     print::envelope(&mut out, envelope, base.is_rev2());
@@ -96,6 +102,11 @@ pub(crate) fn send_section_name(cx: &mut Cx<Server>, section: &Section) {
     cx.send(&section_name(section), "msg-att", Some(&super::fetch::FETCH));
 }
 
+/// `MAILBOXID (…)` (RFC 8474 §7)
+pub(crate) fn mailbox_id(id: &[u8]) -> Vec<u8> {
+    [b"MAILBOXID (", id, b")"].concat()
+}
+
 /// `* STATUS mailbox (…)`
 pub(crate) fn status(
     base: &Base,
@@ -114,13 +125,17 @@ pub(crate) fn status(
             StatusItem::Deleted => u64::from(status.deleted),
             StatusItem::Size => status.size,
             StatusItem::HighestModseq => status.highest_modseq,
-            // Refused before it came here: it is not offered.
-            StatusItem::MailboxId => continue,
+            StatusItem::AppendLimit => capability::append_limit(&base.config),
+            StatusItem::MailboxId => 0,
         };
         if !list.is_empty() {
             list.push(b' ');
         }
-        list.extend_from_slice(format!("{} {value}", item.name()).as_bytes());
+        if *item == StatusItem::MailboxId {
+            list.extend_from_slice(&mailbox_id(&status.mailbox_id));
+        } else {
+            list.extend_from_slice(format!("{} {value}", item.name()).as_bytes());
+        }
     }
     untagged(&[b"STATUS ", &mailbox(base, name), b" (", &list, b")"])
 }

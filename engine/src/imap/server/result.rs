@@ -1,6 +1,7 @@
 //! What SEARCH found, as SEARCH (RFC 3501 §7.2.5) or ESEARCH (RFC 9051 §7.3.4), piece by piece: a
 //! line of 100,000 numbers is not held in memory at once.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::condstore::has_modseq;
@@ -9,7 +10,7 @@ use super::print::decimal;
 use super::runs::Runs;
 use super::state::Selected;
 use super::{Base, Server};
-use crate::imap::grammar::{self, Key, SearchReturn};
+use crate::imap::grammar::{self, Key, PartialRange, SearchReturn};
 use crate::imap::types::UidRun;
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -26,6 +27,13 @@ pub(crate) const MODSEQ: Rule = Rule {
     rfc: 7162,
     section: "3.1.6",
     gist: "A search by MODSEQ ends with the highest mod-sequence of what it found.",
+};
+
+/// RFC 9394 §3.1.
+pub(crate) const PARTIAL: Rule = Rule {
+    rfc: 9394,
+    section: "3.1",
+    gist: "PARTIAL gives those of the results that stand at the places asked for.",
 };
 
 /// How the result is to be told.
@@ -62,7 +70,8 @@ impl Modseqs {
 
     /// The highest of the messages that are told.
     fn told(&self, returns: Option<SearchReturn>) -> u64 {
-        let Some(SearchReturn { min, max, all: false, count: false, .. }) = returns else {
+        let Some(SearchReturn { min, max, all: false, count: false, partial: None, .. }) = returns
+        else {
             return self.highest;
         };
         let least = self.least.filter(|_| min).map_or(0, |(_, modseq)| modseq);
@@ -130,6 +139,8 @@ enum Stage {
         held: Option<(u32, u32)>,
         first: bool,
     },
+    /// After the numbers of PARTIAL.
+    PartialEnd,
     End,
 }
 
@@ -152,11 +163,14 @@ impl Result {
                     }
                     Some(returns) => {
                         self.save(returns, open);
-                        if !(returns.min || returns.max || returns.all || returns.count) {
+                        let told = returns.min || returns.max || returns.all || returns.count;
+                        if !(told || returns.partial.is_some()) {
                             return true;
                         }
                         self.send_head(form, returns, open, cx);
-                        if returns.all && !self.found.is_empty() {
+                        if let Some(range) = returns.partial {
+                            self.begin_partial(range, cx)
+                        } else if returns.all && !self.found.is_empty() {
                             cx.send(b" ALL ", "search-return-data", Some(&ESEARCH));
                             Stage::Numbers { above: 0, held: None, first: true }
                         } else {
@@ -166,6 +180,10 @@ impl Result {
                 },
                 Stage::Numbers { above, held, first } => {
                     self.send_numbers(form, open, cx, above, held, first)
+                }
+                Stage::PartialEnd => {
+                    cx.send(b")", "search-return-data", Some(&PARTIAL));
+                    Stage::End
                 }
                 Stage::End => {
                     self.send_modseq(form, cx);
@@ -177,7 +195,7 @@ impl Result {
     }
 
     fn send_modseq(&self, form: &Form, cx: &mut Cx<Server>) {
-        if !form.wants_modseq || self.found.is_empty() {
+        if !form.wants_modseq || self.modseqs.highest == 0 {
             return;
         }
         let modseq = decimal(self.modseqs.told(form.returns));
@@ -193,15 +211,33 @@ impl Result {
         if !returns.save {
             return;
         }
+        let SearchReturn { min, max, all, count, partial, .. } = returns;
+        if all || count || !(min || max || partial.is_some()) {
+            open.saved = self.found.clone();
+            return;
+        }
+        // RFC 9394 §3.2 table 1: what was told is saved.
         let mut saved = Runs::new();
-        if returns.all || returns.count || !(returns.min || returns.max) {
-            saved = self.found.clone();
-        } else {
-            let least = self.found.first().filter(|_| returns.min);
-            let greatest = self.found.last().filter(|_| returns.max);
-            least.into_iter().chain(greatest).for_each(|uid| saved.append_uid(uid));
+        let least = self.found.first().filter(|_| min);
+        let greatest = self.found.last().filter(|_| max);
+        least.into_iter().chain(greatest).for_each(|uid| saved.append_uid(uid));
+        if let Some(range) = partial {
+            saved.add(&self.found.places(range));
         }
         open.saved = saved;
+    }
+
+    /// RFC 9394 §4: the range as it was asked for, and what of it there is.
+    fn begin_partial(&mut self, range: PartialRange, cx: &mut Cx<Server>) -> Stage {
+        let sign = if range.from_end { "-" } else { "" };
+        let text = format!(" PARTIAL ({sign}{}:{sign}{} ", range.first, range.last);
+        cx.send(text.as_bytes(), "search-return-data", Some(&PARTIAL));
+        self.found = self.found.places(range);
+        if self.found.is_empty() {
+            cx.send(b"NIL", "nil", None);
+            return Stage::PartialEnd;
+        }
+        Stage::Numbers { above: 0, held: None, first: true }
     }
 
     fn send_head(&self, form: &Form, returns: SearchReturn, open: &Selected, cx: &mut Cx<Server>) {
@@ -237,7 +273,8 @@ impl Result {
             if let Some(range) = held {
                 send_range(cx, range, first);
             }
-            return Stage::End;
+            let partial = form.returns.is_some_and(|returns| returns.partial.is_some());
+            return if partial { Stage::PartialEnd } else { Stage::End };
         };
         if form.returns.is_none() {
             let mut line = Vec::new();

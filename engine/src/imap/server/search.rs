@@ -34,6 +34,8 @@ pub(crate) struct Search {
     /// Messages that were gone when their turn came.
     missing: u64,
     modseqs: Modseqs,
+    /// When it began, in milliseconds since 1970.
+    now_ms: u64,
     then: Then,
     stage: Stage,
 }
@@ -76,7 +78,8 @@ pub(crate) fn search(work: &mut Work<'_>, tag: &[u8], command: grammar::Search) 
 
 /// Begins a search for any command that has one.
 pub(crate) fn begin(work: &mut Work<'_>, keys: Vec<Key>, form: Form, then: Then) -> Next {
-    let Some((_, open, _)) = work.selected() else { return Next::no_mailbox() };
+    let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
+    let now_ms = cx.now.unix_ms;
     let program = match program::compile(open, keys) {
         Ok(program) => program,
         Err(reply) => return Next::Done(reply, form.expunges()),
@@ -95,6 +98,7 @@ pub(crate) fn begin(work: &mut Work<'_>, keys: Vec<Key>, form: Form, then: Then)
         found_now: Runs::new(),
         missing: 0,
         modseqs: Modseqs::default(),
+        now_ms,
         then,
     };
     if sure || job.uids.is_empty() {
@@ -243,7 +247,7 @@ impl Search {
         self.above = up_to;
         let mut open = Runs::new();
         for row in &page.rows {
-            match evaluate(&self.program, |_, key| by_row(row, key)) {
+            match evaluate(&self.program, |_, key| by_row(row, key, self.now_ms)) {
                 Some(true) => {
                     self.modseqs.add(row.uid, row.modseq);
                     self.found_now.append_uid(row.uid);
@@ -299,8 +303,8 @@ impl Search {
             let octets = row.index.as_deref().unwrap_or_default();
             let head = Index::decode_head(octets).ok();
             let known = |key: &SearchKey| match &head {
-                Some(head) => by_index(&row, head, key),
-                None => by_row(&row, key),
+                Some(head) => by_index(&row, head, key, self.now_ms),
+                None => by_row(&row, key, self.now_ms),
             };
             match evaluate(&self.program, |_, key| known(key)) {
                 Some(true) => {

@@ -209,7 +209,8 @@ impl Sort {
             return false;
         }
         let mut line = self.form.head();
-        for (wanted, name, number) in [(returns.min, " MIN ", least), (returns.max, " MAX ", greatest)]
+        for (wanted, name, number) in
+            [(returns.min, " MIN ", least), (returns.max, " MAX ", greatest)]
         {
             if let Some(number) = number.filter(|_| wanted) {
                 line.extend_from_slice(name.as_bytes());

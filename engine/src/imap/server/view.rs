@@ -79,18 +79,12 @@ impl View {
     }
 
     /// The view that `frozen` described: told, gone, arrived, recent and stale.
-    pub(crate) fn thawed(
-        sets: [Runs; 5],
-        reading: bool,
-        lost: bool,
-        modseqs: Modseqs,
-    ) -> Self {
+    pub(crate) fn thawed(sets: [Runs; 5], reading: bool, lost: bool, modseqs: Modseqs) -> Self {
         let [told, gone, arrived, recent, stale] = sets;
         let reading = reading.then(Reading::default);
         let (told_runs, told) = (told, Numbered::default());
         let flags = Vec::new();
-        let mut view =
-            Self { told, gone, arrived, recent, flags, stale, reading, lost, modseqs };
+        let mut view = Self { told, gone, arrived, recent, flags, stale, reading, lost, modseqs };
         view.told.replace(told_runs);
         view
     }

@@ -10,9 +10,7 @@ use pillarbox_engine::imap::types::{
 use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::{Account, DELETED, Mailbox, MemoryStore, SEEN};
-use crate::store::{
-    AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid, vanished_page,
-};
+use crate::store::{AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid, vanished_page};
 
 /// Runs in one page of UIDs.
 const RUNS_MAX: usize = 256;

@@ -260,6 +260,11 @@ impl<B: Backend> Service<Server> for ImapService<B> {
         match event {
             Event::Closed => self.close(),
             Event::AppendDropped => self.drop_append(),
+            Event::Unauthenticated => {
+                self.drop_append();
+                self.close();
+                self.bound = None;
+            }
             Event::Defect(_) | Event::Logout => {}
         }
     }

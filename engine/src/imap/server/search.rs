@@ -122,7 +122,7 @@ impl Search {
         match core::mem::replace(&mut self.then, Then::Tell) {
             Then::Tell => {}
             Then::Sort(criteria) => {
-                return sort::sort(self.form, criteria, found, self.missing).run(work);
+                return sort::sort(work, self.form, criteria, found, self.missing).run(work);
             }
             Then::Thread(algorithm) => {
                 return thread::thread(self.form, algorithm, found, self.missing).run(work);

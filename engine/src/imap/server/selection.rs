@@ -3,10 +3,12 @@
 
 use alloc::vec::Vec;
 
-/// Octets of the keys that are held.
+/// Octets of the keys that are held, where there is room.
 const OCTETS_MAX: usize = 768 * 1024;
-/// Keys that are held.
-const KEYS_MAX: usize = 48 * 1024;
+/// Octets for each key: more keys than this allows are not held.
+const KEY_OCTETS: usize = 16;
+/// The part of that which is held where the mailbox itself takes much room.
+const LITTLE: usize = 6;
 
 /// The lowest keys above a floor.
 #[derive(Debug, Default)]
@@ -18,15 +20,27 @@ pub(crate) struct Selection {
     floor: Vec<u8>,
     /// There was no room for this one, nor for any above it.
     ceiling: Option<Vec<u8>>,
+    octets_max: usize,
 }
 
 impl Selection {
+    /// `little`: whether there is little room.
+    pub(crate) fn new(little: bool) -> Self {
+        let octets_max = if little { OCTETS_MAX / LITTLE } else { OCTETS_MAX };
+        Self { octets_max, ..Self::default() }
+    }
+
+    fn keys_max(&self) -> usize {
+        self.octets_max / KEY_OCTETS
+    }
+
     /// One more key, different from every other.
     pub(crate) fn offer(&mut self, key: &[u8]) {
         if !self.is_wanted(key) {
             return;
         }
-        if self.octets.len() + key.len() > OCTETS_MAX || self.keys.len() == KEYS_MAX {
+        let full = self.octets.len() + key.len() > self.octets_max;
+        if full || self.keys.len() == self.keys_max() {
             self.make_room();
             if !self.is_wanted(key) {
                 return;
@@ -34,7 +48,10 @@ impl Selection {
         }
         if self.octets.capacity() - self.octets.len() < key.len() {
             // Doubling near the end would need as much again.
-            self.octets.reserve_exact(OCTETS_MAX / 8);
+            self.octets.reserve_exact((self.octets_max / 8).max(key.len()));
+        }
+        if self.keys.len() == self.keys.capacity() {
+            self.keys.reserve_exact(self.keys_max() / 8);
         }
         let start = u32::try_from(self.octets.len()).expect("it is at most OCTETS_MAX");
         let length = u32::try_from(key.len()).expect("a key is short");
@@ -54,7 +71,7 @@ impl Selection {
         let mut kept = 0;
         for (_, length) in &self.keys {
             kept_octets += *length as usize;
-            if kept_octets > OCTETS_MAX / 2 || kept >= KEYS_MAX / 2 {
+            if kept_octets > self.octets_max / 2 || kept >= self.keys_max() / 2 {
                 break;
             }
             kept += 1;
@@ -126,7 +143,7 @@ mod tests {
                 key
             })
             .collect();
-        let mut selection = Selection::default();
+        let mut selection = Selection::new(false);
         let (mut out, mut passes): (Vec<Vec<u8>>, u32) = (Vec::new(), 0);
         loop {
             keys.iter().for_each(|key| selection.offer(key));

@@ -37,7 +37,7 @@ pub(crate) const ESORT: Rule = Rule {
 };
 
 /// Passes over the rows of one SORT: some 500,000 messages by their subjects, and more by dates.
-const PASSES_MAX: u32 = 32;
+const PASSES_MAX: u32 = 48;
 
 const TOO_MANY: Reply = Reply::no("LIMIT", "Too many messages to sort at once");
 
@@ -90,7 +90,14 @@ pub(crate) fn begin(work: &mut Work<'_>, tag: &[u8], command: grammar::Sort) -> 
 }
 
 /// Sorts what a search found.
-pub(crate) fn sort(form: Form, criteria: Vec<Criterion>, uids: Runs, missing: u64) -> Box<Sort> {
+pub(crate) fn sort(
+    work: &mut Work<'_>,
+    form: Form,
+    criteria: Vec<Criterion>,
+    uids: Runs,
+    missing: u64,
+) -> Box<Sort> {
+    let little = work.selected().is_some_and(|(_, open, _)| open.is_full_of_gaps());
     Box::new(Sort {
         criteria,
         form,
@@ -98,7 +105,7 @@ pub(crate) fn sort(form: Form, criteria: Vec<Criterion>, uids: Runs, missing: u6
         above: 0,
         missing,
         passes: 1,
-        selection: Selection::default(),
+        selection: Selection::new(little),
         ends: Ends::default(),
         stage: Stage::Reading,
         told_any: false,

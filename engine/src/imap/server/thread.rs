@@ -43,6 +43,8 @@ pub(crate) const SUBJECT: Rule = Rule {
 /// Messages of one THREAD, and those that they refer to and that are not there: so many fit in a
 /// session's memory.
 const NODES_MAX: usize = 20_000;
+/// Where the mailbox itself takes much room.
+const NODES_MAX_LITTLE: usize = 6_000;
 /// References of one message that are looked at: the last ones, which are its nearest ancestors.
 const REFERENCES_MAX: usize = 256;
 /// Rows asked for at once: each may have many references, and a step has its time.
@@ -119,7 +121,9 @@ impl Thread {
             }
             match &mut self.stage {
                 Stage::Reading => {
-                    if self.forest.len().max(self.by_subject.len()) > NODES_MAX {
+                    let little = open.is_full_of_gaps();
+                    let max = if little { NODES_MAX_LITTLE } else { NODES_MAX };
+                    if self.forest.len().max(self.by_subject.len()) > max {
                         return Next::Done(TOO_MANY, self.form.expunges());
                     }
                     if let Some(row) = self.rows.pop() {

@@ -45,6 +45,8 @@ pub(crate) struct Form {
     returns: Option<SearchReturn>,
     /// RFC 7162 §3.1.6, RFC 4731 §3.2: whether the result ends with a mod-sequence.
     pub(crate) wants_modseq: bool,
+    /// RFC 7162 §3.2.10.2: whether numbers were searched for, which must hold then even by UID.
+    has_numbers: bool,
 }
 
 /// Mod-sequences of what was found.
@@ -94,7 +96,9 @@ impl Form {
         returns: Option<SearchReturn>,
         program: &[Key],
     ) -> Self {
-        Self { tag: tag.to_vec(), by_uid, returns, wants_modseq: has_modseq(program) }
+        let (tag, wants_modseq) = (tag.to_vec(), has_modseq(program));
+        let has_numbers = program.iter().any(|key| matches!(key, Key::Numbers(_)));
+        Self { tag, by_uid, returns, wants_modseq, has_numbers }
     }
 
     pub(crate) fn returns(&self) -> Option<SearchReturn> {
@@ -118,7 +122,7 @@ impl Form {
 
     /// RFC 9051 §7.5.1
     pub(crate) fn expunges(&self) -> Expunges {
-        if self.by_uid { Expunges::Told } else { Expunges::Kept }
+        if self.by_uid && !self.has_numbers { Expunges::Told } else { Expunges::Kept }
     }
 }
 

@@ -89,7 +89,7 @@ struct Header {
 
 pub(crate) fn begin(work: &mut Work<'_>, tag: &[u8], command: grammar::Thread) -> Next {
     let grammar::Thread { uid, algorithm, program } = command;
-    let form = Form::sorted(tag, uid, None, &[]);
+    let form = Form::sorted(tag, uid, None, &program);
     search::begin(work, program, form, search::Then::Thread(algorithm))
 }
 

@@ -214,6 +214,7 @@ impl View {
 
     /// The flags of these are to be told, whatever they are now.
     pub(crate) fn look_again(&mut self, uids: &Runs) {
+        self.flags.retain(|row| !uids.contains(row.uid));
         self.stale.add(&uids.common(self.told.runs()));
         if self.stale.as_slice().len() > UNTOLD_RUNS_MAX {
             self.stale = self.told.runs().clone();

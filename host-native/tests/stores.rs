@@ -236,7 +236,7 @@ async fn what_went_is_remembered_with_its_modseq_and_up_to_a_bound() {
     let mut message = random.message();
     message.body = Body::Whole(b"x".to_vec());
     // Every second of so many messages goes, in three steps: more runs than are remembered.
-    let count = EXPUNGED_RUNS_MAX as u32 * 2 + 200;
+    let count = (EXPUNGED_RUNS_MAX as u32 * 2 + 200) / 100 * 100;
     for _ in 0..count / 100 {
         let messages = vec![message.clone(); 100];
         let append = Append { account, name: b"INBOX".to_vec(), messages, now_ms: 1 };

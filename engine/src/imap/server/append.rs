@@ -159,10 +159,9 @@ impl Append {
         if line.fault.is_none()
             && self.failed.is_none()
             && work.base.features.has(Feature::MultiAppend)
+            && let Some((flags, date, literal)) = next_message(&line.octets)
         {
-            if let Some((flags, date, literal)) = next_message(&line.octets) {
-                return self.next(work, flags, date, literal);
-            }
+            return self.next(work, flags, date, literal);
         }
         if line.fault.is_some() || !line.octets.is_empty() {
             let reply = Reply::bad("One message only, and nothing after it").because(&APPEND);

@@ -7,6 +7,7 @@ use pillarbox_engine::text::find::has_high_bit;
 use pillarbox_engine::text::header::section_length;
 
 use crate::fields::{message_fields, note, part_fields};
+use crate::preview::preview;
 
 /// Parts inside parts; deeper ones stay opaque.
 const DEPTH_MAX: usize = 100;
@@ -44,6 +45,8 @@ fn indexed(raw: &[u8], bounds: Bounds) -> Index {
     scan.close_to(0, raw.len());
     let mut index = scan.index;
     (index.envelope, index.sent) = (fields.envelope, fields.sent);
+    index.references = Some(fields.references);
+    index.preview = preview(raw, &index);
     index
 }
 
@@ -52,6 +55,7 @@ fn indexed_header(raw: &[u8], size: u64) -> Index {
     let section = &raw[..section_length(raw)];
     let fields = message_fields(section, &mut index.ambiguities);
     (index.envelope, index.sent) = (fields.envelope, fields.sent);
+    index.references = Some(fields.references);
     index
 }
 

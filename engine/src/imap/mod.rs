@@ -7,7 +7,7 @@ pub mod grammar;
 mod server;
 pub mod types;
 
-pub use server::{Server, farewell};
+pub use server::{Server, capability_names, farewell};
 
 /// The rules that this module follows.
 pub const RULES: &[&Rule] = server::RULES;

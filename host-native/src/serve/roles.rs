@@ -386,7 +386,7 @@ impl Served for ImapRole {
             session_id: link.session_id().into_bytes(),
             tls: link.door.tls,
             auth: auth(shared, link),
-            without: Vec::new(),
+            without: shared.settings.imap_without.clone(),
             faults: link.is_facing,
             limits: limits(shared, link, Limits::IMAP),
             trace: is_tracing(shared),

@@ -318,7 +318,8 @@ impl Rig {
         let Ok(Some(id)) = store.account(account.as_bytes()) else { return Vec::new() };
         let inbox = store.mailbox(id, b"INBOX").expect("it is there");
         let uids = vec![UidRun { first: 1, last: u32::MAX }];
-        let page = store.rows(inbox, &RowsAsk { uids, max: 1000, index: false });
+        let page =
+            store.rows(inbox, &RowsAsk { uids, max: 1000, index: false, changed_since: None });
         let read = |row: pillarbox_engine::imap::types::Row| {
             let range = BlobRange { blob: row.blob, offset: 0, length: row.size };
             String::from_utf8_lossy(&store.octets(range).expect("it is there")).into_owned()

@@ -3,6 +3,8 @@
 
 mod desk;
 mod hosts;
+mod imap_desk;
+mod pop3_desk;
 mod roles;
 mod run;
 mod script;

@@ -86,7 +86,10 @@ impl Script {
                 .map_err(|error| format!("{}:{}: {error}", script.name, at + 1))?;
         }
         if script.protocol.is_empty() {
-            return Err(format!("{}: no line `protocol smtp|pop3|imap`, each also with `-client`", script.name));
+            return Err(format!(
+                "{}: no line `protocol smtp|pop3|imap`, each also with `-client`",
+                script.name
+            ));
         }
         Ok(script)
     }

@@ -36,7 +36,15 @@ pub(super) fn read(scan: &mut Scan<'_>, message: u32) -> Read {
         return out;
     }
     while !scan.at_end() {
-        let Token::Atom(item) = scan.next() else { continue };
+        let item = match scan.next() {
+            Token::Atom(item) => item,
+            // The value of something unknown that has more than one.
+            Token::Open => {
+                scan.leave();
+                continue;
+            }
+            _ => continue,
+        };
         let name = item.to_ascii_uppercase();
         match &name[..] {
             b"UID" => fetched.uid = scan.string().and_then(|word| number(&word)).unwrap_or(0),

@@ -266,9 +266,14 @@ pub(super) fn number(word: &[u8]) -> Option<u32> {
 
 /// Adds a UID behind those that are there; one that follows the last makes its run longer.
 pub(super) fn push_uid(runs: &mut Vec<UidRun>, uid: u32) {
+    push_run(runs, UidRun { first: uid, last: uid });
+}
+
+/// Adds a run behind those that are there, joined to the last one if it follows it.
+fn push_run(runs: &mut Vec<UidRun>, run: UidRun) {
     match runs.last_mut() {
-        Some(run) if run.last.checked_add(1) == Some(uid) => run.last = uid,
-        _ => runs.push(UidRun { first: uid, last: uid }),
+        Some(last) if last.last.checked_add(1) == Some(run.first) => last.last = run.last,
+        _ => runs.push(run),
     }
 }
 
@@ -281,7 +286,7 @@ pub(super) fn uid_set(set: &[u8]) -> Vec<UidRun> {
         let Some(last) = ends.next().unwrap_or(Some(first)) else { continue };
         let (first, last) = (first.min(last), first.max(last));
         if first > 0 {
-            runs.push(UidRun { first, last });
+            push_run(&mut runs, UidRun { first, last });
         }
     }
     runs
@@ -361,7 +366,7 @@ mod tests {
     #[test]
     fn sets_are_read_and_numbers_joined() {
         let run = |first, last| UidRun { first, last };
-        assert_eq!(uid_set(b"1:3,5,9:7"), [run(1, 3), run(5, 5), run(7, 9)]);
+        assert_eq!(uid_set(b"1:3,5,9:7,10"), [run(1, 3), run(5, 5), run(7, 10)]);
         assert_eq!(uid_set(b"0,x,4294967296,2:,*"), []);
         let mut runs = Vec::new();
         [1, 2, 3, 7, 5, 6].into_iter().for_each(|uid| push_uid(&mut runs, uid));

@@ -139,6 +139,9 @@ impl Limits {
         ..Self::SMTP
     };
 
+    /// A POP3 client: what a user fetches is bounded by the user's disk, and some servers write long lines.
+    pub const POP3_CLIENT: Self = Self { line_max: 2048, message_max: 1 << 40, ..Self::POP3 };
+
     /// An IMAP client: how much a server may say at once. A SEARCH of 75,000 messages fits a line, for servers that
     /// know no other form.
     pub const IMAP_CLIENT: Self = Self {

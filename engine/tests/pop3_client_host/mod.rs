@@ -21,7 +21,7 @@ pub fn config() -> Config {
         apop: false,
         utf8: false,
         language: vec![],
-        limits: Limits::POP3,
+        limits: Limits::POP3_CLIENT,
         timeouts: Timeouts::default(),
         trace: false,
     }

@@ -130,7 +130,7 @@ impl Scripted for pop3::Client {
             apop: has(with, "apop"),
             utf8: has(with, "utf8"),
             language: language.unwrap_or_default().as_bytes().to_vec(),
-            limits: limits(Limits::POP3, &bounds)?,
+            limits: limits(Limits::POP3_CLIENT, &bounds)?,
             timeouts: Timeouts::default(),
             trace: has(with, "trace"),
         };

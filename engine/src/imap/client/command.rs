@@ -255,10 +255,9 @@ fn list(command: &ListCommand, offered: &Offered) -> Option<Line> {
 /// All counters that the server knows.
 fn status_items(offered: &Offered) -> Vec<u8> {
     let mut items = b"(MESSAGES UIDNEXT UIDVALIDITY UNSEEN".to_vec();
-    let rev2 = offered.names.iter().any(|name| name == b"IMAP4REV2");
     for (has, item) in [
-        (offered.has("IMAP4REV1"), &b" RECENT"[..]),
-        (rev2, b" DELETED"),
+        (!offered.rev2, &b" RECENT"[..]),
+        (offered.rev2, b" DELETED"),
         (offered.has("STATUS=SIZE"), b" SIZE"),
         (offered.has("CONDSTORE"), b" HIGHESTMODSEQ"),
         (offered.has("OBJECTID"), b" MAILBOXID"),

@@ -298,6 +298,7 @@ impl Client {
             _ => line.start,
         };
         let challenge = matches!(self.state, State::LoggingIn(_)) && line.octets.starts_with(b"+");
+        let word = word.min(text_end);
         cx.note_received(line.start, word, "tag", Some(&RESPONSE));
         if challenge {
             cx.note_secret(word, text_end, "challenge");

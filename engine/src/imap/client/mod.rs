@@ -108,7 +108,8 @@ struct Common {
 impl Common {
     /// What the server offers; nothing as long as it is not known.
     fn offered(&self) -> &Offered {
-        const NOTHING: &Offered = &Offered { names: Vec::new(), utf8: false, everything: false };
+        const NOTHING: &Offered =
+            &Offered { names: Vec::new(), utf8: false, rev2: false, everything: false };
         self.offered.as_ref().unwrap_or(NOTHING)
     }
 
@@ -218,6 +219,7 @@ impl Role for Client {
             _ => {
                 let early = self.state.is_in_step() && cx.is_early(line.start);
                 if early && !line.octets.starts_with(b"* ") {
+                    cx.note_received(line.start, line.end, "unparsed", Some(&incoming::RESPONSE));
                     return self.out_of_step(cx);
                 }
                 self.line_came(cx, incoming::Response::default(), line)
@@ -254,8 +256,11 @@ impl Role for Client {
             // RFC 8314 §3: the server speaks first, as it would in the clear.
             return self.go(cx, State::Greeting);
         }
-        // RFC 9051 §6.2.1: what the server said before is forgotten.
+        // RFC 9051 §6.2.1: what the server said before, or whoever could write into the clear, is forgotten.
         self.common.offered = None;
+        self.common.enabled.clear();
+        self.common.server.clear();
+        self.common.incomplete = false;
         self.ask(cx, Asked::Capability)
     }
 

@@ -17,6 +17,8 @@ pub(super) struct Offered {
     pub(super) names: Vec<Vec<u8>>,
     /// Whether both sides have agreed on UTF-8 (RFC 9051 §6.3.1, RFC 6855 §3).
     pub(super) utf8: bool,
+    /// Whether both sides speak IMAP4rev2 now.
+    pub(super) rev2: bool,
     /// Everything, to check values before a server is known.
     pub(super) everything: bool,
 }

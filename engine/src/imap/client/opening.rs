@@ -164,9 +164,11 @@ impl Client {
             return self.ask(cx, Asked::Enable);
         }
         let common = &mut self.common;
-        let utf8 = ["IMAP4REV2", "UTF8=ACCEPT"].iter().any(|name| common.has_enabled(name));
+        // RFC 9051 §6.3.1: a server of both versions speaks the older one until it is told otherwise.
+        let rev2 = common.has_enabled("IMAP4REV2") || !common.has("IMAP4REV1");
+        let utf8 = rev2 || common.has_enabled("UTF8=ACCEPT");
         if let Some(offered) = &mut common.offered {
-            offered.utf8 = utf8;
+            (offered.utf8, offered.rev2) = (utf8, rev2);
         }
         cx.event(Event::Ready(Ready {
             capabilities: common.offered().names.clone(),

@@ -8,7 +8,7 @@ use super::scan::{Piece, Scan, Token, number, uid_set};
 use super::status::{Code, Status, Word};
 use super::types::{
     Counted, Counters, Event, IdField, Mailbox, MetadataTold, Namespace, Namespaces, Opened,
-    RightsTold, Vanished,
+    RightsTold, TlsPolicy, Vanished,
 };
 use super::{Client, State};
 use crate::imap::grammar::decode_utf7;
@@ -55,7 +55,11 @@ impl Client {
         }
         self.learn(cx, &status.code);
         self.code(cx, &status.code);
-        if status.code.name == b"ALERT" {
+        // What comes in the clear while TLS is still to come may be anybody's words, and people would believe them.
+        let heard = self.common.tls.is_some()
+            || self.common.config.tls == TlsPolicy::None
+            || matches!(self.state, State::Open);
+        if status.code.name == b"ALERT" && heard {
             cx.event(Event::Alert(status.text));
         }
         self

@@ -52,14 +52,17 @@ impl Listing {
 
     /// Takes a line and says whether it was the last.
     pub(super) fn take(&mut self, cx: &mut Cx<Client>, line: &Line) -> Result<bool, Failure> {
-        let end = line.end.saturating_sub(2);
-        if line.octets == b"." {
-            cx.note_received(line.start, end, "end of list", Some(&STATUS));
+        let last = line.octets == b".";
+        // A line with a fault was noted as one.
+        if line.fault.is_none() {
+            let end = line.end.saturating_sub(2);
+            let label = if last { "end of list" } else { "row" };
+            cx.note_received(line.start, end, label, last.then_some(&STATUS));
             cx.note_received(end, line.end, "CRLF", None);
+        }
+        if last {
             return Ok(true);
         }
-        cx.note_received(line.start, end, "row", None);
-        cx.note_received(end, line.end, "CRLF", None);
         self.lines += 1;
         if self.lines > self.lines_max {
             return Err(Failure::ours(Cause::TooLarge, "The server's list does not end"));

@@ -185,6 +185,7 @@ impl Role for Client {
 
     fn on_line(mut self, cx: &mut Cx<Self>, line: Line) -> Self {
         if self.state.is_in_step() && cx.is_early(line.start) {
+            cx.note_received(line.start, line.end, "unparsed", Some(&reply::STATUS));
             return self.out_of_step(cx, &line.octets);
         }
         if let Some(fault) = line.fault {

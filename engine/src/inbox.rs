@@ -47,18 +47,33 @@ impl Inbox {
         if self.ended {
             return octets.len();
         }
-        let unit = match want {
-            Want::Line { max } | Want::FirstLine { max } => max,
-            _ => chunk_max,
-        };
-        let room = (unit + limits::INBOX_SPARE).saturating_sub(self.rest().len());
-        let taken = room.min(octets.len());
+        let taken = self.room(want, chunk_max).min(octets.len());
         if self.head > 0 {
             self.buffer.drain(..self.head);
             self.head = 0;
         }
         self.buffer.extend_from_slice(&octets[..taken]);
         taken
+    }
+
+    /// As `take_in`, of octets that come in a buffer of their own: where nothing waits they are kept in it, since a copy
+    /// would be the largest part of the work.
+    pub(crate) fn take_in_whole(&mut self, octets: Vec<u8>, want: Want, chunk_max: usize) -> usize {
+        if self.ended || !self.rest().is_empty() || octets.len() > self.room(want, chunk_max) {
+            return self.take_in(&octets, want, chunk_max);
+        }
+        self.head = 0;
+        self.buffer = octets;
+        self.buffer.len()
+    }
+
+    /// How much is taken in beside the largest unit that is wanted now.
+    fn room(&self, want: Want, chunk_max: usize) -> usize {
+        let unit = match want {
+            Want::Line { max } | Want::FirstLine { max } => max,
+            _ => chunk_max,
+        };
+        (unit + limits::INBOX_SPARE).saturating_sub(self.rest().len())
     }
 
     pub(crate) fn end(&mut self) {

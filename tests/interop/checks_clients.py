@@ -1,9 +1,16 @@
 """Programs that people use: swaks, curl, msmtp, mutt, mbsync, fetchmail, getmail, Thunderbird."""
 
+import fcntl
 import mailbox
 import os
 import pathlib
+import pty
+import select
+import signal
+import struct
 import subprocess
+import termios
+import time
 
 from checks_python import body, imap
 from server import Server, without_trace_fields
@@ -17,6 +24,33 @@ def command(server: Server, *words: str, stdin: bytes = b"", home: pathlib.Path 
     if ran.returncode not in ok:
         raise AssertionError(f"{' '.join(words[:3])} … ended with {ran.returncode}: {ran.stderr[-2000:].decode()} {ran.stdout[-500:].decode()}")
     return ran.stdout
+
+
+def on_terminal(where: pathlib.Path, *words: str, within_s: int = 120) -> bytes:
+    """Runs a program that wants a terminal; gives what it showed there."""
+    environment = os.environ | {"HOME": str(where), "LC_ALL": "C.UTF-8", "TERM": "xterm"}
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(words[0], words, environment)
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    screen, end = b"", time.monotonic() + within_s
+    try:
+        while time.monotonic() < end:
+            if not select.select([terminal], [], [], 1)[0]:
+                continue
+            # Linux ends a terminal that nobody has open any more with EIO.
+            try:
+                seen = os.read(terminal, 65536)
+            except OSError:
+                seen = b""
+            if not seen:
+                return screen
+            screen += seen
+        raise AssertionError(f"{words[0]} did not end in {within_s} s; its screen: {screen[-2000:]}")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
 
 
 def home(server: Server, name: str) -> pathlib.Path:
@@ -88,9 +122,8 @@ def mutt_sends_and_reads(server: Server) -> None:
     for number, url in enumerate((f"imap://127.0.0.1:{server.port['imap']}/INBOX", f"pop://127.0.0.1:{server.port['pop3']}/")):
         copy = where / f"copy{number}"
         keys = f'push "<copy-message><kill-line>{copy}<enter><exit>"'
-        # mutt wants a terminal: script gives it one.
-        words = f"timeout 60 mutt -F {settings} -n -f '{url}' -e '{keys}'"
-        command(server, "script", "-qec", words, "/dev/null", home=where, ok=(0, 1))
+        screen = on_terminal(where, "mutt", "-F", str(settings), "-n", "-f", url, "-e", keys)
+        assert copy.exists(), f"{url}: {screen[-2000:]}"
         assert b"words from mutt" in copy.read_bytes(), url
     no_errors(server, "imap", before)
     no_errors(server, "pop3", before)

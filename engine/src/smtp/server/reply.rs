@@ -1,6 +1,5 @@
 //! Replies (RFC 5321 §4.2), and which one a refusal of the host becomes.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::Server;
@@ -55,13 +54,19 @@ impl Reply {
 
     /// Sends it; a reader is told which rule chose its code.
     pub(super) fn send_because(&self, cx: &mut Cx<Server>, enhanced: bool, why: &'static Rule) {
-        cx.send(format!("{} ", self.code).as_bytes(), "reply code", Some(why));
+        cx.send(&digits(self.code, b' '), "reply code", Some(why));
         if let Some(code) = self.enhanced.filter(|_| enhanced) {
-            cx.send(format!("{code} ").as_bytes(), "enhanced code", Some(&ENHANCED));
+            cx.send(&[code.as_bytes(), b" "].concat(), "enhanced code", Some(&ENHANCED));
         }
         cx.send(&self.text, "reply text", None);
         cx.send(b"\r\n", "CRLF", None);
     }
+}
+
+/// A reply code and what follows it. Every command has a reply: the general way of making text of numbers is felt.
+pub(super) fn digits(code: u16, separator: u8) -> [u8; 4] {
+    let digit = |unit: u16| b'0' + (code / unit % 10) as u8;
+    [digit(100), digit(10), digit(1), separator]
 }
 
 /// Whom or what a refusal is about.

@@ -264,16 +264,20 @@ impl Rig {
         self.until("the queue is empty", |rig| rig.stats().messages == 0).await;
     }
 
-    /// Waits until nothing is due, then moves the clock to when something is; false if nothing ever is.
-    pub(super) async fn next(&self) -> bool {
-        let store = || self.backend.store();
+    /// Waits until nothing is due: all that could be tried by now was tried.
+    pub(super) async fn until_tried(&self) {
         let idle = |rig: &Self| {
-            let due = store().due_destinations(rig.clock.now_ms(), 1);
+            let due = rig.backend.store().due_destinations(rig.clock.now_ms(), 1);
             due.is_ok_and(|due| due.is_empty())
         };
         self.until("nothing is due", idle).await;
+    }
+
+    /// Waits until nothing is due, then moves the clock to when something is; false if nothing ever is.
+    pub(super) async fn next(&self) -> bool {
+        self.until_tried().await;
         let now_ms = self.clock.now_ms();
-        match store().next_wake_ms(now_ms).expect("it can be read") {
+        match self.backend.store().next_wake_ms(now_ms).expect("it can be read") {
             Some(next) => {
                 self.clock.advance(next - now_ms);
                 true

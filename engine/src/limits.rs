@@ -142,11 +142,11 @@ impl Limits {
     /// A POP3 client: what a user fetches is bounded by the user's disk, and some servers write long lines.
     pub const POP3_CLIENT: Self = Self { line_max: 2048, message_max: 1 << 40, ..Self::POP3 };
 
-    /// An IMAP client: how much a server may say at once. A SEARCH of 75,000 messages fits a line, for servers that
-    /// know no other form.
+    /// An IMAP client: how much a server may say at once. A SEARCH of 35,000 messages fits a line, for servers that
+    /// know no other form; what a line of worse numbers leads to still fits a sandbox.
     pub const IMAP_CLIENT: Self = Self {
         line_max: 16_384,
-        line_after_login_max: 512 << 10,
+        line_after_login_max: 256 << 10,
         literals_max: 256 << 10,
         message_max: 1 << 40,
         ..Self::IMAP

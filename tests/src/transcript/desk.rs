@@ -45,7 +45,7 @@ impl Desk {
 
     /// A session told this.
     pub(super) fn tell(&self, event: String) {
-        lock(&self.events).push_back(event);
+        lock(&self.events).push_back(event.trim_end().to_owned());
     }
 
     /// A message that a session is to send.

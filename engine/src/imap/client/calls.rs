@@ -185,7 +185,7 @@ impl Client {
         let (word, rest) = first_word(line);
         let tag = tag_number(word);
         let at = tag.and_then(|tag| self.common.sent.iter().position(|sent| sent.tag == tag));
-        let (Some(at), Some(status)) = (at, Status::read(&rest)) else {
+        let (Some(at), Some(status)) = (at, Status::read(rest)) else {
             return self.malformed(cx);
         };
         let Some(sent) = self.common.sent.remove(at) else { return self };

@@ -13,6 +13,8 @@ use crate::imap::types::Flags;
 const KEYWORDS_MAX: usize = 100;
 /// Octets of an object's identifier: RFC 8474 §4.1 allows 255.
 const IDENTIFIER_MAX: usize = 255;
+/// Bodies of one message that may stand in its line: who asks for more gets literals.
+const BODIES_MAX: usize = 1000;
 const SYSTEM_FLAGS: [(&[u8], u8); 5] =
     [(b"\\Answered", 1), (b"\\Flagged", 2), (b"\\Deleted", 4), (b"\\Seen", 8), (b"\\Draft", 16)];
 
@@ -22,7 +24,7 @@ pub(super) struct Read {
     pub(super) fetched: Fetched,
     /// Bodies that stood in the line, each as one chunk of any size.
     pub(super) bodies: Vec<BodyChunk>,
-    /// A structure that could not be read.
+    /// Something could not be read and was left out.
     pub(super) defect: bool,
 }
 
@@ -69,7 +71,11 @@ pub(super) fn read(scan: &mut Scan<'_>, message: u32) -> Read {
             _ => match Section::read(&name) {
                 Some(section) if scan.peek() != Token::Body => {
                     let octets = scan.nstring().unwrap_or_default();
-                    out.bodies.push(section.chunk(message, fetched.uid, octets));
+                    if out.bodies.len() < BODIES_MAX {
+                        out.bodies.push(section.chunk(message, fetched.uid, octets));
+                    } else {
+                        out.defect = true;
+                    }
                 }
                 _ => scan.skip(),
             },

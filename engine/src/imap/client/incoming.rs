@@ -87,15 +87,19 @@ impl Client {
         // Words for people may end as a literal's head does, and mean nothing by it.
         let words = response.pieces.is_empty() && !response.failed && is_status(&line.octets);
         let (text, size) = if words { (&line.octets[..], None) } else { split_head(&line.octets) };
-        self.note(cx, &line, text.len(), response.pieces.is_empty());
+        let length = text.len();
+        self.note(cx, &line, length, response.pieces.is_empty());
         let max = self.line_max();
-        response.text += text.len() + LINE_COST;
+        response.text += length + LINE_COST;
         if response.text > max.saturating_add(LINE_COST * 1000) {
             response.failed = true;
         }
         if !response.failed {
-            response.uid = uid_told(text).unwrap_or(response.uid);
-            response.pieces.push(Piece::Text(text.to_vec()));
+            // Lines may be long: the line itself is kept, and no copy of it.
+            let mut text = line.octets;
+            text.truncate(length);
+            response.uid = uid_told(&text).unwrap_or(response.uid);
+            response.pieces.push(Piece::Text(text));
         }
         let Some(size) = size else {
             let client = self.rest(cx);
@@ -313,7 +317,7 @@ impl Client {
 /// Whether a line that begins a response is a status, or a continuation.
 fn is_status(line: &[u8]) -> bool {
     let (_, rest) = super::sending::first_word(line);
-    line.starts_with(b"+") || Status::read(&rest).is_some()
+    line.starts_with(b"+") || Status::read(rest).is_some()
 }
 
 /// Takes `{n}` or `~{n}` off the end of a line; a server that writes `{n+}` means the same.

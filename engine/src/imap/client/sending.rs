@@ -3,7 +3,6 @@
 
 use alloc::collections::VecDeque;
 use alloc::format;
-use alloc::vec::Vec;
 
 use super::line::{Line, Message, Segment};
 use super::{Client, State};
@@ -181,7 +180,6 @@ pub(super) fn tag_number(word: &[u8]) -> Option<u32> {
 }
 
 /// The first word, and what follows it.
-pub(super) fn first_word(text: &[u8]) -> (&[u8], Vec<u8>) {
-    let end = text.iter().position(|octet| *octet == b' ').unwrap_or(text.len());
-    (&text[..end], text[end..].to_vec())
+pub(super) fn first_word(text: &[u8]) -> (&[u8], &[u8]) {
+    text.split_at(text.iter().position(|octet| *octet == b' ').unwrap_or(text.len()))
 }

@@ -115,7 +115,10 @@ impl Client {
             b"FETCH" if number > 0 => {
                 let read = fetched::read(scan, number);
                 if read.defect {
-                    self.defect(cx, "A message's structure could not be read; it was left out.");
+                    self.defect(
+                        cx,
+                        "A part of a message's data could not be read; it was left out.",
+                    );
                 }
                 return self.tell_fetched(cx, read.bodies, read.fetched);
             }

@@ -14,6 +14,7 @@ import checks_logins
 import checks_postfix
 import checks_python
 import checks_tls
+import checks_trust
 from server import TARGET, Server
 
 
@@ -28,7 +29,7 @@ def main() -> int:
         return 2
     checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_clients.CHECKS,
               *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS,
-              *checks_postfix.CHECKS]
+              *checks_postfix.CHECKS, *checks_trust.CHECKS]
     if arguments.full:
         checks.append(checks_clients.thunderbird)
     server = Server(arguments.pillarbox)

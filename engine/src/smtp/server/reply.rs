@@ -98,6 +98,16 @@ pub(super) fn refused(about: About, refusal: &Refusal) -> Reply {
         }
         (Reason::Unsupported, About::Name) => Reply::new(252, "2.5.0", CANNOT_VERIFY),
         (Reason::Unsupported, _) => Reply::new(504, "5.5.4", "Not supported"),
+        // RFC 7372 §3 registers these codes.
+        (Reason::SpfFailed, _) => Reply::new(550, "5.7.23", "SPF validation failed"),
+        (Reason::DkimFailed, _) => Reply::new(550, "5.7.20", "No passing DKIM signature found"),
+        (Reason::Unauthenticated, _) => {
+            Reply::new(550, "5.7.26", "Neither SPF nor DKIM speaks for the author's domain")
+        }
+        // RFC 3463 §3.5: X.4.3 is a failure of a directory server such as DNS.
+        (Reason::Unverifiable, _) => {
+            Reply::new(451, "4.4.3", "The sender cannot be verified now, try later")
+        }
         (Reason::BadCredentials, _) => Reply::new(535, "5.7.8", "Authentication failed"),
         (Reason::AlreadyExists, _) => Reply::new(554, "5.3.0", "Transaction failed"),
     };

@@ -29,7 +29,7 @@ fn the_component_imports_nothing() {
             _ => {}
         }
     }
-    assert_eq!(exports, 11, "one for each interface of world `servers`");
+    assert_eq!(exports, 13, "one for each interface of world `servers`");
 }
 
 #[test]

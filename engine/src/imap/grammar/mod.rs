@@ -20,6 +20,7 @@ pub use command::{
     Section, SelectOptions, SequenceMatch, StatusItem, Store, Tagged,
 };
 pub use cursor::{Bad, Piecewise, Token};
+pub(super) use date::moment;
 pub use list::matches;
 pub use mailbox::{decode_utf7, encode_utf7, mailbox_name};
 pub use parse::{Options, append_head, append_next, parse, tag_of};

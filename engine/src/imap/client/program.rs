@@ -143,6 +143,20 @@ fn one(key: &SearchKey, offered: &Offered) -> Result<(Line, bool), Wrong> {
             needs("WITHIN")?;
             word("OLDER", u64::from((*seconds).max(1)))
         }
+        SearchKey::SavedBefore(days) => {
+            needs("SAVEDATE")?;
+            day("SAVEDBEFORE", *days)?
+        }
+        SearchKey::SavedOn(days) => {
+            needs("SAVEDATE")?;
+            day("SAVEDON", *days)?
+        }
+        SearchKey::SavedSince(days) => {
+            needs("SAVEDATE")?;
+            day("SAVEDSINCE", *days)?
+        }
+        // The octets of a message in the host's own store are nothing to another server.
+        SearchKey::EmailId(_) => return Err(Wrong::Program),
         SearchKey::Not | SearchKey::Or | SearchKey::And(_) => return Err(Wrong::Program),
     };
     Ok((line, false))

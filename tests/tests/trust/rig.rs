@@ -1,6 +1,6 @@
 //! One host that judges and signs, its name server, and keys of others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub(crate) fn keys() -> &'static Keys {
     })
 }
 
-fn der(path: &PathBuf) -> PrivateKeyDer<'static> {
+fn der(path: &Path) -> PrivateKeyDer<'static> {
     PrivateKeyDer::from_pem_file(path).expect("it was just made")
 }
 

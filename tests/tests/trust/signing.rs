@@ -1,13 +1,13 @@
 //! Our own signatures: right for a verifier, only for those who may speak for the domain, and over what is sent.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use pillarbox::trust::{Key, Signer, TrustSettings};
 use pillarbox_world::service::trust::{Edit, Signed};
 
 use crate::rig::{HOST, MESSAGE, Rig, keys};
 
-fn signer(domain: &str, selector: &str, file: &PathBuf) -> Signer {
+fn signer(domain: &str, selector: &str, file: &Path) -> Signer {
     let key = Key::read(file).expect("made");
     Signer { domain: domain.to_owned(), selector: selector.to_owned(), key }
 }

@@ -118,13 +118,28 @@ impl<R: Role> Session<R> {
     /// Takes octets from the peer and says how many; 0 means: poll, and offer them again later.
     pub fn receive(&mut self, now: Now, octets: &[u8]) -> usize {
         self.at(now);
-        if self.cx.closing || self.cx.starting_tls {
-            // RFC 3207 §4.2: nothing received before TLS may count after it, so it is dropped.
+        if self.is_deaf() {
             return octets.len();
         }
         let taken = self.inbox.take_in(octets, self.want(), self.cx.chunk_max);
         self.cx.step.arrive(self.inbox.arrived());
         taken
+    }
+
+    /// As `receive`, of octets that are nobody else's.
+    fn receive_whole(&mut self, now: Now, octets: Vec<u8>) -> usize {
+        self.at(now);
+        if self.is_deaf() {
+            return octets.len();
+        }
+        let taken = self.inbox.take_in_whole(octets, self.want(), self.cx.chunk_max);
+        self.cx.step.arrive(self.inbox.arrived());
+        taken
+    }
+
+    /// RFC 3207 §4.2: nothing received before TLS may count after it, so it is dropped.
+    fn is_deaf(&self) -> bool {
+        self.cx.closing || self.cx.starting_tls
     }
 
     /// The peer will send nothing more.
@@ -215,7 +230,7 @@ impl<R: Role> Session<R> {
         let mut taken = 0;
         match input {
             Input::Nothing => self.at(now),
-            Input::Receive(octets) => taken = self.receive(now, &octets),
+            Input::Receive(octets) => taken = self.receive_whole(now, octets),
             Input::ReceiveEnd => self.receive_end(now),
             Input::Secured(facts) => self.secured(now, facts)?,
             Input::Answer(id, answer) => self.answer(now, id, answer)?,

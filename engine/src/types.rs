@@ -130,6 +130,14 @@ pub enum Reason {
     Overloaded,
     /// This host cannot do it at all.
     Unsupported,
+    /// The sender's domain does not let its mail come from there (SPF); permanent.
+    SpfFailed,
+    /// No signature of the message is good (DKIM), and this server wants one; permanent.
+    DkimFailed,
+    /// Neither SPF nor DKIM speaks for the author's domain (DMARC); permanent.
+    Unauthenticated,
+    /// Who sent the message cannot be found out now; later it may be.
+    Unverifiable,
 }
 
 /// Where a POP3 or IMAP session stands when its host has its say; SMTP has phases of its own.

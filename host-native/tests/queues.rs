@@ -120,7 +120,7 @@ fn deliver(accounts: Vec<Vec<u8>>, relay: Option<Enqueue>) -> Deliver {
         internal_date_zone: 0,
     };
     let now_ms = relay.as_ref().map_or(0, |relay| relay.times.came_unix_ms);
-    Deliver { accounts, relay, message, reports: Vec::new(), now_ms }
+    Deliver { accounts, junk: false, relay, message, reports: Vec::new(), now_ms }
 }
 
 fn directory(name: &str) -> PathBuf {

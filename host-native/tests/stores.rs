@@ -138,6 +138,7 @@ fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
     match random.below(16) {
         0..=3 => Write::Deliver(Box::new(Deliver {
             accounts: vec![b"bob@x".to_vec()],
+            junk: random.below(4) == 0,
             relay: None,
             message: random.message(),
             reports: Vec::new(),
@@ -239,8 +240,9 @@ async fn a_large_message_comes_in_pieces() {
         let wrong = NewMessage { body: Body::Staged(upload + 1000, size), ..message.clone() };
         let deliver = |message| {
             let accounts = vec![b"a@x".to_vec(), b"b@x".to_vec()];
-            let (relay, reports) = (None, Vec::new());
-            Write::Deliver(Box::new(Deliver { accounts, relay, message, reports, now_ms: 0 }))
+            let (junk, relay, reports) = (false, None, Vec::new());
+            let deliver = Deliver { accounts, junk, relay, message, reports, now_ms: 0 };
+            Write::Deliver(Box::new(deliver))
         };
         assert!(store.write(0, deliver(wrong)).await.is_err(), "what was not staged is not stored");
         let Ok(Outcome::Delivered(blob)) = store.write(0, deliver(message)).await else {

@@ -11,6 +11,7 @@ import checks_postfix
 import checks_python
 import checks_submission
 import checks_tls
+import checks_trust
 import runner
 from server import Server
 
@@ -24,7 +25,7 @@ def main() -> int:
         return 2
     checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_clients.CHECKS,
               *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS,
-              *checks_submission.CHECKS, *checks_postfix.CHECKS]
+              *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS]
     if arguments.full:
         checks.append(checks_clients.thunderbird)
     return runner.run(Server(arguments.pillarbox), checks, arguments.only)

@@ -117,6 +117,12 @@ impl DnsServer {
         self.table().asked.get(name).copied().unwrap_or_default()
     }
 
+    /// How many questions came in all.
+    #[must_use]
+    pub fn asked_in_all(&self) -> usize {
+        self.table().asked.values().sum()
+    }
+
     fn add(&self, name: &str, kind: u16, data: Vec<u8>) {
         let mut table = self.table();
         table.names.insert(name.to_owned());

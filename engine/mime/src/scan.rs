@@ -336,13 +336,19 @@ fn is_encoded(part: &Part) -> bool {
 /// Whether a message can go out over any protocol as it stands. Every CR must have its LF and every LF its CR too: an SMTP
 /// client sends neither alone (RFC 5321 §2.3.8).
 fn is_plain(raw: &[u8]) -> bool {
-    let count = |octet| memchr::memchr_iter(octet, raw).count();
-    let pairs = || memchr::memmem::find_iter(raw, b"\r\n").count();
-    raw.ends_with(b"\r\n")
-        && !raw.starts_with(b".")
-        && memchr::memmem::find(raw, b"\n.").is_none()
-        && count(b'\n') == count(b'\r')
-        && count(b'\n') == pairs()
+    if !raw.ends_with(b"\r\n") || raw.starts_with(b".") {
+        return false;
+    }
+    let mut pairs = 0;
+    for lf in memchr_iter(b'\n', raw) {
+        let after_cr = lf.checked_sub(1).is_some_and(|before| raw[before] == b'\r');
+        if !after_cr || raw.get(lf + 1) == Some(&b'.') {
+            return false;
+        }
+        pairs += 1;
+    }
+    // Each LF has its CR, so a CR more stands alone.
+    memchr_iter(b'\r', raw).count() == pairs
 }
 
 #[cfg(test)]

@@ -45,7 +45,33 @@ pub fn date_time(unix_ms: u64) -> String {
     let of_week = DAYS[(days % 7) as usize];
     let of_year = MONTHS[usize::from(month) - 1];
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{of_week}, {day:02} {of_year} {year:04} {hour:02}:{minute:02}:{second:02} +0000")
+    // Every message gets one of these, and the general way of making text of numbers takes several times as long.
+    let mut out = String::with_capacity(DATE_TIME_OCTETS);
+    out.push_str(of_week);
+    out.push_str(", ");
+    push_two(&mut out, day.into());
+    out.push(' ');
+    out.push_str(of_year);
+    out.push(' ');
+    // A clock past the year 9999 shows a year that is wrong, in a form that is right.
+    let year = year.unsigned_abs() % 10_000;
+    push_two(&mut out, year / 100);
+    push_two(&mut out, year % 100);
+    for (separator, number) in [(' ', hour), (':', minute), (':', second)] {
+        out.push(separator);
+        push_two(&mut out, number);
+    }
+    out.push_str(" +0000");
+    out
+}
+
+const DATE_TIME_OCTETS: usize = "Thu, 01 Jan 1970 00:00:00 +0000".len();
+
+/// Two digits of a number below 100.
+fn push_two(out: &mut String, number: u64) {
+    let digit = |digit: u64| char::from(b'0' + (digit % 10) as u8);
+    out.push(digit(number / 10));
+    out.push(digit(number));
 }
 
 /// Days from 1970-01-01 to a day of the calendar; the reverse of [`civil`].

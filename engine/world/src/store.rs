@@ -92,8 +92,8 @@ pub enum Write {
     Stage(Stage),
     /// Forgets a staged message. Outcome: done.
     Unstage(UploadId),
-    /// Puts one message into the INBOX of every account named and into the queue, all or none; accounts that do not
-    /// exist are made. Outcome: delivered.
+    /// Puts one message into the INBOX, or the mailbox for junk, of every account named and into the queue, all or none;
+    /// accounts that do not exist are made. Outcome: delivered.
     Deliver(Box<Deliver>),
     /// Appends messages to a mailbox, all or none. Outcome: appended; [`Reason::NotFound`].
     Append(Append),
@@ -174,6 +174,8 @@ pub struct NewMessage {
 pub struct Deliver {
     /// Canonical account names, each once.
     pub accounts: Vec<Vec<u8>>,
+    /// Whether it goes into the mailboxes that the accounts have for junk (RFC 6154); INBOX where there is none.
+    pub junk: bool,
     /// What is to be relayed; without it there is at least one account.
     pub relay: Option<Enqueue>,
     /// The message; stored once, whatever the number of accounts and tasks.

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pillarbox_engine::message::Index;
 use pillarbox_engine::relay::{Notice, Report, Schedule};
-use pillarbox_engine::types::{Now, Reason};
+use pillarbox_engine::types::{Now, Reason, Refusal};
 use pillarbox_world::hub::{Hub, SessionKey, Wake};
+use pillarbox_world::service::trust::{Edit, Judged, Letter, Signed};
 use pillarbox_world::service::{Backend, Indexed};
 use pillarbox_world::store::{Deliver, Outcome, Store, Write};
 use tokio::sync::{Notify, Semaphore};
@@ -20,6 +21,7 @@ use crate::config::{Profile, Settings};
 use crate::engine::Engine;
 use crate::relay::QueueClock;
 use crate::store::MailStore;
+use crate::trust::Trust;
 
 pub use directory::{AccountDirectory, HostDirectory};
 pub use wakes::Wakes;
@@ -39,6 +41,8 @@ pub struct HostBackend {
     wakes: Wakes,
     large: Semaphore,
     relaying: Relaying,
+    /// None where nobody is judged and nothing signed.
+    trust: Option<Trust>,
 }
 
 /// What the backend knows of relaying.
@@ -95,7 +99,15 @@ impl HostBackend {
         relaying: Relaying,
     ) -> Self {
         let large = Semaphore::new(INDEX_LARGE_MAX);
-        Self { store, directory, engine, wakes: Wakes::default(), large, relaying }
+        let (wakes, trust) = (Wakes::default(), None);
+        Self { store, directory, engine, wakes, large, relaying, trust }
+    }
+
+    /// The same with senders judged and mail signed.
+    #[must_use]
+    pub fn with_trust(mut self, trust: Option<Trust>) -> Self {
+        self.trust = trust;
+        self
     }
 
     /// Whether mail for this domain has its mailboxes here.
@@ -199,6 +211,20 @@ impl Backend for HostBackend {
             tracing::error!(%trap, "no report can be made");
             None
         })
+    }
+
+    async fn judge(&self, letter: Letter<'_>) -> Result<Judged, Refusal> {
+        match &self.trust {
+            Some(trust) => trust.judge(letter).await,
+            None => Ok(Judged::default()),
+        }
+    }
+
+    async fn sign(&self, letter: Letter<'_>) -> Result<Signed, Reason> {
+        match &self.trust {
+            Some(trust) => trust.sign(letter).await,
+            None => Ok(Signed::With(Edit::default())),
+        }
     }
 
     fn flush(&self, domain: &[u8]) {

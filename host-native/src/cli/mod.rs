@@ -2,6 +2,7 @@
 //! Every flag has a variable `PILLARBOX_…`; a flag beats its variable, which beats the configuration file.
 
 mod account;
+mod dkim;
 mod limits;
 mod probe;
 mod queue;
@@ -23,6 +24,7 @@ Examples:
   pillarbox serve --memory --smtp 127.0.0.1:0 --ready-file ready.json
   pillarbox serve --config pillarbox.toml   a server with domains and accounts
   pillarbox account add bob@hamburger.edu --config pillarbox.toml
+  pillarbox dkim keygen --domain hamburger.edu --selector s2026 --out s2026.pem
   pillarbox send --to bob@hamburger.edu --subject ketchup --text 'Do you like ketchup?'
   pillarbox probe smtp mail.hamburger.edu:25
 
@@ -44,6 +46,8 @@ enum Word {
     Serve(Box<ServeFlags>),
     /// Add, list and remove the accounts of a server profile
     Account(account::AccountFlags),
+    /// Make, print and check the keys that sign outgoing mail
+    Dkim(dkim::DkimFlags),
     /// See and steer what waits to be relayed
     Queue(queue::QueueFlags),
     /// Compose a message, or take a ready one, and hand it to a server
@@ -172,6 +176,7 @@ pub fn run() -> Result<(), Error> {
         None => serve::run(&Settings::new(command.serve)?),
         Some(Word::Serve(flags)) => serve::run(&Settings::new(*flags)?),
         Some(Word::Account(flags)) => account::run(flags),
+        Some(Word::Dkim(flags)) => dkim::run(flags),
         Some(Word::Queue(flags)) => queue::run(flags),
         Some(Word::Send(flags)) => send::run(*flags),
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),

@@ -7,6 +7,7 @@ mod faults;
 mod limits;
 mod listen;
 mod relay;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ use crate::cli::{EngineChoice, LogFormat, ServeFlags};
 use crate::dns::ResolverSettings;
 use crate::error::Error;
 use crate::tls::{ClientAuth, Source};
+use crate::trust::TrustSettings;
 
 pub use auth::{AuthFile, AuthSettings, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile};
 pub use dns::DnsFile;
@@ -27,6 +29,7 @@ pub(crate) use faults::here;
 pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
+pub use trust::{DkimFile, DkimSettings, TrustFile, TrustPolicyFile, check_name};
 
 /// What `pillarbox serve` does.
 #[derive(Clone, Debug)]
@@ -100,6 +103,10 @@ pub struct ServerProfile {
     pub relay: RelaySettings,
     /// How names are looked up.
     pub dns: ResolverSettings,
+    /// How senders are judged.
+    pub trust: TrustSettings,
+    /// What mail is signed with.
+    pub dkim: Vec<DkimSettings>,
 }
 
 /// The configuration file.
@@ -133,6 +140,12 @@ pub struct ConfigFile {
     /// Names.
     #[serde(default)]
     pub dns: DnsFile,
+    /// How senders are judged.
+    #[serde(default)]
+    pub trust: TrustFile,
+    /// What mail is signed with.
+    #[serde(default)]
+    pub dkim: Vec<DkimFile>,
     /// Logins.
     #[serde(default)]
     pub auth: AuthFile,
@@ -324,6 +337,8 @@ fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerPr
         accounts,
         relay,
         dns: file.dns.into(),
+        trust: file.trust.settings()?,
+        dkim: trust::dkim(file.dkim, base)?,
     })
 }
 

@@ -57,6 +57,12 @@ impl Resolver {
         Ok(Self(resolver))
     }
 
+    /// The same resolver, with the same cache, as mail-auth takes it.
+    #[must_use]
+    pub fn shared(&self) -> TokioResolver {
+        self.0.clone()
+    }
+
     async fn answer(&self, name: &str, kind: Kind) -> Result<Answer<Record>, NoAnswer> {
         // A name that cannot be one is not there.
         let mut name = Name::from_utf8(name).map_err(|_| NoAnswer::NoName)?;

@@ -47,6 +47,22 @@ pub(super) struct Stepper<Input, Stepped> {
     checked: PhantomData<fn(Input) -> Stepped>,
 }
 
+/// Indexes messages whose structure is small.
+#[derive(Clone, Copy)]
+pub(super) struct SmallIndexer(Func);
+
+impl SmallIndexer {
+    pub(super) fn index(
+        self,
+        store: &mut Store<Guard>,
+        octets: &[u8],
+    ) -> Result<Option<Vec<u8>>, Error> {
+        // SAFETY: `Entries::find` checked these types.
+        let index = unsafe { unchecked::<IndexSmallTypes<'_>>(self.0) };
+        Ok(index.call(store, (octets,))?.0)
+    }
+}
+
 impl Entries {
     /// Looks them up in the component, and checks their types in an instance of it.
     pub(super) fn find(
@@ -82,17 +98,13 @@ impl Entries {
         Ok(index.call(store, (octets, total_size))?.0)
     }
 
-    /// Indexes a message in this instance if its structure is small.
-    pub(super) fn index_small(
+    /// What indexes a message in this instance if its structure is small.
+    pub(super) fn small_indexer(
         &self,
         instance: Instance,
         store: &mut Store<Guard>,
-        octets: &[u8],
-    ) -> Result<Option<Vec<u8>>, Error> {
-        let function = function(&self.index_small, instance, store)?;
-        // SAFETY: `find` checked these types.
-        let index = unsafe { unchecked::<IndexSmallTypes<'_>>(function) };
-        Ok(index.call(store, (octets,))?.0)
+    ) -> Result<SmallIndexer, Error> {
+        Ok(SmallIndexer(function(&self.index_small, instance, store)?))
     }
 }
 

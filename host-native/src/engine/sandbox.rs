@@ -13,7 +13,7 @@ use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Store,
 };
 
-use super::entries::Entries;
+use super::entries::{Entries, SmallIndexer};
 use super::functions::Functions;
 use super::settings::{EngineSettings, INDEX_SLOTS, RELAY_SLOTS};
 use super::{INDEX_HERE_MAX, StartError, Trap, cache};
@@ -56,6 +56,8 @@ pub(super) struct Instance {
     // Dropped before the slot is given back.
     pub(super) store: Store<Guard>,
     pub(super) instance: component::Instance,
+    /// What indexes small messages here, once one has come.
+    indexer: Option<SmallIndexer>,
     ticks_max: u64,
     _slot: Slot,
 }
@@ -134,7 +136,8 @@ impl Sandbox {
         let instance = instance.map_err(|error| {
             StartError::Trap(Trap::new("the start of a session".into(), &error))
         })?;
-        Ok(Instance { store, instance, ticks_max: self.step_ticks_max, _slot: slot })
+        let ticks_max = self.step_ticks_max;
+        Ok(Instance { store, instance, indexer: None, ticks_max, _slot: slot })
     }
 
     /// Indexes one message in an instance that lives no longer.
@@ -167,8 +170,13 @@ impl Sandbox {
             return Ok(None);
         }
         instance.start_call();
-        let Instance { store, instance: exports, .. } = instance;
-        let index = self.entries.index_small(*exports, store, octets);
+        let Instance { store, instance: exports, indexer, .. } = instance;
+        // Looked up once, by the first message: it costs a part of what indexing does.
+        let found = match indexer {
+            Some(indexer) => Ok(*indexer),
+            None => self.entries.small_indexer(*exports, store),
+        };
+        let index = found.and_then(|found| indexer.insert(found).index(store, octets));
         index.map_err(|error| {
             self.index_broke_session.store(true, Ordering::Relaxed);
             Trap::new(format!("indexing a message of {} octets", octets.len()), &error)

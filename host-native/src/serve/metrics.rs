@@ -6,6 +6,7 @@ use prometheus::{
 
 use crate::limits::Hits;
 use crate::relay::RelayMetrics;
+use crate::trust::TrustMetrics;
 
 /// Everything that is counted.
 pub(crate) struct Metrics {
@@ -36,6 +37,8 @@ pub(crate) struct Metrics {
     pub(crate) slots: IntGauge,
     /// The queue.
     pub(crate) relay: RelayMetrics,
+    /// Senders that were judged, and mail that was signed.
+    pub(crate) trust: TrustMetrics,
 }
 
 impl Metrics {
@@ -90,6 +93,7 @@ impl Metrics {
         registry.register(Box::new(slots.clone())).expect("each name is used once");
         registry.register(Box::new(wait_seconds.clone())).expect("each name is used once");
         let relay = RelayMetrics::new(&registry);
+        let trust = TrustMetrics::new(&registry);
         Self {
             registry,
             connections,
@@ -105,6 +109,7 @@ impl Metrics {
             wait_seconds,
             slots,
             relay,
+            trust,
         }
     }
 

@@ -25,14 +25,15 @@ use crate::backend::{HostBackend, HostDirectory, Relaying};
 use crate::client::policy::Policies;
 use crate::client::sts::{MtaSts, WebFetch};
 use crate::client::{Client, Trace};
-use crate::config::{Profile, RelaySettings, Settings};
-use crate::dns::{self, Dns};
+use crate::config::{DkimSettings, Profile, RelaySettings, Settings};
+use crate::dns::{self, Dns, ResolverSettings};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::Error;
 use crate::limits::Hits;
 use crate::relay::{Outgoing, QueueClock, Runner};
 use crate::store::MailStore;
 use crate::tls::{ClientTls, ServerTls};
+use crate::trust::Trust;
 
 use admission::Admission;
 use doors::Doors;
@@ -87,7 +88,10 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     metrics.slots.set(i64::from(engine.slots()));
     let admission = Arc::new(Admission::new(engine.slots(), settings.limits));
     let relaying = Relaying::of(&settings, QueueClock::start());
-    let backend = Arc::new(HostBackend::new(store, directory, engine, relaying));
+    let resolver = resolver(&settings)?;
+    let trust = trust(&settings, resolver.as_deref(), &metrics)?;
+    let backend = HostBackend::new(store, directory, engine, relaying).with_trust(trust);
+    let backend = Arc::new(backend);
     let (stop, stopping) = watch::channel(false);
     let tls = settings.tls.clone();
     let tls =
@@ -101,7 +105,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let addresses = doors.addresses()?;
     let (http, listeners) = doors.open(&shared);
     let http = tokio::spawn(http::serve(http, Arc::clone(&shared), addresses));
-    let runner = tokio::spawn(runner(&shared, addresses)?.run());
+    let runner = tokio::spawn(runner(&shared, addresses, resolver)?.run());
     let control = control::open(&shared);
     let control = tokio::spawn(control::serve(control, Arc::clone(&shared)));
     // Last: whoever has waited for it may use everything, the control socket too.
@@ -131,12 +135,18 @@ async fn serve(settings: Settings) -> Result<(), Error> {
 }
 
 /// What works at the queue. In the dev profile that is mail held for mailboxes here, and nothing leaves the machine.
-fn runner(shared: &Arc<Shared>, addresses: Addresses) -> Result<Runner<Outgoing>, Error> {
-    let (dns, settings): (Arc<dyn dns::Source>, RelaySettings) = match &shared.settings.profile {
-        Profile::Dev => (Arc::new(dns::Nothing), RelaySettings::default()),
-        Profile::Server(profile) => {
-            (Arc::new(dns::Resolver::new(&profile.dns)?), profile.relay.clone())
-        }
+fn runner(
+    shared: &Arc<Shared>,
+    addresses: Addresses,
+    resolver: Option<Arc<dns::Resolver>>,
+) -> Result<Runner<Outgoing>, Error> {
+    let dns: Arc<dyn dns::Source> = match resolver {
+        Some(resolver) => resolver,
+        None => Arc::new(dns::Nothing),
+    };
+    let settings = match &shared.settings.profile {
+        Profile::Dev => RelaySettings::default(),
+        Profile::Server(profile) => profile.relay.clone(),
     };
     let relays = matches!(shared.settings.profile, Profile::Server(_));
     let backend = Arc::clone(&shared.backend);
@@ -156,6 +166,38 @@ fn runner(shared: &Arc<Shared>, addresses: Addresses) -> Result<Runner<Outgoing>
     let metrics = shared.metrics.relay.clone();
     let stopping = shared.stopping.clone();
     Runner::new(backend, carrier, Arc::new(settings), relays, metrics, stopping)
+}
+
+/// One resolver for all, so that what one has asked is known to the others; the dev profile asks nobody.
+fn resolver(settings: &Settings) -> Result<Option<Arc<dns::Resolver>>, Error> {
+    match &settings.profile {
+        Profile::Dev => Ok(None),
+        Profile::Server(profile) => Ok(Some(Arc::new(dns::Resolver::new(&profile.dns)?))),
+    }
+}
+
+/// What judges senders and signs mail; none in the dev profile.
+fn trust(
+    settings: &Settings,
+    resolver: Option<&dns::Resolver>,
+    metrics: &Metrics,
+) -> Result<Option<Trust>, Error> {
+    let (Profile::Server(profile), Some(resolver)) = (&settings.profile, resolver) else {
+        return Ok(None);
+    };
+    let signers = profile.dkim.iter().map(DkimSettings::read).collect::<Result<_, _>>()?;
+    // mail-auth takes a proof that nothing is there for a failure, and looks at no other proof, so its answers are not
+    // validated here.
+    let resolver = match profile.dns.dnssec {
+        false => resolver.shared(),
+        true => {
+            let settings = ResolverSettings { dnssec: false, ..profile.dns.clone() };
+            dns::Resolver::new(&settings)?.shared()
+        }
+    };
+    let trust = profile.trust.clone();
+    let trust = Trust::new(trust, &settings.host_name, resolver, signers, metrics.trust.clone());
+    Ok(Some(trust.with_any_sender(profile.relay.any_sender)))
 }
 
 /// Ends when the server is told to stop.

@@ -10,6 +10,7 @@ use pillarbox_engine::types::{Farewell, Now, Peer, TlsOffer};
 use pillarbox_engine::{imap, pop3, smtp};
 use pillarbox_world::fault::Faced;
 use pillarbox_world::hub::SessionKey;
+use pillarbox_world::service::trust::Bringer;
 use pillarbox_world::service::{Backend, Client, ImapService, Pop3Service, Service, SmtpService};
 
 use super::Shared;
@@ -172,6 +173,16 @@ fn may_relay(shared: &Shared, link: &Link) -> bool {
     }
 }
 
+/// Whether what this peer brings is judged: in a server profile, what comes from other servers.
+fn bringer(shared: &Shared, link: &Link) -> Bringer {
+    match &shared.settings.profile {
+        Profile::Server(_) if link.door.service == smtp::Service::Smtp => {
+            if may_forward(shared, link) { Bringer::Relay } else { Bringer::Stranger }
+        }
+        _ => Bringer::Ours,
+    }
+}
+
 /// Whether this peer is believed when it says for whom it speaks.
 fn may_forward(shared: &Shared, link: &Link) -> bool {
     shared.settings.trusted.xclient.contains(&link.peer)
@@ -234,7 +245,8 @@ impl Served for SmtpRole {
 
     fn service(shared: &Shared, link: &Link) -> Self::Service {
         let service = SmtpService::new(Arc::clone(&shared.backend), link.key);
-        service.of(Client { relays: may_relay(shared, link), name: peer(link).address })
+        let (relays, bringer) = (may_relay(shared, link), bringer(shared, link));
+        service.of(Client { relays, name: peer(link).address, bringer })
     }
 
     fn farewell(reason: Farewell) -> Vec<u8> {

@@ -106,7 +106,7 @@ fn deliver_given(script: &Script, backend: &LocalBackend) -> Result<(), String> 
         };
         let accounts = vec![given.to.clone().into_bytes()];
         let (relay, reports) = (None, Vec::new());
-        let deliver = Deliver { accounts, relay, message, reports, now_ms: START_MS };
+        let deliver = Deliver { accounts, junk: false, relay, message, reports, now_ms: START_MS };
         at_once(backend.write(0, Write::Deliver(Box::new(deliver))))
             .map_err(|reason| format!("{}: given mail: {reason:?}", script.name))?;
     }

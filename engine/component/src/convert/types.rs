@@ -22,6 +22,7 @@ variants! {
     Reason {
         BadCredentials, LoginThrottled, NotPermitted, NotFound, AlreadyExists, InUse, Policy,
         OverQuota, TooLarge, TooMany, StorageFull, StorageFailed, Overloaded, Unsupported,
+        SpfFailed, DkimFailed, Unauthenticated, Unverifiable,
     }
     Farewell { ShuttingDown, TooManyConnections, Fault }
     Misuse { UnknownAsk, WrongAnswer, NotStartingTls, WrongState, BadValue }

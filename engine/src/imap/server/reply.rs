@@ -157,6 +157,10 @@ const fn refused(reason: Reason) -> (&'static str, &'static str) {
         Reason::StorageFailed => ("UNAVAILABLE", "The store failed, nothing was changed"),
         Reason::Overloaded => ("UNAVAILABLE", "Too busy now, try again later"),
         Reason::Unsupported => ("CANNOT", "This server cannot do that"),
+        Reason::SpfFailed | Reason::DkimFailed | Reason::Unauthenticated => {
+            ("CANNOT", "Its sender is not proven")
+        }
+        Reason::Unverifiable => ("UNAVAILABLE", "Its sender cannot be verified now"),
     }
 }
 

@@ -15,6 +15,9 @@ pub(super) fn refused(refusal: &Refusal) -> Vec<u8> {
         Reason::StorageFailed | Reason::StorageFull => ("[SYS/TEMP] ", "local error, try later"),
         Reason::Overloaded => ("[SYS/TEMP] ", "too busy, try later"),
         Reason::NotPermitted | Reason::Policy => ("[AUTH] ", "not permitted"),
+        Reason::SpfFailed | Reason::DkimFailed | Reason::Unauthenticated | Reason::Unverifiable => {
+            ("", "its sender is not proven")
+        }
         Reason::Unsupported => ("", "not supported"),
         Reason::AlreadyExists | Reason::OverQuota | Reason::TooLarge | Reason::TooMany => {
             ("[SYS/PERM] ", "not possible")

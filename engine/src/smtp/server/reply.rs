@@ -1,6 +1,5 @@
 //! Replies (RFC 5321 §4.2), and which one a refusal of the host becomes.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::Server;
@@ -55,13 +54,19 @@ impl Reply {
 
     /// Sends it; a reader is told which rule chose its code.
     pub(super) fn send_because(&self, cx: &mut Cx<Server>, enhanced: bool, why: &'static Rule) {
-        cx.send(format!("{} ", self.code).as_bytes(), "reply code", Some(why));
+        cx.send(&digits(self.code, b' '), "reply code", Some(why));
         if let Some(code) = self.enhanced.filter(|_| enhanced) {
-            cx.send(format!("{code} ").as_bytes(), "enhanced code", Some(&ENHANCED));
+            cx.send(&[code.as_bytes(), b" "].concat(), "enhanced code", Some(&ENHANCED));
         }
         cx.send(&self.text, "reply text", None);
         cx.send(b"\r\n", "CRLF", None);
     }
+}
+
+/// A reply code and what follows it. Every command has a reply: the general way of making text of numbers is felt.
+pub(super) fn digits(code: u16, separator: u8) -> [u8; 4] {
+    let digit = |unit: u16| b'0' + (code / unit % 10) as u8;
+    [digit(100), digit(10), digit(1), separator]
 }
 
 /// Whom or what a refusal is about.
@@ -93,6 +98,16 @@ pub(super) fn refused(about: About, refusal: &Refusal) -> Reply {
         }
         (Reason::Unsupported, About::Name) => Reply::new(252, "2.5.0", CANNOT_VERIFY),
         (Reason::Unsupported, _) => Reply::new(504, "5.5.4", "Not supported"),
+        // RFC 7372 §3 registers these codes.
+        (Reason::SpfFailed, _) => Reply::new(550, "5.7.23", "SPF validation failed"),
+        (Reason::DkimFailed, _) => Reply::new(550, "5.7.20", "No passing DKIM signature found"),
+        (Reason::Unauthenticated, _) => {
+            Reply::new(550, "5.7.26", "Neither SPF nor DKIM speaks for the author's domain")
+        }
+        // RFC 3463 §3.5: X.4.3 is a failure of a directory server such as DNS.
+        (Reason::Unverifiable, _) => {
+            Reply::new(451, "4.4.3", "The sender cannot be verified now, try later")
+        }
         (Reason::BadCredentials, _) => Reply::new(535, "5.7.8", "Authentication failed"),
         (Reason::AlreadyExists, _) => Reply::new(554, "5.3.0", "Transaction failed"),
     };

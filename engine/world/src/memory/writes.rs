@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::{
-    Appended, Arrived, Change, Copied, FlagRow, Flags, StoreMode, Stored, UidRun,
+    Appended, Arrived, Change, Copied, FlagRow, Flags, SpecialUse, StoreMode, Stored, UidRun,
 };
 use pillarbox_engine::types::{BlobId, Reason};
 
@@ -141,7 +141,10 @@ impl MemoryStore {
         let blob = self.store_blob(&deliver.message)?;
         let mut changes = Vec::new();
         for name in &deliver.accounts {
-            let inbox = self.inbox(name)?;
+            let inbox = match deliver.junk {
+                true => self.junk(name)?,
+                false => self.inbox(name)?,
+            };
             let uid = self.put(inbox, blob, &deliver.message, deliver.now_ms)?;
             changes.push((inbox, arrived(vec![UidRun { first: uid, last: uid }])));
         }
@@ -157,6 +160,18 @@ impl MemoryStore {
         let account = self.ensure_account(name);
         let inbox = self.account_of(account)?.names.get(&b"INBOX"[..]).copied().flatten();
         inbox.ok_or(Reason::StorageFailed)
+    }
+
+    /// The mailbox of an account that has \Junk, or its INBOX.
+    fn junk(&mut self, name: &[u8]) -> Result<MailboxId, Reason> {
+        let inbox = self.inbox(name)?;
+        let account = self.ensure_account(name);
+        let is_junk = |id: &MailboxId| {
+            let mailbox = self.mailboxes.get(id);
+            mailbox.is_some_and(|mailbox| mailbox.special_uses.contains(&SpecialUse::Junk))
+        };
+        let found = self.account_of(account)?.names.values().flatten().copied().find(is_junk);
+        Ok(found.unwrap_or(inbox))
     }
 
     fn put(

@@ -1,8 +1,12 @@
 //! A message that comes in chunks: held while it is small, staged in the store piece by piece once it is not.
 
+use std::ops::Range;
+
 use pillarbox_engine::imap::types::Flags;
+use pillarbox_engine::message::seven_bit::{Encoder, Surveyor};
 use pillarbox_engine::types::Reason;
 
+use super::trust::{Edit, Octets};
 use super::{Backend, INDEX_MAX, Indexed, Indexer};
 use crate::hub::SessionKey;
 use crate::store::{Body, NewMessage, Stage, Store, UploadId, WHOLE_MAX, Write};
@@ -17,7 +21,140 @@ pub(super) struct Content {
     staged: Option<(UploadId, u64)>,
 }
 
+/// A message to be read where it lies.
+pub(super) struct Lying<'a, S: ?Sized> {
+    content: &'a Content,
+    store: &'a S,
+}
+
+impl<S: Store + Sync + ?Sized> Octets for Lying<'_, S> {
+    fn size(&self) -> u64 {
+        self.content.size()
+    }
+
+    fn octets(&self, offset: u64, length: u64) -> Result<Vec<u8>, Reason> {
+        let end = offset.checked_add(length).ok_or(Reason::StorageFailed)?;
+        let Some((upload, staged)) = self.content.staged else {
+            return self.content.held.octets(offset, length);
+        };
+        let here = offset.min(staged)..end.min(staged);
+        let mut octets = match here.is_empty() {
+            true => Vec::new(),
+            false => self.store.staged(upload, here.start, here.end - here.start)?,
+        };
+        let rest = offset.max(staged) - staged..end.max(staged) - staged;
+        octets.extend(self.content.held.octets(rest.start, rest.end - rest.start)?);
+        Ok(octets)
+    }
+}
+
 impl Content {
+    /// To be read.
+    pub(super) fn lying<'a, B: Backend>(&'a self, backend: &'a B) -> Lying<'a, B::Store> {
+        Lying { content: self, store: backend.store() }
+    }
+
+    /// Changes the message; `skip` octets at its beginning stay before all else.
+    pub(super) async fn edit<B: Backend>(
+        &mut self,
+        backend: &B,
+        key: SessionKey,
+        skip: u64,
+        edit: Edit,
+    ) -> Result<(), Reason> {
+        if edit.is_nothing() {
+            return Ok(());
+        }
+        let Edit { before, without } = edit;
+        let mut new = Self::default();
+        let size = self.size();
+        let done = async {
+            self.copy(backend, key, 0..skip, &mut new).await?;
+            new.add(backend, key, &before).await?;
+            let mut at = skip;
+            for range in without {
+                self.copy(backend, key, at..range.start, &mut new).await?;
+                at = range.end;
+            }
+            self.copy(backend, key, at..size, &mut new).await
+        };
+        let done = done.await;
+        self.become_new(backend, new, done)
+    }
+
+    /// Puts the message into seven bits (RFC 6152 §3) behind so many octets; false if that cannot be done, and then it
+    /// stays as it is.
+    pub(super) async fn seven_bit<B: Backend>(
+        &mut self,
+        backend: &B,
+        key: SessionKey,
+        skip: u64,
+    ) -> Result<bool, Reason> {
+        let size = self.size();
+        let mut surveyor = Surveyor::new();
+        let mut at = skip;
+        while at < size {
+            let piece = self.lying(backend).octets(at, READ_MAX.min(size - at))?;
+            surveyor.take(&piece);
+            at += piece.len() as u64;
+        }
+        let Ok(findings) = surveyor.finish() else { return Ok(false) };
+        let mut new = Self::default();
+        let done = async {
+            self.copy(backend, key, 0..skip, &mut new).await?;
+            let mut encoder = Encoder::new(findings);
+            let (mut at, mut encoded) = (skip, Vec::new());
+            while at < size {
+                let piece = self.lying(backend).octets(at, READ_MAX.min(size - at))?;
+                encoder.take(&piece, &mut encoded);
+                new.add(backend, key, &encoded).await?;
+                encoded.clear();
+                at += piece.len() as u64;
+            }
+            encoder.finish(&mut encoded);
+            new.add(backend, key, &encoded).await
+        };
+        let done = done.await;
+        self.become_new(backend, new, done).map(|()| true)
+    }
+
+    /// Puts octets of this message behind those of another.
+    async fn copy<B: Backend>(
+        &self,
+        backend: &B,
+        key: SessionKey,
+        range: Range<u64>,
+        new: &mut Self,
+    ) -> Result<(), Reason> {
+        let mut at = range.start;
+        while at < range.end {
+            let piece = self.lying(backend).octets(at, READ_MAX.min(range.end - at))?;
+            if piece.is_empty() {
+                return Err(Reason::StorageFailed);
+            }
+            new.add(backend, key, &piece).await?;
+            at += piece.len() as u64;
+        }
+        Ok(())
+    }
+
+    /// The new message stands for the old, unless it could not be made.
+    fn become_new<B: Backend>(
+        &mut self,
+        backend: &B,
+        mut new: Self,
+        done: Result<(), Reason>,
+    ) -> Result<(), Reason> {
+        match done {
+            Ok(()) => {
+                self.drop_staged(backend);
+                *self = new;
+            }
+            Err(_) => new.drop_staged(backend),
+        }
+        done
+    }
+
     pub(super) fn size(&self) -> u64 {
         self.held.len() as u64 + self.staged.map_or(0, |(_, size)| size)
     }

@@ -7,6 +7,7 @@ pub mod local;
 mod pop3;
 mod report;
 mod smtp;
+pub mod trust;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -20,6 +21,7 @@ use pillarbox_engine::types::{BlobId, BlobRange, Now, Reason, Refusal};
 
 use crate::hub::{Hub, SessionKey};
 use crate::store::{AccountId, Outcome, Store, UploadId, Write};
+use trust::{Edit, Judged, Letter, Signed};
 
 pub use imap::ImapService;
 pub use pop3::Pop3Service;
@@ -32,7 +34,7 @@ pub const INDEX_MAX: u64 = 64 << 20;
 /// What services need of the program around them.
 pub trait Backend: Send + Sync + 'static {
     /// Where reads go.
-    type Store: Store + ?Sized;
+    type Store: Store + Sync + ?Sized;
     /// Who may log in, and whose mail is taken.
     type Directory: Directory;
 
@@ -71,6 +73,20 @@ pub trait Backend: Send + Sync + 'static {
     /// A report as a message; where it is made is the host's choice.
     fn make_report(&self, report: &Report) -> Option<Notice> {
         relay::make_report(report)
+    }
+    /// Judges who sent a message that a stranger brings.
+    ///
+    /// # Errors
+    /// A refusal: it is not taken.
+    fn judge(&self, _letter: Letter<'_>) -> impl Future<Output = Result<Judged, Refusal>> + Send {
+        std::future::ready(Ok(Judged::default()))
+    }
+    /// Signs a message of one of ours that leaves this host.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn sign(&self, _letter: Letter<'_>) -> impl Future<Output = Result<Signed, Reason>> + Send {
+        std::future::ready(Ok(Signed::With(Edit::default())))
     }
     /// Mail for this domain is to be tried now (RFC 1985).
     fn flush(&self, _domain: &[u8]) {}

@@ -6,6 +6,7 @@ use pillarbox_engine::relay::{self, Due, Notice, Queued, Report, Times};
 use pillarbox_engine::smtp::{MailFrom, Mailbox, RcptTo};
 use pillarbox_engine::types::Reason;
 
+use super::trust::{Letter, Signed};
 use super::{Backend, Directory, Elsewhere};
 use crate::queue::{Enqueue, NewTask};
 use crate::store::{Body, Deliver, NewMessage, Store};
@@ -56,7 +57,10 @@ pub async fn report<B: Backend>(
     };
     let to = &recipient.forward_path;
     let taken = backend.directory().recipient(to, true).map_err(|refusal| refusal.reason)?;
-    let octets = [RETURN_PATH, &octets].concat();
+    let mut octets = [RETURN_PATH, &octets].concat();
+    if !taken.elsewhere.is_empty() {
+        octets = signed(backend, &mail, octets).await?;
+    }
     let size = octets.len() as u64;
     let indexed = backend.index(octets, size).await?;
     let message = NewMessage {
@@ -82,7 +86,32 @@ pub async fn report<B: Backend>(
             tasks: tasks.due(now_ms, notice_ms(backend, &times)),
         }
     });
-    Ok(Some(Deliver { accounts: taken.accounts, relay, message, reports: Vec::new(), now_ms }))
+    let (accounts, reports) = (taken.accounts, Vec::new());
+    Ok(Some(Deliver { accounts, junk: false, relay, message, reports, now_ms }))
+}
+
+/// The report with a signature, if this host has a key for itself. Reports are made in seven bits unless they go by
+/// SMTPUTF8, so no server on the way encodes them anew.
+async fn signed<B: Backend>(
+    backend: &B,
+    mail: &MailFrom,
+    octets: Vec<u8>,
+) -> Result<Vec<u8>, Reason> {
+    let skip = RETURN_PATH.len();
+    let letter = Letter {
+        content: &octets,
+        skip: skip as u64,
+        sender: mail,
+        peer: b"",
+        helo: b"",
+        account: None,
+        wide: false,
+        leaves: true,
+    };
+    match backend.sign(letter).await? {
+        Signed::With(edit) => Ok([&octets[..skip], &edit.before, &octets[skip..]].concat()),
+        Signed::SevenBitFirst => Ok(octets),
+    }
 }
 
 /// A recipient at another address, as an alias gives it.

@@ -7,24 +7,27 @@ use pillarbox_engine::relay::{self, Attempted, Handover, Queued, Times};
 use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Fate, Reply};
 use pillarbox_engine::smtp::{
-    Answer, Ask, Committed, Envelope, Event, MailFrom, Mailbox, RcptTo, Server,
+    Answer, Ask, Body, Committed, Envelope, Event, MailFrom, Mailbox, RcptTo, Server,
 };
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
 use super::report::{About, Tasks, notice_ms, report, with_path};
+use super::trust::{Bringer, Judged, Letter, Octets, Signed};
 use super::{Backend, Bound, Directory, Elsewhere, Indexer, Service, Taken, log_in, unstage};
 use crate::hub::SessionKey;
 use crate::queue::{Enqueue, LOCAL};
-use crate::store::{Body, Deliver, NewMessage, Outcome, Store, Write};
+use crate::store::{Body as Stored, Deliver, NewMessage, Outcome, Store, Write};
 
 /// Who hands mail over, as far as it decides what is taken.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
     /// Whether mail for anywhere is taken without a login.
     pub relays: bool,
-    /// Who it is, for people.
+    /// Its address.
     pub name: Vec<u8>,
+    /// Whether the senders of what it brings are judged.
+    pub bringer: Bringer,
 }
 
 /// A message that was made durable, for the log.
@@ -47,6 +50,8 @@ pub struct SmtpService<B: Backend> {
     backend: Arc<B>,
     key: SessionKey,
     client: Client,
+    /// The name that it gave itself.
+    helo: Vec<u8>,
     bound: Option<Bound>,
     transaction: Transaction,
     content: Content,
@@ -90,6 +95,7 @@ impl<B: Backend> SmtpService<B> {
             backend,
             key,
             client: Client::default(),
+            helo: Vec::new(),
             bound: None,
             transaction: Transaction::default(),
             content: Content::default(),
@@ -136,24 +142,82 @@ impl<B: Backend> SmtpService<B> {
         now: Now,
         envelope: &Envelope,
         indexer: &mut dyn Indexer,
-    ) -> Result<Committed, Reason> {
+    ) -> Result<Committed, Refusal> {
+        let junk = self.consider(envelope).await?;
         let size = self.content.size();
         let date = (now.unix_ms, 0);
         let (backend, flags) = (&*self.backend, Flags::default());
-        let message = self.content.take_message(backend, self.key, indexer, flags, date).await?;
+        let message = self.content.take_message(backend, self.key, indexer, flags, date).await;
+        let message = message.map_err(Refusal::new)?;
         let transaction = std::mem::take(&mut self.transaction);
         let staged = message.body.staged();
         let from = transaction.sender.reverse_path.as_ref().map_or_else(Vec::new, printed);
         let (accounts, queued) = (transaction.accounts.clone(), transaction.queued.clone());
         let outcome = match self.deliver(now, envelope, transaction, message, size).await {
-            Ok(deliver) => self.backend.write(self.key, Write::Deliver(Box::new(deliver))).await,
+            Ok(deliver) => {
+                let deliver = Box::new(Deliver { junk, ..deliver });
+                self.backend.write(self.key, Write::Deliver(deliver)).await
+            }
             Err(reason) => Err(reason),
         };
-        let outcome = outcome.inspect_err(|_| unstage(&*self.backend, staged))?;
-        let Outcome::Delivered(blob) = outcome else { return Err(Reason::StorageFailed) };
+        let outcome = outcome.inspect_err(|_| unstage(&*self.backend, staged));
+        let outcome = outcome.map_err(Refusal::new)?;
+        let Outcome::Delivered(blob) = outcome else {
+            return Err(Refusal::new(Reason::StorageFailed));
+        };
         let id = blob.to_string().into_bytes();
         self.delivered = Some(Delivery { id: id.clone(), from, accounts, queued, size });
         Ok(Committed { id, fates: Vec::new() })
+    }
+
+    /// Has a stranger's message judged, or one of ours signed, before it is stored; true if it goes where junk goes.
+    async fn consider(&mut self, envelope: &Envelope) -> Result<bool, Refusal> {
+        let skip = envelope.return_path_octets;
+        let is_ours = self.bound.is_some() || self.client.relays;
+        if !is_ours && self.client.bringer == Bringer::Stranger {
+            let lying = self.content.lying(&*self.backend);
+            let judged = self.backend.judge(self.letter(&lying, envelope)).await?;
+            let Judged { edit, junk } = judged;
+            let edited = self.content.edit(&*self.backend, self.key, skip, edit).await;
+            edited.map_err(Refusal::new)?;
+            return Ok(junk);
+        }
+        if is_ours && !self.transaction.elsewhere.is_empty() {
+            self.sign(envelope).await.map_err(Refusal::new)?;
+        }
+        Ok(false)
+    }
+
+    async fn sign(&mut self, envelope: &Envelope) -> Result<(), Reason> {
+        let (skip, key) = (envelope.return_path_octets, self.key);
+        let lying = self.content.lying(&*self.backend);
+        let mut signed = self.backend.sign(self.letter(&lying, envelope)).await?;
+        if signed == Signed::SevenBitFirst {
+            if self.content.seven_bit(&*self.backend, key, skip).await? {
+                self.transaction.sender.body = Body::SevenBit;
+            }
+            let lying = self.content.lying(&*self.backend);
+            let letter = Letter { wide: false, ..self.letter(&lying, envelope) };
+            signed = self.backend.sign(letter).await?;
+        }
+        match signed {
+            Signed::With(edit) => self.content.edit(&*self.backend, key, skip, edit).await,
+            Signed::SevenBitFirst => Ok(()),
+        }
+    }
+
+    fn letter<'a>(&'a self, content: &'a dyn Octets, envelope: &Envelope) -> Letter<'a> {
+        Letter {
+            content,
+            skip: envelope.return_path_octets,
+            sender: &self.transaction.sender,
+            peer: &self.client.name,
+            helo: &self.helo,
+            account: self.bound.as_ref().map(|bound| &bound.name[..]),
+            // SMTPUTF8 goes only where eight bits are taken (RFC 6531 §3.1).
+            wide: (envelope.eight_bit && !self.transaction.sender.smtputf8) || envelope.binary,
+            leaves: !self.transaction.elsewhere.is_empty(),
+        }
     }
 
     /// One write for all recipients, with the reports of success that were asked for.
@@ -187,7 +251,7 @@ impl<B: Backend> SmtpService<B> {
             by: self.bound.as_ref().map_or(&self.client.name, |bound| &bound.name).clone(),
             tasks: tasks.due(due_ms, notice_ms(backend, &times)),
         });
-        Ok(Deliver { accounts, relay, message, reports, now_ms: now.unix_ms })
+        Ok(Deliver { accounts, junk: false, relay, message, reports, now_ms: now.unix_ms })
     }
 
     /// Reports that mail lies in a mailbox, to senders who asked for it (RFC 3461 §5.2.3).
@@ -196,7 +260,7 @@ impl<B: Backend> SmtpService<B> {
         sender: &MailFrom,
         times: &Times,
         here: Vec<RcptTo>,
-        body: &Body,
+        body: &Stored,
         (skip, size): (u64, u64),
     ) -> Result<Vec<Deliver>, Reason> {
         let backend = &*self.backend;
@@ -246,17 +310,17 @@ fn lies_here() -> Fate {
 /// Octets of a message that is not stored yet.
 fn beginning<S: Store + ?Sized>(
     store: &S,
-    body: &Body,
+    body: &Stored,
     skip: u64,
     length: u64,
 ) -> Result<Vec<u8>, Reason> {
     match body {
-        Body::Whole(octets) => {
+        Stored::Whole(octets) => {
             let range = usize::try_from(skip).ok().zip(usize::try_from(skip + length).ok());
             let found = range.and_then(|(start, end)| octets.get(start..end));
             found.map(<[u8]>::to_vec).ok_or(Reason::StorageFailed)
         }
-        Body::Staged(upload, _) => store.staged(*upload, skip, length),
+        Stored::Staged(upload, _) => store.staged(*upload, skip, length),
     }
 }
 
@@ -294,9 +358,9 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
             ),
             Ask::Commit(envelope) => match self.commit(now, &envelope, indexer).await {
                 Ok(committed) => Answer::Committed(committed),
-                Err(reason) => {
+                Err(refusal) => {
                     self.reset();
-                    Answer::Refused(Refusal::new(reason))
+                    Answer::Refused(refusal)
                 }
             },
             Ask::Flush(flush) => {
@@ -316,11 +380,20 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Reset => self.reset(),
+            Event::Greeted(name) => self.helo.clone_from(name),
             Event::Forwarded(told) => {
                 // Somebody else is there now, and what the peer itself may do is not for them.
                 self.reset();
                 self.bound = None;
-                self.client = Client { relays: false, name: told.peer.address.clone() };
+                let bringer = match (self.client.bringer, &told.login) {
+                    (Bringer::Relay | Bringer::Stranger, None) => Bringer::Stranger,
+                    (bringer, _) => bringer,
+                };
+                if let Some(helo) = &told.helo {
+                    self.helo.clone_from(helo);
+                }
+                let name = told.peer.address.clone();
+                self.client = Client { relays: false, name, bringer };
             }
             _ => {}
         }

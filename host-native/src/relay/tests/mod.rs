@@ -300,6 +300,7 @@ async fn another_route_takes_what_is_queued() {
     };
     let deliver = pillarbox_world::store::Deliver {
         accounts: Vec::new(),
+        junk: false,
         relay: Some(relay),
         message,
         reports: Vec::new(),

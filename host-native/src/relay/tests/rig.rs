@@ -221,7 +221,7 @@ impl Rig {
     }
 
     pub(super) async fn send_asking(&self, from: &str, to: &[&str], notify: Option<Notify>) -> u64 {
-        let client = Client { relays: true, name: b"test".to_vec() };
+        let client = Client { relays: true, name: b"test".to_vec(), ..Client::default() };
         let mut service = SmtpService::new(Arc::clone(&self.backend), 1).of(client);
         let now = Now { monotonic_ms: 0, unix_ms: self.clock.now_ms() };
         let reverse_path = (!from.is_empty()).then(|| mailbox(from));

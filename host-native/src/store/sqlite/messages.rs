@@ -126,7 +126,9 @@ impl Writer {
     fn deliver_one(&mut self, deliver: &Deliver) -> Result<(u64, Changes), Failure> {
         let mut inboxes: Vec<MailboxId> = Vec::new();
         for account in &deliver.accounts {
-            inboxes.push(self.ensure_account(account)?.1);
+            let (account, inbox) = self.ensure_account(account)?;
+            let junk = if deliver.junk { self.junk(account)? } else { None };
+            inboxes.push(junk.unwrap_or(inbox));
         }
         let uses = inboxes.len() as u64 + u64::from(deliver.relay.is_some());
         let message = &deliver.message;

@@ -8,7 +8,7 @@ use pillarbox_world::store::{
 use rusqlite::OptionalExtension;
 
 use super::reads::{below, has_below, mailbox};
-use super::rows::uses_to_text;
+use super::rows::{uses_of_text, uses_to_text};
 use super::writer::{Changes, Done, Failure, Writer};
 
 const INBOX: &[u8] = b"INBOX";
@@ -33,6 +33,21 @@ impl Writer {
         };
         self.inboxes.insert(name.to_vec(), (account, inbox));
         Ok((account, inbox))
+    }
+
+    /// The account's mailbox that has \Junk, the first by name.
+    pub(super) fn junk(&self, account: AccountId) -> Result<Option<MailboxId>, Failure> {
+        let mut find = self.connection.prepare_cached(
+            "SELECT mailbox, special_uses FROM name JOIN mailbox ON mailbox.id = name.mailbox
+             WHERE account = ?1 AND special_uses <> '' ORDER BY name",
+        )?;
+        let mut rows = find.query([account])?;
+        while let Some(row) = rows.next()? {
+            if uses_of_text(&row.get::<_, String>(1)?).contains(&SpecialUse::Junk) {
+                return Ok(Some(row.get(0)?));
+            }
+        }
+        Ok(None)
     }
 
     fn new_account(&mut self, name: &[u8]) -> Result<(AccountId, MailboxId), Failure> {

@@ -21,10 +21,10 @@ git send-email --dump-aliases >/dev/null 2>&1 || missing+=("git-email")
 # What swaks speaks TLS and logs in with.
 perl -MNet::SSLeay -e 1 2>/dev/null || missing+=("libnet-ssleay-perl")
 perl -MAuthen::SASL -e 1 2>/dev/null || missing+=("libauthen-sasl-perl")
-# Verifies our signatures; it belongs to Debian's own Python.
-/usr/bin/python3 -c 'import dkim, nacl' 2>/dev/null || missing+=("python3-dkim" "python3-nacl")
 # And git send-email.
 perl -MIO::Socket::SSL -e 1 2>/dev/null || missing+=("libio-socket-ssl-perl")
+# Verifies our signatures; it belongs to Debian's own Python.
+/usr/bin/python3 -c 'import dkim, nacl' 2>/dev/null || missing+=("python3-dkim" "python3-nacl")
 if [ ${#missing[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "installing ${missing[*]}"

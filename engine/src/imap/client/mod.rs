@@ -21,6 +21,7 @@ mod structure;
 pub mod types;
 mod untagged;
 mod values;
+mod wording;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;

@@ -4,9 +4,10 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::command::{put_set, right_set, right_text};
+use super::command::{right_set, right_text};
 use super::line::Line;
 use super::offer::Offered;
+use super::wording::put_set;
 use crate::imap::types::{HeaderKey, SearchKey};
 use crate::text::date::{civil, month_name};
 

@@ -1,5 +1,5 @@
 //! Walks over a response that has come whole: parentheses, atoms and strings, as real servers write them.
-//! It takes more spaces, and strings where atoms are due, and the other way round; what it reads is judged by its users.
+//! It takes more spaces, and strings where atoms are due and the other way round; its users judge what it reads.
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;

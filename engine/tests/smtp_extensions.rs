@@ -327,11 +327,11 @@ fn what_waits_for_a_host_is_asked_for() {
     let mut talk = calm(config());
     assert!(talk.line("EHLO a").contains("250-ETRN\r\n"));
     let cases: [(Answer, &str); 8] = [
-        (Answer::Flushing(None), "250 2.0.0 Queuing for node b.example started\r\n"),
-        (Answer::Flushing(Some(0)), "251 2.0.0 No messages waiting for node b.example\r\n"),
+        (Answer::Flushing(None), "250 2.0.0 Queuing for node @b.example started\r\n"),
+        (Answer::Flushing(Some(0)), "251 2.0.0 No messages waiting for node @b.example\r\n"),
         (
             Answer::Flushing(Some(14)),
-            "253 2.0.0 14 pending messages for node b.example started\r\n",
+            "253 2.0.0 14 pending messages for node @b.example started\r\n",
         ),
         (refusal(Reason::NotPermitted), "459 4.7.1 "),
         (refusal(Reason::NotFound), "459 4.7.1 "),

@@ -171,6 +171,11 @@ impl Inbox {
 
     /// A full chunk of unstuffed text, or the rest of it with its end.
     pub(crate) fn text(&mut self, chunk_max: usize) -> Option<(Vec<u8>, Option<TextEnd>)> {
+        if self.head == 0 && self.dots.is_none() && !self.text.begun && !self.buffer.is_empty() {
+            if let Some(text) = self.whole_text(chunk_max) {
+                return Some(text);
+            }
+        }
         let dots = self.dots.as_mut().map(|dots| (dots, self.offset));
         let (used, step) = self.text.read(&self.buffer[self.head..], chunk_max, dots);
         self.consume(used);
@@ -183,6 +188,28 @@ impl Inbox {
                 Some((text.chunk, Some(end)))
             }
         }
+    }
+
+    /// A text that is all in the buffer and has no dot to be taken out: it is given out in the buffer itself, since a
+    /// copy would be most of the work. Where it is none, what was looked at is not looked at again.
+    fn whole_text(&mut self, chunk_max: usize) -> Option<(Vec<u8>, Option<TextEnd>)> {
+        if self.buffer[0] == b'.' {
+            return None;
+        }
+        let piece = &self.buffer[..self.buffer.len().min(chunk_max)];
+        let end = self.text.look(piece);
+        if !self.text.at_line_start || !self.buffer[end..].starts_with(END_OF_TEXT) {
+            self.text.chunk.extend_from_slice(&self.buffer[..end]);
+            self.consume(end);
+            return None;
+        }
+        let rest = self.buffer.split_off(end + END_OF_TEXT.len());
+        self.buffer.truncate(end);
+        self.offset += (end + END_OF_TEXT.len()) as u64;
+        self.scanned = 0;
+        let text = core::mem::take(&mut self.text);
+        let ended = TextEnd { empty: false, fault: text.fault };
+        Some((core::mem::replace(&mut self.buffer, rest), Some(ended)))
     }
 
     /// From now on notes where dots are taken out of text.
@@ -226,6 +253,9 @@ fn line_fault(octets: &[u8]) -> Option<LineFault> {
         None
     }
 }
+
+/// What follows the last line of a text (RFC 5321 §4.1.1.4).
+const END_OF_TEXT: &[u8] = b".\r\n";
 
 enum TextStep {
     More,
@@ -290,6 +320,13 @@ impl DotText {
     ///
     /// Most of a message passes here, so it is searched for each octet once, as a whole, and not line by line.
     fn take(&mut self, piece: &[u8]) -> usize {
+        let end = self.look(piece);
+        self.chunk.extend_from_slice(&piece[..end]);
+        end
+    }
+
+    /// As `take`, without keeping them.
+    fn look(&mut self, piece: &[u8]) -> usize {
         self.begun = true;
         let mut pairs = 0;
         let mut end = piece.len();
@@ -319,7 +356,6 @@ impl DotText {
             self.fail(LineFault::BareCr);
         }
         self.after_cr = open;
-        self.chunk.extend_from_slice(piece);
         end
     }
 

@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 wanted=(
     "cc gcc" "curl curl" "git git" "gzip gzip" "python3 python3" "node nodejs" "npm npm"
     "swaks swaks" "msmtp msmtp" "mutt mutt" "mbsync isync" "fetchmail fetchmail" "getmail getmail6"
-    "postfix postfix" "dovecot dovecot-core" "openssl openssl"
+    "postfix postfix" "dovecot dovecot-core" "openssl openssl" "strace strace"
 )
-[ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird" "strace strace")
+[ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird")
 
 missing=()
 for entry in "${wanted[@]}"; do
@@ -21,6 +21,8 @@ git send-email --dump-aliases >/dev/null 2>&1 || missing+=("git-email")
 # What swaks speaks TLS and logs in with.
 perl -MNet::SSLeay -e 1 2>/dev/null || missing+=("libnet-ssleay-perl")
 perl -MAuthen::SASL -e 1 2>/dev/null || missing+=("libauthen-sasl-perl")
+# And git send-email.
+perl -MIO::Socket::SSL -e 1 2>/dev/null || missing+=("libio-socket-ssl-perl")
 # Verifies our signatures; it belongs to Debian's own Python.
 /usr/bin/python3 -c 'import dkim, nacl' 2>/dev/null || missing+=("python3-dkim" "python3-nacl")
 if [ ${#missing[@]} -gt 0 ]; then

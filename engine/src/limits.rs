@@ -23,6 +23,8 @@ pub const STEP_BLOB_OCTETS_MAX: u64 = 1024 * 1024;
 pub const PAGE_ROWS_MAX: u32 = 128;
 /// Octets of a host's own words in a reply (RFC 5321 §4.5.3.1.5 bounds the reply line at 512).
 pub const REFUSAL_TEXT_MAX: usize = 200;
+/// RFC 1939 §3: octets of a POP3 reply line, CRLF included, that every client takes.
+pub const POP3_REPLY_LINE_MIN: usize = 512;
 /// RFC 5321 §4.5.3.1.1: octets of a local part.
 pub const LOCAL_PART_MAX: usize = 64;
 /// RFC 5321 §4.5.3.1.2: octets of a domain.
@@ -135,6 +137,19 @@ impl Limits {
         // RFC 9051 §5.4: at least 30 minutes.
         idle_ms: 1_800_000,
         ..Self::SMTP
+    };
+
+    /// A POP3 client: what a user fetches is bounded by the user's disk, and some servers write long lines.
+    pub const POP3_CLIENT: Self = Self { line_max: 2048, message_max: 1 << 40, ..Self::POP3 };
+
+    /// An IMAP client: how much a server may say at once. A SEARCH of 35,000 messages fits a line, for servers that
+    /// know no other form; what a line of worse numbers leads to still fits a sandbox.
+    pub const IMAP_CLIENT: Self = Self {
+        line_max: 16_384,
+        line_after_login_max: 256 << 10,
+        literals_max: 256 << 10,
+        message_max: 1 << 40,
+        ..Self::IMAP
     };
 
     /// As these, while the host is under stress: who has not logged in and is silent or makes mistakes must make room.

@@ -9,7 +9,7 @@ use pillarbox_engine::types::{Farewell, Reason, TlsOffer};
 const CAPABILITIES: &str = "IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE";
 const LOGGED_IN: &str = "IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE NAMESPACE UNSELECT UIDPLUS \
                          MOVE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE \
-                         ESEARCH SEARCHRES BINARY";
+                         ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 WITHIN SAVEDATE OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE";
 
 #[test]
 fn a_session_from_greeting_to_logout() {
@@ -94,7 +94,7 @@ fn what_is_left_out_is_neither_announced_nor_accepted() {
         "* OK [CAPABILITY IMAP4rev1 LITERAL- ID ENABLE AUTH=PLAIN] mail.example IMAP server ready\n\
          a BAD This is not offered here\n\
          b OK [CAPABILITY IMAP4rev1 LITERAL- ID ENABLE NAMESPACE UNSELECT UIDPLUS CHILDREN SPECIAL-USE \
-         CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY] Logged in\n\
+         CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 WITHIN SAVEDATE OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE] Logged in\n\
          c BAD This is not offered here\n* ENABLED\nd OK Enabled\n\
          e BAD [TOOBIG] The literal is too large\nf BAD [TOOBIG] Without waiting, at most 4,096 octets\n\
          g OK [APPENDUID 7 1] Appended\n",
@@ -219,11 +219,11 @@ fn mailboxes_are_made_renamed_and_removed() {
     let (text, _) = logged_in(&Host::new(), &steps);
     same(
         &text,
-        "a OK Created\nb NO [ALREADYEXISTS] It exists already\nc NO [ALREADYEXISTS] INBOX is always there\n\
+        "a OK [MAILBOXID (m1)] Created\nb NO [ALREADYEXISTS] It exists already\nc NO [ALREADYEXISTS] INBOX is always there\n\
          d OK Renamed\ne NO [NONEXISTENT] There is no such mailbox\nf NO [CANNOT] INBOX cannot be deleted\n\
          g OK Subscribed\n* STATUS Play (MESSAGES 0 UIDNEXT 1 UIDVALIDITY 7 RECENT 0 DELETED 0)\nh OK Status told\n\
          i NO [CANNOT] No mailbox can have this name\nj NO [CANNOT] No mailbox can have this name\n\
-         k OK Created\nl NO [NONEXISTENT] There is no such mailbox\nm OK Unsubscribed\n",
+         k OK [MAILBOXID (m1)] Created\nl NO [NONEXISTENT] There is no such mailbox\nm OK Unsubscribed\n",
     );
 }
 

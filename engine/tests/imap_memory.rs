@@ -88,7 +88,7 @@ fn answer(ask: Ask, index: &[u8]) -> Answer {
                 within(&ask.uids).map(|uid| FlagRow { uid, flags: ask.flags.clone(), modseq: 2 });
             Answer::Stored(Stored { rows: rows.collect(), modified: vec![] })
         }
-        Ask::Expunge(uids) => Answer::Expunged(uids),
+        Ask::Expunge(runs) => Answer::Expunged(Expunged { runs, modseq: 9 }),
         _ => Answer::Declined,
     }
 }
@@ -115,6 +115,11 @@ fn a_hundred_thousand_messages_with_gaps() {
         "d UID SEARCH RETURN (SAVE ALL) NOT FLAGGED",
         "e STORE $ +FLAGS (\\Deleted)",
         "f SEARCH 1:*,1:* 1:* OR UID 1:999 UID 2:30000",
+        "i SORT (SUBJECT REVERSE DATE) UTF-8 ALL",
+        "j UID SORT RETURN (ALL COUNT) (REVERSE ARRIVAL) UTF-8 ALL",
+        "k THREAD REFERENCES UTF-8 ALL",
+        "l UID THREAD ORDEREDSUBJECT UTF-8 ALL",
+        "m UID STORE 1:* (UNCHANGEDSINCE 1) +FLAGS.SILENT (\\Seen)",
         "g EXPUNGE",
         "h NOOP",
     ];
@@ -137,7 +142,10 @@ fn a_hundred_thousand_messages_with_gaps() {
             }
         }
         let end = String::from_utf8_lossy(&last).into_owned();
-        assert!(end.contains(&format!("{} OK ", &command[..1])), "{command}: {end}");
+        // So many messages are sorted in several passes; threads, and what stands in the way of a
+        // STORE, must fit as a whole.
+        let status = if "klm".contains(&command[..1]) { "NO [LIMIT]" } else { "OK" };
+        assert!(end.contains(&format!("{} {status} ", &command[..1])), "{command}: {end}");
         let peak = PEAK.load(Relaxed).saturating_sub(before);
         eprintln!("{command}: {peak}");
         assert!(peak < 9 << 20, "{command}: {peak} octets");

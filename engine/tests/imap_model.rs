@@ -100,7 +100,8 @@ fn others_act(host: &mut Host, random: &mut Random, modseq: &mut u64) -> Vec<Cha
         }
         1 if at < mailbox.messages.len() => {
             let uid = mailbox.messages.remove(at).uid;
-            Change::Expunged(vec![UidRun { first: uid, last: uid }])
+            let runs = vec![UidRun { first: uid, last: uid }];
+            Change::Expunged(Expunged { runs, modseq: *modseq })
         }
         2 if at < mailbox.messages.len() => {
             let message = &mut mailbox.messages[at];

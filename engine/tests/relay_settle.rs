@@ -6,7 +6,7 @@ use pillarbox_engine::relay::{
     fate_of, next_host_may_help, settle, status,
 };
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
-use pillarbox_engine::smtp::{ByMode, MailFrom, Mailbox, Notify, RcptTo};
+use pillarbox_engine::smtp::{ByMode, DeliverBy, MailFrom, Mailbox, Notify, RcptTo};
 
 const CAME: u64 = 1_767_603_600_000;
 const HOUR: u64 = 3_600_000;
@@ -64,6 +64,30 @@ fn attempted(age_ms: u64, recipients: Vec<Queued>, fates: Vec<Fate>) -> Attempte
         recipients,
         fates,
         seed: 1,
+    }
+}
+
+/// RFC 2852 by-trace: each step is told of, unless NOTIFY says never.
+#[test]
+fn a_traced_message_is_reported_at_each_step() {
+    let by = DeliverBy { seconds: 60, mode: ByMode::Return, trace: true };
+    for notify in NOTIFIES {
+        let never = notify == Some(Notify::default());
+        for (handover, kind) in [
+            (Handover::Reporting, ReportKind::Relayed),
+            (Handover::Silent, ReportKind::Relayed),
+            (Handover::Final, ReportKind::Delivered),
+        ] {
+            let attempt = attempted(0, vec![queued(notify)], vec![accepted()]);
+            let mail = MailFrom { deliver_by: Some(by), ..attempt.mail.clone() };
+            let kinds = |mail| {
+                let settled = settle(Attempted { handover, mail, ..attempt.clone() });
+                settled.reports.iter().map(|due| due.kind).collect::<Vec<_>>()
+            };
+            let expected = if never { vec![] } else { vec![kind] };
+            assert_eq!(kinds(mail.clone()), expected, "{notify:?}");
+            assert_eq!(kinds(MailFrom { reverse_path: None, ..mail }), [], "{notify:?}");
+        }
     }
 }
 

@@ -5,8 +5,8 @@ mod seeded;
 mod smtp_client_host;
 mod smtp_host;
 
-use pillarbox_engine::smtp::client::types::Call;
-use pillarbox_engine::smtp::{Ask, Body, Config as ServerConfig, Extensions};
+use pillarbox_engine::smtp::client::types::{Call, Config};
+use pillarbox_engine::smtp::{Ask, Body, Config as ServerConfig, Extensions, Service};
 use smtp_client_host::{Drive, config};
 use smtp_host::Talk;
 
@@ -79,14 +79,25 @@ fn servers() -> [Extensions; 5] {
     ]
 }
 
-/// Sends a message as such a body; gives what went out, and what the server asked its host.
-fn send(message: &[u8], body: Body, extensions: Extensions, piece: usize) -> (Drive, Talk) {
-    let mut drive = Drive::new(config());
+/// How a message is sent.
+#[derive(Clone, Copy, Debug)]
+struct Way {
+    service: Service,
+    body: Body,
+    extensions: Extensions,
+    /// Octets that each side hears at once.
+    piece: usize,
+}
+
+/// Sends a message so; gives what went out, and what the server asked its host.
+fn send(message: &[u8], way: Way) -> (Drive, Talk) {
+    let Way { service, body, extensions, piece } = way;
+    let mut drive = Drive::new(Config { service, ..config() });
     let mut delivery = drive.delivery(1, &["bob@hamburger.edu"], message);
     delivery.mail.body = body;
     drive.call(Call::Deliver(delivery));
     drive.call(Call::Quit);
-    let mut talk = Talk::new(ServerConfig { extensions, ..smtp_host::config() });
+    let mut talk = Talk::new(ServerConfig { service, extensions, ..smtp_host::config() });
     let mut told = 0;
     let mut heard = talk.say(b"");
     loop {
@@ -100,44 +111,56 @@ fn send(message: &[u8], body: Body, extensions: Extensions, piece: usize) -> (Dr
     }
 }
 
+/// What holds of everything that is sent.
+fn check(message: &[u8], way: Way) -> (usize, usize) {
+    let (drive, talk) = send(message, way);
+    let name = format!("{} {way:?}", message.escape_ascii());
+    let (lines, chunks) = split(&drive.sent);
+    assert_eq!(lone_ends(&lines), 0, "{name}: {}", lines.escape_ascii());
+    let data = usize::from(lines.windows(8).any(|line| line == b"\r\nDATA\r\n"));
+    assert_eq!(ends_of_data(&lines), data, "{name}: {}", lines.escape_ascii());
+    if way.body != Body::BinaryMime {
+        assert_eq!(lone_ends(&chunks), 0, "{name}: {}", chunks.escape_ascii());
+    }
+    // It ended in one fate, and nobody took it for two.
+    assert_eq!(drive.fates(1).len(), 1, "{name}");
+    let senders = talk.asks.iter().filter(|ask| matches!(ask, Ask::Sender(_))).count();
+    assert!(senders <= 1 && talk.messages.len() <= 1, "{name}");
+    let nul = message.contains(&0);
+    assert!(nul || talk.messages.len() == 1, "{name}: {:?}", drive.short(1));
+    (data, usize::from(!chunks.is_empty()))
+}
+
 #[test]
 fn six_hundred_forms_stay_text() {
-    let (mut count, mut by_data, mut by_chunks) = (0, 0, 0);
-    for message in forms() {
-        count += 1;
-        for extensions in servers() {
-            for body in [Body::SevenBit, Body::EightBitMime, Body::BinaryMime] {
-                let (drive, talk) = send(&message, body, extensions, 4096);
-                let name = format!("{} {body:?} {extensions:?}", message.escape_ascii());
-                let (lines, chunks) = split(&drive.sent);
-                assert_eq!(lone_ends(&lines), 0, "{name}: {}", lines.escape_ascii());
-                let data = usize::from(lines.windows(8).any(|line| line == b"\r\nDATA\r\n"));
-                assert_eq!(ends_of_data(&lines), data, "{name}: {}", lines.escape_ascii());
-                if body != Body::BinaryMime {
-                    assert_eq!(lone_ends(&chunks), 0, "{name}: {}", chunks.escape_ascii());
+    for service in [Service::Smtp, Service::Lmtp] {
+        let (mut count, mut by_data, mut by_chunks) = (0, 0, 0);
+        for message in forms() {
+            count += 1;
+            for extensions in servers() {
+                for body in [Body::SevenBit, Body::EightBitMime, Body::BinaryMime] {
+                    let way = Way { service, body, extensions, piece: 4096 };
+                    let (data, chunks) = check(&message, way);
+                    by_data += data;
+                    by_chunks += chunks;
                 }
-                by_data += data;
-                by_chunks += usize::from(!chunks.is_empty());
-                // It ended in one fate, and nobody took it for two.
-                assert_eq!(drive.fates(1).len(), 1, "{name}");
-                let senders = talk.asks.iter().filter(|ask| matches!(ask, Ask::Sender(_))).count();
-                assert!(senders <= 1 && talk.messages.len() <= 1, "{name}");
-                let nul = message.contains(&0);
-                assert!(nul || talk.messages.len() == 1, "{name}: {:?}", drive.short(1));
             }
         }
+        assert_eq!(count, 600);
+        assert!(by_data > 4000 && by_chunks > 3000, "{service:?}: {by_data} {by_chunks}");
     }
-    assert_eq!(count, 600);
-    assert!(by_data > 4000 && by_chunks > 3000, "{by_data} {by_chunks}");
 }
 
 #[test]
 fn where_it_is_cut_makes_no_difference() {
     for message in forms().step_by(11) {
         for extensions in servers() {
-            let whole = send(&message, Body::EightBitMime, extensions, usize::MAX).0.sent;
-            let cut = send(&message, Body::EightBitMime, extensions, 1).0.sent;
-            assert_eq!(whole.escape_ascii().to_string(), cut.escape_ascii().to_string());
+            for service in [Service::Smtp, Service::Lmtp] {
+                let way = Way { service, body: Body::EightBitMime, extensions, piece: usize::MAX };
+                let whole = send(&message, way).0.sent;
+                let cut = send(&message, Way { piece: 1, ..way }).0.sent;
+                assert_eq!(whole.escape_ascii().to_string(), cut.escape_ascii().to_string());
+            }
         }
     }
 }

@@ -327,11 +327,11 @@ fn what_waits_for_a_host_is_asked_for() {
     let mut talk = calm(config());
     assert!(talk.line("EHLO a").contains("250-ETRN\r\n"));
     let cases: [(Answer, &str); 8] = [
-        (Answer::Flushing(None), "250 2.0.0 Queuing for node b.example started\r\n"),
-        (Answer::Flushing(Some(0)), "251 2.0.0 No messages waiting for node b.example\r\n"),
+        (Answer::Flushing(None), "250 2.0.0 Queuing for node @b.example started\r\n"),
+        (Answer::Flushing(Some(0)), "251 2.0.0 No messages waiting for node @b.example\r\n"),
         (
             Answer::Flushing(Some(14)),
-            "253 2.0.0 14 pending messages for node b.example started\r\n",
+            "253 2.0.0 14 pending messages for node @b.example started\r\n",
         ),
         (refusal(Reason::NotPermitted), "459 4.7.1 "),
         (refusal(Reason::NotFound), "459 4.7.1 "),
@@ -348,10 +348,13 @@ fn what_waits_for_a_host_is_asked_for() {
         assert!(said.starts_with(start), "{start}: {said}");
         assert!(session.line("MAIL FROM:<a@b.c>").starts_with("250 "), "the session goes on");
     }
-    talk.line("ETRN @b.example");
-    talk.line("ETRN b.example");
-    let flush = |subdomains| Ask::Flush(Flush { domain: b"b.example".to_vec(), subdomains });
-    assert_eq!(talk.asks, [flush(true), flush(false)]);
+    for node in ["@b.example", "b.example", "#slow"] {
+        // The host of these tests refuses all of them.
+        assert!(talk.line(&format!("ETRN {node}")).starts_with("459 4.7.1 "), "{node}");
+    }
+    let name = || b"b.example".to_vec();
+    let flushes = [Flush::Subdomains(name()), Flush::Node(name()), Flush::Queue(b"slow".to_vec())];
+    assert_eq!(talk.asks, flushes.map(Ask::Flush));
     for wrong in [
         "ETRN",
         "ETRN @",

@@ -70,6 +70,23 @@ fn a_login_that_is_told_is_one() {
     assert_eq!(told, [Some(b"ann".to_vec()), None]);
 }
 
+/// As Postfix has it: what was said stays until it is said anew. And a login of the peer itself is nobody else's.
+#[test]
+fn a_login_stays_with_its_client_alone() {
+    let submission = Config { service: Service::Submission, auth_required: true, ..trusting() };
+    let mut talk = Talk::greeted(submission);
+    assert!(talk.line("AUTH PLAIN AGFubgBzM2NyZXQ=").starts_with("235 "));
+    talk.line("XCLIENT ADDR=192.0.2.9");
+    talk.line("EHLO a");
+    assert!(talk.line("MAIL FROM:<a@b.c>").starts_with("530 "));
+    talk.line("XCLIENT LOGIN=ann");
+    talk.line("XCLIENT ADDR=192.0.2.9");
+    talk.line("EHLO a");
+    assert!(talk.line("MAIL FROM:<a@b.c>").starts_with("250 "));
+    let told: Vec<_> = forwarded(&talk).into_iter().map(|told| told.login.clone()).collect();
+    assert_eq!(told, [None, Some(b"ann".to_vec()), Some(b"ann".to_vec())]);
+}
+
 #[test]
 fn a_name_goes_with_its_address() {
     let mut talk = Talk::greeted(trusting());

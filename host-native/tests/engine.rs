@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Instant;
 
@@ -13,7 +14,10 @@ use pillarbox::engine::{
     Driven, Engine, EngineSettings, INDEX_HERE_MAX, Input, StartError, TrapKind,
 };
 use pillarbox_engine::limits::Limits;
+use pillarbox_engine::relay::{Attempted, Handover, Outcome, Queued, Schedule, Times};
 use pillarbox_engine::sasl::AuthOffer;
+use pillarbox_engine::smtp::client::types::{Fate, Reply};
+use pillarbox_engine::smtp::{MailFrom, Mailbox, RcptTo};
 use pillarbox_engine::types::{Now, Peer, TlsOffer};
 use pillarbox_engine::{Output, smtp};
 
@@ -346,4 +350,56 @@ fn a_relay_call_that_breaks_its_sandbox_costs_only_itself() {
     println!("a relay call in the sandbox: {each:?}");
     // An instance for each would take some 50 microseconds at best, and far more beside other tests.
     assert!(each.as_millis() < 5, "{each:?}");
+}
+
+/// What each attempt at a delivery costs more than it would without a sandbox, and that calls do not wait for each other.
+#[test]
+fn an_attempt_is_settled_in_microseconds() {
+    let attempted = || {
+        let recipient = |n: u32| {
+            let domain = b"hamburger.edu".to_vec();
+            let forward_path = Mailbox { local_part: format!("bob{n}").into_bytes(), domain };
+            Queued { recipient: RcptTo { forward_path, ..RcptTo::default() }, ..Queued::default() }
+        };
+        let words = vec![b"Message accepted for delivery".to_vec()];
+        let fate = Fate::Accepted(Reply { code: 250, status: None, lines: words });
+        Attempted {
+            schedule: Schedule::default(),
+            times: Times { came_unix_ms: 1, ..Times::default() },
+            now_unix_ms: 1000,
+            mail: MailFrom::default(),
+            handover: Handover::Silent,
+            server: Some(b"mx.hamburger.edu".to_vec()),
+            recipients: (0..2).map(recipient).collect(),
+            fates: vec![fate; 2],
+            seed: 1,
+        }
+    };
+    let cost = |choice| {
+        let settings = EngineSettings { slots: Some(1), ..EngineSettings::new(choice, None) };
+        let engine = Arc::new(Engine::new(&settings).expect("it starts"));
+        let first = engine.relay().settle(attempted()).expect("it is a good one");
+        assert!(first.outcomes.iter().all(|outcome| *outcome == Outcome::Delivered));
+        let began = Instant::now();
+        for _ in 0..2000 {
+            engine.relay().settle(attempted()).expect("it is a good one");
+        }
+        let each = began.elapsed() / 2000;
+        let threads = (0..8).map(|_| {
+            let engine = Arc::clone(&engine);
+            let attempted = attempted();
+            std::thread::spawn(move || {
+                for _ in 0..200 {
+                    let settled = engine.relay().settle(attempted.clone());
+                    assert_eq!(settled.expect("it is a good one").outcomes.len(), 2);
+                }
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        threads.into_iter().for_each(|thread| thread.join().expect("no call failed"));
+        each
+    };
+    let (native, sandboxed) = (cost(EngineChoice::Native), cost(EngineChoice::Sandbox));
+    println!("settling two recipients: {native:?} natively, {sandboxed:?} in the sandbox");
+    assert!(sandboxed.as_millis() < 2, "{sandboxed:?}");
 }

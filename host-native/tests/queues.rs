@@ -11,7 +11,7 @@ use pillarbox_engine::relay::{Queued, Times};
 use pillarbox_engine::smtp::{MailFrom, Mailbox, RcptTo};
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::queue::{
-    Action, Block, Enqueue, NewTask, Settle, Steer, Steered, Task, Which,
+    Action, Block, Enqueue, NewTask, Settle, Steer, Steered, TLS_OPTIONAL, Task, Which,
 };
 use pillarbox_world::store::{Body, Deliver, NewMessage, Outcome, Store, Write};
 
@@ -27,7 +27,12 @@ impl Random {
     }
 
     fn destination(&mut self) -> Vec<u8> {
-        format!("host{}.example", self.below(4)).into_bytes()
+        let number = self.below(6);
+        match number {
+            4 => b"a.host1.example".to_vec(),
+            5 => [b"host1.example", TLS_OPTIONAL].concat(),
+            _ => format!("host{number}.example").into_bytes(),
+        }
     }
 
     fn task(&mut self) -> NewTask {
@@ -59,6 +64,7 @@ impl Random {
             times,
             priority: self.below(3) as i8 - 1,
             by: b"alice@x".to_vec(),
+            tls_optional: self.below(2) == 0,
             tasks: self.tasks(1),
         };
         let accounts = if self.below(2) == 0 { vec![b"bob@x".to_vec()] } else { Vec::new() };
@@ -83,9 +89,10 @@ impl Random {
                 why: b"4.4.1 refused".to_vec(),
             }),
             _ => {
-                let which = match self.below(3) {
+                let which = match self.below(4) {
                     0 => Which::All,
                     1 => Which::Destination(self.destination()),
+                    2 => Which::Under(b"host1.example".to_vec()),
                     _ => Which::Message(task.map_or(1, |task| task.message.id)),
                 };
                 let now_ms = self.below(100);

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use pillarbox::config::Data;
 use pillarbox::store::MailStore;
-use pillarbox_engine::imap::types::{Flags, MailboxesAsk, RowsAsk, SpecialUse, StoreMode, UidRun};
+use pillarbox_engine::imap::types::{
+    Flags, MailboxesAsk, RowsAsk, SpecialUse, StoreMode, UidRun, VanishedAsk, VanishedPage,
+};
 use pillarbox_engine::types::BlobRange;
 use pillarbox_world::store::{
-    Append, Body, Copy, Create, Deliver, Expunge, MarkRecent, Named, NewMessage, Outcome, Rename,
-    SetFlags, Stage, Store, Subscribe, Write,
+    Append, Body, Copy, Create, Deliver, EXPUNGED_RUNS_MAX, Expunge, MarkRecent, Named, NewMessage,
+    Outcome, Rename, SetFlags, Stage, Store, Subscribe, Write,
 };
 
 /// Steps of one run; 40 runs of them.
@@ -117,7 +119,18 @@ fn mailbox(store: &(dyn Store + Send + Sync), account: u64, name: &[u8]) -> Vec<
     let opened = store.opened(id).expect("it is there");
     let mut seen = vec![format!("{opened:?}"), format!("{:?}", store.uids(id, 3))];
     let all = vec![UidRun { first: 1, last: u32::MAX }];
-    let page = store.rows(id, &RowsAsk { uids: all, max: 100, index: true }).expect("it is there");
+    for since in [0, opened.status.highest_modseq / 2, opened.status.highest_modseq] {
+        let ask = VanishedAsk { since, above: 2 };
+        seen.push(format!("{:?}", store.vanished(id, &ask).expect("it is there")));
+        let (uids, changed_since) = (all.clone(), Some(since));
+        let ask = RowsAsk { uids, max: 3, index: false, changed_since };
+        let page = store.rows(id, &ask).expect("it is there");
+        assert!(page.rows.iter().all(|row| row.modseq > since));
+        let uids = page.rows.iter().map(|row| (row.uid, row.modseq)).collect::<Vec<_>>();
+        seen.push(format!("{uids:?} {}", page.more));
+    }
+    let ask = RowsAsk { uids: all, max: 100, index: true, changed_since: None };
+    let page = store.rows(id, &ask).expect("it is there");
     let drop_entries = store.maildrop(id).expect("it is there");
     for (row, entry) in page.rows.iter().zip(&drop_entries) {
         assert_eq!((row.uid, row.blob, row.size), (entry.uid, entry.blob, entry.size));
@@ -211,6 +224,61 @@ async fn memory_and_sqlite_answer_alike() {
         pair.sqlite.close().await;
         drop(std::fs::remove_dir_all(&pair.directory));
     }
+}
+
+#[tokio::test]
+async fn what_went_is_remembered_with_its_modseq_and_up_to_a_bound() {
+    let pair = Pair::new("vanished");
+    let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
+    let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
+    let inbox = pair.memory.reads().mailbox(account, b"INBOX").expect("it is there");
+    let mut random = Random(7);
+    let mut message = random.message();
+    message.body = Body::Whole(b"x".to_vec());
+    // Every second of so many messages goes, in three steps: more runs than are remembered.
+    let count = (EXPUNGED_RUNS_MAX as u32 * 2 + 200) / 100 * 100;
+    for _ in 0..count / 100 {
+        let messages = vec![message.clone(); 100];
+        let append = Append { account, name: b"INBOX".to_vec(), messages, now_ms: 1 };
+        pair.write(Write::Append(append)).await.expect("there is room");
+    }
+    let highest = |store: &MailStore| {
+        store.reads().status(account, b"INBOX").expect("it is there").highest_modseq
+    };
+    let mut marks = vec![highest(&pair.memory)];
+    let third = count / 3 / 2 * 2;
+    for (first, last) in [(1, third), (third + 1, 2 * third), (2 * third + 1, count)] {
+        let every_second = (first..=last).step_by(2);
+        let uids = every_second.map(|uid| UidRun { first: uid, last: uid }).collect();
+        let expunge = Expunge { mailbox: inbox, uids, deleted_only: false };
+        let Ok(Outcome::Expunged(expunged)) = pair.write(Write::Expunge(expunge)).await else {
+            panic!("they go")
+        };
+        assert_eq!(expunged.modseq, highest(&pair.memory));
+        assert!(expunged.modseq > marks[marks.len() - 1], "each removal raises it");
+        marks.push(expunged.modseq);
+    }
+    for store in [&pair.memory, &pair.sqlite] {
+        let vanished = |since| {
+            let (mut above, mut all) = (0, 0);
+            loop {
+                let ask = VanishedAsk { since, above };
+                let VanishedPage { known, runs, more } =
+                    store.reads().vanished(inbox, &ask).expect("it is there");
+                assert!(runs.len() <= 256 && runs.iter().all(|run| run.first > above));
+                all += runs.len();
+                match runs.last().filter(|_| more) {
+                    Some(run) => above = run.last,
+                    None => return (known, all),
+                }
+            }
+        };
+        assert_eq!(vanished(marks[0]), (false, 0), "the first step is forgotten");
+        assert_eq!(vanished(marks[1]), (true, (count / 2 - third / 2) as usize));
+        assert_eq!(vanished(marks[2]), (true, (count / 2 - third) as usize));
+        assert_eq!(vanished(marks[3]), (true, 0));
+    }
+    drop(std::fs::remove_dir_all(&pair.directory));
 }
 
 #[tokio::test]

@@ -73,14 +73,14 @@ class Issuer:
 
 
 @contextlib.contextmanager
-def accounts(binary: pathlib.Path, extra: str = ""):
-    """A server profile with one account and a certificate."""
+def accounts(binary: pathlib.Path, extra: str = "", tls: str = ""):
+    """A server profile with one account and a certificate; `tls` goes into that section."""
     with scratch() as directory:
         certificate(directory, "mail.hamburger.edu")
         config = directory / "pillarbox.toml"
         config.write_text(
             f'domains = ["hamburger.edu"]\ndata = "{directory}/server/data"\n'
-            '[tls]\ncertificate = "certificate.pem"\nkey = "key.pem"\n'
+            f'[tls]\ncertificate = "certificate.pem"\nkey = "key.pem"\n{tls}'
             f'[limits]\nlogin_failures_per_network = 1000\n{extra}')
         (directory / "server").mkdir()
         subprocess.run([binary, "account", "add", USER, "--config", config], input=PASSWORD.encode(),

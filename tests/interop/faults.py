@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Faults on purpose, seen through real sockets: every phase with every action, set by flag, file and HTTP."""
 
-import argparse
 import http.client
 import imaplib
 import json
@@ -15,7 +14,8 @@ import sys
 import tempfile
 import time
 
-from server import TARGET, Server
+import runner
+from server import Server
 
 ALICE, BOB = "alice@crepes.fr", "bob@hamburger.edu"
 MESSAGE = b"Subject: ketchup\r\n\r\nDo you like ketchup?\r\n"
@@ -484,8 +484,9 @@ CHECKS = [
 ]
 
 
-def flags_and_files(binary) -> None:
+def flags_and_files(first: Server) -> None:
     """A server begins with the faults of its file and flags; a server profile takes none."""
+    binary = first.binary
     with tempfile.TemporaryDirectory() as directory:
         file = pathlib.Path(directory) / "faults"
         file.write_text("# from a file\nseed=5\nany/verb=MAIL,nth=1/reply=451 4.7.1 file\n")
@@ -515,37 +516,9 @@ def flags_and_files(binary) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pillarbox", type=pathlib.Path, default=TARGET / "release" / "pillarbox")
-    parser.add_argument("--only", help="checks whose name contains this")
-    arguments = parser.parse_args()
-    server = Faulty(arguments.pillarbox)
-    checks = [(check.__name__, lambda check=check: check(server)) for check in CHECKS]
-    checks.append(("flags_and_files", lambda: flags_and_files(arguments.pillarbox)))
-    passed, failed = 0, 0
-    try:
-        for name, check in checks:
-            name = name.replace("_", " ")
-            if arguments.only and arguments.only not in name:
-                continue
-            start = time.monotonic()
-            try:
-                check()
-            except Exception as error:  # a check may fail in any way, and the others go on
-                failed += 1
-                print(f"FAILED {name}: {type(error).__name__}: {error}", flush=True)
-            else:
-                passed += 1
-                print(f"ok     {name} ({time.monotonic() - start:.1f} s)", flush=True)
-    finally:
-        log = (server.directory / "log").read_text()
-        code = server.stop()
-    broken = [line for line in log.splitlines() if " ERROR " in line or "panicked" in line]
-    if broken or code != 0:
-        failed += 1
-        print(f"FAILED the server's own log (exit code {code}):", *broken, sep="\n")
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed or not passed else 0
+    arguments = runner.parser(__doc__).parse_args()
+    checks = [*CHECKS, flags_and_files]
+    return runner.run(Faulty(arguments.pillarbox), checks, arguments.only)
 
 
 if __name__ == "__main__":

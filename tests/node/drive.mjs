@@ -14,7 +14,8 @@ import { createInterface } from "node:readline";
 import { load, parse, print } from "./component.mjs";
 
 const ROLES = {
-  "smtp-server": "smtpServer", "smtp-client": "smtpClient", "pop3-server": "pop3Server", "imap-server": "imapServer",
+  "smtp-server": "smtpServer", "smtp-client": "smtpClient", "pop3-server": "pop3Server", "pop3-client": "pop3Client",
+  "imap-server": "imapServer", "imap-client": "imapClient",
 };
 
 const component = await load(process.argv[2]);

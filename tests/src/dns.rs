@@ -1,5 +1,5 @@
 //! A small name server for tests: answers from a table over UDP and TCP on loopback, fails and keeps silent as told.
-//! It signs nothing; tests of what DNSSEC proves bring answers of their own.
+//! With a key it signs what it answers, as the root of a world of its own; that something is not there it cannot prove.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
@@ -7,14 +7,23 @@ use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair};
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
 const MX: u16 = 15;
 const TXT: u16 = 16;
 const AAAA: u16 = 28;
+const RRSIG: u16 = 46;
+const DNSKEY: u16 = 48;
 const TLSA: u16 = 52;
+/// RFC 8080 §3: Ed25519.
+const ALGORITHM: u8 = 15;
+/// Seconds that a record may be kept.
+const TTL: u32 = 60;
 /// Octets of an answer over UDP; a larger one is asked for again over TCP.
 const UDP_MAX: usize = 1232;
 
@@ -34,6 +43,10 @@ struct Table {
     failing: HashSet<String>,
     silent: HashSet<String>,
     asked: HashMap<String, usize>,
+    /// Signs all answers, but for these names: wrongly, or not at all.
+    signer: Option<Ed25519KeyPair>,
+    forged: HashSet<String>,
+    bare: HashSet<String>,
 }
 
 impl DnsServer {
@@ -89,6 +102,31 @@ impl DnsServer {
     /// A certificate association.
     pub fn tlsa(&self, name: &str, numbers: [u8; 3], data: &[u8]) {
         self.add(name, TLSA, [&numbers[..], data].concat());
+    }
+
+    /// Signs all answers with a new key from now on; gives the line of a file of trust anchors that names it.
+    ///
+    /// # Panics
+    /// If the machine has no entropy.
+    #[must_use]
+    pub fn sign(&self) -> String {
+        let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("entropy");
+        let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).expect("it was just made");
+        let public = pair.public_key().as_ref().to_vec();
+        // RFC 4034 §2.1: a key of the zone, and its entry.
+        self.add("", DNSKEY, [&[1, 1, 3, ALGORITHM][..], &public].concat());
+        self.table().signer = Some(pair);
+        format!(". 3600 IN DNSKEY 257 3 {ALGORITHM} {}\n", base64(&public))
+    }
+
+    /// What is said of this name has signatures of another key.
+    pub fn forge(&self, name: &str) {
+        self.table().forged.insert(name.to_owned());
+    }
+
+    /// What is said of this name has no signatures.
+    pub fn strip(&self, name: &str) {
+        self.table().bare.insert(name.to_owned());
     }
 
     /// Everything asked about this name fails on the server's side.
@@ -217,6 +255,8 @@ fn answer(query: &[u8], table: &Mutex<Table>) -> Option<Vec<u8>> {
         }
         name = read_name(target, 0)?.0;
     };
+    let signatures = table.signatures(&records);
+    records.extend(signatures);
     let count = u16::try_from(records.len()).ok()?;
     // QR, RD and RA, and the code.
     let mut out = [&query[..2], &[0x81, 0x80 | code]].concat();
@@ -227,12 +267,78 @@ fn answer(query: &[u8], table: &Mutex<Table>) -> Option<Vec<u8>> {
     for (owner, kind, data) in records {
         out.extend(wire_name(&owner));
         out.extend(kind.to_be_bytes());
-        // IN, for a minute.
-        out.extend([0, 1, 0, 0, 0, 60]);
+        // IN
+        out.extend([0, 1]);
+        out.extend(TTL.to_be_bytes());
         out.extend(u16::try_from(data.len()).ok()?.to_be_bytes());
         out.extend(data);
     }
     Some(out)
+}
+
+type Owned = (String, u16, Vec<u8>);
+
+impl Table {
+    /// One for each set of records in an answer, if they are signed.
+    fn signatures(&self, records: &[Owned]) -> Vec<Owned> {
+        let Some(pair) = &self.signer else { return Vec::new() };
+        let key = self.records.get(&(String::new(), DNSKEY)).and_then(|keys| keys.last());
+        let tag = key_tag(key.expect("it was added with the signer"));
+        let mut sets: Vec<(String, u16)> = Vec::new();
+        for (owner, kind, _) in records {
+            let set = (owner.clone(), *kind);
+            if !sets.contains(&set) && !self.bare.contains(owner) {
+                sets.push(set);
+            }
+        }
+        let signed = sets.into_iter().map(|(owner, kind)| {
+            let all = records.iter().filter(|record| record.0 == owner && record.1 == kind);
+            let mut data: Vec<&[u8]> = all.map(|record| &record.2[..]).collect();
+            data.sort_unstable();
+            let mut signature = signature(pair, tag, &owner, kind, &data);
+            if self.forged.contains(&owner) {
+                *signature.last_mut().expect("it is long") ^= 1;
+            }
+            (owner, RRSIG, signature)
+        });
+        signed.collect()
+    }
+}
+
+/// The data of an RRSIG of the root (RFC 4034 §3.1).
+fn signature(pair: &Ed25519KeyPair, tag: u16, owner: &str, kind: u16, data: &[&[u8]]) -> Vec<u8> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    let time = |at: u64| u32::try_from(at).expect("before 2106").to_be_bytes();
+    let labels = owner.split('.').filter(|label| !label.is_empty()).count();
+    let mut out = [&kind.to_be_bytes()[..], &[ALGORITHM, labels as u8]].concat();
+    out.extend(TTL.to_be_bytes());
+    out.extend(time(now + 86_400));
+    out.extend(time(now - 3600));
+    out.extend(tag.to_be_bytes());
+    out.extend(wire_name(""));
+    let mut signed = out.clone();
+    for data in data {
+        signed.extend(wire_name(owner));
+        signed.extend(kind.to_be_bytes());
+        signed.extend([0, 1]);
+        signed.extend(TTL.to_be_bytes());
+        signed.extend(u16::try_from(data.len()).expect("tests keep it short").to_be_bytes());
+        signed.extend(*data);
+    }
+    out.extend(pair.sign(&signed).as_ref());
+    out
+}
+
+/// RFC 4034 appendix B.
+fn key_tag(key: &[u8]) -> u16 {
+    let octets = key.iter().enumerate();
+    let sum: u32 = octets.map(|(at, octet)| u32::from(*octet) << (8 * ((at as u32 + 1) & 1))).sum();
+    (sum + (sum >> 16)) as u16
+}
+
+fn base64(octets: &[u8]) -> String {
+    let encoded = pillarbox_engine::text::base64::encode(octets);
+    String::from_utf8(encoded).expect("ASCII")
 }
 
 fn truncated(query: &[u8]) -> Vec<u8> {

@@ -1,6 +1,6 @@
 //! Starts the real `pillarbox` binary on free ports and stops it again.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -73,12 +73,26 @@ impl Server {
     /// If it does not become ready.
     #[must_use]
     pub fn start(scratch: &Path, flags: &[&str]) -> Self {
+        let free = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::run(Command::new(binary()), scratch, (free, free.ip()), flags)
+    }
+
+    /// The same with SMTP there and the others on free ports of that address, by a command that runs the binary.
+    ///
+    /// # Panics
+    /// If it does not become ready.
+    #[must_use]
+    pub fn run(
+        mut command: Command,
+        scratch: &Path,
+        (smtp, others): (SocketAddr, IpAddr),
+        flags: &[&str],
+    ) -> Self {
         let ready = scratch.join("ready.json");
         drop(std::fs::remove_file(&ready));
-        let mut command = Command::new(binary());
-        command.arg("serve");
-        for listener in ["--smtp", "--pop3", "--imap", "--http"] {
-            command.args([listener, "127.0.0.1:0"]);
+        command.arg("serve").arg("--smtp").arg(smtp.to_string());
+        for listener in ["--pop3", "--imap", "--http"] {
+            command.arg(listener).arg(SocketAddr::new(others, 0).to_string());
         }
         command.arg("--ready-file").arg(&ready).args(flags);
         let log = std::fs::File::options().create(true).append(true).open(scratch.join("log"));

@@ -97,6 +97,29 @@ impl Wire {
         }
     }
 
+    /// The literals of the responses to an IMAP command, in order; its tag is its first word.
+    ///
+    /// # Errors
+    /// As for [`Wire::line`]; [`io::ErrorKind::InvalidData`] if the command fails.
+    pub fn literals(&mut self, command: &str) -> io::Result<Vec<Vec<u8>>> {
+        self.command(command)?;
+        let tag = command.split(' ').next().unwrap_or_default().as_bytes();
+        let mut literals = Vec::new();
+        loop {
+            let line = self.line()?;
+            if let Some(size) = literal(&line) {
+                literals.push(self.octets(size)?);
+            } else if line.strip_prefix(tag).is_some_and(|rest| rest.starts_with(b" OK")) {
+                return Ok(literals);
+            } else if line.strip_prefix(tag).is_some_and(|rest| rest.starts_with(b" ")) {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    line.escape_ascii().to_string(),
+                ));
+            }
+        }
+    }
+
     fn command(&mut self, command: &str) -> io::Result<()> {
         if command.is_empty() { Ok(()) } else { self.send(format!("{command}\r\n").as_bytes()) }
     }

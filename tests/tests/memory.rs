@@ -107,8 +107,16 @@ fn a_hundred_thousand_messages_are_fetched() {
     };
     const COUNT: u32 = 100_000;
     let mut index = Index::opaque(b"Subject: x\r\n\r\nwords\r\n", 21);
-    index.envelope.subject = Some(b"x".repeat(100));
-    let index = index.encode();
+    index.references = Some(Vec::new());
+    // Messages with subjects of their own, in no order, that refer to one each.
+    let index = |uid: u32| {
+        let number = uid.wrapping_mul(2_654_435_761);
+        let mut index = index.clone();
+        index.envelope.subject = Some(format!("{number:010} {}", "x".repeat(80)).into_bytes());
+        index.envelope.message_id = Some(format!("<{uid}@x>").into_bytes());
+        index.references = Some(format!("<{}@x>", uid / 3).into_bytes());
+        index.encode()
+    };
     let answer = |ask: &Ask| match ask {
         Ask::Login(_) => {
             let account = Account { name: b"bob".to_vec(), server_signature: Vec::new() };
@@ -136,7 +144,7 @@ fn a_hundred_thousand_messages_are_fetched() {
                 internal_date_ms: 0,
                 internal_date_zone: 0,
                 save_date_ms: 0,
-                index: ask.index.then(|| index.clone()),
+                index: ask.index.then(|| index(uid)),
             };
             let mut rows: Vec<Row> = uids.map(row).take(ask.max as usize + 1).collect();
             let more = rows.len() > ask.max as usize;
@@ -147,10 +155,18 @@ fn a_hundred_thousand_messages_are_fetched() {
     };
     let mut session = engine().imap(config, NOW).expect("a slot is free");
     let mut fetched = 0;
+    let mut heard = Vec::new();
     for command in [
         &b"a LOGIN bob x\r\nb SELECT INBOX\r\n"[..],
         b"c FETCH 1:* (UID FLAGS ENVELOPE RFC822.SIZE BODY.PEEK[])\r\n",
+        b"d UID SORT (SUBJECT) UTF-8 ALL\r\n",
+        b"e THREAD REFERENCES UTF-8 1:19000\r\n",
+        b"f THREAD ORDEREDSUBJECT UTF-8 1:19000\r\n",
+        b"g THREAD REFERENCES UTF-8 ALL\r\n",
+        b"h NOOP\r\n",
     ] {
+        let start = Instant::now();
+        heard.clear();
         let mut input = Input::Receive(command.to_vec());
         loop {
             let step = session.step(NOW, input).expect("the sandbox holds");
@@ -160,6 +176,7 @@ fn a_hundred_thousand_messages_are_fetched() {
                 match output {
                     Output::Ask(id, ask) => next = Some(Input::Answer(id, answer(&ask))),
                     Output::TransmitBlob(_) => fetched += 1,
+                    Output::Transmit(octets) => heard.extend(octets),
                     Output::Wait { .. } => waits = true,
                     Output::Close => panic!("the session goes on"),
                     _ => {}
@@ -170,6 +187,30 @@ fn a_hundred_thousand_messages_are_fetched() {
                 next => input = next.unwrap_or(Input::Nothing),
             }
         }
+        println!("{}: {:?}", command.escape_ascii(), start.elapsed());
+        let text = String::from_utf8_lossy(&heard);
+        match command[0] {
+            b'd' => assert_sorted(&text, COUNT),
+            b'e' | b'f' => {
+                let numbers =
+                    text.split(['(', ')', ' ']).filter(|word| word.parse::<u32>().is_ok());
+                assert_eq!(numbers.count(), 19_000, "each message is in a thread");
+            }
+            b'g' => assert!(text.contains("g NO [LIMIT]"), "{text}"),
+            tag => {
+                let tag = char::from(tag);
+                assert!(text.lines().any(|line| line.starts_with(&format!("{tag} OK"))), "{tag}");
+            }
+        }
     }
     assert_eq!(fetched, COUNT, "each body left by reference");
+}
+
+/// Whether a SORT response has every message once, in the order of the numbers in their subjects.
+fn assert_sorted(text: &str, count: u32) {
+    let line = text.lines().find_map(|line| line.strip_prefix("* SORT ")).expect("a response");
+    let uids: Vec<u32> = line.split(' ').map(|uid| uid.parse().expect("a UID")).collect();
+    assert_eq!(uids.len(), count as usize);
+    let number = |uid: &u32| uid.wrapping_mul(2_654_435_761);
+    assert!(uids.is_sorted_by_key(number), "they are in order");
 }

@@ -11,7 +11,7 @@ use pillarbox_tests::transcript::{Factory, Library, Node, Sandboxes, Script, Spl
 fn transcripts() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts");
     let mut files = Vec::new();
-    for directory in ["smtp", "smtp-client", "pop3", "imap"] {
+    for directory in ["smtp", "smtp-client", "pop3", "pop3-client", "imap", "imap-client"] {
         let entries = std::fs::read_dir(root.join(directory)).expect("the transcripts are there");
         files.extend(entries.map(|entry| entry.expect("a readable directory").path()));
     }

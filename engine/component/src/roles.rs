@@ -6,7 +6,10 @@ use pillarbox_engine::{Input, Output, Session, Step, imap, pop3, smtp};
 
 use crate::Component;
 use crate::convert::Convert;
-use crate::wit::{imap_server, pop3_server, smtp_client, smtp_server, types as wit_types};
+use crate::wit::{
+    imap_client, imap_server, pop3_client, pop3_server, smtp_client, smtp_server,
+    types as wit_types,
+};
 
 // A macro, since the contract repeats one form for each role and so do the traits made of it.
 
@@ -134,9 +137,19 @@ server!(pop3_server, Pop3Server, pop3::Server, pop3::farewell);
 server!(imap_server, ImapServer, imap::Server, imap::farewell);
 
 session!(smtp_client, SmtpClient, smtp::Client);
+session!(pop3_client, Pop3Client, pop3::Client);
+session!(imap_client, ImapClient, imap::Client);
 
 impl smtp_client::Guest for Component {
     type Session = SmtpClient;
+}
+
+impl pop3_client::Guest for Component {
+    type Session = Pop3Client;
+}
+
+impl imap_client::Guest for Component {
+    type Session = ImapClient;
 }
 
 fn octets_taken(taken: usize) -> u32 {

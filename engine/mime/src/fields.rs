@@ -13,6 +13,8 @@ const BODY_MAX: usize = 64 * 1024;
 pub(crate) struct MessageFields {
     pub(crate) envelope: Envelope,
     pub(crate) sent: Option<(i64, i16)>,
+    /// The References field, empty if there is none.
+    pub(crate) references: Vec<u8>,
 }
 
 fn body(field: &Field<'_>) -> Vec<u8> {
@@ -26,9 +28,9 @@ fn body(field: &Field<'_>) -> Vec<u8> {
 /// Reads the envelope of a header section; of a field that stands more than once, the first.
 pub(crate) fn message_fields(section: &[u8], ambiguities: &mut Vec<Ambiguity>) -> MessageFields {
     let mut envelope = Envelope::default();
-    let (mut seen, mut authors) = (Vec::new(), 0);
+    let (mut seen, mut authors, mut references) = (Vec::new(), 0, Vec::new());
     for field in fields(section).take(FIELDS_MAX) {
-        let known: [&[u8]; 10] = [
+        let known: [&[u8]; 11] = [
             b"date",
             b"subject",
             b"from",
@@ -39,6 +41,7 @@ pub(crate) fn message_fields(section: &[u8], ambiguities: &mut Vec<Ambiguity>) -
             b"bcc",
             b"in-reply-to",
             b"message-id",
+            b"references",
         ];
         let Some(name) = known.into_iter().find(|name| field.is(name)) else { continue };
         if seen.contains(&name) {
@@ -52,6 +55,7 @@ pub(crate) fn message_fields(section: &[u8], ambiguities: &mut Vec<Ambiguity>) -
             b"subject" => envelope.subject = Some(body),
             b"in-reply-to" => envelope.in_reply_to = Some(body),
             b"message-id" => envelope.message_id = Some(body),
+            b"references" => references = body,
             b"from" => {
                 envelope.from = list();
                 authors = envelope.from.iter().filter(|one| one.host.is_some()).count();
@@ -68,7 +72,7 @@ pub(crate) fn message_fields(section: &[u8], ambiguities: &mut Vec<Ambiguity>) -
         note(ambiguities, Ambiguity::Author);
     }
     let sent = envelope.date.as_ref().and_then(|body| date::parse(body));
-    MessageFields { envelope, sent: sent.map(|sent| (sent.unix_ms, sent.zone)) }
+    MessageFields { envelope, sent: sent.map(|sent| (sent.unix_ms, sent.zone)), references }
 }
 
 /// Reads what a part's header section says of it.

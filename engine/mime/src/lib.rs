@@ -3,6 +3,7 @@
 //! loses parameters after a fold; it decodes what a person wants to see (`view`).
 
 mod fields;
+mod preview;
 mod scan;
 mod view;
 

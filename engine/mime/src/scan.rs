@@ -7,6 +7,7 @@ use pillarbox_engine::text::find::has_high_bit;
 use pillarbox_engine::text::header::section_length;
 
 use crate::fields::{message_fields, note, part_fields};
+use crate::preview::preview;
 
 /// Parts inside parts; deeper ones stay opaque.
 const DEPTH_MAX: usize = 100;
@@ -44,6 +45,8 @@ fn indexed(raw: &[u8], bounds: Bounds) -> Index {
     scan.close_to(0, raw.len());
     let mut index = scan.index;
     (index.envelope, index.sent) = (fields.envelope, fields.sent);
+    index.references = Some(fields.references);
+    index.preview = preview(raw, &index);
     index
 }
 
@@ -52,6 +55,7 @@ fn indexed_header(raw: &[u8], size: u64) -> Index {
     let section = &raw[..section_length(raw)];
     let fields = message_fields(section, &mut index.ambiguities);
     (index.envelope, index.sent) = (fields.envelope, fields.sent);
+    index.references = Some(fields.references);
     index
 }
 
@@ -433,6 +437,31 @@ mod tests {
             assert!(!is_plain(raw), "{}", raw.escape_ascii());
         }
         assert!(is_plain(b"a: b\r\n\r\na.\r\n"));
+    }
+
+    /// reliability: what is plain goes out as it stands, so none of the 600 forms of an end of data may be.
+    #[test]
+    fn no_form_of_end_of_data_is_plain() {
+        let ends: [&[u8]; 10] = [
+            b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r", b"\r\n\0", b"\0\r\n", b"\r\0\n", b"\x85",
+            b"\x0b",
+        ];
+        let middles: [&[u8]; 6] = [b".", b"..", b". ", b".\0", b"\0.", b"\xae"];
+        let (mut count, mut plain) = (0, 0);
+        for left in ends {
+            for middle in middles {
+                for right in ends {
+                    let raw = [b"a: b\r\n\r\nc", left, middle, right, b"d\r\n"].concat();
+                    let pairs = String::from_utf8_lossy(&raw).replace("\r\n", "");
+                    let lone = pairs.contains(['\r', '\n']);
+                    let stuffed = raw.windows(2).any(|two| two == b"\n.");
+                    assert_eq!(is_plain(&raw), !lone && !stuffed, "{}", raw.escape_ascii());
+                    count += 1;
+                    plain += usize::from(is_plain(&raw));
+                }
+            }
+        }
+        assert!(count == 600 && plain > 50 && plain < 300, "{plain}");
     }
 
     #[test]

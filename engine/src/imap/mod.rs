@@ -1,13 +1,15 @@
 //! IMAP4rev2 (RFC 9051) and IMAP4rev1 (RFC 3501) with their extensions.
-//! Grammar is shared by both sides; `server` holds the flow of the one that has the mailboxes.
+//! Grammar is shared by both sides; `server` and `client` hold the flow of each.
 
 use crate::trace::Rule;
 
+pub mod client;
 pub mod grammar;
 mod server;
 pub mod types;
 
-pub use server::{Server, farewell};
+pub use client::Client;
+pub use server::{Server, capability_names, farewell};
 
-/// The rules that this module follows.
+/// The rules that the side with the mailboxes follows; the other one has its own.
 pub const RULES: &[&Rule] = server::RULES;

@@ -71,6 +71,8 @@ pub enum Ask {
     Uids(u32),
     /// A page of messages, ascending. Answers: rows, refused.
     Rows(RowsAsk),
+    /// RFC 7162 §3.2.6: UIDs that are gone from the open mailbox, ascending. Answers: vanished, refused.
+    Vanished(VanishedAsk),
     /// Octets of a message. Answers: octets (exactly the range), refused.
     Octets(BlobRange),
     /// Change flags. Answers: stored, refused (nothing was changed).
@@ -266,6 +268,44 @@ pub struct RowsAsk {
     pub max: u32,
     /// Whether rows carry the message's index.
     pub index: bool,
+    /// RFC 7162 §3.1.4.1: only messages with a mod-sequence above this.
+    pub changed_since: Option<u64>,
+}
+
+/// A page of what was expunged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct VanishedAsk {
+    /// After this mod-sequence.
+    pub since: u64,
+    /// Only UIDs above this one.
+    pub above: u32,
+}
+
+/// What was expunged.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct VanishedPage {
+    /// False if what went after that mod-sequence is not remembered any more: then there are no runs, and every UID
+    /// that is not there may be one that went.
+    pub known: bool,
+    /// At most 256.
+    pub runs: Vec<UidRun>,
+    /// Whether there are more above the last.
+    pub more: bool,
+}
+
+/// Messages that went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Expunged {
+    /// Which.
+    pub runs: Vec<UidRun>,
+    /// RFC 7162 §3.2: the mod-sequence that the mailbox got by it; 0 if nothing went.
+    pub modseq: u64,
 }
 
 /// RFC 9051 §2.3.2: flags.
@@ -391,6 +431,8 @@ pub struct Copied {
     pub source: Vec<UidRun>,
     /// There.
     pub target: Vec<UidRun>,
+    /// With `remove`, the mod-sequence that this mailbox got by it (RFC 6851 §4.4); else 0.
+    pub modseq: u64,
 }
 
 /// RFC 9051 §6.3.12.
@@ -473,6 +515,14 @@ pub enum SearchKey {
     Younger(u32),
     /// Not within.
     Older(u32),
+    /// RFC 8514: save date in UTC before this day.
+    SavedBefore(i32),
+    /// On it.
+    SavedOn(i32),
+    /// On it or later.
+    SavedSince(i32),
+    /// RFC 8474: the message with these octets.
+    EmailId(BlobId),
     /// Not the last result.
     Not,
     /// Either of the last two.
@@ -626,8 +676,10 @@ pub enum Answer {
     Octets(Vec<u8>),
     /// To `store`.
     Stored(Stored),
+    /// To `vanished`.
+    Vanished(VanishedPage),
     /// To `expunge`: what went.
-    Expunged(Vec<UidRun>),
+    Expunged(Expunged),
     /// To `copy`.
     Copied(Copied),
     /// To `commit`.
@@ -683,7 +735,7 @@ pub enum Change {
     /// Flags of messages changed.
     Flags(Vec<FlagRow>),
     /// Messages are gone.
-    Expunged(Vec<UidRun>),
+    Expunged(Expunged),
     /// Too much has changed to tell: read everything again with `uids`.
     Resynchronise,
     /// The mailbox itself is gone.
@@ -714,4 +766,6 @@ pub enum Event {
     Defect(Vec<u8>),
     /// The peer said LOGOUT.
     Logout,
+    /// RFC 8437: the account that was logged in is to be forgotten; another one may log in.
+    Unauthenticated,
 }

@@ -5,8 +5,10 @@ use alloc::vec::Vec;
 
 use super::{Address, Ambiguity, Envelope, Index, Parameters, Part, PartKind, Span};
 
-/// The form's version; an index of another one is made anew.
-const VERSION: u8 = 1;
+/// The form's version.
+const VERSION: u8 = 2;
+/// Without references and preview; stores that are older have messages with such indexes.
+const FIRST_VERSION: u8 = 1;
 /// No list in an index is longer: the indexer's own limit on parts and addresses is lower.
 const LIST_MAX: u64 = 100_000;
 
@@ -19,7 +21,7 @@ impl Index {
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(512);
-        out.push(VERSION);
+        out.push(if self.references.is_some() { VERSION } else { FIRST_VERSION });
         out.push(
             u8::from(self.plain) | u8::from(self.eight_bit) << 1 | u8::from(self.truncated) << 2,
         );
@@ -33,6 +35,10 @@ impl Index {
             None => out.push(0),
         }
         put_envelope(&mut out, &self.envelope);
+        if let Some(references) = &self.references {
+            text(&mut out, references);
+            text(&mut out, &self.preview);
+        }
         number(&mut out, self.ambiguities.len() as u64);
         out.extend(self.ambiguities.iter().map(|ambiguity| *ambiguity as u8));
         number(&mut out, self.parts.len() as u64);
@@ -72,7 +78,8 @@ impl Index {
 }
 
 fn head(reader: &mut Reader<'_>) -> Result<Index, BadIndex> {
-    if reader.octet()? != VERSION {
+    let version = reader.octet()?;
+    if !matches!(version, VERSION | FIRST_VERSION) {
         return Err(BadIndex);
     }
     let bits = reader.octet()?;
@@ -86,9 +93,24 @@ fn head(reader: &mut Reader<'_>) -> Result<Index, BadIndex> {
         _ => return Err(BadIndex),
     };
     let envelope = envelope(reader)?;
+    let (references, preview) = match version {
+        VERSION => (Some(reader.text()?), reader.text()?),
+        _ => (None, Vec::new()),
+    };
     let (plain, eight_bit, truncated) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
     let (ambiguities, parts) = (Vec::new(), Vec::new());
-    Ok(Index { size, plain, eight_bit, truncated, ambiguities, sent, envelope, parts })
+    Ok(Index {
+        size,
+        plain,
+        eight_bit,
+        truncated,
+        ambiguities,
+        sent,
+        envelope,
+        references,
+        preview,
+        parts,
+    })
 }
 
 fn ambiguity(octet: u8) -> Result<Ambiguity, BadIndex> {
@@ -341,6 +363,8 @@ mod tests {
             size: 300,
             plain: true,
             sent: Some((-1, -90)),
+            references: Some(b"<a@b>".to_vec()),
+            preview: b"Hello".to_vec(),
             ambiguities: alloc::vec![Ambiguity::Author],
             envelope,
             parts: alloc::vec![part.clone(), Part { parent: 0, ..part }],
@@ -354,6 +378,9 @@ mod tests {
         assert_eq!(Index::decode(&index.encode()), Ok(index.clone()));
         let head = Index::decode_head(&index.encode()).expect("it was just encoded");
         assert_eq!((head.envelope, head.sent), (index.envelope, index.sent));
+        let first = Index { references: None, preview: Vec::new(), ..sample() };
+        assert_eq!(first.encode()[0], FIRST_VERSION);
+        assert_eq!(Index::decode(&first.encode()), Ok(first));
     }
 
     #[test]

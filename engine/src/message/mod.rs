@@ -3,8 +3,10 @@
 
 mod codec;
 pub mod compose;
+pub mod ids;
 mod section;
 pub mod seven_bit;
+pub mod subject;
 
 use alloc::vec::Vec;
 
@@ -47,6 +49,10 @@ pub struct Index {
     pub sent: Option<(i64, i16)>,
     /// The envelope.
     pub envelope: Envelope,
+    /// The References field, unfolded, and empty if there is none; `None` in an index of the first version.
+    pub references: Option<Vec<u8>>,
+    /// RFC 8970: how its text begins, in UTF-8; empty if it has none that can be shown, or an index of the first version.
+    pub preview: Vec<u8>,
     /// The parts, each before those inside it; the first is the message's own body.
     pub parts: Vec<Part>,
 }

@@ -47,7 +47,9 @@ pub fn settle(attempted: Attempted) -> Settled {
     let by_deadline = times.return_unix_ms().is_some_and(|at| now_unix_ms >= at);
     let expiry = if by_deadline { Expiry::Deadline } else { Expiry::Lifetime };
 
-    let mut reports = Reports { muted: mail.reverse_path.is_none(), lists: Default::default() };
+    let traced = mail.deliver_by.is_some_and(|by| by.trace);
+    let muted = mail.reverse_path.is_none();
+    let mut reports = Reports { muted, traced, lists: Default::default() };
     let mut outcomes = Vec::with_capacity(recipients.len());
     for queued in recipients {
         let fate = fates.next().unwrap_or_else(unserved);
@@ -126,17 +128,22 @@ fn unserved() -> Fate {
 struct Reports {
     /// RFC 5321 §4.5.5: nothing is ever sent to the null path.
     muted: bool,
+    /// RFC 2852 by-trace: who sends it wants to hear of each step, even where a server behind tells of the last one.
+    traced: bool,
     lists: [(Option<ReportKind>, Vec<Reported>); 4],
 }
 
 impl Reports {
     fn success(&mut self, handover: Handover, recipient: &RcptTo, tried: Tried) {
-        let kind = match handover {
-            Handover::Reporting => return,
-            Handover::Silent => ReportKind::Relayed,
-            Handover::Final => ReportKind::Delivered,
+        let asked = recipient.notify.is_some_and(|notify| notify.success);
+        let never = recipient.notify == Some(Notify::default());
+        let traced = self.traced && !never;
+        let (kind, wanted) = match handover {
+            Handover::Reporting => (ReportKind::Relayed, traced),
+            Handover::Silent => (ReportKind::Relayed, asked || traced),
+            Handover::Final => (ReportKind::Delivered, asked || traced),
         };
-        if recipient.notify.is_some_and(|notify| notify.success) {
+        if wanted {
             self.add(kind, recipient.clone(), tried, None);
         }
     }

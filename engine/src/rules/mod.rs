@@ -6,9 +6,11 @@ pub use crate::trace::Rule;
 /// Every rule, by the module that follows it.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     let smtp = [crate::smtp::RULES, crate::smtp::client::RULES, crate::smtp::probe::RULES];
+    let clients = [crate::pop3::client::RULES, crate::imap::client::RULES];
     [crate::sasl::RULES, crate::pop3::RULES, crate::imap::RULES, crate::relay::RULES]
         .into_iter()
         .chain(smtp)
+        .chain(clients)
         .flatten()
         .copied()
 }

@@ -136,7 +136,7 @@ pub enum Ask {
     Verify(Vec<u8>),
     /// RFC 5321 §3.5 EXPN. Answers: mailboxes, refused.
     Expand(Vec<u8>),
-    /// RFC 1985 ETRN: send what waits for this domain. Answers: flushing, refused.
+    /// RFC 1985 ETRN: send what waits there. Answers: flushing, refused.
     Flush(Flush),
     /// With `Config::faults` alone: what comes next, before anything is done about it. Answers: done (go on), instead,
     /// and to `Phase::Hello` hiding.
@@ -144,14 +144,16 @@ pub enum Ask {
 }
 
 /// RFC 1985 §5: whose waiting mail is to be sent now.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct Flush {
-    /// A domain.
-    pub domain: Vec<u8>,
-    /// Also of all domains under it.
-    pub subdomains: bool,
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Flush {
+    /// A domain's.
+    Node(Vec<u8>),
+    /// RFC 1985 §5.3 `@`: a domain's, and that of all domains under it.
+    Subdomains(Vec<u8>),
+    /// RFC 1985 §5.3 `#`: that of a queue, by the host's own name for it.
+    Queue(Vec<u8>),
 }
 
 /// Where a session stands when its host has its say.

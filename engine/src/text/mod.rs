@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod base64;
+pub mod casemap;
 pub mod charset;
 pub mod date;
 pub mod domain;

@@ -18,6 +18,7 @@ pub struct Stored {
     pub octets: Vec<u8>,
     pub flags: Flags,
     pub date_ms: u64,
+    pub modseq: u64,
 }
 
 #[derive(Clone, Default)]
@@ -26,6 +27,10 @@ pub struct Mailbox {
     pub uid_next: u32,
     pub subscribed: bool,
     pub special_uses: Vec<SpecialUse>,
+    /// What went, with its mod-sequence.
+    pub expunged: Vec<(u64, u32)>,
+    /// Of what went at or before this one nothing is known.
+    pub forgotten: u64,
 }
 
 #[derive(Clone)]
@@ -33,7 +38,8 @@ pub struct Host {
     pub mailboxes: BTreeMap<Vec<u8>, Mailbox>,
     pub open: Option<Vec<u8>>,
     pub blobs: Vec<Vec<u8>>,
-    pub append: Option<(AppendAsk, Vec<u8>)>,
+    /// The messages of one APPEND, the last one still coming.
+    pub append: Vec<(AppendAsk, Vec<u8>)>,
     pub events: Vec<String>,
     pub refuse: Option<Reason>,
     /// Rows of a page at most, to see pages.
@@ -48,7 +54,7 @@ impl Host {
             mailboxes: BTreeMap::new(),
             open: None,
             blobs: Vec::new(),
-            append: None,
+            append: Vec::new(),
             events: Vec::new(),
             refuse: None,
             page: 2,
@@ -69,7 +75,8 @@ impl Host {
         let uid = mailbox.uid_next;
         mailbox.uid_next += 1;
         let flags = Flags { system, keywords: vec![] };
-        mailbox.messages.push(Stored { uid, octets, flags, date_ms: 1_600_000_000_000 });
+        let date_ms = 1_600_000_000_000;
+        mailbox.messages.push(Stored { uid, octets, flags, date_ms, modseq: 1 });
     }
 
     fn opened(&mut self) -> &mut Mailbox {
@@ -88,7 +95,11 @@ impl Host {
             unseen: without(8) as u32,
             deleted: (mailbox.messages.len() - without(4)) as u32,
             size: mailbox.messages.iter().map(|m| m.octets.len() as u64).sum(),
-            highest_modseq: 1,
+            highest_modseq: {
+                let messages = mailbox.messages.iter().map(|message| message.modseq);
+                let gone = mailbox.expunged.iter().map(|(modseq, _)| *modseq);
+                messages.chain(gone).max().unwrap_or(1)
+            },
             mailbox_id: b"m1".to_vec(),
         }
     }
@@ -157,38 +168,47 @@ impl Host {
             Ask::Open(ask) => self.open(&ask),
             Ask::Uids(above) => Answer::Uids(Self::uids(self.opened(), above)),
             Ask::Rows(ask) => Answer::Rows(self.rows(&ask)),
+            Ask::Vanished(ask) => Answer::Vanished(self.vanished(&ask)),
             Ask::Octets(range) => Answer::Octets(self.octets(range)),
             Ask::Store(ask) => Answer::Stored(self.store(&ask)),
             Ask::Expunge(uids) => {
                 let gone = |m: &Stored| m.flags.system & 4 != 0 && within(&uids, m.uid);
+                let modseq = self.modseq;
                 let mailbox = self.opened();
                 let went: Vec<u32> =
                     mailbox.messages.iter().filter(|m| gone(m)).map(|m| m.uid).collect();
                 mailbox.messages.retain(|m| !gone(m));
-                Answer::Expunged(went.into_iter().map(|u| UidRun { first: u, last: u }).collect())
+                mailbox.expunged.extend(went.iter().map(|uid| (modseq, *uid)));
+                let modseq = if went.is_empty() { 0 } else { modseq };
+                let runs = went.into_iter().map(|u| UidRun { first: u, last: u }).collect();
+                Answer::Expunged(Expunged { runs, modseq })
             }
             Ask::Copy(ask) => self.copy(&ask),
             Ask::Append(ask) => {
                 if !self.mailboxes.contains_key(&ask.name) {
                     return refused(Reason::NotFound);
                 }
-                self.append = Some((ask, vec![]));
+                self.append.push((ask, vec![]));
                 Answer::Done
             }
             Ask::Chunk(octets) => {
-                self.append.as_mut().expect("an APPEND runs").1.extend(octets);
+                self.append.last_mut().expect("an APPEND runs").1.extend(octets);
                 Answer::Done
             }
             Ask::Commit => {
-                let (ask, octets) = self.append.take().expect("an APPEND runs");
-                assert_eq!(ask.size, octets.len() as u64);
-                let name = String::from_utf8(ask.name).expect("UTF-8");
-                let mailbox = self.mailbox(&name);
-                let uid = mailbox.uid_next;
-                mailbox.uid_next += 1;
-                let date_ms = ask.internal_date_ms.unwrap_or(0);
-                mailbox.messages.push(Stored { uid, octets, flags: ask.flags, date_ms });
-                let uids = vec![UidRun { first: uid, last: uid }];
+                let mut uids = vec![];
+                for (ask, octets) in std::mem::take(&mut self.append) {
+                    assert_eq!(ask.size, octets.len() as u64);
+                    let name = String::from_utf8(ask.name).expect("UTF-8");
+                    let mailbox = self.mailbox(&name);
+                    let uid = mailbox.uid_next;
+                    mailbox.uid_next += 1;
+                    let date_ms = ask.internal_date_ms.unwrap_or(0);
+                    let flags = ask.flags;
+                    mailbox.messages.push(Stored { uid, octets, flags, date_ms, modseq: 1 });
+                    uids.push(UidRun { first: uid, last: uid });
+                }
+                assert!(!uids.is_empty(), "an APPEND runs");
                 Answer::Appended(Appended { uid_validity: 7, uids })
             }
             Ask::Search(_) => Answer::Declined,
@@ -235,10 +255,23 @@ impl Host {
         Answer::Opened(opened)
     }
 
+    fn vanished(&mut self, ask: &VanishedAsk) -> VanishedPage {
+        let mailbox = self.opened();
+        if ask.since < mailbox.forgotten {
+            return VanishedPage::default();
+        }
+        let wanted = |(modseq, uid): &&(u64, u32)| *modseq > ask.since && *uid > ask.above;
+        let mut uids: Vec<u32> = mailbox.expunged.iter().filter(wanted).map(|(_, u)| *u).collect();
+        uids.sort_unstable();
+        let runs = uids.iter().take(2).map(|&uid| UidRun { first: uid, last: uid }).collect();
+        VanishedPage { known: true, runs, more: uids.len() > 2 }
+    }
+
     fn rows(&mut self, ask: &RowsAsk) -> RowPage {
         let page = self.page.min(ask.max as usize);
-        let found: Vec<Stored> =
-            self.opened().messages.iter().filter(|m| within(&ask.uids, m.uid)).cloned().collect();
+        let since = ask.changed_since.unwrap_or(0);
+        let wanted = |m: &&Stored| within(&ask.uids, m.uid) && m.modseq > since;
+        let found: Vec<Stored> = self.opened().messages.iter().filter(wanted).cloned().collect();
         let more = found.len() > page;
         let rows = found.into_iter().take(page).map(|m| {
             let blob = self.blobs.len() as u64;
@@ -250,10 +283,10 @@ impl Host {
                 blob,
                 size,
                 flags: m.flags,
-                modseq: 1,
+                modseq: m.modseq,
                 internal_date_ms: m.date_ms,
                 internal_date_zone: 120,
-                save_date_ms: 0,
+                save_date_ms: m.date_ms + 86_400_000,
                 index,
             }
         });
@@ -266,9 +299,14 @@ impl Host {
     }
 
     fn store(&mut self, ask: &StoreAsk) -> pillarbox_engine::imap::types::Stored {
-        let mut rows = vec![];
+        let (mut rows, mut modified) = (vec![], vec![]);
         let modseq = self.modseq;
         for message in self.opened().messages.iter_mut().filter(|m| within(&ask.uids, m.uid)) {
+            if ask.unchanged_since.is_some_and(|since| message.modseq > since) {
+                modified.push(UidRun { first: message.uid, last: message.uid });
+                continue;
+            }
+            message.modseq = modseq;
             let flags = &mut message.flags;
             match ask.mode {
                 StoreMode::Replace => *flags = ask.flags.clone(),
@@ -280,14 +318,15 @@ impl Host {
             }
             rows.push(FlagRow { uid: message.uid, flags: flags.clone(), modseq });
         }
-        pillarbox_engine::imap::types::Stored { rows, modified: vec![] }
+        pillarbox_engine::imap::types::Stored { rows, modified }
     }
 
     fn copy(&mut self, ask: &CopyAsk) -> Answer {
         if !self.mailboxes.contains_key(&ask.to) {
             return Answer::Refused(Refusal::new(Reason::NotFound));
         }
-        let mut copied = Copied { uid_validity: 7, ..Copied::default() };
+        let modseq = if ask.remove { self.modseq } else { 0 };
+        let mut copied = Copied { uid_validity: 7, modseq, ..Copied::default() };
         let taken: Vec<Stored> =
             self.opened().messages.iter().filter(|m| within(&ask.uids, m.uid)).cloned().collect();
         if ask.remove {
@@ -321,6 +360,13 @@ pub fn index(octets: &[u8]) -> Index {
             b"subject" => envelope.subject = Some(text),
             b"from" => envelope.from = address::parse_list(&text),
             b"to" => envelope.to = address::parse_list(&text),
+            b"cc" => envelope.cc = address::parse_list(&text),
+            b"message-id" => envelope.message_id = Some(text),
+            b"in-reply-to" => envelope.in_reply_to = Some(text),
+            // As an index of the first version, which does not say.
+            b"x-preview" => index.preview = text,
+            b"references" if text.starts_with(b"old") => {}
+            b"references" => index.references = Some(text),
             b"date" => {
                 index.sent = date::parse(&text).map(|date| (date.unix_ms, date.zone));
                 envelope.date = Some(text);
@@ -384,6 +430,11 @@ pub fn config() -> Config {
     }
 }
 
+/// Others expunged these.
+pub fn went(runs: Vec<UidRun>) -> Change {
+    Change::Expunged(Expunged { runs, modseq: 5 })
+}
+
 /// One thing that happens to a session.
 #[derive(Clone)]
 pub enum Step {
@@ -433,6 +484,9 @@ impl Talk {
                 }
                 Output::Event(event) => {
                     let event = format!("{event:?}");
+                    if event == "AppendDropped" {
+                        self.host.append.clear();
+                    }
                     self.host.events.push(event.split('(').next().unwrap_or("").to_owned());
                 }
                 Output::StartTls => {
@@ -460,7 +514,8 @@ impl Talk {
         let wrong = [
             Answer::Metadata(vec![]),
             Answer::Quota(vec![]),
-            Answer::Expunged(unsound.clone()),
+            Answer::Expunged(Expunged { runs: unsound.clone(), modseq: 5 }),
+            Answer::Vanished(VanishedPage { known: true, runs: vec![], more: true }),
             Answer::Found(unsound.clone()),
             Answer::Uids(UidPage { runs: unsound.clone(), more: false }),
             Answer::Appended(Appended { uid_validity: 1, uids: unsound.clone() }),

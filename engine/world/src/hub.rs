@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use pillarbox_engine::imap::types::{Arrived, Change, FlagRow, UidRun};
+use pillarbox_engine::imap::types::{Arrived, Change, Expunged, FlagRow, UidRun};
 
 use crate::store::MailboxId;
 
@@ -168,7 +168,9 @@ impl Watcher {
 /// How many rows or runs a change carries.
 fn weight(change: &Change) -> usize {
     match change {
-        Change::Arrived(Arrived { runs, .. }) | Change::Expunged(runs) => <[UidRun]>::len(runs),
+        Change::Arrived(Arrived { runs, .. }) | Change::Expunged(Expunged { runs, .. }) => {
+            <[UidRun]>::len(runs)
+        }
         Change::Flags(rows) => <[FlagRow]>::len(rows),
         Change::Resynchronise | Change::Deleted => 1,
     }

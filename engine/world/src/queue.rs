@@ -14,6 +14,10 @@ pub type TaskId = u64;
 /// (RFC 4865). No domain and no configured route has a name like this.
 pub const LOCAL: &[u8] = b"local:";
 
+/// What the key of a destination ends with for mail that may go without TLS (RFC 8689): it does not wait behind other
+/// mail for the same place, which may not.
+pub const TLS_OPTIONAL: &[u8] = b" tls-optional";
+
 /// Tasks that one [`Steer`] looks at, so that a large queue holds up no other write.
 pub const STEER_MAX: u32 = 2000;
 
@@ -30,6 +34,8 @@ pub struct Enqueue {
     pub priority: i8,
     /// Who gave it to us, for people: an account, or a peer.
     pub by: Vec<u8>,
+    /// RFC 8689 §4.2.2: what the recipients' domains ask of TLS keeps it from nobody.
+    pub tls_optional: bool,
     /// One for each destination, at least one.
     pub tasks: Vec<NewTask>,
 }
@@ -66,6 +72,8 @@ pub struct QueuedMessage {
     pub priority: i8,
     /// Who gave it to us.
     pub by: Vec<u8>,
+    /// RFC 8689 §4.2.2: what the recipients' domains ask of TLS keeps it from nobody.
+    pub tls_optional: bool,
 }
 
 /// A task with its message.
@@ -195,8 +203,26 @@ pub enum Which {
     All,
     /// Those of a message.
     Message(BlobId),
-    /// Those of a destination.
+    /// Those of a destination, whatever they ask of TLS.
     Destination(Vec<u8>),
+    /// Those of the destinations that are this domain or below it, in the form that destinations have.
+    Under(Vec<u8>),
+}
+
+impl Which {
+    /// Whether tasks of this destination may be meant.
+    #[must_use]
+    pub fn has(&self, destination: &[u8]) -> bool {
+        let bare = destination.strip_suffix(TLS_OPTIONAL).unwrap_or(destination);
+        match self {
+            Self::All | Self::Message(_) => true,
+            Self::Destination(name) => destination == name || bare == name,
+            Self::Under(domain) => bare.strip_suffix(&domain[..]).is_some_and(|below| {
+                // Of a name the end at a dot, and not of one with a port or a service.
+                below.is_empty() || below.ends_with(b".") && !below.contains(&b':')
+            }),
+        }
+    }
 }
 
 /// What is done with tasks.
@@ -246,5 +272,29 @@ impl Action {
         let wanted = times.hold_until_unix_ms.unwrap_or(0);
         let due = now_ms.max(wanted);
         (due_ms > latest_ms && due < due_ms).then_some(due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Which;
+
+    #[test]
+    fn a_domain_has_what_ends_with_it_at_a_dot() {
+        let under = Which::Under(b"foo.example".to_vec());
+        for (name, inside) in [
+            (&b"foo.example"[..], true),
+            (b"a.b.foo.example", true),
+            (b"a.foo.example tls-optional", true),
+            (b"notfoo.example", false),
+            (b"example", false),
+            (b"lmtp:mx.foo.example", false),
+            (b"[mx.foo.example]:25", false),
+        ] {
+            assert_eq!(under.has(name), inside, "{}", name.escape_ascii());
+        }
+        let one = Which::Destination(b"foo.example".to_vec());
+        assert!(one.has(b"foo.example") && one.has(b"foo.example tls-optional"));
+        assert!(!one.has(b"a.foo.example"));
     }
 }

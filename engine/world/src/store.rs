@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use pillarbox_engine::imap::types::{
-    Appended, Change, Copied, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage,
-    RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun,
+    Appended, Change, Copied, Expunged, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened,
+    RowPage, RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 
@@ -30,6 +30,16 @@ pub const FIRST_MAILBOXES: [(&[u8], SpecialUse); 5] = [
 /// Octets of a message that travel inside a [`Write`]; a larger one is staged piece by piece before.
 pub const WHOLE_MAX: usize = 256 * 1024;
 
+/// Runs of expunged UIDs that a mailbox remembers with their mod-sequences (RFC 7162 §5.3). When there are more, the
+/// oldest are forgotten until three quarters are left; who asks for what went before those is told that it is not known.
+pub const EXPUNGED_RUNS_MAX: usize = 8192;
+
+/// How many runs of so many are forgotten.
+#[must_use]
+pub const fn runs_to_forget(runs: usize) -> usize {
+    if runs > EXPUNGED_RUNS_MAX { runs - EXPUNGED_RUNS_MAX / 4 * 3 } else { 0 }
+}
+
 /// Reads from a store. Each call sees one consistent state.
 pub trait Store: Queue {
     /// The account of this name (octets compared exactly; callers give canonical names).
@@ -47,6 +57,8 @@ pub trait Store: Queue {
     fn opened(&self, mailbox: MailboxId) -> Result<Opened, Reason>;
     /// UIDs above `after`.
     fn uids(&self, mailbox: MailboxId, after: u32) -> Result<UidPage, Reason>;
+    /// What was expunged after a mod-sequence, as far as it is remembered; see [`EXPUNGED_RUNS_MAX`].
+    fn vanished(&self, mailbox: MailboxId, ask: &VanishedAsk) -> Result<VanishedPage, Reason>;
     /// A page of messages.
     fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason>;
     /// Octets of a message: exactly the range; [`Reason::NotFound`] if it is not within a stored message.
@@ -307,7 +319,7 @@ pub enum Outcome {
     /// To set flags.
     Stored(Stored),
     /// To expunge: what went.
-    Expunged(Vec<UidRun>),
+    Expunged(Expunged),
     /// To copy or move.
     Copied(Copied),
     /// To steer.
@@ -329,6 +341,26 @@ pub fn push_uid(runs: &mut Vec<UidRun>, uid: u32) {
         Some(run) if run.last.checked_add(1) == Some(uid) => run.last = uid,
         _ => runs.push(UidRun { first: uid, last: uid }),
     }
+}
+
+/// Runs in one page of what was expunged.
+const VANISHED_RUNS_MAX: usize = 256;
+
+/// A page of what was expunged, of runs in any order that do not overlap.
+#[must_use]
+pub fn vanished_page(mut all: Vec<UidRun>, above: u32) -> VanishedPage {
+    all.retain(|run| run.last > above);
+    all.sort_unstable_by_key(|run| run.first);
+    let mut runs: Vec<UidRun> = Vec::new();
+    for run in all {
+        let full = runs.len() == VANISHED_RUNS_MAX;
+        match runs.last_mut() {
+            Some(last) if last.last.checked_add(1) == Some(run.first) => last.last = run.last,
+            _ if full => return VanishedPage { known: true, runs, more: true },
+            _ => runs.push(UidRun { first: run.first.max(above.saturating_add(1)), ..run }),
+        }
+    }
+    VanishedPage { known: true, runs, more: false }
 }
 
 /// Flags after a change; a keyword keeps the spelling in which the mailbox first had it.

@@ -13,10 +13,12 @@ use pillarbox_world::service::local::OpenDirectory;
 use pillarbox_world::service::{Directory, Elsewhere, Taken};
 
 use crate::accounts::{Accounts, LiveAccounts};
-use crate::auth::{Callers, Judge, OpenJudge};
+use crate::auth::{Callers, Judge, OpenJudge, canonical};
 use crate::config::{AuthSettings, ServerProfile};
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::Hits;
+use crate::relay::{Routes, broke};
 
 /// RFC 5321 §4.5.1: the one name that every domain must know.
 const POSTMASTER: &str = "postmaster";
@@ -53,8 +55,9 @@ impl HostDirectory {
         profile: ServerProfile,
         settings: &AuthSettings,
         hits: Hits,
+        engine: &Arc<Engine>,
     ) -> Result<Self, Error> {
-        let directory = AccountDirectory::new(profile, settings, hits)?;
+        let directory = AccountDirectory::new(profile, settings, hits, engine)?;
         Ok(Self { callers: Callers::default(), profile: Profile::Accounts(Box::new(directory)) })
     }
 
@@ -107,6 +110,13 @@ impl Directory for HostDirectory {
         }
     }
 
+    fn known(&self, name: &[u8]) -> Option<Vec<u8>> {
+        match &self.profile {
+            Profile::Open(_, open) => open.known(name),
+            Profile::Accounts(accounts) => accounts.known(name),
+        }
+    }
+
     fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal> {
         match &self.profile {
             Profile::Open(_, open) => open.recipient(to, may_relay),
@@ -127,6 +137,7 @@ pub struct AccountDirectory {
     profile: ServerProfile,
     accounts: Arc<LiveAccounts>,
     judge: Judge,
+    routes: Routes,
 }
 
 impl AccountDirectory {
@@ -134,11 +145,23 @@ impl AccountDirectory {
     ///
     /// # Errors
     /// If a file is not what it should be.
-    pub fn new(profile: ServerProfile, settings: &AuthSettings, hits: Hits) -> Result<Self, Error> {
+    pub fn new(
+        profile: ServerProfile,
+        settings: &AuthSettings,
+        hits: Hits,
+        engine: &Arc<Engine>,
+    ) -> Result<Self, Error> {
         let accounts = Arc::new(LiveAccounts::new(profile.accounts.clone())?);
         // A login name without a domain is of the first one.
         let judge = Judge::new(Arc::clone(&accounts), &profile.domains[0], settings, hits)?;
-        Ok(Self { profile, accounts, judge })
+        let routes = Routes::new(Arc::clone(engine), profile.relay.transports.clone());
+        Ok(Self { profile, accounts, judge, routes })
+    }
+
+    /// As at a login: a name without a domain is of the first one.
+    fn known(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let name = canonical(name, &self.profile.domains[0])?;
+        self.accounts.now().contains(&name).then(|| name.into_bytes())
     }
 
     fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal> {
@@ -150,11 +173,12 @@ impl AccountDirectory {
             if !may_relay {
                 return Err(Refusal::new(Reason::NotPermitted));
             }
-            return Ok(Taken { accounts: Vec::new(), elsewhere: vec![self.elsewhere(to.clone())] });
+            let elsewhere = vec![self.elsewhere(to.clone())?];
+            return Ok(Taken { accounts: Vec::new(), elsewhere });
         };
         let accounts = self.accounts.now();
         let is_postmaster = address.split('@').next() == Some(POSTMASTER);
-        let mut taken = self.expand(&accounts, address);
+        let mut taken = self.expand(&accounts, address)?;
         if taken == Taken::default() && is_postmaster {
             // RFC 5321 §4.5.1: mail to postmaster must be taken; the first account gets it if nobody is named.
             taken.accounts.extend(accounts.names().next().map(|name| name.as_bytes().to_vec()));
@@ -168,7 +192,7 @@ impl AccountDirectory {
             return Ok(());
         }
         let taken = match self.address(from) {
-            Some(Address::Ours(address)) => self.expand(&self.accounts.now(), address),
+            Some(Address::Ours(address)) => self.expand(&self.accounts.now(), address)?,
             _ => Taken::default(),
         };
         let own = taken.accounts.iter().any(|name| name == account);
@@ -196,14 +220,15 @@ impl AccountDirectory {
         }
     }
 
-    fn elsewhere(&self, address: Mailbox) -> Elsewhere {
-        let destination = self.profile.relay.destination(&address.domain);
-        Elsewhere { address, destination }
+    fn elsewhere(&self, address: Mailbox) -> Result<Elsewhere, Refusal> {
+        let destination = self.routes.destination(&address.domain);
+        let destination = destination.map_err(|trap| Refusal::new(broke(trap)))?;
+        Ok(Elsewhere { address, destination })
     }
 
     /// Follows aliases, subaddresses and the catch-all to accounts, and to addresses elsewhere that the operator has
     /// named; each address is looked at once, so loops end.
-    fn expand(&self, accounts: &Accounts, address: String) -> Taken {
+    fn expand(&self, accounts: &Accounts, address: String) -> Result<Taken, Refusal> {
         let mut seen = Vec::new();
         let mut taken = Taken::default();
         let mut open = VecDeque::from([address]);
@@ -215,7 +240,7 @@ impl AccountDirectory {
             let (local, domain) = address.rsplit_once('@').unwrap_or((&address, ""));
             if !domain.is_empty() && !self.profile.domains.iter().any(|known| known == domain) {
                 let (local_part, domain) = (local.as_bytes().to_vec(), domain.as_bytes().to_vec());
-                taken.elsewhere.push(self.elsewhere(Mailbox { local_part, domain }));
+                taken.elsewhere.push(self.elsewhere(Mailbox { local_part, domain })?);
                 continue;
             }
             let base = local.split_once('+').map(|(base, _)| format!("{base}@{domain}"));
@@ -235,7 +260,7 @@ impl AccountDirectory {
             let rest = self.profile.catch_all.get(domain).cloned();
             open.extend(known.unwrap_or_else(|| rest.into_iter().collect()));
         }
-        taken
+        Ok(taken)
     }
 }
 

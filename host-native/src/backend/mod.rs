@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pillarbox_engine::message::Index;
 use pillarbox_engine::relay::{Notice, Report, Schedule};
+use pillarbox_engine::smtp::Flush;
 use pillarbox_engine::types::{Now, Reason, Refusal};
 use pillarbox_world::hub::{Hub, SessionKey, Wake};
 use pillarbox_world::service::trust::{Edit, Judged, Letter, Signed};
@@ -30,7 +31,7 @@ pub use wakes::Wakes;
 const INDEX_INLINE_MAX: usize = 512 * 1024;
 /// Large messages that are indexed at once: each takes several times its size in memory.
 const INDEX_LARGE_MAX: usize = 2;
-/// Domains that wait to be flushed; who asks for more asks too often.
+/// Wishes to be tried now that wait; who asks for more asks too often.
 const FLUSHES_MAX: usize = 64;
 
 /// What every connection shares.
@@ -58,7 +59,7 @@ pub struct Relaying {
     pub news: Arc<Notify>,
     /// Spreads attempts, so that a queue does not come back all at once.
     pub seed: u64,
-    flushes: Arc<Mutex<BTreeSet<Vec<u8>>>>,
+    flushes: Arc<Mutex<BTreeSet<Flush>>>,
 }
 
 impl Relaying {
@@ -82,9 +83,9 @@ impl Relaying {
         Self::new(&settings.host_name, schedule, clock)
     }
 
-    /// Domains whose mail is to be tried now; each is told once.
+    /// What is to be tried now; each is told once.
     #[must_use]
-    pub(crate) fn take_flushes(&self) -> BTreeSet<Vec<u8>> {
+    pub(crate) fn take_flushes(&self) -> BTreeSet<Flush> {
         std::mem::take(&mut self.flushes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -227,13 +228,20 @@ impl Backend for HostBackend {
         }
     }
 
-    fn flush(&self, domain: &[u8]) {
-        let mut flushes = self.relaying.flushes.lock().unwrap_or_else(PoisonError::into_inner);
-        if flushes.len() < FLUSHES_MAX {
-            flushes.insert(domain.to_vec());
+    fn flush(&self, flush: &Flush) -> Result<Option<u32>, Reason> {
+        if let Flush::Queue(name) = flush
+            && matches!(self.store().destination(name), Err(Reason::NotFound))
+        {
+            return Ok(Some(0));
         }
+        let mut flushes = self.relaying.flushes.lock().unwrap_or_else(PoisonError::into_inner);
+        if flushes.len() >= FLUSHES_MAX {
+            return Err(Reason::Overloaded);
+        }
+        flushes.insert(flush.clone());
         drop(flushes);
         self.relaying.news.notify_one();
+        Ok(None)
     }
 }
 

@@ -122,6 +122,9 @@ pub struct ServeFlags {
     /// Connections at once; the next one is politely refused [default: as many as the kernel's limits allow, at most 2000]
     #[arg(long, value_name = "N", env = "PILLARBOX_SLOTS")]
     pub slots: Option<u32>,
+    /// Capabilities that IMAP does not offer, such as IDLE,MOVE; also in the configuration, as `without` under [imap]
+    #[arg(long, value_name = "NAMES", env = "PILLARBOX_IMAP_WITHOUT", value_delimiter = ',')]
+    pub imap_without: Vec<String>,
     /// A fault on purpose, such as 'any/verb=RCPT,nth=1/reply=451 4.7.1 later'; repeatable [dev profile only]
     #[arg(long = "fault", value_name = "RULE", env = "PILLARBOX_FAULT", value_delimiter = '\n')]
     pub fault: Vec<String>,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::{Args, Subcommand};
 
 use crate::backend::{HostBackend, Relaying};
-use crate::cli::{EngineChoice, ServeFlags};
+use crate::cli::ServeFlags;
 use crate::config::{Data, Settings};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::{Error, Kind};
@@ -245,10 +245,10 @@ impl Asked {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|e| Error::failed(format!("cannot start threads: {e}")))?;
         let relaying = Relaying::of(settings, QueueClock::start());
-        let engine = Engine::new(&EngineSettings::new(EngineChoice::Native, Some(1)))?;
+        let engine = Arc::new(Engine::new(&EngineSettings::new(settings.engine, Some(1)))?);
         let store = MailStore::open(&settings.data)?;
-        let directory = serve::directory(settings, Hits::default())?;
-        let backend = HostBackend::new(store, directory, Arc::new(engine), relaying);
+        let directory = serve::directory(settings, Hits::default(), &engine)?;
+        let backend = HostBackend::new(store, directory, engine, relaying);
         let metrics = RelayMetrics::new(&prometheus::Registry::new());
         Ok(Self::Store(Box::new((runtime, backend, metrics))))
     }

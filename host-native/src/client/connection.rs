@@ -267,7 +267,9 @@ impl Connection {
     /// If the future is dropped before its end the connection is of no more use.
     pub async fn deliver(&mut self, envelope: Envelope, source: Arc<dyn Source>) -> Vec<Fate> {
         let count = envelope.recipients.len();
-        if (envelope.require_tls || envelope.mail.require_tls)
+        // RFC 8689 §5: a report must not be lost for want of it.
+        let is_report = envelope.mail.reverse_path.is_none();
+        if (envelope.require_tls || envelope.mail.require_tls && !is_report)
             && self.tls().is_some()
             && !self.is_verified()
         {
@@ -291,7 +293,7 @@ impl Connection {
             let diagnosis = "5.1.3 An address or a parameter cannot be sent as it is".to_owned();
             return vec![Fate::Failed(lost(Stage::Session, diagnosis)); count];
         }
-        self.driver.host.begin_delivery(message, source);
+        self.driver.host.begin_delivery(id, message, source);
         self.abandoned = true;
         let fates = self.delivered(delivery, count).await;
         self.abandoned = false;

@@ -7,9 +7,7 @@ use std::time::{Duration, Instant};
 
 use pillarbox_engine::sasl::LoginSecret;
 use pillarbox_engine::smtp;
-use pillarbox_engine::smtp::client::types::{
-    Answer, Ask, Call, Event, Failure, Fate, Offer, Stage,
-};
+use pillarbox_engine::smtp::client::types::{Answer, Ask, Call, Event, Failure, Fate, Offer};
 use pillarbox_engine::types::{BlobId, BlobRange, Now, Reason, Refusal, TlsFacts};
 use pillarbox_world::hub::SessionKey;
 use tokio::net::TcpStream;
@@ -48,12 +46,14 @@ pub(super) struct Outgoing {
     has_logged_in: bool,
     until: Until,
     message: Option<(BlobId, Arc<dyn Source>)>,
+    /// The delivery that is under way.
+    delivery: u32,
     offer: Option<Offer>,
     facts: Option<TlsFacts>,
     /// The session's end, and why.
     done: Option<Option<Failure>>,
     fates: Option<Vec<Fate>>,
-    /// A part of the message could not be read that was to be written: so its end was never sent.
+    /// A part of the message could not be read that was to be written, and the session was not told yet.
     is_broken_off: bool,
 }
 
@@ -81,6 +81,7 @@ impl Outgoing {
             has_logged_in: false,
             until: Until::Ready,
             message: None,
+            delivery: 0,
             offer: None,
             facts: None,
             done: None,
@@ -93,7 +94,8 @@ impl Outgoing {
         self.until = until;
     }
 
-    pub(super) fn begin_delivery(&mut self, message: BlobId, source: Arc<dyn Source>) {
+    pub(super) fn begin_delivery(&mut self, id: u32, message: BlobId, source: Arc<dyn Source>) {
+        self.delivery = id;
         self.message = Some((message, source));
         self.fates = None;
         self.is_broken_off = false;
@@ -105,17 +107,7 @@ impl Outgoing {
     }
 
     pub(super) fn take_fates(&mut self) -> Option<Vec<Fate>> {
-        let mut fates = self.fates.take()?;
-        if self.is_broken_off {
-            // The session gave out the end of the message, and does not know that it never left.
-            for fate in &mut fates {
-                if let Fate::Uncertain(failure) = fate {
-                    failure.stage = Stage::Data;
-                    *fate = Fate::Deferred(failure.clone());
-                }
-            }
-        }
-        Some(fates)
+        self.fates.take()
     }
 
     pub(super) fn offer(&self) -> Option<&Offer> {
@@ -196,7 +188,7 @@ impl Host<smtp::Client> for Outgoing {
     fn observe_answer(&mut self, _: &Answer) {}
 
     fn call(&mut self) -> Option<Call> {
-        None
+        std::mem::take(&mut self.is_broken_off).then_some(Call::BrokenOff(self.delivery))
     }
 
     fn octets(&mut self, range: BlobRange) -> Result<Vec<u8>, Reason> {

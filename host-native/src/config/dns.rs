@@ -1,6 +1,7 @@
 //! `[dns]`: whom to ask for names.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -16,10 +17,15 @@ pub struct DnsFile {
     /// Whether signatures are checked, without which there is no DANE [default: false].
     #[serde(default)]
     pub dnssec: bool,
+    /// File of DNSKEY records that are trusted in place of the root's, for a private root.
+    pub trust_anchors: Option<PathBuf>,
 }
 
-impl From<DnsFile> for ResolverSettings {
-    fn from(DnsFile { servers, dnssec }: DnsFile) -> Self {
-        Self { servers, dnssec }
+impl DnsFile {
+    /// The settings; `base` is where the file is.
+    pub(super) fn settings(self, base: &Path) -> ResolverSettings {
+        let Self { servers, dnssec, trust_anchors } = self;
+        let trust_anchors = trust_anchors.map(|file| base.join(file));
+        ResolverSettings { servers, dnssec, trust_anchors }
     }
 }

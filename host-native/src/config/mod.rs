@@ -4,6 +4,7 @@
 mod auth;
 mod dns;
 mod faults;
+mod imap;
 mod limits;
 mod listen;
 mod relay;
@@ -26,6 +27,7 @@ pub use auth::{AuthFile, AuthSettings, ProxyFile, SmtpFile, TokensFile, Trusted,
 pub use dns::DnsFile;
 pub use faults::FaultSettings;
 pub(crate) use faults::here;
+pub use imap::ImapFile;
 pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
@@ -68,6 +70,8 @@ pub struct Settings {
     pub trusted: Trusted,
     /// Faults on purpose; none in a server profile.
     pub faults: Option<FaultSettings>,
+    /// Capabilities that IMAP sessions do not offer.
+    pub imap_without: Vec<Vec<u8>>,
 }
 
 /// Where mail is kept.
@@ -155,6 +159,9 @@ pub struct ConfigFile {
     /// SMTP alone.
     #[serde(default)]
     pub smtp: SmtpFile,
+    /// IMAP alone.
+    #[serde(default)]
+    pub imap: ImapFile,
 }
 
 /// The certificate, as the file has it.
@@ -201,6 +208,8 @@ impl Settings {
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
         let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
         let trusted = file.as_ref().map(|file| Trusted::new(&file.proxy, &file.smtp));
+        let without = file.as_ref().map(|file| &file.imap.without[..]).unwrap_or_default();
+        let imap_without = imap::without(without, &flags.imap_without)?;
         let allow_cleartext_login =
             file.as_ref().is_some_and(|file| file.auth.allow_cleartext_login);
         if file.is_some() && flags.dev_password.is_some() {
@@ -234,6 +243,7 @@ impl Settings {
             allow_cleartext_login,
             trusted: trusted.unwrap_or_default(),
             faults,
+            imap_without,
         };
         settings.limits.check()?;
         settings.check_tls()?;
@@ -336,7 +346,7 @@ fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerPr
         catch_all,
         accounts,
         relay,
-        dns: file.dns.into(),
+        dns: file.dns.settings(base),
         trust: file.trust.settings()?,
         dkim: trust::dkim(file.dkim, base)?,
     })

@@ -2,6 +2,8 @@
 //! nowhere else.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -10,7 +12,7 @@ use hickory_resolver::config::{
 use hickory_resolver::lookup::Lookup;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
-use hickory_resolver::proto::dnssec::Proof;
+use hickory_resolver::proto::dnssec::{Proof, TrustAnchors};
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 
@@ -27,6 +29,8 @@ pub struct ResolverSettings {
     pub servers: Vec<SocketAddr>,
     /// Whether signatures are checked, up to the root: without that there is no DANE.
     pub dnssec: bool,
+    /// DNSKEY records that are trusted in place of the root's.
+    pub trust_anchors: Option<PathBuf>,
 }
 
 /// A resolver with a cache.
@@ -36,7 +40,7 @@ impl Resolver {
     /// A resolver with these settings.
     ///
     /// # Errors
-    /// This system's settings cannot be read.
+    /// This system's settings, or the trust anchors, cannot be read.
     pub fn new(settings: &ResolverSettings) -> Result<Self, Error> {
         let failed = |error: NetError| {
             Error::usage(format!("dns: this system's resolver settings: {error}; set servers"))
@@ -48,6 +52,12 @@ impl Resolver {
             let config = ResolverConfig::from_parts(None, Vec::new(), servers);
             TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
         };
+        if let Some(file) = settings.trust_anchors.as_ref().filter(|_| settings.dnssec) {
+            let anchors = TrustAnchors::from_file(file).map_err(|error| {
+                Error::usage(format!("dns.trust_anchors: {}: {error}", file.display()))
+            })?;
+            builder = builder.with_trust_anchor(Arc::new(anchors));
+        }
         let options = builder.options_mut();
         options.validate = settings.dnssec;
         options.cache_size = CACHE_MAX;

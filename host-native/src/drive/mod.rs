@@ -228,8 +228,8 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         matches!(self.state, State::Closed)
     }
 
-    /// The connection is lost: the session hears what its peer said last, and then the end of it. What it says to that
-    /// nobody gets.
+    /// The connection is lost: the session hears what its host must tell it, what its peer said last, and then the end of
+    /// it. What it says to that nobody gets.
     pub(crate) fn lose(&mut self, wire: &mut Wire) -> Result<(), Trap> {
         let mut last = std::mem::take(&mut self.left);
         if let Ok(Poll::Ready(Some(octets))) = wire.try_read() {
@@ -238,7 +238,9 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             }
             last.extend(octets);
         }
-        let mut inputs = VecDeque::from([Input::Receive(last), Input::ReceiveEnd]);
+        let mut inputs: VecDeque<Input<R>> =
+            self.host.call().map(Input::Call).into_iter().collect();
+        inputs.extend([Input::Receive(last), Input::ReceiveEnd]);
         self.asks.clear();
         while !self.is_closed()
             && let Some(input) = inputs.pop_front()

@@ -10,7 +10,9 @@ use wasmtime::component::{
 use wasmtime::{Error, Store};
 
 use super::sandbox::Guard;
-use super::wit::{imap_server, pop3_server, smtp_client, smtp_server, types};
+use super::wit::{
+    imap_client, imap_server, pop3_client, pop3_server, smtp_client, smtp_server, types,
+};
 
 const PACKAGE: &str = "pillarbox:mail";
 /// The version is part of each name: another one is another contract.
@@ -28,7 +30,11 @@ pub(super) struct Entries {
     pub(super) smtp_client:
         RoleEntry<smtp_client::Config, smtp_client::Input, smtp_client::Stepped>,
     pub(super) pop3: RoleEntry<pop3_server::Config, pop3_server::Input, pop3_server::Stepped>,
+    pub(super) pop3_client:
+        RoleEntry<pop3_client::Config, pop3_client::Input, pop3_client::Stepped>,
     pub(super) imap: RoleEntry<imap_server::Config, imap_server::Input, imap_server::Stepped>,
+    pub(super) imap_client:
+        RoleEntry<imap_client::Config, imap_client::Input, imap_client::Stepped>,
     index: ComponentExportIndex,
     index_small: ComponentExportIndex,
 }
@@ -78,7 +84,9 @@ impl Entries {
             smtp: RoleEntry::find(component, "smtp-server", instance, store)?,
             smtp_client: RoleEntry::find(component, "smtp-client", instance, store)?,
             pop3: RoleEntry::find(component, "pop3-server", instance, store)?,
+            pop3_client: RoleEntry::find(component, "pop3-client", instance, store)?,
             imap: RoleEntry::find(component, "imap-server", instance, store)?,
+            imap_client: RoleEntry::find(component, "imap-client", instance, store)?,
             index,
             index_small,
         })

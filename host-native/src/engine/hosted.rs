@@ -9,7 +9,7 @@ use pillarbox_engine::{Input, Output, imap, pop3, smtp};
 use super::convert::Convert;
 use super::entries::Stepper;
 use super::sandbox::{Instance, Sandbox};
-use super::wit::{imap_server, pop3_server, smtp_client, smtp_server};
+use super::wit::{imap_client, imap_server, pop3_client, pop3_server, smtp_client, smtp_server};
 use super::{Driven, StartError, Stepped, Trap};
 
 // A macro, since the contract repeats one form for each role and so do the types made of it.
@@ -95,6 +95,8 @@ macro_rules! hosted {
 hosted!(Smtp, smtp_server, smtp, smtp::Server, smtp::Config);
 hosted!(SmtpClient, smtp_client, smtp_client, smtp::Client, smtp::client::types::Config);
 hosted!(Pop3, pop3_server, pop3, pop3::Server, pop3::Config);
+hosted!(Pop3Client, pop3_client, pop3_client, pop3::Client, pop3::client::types::Config);
+hosted!(ImapClient, imap_client, imap_client, imap::Client, imap::client::types::Config);
 hosted!(Imap, imap_server, imap, imap::Server, imap::types::Config);
 
 /// What a step is doing, for the message of a trap.

@@ -157,6 +157,21 @@ impl Engine {
         }
     }
 
+    /// Starts a POP3 client session; it takes a slot as a server's does.
+    ///
+    /// # Errors
+    /// As `smtp`.
+    pub fn pop3_client(
+        &self,
+        config: pop3::client::types::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<pop3::Client>>, StartError> {
+        match &self.sandbox {
+            Some(sandbox) => Ok(Box::new(hosted::Pop3Client::start(sandbox, config, now)?)),
+            None => Ok(Box::new(Session::<pop3::Client>::new(config, now))),
+        }
+    }
+
     /// Starts an IMAP server session.
     ///
     /// # Errors
@@ -169,6 +184,21 @@ impl Engine {
         match &self.sandbox {
             Some(sandbox) => Ok(Box::new(hosted::Imap::start(sandbox, config, now)?)),
             None => Ok(Box::new(Session::<imap::Server>::new(config, now))),
+        }
+    }
+
+    /// Starts an IMAP client session; it takes a slot as a server's does.
+    ///
+    /// # Errors
+    /// As `smtp`.
+    pub fn imap_client(
+        &self,
+        config: imap::client::types::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<imap::Client>>, StartError> {
+        match &self.sandbox {
+            Some(sandbox) => Ok(Box::new(hosted::ImapClient::start(sandbox, config, now)?)),
+            None => Ok(Box::new(Session::<imap::Client>::new(config, now))),
         }
     }
 

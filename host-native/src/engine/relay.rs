@@ -1,7 +1,7 @@
 //! The relay functions where the engine runs: in a sandbox of their own that serves call after call, or linked in
 //! natively. What to do with their results is left to the queue.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::relay as engine;
 use pillarbox_engine::relay::{
@@ -16,9 +16,11 @@ use super::Trap;
 use super::convert::Convert;
 use super::functions::Functions;
 use super::sandbox::{RelayInstance, Sandbox};
+use super::settings::RELAY_SLOTS;
 
-/// The relay functions; one for the whole program. Calls wait for each other, and take microseconds, but for a report
-/// with a large message, which takes some milliseconds.
+/// The relay functions; one for the whole program. A few calls are made at once, each in an instance that serves call
+/// after call; further ones wait. Each takes microseconds, but for a report with a large message, which takes some
+/// milliseconds.
 ///
 /// A call that breaks an instance that has served others is made once more in a fresh one: what breaks that too, is
 /// a trap of its own making.
@@ -26,14 +28,33 @@ pub struct Relay(Option<Sandboxed>);
 
 struct Sandboxed {
     sandbox: Arc<Sandbox>,
-    /// None before the first call, and after a trap.
-    live: Mutex<Option<RelayInstance>>,
+    pool: Mutex<Pool>,
+    /// A call has ended.
+    freed: Condvar,
+}
+
+/// Instances that nobody uses now. Never more live than [`RELAY_SLOTS`]: each call takes one of these if there is any.
+struct Pool {
+    idle: Vec<RelayInstance>,
+    /// Calls that may begin now.
+    free: u32,
+}
+
+/// Leave for one call, given back when it is dropped.
+struct Leave<'a> {
+    of: &'a Sandboxed,
+    /// None if a fresh one is to be made: before the first calls, and after a trap.
+    instance: Option<RelayInstance>,
 }
 
 impl Relay {
     pub(super) fn new(sandbox: Option<&Arc<Sandbox>>) -> Self {
-        let sandboxed =
-            |sandbox| Sandboxed { sandbox: Arc::clone(sandbox), live: Mutex::new(None) };
+        let pool = || Mutex::new(Pool { idle: Vec::new(), free: RELAY_SLOTS });
+        let sandboxed = |sandbox| Sandboxed {
+            sandbox: Arc::clone(sandbox),
+            pool: pool(),
+            freed: Condvar::new(),
+        };
         Self(sandbox.map(sandboxed))
     }
 
@@ -218,7 +239,7 @@ impl Relay {
 }
 
 impl Sandboxed {
-    /// Calls a function, in the living instance or in a fresh one.
+    /// Calls a function, in an instance that lives or in a fresh one.
     fn call<P, R>(
         &self,
         doing: &str,
@@ -231,12 +252,12 @@ impl Sandboxed {
         (R,): ComponentNamedList + Lift,
     {
         let trapped = |error: wasmtime::Error| Trap::new(doing.to_owned(), &error);
+        let mut leave = self.leave();
         // Taken out before it is used and put back after, so that a panic here leaves nothing half done there.
-        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mut instance) = live.take() {
+        if let Some(mut instance) = leave.instance.take() {
             match instance.call(&function, taken.clone()) {
                 Ok(given) => {
-                    *live = Some(instance);
+                    leave.instance = Some(instance);
                     return Ok(given);
                 }
                 Err(error) => {
@@ -247,7 +268,31 @@ impl Sandboxed {
         }
         let mut instance = self.sandbox.relay_instance().map_err(trapped)?;
         let given = instance.call(&function, taken).map_err(trapped)?;
-        *live = Some(instance);
+        leave.instance = Some(instance);
         Ok(given)
+    }
+
+    fn leave(&self) -> Leave<'_> {
+        let mut pool = self
+            .freed
+            .wait_while(self.pool(), |pool| pool.free == 0)
+            .unwrap_or_else(PoisonError::into_inner);
+        pool.free -= 1;
+        let instance = pool.idle.pop();
+        Leave { of: self, instance }
+    }
+
+    fn pool(&self) -> MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        let mut pool = self.of.pool();
+        pool.idle.extend(self.instance.take());
+        pool.free += 1;
+        drop(pool);
+        self.of.freed.notify_one();
     }
 }

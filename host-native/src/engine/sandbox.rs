@@ -183,7 +183,7 @@ impl Sandbox {
         })
     }
 
-    /// A fresh instance for the relay functions; its caller has one at a time.
+    /// A fresh instance for the relay functions; its caller keeps to [`RELAY_SLOTS`] of them.
     pub(super) fn relay_instance(&self) -> Result<RelayInstance, wasmtime::Error> {
         let mut store = self.store(RELAY_MEMORY_MAX, RELAY_OCTETS_MAX);
         store.set_epoch_deadline(self.index_ticks_max);

@@ -17,8 +17,8 @@ const MAPPINGS_SPARE: u32 = 5000;
 const DESCRIPTORS_SPARE: u64 = 128;
 /// Instances for indexing, beside those of sessions.
 pub(super) const INDEX_SLOTS: u32 = 16;
-/// The instance of the relay functions.
-pub(super) const RELAY_SLOTS: u32 = 1;
+/// Instances of the relay functions: more than one, since a report may take milliseconds; and few, since calls are short.
+pub(super) const RELAY_SLOTS: u32 = 4;
 
 /// What an engine is made with.
 #[derive(Clone, Debug)]

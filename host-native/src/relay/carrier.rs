@@ -21,8 +21,21 @@ pub trait Carrier: Send + Sync + 'static {
     fn connect(
         &self,
         hop: &Hop,
+        proof: Proof,
         login: Option<&RouteLogin>,
     ) -> impl Future<Output = Result<Self::Connection, NotReached>> + Send;
+}
+
+/// What a message asks of TLS (RFC 8689), beyond what its way asks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Proof {
+    /// Nothing.
+    #[default]
+    Usual,
+    /// `TLS-Required: No`: what the domain publishes keeps the message from nobody.
+    Optional,
+    /// REQUIRETLS: a server that is proved, and proved to be the domain's.
+    Required,
 }
 
 /// Why there is no connection.

@@ -1,15 +1,19 @@
 //! The hosts that take mail for a next hop, each with what TLS must prove there.
 //! The order and what it means are the engine's; here names are looked up.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use pillarbox_engine::relay::{Exchange, Hop, Lookup, Route, Unreached, choose_route};
+use pillarbox_engine::relay::{Exchange, Hop, Lookup, Route, Unreached};
 use pillarbox_engine::smtp::client::types::TlsPolicy;
 
+use super::ask::broke;
+use super::carrier::Proof;
 use crate::client::policy::{NextHop, Policies, Unfit};
 use crate::client::{Security, Target, Trust};
 use crate::dns::{Answer, Dns, NoAnswer};
+use crate::engine::Engine;
 
 /// A host that is to be tried.
 pub(super) struct Host {
@@ -20,6 +24,7 @@ pub(super) struct Host {
 /// Looks hosts up.
 #[derive(Clone)]
 pub(super) struct Hosts {
+    pub(super) engine: Arc<Engine>,
     pub(super) dns: Dns,
     /// What TLS must prove.
     pub(super) policies: Policies,
@@ -59,7 +64,12 @@ impl Hosts {
             .into_iter()
             .map(|mx| Exchange { preference: mx.preference, name: mx.exchange.into_bytes() })
             .collect();
-        match choose_route(&exchanges, &self.own_names, seed) {
+        let route = self.engine.relay().choose_route(&exchanges, &self.own_names, seed);
+        let route = route.map_err(|trap| {
+            broke(trap);
+            Unreached::OurFault
+        })?;
+        match route {
             Route::Hosts(names) => {
                 let names: Result<Vec<String>, Unreached> =
                     names.iter().map(|name| text(name)).collect();
@@ -75,6 +85,7 @@ impl Hosts {
     pub(super) async fn host(
         &self,
         hop: &Hop,
+        proof: Proof,
         name: &str,
         is_proven: bool,
     ) -> Result<Host, Unreached> {
@@ -87,33 +98,47 @@ impl Hosts {
             },
         };
         let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, hop.port()));
+        let by_exchange = hop.next_hop.lookup == Lookup::Exchanges;
         let addresses: Vec<SocketAddr> =
-            addresses.filter(|address| !self.is_ours(*address)).collect();
+            addresses.filter(|address| !self.is_ours(*address, by_exchange)).collect();
         if addresses.is_empty() {
             // Mail to ourselves would come round for ever.
             return Err(Unreached::Loop);
         }
-        let security = self.security(hop, name, (is_proven, secure)).await?;
+        let security = self.security(hop, proof, name, (is_proven, secure)).await?;
         Ok(Host { target: Target { name: name.to_owned(), addresses }, security })
     }
 
-    fn is_ours(&self, address: SocketAddr) -> bool {
-        self.own_addresses.iter().any(|own| {
-            let anywhere = own.ip().is_unspecified() && crate::config::is_loopback(address.ip());
-            own.port() == address.port() && (own.ip() == address.ip() || anywhere)
-        })
+    /// Whether mail sent there would come round to us (RFC 5321 §5.1, §6.3): what listens there is one of our own
+    /// listeners; or DNS, which knows no ports, names an address of this very machine, whatever takes its mail.
+    fn is_ours(&self, address: SocketAddr, by_exchange: bool) -> bool {
+        let ip = address.ip().to_canonical();
+        let loopback = crate::config::is_loopback(ip);
+        let listens = self.own_addresses.iter().any(|own| {
+            // To connect to no address is to connect to this machine.
+            let anywhere = ip.is_unspecified() && crate::config::is_loopback(own.ip())
+                || own.ip().is_unspecified() && (ip.is_unspecified() || is_local(ip));
+            own.port() == address.port() && (own.ip() == ip || anywhere)
+        });
+        // Several loopback addresses are several machines to who tries out a network on one.
+        listens || by_exchange && !loopback && !ip.is_unspecified() && is_local(ip)
     }
 
     /// What TLS must prove there: as much as is configured, and more if the domain or the host's zone says so.
     async fn security(
         &self,
         hop: &Hop,
+        proof: Proof,
         name: &str,
         (mx_secure, address_secure): (bool, bool),
     ) -> Result<Security, Unreached> {
         match hop.tls {
             TlsPolicy::None => return Ok(Security::None),
             TlsPolicy::Implicit => return Ok(Security::Implicit(Trust::Pkix)),
+            // RFC 8689 §4.2.2: TLS if it can be had; what the domain publishes must not make the message fail.
+            TlsPolicy::Opportunistic if proof == Proof::Optional => {
+                return Ok(Security::Opportunistic);
+            }
             TlsPolicy::Opportunistic | TlsPolicy::Required => {}
         }
         let domain = text(&hop.next_hop.host)?;
@@ -128,6 +153,13 @@ impl Hosts {
                 Unfit::NotNamed => Unreached::PolicyMismatch,
             }
         })?;
+        // RFC 8689 §4.2.1: DNSSEC or MTA-STS must say that the host is the domain's; a name alone may be anybody's.
+        let vouched = mx_secure
+            || hop.next_hop.lookup != Lookup::Exchanges
+            || matches!(found, Security::Required(_));
+        if proof == Proof::Required && !vouched {
+            return Err(Unreached::TlsRequired);
+        }
         Ok(match (hop.tls, found) {
             // Who insists on a proof wants one, even where nobody has published what it is.
             (TlsPolicy::Required, Security::Opportunistic | Security::Required(Trust::Any)) => {
@@ -136,6 +168,23 @@ impl Hosts {
             (_, found) => found,
         })
     }
+}
+
+/// Whether this machine has the address: the kernel leaves from it to go there.
+fn is_local(ip: IpAddr) -> bool {
+    if crate::config::is_loopback(ip) {
+        return true;
+    }
+    let any: IpAddr = match ip {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    // Nothing is sent; a socket of datagrams only looks for its way.
+    let from = UdpSocket::bind((any, 0)).and_then(|socket| {
+        socket.connect((ip, 9))?;
+        socket.local_addr()
+    });
+    from.is_ok_and(|from| from.ip() == ip)
 }
 
 /// A name that DNS can be asked about.

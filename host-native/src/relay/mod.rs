@@ -2,6 +2,7 @@
 //! Where mail goes, when it is tried again and what is reported is decided by the engine's `relay`.
 
 mod active;
+mod ask;
 mod begun;
 mod carrier;
 mod clock;
@@ -10,17 +11,20 @@ mod local;
 mod metrics;
 mod operate;
 mod outgoing;
+mod routes;
 mod runner;
 mod settle;
 mod steer;
 mod worker;
 
-pub use carrier::{Carrier, Connection, NotReached, Parcel};
+pub use carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 pub use clock::QueueClock;
 
+pub(crate) use ask::broke;
 pub(crate) use metrics::RelayMetrics;
 pub(crate) use operate::{Message, Request, Response, Stats, Target, operate};
 pub(crate) use outgoing::Outgoing;
+pub(crate) use routes::Routes;
 pub(crate) use runner::Runner;
 
 #[cfg(test)]

@@ -4,13 +4,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use pillarbox_engine::relay::{Hop, Lookup, Unreached, fate_of, next_host_may_help};
+use pillarbox_engine::relay::{Hop, Lookup, Unreached};
 use pillarbox_engine::smtp::RcptTo;
 use pillarbox_engine::smtp::client::types::Fate;
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 use pillarbox_world::service::Backend;
 
-use super::carrier::{Carrier, Connection, NotReached, Parcel};
+use super::ask::{fate_of, next_host_may_help};
+use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::hosts::{Host, Hosts};
 use crate::backend::HostBackend;
 use crate::client::policy::Policies;
@@ -42,7 +43,8 @@ impl Outgoing {
     ) -> Self {
         let host_name = String::from_utf8_lossy(backend.host_name()).into_owned();
         let own_names = vec![backend.host_name().to_vec()];
-        let hosts = Hosts { dns, policies, own_names, own_addresses };
+        let engine = Arc::clone(backend.engine());
+        let hosts = Hosts { engine, dns, policies, own_names, own_addresses };
         Self { shared: Arc::new(Shared { backend, client, hosts, host_name, message_max }) }
     }
 }
@@ -50,13 +52,20 @@ impl Outgoing {
 impl Carrier for Outgoing {
     type Connection = Sending;
 
-    async fn connect(&self, hop: &Hop, login: Option<&RouteLogin>) -> Result<Sending, NotReached> {
+    async fn connect(
+        &self,
+        hop: &Hop,
+        proof: Proof,
+        login: Option<&RouteLogin>,
+    ) -> Result<Sending, NotReached> {
         let shared = Arc::clone(&self.shared);
         let seed = shared.backend.relaying().seed ^ shared.backend.relaying().clock.now_ms();
-        let nowhere = |why| NotReached { fate: fate_of(why), server: None };
+        let engine = Arc::clone(shared.backend.engine());
+        let nowhere = |why| NotReached { fate: fate_of(&engine, why), server: None };
         let (names, is_proven) = shared.hosts.names(hop, seed).await.map_err(nowhere)?;
         let login = login.map(|login| read_login(login, hop)).transpose().map_err(nowhere)?;
-        let mut way = Way { shared, hop: hop.clone(), names: names.into(), is_proven, login };
+        let (hop, names) = (hop.clone(), names.into());
+        let mut way = Way { shared, hop, proof, names, is_proven, login };
         let mut failed = nowhere(Unreached::NoAddress);
         while let Some(opened) = way.next().await {
             match opened {
@@ -77,6 +86,7 @@ impl Carrier for Outgoing {
 struct Way {
     shared: Arc<Shared>,
     hop: Hop,
+    proof: Proof,
     names: std::collections::VecDeque<String>,
     is_proven: bool,
     login: Option<Login>,
@@ -86,10 +96,13 @@ impl Way {
     /// A connection to the next host, or why there is none; nothing if there is no host left.
     async fn next(&mut self) -> Option<Result<(client::Connection, String), NotReached>> {
         let name = self.names.pop_front()?;
-        let found = self.shared.hosts.host(&self.hop, &name, self.is_proven).await;
+        let found = self.shared.hosts.host(&self.hop, self.proof, &name, self.is_proven).await;
         let Host { target, security } = match found {
             Ok(host) => host,
-            Err(why) => return Some(Err(NotReached { fate: fate_of(why), server: None })),
+            Err(why) => {
+                let fate = fate_of(self.shared.backend.engine(), why);
+                return Some(Err(NotReached { fate, server: None }));
+            }
         };
         let mut settings = Settings::new(self.shared.host_name.clone());
         settings.service = self.hop.service;
@@ -128,7 +141,13 @@ impl Connection for Sending {
     async fn deliver(&mut self, parcel: Parcel) -> Vec<Fate> {
         let mut fates = self.once(&parcel, parcel.recipients.clone()).await;
         // RFC 5321 §5.1: who was put off is offered to the domain's next hosts.
-        while fates.iter().any(next_host_may_help) {
+        loop {
+            let engine = self.way.shared.backend.engine();
+            let open: Vec<usize> =
+                (0..fates.len()).filter(|p| next_host_may_help(engine, &fates[*p])).collect();
+            if open.is_empty() {
+                break;
+            }
             match self.way.next().await {
                 None => break,
                 Some(Err(_)) => continue,
@@ -138,8 +157,6 @@ impl Connection for Sending {
                     self.server = server;
                 }
             }
-            let open: Vec<usize> =
-                (0..fates.len()).filter(|place| next_host_may_help(&fates[*place])).collect();
             let to = open.iter().map(|place| parcel.recipients[*place].clone()).collect();
             for (place, fate) in open.into_iter().zip(self.once(&parcel, to).await) {
                 fates[place] = fate;
@@ -161,7 +178,7 @@ impl Sending {
             mail: parcel.mail.clone(),
             recipients,
             plain: parcel.plain,
-            require_tls: parcel.mail.require_tls,
+            require_tls: parcel.mail.require_tls && parcel.mail.reverse_path.is_some(),
         };
         self.connection.deliver(envelope, Arc::new(source)).await
     }

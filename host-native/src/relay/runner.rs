@@ -5,20 +5,24 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use pillarbox_engine::smtp::Flush;
 use pillarbox_engine::types::Reason;
-use pillarbox_world::queue::{Action, Destination, LOCAL, Which};
+use pillarbox_world::queue::{Action, Destination, LOCAL, TLS_OPTIONAL, Which};
 use pillarbox_world::service::Backend;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::active::Active;
+use super::ask::broke;
 use super::begun::Begun;
 use super::carrier::Carrier;
 use super::metrics::RelayMetrics;
+use super::routes::Routes;
 use super::steer::steer;
 use super::worker::Worker;
 use crate::backend::HostBackend;
 use crate::config::RelaySettings;
+use crate::engine::Trap;
 use crate::error::{Error, Kind};
 use crate::serve::told_to_stop;
 
@@ -36,6 +40,8 @@ pub(super) struct Work<C: Carrier> {
     pub(super) backend: Arc<HostBackend>,
     pub(super) carrier: C,
     pub(super) settings: Arc<RelaySettings>,
+    /// The ways of the transport map.
+    pub(super) routes: Routes,
     /// Whether anything leaves this machine.
     relays: bool,
     pub(super) metrics: RelayMetrics,
@@ -72,17 +78,19 @@ impl<C: Carrier> Runner<C> {
             if let Ok(task) = backend.store().task(id) {
                 let destination = crate::serve::shown(&task.destination);
                 tracing::warn!(
-                    message = task.message.id,
+                    id = task.message.id,
                     destination,
                     "it was being sent when the server ended; it is tried again, and may arrive twice"
                 );
             }
         }
         let places = Arc::new(Semaphore::new(settings.connections_max as usize));
+        let routes = Routes::new(Arc::clone(backend.engine()), settings.transports.clone());
         let work = Work {
             backend,
             carrier,
             settings,
+            routes,
             relays,
             metrics,
             begun,
@@ -142,9 +150,17 @@ impl<C: Carrier> Work<C> {
         self.backend.relaying().clock.now_ms()
     }
 
-    /// The key of the destination that mail for a domain goes to by the settings of today.
-    pub(super) fn destination(&self, domain: &[u8]) -> Vec<u8> {
-        if self.backend.hosts(domain) { LOCAL.to_vec() } else { self.settings.destination(domain) }
+    /// The key of the destination that mail for a domain goes to by the settings of today; that which may go without
+    /// TLS has one of its own, so that it does not wait for what may not.
+    pub(super) fn destination(&self, domain: &[u8], tls_optional: bool) -> Result<Vec<u8>, Trap> {
+        if self.backend.hosts(domain) {
+            return Ok(LOCAL.to_vec());
+        }
+        let mut destination = self.routes.destination(domain)?;
+        if tls_optional {
+            destination.extend_from_slice(TLS_OPTIONAL);
+        }
+        Ok(destination)
     }
 
     /// Sets a worker at every destination that is due, as far as there are places; says when the next one is due.
@@ -232,17 +248,44 @@ impl<C: Carrier> Work<C> {
         Ok(())
     }
 
-    /// Domains whose mail somebody wants to be tried now.
+    /// What somebody wants to be tried now.
     async fn flush(&self) {
-        for domain in self.backend.relaying().take_flushes() {
-            let destination = self.settings.destination(&domain);
-            let action = Action::Retry { now_ms: self.now_ms() };
-            let shown = crate::serve::shown(&domain);
-            match steer(&self.backend, &Which::Destination(destination), action).await {
-                Ok(tasks) => tracing::info!(domain = shown, tasks, "tried now, as was asked for"),
-                Err(reason) => tracing::error!(?reason, "the queue could not be flushed"),
+        for flush in self.backend.relaying().take_flushes() {
+            let meant = match self.meant(&flush) {
+                Ok(meant) => meant,
+                Err(trap) => {
+                    broke(trap);
+                    continue;
+                }
+            };
+            let (Flush::Node(name) | Flush::Subdomains(name) | Flush::Queue(name)) = &flush;
+            let name = crate::serve::shown(name);
+            for which in meant {
+                let action = Action::Retry { now_ms: self.now_ms() };
+                match steer(&self.backend, &which, action).await {
+                    Ok(tasks) => tracing::info!(name, tasks, "tried now, as was asked for"),
+                    Err(reason) => tracing::error!(?reason, "the queue could not be flushed"),
+                }
             }
         }
+    }
+
+    /// Where the mail waits that is to be tried: by its domain, or at the next hop of a route for it.
+    fn meant(&self, flush: &Flush) -> Result<Vec<Which>, Trap> {
+        Ok(match flush {
+            Flush::Queue(name) => vec![Which::Destination(name.clone())],
+            Flush::Node(domain) => vec![Which::Destination(self.routes.destination(domain)?)],
+            Flush::Subdomains(domain) => {
+                let under = self.backend.engine().relay().destination(domain)?;
+                let mut meant: Vec<Which> = vec![Which::Under(under)];
+                for destination in self.routes.destinations_under(domain)? {
+                    if !meant.iter().any(|which| which.has(&destination)) {
+                        meant.push(Which::Destination(destination));
+                    }
+                }
+                meant
+            }
+        })
     }
 
     fn gauge(&self) {

@@ -1,8 +1,6 @@
 //! The end of an attempt: what the engine makes of it, in one write with the reports that follow, and one line of the log.
 
-use pillarbox_engine::relay::{
-    self, Attempted, Due, Handover, Outcome, Queued, ReportKind, Settled,
-};
+use pillarbox_engine::relay::{Attempted, Due, Handover, Outcome, Queued, ReportKind, Settled};
 use pillarbox_engine::smtp::client::types::Fate;
 use pillarbox_engine::smtp::{Mailbox, RcptTo};
 use pillarbox_engine::types::{BlobRange, Reason};
@@ -10,9 +8,13 @@ use pillarbox_world::queue::{NewTask, QueuedMessage, Settle, Task};
 use pillarbox_world::service::{About, Backend, report};
 use pillarbox_world::store::{Deliver, Write};
 
+use super::ask::{self, broke};
+use super::carrier::Carrier;
 use super::metrics::RelayMetrics;
+use super::runner::Work;
+use super::worker::{STORE_PAUSE, STORE_PAUSE_MAX};
 use crate::backend::HostBackend;
-use crate::serve::shown;
+use crate::serve::{shown, told_to_stop};
 
 /// Recipients that a line of the log names; of more it tells how many.
 const NAMED_MAX: usize = 10;
@@ -41,6 +43,37 @@ impl Ended {
     }
 }
 
+impl<C: Carrier> Work<C> {
+    /// Has what became of a task written down, however often that takes: until then nobody else tries it, since a store
+    /// that is full would otherwise have the same message sent over and over. False if the server stops first.
+    pub(super) async fn settle(&self, task: &Task, ended: Ended) -> bool {
+        let id = task.message.id;
+        let mut pause = STORE_PAUSE;
+        loop {
+            match settle(&self.backend, &self.metrics, task, ended.clone()).await {
+                Ok(()) => return true,
+                Err(Reason::NotFound) => {
+                    tracing::info!(id, "it was removed from the queue while it was tried");
+                    return true;
+                }
+                Err(reason) => {
+                    tracing::error!(
+                        id,
+                        ?reason,
+                        pause_s = pause.as_secs(),
+                        "what became of it could not be written down"
+                    );
+                }
+            }
+            let mut stopping = self.stopping.clone();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
+                () = told_to_stop(&mut stopping) => return false,
+            }
+        }
+    }
+}
+
 /// Writes down what follows from an attempt.
 ///
 /// # Errors
@@ -57,7 +90,7 @@ pub(crate) async fn settle(
     let told = task.recipients.iter().zip(&fates).map(|(q, f)| (q.recipient.clone(), f.clone()));
     let told: Vec<(RcptTo, Fate)> = told.collect();
     let message = &task.message;
-    let Settled { outcomes, next_unix_ms, reports } = relay::settle(Attempted {
+    let attempted = Attempted {
         schedule,
         times: message.times,
         now_unix_ms: now_ms,
@@ -67,12 +100,15 @@ pub(crate) async fn settle(
         recipients: task.recipients.clone(),
         fates,
         seed: backend.relaying().seed ^ task.id,
-    });
+    };
+    let engine = backend.engine();
+    let Settled { outcomes, next_unix_ms, reports } = ask::settle(engine, attempted)?;
     let kinds: Vec<&'static str> = outcomes.iter().map(word).collect();
     let recipients: Vec<Queued> = outcomes.into_iter().filter_map(waiting).collect();
     let mut keep = moved;
     if let (false, Some(due_ms)) = (recipients.is_empty(), next_unix_ms) {
-        let notice_ms = relay::notice_unix_ms(&schedule, &message.times, now_ms);
+        let notice_ms = engine.relay().notice_unix_ms(&schedule, &message.times, now_ms);
+        let notice_ms = notice_ms.map_err(broke)?;
         let destination = task.destination.clone();
         keep.insert(0, NewTask { destination, recipients, due_ms, notice_ms });
     }
@@ -114,11 +150,12 @@ async fn make(
     for due in due {
         let kind = due.kind;
         let size = message.sent_size();
-        let length = relay::octets_wanted(kind, &message.mail, size).min(size);
+        let length = backend.engine().relay().octets_wanted(kind, &message.mail, size);
+        let length = length.map_err(broke)?.min(size);
         let range = BlobRange { blob: message.id, offset: message.skip, length };
         // A report without the message is better than none.
         let octets = backend.store().octets(range).unwrap_or_else(|reason| {
-            tracing::error!(message = message.id, ?reason, "it cannot be read for a report");
+            tracing::error!(id = message.id, ?reason, "it cannot be read for a report");
             Vec::new()
         });
         let about = About {
@@ -137,7 +174,7 @@ async fn make(
             Err(reason @ (Reason::NotFound | Reason::NotPermitted)) => {
                 let kind = report_word(kind);
                 tracing::warn!(
-                    message = message.id,
+                    id = message.id,
                     kind,
                     ?reason,
                     "the sender does not exist here, so nobody is told"
@@ -184,7 +221,7 @@ fn log(
         let destination = shown(&task.destination);
         let next_s = next_ms.filter(|_| *kind == "deferred").map(|ms| ms / 1000);
         tracing::info!(
-            message = message.id,
+            id = message.id,
             to,
             destination,
             host,
@@ -193,6 +230,14 @@ fn log(
             next_s,
             "relayed"
         );
+        if matches!(fate, Fate::Uncertain(_)) && *kind == "deferred" {
+            tracing::warn!(
+                id = message.id,
+                to,
+                host,
+                "all of it was sent, and the answer did not come; it is tried again, and may arrive twice"
+            );
+        }
         done.push((*kind, answer));
     }
 }

@@ -1,11 +1,12 @@
 //! What an operator does with the queue: in steps, so that mail is taken meanwhile.
 
-use pillarbox_engine::relay::{Unreached, fate_of};
+use pillarbox_engine::relay::Unreached;
 use pillarbox_engine::types::{BlobId, Reason};
 use pillarbox_world::queue::{Action, Steer, Steered, Which};
 use pillarbox_world::service::Backend;
 use pillarbox_world::store::{Outcome, Write};
 
+use super::ask::fate_of;
 use super::metrics::RelayMetrics;
 use super::settle::{Ended, settle};
 use crate::backend::HostBackend;
@@ -46,7 +47,7 @@ pub(crate) async fn bounce(
     metrics: &RelayMetrics,
     message: BlobId,
 ) -> Result<u64, Reason> {
-    let fate = fate_of(Unreached::Withdrawn);
+    let fate = fate_of(backend.engine(), Unreached::Withdrawn);
     let (mut done, mut after) = (0, 0);
     loop {
         let tasks = backend.store().tasks(message, after, PAGE)?;

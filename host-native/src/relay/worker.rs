@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pillarbox_engine::relay::{self, Handover, Hop};
+use pillarbox_engine::relay::{Handover, Hop, Unreached};
 use pillarbox_engine::smtp::client::types::{Fate, TlsPolicy};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::queue::{Block, LOCAL, NewTask, Settle, Task, TaskId};
@@ -12,10 +12,12 @@ use pillarbox_world::store::Write;
 use tokio::task::JoinSet;
 
 use super::active::{Active, PAGE};
-use super::carrier::{Carrier, Connection, NotReached, Parcel};
+use super::ask::{broke, fate_of};
+use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::local;
 use super::runner::Work;
-use super::settle::{Ended, answer, settle};
+use super::settle::{Ended, answer};
+use crate::engine::Trap;
 use crate::serve::{shown, told_to_stop};
 
 /// Messages of one connection whose outcome is being written while the next ones are sent: a sync is not waited for
@@ -26,13 +28,14 @@ const LINGER: Duration = Duration::from_secs(2);
 /// How long a farewell may take.
 const QUIT_WITHIN: Duration = Duration::from_secs(5);
 /// After the store failed, nothing is tried for so long; the pause doubles with each failure up to the other.
-const STORE_PAUSE: Duration = Duration::from_secs(1);
-const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
+pub(super) const STORE_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const STORE_PAUSE_MAX: Duration = Duration::from_secs(60);
 
 /// A connection that is open, and on which terms.
 struct Line<C> {
     connection: C,
     tls: TlsPolicy,
+    proof: Proof,
 }
 
 /// Whether a worker goes on.
@@ -109,16 +112,26 @@ impl<C: Carrier> Worker<C> {
             self.write_down(task, ended, None).await;
             return Ok(Next::More);
         }
-        if let Some(keep) = self.rerouted(&task) {
+        let (rerouted, hop) = match self.rerouted(&task).and_then(|to| Ok((to, self.hop(&task)?))) {
+            Ok(way) => way,
+            Err(trap) => {
+                // Of all that waits here, only this message cannot be sent.
+                broke(trap);
+                let fate = fate_of(self.work.backend.engine(), Unreached::OurFault);
+                let ended = Ended::alike(&task, &fate, None);
+                self.write_down(task, ended, None).await;
+                return Ok(Next::More);
+            }
+        };
+        if let Some(keep) = rerouted {
             let settle = Settle { task: id, keep, now_ms: self.work.now_ms(), ..Settle::default() };
             let written = self.work.backend.write(0, Write::Settle(settle)).await;
             self.active.done(id);
-            tracing::info!(message = task.message.id, "another route is configured now");
+            tracing::info!(id = task.message.id, "another route is configured now");
             self.work.changed.notify_one();
             return written.map(|_| Next::More);
         }
-        let hop = self.hop(&task);
-        if let Err(not_reached) = self.reach(&hop).await? {
+        if let Err(not_reached) = self.reach(&hop, proof(&task)).await? {
             return self.unreached(task, not_reached).await;
         }
         self.send(task).await;
@@ -138,18 +151,17 @@ impl<C: Carrier> Worker<C> {
     }
 
     /// What takes the place of a task whose recipients go elsewhere by the settings of today.
-    fn rerouted(&self, task: &Task) -> Option<Vec<NewTask>> {
-        let key = |domain: &[u8]| self.work.destination(domain);
-        let stays = |task: &Task| {
-            let mut recipients = task.recipients.iter();
-            recipients.all(|q| key(&q.recipient.forward_path.domain) == task.destination)
-        };
-        if stays(task) {
-            return None;
+    fn rerouted(&self, task: &Task) -> Result<Option<Vec<NewTask>>, Trap> {
+        let recipients = task.recipients.iter();
+        let optional = task.message.tls_optional;
+        let keys =
+            recipients.map(|q| self.work.destination(&q.recipient.forward_path.domain, optional));
+        let keys: Vec<Vec<u8>> = keys.collect::<Result<_, _>>()?;
+        if keys.iter().all(|key| *key == task.destination) {
+            return Ok(None);
         }
         let mut keep: Vec<NewTask> = Vec::new();
-        for queued in &task.recipients {
-            let destination = key(&queued.recipient.forward_path.domain);
+        for (queued, destination) in task.recipients.iter().zip(keys) {
             match keep.iter_mut().find(|known| known.destination == destination) {
                 Some(known) => known.recipients.push(queued.clone()),
                 None => keep.push(NewTask {
@@ -160,42 +172,44 @@ impl<C: Carrier> Worker<C> {
                 }),
             }
         }
-        Some(keep)
+        Ok(Some(keep))
     }
 
     /// The way of a task; of several that lead to one place, the one that insists most on TLS.
-    fn hop(&self, task: &Task) -> Hop {
+    fn hop(&self, task: &Task) -> Result<Hop, Trap> {
         let domains = task.recipients.iter().map(|q| &q.recipient.forward_path.domain);
-        let hops = domains.map(|domain| relay::next_hop(&self.work.settings.transports, domain));
+        let hops: Result<Vec<Hop>, Trap> =
+            domains.map(|domain| self.work.routes.hop(domain)).collect();
         let strictness = |hop: &Hop| match hop.tls {
             TlsPolicy::None => 0,
             TlsPolicy::Opportunistic => 1,
             TlsPolicy::Required => 2,
             TlsPolicy::Implicit => 3,
         };
-        let hop = hops.max_by_key(strictness);
-        let mut hop = hop.unwrap_or_else(|| relay::next_hop(&[], &task.destination));
+        let hop = hops?.into_iter().max_by_key(strictness);
+        let mut hop = hop.map_or_else(|| self.work.routes.hop(&task.destination), Ok)?;
         // RFC 8689 §4.2.1: by a proven connection, or not at all.
-        if task.message.mail.require_tls && strictness(&hop) < 2 {
+        if proof(task) == Proof::Required && strictness(&hop) < 2 {
             hop.tls = TlsPolicy::Required;
         }
-        hop
+        Ok(hop)
     }
 
     /// Sees to it that there is a connection.
-    async fn reach(&mut self, hop: &Hop) -> Result<Result<(), NotReached>, Reason> {
+    async fn reach(&mut self, hop: &Hop, proof: Proof) -> Result<Result<(), NotReached>, Reason> {
         if let Some(line) = &mut self.line {
-            if line.tls == hop.tls && line.connection.is_usable().await {
+            let fits = line.tls == hop.tls && line.proof == proof;
+            if fits && line.connection.is_usable().await {
                 return Ok(Ok(()));
             }
             self.hang_up().await;
         }
-        let login = self.work.settings.logins.get(&self.active.name);
-        let connection = match self.work.carrier.connect(hop, login).await {
+        let login = self.work.settings.logins.get(&hop.key());
+        let connection = match self.work.carrier.connect(hop, proof, login).await {
             Ok(connection) => connection,
             Err(not_reached) => return Ok(Err(not_reached)),
         };
-        self.line = Some(Line { connection, tls: hop.tls });
+        self.line = Some(Line { connection, tls: hop.tls, proof });
         self.active.connected();
         self.work.metrics.open.inc();
         let name = &self.active.name;
@@ -260,6 +274,11 @@ impl<C: Carrier> Worker<C> {
     async fn unreached(&mut self, task: Task, not_reached: NotReached) -> Result<Next, Reason> {
         self.work.metrics.unreached.inc();
         let NotReached { fate, server } = not_reached;
+        if proof(&task) == Proof::Required {
+            // What this message asks for is not missed by the others.
+            self.apply(task.id, &fate, &server).await?;
+            return Ok(Next::More);
+        }
         if matches!(fate, Fate::Failed(_)) {
             // What holds for one holds for all that wait for this domain; those read already need no further look-up.
             self.apply(task.id, &fate, &server).await?;
@@ -314,7 +333,8 @@ impl<C: Carrier> Worker<C> {
         let failures = backend.store().destination(name).map_or(0, |found| found.failures);
         let failures = failures.saturating_add(1);
         let seed = backend.relaying().seed ^ failures as u64;
-        let pause_ms = relay::host_backoff(failures, &backend.schedule(), seed);
+        let relay = backend.engine().relay();
+        let pause_ms = relay.host_backoff(failures, &backend.schedule(), seed).map_err(broke)?;
         let until_ms = self.work.now_ms().saturating_add(pause_ms);
         let why = answer(fate);
         let destination = shown(name);
@@ -347,33 +367,12 @@ impl<C: Carrier> Worker<C> {
     }
 }
 
-impl<C: Carrier> Work<C> {
-    /// Has what became of a task written down, however often that takes: until then nobody else tries it, since a store
-    /// that is full would otherwise have the same message sent over and over. False if the server stops first.
-    pub(super) async fn settle(&self, task: &Task, ended: Ended) -> bool {
-        let message = task.message.id;
-        let mut pause = STORE_PAUSE;
-        loop {
-            match settle(&self.backend, &self.metrics, task, ended.clone()).await {
-                Ok(()) => return true,
-                Err(Reason::NotFound) => {
-                    tracing::info!(message, "it was removed from the queue while it was tried");
-                    return true;
-                }
-                Err(reason) => {
-                    tracing::error!(
-                        message,
-                        ?reason,
-                        pause_s = pause.as_secs(),
-                        "what became of it could not be written down"
-                    );
-                }
-            }
-            let mut stopping = self.stopping.clone();
-            tokio::select! {
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(STORE_PAUSE_MAX),
-                () = told_to_stop(&mut stopping) => return false,
-            }
-        }
+/// What a message asks of TLS. A report of one that required it goes on without (RFC 8689 §5): it must not be lost.
+fn proof(task: &Task) -> Proof {
+    let message = &task.message;
+    match (message.mail.require_tls, message.tls_optional) {
+        (true, _) if message.mail.reverse_path.is_some() => Proof::Required,
+        (false, true) => Proof::Optional,
+        _ => Proof::Usual,
     }
 }

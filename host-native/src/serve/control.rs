@@ -22,16 +22,19 @@ const OPERATORS_MAX: usize = 16;
 /// A socket on which nothing is asked for so long is closed.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Answers until the task is ended.
-pub(super) async fn serve(shared: Arc<Shared>) {
-    let Some(directory) = shared.backend.mail_store().directory() else { return };
-    let listener = match listen(&directory.join(SOCKET)) {
-        Ok(listener) => listener,
-        Err(error) => {
-            tracing::warn!(%error, "no control socket: `pillarbox queue` cannot reach this server");
-            return;
-        }
+/// Listens in the data directory, if there is one. Who cannot be controlled can still serve.
+pub(super) fn open(shared: &Shared) -> Option<UnixListener> {
+    let directory = shared.backend.mail_store().directory()?;
+    let listener = listen(&directory.join(SOCKET));
+    let failed = |error: &std::io::Error| {
+        tracing::warn!(%error, "no control socket: `pillarbox queue` cannot reach this server");
     };
+    listener.inspect_err(failed).ok()
+}
+
+/// Answers until the task is ended.
+pub(super) async fn serve(listener: Option<UnixListener>, shared: Arc<Shared>) {
+    let Some(listener) = listener else { return };
     let operators = Arc::new(Semaphore::new(OPERATORS_MAX));
     loop {
         let Ok(operator) = Arc::clone(&operators).acquire_owned().await else { return };

@@ -17,7 +17,7 @@ mod roles;
 mod serving;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
@@ -28,7 +28,7 @@ use crate::client::{Client, Trace};
 use crate::config::{DkimSettings, Profile, RelaySettings, Settings};
 use crate::dns::{self, Dns, ResolverSettings};
 use crate::engine::{Engine, EngineSettings};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::limits::Hits;
 use crate::relay::{Outgoing, QueueClock, Runner};
 use crate::store::MailStore;
@@ -46,6 +46,8 @@ pub(crate) use metrics::Metrics;
 
 /// How long connections have to end once the server was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked which MTA-STS policies are to be renewed; each is a day old then.
+const RENEW_EVERY: Duration = Duration::from_secs(3600);
 
 /// What every connection needs.
 pub(crate) struct Shared {
@@ -83,7 +85,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let engine = Arc::new(Engine::new(&EngineSettings::new(settings.engine, settings.slots))?);
     let store = MailStore::open(&settings.data)?;
     let hits = Hits::default();
-    let directory = directory(&settings, hits.clone())?;
+    let directory = directory(&settings, hits.clone(), &engine)?;
     let metrics = Arc::new(Metrics::new(&hits));
     metrics.slots.set(i64::from(engine.slots()));
     let admission = Arc::new(Admission::new(engine.slots(), settings.limits));
@@ -105,12 +107,14 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let addresses = doors.addresses()?;
     let (http, listeners) = doors.open(&shared);
     let http = tokio::spawn(http::serve(http, Arc::clone(&shared), addresses));
+    let runner = tokio::spawn(runner(&shared, addresses, resolver)?.run());
+    let control = control::open(&shared);
+    let control = tokio::spawn(control::serve(control, Arc::clone(&shared)));
+    // Last: whoever has waited for it may use everything, the control socket too.
     if let Some(file) = &shared.settings.ready_file {
         ready::write(file, addresses)?;
     }
     banner(&shared, addresses);
-    let runner = tokio::spawn(runner(&shared, addresses, resolver)?.run());
-    let control = tokio::spawn(control::serve(Arc::clone(&shared)));
 
     let signal = stop_signal().await?;
     tracing::info!(signal, "stopping: no new connections");
@@ -146,13 +150,15 @@ fn runner(
         Profile::Dev => RelaySettings::default(),
         Profile::Server(profile) => profile.relay.clone(),
     };
-    let relays = matches!(shared.settings.profile, Profile::Server(_));
     let backend = Arc::clone(&shared.backend);
     let trace = shared.settings.trace_sessions.clone().map(Trace::Directory);
     let tls = Arc::new(ClientTls::new(settings.ca_file.as_deref())?);
     let dns = Dns::new(dns);
-    let sts = settings.mta_sts.then(|| WebFetch::new(dns.clone(), Arc::clone(&tls)));
-    let sts = sts.map(|fetch| Arc::new(MtaSts::new(Box::new(fetch))));
+    let relays = matches!(shared.settings.profile, Profile::Server(_));
+    let sts = match settings.mta_sts && relays {
+        true => Some(mta_sts(shared, &dns, &tls)?),
+        false => None,
+    };
     let names = (dns.clone(), Policies::new(dns, sts));
     let client = Client::new(Arc::clone(backend.engine()), tls, trace);
     let client = client.counting(Arc::clone(&shared.metrics));
@@ -164,6 +170,39 @@ fn runner(
     let metrics = shared.metrics.relay.clone();
     let stopping = shared.stopping.clone();
     Runner::new(backend, carrier, Arc::new(settings), relays, metrics, stopping)
+}
+
+/// Policies of other domains, kept in the data directory, and renewed as long as the server runs.
+fn mta_sts(shared: &Arc<Shared>, dns: &Dns, tls: &Arc<ClientTls>) -> Result<Arc<MtaSts>, Error> {
+    let mut sts = MtaSts::new(Box::new(WebFetch::new(dns.clone(), Arc::clone(tls))));
+    if let Some(directory) = shared.backend.mail_store().directory() {
+        let file = directory.join("mta-sts");
+        sts = sts.kept_in(&file, wall_ms()).map_err(|error| {
+            Error::new(Kind::Data, format!("{}: {error}; it may be removed", file.display()))
+        })?;
+    }
+    let sts = Arc::new(sts);
+    let (renewed, dns) = (Arc::clone(&sts), dns.clone());
+    let mut stopping = shared.stopping.clone();
+    tokio::spawn(async move {
+        let mut rounds = tokio::time::interval(RENEW_EVERY);
+        let renewing = async {
+            loop {
+                rounds.tick().await;
+                renewed.renew(&dns, wall_ms()).await;
+            }
+        };
+        tokio::select! {
+            () = renewing => {}
+            () = told_to_stop(&mut stopping) => {}
+        }
+    });
+    Ok(sts)
+}
+
+fn wall_ms() -> u64 {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// One resolver for all, so that what one has asked is known to the others; the dev profile asks nobody.
@@ -204,10 +243,14 @@ pub(crate) async fn told_to_stop(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|stop| *stop).await);
 }
 
-pub(crate) fn directory(settings: &Settings, hits: Hits) -> Result<HostDirectory, Error> {
+pub(crate) fn directory(
+    settings: &Settings,
+    hits: Hits,
+    engine: &Arc<Engine>,
+) -> Result<HostDirectory, Error> {
     match (&settings.profile, &settings.auth) {
         (Profile::Server(profile), Some(auth)) => {
-            HostDirectory::accounts((**profile).clone(), auth, hits)
+            HostDirectory::accounts((**profile).clone(), auth, hits, engine)
         }
         _ => HostDirectory::open(&settings.host_name, settings.dev_password.as_deref()),
     }

@@ -285,10 +285,10 @@ impl Served for SmtpRole {
                 let (message, octets) = (shown(&delivery.id), delivery.size);
                 let from = format!("<{}>", shown(&delivery.from));
                 if !to.is_empty() {
-                    tracing::info!(session, message, from, to, octets, "delivered");
+                    tracing::info!(session, id = message, from, to, octets, "delivered");
                 }
                 if !queued.is_empty() {
-                    tracing::info!(session, message, from, to = queued, octets, "queued");
+                    tracing::info!(session, id = message, from, to = queued, octets, "queued");
                 }
             }
             smtp::Answer::Refused(refusal) => {
@@ -386,7 +386,7 @@ impl Served for ImapRole {
             session_id: link.session_id().into_bytes(),
             tls: link.door.tls,
             auth: auth(shared, link),
-            without: Vec::new(),
+            without: shared.settings.imap_without.clone(),
             faults: link.is_facing,
             limits: limits(shared, link, Limits::IMAP),
             trace: is_tracing(shared),

@@ -161,7 +161,7 @@ impl<R: Served> Host<R> for Serving<R> {
         let Some(tls) = &self.shared.tls else {
             return Err(io::Error::other("TLS was offered without a certificate"));
         };
-        let secured = tls.accept(stream).await;
+        let secured = tls.accept(stream, R::PROTOCOL).await;
         let outcome = if secured.is_ok() { "done" } else { "failed" };
         self.shared.metrics.handshakes.with_label_values(&[R::PROTOCOL, outcome]).inc();
         let Secured { stream, facts, identities } = secured?;

@@ -9,7 +9,6 @@ use pillarbox_engine::types::TlsFacts;
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::net::TcpStream;
@@ -17,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::dane::{Associations, Dane};
-use super::{HANDSHAKE_WITHIN, Metered, certificate, facts, provider};
+use super::{HANDSHAKE_WITHIN, Metered, authorities, certificate, facts, provider};
 use crate::error::Error;
 use crate::limits::HANDSHAKE_OCTETS;
 
@@ -47,7 +46,7 @@ impl ClientTls {
     /// # Errors
     /// The file cannot be read or holds no certificate; the message names it.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, Error> {
-        let more = ca_file.map(read_authorities).transpose()?.unwrap_or_default();
+        let more = ca_file.map(authorities::in_file).transpose()?.unwrap_or_default();
         let verifier = Arc::new(AnyCertificate::new());
         let any = Arc::new(config(verifier).map_err(|error| Error::failed(error.to_string()))?);
         Ok(Self { pkix: OnceLock::new(), any, more })
@@ -89,34 +88,11 @@ impl ClientTls {
         if let Some(config) = self.pkix.get() {
             return Ok(Arc::clone(config));
         }
-        let mut roots = RootCertStore::empty();
-        let found = rustls_native_certs::load_native_certs();
-        let (added, _) = roots.add_parsable_certificates(found.certs);
-        if added == 0 {
-            tracing::warn!("this system has no authorities that can be read; Mozilla's are used");
-            roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-        }
+        let mut roots = RootCertStore::clone(authorities::of_system());
         roots.add_parsable_certificates(self.more.iter().cloned());
-        let config = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let config = authorities::trusting(roots).map_err(io::Error::other)?;
         Ok(Arc::clone(self.pkix.get_or_init(|| Arc::new(config))))
     }
-}
-
-fn read_authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let failed = |what: &dyn std::fmt::Display| {
-        Error::usage(format!("authorities: {}: {what}", file.display()))
-    };
-    let pem = std::fs::read(file).map_err(|error| failed(&error))?;
-    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let all = all.map_err(|error| failed(&format!("not PEM: {error:?}")))?;
-    if all.is_empty() {
-        return Err(failed(&"there is no CERTIFICATE section in it"));
-    }
-    Ok(all)
 }
 
 /// A configuration with a judgement of its own.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -12,16 +11,8 @@ use rustls::{
     ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme,
 };
 
-use super::provider;
+use super::{authorities, provider};
 use crate::error::Error;
-
-/// Where systems keep the authorities that they trust, in the order in which they are looked for.
-const SYSTEM_AUTHORITIES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
 
 /// Which certificates of clients are believed; none is ever required.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +39,7 @@ impl ClientAuth {
             Self::None => Ok(WebPkiClientVerifier::no_client_auth()),
             Self::Any => Ok(Arc::new(Anyone)),
             Self::Authorities(file) => {
-                let roots = Arc::new(roots(file)?);
+                let roots = Arc::new(authorities::roots(file)?);
                 let builder = WebPkiClientVerifier::builder_with_provider(roots, provider());
                 let built = builder.allow_unauthenticated().build();
                 built.map_err(|error| {
@@ -63,37 +54,13 @@ impl ClientAuth {
 ///
 /// # Errors
 /// The file cannot be read or holds no certificate; the message names it.
-pub fn client_config(authorities: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
-    let roots = match authorities {
-        Some(file) => roots(file)?,
-        None => match system_authorities() {
-            Some(file) => roots(&file)?,
-            None => RootCertStore::empty(),
-        },
+pub fn client_config(file: Option<&Path>) -> Result<Arc<ClientConfig>, Error> {
+    let roots = match file {
+        Some(file) => authorities::roots(file)?,
+        None => RootCertStore::clone(authorities::of_system()),
     };
-    let config = ClientConfig::builder_with_provider(provider());
-    let config = config.with_safe_default_protocol_versions();
-    let config = config.map_err(|error| Error::failed(format!("TLS: {error}")))?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
-}
-
-fn system_authorities() -> Option<PathBuf> {
-    let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let usual = SYSTEM_AUTHORITIES.into_iter().map(PathBuf::from);
-    named.into_iter().chain(usual).find(|file| file.exists())
-}
-
-fn roots(file: &Path) -> Result<RootCertStore, Error> {
-    let failed = |what: &dyn std::fmt::Display| Error::usage(format!("{}: {what}", file.display()));
-    let pem = std::fs::read(file).map_err(|error| failed(&error))?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let certificates = certificates.map_err(|error| failed(&format!("not PEM: {error:?}")))?;
-    let mut roots = RootCertStore::empty();
-    let (taken, _) = roots.add_parsable_certificates(certificates);
-    if taken == 0 {
-        return Err(failed(&"there is no CERTIFICATE section in it that can be used"));
-    }
-    Ok(roots)
+    let config = authorities::trusting(roots);
+    config.map(Arc::new).map_err(|error| Error::failed(format!("TLS: {error}")))
 }
 
 /// Believes every certificate whose key its owner has.

@@ -2,6 +2,7 @@
 //! other servers' certificates must prove.
 //! What the protocols need to know of a handshake leaves as `TlsFacts`.
 
+mod authorities;
 mod certificate;
 mod client;
 mod clients;
@@ -89,13 +90,17 @@ impl ServerTls {
         Ok(Self { source, clients, hits, current: Mutex::new(current) })
     }
 
-    /// The handshake, as the server: the stream, what the session may know, and whom a client's certificate names.
+    /// The handshake, as the server of this protocol (RFC 7301): the stream, what the session may know, and whom a
+    /// client's certificate names. Who names protocols, and not this one, was led here by somebody else: a browser may
+    /// be made to send a form to a mail server that has the web server's certificate.
     ///
     /// # Errors
-    /// The peer broke off, speaks no TLS that is safe today, or took too long or too much.
-    pub async fn accept(&self, stream: TcpStream) -> std::io::Result<Secured> {
+    /// The peer broke off, speaks no TLS that is safe today or another protocol, or took too long or too much.
+    pub async fn accept(&self, stream: TcpStream, protocol: &str) -> std::io::Result<Secured> {
         let loaded = self.loaded();
-        let acceptor = TlsAcceptor::from(Arc::clone(&loaded.config));
+        let mut config = ServerConfig::clone(&loaded.config);
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
         let stream = Metered::new(stream, HANDSHAKE_OCTETS);
         let Ok(handshake) = tokio::time::timeout(HANDSHAKE_WITHIN, acceptor.accept(stream)).await
         else {

@@ -13,6 +13,7 @@ use crate::idle;
 use crate::imap_work::fill;
 use crate::load::{Progress, Sample, Session, Window};
 use crate::machine::ticks;
+use crate::relay::{self, Sink};
 use crate::server::{Kind, Server};
 use crate::smtp::Delivery;
 use crate::stats::turns;
@@ -31,6 +32,8 @@ pub(crate) struct Plan {
     /// Samples of each server for each work.
     pub(crate) turns: usize,
     pub(crate) window: Window,
+    /// Messages that wait in a queue before it empties.
+    pub(crate) relayed_messages: u64,
     /// Messages in the mailbox that is queried, and in the one whose bodies are fetched.
     pub(crate) small_messages: u64,
     pub(crate) large_messages: u64,
@@ -70,13 +73,15 @@ impl Plan {
         let mut results = Results::default();
         let intake = |work: &Work| matches!(work.topic(), Topic::Delivery | Topic::Connect);
         let idle = |work: &Work| work.topic() == Topic::Idle;
+        let relay = |work: &Work| work.topic() == Topic::Relay;
         let works = |wanted: &dyn Fn(&Work) -> bool| -> Vec<Work> {
             self.works.iter().copied().filter(wanted).collect()
         };
         self.group(&works(&intake), &self.servers, &mut results).await?;
+        self.relay_rows(&works(&relay), &mut results).await?;
         let with_mailboxes: Vec<Kind> =
             self.servers.iter().copied().filter(|kind| kind.has_mailboxes()).collect();
-        let mailboxes = works(&|work| !intake(work) && !idle(work));
+        let mailboxes = works(&|work| !intake(work) && !relay(work) && !idle(work));
         self.group(&mailboxes, &with_mailboxes, &mut results).await?;
         for work in works(&idle) {
             self.idle_row(work, &with_mailboxes, &mut results).await?;
@@ -153,7 +158,7 @@ impl Plan {
 
     fn start(&self, kind: Kind) -> Result<Server> {
         say(&format!("starting {kind}"));
-        kind.start(&self.home.join(kind.name()), &self.pillarbox)
+        kind.start(&self.home.join(kind.name()), &self.pillarbox, None)
     }
 
     /// Only servers of the group that takes deliveries come here: they hold no other mail.
@@ -210,6 +215,51 @@ impl Plan {
         Ok(())
     }
 
+    /// Both works of relaying come from the same messages: they are taken, then sent on.
+    async fn relay_rows(&self, works: &[Work], results: &mut Results) -> Result<()> {
+        let kinds: Vec<Kind> = self.servers.iter().copied().filter(|kind| kind.relays()).collect();
+        for work in works {
+            let &Work::Drain { size } = work else { continue };
+            say(&work.title());
+            let sink = Sink::start().await?;
+            let mut running = Vec::new();
+            for &kind in &kinds {
+                let home = self.home.join(kind.name());
+                let server = kind.start(&home, &self.pillarbox, Some(sink.address()))?;
+                results.know(kind, server.facts.clone());
+                running.push(server);
+            }
+            let cells = || kinds.iter().map(|kind| Cell::new(*kind)).collect::<Vec<_>>();
+            let (mut taken, mut sent) = (cells(), cells());
+            for turn in turns(kinds.len(), self.turns) {
+                for column in turn {
+                    if taken[column].failure.is_some() || sent[column].failure.is_some() {
+                        continue;
+                    }
+                    let server = &running[column];
+                    match relay::sample(server, &sink, size, self.relayed_messages).await {
+                        Ok((enqueued, drained)) => {
+                            taken[column].take(Ok(enqueued), Work::Enqueue { size });
+                            sent[column].take(Ok(drained), *work);
+                        }
+                        Err(error) => {
+                            eprintln!("the end of its log:\n{}", server.process.last_words());
+                            sent[column].take(Err(error), *work);
+                        }
+                    }
+                    at_rest(server.process.pid()).await?;
+                }
+            }
+            drop(running);
+            for &kind in &kinds {
+                self.remove(kind)?;
+            }
+            results.rows.push(Row { work: Work::Enqueue { size }, cells: taken });
+            results.rows.push(Row { work: *work, cells: sent });
+        }
+        Ok(())
+    }
+
     async fn idle_row(&self, work: Work, kinds: &[Kind], results: &mut Results) -> Result<()> {
         let Work::Idle { connections } = work else { return Err(anyhow!("not idle: {work:?}")) };
         say(&work.title());
@@ -241,7 +291,7 @@ impl Results {
     }
 
     fn know(&mut self, kind: Kind, facts: String) {
-        if self.facts.iter().all(|(known, _)| *known != kind) {
+        if self.facts.iter().all(|(known, said)| *known != kind || *said != facts) {
             self.facts.push((kind, facts));
         }
     }

@@ -39,6 +39,7 @@ pub(crate) fn against(work: Work, peer: Kind) -> Option<Goal> {
             Kind::SmtpSink => Some(AtLeast(0.5)),
             _ => None,
         },
+        (Work::Enqueue { .. } | Work::Drain { .. }, Kind::Postfix) => Some(AtLeast(5.0)),
         (Work::Login { .. }, Kind::DovecotReuse) => Some(AtLeast(2.0)),
         (Work::Login { .. }, Kind::DovecotMaildir) => Some(AtLeast(10.0)),
         (Work::Append { connections: 10 }, Kind::DovecotMaildir) => Some(AtLeast(10.0)),

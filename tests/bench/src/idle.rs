@@ -28,11 +28,11 @@ pub(crate) async fn sample(
     connections: u64,
     settle: Duration,
 ) -> Result<(Sample, String)> {
-    let first = kind.start(home, pillarbox)?;
+    let first = kind.start(home, pillarbox, None)?;
     let accounts = idle_connections(&first, WARM + connections).await;
     drop(accounts.inspect_err(|_| tell(&first))?);
     drop(first);
-    let server = kind.start(home, pillarbox)?;
+    let server = kind.start(home, pillarbox, None)?;
     let warm = idle_connections(&server, WARM).await?;
     let address = server.addresses.imap.context("no IMAP")?;
     let account = move |lane| account_of(address, "idle", WARM + lane);

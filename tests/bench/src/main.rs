@@ -13,6 +13,7 @@ mod machine;
 mod peers;
 mod pillarbox;
 mod pop3;
+mod relay;
 mod rest;
 mod scratch;
 mod server;
@@ -149,6 +150,7 @@ fn plan(
         works,
         turns: usize::from(rounds) * 2,
         window: work::window(Duration::from_secs_f64(seconds)),
+        relayed_messages: if full { 10_000 } else { 3_000 },
         small_messages: 10_000,
         large_messages: if full { 10_000 } else { 2_000 },
         settle: Duration::from_secs_f64(options.settle),

@@ -27,25 +27,25 @@ pub(crate) fn missing(kind: Kind) -> Option<String> {
     })
 }
 
-/// Starts a peer with its data below `home`.
-pub(crate) fn start(kind: Kind, home: &Path) -> Result<Server> {
+/// Starts a peer with its data below `home`; Postfix relays everything to a next hop, if one is given.
+pub(crate) fn start(kind: Kind, home: &Path, next_hop: Option<SocketAddr>) -> Result<Server> {
     // Their own users must be able to reach their data.
     fs::set_permissions(home, fs::Permissions::from_mode(0o755))?;
     match kind {
-        Kind::Postfix | Kind::PostfixHold => postfix(kind, home),
+        Kind::Postfix | Kind::PostfixHold => postfix(kind, home, next_hop),
         Kind::SmtpSink => smtp_sink(home),
         _ => dovecot(kind, home),
     }
 }
 
-fn postfix(kind: Kind, home: &Path) -> Result<Server> {
+fn postfix(kind: Kind, home: &Path, next_hop: Option<SocketAddr>) -> Result<Server> {
     let address = free_address()?;
     let config = home.join("config");
     for directory in ["config", "queue", "data"] {
         fs::create_dir_all(home.join(directory))?;
     }
     ensure!(run("chown", &["postfix", &text(&home.join("data"))?]), "there is no user postfix");
-    fs::write(config.join("main.cf"), postfix_main(kind, home)?)?;
+    fs::write(config.join("main.cf"), postfix_main(kind, home, next_hop)?)?;
     fs::write(config.join("master.cf"), postfix_master(address))?;
     let with_config = |action: &str| -> Result<Command> {
         let mut command = Command::new(program("postfix")?);
@@ -56,8 +56,9 @@ fn postfix(kind: Kind, home: &Path) -> Result<Server> {
     ensure!(quietly(with_config("check")?), "postfix check refuses {}", config.display());
     let stop = with_config("stop")?;
     let process = Process::start(with_config("start-fg")?, home.join("log"), Some(stop))?;
-    let fate = match kind {
-        Kind::PostfixHold => "every message put on hold",
+    let fate = match (kind, next_hop) {
+        (_, Some(_)) => "everything relayed, with its own limits",
+        (Kind::PostfixHold, _) => "every message put on hold",
         _ => "every delivery deferred",
     };
     let version = output("postconf", &["-d", "-h", "mail_version"])?;
@@ -72,11 +73,19 @@ fn postfix(kind: Kind, home: &Path) -> Result<Server> {
     })
 }
 
-fn postfix_main(kind: Kind, home: &Path) -> Result<String> {
+fn postfix_main(kind: Kind, home: &Path, next_hop: Option<SocketAddr>) -> Result<String> {
     let home = text(home)?;
-    let fate = match kind {
-        Kind::PostfixHold => "smtpd_client_restrictions = static:HOLD",
-        _ => "defer_transports = local",
+    let fate = match (kind, next_hop) {
+        (_, Some(next_hop)) => format!(
+            "mydestination =\nrelayhost = [{}]:{}\ndisable_dns_lookups = yes\n\
+             smtp_dns_support_level = disabled\nsmtpd_relay_restrictions = permit_mynetworks, reject",
+            next_hop.ip(),
+            next_hop.port()
+        ),
+        (Kind::PostfixHold, _) => {
+            "mydestination = bench.example\nsmtpd_client_restrictions = static:HOLD".to_owned()
+        }
+        _ => "mydestination = bench.example\ndefer_transports = local".to_owned(),
     };
     // in_flow_delay would slow down intake, since this queue is not being emptied. No DNS is asked.
     Ok(format!(
@@ -91,7 +100,6 @@ fn postfix_main(kind: Kind, home: &Path) -> Result<String> {
          inet_protocols = ipv4\n\
          mynetworks = 127.0.0.0/8\n\
          myhostname = peer.bench.example\n\
-         mydestination = bench.example\n\
          alias_maps =\n\
          local_recipient_maps =\n\
          smtpd_peername_lookup = no\n\
@@ -115,6 +123,8 @@ fn postfix_master(address: SocketAddr) -> String {
         ("discard", "y", "-", "discard"),
         ("proxymap", "y", "-", "proxymap"),
         ("anvil", "y", "1", "anvil"),
+        ("smtp", "y", "-", "smtp"),
+        ("scache", "y", "1", "scache"),
     ] {
         writeln!(services, "{service} unix {private} - n - {most} {program}")
             .expect("a String takes all");
@@ -280,8 +290,10 @@ mod tests {
         assert!(plain.contains("service_count = 1\n"));
         let reuse = dovecot_config(Kind::DovecotReuse, home, sockets, &addresses).expect("UTF-8");
         assert!(reuse.contains("service_count = 1000\n") && reuse.contains("maildir:~/mail"));
-        assert!(postfix_main(Kind::Postfix, home).expect("UTF-8").contains("= /h/queue\n"));
-        assert!(postfix_main(Kind::Postfix, Path::new("/a b")).is_err());
+        assert!(postfix_main(Kind::Postfix, home, None).expect("UTF-8").contains("= /h/queue\n"));
+        assert!(postfix_main(Kind::Postfix, Path::new("/a b"), None).is_err());
+        let relaying = postfix_main(Kind::Postfix, home, Some(address)).expect("UTF-8");
+        assert!(relaying.contains("relayhost = [127.0.0.1]:2143\n"));
         assert!(postfix_master(address).starts_with("127.0.0.1:2143 inet"));
     }
 

@@ -20,8 +20,14 @@ pub(crate) enum Engine {
     Native,
 }
 
-/// Starts `binary` with its data below `home`.
-pub(crate) fn start(binary: &Path, home: &Path, engine: Engine) -> Result<Server> {
+/// Starts `binary` with its data below `home`: as a server for development, or as one that relays
+/// everything to a next hop.
+pub(crate) fn start(
+    binary: &Path,
+    home: &Path,
+    engine: Engine,
+    next_hop: Option<SocketAddr>,
+) -> Result<Server> {
     let ready_file = home.join("ready.json");
     if ready_file.exists() {
         fs::remove_file(&ready_file)?;
@@ -32,6 +38,18 @@ pub(crate) fn start(binary: &Path, home: &Path, engine: Engine) -> Result<Server
         command.args([listener, "127.0.0.1:0"]);
     }
     command.arg("--ready-file").arg(&ready_file);
+    if let Some(next_hop) = next_hop {
+        let config = home.join("pillarbox.toml");
+        let text = format!(
+            "host_name = \"relay.bench.example\"\ndomains = [\"home.example\"]\n\
+             [relay]\nnetworks = [\"127.0.0.1\"]\n[[relay.routes]]\ndomain = \"*\"\n\
+             next_hop = \"[{}]:{}\"\ntls = \"none\"\n",
+            next_hop.ip(),
+            next_hop.port()
+        );
+        fs::write(&config, text)?;
+        command.arg("--config").arg(config);
+    }
     if engine == Engine::Native {
         command.args(["--engine", "native"]);
     }

@@ -84,14 +84,25 @@ impl Kind {
         }
     }
 
+    /// Whether it sends mail on to other servers.
+    pub(crate) fn relays(self) -> bool {
+        matches!(self, Self::Pillarbox | Self::Native | Self::Postfix)
+    }
+
     /// Starts it with its data below `home`, which may hold the data of an earlier run, and
-    /// waits until it accepts connections.
-    pub(crate) fn start(self, home: &Path, pillarbox: &Path) -> Result<Server> {
+    /// waits until it accepts connections. With a next hop it keeps no mail, but relays all of it.
+    pub(crate) fn start(
+        self,
+        home: &Path,
+        pillarbox: &Path,
+        next_hop: Option<SocketAddr>,
+    ) -> Result<Server> {
         fs::create_dir_all(home).with_context(|| format!("creating {}", home.display()))?;
+        let ours = |engine| pillarbox::start(pillarbox, home, engine, next_hop);
         let started = match self {
-            Self::Pillarbox => pillarbox::start(pillarbox, home, pillarbox::Engine::Sandboxed),
-            Self::Native => pillarbox::start(pillarbox, home, pillarbox::Engine::Native),
-            _ => peers::start(self, home),
+            Self::Pillarbox => ours(pillarbox::Engine::Sandboxed),
+            Self::Native => ours(pillarbox::Engine::Native),
+            _ => peers::start(self, home, next_hop),
         };
         let server = started.with_context(|| format!("starting {}", self.name()))?;
         for address in server.addresses.all() {

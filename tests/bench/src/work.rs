@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use crate::imap_work::{Account, Append, LoginSelect, Query, Question};
 use crate::load::{Sample, Session, Window, rate, repeat};
 use crate::pop3::Reader;
+use crate::relay::ENQUEUE_LANES;
 use crate::server::{Addresses, Server};
 use crate::smtp::{Connect, Delivery};
 
@@ -36,6 +37,8 @@ pub(crate) enum Topic {
     Delivery,
     /// Connect, greeting, QUIT: what a connection and its instance cost.
     Connect,
+    /// Mail for elsewhere: taken into the queue, and sent on to a next hop.
+    Relay,
     /// IMAP LOGIN and SELECT.
     Login,
     /// IMAP APPEND of 10 KiB.
@@ -53,14 +56,37 @@ pub(crate) enum Topic {
 /// One line of the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    Delivery { size: usize, connections: u64 },
-    Connect { connections: u64 },
-    Login { connections: u64 },
-    Append { connections: u64 },
+    Delivery {
+        size: usize,
+        connections: u64,
+    },
+    Connect {
+        connections: u64,
+    },
+    /// Messages are taken into the queue while the next hop keeps everybody waiting.
+    Enqueue {
+        size: usize,
+    },
+    /// The queue empties into the next hop.
+    Drain {
+        size: usize,
+    },
+    Login {
+        connections: u64,
+    },
+    Append {
+        connections: u64,
+    },
     Query(Question),
-    Bodies { connections: u64 },
-    Pop3 { connections: u64 },
-    Idle { connections: u64 },
+    Bodies {
+        connections: u64,
+    },
+    Pop3 {
+        connections: u64,
+    },
+    Idle {
+        connections: u64,
+    },
 }
 
 /// How a number is to be read.
@@ -75,6 +101,7 @@ impl Work {
         match self {
             Self::Delivery { .. } => Topic::Delivery,
             Self::Connect { .. } => Topic::Connect,
+            Self::Enqueue { .. } | Self::Drain { .. } => Topic::Relay,
             Self::Login { .. } => Topic::Login,
             Self::Append { .. } => Topic::Append,
             Self::Query(Question::Flags | Question::Envelope | Question::Bodies)
@@ -97,6 +124,10 @@ impl Work {
             Self::Connect { connections } => {
                 format!("SMTP connect, greeting, QUIT, {}", over(connections))
             }
+            Self::Enqueue { size } => {
+                format!("relay: {} KiB into the queue, {ENQUEUE_LANES} connections", size / KIB)
+            }
+            Self::Drain { size } => format!("relay: {} KiB from the queue to a sink", size / KIB),
             Self::Login { connections } => format!("IMAP login + SELECT, {}", over(connections)),
             Self::Append { connections } => format!("APPEND of 10 KiB, {}", over(connections)),
             Self::Query(question) => match question {
@@ -117,7 +148,11 @@ impl Work {
 
     pub(crate) fn unit(self) -> Unit {
         let (name, more_is_better) = match self {
-            Self::Delivery { .. } | Self::Append { .. } | Self::Pop3 { .. } => ("messages/s", true),
+            Self::Delivery { .. }
+            | Self::Enqueue { .. }
+            | Self::Drain { .. }
+            | Self::Append { .. }
+            | Self::Pop3 { .. } => ("messages/s", true),
             Self::Connect { .. } => ("connections/s", true),
             Self::Login { .. } => ("logins/s", true),
             Self::Bodies { .. } => ("MB/s", true),
@@ -141,7 +176,9 @@ impl Work {
     pub(crate) fn possible(self, addresses: &Addresses) -> bool {
         match self {
             Self::Delivery { .. } => addresses.delivery().is_some(),
-            Self::Connect { .. } => addresses.smtp.is_some(),
+            Self::Connect { .. } | Self::Enqueue { .. } | Self::Drain { .. } => {
+                addresses.smtp.is_some()
+            }
             Self::Pop3 { .. } => addresses.pop3.is_some(),
             _ => addresses.imap.is_some(),
         }
@@ -197,7 +234,9 @@ impl Work {
                 };
                 rate((0..connections).map(worker).collect(), window, pid).await
             }
-            Self::Idle { .. } => Err(anyhow!("idle memory is measured on servers of its own")),
+            Self::Enqueue { .. } | Self::Drain { .. } | Self::Idle { .. } => {
+                Err(anyhow!("{} is measured on servers of its own", self.title()))
+            }
         }
     }
 }
@@ -244,6 +283,9 @@ pub(crate) fn list(full: bool, idle_connections: u64) -> Vec<Work> {
         }
     }
     list.push(Work::Connect { connections: 10 });
+    for &kib in if full { &[1, 10, 100][..] } else { &[10] } {
+        list.extend([Work::Enqueue { size: kib * KIB }, Work::Drain { size: kib * KIB }]);
+    }
     let pick = |all: &'static [u64], few: &'static [u64]| if full { all } else { few };
     let connections = |all, few| pick(all, few).iter().copied();
     list.extend(connections(&[1, 10, 50], &[10]).map(|connections| Work::Login { connections }));

@@ -43,7 +43,17 @@ impl Desk {
         lock(&self.events).pop_front()
     }
 
-    fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason> {
+    /// A session told this.
+    pub(super) fn tell(&self, event: String) {
+        lock(&self.events).push_back(event.trim_end().to_owned());
+    }
+
+    /// A message that a session is to send.
+    pub(super) fn keep(&self, id: BlobId, octets: &[u8]) {
+        lock(&self.messages).insert(id, octets.to_vec());
+    }
+
+    pub(super) fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason> {
         let messages = lock(&self.messages);
         let message = messages.get(&range.blob).ok_or(Reason::NotFound)?;
         let (start, end) = (range.offset as usize, (range.offset + range.length) as usize);
@@ -65,7 +75,7 @@ impl Service<smtp::Client> for DeskService {
                 Ok(octets) => Answer::Octets(octets),
                 Err(reason) => Answer::Refused(Refusal::new(reason)),
             },
-            Ask::Login(ask) => Answer::Login(self.secret(ask)),
+            Ask::Login(ask) => Answer::Login(self.0.secret(ask)),
         }
     }
 
@@ -74,7 +84,7 @@ impl Service<smtp::Client> for DeskService {
     }
 
     fn event(&mut self, event: &Event) {
-        lock(&self.0.events).push_back(told(event));
+        self.0.tell(told(event));
     }
 
     fn call(&mut self) -> Option<Call> {
@@ -86,10 +96,10 @@ impl Service<smtp::Client> for DeskService {
     }
 }
 
-impl DeskService {
+impl Desk {
     /// The best mechanism that is offered, once; then there is nothing more to try.
-    fn secret(&self, ask: LoginAsk) -> LoginSecret {
-        let Some((user, password)) = &self.0.login else { return LoginSecret::NoLogin };
+    pub(super) fn secret(&self, ask: LoginAsk) -> LoginSecret {
+        let Some((user, password)) = &self.login else { return LoginSecret::NoLogin };
         match ask {
             LoginAsk::Choose(choice) if choice.attempt == 1 => {
                 let password_fits = |mechanism: &Mechanism| {
@@ -201,9 +211,10 @@ impl Scripted for smtp::Client {
         match words.next() {
             Some("quit") => Ok(Call::Quit),
             Some("cancel") => Ok(Call::Cancel(number(words.next())?)),
+            Some("broken-off") => Ok(Call::BrokenOff(number(words.next())?)),
             Some("deliver") => {
                 let id = number(words.next())?;
-                lock(&desk.messages).insert(u64::from(id), octets.to_vec());
+                desk.keep(u64::from(id), octets);
                 let mut delivery = Delivery {
                     id,
                     mail: MailFrom::default(),

@@ -58,12 +58,26 @@ impl Factory for Sandboxes {
     ) -> Box<dyn Driven<pop3::Server, Broken = String>> {
         sandbox(self.0.pop3(config, now))
     }
+    fn pop3_client(
+        &self,
+        config: pop3::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<pop3::Client, Broken = String>> {
+        sandbox(self.0.pop3_client(config, now))
+    }
     fn imap(
         &self,
         config: imap::types::Config,
         now: Now,
     ) -> Box<dyn Driven<imap::Server, Broken = String>> {
         sandbox(self.0.imap(config, now))
+    }
+    fn imap_client(
+        &self,
+        config: imap::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<imap::Client, Broken = String>> {
+        sandbox(self.0.imap_client(config, now))
     }
 }
 
@@ -143,12 +157,26 @@ impl Factory for Node {
     ) -> Box<dyn Driven<pop3::Server, Broken = String>> {
         self.session("pop3-server", &config, now)
     }
+    fn pop3_client(
+        &self,
+        config: pop3::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<pop3::Client, Broken = String>> {
+        self.session("pop3-client", &config, now)
+    }
     fn imap(
         &self,
         config: imap::types::Config,
         now: Now,
     ) -> Box<dyn Driven<imap::Server, Broken = String>> {
         self.session("imap-server", &config, now)
+    }
+    fn imap_client(
+        &self,
+        config: imap::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<imap::Client, Broken = String>> {
+        self.session("imap-client", &config, now)
     }
 }
 

@@ -3,6 +3,9 @@
 
 mod desk;
 mod hosts;
+mod imap_desk;
+mod imap_told;
+mod pop3_desk;
 mod roles;
 mod run;
 mod script;

@@ -33,12 +33,24 @@ pub trait Factory {
         config: pop3::Config,
         now: Now,
     ) -> Box<dyn Driven<pop3::Server, Broken = String>>;
+    /// A session of the POP3 client.
+    fn pop3_client(
+        &self,
+        config: pop3::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<pop3::Client, Broken = String>>;
     /// A session of IMAP.
     fn imap(
         &self,
         config: imap::types::Config,
         now: Now,
     ) -> Box<dyn Driven<imap::Server, Broken = String>>;
+    /// A session of the IMAP client.
+    fn imap_client(
+        &self,
+        config: imap::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<imap::Client, Broken = String>>;
 }
 
 /// The engine linked in.
@@ -80,11 +92,25 @@ impl Factory for Library {
     ) -> Box<dyn Driven<pop3::Server, Broken = String>> {
         Box::new(Linked(Session::new(config, now)))
     }
+    fn pop3_client(
+        &self,
+        config: pop3::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<pop3::Client, Broken = String>> {
+        Box::new(Linked(Session::new(config, now)))
+    }
     fn imap(
         &self,
         config: imap::types::Config,
         now: Now,
     ) -> Box<dyn Driven<imap::Server, Broken = String>> {
+        Box::new(Linked(Session::new(config, now)))
+    }
+    fn imap_client(
+        &self,
+        config: imap::client::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<imap::Client, Broken = String>> {
         Box::new(Linked(Session::new(config, now)))
     }
 }

@@ -89,6 +89,12 @@ fn held(
         "smtp-client" => {
             Table::<smtp::Client>::new(script, factory, backend, split, recording).hold()
         }
+        "pop3-client" => {
+            Table::<pop3::Client>::new(script, factory, backend, split, recording).hold()
+        }
+        "imap-client" => {
+            Table::<imap::Client>::new(script, factory, backend, split, recording).hold()
+        }
         other => Err(format!("{}: no protocol `{other}`", script.name)),
     }
 }

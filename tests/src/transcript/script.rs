@@ -7,7 +7,7 @@ use std::path::Path;
 pub struct Script {
     /// The file's name, for messages.
     pub name: String,
-    /// `smtp`, `pop3`, `imap` or `smtp-client`.
+    /// `smtp`, `pop3` or `imap`, each also with `-client`.
     pub protocol: String,
     /// Words of the `with` lines: settings of the session.
     pub with: Vec<String>,
@@ -86,7 +86,10 @@ impl Script {
                 .map_err(|error| format!("{}:{}: {error}", script.name, at + 1))?;
         }
         if script.protocol.is_empty() {
-            return Err(format!("{}: no line `protocol smtp|pop3|imap|smtp-client`", script.name));
+            return Err(format!(
+                "{}: no line `protocol smtp|pop3|imap`, each also with `-client`",
+                script.name
+            ));
         }
         Ok(script)
     }

@@ -102,7 +102,8 @@ impl Rig {
     /// The same with keys of its own.
     pub(crate) fn signing(settings: TrustSettings, signers: Vec<Signer>) -> Self {
         let dns = DnsServer::start();
-        let resolver = ResolverSettings { servers: vec![dns.address()], dnssec: false };
+        let resolver =
+            ResolverSettings { servers: vec![dns.address()], ..ResolverSettings::default() };
         let resolver = Resolver::new(&resolver).expect("servers are given").shared();
         let trust = Trust::new(settings, HOST, resolver, signers, TrustMetrics::default());
         Self { dns, trust }

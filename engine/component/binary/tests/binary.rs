@@ -7,9 +7,10 @@ use pillarbox_component_binary::COMPONENT;
 use wasmparser::{Parser, Payload};
 
 /// Octets, and octets compressed, that the component stays under. The three server roles with password logins took
-/// 0.79 MB and 350 KB; SCRAM and tokens, the client roles and the relay come on top.
+/// 0.79 MB and 350 KB, SCRAM, tokens, the SMTP client and the relay 0.37 MB and 134 KB; the clients of POP3 and IMAP add
+/// 0.34 MB and 104 KB.
 const SIZE_MAX: usize = 3 << 19;
-const GZIP_MAX: usize = 512 << 10;
+const GZIP_MAX: usize = 640 << 10;
 
 #[test]
 fn the_component_imports_nothing() {
@@ -29,7 +30,7 @@ fn the_component_imports_nothing() {
             _ => {}
         }
     }
-    assert_eq!(exports, 11, "one for each interface of world `servers`");
+    assert_eq!(exports, 13, "one for each interface of world `servers`");
 }
 
 #[test]

@@ -16,7 +16,7 @@ records! {
     Flags { system, keywords }
     FlagRow { uid, flags, modseq }
     Stored { rows, modified }
-    Copied { uid_validity, source, target }
+    Copied { uid_validity, source, target, modseq }
     Appended { uid_validity, uids }
     HeaderKey { name, text }
     QuotaLimit { resource, limit }
@@ -35,7 +35,8 @@ variants! {
         All, Flags(value), Keyword(value), Uids(value), Larger(value), Smaller(value),
         Before(value), On(value), Since(value), SentBefore(value), SentOn(value),
         SentSince(value), Header(value), Body(value), Text(value), Modseq(value), Younger(value),
-        Older(value), Not, Or, And(value),
+        Older(value), SavedBefore(value), SavedOn(value), SavedSince(value), EmailId(value), Not,
+        Or, And(value),
     }
 }
 
@@ -49,7 +50,10 @@ records! {
     OpenAsk { name, read_only }
     Opened { status, read_only, first_unseen, recent_from, keywords, uids }
     UidPage { runs, more }
-    RowsAsk { uids, max, index }
+    RowsAsk { uids, max, index, changed_since }
+    VanishedAsk { since, above }
+    VanishedPage { known, runs, more }
+    Expunged { runs, modseq }
     Row {
         uid, blob, size, flags, modseq, internal_date_ms, internal_date_zone, save_date_ms, index,
     }
@@ -69,17 +73,17 @@ variants! {
     wit, engine;
     Ask {
         Login(value), Mailboxes(value), Create(value), Delete(value), Rename(value),
-        Subscribe(value), Status(value), Open(value), Uids(value), Rows(value), Octets(value),
-        Store(value), Expunge(value), Copy(value), Append(value), Chunk(value), Commit,
+        Subscribe(value), Status(value), Open(value), Uids(value), Rows(value),
+        Vanished(value), Octets(value), Store(value), Expunge(value), Copy(value), Append(value), Chunk(value), Commit,
         Search(value), Quota(value), Rights(value), Metadata(value), Phase(value),
     }
     Answer {
         Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value),
-        Octets(value), Stored(value), Expunged(value), Copied(value), Appended(value),
+        Vanished(value), Octets(value), Stored(value), Expunged(value), Copied(value), Appended(value),
         Found(value), Declined, Quota(value), Rights(value), Metadata(value), Done,
         Refused(value), Instead(value),
     }
     Call { Changed(value), Farewell(value) }
     Change { Arrived(value), Flags(value), Expunged(value), Resynchronise, Deleted }
-    Event { Closed, AppendDropped, Defect(value), Logout }
+    Event { Closed, AppendDropped, Defect(value), Logout, Unauthenticated }
 }

@@ -3,7 +3,9 @@
 //! value otherwise than the other.
 
 mod imap;
+mod imap_client;
 mod pop3;
+mod pop3_client;
 mod relay;
 mod sasl;
 mod smtp;

@@ -52,7 +52,6 @@ records! {
     }
     Envelope { size, eight_bit, binary, return_path_octets, tls_optional }
     Committed { id, fates }
-    Flush { domain, subdomains }
     Forwarded { peer, port, helo, login, destination, destination_port }
 }
 
@@ -62,6 +61,7 @@ variants! {
         Login(value), Sender(value), Recipient(value), Chunk(value), Commit(value), Verify(value),
         Expand(value), Flush(value), Phase(value),
     }
+    Flush { Node(value), Subdomains(value), Queue(value) }
     Phase {
         Connected, Hello(value), Auth(value), Mail(value), Rcpt(value), Data, EndOfData, Committed,
         Quit, Other(value),

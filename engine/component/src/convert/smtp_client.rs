@@ -17,7 +17,7 @@ variants! {
     wit, engine;
     Ask { Login(value), Octets(value) }
     Answer { Login(value), Octets(value), Refused(value) }
-    Call { Deliver(value), Cancel(value), Quit }
+    Call { Deliver(value), Cancel(value), BrokenOff(value), Quit }
     Event { Ready(value), Finished(value), Defect(value), Done(value) }
 }
 

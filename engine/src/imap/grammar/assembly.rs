@@ -156,7 +156,10 @@ impl Assembly {
 }
 
 /// Takes `{n}`, `{n+}`, `~{n}` or `~{n+}` off the end of a line (RFC 9051 §9 literal, literal8).
-fn split_head(line: &[u8]) -> Result<(&[u8], Option<Literal>), Problem> {
+///
+/// # Errors
+/// [`Problem::BadLiteral`] for what looks like one and is none.
+pub fn split_head(line: &[u8]) -> Result<(&[u8], Option<Literal>), Problem> {
     let Some(inside) = line.strip_suffix(b"}") else { return Ok((line, None)) };
     let Some(open) = inside.iter().rposition(|octet| *octet == b'{') else {
         return Ok((line, None));

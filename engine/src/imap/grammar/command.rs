@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::search::Key;
 use super::set::SequenceSet;
+use super::sort::{Sort, Thread};
 use crate::imap::types::{Flags, SpecialUse, StoreMode};
 
 /// A command with its tag.
@@ -56,6 +57,8 @@ pub enum Command {
     Lsub(Vec<u8>, Vec<u8>),
     /// STATUS
     Status(Vec<u8>, Vec<StatusItem>),
+    /// UNAUTHENTICATE (RFC 8437)
+    Unauthenticate,
     /// IDLE
     Idle,
     /// CHECK (RFC 3501)
@@ -70,6 +73,10 @@ pub enum Command {
     UidExpunge(SequenceSet),
     /// SEARCH
     Search(Search),
+    /// SORT (RFC 5256)
+    Sort(Sort),
+    /// THREAD (RFC 5256)
+    Thread(Thread),
     /// FETCH
     Fetch(Fetch),
     /// STORE
@@ -83,10 +90,34 @@ pub enum Command {
 }
 
 /// Parameters of SELECT and EXAMINE.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SelectOptions {
     /// RFC 7162 §3.1.8 CONDSTORE.
     pub condstore: bool,
+    /// RFC 7162 §3.2.5 QRESYNC.
+    pub known: Option<Known>,
+}
+
+/// What a client knows of a mailbox from before (RFC 7162 §3.2.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The validity of its UIDs.
+    pub uid_validity: u32,
+    /// The highest mod-sequence that it has.
+    pub modseq: u64,
+    /// The UIDs that it has; all if it does not say.
+    pub uids: Option<Vec<(u32, u32)>>,
+    /// Sequence numbers that it knows with the UIDs of the same messages, both ascending.
+    pub pairs: Option<SequenceMatch>,
+}
+
+/// Sequence numbers and the UIDs that belong to them, as ranges that ascend.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SequenceMatch {
+    /// Sequence numbers.
+    pub numbers: Vec<(u32, u32)>,
+    /// UIDs.
+    pub uids: Vec<(u32, u32)>,
 }
 
 /// APPEND up to its message.
@@ -149,11 +180,13 @@ pub enum StatusItem {
     HighestModseq,
     /// MAILBOXID (RFC 8474)
     MailboxId,
+    /// APPENDLIMIT (RFC 7889)
+    AppendLimit,
 }
 
 impl StatusItem {
     /// All, with their names.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::Messages, "MESSAGES"),
         (Self::Recent, "RECENT"),
         (Self::UidNext, "UIDNEXT"),
@@ -163,6 +196,7 @@ impl StatusItem {
         (Self::Size, "SIZE"),
         (Self::HighestModseq, "HIGHESTMODSEQ"),
         (Self::MailboxId, "MAILBOXID"),
+        (Self::AppendLimit, "APPENDLIMIT"),
     ];
 
     /// Its name.
@@ -197,6 +231,19 @@ pub struct SearchReturn {
     pub count: bool,
     /// SAVE
     pub save: bool,
+    /// PARTIAL (RFC 9394)
+    pub partial: Option<PartialRange>,
+}
+
+/// A part of what was found (RFC 9394 §4), as it was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartialRange {
+    /// Whether places are counted from the last one.
+    pub from_end: bool,
+    /// From 1.
+    pub first: u32,
+    /// From 1; it may be below `first`.
+    pub last: u32,
 }
 
 /// FETCH and UID FETCH.
@@ -208,6 +255,12 @@ pub struct Fetch {
     pub set: SequenceSet,
     /// What of them; macros are spelt out, none stands twice.
     pub items: Vec<FetchItem>,
+    /// RFC 7162 §3.1.4.1 CHANGEDSINCE.
+    pub changed_since: Option<u64>,
+    /// RFC 9394 §3.3 PARTIAL; only by UID.
+    pub partial: Option<PartialRange>,
+    /// RFC 7162 §3.2.6 VANISHED; only by UID, and only with `changed_since`.
+    pub vanished: bool,
 }
 
 /// One data item of FETCH.
@@ -241,6 +294,14 @@ pub enum FetchItem {
     BinarySize(Vec<u32>),
     /// MODSEQ (RFC 7162)
     Modseq,
+    /// SAVEDATE (RFC 8514)
+    SaveDate,
+    /// EMAILID (RFC 8474)
+    EmailId,
+    /// THREADID (RFC 8474)
+    ThreadId,
+    /// PREVIEW (RFC 8970)
+    Preview,
 }
 
 /// A section (RFC 9051 §6.4.5.1).

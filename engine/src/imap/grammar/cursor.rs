@@ -246,6 +246,14 @@ impl<'a> Piecewise<'a> {
         }
     }
 
+    /// `mod-sequence-value = 1*DIGIT` (RFC 7162 §7), which is not 0.
+    pub(super) fn modseq(&mut self) -> Read<u64> {
+        match self.number64("a mod-sequence")? {
+            0 => self.expected("a mod-sequence above 0"),
+            number => Ok(number),
+        }
+    }
+
     /// `"(" [x *(SP x)] ")"`
     pub(super) fn list<T>(
         &mut self,

@@ -46,7 +46,8 @@ pub(super) fn date_time(cursor: &mut Piecewise<'_>) -> Read<(u64, i16)> {
     }
 }
 
-fn moment(text: &[u8]) -> Option<(u64, i16)> {
+/// `date-time` without its quotes.
+pub(in crate::imap) fn moment(text: &[u8]) -> Option<(u64, i16)> {
     let mut words = text.trim_ascii_start().split(|octet| *octet == b' ');
     let (day_word, time, zone) = (words.next()?, words.next()?, words.next()?);
     if words.next().is_some() || time.len() != 8 || zone.len() != 5 {

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::command::{Fetch, FetchItem, Header, Section};
 use super::cursor::{Piecewise, Read};
+use super::search::partial_range;
 use super::set::sequence_set;
 use crate::limits::DEPTH_MAX;
 
@@ -45,7 +46,36 @@ pub(super) fn fetch(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Fetch> {
         }
         Ok(())
     })?;
-    Ok(Fetch { uid, set, items })
+    let fetch = Fetch { uid, set, items, changed_since: None, partial: None, vanished: false };
+    modifiers(cursor, fetch)
+}
+
+/// `[SP "(" fetch-modifier *(SP fetch-modifier) ")"]` (RFC 7162 §7)
+fn modifiers(cursor: &mut Piecewise<'_>, mut fetch: Fetch) -> Read<Fetch> {
+    if !cursor.take(b' ') {
+        return Ok(fetch);
+    }
+    let Fetch { uid, changed_since, partial, vanished, .. } = &mut fetch;
+    cursor.labelled("fetch-modifier", false, |cursor| {
+        cursor.list("(", |cursor| {
+            if changed_since.is_none() && cursor.take_word(b"CHANGEDSINCE") {
+                cursor.space()?;
+                *changed_since = Some(cursor.modseq()?);
+            } else if *uid && partial.is_none() && cursor.take_word(b"PARTIAL") {
+                cursor.space()?;
+                *partial = Some(partial_range(cursor)?);
+            } else if *uid && !*vanished && cursor.take_word(b"VANISHED") {
+                *vanished = true;
+            } else {
+                return cursor.expected("CHANGEDSINCE, or with UID FETCH PARTIAL or VANISHED");
+            }
+            Ok(())
+        })
+    })?;
+    if changed_since.is_none() && (*vanished || partial.is_none()) {
+        return cursor.expected("CHANGEDSINCE");
+    }
+    Ok(fetch)
 }
 
 fn macro_items(cursor: &mut Piecewise<'_>) -> Option<Vec<FetchItem>> {
@@ -78,6 +108,10 @@ fn item(cursor: &mut Piecewise<'_>) -> Read<FetchItem> {
         b"RFC822.HEADER" => FetchItem::Rfc822Header,
         b"RFC822.TEXT" => FetchItem::Rfc822Text,
         b"MODSEQ" => FetchItem::Modseq,
+        b"SAVEDATE" => FetchItem::SaveDate,
+        b"EMAILID" => FetchItem::EmailId,
+        b"THREADID" => FetchItem::ThreadId,
+        b"PREVIEW" => preview(cursor)?,
         b"BODY" if cursor.peek() != Some(b'[') => FetchItem::Body,
         b"BODY" | b"BODY.PEEK" => {
             let section = section(cursor)?;
@@ -90,6 +124,16 @@ fn item(cursor: &mut Piecewise<'_>) -> Read<FetchItem> {
         b"BINARY.SIZE" => FetchItem::BinarySize(binary_path(cursor)?),
         _ => return cursor.expected("a data item"),
     })
+}
+
+/// What follows PREVIEW (RFC 8970 §4): with or without LAZY a preview is at hand, or there is none.
+fn preview(cursor: &mut Piecewise<'_>) -> Read<FetchItem> {
+    // What stands in parentheses may also modify the whole FETCH.
+    const LAZY: &[u8] = b" (LAZY)";
+    if cursor.text().get(..LAZY.len()).is_some_and(|text| text.eq_ignore_ascii_case(LAZY)) {
+        cursor.advance(LAZY.len());
+    }
+    Ok(FetchItem::Preview)
 }
 
 /// `section = "[" [section-spec] "]"`
@@ -197,6 +241,9 @@ mod tests {
         assert_eq!(items("BODY[1.MIME]"), Some(alloc::vec![body(&[1], Some(Header::Mime))]));
         assert_eq!(items("(UID UID FLAGS)").map(|items| items.len()), Some(2));
         assert_eq!(items("FULL").map(|items| items.len()), Some(5));
+        assert_eq!(items("preview (lazy)"), Some(alloc::vec![FetchItem::Preview]));
+        assert_eq!(items("(PREVIEW (LAZY) UID PREVIEW)").map(|items| items.len()), Some(2));
+        assert_eq!(items("PREVIEW (CHANGEDSINCE 5)"), Some(alloc::vec![FetchItem::Preview]));
         let fields = Header::FieldsNot(alloc::vec![b"To".to_vec(), b"Cc".to_vec()]);
         let partial = FetchItem::Section(
             true,

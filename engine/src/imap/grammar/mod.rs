@@ -12,15 +12,18 @@ mod parse;
 pub mod print;
 mod search;
 mod set;
+mod sort;
 
-pub use assembly::{Assembled, Assembly, Literal, Piece, Problem};
+pub use assembly::{Assembled, Assembly, Literal, Piece, Problem, split_head};
 pub use command::{
-    AppendHead, Command, Fetch, FetchItem, Header, List, Search, SearchReturn, Section,
-    SelectOptions, StatusItem, Store, Tagged,
+    AppendHead, Command, Fetch, FetchItem, Header, Known, List, PartialRange, Search, SearchReturn,
+    Section, SelectOptions, SequenceMatch, StatusItem, Store, Tagged,
 };
 pub use cursor::{Bad, Piecewise, Token};
+pub(super) use date::moment;
 pub use list::matches;
 pub use mailbox::{decode_utf7, encode_utf7, mailbox_name};
-pub use parse::{Options, append_head, parse, tag_of};
+pub use parse::{Options, append_head, append_next, parse, tag_of};
 pub use search::Key;
 pub use set::{SequenceSet, SetNumber};
+pub use sort::{Algorithm, Criterion, Sort, SortKey, Thread};

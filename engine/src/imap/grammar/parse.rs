@@ -3,13 +3,16 @@
 use alloc::vec::Vec;
 
 use super::assembly::Piece;
-use super::command::{AppendHead, Command, List, SelectOptions, StatusItem, Store, Tagged};
+use super::command::{
+    AppendHead, Command, Known, List, SelectOptions, SequenceMatch, StatusItem, Store, Tagged,
+};
 use super::cursor::{Bad, Piecewise, Read, is_astring_char};
 use super::date::date_time;
 use super::fetch::fetch;
 use super::mailbox::{mailbox_name, meaning, with_inbox};
 use super::search::search;
-use super::set::sequence_set;
+use super::set::{ascending_set, plain_set, sequence_set};
+use super::sort::{sort, thread};
 use crate::imap::types::{Flags, SpecialUse, StoreMode};
 
 /// What was enabled or is true of the session, as far as grammar depends on it.
@@ -69,6 +72,7 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"IDLE" => Command::Idle,
         b"CHECK" => Command::Check,
         b"CLOSE" => Command::Close,
+        b"UNAUTHENTICATE" => Command::Unauthenticate,
         b"UNSELECT" => Command::Unselect,
         b"EXPUNGE" => Command::Expunge,
         b"LOGIN" => login(cursor)?,
@@ -99,18 +103,22 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"UID" => return uid(cursor, options).map(Some),
         b"FETCH" => Command::Fetch(fetch(cursor, false)?),
         b"SEARCH" => Command::Search(search(cursor, false)?),
+        b"SORT" => Command::Sort(sort(cursor, false)?),
+        b"THREAD" => Command::Thread(thread(cursor, false)?),
         b"STORE" => Command::Store(store(cursor, false)?),
         b"COPY" | b"MOVE" => copy(cursor, false, verb == b"MOVE", options)?,
         _ => return Ok(None),
     }))
 }
 
-/// `UID SP (copy / move / fetch / search / store / expunge)`
+/// `UID SP (copy / move / fetch / search / sort / thread / store / expunge)`
 fn uid(cursor: &mut Piecewise<'_>, options: Options) -> Read<Command> {
     let verb = verb(cursor)?;
     match &verb[..] {
         b"FETCH" => fetch(cursor, true).map(Command::Fetch),
         b"SEARCH" => search(cursor, true).map(Command::Search),
+        b"SORT" => sort(cursor, true).map(Command::Sort),
+        b"THREAD" => thread(cursor, true).map(Command::Thread),
         b"STORE" => store(cursor, true).map(Command::Store),
         b"COPY" | b"MOVE" => copy(cursor, true, verb == b"MOVE", options),
         b"EXPUNGE" => {
@@ -185,12 +193,39 @@ fn select_options(cursor: &mut Piecewise<'_>) -> Read<SelectOptions> {
             if cursor.take_word(b"CONDSTORE") {
                 options.condstore = true;
                 Ok(())
+            } else if options.known.is_none() && cursor.take_word(b"QRESYNC") {
+                cursor.space()?;
+                options.known = Some(known(cursor)?);
+                Ok(())
             } else {
                 cursor.expected("a parameter of SELECT that is offered")
             }
         })?;
     }
     Ok(options)
+}
+
+/// `"(" uidvalidity SP mod-sequence-value [SP known-uids] [SP seq-match-data] ")"` (RFC 7162 §7)
+fn known(cursor: &mut Piecewise<'_>) -> Read<Known> {
+    cursor.must(b'(', "(")?;
+    let uid_validity = cursor.nz_number("a UIDVALIDITY")?;
+    cursor.space()?;
+    let modseq = cursor.modseq()?;
+    let (mut uids, mut pairs) = (None, None);
+    while pairs.is_none() && cursor.take(b' ') {
+        if cursor.take(b'(') {
+            let numbers = ascending_set(cursor)?;
+            cursor.space()?;
+            pairs = Some(SequenceMatch { numbers, uids: ascending_set(cursor)? });
+            cursor.must(b')', ")")?;
+        } else if uids.is_none() {
+            uids = Some(plain_set(cursor)?);
+        } else {
+            return cursor.expected("(");
+        }
+    }
+    cursor.must(b')', ")")?;
+    Ok(Known { uid_validity, modseq, uids, pairs })
 }
 
 fn create(cursor: &mut Piecewise<'_>, options: Options) -> Read<Command> {
@@ -429,6 +464,17 @@ pub fn append_head(pieces: &[Piece]) -> Option<AppendHead> {
     Some(AppendHead { tag, mailbox, flags, date })
 }
 
+/// What stands before another message of one APPEND (RFC 3502): `SP [flag-list SP] [date-time SP]`.
+#[must_use]
+pub fn append_next(text: &[u8]) -> Option<(Flags, Option<(u64, i16)>)> {
+    let pieces = [Piece::Text(text.to_vec(), 0)];
+    let mut cursor = Piecewise::new(&pieces);
+    cursor.space().ok()?;
+    let found = append_data(&mut cursor).ok()?;
+    cursor.end().ok()?;
+    Some(found)
+}
+
 type AppendArguments = (Vec<u8>, Flags, Option<(u64, i16)>);
 
 /// `SP mailbox SP [flag-list SP] [date-time SP]`, the last space included.
@@ -436,6 +482,12 @@ fn append_arguments(cursor: &mut Piecewise<'_>) -> Read<AppendArguments> {
     cursor.space()?;
     let mailbox = cursor.labelled("mailbox", false, |cursor| cursor.astring("a mailbox name"))?;
     cursor.space()?;
+    let (flags, date) = append_data(cursor)?;
+    Ok((mailbox, flags, date))
+}
+
+/// `[flag-list SP] [date-time SP]`
+fn append_data(cursor: &mut Piecewise<'_>) -> Read<(Flags, Option<(u64, i16)>)> {
     let mut flags = Flags::default();
     if cursor.peek() == Some(b'(') {
         flags = cursor.labelled("flag-list", false, flag_list)?;
@@ -446,7 +498,7 @@ fn append_arguments(cursor: &mut Piecewise<'_>) -> Read<AppendArguments> {
         date = Some(cursor.labelled("date-time", false, date_time)?);
         cursor.space()?;
     }
-    Ok((mailbox, flags, date))
+    Ok((flags, date))
 }
 
 #[cfg(test)]
@@ -475,7 +527,20 @@ mod tests {
             "a ID (\"name\" \"x\" \"version\" NIL)",
             "a SELECT INBOX",
             "a SELECT x (CONDSTORE)",
-            "a CREATE x/ ",
+            "a SELECT x (QRESYNC (7 99))",
+            "a EXAMINE x (CONDSTORE QRESYNC (7 99 1:5,9))",
+            "a SELECT x (QRESYNC (7 99 (1,3:4 2,6:7)))",
+            "a SELECT x (QRESYNC (7 99 9,1:5 (1,3:4 2,6:7)))",
+            "a SELECT x (QRESYNC (7 99 1:* (1 2))) ",
+            "a SELECT x (QRESYNC (7 0)) ",
+            "a SELECT x (QRESYNC (7 99 1:5 (3,1 2,6))) ",
+            "a SELECT x (QRESYNC (7 99 1:5 (1,3 6,2))) ",
+            "a FETCH 1 FLAGS (CHANGEDSINCE 5)",
+            "a UID FETCH 1:* (FLAGS) (CHANGEDSINCE 5 VANISHED)",
+            "a FETCH 1 FLAGS (CHANGEDSINCE 5 VANISHED) ",
+            "a UID FETCH 1 FLAGS (VANISHED) ",
+            "a FETCH 1 FLAGS (CHANGEDSINCE 0) ",
+            "a CREATE x/  ",
             "a LIST \"\" *",
             "a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (\"a\" b*) RETURN (CHILDREN STATUS (MESSAGES SIZE))",
             "a LSUB \"\" %",
@@ -488,6 +553,7 @@ mod tests {
             "a CREATE x (USE (\\Sent))",
         ] {
             let expected_error = text.ends_with(' ');
+            let text = if expected_error { &text[..text.len() - 1] } else { text };
             assert_eq!(command(text).is_err(), expected_error, "{text}: {:?}", command(text));
         }
     }
@@ -518,6 +584,8 @@ mod tests {
         let texts = [
             "a LIST (SUBSCRIBED) \"\" (\"a\" b*) RETURN (STATUS (MESSAGES))",
             "a UID STORE 1:*,5 (UNCHANGEDSINCE 5) +FLAGS.SILENT (\\Deleted $x)",
+            "a SELECT x (QRESYNC (7 99 1:5 (1,3:4 2,6:7)))",
+            "a UID FETCH 1:* (FLAGS) (CHANGEDSINCE 5 VANISHED)",
             "a FETCH 1:5 (BODY.PEEK[1.2.HEADER.FIELDS (A \"b\")]<0.5> ENVELOPE)",
             "a SEARCH RETURN (MIN) CHARSET UTF-8 (OR NOT SEEN BEFORE 5-Jan-2026) HEADER x \"y\"",
         ];

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::command::{Search, SearchReturn};
+use super::command::{PartialRange, Search, SearchReturn};
 use super::cursor::{Bad, Piecewise, Read};
 use super::date::date;
 use super::parse::SYSTEM_FLAGS;
@@ -56,6 +56,18 @@ pub enum Key {
     Younger(u32),
     /// Not within.
     Older(u32),
+    /// Save date before this day, in days since 1970 (RFC 8514).
+    SavedBefore(i32),
+    /// On it.
+    SavedOn(i32),
+    /// On it or later.
+    SavedSince(i32),
+    /// Save dates are known (RFC 8514): every message, but only where that is offered.
+    SaveDateSupported,
+    /// This email (RFC 8474); one that no message has is `None`.
+    EmailId(Option<u64>),
+    /// This thread (RFC 8474): no message has one.
+    ThreadId,
     /// Not the last result.
     Not,
     /// Either of the last two.
@@ -67,12 +79,7 @@ pub enum Key {
 /// `[SP "RETURN" …] SP search-program`
 pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Search> {
     cursor.space()?;
-    let mut returns = None;
-    if cursor.take_word(b"RETURN") {
-        cursor.space()?;
-        returns = Some(search_return(cursor)?);
-        cursor.space()?;
-    }
+    let returns = returns(cursor)?;
     let mut charset = Vec::new();
     if cursor.take_word(b"CHARSET") {
         cursor.space()?;
@@ -82,15 +89,36 @@ pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Search> {
             return Err(Bad::Charset);
         }
     }
-    let program = cursor.labelled("search-key", false, |cursor| program(cursor, &charset))?;
+    let program = keys(cursor, &charset)?;
     Ok(Search { uid, returns, program })
+}
+
+/// `["RETURN" SP "(" … ")" SP]`
+pub(super) fn returns(cursor: &mut Piecewise<'_>) -> Read<Option<SearchReturn>> {
+    if !cursor.take_word(b"RETURN") {
+        return Ok(None);
+    }
+    cursor.space()?;
+    let returns = search_return(cursor)?;
+    cursor.space()?;
+    Ok(Some(returns))
+}
+
+/// `search-key *(SP search-key)`, with texts in this charset.
+pub(super) fn keys(cursor: &mut Piecewise<'_>, charset: &[u8]) -> Read<Vec<Key>> {
+    cursor.labelled("search-key", false, |cursor| program(cursor, charset))
 }
 
 fn search_return(cursor: &mut Piecewise<'_>) -> Read<SearchReturn> {
     let mut returns = SearchReturn::default();
     cursor.labelled("search-return-opts", false, |cursor| {
         cursor.list("(", |cursor| {
-            let SearchReturn { min, max, all, count, save } = &mut returns;
+            let SearchReturn { min, max, all, count, save, partial } = &mut returns;
+            if partial.is_none() && cursor.take_word(b"PARTIAL") {
+                cursor.space()?;
+                *partial = Some(partial_range(cursor)?);
+                return Ok(());
+            }
             let options = [
                 (&b"MIN"[..], min),
                 (b"MAX", max),
@@ -104,13 +132,29 @@ fn search_return(cursor: &mut Piecewise<'_>) -> Read<SearchReturn> {
                     return Ok(());
                 }
             }
-            cursor.expected("MIN, MAX, ALL, COUNT or SAVE")
+            cursor.expected("MIN, MAX, ALL, COUNT, SAVE or one PARTIAL")
         })
     })?;
-    let SearchReturn { min, max, all, count, save } = returns;
+    let SearchReturn { min, max, all, count, save, partial } = returns;
+    // RFC 9394 §3.1
+    if all && partial.is_some() {
+        return cursor.expected("either ALL or PARTIAL");
+    }
     // RFC 9051 §6.4.4: no option means ALL; SAVE alone returns nothing.
-    returns.all = all || !(min || max || count || save);
+    returns.all = all || !(min || max || count || save || partial.is_some());
     Ok(returns)
+}
+
+/// `partial-range = partial-range-first / partial-range-last` (RFC 9394 §4)
+pub(super) fn partial_range(cursor: &mut Piecewise<'_>) -> Read<PartialRange> {
+    let from_end = cursor.take(b'-');
+    let first = cursor.nz_number("a place from 1")?;
+    cursor.must(b':', ":")?;
+    if from_end {
+        cursor.must(b'-', "-")?;
+    }
+    let last = cursor.nz_number("a place from 1")?;
+    Ok(PartialRange { from_end, first, last })
 }
 
 /// What is not complete: a join that waits for its operands.
@@ -223,6 +267,7 @@ fn flag_key(name: &[u8]) -> Option<Vec<Key>> {
     };
     match name {
         b"ALL" => Some(alloc::vec![Key::All]),
+        b"SAVEDATESUPPORTED" => Some(alloc::vec![Key::SaveDateSupported]),
         b"RECENT" => Some(alloc::vec![Key::Recent]),
         b"OLD" => Some(alloc::vec![Key::Recent, Key::Not]),
         b"NEW" => Some(alloc::vec![Key::Recent, Key::System(8), Key::Not, Key::And(2)]),
@@ -240,6 +285,7 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         b"BEFORE",
         b"BODY",
         b"CC",
+        b"EMAILID",
         b"FROM",
         b"HEADER",
         b"KEYWORD",
@@ -247,6 +293,9 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         b"MODSEQ",
         b"OLDER",
         b"ON",
+        b"SAVEDBEFORE",
+        b"SAVEDON",
+        b"SAVEDSINCE",
         b"SENTBEFORE",
         b"SENTON",
         b"SENTSINCE",
@@ -254,6 +303,7 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         b"SMALLER",
         b"SUBJECT",
         b"TEXT",
+        b"THREADID",
         b"TO",
         b"UID",
         b"UNKEYWORD",
@@ -267,6 +317,14 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         b"BEFORE" => Key::Before(date(cursor)?),
         b"ON" => Key::On(date(cursor)?),
         b"SINCE" => Key::Since(date(cursor)?),
+        b"SAVEDBEFORE" => Key::SavedBefore(date(cursor)?),
+        b"SAVEDON" => Key::SavedOn(date(cursor)?),
+        b"SAVEDSINCE" => Key::SavedSince(date(cursor)?),
+        b"EMAILID" => Key::EmailId(email_id(object_id(cursor)?)),
+        b"THREADID" => {
+            object_id(cursor)?;
+            Key::ThreadId
+        }
         b"SENTBEFORE" => Key::SentBefore(date(cursor)?),
         b"SENTON" => Key::SentOn(date(cursor)?),
         b"SENTSINCE" => Key::SentSince(date(cursor)?),
@@ -297,6 +355,20 @@ fn modseq(cursor: &mut Piecewise<'_>) -> Read<Key> {
         cursor.space()?;
     }
     cursor.number64("a mod-sequence").map(Key::Modseq)
+}
+
+/// `objectid = 1*255(ALPHA / DIGIT / "_" / "-")` (RFC 8474 §7)
+fn object_id<'a>(cursor: &mut Piecewise<'a>) -> Read<&'a [u8]> {
+    let right = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-');
+    let id = cursor.take_while(right);
+    if id.is_empty() || id.len() > 255 { cursor.expected("an object identifier") } else { Ok(id) }
+}
+
+/// Our own form: `M` and the number of the message's octets.
+fn email_id(id: &[u8]) -> Option<u64> {
+    let digits = core::str::from_utf8(id.strip_prefix(b"M")?).ok()?;
+    let canonical = !digits.starts_with(['0', '+', '-']) || digits == "0";
+    digits.parse().ok().filter(|_| canonical)
 }
 
 fn text(cursor: &mut Piecewise<'_>, charset: &[u8]) -> Read<Vec<u8>> {

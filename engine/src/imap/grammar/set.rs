@@ -39,6 +39,31 @@ pub(super) fn sequence_set(cursor: &mut Piecewise<'_>) -> Read<SequenceSet> {
     })
 }
 
+/// A set without `*` that ascends (RFC 7162 §7 known-sequence-set, known-uid-set).
+pub(super) fn ascending_set(cursor: &mut Piecewise<'_>) -> Read<Vec<(u32, u32)>> {
+    let ranges = plain_set(cursor)?;
+    if ranges.windows(2).all(|pair| pair[0].1 < pair[1].0) {
+        Ok(ranges)
+    } else {
+        cursor.expected("a set in ascending order")
+    }
+}
+
+/// A set without `*` and `$` (RFC 7162 §7 known-uids); the ends of each range ascend.
+pub(super) fn plain_set(cursor: &mut Piecewise<'_>) -> Read<Vec<(u32, u32)>> {
+    let SequenceSet::Ranges(ranges) = sequence_set(cursor)? else {
+        return cursor.expected("a set of numbers");
+    };
+    let mut plain = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        let (SetNumber::Number(a), SetNumber::Number(b)) = range else {
+            return cursor.expected("a set without *");
+        };
+        plain.push((a.min(b), a.max(b)));
+    }
+    Ok(plain)
+}
+
 fn set_number(cursor: &mut Piecewise<'_>) -> Read<SetNumber> {
     if cursor.take(b'*') {
         return Ok(SetNumber::Star);

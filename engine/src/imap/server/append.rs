@@ -5,12 +5,14 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Server;
+use super::capability::Feature;
+use super::incoming::NON_SYNC;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::print;
 use super::reply::Reply;
 use super::runs::{Runs, are_runs};
-use crate::imap::grammar::Literal;
-use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event};
+use crate::imap::grammar::{self, Literal};
+use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event, Flags};
 use crate::role::{Cx, Line};
 use crate::trace::Rule;
 use crate::types::Misuse;
@@ -22,9 +24,21 @@ pub(crate) const APPEND: Rule =
 pub(crate) const NO_NUL: Rule =
     Rule { rfc: 9051, section: "4.3.1", gist: "NUL may appear in a literal8 alone." };
 
+/// RFC 3502 §6.3.11.
+pub(crate) const MULTI: Rule = Rule {
+    rfc: 3502,
+    section: "6.3.11",
+    gist: "Several messages of one APPEND are appended together or not at all; an empty one cancels.",
+};
+
+/// Messages of one APPEND: small ones are held in memory until all have come.
+const MESSAGES_MAX: u32 = 64;
+
 /// A message coming in.
 pub(crate) struct Append {
     name: Vec<u8>,
+    /// The messages that came before it.
+    before: u32,
     literal: Literal,
     stage: Stage,
     /// Why it will fail; its octets are dropped.
@@ -46,21 +60,39 @@ enum Stage {
 pub(crate) fn append(work: &mut Work<'_>, ask: AppendAsk, literal: Literal) -> Next {
     let size = ask.size;
     let name = ask.name.clone();
-    let job = Append { name, literal, stage: Stage::Judged { size }, failed: None };
-    if size > work.base.config.limits.message_max {
-        return Box::new(job).refuse(Reply::no("TOOBIG", "The message is too large"));
-    }
-    Next::Ask(Ask::Append(ask), Job::Append(Box::new(job)))
+    let job = Append { name, before: 0, literal, stage: Stage::Judged { size }, failed: None };
+    Box::new(job).judge(work, ask)
 }
 
 /// An APPEND that fails before the host was asked; the literal is passed over if the peer sends it
 /// anyhow.
 pub(crate) fn refuse(literal: Literal, reply: Reply) -> Next {
     let stage = Stage::Judged { size: literal.size };
-    Box::new(Append { name: Vec::new(), literal, stage, failed: None }).refuse(reply)
+    Box::new(Append { name: Vec::new(), before: 0, literal, stage, failed: None }).refuse(reply)
 }
 
 impl Append {
+    fn judge(mut self: Box<Self>, work: &mut Work<'_>, ask: AppendAsk) -> Next {
+        let reply = if ask.size > work.base.config.limits.message_max {
+            Reply::no("TOOBIG", "The message is too large")
+        } else if ask.size == 0 {
+            Reply::no("CANNOT", "An empty message is none: nothing was appended").because(&MULTI)
+        } else if self.before >= MESSAGES_MAX {
+            Reply::no("LIMIT", "Too many messages at once").because(&MULTI)
+        } else {
+            return Next::Ask(Ask::Append(ask), Job::Append(self));
+        };
+        self.drop_before(work.cx);
+        self.refuse(reply)
+    }
+
+    /// What came before this message is not to be appended either.
+    fn drop_before(&mut self, cx: &mut Cx<Server>) {
+        if core::mem::take(&mut self.before) > 0 {
+            cx.event(Event::AppendDropped);
+        }
+    }
+
     pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
         match (&self.stage, answer) {
             (Stage::Judged { size }, Answer::Done) => {
@@ -72,6 +104,7 @@ impl Append {
                 Ok(self.more(left))
             }
             (Stage::Judged { .. }, Answer::Refused(refusal)) => {
+                self.drop_before(work.cx);
                 Ok(self.refuse(Reply::refused_target(refusal)))
             }
             (Stage::Coming { left }, Answer::Done) => {
@@ -123,6 +156,13 @@ impl Append {
 
     pub(crate) fn line(mut self: Box<Self>, work: &mut Work<'_>, line: Line) -> Next {
         work.cx.note_received(line.start, line.end, "CRLF", None);
+        if line.fault.is_none()
+            && self.failed.is_none()
+            && work.base.features.has(Feature::MultiAppend)
+            && let Some((flags, date, literal)) = next_message(&line.octets)
+        {
+            return self.next(work, flags, date, literal);
+        }
         if line.fault.is_some() || !line.octets.is_empty() {
             let reply = Reply::bad("One message only, and nothing after it").because(&APPEND);
             if self.failed.is_none() {
@@ -138,6 +178,31 @@ impl Append {
                 Next::Ask(Ask::Commit, Job::Append(self))
             }
         }
+    }
+
+    /// RFC 3502: another message of the same APPEND.
+    fn next(
+        mut self: Box<Self>,
+        work: &mut Work<'_>,
+        flags: Flags,
+        date: Option<(u64, i16)>,
+        literal: Literal,
+    ) -> Next {
+        self.before += 1;
+        self.literal = literal;
+        self.stage = Stage::Judged { size: literal.size };
+        if let Some(reply) = literal_refused(work, literal) {
+            self.drop_before(work.cx);
+            return self.refuse(reply);
+        }
+        let ask = AppendAsk {
+            name: self.name.clone(),
+            size: literal.size,
+            flags,
+            internal_date_ms: date.map(|(ms, _)| ms),
+            internal_date_zone: date.map_or(0, |(_, zone)| zone),
+        };
+        self.judge(work, ask)
     }
 
     fn appended(&self, work: &mut Work<'_>, appended: &Appended) -> Next {
@@ -180,7 +245,7 @@ impl Append {
 
     /// The connection ends before the command does.
     pub(crate) fn drop_all(&self, cx: &mut Cx<Server>) {
-        let taken = matches!(self.stage, Stage::Coming { .. } | Stage::LineEnd);
+        let taken = matches!(self.stage, Stage::Coming { .. } | Stage::LineEnd) || self.before > 0;
         if taken && self.failed.is_none() {
             cx.event(Event::AppendDropped);
         }
@@ -189,9 +254,33 @@ impl Append {
 
 /// Octets of a refused message that are taken in and dropped.
 const SKIPPED_MAX: u64 = 256 << 20;
-/// Octets of what may follow the message: nothing but CRLF, with room to see that it is something
-/// else.
-const END_MAX: usize = 1024;
+/// Octets of what may follow the message: CRLF, or the flags and the date of another one.
+const END_MAX: usize = 32 * 1024;
+
+/// Flags, date and head of a message that follows another one.
+type Following = (Flags, Option<(u64, i16)>, Literal);
+
+fn next_message(line: &[u8]) -> Option<Following> {
+    let (text, literal) = grammar::split_head(line).ok()?;
+    let (flags, date) = grammar::append_next(text)?;
+    Some((flags, date, literal?))
+}
+
+/// Why a message's literal may not come in its form.
+pub(crate) fn literal_refused(work: &Work<'_>, literal: Literal) -> Option<Reply> {
+    let has = |feature| work.base.features.has(feature);
+    let offered = [Feature::LiteralPlus, Feature::LiteralMinus, Feature::Rev2];
+    if !literal.waits && !offered.into_iter().any(has) {
+        return Some(Reply::bad("This form of literal is not offered").because(&NON_SYNC));
+    }
+    if !literal.waits && !has(Feature::LiteralPlus) && literal.size > 4096 {
+        // RFC 7888 §5
+        let reply = Reply::bad("Without waiting, at most 4,096 octets");
+        return Some(reply.with_code(&b"TOOBIG"[..]));
+    }
+    let refused = literal.binary && !has(Feature::Binary);
+    refused.then(|| Reply::bad("A literal8 is not offered here"))
+}
 
 const fn nul_reply(literal: Literal) -> Reply {
     if literal.binary {

@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use super::print;
 use crate::imap::types::Config;
 use crate::sasl::server::Terms;
 use crate::trace::Rule;
@@ -39,10 +40,22 @@ pub(crate) enum Feature {
     Esearch,
     SearchRes,
     Binary,
-    /// Known to the grammar, offered by no table row yet.
     Condstore,
-    /// Likewise.
+    Qresync,
+    Sort,
+    SortDisplay,
+    Esort,
+    ThreadSubject,
+    ThreadReferences,
+    I18n,
+    Within,
+    SaveDate,
     ObjectId,
+    Preview,
+    Partial,
+    MultiAppend,
+    AppendLimit,
+    Unauthenticate,
 }
 
 /// When a capability is announced.
@@ -90,11 +103,28 @@ const TABLE: &[Row] = &[
     logged_in(Feature::Esearch, "ESEARCH"),
     logged_in(Feature::SearchRes, "SEARCHRES"),
     logged_in(Feature::Binary, "BINARY"),
+    logged_in(Feature::Condstore, "CONDSTORE"),
+    logged_in(Feature::Qresync, "QRESYNC"),
+    logged_in(Feature::Sort, "SORT"),
+    logged_in(Feature::SortDisplay, "SORT=DISPLAY"),
+    logged_in(Feature::Esort, "ESORT"),
+    logged_in(Feature::ThreadSubject, "THREAD=ORDEREDSUBJECT"),
+    logged_in(Feature::ThreadReferences, "THREAD=REFERENCES"),
+    // RFC 5255 §4.3: it promises a collation, and asks for nothing more.
+    logged_in(Feature::I18n, "I18NLEVEL=1"),
+    logged_in(Feature::Within, "WITHIN"),
+    logged_in(Feature::SaveDate, "SAVEDATE"),
+    logged_in(Feature::ObjectId, "OBJECTID"),
+    logged_in(Feature::Preview, "PREVIEW"),
+    logged_in(Feature::Partial, "PARTIAL"),
+    logged_in(Feature::MultiAppend, "MULTIAPPEND"),
+    logged_in(Feature::AppendLimit, "APPENDLIMIT"),
+    logged_in(Feature::Unauthenticate, "UNAUTHENTICATE"),
 ];
 
 /// The extensions on offer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Features(u32);
+pub(crate) struct Features(u64);
 
 impl Features {
     pub(crate) fn new(without: &[Vec<u8>]) -> Self {
@@ -106,6 +136,15 @@ impl Features {
         if set & flag(Feature::LiteralPlus) != 0 {
             set &= !flag(Feature::LiteralMinus);
         }
+        // RFC 5267 §3.1, RFC 5957 §1: these say more of SORT.
+        if set & flag(Feature::Sort) == 0 {
+            set &= !(flag(Feature::Esort) | flag(Feature::SortDisplay));
+        }
+        // RFC 7162 §3.2.3: QRESYNC is nothing without what it extends, nor without ENABLE.
+        let needed = flag(Feature::Condstore) | flag(Feature::Enable);
+        if set & needed != needed {
+            set &= !flag(Feature::Qresync);
+        }
         Self(set)
     }
 
@@ -114,11 +153,11 @@ impl Features {
     }
 }
 
-const fn flag(feature: Feature) -> u32 {
+const fn flag(feature: Feature) -> u64 {
     1 << feature as u32
 }
 
-const fn bit(row: &Row) -> u32 {
+const fn bit(row: &Row) -> u64 {
     flag(row.feature)
 }
 
@@ -133,6 +172,11 @@ pub(crate) fn list(
     for row in TABLE {
         if features.has(row.feature) && (row.when == When::Always || logged_in) {
             add(&mut list, &[row.name.as_bytes()]);
+            if row.feature == Feature::AppendLimit {
+                // RFC 7889 §2: one limit for all mailboxes.
+                list.push(b'=');
+                list.extend_from_slice(&print::decimal(append_limit(config)));
+            }
         }
     }
     if logged_in {
@@ -149,6 +193,16 @@ pub(crate) fn list(
         add(&mut list, &[b"LOGINDISABLED"]);
     }
     list
+}
+
+/// RFC 7889 §5: a number of 32 bits.
+pub(crate) fn append_limit(config: &Config) -> u64 {
+    config.limits.message_max.min(u64::from(u32::MAX))
+}
+
+/// The names by which capabilities are left out.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    TABLE.iter().map(|row| row.name)
 }
 
 /// Whether LOGIN is taken now (RFC 9051 §11.7).

@@ -7,7 +7,7 @@ use super::job::{Answered, Job, Next, Work, wrong};
 use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::runs::{Runs, are_runs};
-use crate::imap::types::{Answer, Ask, Copied, CopyAsk};
+use crate::imap::types::{Answer, Ask, Copied, CopyAsk, Expunged};
 use crate::trace::Rule;
 use crate::types::Misuse;
 
@@ -85,7 +85,7 @@ impl Copy {
             if let Some(code) = code {
                 send_untagged_ok(cx, &code, "These were moved");
             }
-            open.view.expunge(&Runs::from_unsorted(copied.source));
+            open.view.expunge(Expunged { runs: copied.source, modseq: copied.modseq });
             return Next::done(Reply::ok("Moved"));
         }
         let reply = Reply::ok("Copied").because(&COPYUID);

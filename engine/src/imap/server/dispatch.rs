@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::capability::Feature;
+use super::condstore::Aware;
 use super::item::{Fields, Item, Partial, Section};
 use super::job::{NOT_SELECTED, Next, Work};
 use super::reply::{Reply, send_bye};
@@ -12,8 +13,8 @@ use super::runs::Runs;
 use super::state::State;
 use super::store::Wanted;
 use super::{
-    authenticate, capability, copy, expunge, fetch, idle, list, mailbox, open, print, resolve,
-    search, status, store,
+    authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, open, print,
+    resolve, search, sort, status, store, thread, vanished,
 };
 use crate::imap::grammar::{
     self, Command, FetchItem, Header, SelectOptions, SequenceSet, StatusItem,
@@ -31,6 +32,13 @@ pub(crate) const STARTTLS: Rule = Rule {
     rfc: 9051,
     section: "6.2.1",
     gist: "After STARTTLS nothing that came before counts, and it is not offered again.",
+};
+
+/// RFC 8437 §3.
+pub(crate) const UNAUTHENTICATE: Rule = Rule {
+    rfc: 8437,
+    section: "3",
+    gist: "UNAUTHENTICATE forgets the account and all that was enabled, but not TLS.",
 };
 
 /// The state that a command needs.
@@ -58,6 +66,8 @@ fn needs(command: &Command) -> Needs {
         | Command::Expunge
         | Command::UidExpunge(_)
         | Command::Search(_)
+        | Command::Sort(_)
+        | Command::Thread(_)
         | Command::Fetch(_)
         | Command::Store(_)
         | Command::Copy(..)
@@ -87,19 +97,37 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::Idle => [Feature::Idle].into(),
         Command::Namespace => [Feature::Namespace].into(),
         Command::Unselect => [Feature::Unselect].into(),
+        Command::Unauthenticate => [Feature::Unauthenticate].into(),
         Command::Authenticate(_, Some(_)) => [Feature::SaslIr].into(),
         Command::Check | Command::Lsub(..) => [Feature::Rev1].into(),
         Command::Create(_, uses) if !uses.is_empty() => [Feature::CreateSpecialUse].into(),
         Command::Status(_, items) => status_features(items),
         Command::List(list) => list_features(list),
-        Command::Search(search) => search_features(search),
+        Command::Search(search) => search_features(search.returns.as_ref(), &search.program),
+        Command::Sort(sort) => sort_features(sort),
+        Command::Thread(thread) => {
+            let mut features = search_features(None, &thread.program);
+            features.push(match thread.algorithm {
+                grammar::Algorithm::OrderedSubject => Feature::ThreadSubject,
+                grammar::Algorithm::References => Feature::ThreadReferences,
+            });
+            features
+        }
         Command::UidExpunge(set) => with_set(set, [Feature::UidPlus].into()),
         Command::Copy(_, set, _) => with_set(set, Vec::new()),
         Command::Move(_, set, _) => with_set(set, [Feature::Move].into()),
-        Command::Store(store) => with_set(&store.set, Vec::new()),
-        Command::Fetch(fetch) => {
-            with_set(&fetch.set, fetch.items.iter().filter_map(item_feature).collect())
+        Command::Select(_, options) | Command::Examine(_, options) => {
+            let used = [
+                (options.condstore, Feature::Condstore),
+                (options.known.is_some(), Feature::Qresync),
+            ];
+            used.into_iter().filter(|(used, _)| *used).map(|(_, feature)| feature).collect()
         }
+        Command::Store(store) => {
+            let conditional = store.unchanged_since.map(|_| Feature::Condstore);
+            with_set(&store.set, conditional.into_iter().collect())
+        }
+        Command::Fetch(fetch) => fetch_features(fetch),
         _ => Vec::new(),
     }
 }
@@ -111,11 +139,22 @@ fn with_set(set: &SequenceSet, mut features: Vec<Feature>) -> Vec<Feature> {
     features
 }
 
+fn fetch_features(fetch: &grammar::Fetch) -> Vec<Feature> {
+    let mut features: Vec<Feature> = fetch.items.iter().filter_map(item_feature).collect();
+    features.extend(fetch.changed_since.map(|_| Feature::Condstore));
+    features.extend(fetch.vanished.then_some(Feature::Qresync));
+    features.extend(fetch.partial.map(|_| Feature::Partial));
+    with_set(&fetch.set, features)
+}
+
 fn item_feature(item: &FetchItem) -> Option<Feature> {
     match item {
         FetchItem::Rfc822 | FetchItem::Rfc822Header | FetchItem::Rfc822Text => Some(Feature::Rev1),
         FetchItem::Binary(..) | FetchItem::BinarySize(_) => Some(Feature::Binary),
         FetchItem::Modseq => Some(Feature::Condstore),
+        FetchItem::SaveDate => Some(Feature::SaveDate),
+        FetchItem::EmailId | FetchItem::ThreadId => Some(Feature::ObjectId),
+        FetchItem::Preview => Some(Feature::Preview),
         _ => None,
     }
 }
@@ -127,6 +166,7 @@ fn status_features(items: &[StatusItem]) -> Vec<Feature> {
         StatusItem::Deleted => Some(Feature::Rev2),
         StatusItem::HighestModseq => Some(Feature::Condstore),
         StatusItem::MailboxId => Some(Feature::ObjectId),
+        StatusItem::AppendLimit => Some(Feature::AppendLimit),
         _ => None,
     };
     items.iter().filter_map(feature).collect()
@@ -143,17 +183,42 @@ fn list_features(list: &grammar::List) -> Vec<Feature> {
     features
 }
 
-fn search_features(search: &grammar::Search) -> Vec<Feature> {
+fn sort_features(sort: &grammar::Sort) -> Vec<Feature> {
+    let mut features = search_features(sort.returns.as_ref(), &sort.program);
+    features.push(Feature::Sort);
+    features.extend(sort.returns.map(|_| Feature::Esort));
+    let display = |criterion: &grammar::Criterion| {
+        matches!(criterion.key, grammar::SortKey::DisplayFrom | grammar::SortKey::DisplayTo)
+    };
+    features.extend(sort.criteria.iter().any(display).then_some(Feature::SortDisplay));
+    features
+}
+
+fn search_features(
+    returns: Option<&grammar::SearchReturn>,
+    program: &[grammar::Key],
+) -> Vec<Feature> {
     let mut features = Vec::new();
-    if let Some(returns) = search.returns {
+    if let Some(returns) = returns {
         features.push(Feature::Esearch);
         if returns.save {
             features.push(Feature::SearchRes);
         }
+        features.extend(returns.partial.map(|_| Feature::Partial));
     }
-    for key in &search.program {
-        if let grammar::Key::Numbers(set) | grammar::Key::Uids(set) = key {
-            features = with_set(set, features);
+    for key in program {
+        match key {
+            grammar::Key::Numbers(set) | grammar::Key::Uids(set) => {
+                features = with_set(set, features);
+            }
+            grammar::Key::Modseq(_) => features.push(Feature::Condstore),
+            grammar::Key::Younger(_) | grammar::Key::Older(_) => features.push(Feature::Within),
+            grammar::Key::SavedBefore(_)
+            | grammar::Key::SavedOn(_)
+            | grammar::Key::SavedSince(_)
+            | grammar::Key::SaveDateSupported => features.push(Feature::SaveDate),
+            grammar::Key::EmailId(_) | grammar::Key::ThreadId => features.push(Feature::ObjectId),
+            _ => {}
         }
     }
     features
@@ -172,12 +237,17 @@ pub(super) fn begin(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
     if matches!(work.state, State::NotAuthenticated) {
         work.base.idle_commands = work.base.idle_commands.saturating_add(1);
     }
+    if condstore::shows_awareness(&command) {
+        work.become_aware(Aware::Condstore);
+    }
     match command {
         Command::Fetch(command) => begin_fetch(work, command),
         Command::Store(command) => begin_store(work, command),
         Command::Copy(by_uid, set, to) => begin_copy(work, by_uid, &set, to, false),
         Command::Move(by_uid, set, to) => begin_copy(work, by_uid, &set, to, true),
         Command::Search(command) => search::search(work, tag, command),
+        Command::Sort(command) => sort::begin(work, tag, command),
+        Command::Thread(command) => thread::begin(work, tag, command),
         Command::Expunge => expunge::expunge(work, None),
         Command::UidExpunge(set) => match messages(work, &set, true) {
             Ok(uids) => expunge::expunge(work, Some(uids)),
@@ -222,15 +292,9 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
             Next::done(Reply::ok("Logged out"))
         }
         Command::StartTls => start_tls(work),
+        Command::Unauthenticate => unauthenticate(work),
         Command::Enable(names) => {
-            let rev2 = names.iter().any(|name| name == b"IMAP4REV2");
-            let mut line = b"* ENABLED".to_vec();
-            if rev2 && work.base.features.has(Feature::Rev2) {
-                line.extend_from_slice(b" IMAP4rev2");
-                work.base.rev2_enabled = true;
-            }
-            line.extend_from_slice(b"\r\n");
-            work.cx.send(&line, "enable-data", None);
+            enable(work, &names);
             Next::done(Reply::ok("Enabled"))
         }
         Command::Id(_) => {
@@ -247,6 +311,40 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
     }
 }
 
+/// RFC 9051 §6.3.1: what is not known, or cannot be enabled, is passed over.
+fn enable(work: &mut Work<'_>, names: &[Vec<u8>]) {
+    let offered = work.base.features;
+    let wanted = |name: &[u8], feature: Feature| {
+        offered.has(feature) && names.iter().any(|other| other == name)
+    };
+    let mut line = b"* ENABLED".to_vec();
+    if wanted(b"IMAP4REV2", Feature::Rev2) {
+        line.extend_from_slice(b" IMAP4rev2");
+        work.base.rev2_enabled = true;
+    }
+    if wanted(b"CONDSTORE", Feature::Condstore) {
+        line.extend_from_slice(b" CONDSTORE");
+        work.become_aware(Aware::Condstore);
+    }
+    if wanted(b"QRESYNC", Feature::Qresync) {
+        line.extend_from_slice(b" QRESYNC");
+        work.become_aware(Aware::Qresync);
+    }
+    line.extend_from_slice(b"\r\n");
+    work.cx.send(&line, "enable-data", None);
+}
+
+/// RFC 8437 §3: as the connection was before the login, but for TLS.
+fn unauthenticate(work: &mut Work<'_>) -> Next {
+    work.close_mailbox();
+    work.cx.event(Event::Unauthenticated);
+    (work.base.rev2_enabled, work.base.aware) = (false, Aware::default());
+    work.go(State::NotAuthenticated);
+    let list = work.base.capabilities(false);
+    let reply = Reply::ok("Log in again").because(&UNAUTHENTICATE);
+    Next::done(reply.with_code([b"CAPABILITY ", &list[..]].concat()))
+}
+
 fn start_tls(work: &mut Work<'_>) -> Next {
     if work.base.is_secure() {
         return Next::done(Reply::bad("TLS is on already").because(&STARTTLS));
@@ -258,11 +356,19 @@ fn start_tls(work: &mut Work<'_>) -> Next {
 }
 
 fn select(work: &mut Work<'_>, name: Vec<u8>, options: SelectOptions, read_only: bool) -> Next {
-    if options.condstore && !work.base.features.has(Feature::Condstore) {
-        return Next::done(Reply::bad("CONDSTORE is not offered here"));
+    if options.known.is_some() && !work.base.tells_vanished() {
+        return Next::done(NOT_ENABLED);
     }
-    open::open(work, name, read_only)
+    let next = open::open(work, name, options.known, read_only);
+    if options.condstore {
+        // The mailbox that was open before is closed by now.
+        work.become_aware(Aware::Condstore);
+    }
+    next
 }
+
+/// RFC 7162 §3.2.3
+const NOT_ENABLED: Reply = Reply::bad("ENABLE QRESYNC comes first").because(&condstore::AWARE);
 
 /// The messages that a set names.
 fn messages(work: &mut Work<'_>, set: &SequenceSet, by_uid: bool) -> Result<Runs, Reply> {
@@ -287,28 +393,46 @@ fn begin_copy(
 }
 
 fn begin_store(work: &mut Work<'_>, command: grammar::Store) -> Next {
-    if command.unchanged_since.is_some() {
-        return Next::done(Reply::bad("UNCHANGEDSINCE is not offered here"));
-    }
-    let grammar::Store { uid: by_uid, set, mode, silent, flags, .. } = command;
+    let grammar::Store { uid: by_uid, set, mode, silent, flags, unchanged_since } = command;
     match messages(work, &set, by_uid) {
-        Ok(uids) => store::store(work, uids, Wanted { mode, flags, silent, by_uid }),
+        Ok(uids) => {
+            store::store(work, uids, Wanted { mode, flags, silent, by_uid, unchanged_since })
+        }
         Err(reply) => Next::done(reply),
     }
 }
 
 fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
-    let grammar::Fetch { uid: by_uid, set, items } = command;
+    let grammar::Fetch { uid: by_uid, set, items, changed_since, partial, vanished } = command;
+    if vanished && !work.base.tells_vanished() {
+        return Next::done(NOT_ENABLED);
+    }
     let uids = match messages(work, &set, by_uid) {
         Ok(uids) => uids,
         Err(reply) => return Next::done(reply),
+    };
+    // RFC 9394 §3.4: first the places, then what changed of them.
+    let uids = match partial {
+        Some(range) => uids.places(range),
+        None => uids,
     };
     let mut items: Vec<Item> = items.into_iter().map(item).collect();
     // RFC 9051 §6.4.9: UID FETCH gives the UID even if it is not asked for.
     if by_uid && !items.iter().any(|item| matches!(item, Item::Uid)) {
         items.insert(0, Item::Uid);
     }
-    fetch::fetch(work, uids, items, by_uid)
+    // RFC 7162 §3.1.4.1: whoever asks for what changed is told when.
+    if changed_since.is_some() && !items.iter().any(|item| matches!(item, Item::Modseq)) {
+        items.push(Item::Modseq);
+    }
+    let end = Reply::ok("Fetched");
+    let job = fetch::fetch(fetch::Wanted { uids, items, by_uid, changed_since, end });
+    match (changed_since, work.selected()) {
+        (Some(since), Some((_, open, _))) if vanished => {
+            vanished::vanished(resolve::asked(open, &set), since, job)
+        }
+        _ => job.run(work),
+    }
 }
 
 fn item(item: FetchItem) -> Item {
@@ -337,8 +461,11 @@ fn item(item: FetchItem) -> Item {
         FetchItem::BinarySize(path) => {
             Item::BinarySize(binary_section("BINARY.SIZE[", path, None, true))
         }
-        // Refused before, since CONDSTORE is not offered.
-        FetchItem::Modseq => Item::Uid,
+        FetchItem::Modseq => Item::Modseq,
+        FetchItem::SaveDate => Item::SaveDate,
+        FetchItem::EmailId => Item::EmailId,
+        FetchItem::ThreadId => Item::ThreadId,
+        FetchItem::Preview => Item::Preview,
     }
 }
 

@@ -70,13 +70,13 @@ impl Expunge {
 
     pub(crate) fn answer(mut self, work: &mut Work<'_>, answer: Answer) -> Answered {
         match answer {
-            Answer::Expunged(runs) => {
-                if !are_runs(&runs) {
+            Answer::Expunged(expunged) => {
+                if !are_runs(&expunged.runs) {
                     return Err((Job::Expunge(self), Misuse::BadValue));
                 }
                 if let Some((_, open, _)) = work.selected() {
                     self.above = self.page(open).last().map_or(u32::MAX, |run| run.last);
-                    open.view.expunge(&Runs::from_unsorted(runs));
+                    open.view.expunge(expunged);
                 }
                 Ok(self.ask(work))
             }

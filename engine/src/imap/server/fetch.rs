@@ -21,7 +21,7 @@ use crate::limits::PAGE_ROWS_MAX;
 use crate::message::Index;
 use crate::role::Cx;
 use crate::trace::Rule;
-use crate::types::{Misuse, Reason};
+use crate::types::{Misuse, Reason, Refusal};
 
 /// RFC 9051 §7.5.2.
 pub(crate) const FETCH: Rule = Rule {
@@ -35,8 +35,14 @@ pub(crate) const SEEN: Rule = Rule {
     section: "6.4.5",
     gist: "Fetching octets without PEEK sets \\Seen, and the new flags are told.",
 };
+/// RFC 7162 §3.1.4.1.
+pub(crate) const CHANGED: Rule = Rule {
+    rfc: 7162,
+    section: "3.1.4.1",
+    gist: "CHANGEDSINCE picks the messages that were changed after a mod-sequence.",
+};
 /// RFC 2180 §4.1.2.
-pub(crate) const VANISHED: Rule = Rule {
+pub(crate) const GONE: Rule = Rule {
     rfc: 2180,
     section: "4.1.2",
     gist: "For a message that others removed there is no response, and the command ends with NO.",
@@ -51,6 +57,10 @@ const NO_INDEX: Reply = Reply::no("SERVERBUG", "The index of a message cannot be
 pub(crate) struct Fetch {
     items: Vec<Item>,
     by_uid: bool,
+    /// RFC 7162 §3.1.4.1
+    changed_since: Option<u64>,
+    /// How the command ends if nothing goes wrong.
+    end: Reply,
     uids: Runs,
     /// Looked at up to this UID.
     above: u32,
@@ -67,13 +77,26 @@ pub(crate) struct Fetch {
 
 /// The end of a command when messages that it named by number were gone.
 pub(crate) const fn vanished() -> Reply {
-    Reply::no("EXPUNGEISSUED", "Some messages are gone").because(&VANISHED)
+    Reply::no("EXPUNGEISSUED", "Some messages are gone").because(&GONE)
 }
 
-pub(crate) fn fetch(work: &mut Work<'_>, uids: Runs, items: Vec<Item>, by_uid: bool) -> Next {
-    let job = Fetch {
+/// What is to be told of which messages.
+pub(crate) struct Wanted {
+    pub(crate) uids: Runs,
+    pub(crate) items: Vec<Item>,
+    pub(crate) by_uid: bool,
+    pub(crate) changed_since: Option<u64>,
+    /// How the command ends if nothing goes wrong.
+    pub(crate) end: Reply,
+}
+
+pub(crate) fn fetch(wanted: Wanted) -> Box<Fetch> {
+    let Wanted { uids, items, by_uid, changed_since, end } = wanted;
+    Box::new(Fetch {
         items,
         by_uid,
+        changed_since,
+        end,
         uids,
         above: 0,
         missing: 0,
@@ -81,8 +104,7 @@ pub(crate) fn fetch(work: &mut Work<'_>, uids: Runs, items: Vec<Item>, by_uid: b
         rows: Vec::new(),
         became_seen: Runs::new(),
         message: None,
-    };
-    Box::new(job).run(work)
+    })
 }
 
 impl Fetch {
@@ -91,7 +113,9 @@ impl Fetch {
     }
 
     fn page(&self) -> Vec<UidRun> {
-        self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX))
+        // Of messages that did not change the host passes over any number.
+        let all = self.changed_since.map_or(u64::from(PAGE_ROWS_MAX), |_| u64::MAX);
+        self.uids.next_page(self.above, UNTOLD_RUNS_MAX, all)
     }
 
     /// Tells as much as there is room for.
@@ -114,37 +138,53 @@ impl Fetch {
             } else if let Some(row) = self.rows.pop() {
                 self.message = self.begin(row, open, cx);
             } else {
-                return self.next_page();
+                return self.next_page(open);
             }
         }
     }
 
-    fn next_page(self: Box<Self>) -> Next {
+    fn next_page(self: Box<Self>, open: &Selected) -> Next {
         let uids = self.page();
         if uids.is_empty() {
-            return self.end();
+            return self.end(open);
         }
         let max = if self.sets_seen() { SEEN_ROWS_MAX } else { PAGE_ROWS_MAX };
         let index = self.items.iter().any(Item::needs_index);
-        Next::Ask(Ask::Rows(RowsAsk { uids, max, index }), Job::Fetch(self))
+        let ask = RowsAsk { uids, max, index, changed_since: self.changed_since };
+        Next::Ask(Ask::Rows(ask), Job::Fetch(self))
     }
 
-    fn end(self: Box<Self>) -> Next {
-        let expunges = if self.by_uid { Expunges::Told } else { Expunges::Kept };
+    fn expunges(&self) -> Expunges {
+        if self.by_uid { Expunges::Told } else { Expunges::Kept }
+    }
+
+    fn end(self: Box<Self>, open: &Selected) -> Next {
+        let expunges = self.expunges();
+        // Which of those that were passed over are gone, the rows do not tell.
+        let missing = match self.changed_since {
+            Some(_) => open.view.any_gone(&self.uids),
+            None => self.missing > 0,
+        };
         let reply = match self.failed {
             Some(reply) => reply,
             // RFC 9051 §6.4.9: a UID that is not there is passed over without a word.
-            None if self.missing > 0 && !self.by_uid => vanished(),
-            None => Reply::ok("Fetched"),
+            None if missing && !self.by_uid => vanished(),
+            None => self.end,
         };
         Next::Done(reply, expunges)
+    }
+
+    /// The host will not, before anything was fetched.
+    pub(crate) fn refused(&self, refusal: Refusal) -> Next {
+        Next::Done(Reply::refused(refusal), self.expunges())
     }
 
     /// Begins a message's response, if the client knows the message.
     fn begin(&mut self, mut row: Row, open: &Selected, cx: &mut Cx<Server>) -> Option<Message> {
         let number = open.view.number(row.uid)?;
         let number = print::decimal(u64::from(number));
-        cx.send(&[b"* ", &number[..], b" FETCH ("].concat(), "message-data", Some(&FETCH));
+        let rule = if self.changed_since.is_some() { &CHANGED } else { &FETCH };
+        cx.send(&[b"* ", &number[..], b" FETCH ("].concat(), "message-data", Some(rule));
         let whole = self.items.iter().any(Item::needs_parts);
         let decode = if whole { Index::decode } else { Index::decode_head };
         let index = row.index.take().and_then(|octets| decode(&octets).ok());
@@ -172,10 +212,7 @@ impl Fetch {
             }
             // The flag could not be set; the messages can be read all the same.
             Answer::Refused(_) if !self.rows.is_empty() => Ok(self.run(work)),
-            Answer::Refused(refusal) => {
-                let expunges = if self.by_uid { Expunges::Told } else { Expunges::Kept };
-                Ok(Next::Done(Reply::refused(refusal), expunges))
-            }
+            Answer::Refused(refusal) => Ok(self.refused(refusal)),
             _ => wrong(Job::Fetch(self)),
         }
     }
@@ -219,6 +256,7 @@ impl Fetch {
                 row.modseq = stored.modseq;
             }
             if let Some((_, open, _)) = work.selected() {
+                open.view.note_modseq(stored.modseq);
                 open.view.flags_told(stored.uid, stored.modseq);
             }
         }

@@ -10,7 +10,7 @@ use super::job::{Expunges, Job, Next, Wait, Work};
 use super::reply::{self, Reply, Status};
 use super::state::State;
 use super::tell::{Need, Telling};
-use super::{Doing, Server};
+use super::{Doing, Server, condstore};
 use crate::role::Cx;
 use crate::types::Farewell;
 
@@ -91,7 +91,13 @@ impl Server {
     }
 
     pub(super) fn conclude(mut self, cx: &mut Cx<Self>, tag: &[u8], reply: &Reply) -> Self {
-        reply.send(cx, tag);
+        match self.highest_owed(reply) {
+            Some(modseq) => {
+                let reply = reply.clone().with_code(condstore::highest_code(modseq));
+                reply.because(&condstore::HIGHEST).send(cx, tag);
+            }
+            None => reply.send(cx, tag),
+        }
         if reply.status == Status::Bad {
             self.base.errors = self.base.errors.saturating_add(1);
         }
@@ -110,6 +116,19 @@ impl Server {
         }
         self.doing = Doing::Command(Box::default());
         self.settle(cx)
+    }
+
+    /// RFC 7162 §3.2.7: the mod-sequence that goes with what was told to be gone.
+    fn highest_owed(&mut self, reply: &Reply) -> Option<u64> {
+        let State::Selected(open) = &mut self.state else { return None };
+        let fits = reply.status == Status::Ok && reply.code.is_none();
+        let owed = fits && self.base.tells_modseq() && open.owes_highest;
+        // What is held back has its own word on it.
+        let owed = owed && open.view.delayed_modseq().is_none();
+        if owed {
+            open.owes_highest = false;
+        }
+        owed.then(|| open.view.told_modseq())
     }
 
     /// Waits, unless a farewell is due.

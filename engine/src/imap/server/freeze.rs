@@ -6,12 +6,13 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::capability::Features;
+use super::condstore::Aware;
 use super::idle::{self, Idle};
 use super::incoming::Incoming;
 use super::job::{Job, Wait};
 use super::runs::{Runs, are_runs};
 use super::state::{Selected, State};
-use super::view::{Frozen, View};
+use super::view::{Frozen, Modseqs, View};
 use super::{Base, Doing, Server};
 use crate::imap::types::{Config, UidRun};
 use crate::session::{Progress, Session};
@@ -20,7 +21,7 @@ use crate::types::{Misuse, Now, TlsFacts};
 /// Octets of a frozen session; one that would need more stays as it is.
 const FROZEN_MAX: usize = 8192;
 /// The form's version; another one is refused.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Octets of the checksum at the end.
 const CHECK_LENGTH: usize = 8;
 
@@ -71,6 +72,7 @@ impl Server {
     fn write(&self, out: &mut Writer) -> Option<()> {
         let base = &self.base;
         out.flag(base.rev2_enabled);
+        out.0.push(base.aware as u8);
         out.number(u64::from(base.errors));
         out.number(u64::from(base.idle_commands));
         out.flag(base.tls.is_some());
@@ -106,6 +108,12 @@ impl Server {
 
     fn read(config: Config, input: &mut Reader<'_>) -> Option<Self> {
         let rev2_enabled = input.flag()?;
+        let aware = match input.octet()? {
+            0 => Aware::Not,
+            1 => Aware::Condstore,
+            2 => Aware::Qresync,
+            _ => return None,
+        };
         let errors = u32::try_from(input.number()?).ok()?;
         let idle_commands = u32::try_from(input.number()?).ok()?;
         let tls = if input.flag()? {
@@ -131,7 +139,8 @@ impl Server {
         };
         let features = Features::new(&config.without);
         let farewell = None;
-        let base = Base { config, features, tls, rev2_enabled, errors, idle_commands, farewell };
+        let base =
+            Base { config, features, tls, rev2_enabled, aware, errors, idle_commands, farewell };
         Some(Self { base: Box::new(base), state, doing })
     }
 }
@@ -140,10 +149,11 @@ impl Selected {
     fn write(&self, out: &mut Writer) -> Option<()> {
         out.octets(&self.name);
         out.number(u64::from(self.uid_validity));
+        out.number(u64::from(self.uid_next));
         out.flag(self.read_only);
         out.number(self.keywords.len() as u64);
         self.keywords.iter().for_each(|keyword| out.octets(keyword));
-        let Frozen { sets: [told, gone, arrived, recent], stale, reading, lost } =
+        let Frozen { sets: [told, gone, arrived, recent], stale, reading, lost, modseqs } =
             self.view.frozen();
         for set in [&self.saved, told, gone, arrived, recent, &stale] {
             // A mailbox with many gaps is not worth the time: it would not fit.
@@ -154,12 +164,16 @@ impl Selected {
         }
         out.flag(reading);
         out.flag(lost);
+        let Modseqs { told, seen, gone } = modseqs;
+        [told, seen, gone].into_iter().for_each(|modseq| out.number(modseq));
+        out.flag(self.owes_highest);
         Some(())
     }
 
     fn read(input: &mut Reader<'_>) -> Option<Self> {
         let name = input.octets()?;
         let uid_validity = u32::try_from(input.number()?).ok()?;
+        let uid_next = u32::try_from(input.number()?).ok()?;
         let read_only = input.flag()?;
         let mut keywords = Vec::new();
         for _ in 0..input.number()? {
@@ -170,8 +184,11 @@ impl Selected {
         let rest = [input.runs()?, input.runs()?, input.runs()?, input.runs()?];
         let [gone, arrived, recent, stale] = rest;
         let (reading, lost) = (input.flag()?, input.flag()?);
-        let view = View::thawed([told, gone, arrived, recent, stale], reading, lost);
-        Some(Self { name, uid_validity, read_only, view, keywords, saved })
+        let modseqs =
+            Modseqs { told: input.number()?, seen: input.number()?, gone: input.number()? };
+        let owes_highest = input.flag()?;
+        let view = View::thawed([told, gone, arrived, recent, stale], reading, lost, modseqs);
+        Some(Self { name, uid_validity, uid_next, read_only, view, keywords, saved, owes_highest })
     }
 }
 

@@ -199,18 +199,7 @@ impl Server {
             let reply = Reply::bad("This is no APPEND");
             return self.refuse_append(cx, tag_of(pieces), literal, reply);
         };
-        let plus = self.base.features.has(Feature::LiteralPlus);
-        if !literal.waits && !self.takes_non_sync() {
-            let reply = Reply::bad("This form of literal is not offered").because(&NON_SYNC);
-            return self.refuse_append(cx, head.tag, literal, reply);
-        }
-        if !literal.waits && !plus && literal.size > 4096 {
-            // RFC 7888 §5
-            let reply = Reply::bad("Without waiting, at most 4,096 octets");
-            return self.refuse_append(cx, head.tag, literal, reply.with_code(&b"TOOBIG"[..]));
-        }
-        if literal.binary && !self.base.features.has(Feature::Binary) {
-            let reply = Reply::bad("A literal8 is not offered here");
+        if let Some(reply) = append::literal_refused(&self.work(cx), literal) {
             return self.refuse_append(cx, head.tag, literal, reply);
         }
         let name = match grammar::mailbox_name(&head.mailbox, options.utf8) {

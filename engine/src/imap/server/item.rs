@@ -12,6 +12,16 @@ pub(crate) enum Item {
     Flags,
     InternalDate,
     Size,
+    /// RFC 7162 §3.1.4.2
+    Modseq,
+    /// RFC 8514
+    SaveDate,
+    /// RFC 8474
+    EmailId,
+    /// RFC 8474
+    ThreadId,
+    /// RFC 8970
+    Preview,
     Envelope,
     /// BODYSTRUCTURE, or BODY without the extension data.
     Structure {
@@ -58,15 +68,17 @@ impl Item {
     /// Whether a page of rows must carry indexes.
     pub(crate) fn needs_index(&self) -> bool {
         match self {
-            Self::Uid | Self::Flags | Self::InternalDate | Self::Size => false,
+            Self::Uid | Self::Flags | Self::InternalDate | Self::Size | Self::Modseq => false,
+            Self::SaveDate | Self::EmailId | Self::ThreadId => false,
             Self::Section(section) => !section.is_whole_message(),
-            Self::Envelope | Self::Structure { .. } | Self::Binary(_) | Self::BinarySize(_) => true,
+            Self::Envelope | Self::Preview => true,
+            Self::Structure { .. } | Self::Binary(_) | Self::BinarySize(_) => true,
         }
     }
 
     /// Whether the parts of an index are needed, and not its head alone.
     pub(crate) fn needs_parts(&self) -> bool {
-        self.needs_index() && !matches!(self, Self::Envelope)
+        self.needs_index() && !matches!(self, Self::Envelope | Self::Preview)
     }
 
     /// RFC 9051 §6.4.5: whether fetching it sets \Seen.

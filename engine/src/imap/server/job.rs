@@ -16,9 +16,12 @@ use super::open::Open;
 use super::phase::Held;
 use super::reply::Reply;
 use super::search::Search;
+use super::sort::Sort;
 use super::state::{Selected, State};
 use super::status::Status;
 use super::store::Store;
+use super::thread::Thread;
+use super::vanished::Vanished;
 use super::{Base, Server};
 use crate::imap::types::{Answer, Ask, Event};
 use crate::role::{Cx, Line};
@@ -62,8 +65,11 @@ pub(crate) enum Job {
     Status(Status),
     Open(Box<Open>),
     Append(Box<Append>),
+    Vanished(Box<Vanished>),
     Fetch(Box<Fetch>),
     Search(Box<Search>),
+    Sort(Box<Sort>),
+    Thread(Box<Thread>),
     Store(Box<Store>),
     Copy(Copy),
     Expunge(Expunge),
@@ -138,8 +144,11 @@ impl Job {
             Self::Status(job) => job.answer(work, answer),
             Self::Open(job) => job.answer(work, answer),
             Self::Append(job) => job.answer(work, answer),
+            Self::Vanished(job) => job.answer(work, answer),
             Self::Fetch(job) => job.answer(work, answer),
             Self::Search(job) => job.answer(work, answer),
+            Self::Sort(job) => job.answer(work, answer),
+            Self::Thread(job) => job.answer(work, answer),
             Self::Store(job) => job.answer(work, answer),
             Self::Copy(job) => job.answer(work, answer),
             Self::Expunge(job) => job.answer(work, answer),
@@ -151,8 +160,11 @@ impl Job {
     pub(crate) fn room(self, work: &mut Work<'_>) -> Next {
         match self {
             Self::List(job) => job.run(work),
+            Self::Vanished(job) => job.run(work),
             Self::Fetch(job) => job.run(work),
             Self::Search(job) => job.run(work),
+            Self::Sort(job) => job.run(work),
+            Self::Thread(job) => job.run(work),
             Self::Store(job) => job.run(work),
             Self::Idle(job) => job.run(work),
             // The others send little and never wait for room.

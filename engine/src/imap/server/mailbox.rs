@@ -3,15 +3,27 @@
 
 use alloc::vec::Vec;
 
+use super::capability::Feature;
 use super::job::{Answered, Job, Next, Work, wrong};
+use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::state::State;
 use crate::imap::types::{self, Answer, Ask, CreateAsk, RenameAsk, SpecialUse, SubscribeAsk};
+use crate::trace::Rule;
 use crate::types::Reason;
+
+/// RFC 8474 §4.1.
+pub(crate) const OBJECT_ID: Rule = Rule {
+    rfc: 8474,
+    section: "4.1",
+    gist: "A mailbox has an identifier that it keeps when it is renamed, and CREATE tells it.",
+};
 
 /// A change of mailboxes that the host is making.
 pub(crate) enum Change {
-    Create,
+    Create(Vec<u8>),
+    /// RFC 8474 §4.1: it is made; its identifier is looked up.
+    Identify,
     Delete(Vec<u8>),
     Rename(RenameAsk),
     Subscribe(bool),
@@ -23,7 +35,8 @@ pub(crate) fn create(name: Vec<u8>, special_uses: Vec<SpecialUse>) -> Next {
     if name == b"INBOX" {
         return Next::done(Reply::no("ALREADYEXISTS", "INBOX is always there"));
     }
-    Next::Ask(Ask::Create(CreateAsk { name, special_uses }), Job::Change(Change::Create))
+    let job = Job::Change(Change::Create(name.clone()));
+    Next::Ask(Ask::Create(CreateAsk { name, special_uses }), job)
 }
 
 pub(crate) fn delete(name: Vec<u8>) -> Next {
@@ -47,9 +60,23 @@ pub(crate) fn subscribe(name: Vec<u8>, subscribed: bool) -> Next {
 impl Change {
     pub(crate) fn answer(self, work: &mut Work<'_>, answer: Answer) -> Answered {
         match answer {
-            Answer::Done => Ok(Next::done(self.done(work))),
+            Answer::Done => match self {
+                Self::Create(name) if work.base.features.has(Feature::ObjectId) => {
+                    Ok(Next::Ask(Ask::Status(name), Job::Change(Self::Identify)))
+                }
+                Self::Identify => wrong(Job::Change(self)),
+                _ => Ok(Next::done(self.done(work))),
+            },
+            Answer::Status(status) if matches!(self, Self::Identify) => {
+                let reply = Reply::ok("Created").because(&OBJECT_ID);
+                Ok(Next::done(reply.with_code(print::mailbox_id(&status.mailbox_id))))
+            }
+            // It was made, and is gone again.
+            Answer::Refused(_) if matches!(self, Self::Identify) => {
+                Ok(Next::done(Reply::ok("Created")))
+            }
             Answer::Refused(refusal) => {
-                let uses = matches!(self, Self::Create) && refusal.reason == Reason::Unsupported;
+                let uses = matches!(self, Self::Create(_)) && refusal.reason == Reason::Unsupported;
                 let reply = Reply::refused(refusal);
                 // RFC 6154 §3: a use that cannot be given has a code of its own.
                 Ok(Next::done(if uses { reply.with_code(&b"USEATTR"[..]) } else { reply }))
@@ -60,7 +87,7 @@ impl Change {
 
     fn done(self, work: &mut Work<'_>) -> Reply {
         match self {
-            Self::Create => Reply::ok("Created"),
+            Self::Create(_) | Self::Identify => Reply::ok("Created"),
             Self::Delete(name) => {
                 if matches!(work.state, State::Selected(open) if open.name == name) {
                     send_untagged_ok(work.cx, b"CLOSED", "The open mailbox was deleted");

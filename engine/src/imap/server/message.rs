@@ -1,5 +1,6 @@
 //! One message's FETCH response (RFC 9051 §7.5.2): item after item, as there is room.
 
+use super::condstore::AWARE;
 use super::fetch::{FETCH, SEEN};
 use super::item::{Item, Partial, Section};
 use super::reading::{Reading, Step};
@@ -19,6 +20,8 @@ pub(crate) struct Message {
     /// Items told.
     told: usize,
     flags_told: bool,
+    /// Its flags changed by being fetched.
+    became_seen: bool,
     reading: Option<Reading>,
 }
 
@@ -32,7 +35,8 @@ pub(crate) enum Told {
 impl Message {
     /// A message whose response has begun; `flags_due`: its flags changed and must be told with it.
     pub(crate) fn new(row: Row, index: Option<Index>, flags_due: bool) -> Self {
-        Self { row, index, told: 0, flags_told: !flags_due, reading: None }
+        let became_seen = flags_due;
+        Self { row, index, told: 0, flags_told: !flags_due, became_seen, reading: None }
     }
 
     /// Octets that are on their way, if some are.
@@ -67,6 +71,9 @@ impl Message {
             if !self.flags_told {
                 self.send_flags(base, open, cx, " FLAGS ");
             }
+            if self.became_seen && base.tells_modseq() {
+                self.send_sync(items, cx);
+            }
             cx.send(b")\r\n", "message-data", None);
             return Told::Whole;
         };
@@ -76,6 +83,19 @@ impl Message {
         self.told += 1;
         self.tell_item(item, failed, base, open, cx);
         Told::More(self)
+    }
+
+    /// RFC 7162 §3.2.4: what is told of changed flags is told with UID and mod-sequence.
+    fn send_sync(&self, items: &[Item], cx: &mut Cx<Server>) {
+        let has = |wanted: fn(&Item) -> bool| items.iter().any(wanted);
+        if !has(|item| matches!(item, Item::Uid)) {
+            let uid = print::decimal(u64::from(self.row.uid));
+            cx.send(&[b" UID ", &uid[..]].concat(), "msg-att", Some(&AWARE));
+        }
+        if !has(|item| matches!(item, Item::Modseq)) {
+            let modseq = print::modseq(self.row.modseq);
+            cx.send(&[b" ", &modseq[..]].concat(), "msg-att", Some(&AWARE));
+        }
     }
 
     fn tell_item(
@@ -98,6 +118,19 @@ impl Message {
                 put("INTERNALDATE ", &date);
             }
             Item::Size => put("RFC822.SIZE ", &print::decimal(row.size)),
+            Item::Modseq => put("", &print::modseq(row.modseq)),
+            // RFC 8514 §4.2: when it was, but not where: in UTC.
+            Item::SaveDate => put("SAVEDATE ", &print::date_time(row.save_date_ms, 0)),
+            Item::EmailId => {
+                put("EMAILID ", &[b"(M", &print::decimal(row.blob)[..], b")"].concat());
+            }
+            // RFC 8474 §5.2: this server does not keep threads.
+            Item::ThreadId => put("THREADID ", b"NIL"),
+            Item::Preview => {
+                // RFC 8970 §3.2: a message that has none has an empty one.
+                let preview = self.index.as_ref().map_or(&b""[..], |index| &index.preview);
+                put("PREVIEW ", &print::string(base, preview));
+            }
             Item::Envelope => {
                 let envelope =
                     self.index.as_ref().map(|index| print::envelope(base, &index.envelope));

@@ -5,12 +5,14 @@
 mod append;
 mod authenticate;
 mod capability;
+mod condstore;
 mod copy;
 mod dispatch;
 mod examine;
 mod expunge;
 mod fetch;
 mod flow;
+mod forest;
 mod freeze;
 mod idle;
 mod incoming;
@@ -20,6 +22,7 @@ mod list;
 mod mailbox;
 mod message;
 mod open;
+mod order;
 mod phase;
 mod print;
 mod program;
@@ -29,11 +32,15 @@ mod resolve;
 mod result;
 mod runs;
 mod search;
+mod selection;
 mod sieve;
+mod sort;
 mod state;
 mod status;
 mod store;
 mod tell;
+mod thread;
+mod vanished;
 mod view;
 
 use alloc::boxed::Box;
@@ -46,6 +53,7 @@ use crate::trace::Rule;
 use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
 
 use capability::{Feature, Features};
+use condstore::Aware;
 use incoming::Incoming;
 use job::{Job, Wait};
 use reply::Reply;
@@ -55,21 +63,28 @@ use tell::Telling;
 /// The rules that this side follows.
 pub(super) const RULES: &[&Rule] = &[
     &append::APPEND,
+    &append::MULTI,
     &append::NO_NUL,
     &authenticate::EXCHANGE,
     &authenticate::PRIVACY,
     &capability::CAPABILITY,
+    &dispatch::UNAUTHENTICATE,
+    &condstore::AWARE,
+    &condstore::DELAYED,
+    &condstore::HIGHEST,
     &copy::COPYUID,
     &dispatch::STARTTLS,
     &dispatch::STATES,
+    &fetch::CHANGED,
     &fetch::FETCH,
     &fetch::SEEN,
-    &fetch::VANISHED,
+    &fetch::GONE,
     &idle::DONE,
     &incoming::LITERAL,
     &incoming::NON_SYNC,
     &incoming::SYNTAX,
     &list::LIST,
+    &mailbox::OBJECT_ID,
     &list::LSUB,
     &open::SELECT,
     &reply::BYE,
@@ -77,10 +92,20 @@ pub(super) const RULES: &[&Rule] = &[
     &reply::TAGGED,
     &resolve::NUMBER,
     &result::ESEARCH,
+    &result::MODSEQ,
+    &result::PARTIAL,
+    &sort::ESORT,
+    &sort::SORT,
     &state::FLAGS,
+    &store::CONDITIONAL,
     &tell::EXPUNGE,
     &tell::FLAGS,
     &tell::SIZE,
+    &tell::VANISHED,
+    &thread::SUBJECT,
+    &thread::THREAD,
+    &vanished::EARLIER,
+    &vanished::MATCH,
 ];
 
 /// The IMAP server role.
@@ -98,6 +123,7 @@ pub(crate) struct Base {
     tls: Option<TlsFacts>,
     /// ENABLE IMAP4rev2 (RFC 9051 §6.3.1).
     rev2_enabled: bool,
+    aware: Aware,
     errors: u32,
     /// Commands since the last that led anywhere, before login.
     idle_commands: u32,
@@ -160,6 +186,7 @@ impl Role for Server {
             features,
             tls: None,
             rev2_enabled: false,
+            aware: Aware::default(),
             errors: 0,
             idle_commands: 0,
             farewell: None,
@@ -230,6 +257,7 @@ impl Role for Server {
         // RFC 9051 §6.2.1: nothing that was said before counts.
         self.base.tls = Some(facts);
         self.base.rev2_enabled = false;
+        self.base.aware = Aware::default();
         self.state = State::NotAuthenticated;
         if self.base.config.tls == TlsOffer::Implicit {
             return self.begin(cx);
@@ -319,6 +347,11 @@ impl Role for Server {
             doing => Self { doing, ..self },
         }
     }
+}
+
+/// The names by which `Config::without` leaves capabilities out.
+pub fn capability_names() -> impl Iterator<Item = &'static str> {
+    capability::names()
 }
 
 /// The line that a host sends in place of a session, when it has none to say it (RFC 9051 §7.1.5).

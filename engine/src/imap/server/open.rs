@@ -4,13 +4,17 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::capability::Feature;
+use super::fetch::{self, Wanted};
+use super::item::Item;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::{Reply, send_untagged_ok};
 use super::runs::{Runs, are_runs};
 use super::state::{Selected, State};
 use super::view::{UNTOLD_RUNS_MAX, VIEW_RUNS_MAX, View};
-use super::{print, tell};
-use crate::imap::types::{Answer, Ask, Change, Event, Flags, OpenAsk, Opened, UidPage};
+use super::{condstore, print, tell, vanished};
+use crate::imap::grammar::Known;
+use crate::imap::types::{Answer, Ask, Change, Event, Flags, OpenAsk, Opened, UidPage, UidRun};
 use crate::trace::Rule;
 use crate::types::Misuse;
 
@@ -27,20 +31,28 @@ const CHANGES_MAX: usize = 64;
 /// A mailbox being opened.
 pub(crate) struct Open {
     ask: OpenAsk,
+    /// RFC 7162 §3.2.5: what the client knows from before.
+    known: Option<Known>,
     /// Once the host has opened it.
     opened: Option<Opened>,
     uids: Runs,
     changes: Vec<Change>,
 }
 
-pub(crate) fn open(work: &mut Work<'_>, name: Vec<u8>, read_only: bool) -> Next {
+pub(crate) fn open(
+    work: &mut Work<'_>,
+    name: Vec<u8>,
+    known: Option<Known>,
+    read_only: bool,
+) -> Next {
     if let State::Selected(_) = work.state {
         // RFC 9051 §7.1: what follows is about the other mailbox.
         send_untagged_ok(work.cx, b"CLOSED", "Previous mailbox closed");
         work.close_mailbox();
     }
     let ask = OpenAsk { name, read_only };
-    let job = Open { ask: ask.clone(), opened: None, uids: Runs::new(), changes: Vec::new() };
+    let (uids, changes) = (Runs::new(), Vec::new());
+    let job = Open { ask: ask.clone(), known, opened: None, uids, changes };
     Next::Ask(Ask::Open(ask), Job::Open(Box::new(job)))
 }
 
@@ -104,18 +116,22 @@ impl Open {
     }
 
     fn finish(self: Box<Self>, work: &mut Work<'_>) -> Next {
-        let Self { ask, opened, uids, changes } = *self;
+        let Self { ask, known, opened, uids, changes } = *self;
         let opened = opened.unwrap_or_default();
         let read_only = ask.read_only || opened.read_only;
         let mut open = Selected {
             name: ask.name,
             uid_validity: opened.status.uid_validity,
+            uid_next: opened.status.uid_next,
             read_only,
-            view: View::new(uids, opened.recent_from),
+            view: View::new(uids, opened.recent_from, opened.status.highest_modseq),
             keywords: opened.keywords.clone(),
             saved: Runs::new(),
+            owes_highest: false,
         };
         tell_mailbox(work, &open, &opened);
+        let again = known.filter(|known| known.uid_validity == open.uid_validity);
+        let again = again.map(|known| Again::new(&open, known));
         changes.into_iter().for_each(|change| open.view.change(change));
         work.go(State::Selected(Box::new(open)));
         let (code, text) = match (ask.read_only, read_only) {
@@ -123,7 +139,43 @@ impl Open {
             (false, true) => (&b"READ-ONLY"[..], "Selected, but it is read-only"),
             (false, false) => (&b"READ-WRITE"[..], "Selected"),
         };
-        Next::done(Reply::ok(text).with_code(code))
+        let reply = Reply::ok(text).with_code(code);
+        match again {
+            Some(again) => again.begin(reply),
+            None => Next::done(reply),
+        }
+    }
+}
+
+/// RFC 7162 §3.2.5.1: what a client that was here before is told.
+struct Again {
+    /// Of these it is told what changed.
+    changed: Runs,
+    /// Of these it is told what went.
+    gone: Runs,
+    since: u64,
+}
+
+impl Again {
+    fn new(open: &Selected, known: Known) -> Self {
+        let all = [UidRun { first: 1, last: open.uid_last().max(1) }].to_vec();
+        let uids = match known.uids {
+            Some(ranges) => {
+                let runs = ranges.into_iter().map(|(first, last)| UidRun { first, last });
+                Runs::from_unsorted(runs.collect())
+            }
+            None => Runs::from_unsorted(all),
+        };
+        let up_to = known.pairs.as_ref().map_or(0, |pairs| vanished::known_up_to(open, pairs));
+        let (changed, gone) = (uids.common(open.view.uids()), uids.above(up_to));
+        Self { changed, gone, since: known.modseq }
+    }
+
+    fn begin(self, end: Reply) -> Next {
+        let items = [Item::Uid, Item::Flags, Item::Modseq].to_vec();
+        let (uids, changed_since) = (self.changed, Some(self.since));
+        let fetch = fetch::fetch(Wanted { uids, items, by_uid: true, changed_since, end });
+        vanished::vanished(self.gone, self.since, fetch)
     }
 }
 
@@ -131,7 +183,7 @@ fn weight(change: &Change) -> usize {
     match change {
         Change::Arrived(arrived) => arrived.runs.len(),
         Change::Flags(rows) => rows.len(),
-        Change::Expunged(runs) => runs.len(),
+        Change::Expunged(expunged) => expunged.runs.len(),
         Change::Resynchronise | Change::Deleted => 1,
     }
 }
@@ -160,6 +212,13 @@ fn tell_mailbox(work: &mut Work<'_>, open: &Selected, opened: &Opened) {
     let above_all = open.view.uids().last().map_or(1, |last| last.saturating_add(1));
     let uid_next = opened.status.uid_next.max(above_all);
     send_untagged_ok(cx, &number(b"UIDNEXT", uid_next), "The next UID at least");
+    if base.features.has(Feature::Condstore) {
+        condstore::send_highest(cx, opened.status.highest_modseq, &condstore::HIGHEST);
+    }
+    if base.features.has(Feature::ObjectId) {
+        let code = print::mailbox_id(&opened.status.mailbox_id);
+        send_untagged_ok(cx, &code, "The same whatever its name");
+    }
     if base.is_rev2() {
         let name = print::mailbox(base, &open.name);
         cx.send(&print::untagged(&[b"LIST () \"/\" ", &name]), "mailbox-data", Some(&SELECT));

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::item::Section;
-use super::{Base, Server};
+use super::{Base, Server, capability};
 use crate::imap::grammar::{StatusItem, print};
 use crate::imap::types::{Flags, MailboxStatus, UidRun};
 use crate::message::{Envelope, Index};
@@ -59,6 +59,12 @@ pub(crate) fn date_time(unix_ms: u64, zone: i16) -> Vec<u8> {
     out
 }
 
+pub(crate) fn string(base: &Base, octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    print::string(&mut out, octets, base.is_rev2());
+    out
+}
+
 pub(crate) fn envelope(base: &Base, envelope: &Envelope) -> Vec<u8> {
     let mut out = Vec::new();
     print::envelope(&mut out, envelope, base.is_rev2());
@@ -69,6 +75,11 @@ pub(crate) fn body_structure(base: &Base, index: &Index, extended: bool) -> Vec<
     let mut out = Vec::new();
     print::body(&mut out, index, extended, base.is_rev2());
     out
+}
+
+/// `MODSEQ (n)` (RFC 7162 §7 fetch-mod-resp).
+pub(crate) fn modseq(modseq: u64) -> Vec<u8> {
+    format!("MODSEQ ({modseq})").into_bytes()
 }
 
 /// The head of a literal, or of a literal8, with its CRLF.
@@ -91,6 +102,11 @@ pub(crate) fn send_section_name(cx: &mut Cx<Server>, section: &Section) {
     cx.send(&section_name(section), "msg-att", Some(&super::fetch::FETCH));
 }
 
+/// `MAILBOXID (…)` (RFC 8474 §7)
+pub(crate) fn mailbox_id(id: &[u8]) -> Vec<u8> {
+    [b"MAILBOXID (", id, b")"].concat()
+}
+
 /// `* STATUS mailbox (…)`
 pub(crate) fn status(
     base: &Base,
@@ -108,13 +124,18 @@ pub(crate) fn status(
             StatusItem::Unseen => u64::from(status.unseen),
             StatusItem::Deleted => u64::from(status.deleted),
             StatusItem::Size => status.size,
-            // Refused before it came here: neither extension is offered.
-            StatusItem::HighestModseq | StatusItem::MailboxId => continue,
+            StatusItem::HighestModseq => status.highest_modseq,
+            StatusItem::AppendLimit => capability::append_limit(&base.config),
+            StatusItem::MailboxId => 0,
         };
         if !list.is_empty() {
             list.push(b' ');
         }
-        list.extend_from_slice(format!("{} {value}", item.name()).as_bytes());
+        if *item == StatusItem::MailboxId {
+            list.extend_from_slice(&mailbox_id(&status.mailbox_id));
+        } else {
+            list.extend_from_slice(format!("{} {value}", item.name()).as_bytes());
+        }
     }
     untagged(&[b"STATUS ", &mailbox(base, name), b" (", &list, b")"])
 }

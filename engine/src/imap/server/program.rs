@@ -51,8 +51,16 @@ pub(crate) fn compile(open: &Selected, keys: Vec<Key>) -> Result<Vec<SearchKey>,
             Key::Header(name, text) => SearchKey::Header(HeaderKey { name, text }),
             Key::Body(text) => SearchKey::Body(text),
             Key::Text(text) => SearchKey::Text(text),
-            // Neither CONDSTORE nor WITHIN is offered.
-            Key::Modseq(_) | Key::Younger(_) | Key::Older(_) => return Err(NOT_OFFERED),
+            Key::Modseq(modseq) => SearchKey::Modseq(modseq),
+            Key::Younger(seconds) => SearchKey::Younger(seconds),
+            Key::Older(seconds) => SearchKey::Older(seconds),
+            Key::SavedBefore(day) => SearchKey::SavedBefore(day),
+            Key::SavedOn(day) => SearchKey::SavedOn(day),
+            Key::SavedSince(day) => SearchKey::SavedSince(day),
+            Key::SaveDateSupported => SearchKey::All,
+            Key::EmailId(Some(blob)) => SearchKey::EmailId(blob),
+            // RFC 8474 §5.2: without thread identifiers no message has one.
+            Key::EmailId(None) | Key::ThreadId => SearchKey::Uids(Vec::new()),
             Key::Not => SearchKey::Not,
             Key::Or => SearchKey::Or,
             Key::And(count) => SearchKey::And(count),
@@ -62,7 +70,6 @@ pub(crate) fn compile(open: &Selected, keys: Vec<Key>) -> Result<Vec<SearchKey>,
 }
 
 const TOO_MUCH: Reply = Reply::no("LIMIT", "Too many messages are named one by one");
-const NOT_OFFERED: Reply = Reply::bad("This search key is not offered here");
 
 /// Whether a program has a key that only rows answer, and one that rows do not.
 pub(crate) fn kinds(program: &[SearchKey]) -> (bool, bool) {
@@ -167,15 +174,25 @@ fn both(a: Option<bool>, b: Option<bool>) -> Option<bool> {
     either(a.map(|a| !a), b.map(|b| !b)).map(|none| !none)
 }
 
-/// What a row says of a key; `None` if it does not say.
-pub(crate) fn by_row(row: &Row, key: &SearchKey) -> Option<bool> {
+/// What a row says of a key at a moment; `None` if it does not say.
+pub(crate) fn by_row(row: &Row, key: &SearchKey, now_ms: u64) -> Option<bool> {
     let received_ms = i64::try_from(row.internal_date_ms).unwrap_or(i64::MAX);
     let day = || local_day(received_ms, row.internal_date_zone);
+    let saved = || local_day(i64::try_from(row.save_date_ms).unwrap_or(i64::MAX), 0);
+    // RFC 5032 §3: both take in the moment itself.
+    let mark = |seconds: u32| now_ms.saturating_sub(u64::from(seconds) * 1000);
     Some(match key {
         SearchKey::All => true,
         SearchKey::Flags(bits) => row.flags.system & bits == *bits,
         SearchKey::Keyword(keyword) => has_keyword(&row.flags, keyword),
         SearchKey::Uids(runs) => contains(runs, row.uid),
+        SearchKey::Modseq(modseq) => row.modseq >= *modseq,
+        SearchKey::Younger(seconds) => row.internal_date_ms >= mark(*seconds),
+        SearchKey::Older(seconds) => row.internal_date_ms <= mark(*seconds),
+        SearchKey::SavedBefore(wanted) => saved() < i64::from(*wanted),
+        SearchKey::SavedOn(wanted) => saved() == i64::from(*wanted),
+        SearchKey::SavedSince(wanted) => saved() >= i64::from(*wanted),
+        SearchKey::EmailId(blob) => row.blob == *blob,
         SearchKey::Larger(size) => row.size > *size,
         SearchKey::Smaller(size) => row.size < *size,
         SearchKey::Before(wanted) => day() < i64::from(*wanted),
@@ -201,7 +218,7 @@ fn local_day(unix_ms: i64, zone: i16) -> i64 {
 }
 
 /// What a row and the head of an index say of a key.
-pub(crate) fn by_index(row: &Row, index: &Index, key: &SearchKey) -> Option<bool> {
+pub(crate) fn by_index(row: &Row, index: &Index, key: &SearchKey, now_ms: u64) -> Option<bool> {
     let day = || index.sent.map(|(ms, zone)| local_day(ms, zone));
     Some(match key {
         // A message without a date that can be read was sent on no day.
@@ -209,7 +226,7 @@ pub(crate) fn by_index(row: &Row, index: &Index, key: &SearchKey) -> Option<bool
         SearchKey::SentOn(wanted) => day().is_some_and(|day| day == i64::from(*wanted)),
         SearchKey::SentSince(wanted) => day().is_some_and(|day| day >= i64::from(*wanted)),
         SearchKey::Header(header) => return by_envelope(index, header),
-        key => return by_row(row, key),
+        key => return by_row(row, key, now_ms),
     })
 }
 

@@ -63,6 +63,21 @@ pub(crate) fn uids(open: &Selected, set: &SequenceSet) -> Runs {
     Runs::from_unsorted(runs.collect()).common(known)
 }
 
+/// The UIDs of a set, there or not; `*` takes in every UID that was ever given out, since what went
+/// may have been the highest.
+pub(crate) fn asked(open: &Selected, set: &SequenceSet) -> Runs {
+    let SequenceSet::Ranges(ranges) = set else { return saved(open) };
+    let uid = |number: SetNumber| match number {
+        SetNumber::Star => open.uid_last().max(1),
+        SetNumber::Number(uid) => uid,
+    };
+    let runs = ranges.iter().map(|&(a, b)| {
+        let (a, b) = (uid(a), uid(b));
+        UidRun { first: a.min(b), last: a.max(b) }
+    });
+    Runs::from_unsorted(runs.collect())
+}
+
 /// RFC 9051 §6.4.4.1: what was saved and is still there.
 fn saved(open: &Selected) -> Runs {
     open.saved.common(open.view.uids())

@@ -1,14 +1,16 @@
 //! What SEARCH found, as SEARCH (RFC 3501 §7.2.5) or ESEARCH (RFC 9051 §7.3.4), piece by piece: a
 //! line of 100,000 numbers is not held in memory at once.
 
+use alloc::format;
 use alloc::vec::Vec;
 
+use super::condstore::has_modseq;
 use super::job::Expunges;
 use super::print::decimal;
 use super::runs::Runs;
 use super::state::Selected;
 use super::{Base, Server};
-use crate::imap::grammar::{self, SearchReturn};
+use crate::imap::grammar::{self, Key, PartialRange, SearchReturn};
 use crate::imap::types::UidRun;
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -20,6 +22,20 @@ pub(crate) const ESEARCH: Rule = Rule {
     gist: "ESEARCH names the command by its tag and gives what RETURN asked for.",
 };
 
+/// RFC 7162 §3.1.6.
+pub(crate) const MODSEQ: Rule = Rule {
+    rfc: 7162,
+    section: "3.1.6",
+    gist: "A search by MODSEQ ends with the highest mod-sequence of what it found.",
+};
+
+/// RFC 9394 §3.1.
+pub(crate) const PARTIAL: Rule = Rule {
+    rfc: 9394,
+    section: "3.1",
+    gist: "PARTIAL gives those of the results that stand at the places asked for.",
+};
+
 /// How the result is to be told.
 #[derive(Clone, Debug)]
 pub(crate) struct Form {
@@ -27,6 +43,42 @@ pub(crate) struct Form {
     pub(crate) by_uid: bool,
     /// ESEARCH with these; `None` is SEARCH.
     returns: Option<SearchReturn>,
+    /// RFC 7162 §3.1.6, RFC 4731 §3.2: whether the result ends with a mod-sequence.
+    pub(crate) wants_modseq: bool,
+    /// RFC 7162 §3.2.10.2: whether numbers were searched for, which must hold then even by UID.
+    has_numbers: bool,
+}
+
+/// Mod-sequences of what was found.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Modseqs {
+    /// UID and mod-sequence of the first.
+    least: Option<(u32, u64)>,
+    /// Of the last.
+    greatest: Option<(u32, u64)>,
+    highest: u64,
+}
+
+impl Modseqs {
+    /// A message was found.
+    pub(crate) fn add(&mut self, uid: u32, modseq: u64) {
+        let found = Some((uid, modseq));
+        if self.least.is_none_or(|(least, _)| uid < least) {
+            self.least = found;
+        }
+        self.greatest = self.greatest.max(found);
+        self.highest = self.highest.max(modseq);
+    }
+
+    /// The highest of the messages that are told.
+    fn told(&self, returns: Option<SearchReturn>) -> u64 {
+        let Some(SearchReturn { min, max, all: false, count: false, partial: None, .. }) = returns
+        else {
+            return self.highest;
+        };
+        let least = self.least.filter(|_| min).map_or(0, |(_, modseq)| modseq);
+        self.greatest.filter(|_| max).map_or(0, |(_, modseq)| modseq).max(least)
+    }
 }
 
 impl Form {
@@ -34,7 +86,34 @@ impl Form {
         // RFC 9051 §6.4.4: without RETURN, IMAP4rev2 answers as with RETURN (ALL).
         let all = SearchReturn { all: true, ..SearchReturn::default() };
         let returns = command.returns.or(base.is_rev2().then_some(all));
-        Self { tag: tag.to_vec(), by_uid: command.uid, returns }
+        Self::sorted(tag, command.uid, returns, &command.program)
+    }
+
+    /// For a command whose result is ESEARCH only if it asked for that.
+    pub(crate) fn sorted(
+        tag: &[u8],
+        by_uid: bool,
+        returns: Option<SearchReturn>,
+        program: &[Key],
+    ) -> Self {
+        let (tag, wants_modseq) = (tag.to_vec(), has_modseq(program));
+        let has_numbers = program.iter().any(|key| matches!(key, Key::Numbers(_)));
+        Self { tag, by_uid, returns, wants_modseq, has_numbers }
+    }
+
+    pub(crate) fn returns(&self) -> Option<SearchReturn> {
+        self.returns
+    }
+
+    /// How the response names a message.
+    pub(crate) fn number(&self, open: &Selected, uid: u32) -> u32 {
+        if self.by_uid { uid } else { open.view.number(uid).unwrap_or(0) }
+    }
+
+    /// `* ESEARCH (TAG "…") [UID]`
+    pub(crate) fn head(&self) -> Vec<u8> {
+        let uid: &[u8] = if self.by_uid { b" UID" } else { b"" };
+        [b"* ESEARCH (TAG \"", &self.tag[..], b"\")", uid].concat()
     }
 
     pub(crate) fn saves(&self) -> bool {
@@ -43,7 +122,7 @@ impl Form {
 
     /// RFC 9051 §7.5.1
     pub(crate) fn expunges(&self) -> Expunges {
-        if self.by_uid { Expunges::Told } else { Expunges::Kept }
+        if self.by_uid && !self.has_numbers { Expunges::Told } else { Expunges::Kept }
     }
 }
 
@@ -51,6 +130,7 @@ impl Form {
 #[derive(Debug)]
 pub(crate) struct Result {
     found: Runs,
+    modseqs: Modseqs,
     stage: Stage,
 }
 
@@ -63,12 +143,14 @@ enum Stage {
         held: Option<(u32, u32)>,
         first: bool,
     },
+    /// After the numbers of PARTIAL.
+    PartialEnd,
     End,
 }
 
 impl Result {
-    pub(crate) fn new(found: Runs) -> Self {
-        Self { found, stage: Stage::Head }
+    pub(crate) fn new(found: Runs, modseqs: Modseqs) -> Self {
+        Self { found, modseqs, stage: Stage::Head }
     }
 
     /// Tells as much as there is room for; true once all is told.
@@ -85,11 +167,14 @@ impl Result {
                     }
                     Some(returns) => {
                         self.save(returns, open);
-                        if !(returns.min || returns.max || returns.all || returns.count) {
+                        let told = returns.min || returns.max || returns.all || returns.count;
+                        if !(told || returns.partial.is_some()) {
                             return true;
                         }
                         self.send_head(form, returns, open, cx);
-                        if returns.all && !self.found.is_empty() {
+                        if let Some(range) = returns.partial {
+                            self.begin_partial(range, cx)
+                        } else if returns.all && !self.found.is_empty() {
                             cx.send(b" ALL ", "search-return-data", Some(&ESEARCH));
                             Stage::Numbers { above: 0, held: None, first: true }
                         } else {
@@ -100,7 +185,12 @@ impl Result {
                 Stage::Numbers { above, held, first } => {
                     self.send_numbers(form, open, cx, above, held, first)
                 }
+                Stage::PartialEnd => {
+                    cx.send(b")", "search-return-data", Some(&PARTIAL));
+                    Stage::End
+                }
                 Stage::End => {
+                    self.send_modseq(form, cx);
                     cx.send(b"\r\n", "CRLF", None);
                     return true;
                 }
@@ -108,33 +198,60 @@ impl Result {
         }
     }
 
+    fn send_modseq(&self, form: &Form, cx: &mut Cx<Server>) {
+        if !form.wants_modseq || self.modseqs.highest == 0 {
+            return;
+        }
+        let modseq = decimal(self.modseqs.told(form.returns));
+        let text = match form.returns {
+            Some(_) => [b" MODSEQ ", &modseq[..]].concat(),
+            None => [b" (MODSEQ ", &modseq[..], b")"].concat(),
+        };
+        cx.send(&text, "search-sort-mod-seq", Some(&MODSEQ));
+    }
+
     /// RFC 9051 §6.4.4.1 table 4
     fn save(&self, returns: SearchReturn, open: &mut Selected) {
         if !returns.save {
             return;
         }
+        let SearchReturn { min, max, all, count, partial, .. } = returns;
+        if all || count || !(min || max || partial.is_some()) {
+            open.saved = self.found.clone();
+            return;
+        }
+        // RFC 9394 §3.2 table 1: what was told is saved.
         let mut saved = Runs::new();
-        if returns.all || returns.count || !(returns.min || returns.max) {
-            saved = self.found.clone();
-        } else {
-            let least = self.found.first().filter(|_| returns.min);
-            let greatest = self.found.last().filter(|_| returns.max);
-            least.into_iter().chain(greatest).for_each(|uid| saved.append_uid(uid));
+        let least = self.found.first().filter(|_| min);
+        let greatest = self.found.last().filter(|_| max);
+        least.into_iter().chain(greatest).for_each(|uid| saved.append_uid(uid));
+        if let Some(range) = partial {
+            saved.add(&self.found.places(range));
         }
         open.saved = saved;
     }
 
-    fn send_head(&self, form: &Form, returns: SearchReturn, open: &Selected, cx: &mut Cx<Server>) {
-        let mut line = [b"* ESEARCH (TAG \"", &form.tag[..], b"\")"].concat();
-        if form.by_uid {
-            line.extend_from_slice(b" UID");
+    /// RFC 9394 §4: the range as it was asked for, and what of it there is.
+    fn begin_partial(&mut self, range: PartialRange, cx: &mut Cx<Server>) -> Stage {
+        let sign = if range.from_end { "-" } else { "" };
+        let text = format!(" PARTIAL ({sign}{}:{sign}{} ", range.first, range.last);
+        cx.send(text.as_bytes(), "search-return-data", Some(&PARTIAL));
+        self.found = self.found.places(range);
+        if self.found.is_empty() {
+            cx.send(b"NIL", "nil", None);
+            return Stage::PartialEnd;
         }
+        Stage::Numbers { above: 0, held: None, first: true }
+    }
+
+    fn send_head(&self, form: &Form, returns: SearchReturn, open: &Selected, cx: &mut Cx<Server>) {
+        let mut line = form.head();
         let ends =
             [(returns.min, " MIN ", self.found.first()), (returns.max, " MAX ", self.found.last())];
         for (wanted, name, uid) in ends {
             if let Some(uid) = uid.filter(|_| wanted) {
                 line.extend_from_slice(name.as_bytes());
-                line.extend_from_slice(&decimal(u64::from(number(form, open, uid))));
+                line.extend_from_slice(&decimal(u64::from(form.number(open, uid))));
             }
         }
         if returns.count {
@@ -160,18 +277,19 @@ impl Result {
             if let Some(range) = held {
                 send_range(cx, range, first);
             }
-            return Stage::End;
+            let partial = form.returns.is_some_and(|returns| returns.partial.is_some());
+            return if partial { Stage::PartialEnd } else { Stage::End };
         };
         if form.returns.is_none() {
             let mut line = Vec::new();
             for uid in low..=high {
                 line.push(b' ');
-                line.extend_from_slice(&decimal(u64::from(number(form, open, uid))));
+                line.extend_from_slice(&decimal(u64::from(form.number(open, uid))));
             }
             cx.send(&line, "nz-number", None);
             return Stage::Numbers { above: high, held: None, first };
         }
-        let range = (number(form, open, low), number(form, open, high));
+        let range = (form.number(open, low), form.number(open, high));
         match held {
             // UIDs with a gap between them may be neighbours by number.
             Some((from, to)) if to.checked_add(1) == Some(range.0) => {
@@ -184,10 +302,6 @@ impl Result {
             None => Stage::Numbers { above: high, held: Some(range), first },
         }
     }
-}
-
-fn number(form: &Form, open: &Selected, uid: u32) -> u32 {
-    if form.by_uid { uid } else { open.view.number(uid).unwrap_or(0) }
 }
 
 fn send_range(cx: &mut Cx<Server>, (low, high): (u32, u32), first: bool) {

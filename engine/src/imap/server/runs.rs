@@ -3,6 +3,7 @@
 
 use alloc::vec::Vec;
 
+use crate::imap::grammar::PartialRange;
 use crate::imap::types::UidRun;
 
 /// UIDs as runs: ascending, none empty, none touching the next.
@@ -177,6 +178,30 @@ impl Runs {
         rest
     }
 
+    /// The UIDs at these places, counted from 1 in their order, or from the end.
+    pub(crate) fn places(&self, range: PartialRange) -> Self {
+        let (low, high) = (range.first.min(range.last), range.first.max(range.last));
+        let (low, high) = (u64::from(low), u64::from(high));
+        let count = self.count();
+        let (low, high) = if range.from_end {
+            ((count + 1).saturating_sub(high).max(1), (count + 1).saturating_sub(low))
+        } else {
+            (low, high.min(count))
+        };
+        let mut places = Self::new();
+        let mut before = 0;
+        for run in &self.0 {
+            let length = u64::from(run.last - run.first) + 1;
+            let (from, to) = (low.max(before + 1), high.min(before + length));
+            if from <= to {
+                let place = |at: u64| run.first + u32::try_from(at - before - 1).unwrap_or(0);
+                places.append(UidRun { first: place(from), last: place(to) });
+            }
+            before += length;
+        }
+        places
+    }
+
     /// Takes UIDs off the front: at most `runs_max` runs and `uids_max` UIDs.
     pub(crate) fn next_page(&self, above: u32, runs_max: usize, uids_max: u64) -> Vec<UidRun> {
         let Some(from) = above.checked_add(1) else { return Vec::new() };
@@ -341,6 +366,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn places_are_counted_from_both_ends() {
+        let set = Runs(vec![UidRun { first: 3, last: 5 }, UidRun { first: 9, last: 10 }]);
+        let places = |from_end, first, last| {
+            let range = PartialRange { from_end, first, last };
+            set.places(range).iter().collect::<Vec<u32>>()
+        };
+        assert_eq!(places(false, 1, 2), [3, 4]);
+        assert_eq!(places(false, 4, 3), [5, 9]);
+        assert_eq!(places(false, 5, 100), [10]);
+        assert_eq!(places(false, 6, 100), []);
+        assert_eq!(places(true, 1, 1), [10]);
+        assert_eq!(places(true, 3, 2), [5, 9]);
+        assert_eq!(places(true, 4, u32::MAX), [3, 4]);
+        assert_eq!(places(true, 6, u32::MAX), []);
     }
 
     #[test]

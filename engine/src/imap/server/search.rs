@@ -10,14 +10,15 @@ use super::fetch::page_end;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::program::{self, by_index, by_row, evaluate};
 use super::reply::Reply;
-use super::result::{Form, Result};
+use super::result::{Form, Modseqs, Result};
 use super::runs::{Runs, are_runs};
 use super::view::UNTOLD_RUNS_MAX;
-use crate::imap::grammar;
+use super::{sort, thread};
+use crate::imap::grammar::{self, Algorithm, Criterion, Key};
 use crate::imap::types::{Answer, Ask, Row, RowPage, RowsAsk, SearchAsk, SearchKey, UidRun};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::message::Index;
-use crate::types::{BlobRange, Misuse, Reason};
+use crate::types::{BlobId, BlobRange, Misuse, Reason};
 
 /// A search.
 pub(crate) struct Search {
@@ -32,7 +33,18 @@ pub(crate) struct Search {
     found_now: Runs,
     /// Messages that were gone when their turn came.
     missing: u64,
+    modseqs: Modseqs,
+    /// When it began, in milliseconds since 1970.
+    now_ms: u64,
+    then: Then,
     stage: Stage,
+}
+
+/// What is done with what was found.
+pub(crate) enum Then {
+    Tell,
+    Sort(Vec<Criterion>),
+    Thread(Algorithm),
 }
 
 enum Stage {
@@ -46,25 +58,54 @@ enum Stage {
     Looking {
         rows: Vec<Row>,
         later: Runs,
-        message: Option<Box<(u32, u64, Examination)>>,
+        message: Option<Box<Examined>>,
     },
     Telling(Result),
 }
 
+/// A message that is looked through.
+struct Examined {
+    uid: u32,
+    modseq: u64,
+    blob: BlobId,
+    examination: Examination,
+}
+
 pub(crate) fn search(work: &mut Work<'_>, tag: &[u8], command: grammar::Search) -> Next {
-    let Some((base, open, _)) = work.selected() else { return Next::no_mailbox() };
-    let form = Form::new(base, tag, &command);
-    let program = match program::compile(open, command.program) {
+    let form = Form::new(work.base, tag, &command);
+    begin(work, command.program, form, Then::Tell)
+}
+
+/// Begins a search for any command that has one.
+pub(crate) fn begin(work: &mut Work<'_>, keys: Vec<Key>, form: Form, then: Then) -> Next {
+    let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
+    let now_ms = cx.now.unix_ms;
+    let program = match program::compile(open, keys) {
         Ok(program) => program,
         Err(reply) => return Next::Done(reply, form.expunges()),
     };
     let (uids, sure) = program::candidates(&program, open.view.uids());
-    let found = if sure { uids.clone() } else { Runs::new() };
-    let stage = Stage::Host;
-    let job =
-        Search { program, form, uids, above: 0, found, found_now: Runs::new(), missing: 0, stage };
+    // RFC 7162 §3.1.5: the mod-sequences of what is found are wanted then, and rows have them.
+    let by_rows = form.wants_modseq && matches!(then, Then::Tell);
+    let sure = sure && !by_rows;
+    let job = Search {
+        found: if sure { uids.clone() } else { Runs::new() },
+        stage: if by_rows { Stage::Rows } else { Stage::Host },
+        program,
+        form,
+        uids,
+        above: 0,
+        found_now: Runs::new(),
+        missing: 0,
+        modseqs: Modseqs::default(),
+        now_ms,
+        then,
+    };
     if sure || job.uids.is_empty() {
         return Box::new(job).found(work);
+    }
+    if by_rows {
+        return Box::new(job).run(work);
     }
     let ask = SearchAsk { uids: job.uids.as_slice().to_vec(), keys: job.program.clone() };
     Next::Ask(Ask::Search(ask), Job::Search(Box::new(job)))
@@ -78,7 +119,16 @@ impl Search {
     /// All that matches is known.
     fn found(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
         let found = core::mem::take(&mut self.found);
-        self.stage = Stage::Telling(Result::new(found));
+        match core::mem::replace(&mut self.then, Then::Tell) {
+            Then::Tell => {}
+            Then::Sort(criteria) => {
+                return sort::sort(work, self.form, criteria, found, self.missing).run(work);
+            }
+            Then::Thread(algorithm) => {
+                return thread::thread(self.form, algorithm, found, self.missing).run(work);
+            }
+        }
+        self.stage = Stage::Telling(Result::new(found, self.modseqs));
         self.run(work)
     }
 
@@ -98,7 +148,8 @@ impl Search {
                         self.stage = Stage::Rows;
                         continue;
                     }
-                    let ask = RowsAsk { uids, max: PAGE_ROWS_MAX, index: true };
+                    let (max, changed_since) = (PAGE_ROWS_MAX, None);
+                    let ask = RowsAsk { uids, max, index: true, changed_since };
                     return Next::Ask(Ask::Rows(ask), Job::Search(self));
                 }
                 Stage::Looking { .. } => {
@@ -137,12 +188,12 @@ impl Search {
             return self.found(work);
         }
         let (by_rows, dear) = program::kinds(&self.program);
-        if dear && !by_rows {
+        if dear && !by_rows && !self.form.wants_modseq {
             self.above = uids.last().map_or(u32::MAX, |run| run.last);
             self.stage = Stage::Indexes(Runs::from_unsorted(uids));
             return self.run(work);
         }
-        let ask = RowsAsk { uids, max: PAGE_ROWS_MAX, index: false };
+        let ask = RowsAsk { uids, max: PAGE_ROWS_MAX, index: false, changed_since: None };
         Next::Ask(Ask::Rows(ask), Job::Search(self))
     }
 
@@ -178,8 +229,7 @@ impl Search {
             (Stage::Rows, Answer::Rows(page)) => self.take_rows(page),
             (Stage::Indexes(_), Answer::Rows(page)) => self.take_indexes(page),
             (Stage::Looking { message: Some(message), .. }, Answer::Octets(octets)) => {
-                let (_, _, examination) = &mut **message;
-                examination.read(&self.program, &octets)
+                message.examination.read(&self.program, &octets)
             }
             _ => return wrong(Job::Search(self)),
         };
@@ -197,8 +247,11 @@ impl Search {
         self.above = up_to;
         let mut open = Runs::new();
         for row in &page.rows {
-            match evaluate(&self.program, |_, key| by_row(row, key)) {
-                Some(true) => self.found_now.append_uid(row.uid),
+            match evaluate(&self.program, |_, key| by_row(row, key, self.now_ms)) {
+                Some(true) => {
+                    self.modseqs.add(row.uid, row.modseq);
+                    self.found_now.append_uid(row.uid);
+                }
                 Some(false) => {}
                 None => open.append_uid(row.uid),
             }
@@ -232,12 +285,13 @@ impl Search {
         let Stage::Looking { rows, later, message } = &mut self.stage else { return None };
         loop {
             if let Some(looked_at) = message {
-                let (uid, blob, examination) = &mut **looked_at;
+                let Examined { uid, modseq, blob, examination } = &mut **looked_at;
                 if let Some(span) = examination.next(&self.program) {
                     let (blob, offset, length) = (*blob, span.start, span.length());
                     return Some(BlobRange { blob, offset, length });
                 }
                 if examination.verdict(&self.program) {
+                    self.modseqs.add(*uid, *modseq);
                     add_uid(&mut self.found_now, *uid);
                 }
                 *message = None;
@@ -249,18 +303,22 @@ impl Search {
             let octets = row.index.as_deref().unwrap_or_default();
             let head = Index::decode_head(octets).ok();
             let known = |key: &SearchKey| match &head {
-                Some(head) => by_index(&row, head, key),
-                None => by_row(&row, key),
+                Some(head) => by_index(&row, head, key, self.now_ms),
+                None => by_row(&row, key, self.now_ms),
             };
             match evaluate(&self.program, |_, key| known(key)) {
-                Some(true) => add_uid(&mut self.found_now, row.uid),
+                Some(true) => {
+                    self.modseqs.add(row.uid, row.modseq);
+                    add_uid(&mut self.found_now, row.uid);
+                }
                 Some(false) => {}
                 None => {
                     let index =
                         Index::decode(octets).unwrap_or_else(|_| Index::opaque(&[], row.size));
                     let known = self.program.iter().map(known).collect();
-                    let looked_at = Examination::new(&self.program, known, &index, row.size);
-                    *message = Some(Box::new((row.uid, row.blob, looked_at)));
+                    let examination = Examination::new(&self.program, known, &index, row.size);
+                    let Row { uid, modseq, blob, .. } = row;
+                    *message = Some(Box::new(Examined { uid, modseq, blob, examination }));
                 }
             }
         }

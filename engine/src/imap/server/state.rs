@@ -21,6 +21,10 @@ pub(crate) const FLAGS: Rule = Rule {
 /// Keywords told in FLAGS; of more, clients learn from FETCH.
 const KEYWORDS_MAX: usize = 256;
 
+/// Runs of UIDs that are many: such a set, and those that a command makes of it, take a few hundred
+/// kilobytes each.
+const GAPS_MANY: usize = 16_384;
+
 /// RFC 9051 §3.
 #[derive(Debug)]
 pub(crate) enum State {
@@ -50,15 +54,29 @@ impl State {
 pub(crate) struct Selected {
     pub(crate) name: Vec<u8>,
     pub(crate) uid_validity: u32,
+    /// RFC 9051 §2.3.1.1, when it was opened.
+    pub(crate) uid_next: u32,
     pub(crate) read_only: bool,
     pub(crate) view: View,
     /// As FLAGS told them.
     pub(crate) keywords: Vec<Vec<u8>>,
     /// RFC 9051 §6.4.4.1: the search result variable.
     pub(crate) saved: Runs,
+    /// RFC 7162 §3.2.7: the next OK gives the mod-sequence that goes with what was told to be gone.
+    pub(crate) owes_highest: bool,
 }
 
 impl Selected {
+    /// The highest UID that any message of this mailbox is known to have had.
+    pub(crate) fn uid_last(&self) -> u32 {
+        self.view.uids().last().unwrap_or(0).max(self.uid_next.saturating_sub(1))
+    }
+
+    /// Whether this mailbox has so many gaps that knowing its UIDs takes much of a session's memory.
+    pub(crate) fn is_full_of_gaps(&self) -> bool {
+        self.view.uids().as_slice().len() > GAPS_MANY
+    }
+
     /// Tells FLAGS again if these flags hold a keyword that was not told before.
     pub(crate) fn learn_keywords(&mut self, cx: &mut Cx<Server>, flags: &Flags) {
         let mut learnt = false;

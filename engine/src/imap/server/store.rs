@@ -8,13 +8,25 @@ use super::fetch::vanished;
 use super::job::{Answered, Expunges, Job, Next, Work, wrong};
 use super::reply::Reply;
 use super::runs::{Runs, are_runs};
-use super::tell;
+use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
+use super::{print, tell};
 use crate::imap::types::{Answer, Ask, FlagRow, Flags, StoreAsk, StoreMode, UidRun};
+use crate::trace::Rule;
 use crate::types::Misuse;
 
 /// Messages asked for at once, as the contract says.
 const PAGE_MAX: u64 = 4096;
+
+/// RFC 7162 §3.1.3.
+pub(crate) const CONDITIONAL: Rule = Rule {
+    rfc: 7162,
+    section: "3.1.3",
+    gist: "Messages that were changed after UNCHANGEDSINCE are left alone, and MODIFIED names them.",
+};
+
+/// Runs of a set of which any may have been changed: all of them must fit in one MODIFIED.
+const CONDITIONAL_RUNS_MAX: usize = 16_384;
 
 /// How flags are to change.
 #[derive(Clone, Debug)]
@@ -25,6 +37,8 @@ pub(crate) struct Wanted {
     pub(crate) silent: bool,
     /// UID STORE.
     pub(crate) by_uid: bool,
+    /// RFC 7162 §3.1.3 UNCHANGEDSINCE
+    pub(crate) unchanged_since: Option<u64>,
 }
 
 /// Messages whose flags are changed.
@@ -37,6 +51,8 @@ pub(crate) struct Store {
     rows: Vec<FlagRow>,
     /// Messages of the set that were gone.
     missing: u64,
+    /// Messages that were left alone.
+    modified: Runs,
 }
 
 pub(crate) fn store(work: &mut Work<'_>, uids: Runs, wanted: Wanted) -> Next {
@@ -44,7 +60,11 @@ pub(crate) fn store(work: &mut Work<'_>, uids: Runs, wanted: Wanted) -> Next {
     if open.read_only {
         return Next::done(Reply::no("NOPERM", "This mailbox is open read-only"));
     }
-    Box::new(Store { wanted, uids, above: 0, rows: Vec::new(), missing: 0 }).run(work)
+    if wanted.unchanged_since.is_some() && uids.as_slice().len() > CONDITIONAL_RUNS_MAX {
+        return Next::done(Reply::no("LIMIT", "Too many gaps between these messages"));
+    }
+    let modified = Runs::new();
+    Box::new(Store { wanted, uids, above: 0, rows: Vec::new(), missing: 0, modified }).run(work)
 }
 
 impl Store {
@@ -56,26 +76,43 @@ impl Store {
     pub(crate) fn run(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
         let Some((base, open, cx)) = work.selected() else { return Next::no_mailbox() };
         while let Some(row) = self.rows.pop() {
-            tell::send_flags(base, open, cx, &row);
+            if self.wanted.silent {
+                tell::send_modseq(open, cx, &row);
+            } else {
+                tell::send_flags(base, open, cx, &row);
+            }
             if cx.outbox_full() {
                 return Next::Room(Job::Store(self));
             }
         }
         let uids = self.page();
-        if uids.is_empty() {
-            return self.end();
+        // What is left when so much was modified is left alone too: the list must not grow further.
+        if self.modified.as_slice().len() > CONDITIONAL_RUNS_MAX {
+            self.modified.add(&self.uids.above(self.above));
+            return self.end(open);
         }
-        let Wanted { mode, flags, .. } = &self.wanted;
+        if uids.is_empty() {
+            return self.end(open);
+        }
+        let Wanted { mode, flags, unchanged_since, .. } = &self.wanted;
         let (mode, flags) = (*mode, flags.clone());
-        let ask = StoreAsk { uids, mode, flags, unchanged_since: None };
+        let ask = StoreAsk { uids, mode, flags, unchanged_since: *unchanged_since };
         Next::Ask(Ask::Store(ask), Job::Store(self))
     }
 
-    fn end(&self) -> Next {
+    fn end(&self, open: &mut Selected) -> Next {
         let by_uid = self.wanted.by_uid;
         let expunges = if by_uid { Expunges::Told } else { Expunges::Kept };
-        let reply = if by_uid || self.missing == 0 { Reply::ok("Stored") } else { vanished() };
-        Next::Done(reply, expunges)
+        let all = by_uid || self.missing == 0;
+        if self.modified.is_empty() {
+            return Next::Done(if all { Reply::ok("Stored") } else { vanished() }, expunges);
+        }
+        // RFC 7162 §3.1.3: the flags that stood in the way are told, so that nobody need ask.
+        open.view.look_again(&self.modified);
+        let reply = if all { Reply::ok("Not all of them: some were changed") } else { vanished() };
+        let set = if by_uid { self.modified.clone() } else { open.view.numbers(&self.modified) };
+        let code = [b"MODIFIED ", &print::uid_set(set.as_slice())[..]].concat();
+        Next::Done(reply.with_code(code).because(&CONDITIONAL), expunges)
     }
 
     pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
@@ -86,10 +123,13 @@ impl Store {
                 let sound = stored.rows.windows(2).all(|pair| pair[0].uid < pair[1].uid)
                     && stored.rows.iter().all(|row| asked.contains(row.uid))
                     && are_runs(&stored.modified);
+                let modified = Runs::from_unsorted(stored.modified).common(&asked);
                 if !sound {
                     return Err((Job::Store(self), Misuse::BadValue));
                 }
-                self.missing += asked.count().saturating_sub(stored.rows.len() as u64);
+                let answered = stored.rows.len() as u64 + modified.count();
+                self.missing += asked.count().saturating_sub(answered);
+                self.modified.add(&modified);
                 self.above = page.last().map_or(u32::MAX, |run| run.last);
                 self.take(work, stored.rows);
                 Ok(self.run(work))
@@ -100,14 +140,18 @@ impl Store {
     }
 
     fn take(&mut self, work: &mut Work<'_>, mut rows: Vec<FlagRow>) {
-        let Some((_, open, _)) = work.selected() else { return };
+        let Some((base, open, _)) = work.selected() else { return };
+        rows.iter().for_each(|row| open.view.note_modseq(row.modseq));
         if self.wanted.silent {
             // What others changed before is told with this change in it, so that the client does
             // not lose this one.
-            rows.into_iter().for_each(|row| open.view.flags_overtaken(row));
-            return;
+            rows.iter().for_each(|row| open.view.flags_overtaken(row.clone()));
+            if !base.tells_modseq() {
+                return;
+            }
+        } else {
+            rows.iter().for_each(|row| open.view.flags_told(row.uid, row.modseq));
         }
-        rows.iter().for_each(|row| open.view.flags_told(row.uid, row.modseq));
         rows.reverse();
         self.rows = rows;
     }

@@ -10,7 +10,7 @@ use super::print;
 use super::runs::{Runs, are_runs};
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
-use super::{Base, Server};
+use super::{Base, Server, condstore};
 use crate::imap::types::{Answer, Ask, Change, FlagRow, RowsAsk};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::role::Cx;
@@ -35,6 +35,13 @@ pub(crate) const FLAGS: Rule = Rule {
     rfc: 9051,
     section: "7.5.2",
     gist: "Changes of flags are told as FETCH responses, also unasked.",
+};
+
+/// RFC 7162 §3.2.10.2.
+pub(crate) const VANISHED: Rule = Rule {
+    rfc: 7162,
+    section: "3.2.10.2",
+    gist: "With QRESYNC, VANISHED names the UIDs that are gone in place of EXPUNGE.",
 };
 
 /// What is being told.
@@ -97,6 +104,9 @@ impl Telling {
                     }
                     None => Stage::Arrived,
                 },
+                Stage::Gone { uids, above, .. } if base.tells_vanished() => {
+                    tell_vanished(open, cx, uids, above)
+                }
                 Stage::Gone { uids, above, told } => tell_gone(open, cx, uids, above, told),
                 Stage::Arrived => {
                     if open.view.number_arrived() {
@@ -122,9 +132,15 @@ impl Telling {
                         let max = PAGE_ROWS_MAX;
                         let page = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(max));
                         if page.is_empty() {
+                            if expunges {
+                                open.view.all_told();
+                            } else {
+                                condstore::send_delayed(base, open, cx);
+                            }
                             return Need::Nothing;
                         }
-                        let ask = Ask::Rows(RowsAsk { uids: page, max, index: false });
+                        let ask = RowsAsk { uids: page, max, index: false, changed_since: None };
+                        let ask = Ask::Rows(ask);
                         let stage = Stage::Stale { uids, above, rows };
                         return Need::Answer(ask, Self { expunges, stage });
                     }
@@ -180,6 +196,19 @@ impl Telling {
     }
 }
 
+fn tell_vanished(open: &mut Selected, cx: &mut Cx<Server>, uids: Runs, above: u32) -> Stage {
+    let next = uids.next_page(above, UNTOLD_RUNS_MAX, u64::MAX);
+    let Some(last) = next.last() else {
+        open.view.forget(&uids);
+        return Stage::Arrived;
+    };
+    let above = last.last;
+    let line = print::untagged(&[b"VANISHED ", &print::uid_set(&next)]);
+    cx.send(&line, "expunged-resp", Some(&VANISHED));
+    open.owes_highest = true;
+    Stage::Gone { uids, above, told: 0 }
+}
+
 fn tell_gone(open: &mut Selected, cx: &mut Cx<Server>, uids: Runs, above: u32, told: u32) -> Stage {
     let next = uids.next_page(above, 1, 1);
     let Some(uid) = next.first().map(|run| run.first) else {
@@ -193,6 +222,7 @@ fn tell_gone(open: &mut Selected, cx: &mut Cx<Server>, uids: Runs, above: u32, t
     if let Some(number) = number {
         let line = print::untagged(&[&print::decimal(u64::from(number)), b" EXPUNGE"]);
         cx.send(&line, "message-data", Some(&EXPUNGE));
+        open.owes_highest = true;
     }
     Stage::Gone { uids, above: uid, told: told + u32::from(number.is_some()) }
 }
@@ -218,7 +248,26 @@ pub(crate) fn send_flags(base: &Base, open: &mut Selected, cx: &mut Cx<Server>, 
         &print::decimal(u64::from(row.uid)),
         b" FLAGS ",
         &print::flags(&row.flags, recent),
+        &if base.tells_modseq() {
+            [b" ", &print::modseq(row.modseq)[..]].concat()
+        } else {
+            Vec::new()
+        },
         b")",
     ]);
     cx.send(&line, "message-data", Some(&FLAGS));
+}
+
+/// A message's mod-sequence alone: the client knows its flags.
+pub(crate) fn send_modseq(open: &Selected, cx: &mut Cx<Server>, row: &FlagRow) {
+    let Some(number) = open.view.number(row.uid) else { return };
+    let line = print::untagged(&[
+        &print::decimal(u64::from(number)),
+        b" FETCH (UID ",
+        &print::decimal(u64::from(row.uid)),
+        b" ",
+        &print::modseq(row.modseq),
+        b")",
+    ]);
+    cx.send(&line, "message-data", Some(&condstore::AWARE));
 }

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use super::runs::{Numbered, Runs, are_runs};
-use crate::imap::types::{Arrived, Change, FlagRow, UidRun};
+use crate::imap::types::{Arrived, Change, Expunged, FlagRow, UidRun};
 use crate::types::Misuse;
 
 /// Runs of a view: with 8 octets each, twice over while it is read again, it stays within a
@@ -32,6 +32,18 @@ pub(crate) struct View {
     /// Too much has changed.
     reading: Option<Reading>,
     lost: bool,
+    modseqs: Modseqs,
+}
+
+/// RFC 7162: mod-sequences of this mailbox, as far as the client matters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Modseqs {
+    /// All that was changed up to this one was told.
+    pub(crate) told: u64,
+    /// The highest of the changes that are known here; others tell theirs in order.
+    pub(crate) seen: u64,
+    /// The lowest of what is gone and not told; 0 if nothing is.
+    pub(crate) gone: u64,
 }
 
 /// UIDs that are being read again.
@@ -44,9 +56,10 @@ struct Reading {
 
 impl View {
     /// A mailbox just opened, with all its UIDs; those from `recent_from` on are \Recent.
-    pub(crate) fn new(uids: Runs, recent_from: u32) -> Self {
-        let mut view =
-            Self { recent: uids.above(recent_from.saturating_sub(1)), ..Self::default() };
+    pub(crate) fn new(uids: Runs, recent_from: u32, modseq: u64) -> Self {
+        let recent = uids.above(recent_from.saturating_sub(1));
+        let modseqs = Modseqs { told: modseq, seen: modseq, gone: 0 };
+        let mut view = Self { recent, modseqs, ..Self::default() };
         view.told.replace(uids);
         view
     }
@@ -61,16 +74,17 @@ impl View {
             stale,
             reading: self.reading.is_some(),
             lost: self.lost,
+            modseqs: self.modseqs,
         }
     }
 
     /// The view that `frozen` described: told, gone, arrived, recent and stale.
-    pub(crate) fn thawed(sets: [Runs; 5], reading: bool, lost: bool) -> Self {
+    pub(crate) fn thawed(sets: [Runs; 5], reading: bool, lost: bool, modseqs: Modseqs) -> Self {
         let [told, gone, arrived, recent, stale] = sets;
         let reading = reading.then(Reading::default);
         let (told_runs, told) = (told, Numbered::default());
         let flags = Vec::new();
-        let mut view = Self { told, gone, arrived, recent, flags, stale, reading, lost };
+        let mut view = Self { told, gone, arrived, recent, flags, stale, reading, lost, modseqs };
         view.told.replace(told_runs);
         view
     }
@@ -87,6 +101,17 @@ impl View {
     /// The sequence number of a UID.
     pub(crate) fn number(&self, uid: u32) -> Option<u32> {
         self.told.number(uid)
+    }
+
+    /// The sequence numbers of messages that the client knows of, as runs.
+    pub(crate) fn numbers(&self, uids: &Runs) -> Runs {
+        let mut numbers = Runs::new();
+        for run in uids.common(self.told.runs()).as_slice() {
+            if let (Some(first), Some(last)) = (self.number(run.first), self.number(run.last)) {
+                numbers.append(UidRun { first, last });
+            }
+        }
+        numbers
     }
 
     /// The UIDs with the sequence numbers `low` to `high`, which must lie within 1 and the
@@ -124,7 +149,7 @@ impl View {
                 self.arrive(&Runs::from_unsorted(runs), recent);
             }
             Change::Flags(rows) => rows.into_iter().for_each(|row| self.reflag(row)),
-            Change::Expunged(runs) => self.expunge(&Runs::from_unsorted(runs)),
+            Change::Expunged(expunged) => self.expunge(expunged),
             Change::Resynchronise => self.read_again(),
             Change::Deleted => self.lost = true,
         }
@@ -143,8 +168,16 @@ impl View {
     }
 
     /// Messages went; unknown ones are passed over.
-    pub(crate) fn expunge(&mut self, uids: &Runs) {
-        self.gone.add(&uids.common(self.told.runs()));
+    pub(crate) fn expunge(&mut self, expunged: Expunged) {
+        let Expunged { runs, modseq } = expunged;
+        let uids = &Runs::from_unsorted(runs);
+        self.note_modseq(modseq);
+        let known = uids.common(self.told.runs());
+        if !known.is_empty() && modseq > 0 {
+            let gone = &mut self.modseqs.gone;
+            *gone = if *gone == 0 { modseq } else { modseq.min(*gone) };
+        }
+        self.gone.add(&known);
         self.arrived = self.arrived.without(uids);
         self.flags.retain(|row| !uids.contains(row.uid));
         if let Some(reading) = &mut self.reading {
@@ -152,7 +185,44 @@ impl View {
         }
     }
 
+    /// A change of this mod-sequence is known, and so is every change before it.
+    pub(crate) fn note_modseq(&mut self, modseq: u64) {
+        self.modseqs.seen = self.modseqs.seen.max(modseq);
+    }
+
+    /// Up to which mod-sequence all is told.
+    pub(crate) fn told_modseq(&self) -> u64 {
+        self.modseqs.told
+    }
+
+    /// All that is known is told now.
+    pub(crate) fn all_told(&mut self) {
+        if self.gone.is_empty() && self.reading.is_none() {
+            self.modseqs = Modseqs { told: self.modseqs.seen, gone: 0, ..self.modseqs };
+        }
+    }
+
+    /// The highest mod-sequence that the client may keep while something gone is not told.
+    pub(crate) fn delayed_modseq(&self) -> Option<u64> {
+        if self.reading.is_some() {
+            // What went meanwhile is not known, nor when.
+            return Some(self.modseqs.told);
+        }
+        let waits = !self.gone.is_empty();
+        waits.then(|| self.modseqs.gone.saturating_sub(1).max(self.modseqs.told))
+    }
+
+    /// The flags of these are to be told, whatever they are now.
+    pub(crate) fn look_again(&mut self, uids: &Runs) {
+        self.flags.retain(|row| !uids.contains(row.uid));
+        self.stale.add(&uids.common(self.told.runs()));
+        if self.stale.as_slice().len() > UNTOLD_RUNS_MAX {
+            self.stale = self.told.runs().clone();
+        }
+    }
+
     fn reflag(&mut self, row: FlagRow) {
+        self.note_modseq(row.modseq);
         if self.told.number(row.uid).is_none() || self.gone.contains(row.uid) {
             return;
         }
@@ -269,12 +339,15 @@ pub(crate) struct Frozen<'a> {
     pub(crate) stale: Runs,
     pub(crate) reading: bool,
     pub(crate) lost: bool,
+    pub(crate) modseqs: Modseqs,
 }
 
 /// Whether a change is one that the contract allows.
 pub(crate) fn check(change: &Change) -> Result<(), Misuse> {
     let sound = match change {
-        Change::Arrived(Arrived { runs, .. }) | Change::Expunged(runs) => are_runs(runs),
+        Change::Arrived(Arrived { runs, .. }) | Change::Expunged(Expunged { runs, .. }) => {
+            are_runs(runs)
+        }
         Change::Flags(rows) => rows.iter().all(|row| row.uid > 0),
         Change::Resynchronise | Change::Deleted => true,
     };
@@ -292,7 +365,11 @@ mod tests {
     }
 
     fn view() -> View {
-        View::new(Runs::from_unsorted(vec![run(1, 5), run(10, 12)]), 12)
+        View::new(Runs::from_unsorted(vec![run(1, 5), run(10, 12)]), 12, 4)
+    }
+
+    fn gone(runs: Vec<UidRun>) -> Change {
+        Change::Expunged(Expunged { runs, modseq: 9 })
     }
 
     fn row(uid: u32, modseq: u64) -> FlagRow {
@@ -302,7 +379,7 @@ mod tests {
     #[test]
     fn numbers_hold_until_the_client_is_told() {
         let mut view = view();
-        view.change(Change::Expunged(vec![run(2, 3), run(7, 7)]));
+        view.change(gone(vec![run(2, 3), run(7, 7)]));
         view.change(Change::Arrived(Arrived { runs: vec![run(11, 14)], recent: true }));
         assert_eq!((view.count(), view.number(10), view.number(13)), (8, Some(6), None));
         let gone = view.take_gone();
@@ -324,8 +401,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_told_holds_the_highest_modseq_down() {
+        let mut view = view();
+        view.change(Change::Flags(vec![row(1, 7)]));
+        view.change(gone(vec![run(3, 3)]));
+        view.change(Change::Flags(vec![row(2, 11)]));
+        assert_eq!((view.told_modseq(), view.delayed_modseq()), (4, Some(8)));
+        view.all_told();
+        assert_eq!(view.told_modseq(), 4, "what is gone was not told");
+        let uids = view.take_gone();
+        view.forget(&uids);
+        view.all_told();
+        assert_eq!((view.told_modseq(), view.delayed_modseq()), (11, None));
+        view.change(gone(vec![run(90, 91)]));
+        assert_eq!(view.delayed_modseq(), None, "the client never knew of these");
+        view.change(Change::Resynchronise);
+        assert_eq!(view.delayed_modseq(), Some(11));
+    }
+
+    #[test]
     fn many_flag_changes_are_read_again() {
-        let mut view = View::new(Runs::from_unsorted(vec![run(1, 1000)]), 1001);
+        let mut view = View::new(Runs::from_unsorted(vec![run(1, 1000)]), 1001, 4);
         view.change(Change::Flags((1..=UNTOLD_FLAGS_MAX as u32 + 1).map(|u| row(u, 1)).collect()));
         assert!(view.take_flags().is_empty());
         assert_eq!(view.take_stale().as_slice(), [run(1, UNTOLD_FLAGS_MAX as u32 + 1)]);
@@ -338,7 +434,7 @@ mod tests {
         assert_eq!(view.reading(), Some(0));
         view.read(vec![run(1, 4)], true);
         assert_eq!(view.reading(), Some(4));
-        view.change(Change::Expunged(vec![run(4, 4)]));
+        view.change(gone(vec![run(4, 4)]));
         view.read(vec![run(11, 20)], false);
         assert_eq!(view.take_gone().as_slice(), [run(4, 5), run(10, 10)]);
         assert_eq!(view.take_stale().as_slice(), [run(1, 3), run(11, 12)]);
@@ -348,9 +444,9 @@ mod tests {
 
     #[test]
     fn unsound_runs_are_misuse() {
-        assert!(check(&Change::Expunged(vec![run(3, 2)])).is_err());
-        assert!(check(&Change::Expunged(vec![run(0, 2)])).is_err());
-        assert!(check(&Change::Expunged(vec![run(2, 4), run(4, 5)])).is_err());
-        assert!(check(&Change::Expunged(vec![run(2, 4), run(5, 5)])).is_ok());
+        assert!(check(&gone(vec![run(3, 2)])).is_err());
+        assert!(check(&gone(vec![run(0, 2)])).is_err());
+        assert!(check(&gone(vec![run(2, 4), run(4, 5)])).is_err());
+        assert!(check(&gone(vec![run(2, 4), run(5, 5)])).is_ok());
     }
 }

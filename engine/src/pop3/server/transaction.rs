@@ -195,9 +195,9 @@ impl Server {
 
     /// QUIT in TRANSACTION enters UPDATE.
     fn update(self, cx: &mut Cx<Self>, maildrop: &Maildrop) -> Self {
-        cx.event(Event::Quit);
         let runs = maildrop.marked_runs();
         if runs.is_empty() {
+            cx.event(Event::Quit);
             self.ok(cx, "bye");
             return self.close(cx);
         }
@@ -211,8 +211,12 @@ impl Server {
         answer: Answer,
     ) -> Result<Self, (Self, Misuse)> {
         match answer {
-            Answer::Done => self.ok(cx, "marked messages removed, bye"),
+            Answer::Done => {
+                cx.event(Event::Quit);
+                self.ok(cx, "marked messages removed, bye");
+            }
             Answer::Refused(refusal) => {
+                cx.event(Event::Quit);
                 let reason =
                     alloc::string::String::from_utf8_lossy(&super::reply::refused(&refusal))
                         .into_owned();

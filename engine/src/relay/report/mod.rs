@@ -72,7 +72,7 @@ pub fn make_report(report: &Report) -> Option<Notice> {
     // RFC 5321 §4.5.5: a report on a report would go in circles.
     let reverse_path = report.mail.reverse_path.as_ref()?;
     let told: Vec<&Reported> =
-        report.due.recipients.iter().filter(|of| may_tell(report.due.kind, of)).collect();
+        report.due.recipients.iter().filter(|of| may_tell(report, of)).collect();
     if told.is_empty() {
         return None;
     }
@@ -114,12 +114,14 @@ pub fn make_report(report: &Report) -> Option<Notice> {
     Some(Notice { mail, recipient, octets: out })
 }
 
-fn may_tell(kind: ReportKind, reported: &Reported) -> bool {
-    match (kind, reported.recipient.notify) {
+fn may_tell(report: &Report, reported: &Reported) -> bool {
+    // RFC 2852 by-trace asks for what NOTIFY does not forbid.
+    let traced = report.mail.deliver_by.is_some_and(|by| by.trace);
+    match (report.due.kind, reported.recipient.notify) {
         (ReportKind::Failed, notify) => notify.is_none_or(|notify| notify.failure),
         (ReportKind::Delayed, notify) => notify.is_none_or(|notify| notify.delay),
         (ReportKind::Delivered | ReportKind::Relayed, notify) => {
-            notify.is_some_and(|notify| notify.success)
+            notify.map_or(traced, |notify| notify.success || traced && notify != Notify::default())
         }
     }
 }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::command::{self, send};
-use super::fates::{Fates, Loss};
+use super::fates::{Fates, Loss, UNREADABLE};
 use super::transaction::Transaction;
 use super::types::{Delivery, Event, Failure, Finished, Stage};
 use super::{Client, State};
@@ -88,6 +88,20 @@ impl Client {
         let client = self.go(cx, State::Closed);
         cx.close();
         client
+    }
+
+    /// The message was cut before its end, of which the session does not know that it never left.
+    pub(super) fn broken_off(mut self, cx: &mut Cx<Self>, id: u32) -> Self {
+        if self.common.current != Some(id) {
+            return self;
+        }
+        match core::mem::replace(&mut self.state, State::Closed) {
+            State::Envelope(tx) | State::Ended(tx) => {
+                self.abandon(cx, *tx, Stage::Data, &UNREADABLE);
+            }
+            state => self.state = state,
+        }
+        self.lost(cx, UNREADABLE)
     }
 
     fn abandon(&mut self, cx: &mut Cx<Self>, tx: Transaction, stage: Stage, loss: &Loss) {

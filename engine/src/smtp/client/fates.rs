@@ -49,6 +49,9 @@ impl Loss {
     }
 }
 
+/// The host cannot read what it stored.
+pub(super) const UNREADABLE: Loss = Loss::new("4.3.0", "The stored message could not be read");
+
 /// The fates of one delivery.
 #[derive(Debug)]
 pub(super) struct Fates {

@@ -262,6 +262,7 @@ impl Role for Client {
                 self.common.waiting.push_back(delivery);
             }
             Call::Cancel(id) => self.cancel(cx, id),
+            Call::BrokenOff(id) => return Ok(self.broken_off(cx, id)),
             Call::Quit => self.common.quitting = true,
         }
         Ok(if matches!(self.state, State::Ready) { self.next(cx) } else { self })

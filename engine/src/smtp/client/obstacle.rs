@@ -19,7 +19,9 @@ pub(super) fn obstacle(delivery: &Delivery, common: &Common) -> Option<(Stage, L
         return Some((Stage::Mail, Loss::new("5.6.7", text)));
     }
     // RFC 8689 §4.2.1. Under the opportunistic policy a certificate need not be right.
-    if delivery.require_tls || delivery.mail.require_tls {
+    // §5: a report that cannot have it goes without, since it must not be lost.
+    let is_report = delivery.mail.reverse_path.is_none();
+    if delivery.require_tls || delivery.mail.require_tls && !is_report {
         if !common.is_secured() || common.config.tls == TlsPolicy::Opportunistic {
             let text = "The message requires TLS with a verified server";
             return Some((Stage::Session, Loss::new("5.7.10", text)));

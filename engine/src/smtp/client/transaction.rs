@@ -6,7 +6,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::command::{Declared, is_utf8};
-use super::fates::{Fates, Loss};
+use super::fates::{Fates, Loss, UNREADABLE};
 use super::lines::Lines;
 use super::obstacle::{NO_UTF8, obstacle};
 use super::types::{Ask, Delivery, Fate, Finished, Stage};
@@ -121,7 +121,9 @@ impl Transaction {
             body,
             smtputf8: delivery.mail.smtputf8 || utf8 || from_utf8,
             size: delivery.size,
-            require_tls: delivery.require_tls || delivery.mail.require_tls,
+            // Only of a report the word may be left out: what is none is not sent to a server without it.
+            require_tls: delivery.require_tls
+                || delivery.mail.require_tls && extensions.require_tls,
         };
         let mut tx = Self {
             form: Form::DataLines,
@@ -344,7 +346,6 @@ impl Client {
 
     /// Octets that were asked for cannot be had.
     pub(super) fn octets_refused(mut self, cx: &mut Cx<Self>) -> Result<Self, (Self, Misuse)> {
-        const UNREADABLE: Loss = Loss::new("4.3.0", "The stored message could not be read");
         match core::mem::replace(&mut self.state, State::Closed) {
             State::Surveying(mut tx, survey) if survey.is_asking() => {
                 tx.fates.rest(&Fate::Deferred(UNREADABLE.failure(Stage::Mail)));

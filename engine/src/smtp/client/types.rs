@@ -145,6 +145,9 @@ pub enum Call {
     Deliver(Delivery),
     /// Do not begin this delivery; one that has begun goes on. It still ends in `finished`.
     Cancel(u32),
+    /// A range of this delivery's message that was given out could not be sent whole, so what came behind it never left:
+    /// the message had no end. The delivery is deferred, and the session ends. Of a delivery that is over it says nothing.
+    BrokenOff(u32),
     /// Say QUIT after what was called before, then close.
     Quit,
 }

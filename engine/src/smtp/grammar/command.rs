@@ -46,7 +46,7 @@ pub enum Command {
     /// RFC 3207
     StartTls,
     /// RFC 1985; `None` for a queue by a name of the server's own (`#`), of which this one has none.
-    Etrn(Option<Flush>),
+    Etrn(Flush),
     /// Postfix's XCLIENT.
     Xclient(Box<Attributes>),
 }
@@ -220,14 +220,18 @@ impl Argument<'_> {
         if option == Some(b'#') {
             // What stands behind it is the server's own business; a word it has to be.
             let word = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
-            return if word { Ok(Command::Etrn(None)) } else { Err(Syntax::Argument) };
+            let queue = word.then(|| Flush::Queue(name.to_vec()));
+            return queue.map(Command::Etrn).ok_or(Syntax::Argument);
         }
         let domain = path::parse_domain(name).ok_or(Syntax::Argument)?;
         // RFC 1985 §5: a fully qualified name, which a literal is not.
         if !domain.contains(&b'.') || domain.starts_with(b"[") {
             return Err(Syntax::Argument);
         }
-        Ok(Command::Etrn(Some(Flush { domain, subdomains: option.is_some() })))
+        Ok(Command::Etrn(match option {
+            Some(_) => Flush::Subdomains(domain),
+            None => Flush::Node(domain),
+        }))
     }
 
     /// `"XCLIENT" 1*(SP attribute-name "=" attribute-value)`
@@ -255,7 +259,10 @@ impl Argument<'_> {
 pub(super) fn host_name(octets: &[u8]) -> Option<Vec<u8>> {
     let harmless = |&octet: &u8| octet.is_ascii_alphanumeric() || b"-._:[]".contains(&octet);
     let word = !octets.is_empty() && octets.len() <= DOMAIN_MAX && octets.iter().all(harmless);
-    path::parse_domain(octets).or_else(|| word.then(|| octets.to_vec()))
+    // RFC 6531 §3.7.1: who says hello does not know yet whether UTF-8 is understood. What is no name at all, such as a
+    // line separator of Unicode, would end in a trace field.
+    let domain = path::parse_domain(octets).filter(|domain| domain.is_ascii());
+    domain.or_else(|| word.then(|| octets.to_vec()))
 }
 
 fn has_smtputf8(text: &[u8]) -> bool {

@@ -25,6 +25,8 @@ pub(super) struct Client {
     pub(super) helo: Option<Vec<u8>>,
     /// Whether it did so with EHLO.
     pub(super) esmtp: Option<bool>,
+    /// Whom it logged in as; what was said stays said until it is said anew.
+    login: Option<Vec<u8>>,
 }
 
 impl Server {
@@ -49,10 +51,12 @@ impl Server {
         if let Some(name) = name {
             peer.name = name;
         }
-        if let Some(login) = &login {
-            common.account.clone_from(login);
-        }
         let client = common.client.get_or_insert_default();
+        if let Some(login) = login {
+            client.login = login;
+        }
+        // Nor is a login of the peer itself the client's.
+        common.account.clone_from(&client.login);
         if let Some(helo) = &helo {
             client.helo.clone_from(helo);
         }
@@ -63,7 +67,7 @@ impl Server {
             peer: peer.clone(),
             port: port.flatten(),
             helo: helo.flatten(),
-            login: login.flatten(),
+            login: client.login.clone(),
             destination: destination.flatten(),
             destination_port: destination_port.flatten(),
         };

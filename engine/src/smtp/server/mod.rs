@@ -340,7 +340,7 @@ impl Role for Server {
             (Pending::Commit(content), answer) => self.commit_answered(cx, content, answer),
             (Pending::Names(before), answer) => self.names_answered(cx, before, answer),
             (Pending::Phase(held), answer) => self.phase_answered(cx, held, answer),
-            (Pending::Flush(domain), answer) => self.flush_answered(cx, domain, answer),
+            (Pending::Flush(node), answer) => self.flush_answered(cx, node, answer),
             (pending, _) => Err(self.wrong_answer(pending)),
         }
     }

@@ -23,7 +23,7 @@ pub(super) const FLUSH: Rule = Rule {
 
 impl Server {
     /// ETRN (RFC 1985 §5): any time in a session, but not in a transaction.
-    pub(super) fn etrn(mut self, cx: &mut Cx<Self>, flush: Option<Flush>, state: State) -> Self {
+    pub(super) fn etrn(mut self, cx: &mut Cx<Self>, flush: Flush, state: State) -> Self {
         if !matches!(state, State::Greeted) {
             let text = match state {
                 State::Connected => "Say EHLO first",
@@ -35,20 +35,19 @@ impl Server {
             self.state = state;
             return self.end_tired(cx);
         }
-        let Some(flush) = flush else {
-            let text = "This server's queues have no names of their own";
-            self.say(cx, 459, "4.7.1", text);
-            return self.go(cx, state);
+        let node = match &flush {
+            Flush::Node(node) => node.clone(),
+            Flush::Subdomains(domain) => [b"@", &domain[..]].concat(),
+            Flush::Queue(queue) => [b"#", &queue[..]].concat(),
         };
-        let domain = flush.domain.clone();
         cx.ask(Ask::Flush(flush));
-        self.go(cx, State::Asking(Box::new(Pending::Flush(domain))))
+        self.go(cx, State::Asking(Box::new(Pending::Flush(node))))
     }
 
     pub(super) fn flush_answered(
         self,
         cx: &mut Cx<Self>,
-        domain: Vec<u8>,
+        node: Vec<u8>,
         answer: Answer,
     ) -> Result<Self, (Self, Misuse)> {
         let reply = match answer {
@@ -59,11 +58,11 @@ impl Server {
                     Some(count) => (253, format!("{count} pending messages for node ")),
                 };
                 let tail: &[u8] = if count == Some(0) { b"" } else { b" started" };
-                let text = [head.as_bytes(), &domain, tail].concat();
+                let text = [head.as_bytes(), &node, tail].concat();
                 Reply { code, enhanced: Some("2.0.0"), text }
             }
             Answer::Refused(refusal) => flush_refused(&refusal),
-            _ => return Err(self.wrong_answer(Pending::Flush(domain))),
+            _ => return Err(self.wrong_answer(Pending::Flush(node))),
         };
         reply.send_because(cx, self.common.enhanced(), &FLUSH);
         Ok(self.go(cx, State::Greeted))

@@ -9,7 +9,7 @@ mod writes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pillarbox_engine::imap::types::{Flags, SpecialUse};
+use pillarbox_engine::imap::types::{Flags, SpecialUse, UidRun};
 use pillarbox_engine::types::BlobId;
 
 use crate::store::{AccountId, MailboxId, UploadId};
@@ -52,6 +52,10 @@ struct Mailbox {
     highest_modseq: u64,
     recent_from: u32,
     special_uses: Vec<SpecialUse>,
+    /// What was expunged, in the order of mod-sequences and of UIDs within one.
+    expunged: Vec<(u64, UidRun)>,
+    /// The highest mod-sequence of what was expunged and is not remembered.
+    forgotten_modseq: u64,
     /// In the order in which they were first used.
     keywords: Vec<Vec<u8>>,
     messages: BTreeMap<u32, Message>,

@@ -1,6 +1,6 @@
 //! Writes to accounts and mailbox names of the memory store.
 
-use pillarbox_engine::imap::types::{Change, SpecialUse, UidRun};
+use pillarbox_engine::imap::types::{Change, Expunged, SpecialUse, UidRun};
 use pillarbox_engine::types::Reason;
 
 use super::writes::{arrived, plain};
@@ -53,6 +53,8 @@ impl MemoryStore {
             highest_modseq: self.next_modseq(),
             recent_from: 1,
             special_uses,
+            expunged: Vec::new(),
+            forgotten_modseq: 0,
             keywords: Vec::new(),
             messages: std::collections::BTreeMap::new(),
         };
@@ -191,8 +193,8 @@ impl MemoryStore {
         if !gone.is_empty() {
             let modseq = self.next_modseq();
             let source = self.mailboxes.get_mut(&inbox).ok_or(Reason::StorageFailed)?;
-            source.highest_modseq = modseq;
-            changes.push((inbox, Change::Expunged(gone)));
+            source.remember_expunged(&gone, modseq);
+            changes.push((inbox, Change::Expunged(Expunged { runs: gone, modseq })));
             changes.push((target, arrived(new)));
         }
         Ok(Written { outcome: Outcome::Done, changes })

@@ -94,7 +94,7 @@ impl State {
         let tasks = self.tasks.range(after + 1..);
         let of_message = |message: BlobId| match which {
             Which::Message(wanted) => *wanted == message,
-            Which::All | Which::Destination(_) => true,
+            Which::All | Which::Destination(_) | Which::Under(_) => true,
         };
         let tasks = tasks.filter(|(_, stored)| of_message(stored.message));
         tasks.take(STEER_MAX as usize).map(|(id, _)| *id).collect()
@@ -103,9 +103,10 @@ impl State {
 
 impl MemoryStore {
     pub(super) fn enqueue(&mut self, id: BlobId, plain: bool, relay: &Enqueue, now_ms: u64) {
-        let Enqueue { mail, skip, times, priority, by, tasks } = relay.clone();
+        let Enqueue { mail, skip, times, priority, by, tls_optional, tasks } = relay.clone();
         let size = self.blobs.get(&id).map_or(0, |blob| blob.octets.len() as u64);
-        let message = QueuedMessage { id, size, skip, plain, mail, times, priority, by };
+        let message =
+            QueuedMessage { id, size, skip, plain, mail, times, priority, by, tls_optional };
         self.queue.messages.insert(id, message);
         tasks.into_iter().for_each(|task| self.queue.add(id, false, task));
         self.queue.latest_ms = self.queue.latest_ms.max(now_ms);
@@ -166,11 +167,7 @@ impl MemoryStore {
         let mut tasks = 0;
         for id in looked {
             let stored = &self.queue.tasks[&id];
-            let wanted = match &steer.which {
-                Which::Destination(name) => stored.task.destination == *name,
-                Which::All | Which::Message(_) => true,
-            };
-            if wanted && self.steer_one(id, steer.action) {
+            if steer.which.has(&stored.task.destination) && self.steer_one(id, steer.action) {
                 tasks += 1;
             }
         }

@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 
 use pillarbox_engine::imap::types::{
     MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row, RowPage, RowsAsk, UidPage,
-    UidRun,
+    UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::{Account, DELETED, Mailbox, MemoryStore, SEEN};
-use crate::store::{AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid};
+use crate::store::{AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid, vanished_page};
 
 /// Runs in one page of UIDs.
 const RUNS_MAX: usize = 256;
@@ -150,6 +150,15 @@ impl Store for MemoryStore {
         Ok(UidPage { runs, more: false })
     }
 
+    fn vanished(&self, id: MailboxId, ask: &VanishedAsk) -> Result<VanishedPage, Reason> {
+        let mailbox = self.mailbox_of(id)?;
+        if ask.since < mailbox.forgotten_modseq {
+            return Ok(VanishedPage::default());
+        }
+        let wanted = mailbox.expunged.iter().filter(|(modseq, _)| *modseq > ask.since);
+        Ok(vanished_page(wanted.map(|(_, run)| *run).collect(), ask.above))
+    }
+
     fn rows(&self, id: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason> {
         let mailbox = self.mailbox_of(id)?;
         let mut rows: Vec<Row> = Vec::new();
@@ -160,6 +169,9 @@ impl Store for MemoryStore {
                     || (octets >= INDEX_OCTETS_MAX && !rows.is_empty())
                 {
                     return Ok(RowPage { rows, more: true });
+                }
+                if ask.changed_since.is_some_and(|since| message.modseq <= since) {
+                    continue;
                 }
                 let row = self.row(*uid, message, ask.index)?;
                 octets += row.index.as_ref().map_or(0, Vec::len);

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::{
-    Appended, Arrived, Change, Copied, FlagRow, Flags, SpecialUse, StoreMode, Stored, UidRun,
+    Appended, Arrived, Change, Copied, Expunged, FlagRow, Flags, SpecialUse, StoreMode, Stored,
+    UidRun,
 };
 use pillarbox_engine::types::{BlobId, Reason};
 
 use super::{Blob, DELETED, Mailbox, MemoryStore, Message};
 use crate::store::{
     Append, Body, Copy, Deliver, Expunge, MailboxId, NewMessage, Outcome, SetFlags, Stage, Write,
-    Writer, Written, combined, push_uid,
+    Writer, Written, combined, push_uid, runs_to_forget,
 };
 
 impl Writer for MemoryStore {
@@ -73,6 +74,18 @@ impl Mailbox {
         self.learn_keywords(&message.flags);
         self.messages.insert(uid, message);
         Ok(uid)
+    }
+
+    /// RFC 7162 §3.2: what goes raises the mod-sequence, and is remembered with it.
+    pub(super) fn remember_expunged(&mut self, runs: &[UidRun], modseq: u64) {
+        self.highest_modseq = modseq;
+        self.expunged.extend(runs.iter().map(|run| (modseq, *run)));
+        let forget = runs_to_forget(self.expunged.len());
+        if let Some(&(up_to, _)) = forget.checked_sub(1).and_then(|at| self.expunged.get(at)) {
+            // Of one mod-sequence all is remembered or nothing.
+            self.expunged.retain(|(modseq, _)| *modseq > up_to);
+            self.forgotten_modseq = up_to;
+        }
     }
 
     fn learn_keywords(&mut self, flags: &Flags) {
@@ -247,26 +260,27 @@ impl MemoryStore {
         if expunge.deleted_only {
             uids.retain(|uid| mailbox.messages[uid].flags.system & DELETED != 0);
         }
-        let runs = self.take_out(expunge.mailbox, &uids)?;
-        let changes = gone(expunge.mailbox, &runs);
-        Ok(Written { outcome: Outcome::Expunged(runs), changes })
+        let expunged = self.take_out(expunge.mailbox, &uids)?;
+        let changes = gone(expunge.mailbox, &expunged);
+        Ok(Written { outcome: Outcome::Expunged(expunged), changes })
     }
 
     /// Removes messages that are there.
-    fn take_out(&mut self, id: MailboxId, uids: &[u32]) -> Result<Vec<UidRun>, Reason> {
-        let mut runs = Vec::new();
+    fn take_out(&mut self, id: MailboxId, uids: &[u32]) -> Result<Expunged, Reason> {
         if uids.is_empty() {
-            return Ok(runs);
+            return Ok(Expunged::default());
         }
         let modseq = self.next_modseq();
+        let mut runs = Vec::new();
         for &uid in uids {
             let mailbox = self.mailboxes.get_mut(&id).ok_or(Reason::NotFound)?;
-            mailbox.highest_modseq = modseq;
             let message = mailbox.messages.remove(&uid).ok_or(Reason::NotFound)?;
             self.release_blob(message.blob);
             push_uid(&mut runs, uid);
         }
-        Ok(runs)
+        let mailbox = self.mailboxes.get_mut(&id).ok_or(Reason::NotFound)?;
+        mailbox.remember_expunged(&runs, modseq);
+        Ok(Expunged { runs, modseq })
     }
 
     fn copy(&mut self, copy: &Copy) -> Result<Written, Reason> {
@@ -289,8 +303,9 @@ impl MemoryStore {
             changes.push((target, arrived(copied.target.clone())));
         }
         if copy.remove {
-            let runs = self.take_out(copy.mailbox, &uids)?;
-            changes.extend(gone(copy.mailbox, &runs));
+            let expunged = self.take_out(copy.mailbox, &uids)?;
+            copied.modseq = expunged.modseq;
+            changes.extend(gone(copy.mailbox, &expunged));
         }
         Ok(Written { outcome: Outcome::Copied(copied), changes })
     }
@@ -300,6 +315,7 @@ pub(super) fn arrived(runs: Vec<UidRun>) -> Change {
     Change::Arrived(Arrived { runs, recent: false })
 }
 
-fn gone(mailbox: MailboxId, runs: &[UidRun]) -> Vec<(MailboxId, Change)> {
-    if runs.is_empty() { Vec::new() } else { vec![(mailbox, Change::Expunged(runs.to_vec()))] }
+fn gone(mailbox: MailboxId, expunged: &Expunged) -> Vec<(MailboxId, Change)> {
+    let told = (mailbox, Change::Expunged(expunged.clone()));
+    if expunged.runs.is_empty() { Vec::new() } else { vec![told] }
 }

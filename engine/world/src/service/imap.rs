@@ -109,7 +109,7 @@ impl<B: Backend> ImapService<B> {
     async fn expunge(&self, uids: Vec<UidRun>) -> Result<Answer, Reason> {
         let expunge = Expunge { mailbox: self.mailbox()?, uids, deleted_only: true };
         match self.write(Write::Expunge(expunge)).await? {
-            Outcome::Expunged(runs) => Ok(Answer::Expunged(runs)),
+            Outcome::Expunged(expunged) => Ok(Answer::Expunged(expunged)),
             _ => Err(Reason::StorageFailed),
         }
     }
@@ -204,6 +204,7 @@ impl<B: Backend> ImapService<B> {
             Ask::Open(ask) => self.open(&ask).map(Answer::Opened),
             Ask::Uids(after) => store.uids(self.mailbox()?, after).map(Answer::Uids),
             Ask::Rows(ask) => self.rows(&ask),
+            Ask::Vanished(ask) => store.vanished(self.mailbox()?, &ask).map(Answer::Vanished),
             Ask::Octets(range) => self.octets(range).map(Answer::Octets),
             Ask::Store(ask) => self.store_flags(ask).await,
             Ask::Expunge(uids) => self.expunge(uids).await,
@@ -259,6 +260,11 @@ impl<B: Backend> Service<Server> for ImapService<B> {
         match event {
             Event::Closed => self.close(),
             Event::AppendDropped => self.drop_append(),
+            Event::Unauthenticated => {
+                self.drop_append();
+                self.close();
+                self.bound = None;
+            }
             Event::Defect(_) | Event::Logout => {}
         }
     }

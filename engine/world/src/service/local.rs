@@ -4,7 +4,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::imap::types::{
-    MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, UidPage,
+    MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, UidPage, VanishedAsk,
+    VanishedPage,
 };
 use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
 use pillarbox_engine::smtp::Mailbox;
@@ -53,6 +54,10 @@ impl Directory for OpenDirectory {
         }
         let name = self.account(&name);
         LoginAnswer::Accepted(Account { name, server_signature: Vec::new() })
+    }
+
+    fn known(&self, name: &[u8]) -> Option<Vec<u8>> {
+        Some(self.account(name))
     }
 
     /// Everything stays here: nothing is ever relayed.
@@ -111,6 +116,10 @@ impl Store for SharedStore {
     fn uids(&self, mailbox: MailboxId, after: u32) -> Result<UidPage, Reason> {
         self.lock().uids(mailbox, after)
     }
+    fn vanished(&self, mailbox: MailboxId, ask: &VanishedAsk) -> Result<VanishedPage, Reason> {
+        self.lock().vanished(mailbox, ask)
+    }
+
     fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason> {
         self.lock().rows(mailbox, ask)
     }

@@ -16,7 +16,7 @@ use pillarbox_engine::Role;
 use pillarbox_engine::message::Index;
 use pillarbox_engine::relay::{self, Notice, Report, Schedule};
 use pillarbox_engine::sasl::{Credentials, LoginAnswer};
-use pillarbox_engine::smtp::Mailbox;
+use pillarbox_engine::smtp::{Flush, Mailbox};
 use pillarbox_engine::types::{BlobId, BlobRange, Now, Reason, Refusal};
 
 use crate::hub::{Hub, SessionKey};
@@ -88,8 +88,13 @@ pub trait Backend: Send + Sync + 'static {
     fn sign(&self, _letter: Letter<'_>) -> impl Future<Output = Result<Signed, Reason>> + Send {
         std::future::ready(Ok(Signed::With(Edit::default())))
     }
-    /// Mail for this domain is to be tried now (RFC 1985).
-    fn flush(&self, _domain: &[u8]) {}
+    /// Mail that waits there is to be tried now (RFC 1985); how many messages that are, if it is known.
+    ///
+    /// # Errors
+    /// [`Reason::Overloaded`] if this was asked for too often.
+    fn flush(&self, _flush: &Flush) -> Result<Option<u32>, Reason> {
+        Ok(None)
+    }
 }
 
 /// Indexes small messages where the connection's own session runs, which costs less than a sandbox for each.
@@ -139,6 +144,9 @@ pub trait Directory: Send + Sync {
         key: SessionKey,
         credentials: Credentials,
     ) -> impl Future<Output = LoginAnswer> + Send;
+
+    /// The account of somebody who, as a trusted peer says, has logged in there by this name; none if it is not here.
+    fn known(&self, name: &[u8]) -> Option<Vec<u8>>;
 
     /// Where mail for this address goes, at least one place; `may_relay` says whether whoever sends may send anywhere.
     ///

@@ -104,7 +104,12 @@ impl<B: Backend> Service<Server> for Pop3Service<B> {
         self.granted.octets(self.backend.store(), range)
     }
 
-    fn event(&mut self, _event: &Event) {}
+    fn event(&mut self, event: &Event) {
+        // RFC 1939 §6: the lock is given up before the farewell goes out, so that who hears it can open the maildrop.
+        if matches!(event, Event::Quit) {
+            self.maildrop = None;
+        }
+    }
 
     fn call(&mut self) -> Option<<Server as pillarbox_engine::Role>::Call> {
         None

@@ -8,7 +8,7 @@ use pillarbox_engine::types::Reason;
 
 use super::trust::{Letter, Signed};
 use super::{Backend, Directory, Elsewhere};
-use crate::queue::{Enqueue, NewTask};
+use crate::queue::{Enqueue, LOCAL, NewTask, TLS_OPTIONAL};
 use crate::store::{Body, Deliver, NewMessage, Store};
 
 /// RFC 5321 §4.4: a report's own return path, for the copies that are delivered here.
@@ -83,6 +83,7 @@ pub async fn report<B: Backend>(
             times,
             priority: 0,
             by: b"report".to_vec(),
+            tls_optional: false,
             tasks: tasks.due(now_ms, notice_ms(backend, &times)),
         }
     });
@@ -146,6 +147,13 @@ impl Tasks {
         let known = |queued: &Queued| queued.recipient.forward_path == recipient.forward_path;
         if !task.recipients.iter().any(known) {
             task.recipients.push(Queued { recipient, ..Queued::default() });
+        }
+    }
+
+    /// They may go without TLS (RFC 8689), so they wait by themselves: not behind mail that may not.
+    pub(super) fn without_need_of_tls(&mut self) {
+        for task in self.0.iter_mut().filter(|task| task.destination != LOCAL) {
+            task.destination.extend_from_slice(TLS_OPTIONAL);
         }
     }
 

@@ -14,7 +14,7 @@ use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 use super::content::Content;
 use super::report::{About, Tasks, notice_ms, report, with_path};
 use super::trust::{Bringer, Judged, Letter, Octets, Signed};
-use super::{Backend, Bound, Directory, Elsewhere, Indexer, Service, Taken, log_in, unstage};
+use super::{Backend, Directory, Elsewhere, Indexer, Service, Taken, log_in, unstage};
 use crate::hub::SessionKey;
 use crate::queue::{Enqueue, LOCAL};
 use crate::store::{Body as Stored, Deliver, NewMessage, Outcome, Store, Write};
@@ -52,7 +52,9 @@ pub struct SmtpService<B: Backend> {
     client: Client,
     /// The name that it gave itself.
     helo: Vec<u8>,
-    bound: Option<Bound>,
+    account: Option<Vec<u8>>,
+    /// A trusted peer speaks for an account that is not here: nobody may send then.
+    is_nobody: bool,
     transaction: Transaction,
     content: Content,
     delivered: Option<Delivery>,
@@ -96,7 +98,8 @@ impl<B: Backend> SmtpService<B> {
             key,
             client: Client::default(),
             helo: Vec::new(),
-            bound: None,
+            account: None,
+            is_nobody: false,
             transaction: Transaction::default(),
             content: Content::default(),
             delivered: None,
@@ -122,16 +125,20 @@ impl<B: Backend> SmtpService<B> {
 
     fn sender(&mut self, sender: MailFrom) -> Result<(), Refusal> {
         self.reset();
+        if self.is_nobody {
+            let text = b"The account that XCLIENT names is not here".to_vec();
+            return Err(Refusal { reason: Reason::NotPermitted, text: Some(text) });
+        }
         // The null path is anybody's: reports and notifications (RFC 8098) come from it.
-        if let (Some(bound), Some(from)) = (&self.bound, &sender.reverse_path) {
-            self.backend.directory().sender(&bound.name, from)?;
+        if let (Some(account), Some(from)) = (&self.account, &sender.reverse_path) {
+            self.backend.directory().sender(account, from)?;
         }
         self.transaction.sender = sender;
         Ok(())
     }
 
     fn recipient(&mut self, to: &RcptTo) -> Result<(), Refusal> {
-        let may_relay = self.client.relays || self.bound.is_some();
+        let may_relay = self.client.relays || self.account.is_some();
         let taken = self.backend.directory().recipient(&to.forward_path, may_relay)?;
         self.transaction.add(to, taken);
         Ok(())
@@ -173,7 +180,7 @@ impl<B: Backend> SmtpService<B> {
     /// Has a stranger's message judged, or one of ours signed, before it is stored; true if it goes where junk goes.
     async fn consider(&mut self, envelope: &Envelope) -> Result<bool, Refusal> {
         let skip = envelope.return_path_octets;
-        let is_ours = self.bound.is_some() || self.client.relays;
+        let is_ours = self.account.is_some() || self.client.relays;
         if !is_ours && self.client.bringer == Bringer::Stranger {
             let lying = self.content.lying(&*self.backend);
             let judged = self.backend.judge(self.letter(&lying, envelope)).await?;
@@ -213,7 +220,7 @@ impl<B: Backend> SmtpService<B> {
             sender: &self.transaction.sender,
             peer: &self.client.name,
             helo: &self.helo,
-            account: self.bound.as_ref().map(|bound| &bound.name[..]),
+            account: self.account.as_deref(),
             // SMTPUTF8 goes only where eight bits are taken (RFC 6531 §3.1).
             wide: (envelope.eight_bit && !self.transaction.sender.smtputf8) || envelope.binary,
             leaves: !self.transaction.elsewhere.is_empty(),
@@ -243,12 +250,16 @@ impl<B: Backend> SmtpService<B> {
             let skip = envelope.return_path_octets;
             reports = self.success(&sender, &times, here, &message.body, (skip, size)).await?;
         }
+        if envelope.tls_optional {
+            tasks.without_need_of_tls();
+        }
         let relay = (!tasks.is_empty()).then(|| Enqueue {
             skip: envelope.return_path_octets,
             priority: sender.priority.unwrap_or(0),
             mail: sender,
             times,
-            by: self.bound.as_ref().map_or(&self.client.name, |bound| &bound.name).clone(),
+            by: self.account.as_ref().unwrap_or(&self.client.name).clone(),
+            tls_optional: envelope.tls_optional,
             tasks: tasks.due(due_ms, notice_ms(backend, &times)),
         });
         Ok(Deliver { accounts, junk: false, relay, message, reports, now_ms: now.unix_ms })
@@ -264,7 +275,8 @@ impl<B: Backend> SmtpService<B> {
         (skip, size): (u64, u64),
     ) -> Result<Vec<Deliver>, Reason> {
         let backend = &*self.backend;
-        let asks = |to: &RcptTo| to.notify.is_some_and(|notify| notify.success);
+        let traced = sender.deliver_by.is_some_and(|by| by.trace);
+        let asks = |to: &RcptTo| traced || to.notify.is_some_and(|notify| notify.success);
         let recipients: Vec<Queued> = here
             .into_iter()
             .filter(asks)
@@ -347,7 +359,8 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
             Ask::Login(credentials) => {
                 let (bound, answer) = log_in(&*self.backend, self.key, credentials).await;
                 if matches!(answer, LoginAnswer::Accepted(_)) {
-                    self.bound = bound;
+                    self.account = bound.map(|bound| bound.name);
+                    self.is_nobody = false;
                 }
                 Answer::Login(answer)
             }
@@ -364,8 +377,8 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
                 }
             },
             Ask::Flush(flush) => {
-                self.backend.flush(&flush.domain);
-                Answer::Flushing(None)
+                let begun = self.backend.flush(&flush).map_err(Refusal::new);
+                begun.map_or_else(Answer::Refused, Answer::Flushing)
             }
             Ask::Verify(_) | Ask::Expand(_) => Answer::Refused(Refusal::new(Reason::Unsupported)),
             // Whoever has faults answers before this is asked.
@@ -384,7 +397,6 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
             Event::Forwarded(told) => {
                 // Somebody else is there now, and what the peer itself may do is not for them.
                 self.reset();
-                self.bound = None;
                 let bringer = match (self.client.bringer, &told.login) {
                     (Bringer::Relay | Bringer::Stranger, None) => Bringer::Stranger,
                     (bringer, _) => bringer,
@@ -394,6 +406,9 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
                 }
                 let name = told.peer.address.clone();
                 self.client = Client { relays: false, name, bringer };
+                let login = told.login.as_ref();
+                self.account = login.and_then(|name| self.backend.directory().known(name));
+                self.is_nobody = login.is_some() && self.account.is_none();
             }
             _ => {}
         }
@@ -404,7 +419,7 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
     }
 
     fn account(&self) -> Option<&[u8]> {
-        self.bound.as_ref().map(|bound| &bound.name[..])
+        self.account.as_deref()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The runner from the handing over of a message to its arrival or its return, on a clock that a test moves.
 
+mod hosts;
 mod rig;
+mod wishes;
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! A runner over a real store, with servers that a test plays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,9 @@ use pillarbox_world::service::{Backend, Client, Service, SmtpService};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::super::{Carrier, Connection, NotReached, Parcel, QueueClock, RelayMetrics, Runner};
+use super::super::{
+    Carrier, Connection, NotReached, Parcel, Proof, QueueClock, RelayMetrics, Runner,
+};
 use crate::accounts::Accounts;
 use crate::backend::{HostBackend, HostDirectory, Relaying};
 use crate::cli::EngineChoice;
@@ -36,6 +38,8 @@ pub(super) type Arrived = (String, Vec<String>, Vec<u8>);
 struct State {
     /// Hosts that are not reached, and why.
     down: Mutex<BTreeMap<Vec<u8>, Unreached>>,
+    /// Hosts that nobody can prove.
+    unproved: Mutex<BTreeSet<Vec<u8>>>,
     /// Recipients that are refused, by local part.
     refused: Mutex<BTreeMap<Vec<u8>, u16>>,
     arrived: Mutex<Vec<Arrived>>,
@@ -55,6 +59,10 @@ impl Servers {
     }
     pub(super) fn works(&self, host: &str) {
         lock(&self.0.down).remove(host.as_bytes());
+    }
+    /// Only what needs no proof of the host gets there.
+    pub(super) fn cannot_prove(&self, host: &str) {
+        lock(&self.0.unproved).insert(host.as_bytes().to_vec());
     }
     pub(super) fn refuses(&self, local_part: &str, code: u16) {
         lock(&self.0.refused).insert(local_part.as_bytes().to_vec(), code);
@@ -80,11 +88,19 @@ impl Servers {
 impl Carrier for Servers {
     type Connection = Server;
 
-    async fn connect(&self, hop: &Hop, _: Option<&RouteLogin>) -> Result<Server, NotReached> {
+    async fn connect(
+        &self,
+        hop: &Hop,
+        proof: Proof,
+        _: Option<&RouteLogin>,
+    ) -> Result<Server, NotReached> {
         self.0.connects.fetch_add(1, Ordering::Relaxed);
         let host = hop.next_hop.host.clone();
         if let Some(why) = lock(&self.0.down).get(&host) {
             return Err(NotReached { fate: fate_of(*why), server: None });
+        }
+        if proof != Proof::Optional && lock(&self.0.unproved).contains(&host) {
+            return Err(NotReached { fate: fate_of(Unreached::TlsFailed), server: None });
         }
         let mut open = lock(&self.0.open);
         let (now, most) = open.entry(host.clone()).or_default();
@@ -189,12 +205,12 @@ impl Rig {
         };
         let clock = QueueClock::start();
         let relaying = Relaying::new("mx.ours.example", settings.schedule, clock.clone());
-        let engine = Engine::new(&EngineSettings::new(EngineChoice::Native, Some(1)));
+        let engine = Engine::new(&EngineSettings::new(EngineChoice::Sandbox, Some(1)));
+        let engine = Arc::new(engine.expect("it starts"));
         let store = MailStore::open(&Data::Directory(directory.clone())).expect("it opens");
         let auth = AuthSettings { secret: directory.join("secret"), ..AuthSettings::default() };
-        let accounts = HostDirectory::accounts(profile, &auth, Hits::default());
+        let accounts = HostDirectory::accounts(profile, &auth, Hits::default(), &engine);
         let accounts = accounts.expect("it is read");
-        let engine = Arc::new(engine.expect("it starts"));
         let backend = Arc::new(HostBackend::new(store, accounts, engine, relaying));
         *lock(&servers.0.store) = Some(Arc::clone(&backend));
         let metrics = RelayMetrics::new(&prometheus::Registry::new());
@@ -221,23 +237,33 @@ impl Rig {
     }
 
     pub(super) async fn send_asking(&self, from: &str, to: &[&str], notify: Option<Notify>) -> u64 {
+        let reverse_path = (!from.is_empty()).then(|| mailbox(from));
+        let sender = MailFrom { reverse_path, ..MailFrom::default() };
+        self.send_as(sender, to, notify, Envelope::default()).await
+    }
+
+    pub(super) async fn send_as(
+        &self,
+        sender: MailFrom,
+        to: &[&str],
+        notify: Option<Notify>,
+        envelope: Envelope,
+    ) -> u64 {
         let client = Client { relays: true, name: b"test".to_vec(), ..Client::default() };
         let mut service = SmtpService::new(Arc::clone(&self.backend), 1).of(client);
         let now = Now { monotonic_ms: 0, unix_ms: self.clock.now_ms() };
-        let reverse_path = (!from.is_empty()).then(|| mailbox(from));
-        let sender = MailFrom { reverse_path, ..MailFrom::default() };
         let mut asks = vec![Ask::Sender(sender)];
         for to in to {
             let forward_path = mailbox(to);
             asks.push(Ask::Recipient(RcptTo { forward_path, notify, ..RcptTo::default() }));
         }
-        let text = format!("From: <{from}>\r\nSubject: greetings\r\n\r\nHello {}\r\n", to.len());
+        let text = format!("From: <a@b.c>\r\nSubject: greetings\r\n\r\nHello {}\r\n", to.len());
         asks.push(Ask::Chunk(text.into_bytes()));
         for ask in asks {
             let answer = service.answer(now, ask, &mut ()).await;
             assert_eq!(answer, Answer::Done);
         }
-        match service.answer(now, Ask::Commit(Envelope::default()), &mut ()).await {
+        match service.answer(now, Ask::Commit(envelope), &mut ()).await {
             Answer::Committed(committed) => {
                 String::from_utf8_lossy(&committed.id).parse().expect("it is a number")
             }
@@ -292,7 +318,8 @@ impl Rig {
         let Ok(Some(id)) = store.account(account.as_bytes()) else { return Vec::new() };
         let inbox = store.mailbox(id, b"INBOX").expect("it is there");
         let uids = vec![UidRun { first: 1, last: u32::MAX }];
-        let page = store.rows(inbox, &RowsAsk { uids, max: 1000, index: false });
+        let page =
+            store.rows(inbox, &RowsAsk { uids, max: 1000, index: false, changed_since: None });
         let read = |row: pillarbox_engine::imap::types::Row| {
             let range = BlobRange { blob: row.blob, offset: 0, length: row.size };
             String::from_utf8_lossy(&store.octets(range).expect("it is there")).into_owned()
@@ -337,7 +364,7 @@ impl Rig {
     }
 }
 
-fn mailbox(text: &str) -> Mailbox {
+pub(super) fn mailbox(text: &str) -> Mailbox {
     let (local, domain) = text.split_once('@').expect("an address");
     Mailbox { local_part: local.into(), domain: domain.into() }
 }

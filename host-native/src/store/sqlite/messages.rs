@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pillarbox_engine::imap::types::{
-    Appended, Arrived, Change, Copied, FlagRow, Flags, StoreMode, Stored, UidRun,
+    Appended, Arrived, Change, Copied, Expunged, FlagRow, Flags, StoreMode, Stored, UidRun,
 };
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
@@ -11,7 +11,7 @@ use pillarbox_world::store::{
     Stage, Write,
 };
 
-use pillarbox_world::store::{combined, push_uid};
+use pillarbox_world::store::{combined, push_uid, runs_to_forget};
 
 use super::rows::{DELETED, SEEN, flags, keywords_column, keywords_of_octets, keywords_to_octets};
 use super::writer::{Changes, Done, Failure, Writer};
@@ -303,18 +303,18 @@ impl Writer {
         if expunge.deleted_only {
             found.retain(|message| message.flags.system & DELETED != 0);
         }
-        let runs = self.take_out(expunge.mailbox, &found)?;
-        let changes = gone(expunge.mailbox, &runs);
-        Ok((Outcome::Expunged(runs), changes))
+        let expunged = self.take_out(expunge.mailbox, &found)?;
+        let changes = gone(expunge.mailbox, &expunged);
+        Ok((Outcome::Expunged(expunged), changes))
     }
 
     /// Removes messages that are there, and counts them out.
-    fn take_out(&mut self, mailbox: MailboxId, found: &[Found]) -> Result<Vec<UidRun>, Failure> {
-        let mut runs = Vec::new();
+    fn take_out(&mut self, mailbox: MailboxId, found: &[Found]) -> Result<Expunged, Failure> {
         if found.is_empty() {
-            return Ok(runs);
+            return Ok(Expunged::default());
         }
         let modseq = self.next_modseq();
+        let mut runs = Vec::new();
         let (mut size, mut unseen, mut deleted) = (0u64, 0u64, 0u64);
         for message in found {
             self.connection
@@ -332,7 +332,51 @@ impl Writer {
         )?;
         count.execute((mailbox, found.len() as u64, size, unseen, deleted, modseq))?;
         self.written += 100 * found.len() as u64;
-        Ok(runs)
+        self.remember_expunged(mailbox, &runs, modseq)?;
+        Ok(Expunged { runs, modseq })
+    }
+
+    /// RFC 7162 §3.2: what goes is remembered with its mod-sequence; of one mod-sequence all or nothing.
+    fn remember_expunged(
+        &self,
+        mailbox: MailboxId,
+        runs: &[UidRun],
+        modseq: u64,
+    ) -> rusqlite::Result<()> {
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO expunged (mailbox, modseq, first, last) VALUES (?1, ?2, ?3, ?4)",
+        )?;
+        for run in runs {
+            insert.execute((mailbox, modseq, run.first, run.last))?;
+        }
+        let kept: usize = self
+            .connection
+            .prepare_cached(
+                "UPDATE mailbox SET expunged_runs = expunged_runs + ?2 WHERE id = ?1
+                 RETURNING expunged_runs",
+            )?
+            .query_row((mailbox, runs.len()), |row| row.get(0))?;
+        let forget = runs_to_forget(kept);
+        if forget == 0 {
+            return Ok(());
+        }
+        let up_to: u64 = self
+            .connection
+            .prepare_cached(
+                "SELECT modseq FROM expunged WHERE mailbox = ?1 ORDER BY modseq LIMIT 1 OFFSET ?2",
+            )?
+            .query_row((mailbox, forget - 1), |row| row.get(0))?;
+        let forgotten = self
+            .connection
+            .prepare_cached("DELETE FROM expunged WHERE mailbox = ?1 AND modseq <= ?2")?
+            .execute((mailbox, up_to))?;
+        self.connection
+            .prepare_cached(
+                "UPDATE mailbox SET expunged_runs = expunged_runs - ?2, forgotten_modseq = ?3
+                 WHERE id = ?1",
+            )?
+            .execute((mailbox, forgotten, up_to))?;
+        Ok(())
     }
 
     /// One message fewer has this blob; the last one leaves it to the sweep.
@@ -362,8 +406,9 @@ impl Writer {
             changes.push((target, arrived(copied.target.clone())));
         }
         if copy.remove {
-            let runs = self.take_out(copy.mailbox, &found)?;
-            changes.extend(gone(copy.mailbox, &runs));
+            let expunged = self.take_out(copy.mailbox, &found)?;
+            copied.modseq = expunged.modseq;
+            changes.extend(gone(copy.mailbox, &expunged));
         }
         Ok((Outcome::Copied(copied), changes))
     }
@@ -401,8 +446,8 @@ impl Writer {
         for message in &found {
             push_uid(&mut new, self.copy_one(from, to, message, None)?);
         }
-        let runs = self.take_out(from, &found)?;
-        let mut changes = gone(from, &runs);
+        let expunged = self.take_out(from, &found)?;
+        let mut changes = gone(from, &expunged);
         if !new.is_empty() {
             changes.push((to, arrived(new)));
         }
@@ -414,6 +459,7 @@ pub(super) fn arrived(runs: Vec<UidRun>) -> Change {
     Change::Arrived(Arrived { runs, recent: false })
 }
 
-fn gone(mailbox: MailboxId, runs: &[UidRun]) -> Changes {
-    if runs.is_empty() { Vec::new() } else { vec![(mailbox, Change::Expunged(runs.to_vec()))] }
+fn gone(mailbox: MailboxId, expunged: &Expunged) -> Changes {
+    let told = (mailbox, Change::Expunged(expunged.clone()));
+    if expunged.runs.is_empty() { Vec::new() } else { vec![told] }
 }

@@ -153,7 +153,11 @@ impl Writer {
         for blob in blobs {
             self.release(blob)?;
         }
-        for sql in ["DELETE FROM message WHERE mailbox = ?1", "DELETE FROM mailbox WHERE id = ?1"] {
+        for sql in [
+            "DELETE FROM message WHERE mailbox = ?1",
+            "DELETE FROM expunged WHERE mailbox = ?1",
+            "DELETE FROM mailbox WHERE id = ?1",
+        ] {
             self.connection.prepare_cached(sql)?.execute([mailbox])?;
         }
         Ok(())

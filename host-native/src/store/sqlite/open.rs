@@ -5,6 +5,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::blobs;
@@ -125,6 +126,9 @@ fn settings(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
+    // A statement stays as it was prepared. Otherwise whoever binds a value that could lead to another plan has it
+    // prepared anew at each use, a tenth of all that the server did; and a plan must not depend on what peers send.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 
@@ -162,7 +166,7 @@ fn migrate(connection: &Connection, directory: &Path) -> Result<(), Error> {
             "BEGIN IMMEDIATE; {step}; PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {to}; COMMIT;"
         );
         connection.execute_batch(&step).map_err(failed)?;
-        if from > 0 {
+        if from > 0 && !is_empty {
             tracing::info!(from, to, "the store's schema was brought up to date");
         }
     }
@@ -191,4 +195,55 @@ fn recover(connection: &Connection) -> rusqlite::Result<u64> {
         |row| row.get(0),
     )?;
     Ok(last + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_of_version_2_keeps_its_mail_and_knows_that_it_forgot_what_went() {
+        let directory =
+            std::env::temp_dir().join(format!("pillarbox-version-2-{}", std::process::id()));
+        drop(fs::remove_dir_all(&directory));
+        fs::create_dir_all(&directory).expect("it can be made");
+        {
+            let old = connect(&directory).expect("a new file");
+            for step in &MIGRATIONS[..2] {
+                old.execute_batch(step).expect("a step of its time");
+            }
+            old.execute_batch(&format!(
+                "INSERT INTO mailbox
+                 (uid_validity, uid_next, highest_modseq, recent_from, messages, special_uses, keywords)
+                 VALUES (5, 9, 77, 9, 1, '', x'');
+                 INSERT INTO blob (id, size, uses, index_octets) VALUES (1, 0, 1, x'');
+                 INSERT INTO message VALUES (1, 8, 1, 0, 1, 4, NULL, 70, 0, 0, 0);
+                 UPDATE counter SET value = 77 WHERE name = 'modseq';
+                 PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = 2;"
+            ))
+            .expect("rows of its time");
+        }
+        let opened = open(&directory).expect("it is brought up to date");
+        let row: (u32, u64, u64) = opened
+            .connection
+            .query_row(
+                "SELECT uid_next, highest_modseq, forgotten_modseq FROM mailbox WHERE id = 1",
+                [],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .expect("the mailbox is there");
+        assert_eq!(row, (9, 77, 77));
+        let kept: u32 = opened
+            .connection
+            .query_row("SELECT uid FROM message WHERE mailbox = 1", [], |row| row.get(0))
+            .expect("the message is there");
+        assert_eq!(kept, 8);
+        let version: u32 = opened
+            .connection
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .expect("a version");
+        assert_eq!(version as usize, MIGRATIONS.len());
+        drop(opened);
+        drop(fs::remove_dir_all(&directory));
+    }
 }

@@ -4,10 +4,12 @@ use std::sync::atomic::Ordering;
 
 use pillarbox_engine::imap::types::{
     MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row, RowPage, RowsAsk, UidPage,
-    UidRun,
+    UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::types::{BlobRange, Reason};
-use pillarbox_world::store::{AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid};
+use pillarbox_world::store::{
+    AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid, vanished_page,
+};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::rows::{STATUS, flags, keywords_of_octets, status, uses_of_text};
@@ -58,6 +60,10 @@ impl Store for Sqlite {
 
     fn uids(&self, mailbox: MailboxId, after: u32) -> Result<UidPage, Reason> {
         self.read(|c| uids(c, mailbox, after))
+    }
+
+    fn vanished(&self, mailbox: MailboxId, ask: &VanishedAsk) -> Result<VanishedPage, Reason> {
+        self.read(|c| consistently(c, || vanished(c, mailbox, ask)))
     }
 
     fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason> {
@@ -234,17 +240,46 @@ fn uids(c: &Connection, mailbox: MailboxId, after: u32) -> rusqlite::Result<UidP
     Ok(UidPage { runs, more: false })
 }
 
+fn vanished(
+    c: &Connection,
+    mailbox: MailboxId,
+    ask: &VanishedAsk,
+) -> rusqlite::Result<VanishedPage> {
+    let forgotten: u64 = c
+        .prepare_cached("SELECT forgotten_modseq FROM mailbox WHERE id = ?1")?
+        .query_row([mailbox], |row| row.get(0))?;
+    if ask.since < forgotten {
+        return Ok(VanishedPage::default());
+    }
+    let mut find =
+        c.prepare_cached("SELECT first, last FROM expunged WHERE mailbox = ?1 AND modseq > ?2")?;
+    let run = |row: &rusqlite::Row<'_>| Ok(UidRun { first: row.get(0)?, last: row.get(1)? });
+    let runs = find.query_map((mailbox, ask.since), run)?.collect::<rusqlite::Result<_>>()?;
+    Ok(vanished_page(runs, ask.above))
+}
+
 fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> rusqlite::Result<RowPage> {
     let mut find = c.prepare_cached(
         "SELECT uid, blob, size, flags, keywords, modseq, date_ms, zone, save_ms
-         FROM message WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid LIMIT ?4",
+         FROM message WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND modseq > ?5
+         ORDER BY uid LIMIT ?4",
     )?;
+    let since = ask.changed_since.unwrap_or(0);
+    if since > 0 {
+        // The usual answer to who was away: nothing has changed.
+        let highest: u64 = c
+            .prepare_cached("SELECT highest_modseq FROM mailbox WHERE id = ?1")?
+            .query_row([mailbox], |row| row.get(0))?;
+        if since >= highest {
+            return Ok(RowPage::default());
+        }
+    }
     let mut index = c.prepare_cached("SELECT index_octets FROM blob WHERE id = ?1")?;
     let mut rows: Vec<Row> = Vec::new();
     let mut octets = 0;
     for run in &ask.uids {
         let limit = i64::from(ask.max) + 1;
-        let mut found = find.query((mailbox, run.first, run.last, limit))?;
+        let mut found = find.query((mailbox, run.first, run.last, limit, since))?;
         while let Some(row) = found.next()? {
             if rows.len() >= ask.max as usize || (octets >= INDEX_OCTETS_MAX && !rows.is_empty()) {
                 return Ok(RowPage { rows, more: true });

@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x5042_4F58;
 
 /// Steps from version n to n + 1. A step that was released is never changed.
-pub(super) const MIGRATIONS: [&str; 2] = [FIRST, QUEUE];
+pub(super) const MIGRATIONS: [&str; 3] = [FIRST, QUEUE, EXPUNGED];
 
 const FIRST: &str = "
 CREATE TABLE counter (
@@ -123,4 +123,19 @@ CREATE TABLE queue_destination (
     wake_ms INTEGER AS (max(next_ms, blocked_ms)) STORED
 );
 CREATE INDEX queue_destination_wake ON queue_destination (wake_ms, name) WHERE wake_ms IS NOT NULL;
+";
+
+const EXPUNGED: &str = "
+-- RFC 7162: which UIDs went, and when. Of what went at or before forgotten_modseq nothing is known.
+CREATE TABLE expunged (
+    mailbox INTEGER NOT NULL,
+    modseq INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, modseq, first)
+) WITHOUT ROWID;
+ALTER TABLE mailbox ADD COLUMN expunged_runs INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE mailbox ADD COLUMN forgotten_modseq INTEGER NOT NULL DEFAULT 0;
+-- What went before this step was not written down.
+UPDATE mailbox SET forgotten_modseq = highest_modseq;
 ";

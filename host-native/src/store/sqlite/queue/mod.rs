@@ -5,6 +5,7 @@ mod rows;
 mod sql;
 
 use std::collections::BTreeSet;
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use pillarbox_engine::imap::types::{Flags, UidRun};
 use pillarbox_engine::types::{BlobId, Reason};
@@ -209,18 +210,14 @@ impl Writer {
         let looked = self.look(&steer.which, steer.after)?;
         let more = looked.len() == STEER_MAX as usize;
         let last = looked.last().map(|(found, _)| found.id).filter(|_| more);
-        let only = match &steer.which {
-            Which::Destination(name) => Some(
-                self.connection
-                    .prepare_cached(sql::DESTINATION_ID)?
-                    .query_row([name], |row| row.get::<_, u64>(0))
-                    .optional()?,
-            ),
-            Which::All | Which::Message(_) => None,
-        };
         let (mut tasks, mut touched) = (0, BTreeSet::new());
+        let mut wanted = BTreeMap::new();
         for (found, due_ms) in looked {
-            if only.is_some_and(|only| only != Some(found.destination)) {
+            let wanted = match wanted.entry(found.destination) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(new) => *new.insert(self.means(&steer.which, found.destination)?),
+            };
+            if !wanted {
                 continue;
             }
             if self.steer_one(&found, due_ms, steer.action)? {
@@ -237,6 +234,14 @@ impl Writer {
         Ok((Outcome::Steered(Steered { tasks, last }), Changes::new()))
     }
 
+    fn means(&self, which: &Which, destination: u64) -> rusqlite::Result<bool> {
+        if matches!(which, Which::All | Which::Message(_)) {
+            return Ok(true);
+        }
+        let mut named = self.connection.prepare_cached(sql::DESTINATION_NAME)?;
+        named.query_row([destination], |row| Ok(which.has(row.get_ref(0)?.as_bytes()?)))
+    }
+
     /// The next tasks, with when they are due.
     fn look(&self, which: &Which, after: TaskId) -> rusqlite::Result<Vec<(Found, u64)>> {
         let read = |row: &rusqlite::Row<'_>| {
@@ -249,7 +254,7 @@ impl Writer {
                 .prepare_cached(sql::LOOK_MESSAGE)?
                 .query_map((after, STEER_MAX, message), read)?
                 .collect(),
-            Which::All | Which::Destination(_) => self
+            Which::All | Which::Destination(_) | Which::Under(_) => self
                 .connection
                 .prepare_cached(sql::LOOK)?
                 .query_map((after, STEER_MAX), read)?

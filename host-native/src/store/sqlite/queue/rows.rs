@@ -16,12 +16,14 @@ pub(super) struct Detail {
     pub(super) times: Times,
     priority: i8,
     by: Vec<u8>,
+    #[serde(default)]
+    tls_optional: bool,
 }
 
 impl Detail {
     pub(super) fn of(relay: &Enqueue) -> Self {
-        let Enqueue { mail, times, priority, by, .. } = relay;
-        Self { mail: mail.clone(), times: *times, priority: *priority, by: by.clone() }
+        let Enqueue { mail, times, priority, by, tls_optional, .. } = relay.clone();
+        Self { mail, times, priority, by, tls_optional }
     }
 }
 
@@ -40,7 +42,7 @@ pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlit
 
 /// A message's five columns from `first` on.
 pub(super) fn message(row: &Row<'_>, first: usize) -> rusqlite::Result<QueuedMessage> {
-    let Detail { mail, times, priority, by } = json(row, first + 4)?;
+    let Detail { mail, times, priority, by, tls_optional } = json(row, first + 4)?;
     Ok(QueuedMessage {
         id: row.get(first)?,
         size: row.get(first + 1)?,
@@ -50,6 +52,7 @@ pub(super) fn message(row: &Row<'_>, first: usize) -> rusqlite::Result<QueuedMes
         times,
         priority,
         by,
+        tls_optional,
     })
 }
 

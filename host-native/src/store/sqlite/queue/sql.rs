@@ -31,6 +31,7 @@ pub(super) const NEXT_WAKE: &str =
     "SELECT wake_ms FROM queue_destination WHERE wake_ms > ?1 ORDER BY wake_ms LIMIT 1";
 pub(super) const DESTINATION: &str = destinations!("WHERE name = ?1");
 pub(super) const DESTINATIONS: &str = destinations!("WHERE name > ?1 ORDER BY name LIMIT ?2");
+pub(super) const DESTINATION_NAME: &str = "SELECT name FROM queue_destination WHERE id = ?1";
 pub(super) const DESTINATION_ID: &str = "SELECT id FROM queue_destination WHERE name = ?1";
 
 /// The next rank that a destination has tasks of, and when the first of those is due: ranks are found one seek each.
@@ -95,6 +96,7 @@ pub(super) const ALL: &[&str] = &[
     NEXT_WAKE,
     DESTINATION,
     DESTINATIONS,
+    DESTINATION_NAME,
     DESTINATION_ID,
     NEXT_RANK,
     DUE_TASKS,

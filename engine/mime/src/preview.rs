@@ -1,0 +1,207 @@
+//! How a message's text begins (RFC 8970), made once at delivery.
+//! It takes the first text that a reader would be shown, and no more of it than can matter.
+
+use pillarbox_engine::message::{Index, Part, PartKind};
+use pillarbox_engine::text::{charset, transfer};
+
+/// RFC 8970 §3.2: at most so many characters.
+const CHARACTERS_MAX: usize = 200;
+/// Octets of a part that are looked at: markup may be long before the first word.
+const OCTETS_MAX: usize = 32 * 1024;
+/// Elements of HTML whose content is not shown.
+const HIDDEN: [&str; 4] = ["script", "style", "head", "title"];
+
+/// The beginning of the text, in UTF-8, on one line; empty if there is none that can be shown.
+pub(crate) fn preview(raw: &[u8], index: &Index) -> Vec<u8> {
+    let plain = index.parts.iter().find(|part| is_text(part, b"plain"));
+    let html = || index.parts.iter().find(|part| is_text(part, b"html"));
+    let text = match (plain, plain.is_none().then(html).flatten()) {
+        (Some(part), _) => decoded(raw, part),
+        (None, Some(part)) => without_markup(&decoded(raw, part)),
+        (None, None) => return Vec::new(),
+    };
+    shortened(&text).into_bytes()
+}
+
+/// A text that is shown where it stands; a file that happens to be text is not.
+fn is_text(part: &Part, subtype: &[u8]) -> bool {
+    let attached = part
+        .disposition
+        .as_ref()
+        .is_some_and(|(value, _)| value.eq_ignore_ascii_case(b"attachment"));
+    part.kind == PartKind::Leaf
+        && part.media_type.eq_ignore_ascii_case(b"text")
+        && part.subtype.eq_ignore_ascii_case(subtype)
+        && !attached
+}
+
+fn decoded(raw: &[u8], part: &Part) -> String {
+    let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(raw.len());
+    let body = &raw[at(part.body.start)..at(part.body.end)];
+    let cut = body.len() > OCTETS_MAX;
+    let body = &body[..body.len().min(OCTETS_MAX)];
+    let mut octets = Vec::new();
+    let Some(mut decoder) = transfer::Decoder::new(&part.encoding) else { return String::new() };
+    decoder.decode(body, &mut octets);
+    if !cut {
+        decoder.finish(&mut octets);
+    }
+    let name = part.parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"charset"));
+    let name = name.map(|(_, value)| &value[..]).unwrap_or_default();
+    let mut text = String::new();
+    charset::Decoder::new(name, &octets).decode(&octets, !cut, &mut text);
+    text
+}
+
+/// Words with one space between them, as many as there is room for.
+fn shortened(text: &str) -> String {
+    let mut out = String::new();
+    let mut left = CHARACTERS_MAX;
+    let shown = |c: char| !c.is_control() && c != '\u{feff}' && c != '\u{200b}' && c != '\u{34f}';
+    for word in text.split_whitespace() {
+        let word: String = word.chars().filter(|c| shown(*c)).collect();
+        if word.is_empty() {
+            continue;
+        }
+        let space = usize::from(!out.is_empty());
+        if left <= space {
+            break;
+        }
+        if space == 1 {
+            out.push(' ');
+        }
+        out.extend(word.chars().take(left - space));
+        left = left.saturating_sub(space + word.chars().count());
+    }
+    out
+}
+
+/// What HTML shows as text, about: tags end words, and hidden elements are passed over.
+fn without_markup(html: &str) -> String {
+    let mut out = String::new();
+    let mut rest = html;
+    while let Some(at) = rest.find('<') {
+        put_text(&rest[..at], &mut out);
+        out.push(' ');
+        rest = &rest[at + 1..];
+        if let Some(after) = rest.strip_prefix("!--") {
+            rest = after.find("-->").map_or("", |end| &after[end + 3..]);
+            continue;
+        }
+        let name: String = rest.chars().take_while(char::is_ascii_alphanumeric).take(10).collect();
+        let Some(end) = rest.find('>') else { return out };
+        rest = &rest[end + 1..];
+        let name = name.to_ascii_lowercase();
+        if HIDDEN.contains(&&name[..]) {
+            rest = after_end_tag(rest, &name);
+        }
+    }
+    put_text(rest, &mut out);
+    out
+}
+
+/// What follows `</name`; an element that is not closed hides the rest.
+fn after_end_tag<'a>(text: &'a str, name: &str) -> &'a str {
+    let mut rest = text;
+    while let Some(at) = rest.find("</") {
+        rest = &rest[at + 2..];
+        let found = rest.get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name));
+        if found {
+            return rest.find('>').map_or("", |end| &rest[end + 1..]);
+        }
+    }
+    ""
+}
+
+/// Text with the common character references as what they mean.
+fn put_text(text: &str, out: &mut String) {
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        let name = rest.bytes().take(10).position(|octet| octet == b';');
+        let meant = name.and_then(|end| reference(&rest[..end]).map(|meant| (meant, end)));
+        match meant {
+            Some((meant, end)) => {
+                out.push(meant);
+                rest = &rest[end + 1..];
+            }
+            None => out.push('&'),
+        }
+    }
+    out.push_str(rest);
+}
+
+fn reference(name: &str) -> Option<char> {
+    if let Some(number) = name.strip_prefix('#') {
+        let code = match number.strip_prefix(['x', 'X']) {
+            Some(hex) => u32::from_str_radix(hex, 16),
+            None => number.parse(),
+        };
+        return char::from_u32(code.ok()?);
+    }
+    Some(match name {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        "nbsp" => ' ',
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::index;
+
+    fn preview(message: &str) -> String {
+        let raw = message.replace('\n', "\r\n").into_bytes();
+        let index = index(&raw, raw.len() as u64);
+        String::from_utf8(index.preview).expect("UTF-8")
+    }
+
+    #[test]
+    fn the_first_text_is_shown_on_one_line() {
+        assert_eq!(preview("Subject: x\n\nHello  Bob,\n\tsee you.\n"), "Hello Bob, see you.");
+        assert_eq!(preview("Subject: x\n\n"), "");
+        assert_eq!(
+            preview(
+                "Content-Type: text/plain; charset=iso-8859-1\n\
+                 Content-Transfer-Encoding: quoted-printable\n\nGr=FC=DFe=\nn\n"
+            ),
+            "Grüßen"
+        );
+        assert_eq!(preview("Content-Type: image/png\n\nxxxx\n"), "");
+        let long = preview(&format!("Subject: x\n\n{}\n", "word ".repeat(100)));
+        assert_eq!(long.chars().count(), 199, "{long}");
+        assert_eq!(preview(&format!("Subject: x\n\n{}\n", "ä".repeat(900))).chars().count(), 200);
+    }
+
+    #[test]
+    fn of_html_only_what_is_read() {
+        assert_eq!(
+            preview(
+                "Content-Type: text/html\n\n<html><head><title>T</title></head><style>p {}</style>\n\
+                 <p>Fish &amp; chips<br>for&nbsp;you &unknown; &#228;<!-- no --></p>\n"
+            ),
+            "Fish & chips for you &unknown; ä"
+        );
+        assert_eq!(preview("Content-Type: text/html\n\n<script>x < y\n"), "");
+    }
+
+    #[test]
+    fn a_plain_text_is_preferred_and_an_attachment_is_none() {
+        assert_eq!(
+            preview(
+                "Content-Type: multipart/alternative; boundary=b\n\n--b\nContent-Type: text/html\n\n\
+                 <p>rich</p>\n--b\n\nplain\n--b--\n"
+            ),
+            "plain"
+        );
+        assert_eq!(
+            preview("Content-Type: text/plain\nContent-Disposition: attachment\n\nfile\n"),
+            ""
+        );
+    }
+}

@@ -1,0 +1,386 @@
+//! The wording of commands with many parts: what stands in the line, by what the server offers.
+//! Which command is said, and whether its values are right, stands in `command`.
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::line::{Line, Message, Segment};
+use super::offer::Offered;
+use super::program::{Wrong, program};
+use super::types::{
+    AppendCommand, CopyCommand, FetchCommand, FetchSection, ListCommand, MetadataCommand,
+    NotifyEvent, NotifyGroup, NotifyScope, QuotaCommand, RightsCommand, SelectCommand, SortCommand,
+    SortKey, StoreCommand,
+};
+use crate::imap::grammar::print;
+use crate::imap::types::{Flags, SearchKey, StoreMode, UidRun};
+
+pub(super) fn select(command: &SelectCommand, offered: &Offered, qresync: bool) -> Line {
+    let mut line = Line::new(if command.read_only { "EXAMINE " } else { "SELECT " });
+    line.mailbox(&command.name, offered.utf8);
+    match &command.known {
+        Some(known) if qresync => {
+            let (validity, modseq) = (known.uid_validity, known.modseq.max(1));
+            line.text(format!(" (QRESYNC ({validity} {modseq}").as_bytes());
+            if !known.uids.is_empty() {
+                line.text(b" ");
+                put_set(&mut line, &known.uids);
+            }
+            line.text(b"))");
+        }
+        // RFC 7162 §3.1: with QRESYNC enabled mod-sequences are told anyway.
+        _ if offered.has("CONDSTORE") && !qresync => line.text(b" (CONDSTORE)"),
+        _ => {}
+    }
+    line
+}
+
+pub(super) fn list(command: &ListCommand, offered: &Offered) -> Option<Line> {
+    let extended = offered.has("LIST-EXTENDED");
+    let mut line = match (command.subscribed, command.special_use) {
+        (false, false) => Line::new("LIST "),
+        (true, false) if extended => Line::new("LIST (SUBSCRIBED) "),
+        (true, false) => Line::new("LSUB "),
+        (subscribed, true) => {
+            if !extended || !offered.has("SPECIAL-USE") {
+                return None;
+            }
+            Line::new(if subscribed {
+                "LIST (SUBSCRIBED SPECIAL-USE) "
+            } else {
+                "LIST (SPECIAL-USE) "
+            })
+        }
+    };
+    line.text(b"\"\" ");
+    line.mailbox(&command.pattern, offered.utf8);
+    if !extended {
+        return Some(line);
+    }
+    line.text(b" RETURN (SUBSCRIBED CHILDREN");
+    if offered.has("SPECIAL-USE") {
+        line.text(b" SPECIAL-USE");
+    }
+    if command.status && offered.has("LIST-STATUS") {
+        line.text(b" STATUS ");
+        line.text(&status_items(offered));
+    }
+    line.text(b")");
+    Some(line)
+}
+
+/// All counters that the server knows.
+pub(super) fn status_items(offered: &Offered) -> Vec<u8> {
+    let mut items = b"(MESSAGES UIDNEXT UIDVALIDITY UNSEEN".to_vec();
+    for (has, item) in [
+        (!offered.rev2, &b" RECENT"[..]),
+        (offered.rev2, b" DELETED"),
+        (offered.has("STATUS=SIZE"), b" SIZE"),
+        (offered.has("CONDSTORE"), b" HIGHESTMODSEQ"),
+        (offered.has("OBJECTID"), b" MAILBOXID"),
+    ] {
+        if has {
+            items.extend_from_slice(item);
+        }
+    }
+    items.push(b')');
+    items
+}
+
+pub(super) fn fetch(command: &FetchCommand, offered: &Offered, qresync: bool) -> Option<Line> {
+    let mut line = with_set("UID FETCH ", &command.uids);
+    let condstore = offered.has("CONDSTORE");
+    let mut items: Vec<Vec<u8>> = alloc::vec![b"UID".to_vec()];
+    let mut want = |wanted: bool, item: &[u8]| {
+        if wanted {
+            items.push(item.to_vec());
+        }
+    };
+    want(command.with_flags, b"FLAGS");
+    want(command.with_flags && condstore, b"MODSEQ");
+    want(command.with_facts, b"INTERNALDATE");
+    want(command.with_facts, b"RFC822.SIZE");
+    want(command.with_facts && offered.has("OBJECTID"), b"EMAILID");
+    want(command.with_facts && offered.has("OBJECTID"), b"THREADID");
+    want(command.with_envelope, b"ENVELOPE");
+    want(command.with_structure, b"BODYSTRUCTURE");
+    want(command.with_preview && offered.has("PREVIEW"), b"PREVIEW");
+    for FetchSection { section, binary, part } in &command.sections {
+        if *binary && !offered.has("BINARY") {
+            return None;
+        }
+        let name: &[u8] = if *binary { b"BINARY.PEEK[" } else { b"BODY.PEEK[" };
+        let mut item = [name, section, b"]"].concat();
+        if let Some(part) = part {
+            item.extend_from_slice(format!("<{}.{}>", part.offset, part.length).as_bytes());
+        }
+        items.push(item);
+    }
+    line.text(b" (");
+    line.text(&items.join(&b' '));
+    line.text(b")");
+    if let Some(modseq) = command.changed_since {
+        if !condstore || (command.vanished && !qresync) {
+            return None;
+        }
+        let vanished = if command.vanished { " VANISHED" } else { "" };
+        line.text(format!(" (CHANGEDSINCE {modseq}{vanished})").as_bytes());
+    }
+    Some(line)
+}
+
+pub(super) fn store(command: &StoreCommand, offered: &Offered) -> Option<Line> {
+    let mut line = with_set("UID STORE ", &command.uids);
+    if let Some(modseq) = command.unchanged_since {
+        offered.has("CONDSTORE").then_some(())?;
+        line.text(format!(" (UNCHANGEDSINCE {modseq})").as_bytes());
+    }
+    let mode = match command.mode {
+        StoreMode::Replace => " FLAGS",
+        StoreMode::Add => " +FLAGS",
+        StoreMode::Remove => " -FLAGS",
+    };
+    line.text(mode.as_bytes());
+    line.text(if command.silent { b".SILENT " } else { b" " });
+    put_flags(&mut line, &command.flags);
+    Some(line)
+}
+
+/// COPY, MOVE, or what RFC 6851 §1 says that clients do without MOVE.
+pub(super) fn copy(command: &CopyCommand, offered: &Offered, then: &mut VecDeque<Line>) -> Line {
+    let by_move = command.remove && offered.has("MOVE");
+    let mut line = with_set(if by_move { "UID MOVE " } else { "UID COPY " }, &command.uids);
+    line.text(b" ");
+    line.mailbox(&command.to, offered.utf8);
+    if command.remove && !by_move {
+        let mut mark = with_set("UID STORE ", &command.uids);
+        mark.text(b" +FLAGS.SILENT (\\Deleted)");
+        then.push_back(mark);
+        // Without UIDPLUS, EXPUNGE would remove what others have marked too: so they stay, marked.
+        if offered.has("UIDPLUS") {
+            then.push_back(with_set("UID EXPUNGE ", &command.uids));
+        }
+    }
+    line
+}
+
+/// Whether the charset is a part of the command or only needed for texts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Charset {
+    IfNeeded,
+    Always,
+}
+
+pub(super) fn searched(
+    verb: &str,
+    keys: &[SearchKey],
+    offered: &Offered,
+    charset: Charset,
+) -> Option<Line> {
+    let program = match program(keys, offered) {
+        Ok(program) => program,
+        Err(Wrong::Unsupported | Wrong::Program) => return None,
+    };
+    let mut line = Line::new(verb);
+    match charset {
+        Charset::Always if program.utf8 => line.text(b"UTF-8 "),
+        Charset::Always => line.text(b"US-ASCII "),
+        // RFC 6855 §3: once UTF-8 is agreed on there is no CHARSET.
+        Charset::IfNeeded if program.utf8 && !offered.utf8 => line.text(b"CHARSET UTF-8 "),
+        Charset::IfNeeded => {}
+    }
+    line.append(program.keys);
+    Some(line)
+}
+
+/// RFC 5256 §3 `"SORT" SP sort-criteria SP search-criteria`
+pub(super) fn sort(command: &SortCommand, offered: &Offered) -> Option<Line> {
+    offered.has("SORT").then_some(())?;
+    let mut keys = Vec::new();
+    for by in &command.by {
+        if matches!(by.key, SortKey::DisplayFrom | SortKey::DisplayTo) {
+            offered.has("SORT=DISPLAY").then_some(())?;
+        }
+        keys.extend(by.reverse.then_some("REVERSE"));
+        keys.push(sort_key(by.key));
+    }
+    let verb = format!("UID SORT ({}) ", keys.join(" "));
+    searched(&verb, &command.keys, offered, Charset::Always)
+}
+
+fn sort_key(key: SortKey) -> &'static str {
+    match key {
+        SortKey::Arrival => "ARRIVAL",
+        SortKey::Cc => "CC",
+        SortKey::Date => "DATE",
+        SortKey::From => "FROM",
+        SortKey::Size => "SIZE",
+        SortKey::Subject => "SUBJECT",
+        SortKey::To => "TO",
+        SortKey::DisplayFrom => "DISPLAYFROM",
+        SortKey::DisplayTo => "DISPLAYTO",
+    }
+}
+
+pub(super) fn append(command: &AppendCommand, offered: &Offered) -> Option<Line> {
+    if command.binary {
+        offered.has("BINARY").then_some(())?;
+    }
+    let mut line = Line::new("APPEND ");
+    line.mailbox(&command.name, offered.utf8);
+    line.text(b" ");
+    put_flags(&mut line, &command.flags);
+    line.text(b" ");
+    if let Some(ms) = command.internal_date_ms {
+        let mut date = Vec::new();
+        print::date_time(&mut date, ms, 0);
+        line.text(&date);
+        line.text(b" ");
+    }
+    let AppendCommand { message: blob, size, binary, .. } = *command;
+    line.segments.push(Segment::Message(Message { blob, size, binary }));
+    Some(line)
+}
+
+pub(super) fn notify(groups: &[NotifyGroup], offered: &Offered) -> Line {
+    if groups.is_empty() {
+        return Line::new("NOTIFY NONE");
+    }
+    let mut line = Line::new("NOTIFY SET");
+    for group in groups {
+        let (scope, names): (_, &[Vec<u8>]) = match &group.scope {
+            NotifyScope::Selected => (" (selected", &[]),
+            NotifyScope::SelectedDelayed => (" (selected-delayed", &[]),
+            NotifyScope::Inboxes => (" (inboxes", &[]),
+            NotifyScope::Personal => (" (personal", &[]),
+            NotifyScope::Subscribed => (" (subscribed", &[]),
+            NotifyScope::Subtree(names) => (" (subtree (", names),
+            NotifyScope::Mailboxes(names) => (" (mailboxes (", names),
+        };
+        line.text(scope.as_bytes());
+        for (at, name) in names.iter().enumerate() {
+            if at > 0 {
+                line.text(b" ");
+            }
+            line.mailbox(name, offered.utf8);
+        }
+        let events: Vec<&str> = group.events.iter().map(|event| notify_event(*event)).collect();
+        line.text(if names.is_empty() { b" " } else { b") " });
+        if events.is_empty() {
+            line.text(b"NONE)");
+        } else {
+            line.text(format!("({}))", events.join(" ")).as_bytes());
+        }
+    }
+    line
+}
+
+fn notify_event(event: NotifyEvent) -> &'static str {
+    match event {
+        NotifyEvent::MessageNew => "MessageNew",
+        NotifyEvent::MessageExpunge => "MessageExpunge",
+        NotifyEvent::FlagChange => "FlagChange",
+        NotifyEvent::MailboxName => "MailboxName",
+        NotifyEvent::SubscriptionChange => "SubscriptionChange",
+        NotifyEvent::MailboxMetadataChange => "MailboxMetadataChange",
+        NotifyEvent::ServerMetadataChange => "ServerMetadataChange",
+    }
+}
+
+pub(super) fn quota(command: &QuotaCommand, offered: &Offered) -> Line {
+    if !command.root {
+        let mut line = Line::new("GETQUOTAROOT ");
+        line.mailbox(&command.name, offered.utf8);
+        return line;
+    }
+    let mut line = Line::new(if command.set.is_empty() { "GETQUOTA " } else { "SETQUOTA " });
+    line.string(&command.name, offered.utf8);
+    if !command.set.is_empty() {
+        line.text(b" (");
+        for (at, limit) in command.set.iter().enumerate() {
+            line.text(if at > 0 { b" " } else { b"" });
+            line.text(&limit.resource);
+            line.text(format!(" {}", limit.limit).as_bytes());
+        }
+        line.text(b")");
+    }
+    line
+}
+
+pub(super) fn rights(
+    command: &RightsCommand,
+    offered: &Offered,
+    then: &mut VecDeque<Line>,
+) -> Line {
+    let named = |verb: &str| {
+        let mut line = Line::new(verb);
+        line.mailbox(&command.name, offered.utf8);
+        line
+    };
+    let Some(change) = &command.change else {
+        // Not everybody may see everyone's; our own are told in any case, so they come first.
+        then.push_back(named("GETACL "));
+        return named("MYRIGHTS ");
+    };
+    let removes = change.mode == StoreMode::Replace && change.rights.is_empty();
+    let mut line = named(if removes { "DELETEACL " } else { "SETACL " });
+    line.text(b" ");
+    line.string(&change.identifier, offered.utf8);
+    if !removes {
+        let sign = match change.mode {
+            StoreMode::Replace => &b""[..],
+            StoreMode::Add => b"+",
+            StoreMode::Remove => b"-",
+        };
+        line.text(b" ");
+        line.string(&[sign, &change.rights].concat(), false);
+    }
+    line
+}
+
+pub(super) fn metadata(command: &MetadataCommand, offered: &Offered) -> Line {
+    let mut line =
+        Line::new(if command.write.is_empty() { "GETMETADATA " } else { "SETMETADATA " });
+    line.mailbox(&command.name, offered.utf8);
+    line.text(b" (");
+    for (at, entry) in command.read.iter().enumerate() {
+        line.text(if at > 0 { b" " } else { b"" });
+        line.text(entry);
+    }
+    for (at, entry) in command.write.iter().enumerate() {
+        line.text(if at > 0 { b" " } else { b"" });
+        line.text(&entry.entry);
+        line.text(b" ");
+        match &entry.value {
+            Some(value) => line.string(value, offered.utf8),
+            None => line.text(b"NIL"),
+        }
+    }
+    line.text(b")");
+    line
+}
+
+pub(super) fn with_set(verb: &str, uids: &[UidRun]) -> Line {
+    let mut line = Line::new(verb);
+    put_set(&mut line, uids);
+    line
+}
+
+/// `sequence-set`; the greatest number of all stands for `*`.
+pub(super) fn put_set(line: &mut Line, uids: &[UidRun]) {
+    let number = |uid: u32| if uid == u32::MAX { "*".into() } else { format!("{uid}") };
+    for (at, run) in uids.iter().enumerate() {
+        line.text(if at > 0 { b"," } else { b"" });
+        line.text(number(run.first).as_bytes());
+        if run.first != run.last {
+            line.text(format!(":{}", number(run.last)).as_bytes());
+        }
+    }
+}
+
+fn put_flags(line: &mut Line, flags: &Flags) {
+    let mut out = Vec::new();
+    print::flags(&mut out, flags, false);
+    line.text(&out);
+}

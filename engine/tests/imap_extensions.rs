@@ -1,0 +1,253 @@
+//! Small extensions of IMAP: WITHIN, SAVEDATE, OBJECTID, PREVIEW, PARTIAL, MULTIAPPEND, APPENDLIMIT and
+//! UNAUTHENTICATE.
+
+mod imap_host;
+
+use imap_host::*;
+use pillarbox_engine::imap::capability_names;
+use pillarbox_engine::imap::types::*;
+use pillarbox_engine::types::Reason;
+
+/// When `Talk` begins, in milliseconds since 1970: 2023-11-14 22:13:20 UTC.
+const NOW_MS: u64 = 1_700_000_000_000;
+
+fn host() -> Host {
+    let mut host = Host::new();
+    for number in 1..=6u32 {
+        let text =
+            format!("Subject: {number}\nX-Preview: text {number}\nReferences: <a@b>\n\n{number}\n");
+        host.put("INBOX", &text, 8);
+    }
+    let inbox = host.mailbox("INBOX");
+    for (message, seconds) in inbox.messages.iter_mut().zip([0, 10, 60, 3600, 86_400, 864_000]) {
+        message.date_ms = NOW_MS - seconds * 1000;
+    }
+    // A gap in the UIDs.
+    inbox.messages[5].uid = 9;
+    inbox.uid_next = 10;
+    host
+}
+
+#[test]
+fn searches_by_age_and_by_save_date() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            c("a SEARCH YOUNGER 60"),
+            c("b SEARCH OLDER 60"),
+            c("c SEARCH OLDER 10 YOUNGER 3599"),
+            c("d SEARCH SAVEDON 15-Nov-2023"),
+            c("e SEARCH SAVEDBEFORE 15-Nov-2023"),
+            c("f SEARCH SAVEDSINCE 14-Nov-2023 SAVEDATESUPPORTED"),
+            c("g FETCH 1,6 SAVEDATE"),
+            c("h SEARCH YOUNGER 0"),
+        ],
+    );
+    same(
+        &text,
+        "* SEARCH 1 2 3\na OK Searched\n* SEARCH 3 4 5 6\nb OK Searched\n* SEARCH 2 3\nc OK Searched\n\
+         * SEARCH 1 2 3 4\nd OK Searched\n* SEARCH 5 6\ne OK Searched\n* SEARCH 1 2 3 4 5\nf OK Searched\n\
+         * 1 FETCH (SAVEDATE \"15-Nov-2023 22:13:20 +0000\")\n\
+         * 6 FETCH (SAVEDATE \" 5-Nov-2023 22:13:20 +0000\")\ng OK Fetched\n\
+         h BAD Expected a number above 0 at octet 18\n",
+    );
+}
+
+#[test]
+fn identifiers_previews_and_the_limit_of_append() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            c("a FETCH 1:2 (EMAILID THREADID)"),
+            c("b SEARCH EMAILID M1"),
+            c("c SEARCH OR THREADID T1 EMAILID X"),
+            c("d SEARCH EMAILID M01"),
+            c("e FETCH 2 (PREVIEW (LAZY) UID)"),
+            c("f FETCH 2 PREVIEW (LAZY)"),
+            c("g STATUS INBOX (MAILBOXID APPENDLIMIT MESSAGES)"),
+            c("h CREATE New"),
+            c("i CREATE New"),
+            c("j SEARCH EMAILID"),
+        ],
+    );
+    same(
+        &text,
+        "* 1 FETCH (EMAILID (M0) THREADID NIL)\n* 2 FETCH (EMAILID (M1) THREADID NIL)\na OK Fetched\n\
+         * SEARCH\nb OK Searched\n* SEARCH\nc OK Searched\n* SEARCH\nd OK Searched\n\
+         * 2 FETCH (PREVIEW \"text 2\" UID 2)\ne OK Fetched\n\
+         * 2 FETCH (PREVIEW \"text 2\")\nf OK Fetched\n\
+         * STATUS INBOX (MAILBOXID (m1) APPENDLIMIT 52428800 MESSAGES 6)\ng OK Status told\n\
+         h OK [MAILBOXID (m1)] Created\ni NO [ALREADYEXISTS] It exists already\n\
+         j BAD Expected a space at octet 16\n",
+    );
+}
+
+#[test]
+fn a_part_of_the_results() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            c("a SEARCH RETURN (PARTIAL 1:2) ALL"),
+            c("b UID SEARCH RETURN (PARTIAL -1:-2 COUNT) ALL"),
+            c("c UID SEARCH RETURN (PARTIAL 5:100 MIN) SEEN"),
+            c("d SEARCH RETURN (PARTIAL 7:9) ALL"),
+            c("e SEARCH RETURN (PARTIAL 2:3 SAVE MAX) ALL"),
+            c("f UID FETCH $ UID"),
+            c("g SEARCH RETURN (PARTIAL 1:2 ALL) ALL"),
+            c("h SEARCH RETURN (PARTIAL 1:-2) ALL"),
+            c("i UID FETCH 2:* UID (PARTIAL -1:-2)"),
+            c("j UID FETCH 1:* UID (PARTIAL 1:3 CHANGEDSINCE 5)"),
+            c("k FETCH 1:* UID (PARTIAL 1:3)"),
+            c("l SORT RETURN (PARTIAL 1:2) (DATE) UTF-8 ALL"),
+        ],
+    );
+    same(
+        &text,
+        "* ESEARCH (TAG \"a\") PARTIAL (1:2 1:2)\na OK Searched\n\
+         * ESEARCH (TAG \"b\") UID COUNT 6 PARTIAL (-1:-2 5,9)\nb OK Searched\n\
+         * ESEARCH (TAG \"c\") UID MIN 1 PARTIAL (5:100 5,9)\nc OK Searched\n\
+         * ESEARCH (TAG \"d\") PARTIAL (7:9 NIL)\nd OK Searched\n\
+         * ESEARCH (TAG \"e\") MAX 6 PARTIAL (2:3 2:3)\ne OK Searched\n\
+         * 2 FETCH (UID 2)\n* 3 FETCH (UID 3)\n* 6 FETCH (UID 9)\nf OK Fetched\n\
+         g BAD Expected either ALL or PARTIAL at octet 33\nh BAD Expected a place from 1 at octet 27\n\
+         * 5 FETCH (UID 5)\n* 6 FETCH (UID 9)\ni OK Fetched\n\
+         * OK [HIGHESTMODSEQ 1] The highest mod-sequence to keep\nj OK Fetched\n\
+         k BAD Expected CHANGEDSINCE, or with UID FETCH PARTIAL or VANISHED at octet 17\n\
+         l BAD Expected no PARTIAL with SORT at octet 28\n",
+    );
+}
+
+fn octets(text: &str) -> Step {
+    Step::Client(text.replace('\n', "\r\n").into_bytes())
+}
+
+#[test]
+fn several_messages_are_appended_together() {
+    let (text, talk) = selected(
+        &host(),
+        &[
+            octets(
+                "a APPEND Other {3+}\nabc {3+}\nabc (\\Seen x) \" 5-Jan-2026 10:00:00 +0100\" {2+}\nde\n",
+            ),
+            octets(
+                "b APPEND INBOX (\\Flagged) {3+}\nabc (\\Seen x) \" 5-Jan-2026 10:00:00 +0100\" {2}\nde {1+}\nf\n",
+            ),
+            c("c FETCH 7:9 (FLAGS RFC822.SIZE)"),
+        ],
+    );
+    same(
+        &text,
+        "a NO [TRYCREATE] There is no such mailbox\n\
+         + Ready for the message\n* 9 EXISTS\n* 1 RECENT\nb OK [APPENDUID 7 10,11,12] Appended\n\
+         * 7 FETCH (FLAGS (\\Flagged) RFC822.SIZE 3)\n\
+         * 8 FETCH (FLAGS (\\Seen x) RFC822.SIZE 2)\n* 9 FETCH (FLAGS () RFC822.SIZE 1)\nc OK Fetched\n",
+    );
+    assert!(talk.host.append.is_empty());
+}
+
+#[test]
+fn one_bad_message_undoes_them_all() {
+    let (text, talk) = selected(
+        &host(),
+        &[
+            octets("a APPEND INBOX {3+}\nabc {0+}\n\n"),
+            octets("b APPEND INBOX {3+}\nabc (\\Foo) {2+}\nde\n"),
+            octets("c APPEND INBOX {3+}\nabc {99999999}\n"),
+            octets("d APPEND INBOX {3+}\nabc {3+}\na\0c\n"),
+            octets("e APPEND INBOX {0}\n"),
+            c("f NOOP"),
+        ],
+    );
+    same(
+        &text,
+        "a NO [CANNOT] An empty message is none: nothing was appended\n\
+         b BAD One message only, and nothing after it\nc NO [TOOBIG] The message is too large\n\
+         d BAD NUL may not be in a literal\n\
+         e NO [CANNOT] An empty message is none: nothing was appended\nf OK Done\n",
+    );
+    assert!(talk.host.append.is_empty(), "nothing waits");
+    assert_eq!(talk.host.mailboxes[&b"INBOX"[..]].messages.len(), 6);
+}
+
+#[test]
+fn many_messages_at_once_are_bounded() {
+    let many = "a APPEND INBOX {1+}\nx".to_owned() + &" {1+}\nx".repeat(64) + "\n";
+    let (text, talk) = selected(&host(), &[octets(&many), c("b NOOP")]);
+    same(&text, "a NO [LIMIT] Too many messages at once\nb OK Done\n");
+    assert_eq!(talk.host.events, ["AppendDropped"]);
+}
+
+#[test]
+fn a_store_that_refuses_the_second_message_has_none() {
+    fn refuse(host: &mut Host) {
+        host.refuse = Some(Reason::OverQuota);
+    }
+    let steps = [
+        octets("a APPEND INBOX {3+}\nabc"),
+        Step::Host(refuse),
+        octets(" {3}\n"),
+        Step::Host(|host| host.refuse = None),
+        c("b NOOP"),
+    ];
+    let (text, talk) = selected(&host(), &steps);
+    same(&text, "a NO [OVERQUOTA] The quota is used up\nb OK Done\n");
+    assert!(talk.host.append.is_empty());
+}
+
+#[test]
+fn unauthenticate_goes_back_to_before_the_login() {
+    let (text, talk) = logged_in(
+        &host(),
+        &[
+            c("a ENABLE IMAP4rev2 QRESYNC"),
+            c("b SELECT INBOX"),
+            c("c UNAUTHENTICATE"),
+            c("d FETCH 1 FLAGS"),
+            c("e UNAUTHENTICATE"),
+            c("f LOGIN ann s3cret"),
+            c("g SELECT INBOX (QRESYNC (7 1))"),
+            c("h STATUS INBOX (RECENT)"),
+        ],
+    );
+    let rest = text.find("c OK").expect("it is answered");
+    same(
+        &text[rest..],
+        "c OK [CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE AUTH=PLAIN] Log in again\n\
+         d BAD Log in first\ne BAD Log in first\nf OK [CAPABILITY IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ \
+         ID ENABLE IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE \
+         LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC SORT \
+         SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 WITHIN SAVEDATE \
+         OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE] Logged in\n\
+         g BAD ENABLE QRESYNC comes first\n* STATUS INBOX (RECENT 0)\nh OK Status told\n",
+    );
+    assert_eq!(talk.host.events, ["Closed", "Unauthenticated"]);
+}
+
+#[test]
+fn every_capability_can_be_left_out_and_is_not_understood_then() {
+    let commands = [
+        ("WITHIN", "SEARCH YOUNGER 5"),
+        ("SAVEDATE", "SEARCH SAVEDATESUPPORTED"),
+        ("SAVEDATE", "FETCH 1 SAVEDATE"),
+        ("OBJECTID", "FETCH 1 EMAILID"),
+        ("OBJECTID", "SEARCH THREADID T1"),
+        ("OBJECTID", "STATUS INBOX (MAILBOXID)"),
+        ("PREVIEW", "FETCH 1 PREVIEW"),
+        ("PARTIAL", "SEARCH RETURN (PARTIAL 1:2) ALL"),
+        ("PARTIAL", "UID FETCH 1:* UID (PARTIAL 1:2)"),
+        ("APPENDLIMIT", "STATUS INBOX (APPENDLIMIT)"),
+        ("UNAUTHENTICATE", "UNAUTHENTICATE"),
+    ];
+    for (name, command) in commands {
+        assert!(capability_names().any(|known| known == name));
+        let config = Config { without: vec![name.as_bytes().to_vec()], ..config() };
+        let steps = [c("L LOGIN ann s3cret"), c("S SELECT INBOX"), c(&format!("a {command}"))];
+        let (text, _) = run(&config, &host(), &steps);
+        assert!(!text.contains(name), "{text}");
+        assert!(text.ends_with("a BAD This is not offered here\r\n"), "{command}: {text}");
+    }
+    let config = Config { without: vec![b"multiappend".to_vec()], ..config() };
+    let steps = [c("L LOGIN ann s3cret"), octets("a APPEND INBOX {1+}\nx {1+}\ny\n")];
+    let (text, _) = run(&config, &host(), &steps);
+    assert!(text.ends_with("a BAD One message only, and nothing after it\r\n"), "{text}");
+}

@@ -1,0 +1,161 @@
+//! SORT and THREAD (RFC 5256, RFC 5957, RFC 5267) over a mailbox.
+
+mod imap_host;
+
+use imap_host::*;
+use pillarbox_engine::imap::types::*;
+
+fn host() -> Host {
+    let mut host = Host::new();
+    let day = |day: u32, zone: &str| format!("Date: {day} Mar 2026 10:00:00 {zone}\n");
+    let messages = [
+        format!(
+            "Subject: ketchup\nFrom: Zoe <b@x.org>\nTo: m@x\nMessage-ID: <1@x>\n{}\none\n",
+            day(5, "+0000")
+        ),
+        format!(
+            "Subject: Re: Ketchup\nFrom: \"anna\" <c@x.org>\nTo: m@x\nMessage-ID: <2@x>\nReferences: <1@x>\n{}\nsecond one\n",
+            day(6, "+0000")
+        ),
+        format!(
+            "Subject: =?utf-8?q?=C3=84pfel?=\nFrom: <a@x.org>\nCc: q@x\nMessage-ID: <3@x>\n{}\nthe third of them\n",
+            day(4, "+0000")
+        ),
+        format!(
+            "Subject: [list] apfel (fwd)\nFrom: Bert <d@x.org>\nMessage-ID: <4@x>\nIn-Reply-To: <3@x> of monday\n{}\n4\n",
+            day(7, "+0000")
+        ),
+        format!(
+            "From: =?utf-8?q?=C3=84nne?= <e@x.org>\nMessage-ID: <5@x>\nReferences: old <2@x>\n <\"1\"@x> <2@x>\n{}\nfive\n",
+            day(6, "-0300")
+        ),
+        "Subject: ketchup\nMessage-ID: <6@x>\n\nno date\n".to_owned(),
+    ];
+    for message in messages {
+        host.put("INBOX", &message, 0);
+    }
+    let inbox = host.mailbox("INBOX");
+    for (message, modseq) in inbox.messages.iter_mut().zip([10, 60, 30, 40, 50, 20]) {
+        message.modseq = modseq;
+        message.date_ms += modseq;
+    }
+    host
+}
+
+#[test]
+fn messages_come_in_the_order_of_the_criteria() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            c("a SORT (ARRIVAL) UTF-8 ALL"),
+            c("b SORT (REVERSE ARRIVAL) US-ASCII 2:4"),
+            c("c SORT (DATE) UTF-8 ALL"),
+            c("d UID SORT (SUBJECT REVERSE DATE) UTF-8 ALL"),
+            c("e SORT (FROM) UTF-8 ALL"),
+            c("f SORT (DISPLAYFROM) UTF-8 ALL"),
+            c("g SORT (TO REVERSE SIZE) UTF-8 ALL"),
+            c("h SORT (CC) UTF-8 NOT SUBJECT ketchup"),
+            c("i SORT (SUBJECT) UTF-8 TEXT \"not in mailbox\""),
+            c("j SORT (SUBJECT) UTF-8 MODSEQ 30"),
+            c("k SORT (SUBJECT) X-NO ALL"),
+            c("l SORT SUBJECT UTF-8 ALL"),
+        ],
+    );
+    same(
+        &text,
+        "* SORT 1 6 3 4 5 2\na OK Sorted\n* SORT 2 4 3\nb OK Sorted\n\
+         * SORT 6 3 1 2 5 4\nc OK Sorted\n\
+         * SORT 5 4 3 2 1 6\nd OK Sorted\n\
+         * SORT 6 3 1 2 4 5\ne OK Sorted\n\
+         * SORT 6 3 2 5 4 1\nf OK Sorted\n\
+         * SORT 4 5 3 6 2 1\ng OK Sorted\n\
+         * SORT 4 5 3\nh OK Sorted\n\
+         * SORT\ni OK Sorted\n\
+         * OK [HIGHESTMODSEQ 60] The highest mod-sequence to keep\n\
+         * SORT 5 4 3 2 (MODSEQ 60)\nj OK Sorted\n\
+         k NO [BADCHARSET (UTF-8 US-ASCII)] This charset is not known\n\
+         l BAD Expected ( and sort criteria at octet 7\n",
+    );
+}
+
+#[test]
+fn an_extended_sort_gives_what_is_asked_for() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            c("a SORT RETURN () (DATE) UTF-8 ALL"),
+            c("b UID SORT RETURN (MIN MAX COUNT) (REVERSE DATE) UTF-8 ALL"),
+            c("c SORT RETURN (ALL COUNT) (SIZE) UTF-8 KEYWORD none"),
+            c("d SORT RETURN (MIN SAVE) (SUBJECT) UTF-8 ALL"),
+            c("e FETCH $ UID"),
+            c("f SORT RETURN (MAX) (SUBJECT) UTF-8 MODSEQ 20"),
+            c("g SORT RETURN (SAVE) (SUBJECT) UTF-8 1:2"),
+            c("h SORT (REVERSE SUBJECT) UTF-8 $"),
+        ],
+    );
+    same(
+        &text,
+        "* ESEARCH (TAG \"a\") ALL 6,3,1:2,5,4\na OK Sorted\n\
+         * ESEARCH (TAG \"b\") UID MIN 4 MAX 6 COUNT 6\nb OK Sorted\n\
+         * ESEARCH (TAG \"c\") COUNT 0\nc OK Sorted\n\
+         * ESEARCH (TAG \"d\") MIN 5\nd OK Sorted\n* 5 FETCH (UID 5)\ne OK Fetched\n\
+         * OK [HIGHESTMODSEQ 60] The highest mod-sequence to keep\n\
+         * ESEARCH (TAG \"f\") MAX 6 MODSEQ 20\nf OK Sorted\n\
+         g OK Sorted\n* SORT 1 2\nh OK Sorted\n",
+    );
+}
+
+#[test]
+fn threads_are_made_by_both_algorithms() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            c("a THREAD ORDEREDSUBJECT UTF-8 ALL"),
+            c("b THREAD REFERENCES UTF-8 ALL"),
+            c("c UID THREAD REFERENCES US-ASCII 2:5"),
+            c("d THREAD REFERENCES UTF-8 TEXT \"not in mailbox\""),
+            c("e THREAD JWZ UTF-8 ALL"),
+        ],
+    );
+    same(
+        &text,
+        "* THREAD (6 (1)(2))(3)(5)(4)\na OK Threaded\n\
+         * THREAD ((6)(1 2 5))(3 4)\nb OK Threaded\n\
+         * THREAD (3 4)(2 5)\nc OK Threaded\n* THREAD\nd OK Threaded\n\
+         e BAD Expected ORDEREDSUBJECT or REFERENCES at octet 9\n",
+    );
+}
+
+#[test]
+fn messages_that_go_meanwhile_are_missed_and_that_is_said() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            Step::Host(|host| host.mailbox("INBOX").messages.retain(|m| m.uid != 2)),
+            c("a SORT (DATE) UTF-8 ALL"),
+            c("b UID THREAD REFERENCES UTF-8 ALL"),
+        ],
+    );
+    same(
+        &text,
+        "* SORT 6 3 1 5 4\na OK [EXPUNGEISSUED] Sorted\n* THREAD ((6)(1)(5))(3 4)\nb OK Threaded\n",
+    );
+}
+
+#[test]
+fn what_is_left_out_is_not_understood() {
+    let without = [&b"SORT"[..], b"THREAD=REFERENCES"].map(<[u8]>::to_vec).to_vec();
+    let config = Config { without, ..config() };
+    let steps = [
+        c("L LOGIN ann s3cret"),
+        c("S SELECT INBOX"),
+        c("a SORT (DATE) UTF-8 ALL"),
+        c("b SORT RETURN () (DISPLAYTO) UTF-8 ALL"),
+        c("c THREAD REFERENCES UTF-8 ALL"),
+        c("d THREAD ORDEREDSUBJECT UTF-8 1"),
+    ];
+    let (text, _) = run(&config, &host(), &steps);
+    assert!(!text.contains("SORT") && !text.contains("REFERENCES"), "{text}");
+    assert_eq!(text.matches("BAD This is not offered here").count(), 3, "{text}");
+    assert!(text.ends_with("* THREAD (1)\r\nd OK Threaded\r\n"), "{text}");
+}

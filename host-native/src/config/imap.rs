@@ -1,0 +1,49 @@
+//! What the configuration says about IMAP: which capabilities are left out, so that clients can be tried without them.
+
+use pillarbox_engine::imap::capability_names;
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// `[imap]` of the configuration file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImapFile {
+    /// Capabilities that are neither announced nor accepted.
+    #[serde(default)]
+    pub without: Vec<String>,
+}
+
+/// Joins the capabilities that the file and the flag leave out.
+pub(super) fn without(file: &[String], flag: &[String]) -> Result<Vec<Vec<u8>>, Error> {
+    let named = file.iter().map(|name| (name, "imap.without"));
+    let named = named.chain(flag.iter().map(|name| (name, "--imap-without")));
+    let known = |(name, place): (&String, &str)| {
+        let found = capability_names().find(|known| known.eq_ignore_ascii_case(name));
+        found.map(|known| known.as_bytes().to_vec()).ok_or_else(|| {
+            let all: Vec<&str> = capability_names().collect();
+            let all = all.join(", ");
+            Error::usage(format!("{place}: {name} cannot be left out; these can: {all}"))
+        })
+    };
+    named.map(known).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_are_refused_with_the_known_ones() {
+        let names =
+            |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let both = without(&names(&["idle"]), &names(&["Move"]));
+        assert_eq!(both.ok(), Some(vec![b"IDLE".to_vec(), b"MOVE".to_vec()]));
+        let message = without(&names(&["IDEL"]), &[]).err().map(|error| error.message);
+        let message = message.expect("it is refused");
+        assert!(message.starts_with("imap.without: IDEL cannot"), "{message}");
+        assert!(message.contains("IDLE, ") && message.contains("THREAD=REFERENCES"), "{message}");
+        let message = without(&[], &names(&["X"])).err().map(|error| error.message);
+        assert!(message.expect("it is refused").starts_with("--imap-without: X "));
+    }
+}

@@ -1,0 +1,122 @@
+//! What a message or a peer may wish of the queue: to be tried now, to go without TLS, to hear of each step.
+
+use std::collections::BTreeSet;
+
+use pillarbox_engine::relay::Unreached;
+use pillarbox_engine::smtp::{ByMode, DeliverBy, Envelope, Flush, MailFrom, Notify};
+use pillarbox_engine::types::Reason;
+use pillarbox_world::service::Backend;
+
+use super::few;
+use super::rig::{Rig, mailbox};
+
+fn alice() -> MailFrom {
+    MailFrom { reverse_path: Some(mailbox("alice@ours.example")), ..MailFrom::default() }
+}
+
+/// RFC 1985 §5.3.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_a_domain_and_below_it_is_tried_when_asked_for() {
+    let mut rig = Rig::new("flush", few());
+    let all =
+        ["foo.example", "fred.foo.example", "a.b.foo.example", "notfoo.example", "far.example"];
+    all.iter().for_each(|host| rig.servers.fails(host, Unreached::Refused));
+    rig.start();
+    for host in all {
+        rig.send("alice@ours.example", &[&format!("ann@{host}")]).await;
+    }
+    let failed = |rig: &Rig, host: &str| {
+        let found = rig.backend.store().destination(host.as_bytes());
+        found.is_ok_and(|found| found.failures > 0)
+    };
+    rig.until("all were tried", |rig| all.iter().all(|host| failed(rig, host))).await;
+    all.iter().for_each(|host| rig.servers.works(host));
+    let arrived = |rig: &Rig| {
+        rig.servers.arrived().into_iter().map(|arrived| arrived.0).collect::<BTreeSet<String>>()
+    };
+    // Of a node: its own alone. Nothing is due by the clock, which stands.
+    assert_eq!(rig.backend.flush(&Flush::Node(b"FRED.foo.example".to_vec())), Ok(None));
+    rig.until("fred's came", |rig| arrived(rig).len() == 1).await;
+    assert!(arrived(&rig).contains("fred.foo.example"));
+    assert_eq!(rig.backend.flush(&Flush::Subdomains(b"Foo.example".to_vec())), Ok(None));
+    rig.until("those below came", |rig| arrived(rig).len() == 3).await;
+    assert!(!arrived(&rig).iter().any(|host| host == "notfoo.example" || host == "far.example"));
+    // A queue is a destination, by its own name.
+    assert_eq!(rig.backend.flush(&Flush::Queue(b"nowhere.example".to_vec())), Ok(Some(0)));
+    assert_eq!(rig.backend.flush(&Flush::Queue(b"far.example".to_vec())), Ok(None));
+    rig.until("far's came", |rig| arrived(rig).len() == 4).await;
+    assert!(!arrived(&rig).contains("notfoo.example"));
+    rig.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_too_much_at_once_is_told_so() {
+    let rig = Rig::new("flushes", few());
+    // No runner takes them.
+    let ask = |n: u32| rig.backend.flush(&Flush::Node(format!("h{n}.example").into_bytes()));
+    let refused = (0..1000).filter(|n| ask(*n) == Err(Reason::Overloaded)).count();
+    assert_eq!(refused, 1000 - 64);
+    rig.end().await;
+}
+
+/// RFC 8689 §4.2.2: it is not kept from its recipient, and does not wait behind what is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_needs_no_tls_passes_those_that_do() {
+    let mut rig = Rig::new("optional", few());
+    rig.servers.cannot_prove("strict.example");
+    rig.start();
+    rig.send("alice@ours.example", &["ann@strict.example"]).await;
+    let failed = |rig: &Rig| {
+        let found = rig.backend.store().destination(b"strict.example");
+        found.is_ok_and(|found| found.failures > 0)
+    };
+    rig.until("the host was left alone", failed).await;
+    let optional = Envelope { tls_optional: true, ..Envelope::default() };
+    let to = ["bob@strict.example", "bob@ours.example"];
+    rig.send_as(alice(), &to, None, optional).await;
+    rig.until("it came", |rig| rig.servers.arrived().len() == 1).await;
+    assert_eq!(rig.servers.arrived()[0].1, ["bob@strict.example"]);
+    assert_eq!(rig.inbox("bob@ours.example").len(), 1);
+    rig.until("the other waits", |rig| rig.stats().messages == 1).await;
+    rig.end().await;
+}
+
+/// RFC 8689 §4.2.1: what one message asks for keeps no other from going.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_cannot_have_its_proof_waits_alone() {
+    let mut rig = Rig::new("required", few());
+    rig.servers.cannot_prove("half.example");
+    rig.start();
+    rig.send_as(
+        MailFrom { require_tls: true, ..alice() },
+        &["ann@half.example"],
+        None,
+        Envelope::default(),
+    )
+    .await;
+    rig.until("it was tried", |rig| rig.servers.connects() == 1).await;
+    let failures = rig.backend.store().destination(b"half.example").expect("it waits").failures;
+    assert_eq!(failures, 0, "the host itself is not to blame");
+    rig.end().await;
+}
+
+/// RFC 2852 by-trace.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_traced_message_tells_of_each_step() {
+    let mut rig = Rig::new("traced", few());
+    rig.start();
+    let by = DeliverBy { seconds: 3600, mode: ByMode::Notify, trace: true };
+    let traced = || MailFrom { deliver_by: Some(by), ..alice() };
+    rig.send_as(traced(), &["ann@far.example"], None, Envelope::default()).await;
+    rig.until("it is told", |rig| rig.inbox("alice@ours.example").len() == 1).await;
+    assert!(rig.inbox("alice@ours.example")[0].contains("Action: relayed"));
+    rig.send_as(traced(), &["bob@ours.example"], None, Envelope::default()).await;
+    rig.until("it is told", |rig| rig.inbox("alice@ours.example").len() == 2).await;
+    assert!(rig.inbox("alice@ours.example")[1].contains("Action: delivered"));
+    let never = Some(Notify::default());
+    rig.send_as(traced(), &["bob@ours.example"], never, Envelope::default()).await;
+    rig.until("it came", |rig| rig.inbox("bob@ours.example").len() == 2).await;
+    rig.until_empty().await;
+    assert_eq!(rig.inbox("alice@ours.example").len(), 2, "NOTIFY=NEVER is never");
+    rig.end().await;
+}

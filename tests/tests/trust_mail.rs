@@ -278,7 +278,8 @@ fn what_is_forged_is_refused_put_aside_or_marked() {
     let part = String::from_utf8_lossy(&part).into_owned();
     assert!(part.contains("Pay.\r\nPay") && part.contains("invoice"), "{part}");
     let mut http = Wire::connect(world.b.http).expect("it listens");
-    http.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("it reads");
+    http.send(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        .expect("it reads");
     let metrics = String::from_utf8_lossy(&http.rest().expect("an answer")).into_owned();
     for line in [
         "pillarbox_trust_verdicts_total{verdict=\"reject\"} 4",

@@ -171,10 +171,12 @@ impl Inbox {
 
     /// A full chunk of unstuffed text, or the rest of it with its end.
     pub(crate) fn text(&mut self, chunk_max: usize) -> Option<(Vec<u8>, Option<TextEnd>)> {
-        if self.head == 0 && self.dots.is_none() && !self.text.begun && !self.buffer.is_empty() {
-            if let Some(text) = self.whole_text(chunk_max) {
-                return Some(text);
-            }
+        if self.head == 0
+            && self.dots.is_none()
+            && !self.text.begun
+            && let Some(text) = self.whole_text(chunk_max)
+        {
+            return Some(text);
         }
         let dots = self.dots.as_mut().map(|dots| (dots, self.offset));
         let (used, step) = self.text.read(&self.buffer[self.head..], chunk_max, dots);
@@ -193,7 +195,7 @@ impl Inbox {
     /// A text that is all in the buffer and has no dot to be taken out: it is given out in the buffer itself, since a
     /// copy would be most of the work. Where it is none, what was looked at is not looked at again.
     fn whole_text(&mut self, chunk_max: usize) -> Option<(Vec<u8>, Option<TextEnd>)> {
-        if self.buffer[0] == b'.' {
+        if matches!(self.buffer.first(), None | Some(b'.')) {
             return None;
         }
         let piece = &self.buffer[..self.buffer.len().min(chunk_max)];

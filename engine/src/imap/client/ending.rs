@@ -67,7 +67,7 @@ impl Client {
     }
 
     pub(super) fn close(mut self, cx: &mut Cx<Self>) -> Self {
-        self.input = Input::Between;
+        *self.input = Input::Between;
         let client = self.go(cx, State::Closed);
         cx.close();
         client

@@ -190,12 +190,14 @@ mod tests {
             .iter()
             .map(|b| (&b.section[..], b.binary, b.origin, &b.octets[..], b.uid))
             .collect();
-        let expected: [(&[u8], bool, Option<u64>, &[u8], u32); 3] = [
-            (b"1.HEADER", false, Some(5), b"abc", 3),
-            (b"2", true, None, b"", 3),
-            (b"", false, None, b"", 3),
-        ];
-        assert_eq!(seen, expected);
+        assert_eq!(
+            seen,
+            [
+                (&b"1.HEADER"[..], false, Some(5), &b"abc"[..], 3),
+                (b"2", true, None, b"", 3),
+                (b"", false, None, b"", 3),
+            ]
+        );
     }
 
     #[test]

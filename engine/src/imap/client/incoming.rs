@@ -114,7 +114,7 @@ impl Client {
             }
             head.size = size;
             response.pieces.push(Piece::Body);
-            self.input = Input::Body(Box::new(response), Body { head, dropped: false }, size);
+            *self.input = Input::Body(Box::new(response), Body { head, dropped: false }, size);
             return self.rest(cx);
         }
         let total = response.literals.saturating_add(size);
@@ -125,7 +125,7 @@ impl Client {
             response.literals = total;
             response.pieces.push(Piece::Literal(Vec::new()));
         }
-        self.input = Input::Literal(Box::new(response), size);
+        *self.input = Input::Literal(Box::new(response), size);
         self.rest(cx)
     }
 
@@ -145,7 +145,8 @@ impl Client {
             held.extend_from_slice(&octets);
         }
         let left = left.saturating_sub(octets.len() as u64);
-        self.input = if left == 0 { Input::Line(response) } else { Input::Literal(response, left) };
+        *self.input =
+            if left == 0 { Input::Line(response) } else { Input::Literal(response, left) };
         self.rest(cx)
     }
 
@@ -165,7 +166,7 @@ impl Client {
             return self.chunk_answered(cx, response, body, left, false);
         }
         cx.ask(Ask::Chunk(BodyChunk { octets, last: left == 0, ..body.head.clone() }));
-        self.input = Input::Chunk(response, body, left);
+        *self.input = Input::Chunk(response, body, left);
         self.rest(cx)
     }
 
@@ -179,7 +180,7 @@ impl Client {
         taken: bool,
     ) -> Self {
         body.dropped |= !taken;
-        self.input =
+        *self.input =
             if left == 0 { Input::Line(response) } else { Input::Body(response, body, left) };
         self.rest(cx)
     }
@@ -216,7 +217,7 @@ impl Client {
                 at = end;
             }
         }
-        self.input = Input::Between;
+        *self.input = Input::Between;
         self.next_string(cx, strings, Box::new(fetched))
     }
 
@@ -229,7 +230,7 @@ impl Client {
         match strings.pop_front() {
             Some(chunk) => {
                 cx.ask(Ask::Chunk(chunk));
-                self.input = Input::Strings(strings, fetched);
+                *self.input = Input::Strings(strings, fetched);
             }
             None => cx.event(Event::Fetched(*fetched)),
         }
@@ -270,7 +271,7 @@ impl Client {
 
     /// A response is whole.
     fn response_came(mut self, cx: &mut Cx<Self>, response: Response) -> Self {
-        self.input = Input::Between;
+        *self.input = Input::Between;
         if response.failed {
             self.common.incomplete = true;
             self.defect(cx, "A response is larger than this host takes; it was dropped.");
@@ -365,8 +366,8 @@ mod tests {
 
     #[test]
     fn heads_of_literals_are_read() {
-        let cases: [(&[u8], (&[u8], Option<u64>)); 7] = [
-            (b"* 1 FETCH (BODY[] {3}", (b"* 1 FETCH (BODY[] ", Some(3))),
+        let cases = [
+            (&b"* 1 FETCH (BODY[] {3}"[..], (&b"* 1 FETCH (BODY[] "[..], Some(3))),
             (b"* X ~{0}", (b"* X ", Some(0))),
             (b"* X {5+}", (b"* X ", Some(5))),
             (b"* X {}", (b"* X {}", None)),

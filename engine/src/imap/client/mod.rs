@@ -64,7 +64,7 @@ pub const RULES: &[&Rule] = &[
 pub struct Client {
     common: Box<Common>,
     state: State,
-    input: Input,
+    input: Box<Input>,
     /// The state that a reader was told last.
     told: &'static str,
 }
@@ -194,8 +194,12 @@ impl Role for Client {
         let implicit = common.config.tls == TlsPolicy::Implicit;
         let state = if implicit { State::Securing } else { State::Greeting };
         let told = state.name();
-        let client =
-            Self { common: Box::new(common), state: State::Closed, input: Input::Between, told };
+        let client = Self {
+            common: Box::new(common),
+            state: State::Closed,
+            input: Box::new(Input::Between),
+            told,
+        };
         if implicit {
             cx.start_tls();
         }
@@ -203,7 +207,7 @@ impl Role for Client {
     }
 
     fn want(&self) -> Want {
-        match (&self.state, &self.input) {
+        match (&self.state, &*self.input) {
             (State::Closed, _) => Want::Nothing,
             (State::Securing, _) => Want::Secured,
             // Only once a chunk is stored is the next one read: so memory stays bounded.
@@ -215,7 +219,7 @@ impl Role for Client {
     }
 
     fn on_line(mut self, cx: &mut Cx<Self>, line: Line) -> Self {
-        match core::mem::replace(&mut self.input, Input::Between) {
+        match core::mem::replace(&mut *self.input, Input::Between) {
             Input::Line(response) => self.line_came(cx, *response, line),
             _ => {
                 let early = self.state.is_in_step() && cx.is_early(line.start);
@@ -229,11 +233,11 @@ impl Role for Client {
     }
 
     fn on_octets(mut self, cx: &mut Cx<Self>, octets: Vec<u8>) -> Self {
-        match core::mem::replace(&mut self.input, Input::Between) {
+        match core::mem::replace(&mut *self.input, Input::Between) {
             Input::Literal(response, left) => self.literal_came(cx, response, left, octets),
             Input::Body(response, body, left) => self.body_came(cx, response, body, left, octets),
             input => {
-                self.input = input;
+                *self.input = input;
                 self
             }
         }
@@ -252,7 +256,7 @@ impl Role for Client {
 
     fn on_secured(mut self, cx: &mut Cx<Self>, facts: TlsFacts) -> Self {
         self.common.tls = Some(facts);
-        self.input = Input::Between;
+        *self.input = Input::Between;
         if self.common.config.tls == TlsPolicy::Implicit {
             // RFC 8314 §3: the server speaks first, as it would in the clear.
             return self.go(cx, State::Greeting);
@@ -285,7 +289,7 @@ impl Role for Client {
             (_, Answer::Done) => true,
             (_, Answer::Refused(_)) => false,
         };
-        match core::mem::replace(&mut self.input, Input::Between) {
+        match core::mem::replace(&mut *self.input, Input::Between) {
             Input::Chunk(response, body, left) => {
                 Ok(self.chunk_answered(cx, response, body, left, taken))
             }
@@ -293,7 +297,7 @@ impl Role for Client {
                 Ok(self.strings_answered(cx, strings, fetched, taken))
             }
             input => {
-                self.input = input;
+                *self.input = input;
                 Err((self, Misuse::WrongAnswer))
             }
         }
@@ -331,7 +335,7 @@ impl Client {
             Some(Idle::Waiting { until_ms }) => Some(until_ms),
             _ => None,
         };
-        match (&self.state, &self.input) {
+        match (&self.state, &*self.input) {
             (State::Closed, _) | (_, Input::Chunk(..) | Input::Strings(..)) => cx.no_deadline(),
             (State::LoggingIn(login), _) if login.is_asking() => cx.no_deadline(),
             (State::Open, Input::Between) if idle.is_some() => {

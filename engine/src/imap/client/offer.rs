@@ -33,10 +33,10 @@ impl Offered {
         self.names.clear();
         loop {
             match scan.next() {
-                Token::Atom(name) => {
-                    if self.names.len() < CAPABILITIES_MAX && name.len() <= CAPABILITY_MAX {
-                        self.names.push(name.to_ascii_uppercase());
-                    }
+                Token::Atom(name)
+                    if self.names.len() < CAPABILITIES_MAX && name.len() <= CAPABILITY_MAX =>
+                {
+                    self.names.push(name.to_ascii_uppercase());
                 }
                 Token::End => return,
                 _ => {}

@@ -326,6 +326,7 @@ pub struct Failure {
 }
 
 /// Facts for the host.
+#[allow(clippy::large_enum_variant, reason = "each is given out once, and none is kept")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]

@@ -85,7 +85,8 @@ async fn five_days_end_in_one_bounce() {
     assert!(inbox[1].starts_with("Return-Path: <>\r\n"));
     let last = *tries.last().expect("it was tried");
     assert!((119 * HOUR..122 * HOUR).contains(&last), "given up after {last} ms");
-    assert!((230..260).contains(&tries.len()), "{} tries", tries.len());
+    // 120 hours in pauses of half an hour, give or take a tenth, after some that are shorter.
+    assert!((218..=272).contains(&tries.len()), "{} tries", tries.len());
     let gaps = tries.windows(2).skip(6).map(|pair| pair[1] - pair[0]);
     assert!(gaps.clone().all(|gap| gap < HOUR / 2 + HOUR / 10), "{:?}", gaps.max());
     rig.end().await;

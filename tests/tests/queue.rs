@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -103,8 +103,8 @@ fn config(scratch: &Path, to: SocketAddr) -> String {
     file.display().to_string()
 }
 
-/// Hands messages over until the server is gone or `last` is reached; gives those that were taken.
-fn send(address: SocketAddr, tokens: std::ops::Range<u64>) -> Vec<u64> {
+/// Hands messages over until the server is gone or all are; gives those that were taken, and counts them as they are.
+fn send(address: SocketAddr, tokens: std::ops::Range<u64>, count: &AtomicU64) -> Vec<u64> {
     let mut taken = Vec::new();
     let all = || -> std::io::Result<()> {
         let mut wire = Wire::connect(address)?;
@@ -118,6 +118,7 @@ fn send(address: SocketAddr, tokens: std::ops::Range<u64>) -> Vec<u64> {
             let text = format!("Subject: x\r\nX-Token: {token}\r\n\r\n..\r\ntext\r\n.");
             if wire.smtp(&text)?.starts_with(b"250") {
                 taken.push(token);
+                count.fetch_add(1, Ordering::Relaxed);
             }
         }
         Ok(())
@@ -131,7 +132,7 @@ fn until(what: &str, holds: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(60);
     while !holds() {
         assert!(Instant::now() < end, "never: {what}");
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 
@@ -174,13 +175,16 @@ fn no_message_is_lost_by_kill_9_while_it_is_relayed() {
     for round in 0..rounds {
         let server = Server::start(scratch.path(), &flags);
         let smtp = server.smtp;
+        let count = Arc::new(AtomicU64::new(0));
         let senders: Vec<_> = (0..3)
             .map(|n| {
-                let first = (round * 3 + n) * 1000;
-                std::thread::spawn(move || send(smtp, first..first + 100))
+                let (first, count) = ((round * 3 + n) * 1000, Arc::clone(&count));
+                std::thread::spawn(move || send(smtp, first..first + 100, &count))
             })
             .collect();
-        std::thread::sleep(Duration::from_millis(20 + round * 37 % 160));
+        // It is killed after so many, however fast this machine is, and at some moment of the next one.
+        until("some are taken", || count.load(Ordering::Relaxed) > round * 7 % 30);
+        std::thread::sleep(Duration::from_micros(round * 1_370 % 20_000));
         server.kill();
         for sender in senders {
             taken.extend(sender.join().expect("no sender panics"));
@@ -198,7 +202,7 @@ fn no_message_is_lost_by_kill_9_while_it_is_relayed() {
     let log = std::fs::read_to_string(scratch.path().join("log")).expect("there is a log");
     let told = log.matches("may arrive twice").count();
     assert!(twice <= told, "{twice} arrived twice, the log names {told}");
-    assert!(taken.len() as u64 > rounds * 5, "only {} were taken", taken.len());
+    assert!(taken.len() as u64 > rounds, "only {} were taken", taken.len());
 }
 
 #[test]
@@ -209,7 +213,7 @@ fn five_days_pass_on_the_test_clock_and_an_operator_sees_them() {
     let config = config(scratch.path(), receiver.address);
     let flags = ["--config", &config, "--test-clock"];
     let server = Server::start(scratch.path(), &flags);
-    assert_eq!(send(server.smtp, 1..3), [1, 2]);
+    assert_eq!(send(server.smtp, 1..3, &AtomicU64::new(0)), [1, 2]);
     let stats = || json(&queue(&config, &["stats", "--json"]))[0].clone();
     until("it was tried", || stats()["destinations"][0]["failures"].as_u64() > Some(0));
     let listed = json(&queue(&config, &["list", "--json"]));

@@ -82,6 +82,25 @@ fn identifiers_previews_and_the_limit_of_append() {
     );
 }
 
+/// RFC 9051 §6.4.4.1: a search that ends in NO saves nothing; one that ends in BAD was none.
+#[test]
+fn what_was_saved_goes_with_a_search_that_fails() {
+    let mut steps = Vec::new();
+    for failing in ["SEARCH RETURN (SAVE) CHARSET x-no ALL", "SORT RETURN (SAVE) (DATE) x-no ALL"] {
+        steps.extend([
+            c("a SEARCH RETURN (SAVE) 1"),
+            c("b SEARCH RETURN (SAVE) CHARSET x-no"),
+            c("c UID FETCH $ UID"),
+            c(&format!("d {failing}")),
+            c("e UID FETCH $ UID"),
+        ]);
+    }
+    let (text, _) = selected(&host(), &steps);
+    let told: Vec<&str> = text.lines().filter(|line| line.starts_with("* ")).collect();
+    assert_eq!(told, ["* 1 FETCH (UID 1)"; 2], "{text}");
+    assert_eq!(text.matches("d NO [BADCHARSET").count(), 2, "{text}");
+}
+
 #[test]
 fn a_part_of_the_results() {
     let (text, _) = selected(

@@ -242,6 +242,24 @@ fn copy_and_move() {
     );
 }
 
+/// RFC 2180 §4.4.1: another session expunged it, and the news of that is still on its way.
+#[test]
+fn what_is_gone_by_now_is_not_said_to_be_copied() {
+    let steps = [
+        Step::Host(|host| host.mailbox("INBOX").messages.retain(|message| message.uid != 2)),
+        c("a COPY 2 Other"),
+        c("b MOVE 2 Other"),
+        c("c COPY 1:2 Other"),
+        c("d UID COPY 2 Other"),
+    ];
+    let (text, _) = selected(&host(), &steps);
+    same(
+        &text,
+        "a NO [EXPUNGEISSUED] Some messages are gone\nb NO [EXPUNGEISSUED] Some messages are gone\n\
+         c OK [COPYUID 7 1 1] Copied\nd OK Copied\n",
+    );
+}
+
 #[test]
 fn append_takes_a_message_whole_or_not_at_all() {
     let steps = [

@@ -257,8 +257,16 @@ impl AccountDirectory {
                     Vec::new()
                 })
             });
-            let rest = self.profile.catch_all.get(domain).cloned();
-            open.extend(known.unwrap_or_else(|| rest.into_iter().collect()));
+            let rest = || self.profile.catch_all.get(domain).map(|address| vec![address.clone()]);
+            match known.or_else(rest) {
+                Some(further) => open.extend(further),
+                None if seen.len() > 1 => tracing::warn!(
+                    alias = crate::serve::shown(seen[0].as_bytes()),
+                    member = crate::serve::shown(address.as_bytes()),
+                    "an alias stands for an address that is not here; its other members get the mail alone"
+                ),
+                None => {}
+            }
         }
         Ok(taken)
     }

@@ -262,9 +262,16 @@ async fn stop_signal() -> Result<&'static str, Error> {
         |error: std::io::Error| Error::failed(format!("cannot listen for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
+    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok("SIGTERM"),
+            _ = interrupt.recv() => return Ok("SIGINT"),
+            // Others reload with it, or lose their terminal: neither must end conversations half-way.
+            _ = hangup.recv() => tracing::info!(
+                "SIGHUP: certificates and accounts are read anew by themselves; other settings at the next start"
+            ),
+        }
     }
 }
 

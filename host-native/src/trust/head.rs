@@ -80,7 +80,12 @@ impl Head {
         let is_ours = |field: &Field<'_>| {
             field.is(b"Authentication-Results") && {
                 let id = authserv_id(field.raw);
-                id.is_none_or(|id| id.eq_ignore_ascii_case(host_name.as_bytes()))
+                // A dot at the end makes it no other name.
+                let is_host = |id: &[u8]| {
+                    let id = id.strip_suffix(b".").unwrap_or(id);
+                    id.eq_ignore_ascii_case(host_name.as_bytes())
+                };
+                id.is_none_or(|id| is_host(&id))
             }
         };
         let forged = fields(&self.octets).filter(is_ours);
@@ -123,7 +128,9 @@ fn authserv_id(raw: &[u8]) -> Option<Vec<u8>> {
             }
         }
         _ => {
-            let is_end = |octet: &u8| octet.is_ascii_whitespace() || b";(\"/".contains(octet);
+            // RFC 2045 §5.1: what no token holds.
+            let is_end =
+                |octet: &u8| octet.is_ascii_whitespace() || b"()<>@,;:\\\"/[]?=".contains(octet);
             let end = rest.iter().position(is_end).unwrap_or(rest.len());
             (end > 0).then(|| rest[..end].to_vec())
         }
@@ -178,6 +185,9 @@ mod tests {
         let ours = [
             "mx.b.example; spf=pass",
             "MX.B.Example 1; spf=pass",
+            "mx.b.example.; spf=pass",
+            "mx.b.example:25; spf=pass",
+            "mx.b.example, x; spf=pass",
             "\r\n\t(a (nested \\) one)) mx.b.example (x); none",
             "\"mx.b.example\"; dkim=pass",
             "\"mx\\.b.example\";dkim=pass",

@@ -13,8 +13,11 @@ pub enum Bad {
     Unknown,
     /// Lists or search keys are nested too deep.
     TooDeep,
-    /// SEARCH names a charset that is not known.
-    Charset,
+    /// SEARCH, SORT or THREAD names a charset that is not known; whether the result was to be saved.
+    Charset {
+        /// RETURN has SAVE.
+        saves: bool,
+    },
     /// A mailbox name that is none (RFC 9051 §5.1).
     Mailbox,
 }

@@ -86,7 +86,7 @@ pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Search> {
         charset = cursor.labelled("charset", false, |cursor| cursor.astring("a charset"))?;
         cursor.space()?;
         if !charset::is_known(&charset) {
-            return Err(Bad::Charset);
+            return Err(Bad::Charset { saves: returns.is_some_and(|returns| returns.save) });
         }
     }
     let program = keys(cursor, &charset)?;
@@ -433,6 +433,6 @@ mod tests {
         {
             assert!(parsed(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(parsed("CHARSET x-no ALL"), Err(Bad::Charset));
+        assert_eq!(parsed("CHARSET x-no ALL"), Err(Bad::Charset { saves: false }));
     }
 }

@@ -95,7 +95,8 @@ pub(super) fn sort(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Sort> {
     if criteria.is_empty() || criteria.len() > CRITERIA_MAX {
         return cursor.expected("at least one sort criterion, and each but once");
     }
-    let program = criteria_of_search(cursor)?;
+    let saves = returns.is_some_and(|returns| returns.save);
+    let program = criteria_of_search(cursor, saves)?;
     Ok(Sort { uid, returns, criteria, program })
 }
 
@@ -129,18 +130,18 @@ pub(super) fn thread(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Thread> {
             cursor.expected("ORDEREDSUBJECT or REFERENCES")
         }
     })?;
-    Ok(Thread { uid, algorithm, program: criteria_of_search(cursor)? })
+    Ok(Thread { uid, algorithm, program: criteria_of_search(cursor, false)? })
 }
 
 /// `SP charset 1*(SP search-key)`
-fn criteria_of_search(cursor: &mut Piecewise<'_>) -> Read<Vec<Key>> {
+fn criteria_of_search(cursor: &mut Piecewise<'_>, saves: bool) -> Read<Vec<Key>> {
     cursor.space()?;
     let name = cursor.labelled("charset", false, |cursor| match cursor.peek() {
         Some(octet) if cursor::is_atom_char(octet) => Ok(cursor.atom("a charset")?.to_vec()),
         _ => cursor.string("a charset"),
     })?;
     if !charset::is_known(&name) {
-        return Err(Bad::Charset);
+        return Err(Bad::Charset { saves });
     }
     cursor.space()?;
     keys(cursor, &name)

@@ -22,6 +22,7 @@ pub(crate) const COPYUID: Rule = Rule {
 pub(crate) struct Copy {
     to: Vec<u8>,
     remove: bool,
+    by_uid: bool,
 }
 
 /// COPY and MOVE, by sequence number unless `by_uid`.
@@ -45,7 +46,7 @@ pub(crate) fn copy(
         return Next::done(vanished());
     }
     let ask = CopyAsk { uids: uids.into_vec(), to: to.clone(), remove };
-    Next::Ask(Ask::Copy(ask), Job::Copy(Copy { to, remove }))
+    Next::Ask(Ask::Copy(ask), Job::Copy(Copy { to, remove, by_uid }))
 }
 
 impl Copy {
@@ -65,6 +66,10 @@ impl Copy {
     }
 
     fn copied(self, work: &mut Work<'_>, copied: Copied) -> Next {
+        if !self.by_uid && copied.source.is_empty() {
+            // RFC 2180 §4.4.1: they went while the host was asked, and OK would say that they are there now.
+            return Next::done(vanished());
+        }
         let code = (!copied.source.is_empty() && work.base.has_uid_plus()).then(|| {
             [
                 b"COPYUID ",

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::capability::Feature;
 use super::job::Next;
 use super::reply::Reply;
+use super::runs::Runs;
 use super::state::State;
 use super::{Base, Doing, Server, append, phase};
 use crate::imap::grammar::{
@@ -183,6 +184,12 @@ impl Server {
             }
             Err(bad) => {
                 cx.note_defect(&SYNTAX);
+                if let (Bad::Charset { saves: true }, Some((_, open, _))) =
+                    (bad, self.work(cx).selected())
+                {
+                    // RFC 9051 §6.4.4.1: a search that ends in NO saves nothing.
+                    open.saved = Runs::new();
+                }
                 self.defect(cx, tag_of(pieces), reply_to(bad))
             }
         }
@@ -255,7 +262,9 @@ fn reply_to(bad: Bad) -> Reply {
         Bad::Unknown => Reply::bad("This command is not known"),
         Bad::TooDeep => Reply::bad("Nested too deep, or too many keys"),
         // RFC 9051 §6.4.4
-        Bad::Charset => Reply::no("BADCHARSET (UTF-8 US-ASCII)", "This charset is not known"),
+        Bad::Charset { .. } => {
+            Reply::no("BADCHARSET (UTF-8 US-ASCII)", "This charset is not known")
+        }
         // RFC 9051 §5.1
         Bad::Mailbox => Reply::no("CANNOT", "No mailbox can have this name"),
     }

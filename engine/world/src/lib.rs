@@ -1,6 +1,8 @@
 //! The parts of a mail world that need no I/O: what a store does, one store in memory, and the services that answer
 //! a session's asks from any store. The native host, the tests and the playground share them.
 
+pub mod annotate;
+pub mod catalogue;
 pub mod conversation;
 pub mod fault;
 pub mod hub;

@@ -17,7 +17,7 @@ const GREYLISTED_MAX: usize = 4096;
 const DELAY_MAX_MS: u64 = DAY_MS;
 
 /// The faults of one server or world.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Faults {
     seed: u64,
     last: u64,
@@ -27,7 +27,7 @@ pub struct Faults {
 }
 
 /// A rule with what it has counted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Counted {
     number: u64,
     rule: Rule,
@@ -341,7 +341,7 @@ fn draw(seed: u64, rule: u64, matches: u64) -> u32 {
 }
 
 /// Who came when for the first time.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Greylist {
     first_ms: BTreeMap<Vec<u8>, u64>,
     /// In the order in which they came.

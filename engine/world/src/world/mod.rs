@@ -5,6 +5,7 @@
 mod act;
 mod action;
 pub(crate) mod backend;
+mod checkpoint;
 mod device;
 mod device_imap;
 mod dns;
@@ -28,12 +29,12 @@ use pillarbox_engine::types::Now;
 
 use crate::fault::Faults;
 use errand::Question;
-use ids::Draw;
 use node::Node;
 use seat::Order;
 use wire::Wire;
 
 pub use action::{Action, Check, Letter, Way};
+pub use checkpoint::Checkpoint;
 pub use device_imap::ImapOrder;
 pub use dns::Zones;
 pub use ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
@@ -63,7 +64,6 @@ pub struct World {
     /// What everything that happens now is because of.
     cause: Option<EntryId>,
     flights: Vec<Flight>,
-    draw: Draw,
 }
 
 /// Something that is due.
@@ -134,7 +134,6 @@ impl World {
             log: Vec::new(),
             cause: None,
             flights: Vec::new(),
-            draw: Draw::of(seed, 0),
         };
         for (number, node) in setup.nodes.iter().enumerate() {
             let number = u16::try_from(number).map_err(|_| "too many nodes".to_owned())?;

@@ -128,3 +128,32 @@ fn acting_in_the_past_begins_a_branch() {
     tape.switch(1);
     assert_eq!(inbox(&tape), 1);
 }
+
+/// Every octet that a session read lies in an annotation, and the leaves do not overlap.
+#[test]
+fn annotations_cover_what_was_read() {
+    use pillarbox_world::world::Dir;
+    for (id, text) in Scenario::texts() {
+        let scenario = Scenario::parse(id, text).expect("it is read");
+        let tape = run(&scenario, Level::Perfect);
+        for wire in tape.world().wires() {
+            for dir in Dir::BOTH {
+                let all = tape.annotations(wire.id, dir, 0..u64::MAX);
+                let mut at = 0;
+                let mut leaves: Vec<_> =
+                    all.iter().filter(|a| a.leaf).map(|a| a.at.clone()).collect();
+                leaves.sort_by_key(|range| range.start);
+                for leaf in leaves {
+                    assert_eq!(
+                        leaf.start,
+                        at,
+                        "{id} {:?} {dir:?} {:#?}",
+                        wire.id,
+                        &all[..all.len().min(6)]
+                    );
+                    at = leaf.end;
+                }
+            }
+        }
+    }
+}

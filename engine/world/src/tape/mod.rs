@@ -16,6 +16,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! What octets are and why is in [`Tape::annotations`]; the words for it in [`crate::catalogue`].
+//!
 //! Views read [`Tape::world`]: `nodes`, `links`, `zones`, `faults`, `queue(node)`, `mailboxes(node)`, `screen(node)`,
 //! `status(node)`, `wires`, `flights`, `entries`, `octets`, `arrived`, `notes`, `state`. Everything that changes the
 //! world is an [`Action`] given to [`Tape::act`]; given while the cursor is in the past, it begins a branch.
@@ -23,6 +25,7 @@
 //! Winding back goes to the latest moment before at which nothing was under way, and runs on from there; without one, it
 //! runs from the beginning. A world is a pure function of scenario, seed and actions, so both are the same.
 
+mod annotations;
 pub mod export;
 pub mod scenario;
 
@@ -55,6 +58,7 @@ pub struct Tape {
     refused: Vec<(usize, String)>,
     /// Moments to go back to, with how many actions were carried out then; oldest first.
     checkpoints: Vec<(usize, Checkpoint)>,
+    annotators: annotations::Annotators,
 }
 
 /// An action with its time.
@@ -111,6 +115,7 @@ impl Tape {
             level: Level::Perfect,
             refused: Vec::new(),
             checkpoints: Vec::new(),
+            annotators: annotations::Annotators::default(),
         })
     }
 
@@ -244,6 +249,7 @@ impl Tape {
         if known.len() > self.ahead.len() {
             self.ahead = known.to_vec();
         }
+        self.annotators.forget();
         match self.checkpoints.iter().rev().find(|(_, checkpoint)| will_do(checkpoint)) {
             Some((done, checkpoint)) => {
                 self.world.restore(checkpoint);
@@ -272,6 +278,7 @@ impl Tape {
             setup.faults = faults.to_vec();
         }
         self.world = World::new(&setup, self.seed)?;
+        self.annotators.forget();
         self.done = 0;
         self.refused.clear();
         Ok(())

@@ -2,6 +2,7 @@
 //! They are files; what stands in them is left to `read`.
 
 mod files;
+mod random;
 mod read;
 pub mod toml;
 
@@ -112,6 +113,12 @@ impl Scenario {
                 Self::all().into_iter().find(|scenario| scenario.number == number)
             }
         }
+    }
+
+    /// A world that a seed makes up: servers, people, mail, faults and crashes, all of which end after a while.
+    #[must_use]
+    pub fn random(seed: u64) -> Self {
+        random::scenario(seed)
     }
 
     /// The faults of a level, in place of those that the scenario has itself; none: it has no such level.

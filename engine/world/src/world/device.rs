@@ -143,7 +143,7 @@ impl World {
                 }
             }
             News::SmtpDone(Some(_)) if submits => {}
-            News::Imap(news) => self.imap_news(node, id, *news),
+            News::Imap(news) => self.imap_news(node, *news),
             News::Offered { .. } | News::SmtpDone(_) | News::Listed { .. } => {}
         }
     }

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use pillarbox_world::tape::{Scenario, Tape};
-use pillarbox_world::world::{Action, EntryId, Fate, Kind, Letter, NodeId, Phase, Screen, Time, What};
+use pillarbox_world::world::{
+    Action, EntryId, Fate, Kind, Letter, NodeId, Phase, Screen, Time, What,
+};
 
 /// When every queue has given up what it could not deliver.
 const END: Time = Time(6 * 3_600_000);

@@ -28,6 +28,7 @@
 mod annotations;
 pub mod export;
 pub mod scenario;
+pub mod share;
 
 use std::ops::Range;
 
@@ -191,6 +192,8 @@ impl Tape {
     /// # Errors
     /// Why it cannot be done; then nothing was changed.
     pub fn act(&mut self, action: Action) -> Result<(), String> {
+        // An action comes after everything else that is due at its time, now as in every later run.
+        self.run_to(self.now());
         self.world.act(&action)?;
         if !self.ahead.is_empty() {
             self.begin_branch();

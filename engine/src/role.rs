@@ -315,7 +315,7 @@ impl<R: Role> Cx<R> {
             at += 1;
         }
         if at < stop {
-            self.note_received(at, stop, "text", None);
+            self.note_received(at, stop, "text lines", None);
         }
         if end {
             self.note_received(stop, self.received, "end of data", Some(why));

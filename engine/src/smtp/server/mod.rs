@@ -35,6 +35,9 @@ use reply::{About, Reply};
 use state::{Pending, State, Transaction};
 pub use words::Words;
 
+/// Of these the ones that a peer may break without being refused.
+pub(super) const TOLERATED: &[&Rule] = &[&envelope::SPACE, &greeting::INJECTION];
+
 /// The rules that this side follows.
 pub(super) const RULES: &[&Rule] = &[
     &reply::REPLY,

@@ -223,7 +223,7 @@ fn kind(atom: &[u8]) -> &'static str {
 }
 
 /// Names of what FETCH tells of a message; a section in brackets may follow.
-const ITEMS: [&[u8]; 14] = [
+const ITEMS: [&[u8]; 18] = [
     b"UID",
     b"FLAGS",
     b"INTERNALDATE",
@@ -238,6 +238,10 @@ const ITEMS: [&[u8]; 14] = [
     b"BINARY",
     b"MODSEQ",
     b"PREVIEW",
+    b"EMAILID",
+    b"THREADID",
+    b"SAVEDATE",
+    b"BINARY.SIZE",
 ];
 /// Names of what STATUS tells of a mailbox.
 const STATUS_ITEMS: [&[u8]; 8] = [

@@ -204,7 +204,10 @@ impl Server {
         self.close(cx)
     }
 
-    fn close(self, cx: &mut Cx<Self>) -> Self {
+    fn close(mut self, cx: &mut Cx<Self>) -> Self {
+        // Nothing is given out after the close.
+        cx.note_state(self.told, State::Closed.name());
+        self.told = State::Closed.name();
         cx.close();
         self.go(cx, State::Closed)
     }

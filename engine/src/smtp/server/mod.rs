@@ -185,6 +185,9 @@ impl Server {
     fn close(mut self, cx: &mut Cx<Self>) -> Self {
         self.drop_transaction(cx);
         self.common.farewell = None;
+        // Nothing is given out after the close.
+        cx.note_state(self.told, State::Closed.name());
+        self.told = State::Closed.name();
         cx.close();
         self.go(cx, State::Closed)
     }

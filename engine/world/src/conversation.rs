@@ -84,6 +84,10 @@ impl<R: Role, D: Driven<R>, S: Service<R>> Conversation<R, D, S> {
         let mut sent = Vec::new();
         let mut rest = octets;
         loop {
+            // What others were answered before this was said, it must find.
+            if self.tell_changes(&mut sent)? {
+                self.settle(&mut sent, instead)?;
+            }
             let input =
                 if rest.is_empty() { Input::Nothing } else { Input::Receive(rest.to_vec()) };
             let taken = self.step(input, &mut sent)?;
@@ -186,6 +190,7 @@ impl<R: Role, D: Driven<R>, S: Service<R>> Conversation<R, D, S> {
                 self.tell_changes(sent)?;
                 self.step(Input::Answer(id, answer), sent)?;
             } else if !self.tell_changes(sent)? && self.asks.is_empty() {
+                self.service.rests();
                 return Ok(());
             }
         }

@@ -120,7 +120,8 @@ pub enum Write {
     /// Removes a mailbox and its messages; one with mailboxes below keeps its name, not selectable, as RFC 9051
     /// §6.3.5 says. Outcome: done; [`Reason::NotFound`], [`Reason::NotPermitted`] for INBOX.
     Delete(Named),
-    /// Renames a mailbox and those below; INBOX instead gives its messages to a new mailbox. Outcome: done;
+    /// Renames a mailbox and those below; INBOX instead gives its messages to a new mailbox. Subscriptions stay as they
+    /// are, since they are of names (RFC 9051 §6.3.6). Outcome: done;
     /// [`Reason::NotFound`], [`Reason::AlreadyExists`].
     Rename(Rename),
     /// Subscribes or unsubscribes a name. Outcome: done.

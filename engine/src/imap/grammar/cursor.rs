@@ -20,6 +20,8 @@ pub enum Bad {
     },
     /// A mailbox name that is none (RFC 9051 §5.1).
     Mailbox,
+    /// A use that no mailbox here can have (RFC 6154 §3).
+    Use,
 }
 
 /// A labelled range of received octets, and whether it is secret.

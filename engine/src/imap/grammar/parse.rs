@@ -263,7 +263,8 @@ fn special_use(cursor: &mut Piecewise<'_>) -> Read<SpecialUse> {
     ];
     match all.iter().find(|(name, _)| cursor.take_word(name)) {
         Some((_, found)) => Ok(*found),
-        None => cursor.expected("a use that is known"),
+        None if cursor.peek().is_some_and(super::cursor::is_atom_char) => Err(Bad::Use),
+        None => cursor.expected("a use"),
     }
 }
 
@@ -549,6 +550,8 @@ mod tests {
             "a STORE 1 FLAGS \\Seen \\Recent",
             "a UID COPY 1,3:5 x",
             "a MOVE $ x",
+            "a MOVE 1,3:4,$ x",
+            "a MOVE $,1 x ",
             "a UID EXPUNGE 1:*",
             "a CREATE x (USE (\\Sent))",
         ] {

@@ -405,10 +405,13 @@ mod tests {
                 Key::All,
                 Key::Not,
                 Key::Or,
-                Key::Numbers(SequenceSet::Ranges(vec![(
-                    super::super::SetNumber::Number(1),
-                    super::super::SetNumber::Number(5)
-                )])),
+                Key::Numbers(SequenceSet {
+                    ranges: vec![(
+                        super::super::SetNumber::Number(1),
+                        super::super::SetNumber::Number(5)
+                    )],
+                    saved: false,
+                }),
                 Key::And(2),
             ])
         );

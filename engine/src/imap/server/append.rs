@@ -164,7 +164,11 @@ impl Append {
             return self.next(work, flags, date, literal);
         }
         if line.fault.is_some() || !line.octets.is_empty() {
-            let reply = Reply::bad("One message only, and nothing after it").because(&APPEND);
+            let text = match work.base.features.has(Feature::MultiAppend) {
+                true => "After a message comes the end of the command, or one more message",
+                false => "Only one message, and after it the end of the command",
+            };
+            let reply = Reply::bad(text).because(&APPEND);
             if self.failed.is_none() {
                 self.fail(work.cx, reply.clone());
             }
@@ -209,7 +213,9 @@ impl Append {
         if let Some((_, open, _)) = work.selected()
             && open.name == self.name
         {
-            open.view.arrive(&Runs::from_unsorted(appended.uids.clone()), false);
+            // RFC 3501 §2.3.2: this session is the first to be told of it.
+            let recent = !open.read_only;
+            open.view.arrive(&Runs::from_unsorted(appended.uids.clone()), recent);
         }
         let reply = Reply::ok("Appended");
         if !work.base.has_uid_plus() || appended.uids.is_empty() {
@@ -269,8 +275,7 @@ fn next_message(line: &[u8]) -> Option<Following> {
 /// Why a message's literal may not come in its form.
 pub(crate) fn literal_refused(work: &Work<'_>, literal: Literal) -> Option<Reply> {
     let has = |feature| work.base.features.has(feature);
-    let offered = [Feature::LiteralPlus, Feature::LiteralMinus, Feature::Rev2];
-    if !literal.waits && !offered.into_iter().any(has) {
+    if !literal.waits && !work.base.takes_non_sync() {
         return Some(Reply::bad("This form of literal is not offered").because(&NON_SYNC));
     }
     if !literal.waits && !has(Feature::LiteralPlus) && literal.size > 4096 {

@@ -133,7 +133,7 @@ fn features(command: &Command) -> Vec<Feature> {
 }
 
 fn with_set(set: &SequenceSet, mut features: Vec<Feature>) -> Vec<Feature> {
-    if matches!(set, SequenceSet::Saved) {
+    if set.saved {
         features.push(Feature::SearchRes);
     }
     features

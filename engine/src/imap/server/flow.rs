@@ -98,8 +98,12 @@ impl Server {
             }
             None => reply.send(cx, tag),
         }
-        if reply.status == Status::Bad {
-            self.base.errors = self.base.errors.saturating_add(1);
+        match reply.status {
+            Status::Bad => self.base.errors = self.base.errors.saturating_add(1),
+            // Who gets something done means well: only mistakes in a row are counted against it. Before login even
+            // CAPABILITY is OK, so there all are counted.
+            Status::Ok if !matches!(self.state, State::NotAuthenticated) => self.base.errors = 0,
+            Status::Ok | Status::No => {}
         }
         if matches!(self.state, State::Logout) {
             return self.close(cx);

@@ -16,6 +16,7 @@ use crate::imap::grammar::{
 };
 use crate::imap::types::{AppendAsk, Event};
 use crate::role::{Cx, Line, Want};
+use crate::text::charset;
 use crate::trace::Rule;
 
 /// RFC 9051 §2.2.1.
@@ -113,7 +114,7 @@ impl Server {
                 return self.go(cx, tag, Next::done(reply));
             }
             cx.send(b"+ Ready for the literal\r\n", "continue-req", Some(&LITERAL));
-        } else if !self.takes_non_sync() {
+        } else if !self.base.takes_non_sync() {
             doomed.get_or_insert((
                 Vec::new(),
                 Reply::bad("This form of literal is not offered").because(&NON_SYNC),
@@ -121,11 +122,6 @@ impl Server {
         }
         self.doing = Doing::Command(Box::new(Incoming { assembly, doomed }));
         self.settle(cx)
-    }
-
-    fn takes_non_sync(&self) -> bool {
-        let offered = [Feature::LiteralPlus, Feature::LiteralMinus, Feature::Rev2];
-        offered.into_iter().any(|feature| self.base.features.has(feature))
     }
 
     pub(super) fn command_octets(
@@ -262,9 +258,10 @@ fn reply_to(bad: Bad) -> Reply {
         Bad::Unknown => Reply::bad("This command is not known"),
         Bad::TooDeep => Reply::bad("Nested too deep, or too many keys"),
         // RFC 9051 §6.4.4
-        Bad::Charset { .. } => {
-            Reply::no("BADCHARSET (UTF-8 US-ASCII)", "This charset is not known")
-        }
+        Bad::Charset { .. } => Reply::no("", "This charset is not known")
+            .with_code([b"BADCHARSET (", charset::NAMES.as_bytes(), b")"].concat()),
+        // RFC 6154 §3
+        Bad::Use => Reply::no("USEATTR", "No mailbox here can have this use"),
         // RFC 9051 §5.1
         Bad::Mailbox => Reply::no("CANNOT", "No mailbox can have this name"),
     }

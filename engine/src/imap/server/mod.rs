@@ -146,6 +146,13 @@ impl Base {
         self.rev2_enabled || !self.features.has(Feature::Rev1)
     }
 
+    /// Whether literals may come without waiting. RFC 9051 §4.3 has short ones without a capability; who leaves both
+    /// capabilities out means those too, until the client says that it speaks IMAP4rev2.
+    fn takes_non_sync(&self) -> bool {
+        let offered = [Feature::LiteralPlus, Feature::LiteralMinus];
+        self.is_rev2() || offered.into_iter().any(|feature| self.features.has(feature))
+    }
+
     fn has_uid_plus(&self) -> bool {
         self.features.has(Feature::UidPlus)
     }

@@ -22,6 +22,8 @@ pub struct MemoryStore {
     mailboxes: BTreeMap<MailboxId, Mailbox>,
     blobs: BTreeMap<BlobId, Blob>,
     uploads: BTreeMap<UploadId, Vec<u8>>,
+    /// Blobs without use that can still be read; see [`MemoryStore::take_unused`].
+    unused: Vec<BlobId>,
     queue: queue::State,
     counters: Counters,
 }

@@ -164,9 +164,6 @@ impl MemoryStore {
             if let Some(mailbox) = account.names.remove(&name) {
                 account.names.insert(moved(&name), mailbox);
             }
-            if account.subscribed.remove(&name) {
-                account.subscribed.insert(moved(&name));
-            }
         }
         self.make_superiors(rename.account, &rename.to)?;
         self.drop_empty_superiors(rename.account, &rename.from)?;

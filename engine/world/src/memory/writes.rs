@@ -131,8 +131,21 @@ impl MemoryStore {
         if let Some(entry) = self.blobs.get_mut(&blob) {
             entry.uses -= 1;
             if entry.uses == 0 {
-                self.blobs.remove(&blob);
+                self.unused.push(blob);
             }
+        }
+    }
+
+    /// Blobs that lost their last use since this was called before; each is to be removed once no session may send it.
+    #[must_use]
+    pub fn take_unused(&mut self) -> Vec<BlobId> {
+        std::mem::take(&mut self.unused)
+    }
+
+    /// Removes the octets of a blob that has no use.
+    pub fn remove_unused(&mut self, blob: BlobId) {
+        if self.blobs.get(&blob).is_some_and(|blob| blob.uses == 0) {
+            self.blobs.remove(&blob);
         }
     }
 

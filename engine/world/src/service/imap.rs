@@ -13,7 +13,7 @@ use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
 use super::{Backend, Bound, Granted, Indexer, Service, log_in, unstage};
-use crate::hub::SessionKey;
+use crate::hub::{Held, SessionKey};
 use crate::store::{
     AccountId, Append, Copy, Create, Expunge, MailboxId, MarkRecent, Named, NewMessage, Outcome,
     Rename, SetFlags, Store, Subscribe, Write,
@@ -27,6 +27,8 @@ pub struct ImapService<B: Backend> {
     open: Option<Open>,
     append: Option<Appending>,
     granted: Granted,
+    /// Keeps what was granted, though others may expunge it meanwhile.
+    held: Option<Held>,
 }
 
 struct Open {
@@ -47,7 +49,7 @@ impl<B: Backend> ImapService<B> {
     /// A service for the connection `key`.
     pub fn new(backend: Arc<B>, key: SessionKey) -> Self {
         let granted = Granted::default();
-        Self { backend, key, bound: None, open: None, append: None, granted }
+        Self { backend, key, bound: None, open: None, append: None, granted, held: None }
     }
 
     fn account_id(&self) -> Result<AccountId, Reason> {
@@ -62,7 +64,12 @@ impl<B: Backend> ImapService<B> {
         if self.open.take().is_some() {
             self.backend.hub().unwatch(self.key);
         }
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
         self.granted.clear();
+        self.held = None;
     }
 
     fn open(&mut self, ask: &OpenAsk) -> Result<Opened, Reason> {
@@ -87,9 +94,21 @@ impl<B: Backend> ImapService<B> {
     }
 
     fn rows(&mut self, ask: &RowsAsk) -> Result<Answer, Reason> {
-        let page = self.backend.store().rows(self.mailbox()?, ask)?;
-        page.rows.iter().for_each(|row: &Row| self.granted.grant(row.blob));
-        Ok(Answer::Rows(page))
+        let mailbox = self.mailbox()?;
+        // Held before they are read: whoever expunges them in between finds them held.
+        let held = match self.held.take() {
+            Some(held) => {
+                held.more();
+                held
+            }
+            None => self.backend.hub().hold(self.key),
+        };
+        let page = self.backend.store().rows(mailbox, ask);
+        let rows = page.as_ref().map_or(&[][..], |page| &page.rows[..]);
+        rows.iter().for_each(|row: &Row| self.granted.grant(row.blob));
+        held.only(self.granted.all());
+        self.held = Some(held);
+        page.map(Answer::Rows)
     }
 
     async fn write(&self, write: Write) -> Result<Outcome, Reason> {
@@ -274,6 +293,12 @@ impl<B: Backend> Service<Server> for ImapService<B> {
         let mut changes = self.backend.hub().take(self.key);
         changes.retain_mut(|change| open.is_news(change));
         (!changes.is_empty()).then_some(Call::Changed(changes))
+    }
+
+    fn rests(&mut self) {
+        if !self.granted.is_empty() {
+            self.let_go();
+        }
     }
 
     fn account(&self) -> Option<&[u8]> {

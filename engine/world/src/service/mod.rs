@@ -196,6 +196,9 @@ pub trait Service<R: Role>: Send {
     fn event(&mut self, event: &R::Event);
     /// What others did that the session must be told; asked for before every answer and after every wake.
     fn call(&mut self) -> Option<R::Call>;
+    /// The session waits for its peer and has sent all that it was asked for: what it was told of stored messages it
+    /// will not use again.
+    fn rests(&mut self) {}
     /// The account that this connection is bound to, for logs.
     fn account(&self) -> Option<&[u8]>;
 }
@@ -254,6 +257,14 @@ impl Granted {
 
     fn clear(&mut self) {
         self.0.clear();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn all(&self) -> Vec<BlobId> {
+        self.0.iter().copied().collect()
     }
 
     fn octets<S: Store + ?Sized>(&self, store: &S, range: BlobRange) -> Result<Vec<u8>, Reason> {

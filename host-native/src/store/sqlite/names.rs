@@ -254,13 +254,6 @@ impl Writer {
             let entry = self.entry(*account, name)?.flatten();
             self.remove_name(*account, name)?;
             self.put_name(*account, &moved(name), entry)?;
-            let subscribed = self
-                .connection
-                .prepare_cached("DELETE FROM subscription WHERE account = ?1 AND name = ?2")?
-                .execute((account, name))?;
-            if subscribed > 0 {
-                self.set_subscribed(*account, &moved(name), true)?;
-            }
         }
         self.make_superiors(*account, to)?;
         self.drop_empty_superiors(*account, from)?;

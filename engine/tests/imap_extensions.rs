@@ -237,7 +237,9 @@ fn unauthenticate_goes_back_to_before_the_login() {
          ID ENABLE IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE \
          LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC SORT \
          SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 WITHIN SAVEDATE \
-         OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE] Logged in\n\
+         OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE \
+         COMPRESS=DEFLATE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX QUOTASET \
+         METADATA METADATA-SERVER UTF8=ACCEPT REPLACE] Logged in\n\
          g BAD ENABLE QRESYNC comes first\n* STATUS INBOX (RECENT 0)\nh OK Status told\n",
     );
     assert_eq!(talk.host.events, ["Closed", "Unauthenticated"]);
@@ -344,4 +346,80 @@ fn what_was_saved_may_end_a_set() {
          * 6 FETCH (UID 9)\nc OK Fetched\n* SEARCH 2 5 6\nd OK Searched\n\
          e BAD Expected a space at octet 9\n",
     );
+}
+
+#[test]
+fn nothing_may_follow_compress_before_its_answer() {
+    let mut talk = Talk::new(config(), host());
+    talk.receive(b"L LOGIN ann s3cret\r\na COMPRESS DEFLATE\r\nb NOOP\r\n", 1000);
+    let text = String::from_utf8_lossy(&talk.sent).into_owned();
+    let wanted = "a BAD Nothing may follow COMPRESS before its answer\r\nb OK Done\r\n";
+    assert!(text.ends_with(wanted), "{text}");
+    assert!(talk.host.events.is_empty(), "the host compresses nothing");
+    let (text, talk) = logged_in(&host(), &[c("a COMPRESS DEFLATE"), c("b NOOP")]);
+    same(&text, "a OK DEFLATE active\nb OK Done\n");
+    assert_eq!(talk.host.events, ["Compress"]);
+}
+
+#[test]
+fn replace_is_one_action() {
+    let (text, talk) = selected(
+        &host(),
+        &[
+            octets("a REPLACE 2 INBOX (\\Draft) {3+}\nnew\n"),
+            octets("b UID REPLACE 9 Other {3}\n"),
+            octets("c REPLACE 9 INBOX {3+}\nnew\n"),
+            octets("d UID REPLACE 99 INBOX {3+}\nnew\n"),
+            octets("e REPLACE 1 INBOX {3+}\nnew {3+}\nmore\n"),
+            octets("f REPLACE 1 Nowhere {3}\n"),
+            c("g REPLACE 1 INBOX x"),
+            c("h EXAMINE INBOX"),
+            octets("i REPLACE 1 INBOX {3}\n"),
+        ],
+    );
+    let rest = text.find("h OK").expect("it is selected");
+    let (text, last) =
+        (text[..text.find("* OK [CLOSED]").unwrap_or(rest)].to_owned(), &text[rest..]);
+    same(
+        &text,
+        "* OK [APPENDUID 7 10] The replacement is there\n* 2 EXPUNGE\n* 6 EXISTS\n* 2 RECENT\n\
+         a OK Replaced\nb NO [TRYCREATE] There is no such mailbox\n\
+         c BAD There is no message with this number\n\
+         d NO [NONEXISTENT] There is no such message\n\
+         e BAD Only one message, and after it the end of the command\n\
+         f NO [TRYCREATE] There is no such mailbox\n\
+         g BAD Expected the end of the command at octet 18\n",
+    );
+    assert!(last.ends_with("i NO [NOPERM] This mailbox is open read-only\r\n"), "{last}");
+    assert!(talk.host.append.is_empty());
+}
+
+#[test]
+fn utf8_is_enabled_and_messages_come_in_its_form() {
+    let mut host = host();
+    host.mailbox("Other");
+    let (text, talk) = logged_in(
+        &host,
+        &[
+            octets("a APPEND Other UTF8 (~{3+}\nabc)\n"),
+            octets("b APPEND Other UTF8 (~{3+}\nabc\n"),
+            octets("c APPEND Other UTF8 ({3+}\nabc)\n"),
+            octets("d APPEND Other (\\Seen) UTF8 (~{3+}\nabc) UTF8 (~{2+}\nde)\n"),
+            c("e ENABLE UTF8=ACCEPT"),
+            c("f CREATE \"Entwürfe\""),
+            c("g STATUS \"Entwürfe\" (MESSAGES)"),
+            c("h SEARCH CHARSET UTF-8 ALL"),
+            c("i SELECT Other"),
+            c("j SEARCH CHARSET UTF-8 ALL"),
+            c("k SEARCH ALL"),
+        ],
+    );
+    assert!(text.starts_with("a OK [APPENDUID 7 1] Appended\r\nb BAD A parenthesis"), "{text}");
+    assert!(text.contains("c BAD UTF8 and a literal8"), "{text}");
+    assert!(text.contains("d OK [APPENDUID 7 2:3] Appended"), "{text}");
+    assert!(text.contains("* ENABLED UTF8=ACCEPT\r\ne OK Enabled"), "{text}");
+    assert!(text.contains("* STATUS \"Entwürfe\" (MESSAGES 0)"), "{text}");
+    assert!(text.contains("j BAD After UTF8=ACCEPT no charset is named"), "{text}");
+    assert!(text.contains("* SEARCH 1 2 3\r\nk OK"), "{text}");
+    assert!(talk.host.append.is_empty());
 }

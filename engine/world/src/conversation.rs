@@ -217,7 +217,8 @@ impl<R: Role, D: Driven<R>, S: Service<R>> Conversation<R, D, S> {
                     Output::Ask(id, ask) => self.asks.push_back((id, ask)),
                     Output::Event(event) => self.service.event(&event),
                     Output::Note(note) => self.notes.push(note),
-                    Output::StartTls => {}
+                    // Between two ends in one process nothing is to be gained by it, as by TLS.
+                    Output::StartTls | Output::Compress => {}
                     Output::Wait { deadline_ms } => {
                         self.deadline_ms = deadline_ms;
                         return Ok(taken);

@@ -1,6 +1,7 @@
 //! Drives one session: octets in, outputs out, asks answered, until it closes. The same for every role, on both sides;
 //! what differs is behind [`Host`].
 
+mod deflate;
 mod pace;
 mod transcript;
 mod wire;
@@ -414,6 +415,11 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                 Output::Wait { .. } if matches!(self.state, State::Securing) => {}
                 Output::Wait { deadline_ms } => self.state = State::Waiting(deadline_ms),
                 Output::StartTls => self.state = State::Securing,
+                Output::Compress => {
+                    // What was sent so far goes out as it is, and what came and was not taken is compressed already.
+                    self.flush(wire).await?;
+                    wire.compress(std::mem::take(&mut self.left));
+                }
                 Output::Close => self.state = State::Closed,
             }
         }

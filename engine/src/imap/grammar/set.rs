@@ -65,7 +65,7 @@ pub(super) fn plain_set(cursor: &mut Piecewise<'_>) -> Read<Vec<(u32, u32)>> {
     Ok(plain)
 }
 
-fn set_number(cursor: &mut Piecewise<'_>) -> Read<SetNumber> {
+pub(super) fn set_number(cursor: &mut Piecewise<'_>) -> Read<SetNumber> {
     if cursor.take(b'*') {
         return Ok(SetNumber::Star);
     }

@@ -5,6 +5,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::dispatch::COMPRESS;
 use super::incoming::Incoming;
 use super::job::{Expunges, Job, Next, Wait, Work};
 use super::reply::{self, Reply, Status};
@@ -43,6 +44,14 @@ impl Server {
             Next::Room(job) => (job, Wait::Room),
             Next::Line(max, job) => (job, Wait::Line { max }),
             Next::Octets(left, job) => (job, Wait::Octets { left }),
+            Next::Compress => {
+                // RFC 4978 §3: what is told before the OK is not compressed, so nothing is told after it.
+                self.base.compressed = true;
+                Reply::ok("DEFLATE active").because(&COMPRESS).send(cx, &tag);
+                cx.compress();
+                self.doing = Doing::Command(Box::default());
+                return self.settle(cx);
+            }
             Next::StartTls => {
                 Reply::ok("Begin TLS now").send(cx, &tag);
                 cx.start_tls();

@@ -12,9 +12,9 @@ use super::runs::Runs;
 use super::state::State;
 use super::{Base, Doing, Server, append, phase};
 use crate::imap::grammar::{
-    self, Assembled, Assembly, Bad, Literal, Options, Piece, Piecewise, Problem, Token,
+    self, Assembled, Assembly, Bad, Command, Literal, Piece, Piecewise, Problem, Token,
 };
-use crate::imap::types::{AppendAsk, Event};
+use crate::imap::types::Event;
 use crate::role::{Cx, Line, Want};
 use crate::text::charset;
 use crate::trace::Rule;
@@ -165,12 +165,12 @@ impl Server {
 
     fn command(mut self, cx: &mut Cx<Self>, pieces: &[Piece]) -> Self {
         let mut cursor = Piecewise::new(pieces);
-        let options = Options { utf8: self.base.is_rev2() };
+        let options = self.base.options();
         let parsed = grammar::parse(&mut cursor, options);
         note_tokens(cx, pieces, &cursor.tokens, parsed.is_err());
         let binary = pieces.iter().any(|piece| matches!(piece, Piece::Literal(_, _, true)));
         match parsed {
-            Ok(_) if binary => {
+            Ok(tagged) if binary && !matches!(tagged.command, Command::SetMetadata(..)) => {
                 let reply = Reply::bad("A literal8 has no place here");
                 self.defect(cx, tag_of(pieces), reply)
             }
@@ -192,7 +192,7 @@ impl Server {
     }
 
     fn append(mut self, cx: &mut Cx<Self>, pieces: &[Piece], literal: Literal) -> Self {
-        let options = Options { utf8: self.base.is_rev2() };
+        let options = self.base.options();
         if cx.tracing() {
             let mut cursor = Piecewise::new(pieces);
             let parsed = grammar::parse(&mut cursor, options);
@@ -202,21 +202,22 @@ impl Server {
             let reply = Reply::bad("This is no APPEND");
             return self.refuse_append(cx, tag_of(pieces), literal, reply);
         };
-        if let Some(reply) = append::literal_refused(&self.work(cx), literal) {
+        let form = append::form_refused(&self.work(cx), literal, &head.data);
+        if let Some(reply) = form {
             return self.refuse_append(cx, head.tag, literal, reply);
         }
         let name = match grammar::mailbox_name(&head.mailbox, options.utf8) {
             Ok(name) => name,
             Err(bad) => return self.refuse_append(cx, head.tag, literal, reply_to(bad)),
         };
-        let ask = AppendAsk {
-            name,
-            size: literal.size,
-            flags: head.flags,
-            internal_date_ms: head.date.map(|(ms, _)| ms),
-            internal_date_zone: head.date.map_or(0, |(_, zone)| zone),
+        let replaces = match append::replaced(&mut self.work(cx), head.replaces) {
+            Ok(replaces) => replaces,
+            Err(reply) => return self.refuse_append(cx, head.tag, literal, reply),
         };
-        let next = phase::append(&mut self.work(cx), ask, literal);
+        let utf8 = head.data.utf8;
+        let verb = phase::verb(pieces);
+        let ask = append::message(name, literal, head.data, replaces);
+        let next = phase::append(&mut self.work(cx), ask, (literal, utf8), verb);
         self.go(cx, head.tag, next)
     }
 
@@ -260,6 +261,10 @@ fn reply_to(bad: Bad) -> Reply {
         // RFC 9051 §6.4.4
         Bad::Charset { .. } => Reply::no("", "This charset is not known")
             .with_code([b"BADCHARSET (", charset::NAMES.as_bytes(), b")"].concat()),
+        // RFC 6855 §3
+        Bad::NeedlessCharset => Reply::bad("After UTF8=ACCEPT no charset is named"),
+        // RFC 5464 §3.2
+        Bad::Entry => Reply::bad("No entry can have this name"),
         // RFC 6154 §3
         Bad::Use => Reply::no("USEATTR", "No mailbox here can have this use"),
         // RFC 9051 §5.1

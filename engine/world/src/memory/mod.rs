@@ -3,6 +3,7 @@
 
 mod names;
 mod queue;
+mod quota;
 mod reads;
 mod writes;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use pillarbox_engine::imap::types::{Flags, SpecialUse, UidRun};
 use pillarbox_engine::types::BlobId;
 
-use crate::store::{AccountId, MailboxId, UploadId};
+use crate::store::{AccountId, MailboxId, QuotaLimits, UploadId};
 
 /// A store in memory.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +46,9 @@ struct Account {
     /// Every name of the hierarchy; `None` is a name that only has mailboxes below it.
     names: BTreeMap<Vec<u8>, Option<MailboxId>>,
     subscribed: BTreeSet<Vec<u8>>,
+    limits: QuotaLimits,
+    /// Annotations of the server that are this account's own.
+    annotations: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -61,6 +65,8 @@ struct Mailbox {
     /// In the order in which they were first used.
     keywords: Vec<Vec<u8>>,
     messages: BTreeMap<u32, Message>,
+    /// Annotations by name, with whose they are; what is shared is 0's.
+    annotations: BTreeMap<(AccountId, Vec<u8>), Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]

@@ -40,6 +40,8 @@ struct Open {
 /// Messages of an APPEND that is not committed yet.
 struct Appending {
     name: Vec<u8>,
+    /// RFC 8508: the message that goes.
+    replaces: Option<(MailboxId, u32)>,
     complete: Vec<NewMessage>,
     current: AppendAsk,
     content: Content,
@@ -111,7 +113,15 @@ impl<B: Backend> ImapService<B> {
         page.map(Answer::Rows)
     }
 
-    async fn write(&self, write: Write) -> Result<Outcome, Reason> {
+    pub(super) fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    pub(super) fn bound(&self) -> Result<&Bound, Reason> {
+        self.bound.as_ref().ok_or(Reason::NotPermitted)
+    }
+
+    pub(super) async fn write(&self, write: Write) -> Result<Outcome, Reason> {
         self.backend.write(self.key, write).await
     }
 
@@ -149,7 +159,12 @@ impl<B: Backend> ImapService<B> {
         now: Now,
         indexer: &mut dyn Indexer,
     ) -> Result<Answer, Reason> {
-        self.backend.store().mailbox(self.account_id()?, &ask.name)?;
+        let (account, store) = (self.account_id()?, self.backend.store());
+        store.mailbox(account, &ask.name)?;
+        // What came before it in the same APPEND is not counted yet; the write looks at all of them.
+        if ask.replaces.is_none() {
+            store.quota(account)?.check(ask.size, 1, 0)?;
+        }
         let content = Content::default();
         if self.append.is_some() {
             self.complete(now, indexer).await?;
@@ -161,7 +176,9 @@ impl<B: Backend> ImapService<B> {
             }
             None => {
                 let (name, complete) = (ask.name.clone(), Vec::new());
-                self.append = Some(Appending { name, complete, current: ask, content });
+                let open = self.open.as_ref().map(|open| open.mailbox);
+                let replaces = open.zip(ask.replaces);
+                self.append = Some(Appending { name, replaces, complete, current: ask, content });
             }
         }
         Ok(Answer::Done)
@@ -185,9 +202,9 @@ impl<B: Backend> ImapService<B> {
         self.complete(now, indexer).await?;
         let account = self.account_id()?;
         let append = self.append.take().ok_or(Reason::NotPermitted)?;
-        let (name, messages) = (append.name, append.complete);
+        let Appending { name, replaces, complete: messages, .. } = append;
         let staged: Vec<_> = messages.iter().filter_map(|message| message.body.staged()).collect();
-        let write = Append { account, name, messages, now_ms: now.unix_ms };
+        let write = Append { account, name, messages, replaces, now_ms: now.unix_ms };
         let outcome = self.write(Write::Append(write)).await;
         match outcome.inspect_err(|_| unstage(&*self.backend, staged))? {
             Outcome::Appended(appended) => Ok(appended),
@@ -241,7 +258,9 @@ impl<B: Backend> ImapService<B> {
             }
             // A scan of the messages by the session is the one reading of SEARCH for now.
             Ask::Search(_) => Ok(Answer::Declined),
-            Ask::Quota(_) | Ask::Rights(_) | Ask::Metadata(_) => Err(Reason::Unsupported),
+            Ask::Quota(ask) => self.quota(ask).await.map(Answer::Quota),
+            Ask::Metadata(ask) => self.metadata(ask).await.map(Answer::Metadata),
+            Ask::Rights(_) => Err(Reason::Unsupported),
             ask => self.judge_names(ask).await,
         }
     }

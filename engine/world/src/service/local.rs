@@ -17,7 +17,9 @@ use super::{Backend, Directory, Indexed, Taken};
 use crate::hub::{Hub, SessionKey, Wake};
 use crate::memory::MemoryStore;
 use crate::queue::{Destination, Queue, QueueStats, QueuedMessage, Task, TaskId};
-use crate::store::{AccountId, MailboxId, MaildropEntry, Outcome, Store, UploadId, Write, Writer};
+use crate::store::{
+    AccountId, MailboxId, MaildropEntry, Outcome, Quota, Store, UploadId, Write, Writer,
+};
 
 /// Everyone is let in with any secret, and every address has an account of its own.
 pub struct OpenDirectory {
@@ -174,6 +176,19 @@ impl Store for SharedStore {
     fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<MaildropEntry>, Reason> {
         self.lock().maildrop(mailbox)
     }
+    fn quota(&self, account: AccountId) -> Result<Quota, Reason> {
+        self.lock().quota(account)
+    }
+    fn is_full(&self, name: &[u8]) -> Result<bool, Reason> {
+        self.lock().is_full(name)
+    }
+    fn metadata(
+        &self,
+        account: AccountId,
+        mailbox: Option<MailboxId>,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason> {
+        self.lock().metadata(account, mailbox)
+    }
     fn upload(&self) -> UploadId {
         self.lock().upload()
     }
@@ -263,5 +278,9 @@ impl Backend for LocalBackend {
     }
     fn host_name(&self) -> &[u8] {
         &self.directory.domain
+    }
+    fn sets_quotas(&self, _account: &[u8]) -> bool {
+        // Everybody is let in as everybody.
+        true
     }
 }

@@ -5,6 +5,7 @@ mod content;
 mod imap;
 pub mod local;
 mod pop3;
+mod property;
 mod report;
 mod smtp;
 pub mod trust;
@@ -62,6 +63,10 @@ pub trait Backend: Send + Sync + 'static {
     fn wake(&self, key: SessionKey) -> crate::hub::Wake;
     /// This host's name, for reports.
     fn host_name(&self) -> &[u8];
+    /// Whether this account may say what accounts may use (RFC 9208 §4.1.3).
+    fn sets_quotas(&self, _account: &[u8]) -> bool {
+        false
+    }
     /// The queue's clock, in milliseconds since 1970 UTC: unlike the wall clock it never jumps.
     fn queue_ms(&self, now: Now) -> u64 {
         now.unix_ms

@@ -7,6 +7,7 @@ mod blobs;
 mod messages;
 mod names;
 mod open;
+mod property;
 mod queue;
 mod reads;
 mod rows;

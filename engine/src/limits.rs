@@ -33,6 +33,8 @@ pub const DOMAIN_MAX: usize = 255;
 pub const PATH_MAX: usize = 256;
 /// Depth of MIME parts, search keys and parenthesised lists; beyond it structure is opaque or the command is refused.
 pub const DEPTH_MAX: usize = 64;
+/// Messages that one COPY copies (RFC 9738 §3 asks for at least 1,000): it is one transaction, for which all others wait.
+pub const COPY_MESSAGES_MAX: u64 = 100_000;
 /// Octets of an annotation's value (RFC 5464 §4.3 lets a server have such a limit): a page of text, or a small picture.
 pub const METADATA_VALUE_MAX: usize = 16 * 1024;
 /// Octets of an annotation's name.

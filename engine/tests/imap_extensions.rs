@@ -239,7 +239,7 @@ fn unauthenticate_goes_back_to_before_the_login() {
          SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 WITHIN SAVEDATE \
          OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE \
          COMPRESS=DEFLATE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX QUOTASET \
-         METADATA METADATA-SERVER UTF8=ACCEPT REPLACE] Logged in\n\
+         METADATA METADATA-SERVER UTF8=ACCEPT REPLACE SAVELIMIT=100000] Logged in\n\
          g BAD ENABLE QRESYNC comes first\n* STATUS INBOX (RECENT 0)\nh OK Status told\n",
     );
     assert_eq!(talk.host.events, ["Closed", "Unauthenticated"]);
@@ -416,10 +416,32 @@ fn utf8_is_enabled_and_messages_come_in_its_form() {
     );
     assert!(text.starts_with("a OK [APPENDUID 7 1] Appended\r\nb BAD A parenthesis"), "{text}");
     assert!(text.contains("c BAD UTF8 and a literal8"), "{text}");
-    assert!(text.contains("d OK [APPENDUID 7 2:3] Appended"), "{text}");
+    assert!(text.contains("d OK [APPENDUID 7 2,3] Appended"), "{text}");
     assert!(text.contains("* ENABLED UTF8=ACCEPT\r\ne OK Enabled"), "{text}");
     assert!(text.contains("* STATUS \"Entwürfe\" (MESSAGES 0)"), "{text}");
     assert!(text.contains("j BAD After UTF8=ACCEPT no charset is named"), "{text}");
     assert!(text.contains("* SEARCH 1 2 3\r\nk OK"), "{text}");
     assert!(talk.host.append.is_empty());
+}
+
+#[test]
+fn uids_after_and_before_are_ranges_that_end() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            c("a UID SEARCH UIDAFTER 4"),
+            c("b UID SEARCH UIDAFTER 9"),
+            c("c UID SEARCH UIDAFTER 4294967295"),
+            c("d UID SEARCH UIDBEFORE 3"),
+            c("e UID SEARCH UIDBEFORE 1"),
+            c("f UID SEARCH NOT UIDBEFORE 5 UIDBEFORE 9"),
+            c("g UID SEARCH UIDAFTER 0"),
+        ],
+    );
+    same(
+        &text,
+        "* SEARCH 5 9\na OK Searched\n* SEARCH\nb OK Searched\n* SEARCH\nc OK Searched\n\
+         * SEARCH 1 2\nd OK Searched\n* SEARCH\ne OK Searched\n* SEARCH 5\nf OK Searched\n\
+         g BAD Expected a number above 0 at octet 23\n",
+    );
 }

@@ -36,13 +36,24 @@ fn ok(wire: &mut Wire, command: &str) -> String {
     text
 }
 
+/// Hears the end of a command that was said.
+fn answered(wire: &mut Wire, tag: &str) {
+    loop {
+        let line = wire.line().expect("it answers");
+        if line.starts_with(format!("{tag} ").as_bytes()) {
+            assert!(line.starts_with(format!("{tag} OK").as_bytes()), "{}", line.escape_ascii());
+            return;
+        }
+    }
+}
+
 fn fill(wire: &mut Wire, messages: usize) {
     for number in 0..messages {
         let message = message(number);
         wire.send(format!("a APPEND INBOX {{{}+}}\r\n", message.len()).as_bytes())
             .expect("it reads");
         wire.send(&message).expect("it reads");
-        ok(wire, "");
+        answered(wire, "a");
     }
 }
 
@@ -147,7 +158,7 @@ fn a_change_that_was_answered_is_seen_by_whoever_comes_after() {
     each_store("shared-noop", |server| {
         let mut owner = imap(server.imap);
         owner.send(b"a APPEND INBOX {12+}\r\nSubject: x\r\n\r\n").expect("it reads");
-        ok(&mut owner, "");
+        answered(&mut owner, "a");
         let turn = Arc::new(Barrier::new(SESSIONS));
         let address = server.imap;
         let sessions: Vec<_> = (0..SESSIONS)
@@ -200,14 +211,14 @@ fn what_was_held_when_the_server_was_killed_goes_at_its_next_start() {
     ok(&mut owner, "d STORE 1:3 +FLAGS.SILENT (\\Deleted)");
     ok(&mut owner, "e EXPUNGE");
     owner.send(b"a APPEND INBOX {12+}\r\nSubject: x\r\n\r\n").expect("it reads");
-    ok(&mut owner, "");
+    answered(&mut owner, "a");
     server.kill();
     drop((owner, pop));
     let server = Server::start(scratch.path(), &["--data", data]);
     let mut owner = imap(server.imap);
     ok(&mut owner, "s SELECT INBOX");
     owner.send(b"a APPEND INBOX {12+}\r\nSubject: y\r\n\r\n").expect("it reads");
-    ok(&mut owner, "");
+    answered(&mut owner, "a");
     let kept = owner.literals("f FETCH 1 BODY.PEEK[]").expect("it is there");
     assert_eq!(kept, [message(3)]);
     assert!(server.stop().success());

@@ -6,7 +6,7 @@ use super::command::{PartialRange, Search, SearchReturn};
 use super::cursor::{Bad, Piecewise, Read};
 use super::date::date;
 use super::parse::{Options, SYSTEM_FLAGS};
-use super::set::{SequenceSet, sequence_set};
+use super::set::{SequenceSet, SetNumber, sequence_set};
 use crate::limits::DEPTH_MAX;
 use crate::text::charset;
 
@@ -309,6 +309,8 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         b"THREADID",
         b"TO",
         b"UID",
+        b"UIDAFTER",
+        b"UIDBEFORE",
         b"UNKEYWORD",
         b"YOUNGER",
     ];
@@ -339,6 +341,15 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         b"YOUNGER" => Key::Younger(cursor.nz_number("seconds")?),
         b"OLDER" => Key::Older(cursor.nz_number("seconds")?),
         b"UID" => Key::Uids(sequence_set(cursor)?),
+        // RFC 9738 §3.2; unlike `n:*` they never mean the highest UID by its name.
+        b"UIDAFTER" => {
+            let first = cursor.nz_number("a UID")?.checked_add(1);
+            Key::Uids(first.map_or_else(SequenceSet::default, |first| range(first, u32::MAX)))
+        }
+        b"UIDBEFORE" => match cursor.nz_number("a UID")? {
+            1 => Key::Uids(SequenceSet::default()),
+            uid => Key::Uids(range(1, uid - 1)),
+        },
         b"MODSEQ" => modseq(cursor)?,
         b"HEADER" => {
             let field = cursor.astring("a field name")?;
@@ -347,6 +358,11 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         }
         field => Key::Header(field.to_vec(), text(cursor, charset)?),
     }))
+}
+
+fn range(first: u32, last: u32) -> SequenceSet {
+    let ranges = [(SetNumber::Number(first), SetNumber::Number(last))].to_vec();
+    SequenceSet { ranges, saved: false }
 }
 
 /// `MODSEQ [SP entry-name SP entry-type-req] SP mod-sequence-valzer` (RFC 7162 §3.1.5)

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::print;
 use crate::imap::types::Config;
+use crate::limits::COPY_MESSAGES_MAX;
 use crate::sasl::server::Terms;
 use crate::trace::Rule;
 use crate::types::TlsOffer;
@@ -66,6 +67,7 @@ pub(crate) enum Feature {
     MetadataServer,
     Utf8Accept,
     Replace,
+    SaveLimit,
 }
 
 /// When a capability is announced.
@@ -140,6 +142,7 @@ const TABLE: &[Row] = &[
     logged_in(Feature::MetadataServer, "METADATA-SERVER"),
     logged_in(Feature::Utf8Accept, "UTF8=ACCEPT"),
     logged_in(Feature::Replace, "REPLACE"),
+    logged_in(Feature::SaveLimit, "SAVELIMIT"),
 ];
 
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.
@@ -211,11 +214,14 @@ pub(crate) fn list(
     for row in TABLE {
         if features.has(row.feature) && (row.when == When::Always || logged_in) {
             add(&mut list, &[row.name.as_bytes()]);
-            if row.feature == Feature::AppendLimit {
+            let limit = match row.feature {
                 // RFC 7889 §2: one limit for all mailboxes.
-                list.push(b'=');
-                list.extend_from_slice(&print::decimal(append_limit(config)));
-            }
+                Feature::AppendLimit => append_limit(config),
+                Feature::SaveLimit => COPY_MESSAGES_MAX,
+                _ => continue,
+            };
+            list.push(b'=');
+            list.extend_from_slice(&print::decimal(limit));
         }
     }
     if logged_in {

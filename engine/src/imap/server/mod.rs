@@ -79,6 +79,7 @@ pub(super) const RULES: &[&Rule] = &[
     &condstore::DELAYED,
     &condstore::HIGHEST,
     &copy::COPYUID,
+    &copy::LIMIT,
     &dispatch::STARTTLS,
     &dispatch::STATES,
     &fetch::CHANGED,

@@ -1,6 +1,7 @@
 //! The POP3 server (RFC 1939): AUTHORIZATION, TRANSACTION and UPDATE, each a state that owns only what is true in it.
 
 mod authorization;
+mod language;
 mod listing;
 mod note;
 mod phase;
@@ -60,6 +61,8 @@ pub(super) const RULES: &[&Rule] = &[
     &transaction::UPDATE,
     &retrieval::STUFFING,
     &authorization::SECRET,
+    &language::LANG,
+    &language::UTF8,
 ];
 
 /// The POP3 server role.
@@ -73,6 +76,8 @@ pub struct Server {
 struct Common {
     config: Config,
     tls: Option<TlsFacts>,
+    /// RFC 6856 §2.1: the client said that it takes UTF-8.
+    utf8: bool,
     errors: u32,
     /// Commands since the last that moved something on.
     idle_commands: u32,
@@ -276,7 +281,8 @@ impl Role for Server {
         cx.trace(config.trace);
         let implicit = config.tls == TlsOffer::Implicit;
         let common =
-            Common { config, tls: None, errors: 0, idle_commands: 0, begun: false, farewell: None };
+            Common { config, tls: None, utf8: false,
+            errors: 0, idle_commands: 0, begun: false, farewell: None };
         let state = State::Authorization(None);
         let server = Self { common: Box::new(common), told: state.name(), state };
         if implicit {

@@ -67,7 +67,7 @@ impl Directory for OpenDirectory {
             name.push(b'@');
             name.extend_from_slice(&to.domain);
         }
-        Ok(Taken { accounts: vec![self.account(&name)], elsewhere: Vec::new() })
+        Ok(Taken { accounts: vec![self.account(&name)], ..Taken::default() })
     }
 
     fn sender(&self, _account: &[u8], _from: &Mailbox) -> Result<(), Refusal> {

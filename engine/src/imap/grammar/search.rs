@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::command::{PartialRange, Search, SearchReturn};
 use super::cursor::{Bad, Piecewise, Read};
 use super::date::date;
-use super::parse::SYSTEM_FLAGS;
+use super::parse::{Options, SYSTEM_FLAGS};
 use super::set::{SequenceSet, sequence_set};
 use crate::limits::DEPTH_MAX;
 use crate::text::charset;
@@ -77,11 +77,14 @@ pub enum Key {
 }
 
 /// `[SP "RETURN" …] SP search-program`
-pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Search> {
+pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool, options: Options) -> Read<Search> {
     cursor.space()?;
     let returns = returns(cursor)?;
     let mut charset = Vec::new();
     if cursor.take_word(b"CHARSET") {
+        if options.no_charset {
+            return Err(Bad::NeedlessCharset);
+        }
         cursor.space()?;
         charset = cursor.labelled("charset", false, |cursor| cursor.astring("a charset"))?;
         cursor.space()?;
@@ -385,7 +388,7 @@ mod tests {
     fn parsed(text: &str) -> Result<Vec<Key>, Bad> {
         let pieces = [Piece::Text(alloc::format!(" {text}").into_bytes(), 0)];
         let mut cursor = Piecewise::new(&pieces);
-        let search = search(&mut cursor, false)?;
+        let search = search(&mut cursor, false, Options::default())?;
         cursor.end()?;
         Ok(search.program)
     }
@@ -405,10 +408,13 @@ mod tests {
                 Key::All,
                 Key::Not,
                 Key::Or,
-                Key::Numbers(SequenceSet::Ranges(vec![(
-                    super::super::SetNumber::Number(1),
-                    super::super::SetNumber::Number(5)
-                )])),
+                Key::Numbers(SequenceSet {
+                    ranges: vec![(
+                        super::super::SetNumber::Number(1),
+                        super::super::SetNumber::Number(5)
+                    )],
+                    saved: false,
+                }),
                 Key::And(2),
             ])
         );
@@ -418,7 +424,8 @@ mod tests {
             Piece::Literal(b"\xe4".to_vec(), 29, false),
             Piece::Text(Vec::new(), 32),
         ];
-        let program = search(&mut Piecewise::new(&pieces), true).map(|search| search.program);
+        let program = search(&mut Piecewise::new(&pieces), true, Options::default())
+            .map(|search| search.program);
         assert_eq!(program, Ok(vec![header]));
     }
 

@@ -83,7 +83,9 @@ impl Copy {
         });
         let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
         if self.to == open.name {
-            open.view.arrive(&Runs::from_unsorted(copied.target), false);
+            // RFC 3501 §2.3.2: this session is the first to be told of them.
+            let recent = !open.read_only;
+            open.view.arrive(&Runs::from_unsorted(copied.target), recent);
         }
         if self.remove {
             // RFC 6851 §4.3: told before the EXPUNGE responses, so not in the tagged OK.

@@ -50,6 +50,9 @@ pub const COMPOSED_PEOPLE_MAX: usize = 1000;
 /// Files that one composed message carries.
 pub const COMPOSED_FILES_MAX: usize = 1000;
 
+/// Octets of a From or Sender field that are read to see who an account writes as: some hundred addresses, which is more
+/// than any message has authors.
+pub const AUTHOR_FIELD_MAX: usize = 16 * 1024;
 /// Hosts of one domain that are tried (RFC 5321 §5.1 allows a limit, and asks for two at least).
 pub const ROUTE_HOSTS_MAX: usize = 32;
 /// Octets of a message that a report returns whole; of a larger one the header section is enough to know it by.

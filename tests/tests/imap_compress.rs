@@ -93,7 +93,8 @@ impl Client {
 fn message() -> Vec<u8> {
     let mut message = b"Subject: long\r\n\r\n".to_vec();
     for line in 0..20_000 {
-        message.extend_from_slice(format!("line {line} of a text that repeats itself\r\n").as_bytes());
+        message
+            .extend_from_slice(format!("line {line} of a text that repeats itself\r\n").as_bytes());
     }
     message
 }

@@ -91,6 +91,30 @@ pub struct Extensions {
     pub xclient: bool,
 }
 
+impl Extensions {
+    /// Every one that the grammar knows: to read what somebody else may have been offered.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self {
+            pipelining: true,
+            size: true,
+            eight_bit_mime: true,
+            smtputf8: true,
+            enhanced_status_codes: true,
+            chunking: true,
+            binary_mime: true,
+            dsn: true,
+            require_tls: true,
+            deliver_by: true,
+            future_release: true,
+            mt_priority: true,
+            limits: true,
+            etrn: true,
+            xclient: true,
+        }
+    }
+}
+
 impl Default for Extensions {
     /// All but those that the host has to do something for; DSN, which every host with a queue does, is on.
     fn default() -> Self {
@@ -199,6 +223,9 @@ pub struct Envelope {
     pub return_path_octets: u64,
     /// RFC 8689 §4.1: the header section says `TLS-Required: No`, and MAIL did not say REQUIRETLS.
     pub tls_optional: bool,
+    /// From a client that logged in, or by submission: all addresses of the From and Sender fields. What is wrong in
+    /// them was refused; whether the account may write as each of them is the host's to say (RFC 6409 §6.3).
+    pub authors: Vec<Mailbox>,
 }
 
 /// RFC 5321 §4.1.1.2: MAIL, parsed.

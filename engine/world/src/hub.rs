@@ -108,6 +108,13 @@ impl Hub {
         self.state().maildrops.insert(mailbox).then(|| MaildropLock { hub: self.clone(), mailbox })
     }
 
+    /// Another hub that knows what this one knows while no session is open: which messages were told as \Recent.
+    #[must_use]
+    pub fn copy_at_rest(&self) -> Self {
+        let recent_from = self.state().recent_from.clone();
+        Self(Arc::new(Mutex::new(State { recent_from, ..State::default() })))
+    }
+
     /// Keeps the octets of every message that loses its last use from now on, until [`Held::only`] says which are
     /// wanted. To be called before a session is told of messages: what it was told of, it may send.
     #[must_use]

@@ -235,8 +235,7 @@ fn trust(
         }
     };
     let trust = profile.trust.clone();
-    let trust = Trust::new(trust, &settings.host_name, resolver, signers, metrics.trust.clone());
-    Ok(Some(trust.with_any_sender(profile.relay.any_sender)))
+    Ok(Some(Trust::new(trust, &settings.host_name, resolver, signers, metrics.trust.clone())))
 }
 
 /// Ends when the server is told to stop.

@@ -14,10 +14,10 @@ use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::resolve;
 use super::runs::{Runs, are_runs};
-use crate::imap::grammar::{self, AppendData, Literal, SequenceSet, SetNumber};
+use crate::imap::grammar::{self, AppendData, Literal, SequenceSet, SetNumber, lex};
 use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event, Expunged, UidRun};
 use crate::role::{Cx, Line};
-use crate::trace::Rule;
+use crate::trace::{Part, Rule};
 use crate::types::{Misuse, Reason};
 
 /// RFC 9051 §6.3.12.
@@ -166,7 +166,7 @@ impl Append {
                 let left = *size;
                 self.stage = Stage::Coming { left };
                 if self.literal.waits {
-                    work.cx.send(b"+ Ready for the message\r\n", "continue-req", Some(&APPEND));
+                    lex::send(work.cx, b"+ Ready for the message\r\n", Some(&APPEND));
                 }
                 Ok(self.more(left))
             }
@@ -223,7 +223,7 @@ impl Append {
     }
 
     pub(crate) fn line(mut self: Box<Self>, work: &mut Work<'_>, mut line: Line) -> Next {
-        work.cx.note_received(line.start, line.end, "CRLF", None);
+        note_line(work.cx, &line);
         if core::mem::take(&mut self.utf8) && line.fault.is_none() {
             match line.octets.first() {
                 Some(b')') => {
@@ -339,6 +339,23 @@ impl Append {
         if taken && self.failed.is_none() {
             cx.event(Event::AppendDropped);
         }
+    }
+}
+
+/// Notes what stands behind a message: the line end, or flags, date and the head of another one.
+fn note_line(cx: &mut Cx<Server>, line: &Line) {
+    if !cx.tracing() {
+        return;
+    }
+    let text = grammar::split_head(&line.octets).map_or(line.octets.len(), |(text, _)| text.len());
+    for Part { start, end, label } in lex::parts(&line.octets[..text], lex::Place::Inside) {
+        cx.note_received(line.start + start as u64, line.start + end as u64, label, None);
+    }
+    let text_end = line.start + text as u64;
+    if text < line.octets.len() {
+        cx.note_received(text_end, line.end, "literal head", Some(&APPEND));
+    } else {
+        cx.note_received(text_end, line.end, "CRLF", None);
     }
 }
 

@@ -142,7 +142,9 @@ mod tests {
     #[test]
     fn what_is_too_many_is_told_from_where_on_it_is_not() {
         let most = u32::try_from(COPY_MESSAGES_MAX).expect("it is small");
-        let runs = |last| Runs::from_unsorted([UidRun { first: 5, last: 9 }, UidRun { first: 20, last }].to_vec());
+        let runs = |last| {
+            Runs::from_unsorted([UidRun { first: 5, last: 9 }, UidRun { first: 20, last }].to_vec())
+        };
         assert_eq!(too_many(&runs(20 + most - 6)), None);
         let code = |last| too_many(&runs(last)).and_then(|reply| reply.code);
         let expected = |uid: u32| format!("MESSAGELIMIT {COPY_MESSAGES_MAX} {uid}").into_bytes();

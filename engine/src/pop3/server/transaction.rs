@@ -125,9 +125,7 @@ impl Server {
                 self.capabilities(cx, true);
                 self.go(cx, State::Transaction(maildrop))
             }
-            Command::Lang(range) => {
-                self.speak(cx, range.as_deref(), State::Transaction(maildrop))
-            }
+            Command::Lang(range) => self.speak(cx, range.as_deref(), State::Transaction(maildrop)),
             // RFC 6856 §2: valid in AUTHORIZATION.
             Command::Utf8 => {
                 let text = "UTF8 comes before the login";

@@ -71,7 +71,7 @@ impl Directory for OpenDirectory {
             name.push(b'@');
             name.extend_from_slice(&to.domain);
         }
-        Ok(Taken { accounts: vec![self.account(&name)], elsewhere: Vec::new() })
+        Ok(Taken { accounts: vec![self.account(&name)], ..Taken::default() })
     }
 
     fn sender(&self, _account: &[u8], _from: &Mailbox) -> Result<(), Refusal> {
@@ -83,7 +83,7 @@ impl Directory for OpenDirectory {
 #[derive(Default)]
 pub struct SharedStore(Mutex<Shared>);
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Shared {
     store: MemoryStore,
     /// Blobs without use that some session may still send, each with the moment at which it lost its last.
@@ -123,6 +123,12 @@ impl Deref for Locked<'_> {
 }
 
 impl SharedStore {
+    /// Another store that holds the same.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self(Mutex::new(self.lock().0.clone()))
+    }
+
     /// One transaction, with what others must be told already queued when it returns.
     pub fn write(&self, hub: &Hub, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
         // The lock is held until the changes are queued, so that they are queued in the order of the writes.

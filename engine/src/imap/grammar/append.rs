@@ -56,7 +56,7 @@ pub(super) fn replace_arguments(
     cursor: &mut Piecewise<'_>,
 ) -> Read<(SetNumber, (Vec<u8>, AppendData))> {
     cursor.space()?;
-    let number = cursor.labelled("seq-number", false, set_number)?;
+    let number = set_number(cursor)?;
     Ok((number, arguments(cursor)?))
 }
 

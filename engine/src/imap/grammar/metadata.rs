@@ -26,10 +26,10 @@ pub(super) fn get(cursor: &mut Piecewise<'_>, options: Options) -> Read<Command>
         self::options(cursor, &mut get)?;
         cursor.space()?;
     }
-    get.entries = cursor.labelled("entries", false, |cursor| match cursor.peek() {
-        Some(b'(') => cursor.list("(", entry),
-        _ => Ok([entry(cursor)?].to_vec()),
-    })?;
+    get.entries = match cursor.peek() {
+        Some(b'(') => cursor.list("(", entry)?,
+        _ => [entry(cursor)?].to_vec(),
+    };
     // Some clients leave the parentheses out, as RFC 5464 §4.4.1 does.
     while cursor.take(b' ') {
         get.entries.push(entry(cursor)?);
@@ -48,19 +48,17 @@ fn is_options(text: &[u8]) -> bool {
 
 /// `getmetadata-options = "(" getmetadata-option *(SP getmetadata-option) ")"`
 fn options(cursor: &mut Piecewise<'_>, get: &mut GetMetadata) -> Read<()> {
-    cursor.labelled("getmetadata-options", false, |cursor| {
-        cursor.list("(", |cursor| {
-            if cursor.take_word(b"MAXSIZE") {
-                cursor.space()?;
-                get.value_max = Some(cursor.number("a number of octets")?);
-            } else if cursor.take_word(b"DEPTH") {
-                cursor.space()?;
-                get.depth = depth(cursor)?;
-            } else {
-                return cursor.expected("MAXSIZE or DEPTH");
-            }
-            Ok(())
-        })
+    cursor.list("(", |cursor| {
+        if cursor.take_word(b"MAXSIZE") {
+            cursor.space()?;
+            get.value_max = Some(cursor.number("a number of octets")?);
+        } else if cursor.take_word(b"DEPTH") {
+            cursor.space()?;
+            get.depth = depth(cursor)?;
+        } else {
+            return cursor.expected("MAXSIZE or DEPTH");
+        }
+        Ok(())
     })?;
     Ok(())
 }
@@ -80,10 +78,9 @@ pub(super) fn set(cursor: &mut Piecewise<'_>, options: Options) -> Read<Command>
     let name = place(cursor, options)?;
     cursor.space()?;
     let entries = cursor.list("( and entries", |cursor| {
-        let entry = cursor.labelled("entry", false, entry)?;
+        let entry = entry(cursor)?;
         cursor.space()?;
-        let value = cursor.labelled("value", false, |cursor| cursor.nstring("a value or NIL"))?;
-        Ok(MetadataEntry { entry, value })
+        Ok(MetadataEntry { entry, value: cursor.nstring("a value or NIL")? })
     })?;
     let names: Vec<Vec<u8>> = entries.iter().map(|entry| entry.entry.clone()).collect();
     bounded(cursor, &names)?;

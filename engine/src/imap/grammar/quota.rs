@@ -24,12 +24,10 @@ pub(super) fn get_root(cursor: &mut Piecewise<'_>, options: Options) -> Read<Com
 pub(super) fn set(cursor: &mut Piecewise<'_>) -> Read<Command> {
     let root = root(cursor)?;
     cursor.space()?;
-    let limits = cursor.labelled("setquota-list", false, |cursor| {
-        cursor.list("( and limits", |cursor| {
-            let resource = cursor.atom("a resource")?.to_ascii_uppercase();
-            cursor.space()?;
-            Ok(QuotaLimit { resource, limit: cursor.number64("a limit")? })
-        })
+    let limits = cursor.list("( and limits", |cursor| {
+        let resource = cursor.atom("a resource")?.to_ascii_uppercase();
+        cursor.space()?;
+        Ok(QuotaLimit { resource, limit: cursor.number64("a limit")? })
     })?;
     let twice = |(at, limit): (usize, &QuotaLimit)| {
         limits[..at].iter().any(|one| one.resource == limit.resource)
@@ -43,7 +41,7 @@ pub(super) fn set(cursor: &mut Piecewise<'_>) -> Read<Command> {
 /// `SP astring`
 fn root(cursor: &mut Piecewise<'_>) -> Read<Vec<u8>> {
     cursor.space()?;
-    cursor.labelled("quota-root-name", false, |cursor| cursor.astring("a quota root"))
+    cursor.astring("a quota root")
 }
 
 #[cfg(test)]

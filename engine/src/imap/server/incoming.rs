@@ -318,6 +318,10 @@ fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: 
 
 /// Notes what stands between two tokens: spaces, parentheses, words that have no name, the head of a literal.
 fn note_between(cx: &mut Cx<Server>, pieces: &[Piece], start: u64, end: u64) {
+    if start >= end {
+        // The token behind holds the one before: nothing stands between them.
+        return;
+    }
     let mut at = start;
     for piece in pieces {
         let (Piece::Text(octets, from) | Piece::Literal(octets, from, _)) = piece;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::print;
 use super::reply::Reply;
-use crate::imap::grammar::{self, GetMetadata};
+use crate::imap::grammar::{self, GetMetadata, lex};
 use crate::imap::types::{Answer, Ask, MetadataAsk, MetadataEntry};
 use crate::limits::METADATA_VALUE_MAX;
 use crate::trace::Rule;
@@ -102,7 +102,7 @@ fn tell(
         let place =
             if name.is_empty() { b"\"\"".to_vec() } else { print::mailbox(work.base, name) };
         let line = print::untagged(&[b"METADATA ", &place, b" (", &list, b")"]);
-        work.cx.send(&line, "metadata-resp", Some(&VALUES));
+        lex::send(work.cx, &line, Some(&VALUES));
     }
     let reply = Reply::ok("Metadata told");
     Next::done(match longest {

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::print;
 use super::reply::Reply;
+use crate::imap::grammar::lex;
 use crate::imap::types::{Answer, Ask, Quota, QuotaAsk, QuotaLimit};
 use crate::trace::Rule;
 use crate::types::Reason;
@@ -70,7 +71,7 @@ impl Wanted {
                 line.extend_from_slice(&print::astring(work.base, root));
             }
             line.extend_from_slice(b"\r\n");
-            work.cx.send(&line, "mailbox-data", Some(&ROOT));
+            lex::send(work.cx, &line, Some(&ROOT));
         }
         for root in &quota.roots {
             let mut list = Vec::new();
@@ -86,7 +87,7 @@ impl Wanted {
             }
             let root = print::astring(work.base, root);
             let line = print::untagged(&[b"QUOTA ", &root, b" (", &list, b")"]);
-            work.cx.send(&line, "mailbox-data", Some(&QUOTA));
+            lex::send(work.cx, &line, Some(&QUOTA));
         }
     }
 }

@@ -31,7 +31,10 @@ impl Server {
         match range {
             None => {
                 self.ok(cx, "languages follow");
-                cx.send(b"en English\r\n", "language", Some(&LANG));
+                cx.send(b"en", "language", Some(&LANG));
+                cx.send(b" ", "SP", None);
+                cx.send(b"English", "text", None);
+                cx.send(b"\r\n", "CRLF", None);
                 cx.send(b".\r\n", "end of response", None);
             }
             // RFC 4647 §3.4: a range finds the tag that it begins with, after what is more special is cut off.

@@ -113,6 +113,23 @@ pub struct ShownView {
     pub flags: u8,
 }
 
+/// A message in a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredView {
+    /// Whose mailbox.
+    pub account: String,
+    /// Its name.
+    pub mailbox: String,
+    /// The mailbox's UIDVALIDITY.
+    pub uid_validity: u32,
+    /// The message's UID.
+    pub uid: u32,
+    /// Bits of system flags, as IMAP has them: 8 is \Seen.
+    pub flags: u8,
+    /// Its octets.
+    pub octets: Vec<u8>,
+}
+
 /// A wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WireView {
@@ -222,6 +239,12 @@ impl World {
     pub fn mailboxes(&self, node: NodeId) -> Vec<MailboxView> {
         let view = |(account, name, count, unseen)| MailboxView { account, name, count, unseen };
         self.node(node).mailboxes().into_iter().map(view).collect()
+    }
+
+    /// The messages in all of a server's mailboxes.
+    #[must_use]
+    pub fn stored(&self, node: NodeId) -> Vec<StoredView> {
+        self.node(node).stored()
     }
 
     /// Messages on a device's screen, oldest first.

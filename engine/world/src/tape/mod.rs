@@ -26,6 +26,7 @@
 //! runs from the beginning. A world is a pure function of scenario, seed and actions, so both are the same.
 
 mod annotations;
+mod challenge;
 pub mod export;
 pub mod scenario;
 pub mod share;
@@ -36,6 +37,7 @@ use pillarbox_engine::expected::Expected;
 
 use crate::world::{Action, Checkpoint, Dir, End, Entry, EntryId, Noted, Time, WireId, World};
 
+pub use challenge::{Challenge, Goal, HINTS, Test};
 pub use scenario::{Level, Prediction, Scenario, Variant};
 
 /// Entries between two moments that are remembered.

@@ -110,11 +110,7 @@ impl Tape {
         let mut reader = Reader::new(&octets);
         let read = read(&mut reader).ok_or(BadLink::Broken)?;
         let id = read.scenario;
-        let scenario = match id.strip_prefix("random:").and_then(|seed| seed.parse().ok()) {
-            Some(seed) => Some(Scenario::random(seed)),
-            None => Scenario::find(&id),
-        };
-        let scenario = scenario.ok_or(BadLink::NoScenario(id))?;
+        let scenario = Scenario::named(&id).ok_or(BadLink::NoScenario(id))?;
         let is_older = read.version != scenario.version;
         let mut tape = Tape::new(scenario, read.seed).map_err(BadLink::Scenario)?;
         tape.set_level(read.level).map_err(BadLink::Scenario)?;

@@ -206,7 +206,7 @@ impl Story {
     /// The question at a cursor, if one is open there.
     #[must_use]
     pub fn question(&self, cursor: usize) -> Option<Question> {
-        self.source.question(&self.entries[..cursor.min(self.entries.len())])
+        self.source.question(&self.entries, cursor)
     }
 
     /// A question is answered, or skipped.

@@ -5,7 +5,7 @@ use pillarbox_world::annotate::{Annotation, Grade};
 use pillarbox_world::world::{Dir, What, WireId};
 
 use super::lines::{Line, lines, text};
-use super::{Story, source};
+use super::Story;
 
 /// A line of a conversation, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -219,7 +219,7 @@ impl Story {
         } else if found.grade == Grade::Error && against {
             defects.push("This was refused.".to_owned());
         }
-        let state = |name: &'static str| source::state_words(name);
+        let state = |name: &'static str| name.to_owned();
         Some(Explained {
             label: found.label.to_owned(),
             what: gloss.as_ref().map(|(what, _)| what.clone()),

@@ -21,6 +21,8 @@ const DELAY_MAX_MS: u64 = DAY_MS;
 pub struct Faults {
     seed: u64,
     last: u64,
+    /// Whether the host asks at `Stage::Open`: then `down` strikes there and nowhere else.
+    network: bool,
     rules: Vec<Counted>,
 }
 
@@ -119,6 +121,12 @@ impl Faults {
         Self { seed, ..Self::default() }
     }
 
+    /// No faults yet, of a host that can refuse connections before anybody takes them.
+    #[must_use]
+    pub fn of_network(seed: u64) -> Self {
+        Self { network: true, ..Self::new(seed) }
+    }
+
     /// The seed.
     #[must_use]
     pub fn seed(&self) -> u64 {
@@ -133,7 +141,7 @@ impl Faults {
 
     /// Begins anew: with this seed, no rules, and numbers from 1.
     pub fn clear(&mut self, seed: u64) {
-        *self = Self::new(seed);
+        *self = Self { network: self.network, ..Self::new(seed) };
     }
 
     /// Adds a rule behind the others and gives its number; none if there are as many as there may be.
@@ -182,6 +190,11 @@ impl Faults {
         for counted in &mut self.rules {
             if decision.verdict != Verdict::GoOn {
                 break;
+            }
+            let opens = matches!(moment.stage, Stage::Open);
+            let is_down = matches!(counted.rule.action, Action::Down) && self.network;
+            if opens != is_down {
+                continue;
             }
             counted.meet(self.seed, moment, &mut decision);
         }
@@ -275,7 +288,7 @@ fn is_at(place: &Place, peer: &Peer) -> bool {
 
 fn is_when(when: &When, moment: &Moment<'_>) -> bool {
     let at_point = match (&when.point, moment.stage) {
-        (Point::Connect, Stage::Connect)
+        (Point::Connect, Stage::Connect | Stage::Open)
         | (Point::AnyVerb, Stage::Verb(_))
         | (Point::Login, Stage::Login)
         | (Point::EndOfData, Stage::EndOfData)

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::sasl::Mechanism;
+use crate::trace::Part;
 
 /// A command.
 #[derive(Clone, PartialEq, Eq)]
@@ -88,6 +89,51 @@ pub fn parse(line: &[u8]) -> Result<Command, Syntax> {
         (b"APOP" | b"RETR" | b"TOP" | b"DELE", _) => Err(Syntax::Argument),
         _ => Err(Syntax::Verb),
     }
+}
+
+/// What a line without its CRLF is made of, whether it is a command or not. What is secret in it is left to its user.
+#[must_use]
+pub fn parts(line: &[u8]) -> Vec<Part> {
+    let end = line.iter().position(|&octet| octet == b' ').unwrap_or(line.len());
+    let verb = line[..end].to_ascii_uppercase();
+    let mut all = Vec::new();
+    let mut put = |start: usize, end: usize, label| {
+        if start < end {
+            all.push(Part { start, end, label });
+        }
+    };
+    let labels: &[&'static str] = match &verb[..] {
+        b"*" => {
+            put(0, line.len(), "cancellation");
+            return all;
+        }
+        b"USER" => &["user name"],
+        b"PASS" => &["password"],
+        b"APOP" => &["user name", "digest"],
+        b"AUTH" => &["mechanism", "initial response"],
+        b"LIST" | b"UIDL" | b"RETR" | b"DELE" => &["message number"],
+        b"TOP" => &["message number", "line count"],
+        b"LANG" => &["language"],
+        _ => &[],
+    };
+    put(0, end, "verb");
+    let mut at = (end + 1).min(line.len());
+    put(end, at, "SP");
+    // RFC 1939 §7: a name or a password of USER and PASS may hold spaces.
+    if labels.len() == 1 {
+        put(at, line.len(), labels[0]);
+        return all;
+    }
+    for label in labels {
+        let word =
+            line[at..].iter().position(|&octet| octet == b' ').map_or(line.len(), |n| at + n);
+        put(at, word, label);
+        let next = (word + 1).min(line.len());
+        put(word, next, "SP");
+        at = next;
+    }
+    put(at, line.len(), "argument");
+    all
 }
 
 fn text(rest: Option<&[u8]>) -> Result<Vec<u8>, Syntax> {

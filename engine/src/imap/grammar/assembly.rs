@@ -72,6 +72,23 @@ impl Assembly {
         self.pieces.is_empty() && self.failed.is_none()
     }
 
+    /// Offset of its first octet, once some came.
+    #[must_use]
+    pub fn start(&self) -> Option<u64> {
+        self.pieces.first().map(|piece| match piece {
+            Piece::Text(_, start) | Piece::Literal(_, start, _) => *start,
+        })
+    }
+
+    /// The text of its first line, once it came.
+    #[must_use]
+    pub fn first(&self) -> Option<&[u8]> {
+        match self.pieces.first() {
+            Some(Piece::Text(text, _)) => Some(text),
+            _ => None,
+        }
+    }
+
     /// A line came.
     #[must_use]
     pub fn line(mut self, line: &Line, limits: &Limits, logged_in: bool, plus: bool) -> Assembled {

@@ -6,6 +6,7 @@ mod command;
 mod cursor;
 mod date;
 mod fetch;
+pub(crate) mod lex;
 mod list;
 mod mailbox;
 mod parse;

@@ -11,10 +11,10 @@ use super::job::{Answered, Job, Next, Work, wrong};
 use super::print;
 use super::reply::Reply;
 use super::runs::{Runs, are_runs};
-use crate::imap::grammar::{self, Literal};
+use crate::imap::grammar::{self, Literal, lex};
 use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event, Flags};
 use crate::role::{Cx, Line};
-use crate::trace::Rule;
+use crate::trace::{Part, Rule};
 use crate::types::Misuse;
 
 /// RFC 9051 §6.3.12.
@@ -99,7 +99,7 @@ impl Append {
                 let left = *size;
                 self.stage = Stage::Coming { left };
                 if self.literal.waits {
-                    work.cx.send(b"+ Ready for the message\r\n", "continue-req", Some(&APPEND));
+                    lex::send(work.cx, b"+ Ready for the message\r\n", Some(&APPEND));
                 }
                 Ok(self.more(left))
             }
@@ -155,7 +155,7 @@ impl Append {
     }
 
     pub(crate) fn line(mut self: Box<Self>, work: &mut Work<'_>, line: Line) -> Next {
-        work.cx.note_received(line.start, line.end, "CRLF", None);
+        note_line(work.cx, &line);
         if line.fault.is_none()
             && self.failed.is_none()
             && work.base.features.has(Feature::MultiAppend)
@@ -249,6 +249,23 @@ impl Append {
         if taken && self.failed.is_none() {
             cx.event(Event::AppendDropped);
         }
+    }
+}
+
+/// Notes what stands behind a message: the line end, or flags, date and the head of another one.
+fn note_line(cx: &mut Cx<Server>, line: &Line) {
+    if !cx.tracing() {
+        return;
+    }
+    let text = grammar::split_head(&line.octets).map_or(line.octets.len(), |(text, _)| text.len());
+    for Part { start, end, label } in lex::parts(&line.octets[..text], lex::Place::Inside) {
+        cx.note_received(line.start + start as u64, line.start + end as u64, label, None);
+    }
+    let text_end = line.start + text as u64;
+    if text < line.octets.len() {
+        cx.note_received(text_end, line.end, "literal head", Some(&APPEND));
+    } else {
+        cx.note_received(text_end, line.end, "CRLF", None);
     }
 }
 

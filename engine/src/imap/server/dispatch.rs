@@ -16,6 +16,7 @@ use super::{
     authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, open, print,
     resolve, search, sort, status, store, thread, vanished,
 };
+use crate::imap::grammar::lex;
 use crate::imap::grammar::{
     self, Command, FetchItem, Header, SelectOptions, SequenceSet, StatusItem,
 };
@@ -282,7 +283,7 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
             let logged_in = !matches!(work.state, State::NotAuthenticated);
             let list = work.base.capabilities(logged_in);
             let line = print::untagged(&[b"CAPABILITY ", &list]);
-            work.cx.send(&line, "capability-data", Some(&capability::CAPABILITY));
+            lex::send(work.cx, &line, Some(&capability::CAPABILITY));
             Next::done(Reply::ok("Capabilities told"))
         }
         Command::Logout => {
@@ -299,11 +300,11 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
         }
         Command::Id(_) => {
             // RFC 2971 §3.3: no version, since it would help an attacker more than a client.
-            work.cx.send(b"* ID (\"name\" \"Pillarbox\")\r\n", "id-response", None);
+            lex::send(work.cx, b"* ID (\"name\" \"Pillarbox\")\r\n", None);
             Next::done(Reply::ok("This is who I am"))
         }
         Command::Namespace => {
-            work.cx.send(b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n", "namespace-response", None);
+            lex::send(work.cx, b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n", None);
             Next::done(Reply::ok("Namespaces told"))
         }
         // NOOP and CHECK: what others did is told at the end of every command.
@@ -331,7 +332,7 @@ fn enable(work: &mut Work<'_>, names: &[Vec<u8>]) {
         work.become_aware(Aware::Qresync);
     }
     line.extend_from_slice(b"\r\n");
-    work.cx.send(&line, "enable-data", None);
+    lex::send(work.cx, &line, None);
 }
 
 /// RFC 8437 §3: as the connection was before the login, but for TLS.

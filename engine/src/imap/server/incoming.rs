@@ -11,6 +11,7 @@ use super::reply::Reply;
 use super::runs::Runs;
 use super::state::State;
 use super::{Base, Doing, Server, append, phase};
+use crate::imap::grammar::lex;
 use crate::imap::grammar::{
     self, Assembled, Assembly, Bad, Literal, Options, Piece, Piecewise, Problem, Token,
 };
@@ -76,24 +77,31 @@ impl Incoming {
 impl Server {
     pub(super) fn command_line(self, cx: &mut Cx<Self>, incoming: Incoming, line: Line) -> Self {
         let Incoming { assembly, doomed } = incoming;
+        let start = assembly.start().unwrap_or(line.start);
+        let secret = is_login(assembly.first().unwrap_or(&line.octets));
         let logged_in = !matches!(self.state, State::NotAuthenticated);
         let plus = self.base.features.has(Feature::LiteralPlus);
         let assembled = assembly.line(&line, &self.base.config.limits, logged_in, plus);
         match (assembled, doomed) {
             (Assembled::Literal(assembly, head), doomed) => {
+                if head.waits && doomed.is_some() {
+                    note_refused(cx, start, secret);
+                }
                 self.literal_due(cx, assembly, head, doomed)
             }
             (Assembled::Append(_, head), Some((tag, reply))) => {
+                note_refused(cx, start, secret);
                 self.refuse_append(cx, tag, head, reply)
             }
             (assembled, Some((tag, reply))) => {
+                note_refused(cx, start, secret);
                 let tag = if tag.is_empty() { tag_of_assembled(assembled) } else { tag };
                 self.go(cx, tag, Next::done(reply))
             }
             (Assembled::Append(pieces, head), None) => self.append(cx, &pieces, head),
             (Assembled::Whole(pieces), None) => self.command(cx, &pieces),
             (Assembled::Refused(tag, problem), None) => {
-                note_line(cx, &line);
+                note_refused(cx, start, secret);
                 // Of a line that is too long only the beginning is known: a tag that fills it is no
                 // tag.
                 self.refuse(cx, tag.filter(|tag| tag.len() <= TAG_MAX), problem)
@@ -112,7 +120,7 @@ impl Server {
             if let Some((tag, reply)) = doomed {
                 return self.go(cx, tag, Next::done(reply));
             }
-            cx.send(b"+ Ready for the literal\r\n", "continue-req", Some(&LITERAL));
+            lex::send(cx, b"+ Ready for the literal\r\n", Some(&LITERAL));
         } else if !self.takes_non_sync() {
             doomed.get_or_insert((
                 Vec::new(),
@@ -171,7 +179,7 @@ impl Server {
         let mut cursor = Piecewise::new(pieces);
         let options = Options { utf8: self.base.is_rev2() };
         let parsed = grammar::parse(&mut cursor, options);
-        note_tokens(cx, pieces, &cursor.tokens, parsed.is_err());
+        note_tokens(cx, pieces, &cursor.tokens, parsed.is_err(), false);
         let binary = pieces.iter().any(|piece| matches!(piece, Piece::Literal(_, _, true)));
         match parsed {
             Ok(_) if binary => {
@@ -200,7 +208,7 @@ impl Server {
         if cx.tracing() {
             let mut cursor = Piecewise::new(pieces);
             let parsed = grammar::parse(&mut cursor, options);
-            note_tokens(cx, pieces, &cursor.tokens, parsed.is_err());
+            note_tokens(cx, pieces, &cursor.tokens, parsed.is_err(), true);
         }
         let Some(head) = grammar::append_head(pieces) else {
             let reply = Reply::bad("This is no APPEND");
@@ -272,7 +280,9 @@ fn reply_to(bad: Bad) -> Reply {
 
 /// Notes what the octets of a command are; what follows LOGIN and cannot be parsed may be a
 /// password all the same.
-fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: bool) {
+///
+/// With `open` a literal follows, whose head holds the line end.
+fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: bool, open: bool) {
     if !cx.tracing() {
         return;
     }
@@ -281,7 +291,7 @@ fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: 
         None => return,
     };
     for token in tokens {
-        note_between(cx, at, token.start);
+        note_between(cx, pieces, at, token.start);
         if token.secret {
             cx.note_secret(token.start, token.end, token.label);
         } else {
@@ -291,40 +301,58 @@ fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: 
     }
     let end = cx.received();
     let rest = tokens.last().map_or(end, |token| token.end);
+    let text_end = if open { end } else { end.saturating_sub(2).max(rest) };
     if !failed {
-        note_between(cx, at, end.saturating_sub(2));
-        cx.note_received(end.saturating_sub(2), end, "CRLF", None);
-    } else if rest < end {
-        if is_login(pieces) {
-            cx.note_secret(rest, end, "text");
-        } else {
-            cx.note_received(rest, end, "text", Some(&SYNTAX));
+        note_between(cx, pieces, at, text_end);
+    } else if let Some(Piece::Text(text, _)) = pieces.first()
+        && is_login(text)
+    {
+        cx.note_secret(rest, text_end, "unparsed");
+    } else {
+        cx.note_received(rest, text_end, "unparsed", Some(&SYNTAX));
+    }
+    cx.note_received(text_end, end, "CRLF", None);
+}
+
+/// Notes what stands between two tokens: spaces, parentheses, words that have no name, the head of a literal.
+fn note_between(cx: &mut Cx<Server>, pieces: &[Piece], start: u64, end: u64) {
+    let mut at = start;
+    for piece in pieces {
+        let (Piece::Text(octets, from) | Piece::Literal(octets, from, _)) = piece;
+        let to = from + octets.len() as u64;
+        if to <= at || *from >= end {
+            continue;
         }
+        // What belongs to no piece is the head of the literal behind it.
+        cx.note_received(at, *from, "literal head", None);
+        at = at.max(*from);
+        let upto = to.min(end);
+        if matches!(piece, Piece::Literal(..)) {
+            cx.note_received(at, upto, "literal", None);
+        } else {
+            let within = |offset: u64| usize::try_from(offset - from).unwrap_or(usize::MAX);
+            for part in lex::parts(&octets[within(at)..within(upto)], lex::Place::Inside) {
+                let (from, to) = (at + part.start as u64, at + part.end as u64);
+                cx.note_received(from, to, part.label, None);
+            }
+        }
+        at = upto;
     }
+    cx.note_received(at, end, "literal head", None);
 }
 
-/// Notes what stands between two tokens: a space, parentheses, the head of a literal.
-fn note_between(cx: &mut Cx<Server>, start: u64, end: u64) {
-    if start < end {
-        let label = if end - start == 1 { "SP" } else { "delimiters" };
-        cx.note_received(start, end, label, None);
-    }
-}
-
-fn is_login(pieces: &[Piece]) -> bool {
-    let Some(Piece::Text(text, _)) = pieces.first() else { return false };
+fn is_login(text: &[u8]) -> bool {
     let mut words = text.split(|octet| *octet == b' ').skip(1);
     let verb = words.next().unwrap_or_default();
     [&b"LOGIN"[..], b"AUTHENTICATE"].iter().any(|login| verb.eq_ignore_ascii_case(login))
 }
 
-fn note_line(cx: &mut Cx<Server>, line: &Line) {
-    if cx.tracing() {
-        let text = [Piece::Text(line.octets.clone(), line.start)];
-        if is_login(&text) {
-            cx.note_secret(line.start, line.end, "line");
-        } else {
-            cx.note_received(line.start, line.end, "line", Some(&SYNTAX));
-        }
+/// Notes a command that is refused before it is parsed, from its tag on, with all literals that were passed over.
+fn note_refused(cx: &mut Cx<Server>, start: u64, secret: bool) {
+    let end = cx.received();
+    if secret {
+        cx.note_secret(start, end, "unparsed");
+    } else {
+        cx.note_received(start, end, "unparsed", Some(&SYNTAX));
     }
 }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::item::Section;
 use super::{Base, Server, capability};
+use crate::imap::grammar::lex;
 use crate::imap::grammar::{StatusItem, print};
 use crate::imap::types::{Flags, MailboxStatus, UidRun};
 use crate::message::{Envelope, Index};
@@ -99,7 +100,7 @@ pub(crate) fn section_name(section: &Section) -> Vec<u8> {
 }
 
 pub(crate) fn send_section_name(cx: &mut Cx<Server>, section: &Section) {
-    cx.send(&section_name(section), "msg-att", Some(&super::fetch::FETCH));
+    lex::send(cx, &section_name(section), Some(&super::fetch::FETCH));
 }
 
 /// `MAILBOXID (…)` (RFC 8474 §7)

@@ -22,7 +22,7 @@ use listing::Listing;
 use note::{is_secret, note_command};
 use phase::Held;
 pub use reply::farewell;
-use reply::{farewell_text, refused};
+use reply::{code_length, farewell_text, refused};
 use retrieval::Retrieval;
 use transaction::Maildrop;
 
@@ -156,7 +156,10 @@ impl Server {
     fn respond(cx: &mut Cx<Self>, status: &[u8], text: &[u8]) {
         cx.send(status, "status", Some(&RESPONSE));
         cx.send(b" ", "SP", None);
-        cx.send(text, "text", None);
+        let code = code_length(text);
+        cx.send(&text[..code], "response code", None);
+        cx.send(if code > 0 { &text[code..code + 1] } else { b"" }, "SP", None);
+        cx.send(&text[if code > 0 { code + 1 } else { 0 }..], "text", None);
         cx.send(b"\r\n", "CRLF", None);
     }
 

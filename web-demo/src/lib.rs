@@ -5,6 +5,7 @@
 #![cfg_attr(target_arch = "wasm32", allow(unreachable_pub))]
 
 pub mod route;
+pub mod story;
 
 #[cfg(target_arch = "wasm32")]
 mod app;
@@ -12,5 +13,7 @@ mod app;
 mod browser;
 #[cfg(target_arch = "wasm32")]
 mod controls;
+#[cfg(target_arch = "wasm32")]
+mod player;
 #[cfg(target_arch = "wasm32")]
 mod view;

@@ -23,6 +23,8 @@ pub struct Item {
     pub id: u16,
     /// What it is.
     pub kind: Kind,
+    /// Mailboxes that it shows.
+    pub rows: usize,
 }
 
 /// The middle of a node, and its size.
@@ -55,7 +57,7 @@ impl Spot {
 }
 
 /// The drawing's width.
-pub const WIDTH: f32 = 900.0;
+pub const WIDTH: f32 = 960.0;
 
 /// A map: its height, and a spot for each node.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,18 +82,18 @@ pub fn place(items: &[Item], links: &[(u16, u16)]) -> Map {
     }
     let tallest = groups.iter().map(Vec::len).max().unwrap_or(0).max(1);
     let has_dns = of(Kind::Dns).next().is_some();
-    let row = if has_dns { 196.0 } else { 96.0 };
+    let row: f32 = if has_dns { 196.0 } else { 96.0 };
     let step = 84.0;
     let spread = (tallest as f32 - 1.0) * step / 2.0;
     let middle = row.max(spread + 50.0);
     let mut spots = BTreeMap::new();
     let columns = columns(servers.len(), &groups);
     for (at, server) in servers.iter().enumerate() {
-        spots.insert(*server, Spot { x: columns[at].0, y: middle, w: 176.0, h: 112.0 });
+        spots.insert(*server, Spot { x: columns[at].0, y: middle, w: 176.0, h: height_of(items, *server) });
         let group = &groups[at];
         for (nth, device) in group.iter().enumerate() {
             let y = middle + (nth as f32 - (group.len() as f32 - 1.0) / 2.0) * step;
-            spots.insert(*device, Spot { x: columns[at].1, y, w: 128.0, h: 64.0 });
+            spots.insert(*device, Spot { x: columns[at].1, y, w: 152.0, h: 64.0 });
         }
     }
     for (nth, dns) in of(Kind::Dns).enumerate() {
@@ -125,24 +127,24 @@ pub fn place_tall(items: &[Item], links: &[(u16, u16)]) -> Map {
         for pair in devices.chunks(3) {
             let share = TALL_WIDTH / pair.len() as f32;
             for (nth, device) in pair.iter().enumerate() {
-                let w = 128.0_f32.min(share - 8.0);
+                let w = 156.0_f32.min(share - 8.0);
                 let x = share * (nth as f32 + 0.5);
                 spots.insert(*device, Spot { x, y: *y + 32.0, w, h: 64.0 });
             }
-            *y += 88.0;
+            *y += 104.0;
         }
     };
     row(&above, &mut y);
     let first = y;
-    let tops: Vec<f32> = (0..servers.len()).map(|at| first + at as f32 * 148.0).collect();
-    y = first + servers.len() as f32 * 148.0;
+    let tops: Vec<f32> = (0..servers.len()).map(|at| first + at as f32 * 164.0).collect();
+    y = first + servers.len() as f32 * 164.0;
     row(&below, &mut y);
     let has_more = of(Kind::Dns).next().is_some() || of(Kind::Listener).next().is_some();
     let x = if has_more { 112.0 } else { TALL_WIDTH / 2.0 };
     for (server, top) in servers.iter().zip(&tops) {
-        spots.insert(*server, Spot { x, y: top + 56.0, w: 176.0, h: 112.0 });
+        spots.insert(*server, Spot { x, y: top + 56.0, w: 184.0, h: height_of(items, *server) });
     }
-    let between = first + 56.0 + 148.0 * (last as f32) / 2.0;
+    let between = first + 56.0 + 164.0 * (last as f32) / 2.0;
     for (nth, other) in of(Kind::Dns).chain(of(Kind::Listener)).enumerate() {
         let y = between + nth as f32 * 76.0 - 20.0;
         spots.insert(other, Spot { x: 310.0, y, w: 112.0, h: 56.0 });
@@ -153,16 +155,22 @@ pub fn place_tall(items: &[Item], links: &[(u16, u16)]) -> Map {
 /// The narrow drawing's width.
 pub const TALL_WIDTH: f32 = 380.0;
 
+/// As high as its queue and mailboxes need.
+fn height_of(items: &[Item], id: u16) -> f32 {
+    let rows = items.iter().find(|item| item.id == id).map_or(0, |item| item.rows.min(2));
+    68.0 + 22.0 * rows as f32
+}
+
 /// For each server the middle of its column, and of its devices' column.
 fn columns(servers: usize, groups: &[Vec<u16>]) -> Vec<(f32, f32)> {
-    let device = 80.0;
+    let device = 84.0;
     match servers {
         0 => vec![(WIDTH / 2.0, WIDTH / 2.0)],
         1 => vec![(WIDTH * 0.62, WIDTH * 0.22)],
-        2 => vec![(290.0, device), (610.0, WIDTH - device)],
+        2 => vec![(326.0, device), (634.0, WIDTH - device)],
         _ => {
             // The outer servers have their devices outside; those between stand alone.
-            let (left, right) = (270.0, WIDTH - 270.0);
+            let (left, right) = (300.0, WIDTH - 300.0);
             let gap = (right - left) / (servers as f32 - 1.0);
             let x = |at: usize| left + gap * at as f32;
             let last = servers - 1;
@@ -181,7 +189,7 @@ mod tests {
     use super::*;
 
     fn items(kinds: &[Kind]) -> Vec<Item> {
-        (0..).zip(kinds).map(|(id, kind)| Item { id, kind: *kind }).collect()
+        (0..).zip(kinds).map(|(id, kind)| Item { id, kind: *kind, rows: 2 }).collect()
     }
 
     #[test]

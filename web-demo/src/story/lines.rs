@@ -55,25 +55,30 @@ pub fn lines(entries: &[Entry], wire: WireId, octets: &dyn Fn(Dir) -> Vec<u8>) -
     lines
 }
 
-/// How an octet is shown in text: itself, or a picture for what has none.
+/// How an octet is shown beside hex: itself, or a dot for what has no picture.
 #[must_use]
 pub fn shown(octet: u8) -> char {
-    match octet {
-        b' '..=b'~' => char::from(octet),
-        0..=31 => char::from_u32(0x2400 + u32::from(octet)).unwrap_or('·'),
-        127 => '\u{2421}',
-        128.. => '·',
-    }
+    if matches!(octet, b' '..=b'~') { char::from(octet) } else { '·' }
 }
+
+/// The end of a line, where it is one.
+pub const LINE_END: &str = "↵";
 
 /// Text of octets: UTF-8 where it is, pictures for controls.
 #[must_use]
 pub fn text(octets: &[u8]) -> String {
     let mut out = String::with_capacity(octets.len());
+    let (octets, ended) = match octets.strip_suffix(b"\r\n") {
+        Some(rest) => (rest, true),
+        None => (octets, false),
+    };
     for chunk in octets.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
-                '\0'..='\x1f' | '\x7f' => out.push(shown(c as u8)),
+                '\r' => out.push_str("⟨CR⟩"),
+                '\n' => out.push_str("⟨LF⟩"),
+                '\t' => out.push('→'),
+                '\0'..='\x1f' | '\x7f' => out.push_str(&format!("⟨{:02X}⟩", c as u8)),
                 // What turns text around, or cannot be seen, is shown by its number.
                 '\u{80}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
                 | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
@@ -85,6 +90,9 @@ pub fn text(octets: &[u8]) -> String {
         for octet in chunk.invalid() {
             out.push_str(&format!("⟨{octet:02X}⟩"));
         }
+    }
+    if ended {
+        out.push_str(LINE_END);
     }
     out
 }
@@ -116,8 +124,8 @@ mod tests {
 
     #[test]
     fn text_hides_nothing() {
-        assert_eq!(text("Crème\r\n".as_bytes()), "Crème␍␊");
-        assert_eq!(text(b"a\xff\x00"), "a⟨FF⟩␀");
+        assert_eq!(text("Crème\r\n".as_bytes()), "Crème↵");
+        assert_eq!(text(b"a\xff\x00"), "a⟨FF⟩⟨00⟩");
         assert_eq!(text("a\u{202e}b".as_bytes()), "a⟨U+202E⟩b");
     }
 }

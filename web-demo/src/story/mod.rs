@@ -13,7 +13,7 @@ use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 use layout::{Item, Kind, Map};
 pub use octets::{Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;
-pub use source::{NodeInfo, Question, Source};
+pub use source::{Listed, NodeInfo, Question, Source, scenarios};
 use words::{Mark, Sentence};
 
 /// A story that is told.
@@ -143,7 +143,7 @@ impl Story {
     #[must_use]
     pub fn map(&self, tall: bool) -> Map {
         let items: Vec<Item> =
-            self.nodes().iter().map(|node| Item { id: node.id.0, kind: node.kind }).collect();
+            self.nodes().iter().map(|node| Item { id: node.id.0, kind: node.kind, rows: node.users.len() }).collect();
         let links: Vec<(u16, u16)> = self.links().iter().map(|(a, b)| (a.0, b.0)).collect();
         if tall { layout::place_tall(&items, &links) } else { layout::place(&items, &links) }
     }
@@ -225,7 +225,7 @@ impl Story {
     #[must_use]
     pub fn wire_title(&self, wire: WireId, scene: &Scene) -> Option<String> {
         let talk = scene.wires.get(&wire)?;
-        let protocol = talk.protocol.name().to_uppercase();
+        let protocol = source::protocol_name(talk.protocol);
         Some(format!("{} → {} · {protocol}", self.name(talk.client), self.name(talk.server)))
     }
 
@@ -279,7 +279,12 @@ impl Story {
             let Some(Sentence { text, mark }) = told else { continue };
             let silence = entry.at.0.saturating_sub(before.0);
             let gap = (silence >= GAP_MS).then(|| words::duration(silence));
-            let clock = words::clock(self.start_unix_ms(), entry.at);
+            let same_second = entry.at.0 / 1000 == before.0 / 1000 && !rows.is_empty();
+            let clock = match silence {
+                0 if same_second => String::new(),
+                _ if same_second => format!("+{silence} ms"),
+                _ => words::clock(self.start_unix_ms(), entry.at),
+            };
             rows.push(SequenceRow { from: index, to: index + 1, clock, text, mark, gap });
             before = entry.at;
         }
@@ -289,7 +294,7 @@ impl Story {
     fn talk_of(&self, entry: &Entry) -> Option<Sentence> {
         let talk = self.whole.wires.get(&entry.wire?)?;
         let (client, server) = (self.name(talk.client), self.name(talk.server));
-        let protocol = talk.protocol.name().to_uppercase();
+        let protocol = source::protocol_name(talk.protocol);
         Some(Sentence { text: format!("{client} and {server} talk {protocol}"), mark: Mark::Plain })
     }
 
@@ -335,6 +340,12 @@ impl Story {
             at = entry.causes.first().map(|cause| cause.0 as usize).filter(|cause| *cause < at)?;
         }
     }
+}
+
+/// A protocol's name for a reader.
+#[must_use]
+pub fn protocol_name(protocol: pillarbox_world::world::Protocol) -> &'static str {
+    source::protocol_name(protocol)
 }
 
 fn is_step(what: &What, matters: bool) -> bool {

@@ -51,6 +51,28 @@ pub struct Question {
     pub after: String,
 }
 
+/// A scenario, for the list of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name in links.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// What a reader will have understood.
+    pub goal: String,
+}
+
+/// All scenarios.
+#[must_use]
+pub fn scenarios() -> Vec<Listed> {
+    let listed = |scenario: Scenario| Listed {
+        id: scenario.id,
+        title: scenario.title,
+        goal: scenario.goal,
+    };
+    Scenario::all().into_iter().map(listed).collect()
+}
+
 /// How much of a story is told at most, so that one that never ends does not hold the page.
 const ENTRIES_MAX: usize = 20_000;
 /// How much time a story takes at most: a queue gives up after five days.
@@ -258,6 +280,11 @@ impl Source {
     }
 }
 
+/// A protocol's name for a reader.
+pub(super) fn protocol_name(protocol: Protocol) -> &'static str {
+    spoken(protocol).name()
+}
+
 fn spoken(protocol: Protocol) -> Spoken {
     match protocol {
         Protocol::Smtp | Protocol::Submission => Spoken::Smtp,
@@ -318,15 +345,16 @@ fn nodes(tape: &Tape) -> Vec<NodeInfo> {
             let ports: Vec<String> = view.ports.iter().map(ToString::to_string).collect();
             facts.push(("listens on", ports.join(", ")));
         }
+        let title = if kind == Kind::Dns { "DNS".to_owned() } else { view.title };
         let under = match (&setup.account, kind) {
             (Some(account), _) => account.address.clone(),
             (None, Kind::Dns) => "names".to_owned(),
             _ => String::new(),
         };
-        if view.title != view.name {
+        if title != view.name {
             facts.push(("name", view.name.clone()));
         }
-        NodeInfo { id: view.id, name: view.name, title: view.title, under, kind, users, duty, facts }
+        NodeInfo { id: view.id, name: view.name, title, under, kind, users, duty, facts }
     };
     views.into_iter().zip(setups).map(info).collect()
 }

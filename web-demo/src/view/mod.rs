@@ -1,6 +1,8 @@
 //! The screens. They hold no knowledge of a protocol: words come from the world's catalogue, facts from its log.
 
 mod home;
+mod stage;
+mod wire;
 
 use leptos::prelude::*;
 
@@ -27,7 +29,11 @@ pub(crate) fn is_fixed(route: &Route) -> bool {
 /// Whether a screen has a use for this key.
 pub(crate) fn takes_key(route: &Route, key: &str) -> bool {
     match route {
-        Route::Home => key.len() == 1 && key.bytes().all(|octet| (b'1'..=b'9').contains(&octet)),
+        Route::Home => matches!(key, " " | ".") || key.len() == 1 && key.bytes().all(|octet| (b'1'..=b'9').contains(&octet)),
+        Route::Scenario(_) => {
+            let letters = [" ", ".", "ArrowRight", "ArrowLeft", "Home", "End", "Escape", "e"];
+            letters.contains(&key)
+        }
         _ => false,
     }
 }
@@ -35,6 +41,12 @@ pub(crate) fn takes_key(route: &Route, key: &str) -> bool {
 /// A screen.
 pub(crate) fn screen(route: Route) -> AnyView {
     match route {
+        Route::Scenario(name) => stage::scenario(&name),
         _ => home::home(),
     }
+}
+
+/// Whether there is a screen for typing by hand.
+fn can_speak() -> bool {
+    NAVIGATION.iter().any(|(route, _)| *route == Route::HandsOn)
 }

@@ -45,7 +45,7 @@ fn line(player: Player, map: &Map, a: NodeId, b: NodeId) -> Option<AnyView> {
                 (talk.client, talk.server) == (a, b) || (talk.client, talk.server) == (b, a)
             };
             let last = scene.wires.values().rev().find(between)?;
-            Some((last.phase, last.protocol.name(), last.port, last.secured))
+            Some((last.phase, crate::story::protocol_name(last.protocol), last.port, last.secured))
         })
     });
     let class = move || match talk.get() {
@@ -57,6 +57,7 @@ fn line(player: Player, map: &Map, a: NodeId, b: NodeId) -> Option<AnyView> {
     let (x, y) = (f32::midpoint(x1, x2), f32::midpoint(y1, y2));
     let upright = (x1 - x2).abs() < 20.0;
     let (anchor, dx, dy) = if upright { ("start", 10.0, 4.0) } else { ("middle", 0.0, -10.0) };
+    let is_short = (x1 - x2).abs() < 90.0 && !upright;
     let words = move || {
         let (phase, protocol, port, secured) = talk.get()?;
         let open = matches!(phase, Phase::Open | Phase::Opening);
@@ -64,7 +65,8 @@ fn line(player: Player, map: &Map, a: NodeId, b: NodeId) -> Option<AnyView> {
         match phase {
             Phase::Refused => Some(format!("✖ {port}")),
             Phase::Cut => Some("✖ cut".to_owned()),
-            _ => open.then(|| format!("{} {port}{lock}", protocol.to_uppercase())),
+            _ if is_short => open.then(|| format!("{port}{lock}")),
+            _ => open.then(|| format!("{protocol} · port {port}{lock}")),
         }
     };
     let view = view! {
@@ -168,7 +170,7 @@ fn server(player: Player, node: &NodeInfo, state: Memo<Place>, spot: Spot) -> An
         rows.sort();
         let more = rows.len().saturating_sub(2);
         let shown = rows.into_iter().take(2).zip(0_u8..).map(|((name, count), nth)| {
-            let y = top + 72.0 + f32::from(nth) * 22.0;
+            let y = top + 73.0 + f32::from(nth) * 22.0;
             view! {
                 <g class="row">
                     <text x=left y=y>{name}</text>
@@ -178,13 +180,13 @@ fn server(player: Player, node: &NodeInfo, state: Memo<Place>, spot: Spot) -> An
         });
         let shown = shown.collect_view();
         let more = (more > 0).then(|| {
-            view! { <text class="more" x=right y=top + 106.0 text-anchor="end">{format!("+{more}")}</text> }
+            view! { <text class="more" x=right y=top + 108.0 text-anchor="end">{format!("+{more}")}</text> }
         });
         view! { {shown}{more} }.into_any()
     };
     view! {
         <text class="title" x=left y=top + 25.0>{node.title.clone()}</text>
-        <g class="row" class:busy=move || queue.get() > 0>
+        <g class="row" class:busy=move || queue.get() != 0>
             <text x=left y=top + 50.0>{next}</text>
             {move || envelopes(queue.get(), right, top + 50.0)}
         </g>

@@ -103,7 +103,7 @@ fn goal(player: Player) -> AnyView {
     view! { <p class="goal">{move || last.get().unwrap_or_else(|| goal.clone())}</p> }.into_any()
 }
 
-fn narrow() -> RwSignal<bool> {
+pub(crate) fn narrow() -> RwSignal<bool> {
     let narrow = RwSignal::new(false);
     if let Ok(Some(list)) = window().match_media(NARROW) {
         narrow.set(list.matches());

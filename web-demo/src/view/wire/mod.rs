@@ -55,11 +55,9 @@ pub(crate) fn hex(player: Player, wire: WireId, dir: Dir, start: u64, end: u64) 
             });
             view! {
                 <Piece class="octet".to_owned() lit=lit at=move |_| () press=move || {
-                    if let Some(leaf) = player.read(|story| story.leaf(wire, dir, at)) {
-                        player.pin.set(Some(leaf));
-                    } else {
-                        player.pin.set(Some(own));
-                    }
+                    let leaf = player.read(|story| story.leaf(wire, dir, at));
+                    let leaf = leaf.map_or(own, |(start, end)| Focus::Octets { wire, dir, start, end });
+                    player.pin.set(Some(leaf));
                 }>{format!("{octet:02x}")}</Piece>
             }
         };

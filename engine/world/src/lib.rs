@@ -2,6 +2,8 @@
 //! a session's asks from any store; and a whole simulated mail Internet made of them. The native host, the tests and
 //! the playground share them.
 
+pub mod annotate;
+pub mod catalogue;
 pub mod conversation;
 pub mod fault;
 pub mod hub;

@@ -88,7 +88,9 @@ pub(super) fn verdict(label: &str, octets: &[u8]) -> Option<Grade> {
         ("reply code", _) => Some(Grade::Ok),
         ("status", b'-') => Some(Grade::Error),
         ("status", b'N') => Some(Grade::Warning),
-        ("status", b'B') if octets.get(1).is_some_and(|octet| octet.eq_ignore_ascii_case(&b'a')) => {
+        ("status", b'B')
+            if octets.get(1).is_some_and(|octet| octet.eq_ignore_ascii_case(&b'a')) =>
+        {
             Some(Grade::Error)
         }
         ("status", b'B') => Some(Grade::Info),
@@ -97,8 +99,8 @@ pub(super) fn verdict(label: &str, octets: &[u8]) -> Option<Grade> {
     }
 }
 
-/// Labels of lines and groups, for the catalogue.
-pub(crate) const LABELS: &[&str] = &[
+/// Labels of lines and groups: those of annotations that no span has.
+pub const LABELS: &[&str] = &[
     "command line",
     "SASL response",
     CONTENT,

@@ -18,6 +18,7 @@ use std::ops::Range;
 use pillarbox_engine::trace::{Note, Rule, Side, Span};
 
 pub use crate::catalogue::{Party, Protocol};
+pub use grouping::LABELS as LINE_LABELS;
 use track::Track;
 
 /// Commands of a client that wait for their replies and are known as their causes; nobody pipelines more.

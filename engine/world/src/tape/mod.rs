@@ -22,13 +22,14 @@
 //!
 //! Winding back runs the world anew from its beginning: it is a pure function of scenario, seed and actions, and fast.
 
-mod scenario;
+pub mod export;
+pub mod scenario;
 
 use std::ops::Range;
 
 use crate::world::{Action, Dir, End, Entry, EntryId, Noted, Time, WireId, World};
 
-pub use scenario::{Prediction, Scenario};
+pub use scenario::{Level, Prediction, Scenario, Variant};
 
 /// Branches of one tape; the oldest that is not shown is forgotten.
 const BRANCHES_MAX: usize = 32;
@@ -46,6 +47,9 @@ pub struct Tape {
     ahead: Vec<Entry>,
     branches: Vec<Branch>,
     current: usize,
+    level: Level,
+    /// Actions that could not be carried out in this run, and why.
+    refused: Vec<(usize, String)>,
 }
 
 /// An action with its time.
@@ -99,6 +103,8 @@ impl Tape {
             ahead: Vec::new(),
             branches: vec![branch],
             current: 0,
+            level: Level::Perfect,
+            refused: Vec::new(),
         })
     }
 
@@ -156,7 +162,9 @@ impl Tape {
         self.done += 1;
         self.world.run_to(at);
         // An action that cannot be carried out changes nothing, in this run as in every other.
-        drop(self.world.act(&action));
+        if let Err(why) = self.world.act(&action) {
+            self.refused.push((self.done - 1, why));
+        }
     }
 
     /// Lets everything happen that is due up to a time, which it is then.
@@ -228,8 +236,45 @@ impl Tape {
         if known.len() > self.ahead.len() {
             self.ahead = known.to_vec();
         }
-        self.world = World::new(&self.scenario.setup, self.seed).expect("it was made before");
+        self.begin().expect("it was begun before");
+    }
+
+    /// A world at its beginning, with the faults of the level.
+    fn begin(&mut self) -> Result<(), String> {
+        let mut setup = self.scenario.setup.clone();
+        setup.faults.extend_from_slice(self.scenario.faults_of(self.level));
+        self.world = World::new(&setup, self.seed)?;
         self.done = 0;
+        self.refused.clear();
+        Ok(())
+    }
+
+    /// How hard the network is.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.level
+    }
+
+    /// Makes the network as hard, from the beginning on; the cursor stays where it is. What was done stays done.
+    ///
+    /// # Errors
+    /// The level's faults make no sense.
+    pub fn set_level(&mut self, level: Level) -> Result<(), String> {
+        let (now, before) = (self.now(), self.level);
+        self.level = level;
+        if let Err(why) = self.begin() {
+            self.level = before;
+            return Err(why);
+        }
+        self.ahead.clear();
+        self.run_to(now);
+        Ok(())
+    }
+
+    /// Actions that could not be carried out in this run, by their place among [`Tape::actions`], and why.
+    #[must_use]
+    pub fn refused(&self) -> &[(usize, String)] {
+        &self.refused
     }
 
     /// Entries that the cursor has reached again are no longer ahead.

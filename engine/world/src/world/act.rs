@@ -5,9 +5,11 @@ use super::errand::{Errand, Goal};
 use super::ids::{End, NodeId, WireId};
 use super::log::What;
 use super::seat::{Line, Turn};
+use super::setup::LinkSetup;
 use super::wire::Phase;
 use super::{Order, World};
 use crate::queue::{self, STEER_MAX, Steer, Steered};
+use crate::service::Backend;
 use crate::store::{Outcome, Write};
 
 impl World {
@@ -69,6 +71,31 @@ impl World {
                 let node = self.node_of(node)?;
                 self.try_now(node)
             }
+            Action::Imap { device, order } => self.do_by_imap(device, order),
+            Action::Link(link) => self.change_link(link),
+            Action::Record(record) => {
+                let gone = record.exchanges.is_empty() && record.addresses.is_empty();
+                self.zones.remove(&record.name);
+                if !gone {
+                    self.zones.add(record);
+                }
+                Ok(())
+            }
+            Action::User { node, address, password } => {
+                let node = self.node_of(node)?;
+                let backend = self.node(node).backend.clone();
+                let backend = backend.ok_or("only servers have accounts".to_owned())?;
+                let name = address.to_ascii_lowercase().into_bytes();
+                let password = password.clone().into_bytes();
+                backend.directory().people().users.insert(name, password);
+                Ok(())
+            }
+            Action::Secure { device, on } => {
+                let node = self.node_of(device)?;
+                let account = self.node_mut(node).setup.account.as_mut();
+                account.ok_or("this device has no account".to_owned())?.tls = *on;
+                Ok(())
+            }
             Action::Answer { node, port } => {
                 let node = self.node_of(node)?;
                 self.node_mut(node).by_hand.insert(*port);
@@ -118,6 +145,17 @@ impl World {
                 }
             }
         }
+    }
+
+    fn change_link(&mut self, wanted: &LinkSetup) -> Result<(), String> {
+        let (a, b) = (self.node_of(&wanted.a)?, self.node_of(&wanted.b)?);
+        let link = self.link_mut(a, b);
+        link.latency_ms = wanted.latency_ms;
+        link.octets_per_s = wanted.octets_per_s;
+        link.chunk = wanted.chunk;
+        link.tapped = wanted.tapped;
+        link.seven_bit = wanted.seven_bit;
+        Ok(())
     }
 
     fn try_now(&mut self, id: NodeId) -> Result<(), String> {

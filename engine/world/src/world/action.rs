@@ -1,5 +1,7 @@
 //! What a person or a script does to a world. Everything that changes a world is one of these, with its time.
 
+use super::setup::{LinkSetup, Record};
+
 /// Something done to a world. Nodes are named, so that an action means the same in another run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -7,6 +9,14 @@ pub enum Action {
     Send(Letter),
     /// Somebody reads their mail on a device.
     Check(Check),
+    /// Somebody does something in the mailbox that a device has open by IMAP. The words are those of
+    /// [`crate::world::ImapOrder`].
+    Imap {
+        /// On which device.
+        device: String,
+        /// What.
+        order: String,
+    },
     /// Somebody at a node connects to a port by hand.
     Connect {
         /// At which node.
@@ -55,6 +65,26 @@ pub enum Action {
         /// Which server.
         node: String,
     },
+    /// A link becomes another.
+    Link(LinkSetup),
+    /// A name in DNS has something else than before; with nothing, it is gone.
+    Record(Record),
+    /// A server has another account.
+    User {
+        /// Which server.
+        node: String,
+        /// The address.
+        address: String,
+        /// The password.
+        password: String,
+    },
+    /// A device uses TLS wherever it is offered, or no longer.
+    Secure {
+        /// Which device.
+        device: String,
+        /// Whether it does.
+        on: bool,
+    },
     /// From now on, connections to this port of a server are answered by hand.
     Answer {
         /// Which server.
@@ -77,6 +107,8 @@ pub struct Letter {
     pub text: String,
     /// The same as HTML, if it is not empty.
     pub html: String,
+    /// Pictures that the world makes up: name and octets.
+    pub pictures: Vec<(String, u32)>,
     /// Files: name and octets.
     pub files: Vec<(String, Vec<u8>)>,
 }
@@ -109,6 +141,7 @@ impl Action {
         match self {
             Self::Send(letter) => format!("{}: send to {}", letter.device, letter.to),
             Self::Check(check) => format!("{}: check mail", check.device),
+            Self::Imap { device, order } => format!("{device}: {order}"),
             Self::Connect { from, host, port, .. } => format!("{from}: connect to {host}:{port}"),
             Self::Type { wire, octets, .. } => format!("type {} octets on {wire}", octets.len()),
             Self::HangUp { wire, .. } => format!("hang up {wire}"),
@@ -118,6 +151,11 @@ impl Action {
             Self::Power { node, on: true } => format!("{node}: on"),
             Self::Power { node, on: false } => format!("{node}: off"),
             Self::TryNow { node } => format!("{node}: try the queue now"),
+            Self::Link(link) => format!("link {} to {}", link.a, link.b),
+            Self::Record(record) => format!("DNS: {}", record.name),
+            Self::User { node, address, .. } => format!("{node}: account {address}"),
+            Self::Secure { device, on: true } => format!("{device}: TLS on"),
+            Self::Secure { device, on: false } => format!("{device}: TLS off"),
             Self::Answer { node, port } => format!("{node}: answer port {port} by hand"),
         }
     }

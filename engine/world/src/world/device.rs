@@ -11,7 +11,9 @@ use pillarbox_engine::smtp::{Body, MailFrom, Mailbox, RcptTo};
 
 use super::World;
 use super::action::{Check, Letter, Way};
+use super::device_imap::Remote;
 use super::errand::{Errand, Goal};
+use super::ids::Draw;
 use super::ids::{NodeId, Protocol, Time, WireId};
 use super::log::{Screen, What};
 use super::seat::{Carried, Login, News, Outgoing, PopPlan, fate_words};
@@ -28,6 +30,8 @@ pub(crate) struct Device {
     pub(crate) status: Option<Screen>,
     /// Messages got since the last check began.
     pub(crate) new: u64,
+    /// The mailbox that is open by IMAP.
+    pub(crate) remote: Remote,
 }
 
 /// A message on the screen.
@@ -139,23 +143,20 @@ impl World {
                 }
             }
             News::SmtpDone(Some(_)) if submits => {}
+            News::Imap(news) => self.imap_news(node, id, *news),
             News::Offered { .. } | News::SmtpDone(_) | News::Listed { .. } => {}
         }
     }
-
-    fn read_by_imap(&mut self, _node: NodeId, _account: &AccountSetup) -> Result<(), String> {
-        Err("IMAP is not there yet".to_owned())
-    }
 }
 
-fn login(account: &AccountSetup) -> Login {
+pub(super) fn login(account: &AccountSetup) -> Login {
     Login {
         user: account.address.clone().into_bytes(),
         password: account.password.clone().into_bytes(),
     }
 }
 
-fn tls_policy(account: &AccountSetup, port: u16) -> TlsPolicy {
+pub(super) fn tls_policy(account: &AccountSetup, port: u16) -> TlsPolicy {
     match (Protocol::of_port(port), account.tls) {
         (Some((_, true)), _) => TlsPolicy::Implicit,
         (_, true) => TlsPolicy::Opportunistic,
@@ -179,7 +180,9 @@ fn made(letter: &Letter, account: &AccountSetup, origin: Origin) -> Result<Made,
     let author = parse_person(person.trim(), None)?;
     let to = parse_people(&letter.to, domain)?;
     let mut attachments = Vec::new();
-    for (name, octets) in &letter.files {
+    let made_up = letter.pictures.iter().map(|(name, size)| (name.clone(), picture(*size)));
+    let files: Vec<(String, Vec<u8>)> = made_up.chain(letter.files.iter().cloned()).collect();
+    for (name, octets) in &files {
         attachments.push(File {
             name: FileName::new(name)?,
             media_type: MediaType::of_name(name),
@@ -201,7 +204,7 @@ fn made(letter: &Letter, account: &AccountSetup, origin: Origin) -> Result<Made,
         match piece {
             Piece::Octets(part) => octets.extend_from_slice(part),
             Piece::File(part) => {
-                let file = &letter.files[part.file].1;
+                let file = &files[part.file].1;
                 // A message of a world is held in memory.
                 let (start, length) = (part.start as usize, part.length as usize);
                 octets.extend(part.encode(&file[start..start + length]));
@@ -220,4 +223,16 @@ fn made(letter: &Letter, account: &AccountSetup, origin: Origin) -> Result<Made,
         to: to.iter().map(recipient).collect(),
         octets,
     })
+}
+
+/// A picture's octets: nothing to look at, but as incompressible as a photograph is.
+fn picture(size: u32) -> Vec<u8> {
+    let size = size as usize;
+    let mut draw = Draw::new(size as u64);
+    let mut octets = Vec::with_capacity(size + 8);
+    while octets.len() < size {
+        octets.extend_from_slice(&draw.next().to_le_bytes());
+    }
+    octets.truncate(size);
+    octets
 }

@@ -6,11 +6,13 @@ use pillarbox_engine::limits::Limits;
 use pillarbox_engine::relay::Unreached;
 use pillarbox_engine::smtp::client::types::TlsPolicy;
 use pillarbox_engine::types::Now;
-use pillarbox_engine::{pop3, smtp};
+use pillarbox_engine::{imap, pop3, smtp};
 
 use super::ids::{End, NodeId, Protocol, WireId};
 use super::log::{Dns, DnsAnswer, Screen, What};
-use super::seat::{Carried, Drive, Line, News, PopHost, PopPlan, Seat, SmtpHost, Typist};
+use super::seat::{
+    Carried, Drive, ImapHost, ImapPlan, Line, News, PopHost, PopPlan, Seat, SmtpHost, Typist,
+};
 use super::setup::Kind;
 use super::{Due, Owner, World};
 
@@ -43,6 +45,7 @@ pub(super) struct Errand {
 pub(super) enum Goal {
     Submit(Box<Carried>, TlsPolicy),
     Pop(PopPlan, TlsPolicy),
+    Imap(ImapPlan, TlsPolicy),
     Type(Vec<Line>),
 }
 
@@ -111,7 +114,7 @@ impl World {
         };
         let owner = match errand.goal {
             Goal::Type(_) => Owner::Hand,
-            Goal::Submit(..) | Goal::Pop(..) => Owner::Device(node),
+            Goal::Submit(..) | Goal::Pop(..) | Goal::Imap(..) => Owner::Device(node),
         };
         let now = self.clock();
         let host_name = self.node(node).setup.name.clone().into_bytes();
@@ -123,7 +126,7 @@ impl World {
         let why = why.to_owned();
         match goal {
             Goal::Submit(..) => self.show(node, Screen::NotSent { why }),
-            Goal::Pop(..) => self.show(node, Screen::Failed { why }),
+            Goal::Pop(..) | Goal::Imap(..) => self.show(node, Screen::Failed { why }),
             Goal::Type(_) => {}
         }
     }
@@ -210,6 +213,23 @@ fn seat(errand: &Errand, host_name: Vec<u8>, now: Now) -> Box<dyn Drive> {
                 trace: true,
             };
             Box::new(Seat::<pop3::Client, _>::new(config, PopHost::new(plan.clone()), now))
+        }
+        Goal::Imap(plan, tls) => {
+            use imap::client::types::{Config, Timeouts, TlsPolicy as Imap};
+            let config = Config {
+                tls: match tls {
+                    TlsPolicy::Implicit => Imap::Implicit,
+                    TlsPolicy::None => Imap::None,
+                    TlsPolicy::Opportunistic => Imap::Opportunistic,
+                    TlsPolicy::Required => Imap::Required,
+                },
+                enable: Vec::new(),
+                id: Vec::new(),
+                limits: Limits::IMAP_CLIENT,
+                timeouts: Timeouts::default(),
+                trace: true,
+            };
+            Box::new(Seat::<imap::Client, _>::new(config, ImapHost::new(plan.clone()), now))
         }
     }
 }

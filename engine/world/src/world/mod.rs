@@ -6,6 +6,7 @@ mod act;
 mod action;
 pub(crate) mod backend;
 mod device;
+mod device_imap;
 mod dns;
 mod errand;
 mod ids;
@@ -32,6 +33,7 @@ use seat::Order;
 use wire::Wire;
 
 pub use action::{Action, Check, Letter, Way};
+pub use device_imap::ImapOrder;
 pub use dns::Zones;
 pub use ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
 pub use log::{Dns, DnsAnswer, Entry, Fate, Mailbox, Queue, Said, Screen, What};

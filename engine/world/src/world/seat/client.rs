@@ -10,6 +10,7 @@ use pillarbox_engine::types::{BlobRange, Reason, Refusal};
 use super::{Answered, Cx, Effect, Host, News};
 use crate::service::Backend;
 use crate::store::Store;
+use crate::world::ImapOrder;
 use crate::world::backend::NodeBackend;
 
 /// A name and its password, as a device remembers them.
@@ -45,6 +46,8 @@ pub(crate) enum Order {
     Deliver(smtp::Delivery),
     /// Say goodbye.
     Quit,
+    /// Do this in the mailbox that is open by IMAP.
+    Imap(ImapOrder),
 }
 
 /// Where the octets of outgoing messages are.
@@ -136,6 +139,7 @@ impl Host<pillarbox_engine::smtp::Client> for SmtpHost {
         match order {
             Order::Deliver(delivery) => self.calls.push_back(smtp::Call::Deliver(delivery)),
             Order::Quit => self.calls.push_back(smtp::Call::Quit),
+            Order::Imap(_) => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 //! A seat is given turns and leaves effects; what travels and when is left to the world.
 
 mod client;
+mod client_imap;
 mod client_pop;
 mod server;
 mod typist;
@@ -20,6 +21,7 @@ use super::ids::Draw;
 use crate::fault::{Faults, Strike};
 
 pub(crate) use client::{Carried, Login, Order, Outgoing, SmtpHost};
+pub(crate) use client_imap::{ImapHost, ImapNews, ImapPlan};
 pub(crate) use client_pop::{PopHost, PopPlan};
 pub(crate) use server::ServerHost;
 pub(crate) use typist::{Line, Typist};
@@ -91,6 +93,8 @@ pub(crate) enum News {
 
     /// The server holds these and no others.
     Listed { unique_ids: Vec<Vec<u8>> },
+    /// What an IMAP session found.
+    Imap(Box<ImapNews>),
     /// Reading came to its end; why, if not as it should.
     ReadDone(Option<String>),
 }

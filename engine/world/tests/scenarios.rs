@@ -46,3 +46,34 @@ fn every_scenario_runs_to_its_end() {
         }
     }
 }
+
+/// The lecture's dialogue, octet for octet.
+#[test]
+fn the_textbook_says_the_lectures_fifteen_lines() {
+    let lecture = "\
+S: 220 hamburger.edu
+C: HELO crepes.fr
+S: 250 Hello crepes.fr, pleased to meet you
+C: MAIL FROM: <alice@crepes.fr>
+S: 250 alice@crepes.fr ... Sender ok
+C: RCPT TO: <bob@hamburger.edu>
+S: 250 bob@hamburger.edu ... Recipient ok
+C: DATA
+S: 354 Enter mail, end with \".\" on a line by itself
+C: Do you like ketchup?
+C: How about pickles?
+C: .
+S: 250 Message accepted for delivery
+C: QUIT
+S: 221 hamburger.edu closing connection
+";
+    let scenario = Scenario::find("crepes-hamburger").expect("the scenario exists");
+    let tape = run(&scenario, Level::Perfect);
+    let said = export::dialogue(tape.world(), tape.world().wires()[0].id, true);
+    let mut text = Vec::new();
+    for line in &said {
+        text.extend_from_slice(format!("{}: ", line.dir.letter()).as_bytes());
+        text.extend_from_slice(&line.octets);
+    }
+    assert_eq!(String::from_utf8_lossy(&text), lecture.replace('\n', "\r\n"));
+}

@@ -174,3 +174,36 @@ pub(crate) fn Choice(
     }
     .into_any()
 }
+
+/// A line of text, sent by Enter.
+#[component]
+pub(crate) fn Field(
+    /// What it is about.
+    label: &'static str,
+    /// What it holds.
+    value: RwSignal<String>,
+    /// What happens.
+    send: impl Fn() + 'static,
+) -> AnyView {
+    let key = move |event: leptos::ev::KeyboardEvent| {
+        if event.key() == "Enter" {
+            event.prevent_default();
+            send();
+        }
+    };
+    view! {
+        <label class="labelled">
+            <span>{label}</span>
+            <input
+                class="field mono"
+                type="text"
+                autocomplete="off"
+                spellcheck="false"
+                prop:value=move || value.get()
+                on:input=move |event| value.set(event_target_value(&event))
+                on:keydown=key
+            />
+        </label>
+    }
+    .into_any()
+}

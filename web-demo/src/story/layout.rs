@@ -80,35 +80,84 @@ pub fn place(items: &[Item], links: &[(u16, u16)]) -> Map {
         let home = servers.iter().position(|server| joined(device, *server)).unwrap_or(0);
         groups[home].push(device);
     }
-    let tallest = groups.iter().map(Vec::len).max().unwrap_or(0).max(1);
-    let has_dns = of(Kind::Dns).next().is_some();
-    let row: f32 = if has_dns { 196.0 } else { 96.0 };
-    let step = 84.0;
-    let spread = (tallest as f32 - 1.0) * step / 2.0;
-    let middle = row.max(spread + 50.0);
+    let row = if of(Kind::Dns).next().is_some() { 184.0 } else { 80.0 };
     let mut spots = BTreeMap::new();
-    let columns = columns(servers.len(), &groups);
-    for (at, server) in servers.iter().enumerate() {
-        spots.insert(*server, Spot { x: columns[at].0, y: middle, w: 176.0, h: height_of(items, *server) });
-        let group = &groups[at];
-        for (nth, device) in group.iter().enumerate() {
-            let y = middle + (nth as f32 - (group.len() as f32 - 1.0) / 2.0) * step;
-            spots.insert(*device, Spot { x: columns[at].1, y, w: 152.0, h: 64.0 });
-        }
-    }
+    let bottom = if servers.len() > 2 {
+        in_a_row(items, &servers, &groups, row, &mut spots)
+    } else {
+        side_by_side(items, &servers, &groups, row, &mut spots)
+    };
     for (nth, dns) in of(Kind::Dns).enumerate() {
         let x = WIDTH / 2.0 + nth as f32 * 150.0;
-        spots.insert(dns, Spot { x, y: 48.0, w: 120.0, h: 56.0 });
+        spots.insert(dns, Spot { x, y: 40.0, w: 120.0, h: 56.0 });
     }
-    let mut height = middle + 86.0_f32.max(spread + 48.0);
+    let mut height = bottom + 12.0;
     for (nth, listener) in of(Kind::Listener).enumerate() {
         let x = WIDTH / 2.0 + nth as f32 * 150.0;
-        spots.insert(listener, Spot { x, y: height + 8.0, w: 120.0, h: 56.0 });
-    }
-    if of(Kind::Listener).next().is_some() {
-        height += 48.0;
+        spots.insert(listener, Spot { x, y: bottom + 44.0, w: 120.0, h: 56.0 });
+        height = bottom + 84.0;
     }
     Map { height, spots }
+}
+
+const DEVICE: (f32, f32) = (152.0, 64.0);
+
+/// One or two servers, their devices at their sides. Gives the lowest edge.
+fn side_by_side(
+    items: &[Item],
+    servers: &[u16],
+    groups: &[Vec<u16>],
+    row: f32,
+    spots: &mut BTreeMap<u16, Spot>,
+) -> f32 {
+    let step = 80.0;
+    let tallest = groups.iter().map(Vec::len).max().unwrap_or(0).max(1);
+    let spread = (tallest as f32 - 1.0) * step / 2.0;
+    let middle: f32 = row.max(spread + 44.0);
+    let edge = DEVICE.0 / 2.0 + 8.0;
+    let columns: &[(f32, f32)] = match servers.len() {
+        0 => &[(WIDTH / 2.0, WIDTH / 2.0)],
+        1 => &[(WIDTH * 0.64, WIDTH * 0.24)],
+        _ => &[(326.0, edge), (WIDTH - 326.0, WIDTH - edge)],
+    };
+    for (group, (_, device_x)) in groups.iter().zip(columns) {
+        for (nth, device) in group.iter().enumerate() {
+            let y = middle + (nth as f32 - (group.len() as f32 - 1.0) / 2.0) * step;
+            spots.insert(*device, Spot { x: *device_x, y, w: DEVICE.0, h: DEVICE.1 });
+        }
+    }
+    for (server, (x, _)) in servers.iter().zip(columns) {
+        spots.insert(*server, Spot { x: *x, y: middle, w: 176.0, h: height_of(items, *server) });
+    }
+    middle + 56.0_f32.max(spread + DEVICE.1 / 2.0)
+}
+
+/// Servers in a row, their devices below them. Gives the lowest edge.
+fn in_a_row(
+    items: &[Item],
+    servers: &[u16],
+    groups: &[Vec<u16>],
+    row: f32,
+    spots: &mut BTreeMap<u16, Spot>,
+) -> f32 {
+    let pitch = WIDTH / servers.len() as f32;
+    let width = 184.0_f32.min(pitch - 28.0);
+    let mut bottom: f32 = row + 56.0;
+    for (at, (server, group)) in servers.iter().zip(groups).enumerate() {
+        let x = pitch * (at as f32 + 0.5);
+        let h = height_of(items, *server);
+        spots.insert(*server, Spot { x, y: row, w: width, h });
+        let in_row = if pitch > 2.0 * DEVICE.0 { 2 } else { 1 };
+        for (line, devices) in group.chunks(in_row).enumerate() {
+            let y = row + 56.0 + 28.0 + DEVICE.1 / 2.0 + line as f32 * 76.0;
+            for (nth, device) in devices.iter().enumerate() {
+                let off = (nth as f32 - (devices.len() as f32 - 1.0) / 2.0) * (DEVICE.0 + 8.0);
+                spots.insert(*device, Spot { x: x + off, y, w: DEVICE.0, h: DEVICE.1 });
+            }
+            bottom = bottom.max(y + DEVICE.1 / 2.0);
+        }
+    }
+    bottom
 }
 
 /// The same for a narrow screen: from top to bottom.
@@ -159,29 +208,6 @@ pub const TALL_WIDTH: f32 = 380.0;
 fn height_of(items: &[Item], id: u16) -> f32 {
     let rows = items.iter().find(|item| item.id == id).map_or(0, |item| item.rows.min(2));
     68.0 + 22.0 * rows as f32
-}
-
-/// For each server the middle of its column, and of its devices' column.
-fn columns(servers: usize, groups: &[Vec<u16>]) -> Vec<(f32, f32)> {
-    let device = 84.0;
-    match servers {
-        0 => vec![(WIDTH / 2.0, WIDTH / 2.0)],
-        1 => vec![(WIDTH * 0.62, WIDTH * 0.22)],
-        2 => vec![(326.0, device), (634.0, WIDTH - device)],
-        _ => {
-            // The outer servers have their devices outside; those between stand alone.
-            let (left, right) = (300.0, WIDTH - 300.0);
-            let gap = (right - left) / (servers as f32 - 1.0);
-            let x = |at: usize| left + gap * at as f32;
-            let last = servers - 1;
-            (0..servers)
-                .map(|at| {
-                    let own = if at == last { WIDTH - device } else { device };
-                    (x(at), if groups[at].is_empty() { x(at) } else { own })
-                })
-                .collect()
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A story: a world's whole log, and everything that a view asks of it. It reads the tape and adds nothing.
 //! A cursor counts how many entries have been told; what the world looks like there is folded from them.
 
+mod faults;
 pub mod layout;
 pub mod lines;
 mod octets;
@@ -11,6 +12,7 @@ pub mod words;
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
 use layout::{Item, Kind, Map};
+pub use faults::Template;
 pub use octets::{Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;
 pub use source::{Listed, NodeInfo, Question, Source, scenarios};
@@ -58,6 +60,8 @@ pub struct StepInfo {
 
 /// Silence that is told of.
 const GAP_MS: u64 = 60_000;
+/// How long a story goes on after the last thing that matters.
+const TAIL_MS: u64 = 10_000;
 /// Marks under the scrubber.
 const MARKS_MAX: usize = 200;
 
@@ -80,8 +84,22 @@ impl Story {
     /// Reads what is new in the log; all of it, if it is another branch's.
     fn look(&mut self) {
         self.entries = self.source.entries();
+        if self.source.is_told() {
+            self.cut_tail();
+        }
         self.whole = Scene::after(&self.entries, self.source.dns());
         self.rows = self.all_rows();
+    }
+
+    /// Connections that are kept open say so for days; a story ends when nothing more comes of it.
+    fn cut_tail(&mut self) {
+        let last = self.entries.iter().rposition(|entry| entry.what.is_interesting());
+        let Some(last) = last else { return };
+        let end = self.entries[last].at.after(TAIL_MS);
+        let rest = self.entries[last..].iter().position(|entry| entry.at > end);
+        if let Some(rest) = rest {
+            self.entries.truncate(last + rest);
+        }
     }
 
     /// Changes the source, and looks at what became of it.

@@ -157,18 +157,14 @@ impl Story {
         octets
     }
 
-    /// The line, or the group of lines, that an octet lies in.
+    /// The line that an octet lies in.
     #[must_use]
     pub fn line_of(&self, wire: WireId, dir: Dir, at: u64) -> Option<(u64, u64)> {
-        let annotations = self.source.annotations(wire, dir);
-        let root = root_of(&annotations, at)?;
-        let whole = &annotations[root];
-        if whole.label != CONTENT {
-            return Some((whole.at.start, whole.at.end));
-        }
-        // A message is looked at line by line.
-        let leaf = annotations[root..].iter().find(|a| a.leaf && a.at.contains(&at))?;
-        Some((leaf.at.start, leaf.at.end))
+        let said = self.source.octets(wire, dir);
+        let at = usize::try_from(at).ok().filter(|at| *at < said.len())?;
+        let start = said[..at].iter().rposition(|octet| *octet == b'\n').map_or(0, |before| before + 1);
+        let end = said[at..].iter().position(|octet| *octet == b'\n').map_or(said.len(), |end| at + end + 1);
+        Some((start as u64, end as u64))
     }
 
     /// What the smallest part is that an octet belongs to.
@@ -187,9 +183,10 @@ impl Story {
         let inside = |a: &&Annotation| a.at.start >= start && a.at.end <= end;
         let row = |annotation: &Annotation| {
             let (mut depth, mut up) = (0, annotation.parent);
-            while let Some(id) = up {
-                depth += 1;
-                up = annotations.get(id.at as usize).and_then(|parent| parent.parent);
+            // Parents outside of the line are not shown.
+            while let Some(parent) = up.and_then(|id| annotations.get(id.at as usize)) {
+                depth += u8::from(inside(&parent));
+                up = parent.parent;
             }
             TreeRow {
                 depth,
@@ -256,10 +253,6 @@ impl Story {
         let annotations = self.source.annotations(wire, dir);
         annotations.iter().any(|a| a.label == CONTENT && a.at.start < end && a.at.end > start)
     }
-}
-
-fn root_of(annotations: &[Annotation], at: u64) -> Option<usize> {
-    annotations.iter().position(|a| a.parent.is_none() && a.at.contains(&at))
 }
 
 /// How a part is drawn: by its role in a line, whatever the protocol.

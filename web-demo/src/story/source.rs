@@ -7,7 +7,7 @@ use std::rc::Rc;
 use pillarbox_engine::trace::{Note, Side};
 use pillarbox_world::annotate::{Annotation, Annotator};
 use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
-use pillarbox_world::tape::{Scenario, Tape};
+use pillarbox_world::tape::{Level, Scenario, Tape, export};
 use pillarbox_world::world::{
     Action, Dir, DnsAnswer, End, Entry, EntryId, Fate, Kind as NodeKind, NodeId, NodeSetup, Protocol, Time, What, WireId,
     World,
@@ -86,6 +86,7 @@ pub struct Source {
     nodes: Vec<NodeInfo>,
     links: Vec<(NodeId, NodeId)>,
     answered: Vec<usize>,
+    told: bool,
     annotated: RefCell<BTreeMap<(WireId, bool), Rc<Vec<Annotation>>>>,
 }
 
@@ -110,7 +111,7 @@ impl Source {
         let nodes = nodes(&tape);
         let links = links(tape.world(), &tape.scenario().setup.nodes, &nodes);
         let (answered, annotated) = (Vec::new(), RefCell::default());
-        Self { tape, nodes, links, answered, annotated }
+        Self { tape, nodes, links, answered, told: false, annotated }
     }
 
     /// Lets everything happen that is to come.
@@ -119,7 +120,49 @@ impl Source {
             && self.tape.next_due().is_some_and(|due| due < TIME_MAX)
             && self.tape.step()
         {}
+        self.told = true;
         self.annotated.borrow_mut().clear();
+    }
+
+    /// Whether all was told that is to come.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.told
+    }
+
+    /// How hard the network can be made, with what is different then.
+    #[must_use]
+    pub fn levels(&self) -> Vec<(Level, String)> {
+        let variants = self.tape.scenario().variants.iter();
+        let mut levels = vec![(Level::Perfect, String::new())];
+        levels.extend(variants.map(|variant| (variant.level, variant.notice.clone())));
+        levels
+    }
+
+    /// Makes the network as hard.
+    pub fn set_level(&mut self, level: Level) {
+        // The scenario's own faults make sense, which a test of the world finds out.
+        let _ = self.tape.set_level(level);
+        self.tell_all();
+    }
+
+    /// Faults: number, text, and how often each struck.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(u64, String, u64)> {
+        let listed = self.tape.world().faults().into_iter();
+        listed.map(|fault| (fault.number, fault.rule.to_string(), fault.hits)).collect()
+    }
+
+    /// What to look at.
+    #[must_use]
+    pub fn notice(&self) -> &[String] {
+        &self.tape.scenario().notice
+    }
+
+    /// Every conversation as text, `C:` and `S:`.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        export::transcript(self.tape.world(), false)
     }
 
     /// Lets so much time pass.
@@ -345,15 +388,18 @@ fn nodes(tape: &Tape) -> Vec<NodeInfo> {
             let ports: Vec<String> = view.ports.iter().map(ToString::to_string).collect();
             facts.push(("listens on", ports.join(", ")));
         }
-        let title = if kind == Kind::Dns { "DNS".to_owned() } else { view.title };
+        // Conversations name servers by their host names, so the map does too.
+        let (title, known_as) = match kind {
+            Kind::Dns => ("DNS".to_owned(), None),
+            Kind::Server => (view.name.clone(), (view.title != view.name).then_some(view.title)),
+            _ => (view.title, None),
+        };
         let under = match (&setup.account, kind) {
             (Some(account), _) => account.address.clone(),
             (None, Kind::Dns) => "names".to_owned(),
             _ => String::new(),
         };
-        if title != view.name {
-            facts.push(("name", view.name.clone()));
-        }
+        facts.extend(known_as.map(|known_as| ("is", known_as)));
         NodeInfo { id: view.id, name: view.name, title, under, kind, users, duty, facts }
     };
     views.into_iter().zip(setups).map(info).collect()

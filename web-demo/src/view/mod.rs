@@ -31,7 +31,7 @@ pub(crate) fn takes_key(route: &Route, key: &str) -> bool {
     match route {
         Route::Home => matches!(key, " " | ".") || key.len() == 1 && key.bytes().all(|octet| (b'1'..=b'9').contains(&octet)),
         Route::Scenario(_) => {
-            let letters = [" ", ".", "ArrowRight", "ArrowLeft", "Home", "End", "Escape", "e"];
+            let letters = [" ", ".", "ArrowRight", "ArrowLeft", "Home", "End", "Escape", "e", "f"];
             letters.contains(&key)
         }
         _ => false,

@@ -7,6 +7,7 @@ mod phase;
 mod reply;
 mod retrieval;
 mod transaction;
+mod words;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -25,6 +26,7 @@ pub use reply::farewell;
 use reply::{code_length, farewell_text, refused};
 use retrieval::Retrieval;
 use transaction::Maildrop;
+pub use words::Words;
 
 /// RFC 1939 §3.
 const RESPONSE: Rule = Rule {
@@ -79,6 +81,8 @@ struct Common {
     /// The first line was read.
     begun: bool,
     farewell: Option<Farewell>,
+    /// What it says in place of its own words.
+    words: Option<&'static Words>,
 }
 
 impl Common {
@@ -155,11 +159,13 @@ impl Server {
 
     fn respond(cx: &mut Cx<Self>, status: &[u8], text: &[u8]) {
         cx.send(status, "status", Some(&RESPONSE));
-        cx.send(b" ", "SP", None);
-        let code = code_length(text);
-        cx.send(&text[..code], "response code", None);
-        cx.send(if code > 0 { &text[code..code + 1] } else { b"" }, "SP", None);
-        cx.send(&text[if code > 0 { code + 1 } else { 0 }..], "text", None);
+        if !text.is_empty() {
+            cx.send(b" ", "SP", None);
+            let code = code_length(text);
+            cx.send(&text[..code], "response code", None);
+            cx.send(if code > 0 { &text[code..code + 1] } else { b"" }, "SP", None);
+            cx.send(&text[if code > 0 { code + 1 } else { 0 }..], "text", None);
+        }
         cx.send(b"\r\n", "CRLF", None);
     }
 
@@ -276,17 +282,7 @@ impl Role for Server {
     type Event = Event;
 
     fn start(config: Config, cx: &mut Cx<Self>) -> Self {
-        cx.trace(config.trace);
-        let implicit = config.tls == TlsOffer::Implicit;
-        let common =
-            Common { config, tls: None, errors: 0, idle_commands: 0, begun: false, farewell: None };
-        let state = State::Authorization(None);
-        let server = Self { common: Box::new(common), told: state.name(), state };
-        if implicit {
-            cx.start_tls();
-            return server.go(cx, State::Securing);
-        }
-        server.begin(cx)
+        Self::start_with(config, None, cx)
     }
 
     fn want(&self) -> Want {
@@ -388,10 +384,32 @@ impl Role for Server {
 }
 
 impl Server {
+    fn start_with(config: Config, words: Option<&'static Words>, cx: &mut Cx<Self>) -> Self {
+        cx.trace(config.trace);
+        let implicit = config.tls == TlsOffer::Implicit;
+        let common = Common {
+            config,
+            tls: None,
+            errors: 0,
+            idle_commands: 0,
+            begun: false,
+            farewell: None,
+            words,
+        };
+        let state = State::Authorization(None);
+        let server = Self { common: Box::new(common), told: state.name(), state };
+        if implicit {
+            cx.start_tls();
+            return server.go(cx, State::Securing);
+        }
+        server.begin(cx)
+    }
+
     /// RFC 1939 §4, with the timestamp that offers APOP (RFC 1939 §7).
     fn say_greeting(&self, cx: &mut Cx<Self>) {
         let config = &self.common.config;
-        let mut greeting = [&config.host_name[..], b" POP3 server ready"].concat();
+        let own = [&config.host_name[..], b" POP3 server ready"].concat();
+        let mut greeting = self.common.words.map_or(own, |words| words.greeting.into());
         if let Some(timestamp) = &config.apop_timestamp {
             greeting.push(b' ');
             greeting.extend_from_slice(timestamp);

@@ -17,6 +17,7 @@ mod relay;
 mod relay_settle;
 mod run;
 pub(crate) mod seat;
+mod serve;
 mod setup;
 mod view;
 mod wire;

@@ -17,7 +17,7 @@ use crate::service::{About, Backend, report};
 use crate::store::{Deliver, Store, Write};
 
 /// Seeds that are tried for the one that spreads an attempt least.
-const CALM_SEEDS: u64 = 256;
+const CALM_SEEDS: u64 = 4096;
 /// Tasks whose senders are told of a delay together.
 const PAGE: u32 = 100;
 

@@ -1,21 +1,13 @@
 //! Turns: a seat is told what happened, and what it leaves behind is carried out.
 
-use std::sync::Arc;
-
-use pillarbox_engine::limits::Limits;
-use pillarbox_engine::sasl::{AuthOffer, Mechanism};
 use pillarbox_engine::trace::Note;
-use pillarbox_engine::types::{Peer, TlsOffer};
-use pillarbox_engine::{imap, pop3, smtp};
 
-use super::ids::{Dir, End, NodeId, Protocol, Time, WireId};
+use super::ids::{Dir, End, NodeId, Time, WireId};
 use super::log::{Fate, Queue, Said, What};
-use super::seat::{Cx, Drive, Effect, Seat, ServerHost, Turn};
+use super::seat::{Cx, Effect, Turn};
 use super::wire::{Noted, Phase};
 use super::{Due, World};
-use crate::fault::Watch;
 use crate::queue::Queue as _;
-use crate::service::{ImapService, Pop3Service, SmtpService};
 
 impl World {
     pub(super) fn handle(&mut self, due: Due) {
@@ -189,86 +181,5 @@ impl World {
             }
         }
         self.plan_queue(node);
-    }
-
-    /// Who sits at the server's end of a new wire.
-    pub(super) fn server_seat(&self, id: WireId) -> Box<dyn Drive> {
-        let wire = self.wire(id);
-        let node = self.node(wire.node(End::Server));
-        let backend = node.backend.clone().expect("only servers listen");
-        let key = u64::from(id.0) + 1;
-        let implicit = Protocol::of_port(wire.port).is_some_and(|(_, implicit)| implicit);
-        let tls = match (implicit, node.setup.tls) {
-            (true, _) => TlsOffer::Implicit,
-            (false, true) => TlsOffer::Upgrade,
-            (false, false) => TlsOffer::None,
-        };
-        let client = self.node(wire.node(End::Client));
-        let peer = Peer { address: client.address.clone().into_bytes(), name: None };
-        let auth = AuthOffer {
-            mechanisms: vec![Mechanism::Plain, Mechanism::Login],
-            password_commands: true,
-            cleartext: node.setup.cleartext,
-        };
-        let host_name = node.setup.name.clone().into_bytes();
-        let session_id = key.to_string().into_bytes();
-        let (now, told) = (self.clock(), self.peer(id));
-        match wire.protocol {
-            Protocol::Smtp | Protocol::Submission => {
-                let submission = wire.protocol == Protocol::Submission;
-                let config = smtp::Config {
-                    host_name,
-                    service: if submission {
-                        smtp::Service::Submission
-                    } else {
-                        smtp::Service::Smtp
-                    },
-                    peer,
-                    session_id,
-                    tls,
-                    auth: if submission { auth } else { AuthOffer::default() },
-                    auth_required: submission,
-                    extensions: node.setup.extensions,
-                    verify: false,
-                    return_path: true,
-                    faults: true,
-                    limits: Limits { received_max: node.setup.received_max, ..Limits::SMTP },
-                    trace: true,
-                };
-                let host = ServerHost::new(SmtpService::new(backend, key), Watch::new(told));
-                Box::new(Seat::<smtp::Server, _>::new(config, host, now))
-            }
-            Protocol::Pop3 => {
-                let config = pop3::Config {
-                    host_name,
-                    peer,
-                    session_id,
-                    tls,
-                    auth,
-                    apop_timestamp: None,
-                    faults: true,
-                    limits: Limits::POP3,
-                    trace: true,
-                };
-                let host = ServerHost::new(Pop3Service::new(backend, key), Watch::new(told));
-                Box::new(Seat::<pop3::Server, _>::new(config, host, now))
-            }
-            Protocol::Imap => {
-                let config = imap::types::Config {
-                    host_name,
-                    peer,
-                    session_id,
-                    tls,
-                    auth,
-                    without: Vec::new(),
-                    faults: true,
-                    limits: Limits::IMAP,
-                    trace: true,
-                };
-                let host =
-                    ServerHost::new(ImapService::new(Arc::clone(&backend), key), Watch::new(told));
-                Box::new(Seat::<imap::Server, _>::new(config, host, now))
-            }
-        }
     }
 }

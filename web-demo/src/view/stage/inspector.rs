@@ -57,8 +57,12 @@ fn of_step(player: Player) -> AnyView {
     });
     let view = move || match step.get() {
         None => view! {
-            <h3>"A world waits"</h3>
-            <p class="muted">
+            <h3>{player.read(|story| story.title())}</h3>
+            <p>{player.read(|story| story.goal())}</p>
+            <ul class="notice">
+                {player.read(|story| story.source().notice().to_vec()).into_iter().map(|what| view! { <li>{what}</li> }).collect_view()}
+            </ul>
+            <p class="muted small">
                 "Press play, or → for one step. Point at any octet, line or node to see what it is; "
                 "Enter or a click keeps it here."
             </p>

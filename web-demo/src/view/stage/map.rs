@@ -185,7 +185,7 @@ fn server(player: Player, node: &NodeInfo, state: Memo<Place>, spot: Spot) -> An
         view! { {shown}{more} }.into_any()
     };
     view! {
-        <text class="title" x=left y=top + 25.0>{node.title.clone()}</text>
+        <text class="title" x=left y=top + 25.0>{shortened(&node.title, 20)}</text>
         <g class="row" class:busy=move || queue.get() != 0>
             <text x=left y=top + 50.0>{next}</text>
             {move || envelopes(queue.get(), right, top + 50.0)}
@@ -222,10 +222,18 @@ fn small(node: &NodeInfo, state: Memo<Place>, spot: Spot) -> AnyView {
     };
     let lit = move || is_device && state.with(|place| place.shown) > 0;
     view! {
-        <text class="title" x=spot.x y=top + 26.0 text-anchor="middle">{node.title.clone()}</text>
+        <text class="title" x=spot.x y=top + 26.0 text-anchor="middle">{shortened(&node.title, 17)}</text>
         <text class="under" class:lit=lit x=spot.x y=top + 46.0 text-anchor="middle">{second}</text>
     }
     .into_any()
+}
+
+/// As much of a name as fits.
+fn shortened(name: &str, max: usize) -> String {
+    if name.chars().count() <= max {
+        return name.to_owned();
+    }
+    name.chars().take(max - 1).chain(['…']).collect()
 }
 
 /// What this very step moves, drawn on its way.

@@ -5,6 +5,7 @@ mod map;
 mod predict;
 mod sequence;
 mod timeline;
+mod tools;
 mod transcript;
 
 use leptos::prelude::*;
@@ -43,29 +44,35 @@ fn stage(story: Story) -> AnyView {
     ui.title.set(story.title());
     let player = Player::new(story);
     player.narrate(ui);
-    Effect::new(move |_| {
-        if let Some(key) = ui.key.get() {
+    let faults = RwSignal::new(false);
+    Effect::new(move |_| match ui.key.get() {
+        None => {}
+        Some(key) => {
             ui.key.set(None);
-            player.key(&key);
+            match key.as_str() {
+                "f" => faults.set(true),
+                key => player.key(key),
+            }
         }
     });
     let narrow = narrow();
     let pane = RwSignal::new("map".to_owned());
     view! {
         <div class="stage">
-            {move || if narrow.get() { in_tabs(player, pane) } else { side_by_side(player) }}
+            {move || if narrow.get() { in_tabs(player, pane, faults) } else { side_by_side(player, faults) }}
             {predict::prediction(player)}
             {timeline(player)}
+            {tools::faults(player, faults)}
         </div>
     }
     .into_any()
 }
 
-fn side_by_side(player: Player) -> AnyView {
+fn side_by_side(player: Player, faults: RwSignal<bool>) -> AnyView {
     view! {
         <div class="panes">
             <div class="left">
-                <section class="pane map-pane" aria-label="Map">{goal(player)}{map(player, false)}</section>
+                <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, false)}</section>
                 <div class="below">{sequence::sequence(player)}{transcript::transcript(player)}</div>
             </div>
             {inspector::inspector(player)}
@@ -74,14 +81,14 @@ fn side_by_side(player: Player) -> AnyView {
     .into_any()
 }
 
-fn in_tabs(player: Player, pane: RwSignal<String>) -> AnyView {
+fn in_tabs(player: Player, pane: RwSignal<String>, faults: RwSignal<bool>) -> AnyView {
     let names = [("map", "Map"), ("steps", "Steps"), ("wire", "Talk"), ("why", "Why")];
     let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
     let shown = move || match pane.get().as_str() {
         "steps" => sequence::sequence(player),
         "wire" => transcript::transcript(player),
         "why" => inspector::inspector(player),
-        _ => view! { <section class="pane map-pane" aria-label="Map">{goal(player)}{map(player, true)}</section> }.into_any(),
+        _ => view! { <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, true)}</section> }.into_any(),
     };
     view! {
         <div class="narrow">

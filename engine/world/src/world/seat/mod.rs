@@ -163,8 +163,12 @@ where
     R::Event: Worded,
 {
     pub(crate) fn new(config: R::Config, host: H, now: Now) -> Self {
+        Self::of(Session::new(config, now), host)
+    }
+
+    pub(crate) fn of(session: Session<R>, host: H) -> Self {
         Self {
-            session: Session::new(config, now),
+            session,
             host,
             asks: VecDeque::new(),
             held: None,

@@ -2,6 +2,7 @@
 //! A cursor counts how many entries have been told; what the world looks like there is folded from them.
 
 mod faults;
+pub mod hands;
 pub mod layout;
 pub mod lines;
 mod octets;

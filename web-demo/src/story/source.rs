@@ -287,6 +287,23 @@ impl Source {
         made
     }
 
+    /// Messages in the inboxes of a server.
+    #[must_use]
+    pub fn mailboxes(&self, server: &str) -> u64 {
+        let found = self.nodes.iter().find(|node| node.name == server);
+        let boxes = found.map(|node| self.tape.world().mailboxes(node.id)).unwrap_or_default();
+        boxes.iter().map(|row| row.count).sum()
+    }
+
+    /// Words for just these octets, if they are a word of the protocol.
+    #[must_use]
+    pub fn word(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> Option<(String, String)> {
+        let view = self.tape.world().wires().into_iter().find(|view| view.id == wire)?;
+        let octets = self.tape.octets(wire, dir, annotation.at.clone());
+        let gloss = catalogue::word(spoken(view.protocol), annotation.label, octets)?;
+        Some(words_of(&gloss))
+    }
+
     /// Words for an annotation: what it is, and why.
     #[must_use]
     pub fn gloss(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> Option<(String, String)> {
@@ -338,6 +355,14 @@ fn spoken(protocol: Protocol) -> Spoken {
 
 fn words_of(gloss: &Gloss) -> (String, String) {
     (gloss.what.to_owned(), gloss.why.replace('\n', " "))
+}
+
+/// Words for a session's state.
+pub(super) fn state_gloss(protocol: Protocol, end: End, state: &str) -> Option<String> {
+    let party = if end == End::Server { Party::Server } else { Party::Client };
+    let gloss = catalogue::state(spoken(protocol), party, state)?;
+    let (what, why) = words_of(&gloss);
+    Some(format!("{what} {why}"))
 }
 
 /// Words for what an entry tells, where the catalogue has some.

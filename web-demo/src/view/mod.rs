@@ -1,5 +1,6 @@
 //! The screens. They hold no knowledge of a protocol: words come from the world's catalogue, facts from its log.
 
+mod hands;
 mod home;
 mod stage;
 mod wire;
@@ -9,7 +10,7 @@ use leptos::prelude::*;
 use crate::route::Route;
 
 /// Screens in the bar, as far as they are there.
-const NAVIGATION: [(Route, &str); 1] = [(Route::Home, "Scenarios")];
+const NAVIGATION: [(Route, &str); 2] = [(Route::Home, "Scenarios"), (Route::HandsOn, "Speak it")];
 
 /// The links in the bar.
 pub(crate) fn navigation(route: RwSignal<Route>) -> AnyView {
@@ -23,7 +24,7 @@ pub(crate) fn navigation(route: RwSignal<Route>) -> AnyView {
 
 /// Whether a screen is as high as the window, with panes that scroll by themselves.
 pub(crate) fn is_fixed(route: &Route) -> bool {
-    matches!(route, Route::Scenario(_) | Route::Shared(_))
+    matches!(route, Route::Scenario(_) | Route::Shared(_) | Route::HandsOn)
 }
 
 /// Whether a screen has a use for this key.
@@ -42,6 +43,7 @@ pub(crate) fn takes_key(route: &Route, key: &str) -> bool {
 pub(crate) fn screen(route: Route) -> AnyView {
     match route {
         Route::Scenario(name) => stage::scenario(&name),
+        Route::HandsOn => hands::hands_on(),
         _ => home::home(),
     }
 }

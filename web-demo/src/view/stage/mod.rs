@@ -19,7 +19,8 @@ use crate::story::Story;
 const NARROW: &str = "(max-width: 899px)";
 
 pub(crate) use map::map;
-pub(crate) use timeline::timeline;
+pub(crate) use inspector::inspector;
+pub(crate) use transcript::transcript;
 
 /// The stage of a scenario.
 pub(super) fn scenario(name: &str) -> AnyView {
@@ -61,7 +62,7 @@ fn stage(story: Story) -> AnyView {
         <div class="stage">
             {move || if narrow.get() { in_tabs(player, pane, faults) } else { side_by_side(player, faults) }}
             {predict::prediction(player)}
-            {timeline(player)}
+            {timeline::timeline(player)}
             {tools::faults(player, faults)}
         </div>
     }
@@ -73,9 +74,9 @@ fn side_by_side(player: Player, faults: RwSignal<bool>) -> AnyView {
         <div class="panes">
             <div class="left">
                 <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, false)}</section>
-                <div class="below">{sequence::sequence(player)}{transcript::transcript(player)}</div>
+                <div class="below">{sequence::sequence(player)}{transcript(player)}</div>
             </div>
-            {inspector::inspector(player)}
+            {inspector(player)}
         </div>
     }
     .into_any()
@@ -86,8 +87,8 @@ fn in_tabs(player: Player, pane: RwSignal<String>, faults: RwSignal<bool>) -> An
     let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
     let shown = move || match pane.get().as_str() {
         "steps" => sequence::sequence(player),
-        "wire" => transcript::transcript(player),
-        "why" => inspector::inspector(player),
+        "wire" => transcript(player),
+        "why" => inspector(player),
         _ => view! { <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, true)}</section> }.into_any(),
     };
     view! {

@@ -96,6 +96,13 @@ impl Hub {
         self.state().maildrops.insert(mailbox).then(|| MaildropLock { hub: self.clone(), mailbox })
     }
 
+    /// Another hub that knows what this one knows while no session is open: which messages were told as \Recent.
+    #[must_use]
+    pub fn copy_at_rest(&self) -> Self {
+        let recent_from = self.state().recent_from.clone();
+        Self(Arc::new(Mutex::new(State { recent_from, ..State::default() })))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while holding it leaves a queue at worst incomplete; every other session can go on.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -77,3 +77,83 @@ S: 221 hamburger.edu closing connection
     }
     assert_eq!(String::from_utf8_lossy(&text), lecture.replace('\n', "\r\n"));
 }
+
+/// Winding to and fro, in any order, is the same as running there from the beginning.
+#[test]
+fn a_moment_is_the_same_however_it_is_reached() {
+    let mut random = 0x9e37_79b9_u64;
+    let mut below = |end: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) % end.max(1)
+    };
+    for (id, text) in Scenario::texts() {
+        let scenario = Scenario::parse(id, text).expect("it is read");
+        let mut tape = run(&scenario, Level::Perfect);
+        let end = tape.now();
+        for _ in 0..6 {
+            let at = Time(below(end.0 + 1));
+            tape.seek(at);
+            let mut fresh = Tape::new(scenario.clone(), 1).expect("it was made before");
+            fresh.run_to(at);
+            assert_eq!(tape.hash(), fresh.hash(), "{id} at {at:?}");
+            assert_eq!(tape.entries(EntryId(0)), fresh.entries(EntryId(0)), "{id} at {at:?}");
+        }
+    }
+}
+
+/// Acting in the past begins a branch, and the branch that was left is kept as it was.
+#[test]
+fn acting_in_the_past_begins_a_branch() {
+    use pillarbox_world::world::Action;
+    let scenario = Scenario::find("after-the-dot").expect("the scenario exists");
+    let mut tape = run(&scenario, Level::Perfect);
+    let (end, doubled) = (tape.now(), tape.hash());
+    let inbox = |tape: &Tape| {
+        let server = tape.world().nodes().into_iter().find(|node| node.name == "hamburger.edu");
+        let boxes = tape.world().mailboxes(server.expect("it is there").id);
+        boxes.iter().find(|row| row.name == "INBOX").map_or(0, |row| row.count)
+    };
+    assert_eq!(inbox(&tape), 2, "with the fault the message is doubled");
+    tape.seek(Time(100));
+    assert!(!tape.ahead().is_empty(), "what lay ahead is known");
+    tape.act(Action::RemoveFault(1)).expect("there is one");
+    tape.run_to(end);
+    assert_eq!(inbox(&tape), 1, "without it there is one copy");
+    let (branches, current) = tape.branches();
+    assert_eq!((branches.len(), current), (2, 1));
+    assert_eq!(branches[1].parent, Some(0));
+    tape.switch(0);
+    tape.run_to(end);
+    assert_eq!(tape.hash(), doubled);
+    tape.switch(1);
+    assert_eq!(inbox(&tape), 1);
+}
+
+/// Every octet that a session read lies in an annotation, and the leaves do not overlap.
+#[test]
+fn annotations_cover_what_was_read() {
+    use pillarbox_world::world::Dir;
+    for (id, text) in Scenario::texts() {
+        let scenario = Scenario::parse(id, text).expect("it is read");
+        let tape = run(&scenario, Level::Perfect);
+        for wire in tape.world().wires() {
+            for dir in Dir::BOTH {
+                let all = tape.annotations(wire.id, dir, 0..u64::MAX);
+                let mut at = 0;
+                let mut leaves: Vec<_> =
+                    all.iter().filter(|a| a.leaf).map(|a| a.at.clone()).collect();
+                leaves.sort_by_key(|range| range.start);
+                for leaf in leaves {
+                    assert_eq!(
+                        leaf.start,
+                        at,
+                        "{id} {:?} {dir:?} {:#?}",
+                        wire.id,
+                        &all[..all.len().min(6)]
+                    );
+                    at = leaf.end;
+                }
+            }
+        }
+    }
+}

@@ -190,24 +190,24 @@ impl Story {
     pub fn last_refusal(&self, wish: Wish) -> Option<(String, String)> {
         let wire = self.typed(wish.part)?;
         let dir = if wish.part == Part::Client { Dir::ToClient } else { Dir::ToServer };
-        let annotations = self.source.annotations(wire.id, dir);
-        let last = annotations.iter().rev().find(|a| a.parent.is_none())?;
+        let annotated = self.source.annotations(wire.id, dir);
+        let last = annotated.all.iter().rev().find(|a| a.parent.is_none())?;
         if last.grade < pillarbox_world::annotate::Grade::Warning {
             return None;
         }
-        let heard = annotations.iter().filter(|a| last.at.contains(&a.at.start));
+        let heard = annotated.all.iter().filter(|a| last.at.contains(&a.at.start));
         let mut glosses = heard.filter_map(|a| self.source.word(wire.id, dir, a));
         let own = glosses.next().map(|(what, why)| format!("{what} {why}"));
+        // The rule that the last line broke says more than the code of the reply.
         let said = if wish.part == Part::Client { Dir::ToServer } else { Dir::ToClient };
-        let broken = self.source.annotations(wire.id, said);
-        let rule = broken
-            .iter()
-            .rev()
-            .find(|a| a.parent.is_none())
-            .filter(|a| a.grade > pillarbox_world::annotate::Grade::Info)
-            .and_then(|a| a.rules.last().map(|rule| format!("RFC {} §{}: {}", rule.rfc, rule.section, rule.gist)));
+        let typed = self.source.annotations(wire.id, said);
+        let line = typed.all.iter().rev().find(|a| a.parent.is_none());
+        let broken = line.and_then(|line| {
+            let within = typed.defects.iter().rev().find(|(range, _)| line.at.contains(&range.start));
+            within.map(|(_, rule)| format!("{} (RFC {} §{})", rule.gist, rule.rfc, rule.section))
+        });
         let words = self.octets(wire.id, dir, last.at.start, last.at.end);
-        let why = rule.or(own)?;
-        Some((super::lines::text(&words), why))
+        let why = [own, broken].into_iter().flatten().collect::<Vec<_>>().join(" ");
+        (!why.is_empty()).then(|| (super::lines::text(&words), why))
     }
 }

@@ -6,6 +6,7 @@ use pillarbox_world::world::{Dir, What, WireId};
 
 use super::lines::{Line, lines, text};
 use super::Story;
+use super::source::Annotated;
 
 /// A line of a conversation, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,14 +102,15 @@ impl Story {
         let all = lines(told, wire, &|dir| self.source.octets(wire, dir).to_vec());
         let both = Dir::BOTH.map(|dir| self.source.annotations(wire, dir));
         let line = |line: Line| {
-            let annotations = &both[usize::from(line.dir == Dir::ToClient)];
-            self.spoken_line(wire, &line, annotations)
+            let annotated = &both[usize::from(line.dir == Dir::ToClient)];
+            self.spoken_line(wire, &line, annotated)
         };
         all.into_iter().map(line).collect()
     }
 
-    fn spoken_line(&self, wire: WireId, line: &Line, annotations: &[Annotation]) -> SpokenLine {
+    fn spoken_line(&self, wire: WireId, line: &Line, annotated: &Annotated) -> SpokenLine {
         let Line { dir, start, end, .. } = *line;
+        let annotations = &annotated.all;
         let said = self.source.octets(wire, dir);
         let (mut pieces, mut at) = (Vec::new(), start);
         let mut put = |from: u64, to: u64, class: &str, secret: bool| {
@@ -121,7 +123,8 @@ impl Story {
             pieces.push(SpokenPiece { wire, dir, start: from, end: to, class, text: shown });
         };
         let mut grade = Grade::Ok;
-        let mut defect = None;
+        let broken = annotated.defects.iter().find(|(range, _)| range.start < end && range.end > start);
+        let defect = broken.map(|(_, rule)| rule.gist.to_owned());
         let from = annotations.partition_point(|annotation| annotation.at.end <= start && annotation.parent.is_none());
         for annotation in &annotations[from.min(annotations.len())..] {
             if annotation.at.start >= end {
@@ -135,9 +138,6 @@ impl Story {
             put(from, to, class_of(annotation), annotation.secret);
             at = at.max(to);
             grade = grade.max(annotation.grade);
-            if matches!(annotation.grade, Grade::Deviation | Grade::Error) && defect.is_none() {
-                defect = annotation.rules.last().map(|rule| rule.gist.to_owned());
-            }
         }
         put(at, end, "", false);
         SpokenLine { wire, dir, start, end, pieces, defect, grade: grade as u8 }
@@ -149,7 +149,7 @@ impl Story {
         let said = self.source.octets(wire, dir);
         let end = end.min(said.len() as u64);
         let mut octets = said.get(start as usize..end as usize).unwrap_or_default().to_vec();
-        for annotation in self.source.annotations(wire, dir).iter().filter(|a| a.secret) {
+        for annotation in self.source.annotations(wire, dir).all.iter().filter(|a| a.secret) {
             for at in annotation.at.start.max(start)..annotation.at.end.min(end) {
                 octets[(at - start) as usize] = b'*';
             }
@@ -170,7 +170,8 @@ impl Story {
     /// What the smallest part is that an octet belongs to.
     #[must_use]
     pub fn leaf(&self, wire: WireId, dir: Dir, at: u64) -> Option<(u64, u64)> {
-        let annotations = self.source.annotations(wire, dir);
+        let annotated = self.source.annotations(wire, dir);
+        let annotations = &annotated.all;
         let leaf = annotations.iter().find(|a| a.leaf && a.at.contains(&at))?;
         Some((leaf.at.start, leaf.at.end))
     }
@@ -178,7 +179,8 @@ impl Story {
     /// The tree of the line that an octet lies in.
     #[must_use]
     pub fn tree(&self, wire: WireId, dir: Dir, at: u64) -> Vec<TreeRow> {
-        let annotations = self.source.annotations(wire, dir);
+        let annotated = self.source.annotations(wire, dir);
+        let annotations = &annotated.all;
         let Some((start, end)) = self.line_of(wire, dir, at) else { return Vec::new() };
         let inside = |a: &&Annotation| a.at.start >= start && a.at.end <= end;
         let row = |annotation: &Annotation| {
@@ -202,7 +204,8 @@ impl Story {
     /// What a range is: the annotation that has just these octets, or the smallest around them.
     #[must_use]
     pub fn explain(&self, wire: WireId, dir: Dir, start: u64, end: u64) -> Option<Explained> {
-        let annotations = self.source.annotations(wire, dir);
+        let annotated = self.source.annotations(wire, dir);
+        let annotations = &annotated.all;
         let around = annotations.iter().filter(|a| a.at.start <= start && end <= a.at.end);
         let found = around.min_by_key(|a| (a.at.end - a.at.start, a.leaf))?;
         let gloss = self.source.gloss(wire, dir, found);
@@ -250,7 +253,8 @@ impl Story {
             return false;
         };
         let What::Octets { dir, start, end, .. } = entry.what else { return false };
-        let annotations = self.source.annotations(wire, dir);
+        let annotated = self.source.annotations(wire, dir);
+        let annotations = &annotated.all;
         annotations.iter().any(|a| a.label == CONTENT && a.at.start < end && a.at.end > start)
     }
 }

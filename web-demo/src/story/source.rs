@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
-use pillarbox_engine::trace::{Note, Side};
+use pillarbox_engine::trace::{Note, Rule, Side};
 use pillarbox_world::annotate::{Annotation, Annotator};
 use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
 use pillarbox_world::tape::{Level, Scenario, Tape, export};
@@ -73,6 +74,15 @@ pub fn scenarios() -> Vec<Listed> {
     Scenario::all().into_iter().map(listed).collect()
 }
 
+/// What is known of one direction of a wire.
+#[derive(Debug, Default)]
+pub struct Annotated {
+    /// Parts, parents before children.
+    pub all: Vec<Annotation>,
+    /// Octets in which whoever reads found a rule broken.
+    pub defects: Vec<(Range<u64>, &'static Rule)>,
+}
+
 /// How much of a story is told at most, so that one that never ends does not hold the page.
 const ENTRIES_MAX: usize = 20_000;
 /// How much time a story takes at most: a queue gives up after five days.
@@ -87,7 +97,7 @@ pub struct Source {
     links: Vec<(NodeId, NodeId)>,
     answered: Vec<usize>,
     told: bool,
-    annotated: RefCell<BTreeMap<(WireId, bool), Rc<Vec<Annotation>>>>,
+    annotated: RefCell<BTreeMap<(WireId, bool), Rc<Annotated>>>,
 }
 
 impl Source {
@@ -277,7 +287,7 @@ impl Source {
 
     /// What one direction of a wire consists of, parents before children.
     #[must_use]
-    pub fn annotations(&self, wire: WireId, dir: Dir) -> Rc<Vec<Annotation>> {
+    pub fn annotations(&self, wire: WireId, dir: Dir) -> Rc<Annotated> {
         let key = (wire, dir == Dir::ToClient);
         if let Some(known) = self.annotated.borrow().get(&key) {
             return Rc::clone(known);
@@ -316,15 +326,16 @@ impl Source {
     }
 
     /// Who receives parses finest; where somebody reads by hand, who sent tells.
-    fn annotate(&self, wire: WireId, dir: Dir) -> Vec<Annotation> {
+    fn annotate(&self, wire: WireId, dir: Dir) -> Annotated {
         let reader = dir.receiver();
         let reads = !self.tape.world().all_notes(wire, reader).is_empty();
         let (end, side) =
             if reads { (reader, Side::Received) } else { (dir.sender(), Side::Sent) };
         let party = if end == End::Server { Party::Server } else { Party::Client };
         let Some(view) = self.tape.world().wires().into_iter().find(|view| view.id == wire) else {
-            return Vec::new();
+            return Annotated::default();
         };
+        let (mut defects, mut last) = (Vec::new(), None);
         let mut annotator = Annotator::new(spoken(view.protocol), party);
         for noted in self.tape.world().all_notes(wire, end) {
             let octets = match noted.note {
@@ -334,9 +345,14 @@ impl Source {
                 },
                 _ => &[],
             };
+            match noted.note {
+                Note::Span(span) => last = (span.side == side).then_some(span.start..span.end),
+                Note::Defect(rule) => defects.extend(last.clone().map(|range| (range, rule))),
+                Note::State { .. } => {}
+            }
             annotator.note(&noted.note, octets);
         }
-        annotator.of(side).to_vec()
+        Annotated { all: annotator.of(side).to_vec(), defects }
     }
 }
 

@@ -22,6 +22,7 @@ fn conversation(ui: Ui, wish: RwSignal<Wish>) -> AnyView {
     let now = wish.get();
     let player = Player::new(hands::begin(now));
     player.seek(usize::MAX);
+    player.chosen.set(player.read(|story| story.standing(now).wire));
     let said = RwSignal::new(Vec::<String>::new());
     let line = RwSignal::new(String::new());
     let lf_only = RwSignal::new(false);
@@ -49,6 +50,7 @@ fn conversation(ui: Ui, wish: RwSignal<Wish>) -> AnyView {
     };
     let undo = move || {
         player.change(|story| story.take_back(now));
+        player.chosen.set(player.read(|story| story.standing(now).wire));
         player.pin.set(None);
         player.seek(usize::MAX);
     };
@@ -61,7 +63,7 @@ fn conversation(ui: Ui, wish: RwSignal<Wish>) -> AnyView {
         {choices(wish)}
         <div class="panes">
             <div class="hands-left">
-                {stage::transcript(player)}
+                {stage::transcript(player, false)}
                 {refusal(player, now, undo)}
                 {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
                 <Show when=move || !closed.get() fallback=move || view! {
@@ -166,7 +168,10 @@ fn state(
             <div class="pane-head"><h2 class="pane-title">{other}</h2></div>
             <div class="inspected">
                 <h3>{move || standing.get().state}</h3>
-                <p class="muted">{move || standing.get().gloss}</p>
+                <p class="muted">{move || match standing.get() {
+                    now if now.state.is_empty() => Some("Nothing has been said to it yet.".to_owned()),
+                    now => now.gloss,
+                }}</p>
                 <p class="small">{move || format!("Bob's mailbox holds {}.", standing.get().mailbox)}</p>
                 <div class="go">
                     <Button class="small-button" disabled=Signal::derive(move || !can_undo.get()) press=undo>

@@ -161,11 +161,11 @@ impl Server {
         cx.send(status, "status", Some(&RESPONSE));
         if !text.is_empty() {
             cx.send(b" ", "SP", None);
-            let code = code_length(text);
-            cx.send(&text[..code], "response code", None);
-            cx.send(if code > 0 { &text[code..code + 1] } else { b"" }, "SP", None);
-            cx.send(&text[if code > 0 { code + 1 } else { 0 }..], "text", None);
         }
+        let code = code_length(text);
+        cx.send(&text[..code], "response code", None);
+        cx.send(if code > 0 { &text[code..code + 1] } else { b"" }, "SP", None);
+        cx.send(&text[if code > 0 { code + 1 } else { 0 }..], "text", None);
         cx.send(b"\r\n", "CRLF", None);
     }
 

@@ -8,6 +8,7 @@ mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pillarbox_engine::imap::types::{Flags, SpecialUse, UidRun};
 use pillarbox_engine::types::BlobId;
@@ -32,9 +33,19 @@ struct Counters {
     account: u64,
     mailbox: u64,
     blob: u64,
-    upload: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    upload: Uploads,
     uid_validity: u32,
     modseq: u64,
+}
+
+/// The number of the last upload. A clone of a store goes on by itself: what one gives out does not shift the other's.
+#[derive(Debug, Default)]
+struct Uploads(AtomicU64);
+
+impl Clone for Uploads {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -203,7 +203,7 @@ impl Store for MemoryStore {
     }
 
     fn upload(&self) -> UploadId {
-        self.counters.upload.fetch_add(1, Ordering::Relaxed) + 1
+        self.counters.upload.0.fetch_add(1, Ordering::Relaxed) + 1
     }
 }
 

@@ -80,6 +80,12 @@ impl Directory for OpenDirectory {
 pub struct SharedStore(Mutex<MemoryStore>);
 
 impl SharedStore {
+    /// Another store that holds the same.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self(Mutex::new(self.lock().clone()))
+    }
+
     /// One transaction, with what others must be told already queued when it returns.
     pub fn write(&self, hub: &Hub, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
         // The lock is held until the changes are queued, so that they are queued in the order of the writes.

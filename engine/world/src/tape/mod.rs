@@ -16,21 +16,27 @@
 //! # Ok(()) }
 //! ```
 //!
+//! What octets are and why is in [`Tape::annotations`]; the words for it in [`crate::catalogue`].
+//!
 //! Views read [`Tape::world`]: `nodes`, `links`, `zones`, `faults`, `queue(node)`, `mailboxes(node)`, `screen(node)`,
 //! `status(node)`, `wires`, `flights`, `entries`, `octets`, `arrived`, `notes`, `state`. Everything that changes the
 //! world is an [`Action`] given to [`Tape::act`]; given while the cursor is in the past, it begins a branch.
 //!
-//! Winding back runs the world anew from its beginning: it is a pure function of scenario, seed and actions, and fast.
+//! Winding back goes to the latest moment before at which nothing was under way, and runs on from there; without one, it
+//! runs from the beginning. A world is a pure function of scenario, seed and actions, so both are the same.
 
+mod annotations;
 pub mod export;
 pub mod scenario;
 
 use std::ops::Range;
 
-use crate::world::{Action, Dir, End, Entry, EntryId, Noted, Time, WireId, World};
+use crate::world::{Action, Checkpoint, Dir, End, Entry, EntryId, Noted, Time, WireId, World};
 
 pub use scenario::{Level, Prediction, Scenario, Variant};
 
+/// Entries between two moments that are remembered.
+const CHECKPOINT_EVERY: usize = 64;
 /// Branches of one tape; the oldest that is not shown is forgotten.
 const BRANCHES_MAX: usize = 32;
 
@@ -50,6 +56,9 @@ pub struct Tape {
     level: Level,
     /// Actions that could not be carried out in this run, and why.
     refused: Vec<(usize, String)>,
+    /// Moments to go back to, with how many actions were carried out then; oldest first.
+    checkpoints: Vec<(usize, Checkpoint)>,
+    annotators: annotations::Annotators,
 }
 
 /// An action with its time.
@@ -105,6 +114,8 @@ impl Tape {
             current: 0,
             level: Level::Perfect,
             refused: Vec::new(),
+            checkpoints: Vec::new(),
+            annotators: annotations::Annotators::default(),
         })
     }
 
@@ -152,6 +163,7 @@ impl Tape {
             }
             _ => self.world.step(),
         };
+        self.remember();
         self.forget_reached();
         stepped
     }
@@ -169,9 +181,7 @@ impl Tape {
 
     /// Lets everything happen that is due up to a time, which it is then.
     pub fn run_to(&mut self, time: Time) {
-        while self.actions.get(self.done).is_some_and(|planned| planned.at <= time) {
-            self.carry_out();
-        }
+        while self.next_due().is_some_and(|due| due <= time) && self.step() {}
         self.world.run_to(time);
         self.forget_reached();
     }
@@ -185,6 +195,8 @@ impl Tape {
         if !self.ahead.is_empty() {
             self.begin_branch();
         }
+        let (now, done) = (self.now(), self.done);
+        self.checkpoints.retain(|(count, checkpoint)| *count <= done && checkpoint.at() <= now);
         let planned = Planned { at: self.now(), action, scripted: false };
         self.actions.insert(self.done, planned);
         self.done += 1;
@@ -218,7 +230,7 @@ impl Tape {
     /// Winds to a time. Nothing that was done is lost.
     pub fn seek(&mut self, time: Time) {
         if time < self.now() {
-            self.rewind();
+            self.rewind(|checkpoint| checkpoint.at() <= time);
         }
         self.run_to(time);
     }
@@ -226,24 +238,47 @@ impl Tape {
     /// Winds to the moment at which the log has so many entries, or more if several came at once.
     pub fn seek_entry(&mut self, entries: usize) {
         if entries < self.world.entries(EntryId(0)).len() {
-            self.rewind();
+            self.rewind(|checkpoint| checkpoint.entries() <= entries);
         }
         while self.world.entries(EntryId(0)).len() < entries && self.step() {}
     }
 
-    fn rewind(&mut self) {
+    /// Goes back to the latest moment known that will do, or to the beginning.
+    fn rewind(&mut self, will_do: impl Fn(&Checkpoint) -> bool) {
         let known = self.world.entries(EntryId(0));
         if known.len() > self.ahead.len() {
             self.ahead = known.to_vec();
         }
-        self.begin().expect("it was begun before");
+        self.annotators.forget();
+        match self.checkpoints.iter().rev().find(|(_, checkpoint)| will_do(checkpoint)) {
+            Some((done, checkpoint)) => {
+                self.world.restore(checkpoint);
+                self.done = *done;
+                self.refused.retain(|(at, _)| at < done);
+            }
+            None => self.begin().expect("it was begun before"),
+        }
+    }
+
+    /// Remembers this moment if nothing is under way and the last such moment is some entries ago.
+    fn remember(&mut self) {
+        let entries = self.world.entries(EntryId(0)).len();
+        let last = self.checkpoints.last().map_or(0, |(_, checkpoint)| checkpoint.entries());
+        if entries >= last + CHECKPOINT_EVERY
+            && let Some(checkpoint) = self.world.checkpoint()
+        {
+            self.checkpoints.push((self.done, checkpoint));
+        }
     }
 
     /// A world at its beginning, with the faults of the level.
     fn begin(&mut self) -> Result<(), String> {
         let mut setup = self.scenario.setup.clone();
-        setup.faults.extend_from_slice(self.scenario.faults_of(self.level));
+        if let Some(faults) = self.scenario.faults_of(self.level) {
+            setup.faults = faults.to_vec();
+        }
         self.world = World::new(&setup, self.seed)?;
+        self.annotators.forget();
         self.done = 0;
         self.refused.clear();
         Ok(())
@@ -261,6 +296,7 @@ impl Tape {
     /// The level's faults make no sense.
     pub fn set_level(&mut self, level: Level) -> Result<(), String> {
         let (now, before) = (self.now(), self.level);
+        self.checkpoints.clear();
         self.level = level;
         if let Err(why) = self.begin() {
             self.level = before;
@@ -302,7 +338,8 @@ impl Tape {
         let now = self.now();
         self.actions.clone_from(&wanted.actions);
         self.current = branch;
-        self.rewind();
+        self.checkpoints.clear();
+        self.begin().expect("it was begun before");
         self.ahead.clear();
         self.run_to(now);
     }

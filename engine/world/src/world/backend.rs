@@ -162,6 +162,19 @@ impl NodeBackend {
         }
     }
 
+    /// Another one that holds the same, while no session is open.
+    pub(super) fn copy_at_rest(&self) -> Self {
+        Self {
+            store: self.store.copy(),
+            hub: self.hub.copy_at_rest(),
+            accounts: Accounts(Mutex::new(self.accounts.people().clone())),
+            host_name: self.host_name.clone(),
+            schedule: self.schedule,
+            woken: Arc::default(),
+            wrote: AtomicBool::new(false),
+        }
+    }
+
     /// Whether anything was written since this was asked last.
     pub(super) fn take_wrote(&self) -> bool {
         self.wrote.swap(false, Ordering::Relaxed)

@@ -15,6 +15,7 @@ use super::seat::{
 };
 use super::setup::Kind;
 use super::{Due, Owner, World};
+use crate::fault::{DnsLie, Moment, Peer, Stage};
 
 /// A question to DNS, and what it is asked for.
 #[derive(Clone)]
@@ -52,16 +53,44 @@ pub(super) enum Goal {
 impl World {
     /// Asks DNS; the answer comes after a round trip.
     pub(super) fn ask_dns(&mut self, node: NodeId, question: Question) {
-        let Question { record, name, .. } = &question;
+        let (record, name) = (question.record, &question.name.clone());
         let told = Dns { record, name: name.clone(), answer: None };
         self.note(Some(node), None, What::Dns(told));
         let server = self.nodes.iter().find(|node| node.setup.kind == Kind::Dns);
         let latency = server.map_or(1, |server| self.link(node, server.id).latency_ms);
-        let answer = match *record {
+        let answer = match question.record {
             "MX" => self.zones.exchanges(name),
             _ => self.zones.addresses(name),
         };
+        let answer = self.lied(node, record, name, answer);
         self.plan(self.now.after(2 * latency), Due::Answered(node, question, answer));
+    }
+
+    /// What a fault makes DNS say.
+    fn lied(&mut self, node: NodeId, record: &str, name: &str, answer: DnsAnswer) -> DnsAnswer {
+        let peer = Peer { service: "dns", node: name.to_owned(), ..Peer::default() };
+        let moment = Moment {
+            peer: &peer,
+            stage: Stage::Dns,
+            sender: None,
+            recipients: &[],
+            monotonic_ms: self.now.0,
+            unix_ms: self.unix_ms(self.now),
+        };
+        let Some(decision) = self.faults.decide(&moment) else { return answer };
+        let cause = self.cause;
+        for strike in &decision.strikes {
+            let rule = strike.rule.as_str().into();
+            self.note(Some(node), None, What::FaultFired { number: strike.number, rule });
+        }
+        self.cause = cause;
+        match (decision.lie, record) {
+            (Some(DnsLie::NoMx), "MX") => DnsAnswer::NoRecords,
+            (Some(DnsLie::NullMx), "MX") => DnsAnswer::Exchanges(vec![(0, ".".to_owned())]),
+            (Some(DnsLie::NxDomain), _) => DnsAnswer::NoName,
+            (Some(DnsLie::ServFail), _) => DnsAnswer::Failed,
+            (Some(DnsLie::NoMx | DnsLie::NullMx) | None, _) => answer,
+        }
     }
 
     pub(super) fn dns_answered(&mut self, node: NodeId, question: Question, answer: DnsAnswer) {

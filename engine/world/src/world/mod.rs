@@ -5,6 +5,7 @@
 mod act;
 mod action;
 pub(crate) mod backend;
+mod checkpoint;
 mod device;
 mod device_imap;
 mod dns;
@@ -28,18 +29,21 @@ use pillarbox_engine::types::Now;
 
 use crate::fault::Faults;
 use errand::Question;
-use ids::Draw;
 use node::Node;
 use seat::Order;
 use wire::Wire;
 
 pub use action::{Action, Check, Letter, Way};
+pub use checkpoint::Checkpoint;
 pub use device_imap::ImapOrder;
 pub use dns::Zones;
+pub(crate) use ids::Draw;
 pub use ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
 pub use log::{Dns, DnsAnswer, Entry, Fate, Mailbox, Queue, Said, Screen, What};
 pub use setup::{AccountSetup, Kind, LinkSetup, NodeSetup, Persona, Record, START_UNIX_MS, Setup};
-pub use view::{Flight, LinkView, MailboxView, NodeView, QueueView, ShownView, WireView};
+pub use view::{
+    Flight, LinkView, MailboxView, NodeView, QueueView, ShownView, StoredView, WireView,
+};
 pub use wire::{Link, Noted, Phase};
 
 /// Entries that one world holds; one that goes on for ever must not fill the page's memory.
@@ -63,7 +67,6 @@ pub struct World {
     /// What everything that happens now is because of.
     cause: Option<EntryId>,
     flights: Vec<Flight>,
-    draw: Draw,
 }
 
 /// Something that is due.
@@ -134,7 +137,6 @@ impl World {
             log: Vec::new(),
             cause: None,
             flights: Vec::new(),
-            draw: Draw::of(seed, 0),
         };
         for (number, node) in setup.nodes.iter().enumerate() {
             let number = u16::try_from(number).map_err(|_| "too many nodes".to_owned())?;

@@ -188,7 +188,7 @@ impl World {
                 None => true,
             }
         });
-        if link.seven_bit {
+        if link.seven_bit || stream.seven_bit {
             out.iter_mut().for_each(|octet| *octet &= 0x7f);
         }
         if stream.lf_only {

@@ -17,7 +17,7 @@ use crate::service::{About, Backend, report};
 use crate::store::{Deliver, Store, Write};
 
 /// Seeds that are tried for the one that spreads an attempt least.
-const CALM_SEEDS: u64 = 4096;
+const CALM_SEEDS: u64 = 512;
 /// Tasks whose senders are told of a delay together.
 const PAGE: u32 = 100;
 
@@ -73,7 +73,7 @@ impl World {
         let now_ms = self.unix_ms(self.now);
         let schedule = backend.schedule();
         let Ended { fates, server, reports } = ended;
-        let told = fates.first().map_or_else(String::new, |fate| fate_words(fate).1);
+        let told: Vec<String> = fates.iter().map(|fate| fate_words(fate).1).collect();
         let message = &task.message;
         let Settled { outcomes, next_unix_ms, reports } = relay::settle(Attempted {
             schedule,
@@ -87,14 +87,19 @@ impl World {
             seed: self.seed(node, task, now_ms),
         });
         let next = next_unix_ms.map(|at| Time(at.saturating_sub(self.start_unix_ms)));
-        let fate = outcomes.first().map(|outcome| match outcome {
-            Outcome::Delivered => Fate::Delivered { why: told.clone() },
-            Outcome::Failed => Fate::Failed { why: told.clone() },
-            Outcome::Expired => Fate::Expired { why: told.clone() },
-            Outcome::Waits(_) => {
-                Fate::Deferred { next: next.unwrap_or(self.now), why: told.clone() }
+        // Recipients that fared alike are told together.
+        let mut fared: Vec<Fate> = Vec::new();
+        for (outcome, why) in outcomes.iter().zip(told) {
+            let fate = match outcome {
+                Outcome::Delivered => Fate::Delivered { why },
+                Outcome::Failed => Fate::Failed { why },
+                Outcome::Expired => Fate::Expired { why },
+                Outcome::Waits(_) => Fate::Deferred { next: next.unwrap_or(self.now), why },
+            };
+            if !fared.contains(&fate) {
+                fared.push(fate);
             }
-        });
+        }
         let waiting = outcomes.into_iter().filter_map(|outcome| match outcome {
             Outcome::Waits(queued) => Some(queued),
             Outcome::Delivered | Outcome::Failed | Outcome::Expired => None,
@@ -109,10 +114,12 @@ impl World {
         let reports = self.make_reports(&backend, task, reports, now_ms);
         let settle = Settle { task: task.id, keep, accounts: Vec::new(), reports, now_ms };
         let written = backend.write_now(Write::Settle(settle));
-        if written.is_ok()
-            && let Some(fate) = fate
-        {
-            self.tell_queue(node, task, fate);
+        if written.is_ok() {
+            let cause = self.cause;
+            for fate in fared {
+                self.cause = cause;
+                self.tell_queue(node, task, fate);
+            }
         }
         self.after_writes(node);
     }

@@ -91,6 +91,9 @@ impl World {
                 stream.corrupt.extend(corrupt.iter().map(|at| sent + at.saturating_sub(1)));
                 stream.lf_only |= lf_only;
             }
+            Effect::SevenBit => {
+                self.wire_mut(id).streams.iter_mut().for_each(|stream| stream.seven_bit = true);
+            }
             Effect::News(news) => self.news(id, news),
         }
     }

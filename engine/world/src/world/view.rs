@@ -2,10 +2,8 @@
 
 use std::ops::Range;
 
-use pillarbox_engine::trace::Note;
-
 use super::ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
-use super::log::{Entry, Screen};
+use super::log::{Entry, Screen, What};
 use super::setup::{Kind, Persona};
 use super::wire::{Link, Noted, Phase};
 use super::{World, Zones};
@@ -113,6 +111,23 @@ pub struct ShownView {
     pub octets: Vec<u8>,
     /// Bits of system flags, as IMAP has them: 8 is \Seen.
     pub flags: u8,
+}
+
+/// A message in a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredView {
+    /// Whose mailbox.
+    pub account: String,
+    /// Its name.
+    pub mailbox: String,
+    /// The mailbox's UIDVALIDITY.
+    pub uid_validity: u32,
+    /// The message's UID.
+    pub uid: u32,
+    /// Bits of system flags, as IMAP has them: 8 is \Seen.
+    pub flags: u8,
+    /// Its octets.
+    pub octets: Vec<u8>,
 }
 
 /// A wire.
@@ -226,6 +241,12 @@ impl World {
         self.node(node).mailboxes().into_iter().map(view).collect()
     }
 
+    /// The messages in all of a server's mailboxes.
+    #[must_use]
+    pub fn stored(&self, node: NodeId) -> Vec<StoredView> {
+        self.node(node).stored()
+    }
+
     /// Messages on a device's screen, oldest first.
     #[must_use]
     pub fn screen(&self, node: NodeId) -> Vec<ShownView> {
@@ -316,6 +337,12 @@ impl World {
         found.map_or(&[], |wire| &wire.notes[end.index()])
     }
 
+    /// What is spoken on a wire; none: there is no such wire.
+    #[must_use]
+    pub fn protocol(&self, wire: WireId) -> Option<Protocol> {
+        self.wires.get(wire.0 as usize).map(|wire| wire.protocol)
+    }
+
     /// The name of a session's state; empty where somebody types, or before it has one.
     #[must_use]
     pub fn state(&self, wire: WireId, end: End) -> &'static str {
@@ -331,19 +358,18 @@ impl World {
             hash.number(entry.at.0);
             hash.number(entry.node.map_or(u64::MAX, |node| u64::from(node.0)));
             hash.number(entry.wire.map_or(u64::MAX, |wire| u64::from(wire.0)));
-            hash.octets(format!("{:?}", entry.what).as_bytes());
+            match &entry.what {
+                // What a rule says in our words is no part of what happened.
+                What::Defect { end, rule } => {
+                    hash.octets(format!("{end:?} {} {}", rule.rfc, rule.section).as_bytes());
+                }
+                what => hash.octets(format!("{what:?}").as_bytes()),
+            }
         }
         for wire in &self.wires {
             for stream in &wire.streams {
                 hash.octets(&stream.sent);
                 hash.octets(&stream.arrived);
-            }
-            for noted in wire.notes.iter().flatten() {
-                if let Note::Span(span) = noted.note {
-                    hash.number(span.start);
-                    hash.number(span.end);
-                    hash.octets(span.label.as_bytes());
-                }
             }
         }
         for node in &self.nodes {

@@ -105,6 +105,7 @@ pub(crate) struct Stream {
     /// Offsets of octets whose lowest bit is flipped.
     pub(crate) corrupt: Vec<u64>,
     pub(crate) lf_only: bool,
+    pub(crate) seven_bit: bool,
 }
 
 impl Wire {

@@ -74,7 +74,7 @@ fn side_by_side(player: Player, faults: RwSignal<bool>) -> AnyView {
         <div class="panes">
             <div class="left">
                 <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, false)}</section>
-                <div class="below">{sequence::sequence(player)}{transcript(player)}</div>
+                <div class="below">{sequence::sequence(player)}{transcript(player, true)}</div>
             </div>
             {inspector(player)}
         </div>
@@ -87,7 +87,7 @@ fn in_tabs(player: Player, pane: RwSignal<String>, faults: RwSignal<bool>) -> An
     let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
     let shown = move || match pane.get().as_str() {
         "steps" => sequence::sequence(player),
-        "wire" => transcript(player),
+        "wire" => transcript(player, true),
         "why" => inspector(player),
         _ => view! { <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, true)}</section> }.into_any(),
     };

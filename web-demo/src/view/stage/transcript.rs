@@ -8,7 +8,7 @@ use crate::player::{Focus, Player};
 use crate::story::{SpokenLine, SpokenPiece};
 
 /// The conversation that is followed.
-pub(crate) fn transcript(player: Player) -> AnyView {
+pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
     let lines = Memo::new(move |_| {
         player.version.track();
         let (cursor, wire) = (player.cursor.get(), player.wire.get());
@@ -42,7 +42,7 @@ pub(crate) fn transcript(player: Player) -> AnyView {
         <section class="pane transcript" aria-label="Conversation">
             <div class="pane-head">
                 <h2 class="pane-title">{move || head.get().unwrap_or_else(|| "Conversation".to_owned())}</h2>
-                <Show when=move || { wires.get().len() > 2 }>
+                <Show when=move || { choose && wires.get().len() > 2 }>
                     <Select label="Which connection" options=wires chosen=chosen set=move |value: String| {
                         player.chosen.set(value.parse().ok().map(WireId));
                     } />

@@ -2,6 +2,7 @@
 //! They are files; what stands in them is left to `read`.
 
 mod files;
+mod random;
 mod read;
 pub mod toml;
 
@@ -55,7 +56,7 @@ pub struct Variant {
     pub level: Level,
     /// What is different, in a sentence.
     pub notice: String,
-    /// Faults, in their text form.
+    /// Faults, in their text form, in place of the scenario's own.
     pub faults: Vec<String>,
 }
 
@@ -114,10 +115,16 @@ impl Scenario {
         }
     }
 
-    /// The faults of a level, besides those that the scenario always has.
+    /// A world that a seed makes up: servers, people, mail, faults and crashes, all of which end after a while.
     #[must_use]
-    pub fn faults_of(&self, level: Level) -> &[String] {
+    pub fn random(seed: u64) -> Self {
+        random::scenario(seed)
+    }
+
+    /// The faults of a level, in place of those that the scenario has itself; none: it has no such level.
+    #[must_use]
+    pub fn faults_of(&self, level: Level) -> Option<&[String]> {
         let variant = self.variants.iter().find(|variant| variant.level == level);
-        variant.map_or(&[], |variant| &variant.faults)
+        variant.map(|variant| &variant.faults[..])
     }
 }

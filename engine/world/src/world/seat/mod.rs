@@ -76,6 +76,8 @@ pub(crate) enum Effect {
         corrupt: Vec<u64>,
         lf_only: bool,
     },
+    /// From here on octets of both directions lose their highest bit.
+    SevenBit,
     News(News),
 }
 

@@ -78,6 +78,9 @@ where
 fn suffer(decision: Decision, cx: &mut Cx<'_>) -> (bool, u64) {
     let Decision { strikes, delay_ms, octets_per_s, piece_octets, corrupt, lf_only, .. } = decision;
     cx.effects.push(Effect::Struck(strikes));
+    if decision.seven_bit {
+        cx.effects.push(Effect::SevenBit);
+    }
     if octets_per_s.is_some() || piece_octets.is_some() || !corrupt.is_empty() || lf_only {
         cx.effects.push(Effect::Pace { octets_per_s, piece: piece_octets, corrupt, lf_only });
     }

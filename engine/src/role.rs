@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::limits::TEXT_LINES_NOTED_MAX;
 use crate::outbox::Outbox;
 use crate::session::Output;
-use crate::trace::{LABELS, Note, Part, Rule, Side, Span};
+use crate::trace::{Note, Part, Rule, Side, Span, is_label};
 use crate::types::{AskId, BlobRange, Misuse, Now, TlsFacts};
 
 /// A protocol role: one side of one protocol.
@@ -340,7 +340,7 @@ impl<R: Role> Cx<R> {
         let empty = matches!(note, Note::Span(span) if span.start == span.end);
         if self.trace && !empty {
             if let Note::Span(span) = note {
-                debug_assert!(LABELS.contains(&span.label), "{} is in no list", span.label);
+                debug_assert!(is_label(span.label), "{} is in no list", span.label);
             }
             self.outbox.push(Output::Note(note));
         }

@@ -155,12 +155,12 @@ impl Append {
     }
 
     pub(crate) fn line(mut self: Box<Self>, work: &mut Work<'_>, line: Line) -> Next {
-        note_line(work.cx, &line);
         if line.fault.is_none()
             && self.failed.is_none()
             && work.base.features.has(Feature::MultiAppend)
             && let Some((flags, date, literal)) = next_message(&line.octets)
         {
+            note_line(work.cx, &line);
             return self.next(work, flags, date, literal);
         }
         if line.fault.is_some() || !line.octets.is_empty() {
@@ -171,6 +171,7 @@ impl Append {
             let reply = self.failed.unwrap_or(reply);
             return Next::Rest(line, reply);
         }
+        note_line(work.cx, &line);
         match self.failed.take() {
             Some(reply) => Next::done(reply),
             None => {

@@ -30,7 +30,7 @@ pub(super) fn line(protocol: Protocol, from: Party, first: &str) -> &'static str
 pub(super) fn ends_line(label: &str, octets: &[u8]) -> bool {
     match label {
         "CRLF" | "text line" | "end of data" | "chunk" | "message" | "text" => true,
-        "literal head" | "literal" | "body" => false,
+        "literal head" | "literal" => false,
         _ => octets.last() == Some(&b'\n'),
     }
 }
@@ -52,7 +52,7 @@ pub(super) fn begins(inside: &str, label: &str, row: bool) -> Option<&'static st
         "parameter keyword" => PARAMETER,
         "attribute name" => ATTRIBUTE,
         "opening parenthesis" => LIST,
-        "end of response" | "end of list" | "CRLF" | "end of data" => return None,
+        "end of response" | "CRLF" | "end of data" => return None,
         label if is_content(label) => CONTENT,
         _ if row => ROW,
         _ => return None,

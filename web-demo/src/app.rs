@@ -72,6 +72,7 @@ impl Theme {
 
 #[wasm_bindgen(start)]
 fn start() {
+    std::panic::set_hook(Box::new(|panic| browser::complain(&panic.to_string())));
     leptos::mount::mount_to_body(app);
     browser::milestone("app:interactive");
 }

@@ -110,3 +110,8 @@ pub(crate) fn is_on_control() -> bool {
     matches!(element.tag_name().as_str(), "BUTTON" | "A" | "INPUT" | "SUMMARY")
         || element.get_attribute("role").is_some_and(|role| role != "document")
 }
+
+/// Tells whoever looks for the reason why the page broke.
+pub(crate) fn complain(what: &str) {
+    web_sys::console::error_1(&what.into());
+}

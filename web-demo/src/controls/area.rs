@@ -8,7 +8,7 @@ pub(crate) fn Area(
     /// Classes.
     #[prop(into)]
     class: Signal<String>,
-    /// What it is called.
+    /// What it is, for those who do not see it; its texts are its name.
     #[prop(into)]
     name: Signal<String>,
     /// What happens.
@@ -28,7 +28,7 @@ pub(crate) fn Area(
             class=move || class.get()
             role="button"
             tabindex="0"
-            aria-label=move || name.get()
+            aria-description=move || name.get()
             on:click=move |_| press()
             on:keydown=key
             on:mouseenter=move |_| at(true)

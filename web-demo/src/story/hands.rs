@@ -197,7 +197,7 @@ impl Story {
         }
         let heard = annotated.all.iter().filter(|a| last.at.contains(&a.at.start));
         let mut glosses = heard.filter_map(|a| self.source.word(wire.id, dir, a));
-        let own = glosses.next().map(|(what, why)| format!("{what} {why}"));
+        let own = glosses.next().map(|gloss| source::words_of(&gloss)).map(|(what, why)| format!("{what} {why}"));
         // The rule that the last line broke says more than the code of the reply.
         let said = if wish.part == Part::Client { Dir::ToServer } else { Dir::ToClient };
         let typed = self.source.annotations(wire.id, said);

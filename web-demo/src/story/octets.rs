@@ -6,7 +6,8 @@ use pillarbox_world::world::{Dir, What, WireId};
 
 use super::lines::{Line, lines, text};
 use super::Story;
-use super::source::Annotated;
+use super::source::{self, Annotated};
+use pillarbox_world::catalogue::Gloss;
 
 /// A line of a conversation, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,10 +209,17 @@ impl Story {
         let annotations = &annotated.all;
         let around = annotations.iter().filter(|a| a.at.start <= start && end <= a.at.end);
         let found = around.min_by_key(|a| (a.at.end - a.at.start, a.leaf))?;
-        let gloss = self.source.gloss(wire, dir, found);
+        let gloss = self.gloss_of(wire, dir, found, annotations);
         let law = |rule: &&'static pillarbox_engine::trace::Rule| {
             (rule.rfc, rule.section.to_owned(), rule.gist.to_owned())
         };
+        let mut laws: Vec<_> = found.rules.iter().map(law).collect();
+        if let Some((rfc, section)) = gloss.as_ref().and_then(|gloss| gloss.citation())
+            && !laws.iter().any(|law| (law.0, law.1.as_str()) == (rfc, section))
+        {
+            laws.insert(0, (rfc, section.to_owned(), String::new()));
+        }
+        let gloss = gloss.map(|gloss| source::words_of(&gloss));
         let against = matches!(found.grade, Grade::Deviation | Grade::Error);
         let mut defects = Vec::new();
         if found.grade == Grade::Deviation {
@@ -224,7 +232,7 @@ impl Story {
             label: found.label.to_owned(),
             what: gloss.as_ref().map(|(what, _)| what.clone()),
             why: gloss.map(|(_, why)| why).filter(|why| !why.is_empty()),
-            laws: found.rules.iter().map(law).collect(),
+            laws,
             steps: found.step.iter().map(|(from, to)| (state(from), state(to))).collect(),
             defects,
             text: self.quote(wire, dir, found),
@@ -233,6 +241,19 @@ impl Story {
             end: found.at.end,
             secret: found.secret,
         })
+    }
+
+    /// Words for a part; of a line those for the command or the code that it begins with.
+    fn gloss_of(
+        &self,
+        wire: WireId,
+        dir: Dir,
+        part: &Annotation,
+        annotations: &[Annotation],
+    ) -> Option<Gloss> {
+        let inside = annotations.iter().filter(|a| a.leaf && part.at.start <= a.at.start && a.at.end <= part.at.end);
+        let word = inside.take(3).find_map(|leaf| self.source.word(wire, dir, leaf));
+        word.or_else(|| self.source.gloss(wire, dir, part))
     }
 
     fn quote(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> String {

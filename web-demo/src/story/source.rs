@@ -307,22 +307,18 @@ impl Source {
 
     /// Words for just these octets, if they are a word of the protocol.
     #[must_use]
-    pub fn word(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> Option<(String, String)> {
+    pub fn word(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> Option<Gloss> {
         let view = self.tape.world().wires().into_iter().find(|view| view.id == wire)?;
         let octets = self.tape.octets(wire, dir, annotation.at.clone());
-        let gloss = catalogue::word(spoken(view.protocol), annotation.label, octets)?;
-        Some(words_of(&gloss))
+        catalogue::word(spoken(view.protocol), annotation.label, octets)
     }
 
     /// Words for an annotation: what it is, and why.
     #[must_use]
-    pub fn gloss(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> Option<(String, String)> {
+    pub fn gloss(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> Option<Gloss> {
         let view = self.tape.world().wires().into_iter().find(|view| view.id == wire)?;
-        let protocol = spoken(view.protocol);
-        let octets = self.tape.octets(wire, dir, annotation.at.clone());
-        let own = catalogue::word(protocol, annotation.label, octets);
-        let gloss = own.or_else(|| catalogue::label(protocol, annotation.label))?;
-        Some(words_of(&gloss))
+        let own = self.word(wire, dir, annotation);
+        own.or_else(|| catalogue::label(spoken(view.protocol), annotation.label))
     }
 
     /// Who receives parses finest; where somebody reads by hand, who sent tells.
@@ -369,7 +365,7 @@ fn spoken(protocol: Protocol) -> Spoken {
     }
 }
 
-fn words_of(gloss: &Gloss) -> (String, String) {
+pub(super) fn words_of(gloss: &Gloss) -> (String, String) {
     (gloss.what.to_owned(), gloss.why.replace('\n', " "))
 }
 

@@ -28,7 +28,7 @@ pub(super) fn home() -> AnyView {
             browser::go(&Route::Scenario(id.clone()).to_string());
         }
     });
-    let story = Story::scenario(JOURNEY);
+    let story = Story::scenario(JOURNEY).map(Story::without_questions);
     let list = all.into_iter().zip(1..).map(card).collect_view();
     view! {
         <div class="page">
@@ -79,7 +79,13 @@ fn journey(ui: Ui, story: Story) -> AnyView {
     let player = Player::new(story);
     player.pace.set(Pace::Brisk);
     if !browser::calm() {
-        set_timeout(move || player.play(true), std::time::Duration::from_millis(500));
+        // By then the reader may be elsewhere.
+        let begin = move || {
+            if player.playing.try_get_untracked().is_some() {
+                player.play(true);
+            }
+        };
+        set_timeout(begin, std::time::Duration::from_millis(500));
     }
     Effect::new(move |_| {
         if ui.key.get().is_some_and(|key| key == " " || key == ".") {

@@ -104,7 +104,7 @@ fn of_octets(player: Player, explained: Explained) -> AnyView {
         view! {
             <li>
                 <a href=href target="_blank" rel="noopener noreferrer">{format!("RFC {rfc} §{section}")}</a>
-                <span>{gist}</span>
+                {(!gist.is_empty()).then(|| view! { <span>{gist}</span> })}
             </li>
         }
     };

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 
 use pillarbox_world::tape::{Scenario, Tape};
-use pillarbox_world::world::{Action, EntryId, Kind, Letter, NodeId, Phase, Screen, Time, What};
+use pillarbox_world::world::{
+    Action, EntryId, Fate, Kind, Letter, NodeId, Phase, Screen, Time, What,
+};
 
 /// When every queue has given up what it could not deliver.
 const END: Time = Time(6 * 3_600_000);
@@ -34,6 +36,48 @@ fn run(seed: u64) -> Result<Tape, String> {
     }
     check(&tape)?;
     Ok(tape)
+}
+
+/// What happened in many worlds, so that a reader sees that they are not all quiet.
+#[derive(Debug, Default)]
+struct Sum {
+    letters: usize,
+    taken: usize,
+    strikes: u64,
+    crashes: usize,
+    deferred: usize,
+    reports: usize,
+    doubled: usize,
+}
+
+impl Sum {
+    fn add(&mut self, tape: &Tape) {
+        for (_, action) in &tape.scenario().script {
+            match action {
+                Action::Send(letter) => {
+                    self.letters += 1;
+                    self.taken += usize::from(acknowledged(tape, letter));
+                }
+                Action::Power { on: false, .. } => self.crashes += 1,
+                _ => {}
+            }
+        }
+        for entry in tape.entries(EntryId(0)) {
+            match &entry.what {
+                What::FaultFired { .. } => self.strikes += 1,
+                What::Queue(queue) => {
+                    self.deferred += usize::from(matches!(queue.fate, Fate::Deferred { .. }));
+                }
+                _ => {}
+            }
+        }
+        let mut copies = copies(tape);
+        self.reports += copies.iter().filter(|(_, octets)| has(octets, "Action: failed")).count();
+        let all = copies.len();
+        copies.sort();
+        copies.dedup();
+        self.doubled += all - copies.len();
+    }
 }
 
 /// RFC 9051 §2.3.1.1: a UID means one message for ever.
@@ -211,10 +255,11 @@ fn what_must_hold_holds_in_every_world() {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8) as u64;
     let failures: Vec<String> = std::thread::scope(|scope| {
         let part = |first: u64| {
-            let mut failures = Vec::new();
+            let (mut failures, mut sum) = (Vec::new(), Sum::default());
             for seed in (first..seeds).step_by(threads as usize) {
                 match run(seed) {
                     Ok(tape) if seed % 10 == 0 => {
+                        sum.add(&tape);
                         let again = run(seed).expect("it went well before");
                         if again.hash() != tape.hash() {
                             failures.push(failed(seed, "a second run is another world"));
@@ -224,6 +269,7 @@ fn what_must_hold_holds_in_every_world() {
                     Err(why) => failures.push(failed(seed, &why)),
                 }
             }
+            println!("every tenth of a part: {sum:?}");
             failures
         };
         let workers: Vec<_> = (0..threads).map(|first| scope.spawn(move || part(first))).collect();

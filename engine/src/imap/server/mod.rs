@@ -9,6 +9,7 @@ mod condstore;
 mod copy;
 mod dispatch;
 mod examine;
+mod expected;
 mod expunge;
 mod fetch;
 mod flow;
@@ -148,6 +149,11 @@ impl Base {
 
     fn has_uid_plus(&self) -> bool {
         self.features.has(Feature::UidPlus)
+    }
+
+    /// Whether STARTTLS would be taken.
+    fn offers_tls(&self) -> bool {
+        !self.is_secure() && self.config.tls == TlsOffer::Upgrade
     }
 
     fn capabilities(&self, logged_in: bool) -> Vec<u8> {

@@ -3,6 +3,7 @@
 
 mod calls;
 mod ending;
+mod expected;
 mod listing;
 mod login;
 mod offer;

@@ -1,6 +1,7 @@
 //! The POP3 server (RFC 1939): AUTHORIZATION, TRANSACTION and UPDATE, each a state that owns only what is true in it.
 
 mod authorization;
+mod expected;
 mod listing;
 mod note;
 mod phase;

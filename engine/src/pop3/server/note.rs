@@ -1,7 +1,7 @@
 //! What a reader is told of a command line; what may be a secret is masked, however wrong the line is.
 
 use super::Server;
-use crate::pop3::grammar::parts;
+use crate::pop3::grammar::{Command, parse, parts};
 use crate::role::{Cx, Line};
 use crate::trace::Part;
 
@@ -29,9 +29,8 @@ pub(super) fn note_command(cx: &mut Cx<Server>, line: &Line) {
         cx.note_secret(line.start, end, "unparsed");
     } else {
         let parts = parts(&line.octets);
-        // Without a digest behind it, a name may be a password that stands in the wrong place.
-        let named =
-            !verb.eq_ignore_ascii_case(b"APOP") || parts.iter().any(|p| p.label == "digest");
+        // Without a digest behind it, the name of APOP may be a password that stands in the wrong place.
+        let named = matches!(parse(&line.octets), Ok(Command::Apop(..)));
         for Part { start, end, label } in parts {
             let (start, end) = (line.start + start as u64, line.start + end as u64);
             let open = matches!(label, "verb" | "SP" | "mechanism") || start == line.start;

@@ -6,6 +6,7 @@ mod commands;
 mod content;
 mod data;
 mod envelope;
+mod expected;
 mod forwarded;
 mod greeting;
 mod names;

@@ -47,6 +47,26 @@ fn every_label_has_words() {
 }
 
 #[test]
+fn what_may_be_said_has_its_section_and_its_words() {
+    let sections: BTreeSet<&str> = SECTIONS.lines().collect();
+    for form in pillarbox_engine::expected::all() {
+        let entry = format!("{} {}", form.rule.rfc, form.rule.section);
+        assert!(sections.contains(&entry[..]), "{}: {entry} is not in sections.txt", form.word);
+        assert!(form.rule.gist.ends_with('.'), "{}: a gist is a sentence", form.word);
+    }
+    let commands = [
+        (Protocol::Smtp, pillarbox_engine::smtp::expected::COMMANDS),
+        (Protocol::Pop3, pillarbox_engine::pop3::expected::COMMANDS),
+        (Protocol::Imap, pillarbox_engine::imap::expected::COMMANDS),
+    ];
+    for (protocol, forms) in commands {
+        for form in forms.iter().filter(|form| form.word.chars().all(char::is_uppercase)) {
+            assert!(command(protocol, form.word).is_some(), "no words for {}", form.word);
+        }
+    }
+}
+
+#[test]
 fn every_state_has_words() {
     let smtp_server = ["Connected", "Greeted", "MailGiven", "RcptGiven", "Data", "Chunking"];
     let imap = ["not authenticated", "authenticated", "selected", "logout"];

@@ -26,13 +26,16 @@
 //! runs from the beginning. A world is a pure function of scenario, seed and actions, so both are the same.
 
 mod annotations;
+mod challenge;
 pub mod export;
 pub mod scenario;
+pub mod share;
 
 use std::ops::Range;
 
 use crate::world::{Action, Checkpoint, Dir, End, Entry, EntryId, Noted, Time, WireId, World};
 
+pub use challenge::{Challenge, Goal, HINTS, Test};
 pub use scenario::{Level, Prediction, Scenario, Variant};
 
 /// Entries between two moments that are remembered.
@@ -191,6 +194,8 @@ impl Tape {
     /// # Errors
     /// Why it cannot be done; then nothing was changed.
     pub fn act(&mut self, action: Action) -> Result<(), String> {
+        // An action comes after everything else that is due at its time, now as in every later run.
+        self.run_to(self.now());
         self.world.act(&action)?;
         if !self.ahead.is_empty() {
             self.begin_branch();

@@ -143,7 +143,7 @@ impl World {
                 }
             }
             News::SmtpDone(Some(_)) if submits => {}
-            News::Imap(news) => self.imap_news(node, id, *news),
+            News::Imap(news) => self.imap_news(node, *news),
             News::Offered { .. } | News::SmtpDone(_) | News::Listed { .. } => {}
         }
     }
@@ -174,13 +174,19 @@ struct Made {
     to: Vec<RcptTo>,
 }
 
+/// Octets of one picture that a world makes up.
+pub const PICTURE_MAX: u32 = 8 << 20;
+
 fn made(letter: &Letter, account: &AccountSetup, origin: Origin) -> Result<Made, Refused> {
     let domain = account.address.split_once('@').map(|(_, domain)| domain);
     let person = format!("{} <{}>", account.person, account.address);
     let author = parse_person(person.trim(), None)?;
     let to = parse_people(&letter.to, domain)?;
     let mut attachments = Vec::new();
-    let made_up = letter.pictures.iter().map(|(name, size)| (name.clone(), picture(*size)));
+    let made_up = letter
+        .pictures
+        .iter()
+        .map(|(name, size)| (name.clone(), picture((*size).min(PICTURE_MAX))));
     let files: Vec<(String, Vec<u8>)> = made_up.chain(letter.files.iter().cloned()).collect();
     for (name, octets) in &files {
         attachments.push(File {

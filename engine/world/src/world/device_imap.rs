@@ -163,21 +163,25 @@ impl World {
 
     fn order_imap(&mut self, node: NodeId, order: ImapOrder) -> Result<(), String> {
         let wire = self.imap_wire(node).ok_or("no mailbox is open on this device")?;
+        if order == ImapOrder::Quit {
+            // What is wanted from now on is for another session.
+            self.node_mut(node).device.remote.wire = None;
+        }
         self.turn(wire, End::Client, Turn::Order(Order::Imap(order)));
         Ok(())
     }
 
     fn imap_wire(&self, node: NodeId) -> Option<WireId> {
         let wire = self.node(node).device.remote.wire?;
-        (self.wire(wire).phase == Phase::Open).then_some(wire)
+        (self.wire(wire).phase != Phase::Closed).then_some(wire)
     }
 
-    pub(super) fn imap_news(&mut self, node: NodeId, id: WireId, news: ImapNews) {
+    pub(super) fn imap_news(&mut self, node: NodeId, news: ImapNews) {
         let remote = &mut self.node_mut(node).device.remote;
         let changed = |how: String| Screen::Changed { how };
         let told = match news {
             ImapNews::Opened { name, count } => {
-                *remote = Remote { wire: Some(id), mailbox: name.clone(), ..Remote::default() };
+                *remote = Remote { wire: remote.wire, mailbox: name.clone(), ..Remote::default() };
                 changed(format!("{name}: {count} messages"))
             }
             ImapNews::Fetched(fetched) => {

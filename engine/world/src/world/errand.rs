@@ -148,7 +148,10 @@ impl World {
         let now = self.clock();
         let host_name = self.node(node).setup.name.clone().into_bytes();
         let seat = seat(errand, host_name, now);
-        self.connect(node, to, errand.port, owner, seat);
+        let wire = self.connect(node, to, errand.port, owner, seat);
+        if matches!(errand.goal, Goal::Imap(..)) {
+            self.node_mut(node).device.remote.wire = Some(wire);
+        }
     }
 
     fn not_done(&mut self, node: NodeId, goal: &Goal, why: &str) {

@@ -35,6 +35,7 @@ use wire::Wire;
 
 pub use action::{Action, Check, Letter, Way};
 pub use checkpoint::Checkpoint;
+pub use device::PICTURE_MAX;
 pub use device_imap::ImapOrder;
 pub use dns::Zones;
 pub(crate) use ids::Draw;

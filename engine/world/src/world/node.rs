@@ -59,7 +59,7 @@ impl Node {
             told: BTreeMap::new(),
             told_message: 0,
             device: Device::default(),
-            by_hand: BTreeSet::new(),
+            by_hand: setup.by_hand.iter().copied().collect(),
             setup,
         }
     }

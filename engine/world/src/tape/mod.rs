@@ -33,6 +33,8 @@ pub mod share;
 
 use std::ops::Range;
 
+use pillarbox_engine::expected::Expected;
+
 use crate::world::{Action, Checkpoint, Dir, End, Entry, EntryId, Noted, Time, WireId, World};
 
 pub use challenge::{Challenge, Goal, HINTS, Test};
@@ -384,6 +386,13 @@ impl Tape {
     #[must_use]
     pub fn state(&self, wire: WireId, end: End) -> &'static str {
         self.world.state(wire, end)
+    }
+
+    /// What may be said now at an end of a wire: forms with an example each, as the session at the other end would take
+    /// them. For `what can I say now?`; empty while that session waits for something else.
+    #[must_use]
+    pub fn expected(&self, wire: WireId, end: End) -> Vec<Expected> {
+        self.world.expected(wire, end)
     }
 
     /// A number that two runs share only if everything that happened is the same.

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use pillarbox_engine::expected::Expected;
+
 use super::ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
 use super::log::{Entry, Screen, What};
 use super::setup::{Kind, Persona};
@@ -347,6 +349,14 @@ impl World {
     #[must_use]
     pub fn state(&self, wire: WireId, end: End) -> &'static str {
         self.wires.get(wire.0 as usize).map_or("", |wire| wire.states[end.index()])
+    }
+
+    /// What may be said now at an end of a wire, as far as the session at the other end can tell.
+    #[must_use]
+    pub fn expected(&self, wire: WireId, end: End) -> Vec<Expected> {
+        let seats = self.wires.get(wire.0 as usize).map(|wire| &wire.seats);
+        let other = seats.and_then(|seats| seats[end.other().index()].as_ref());
+        other.map_or_else(Vec::new, |seat| seat.expected())
     }
 
     /// A number that two worlds share only if everything that happened in them is the same.

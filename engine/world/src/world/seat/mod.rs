@@ -12,6 +12,7 @@ mod words_imap;
 
 use std::collections::VecDeque;
 
+use pillarbox_engine::expected::Expected;
 use pillarbox_engine::smtp::client::types::{Failure, Finished};
 use pillarbox_engine::trace::Note;
 use pillarbox_engine::types::{AskId, BlobRange, Now, TlsFacts};
@@ -113,6 +114,11 @@ pub(crate) struct Cx<'a> {
 pub(crate) trait Drive {
     /// One turn.
     fn turn(&mut self, turn: Turn, cx: &mut Cx<'_>);
+
+    /// What the other end may say now, if a session sits here that can tell.
+    fn expected(&self) -> Vec<Expected> {
+        Vec::new()
+    }
 
     /// The typist, if somebody types here.
     fn typist(&mut self) -> Option<&mut Typist> {
@@ -314,6 +320,10 @@ where
             Turn::Type(_) => {}
         }
         self.settle(cx);
+    }
+
+    fn expected(&self) -> Vec<Expected> {
+        if self.closed { Vec::new() } else { self.session.role().expected() }
     }
 }
 

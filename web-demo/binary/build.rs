@@ -57,8 +57,8 @@ fn run() -> Result<(), Box<dyn Error>> {
     let bundle = if env::var_os(SKIP).is_some_and(|value| value == "1") {
         bundle::notice()
     } else {
-        // The glue passes views to the page's own tables of references.
-        let flags = ["-Ctarget-feature=+simd128"];
+        // Views whose types are erased are compiled once, not once for each place where they stand.
+        let flags = ["-Ctarget-feature=+simd128", "--cfg", "erase_components"];
         let package = "pillarbox-web";
         let nested = cargo::Nested { package, features: &[], profile: &PROFILE, flags: &flags };
         let module = nested.build(&SOURCES, &out.join("wasm"))?;

@@ -29,10 +29,9 @@ const CSS: &str = "text/css; charset=utf-8";
 
 /// The page from its module, its glue and its assets.
 pub(crate) fn page(glue: &Path, assets: &Path) -> Result<Bundle, Box<dyn Error>> {
-    let read = |path: &Path| {
-        fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
-    };
-    let text = |path: &Path| -> Result<String, Box<dyn Error>> { Ok(String::from_utf8(read(path)?)?) };
+    let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
+    let text =
+        |path: &Path| -> Result<String, Box<dyn Error>> { Ok(String::from_utf8(read(path)?)?) };
     let mut bundle = Bundle { files: Vec::new() };
     let module = bundle.hashed("app.wasm", "application/wasm", read(&glue.join("app_bg.wasm"))?);
     let script = bundle.hashed("app.js", JS, read(&glue.join("app.js"))?);

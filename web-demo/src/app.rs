@@ -93,7 +93,11 @@ fn app() -> impl IntoView {
     Effect::new(move |_| browser::mark("data-theme", ui.theme.get().value()));
     Effect::new(move |_| {
         let title = ui.title.get();
-        let whole = if title.is_empty() { "Pillarbox playground".to_owned() } else { format!("{title} · Pillarbox") };
+        let whole = if title.is_empty() {
+            "Pillarbox playground".to_owned()
+        } else {
+            format!("{title} · Pillarbox")
+        };
         document().set_title(&whole);
     });
     let is_inner = move || ui.route.get() != Route::Home;

@@ -123,7 +123,8 @@ impl Player {
 
     /// Changes the story; whoever shows it looks again.
     pub(crate) fn change<T>(self, change: impl FnOnce(&mut Story) -> T) -> T {
-        let done = self.story.try_update_value(change).expect("the stage is there as long as its views");
+        let done =
+            self.story.try_update_value(change).expect("the stage is there as long as its views");
         self.version.update(|version| *version += 1);
         done
     }
@@ -173,7 +174,8 @@ impl Player {
 
     fn go_on(self, turn: u64) {
         // A later start, or another screen, ends this one.
-        if self.turn.try_get_value() != Some(turn) || self.playing.try_get_untracked() != Some(true) {
+        if self.turn.try_get_value() != Some(turn) || self.playing.try_get_untracked() != Some(true)
+        {
             return;
         }
         if !self.forward(false) || self.read(|story| story.stops_at(self.cursor.get_untracked())) {

@@ -40,11 +40,8 @@ const PROFILE: [(&str, &str); 5] = [
 /// The stack lies below all data, so what is too deep traps instead of overwriting; no session
 /// needs more of it. SIMD makes the search for octets fast.
 /// The newer names of functions have no hash in each, which no compressor could make smaller.
-const FLAGS: [&str; 3] = [
-    "-Clink-arg=-zstack-size=65536",
-    "-Ctarget-feature=+simd128",
-    "-Csymbol-mangling-version=v0",
-];
+const FLAGS: [&str; 3] =
+    ["-Clink-arg=-zstack-size=65536", "-Ctarget-feature=+simd128", "-Csymbol-mangling-version=v0"];
 
 /// Builds the component with these features, in `OUT_DIR`, and says where it is.
 pub(crate) fn component(features: &[&str]) -> Result<PathBuf, Box<dyn Error>> {

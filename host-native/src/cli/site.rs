@@ -19,8 +19,7 @@ pub(super) struct SiteFlags {
 
 pub(super) fn run(flags: &SiteFlags) -> Result<(), Error> {
     let directory = &flags.directory;
-    let failed =
-        |error: std::io::Error| Error::failed(format!("{}: {error}", directory.display()));
+    let failed = |error: std::io::Error| Error::failed(format!("{}: {error}", directory.display()));
     fs::create_dir_all(directory).map_err(failed)?;
     for file in FILES {
         fs::write(directory.join(file.name), plain(file)).map_err(failed)?;

@@ -42,7 +42,8 @@ pub(super) fn routes() -> Router {
 
 fn answer(file: Option<&'static File>, asked: &HeaderMap) -> Response {
     let Some(file) = file else {
-        return (StatusCode::NOT_FOUND, "there is no such file in the playground\n").into_response();
+        return (StatusCode::NOT_FOUND, "there is no such file in the playground\n")
+            .into_response();
     };
     let mut response = if takes_gzip(asked) {
         let mut response = file.gzip.into_response();

@@ -37,7 +37,9 @@ impl Icon {
             Self::Last => "M12 6l6 6-6 6M5 6l6 6-6 6",
             Self::Letter => "M3 6h18v13H3zM3 7l9 7 9-7",
             Self::Keyboard => "M2.5 6.5h19v11h-19zM6 10h.01M10 10h.01M14 10h.01M18 10h.01M8 14h8",
-            Self::Journey => "M3 18c6 0 3-12 9-12h6M15 3l3 3-3 3M3 18m-1.5 0a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0",
+            Self::Journey => {
+                "M3 18c6 0 3-12 9-12h6M15 3l3 3-3 3M3 18m-1.5 0a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0"
+            }
             Self::Devices => "M3 5h12v9H3zM1.5 18h12M17 9h5v10h-5z",
             Self::Question => "M9 9a3 3 0 1 1 4 2.8c-.8.4-1 1-1 2.2M12 17.5v.01",
             Self::Branch => "M6 4v16M6 14c0-5 12-2 12-8M18 6l-2.500 2.500M18 6l2.500 2.500",

@@ -7,7 +7,9 @@ use web_sys::{Element, HtmlElement};
 
 /// Moves the focus to the row before or after the one that has it, if a key says so.
 fn step(event: &KeyboardEvent) -> bool {
-    let Some(row) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else { return false };
+    let Some(row) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else {
+        return false;
+    };
     let Ok(Some(row)) = row.closest("[data-row]") else { return false };
     let next = match event.key().as_str() {
         "ArrowDown" => row.next_element_sibling(),

@@ -109,7 +109,35 @@ fn visit(port: u16) -> Action {
     }
 }
 
+/// Something that can be said now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sayable {
+    /// How it is written.
+    pub form: &'static str,
+    /// One of it.
+    pub example: String,
+    /// What it does.
+    pub gist: &'static str,
+    /// Where that stands.
+    pub law: String,
+}
+
 impl Story {
+    /// What can be said now at an end of a wire.
+    #[must_use]
+    pub fn sayable(&self, wire: Option<WireId>, part: Part) -> Vec<Sayable> {
+        let Some(wire) = wire else { return Vec::new() };
+        let end = if part == Part::Client { End::Client } else { End::Server };
+        let expected = self.source.tape().expected(wire, end).into_iter();
+        let sayable = |expected: pillarbox_engine::expected::Expected| Sayable {
+            form: expected.form.form,
+            example: expected.example,
+            gist: expected.form.rule.gist,
+            law: format!("RFC {} §{}", expected.form.rule.rfc, expected.form.rule.section),
+        };
+        expected.map(sayable).collect()
+    }
+
     /// The wire that somebody types on.
     fn typed(&self, part: Part) -> Option<WireView> {
         let wires = self.source.tape().world().wires().into_iter().rev();
@@ -197,13 +225,17 @@ impl Story {
         }
         let heard = annotated.all.iter().filter(|a| last.at.contains(&a.at.start));
         let mut glosses = heard.filter_map(|a| self.source.word(wire.id, dir, a));
-        let own = glosses.next().map(|gloss| source::words_of(&gloss)).map(|(what, why)| format!("{what} {why}"));
+        let own = glosses
+            .next()
+            .map(|gloss| source::words_of(&gloss))
+            .map(|(what, why)| format!("{what} {why}"));
         // The rule that the last line broke says more than the code of the reply.
         let said = if wish.part == Part::Client { Dir::ToServer } else { Dir::ToClient };
         let typed = self.source.annotations(wire.id, said);
         let line = typed.all.iter().rev().find(|a| a.parent.is_none());
         let broken = line.and_then(|line| {
-            let within = typed.defects.iter().rev().find(|(range, _)| line.at.contains(&range.start));
+            let within =
+                typed.defects.iter().rev().find(|(range, _)| line.at.contains(&range.start));
             within.map(|(_, rule)| format!("{} (RFC {} §{})", rule.gist, rule.rfc, rule.section))
         });
         let words = self.octets(wire.id, dir, last.at.start, last.at.end);

@@ -238,17 +238,17 @@ mod tests {
     }
 
     fn fits(map: &Map, width: f32, kinds: &[Kind]) {
-            assert_eq!(map.spots.len(), kinds.len());
-            let spots: Vec<Spot> = map.spots.values().copied().collect();
-            for (at, a) in spots.iter().enumerate() {
-                assert!(a.x - a.w / 2.0 >= 0.0 && a.x + a.w / 2.0 <= width, "{a:?}");
-                assert!(a.y - a.h / 2.0 >= 0.0 && a.y + a.h / 2.0 <= map.height, "{a:?} {map:?}");
-                for b in &spots[at + 1..] {
-                    let apart = (a.x - b.x).abs() >= f32::midpoint(a.w, b.w)
-                        || (a.y - b.y).abs() >= f32::midpoint(a.h, b.h);
-                    assert!(apart, "{a:?} and {b:?} of {kinds:?}");
-                }
+        assert_eq!(map.spots.len(), kinds.len());
+        let spots: Vec<Spot> = map.spots.values().copied().collect();
+        for (at, a) in spots.iter().enumerate() {
+            assert!(a.x - a.w / 2.0 >= 0.0 && a.x + a.w / 2.0 <= width, "{a:?}");
+            assert!(a.y - a.h / 2.0 >= 0.0 && a.y + a.h / 2.0 <= map.height, "{a:?} {map:?}");
+            for b in &spots[at + 1..] {
+                let apart = (a.x - b.x).abs() >= f32::midpoint(a.w, b.w)
+                    || (a.y - b.y).abs() >= f32::midpoint(a.h, b.h);
+                assert!(apart, "{a:?} and {b:?} of {kinds:?}");
             }
+        }
     }
 
     #[test]

@@ -80,8 +80,11 @@ pub fn text(octets: &[u8]) -> String {
                 '\t' => out.push('→'),
                 '\0'..='\x1f' | '\x7f' => out.push_str(&format!("⟨{:02X}⟩", c as u8)),
                 // What turns text around, or cannot be seen, is shown by its number.
-                '\u{80}'..='\u{9f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
+                '\u{80}'..='\u{9f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' => {
                     out.push_str(&format!("⟨U+{:04X}⟩", u32::from(c)));
                 }
                 c => out.push(c),
@@ -118,7 +121,8 @@ mod tests {
             said(2, Dir::ToServer, 3, 14),
         ];
         let lines = lines(&entries, WireId(1), &octets);
-        let seen: Vec<_> = lines.iter().map(|l| (l.dir.letter(), l.start, l.end, l.entry)).collect();
+        let seen: Vec<_> =
+            lines.iter().map(|l| (l.dir.letter(), l.start, l.end, l.entry)).collect();
         assert_eq!(seen, [('C', 0, 8, 2), ('S', 0, 7, 1), ('C', 8, 14, 2)]);
     }
 

@@ -1,6 +1,7 @@
 //! A story: a world's whole log, and everything that a view asks of it. It reads the tape and adds nothing.
 //! A cursor counts how many entries have been told; what the world looks like there is folded from them.
 
+pub mod challenge;
 mod faults;
 pub mod hands;
 pub mod layout;
@@ -12,8 +13,8 @@ pub mod words;
 
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
-use layout::{Item, Kind, Map};
 pub use faults::Template;
+use layout::{Item, Kind, Map};
 pub use octets::{Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;
 pub use source::{Listed, NodeInfo, Question, Source, scenarios};
@@ -71,6 +72,15 @@ impl Story {
     #[must_use]
     pub fn scenario(name: &str) -> Option<Self> {
         Some(Self::of(Source::scenario(name)?))
+    }
+
+    /// The story of a link, and the cursor that it was made at.
+    ///
+    /// # Errors
+    /// Why it is no link.
+    pub fn shared(link: &str) -> Result<(Self, Option<usize>), String> {
+        let (source, cursor) = Source::shared(link)?;
+        Ok((Self::of(source), cursor))
     }
 
     /// The story of a source, as far as it has gone.
@@ -161,8 +171,11 @@ impl Story {
     /// The map of its nodes.
     #[must_use]
     pub fn map(&self, tall: bool) -> Map {
-        let items: Vec<Item> =
-            self.nodes().iter().map(|node| Item { id: node.id.0, kind: node.kind, rows: node.users.len() }).collect();
+        let items: Vec<Item> = self
+            .nodes()
+            .iter()
+            .map(|node| Item { id: node.id.0, kind: node.kind, rows: node.users.len() })
+            .collect();
         let links: Vec<(u16, u16)> = self.links().iter().map(|(a, b)| (a.0, b.0)).collect();
         if tall { layout::place_tall(&items, &links) } else { layout::place(&items, &links) }
     }
@@ -177,7 +190,8 @@ impl Story {
     /// The time of day at a cursor.
     #[must_use]
     pub fn clock(&self, cursor: usize) -> String {
-        let at = cursor.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(Time(0), |e| e.at);
+        let at =
+            cursor.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(Time(0), |e| e.at);
         words::clock(self.start_unix_ms(), at)
     }
 

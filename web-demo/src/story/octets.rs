@@ -4,8 +4,8 @@
 use pillarbox_world::annotate::{Annotation, Grade};
 use pillarbox_world::world::{Dir, What, WireId};
 
-use super::lines::{Line, lines, text};
 use super::Story;
+use super::lines::{Line, lines, text};
 use super::source::{self, Annotated};
 use pillarbox_world::catalogue::Gloss;
 
@@ -124,9 +124,12 @@ impl Story {
             pieces.push(SpokenPiece { wire, dir, start: from, end: to, class, text: shown });
         };
         let mut grade = Grade::Ok;
-        let broken = annotated.defects.iter().find(|(range, _)| range.start < end && range.end > start);
+        let broken =
+            annotated.defects.iter().find(|(range, _)| range.start < end && range.end > start);
         let defect = broken.map(|(_, rule)| rule.gist.to_owned());
-        let from = annotations.partition_point(|annotation| annotation.at.end <= start && annotation.parent.is_none());
+        let from = annotations.partition_point(|annotation| {
+            annotation.at.end <= start && annotation.parent.is_none()
+        });
         for annotation in &annotations[from.min(annotations.len())..] {
             if annotation.at.start >= end {
                 break;
@@ -163,8 +166,12 @@ impl Story {
     pub fn line_of(&self, wire: WireId, dir: Dir, at: u64) -> Option<(u64, u64)> {
         let said = self.source.octets(wire, dir);
         let at = usize::try_from(at).ok().filter(|at| *at < said.len())?;
-        let start = said[..at].iter().rposition(|octet| *octet == b'\n').map_or(0, |before| before + 1);
-        let end = said[at..].iter().position(|octet| *octet == b'\n').map_or(said.len(), |end| at + end + 1);
+        let start =
+            said[..at].iter().rposition(|octet| *octet == b'\n').map_or(0, |before| before + 1);
+        let end = said[at..]
+            .iter()
+            .position(|octet| *octet == b'\n')
+            .map_or(said.len(), |end| at + end + 1);
         Some((start as u64, end as u64))
     }
 
@@ -251,7 +258,9 @@ impl Story {
         part: &Annotation,
         annotations: &[Annotation],
     ) -> Option<Gloss> {
-        let inside = annotations.iter().filter(|a| a.leaf && part.at.start <= a.at.start && a.at.end <= part.at.end);
+        let inside = annotations
+            .iter()
+            .filter(|a| a.leaf && part.at.start <= a.at.start && a.at.end <= part.at.end);
         let word = inside.take(3).find_map(|leaf| self.source.word(wire, dir, leaf));
         word.or_else(|| self.source.gloss(wire, dir, part))
     }

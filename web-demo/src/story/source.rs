@@ -10,8 +10,8 @@ use pillarbox_world::annotate::{Annotation, Annotator};
 use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
 use pillarbox_world::tape::{Level, Scenario, Tape, export};
 use pillarbox_world::world::{
-    Action, Dir, DnsAnswer, End, Entry, EntryId, Fate, Kind as NodeKind, NodeId, NodeSetup, Protocol, Time, What, WireId,
-    World,
+    Action, Dir, DnsAnswer, End, Entry, EntryId, Fate, Kind as NodeKind, NodeId, NodeSetup,
+    Protocol, Time, What, WireId, World,
 };
 
 use super::layout::Kind;
@@ -66,11 +66,8 @@ pub struct Listed {
 /// All scenarios.
 #[must_use]
 pub fn scenarios() -> Vec<Listed> {
-    let listed = |scenario: Scenario| Listed {
-        id: scenario.id,
-        title: scenario.title,
-        goal: scenario.goal,
-    };
+    let listed =
+        |scenario: Scenario| Listed { id: scenario.id, title: scenario.title, goal: scenario.goal };
     Scenario::all().into_iter().map(listed).collect()
 }
 
@@ -117,7 +114,26 @@ impl Source {
         Ok(Self::of(Tape::new(scenario, SEED)?))
     }
 
-    fn of(tape: Tape) -> Self {
+    /// The world of a link, told to its end, with the cursor that it was made at.
+    ///
+    /// # Errors
+    /// Why it is no link.
+    pub fn shared(link: &str) -> Result<(Self, Option<usize>), String> {
+        let opened = Tape::decode(link).map_err(|why| why.to_string())?;
+        let mut source = Self::of(opened.tape);
+        source.tell_all();
+        Ok((source, opened.view.parse().ok()))
+    }
+
+    /// The world as text for a link.
+    #[must_use]
+    pub fn link(&self, cursor: usize) -> String {
+        self.tape.encode(&cursor.to_string())
+    }
+
+    /// A tape, as far as it has gone.
+    #[must_use]
+    pub fn of(tape: Tape) -> Self {
         let nodes = nodes(&tape);
         let links = links(tape.world(), &tape.scenario().setup.nodes, &nodes);
         let (answered, annotated) = (Vec::new(), RefCell::default());
@@ -325,8 +341,7 @@ impl Source {
     fn annotate(&self, wire: WireId, dir: Dir) -> Annotated {
         let reader = dir.receiver();
         let reads = !self.tape.world().all_notes(wire, reader).is_empty();
-        let (end, side) =
-            if reads { (reader, Side::Received) } else { (dir.sender(), Side::Sent) };
+        let (end, side) = if reads { (reader, Side::Received) } else { (dir.sender(), Side::Sent) };
         let party = if end == End::Server { Party::Server } else { Party::Client };
         let Some(view) = self.tape.world().wires().into_iter().find(|view| view.id == wire) else {
             return Annotated::default();
@@ -336,8 +351,14 @@ impl Source {
         for noted in self.tape.world().all_notes(wire, end) {
             let octets = match noted.note {
                 Note::Span(span) => match span.side {
-                    Side::Received => self.tape.world().arrived(wire, Dir::sent_by(end.other()), span.start..span.end),
-                    Side::Sent => self.tape.world().octets(wire, Dir::sent_by(end), span.start..span.end),
+                    Side::Received => self.tape.world().arrived(
+                        wire,
+                        Dir::sent_by(end.other()),
+                        span.start..span.end,
+                    ),
+                    Side::Sent => {
+                        self.tape.world().octets(wire, Dir::sent_by(end), span.start..span.end)
+                    }
                 },
                 _ => &[],
             };
@@ -415,8 +436,12 @@ fn nodes(tape: &Tape) -> Vec<NodeInfo> {
                 Kind::Server,
                 "A mail server: it keeps its users' mailboxes, and sends their mail on from its queue.",
             ),
-            NodeKind::Device => (Kind::Device, "A person's device: their mail program writes, sends and reads."),
-            NodeKind::Dns => (Kind::Dns, "The name system: it says which server takes the mail of a domain."),
+            NodeKind::Device => {
+                (Kind::Device, "A person's device: their mail program writes, sends and reads.")
+            }
+            NodeKind::Dns => {
+                (Kind::Dns, "The name system: it says which server takes the mail of a domain.")
+            }
         };
         let local = |address: &str| address.split('@').next().unwrap_or(address).to_owned();
         let users = setup.users.iter().map(|(address, _)| local(address)).collect();
@@ -464,7 +489,9 @@ fn links(world: &World, setups: &[NodeSetup], nodes: &[NodeInfo]) -> Vec<(NodeId
     for (server, next) in of(Kind::Server).zip(of(Kind::Server).skip(1)) {
         add(server, next);
     }
-    for (dns, server) in of(Kind::Dns).flat_map(|dns| of(Kind::Server).map(move |server| (dns, server))) {
+    for (dns, server) in
+        of(Kind::Dns).flat_map(|dns| of(Kind::Server).map(move |server| (dns, server)))
+    {
         add(server, dns);
     }
     for link in world.links() {

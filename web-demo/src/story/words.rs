@@ -72,15 +72,21 @@ pub fn sentence(
         What::Connect { to, port, .. } => {
             (format!("{who} opens a connection to {}, port {port}", name(*to)), Mark::Plain)
         }
-        What::Connected => (format!("{} takes the connection", peer_of_open(entry, scene, name)), Mark::Good),
+        What::Connected => {
+            (format!("{} takes the connection", peer_of_open(entry, scene, name)), Mark::Good)
+        }
         What::Refused { to, port, why } => {
             let to = to.map_or_else(|| "nobody".to_owned(), name);
             (format!("{to} does not take a connection to port {port}: {why}"), Mark::Bad)
         }
         What::Closed { cut: true, .. } => ("The connection is cut".to_owned(), Mark::Bad),
         What::Closed { .. } => (format!("{who} ends the connection with {}", peer()), Mark::Plain),
-        What::Secured => ("TLS is up: from here on others see only sealed records".to_owned(), Mark::Good),
-        What::Defect { rule, .. } => (format!("{who} finds a broken rule: {}", rule.gist), Mark::Warn),
+        What::Secured => {
+            ("TLS is up: from here on others see only sealed records".to_owned(), Mark::Good)
+        }
+        What::Defect { rule, .. } => {
+            (format!("{who} finds a broken rule: {}", rule.gist), Mark::Warn)
+        }
         What::Misuse(what) => (format!("The world made a mistake: {what}"), Mark::Bad),
         What::Queue(queue) => {
             let message = format!("message {} for {}", queue.message, queue.destination);
@@ -112,7 +118,8 @@ fn peer_of_open(entry: &Entry, scene: &Scene, name: &dyn Fn(NodeId) -> String) -
 fn answered(answer: &DnsAnswer, name: &str, record: &str) -> String {
     match answer {
         DnsAnswer::Exchanges(list) => {
-            let list: Vec<_> = list.iter().map(|(preference, host)| format!("{host} ({preference})")).collect();
+            let list: Vec<_> =
+                list.iter().map(|(preference, host)| format!("{host} ({preference})")).collect();
             format!("mail for {name} goes to {}", list.join(", then "))
         }
         DnsAnswer::Addresses(list) => format!("{name} is at {}", list.join(", ")),
@@ -132,7 +139,9 @@ fn fate(fate: &Fate, who: &str, message: &str, start_unix_ms: u64) -> (String, M
         }
         Fate::Delivered { why } => (format!("{who} is rid of {message}: {why}"), Mark::Good),
         Fate::Failed { why } => (format!("{who} gives up {message}: {why}"), Mark::Bad),
-        Fate::Expired { why } => (format!("{who} has tried {message} for long enough: {why}"), Mark::Bad),
+        Fate::Expired { why } => {
+            (format!("{who} has tried {message} for long enough: {why}"), Mark::Bad)
+        }
     }
 }
 
@@ -141,7 +150,9 @@ fn on_screen(screen: &Screen, who: &str) -> (String, Mark) {
         Screen::Sending { subject } => (format!("{who} sends “{subject}”"), Mark::Plain),
         Screen::Sent { reply } => (format!("{who} is told: {reply}"), Mark::Good),
         Screen::NotSent { why } => (format!("{who} could not send: {why}"), Mark::Bad),
-        Screen::Got { new, shown } => (format!("{who} shows {shown}, {new} of them new"), Mark::Good),
+        Screen::Got { new, shown } => {
+            (format!("{who} shows {shown}, {new} of them new"), Mark::Good)
+        }
         Screen::Changed { how } => (format!("{who}: {how}"), Mark::Plain),
         Screen::Failed { why } => (format!("{who} could not read: {why}"), Mark::Bad),
     }

@@ -2,10 +2,13 @@
 
 use leptos::prelude::*;
 
+use pillarbox_world::world::WireId;
+
 use crate::app::Ui;
+use crate::browser;
 use crate::controls::{Button, Icon, Prompt, Select, Switch, icon};
 use crate::player::Player;
-use crate::story::hands::{self, PORTS, Part, Wish};
+use crate::story::hands::{self, PORTS, Part, Sayable, Wish};
 
 use super::stage;
 
@@ -56,7 +59,11 @@ fn conversation(ui: Ui, wish: RwSignal<Wish>) -> AnyView {
     };
     let label = Signal::derive(move || {
         let standing = standing.get();
-        format!("{} · {}", standing.protocol, if standing.state.is_empty() { "…" } else { standing.state })
+        format!(
+            "{} · {}",
+            standing.protocol,
+            if standing.state.is_empty() { "…" } else { standing.state }
+        )
     });
     let closed = Signal::derive(move || !standing.get().open);
     view! {
@@ -77,7 +84,7 @@ fn conversation(ui: Ui, wish: RwSignal<Wish>) -> AnyView {
                 </Show>
             </div>
             <div class="hands-right">
-                {state(player, now, lf_only, undo)}
+                {state(player, now, lf_only, undo, line)}
                 {stage::inspector(player)}
             </div>
         </div>
@@ -106,7 +113,8 @@ fn choices(wish: RwSignal<Wish>) -> AnyView {
     let part = Signal::derive(move || {
         if wish.get().part == Part::Client { "client".to_owned() } else { "server".to_owned() }
     });
-    let ports = PORTS.map(|(port, name)| (port.to_string(), format!("{name}, port {port}"))).to_vec();
+    let ports =
+        PORTS.map(|(port, name)| (port.to_string(), format!("{name}, port {port}"))).to_vec();
     let port = Signal::derive(move || wish.get().port.to_string());
     let is_client = move || wish.get().part == Part::Client;
     view! {
@@ -153,6 +161,7 @@ fn state(
     wish: Wish,
     lf_only: RwSignal<bool>,
     undo: impl Fn() + Copy + Send + Sync + 'static,
+    line: RwSignal<String>,
 ) -> AnyView {
     let standing = Memo::new(move |_| {
         player.version.track();
@@ -162,6 +171,7 @@ fn state(
         player.version.track();
         player.read(|story| story.typed_last().is_some())
     });
+    let now_part = wish.part;
     let other = if wish.part == Part::Client { "The server's state" } else { "The client's state" };
     view! {
         <section class="pane state-pane" aria-label=other>
@@ -182,9 +192,50 @@ fn state(
                         player.seek(usize::MAX);
                     }>"Wait a minute"</Button>
                 </div>
+                {palette(player, move || Some((standing.get().wire?, now_part)), line)}
                 <Switch label="my lines end with LF alone" on=lf_only set=move |on| lf_only.set(on) />
             </div>
         </section>
     }
     .into_any()
+}
+
+/// What can be said now, each with what it does; a press puts it into the prompt.
+pub(super) fn palette(
+    player: Player,
+    at: impl Fn() -> Option<(WireId, Part)> + Send + Sync + 'static,
+    line: RwSignal<String>,
+) -> AnyView {
+    let sayable = Memo::new(move |_| {
+        player.version.track();
+        let (wire, part) = at()?;
+        Some(player.read(|story| story.sayable(Some(wire), part)))
+    });
+    let take = move |example: String| {
+        line.set(example);
+        browser::focus("prompt");
+    };
+    let offer = move |one: Sayable| {
+        let example = one.example.clone();
+        view! {
+            <li>
+                <Button class="quiet small-button wrap" press=move || take(example.clone())>
+                    <span class="offer">
+                        <code>{one.form}</code>
+                        <span class="muted small">{one.gist}" "{one.law}</span>
+                    </span>
+                </Button>
+            </li>
+        }
+    };
+    let list = move || {
+        let sayable = sayable.get().unwrap_or_default();
+        (!sayable.is_empty()).then(|| {
+            view! {
+                <h4>"You can say now"</h4>
+                <ul class="palette">{sayable.into_iter().map(offer).collect_view()}</ul>
+            }
+        })
+    };
+    view! { {list} }.into_any()
 }

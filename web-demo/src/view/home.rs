@@ -97,9 +97,12 @@ fn journey(ui: Ui, story: Story) -> AnyView {
         let cursor = player.cursor.get();
         player.read(|story| (story.clock(cursor), story.last_sentence(cursor)))
     });
-    let name = Signal::derive(move || {
-        if player.playing.get() { "Pause".to_owned() } else { "Play".to_owned() }
-    });
+    let name =
+        Signal::derive(
+            move || {
+                if player.playing.get() { "Pause".to_owned() } else { "Play".to_owned() }
+            },
+        );
     let narrow = stage::narrow();
     view! {
         <figure class="journey card" aria-label="A message on its way from Alice to Bob">

@@ -55,7 +55,8 @@ fn of_step(player: Player) -> AnyView {
         let cursor = player.cursor.get();
         player.read(|story| story.step(cursor))
     });
-    let view = move || match step.get() {
+    let view = move || {
+        match step.get() {
         None => view! {
             <h3>{player.read(|story| story.title())}</h3>
             <p>{player.read(|story| story.goal())}</p>
@@ -92,12 +93,14 @@ fn of_step(player: Player) -> AnyView {
             }
             .into_any()
         }
+    }
     };
     view! { {view} }.into_any()
 }
 
 fn of_octets(player: Player, explained: Explained) -> AnyView {
-    let Explained { label, what, why, laws, steps, defects, text, dir, start, end, secret } = explained;
+    let Explained { label, what, why, laws, steps, defects, text, dir, start, end, secret } =
+        explained;
     let open = player.explain;
     let law = |(rfc, section, gist): (u16, String, String)| {
         let href = format!("https://www.rfc-editor.org/rfc/rfc{rfc}#section-{section}");
@@ -110,7 +113,8 @@ fn of_octets(player: Player, explained: Explained) -> AnyView {
     };
     let has_laws = !laws.is_empty();
     let laws = laws.into_iter().map(law).collect_view();
-    let defects = defects.into_iter().map(|gist| view! { <p class="defect">{gist}</p> }).collect_view();
+    let defects =
+        defects.into_iter().map(|gist| view! { <p class="defect">{gist}</p> }).collect_view();
     let steps = steps.into_iter().map(|(from, to)| {
         view! { <p class="state-step"><code>{from}</code>" → "<code>{to}</code></p> }
     });
@@ -138,7 +142,8 @@ fn of_node(player: Player, id: NodeId) -> AnyView {
     let state = Memo::new(move |_| {
         player.scene.with(|scene| scene.nodes.get(&id).cloned().unwrap_or_default())
     });
-    let Some(node) = player.read(|story| story.nodes().iter().find(|node| node.id == id).cloned()) else {
+    let Some(node) = player.read(|story| story.nodes().iter().find(|node| node.id == id).cloned())
+    else {
         return ().into_any();
     };
     let start = player.read(|story| story.start_unix_ms());
@@ -148,12 +153,14 @@ fn of_node(player: Player, id: NodeId) -> AnyView {
             let when = next.map_or_else(|| "now".to_owned(), |at| words::clock(start, at));
             view! { <tr><td>{format!("#{message}")}</td><td>{to}</td><td class="mono">{when}</td></tr> }
         };
-        (!waiting.is_empty()).then(|| view! {
-            <h4>"queue"</h4>
-            <table class="plain">
-                <thead><tr><th>"message"</th><th>"to"</th><th>"next try"</th></tr></thead>
-                <tbody>{waiting.into_iter().map(row).collect_view()}</tbody>
-            </table>
+        (!waiting.is_empty()).then(|| {
+            view! {
+                <h4>"queue"</h4>
+                <table class="plain">
+                    <thead><tr><th>"message"</th><th>"to"</th><th>"next try"</th></tr></thead>
+                    <tbody>{waiting.into_iter().map(row).collect_view()}</tbody>
+                </table>
+            }
         })
     };
     let mailboxes = move || {

@@ -250,15 +250,22 @@ fn mover(player: Player, map: Map) -> AnyView {
         let ((x0, y0), (x1, y1)) = (from.edge(to), to.edge(from));
         // Another name starts the movement anew.
         let name = if cursor % 2 == 0 { "fly-a" } else { "fly-b" };
-        let style = format!("--x0:{x0}px;--y0:{y0}px;--x1:{x1}px;--y1:{y1}px;animation-name:{name}");
+        let style =
+            format!("--x0:{x0}px;--y0:{y0}px;--x1:{x1}px;--y1:{y1}px;animation-name:{name}");
         let picture = match motion.what {
             Moving::Octets if letter => {
-                view! { <path class="letter" d="M-13 -9h26v18h-26zM-13 -8.500l13 10l13 -10" /> }.into_any()
+                view! { <path class="letter" d="M-13 -9h26v18h-26zM-13 -8.500l13 10l13 -10" /> }
+                    .into_any()
             }
             Moving::Octets => view! { <circle r="7" /> }.into_any(),
             Moving::Request => view! { <circle class="hollow" r="7" /> }.into_any(),
-            Moving::Refusal => view! { <path class="cross" d="M-7 -7l14 14M7 -7l-14 14" /> }.into_any(),
-            Moving::Name => view! { <rect class="hollow" x="-6" y="-6" width="12" height="12" rx="3" /> }.into_any(),
+            Moving::Refusal => {
+                view! { <path class="cross" d="M-7 -7l14 14M7 -7l-14 14" /> }.into_any()
+            }
+            Moving::Name => {
+                view! { <rect class="hollow" x="-6" y="-6" width="12" height="12" rx="3" /> }
+                    .into_any()
+            }
         };
         Some(view! { <g class="mover" style=style aria-hidden="true">{picture}</g> }.into_any())
     };

@@ -18,15 +18,31 @@ use crate::story::Story;
 /// Below this width panes are tabs, and the map stands upright.
 const NARROW: &str = "(max-width: 899px)";
 
-pub(crate) use map::map;
 pub(crate) use inspector::inspector;
+pub(crate) use map::map;
+pub(crate) use tools::faults;
 pub(crate) use transcript::transcript;
 
 /// The stage of a scenario.
 pub(super) fn scenario(name: &str) -> AnyView {
     match Story::scenario(name) {
-        Some(story) => stage(story),
+        Some(story) => stage(story, 0),
         None => missing(),
+    }
+}
+
+/// The stage of a world that somebody shared.
+pub(super) fn shared(link: &str) -> AnyView {
+    match Story::shared(link) {
+        Ok((story, cursor)) => stage(story, cursor.unwrap_or(usize::MAX)),
+        Err(why) => view! {
+            <div class="page">
+                <h1>"This link does not open"</h1>
+                <p role="alert">{why}</p>
+                <p><a href="#/">"See all scenarios"</a></p>
+            </div>
+        }
+        .into_any(),
     }
 }
 
@@ -40,10 +56,11 @@ fn missing() -> AnyView {
     .into_any()
 }
 
-fn stage(story: Story) -> AnyView {
+fn stage(story: Story, cursor: usize) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set(story.title());
     let player = Player::new(story);
+    player.seek(cursor);
     player.narrate(ui);
     let faults = RwSignal::new(false);
     Effect::new(move |_| match ui.key.get() {
@@ -52,6 +69,7 @@ fn stage(story: Story) -> AnyView {
             ui.key.set(None);
             match key.as_str() {
                 "f" => faults.set(true),
+                "c" => tools::copy_link(ui, player),
                 key => player.key(key),
             }
         }
@@ -63,7 +81,7 @@ fn stage(story: Story) -> AnyView {
             {move || if narrow.get() { in_tabs(player, pane, faults) } else { side_by_side(player, faults) }}
             {predict::prediction(player)}
             {timeline::timeline(player)}
-            {tools::faults(player, faults)}
+            {tools::faults(player, faults, true)}
         </div>
     }
     .into_any()
@@ -85,11 +103,13 @@ fn side_by_side(player: Player, faults: RwSignal<bool>) -> AnyView {
 fn in_tabs(player: Player, pane: RwSignal<String>, faults: RwSignal<bool>) -> AnyView {
     let names = [("map", "Map"), ("steps", "Steps"), ("wire", "Talk"), ("why", "Why")];
     let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
-    let shown = move || match pane.get().as_str() {
+    let shown = move || {
+        match pane.get().as_str() {
         "steps" => sequence::sequence(player),
         "wire" => transcript(player, true),
         "why" => inspector(player),
         _ => view! { <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, true)}</section> }.into_any(),
+    }
     };
     view! {
         <div class="narrow">

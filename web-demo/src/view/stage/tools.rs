@@ -8,6 +8,7 @@ use crate::app::Ui;
 use crate::browser;
 use crate::controls::{Button, Dialog, Field, Icon, Select, icon};
 use crate::player::Player;
+use crate::route::Route;
 
 /// The row of tools.
 pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
@@ -21,6 +22,17 @@ pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
         browser::download("transcript.txt", "text/plain;charset=utf-8", text.as_bytes());
         ui.told.set("The transcript was saved.".to_owned());
     };
+    let copied = RwSignal::new(false);
+    let link = move || {
+        copy_link(ui, player);
+        copied.set(true);
+        set_timeout(
+            move || {
+                let _ = copied.try_set(false);
+            },
+            std::time::Duration::from_secs(2),
+        );
+    };
     view! {
         <div class="tools" role="group" aria-label="Tools">
             {levels(player)}
@@ -32,10 +44,22 @@ pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
                     count => format!("Faults {count}"),
                 }}</span>
             </Button>
-            <Button class="quiet small-button" press=save>{icon(Icon::Share)}<span>"Transcript"</span></Button>
+            <Button class="quiet small-button" id="link" press=link>
+                {icon(Icon::Share)}
+                <span>{move || if copied.get() { "Copied" } else { "Link" }}</span>
+            </Button>
+            <Button class="quiet small-button" press=save>{icon(Icon::Letter)}<span>"Transcript"</span></Button>
         </div>
     }
     .into_any()
+}
+
+/// Puts a link to this very moment on the clipboard. It starts a simulation, and holds nothing else.
+pub(super) fn copy_link(ui: Ui, player: Player) {
+    let cursor = player.cursor.get_untracked();
+    let route = Route::Shared(player.read(|story| story.source().link(cursor)));
+    browser::copy(&format!("{}{route}", browser::base()));
+    ui.told.set("A link to this moment was copied.".to_owned());
 }
 
 fn word(level: Level) -> &'static str {
@@ -51,8 +75,10 @@ fn levels(player: Player) -> AnyView {
     if levels.len() < 2 {
         return ().into_any();
     }
-    let options: Vec<_> =
-        levels.iter().map(|(level, _)| (word(*level).to_owned(), word(*level).to_owned())).collect();
+    let options: Vec<_> = levels
+        .iter()
+        .map(|(level, _)| (word(*level).to_owned(), word(*level).to_owned()))
+        .collect();
     let chosen = Signal::derive(move || {
         player.version.track();
         word(player.read(|story| story.source().tape().level())).to_owned()
@@ -94,7 +120,7 @@ fn branches(player: Player) -> AnyView {
 }
 
 /// Faults on purpose: those that are there, some to choose from, and one's own.
-pub(super) fn faults(player: Player, open: RwSignal<bool>) -> AnyView {
+pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> AnyView {
     let wrong = RwSignal::new(None::<String>);
     let text = RwSignal::new(String::new());
     let add = move |text: String| {
@@ -103,7 +129,9 @@ pub(super) fn faults(player: Player, open: RwSignal<bool>) -> AnyView {
         let done = player.change(|story| {
             story.act(|source| {
                 let done = source.act_at(cursor, Action::AddFault(text));
-                source.tell_all();
+                if to_the_end {
+                    source.tell_all();
+                }
                 done
             })
         });
@@ -121,7 +149,9 @@ pub(super) fn faults(player: Player, open: RwSignal<bool>) -> AnyView {
         let done = player.change(|story| {
             story.act(|source| {
                 let done = source.act_at(cursor, Action::RemoveFault(number));
-                source.tell_all();
+                if to_the_end {
+                    source.tell_all();
+                }
                 done
             })
         });

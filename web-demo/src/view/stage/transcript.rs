@@ -29,7 +29,9 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
         });
         all
     });
-    let chosen = Signal::derive(move || player.chosen.get().map_or_else(String::new, |wire| wire.0.to_string()));
+    let chosen = Signal::derive(move || {
+        player.chosen.get().map_or_else(String::new, |wire| wire.0.to_string())
+    });
     let list = NodeRef::<leptos::html::Ol>::new();
     Effect::new(move |_| {
         lines.track();
@@ -37,7 +39,8 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
             request_animation_frame(move || list.set_scroll_top(list.scroll_height()));
         }
     });
-    let last = Memo::new(move |_| lines.with(|lines| lines.last().map(|line| (line.dir, line.start))));
+    let last =
+        Memo::new(move |_| lines.with(|lines| lines.last().map(|line| (line.dir, line.start))));
     view! {
         <section class="pane transcript" aria-label="Conversation">
             <div class="pane-head">

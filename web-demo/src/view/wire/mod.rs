@@ -22,7 +22,10 @@ pub(crate) fn tree(player: Player, wire: WireId, dir: Dir, at: u64) -> AnyView {
         let TreeRow { depth, label, text, start, end } = row;
         let own = Focus::Octets { wire, dir, start, end };
         let lit = Memo::new(move |_| player.focus() == Some(own));
-        let class = Signal::derive(move || if lit.get() { "leaf lit".to_owned() } else { "leaf".to_owned() });
+        let class =
+            Signal::derive(
+                move || if lit.get() { "leaf lit".to_owned() } else { "leaf".to_owned() },
+            );
         view! {
             <Row
                 class=class
@@ -37,7 +40,8 @@ pub(crate) fn tree(player: Player, wire: WireId, dir: Dir, at: u64) -> AnyView {
         }
     };
     let rows = rows.into_iter().enumerate().map(row).collect_view();
-    view! { <h4>"parts"</h4><ol class="rows tree" aria-label="Parts of this line">{rows}</ol> }.into_any()
+    view! { <h4>"parts"</h4><ol class="rows tree" aria-label="Parts of this line">{rows}</ol> }
+        .into_any()
 }
 
 /// The octets of a range, in hex and in text.
@@ -50,7 +54,9 @@ pub(crate) fn hex(player: Player, wire: WireId, dir: Dir, start: u64, end: u64) 
             let at = from + at as u64;
             let own = Focus::Octets { wire, dir, start: at, end: at + 1 };
             let lit = Memo::new(move |_| match player.focus() {
-                Some(Focus::Octets { start, end, .. }) => start <= at && at < end && end - start < shown_end,
+                Some(Focus::Octets { start, end, .. }) => {
+                    start <= at && at < end && end - start < shown_end
+                }
                 _ => false,
             });
             view! {
@@ -66,7 +72,8 @@ pub(crate) fn hex(player: Player, wire: WireId, dir: Dir, start: u64, end: u64) 
         view! { <tr><th>{from}</th><td class="cells">{cells}</td><td class="as-text">{text}</td></tr> }
     };
     let rows = octets.chunks(HEX_ROW).enumerate().map(row).collect_view();
-    let more = (shown_end < end).then(|| view! { <p class="small muted">{format!("and {} more", end - shown_end)}</p> });
+    let more = (shown_end < end)
+        .then(|| view! { <p class="small muted">{format!("and {} more", end - shown_end)}</p> });
     view! {
         <h4>"octets"</h4>
         <table class="hex mono" aria-label="Octets in hex"><tbody>{rows}</tbody></table>

@@ -8,6 +8,7 @@ mod probe;
 mod queue;
 mod send;
 mod sendmail;
+mod site;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -61,6 +62,8 @@ enum Word {
     },
     /// Try what a server does about that which the RFCs require and forbid
     Probe(probe::ProbeFlags),
+    /// Write the playground into a folder that any web server can serve
+    Site(site::SiteFlags),
     /// Print every limit, its value, its value under stress, and what is said when it is reached
     Limits(Box<ServeFlags>),
 }
@@ -184,6 +187,7 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Send(flags)) => send::run(*flags),
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
         Some(Word::Probe(flags)) => probe::run(flags),
+        Some(Word::Site(flags)) => site::run(&flags),
         Some(Word::Limits(flags)) => limits::run(*flags),
     }
 }

@@ -109,8 +109,40 @@ pub struct ShownView {
     pub text: String,
     /// The message itself.
     pub octets: Vec<u8>,
-    /// Bits of system flags, as IMAP has them: 8 is \Seen.
+    /// Its unique-id (RFC 1939 §7), as far as the server told it.
+    pub unique_id: String,
+}
+
+/// A mailbox that a device shows where it is, by IMAP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteView {
+    /// The wire that it is open over; none: what is shown was seen before.
+    pub wire: Option<WireId>,
+    /// Its name.
+    pub mailbox: String,
+    /// Its messages, by their numbers.
+    pub rows: Vec<RemoteRow>,
+    /// UIDs that a search found last.
+    pub found: Vec<u32>,
+}
+
+/// What a device knows of a message in a mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteRow {
+    /// Its UID.
+    pub uid: u32,
+    /// Bits of system flags: 1 \Answered, 2 \Flagged, 4 \Deleted, 8 \Seen, 16 \Draft.
     pub flags: u8,
+    /// Its octets, all of them.
+    pub size: u64,
+    /// From whom.
+    pub from: String,
+    /// What it is about.
+    pub subject: String,
+    /// What was fetched of it: section, empty for the whole, and octets.
+    pub parts: Vec<(String, Vec<u8>)>,
+    /// What it is made of, once that was asked for: section, media type and octets.
+    pub structure: Vec<(String, String, u64)>,
 }
 
 /// A message in a mailbox.
@@ -258,10 +290,22 @@ impl World {
                 subject: view.subject,
                 text: view.text.unwrap_or_default(),
                 octets: shown.octets.to_vec(),
-                flags: shown.flags,
+                unique_id: String::from_utf8_lossy(&shown.unique_id).into_owned(),
             }
         };
         self.node(node).device.shown.iter().map(view).collect()
+    }
+
+    /// The mailbox that a device shows by IMAP.
+    #[must_use]
+    pub fn remote(&self, node: NodeId) -> RemoteView {
+        let remote = &self.node(node).device.remote;
+        RemoteView {
+            wire: remote.wire.filter(|wire| self.wire(*wire).phase != Phase::Closed),
+            mailbox: remote.mailbox.clone(),
+            rows: remote.rows.clone(),
+            found: remote.found.clone(),
+        }
     }
 
     /// What a device said last.

@@ -17,7 +17,6 @@ use pillarbox_engine::trace::Note;
 use pillarbox_engine::types::{AskId, BlobRange, Now, TlsFacts};
 use pillarbox_engine::{Input, Output, Role, Session};
 
-use super::ids::Draw;
 use crate::fault::{Faults, Strike};
 
 pub(crate) use client::{Carried, Login, Order, Outgoing, SmtpHost};
@@ -84,8 +83,8 @@ pub(crate) enum Effect {
 /// What a client's host tells the application.
 #[derive(Clone, Debug)]
 pub(crate) enum News {
-    /// The server is known; its name, and whether it reports itself (RFC 3461).
-    Offered { name: Vec<u8>, reports: bool },
+    /// The server is known, and whether it reports itself (RFC 3461).
+    Offered { reports: bool },
     /// A delivery is over.
     Finished(Finished),
     /// The SMTP session can begin no more deliveries.
@@ -93,8 +92,6 @@ pub(crate) enum News {
     /// A message was read.
     Got { unique_id: Vec<u8>, octets: Vec<u8> },
 
-    /// The server holds these and no others.
-    Listed { unique_ids: Vec<Vec<u8>> },
     /// What an IMAP session found.
     Imap(Box<ImapNews>),
     /// Reading came to its end; why, if not as it should.
@@ -105,7 +102,6 @@ pub(crate) enum News {
 pub(crate) struct Cx<'a> {
     pub(crate) now: Now,
     pub(crate) faults: &'a mut Faults,
-    pub(crate) draw: &'a mut Draw,
     pub(crate) effects: Vec<Effect>,
 }
 

@@ -14,6 +14,7 @@ mod ids;
 mod log;
 mod network;
 mod node;
+mod read;
 mod relay;
 mod relay_settle;
 mod run;

@@ -12,10 +12,11 @@ mod words_imap;
 
 use std::collections::VecDeque;
 
+use pillarbox_engine::expected::Expected;
 use pillarbox_engine::smtp::client::types::{Failure, Finished};
 use pillarbox_engine::trace::Note;
 use pillarbox_engine::types::{AskId, BlobRange, Now, TlsFacts};
-use pillarbox_engine::{Input, Output, Role, Session};
+use pillarbox_engine::{Input, Output, Role, Session, imap, pop3, smtp};
 
 use crate::fault::{Faults, Strike};
 
@@ -110,6 +111,11 @@ pub(crate) trait Drive {
     /// One turn.
     fn turn(&mut self, turn: Turn, cx: &mut Cx<'_>);
 
+    /// What the peer may say to who sits here.
+    fn expected(&self) -> Vec<Expected> {
+        Vec::new()
+    }
+
     /// The typist, if somebody types here.
     fn typist(&mut self) -> Option<&mut Typist> {
         None
@@ -129,6 +135,24 @@ pub(crate) trait Host<R: Role> {
     /// The application wants something.
     fn order(&mut self, _order: Order) {}
 }
+
+/// Roles that say what their peer may say now.
+pub(crate) trait Expects {
+    /// What that is.
+    fn peer_may_say(&self) -> Vec<Expected>;
+}
+
+macro_rules! expects {
+    ($($role:ty),*) => {
+        $(impl Expects for $role {
+            fn peer_may_say(&self) -> Vec<Expected> {
+                self.expected()
+            }
+        })*
+    };
+}
+
+expects!(smtp::Server, smtp::Client, pop3::Server, pop3::Client, imap::Server, imap::Client);
 
 /// What becomes of an ask.
 pub(crate) enum Answered<A> {
@@ -279,7 +303,7 @@ where
     }
 }
 
-impl<R: Role, H: Host<R>> Drive for Seat<R, H>
+impl<R: Role + Expects, H: Host<R>> Drive for Seat<R, H>
 where
     R::Ask: Worded,
     R::Answer: Worded,
@@ -310,6 +334,10 @@ where
             Turn::Type(_) => {}
         }
         self.settle(cx);
+    }
+
+    fn expected(&self) -> Vec<Expected> {
+        if self.closed { Vec::new() } else { self.session.role().peer_may_say() }
     }
 }
 

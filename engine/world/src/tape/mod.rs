@@ -16,11 +16,17 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What octets are and why is in [`Tape::annotations`]; the words for it in [`crate::catalogue`].
-//!
-//! Views read [`Tape::world`]: `nodes`, `links`, `zones`, `faults`, `queue(node)`, `mailboxes(node)`, `screen(node)`,
-//! `status(node)`, `wires`, `flights`, `entries`, `octets`, `arrived`, `notes`, `state`. Everything that changes the
-//! world is an [`Action`] given to [`Tape::act`]; given while the cursor is in the past, it begins a branch.
+//! - **Reading.** [`Tape::world`] gives `nodes`, `links`, `zones`, `faults`, `queue(node)`, `mailboxes(node)`,
+//!   `stored(node)`, `screen(node)`, `remote(node)` (a mailbox open by IMAP), `status(node)`, `wires`, `flights`, `entries`,
+//!   `octets`, `arrived`, `notes`, `state`, `expected`.
+//! - **What octets are and why** is in [`Tape::annotations`]; the words for it are in [`crate::catalogue`].
+//! - **Doing.** Everything that changes the world is an [`Action`] given to [`Tape::act`]; given while the cursor is in the
+//!   past, it begins a branch ([`Tape::branches`], [`Tape::switch`]). [`Tape::set_level`] makes the network harder from the
+//!   beginning on. [`Tape::refused`] tells which actions came to nothing in this run.
+//! - **Winding.** [`Tape::step`], [`Tape::run_to`], [`Tape::seek`], [`Tape::seek_entry`], [`Tape::ahead`].
+//! - **Challenges.** [`Challenge::all`], [`Challenge::start`], [`Tape::check`].
+//! - **Links.** [`Tape::encode`], [`Tape::decode`]; `#/w/` and what `encode` gives.
+//! - **Files.** [`export`]: transcript, JSON lines, lab report, pcapng, messages.
 //!
 //! Winding back goes to the latest moment before at which nothing was under way, and runs on from there; without one, it
 //! runs from the beginning. A world is a pure function of scenario, seed and actions, so both are the same.

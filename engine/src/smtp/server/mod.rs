@@ -355,10 +355,6 @@ impl Role for Server {
         self.end(cx, &Reply::new(421, "4.4.2", "Timeout, closing connection"))
     }
 
-    fn expected(&self) -> Vec<crate::expected::Expected> {
-        Self::expected(self)
-    }
-
     fn on_room(self, _cx: &mut Cx<Self>) -> Self {
         self
     }

@@ -15,7 +15,7 @@ pub mod words;
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
 pub use faults::Template;
-use layout::{Item, Kind, Map};
+use layout::{Item, Map};
 pub use octets::{Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;
 pub use source::{Listed, NodeInfo, Question, Source, scenarios};

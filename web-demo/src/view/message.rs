@@ -35,7 +35,7 @@ pub(super) fn lab() -> AnyView {
                 <p class="muted small">{move || told(raw.with(|raw| message::facts(raw)))}</p>
             </div>
             <div class="lab-panes">
-                <section class="pane" aria-label="The message">
+                <section class="pane" aria-label="As it travels">
                     <h2 class="pane-title">"The message, as it travels"</h2>
                     <TextArea label="The message" value=typed />
                 </section>

@@ -67,7 +67,7 @@ pub(crate) fn screen(route: Route) -> AnyView {
         Route::Challenges(Some(id)) => challenge::challenge(&id),
         Route::HandsOn => hands::hands_on(),
         Route::Message => message::lab(),
-        _ => home::home(),
+        Route::Home => home::home(),
     }
 }
 

@@ -307,7 +307,96 @@ test("200 scenarios one after the other leave nothing behind", async () => {
   await close();
 });
 
-const SCREENS = [["home", "#/"], ["stage", "#/s/alice-to-bob"], ["asleep", "#/s/asleep"], ["speak", "#/speak"]];
+test("a link to a moment opens the same world there; a broken one says so", async () => {
+  const { page, wrong, close, context } = await open(browser, server, "#/s/asleep", { permissions: ["clipboard-read", "clipboard-write"] });
+  await press(page, "ArrowRight", 30);
+  await press(page, "f");
+  await page.locator(".fault", { hasText: "after the final dot" }).getByRole("button", { name: "Add" }).click();
+  await press(page, "ArrowRight", 3);
+  const seen = async (page) => [await page.locator(".sequence").innerText(), await page.locator(".slider").inputValue(), await page.locator(".slider").getAttribute("max")];
+  const here = await seen(page);
+  await press(page, "c");
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  assert.match(link, /#\/w\/1[\w-]+$/);
+  console.log(`  a link has ${link.length} characters`);
+  assert.deepEqual(wrong, []);
+  await close();
+  const other = await open(browser, server, new URL(link).hash);
+  await other.page.waitForSelector("#play");
+  assert.deepEqual(await seen(other.page), here);
+  for (const broken of ["#/w/9abc", "#/w/1", "#/w/1AAAA", `${new URL(link).hash.slice(0, -9)}`]) {
+    await other.page.evaluate((to) => { location.hash = to; }, broken);
+    await other.page.getByRole("alert").waitFor();
+  }
+  assert.deepEqual(other.wrong, []);
+  await other.close();
+});
+
+test("a challenge is judged by the world: not before, and then", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/c/say-helo");
+  await page.waitForSelector(".task");
+  assert.equal(await page.locator(".goal-row.held").count(), 0);
+  assert.equal(await page.locator(".solved").count(), 0);
+  await page.getByLabel("Connect by hand to …").selectOption("hamburger.edu, port 25");
+  await page.fill("#prompt", "HELLO crepes.fr");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator(".solved").count(), 0);
+  await page.fill("#prompt", "HELO crepes.fr");
+  await page.keyboard.press("Enter");
+  await page.locator(".solved").waitFor();
+  await shot(page, "challenge-solved");
+  // Another one by a fault, and time.
+  await page.evaluate(() => { location.hash = "#/c/cause-a-duplicate"; });
+  await page.locator(".task", { hasText: "twice" }).waitFor();
+  await page.locator(".acts button", { hasText: "Faults" }).click();
+  await page.locator(".fault", { hasText: "after the final dot" }).getByRole("button", { name: "Add" }).click();
+  for (let hour = 0; hour < 3; hour += 1) await page.locator(".acts button", { hasText: "Wait 1 h" }).click();
+  await page.locator(".solved").waitFor();
+  // And one at the other end of the line.
+  await page.evaluate(() => { location.hash = "#/c/be-the-server"; });
+  await page.locator(".task", { hasText: "You are the server" }).waitFor();
+  for (const line of ["220 hamburger.edu", "250 hello", "250 sender", "250 recipient", "354 go on", "250 taken"]) {
+    await page.fill("#prompt", line);
+    await page.keyboard.press("Enter");
+  }
+  await page.locator(".solved").waitFor();
+  await page.evaluate(() => { location.hash = "#/c"; });
+  await page.locator(".chip", { hasText: "solved" }).first().waitFor();
+  assert.equal(await page.locator(".chip", { hasText: "solved" }).count(), 3);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("the message lab takes a message apart, decodes it, and follows what is typed", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/message");
+  await page.locator(".leaf", { hasText: "encoded word" }).nth(1).hover();
+  await page.locator(".inspected", { hasText: "Crème brûlée" }).waitFor();
+  assert.match(await page.locator(".seen").innerText(), /François[\s\S]*Crème brûlée[\s\S]*Möchten Sie/);
+  await page.locator(".editor").fill("Subject: =?utf-8?Q?=C3=BC?=\n\nx <script>alert(1)</script>\n");
+  await page.waitForFunction(() => document.querySelector(".seen").innerText.includes("ü"));
+  assert.match(await page.locator(".seen").innerText(), /<script>/, "text stays text");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("what can be said now is offered, and fills the prompt", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/speak");
+  await page.waitForSelector(".palette");
+  const offered = async () => page.$$eval(".palette code", (forms) => forms.map((form) => form.textContent.split(" ")[0]));
+  const first = await offered();
+  assert.ok(first.some((word) => word.startsWith("HELO")), first.join());
+  assert.ok(!first.includes("RCPT"), first.join());
+  await page.locator(".palette button", { hasText: "HELO" }).first().click();
+  assert.match(await page.inputValue("#prompt"), /^HELO /);
+  await page.keyboard.press("Enter");
+  assert.match((await lines(page)).at(-1), /^S: 250 /);
+  assert.ok((await offered()).some((word) => word.startsWith("MAIL")));
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+const SCREENS = [["home", "#/"], ["stage", "#/s/alice-to-bob"], ["asleep", "#/s/asleep"], ["speak", "#/speak"],
+  ["message", "#/message"], ["challenges", "#/c"], ["challenge", "#/c/say-helo"]];
 
 for (const theme of THEMES) {
   for (const [sizeName, size] of Object.entries(SIZES)) {

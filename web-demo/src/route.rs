@@ -15,16 +15,10 @@ pub enum Route {
     Shared(String),
     /// Speaking a protocol by hand.
     HandsOn,
-    /// One mailbox through several protocols and devices.
-    Access,
     /// A message's structure and octets.
     Message,
-    /// HTTP beside SMTP.
-    Compare,
     /// Challenges, or one of them.
     Challenges(Option<String>),
-    /// Conversations of the server that serves this page.
-    Live,
 }
 
 impl Route {
@@ -43,10 +37,7 @@ impl Route {
             ("c", "") => Self::Challenges(None),
             ("c", name) if plain(name) => Self::Challenges(Some(name.to_owned())),
             ("speak", "") => Self::HandsOn,
-            ("access", "") => Self::Access,
             ("message", "") => Self::Message,
-            ("compare", "") => Self::Compare,
-            ("live", "") => Self::Live,
             _ => Self::Home,
         }
     }
@@ -59,12 +50,9 @@ impl fmt::Display for Route {
             Self::Scenario(name) => write!(f, "#/s/{name}"),
             Self::Shared(world) => write!(f, "#/w/{world}"),
             Self::HandsOn => f.write_str("#/speak"),
-            Self::Access => f.write_str("#/access"),
             Self::Message => f.write_str("#/message"),
-            Self::Compare => f.write_str("#/compare"),
             Self::Challenges(None) => f.write_str("#/c"),
             Self::Challenges(Some(name)) => write!(f, "#/c/{name}"),
-            Self::Live => f.write_str("#/live"),
         }
     }
 }
@@ -81,12 +69,9 @@ mod tests {
             Route::Scenario(name()),
             Route::Shared("1AbC-_9".to_owned()),
             Route::HandsOn,
-            Route::Access,
             Route::Message,
-            Route::Compare,
             Route::Challenges(None),
             Route::Challenges(Some(name())),
-            Route::Live,
         ];
         for route in all {
             assert_eq!(Route::parse(&route.to_string()), route);

@@ -276,3 +276,25 @@ pub(crate) fn Prompt(
     }
     .into_any()
 }
+
+/// A text of many lines.
+#[component]
+pub(crate) fn TextArea(
+    /// What it is about.
+    label: &'static str,
+    /// What it holds.
+    value: RwSignal<String>,
+) -> AnyView {
+    view! {
+        <textarea
+            class="mono editor"
+            aria-label=label
+            autocomplete="off"
+            spellcheck="false"
+            wrap="off"
+            prop:value=move || value.get()
+            on:input=move |event| value.set(event_target_value(&event))
+        ></textarea>
+    }
+    .into_any()
+}

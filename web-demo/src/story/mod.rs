@@ -6,6 +6,7 @@ mod faults;
 pub mod hands;
 pub mod layout;
 pub mod lines;
+pub mod message;
 mod octets;
 pub mod scene;
 mod source;
@@ -14,7 +15,7 @@ pub mod words;
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
 pub use faults::Template;
-use layout::{Item, Kind, Map};
+use layout::{Item, Map};
 pub use octets::{Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;
 pub use source::{Listed, NodeInfo, Question, Source, scenarios};
@@ -342,8 +343,9 @@ impl Story {
     /// The entry at a cursor.
     #[must_use]
     pub fn step(&self, cursor: usize) -> Option<StepInfo> {
-        let index = cursor.checked_sub(1)?;
-        let entry = self.entries.get(index)?;
+        let told = &self.entries[..cursor.min(self.entries.len())];
+        let index = told.iter().rposition(|entry| is_step(&entry.what, false))?;
+        let entry = &told[index];
         let mut facts = Vec::new();
         if let Some(node) = entry.node {
             facts.push(("where", self.name(node)));

@@ -220,7 +220,7 @@ fn speak(player: Player, act: impl Fn(Action) + Copy + Send + Sync + 'static) ->
     };
     view! {
         <Show when=move || at.get().is_some() fallback=|| view! {
-            <p class="empty">"There is no connection to type on. Connect by hand, at the right."</p>
+            <p class="empty">"There is no connection to type on. Connect by hand first."</p>
         }>
             <details class="sayable"><summary>"What can I say now?"</summary>{hands::palette(player, move || at.get(), line)}</details>
             <Prompt label=label value=line history=said send=send />

@@ -3,6 +3,7 @@
 mod challenge;
 mod hands;
 mod home;
+mod message;
 mod stage;
 mod wire;
 
@@ -11,9 +12,10 @@ use leptos::prelude::*;
 use crate::route::Route;
 
 /// Screens in the bar, as far as they are there.
-const NAVIGATION: [(Route, &str); 3] = [
+const NAVIGATION: [(Route, &str); 4] = [
     (Route::Home, "Scenarios"),
     (Route::HandsOn, "Speak it"),
+    (Route::Message, "Message lab"),
     (Route::Challenges(None), "Challenges"),
 ];
 
@@ -32,7 +34,11 @@ pub(crate) fn navigation(route: RwSignal<Route>) -> AnyView {
 pub(crate) fn is_fixed(route: &Route) -> bool {
     matches!(
         route,
-        Route::Scenario(_) | Route::Shared(_) | Route::HandsOn | Route::Challenges(Some(_))
+        Route::Scenario(_)
+            | Route::Shared(_)
+            | Route::HandsOn
+            | Route::Message
+            | Route::Challenges(Some(_))
     )
 }
 
@@ -60,7 +66,8 @@ pub(crate) fn screen(route: Route) -> AnyView {
         Route::Challenges(None) => challenge::list(),
         Route::Challenges(Some(id)) => challenge::challenge(&id),
         Route::HandsOn => hands::hands_on(),
-        _ => home::home(),
+        Route::Message => message::lab(),
+        Route::Home => home::home(),
     }
 }
 

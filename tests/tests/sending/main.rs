@@ -1,6 +1,8 @@
 //! What a site does with mail that its own people send, over real sockets: whom it may be from, whom an alias does not
 //! reach any more, and what a configuration says about it.
 
+mod operating;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;

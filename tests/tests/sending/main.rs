@@ -159,7 +159,7 @@ fn who_writes_to_an_alias_hears_of_members_that_are_not_here() {
     let told = String::from_utf8_lossy(&told[0]).into_owned();
     for word in [
         "Return-Path: <>\r\n",
-        "Final-Recipient: rfc822;gone@ours.example",
+        "Final-Recipient: rfc822; gone@ours.example",
         "Action: failed",
         "Status: 5.1.1",
         "Subject: ketchup",

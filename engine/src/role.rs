@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::limits::TEXT_LINES_NOTED_MAX;
 use crate::outbox::Outbox;
 use crate::session::Output;
-use crate::trace::{Note, Rule, Side, Span};
+use crate::trace::{Note, Part, Rule, Side, Span, is_label};
 use crate::types::{AskId, BlobRange, Misuse, Now, TlsFacts};
 
 /// A protocol role: one side of one protocol.
@@ -218,6 +218,29 @@ impl<R: Role> Cx<R> {
         self.note(Note::Span(Span { side: Side::Sent, start, end, label, secret, why }));
     }
 
+    /// Sends octets at once; when tracing, `parts` tells what they are made of, in order and without a gap.
+    pub fn send_parts(
+        &mut self,
+        octets: &[u8],
+        why: Option<&'static Rule>,
+        parts: impl FnOnce(&[u8]) -> Vec<Part>,
+    ) {
+        let base = self.sent;
+        self.sent += octets.len() as u64;
+        self.outbox.transmit(octets);
+        if !self.trace {
+            return;
+        }
+        let mut why = why;
+        for Part { start, end, label } in parts(octets) {
+            let (start, end) = (base + start as u64, base + end as u64);
+            // The rule is about the whole; it is told once.
+            let why = why.take();
+            let side = Side::Sent;
+            self.note(Note::Span(Span { side, start, end, label, secret: false, why }));
+        }
+    }
+
     /// Sends a range of a stored message without its octets passing through the session.
     pub fn send_blob(&mut self, range: BlobRange, label: &'static str) {
         if range.length == 0 {
@@ -316,6 +339,9 @@ impl<R: Role> Cx<R> {
     fn note(&mut self, note: Note) {
         let empty = matches!(note, Note::Span(span) if span.start == span.end);
         if self.trace && !empty {
+            if let Note::Span(span) = note {
+                debug_assert!(is_label(span.label), "{} is in no list", span.label);
+            }
             self.outbox.push(Output::Note(note));
         }
     }
@@ -365,6 +391,12 @@ impl<R: Role> Cx<R> {
     pub fn start_tls(&mut self) {
         self.starting_tls = true;
         self.outbox.push(Output::StartTls);
+    }
+
+    /// Has the host compress both directions after all that was sent so far. Nothing may wait in the inbox: it would
+    /// have come before.
+    pub fn compress(&mut self) {
+        self.outbox.push(Output::Compress);
     }
 
     /// Ends the connection once all that was sent is written; nothing else is given out after it.

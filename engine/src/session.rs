@@ -26,6 +26,9 @@ pub enum Output<R: Role> {
     Event(R::Event),
     /// Everything before is written in the clear; now start TLS, then call `secured`.
     StartTls,
+    /// Everything before is written as it is; from now on both directions are compressed (RFC 4978 §3). Octets of the
+    /// peer that the session has not taken are compressed already.
+    Compress,
     /// For a reader; only when tracing.
     Note(Note),
     /// Nothing more until input, an answer, a call, or a tick at the deadline. Ends a run of `poll`.
@@ -92,6 +95,11 @@ pub struct Session<R: Role> {
 impl<R: Role> Session<R> {
     /// Starts a session; a server's greeting is ready to be polled.
     pub fn new(config: R::Config, now: Now) -> Self {
+        Self::begin(now, |cx| R::start(config, cx))
+    }
+
+    /// Starts a session of a role that is made in another way.
+    pub(crate) fn begin(now: Now, start: impl FnOnce(&mut Cx<R>) -> R) -> Self {
         let mut cx = Cx {
             now,
             trace: false,
@@ -107,7 +115,7 @@ impl<R: Role> Session<R> {
             step: Lockstep::default(),
             text: TextPlace::default(),
         };
-        let role = R::start(config, &mut cx);
+        let role = start(&mut cx);
         let mut inbox = Inbox::new();
         if cx.trace {
             inbox.mark_dots();

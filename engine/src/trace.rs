@@ -38,6 +38,17 @@ pub struct Span {
     pub why: Option<&'static Rule>,
 }
 
+/// A labelled part of octets that are looked at as a whole, half-open, counted from their beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// First octet, from 0.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// What it is, by the grammar's own name where it has one.
+    pub label: &'static str,
+}
+
 /// What a reader should know, in causal order with everything else that `poll` gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
@@ -52,4 +63,139 @@ pub enum Note {
     },
     /// The peer broke this rule, in the span noted directly before.
     Defect(&'static Rule),
+}
+
+/// Every label of a span of an SMTP session, of either side.
+pub const SMTP_LABELS: &[&str] = &[
+    "CRLF",
+    "SP",
+    "LAST",
+    "FROM:",
+    "TO:",
+    "address literal",
+    "angle bracket",
+    "argument",
+    "at sign",
+    "attribute name",
+    "attribute value",
+    "cancellation",
+    "challenge",
+    "chunk",
+    "chunk size",
+    "domain",
+    "ehlo keyword",
+    "end of data",
+    "enhanced code",
+    "equals sign",
+    "greeting",
+    "initial response",
+    "local part",
+    "mailbox",
+    "mechanism",
+    "message",
+    "node name",
+    "null path",
+    "option",
+    "parameter keyword",
+    "parameter value",
+    "postmaster",
+    "probe",
+    "reply code",
+    "reply text",
+    "response",
+    "source route",
+    "string",
+    "stuffed dot",
+    "text",
+    "text line",
+    "unparsed",
+    "verb",
+];
+
+/// Every label of a span of a POP3 session, of either side.
+pub const POP3_LABELS: &[&str] = &[
+    "CRLF",
+    "SP",
+    "argument",
+    "cancellation",
+    "capability",
+    "challenge",
+    "continuation",
+    "digest",
+    "end of data",
+    "end of response",
+    "initial response",
+    "language",
+    "line count",
+    "mechanism",
+    "message",
+    "message number",
+    "password",
+    "response",
+    "response code",
+    "size",
+    "status",
+    "stuffed dot",
+    "text",
+    "text line",
+    "unique-id",
+    "unparsed",
+    "user name",
+    "verb",
+];
+
+/// Every label of a span of an IMAP session, of either side.
+pub const IMAP_LABELS: &[&str] = &[
+    "CRLF",
+    "SP",
+    "atom",
+    "auth-type",
+    "base64",
+    "cancellation",
+    "capability",
+    "challenge",
+    "charset",
+    "closing parenthesis",
+    "command",
+    "continue-req",
+    "data item",
+    "date-time",
+    "fetch-att",
+    "fetch-modifier",
+    "flag",
+    "flag-list",
+    "id-params",
+    "initial-resp",
+    "list-mailbox",
+    "literal",
+    "literal head",
+    "mailbox",
+    "nil",
+    "number",
+    "opening parenthesis",
+    "password",
+    "quoted",
+    "resp-text-code",
+    "response",
+    "response name",
+    "search-key",
+    "search-return-opts",
+    "secret",
+    "sequence-set",
+    "sort-criteria",
+    "status",
+    "status item",
+    "status-att",
+    "tag",
+    "text",
+    "thread-alg",
+    "unparsed",
+    "untagged",
+    "userid",
+];
+
+/// Whether a label is one of these. A debug build asserts it of each note, so that whoever has words for all of them has
+/// words for all octets.
+pub(crate) fn is_label(label: &str) -> bool {
+    [SMTP_LABELS, POP3_LABELS, IMAP_LABELS].iter().any(|labels| labels.contains(&label))
 }

@@ -5,7 +5,9 @@
 mod fields;
 mod preview;
 mod scan;
+pub mod spans;
 mod view;
 
 pub use scan::{index, index_small};
+pub use spans::spans;
 pub use view::{Attachment, View, view};

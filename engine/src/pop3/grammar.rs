@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::sasl::Mechanism;
+use crate::trace::Part;
 
 /// A command.
 #[derive(Clone, PartialEq, Eq)]
@@ -20,6 +21,10 @@ pub enum Command {
     Capa,
     /// STLS
     Stls,
+    /// UTF8 (RFC 6856)
+    Utf8,
+    /// LANG (RFC 6856): a language range; none asks for the list.
+    Lang(Option<Vec<u8>>),
     /// STAT
     Stat,
     /// LIST, of one message or all
@@ -73,6 +78,11 @@ pub fn parse(line: &[u8]) -> Result<Command, Syntax> {
         (b"AUTH", _) => auth(rest),
         (b"CAPA", _) => bare(Command::Capa),
         (b"STLS", _) => bare(Command::Stls),
+        (b"UTF8", _) => bare(Command::Utf8),
+        (b"LANG", [range]) if rest.is_some() => {
+            language(range).map(|range| Command::Lang(Some(range)))
+        }
+        (b"LANG", _) => bare(Command::Lang(None)),
         (b"STAT", _) => bare(Command::Stat),
         (b"LIST", _) => optional_number(rest).map(Command::List),
         (b"UIDL", _) => optional_number(rest).map(Command::Uidl),
@@ -88,6 +98,51 @@ pub fn parse(line: &[u8]) -> Result<Command, Syntax> {
         (b"APOP" | b"RETR" | b"TOP" | b"DELE", _) => Err(Syntax::Argument),
         _ => Err(Syntax::Verb),
     }
+}
+
+/// What a line without its CRLF is made of, whether it is a command or not. What is secret in it is left to its user.
+#[must_use]
+pub fn parts(line: &[u8]) -> Vec<Part> {
+    let end = line.iter().position(|&octet| octet == b' ').unwrap_or(line.len());
+    let verb = line[..end].to_ascii_uppercase();
+    let mut all = Vec::new();
+    let mut put = |start: usize, end: usize, label| {
+        if start < end {
+            all.push(Part { start, end, label });
+        }
+    };
+    let labels: &[&'static str] = match &verb[..] {
+        b"*" => {
+            put(0, line.len(), "cancellation");
+            return all;
+        }
+        b"USER" => &["user name"],
+        b"PASS" => &["password"],
+        b"APOP" => &["user name", "digest"],
+        b"AUTH" => &["mechanism", "initial response"],
+        b"LIST" | b"UIDL" | b"RETR" | b"DELE" => &["message number"],
+        b"TOP" => &["message number", "line count"],
+        b"LANG" => &["language"],
+        _ => &[],
+    };
+    put(0, end, "verb");
+    let mut at = (end + 1).min(line.len());
+    put(end, at, "SP");
+    // RFC 1939 §7: a name or a password of USER and PASS may hold spaces.
+    if labels.len() == 1 {
+        put(at, line.len(), labels[0]);
+        return all;
+    }
+    for label in labels {
+        let word =
+            line[at..].iter().position(|&octet| octet == b' ').map_or(line.len(), |n| at + n);
+        put(at, word, label);
+        let next = (word + 1).min(line.len());
+        put(word, next, "SP");
+        at = next;
+    }
+    put(at, line.len(), "argument");
+    all
 }
 
 fn text(rest: Option<&[u8]>) -> Result<Vec<u8>, Syntax> {
@@ -107,6 +162,14 @@ fn auth(rest: Option<&[u8]>) -> Result<Command, Syntax> {
     } else {
         Ok(Command::Auth(mechanism, initial))
     }
+}
+
+/// `1*8ALPHA *("-" 1*8alphanum) / "*"` (RFC 4647 §2.1); nothing stands for the list.
+fn language(range: &[u8]) -> Result<Vec<u8>, Syntax> {
+    let subtag =
+        |tag: &[u8]| (1..=8).contains(&tag.len()) && tag.iter().all(u8::is_ascii_alphanumeric);
+    let right = range == b"*" || range.split(|&octet| octet == b'-').all(subtag);
+    if right { Ok(range.to_ascii_lowercase()) } else { Err(Syntax::Argument) }
 }
 
 fn is_digest(text: &[u8]) -> bool {
@@ -154,6 +217,18 @@ mod tests {
         assert!(parse(b"TOP 1") == Err(Syntax::Argument));
         assert!(parse(b"TOP 1 -1") == Err(Syntax::Argument));
         assert!(parse(b"TOP 1 0") == Ok(Command::Top(1, 0)));
+    }
+
+    #[test]
+    fn language_ranges_are_parsed() {
+        assert!(parse(b"LANG") == Ok(Command::Lang(None)));
+        assert!(parse(b"lang *") == Ok(Command::Lang(Some(b"*".to_vec()))));
+        assert!(parse(b"LANG de-CH") == Ok(Command::Lang(Some(b"de-ch".to_vec()))));
+        for wrong in ["LANG ", "LANG -", "LANG en us", "LANG abcdefghi", "LANG en-"] {
+            assert!(parse(wrong.as_bytes()) == Err(Syntax::Argument), "{wrong}");
+        }
+        assert!(parse(b"UTF8") == Ok(Command::Utf8));
+        assert!(parse(b"UTF8 x") == Err(Syntax::Argument));
     }
 
     #[test]

@@ -4,12 +4,13 @@
 use crate::trace::Rule;
 
 pub mod client;
+pub mod expected;
 pub mod grammar;
 mod server;
 mod types;
 
 pub use client::Client;
-pub use server::{Server, farewell};
+pub use server::{Server, Words, farewell};
 pub use types::{Answer, Ask, Call, Config, EntriesAsk, Entry, Event, NumberRun, Opened};
 
 /// The rules that the side with the maildrop follows; the other one has its own.

@@ -4,13 +4,14 @@
 use crate::trace::Rule;
 
 pub mod client;
+pub mod expected;
 pub mod grammar;
 pub mod probe;
 mod server;
 mod types;
 
 pub use client::Client;
-pub use server::{Server, farewell};
+pub use server::{Server, Words, farewell};
 pub use types::{
     Answer, Ask, Body, ByMode, Call, Committed, Config, DeliverBy, Envelope, Event, Extensions,
     Flush, Forwarded, MailFrom, Mailbox, Notify, Phase, RcptTo, Ret, Service,

@@ -91,6 +91,30 @@ pub struct Extensions {
     pub xclient: bool,
 }
 
+impl Extensions {
+    /// Every one that the grammar knows: to read what somebody else may have been offered.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self {
+            pipelining: true,
+            size: true,
+            eight_bit_mime: true,
+            smtputf8: true,
+            enhanced_status_codes: true,
+            chunking: true,
+            binary_mime: true,
+            dsn: true,
+            require_tls: true,
+            deliver_by: true,
+            future_release: true,
+            mt_priority: true,
+            limits: true,
+            etrn: true,
+            xclient: true,
+        }
+    }
+}
+
 impl Default for Extensions {
     /// All but those that the host has to do something for; DSN, which every host with a queue does, is on.
     fn default() -> Self {

@@ -1,6 +1,9 @@
 //! The parts of a mail world that need no I/O: what a store does, one store in memory, and the services that answer
-//! a session's asks from any store. The native host, the tests and the playground share them.
+//! a session's asks from any store; and a whole simulated mail Internet made of them. The native host, the tests and
+//! the playground share them.
 
+pub mod annotate;
+pub mod catalogue;
 pub mod conversation;
 pub mod fault;
 pub mod hub;
@@ -8,3 +11,5 @@ pub mod memory;
 pub mod queue;
 pub mod service;
 pub mod store;
+pub mod tape;
+pub mod world;

@@ -45,6 +45,8 @@ pub struct HostBackend {
     relaying: Relaying,
     /// None where nobody is judged and nothing signed.
     trust: Option<Trust>,
+    /// None where everybody may.
+    quota_admins: Option<Vec<Vec<u8>>>,
 }
 
 /// What the backend knows of relaying.
@@ -102,7 +104,15 @@ impl HostBackend {
     ) -> Self {
         let large = Semaphore::new(INDEX_LARGE_MAX);
         let (wakes, trust) = (Wakes::default(), None);
-        Self { store, directory, engine, wakes, large, relaying, trust }
+        let quota_admins = Some(Vec::new());
+        Self { store, directory, engine, wakes, large, relaying, trust, quota_admins }
+    }
+
+    /// The same with accounts that may set quotas; without such a list everybody may.
+    #[must_use]
+    pub fn with_quota_admins(mut self, quota_admins: Option<Vec<Vec<u8>>>) -> Self {
+        self.quota_admins = quota_admins;
+        self
     }
 
     /// The same with senders judged and mail signed.
@@ -204,6 +214,11 @@ impl Backend for HostBackend {
 
     fn wake(&self, key: SessionKey) -> Wake {
         self.wakes.wake(key)
+    }
+
+    fn sets_quotas(&self, account: &[u8]) -> bool {
+        let is_account = |admin: &Vec<u8>| admin == account;
+        self.quota_admins.as_ref().is_none_or(|admins| admins.iter().any(is_account))
     }
 
     fn host_name(&self) -> &[u8] {

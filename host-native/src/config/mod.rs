@@ -72,6 +72,8 @@ pub struct Settings {
     pub faults: Option<FaultSettings>,
     /// Capabilities that IMAP sessions do not offer.
     pub imap_without: Vec<Vec<u8>>,
+    /// Accounts that may set quotas; none in the dev profile, where everybody may.
+    pub quota_admins: Option<Vec<Vec<u8>>>,
 }
 
 /// Where mail is kept.
@@ -214,7 +216,12 @@ impl Settings {
         let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
         let trusted = file.as_ref().map(|file| Trusted::new(&file.proxy, &file.smtp));
         let without = file.as_ref().map(|file| &file.imap.without[..]).unwrap_or_default();
-        let imap_without = imap::without(without, &flags.imap_without)?;
+        let mut imap_without = imap::without(without, &flags.imap_without)?;
+        let quota_admins = file.as_ref().map(|file| imap::quota_admins(&file.imap));
+        if quota_admins.as_ref().is_some_and(Vec::is_empty) {
+            // What nobody may do is not announced.
+            imap_without.push(b"QUOTASET".to_vec());
+        }
         let allow_cleartext_login =
             file.as_ref().is_some_and(|file| file.auth.allow_cleartext_login);
         if file.is_some() && flags.dev_password.is_some() {
@@ -245,6 +252,7 @@ impl Settings {
             trusted: trusted.unwrap_or_default(),
             faults,
             imap_without,
+            quota_admins,
         };
         settings.limits.check()?;
         settings.check_tls()?;

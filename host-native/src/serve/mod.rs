@@ -103,7 +103,9 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let relaying = Relaying::of(&settings, QueueClock::start());
     let resolver = resolver(&settings)?;
     let trust = trust(&settings, resolver.as_deref(), &metrics)?;
-    let backend = HostBackend::new(store, directory, engine, relaying).with_trust(trust);
+    let backend = HostBackend::new(store, directory, engine, relaying)
+        .with_trust(trust)
+        .with_quota_admins(settings.quota_admins.clone());
     let backend = Arc::new(backend);
     let (stop, stopping) = watch::channel(false);
     let (accounts_changed, accounts) = watch::channel(0);

@@ -10,9 +10,10 @@ use super::scan::{Piece, number};
 use super::status::Status;
 use super::types::{Ask, BodyChunk, Cause, Event, Failure, Fetched};
 use super::{Client, State};
+use crate::imap::grammar::lex::{self, Place};
 use crate::limits::CHUNK_MAX;
 use crate::role::{Cx, Line, LineFault};
-use crate::trace::Rule;
+use crate::trace::{Part, Rule};
 
 /// RFC 9051 §2.2.2.
 pub(super) const RESPONSE: Rule = Rule {
@@ -80,7 +81,7 @@ impl Client {
     ) -> Self {
         if line.fault == Some(LineFault::TooLong) {
             // What its end said is not known: were it a literal's head, its octets would be read as responses.
-            cx.note_received(line.start, line.end, "line", Some(&RESPONSE));
+            cx.note_received(line.start, line.end, "unparsed", Some(&RESPONSE));
             self.defect(cx, "A line is longer than this host takes.");
             return self.lost(cx, Failure::ours(Cause::TooLarge, "A line is too long"));
         }
@@ -160,7 +161,7 @@ impl Client {
         octets: Vec<u8>,
     ) -> Self {
         let start = cx.received().saturating_sub(octets.len() as u64);
-        cx.note_received(start, cx.received(), "body", Some(&LITERAL));
+        cx.note_received(start, cx.received(), "literal", Some(&LITERAL));
         let left = left.saturating_sub(octets.len() as u64);
         if body.dropped {
             return self.chunk_answered(cx, response, body, left, false);
@@ -298,20 +299,23 @@ impl Client {
         }
         let end = line.end.saturating_sub(2);
         let text_end = line.start + text as u64;
-        let word = match line.octets.iter().position(|octet| *octet == b' ') {
-            Some(space) if first => line.start + space as u64 + 1,
-            _ => line.start,
-        };
         let challenge = matches!(self.state, State::LoggingIn(_)) && line.octets.starts_with(b"+");
-        let word = word.min(text_end);
-        cx.note_received(line.start, word, "tag", Some(&RESPONSE));
-        if challenge {
-            cx.note_secret(word, text_end, "challenge");
-        } else {
-            cx.note_received(word, text_end, "response", None);
+        let place = if first { Place::Response } else { Place::Inside };
+        let mut why = first.then_some(&RESPONSE);
+        for Part { start, end, label } in lex::parts(&line.octets[..text], place) {
+            let (start, end) = (line.start + start as u64, line.start + end as u64);
+            if challenge && label == "text" {
+                cx.note_secret(start, end, "challenge");
+            } else {
+                cx.note_received(start, end, label, why.take());
+            }
         }
-        cx.note_received(text_end, end, "literal head", Some(&LITERAL));
-        cx.note_received(end, line.end, "CRLF", None);
+        // The head of a literal has the line end in it: the line is not over.
+        if text_end < end {
+            cx.note_received(text_end, line.end, "literal head", Some(&LITERAL));
+        } else {
+            cx.note_received(end, line.end, "CRLF", None);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod calls;
 mod command;
 mod ending;
+mod expected;
 mod fetched;
 mod idle;
 mod incoming;

@@ -4,8 +4,11 @@
 use alloc::collections::VecDeque;
 use alloc::format;
 
+use super::idle::Idle;
 use super::line::{Line, Message, Segment};
+use super::login::Login;
 use super::{Client, State};
+use crate::imap::grammar::lex::{self, Place};
 use crate::limits::BLOB_PIECE;
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -47,8 +50,14 @@ impl Client {
     pub(super) fn send_line(&mut self, cx: &mut Cx<Self>, line: Line, why: &'static Rule) -> u32 {
         self.common.tag += 1;
         let tag = self.common.tag;
-        cx.send(format!("A{tag} ").as_bytes(), "tag", Some(why));
-        self.send_segments(cx, line.segments.into());
+        cx.send(format!("A{tag}").as_bytes(), "tag", Some(why));
+        cx.send(b" ", "SP", None);
+        let mut segments: VecDeque<Segment> = line.segments.into();
+        if let Some(Segment::Octets(first)) = segments.front() {
+            cx.send_parts(first, None, |first| lex::parts(first, Place::Command));
+            segments.pop_front();
+        }
+        self.send_segments(cx, segments);
         tag
     }
 
@@ -57,7 +66,7 @@ impl Client {
         self.common.outgoing = None;
         while let Some(segment) = segments.pop_front() {
             match segment {
-                Segment::Octets(octets) => cx.send(&octets, "command", None),
+                Segment::Octets(octets) => lex::send(cx, &octets, None),
                 Segment::Secret(octets) => cx.send_secret(&octets, "secret", None),
                 Segment::Literal { octets, secret } => {
                     let size = octets.len() as u64;
@@ -69,7 +78,7 @@ impl Client {
                 }
                 Segment::Message(message) => {
                     if message.binary {
-                        cx.send(b"~", "command", None);
+                        cx.send(b"~", "literal head", None);
                     }
                     let unasked = message.size <= MESSAGE_UNASKED_MAX
                         && self.common.offered().takes_unasked(message.size);
@@ -99,6 +108,17 @@ impl Client {
         unasked
     }
 
+    /// Whether a continuation request is due.
+    pub(super) fn waits_for_plus(&self) -> bool {
+        let literal =
+            matches!(&self.common.outgoing, Some(outgoing) if outgoing.stage == Stage::Waiting);
+        let login = match &self.state {
+            State::LoggingIn(login) => matches!(**login, Login::Exchanging(_)),
+            _ => false,
+        };
+        literal || login || self.common.idle == Some(Idle::Starting)
+    }
+
     /// Whether octets of a message are to be sent.
     pub(super) fn has_content(&self) -> bool {
         let stage = self.common.outgoing.as_ref().map(|outgoing| outgoing.stage);
@@ -113,7 +133,7 @@ impl Client {
             return self;
         };
         let length = (message.size - at).min(BLOB_PIECE);
-        cx.send_blob(BlobRange { blob: message.blob, offset: at, length }, "message");
+        cx.send_blob(BlobRange { blob: message.blob, offset: at, length }, "literal");
         if at + length < message.size {
             self.hold(segments, Stage::Content(message, at + length));
             return self.rest(cx);

@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::parse::{append_head, tag_of};
+use super::append::append_head;
+use super::parse::tag_of;
 use crate::limits::Limits;
 use crate::role::{Line, LineFault};
 
@@ -70,6 +71,23 @@ impl Assembly {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty() && self.failed.is_none()
+    }
+
+    /// Offset of its first octet, once some came.
+    #[must_use]
+    pub fn start(&self) -> Option<u64> {
+        self.pieces.first().map(|piece| match piece {
+            Piece::Text(_, start) | Piece::Literal(_, start, _) => *start,
+        })
+    }
+
+    /// The text of its first line, once it came.
+    #[must_use]
+    pub fn first(&self) -> Option<&[u8]> {
+        match self.pieces.first() {
+            Some(Piece::Text(text, _)) => Some(text),
+            _ => None,
+        }
     }
 
     /// A line came.

@@ -66,8 +66,9 @@ pub(crate) fn authenticate(work: &mut Work<'_>, name: &[u8], initial: Option<&[u
 fn step(work: &mut Work<'_>, step: Step) -> Next {
     match step {
         Step::Challenge(exchange, challenge) => {
-            work.cx.send(b"+ ", "continue-req", Some(&EXCHANGE));
-            work.cx.send(&challenge, "base64", None);
+            work.cx.send(b"+", "continue-req", Some(&EXCHANGE));
+            work.cx.send(b" ", "SP", None);
+            work.cx.send(&challenge, "challenge", None);
             work.cx.send(b"\r\n", "CRLF", None);
             let max = work.base.config.limits.auth_line_max as usize;
             Next::Line(max, Job::Authenticate(Authenticate::Response(exchange)))
@@ -99,8 +100,14 @@ fn accepted(work: &mut Work<'_>) -> Next {
 }
 
 impl Authenticate {
+    /// Whether the client's turn has come.
+    pub(crate) fn takes_line(&self) -> bool {
+        matches!(self, Self::Response(_))
+    }
+
     pub(crate) fn line(self, work: &mut Work<'_>, line: Line) -> Next {
-        work.cx.note_secret(line.start, line.end, "base64");
+        work.cx.note_secret(line.start, line.end - 2, "base64");
+        work.cx.note_received(line.end - 2, line.end, "CRLF", None);
         match (self, line.fault) {
             (Self::Response(exchange), None) => {
                 let next = exchange.respond(&line.octets, work.base.terms());

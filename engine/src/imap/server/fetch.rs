@@ -14,6 +14,7 @@ use super::runs::Runs;
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use super::{Server, print};
+use crate::imap::grammar::lex;
 use crate::imap::types::{
     Answer, Ask, FlagRow, Flags, Row, RowPage, RowsAsk, StoreAsk, StoreMode, UidRun,
 };
@@ -184,7 +185,7 @@ impl Fetch {
         let number = open.view.number(row.uid)?;
         let number = print::decimal(u64::from(number));
         let rule = if self.changed_since.is_some() { &CHANGED } else { &FETCH };
-        cx.send(&[b"* ", &number[..], b" FETCH ("].concat(), "message-data", Some(rule));
+        lex::send(cx, &[b"* ", &number[..], b" FETCH ("].concat(), Some(rule));
         let whole = self.items.iter().any(Item::needs_parts);
         let decode = if whole { Index::decode } else { Index::decode_head };
         let index = row.index.take().and_then(|octets| decode(&octets).ok());

@@ -3,6 +3,7 @@
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::Reply;
 use super::tell::{Need, Telling};
+use crate::imap::grammar::lex;
 use crate::imap::types::Answer;
 use crate::role::Line;
 use crate::trace::Rule;
@@ -23,7 +24,7 @@ pub(crate) struct Idle {
 }
 
 pub(crate) fn idle(work: &mut Work<'_>) -> Next {
-    work.cx.send(b"+ idling\r\n", "continue-req", Some(&DONE));
+    lex::send(work.cx, b"+ idling\r\n", Some(&DONE));
     Idle::waiting().run(work)
 }
 
@@ -71,10 +72,13 @@ impl Idle {
     }
 
     pub(crate) fn line(self, work: &mut Work<'_>, line: Line) -> Next {
-        work.cx.note_received(line.start, line.end, "DONE", Some(&DONE));
         if line.fault.is_none() && line.octets.eq_ignore_ascii_case(b"DONE") {
+            let end = line.end - 2;
+            work.cx.note_received(line.start, end, "command", Some(&DONE));
+            work.cx.note_received(end, line.end, "CRLF", None);
             return Next::done(Reply::ok("Idle ended"));
         }
+        work.cx.note_unparsed(&line, false, &DONE);
         work.cx.note_defect(&DONE);
         Next::done(Reply::bad("Only DONE ends IDLE").because(&DONE))
     }

@@ -11,11 +11,13 @@ use super::reply::Reply;
 use super::runs::Runs;
 use super::state::State;
 use super::{Base, Doing, Server, append, phase};
+use crate::imap::grammar::lex;
 use crate::imap::grammar::{
-    self, Assembled, Assembly, Bad, Literal, Options, Piece, Piecewise, Problem, Token,
+    self, Assembled, Assembly, Bad, Command, Literal, Piece, Piecewise, Problem, Token,
 };
-use crate::imap::types::{AppendAsk, Event};
+use crate::imap::types::Event;
 use crate::role::{Cx, Line, Want};
+use crate::text::charset;
 use crate::trace::Rule;
 
 /// RFC 9051 §2.2.1.
@@ -76,24 +78,31 @@ impl Incoming {
 impl Server {
     pub(super) fn command_line(self, cx: &mut Cx<Self>, incoming: Incoming, line: Line) -> Self {
         let Incoming { assembly, doomed } = incoming;
+        let start = assembly.start().unwrap_or(line.start);
+        let secret = is_login(assembly.first().unwrap_or(&line.octets));
         let logged_in = !matches!(self.state, State::NotAuthenticated);
         let plus = self.base.features.has(Feature::LiteralPlus);
         let assembled = assembly.line(&line, &self.base.config.limits, logged_in, plus);
         match (assembled, doomed) {
             (Assembled::Literal(assembly, head), doomed) => {
+                if head.waits && doomed.is_some() {
+                    note_refused(cx, start, secret);
+                }
                 self.literal_due(cx, assembly, head, doomed)
             }
             (Assembled::Append(_, head), Some((tag, reply))) => {
+                note_refused(cx, start, secret);
                 self.refuse_append(cx, tag, head, reply)
             }
             (assembled, Some((tag, reply))) => {
+                note_refused(cx, start, secret);
                 let tag = if tag.is_empty() { tag_of_assembled(assembled) } else { tag };
                 self.go(cx, tag, Next::done(reply))
             }
             (Assembled::Append(pieces, head), None) => self.append(cx, &pieces, head),
             (Assembled::Whole(pieces), None) => self.command(cx, &pieces),
             (Assembled::Refused(tag, problem), None) => {
-                note_line(cx, &line);
+                note_refused(cx, start, secret);
                 // Of a line that is too long only the beginning is known: a tag that fills it is no
                 // tag.
                 self.refuse(cx, tag.filter(|tag| tag.len() <= TAG_MAX), problem)
@@ -112,8 +121,8 @@ impl Server {
             if let Some((tag, reply)) = doomed {
                 return self.go(cx, tag, Next::done(reply));
             }
-            cx.send(b"+ Ready for the literal\r\n", "continue-req", Some(&LITERAL));
-        } else if !self.takes_non_sync() {
+            lex::send(cx, b"+ Ready for the literal\r\n", Some(&LITERAL));
+        } else if !self.base.takes_non_sync() {
             doomed.get_or_insert((
                 Vec::new(),
                 Reply::bad("This form of literal is not offered").because(&NON_SYNC),
@@ -121,11 +130,6 @@ impl Server {
         }
         self.doing = Doing::Command(Box::new(Incoming { assembly, doomed }));
         self.settle(cx)
-    }
-
-    fn takes_non_sync(&self) -> bool {
-        let offered = [Feature::LiteralPlus, Feature::LiteralMinus, Feature::Rev2];
-        offered.into_iter().any(|feature| self.base.features.has(feature))
     }
 
     pub(super) fn command_octets(
@@ -169,12 +173,12 @@ impl Server {
 
     fn command(mut self, cx: &mut Cx<Self>, pieces: &[Piece]) -> Self {
         let mut cursor = Piecewise::new(pieces);
-        let options = Options { utf8: self.base.is_rev2() };
+        let options = self.base.options();
         let parsed = grammar::parse(&mut cursor, options);
-        note_tokens(cx, pieces, &cursor.tokens, parsed.is_err());
+        note_tokens(cx, pieces, &cursor.tokens, parsed.is_err(), false);
         let binary = pieces.iter().any(|piece| matches!(piece, Piece::Literal(_, _, true)));
         match parsed {
-            Ok(_) if binary => {
+            Ok(tagged) if binary && !matches!(tagged.command, Command::SetMetadata(..)) => {
                 let reply = Reply::bad("A literal8 has no place here");
                 self.defect(cx, tag_of(pieces), reply)
             }
@@ -196,31 +200,32 @@ impl Server {
     }
 
     fn append(mut self, cx: &mut Cx<Self>, pieces: &[Piece], literal: Literal) -> Self {
-        let options = Options { utf8: self.base.is_rev2() };
+        let options = self.base.options();
         if cx.tracing() {
             let mut cursor = Piecewise::new(pieces);
             let parsed = grammar::parse(&mut cursor, options);
-            note_tokens(cx, pieces, &cursor.tokens, parsed.is_err());
+            note_tokens(cx, pieces, &cursor.tokens, parsed.is_err(), true);
         }
         let Some(head) = grammar::append_head(pieces) else {
             let reply = Reply::bad("This is no APPEND");
             return self.refuse_append(cx, tag_of(pieces), literal, reply);
         };
-        if let Some(reply) = append::literal_refused(&self.work(cx), literal) {
+        let form = append::form_refused(&self.work(cx), literal, &head.data);
+        if let Some(reply) = form {
             return self.refuse_append(cx, head.tag, literal, reply);
         }
         let name = match grammar::mailbox_name(&head.mailbox, options.utf8) {
             Ok(name) => name,
             Err(bad) => return self.refuse_append(cx, head.tag, literal, reply_to(bad)),
         };
-        let ask = AppendAsk {
-            name,
-            size: literal.size,
-            flags: head.flags,
-            internal_date_ms: head.date.map(|(ms, _)| ms),
-            internal_date_zone: head.date.map_or(0, |(_, zone)| zone),
+        let replaces = match append::replaced(&mut self.work(cx), head.replaces) {
+            Ok(replaces) => replaces,
+            Err(reply) => return self.refuse_append(cx, head.tag, literal, reply),
         };
-        let next = phase::append(&mut self.work(cx), ask, literal);
+        let utf8 = head.data.utf8;
+        let verb = phase::verb(pieces);
+        let ask = append::message(name, literal, head.data, replaces);
+        let next = phase::append(&mut self.work(cx), ask, (literal, utf8), verb);
         self.go(cx, head.tag, next)
     }
 
@@ -262,9 +267,14 @@ fn reply_to(bad: Bad) -> Reply {
         Bad::Unknown => Reply::bad("This command is not known"),
         Bad::TooDeep => Reply::bad("Nested too deep, or too many keys"),
         // RFC 9051 §6.4.4
-        Bad::Charset { .. } => {
-            Reply::no("BADCHARSET (UTF-8 US-ASCII)", "This charset is not known")
-        }
+        Bad::Charset { .. } => Reply::no("", "This charset is not known")
+            .with_code([b"BADCHARSET (", charset::NAMES.as_bytes(), b")"].concat()),
+        // RFC 6855 §3
+        Bad::NeedlessCharset => Reply::bad("After UTF8=ACCEPT no charset is named"),
+        // RFC 5464 §3.2
+        Bad::Entry => Reply::bad("No entry can have this name"),
+        // RFC 6154 §3
+        Bad::Use => Reply::no("USEATTR", "No mailbox here can have this use"),
         // RFC 9051 §5.1
         Bad::Mailbox => Reply::no("CANNOT", "No mailbox can have this name"),
     }
@@ -272,7 +282,9 @@ fn reply_to(bad: Bad) -> Reply {
 
 /// Notes what the octets of a command are; what follows LOGIN and cannot be parsed may be a
 /// password all the same.
-fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: bool) {
+///
+/// With `open` a literal follows, whose head holds the line end.
+fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: bool, open: bool) {
     if !cx.tracing() {
         return;
     }
@@ -281,50 +293,93 @@ fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: 
         None => return,
     };
     for token in tokens {
-        note_between(cx, at, token.start);
+        note_between(cx, pieces, at, token.start, None);
+        // A token may hold those that were read before it.
+        let start = at.max(token.start);
         if token.secret {
-            cx.note_secret(token.start, token.end, token.label);
+            cx.note_secret(start, token.end, token.label);
         } else {
-            cx.note_received(token.start, token.end, token.label, None);
+            note_between(cx, pieces, start, token.end, Some(token.label));
         }
-        at = token.end;
+        at = at.max(token.end);
     }
     let end = cx.received();
-    let rest = tokens.last().map_or(end, |token| token.end);
+    let rest = if tokens.is_empty() && failed { at } else { at.min(end) };
+    let text_end = if open { end } else { end.saturating_sub(2).max(rest) };
     if !failed {
-        note_between(cx, at, end.saturating_sub(2));
-        cx.note_received(end.saturating_sub(2), end, "CRLF", None);
-    } else if rest < end {
-        if is_login(pieces) {
-            cx.note_secret(rest, end, "text");
-        } else {
-            cx.note_received(rest, end, "text", Some(&SYNTAX));
+        note_between(cx, pieces, at, text_end, None);
+    } else if let Some(Piece::Text(text, _)) = pieces.first()
+        && is_login(text)
+    {
+        cx.note_secret(rest, text_end, "unparsed");
+    } else {
+        cx.note_received(rest, text_end, "unparsed", Some(&SYNTAX));
+    }
+    cx.note_received(text_end, end, "CRLF", None);
+}
+
+/// Notes what stands in a range: spaces, parentheses, words, literals and their heads. Words are what `name` says, if it
+/// says something, and so is a string that is all of it.
+fn note_between(
+    cx: &mut Cx<Server>,
+    pieces: &[Piece],
+    start: u64,
+    end: u64,
+    name: Option<&'static str>,
+) {
+    if start >= end {
+        return;
+    }
+    let mut parts: Vec<(u64, u64, &'static str)> = Vec::new();
+    let mut at = start;
+    for piece in pieces {
+        let (Piece::Text(octets, from) | Piece::Literal(octets, from, _)) = piece;
+        let to = from + octets.len() as u64;
+        if to <= at || *from >= end {
+            continue;
         }
+        // What belongs to no piece is the head of the literal behind it.
+        parts.push((at, *from, "literal head"));
+        at = at.max(*from);
+        let upto = to.min(end);
+        if matches!(piece, Piece::Literal(..)) {
+            parts.push((at, upto, "literal"));
+        } else {
+            let within = |offset: u64| usize::try_from(offset - from).unwrap_or(usize::MAX);
+            for part in lex::parts(&octets[within(at)..within(upto)], lex::Place::Inside) {
+                parts.push((at + part.start as u64, at + part.end as u64, part.label));
+            }
+        }
+        at = upto;
+    }
+    parts.push((at, end, "literal head"));
+    parts.retain(|(start, end, _)| start < end);
+    let alone = parts.iter().filter(|(.., label)| *label != "literal head").count() == 1;
+    for (start, end, label) in parts {
+        let is_word = matches!(label, "atom" | "data item" | "status item" | "flag");
+        let is_string = matches!(label, "quoted" | "literal" | "number" | "sequence-set" | "nil");
+        let named = is_word || alone && is_string;
+        cx.note_received(start, end, name.filter(|_| named).unwrap_or(label), None);
     }
 }
 
-/// Notes what stands between two tokens: a space, parentheses, the head of a literal.
-fn note_between(cx: &mut Cx<Server>, start: u64, end: u64) {
-    if start < end {
-        let label = if end - start == 1 { "SP" } else { "delimiters" };
-        cx.note_received(start, end, label, None);
-    }
+fn is_login(text: &[u8]) -> bool {
+    // A tag may be missing, or stand twice: what was meant is masked all the same.
+    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(3);
+    words.any(|word| {
+        let begins = |verb: &[u8]| {
+            word.get(..verb.len()).is_some_and(|head| head.eq_ignore_ascii_case(verb))
+        };
+        begins(b"LOGIN") || begins(b"AUTHENTICATE")
+    })
 }
 
-fn is_login(pieces: &[Piece]) -> bool {
-    let Some(Piece::Text(text, _)) = pieces.first() else { return false };
-    let mut words = text.split(|octet| *octet == b' ').skip(1);
-    let verb = words.next().unwrap_or_default();
-    [&b"LOGIN"[..], b"AUTHENTICATE"].iter().any(|login| verb.eq_ignore_ascii_case(login))
-}
-
-fn note_line(cx: &mut Cx<Server>, line: &Line) {
-    if cx.tracing() {
-        let text = [Piece::Text(line.octets.clone(), line.start)];
-        if is_login(&text) {
-            cx.note_secret(line.start, line.end, "line");
-        } else {
-            cx.note_received(line.start, line.end, "line", Some(&SYNTAX));
-        }
+/// Notes a command that is refused before it is parsed, from its tag on, with all literals that were passed over.
+fn note_refused(cx: &mut Cx<Server>, start: u64, secret: bool) {
+    let end = cx.received();
+    if secret {
+        cx.note_secret(start, end, "unparsed");
+    } else {
+        cx.note_received(start, end, "unparsed", Some(&SYNTAX));
     }
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::Reply;
 use super::{Base, Server, print};
-use crate::imap::grammar::{self, StatusItem, matches};
+use crate::imap::grammar::{self, StatusItem, lex, matches};
 use crate::imap::types::{Answer, Ask, MailboxPage, MailboxRow, MailboxesAsk};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::role::Cx;
@@ -58,7 +58,7 @@ pub(crate) fn list(work: &mut Work<'_>, options: grammar::List) -> Next {
     // RFC 9051 §6.3.9: the empty pattern of the basic form asks for the delimiter.
     if !options.extended && options.patterns.iter().all(Vec::is_empty) {
         let line = b"* LIST (\\Noselect) \"/\" \"\"\r\n";
-        work.cx.send(line, "mailbox-data", Some(&LIST));
+        lex::send(work.cx, line, Some(&LIST));
         return Next::done(Reply::ok("Listed"));
     }
     begin(options, false)
@@ -243,7 +243,7 @@ impl List {
         let info: &[u8] =
             if child && !self.lsub { b" (\"CHILDINFO\" (\"SUBSCRIBED\"))" } else { b"" };
         let line = print::untagged(&[word, &attributes, b") \"/\" ", &name, info]);
-        work.cx.send(&line, "mailbox-data", Some(rule));
+        lex::send(work.cx, &line, Some(rule));
         self.tell_status(base, work.cx, row);
     }
 
@@ -251,7 +251,7 @@ impl List {
     fn tell_status(&self, base: &Base, cx: &mut Cx<Server>, row: &MailboxRow) {
         let items: &[StatusItem] = &self.options.return_status;
         if let Some(status) = row.status.as_ref().filter(|_| !items.is_empty() && row.selectable) {
-            cx.send(&print::status(base, &row.name, items, status), "mailbox-data", None);
+            lex::send(cx, &print::status(base, &row.name, items, status), None);
         }
     }
 

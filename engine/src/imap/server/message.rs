@@ -8,6 +8,7 @@ use super::reply::Reply;
 use super::sieve::Sieve;
 use super::state::Selected;
 use super::{Base, Server, print};
+use crate::imap::grammar::lex;
 use crate::imap::types::Row;
 use crate::message::Index;
 use crate::role::Cx;
@@ -74,7 +75,7 @@ impl Message {
             if self.became_seen && base.tells_modseq() {
                 self.send_sync(items, cx);
             }
-            cx.send(b")\r\n", "message-data", None);
+            lex::send(cx, b")\r\n", None);
             return Told::Whole;
         };
         if self.told > 0 {
@@ -90,11 +91,11 @@ impl Message {
         let has = |wanted: fn(&Item) -> bool| items.iter().any(wanted);
         if !has(|item| matches!(item, Item::Uid)) {
             let uid = print::decimal(u64::from(self.row.uid));
-            cx.send(&[b" UID ", &uid[..]].concat(), "msg-att", Some(&AWARE));
+            lex::send(cx, &[b" UID ", &uid[..]].concat(), Some(&AWARE));
         }
         if !has(|item| matches!(item, Item::Modseq)) {
             let modseq = print::modseq(self.row.modseq);
-            cx.send(&[b" ", &modseq[..]].concat(), "msg-att", Some(&AWARE));
+            lex::send(cx, &[b" ", &modseq[..]].concat(), Some(&AWARE));
         }
     }
 
@@ -108,7 +109,7 @@ impl Message {
     ) {
         let row = &self.row;
         let mut put = |name: &str, value: &[u8]| {
-            cx.send(&[name.as_bytes(), value].concat(), "msg-att", Some(&FETCH));
+            lex::send(cx, &[name.as_bytes(), value].concat(), Some(&FETCH));
         };
         match item {
             Item::Uid => put("UID ", &print::decimal(u64::from(row.uid))),
@@ -154,7 +155,7 @@ impl Message {
         let flags = print::flags(&row.flags, recent);
         open.view.flags_told(row.uid, row.modseq);
         let rule = if self.flags_told { &FETCH } else { &SEEN };
-        cx.send(&[name.as_bytes(), &flags].concat(), "msg-att", Some(rule));
+        lex::send(cx, &[name.as_bytes(), &flags].concat(), Some(rule));
         self.flags_told = true;
     }
 
@@ -175,7 +176,7 @@ impl Message {
             cx.send(b"\"\"", "quoted", None);
             return;
         }
-        cx.send(&print::literal(length, false), "literal", None);
+        cx.send(&print::literal(length, false), "literal head", None);
         let range = BlobRange { blob: self.row.blob, offset: span.start + skipped, length };
         cx.send_blob(range, "literal");
     }

@@ -14,6 +14,7 @@ use super::state::{Selected, State};
 use super::view::{UNTOLD_RUNS_MAX, VIEW_RUNS_MAX, View};
 use super::{condstore, print, tell, vanished};
 use crate::imap::grammar::Known;
+use crate::imap::grammar::lex;
 use crate::imap::types::{Answer, Ask, Change, Event, Flags, OpenAsk, Opened, UidPage, UidRun};
 use crate::trace::Rule;
 use crate::types::Misuse;
@@ -221,6 +222,6 @@ fn tell_mailbox(work: &mut Work<'_>, open: &Selected, opened: &Opened) {
     }
     if base.is_rev2() {
         let name = print::mailbox(base, &open.name);
-        cx.send(&print::untagged(&[b"LIST () \"/\" ", &name]), "mailbox-data", Some(&SELECT));
+        lex::send(cx, &print::untagged(&[b"LIST () \"/\" ", &name]), Some(&SELECT));
     }
 }

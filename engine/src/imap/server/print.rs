@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::item::Section;
 use super::{Base, Server, capability};
+use crate::imap::grammar::lex;
 use crate::imap::grammar::{StatusItem, print};
 use crate::imap::types::{Flags, MailboxStatus, UidRun};
 use crate::message::{Envelope, Index};
@@ -43,7 +44,13 @@ pub(crate) fn permanent_flags(all: &Flags) -> Vec<u8> {
 
 pub(crate) fn mailbox(base: &Base, name: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    print::mailbox(&mut out, name, base.is_rev2());
+    print::mailbox(&mut out, name, base.takes_utf8());
+    out
+}
+
+pub(crate) fn astring(base: &Base, octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    print::astring(&mut out, octets, base.takes_utf8());
     out
 }
 
@@ -61,19 +68,19 @@ pub(crate) fn date_time(unix_ms: u64, zone: i16) -> Vec<u8> {
 
 pub(crate) fn string(base: &Base, octets: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    print::string(&mut out, octets, base.is_rev2());
+    print::string(&mut out, octets, base.takes_utf8());
     out
 }
 
 pub(crate) fn envelope(base: &Base, envelope: &Envelope) -> Vec<u8> {
     let mut out = Vec::new();
-    print::envelope(&mut out, envelope, base.is_rev2());
+    print::envelope(&mut out, envelope, base.takes_utf8());
     out
 }
 
 pub(crate) fn body_structure(base: &Base, index: &Index, extended: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    print::body(&mut out, index, extended, base.is_rev2());
+    print::body(&mut out, index, extended, base.takes_utf8());
     out
 }
 
@@ -99,7 +106,7 @@ pub(crate) fn section_name(section: &Section) -> Vec<u8> {
 }
 
 pub(crate) fn send_section_name(cx: &mut Cx<Server>, section: &Section) {
-    cx.send(&section_name(section), "msg-att", Some(&super::fetch::FETCH));
+    lex::send(cx, &section_name(section), Some(&super::fetch::FETCH));
 }
 
 /// `MAILBOXID (…)` (RFC 8474 §7)
@@ -126,6 +133,7 @@ pub(crate) fn status(
             StatusItem::Size => status.size,
             StatusItem::HighestModseq => status.highest_modseq,
             StatusItem::AppendLimit => capability::append_limit(&base.config),
+            StatusItem::DeletedStorage => status.deleted_size.div_ceil(1024),
             StatusItem::MailboxId => 0,
         };
         if !list.is_empty() {

@@ -139,7 +139,7 @@ impl Reading {
             cx.send(b"\"\"", "quoted", None);
             return Step::Done;
         }
-        cx.send(&print::literal(left, nul && self.binary), "literal", None);
+        cx.send(&print::literal(left, nul && self.binary), "literal head", None);
         self.pass = Pass::Sending { skip, left };
         if !self.is_small() {
             self.sieve = self.fresh.clone();

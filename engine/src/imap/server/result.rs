@@ -10,7 +10,7 @@ use super::print::decimal;
 use super::runs::Runs;
 use super::state::Selected;
 use super::{Base, Server};
-use crate::imap::grammar::{self, Key, PartialRange, SearchReturn};
+use crate::imap::grammar::{self, Key, PartialRange, SearchReturn, lex};
 use crate::imap::types::UidRun;
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -162,7 +162,7 @@ impl Result {
             self.stage = match self.stage {
                 Stage::Head => match form.returns {
                     None => {
-                        cx.send(b"* SEARCH", "mailbox-data", None);
+                        lex::send(cx, b"* SEARCH", None);
                         Stage::Numbers { above: 0, held: None, first: false }
                     }
                     Some(returns) => {
@@ -175,7 +175,7 @@ impl Result {
                         if let Some(range) = returns.partial {
                             self.begin_partial(range, cx)
                         } else if returns.all && !self.found.is_empty() {
-                            cx.send(b" ALL ", "search-return-data", Some(&ESEARCH));
+                            lex::send(cx, b" ALL ", Some(&ESEARCH));
                             Stage::Numbers { above: 0, held: None, first: true }
                         } else {
                             Stage::End
@@ -186,7 +186,7 @@ impl Result {
                     self.send_numbers(form, open, cx, above, held, first)
                 }
                 Stage::PartialEnd => {
-                    cx.send(b")", "search-return-data", Some(&PARTIAL));
+                    lex::send(cx, b")", Some(&PARTIAL));
                     Stage::End
                 }
                 Stage::End => {
@@ -207,7 +207,7 @@ impl Result {
             Some(_) => [b" MODSEQ ", &modseq[..]].concat(),
             None => [b" (MODSEQ ", &modseq[..], b")"].concat(),
         };
-        cx.send(&text, "search-sort-mod-seq", Some(&MODSEQ));
+        lex::send(cx, &text, Some(&MODSEQ));
     }
 
     /// RFC 9051 §6.4.4.1 table 4
@@ -235,7 +235,7 @@ impl Result {
     fn begin_partial(&mut self, range: PartialRange, cx: &mut Cx<Server>) -> Stage {
         let sign = if range.from_end { "-" } else { "" };
         let text = format!(" PARTIAL ({sign}{}:{sign}{} ", range.first, range.last);
-        cx.send(text.as_bytes(), "search-return-data", Some(&PARTIAL));
+        lex::send(cx, text.as_bytes(), Some(&PARTIAL));
         self.found = self.found.places(range);
         if self.found.is_empty() {
             cx.send(b"NIL", "nil", None);
@@ -258,7 +258,7 @@ impl Result {
             line.extend_from_slice(b" COUNT ");
             line.extend_from_slice(&decimal(self.found.count()));
         }
-        cx.send(&line, "mailbox-data", Some(&ESEARCH));
+        lex::send(cx, &line, Some(&ESEARCH));
     }
 
     /// The next run of UIDs, as numbers.
@@ -286,7 +286,7 @@ impl Result {
                 line.push(b' ');
                 line.extend_from_slice(&decimal(u64::from(form.number(open, uid))));
             }
-            cx.send(&line, "nz-number", None);
+            lex::send(cx, &line, None);
             return Stage::Numbers { above: high, held: None, first };
         }
         let range = (form.number(open, low), form.number(open, high));
@@ -311,5 +311,5 @@ fn send_range(cx: &mut Cx<Server>, (low, high): (u32, u32), first: bool) {
         text.push(b':');
         text.extend_from_slice(&decimal(u64::from(high)));
     }
-    cx.send(&text, "sequence-set", Some(&ESEARCH));
+    lex::send(cx, &text, Some(&ESEARCH));
 }

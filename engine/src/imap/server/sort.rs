@@ -15,7 +15,7 @@ use super::selection::Selection;
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use super::{Server, search};
-use crate::imap::grammar::{self, Criterion, SearchReturn};
+use crate::imap::grammar::{self, Criterion, SearchReturn, lex};
 use crate::imap::types::{Answer, Ask, RowPage, RowsAsk, UidRun};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::message::Index;
@@ -201,7 +201,7 @@ impl Sort {
     /// The beginning of the response; false if that is all of it.
     fn tell_head(&self, open: &mut Selected, cx: &mut Cx<Server>) -> bool {
         let Some(returns) = self.form.returns() else {
-            cx.send(b"* SORT", "sort-data", Some(&SORT));
+            lex::send(cx, b"* SORT", Some(&SORT));
             return true;
         };
         let ends = &self.ends;
@@ -228,9 +228,9 @@ impl Sort {
             line.extend_from_slice(b" COUNT ");
             line.extend_from_slice(&decimal(ends.count));
         }
-        cx.send(&line, "mailbox-data", Some(&ESORT));
+        lex::send(cx, &line, Some(&ESORT));
         if returns.all && ends.count > 0 {
-            cx.send(b" ALL ", "search-return-data", Some(&ESORT));
+            lex::send(cx, b" ALL ", Some(&ESORT));
             return true;
         }
         self.tell_tail(cx);
@@ -264,7 +264,7 @@ impl Sort {
         };
         let number = self.form.number(open, order::uid(key));
         if self.form.returns().is_none() {
-            cx.send(&[b" ", &decimal(u64::from(number))[..]].concat(), "nz-number", None);
+            lex::send(cx, &[b" ", &decimal(u64::from(number))[..]].concat(), None);
             return Some(Stage::Telling { at: at + 1, held: None });
         }
         let held = match held {
@@ -287,7 +287,7 @@ impl Sort {
             text.push(b':');
             text.extend_from_slice(&decimal(u64::from(last)));
         }
-        cx.send(&text, "sequence-set", Some(&ESORT));
+        lex::send(cx, &text, Some(&ESORT));
     }
 
     fn tell_tail(&self, cx: &mut Cx<Server>) {
@@ -307,7 +307,7 @@ impl Sort {
                 Some(_) => [b" MODSEQ ", &told[..]].concat(),
                 None => [b" (MODSEQ ", &told[..], b")"].concat(),
             };
-            cx.send(&text, "search-sort-mod-seq", Some(&MODSEQ));
+            lex::send(cx, &text, Some(&MODSEQ));
         }
         cx.send(b"\r\n", "CRLF", None);
     }

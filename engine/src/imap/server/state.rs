@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::runs::Runs;
 use super::view::View;
 use super::{Server, print};
+use crate::imap::grammar::lex;
 use crate::imap::types::Flags;
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -96,6 +97,6 @@ impl Selected {
     pub(crate) fn send_flags(&self, cx: &mut Cx<Server>) {
         let all = Flags { system: print::SYSTEM_FLAGS_ALL, keywords: self.keywords.clone() };
         let list = print::flags(&all, false);
-        cx.send(&print::untagged(&[b"FLAGS ", &list]), "mailbox-data", Some(&FLAGS));
+        lex::send(cx, &print::untagged(&[b"FLAGS ", &list]), Some(&FLAGS));
     }
 }

@@ -6,6 +6,7 @@ use super::job::{Answered, Job, Next, Work, wrong};
 use super::print;
 use super::reply::Reply;
 use crate::imap::grammar::StatusItem;
+use crate::imap::grammar::lex;
 use crate::imap::types::{Answer, Ask};
 
 /// A mailbox whose counters the host looks up.
@@ -23,7 +24,7 @@ impl Status {
         match answer {
             Answer::Status(status) => {
                 let line = print::status(work.base, &self.name, &self.items, &status);
-                work.cx.send(&line, "mailbox-data", None);
+                lex::send(work.cx, &line, None);
                 Ok(Next::done(Reply::ok("Status told")))
             }
             Answer::Refused(refusal) => Ok(Next::done(Reply::refused(refusal))),

@@ -11,6 +11,7 @@ use super::runs::{Runs, are_runs};
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use super::{Base, Server, condstore};
+use crate::imap::grammar::lex;
 use crate::imap::types::{Answer, Ask, Change, FlagRow, RowsAsk};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::role::Cx;
@@ -204,7 +205,7 @@ fn tell_vanished(open: &mut Selected, cx: &mut Cx<Server>, uids: Runs, above: u3
     };
     let above = last.last;
     let line = print::untagged(&[b"VANISHED ", &print::uid_set(&next)]);
-    cx.send(&line, "expunged-resp", Some(&VANISHED));
+    lex::send(cx, &line, Some(&VANISHED));
     open.owes_highest = true;
     Stage::Gone { uids, above, told: 0 }
 }
@@ -221,7 +222,7 @@ fn tell_gone(open: &mut Selected, cx: &mut Cx<Server>, uids: Runs, above: u32, t
     let number = open.view.number(uid).map(|number| number - told);
     if let Some(number) = number {
         let line = print::untagged(&[&print::decimal(u64::from(number)), b" EXPUNGE"]);
-        cx.send(&line, "message-data", Some(&EXPUNGE));
+        lex::send(cx, &line, Some(&EXPUNGE));
         open.owes_highest = true;
     }
     Stage::Gone { uids, above: uid, told: told + u32::from(number.is_some()) }
@@ -230,10 +231,10 @@ fn tell_gone(open: &mut Selected, cx: &mut Cx<Server>, uids: Runs, above: u32, t
 /// EXISTS, and RECENT for a client that knows it.
 pub(crate) fn send_size(base: &Base, open: &Selected, cx: &mut Cx<Server>) {
     let count = print::decimal(u64::from(open.view.count()));
-    cx.send(&print::untagged(&[&count, b" EXISTS"]), "mailbox-data", Some(&SIZE));
+    lex::send(cx, &print::untagged(&[&count, b" EXISTS"]), Some(&SIZE));
     if !base.is_rev2() {
         let count = print::decimal(open.view.recent_count());
-        cx.send(&print::untagged(&[&count, b" RECENT"]), "mailbox-data", None);
+        lex::send(cx, &print::untagged(&[&count, b" RECENT"]), None);
     }
 }
 
@@ -255,7 +256,7 @@ pub(crate) fn send_flags(base: &Base, open: &mut Selected, cx: &mut Cx<Server>, 
         },
         b")",
     ]);
-    cx.send(&line, "message-data", Some(&FLAGS));
+    lex::send(cx, &line, Some(&FLAGS));
 }
 
 /// A message's mod-sequence alone: the client knows its flags.
@@ -269,5 +270,5 @@ pub(crate) fn send_modseq(open: &Selected, cx: &mut Cx<Server>, row: &FlagRow) {
         &print::modseq(row.modseq),
         b")",
     ]);
-    cx.send(&line, "message-data", Some(&condstore::AWARE));
+    lex::send(cx, &line, Some(&condstore::AWARE));
 }

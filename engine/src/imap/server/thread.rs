@@ -16,7 +16,7 @@ use super::runs::Runs;
 use super::sieve::FieldSieve;
 use super::view::UNTOLD_RUNS_MAX;
 use super::{order, search};
-use crate::imap::grammar::{self, Algorithm};
+use crate::imap::grammar::{self, Algorithm, lex};
 use crate::imap::types::{Answer, Ask, Row, RowPage, RowsAsk, UidRun};
 use crate::limits::CHUNK_MAX;
 use crate::message::ids::message_ids;
@@ -143,7 +143,7 @@ impl Thread {
                         Algorithm::References => core::mem::take(&mut self.forest).finish(),
                     };
                     let space: &[u8] = if threads.is_empty() { b"" } else { b" " };
-                    cx.send(&[b"* THREAD", space].concat(), "thread-data", Some(&THREAD));
+                    lex::send(cx, &[b"* THREAD", space].concat(), Some(&THREAD));
                     self.stage = Stage::Telling(threads);
                 }
                 Stage::Header(header) => {
@@ -162,7 +162,7 @@ impl Thread {
                         cx.send(b"\r\n", "CRLF", None);
                         return self.end();
                     }
-                    cx.send(&text, "thread-list", Some(&THREAD));
+                    lex::send(cx, &text, Some(&THREAD));
                 }
             }
         }

@@ -11,6 +11,7 @@ use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use super::{Server, print};
 use crate::imap::grammar::SequenceMatch;
+use crate::imap::grammar::lex;
 use crate::imap::types::{Answer, Ask, UidRun, VanishedAsk, VanishedPage};
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -115,7 +116,7 @@ impl Vanished {
 fn send(cx: &mut Cx<Server>, uids: &[UidRun]) {
     if !uids.is_empty() {
         let line = print::untagged(&[b"VANISHED (EARLIER) ", &print::uid_set(uids)]);
-        cx.send(&line, "expunged-resp", Some(&EARLIER));
+        lex::send(cx, &line, Some(&EARLIER));
     }
 }
 

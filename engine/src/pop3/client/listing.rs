@@ -55,10 +55,11 @@ impl Listing {
         let last = line.octets == b".";
         // A line with a fault was noted as one.
         if line.fault.is_none() {
-            let end = line.end.saturating_sub(2);
-            let label = if last { "end of list" } else { "row" };
-            cx.note_received(line.start, end, label, last.then_some(&STATUS));
-            cx.note_received(end, line.end, "CRLF", None);
+            if last {
+                cx.note_received(line.start, line.end, "end of response", Some(&STATUS));
+            } else {
+                self.note(cx, line);
+            }
         }
         if last {
             return Ok(true);
@@ -76,6 +77,36 @@ impl Listing {
             self.rows.tell(cx);
         }
         Ok(false)
+    }
+}
+
+impl Listing {
+    /// Notes what a row is made of: words, of which the last may hold spaces.
+    fn note(&self, cx: &mut Cx<Client>, line: &Line) {
+        if !cx.tracing() {
+            return;
+        }
+        let labels: [&'static str; 2] = match self.rows {
+            Rows::Sizes(_) => ["message number", "size"],
+            Rows::UniqueIds(_) => ["message number", "unique-id"],
+            Rows::Capabilities(_) => ["capability", "capability"],
+            Rows::Languages(_) => ["language", "text"],
+        };
+        let end = line.end.saturating_sub(2);
+        let dot = usize::from(line.octets.first() == Some(&b'.'));
+        let row = &line.octets[dot..];
+        let start = line.start + dot as u64;
+        cx.note_received(line.start, start, "stuffed dot", Some(&STATUS));
+        let word = match self.rows {
+            Rows::Capabilities(_) => None,
+            _ => row.iter().position(|octet| *octet == b' '),
+        };
+        let word = word.map_or(end, |word| start + word as u64);
+        let rest = (word + 1).min(end);
+        cx.note_received(start, word, labels[0], None);
+        cx.note_received(word, rest, "SP", None);
+        cx.note_received(rest, end, labels[1], None);
+        cx.note_received(end, line.end, "CRLF", None);
     }
 }
 

@@ -128,8 +128,9 @@ impl Client {
         let apop = self.common.apop_timestamp().filter(|_| !given.user.contains(&b' '));
         let login = if let Some(timestamp) = apop {
             let digest = hexadecimal(&Md5::digest([timestamp, &given.secret].concat()));
-            cx.send(b"APOP ", "verb", Some(&APOP));
-            cx.send(&given.user, "name", None);
+            cx.send(b"APOP", "verb", Some(&APOP));
+            cx.send(b" ", "SP", None);
+            cx.send(&given.user, "user name", None);
             cx.send(b" ", "SP", None);
             cx.send_secret(&digest, "digest", None);
             cx.send(b"\r\n", "CRLF", None);
@@ -145,7 +146,8 @@ impl Client {
     fn begin_exchange(self, cx: &mut Cx<Self>, mut exchange: sasl::Exchange) -> Self {
         let name = exchange.mechanism().name().as_bytes();
         let initial = exchange.initial_response(COMMAND_MAX - b"AUTH  \r\n".len() - name.len());
-        cx.send(b"AUTH ", "verb", Some(&AUTH));
+        cx.send(b"AUTH", "verb", Some(&AUTH));
+        cx.send(b" ", "SP", None);
         cx.send(name, "mechanism", None);
         if let Some(initial) = initial {
             cx.send(b" ", "SP", None);
@@ -188,7 +190,8 @@ impl Client {
     ) -> Self {
         match (login, status) {
             (Login::User(password), Status::Ok(_)) => {
-                cx.send(b"PASS ", "verb", Some(&USER));
+                cx.send(b"PASS", "verb", Some(&USER));
+                cx.send(b" ", "SP", None);
                 cx.send_secret(&password, "password", None);
                 cx.send(b"\r\n", "CRLF", None);
                 cx.sync();

@@ -3,6 +3,7 @@
 
 mod calls;
 mod ending;
+mod expected;
 mod listing;
 mod login;
 mod offer;
@@ -16,8 +17,9 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::limits::POP3_REPLY_LINE_MIN;
+use crate::pop3::grammar::parts;
 use crate::role::{Cx, Line, LineFault, Role, TextEnd, Want};
-use crate::trace::Rule;
+use crate::trace::{Part, Rule};
 use crate::types::{AskId, Misuse, TlsFacts};
 
 use listing::Listing;
@@ -190,7 +192,7 @@ impl Role for Client {
         }
         if let Some(fault) = line.fault {
             // The word that decides stands first and is whole, so the line can be acted on.
-            cx.note_received(line.start, line.end, "line", Some(&reply::STATUS));
+            cx.note_received(line.start, line.end, "unparsed", Some(&reply::STATUS));
             self.defect(cx, fault_words(fault));
         }
         match core::mem::replace(&mut self.state, State::Closed) {
@@ -336,14 +338,12 @@ impl Client {
 
 /// Sends a command, its CRLF included, with its parts labelled.
 fn send(cx: &mut Cx<Client>, line: &[u8], why: &'static Rule) {
-    let text = line.strip_suffix(b"\r\n").unwrap_or(line);
-    let (verb, arguments) = match text.iter().position(|octet| *octet == b' ') {
-        Some(space) => text.split_at(space + 1),
-        None => (text, &b""[..]),
-    };
-    cx.send(verb, "verb", Some(why));
-    cx.send(arguments, "arguments", None);
-    cx.send(b"\r\n", "CRLF", None);
+    cx.send_parts(line, Some(why), |line| {
+        let text = line.len() - if line.ends_with(b"\r\n") { 2 } else { 0 };
+        let mut all = parts(&line[..text]);
+        all.push(Part { start: text, end: line.len(), label: "CRLF" });
+        all
+    });
 }
 
 /// Where the text of a status stands.

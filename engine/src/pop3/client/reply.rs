@@ -75,6 +75,12 @@ pub(super) fn code(text: &[u8]) -> (Code, &[u8]) {
     (code, rest)
 }
 
+/// Octets of the response code that a text begins with, a space behind it; 0 if there is none.
+fn code_length(text: &[u8]) -> usize {
+    let end = text.iter().position(|octet| *octet == b']').map_or(0, |end| end + 1);
+    if text.first() == Some(&b'[') && text.get(end) == Some(&b' ') { end } else { 0 }
+}
+
 impl Failure {
     /// The server's refusal.
     pub(super) fn refused(cause: Cause, text: &[u8]) -> Self {
@@ -103,9 +109,14 @@ pub(super) fn note<R: Role>(cx: &mut Cx<R>, line: &Line) {
             cx.note_secret(text, end, "challenge");
         }
         Some(Status::Ok(_) | Status::Err(_)) => {
-            cx.note_received(start, text, "status", Some(&STATUS));
-            let coded = line.octets.get(word + 1).is_some_and(|octet| *octet == b'[');
-            cx.note_received(text, end, "text", coded.then_some(&CODE));
+            let word_end = start + word as u64;
+            cx.note_received(start, word_end, "status", Some(&STATUS));
+            cx.note_received(word_end, text, "SP", None);
+            let code = line.octets.get(word + 1..).map_or(0, code_length) as u64;
+            let after = if code > 0 { text + code + 1 } else { text };
+            cx.note_received(text, text + code, "response code", Some(&CODE));
+            cx.note_received(text + code, after, "SP", None);
+            cx.note_received(after, end, "text", None);
         }
     }
     cx.note_received(end, line.end, "CRLF", None);

@@ -30,7 +30,7 @@ impl Server {
         match command {
             Command::User(name) if self.offers_passwords() => {
                 // RFC 1939 §7, and RFC 9051 §11.7 in spirit: every name is welcome until its password is judged.
-                self.ok(cx, "send PASS");
+                self.ok(cx, self.common.words.map_or("send PASS", |words| words.user));
                 self.go(cx, State::Authorization(Some(name)))
             }
             Command::Pass(password) if self.offers_passwords() => match user {
@@ -56,6 +56,8 @@ impl Server {
             },
             Command::Auth(mechanism, initial) => self.auth(cx, mechanism, initial.as_deref()),
             Command::Stls => self.start_tls(cx),
+            Command::Utf8 => self.enable_utf8(cx, State::Authorization(user)),
+            Command::Lang(range) => self.speak(cx, range.as_deref(), State::Authorization(user)),
             Command::Capa => {
                 self.capabilities(cx, false);
                 self.go(cx, State::Authorization(user))
@@ -69,7 +71,7 @@ impl Server {
         }
     }
 
-    fn offers_passwords(&self) -> bool {
+    pub(super) fn offers_passwords(&self) -> bool {
         let offer = &self.common.config.auth;
         offer.password_commands && (offer.cleartext || self.common.is_secured())
     }
@@ -151,6 +153,10 @@ impl Server {
 
     /// RFC 2595 §4.
     fn start_tls(self, cx: &mut Cx<Self>) -> Self {
+        if self.common.utf8 {
+            let text = "STLS comes before UTF8";
+            return self.mistake(cx, text, &super::language::UTF8, State::Authorization(None));
+        }
         if self.common.config.tls != TlsOffer::Upgrade || self.common.tls.is_some() {
             return self.mistake(cx, "STLS is not offered", &STATE, State::Authorization(None));
         }
@@ -178,7 +184,7 @@ impl Server {
         let Opened { count, octets } = opened;
         self.common.idle_commands = 0;
         let text = alloc::format!("maildrop has {count} messages ({octets} octets)");
-        self.ok(cx, &text);
+        self.ok(cx, self.common.words.map_or(&text[..], |words| words.opened));
         self.go(cx, State::Transaction(alloc::boxed::Box::new(Maildrop::new(opened))))
     }
 
@@ -202,6 +208,8 @@ impl Server {
             ("RESP-CODES", true),
             ("AUTH-RESP-CODE", true),
             ("EXPIRE NEVER", true),
+            ("UTF8", true),
+            ("LANG", true),
             ("IMPLEMENTATION Pillarbox", true),
         ];
         for (line, _) in lines.iter().filter(|(_, offered)| *offered) {

@@ -149,8 +149,12 @@ impl Server {
 
 /// A scan listing or unique-id listing (RFC 1939 §5, §7).
 fn send_entry(cx: &mut Cx<Server>, what: What, number: u32, entry: &Entry, alone: bool) {
-    let start = if alone { "+OK " } else { "" };
-    cx.send(alloc::format!("{start}{number} ").as_bytes(), "message number", None);
+    if alone {
+        cx.send(b"+OK", "status", Some(&super::RESPONSE));
+        cx.send(b" ", "SP", None);
+    }
+    cx.send(alloc::format!("{number}").as_bytes(), "message number", None);
+    cx.send(b" ", "SP", None);
     match what {
         What::Size => cx.send(alloc::format!("{}", entry.size).as_bytes(), "size", None),
         What::UniqueId => cx.send(&entry.unique_id, "unique-id", None),

@@ -1,12 +1,15 @@
 //! The POP3 server (RFC 1939): AUTHORIZATION, TRANSACTION and UPDATE, each a state that owns only what is true in it.
 
 mod authorization;
+mod expected;
+mod language;
 mod listing;
 mod note;
 mod phase;
 mod reply;
 mod retrieval;
 mod transaction;
+mod words;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -22,9 +25,10 @@ use listing::Listing;
 use note::{is_secret, note_command};
 use phase::Held;
 pub use reply::farewell;
-use reply::{farewell_text, refused};
+use reply::{code_length, farewell_text, refused};
 use retrieval::Retrieval;
 use transaction::Maildrop;
+pub use words::Words;
 
 /// RFC 1939 §3.
 const RESPONSE: Rule = Rule {
@@ -60,6 +64,8 @@ pub(super) const RULES: &[&Rule] = &[
     &transaction::UPDATE,
     &retrieval::STUFFING,
     &authorization::SECRET,
+    &language::LANG,
+    &language::UTF8,
 ];
 
 /// The POP3 server role.
@@ -73,12 +79,16 @@ pub struct Server {
 struct Common {
     config: Config,
     tls: Option<TlsFacts>,
+    /// RFC 6856 §2.1: the client said that it takes UTF-8.
+    utf8: bool,
     errors: u32,
     /// Commands since the last that moved something on.
     idle_commands: u32,
     /// The first line was read.
     begun: bool,
     farewell: Option<Farewell>,
+    /// What it says in place of its own words.
+    words: Option<&'static Words>,
 }
 
 impl Common {
@@ -155,8 +165,13 @@ impl Server {
 
     fn respond(cx: &mut Cx<Self>, status: &[u8], text: &[u8]) {
         cx.send(status, "status", Some(&RESPONSE));
-        cx.send(b" ", "SP", None);
-        cx.send(text, "text", None);
+        if !text.is_empty() {
+            cx.send(b" ", "SP", None);
+        }
+        let code = code_length(text);
+        cx.send(&text[..code], "response code", None);
+        cx.send(if code > 0 { &text[code..code + 1] } else { b"" }, "SP", None);
+        cx.send(&text[if code > 0 { code + 1 } else { 0 }..], "text", None);
         cx.send(b"\r\n", "CRLF", None);
     }
 
@@ -273,17 +288,7 @@ impl Role for Server {
     type Event = Event;
 
     fn start(config: Config, cx: &mut Cx<Self>) -> Self {
-        cx.trace(config.trace);
-        let implicit = config.tls == TlsOffer::Implicit;
-        let common =
-            Common { config, tls: None, errors: 0, idle_commands: 0, begun: false, farewell: None };
-        let state = State::Authorization(None);
-        let server = Self { common: Box::new(common), told: state.name(), state };
-        if implicit {
-            cx.start_tls();
-            return server.go(cx, State::Securing);
-        }
-        server.begin(cx)
+        Self::start_with(config, None, cx)
     }
 
     fn want(&self) -> Want {
@@ -385,10 +390,33 @@ impl Role for Server {
 }
 
 impl Server {
+    fn start_with(config: Config, words: Option<&'static Words>, cx: &mut Cx<Self>) -> Self {
+        cx.trace(config.trace);
+        let implicit = config.tls == TlsOffer::Implicit;
+        let common = Common {
+            config,
+            tls: None,
+            utf8: false,
+            errors: 0,
+            idle_commands: 0,
+            begun: false,
+            farewell: None,
+            words,
+        };
+        let state = State::Authorization(None);
+        let server = Self { common: Box::new(common), told: state.name(), state };
+        if implicit {
+            cx.start_tls();
+            return server.go(cx, State::Securing);
+        }
+        server.begin(cx)
+    }
+
     /// RFC 1939 §4, with the timestamp that offers APOP (RFC 1939 §7).
     fn say_greeting(&self, cx: &mut Cx<Self>) {
         let config = &self.common.config;
-        let mut greeting = [&config.host_name[..], b" POP3 server ready"].concat();
+        let own = [&config.host_name[..], b" POP3 server ready"].concat();
+        let mut greeting = self.common.words.map_or(own, |words| words.greeting.into());
         if let Some(timestamp) = &config.apop_timestamp {
             greeting.push(b' ');
             greeting.extend_from_slice(timestamp);

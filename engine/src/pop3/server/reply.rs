@@ -34,6 +34,12 @@ pub(super) fn refused(refusal: &Refusal) -> Vec<u8> {
     out
 }
 
+/// Octets of the response code that a text begins with (RFC 2449 §8), a space behind it; 0 if there is none.
+pub(super) fn code_length(text: &[u8]) -> usize {
+    let end = text.iter().position(|&octet| octet == b']').map_or(0, |end| end + 1);
+    if text.first() == Some(&b'[') && text.get(end) == Some(&b' ') { end } else { 0 }
+}
+
 pub(super) fn farewell_text(reason: Farewell) -> &'static str {
     match reason {
         Farewell::ShuttingDown => "[SYS/TEMP] the server stops",

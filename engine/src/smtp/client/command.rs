@@ -11,11 +11,14 @@ use super::types::Delivery;
 use crate::limits::Limits;
 use crate::role::Cx;
 use crate::smtp::grammar::{
-    ENVID_MAX, IDENTITY_MAX, encode_xtext, is_orcpt, parse_mailbox, print_mailbox, print_orcpt,
+    ENVID_MAX, IDENTITY_MAX, Parts, encode_xtext, is_orcpt, parse, parse_mailbox, print_mailbox,
+    print_orcpt,
 };
-use crate::smtp::types::{Body, ByMode, DeliverBy, MailFrom, Mailbox, Notify, RcptTo, Ret};
+use crate::smtp::types::{
+    Body, ByMode, DeliverBy, Extensions, MailFrom, Mailbox, Notify, RcptTo, Ret,
+};
 use crate::text::date::timestamp;
-use crate::trace::Rule;
+use crate::trace::{Part, Rule};
 use crate::types::Misuse;
 
 /// RFC 2852: nine digits.
@@ -40,16 +43,39 @@ pub(super) struct Declared {
 
 /// Sends a command, its CRLF included, with its parts labelled.
 pub(super) fn send(cx: &mut Cx<Client>, line: &[u8], why: Option<&'static Rule>) {
+    cx.send_parts(line, why, parts);
+}
+
+/// What a command is made of, as the server's own parser would read it.
+fn parts(line: &[u8]) -> Vec<Part> {
     let text = line.strip_suffix(b"\r\n").unwrap_or(line);
-    let (verb, arguments) = match text.iter().position(|octet| *octet == b' ') {
-        Some(space) => text.split_at(space + 1),
-        None => (text, &b""[..]),
+    let mut all = Vec::new();
+    let mut put = |start: usize, end: usize, label| {
+        if start < end {
+            all.push(Part { start, end, label });
+        }
     };
-    cx.send(verb, "command", why);
-    if !arguments.is_empty() {
-        cx.send(arguments, "arguments", None);
+    match text {
+        b"." => {
+            put(0, line.len(), "end of data");
+            return all;
+        }
+        b"*" => put(0, text.len(), "cancellation"),
+        _ => {
+            let mut parts = Parts::new(true);
+            // Whether the server will take it is the server's to say; here only its form counts.
+            let _ = parse(text, Extensions::all(), true, &mut parts);
+            let mut at = 0;
+            for Part { start, end, label } in parts.iter() {
+                put(at, start, "SP");
+                put(start, end, label);
+                at = end;
+            }
+            put(at, text.len(), "argument");
+        }
     }
-    cx.send(b"\r\n", "CRLF", None);
+    put(text.len(), line.len(), "CRLF");
+    all
 }
 
 /// `MAIL FROM:<…>` with its parameters, CRLF included.

@@ -108,7 +108,8 @@ impl Client {
     fn begin_exchange(self, cx: &mut Cx<Self>, mut exchange: sasl::Exchange) -> Self {
         let name = exchange.mechanism().name().as_bytes();
         let initial = exchange.initial_response(COMMAND_MAX - b"AUTH  \r\n".len() - name.len());
-        cx.send(b"AUTH ", "command", Some(&AUTH));
+        cx.send(b"AUTH", "verb", Some(&AUTH));
+        cx.send(b" ", "SP", None);
         cx.send(name, "mechanism", None);
         if let Some(initial) = initial {
             cx.send(b" ", "SP", None);

@@ -5,6 +5,7 @@ mod command;
 mod content;
 mod deliveries;
 mod envelope;
+mod expected;
 mod fates;
 mod greeting;
 pub(crate) mod lines;

@@ -3,16 +3,7 @@
 
 use alloc::vec::Vec;
 
-/// Octets of a line, half-open, and what they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// First octet, from 0.
-    pub start: usize,
-    /// One past the last.
-    pub end: usize,
-    /// What it is, by the grammar's own name where it has one.
-    pub label: &'static str,
-}
+pub use crate::trace::Part;
 
 /// The parts of one line, in order; the gaps between them are white space or what was not understood.
 #[derive(Debug, Default)]

@@ -146,7 +146,9 @@ impl Server {
                 cx.event(Event::Quit);
                 self.state = state;
                 let text = [&self.common.config.host_name[..], b" closing connection"].concat();
-                self.end(cx, &Reply { code: 221, enhanced: Some("2.0.0"), text })
+                let reply = Reply { code: 221, enhanced: Some("2.0.0"), text };
+                let reply = self.worded(reply, |words| words.quit, b"");
+                self.end(cx, &reply)
             }
             (Command::Rset, state) => self.reset(cx, state),
             (Command::Noop, state) => self.idle_command(cx, state, &Reply::new(250, "2.0.0", "OK")),

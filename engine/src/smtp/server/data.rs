@@ -38,7 +38,7 @@ impl Server {
             return self.out_of_step(cx);
         }
         let text = b"Enter mail, end with \".\" on a line by itself".to_vec();
-        self.reply(cx, &Reply::plain(354, text));
+        self.reply(cx, &self.worded(Reply::plain(354, text), |words| words.data, b""));
         cx.sync();
         self.common.idle_commands = 0;
         let content = self.content(cx, *tx, false);
@@ -246,6 +246,7 @@ impl Server {
     ) -> Self {
         let accepted = [b"Message accepted for delivery as ", &committed.id[..]].concat();
         let accepted = Reply { code: 250, enhanced: Some("2.0.0"), text: accepted };
+        let accepted = self.worded(accepted, |words| words.accepted, &committed.id);
         self.reply_each(cx, content, |at| match committed.fates.get(at) {
             Some(Some(refusal)) => refused(About::Recipient, refusal),
             _ => accepted.clone(),

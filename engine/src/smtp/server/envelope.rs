@@ -133,7 +133,10 @@ impl Server {
             let reply = Reply::new(250, "2.3.6", "0 is the priority, a higher one needs a login");
             reply.send_because(cx, self.common.enhanced(), &PRIORITY);
         } else {
-            self.say(cx, 250, "2.1.0", "Sender ok");
+            let path = tx.from.reverse_path.as_ref().map(super::words::address);
+            let reply = Reply::new(250, "2.1.0", "Sender ok");
+            let path = path.unwrap_or_else(|| b"<>".to_vec());
+            self.reply(cx, &self.worded(reply, |words| words.sender, &path));
         }
     }
 

@@ -44,6 +44,7 @@ impl Server {
         self.common.alone = true;
         let config = &self.common.config;
         let hello = [&config.host_name[..], b" Hello ", &name, b", pleased to meet you"].concat();
+        let hello = self.worded(Reply::plain(250, hello), |words| words.hello, &name).text;
         let keywords = if esmtp { self.keywords(cx.now.unix_ms) } else { Vec::new() };
         let mut lines: Vec<&[u8]> = alloc::vec![&hello];
         lines.extend(keywords.iter().map(|keyword| &keyword[..]));
@@ -112,7 +113,7 @@ impl Server {
     }
 
     /// Not after XCLIENT: TLS would end what it told, of which the host cannot unlearn everything.
-    fn offers_tls(&self) -> bool {
+    pub(super) fn offers_tls(&self) -> bool {
         let Common { config, tls, client, .. } = &*self.common;
         config.tls == TlsOffer::Upgrade && tls.is_none() && client.is_none()
     }

@@ -7,6 +7,7 @@ mod commands;
 mod content;
 mod data;
 mod envelope;
+mod expected;
 mod forwarded;
 mod greeting;
 mod names;
@@ -17,6 +18,7 @@ mod reply;
 mod state;
 mod submission;
 mod trace_fields;
+mod words;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -32,6 +34,7 @@ use pace::Pace;
 pub use reply::farewell_line as farewell;
 use reply::{About, Reply};
 use state::{Pending, State, Transaction};
+pub use words::Words;
 
 /// The rules that this side follows.
 pub(super) const RULES: &[&Rule] = &[
@@ -99,6 +102,8 @@ struct Common {
     /// EHLO keywords that the host wants hidden.
     hidden: Vec<Vec<u8>>,
     farewell: Option<Farewell>,
+    /// What it says in place of its own words.
+    words: Option<&'static Words>,
 }
 
 impl Common {
@@ -228,31 +233,7 @@ impl Role for Server {
     type Event = Event;
 
     fn start(config: Config, cx: &mut Cx<Self>) -> Self {
-        cx.trace(config.trace);
-        let implicit = config.tls == TlsOffer::Implicit;
-        let common = Common {
-            config,
-            helo: None,
-            esmtp: false,
-            tls: None,
-            account: None,
-            errors: 0,
-            strain: 0,
-            client: None,
-            pace: Pace::default(),
-            idle_commands: 0,
-            transactions: 0,
-            alone: false,
-            hidden: Vec::new(),
-            farewell: None,
-        };
-        let state = State::Connected;
-        let server = Self { common: Box::new(common), told: state.name(), state };
-        if implicit {
-            cx.start_tls();
-            return server.go(cx, State::Securing);
-        }
-        server.begin(cx)
+        Self::start_with(config, None, cx)
     }
 
     fn want(&self) -> Want {
@@ -332,9 +313,11 @@ impl Role for Server {
                 Ok(self.go(cx, State::Greeted))
             }
             (Pending::Recipient(mut tx, to), Answer::Done) => {
+                let reply = Reply::new(250, "2.1.5", "Recipient ok");
+                let path = words::address(&to);
                 tx.recipients.push(to);
                 self.common.idle_commands = 0;
-                self.say(cx, 250, "2.1.5", "Recipient ok");
+                self.reply(cx, &self.worded(reply, |words| words.recipient, &path));
                 Ok(self.go(cx, State::RcptGiven(Box::new(tx))))
             }
             (Pending::Recipient(tx, _), Answer::Refused(refusal)) => {
@@ -377,12 +360,41 @@ impl Role for Server {
 }
 
 impl Server {
+    fn start_with(config: Config, words: Option<&'static Words>, cx: &mut Cx<Self>) -> Self {
+        cx.trace(config.trace);
+        let implicit = config.tls == TlsOffer::Implicit;
+        let common = Common {
+            config,
+            helo: None,
+            esmtp: false,
+            tls: None,
+            account: None,
+            errors: 0,
+            strain: 0,
+            client: None,
+            pace: Pace::default(),
+            idle_commands: 0,
+            transactions: 0,
+            alone: false,
+            hidden: Vec::new(),
+            farewell: None,
+            words,
+        };
+        let state = State::Connected;
+        let server = Self { common: Box::new(common), told: state.name(), state };
+        if implicit {
+            cx.start_tls();
+            return server.go(cx, State::Securing);
+        }
+        server.begin(cx)
+    }
+
     /// RFC 5321 §4.2: the first thing that the server says.
     fn say_greeting(&self, cx: &mut Cx<Self>) {
         let config = &self.common.config;
         let kind: &[u8] = if config.service == Service::Lmtp { b"LMTP" } else { b"ESMTP" };
         let text = [&config.host_name[..], b" ", kind, b" Pillarbox"].concat();
-        self.reply(cx, &Reply::plain(220, text));
+        self.reply(cx, &self.worded(Reply::plain(220, text), |words| words.greeting, b""));
     }
 
     /// The reply that was kept back for a while.

@@ -6,7 +6,8 @@ use crate::smtp::grammar::{Part, Parts};
 
 /// Whether a line may hold credentials, however wrong it is.
 pub(super) fn is_secret(line: &Line) -> bool {
-    line.octets.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"))
+    let text = line.octets.trim_ascii_start();
+    text.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"))
 }
 
 /// Notes every octet of a command line.

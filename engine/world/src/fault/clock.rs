@@ -8,7 +8,7 @@ const UNITS: [(&str, u64); 5] =
     [("d", DAY_MS), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// A number and its unit, in milliseconds.
-pub(super) fn duration_ms(text: &str) -> Option<u64> {
+pub(crate) fn duration_ms(text: &str) -> Option<u64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let number: u64 = text[..digits].parse().ok()?;
     let (_, unit_ms) = UNITS.iter().find(|(unit, _)| *unit == &text[digits..])?;

@@ -6,7 +6,7 @@ use pillarbox_engine::types::Instead;
 
 use super::clock::DAY_MS;
 use super::pattern::Pattern;
-use super::rule::{Action, Place, Point, Rule, When};
+use super::rule::{Action, DnsLie, Place, Point, Rule, When};
 use super::watch::{Peer, Stage};
 
 /// Rules at once: a test has a handful, and every moment looks at all of them.
@@ -17,15 +17,17 @@ const GREYLISTED_MAX: usize = 4096;
 const DELAY_MAX_MS: u64 = DAY_MS;
 
 /// The faults of one server or world.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Faults {
     seed: u64,
     last: u64,
+    /// Whether the host asks at `Stage::Open`: then `down` strikes there and nowhere else.
+    network: bool,
     rules: Vec<Counted>,
 }
 
 /// A rule with what it has counted.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Counted {
     number: u64,
     rule: Rule,
@@ -96,6 +98,10 @@ pub struct Decision {
     pub lf_only: bool,
     /// EHLO keywords to hide.
     pub hidden: Vec<Vec<u8>>,
+    /// From here on octets lose their highest bit.
+    pub seven_bit: bool,
+    /// What DNS says in place of the truth.
+    pub lie: Option<DnsLie>,
     /// What becomes of it in the end; rules behind one that ends it are not looked at.
     pub verdict: Verdict,
 }
@@ -119,6 +125,12 @@ impl Faults {
         Self { seed, ..Self::default() }
     }
 
+    /// No faults yet, of a host that can refuse connections before anybody takes them.
+    #[must_use]
+    pub fn of_network(seed: u64) -> Self {
+        Self { network: true, ..Self::new(seed) }
+    }
+
     /// The seed.
     #[must_use]
     pub fn seed(&self) -> u64 {
@@ -133,7 +145,7 @@ impl Faults {
 
     /// Begins anew: with this seed, no rules, and numbers from 1.
     pub fn clear(&mut self, seed: u64) {
-        *self = Self::new(seed);
+        *self = Self { network: self.network, ..Self::new(seed) };
     }
 
     /// Adds a rule behind the others and gives its number; none if there are as many as there may be.
@@ -182,6 +194,15 @@ impl Faults {
         for counted in &mut self.rules {
             if decision.verdict != Verdict::GoOn {
                 break;
+            }
+            let met = match (moment.stage, &counted.rule.action) {
+                (Stage::Open, action) => matches!(action, Action::Down),
+                (Stage::Dns, action) => matches!(action, Action::Dns(_)),
+                (_, Action::Down) => !self.network,
+                (_, action) => self.network || !action.needs_world(),
+            };
+            if !met {
+                continue;
             }
             counted.meet(self.seed, moment, &mut decision);
         }
@@ -254,6 +275,8 @@ fn apply(action: &Action, moment: &Moment<'_>, decision: &mut Decision) {
         Action::Greylist(_) => {
             decision.verdict = instead(451, "4.7.1 Greylisted, try again later", false);
         }
+        Action::StripEighth => decision.seven_bit = true,
+        Action::Dns(lie) => decision.lie = decision.lie.or(Some(*lie)),
         Action::Hide(words) => {
             decision.hidden.extend(words.iter().map(|word| word.clone().into_bytes()));
         }
@@ -275,7 +298,7 @@ fn is_at(place: &Place, peer: &Peer) -> bool {
 
 fn is_when(when: &When, moment: &Moment<'_>) -> bool {
     let at_point = match (&when.point, moment.stage) {
-        (Point::Connect, Stage::Connect)
+        (Point::Connect, Stage::Connect | Stage::Open | Stage::Dns)
         | (Point::AnyVerb, Stage::Verb(_))
         | (Point::Login, Stage::Login)
         | (Point::EndOfData, Stage::EndOfData)
@@ -328,7 +351,7 @@ fn draw(seed: u64, rule: u64, matches: u64) -> u32 {
 }
 
 /// Who came when for the first time.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Greylist {
     first_ms: BTreeMap<Vec<u8>, u64>,
     /// In the order in which they came.

@@ -12,6 +12,7 @@
 //! what   = "down" | "refuse" | "drop" | "delay=" duration | "reply=" code [text] | "rate=" octets-per-second
 //!        | "chunk=" octets | "corrupt=" octet | "lf-only" | "full" | "greylist=" duration
 //!        | "hide=" keyword *( "," keyword ) | "strip-starttls"
+//!        | "strip8" | "dns=" ( "nomx" | "nullmx" | "nxdomain" | "servfail" )   ; in simulated worlds alone
 //! ```
 //!
 //! `verb=` is the moment before anything is done about a command (`EHLO` stands for HELO and LHLO too, `DATA` for BDAT);
@@ -27,8 +28,9 @@ mod rule;
 mod tests;
 mod watch;
 
+pub(crate) use clock::duration_ms;
 pub use faults::{Decision, Faults, Listed, Moment, RULES_MAX, Strike, Verdict};
 pub use parse::{Problem, parse_file};
 pub use pattern::Pattern;
-pub use rule::{Action, Place, Point, Rule, Span, When};
+pub use rule::{Action, DnsLie, Place, Point, Rule, Span, When};
 pub use watch::{Faced, Outcome, Peer, Seen, Stage, Watch};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::clock::{DAY_MS, duration_ms, time_of_day_ms};
 use super::pattern::Pattern;
-use super::rule::{Action, Place, Point, Rule, Span, When};
+use super::rule::{Action, DnsLie, Place, Point, Rule, Span, When};
 
 /// Octets of one rule's text.
 const TEXT_MAX: usize = 2048;
@@ -293,6 +293,12 @@ fn parse_action(text: &str) -> Result<Action, Problem> {
         ("drop", None) => Ok(Action::Drop),
         ("lf-only", None) => Ok(Action::LfOnly),
         ("full", None) => Ok(Action::Full),
+        ("strip8", None) => Ok(Action::StripEighth),
+        ("dns", Some(value)) => {
+            let lie = DnsLie::WORDS.iter().find(|(word, _)| *word == value);
+            let expected = "expected nomx, nullmx, nxdomain or servfail";
+            lie.map(|(_, lie)| Action::Dns(*lie)).ok_or_else(|| Problem::new("dns", expected))
+        }
         ("strip-starttls", None) => Ok(Action::Hide(vec!["STARTTLS".to_owned()])),
         ("delay", Some(value)) => Ok(Action::Delay(duration(value)?)),
         ("greylist", Some(value)) => Ok(Action::Greylist(duration(value)?)),
@@ -305,7 +311,7 @@ fn parse_action(text: &str) -> Result<Action, Problem> {
             "what",
             format!(
                 "`{text}` is none of down, refuse, drop, delay=DURATION, reply=CODE TEXT, rate=OCTETS, \
-                 chunk=OCTETS, corrupt=OCTET, lf-only, full, greylist=DURATION, hide=KEYWORD, strip-starttls"
+                 chunk=OCTETS, corrupt=OCTET, lf-only, full, greylist=DURATION, hide=KEYWORD, strip-starttls, strip8, dns=LIE"
             ),
         )),
     }
@@ -385,7 +391,7 @@ impl Rule {
             }
         }
         let fits = match action {
-            Action::Down => when.point == Point::Connect,
+            Action::Down | Action::Dns(_) => when.point == Point::Connect,
             Action::Hide(_) => is_verb("EHLO"),
             Action::Greylist(_) => is_verb("RCPT"),
             Action::Full => is_verb("RCPT") || is_verb("APPEND") || when.point == Point::EndOfData,
@@ -427,6 +433,8 @@ mod tests {
             ("any/verb=any/chunk=1", ""),
             ("any/after=commit,nth=2../corrupt=1", ""),
             ("pop3/after=login/lf-only", ""),
+            ("any/verb=DATA/strip8", ""),
+            ("node:crepes.fr/always/dns=nullmx", "node:crepes.fr/after=connect/dns=nullmx"),
         ] {
             let rule: Rule = text.parse().unwrap_or_else(|problem| panic!("{text}: {problem}"));
             let again = rule.to_string();
@@ -470,6 +478,8 @@ mod tests {
             ("any/always/delay=5", "delay"),
             ("any/always/delay=2d", "delay"),
             ("any/always/rate=0", "rate"),
+            ("any/always/dns=wrong", "dns"),
+            ("any/verb=MAIL/dns=nomx", "what"),
             ("any/always/reply=250 fine", "reply"),
             ("any/always/reply=xyz", "reply"),
             ("any/always/reply=451 caf\u{e9}", "reply"),

@@ -118,6 +118,41 @@ pub enum Action {
     Greylist(u64),
     /// EHLO lists none of these keywords, in upper case.
     Hide(Vec<String>),
+    /// From here on every octet that is sent or received loses its highest bit; in simulated worlds alone.
+    StripEighth,
+    /// DNS says this of a name in place of the truth: of `node:`'s, or of every one; in simulated worlds alone.
+    Dns(DnsLie),
+}
+
+/// What DNS says in place of the truth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsLie {
+    /// There are no MX records.
+    NoMx,
+    /// RFC 7505: the name takes no mail.
+    NullMx,
+    /// There is no such name.
+    NxDomain,
+    /// The servers fail.
+    ServFail,
+}
+
+impl DnsLie {
+    /// All of them, each with its word in the text form.
+    pub const WORDS: [(&'static str, Self); 4] = [
+        ("nomx", Self::NoMx),
+        ("nullmx", Self::NullMx),
+        ("nxdomain", Self::NxDomain),
+        ("servfail", Self::ServFail),
+    ];
+}
+
+impl Action {
+    /// Whether only a simulated world can do it: one server has neither the network nor DNS in its hands.
+    #[must_use]
+    pub fn needs_world(&self) -> bool {
+        matches!(self, Self::StripEighth | Self::Dns(_))
+    }
 }
 
 impl fmt::Display for Rule {
@@ -209,6 +244,11 @@ impl fmt::Display for Action {
                 f.write_str("strip-starttls")
             }
             Self::Hide(words) => write!(f, "hide={}", words.join(",")),
+            Self::StripEighth => f.write_str("strip8"),
+            Self::Dns(lie) => {
+                let word = DnsLie::WORDS.iter().find(|(_, own)| own == lie);
+                write!(f, "dns={}", word.map_or("", |(word, _)| word))
+            }
         }
     }
 }

@@ -12,6 +12,10 @@ use super::faults::{Decision, Faults, Moment, Verdict};
 /// A moment of a session at which a fault may strike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage<'a> {
+    /// A connection is asked for, and nobody has taken it; only where the host can refuse it.
+    Open,
+    /// DNS is asked about a name, which stands for the server; only where the host can lie about it.
+    Dns,
     /// Before the greeting.
     Connect,
     /// Before anything is done about this command, in upper case.

@@ -3,16 +3,18 @@
 
 mod names;
 mod queue;
+mod quota;
 mod reads;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pillarbox_engine::imap::types::{Flags, SpecialUse, UidRun};
 use pillarbox_engine::types::BlobId;
 
-use crate::store::{AccountId, MailboxId, UploadId};
+use crate::store::{AccountId, MailboxId, QuotaLimits, UploadId};
 
 /// A store in memory.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,8 @@ pub struct MemoryStore {
     mailboxes: BTreeMap<MailboxId, Mailbox>,
     blobs: BTreeMap<BlobId, Blob>,
     uploads: BTreeMap<UploadId, Vec<u8>>,
+    /// Blobs without use that can still be read; see [`MemoryStore::take_unused`].
+    unused: Vec<BlobId>,
     queue: queue::State,
     counters: Counters,
 }
@@ -32,9 +36,19 @@ struct Counters {
     account: u64,
     mailbox: u64,
     blob: u64,
-    upload: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    upload: Uploads,
     uid_validity: u32,
     modseq: u64,
+}
+
+/// The number of the last upload. A clone of a store goes on by itself: what one gives out does not shift the other's.
+#[derive(Debug, Default)]
+struct Uploads(AtomicU64);
+
+impl Clone for Uploads {
+    fn clone(&self) -> Self {
+        Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -43,6 +57,9 @@ struct Account {
     /// Every name of the hierarchy; `None` is a name that only has mailboxes below it.
     names: BTreeMap<Vec<u8>, Option<MailboxId>>,
     subscribed: BTreeSet<Vec<u8>>,
+    limits: QuotaLimits,
+    /// Annotations of the server that are this account's own.
+    annotations: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,6 +76,8 @@ struct Mailbox {
     /// In the order in which they were first used.
     keywords: Vec<Vec<u8>>,
     messages: BTreeMap<u32, Message>,
+    /// Annotations by name, with whose they are; what is shared is 0's.
+    annotations: BTreeMap<(AccountId, Vec<u8>), Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@ mod content;
 mod imap;
 pub mod local;
 mod pop3;
+mod property;
 mod report;
 mod smtp;
 pub mod trust;
@@ -64,6 +65,10 @@ pub trait Backend: Send + Sync + 'static {
     fn wake(&self, key: SessionKey) -> crate::hub::Wake;
     /// This host's name, for reports.
     fn host_name(&self) -> &[u8];
+    /// Whether this account may say what accounts may use (RFC 9208 §4.1.3).
+    fn sets_quotas(&self, _account: &[u8]) -> bool {
+        false
+    }
     /// The queue's clock, in milliseconds since 1970 UTC: unlike the wall clock it never jumps.
     fn queue_ms(&self, now: Now) -> u64 {
         now.unix_ms
@@ -252,6 +257,9 @@ pub trait Service<R: Role>: Send {
     fn event(&mut self, event: &R::Event);
     /// What others did that the session must be told; asked for before every answer and after every wake.
     fn call(&mut self) -> Option<R::Call>;
+    /// The session waits for its peer and has sent all that it was asked for: what it was told of stored messages it
+    /// will not use again.
+    fn rests(&mut self) {}
     /// The account that this connection is bound to, for logs.
     fn account(&self) -> Option<&[u8]>;
 }
@@ -310,6 +318,14 @@ impl Granted {
 
     fn clear(&mut self) {
         self.0.clear();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn all(&self) -> Vec<BlobId> {
+        self.0.iter().copied().collect()
     }
 
     fn octets<S: Store + ?Sized>(&self, store: &S, range: BlobRange) -> Result<Vec<u8>, Reason> {

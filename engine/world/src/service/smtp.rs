@@ -211,6 +211,12 @@ impl<B: Backend> SmtpService<B> {
     fn recipient(&mut self, to: &RcptTo) -> Result<(), Refusal> {
         let may_relay = self.client.relays || self.account.is_some();
         let taken = self.backend.directory().recipient(&to.forward_path, may_relay)?;
+        // An account that is full takes nothing more; what comes at the same moment may fill it a little beyond.
+        for account in &taken.accounts {
+            if self.backend.store().is_full(account).map_err(Refusal::new)? {
+                return Err(Refusal::new(Reason::OverQuota));
+            }
+        }
         self.transaction.add(to, taken);
         Ok(())
     }

@@ -1,0 +1,90 @@
+//! Words in place of the server's own, such as those of a textbook: the codes stay what they are, only the text differs.
+
+use alloc::vec::Vec;
+
+use super::reply::Reply;
+use super::{Common, Server};
+use crate::session::Session;
+use crate::smtp::grammar::print_mailbox;
+use crate::smtp::types::{Config, Mailbox};
+use crate::types::Now;
+
+/// What a server says when all is well. `{host}` stands for its name, `{it}` for what the reply is about: the client's
+/// name, the sender, the recipient, the message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// After 220.
+    pub greeting: &'static str,
+    /// After 250, to HELO; the first line to EHLO.
+    pub hello: &'static str,
+    /// After 250, to MAIL.
+    pub sender: &'static str,
+    /// After 250, to RCPT.
+    pub recipient: &'static str,
+    /// After 354.
+    pub data: &'static str,
+    /// After 250, once a message is taken.
+    pub accepted: &'static str,
+    /// After 221.
+    pub quit: &'static str,
+}
+
+impl Words {
+    /// The lecture's dialogue between crepes.fr and hamburger.edu.
+    pub const TEXTBOOK: Self = Self {
+        greeting: "{host}",
+        hello: "Hello {it}, pleased to meet you",
+        sender: "{it} ... Sender ok",
+        recipient: "{it} ... Recipient ok",
+        data: "Enter mail, end with \".\" on a line by itself",
+        accepted: "Message accepted for delivery",
+        quit: "{host} closing connection",
+    };
+}
+
+impl Session<Server> {
+    /// A session of a server that says these words.
+    #[must_use]
+    pub fn in_words(config: Config, words: &'static Words, now: Now) -> Self {
+        Self::begin(now, |cx| Server::start_with(config, Some(words), cx))
+    }
+}
+
+impl Server {
+    /// A reply in the words that it has to have.
+    pub(super) fn worded(
+        &self,
+        reply: Reply,
+        which: fn(&Words) -> &'static str,
+        it: &[u8],
+    ) -> Reply {
+        let Common { words, config, .. } = &*self.common;
+        match words {
+            None => reply,
+            Some(words) => Reply { text: filled(which(words), &config.host_name, it), ..reply },
+        }
+    }
+}
+
+/// An address as replies have it.
+pub(super) fn address(mailbox: &Mailbox) -> Vec<u8> {
+    print_mailbox(mailbox)
+}
+
+fn filled(text: &str, host: &[u8], it: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('{') {
+        out.extend_from_slice(&rest.as_bytes()[..at]);
+        rest = &rest[at..];
+        let (value, length) = match () {
+            () if rest.starts_with("{host}") => (host, "{host}".len()),
+            () if rest.starts_with("{it}") => (it, "{it}".len()),
+            () => (&b"{"[..], 1),
+        };
+        out.extend_from_slice(value);
+        rest = &rest[length..];
+    }
+    out.extend_from_slice(rest.as_bytes());
+    out
+}

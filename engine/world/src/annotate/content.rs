@@ -1,0 +1,59 @@
+//! The header and MIME structure of a message on its way, on demand: the message's own spans, laid over the octets of
+//! the wire, from which dots may have been taken out. The structure itself comes from `pillarbox-mime`.
+
+use std::ops::Range;
+
+use super::{Annotation, grouping};
+
+/// A part of a message's structure, at octets of the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Structure {
+    /// Octets of the direction, half-open. Stuffed dots may lie in it.
+    pub at: Range<u64>,
+    /// How deep it lies.
+    pub depth: usize,
+    /// What it is; [`crate::catalogue::message`] has words for it.
+    pub label: &'static str,
+    /// Whether nothing lies in it.
+    pub leaf: bool,
+}
+
+/// The structure of the message that these annotations carry: one line's or one group's, as [`super::Annotator::within`]
+/// gives it. `octets` gives those of a range of the direction.
+#[must_use]
+pub fn structure(
+    annotations: &[Annotation],
+    octets: &mut dyn FnMut(Range<u64>) -> Vec<u8>,
+) -> Vec<Structure> {
+    let carries = |annotation: &&Annotation| {
+        let label = annotation.label;
+        annotation.leaf
+            && (label == "literal" || grouping::is_content(label))
+            && label != "stuffed dot"
+            && label != "end of data"
+    };
+    let mut message = Vec::new();
+    // Where each piece of the message begins: in the message, and on the wire.
+    let mut pieces: Vec<(usize, u64)> = Vec::new();
+    for annotation in annotations.iter().filter(carries) {
+        pieces.push((message.len(), annotation.at.start));
+        message.extend(octets(annotation.at.clone()));
+    }
+    let on_wire = |at: usize| {
+        let piece = pieces.partition_point(|(start, _)| *start <= at).saturating_sub(1);
+        pieces.get(piece).map_or(0, |(start, wire)| wire + (at - start) as u64)
+    };
+    let spans = pillarbox_mime::spans(&message);
+    let mut ends: Vec<usize> = Vec::new();
+    let mut out = Vec::with_capacity(spans.len());
+    for (at, span) in spans.iter().enumerate() {
+        while ends.last().is_some_and(|end| *end <= span.start) {
+            ends.pop();
+        }
+        let leaf = spans.get(at + 1).is_none_or(|next| next.start >= span.end);
+        let range = on_wire(span.start)..on_wire(span.end - 1) + 1;
+        out.push(Structure { at: range, depth: ends.len(), label: span.label, leaf });
+        ends.push(span.end);
+    }
+    out
+}

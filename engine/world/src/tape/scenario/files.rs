@@ -1,0 +1,42 @@
+//! The files of all scenarios, in their order.
+
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../scenarios/", $name, ".toml")))),*]
+    };
+}
+
+/// Name and text of every scenario.
+pub(super) const SCENARIOS: &[(&str, &str)] = files![
+    "the-big-picture",
+    "alice-to-bob",
+    "crepes-hamburger",
+    "asleep",
+    "no-middlemen",
+    "ways-to-the-mailbox",
+    "pop-phases",
+    "delete-or-keep",
+    "pop-cut",
+    "imap-folders",
+    "imap-parts",
+    "seven-bits",
+    "passwords",
+    "ports",
+    "weird-shelf",
+    "sandbox",
+    "greylisting",
+    "after-the-dot",
+    "the-bounce",
+    "full-mailbox",
+    "open-relay",
+    "starttls",
+    "mail-loop",
+];
+
+const BASES: &[(&str, &str)] = files!["base/towns"];
+
+/// The text of what several scenarios build on.
+pub(super) fn base(name: &str) -> Option<&'static str> {
+    let full = format!("base/{name}");
+    BASES.iter().find(|(known, _)| *known == full).map(|(_, text)| *text)
+}

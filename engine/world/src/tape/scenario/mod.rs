@@ -1,0 +1,143 @@
+//! Scenarios: what a world begins with, what is done to it, and what a reader should notice.
+//! They are files; what stands in them is left to `read`.
+
+mod files;
+mod random;
+mod read;
+pub mod toml;
+
+use crate::world::{Action, Setup, Time};
+
+pub(crate) use read::{action as read_action, table as read_table};
+
+/// A scenario.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scenario {
+    /// Its name in links; also that of its file.
+    pub id: String,
+    /// Its place in the list.
+    pub number: u64,
+    /// Raised by every change after which a link to it may mean something else.
+    pub version: u64,
+    /// Its title.
+    pub title: String,
+    /// Where the lecture has it.
+    pub book: String,
+    /// What a reader will have understood, in one sentence.
+    pub goal: String,
+    /// What to look at.
+    pub notice: Vec<String>,
+    /// Questions before the answer shows.
+    pub predictions: Vec<Prediction>,
+    /// Harder networks for the same story.
+    pub variants: Vec<Variant>,
+    /// What the world begins with.
+    pub setup: Setup,
+    /// What is done, by time.
+    pub script: Vec<(Time, Action)>,
+}
+
+/// How hard a scenario's network is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// As the scenario has it.
+    #[default]
+    Perfect,
+    /// As networks are.
+    Rough,
+    /// As bad as they get.
+    Hostile,
+}
+
+/// A harder network for the same story.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variant {
+    /// How hard.
+    pub level: Level,
+    /// What is different, in a sentence.
+    pub notice: String,
+    /// Faults, in their text form, in place of the scenario's own.
+    pub faults: Vec<String>,
+}
+
+/// A question before the answer shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Prediction {
+    /// When play pauses for it.
+    pub at: Time,
+    /// The question.
+    pub question: String,
+    /// Answers to choose from.
+    pub choices: Vec<String>,
+    /// The right one, from 0.
+    pub right: usize,
+    /// Why.
+    pub because: String,
+}
+
+impl Scenario {
+    /// A scenario from its text.
+    ///
+    /// # Errors
+    /// The line, and what is wrong with it.
+    pub fn parse(id: &str, text: &str) -> Result<Self, String> {
+        let read = read::scenario(text, &files::base).map_err(|why| format!("{id}: {why}"))?;
+        Ok(Self { id: id.to_owned(), ..read })
+    }
+
+    /// The names and texts of all scenarios, in their order.
+    #[must_use]
+    pub fn texts() -> &'static [(&'static str, &'static str)] {
+        files::SCENARIOS
+    }
+
+    /// All scenarios, in their order.
+    ///
+    /// # Panics
+    /// If one of them makes no sense, which a test finds before anybody else can.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let parse = |(id, text): &(&str, &str)| Self::parse(id, text);
+        let all: Result<_, String> = files::SCENARIOS.iter().map(parse).collect();
+        all.expect("a test reads every scenario")
+    }
+
+    /// The scenario of this name, or of this number.
+    #[must_use]
+    pub fn find(id: &str) -> Option<Self> {
+        let named = files::SCENARIOS.iter().find(|(name, _)| *name == id);
+        match named {
+            Some((name, text)) => Self::parse(name, text).ok(),
+            None => {
+                let number = id.parse::<u64>().ok()?;
+                Self::all().into_iter().find(|scenario| scenario.number == number)
+            }
+        }
+    }
+
+    /// The scenario that a link names: one of these, the world of a challenge (`challenge:say-helo`), or a world that a
+    /// seed makes up (`random:17`).
+    #[must_use]
+    pub fn named(id: &str) -> Option<Self> {
+        if let Some(seed) = id.strip_prefix("random:") {
+            return Some(Self::random(seed.parse().ok()?));
+        }
+        match id.strip_prefix("challenge:") {
+            Some(name) => Some(super::Challenge::find(name)?.scenario),
+            None => Self::find(id),
+        }
+    }
+
+    /// A world that a seed makes up: servers, people, mail, faults and crashes, all of which end after a while.
+    #[must_use]
+    pub fn random(seed: u64) -> Self {
+        random::scenario(seed)
+    }
+
+    /// The faults of a level, in place of those that the scenario has itself; none: it has no such level.
+    #[must_use]
+    pub fn faults_of(&self, level: Level) -> Option<&[String]> {
+        let variant = self.variants.iter().find(|variant| variant.level == level);
+        variant.map(|variant| &variant.faults[..])
+    }
+}

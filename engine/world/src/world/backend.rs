@@ -1,0 +1,240 @@
+//! What stands behind the sessions of one simulated server: its store, its accounts, who has which mailbox open.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pillarbox_engine::relay::{self, Schedule};
+use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
+use pillarbox_engine::smtp::Mailbox;
+use pillarbox_engine::types::{Reason, Refusal};
+
+use crate::hub::{Hub, SessionKey, Wake};
+use crate::service::local::SharedStore;
+use crate::service::{Backend, Directory, Elsewhere, Indexed, Taken};
+use crate::store::{Outcome, Write};
+
+use super::setup::NodeSetup;
+
+/// Who has an account at a server, and whose mail it takes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct People {
+    pub(crate) domains: BTreeSet<Vec<u8>>,
+    /// Passwords by address.
+    pub(crate) users: BTreeMap<Vec<u8>, Vec<u8>>,
+    pub(crate) aliases: BTreeMap<Vec<u8>, Vec<Mailbox>>,
+    pub(crate) open_relay: bool,
+}
+
+impl People {
+    pub(super) fn of(setup: &NodeSetup) -> Self {
+        let lower = |text: &String| text.to_ascii_lowercase().into_bytes();
+        let mut domains: BTreeSet<Vec<u8>> = setup.domains.iter().map(lower).collect();
+        if domains.is_empty() {
+            domains.insert(lower(&setup.name));
+        }
+        let user = |(address, password): &(String, String)| {
+            (lower(address), password.clone().into_bytes())
+        };
+        let alias = |(address, to): &(String, Vec<String>)| {
+            (lower(address), to.iter().map(|to| mailbox(to)).collect())
+        };
+        Self {
+            domains,
+            users: setup.users.iter().map(user).collect(),
+            aliases: setup.aliases.iter().map(alias).collect(),
+            open_relay: setup.open_relay,
+        }
+    }
+
+    /// The account of an address or of a login name.
+    fn account(&self, name: &[u8]) -> Option<Vec<u8>> {
+        let name = name.to_ascii_lowercase();
+        if self.users.contains_key(&name) {
+            return Some(name);
+        }
+        if name.contains(&b'@') {
+            return None;
+        }
+        let full = self.domains.iter().map(|domain| [&name[..], b"@", domain].concat());
+        full.into_iter().find(|full| self.users.contains_key(full))
+    }
+}
+
+/// An address as it is typed, without a look at what is in it.
+pub(super) fn mailbox(text: &str) -> Mailbox {
+    let (local_part, domain) = text.rsplit_once('@').unwrap_or((text, ""));
+    Mailbox { local_part: local_part.as_bytes().to_vec(), domain: domain.as_bytes().to_vec() }
+}
+
+/// Accounts and addresses of a simulated server.
+#[derive(Default)]
+pub(crate) struct Accounts(Mutex<People>);
+
+impl Accounts {
+    pub(crate) fn people(&self) -> MutexGuard<'_, People> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Directory for Accounts {
+    async fn login(&self, _key: SessionKey, credentials: Credentials) -> LoginAnswer {
+        let refused = |reason| LoginAnswer::Refused(Refusal::new(reason));
+        let Credentials::Password(given) = credentials else {
+            return refused(Reason::Unsupported);
+        };
+        let people = self.people();
+        let user = people.account(&given.user);
+        let right = user.filter(|user| people.users.get(user) == Some(&given.password));
+        let wanted = given.authorization;
+        match right {
+            Some(name) if wanted.is_empty() || people.account(&wanted).as_ref() == Some(&name) => {
+                LoginAnswer::Accepted(Account { name, server_signature: Vec::new() })
+            }
+            _ => refused(Reason::BadCredentials),
+        }
+    }
+
+    fn known(&self, name: &[u8]) -> Option<Vec<u8>> {
+        self.people().account(name)
+    }
+
+    fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal> {
+        let people = self.people();
+        let domain = to.domain.to_ascii_lowercase();
+        if !domain.is_empty() && !people.domains.contains(&domain) {
+            if !may_relay && !people.open_relay {
+                return Err(Refusal::new(Reason::NotPermitted));
+            }
+            let elsewhere = vec![elsewhere(to.clone())];
+            return Ok(Taken { elsewhere, ..Taken::default() });
+        }
+        let local = to.local_part.to_ascii_lowercase();
+        let name = if domain.is_empty() { local } else { [&local[..], b"@", &domain].concat() };
+        if let Some(targets) = people.aliases.get(&name) {
+            let mut taken = Taken::default();
+            for target in targets {
+                let full = [&target.local_part[..], b"@", &target.domain].concat();
+                match people.account(&full) {
+                    Some(account) => taken.accounts.push(account),
+                    None => taken.elsewhere.push(elsewhere(target.clone())),
+                }
+            }
+            return Ok(taken);
+        }
+        let account = people.account(&name).ok_or_else(|| Refusal::new(Reason::NotFound))?;
+        Ok(Taken { accounts: vec![account], ..Taken::default() })
+    }
+
+    fn sender(&self, account: &[u8], from: &Mailbox) -> Result<(), Refusal> {
+        let full = [&from.local_part[..], b"@", &from.domain].concat().to_ascii_lowercase();
+        if full == account { Ok(()) } else { Err(Refusal::new(Reason::NotPermitted)) }
+    }
+}
+
+fn elsewhere(address: Mailbox) -> Elsewhere {
+    let destination = relay::next_hop(&[], &address.domain).key();
+    Elsewhere { address, destination }
+}
+
+/// What stands behind the sessions of one simulated server.
+pub(crate) struct NodeBackend {
+    pub(crate) store: SharedStore,
+    hub: Hub,
+    accounts: Accounts,
+    host_name: Vec<u8>,
+    schedule: Schedule,
+    /// Sessions that have something new to hear.
+    woken: Arc<Mutex<BTreeSet<SessionKey>>>,
+    wrote: AtomicBool,
+}
+
+impl NodeBackend {
+    pub(super) fn new(setup: &NodeSetup) -> Self {
+        Self {
+            store: SharedStore::default(),
+            hub: Hub::default(),
+            accounts: Accounts(Mutex::new(People::of(setup))),
+            host_name: setup.name.clone().into_bytes(),
+            schedule: setup.schedule,
+            woken: Arc::default(),
+            wrote: AtomicBool::new(false),
+        }
+    }
+
+    /// Another one that holds the same, while no session is open.
+    pub(super) fn copy_at_rest(&self) -> Self {
+        Self {
+            store: self.store.copy(),
+            hub: self.hub.copy_at_rest(),
+            accounts: Accounts(Mutex::new(self.accounts.people().clone())),
+            host_name: self.host_name.clone(),
+            schedule: self.schedule,
+            woken: Arc::default(),
+            wrote: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether anything was written since this was asked last.
+    pub(super) fn take_wrote(&self) -> bool {
+        self.wrote.swap(false, Ordering::Relaxed)
+    }
+
+    /// Sessions that have something new to hear.
+    pub(super) fn take_woken(&self) -> Vec<SessionKey> {
+        let mut woken = self.woken.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *woken).into_iter().collect()
+    }
+
+    pub(super) fn write_now(&self, write: Write) -> Result<Outcome, Reason> {
+        self.wrote.store(true, Ordering::Relaxed);
+        self.store.write(&self.hub, 0, write)
+    }
+}
+
+impl Backend for NodeBackend {
+    type Store = SharedStore;
+    type Directory = Accounts;
+
+    fn store(&self) -> &SharedStore {
+        &self.store
+    }
+
+    fn directory(&self) -> &Accounts {
+        &self.accounts
+    }
+
+    fn hub(&self) -> &Hub {
+        &self.hub
+    }
+
+    async fn write(&self, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
+        self.wrote.store(true, Ordering::Relaxed);
+        self.store.write(&self.hub, origin, write)
+    }
+
+    fn write_later(&self, write: Write) {
+        // Only a refusal is lost, and nobody waits for one: what is written later is a hint or a clean-up.
+        drop(self.store.write(&self.hub, 0, write));
+    }
+
+    async fn index(&self, octets: Vec<u8>, size: u64) -> Result<Indexed, Reason> {
+        let index = pillarbox_mime::index(&octets, size);
+        Ok(Indexed { octets, plain: index.plain, index: index.encode() })
+    }
+
+    fn wake(&self, key: SessionKey) -> Wake {
+        let woken = Arc::clone(&self.woken);
+        Box::new(move || {
+            woken.lock().unwrap_or_else(PoisonError::into_inner).insert(key);
+        })
+    }
+
+    fn host_name(&self) -> &[u8] {
+        &self.host_name
+    }
+
+    fn schedule(&self) -> Schedule {
+        self.schedule
+    }
+}

@@ -1,0 +1,139 @@
+//! Who sits at the server's end of a new wire: a session of the engine's, configured as the node is set up.
+
+use pillarbox_engine::limits::Limits;
+use pillarbox_engine::sasl::{AuthOffer, Mechanism};
+use pillarbox_engine::smtp::Extensions;
+use pillarbox_engine::types::{Peer, TlsOffer};
+use pillarbox_engine::{Session, imap, pop3, smtp};
+
+use super::World;
+use super::ids::{End, Protocol, WireId};
+use super::seat::{Drive, Seat, ServerHost};
+use super::setup::Persona;
+use crate::fault::Watch;
+use crate::service::{ImapService, Pop3Service, SmtpService};
+
+/// What the configurations of all servers have in common.
+struct Facts {
+    host_name: Vec<u8>,
+    peer: Peer,
+    session_id: Vec<u8>,
+    tls: TlsOffer,
+    auth: AuthOffer,
+}
+
+impl World {
+    /// Who sits at the server's end of a new wire.
+    pub(super) fn server_seat(&self, id: WireId) -> Box<dyn Drive> {
+        let wire = self.wire(id);
+        let node = self.node(wire.node(End::Server));
+        let backend = node.backend.clone().expect("only servers listen");
+        let key = u64::from(id.0) + 1;
+        let facts = self.facts(id);
+        let (now, told) = (self.clock(), self.peer(id));
+        let textbook = node.setup.persona == Persona::Textbook;
+        match wire.protocol {
+            Protocol::Smtp | Protocol::Submission => {
+                let submission = wire.protocol == Protocol::Submission;
+                let extensions = Extensions {
+                    // The book's replies have none.
+                    enhanced_status_codes: node.setup.extensions.enhanced_status_codes && !textbook,
+                    ..node.setup.extensions
+                };
+                let limits = Limits { received_max: node.setup.received_max, ..Limits::SMTP };
+                let config = facts.smtp(submission, extensions, limits);
+                let host = ServerHost::new(SmtpService::new(backend, key), Watch::new(told));
+                let session = match textbook {
+                    true => Session::<smtp::Server>::in_words(config, &smtp::Words::TEXTBOOK, now),
+                    false => Session::new(config, now),
+                };
+                Box::new(Seat::of(session, host))
+            }
+            Protocol::Pop3 => {
+                let config = facts.pop3();
+                let host = ServerHost::new(Pop3Service::new(backend, key), Watch::new(told));
+                let session = match textbook {
+                    true => Session::<pop3::Server>::in_words(config, &pop3::Words::TEXTBOOK, now),
+                    false => Session::new(config, now),
+                };
+                Box::new(Seat::of(session, host))
+            }
+            Protocol::Imap => {
+                let host = ServerHost::new(ImapService::new(backend, key), Watch::new(told));
+                Box::new(Seat::<imap::Server, _>::new(facts.imap(), host, now))
+            }
+        }
+    }
+
+    fn facts(&self, id: WireId) -> Facts {
+        let wire = self.wire(id);
+        let node = self.node(wire.node(End::Server));
+        let implicit = Protocol::of_port(wire.port).is_some_and(|(_, implicit)| implicit);
+        let tls = match (implicit, node.setup.tls) {
+            (true, _) => TlsOffer::Implicit,
+            (false, true) => TlsOffer::Upgrade,
+            (false, false) => TlsOffer::None,
+        };
+        let client = self.node(wire.node(End::Client));
+        Facts {
+            host_name: node.setup.name.clone().into_bytes(),
+            peer: Peer { address: client.address.clone().into_bytes(), name: None },
+            session_id: (u64::from(id.0) + 1).to_string().into_bytes(),
+            tls,
+            auth: AuthOffer {
+                mechanisms: vec![Mechanism::Plain, Mechanism::Login],
+                password_commands: true,
+                cleartext: node.setup.cleartext,
+            },
+        }
+    }
+}
+
+impl Facts {
+    fn smtp(self, submission: bool, extensions: Extensions, limits: Limits) -> smtp::Config {
+        smtp::Config {
+            host_name: self.host_name,
+            service: if submission { smtp::Service::Submission } else { smtp::Service::Smtp },
+            peer: self.peer,
+            session_id: self.session_id,
+            tls: self.tls,
+            auth: if submission { self.auth } else { AuthOffer::default() },
+            auth_required: submission,
+            extensions,
+            verify: false,
+            return_path: true,
+            faults: true,
+            limits,
+            trace: true,
+        }
+    }
+
+    fn pop3(self) -> pop3::Config {
+        pop3::Config {
+            host_name: self.host_name,
+            peer: self.peer,
+            session_id: self.session_id,
+            tls: self.tls,
+            auth: self.auth,
+            apop_timestamp: None,
+            faults: true,
+            limits: Limits::POP3,
+            trace: true,
+        }
+    }
+
+    fn imap(self) -> imap::types::Config {
+        imap::types::Config {
+            host_name: self.host_name,
+            peer: self.peer,
+            session_id: self.session_id,
+            tls: self.tls,
+            auth: self.auth,
+            // A reader could not follow compressed octets.
+            without: vec![b"COMPRESS=DEFLATE".to_vec()],
+            faults: true,
+            limits: Limits::IMAP,
+            trace: true,
+        }
+    }
+}

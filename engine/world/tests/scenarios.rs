@@ -1,0 +1,159 @@
+//! Every scenario is read, runs to its end, and is the same each time.
+
+use pillarbox_world::tape::scenario::toml;
+use pillarbox_world::tape::{Level, Scenario, Tape, export};
+use pillarbox_world::world::{EntryId, Screen, Time, What};
+
+/// Runs a scenario as far as anything happens within ten days.
+fn run(scenario: &Scenario, level: Level) -> Tape {
+    let mut tape = Tape::new(scenario.clone(), 1).expect("the scenario makes sense");
+    tape.set_level(level).expect("the level's faults make sense");
+    while tape.next_due().is_some_and(|due| due < Time(10 * 86_400_000)) && tape.step() {}
+    tape
+}
+
+fn levels(scenario: &Scenario) -> Vec<Level> {
+    let variants = scenario.variants.iter().map(|variant| variant.level);
+    [Level::Perfect].into_iter().chain(variants).collect()
+}
+
+/// With `SHOW=name` its transcript is printed, to be read.
+#[test]
+fn every_scenario_runs_to_its_end() {
+    let show = std::env::var("SHOW").unwrap_or_default();
+    for (id, text) in Scenario::texts() {
+        let scenario = Scenario::parse(id, text).expect("it is read");
+        for level in levels(&scenario) {
+            let tape = run(&scenario, level);
+            if show == *id {
+                println!("==== {id} {level:?}");
+                println!("{}", export::transcript(tape.world(), false));
+                for entry in tape.entries(EntryId(0)) {
+                    if entry.what.is_interesting() {
+                        println!("{:>9} {:?} {:?}", entry.at.0, entry.node, entry.what);
+                    }
+                }
+            }
+            for entry in tape.entries(EntryId(0)) {
+                assert!(!matches!(entry.what, What::Misuse(_)), "{id}: {entry:?}");
+            }
+            println!(
+                "{id} {level:?} {} entries {:016x}",
+                tape.entries(EntryId(0)).len(),
+                tape.hash()
+            );
+            assert!(tape.refused().is_empty(), "{id}: {:?}", tape.refused());
+        }
+    }
+}
+
+/// The lecture's dialogue, octet for octet.
+#[test]
+fn the_textbook_says_the_lectures_fifteen_lines() {
+    let lecture = "\
+S: 220 hamburger.edu
+C: HELO crepes.fr
+S: 250 Hello crepes.fr, pleased to meet you
+C: MAIL FROM: <alice@crepes.fr>
+S: 250 alice@crepes.fr ... Sender ok
+C: RCPT TO: <bob@hamburger.edu>
+S: 250 bob@hamburger.edu ... Recipient ok
+C: DATA
+S: 354 Enter mail, end with \".\" on a line by itself
+C: Do you like ketchup?
+C: How about pickles?
+C: .
+S: 250 Message accepted for delivery
+C: QUIT
+S: 221 hamburger.edu closing connection
+";
+    let scenario = Scenario::find("crepes-hamburger").expect("the scenario exists");
+    let tape = run(&scenario, Level::Perfect);
+    let said = export::dialogue(tape.world(), tape.world().wires()[0].id, true);
+    let mut text = Vec::new();
+    for line in &said {
+        text.extend_from_slice(format!("{}: ", line.dir.letter()).as_bytes());
+        text.extend_from_slice(&line.octets);
+    }
+    assert_eq!(String::from_utf8_lossy(&text), lecture.replace('\n', "\r\n"));
+}
+
+/// Winding to and fro, in any order, is the same as running there from the beginning.
+#[test]
+fn a_moment_is_the_same_however_it_is_reached() {
+    let mut random = 0x9e37_79b9_u64;
+    let mut below = |end: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (random >> 33) % end.max(1)
+    };
+    for (id, text) in Scenario::texts() {
+        let scenario = Scenario::parse(id, text).expect("it is read");
+        let mut tape = run(&scenario, Level::Perfect);
+        let end = tape.now();
+        for _ in 0..6 {
+            let at = Time(below(end.0 + 1));
+            tape.seek(at);
+            let mut fresh = Tape::new(scenario.clone(), 1).expect("it was made before");
+            fresh.run_to(at);
+            assert_eq!(tape.hash(), fresh.hash(), "{id} at {at:?}");
+            assert_eq!(tape.entries(EntryId(0)), fresh.entries(EntryId(0)), "{id} at {at:?}");
+        }
+    }
+}
+
+/// Acting in the past begins a branch, and the branch that was left is kept as it was.
+#[test]
+fn acting_in_the_past_begins_a_branch() {
+    use pillarbox_world::world::Action;
+    let scenario = Scenario::find("after-the-dot").expect("the scenario exists");
+    let mut tape = run(&scenario, Level::Perfect);
+    let (end, doubled) = (tape.now(), tape.hash());
+    let inbox = |tape: &Tape| {
+        let server = tape.world().nodes().into_iter().find(|node| node.name == "hamburger.edu");
+        let boxes = tape.world().mailboxes(server.expect("it is there").id);
+        boxes.iter().find(|row| row.name == "INBOX").map_or(0, |row| row.count)
+    };
+    assert_eq!(inbox(&tape), 2, "with the fault the message is doubled");
+    tape.seek(Time(100));
+    assert!(!tape.ahead().is_empty(), "what lay ahead is known");
+    tape.act(Action::RemoveFault(1)).expect("there is one");
+    tape.run_to(end);
+    assert_eq!(inbox(&tape), 1, "without it there is one copy");
+    let (branches, current) = tape.branches();
+    assert_eq!((branches.len(), current), (2, 1));
+    assert_eq!(branches[1].parent, Some(0));
+    tape.switch(0);
+    tape.run_to(end);
+    assert_eq!(tape.hash(), doubled);
+    tape.switch(1);
+    assert_eq!(inbox(&tape), 1);
+}
+
+/// Every octet that a session read lies in an annotation, and the leaves do not overlap.
+#[test]
+fn annotations_cover_what_was_read() {
+    use pillarbox_world::world::Dir;
+    for (id, text) in Scenario::texts() {
+        let scenario = Scenario::parse(id, text).expect("it is read");
+        let tape = run(&scenario, Level::Perfect);
+        for wire in tape.world().wires() {
+            for dir in Dir::BOTH {
+                let all = tape.annotations(wire.id, dir, 0..u64::MAX);
+                let mut at = 0;
+                let mut leaves: Vec<_> =
+                    all.iter().filter(|a| a.leaf).map(|a| a.at.clone()).collect();
+                leaves.sort_by_key(|range| range.start);
+                for leaf in leaves {
+                    assert_eq!(
+                        leaf.start,
+                        at,
+                        "{id} {:?} {dir:?} {:#?}",
+                        wire.id,
+                        &all[..all.len().min(6)]
+                    );
+                    at = leaf.end;
+                }
+            }
+        }
+    }
+}

@@ -71,7 +71,7 @@ enum Word {
     /// List the scenarios and challenges that `replay` knows
     Scenarios,
     /// Print every limit, its value, its value under stress, and what is said when it is reached
-    Limits(Box<ServeFlags>),
+    Limits(limits::LimitsFlags),
 }
 
 /// Flags of `serve`.
@@ -110,7 +110,7 @@ pub struct ServeFlags {
     /// In the dev profile, the only password that is right; SCRAM is offered with it [default: any is right]
     #[arg(long, value_name = "PASSWORD", env = "PILLARBOX_DEV_PASSWORD", hide_env_values = true)]
     pub dev_password: Option<String>,
-    /// Directory of the mail store [default: pillarbox in the user's data directory]
+    /// Directory of the mail store [default: what the configuration names, else pillarbox in the user's data directory]
     #[arg(long, value_name = "DIR", env = "PILLARBOX_DATA", conflicts_with = "memory")]
     pub data: Option<PathBuf>,
     /// Keep mail in memory alone; nothing outlives the process
@@ -196,6 +196,6 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Site(flags)) => site::run(&flags),
         Some(Word::Replay(flags)) => replay::run(&flags),
         Some(Word::Scenarios) => replay::list(),
-        Some(Word::Limits(flags)) => limits::run(*flags),
+        Some(Word::Limits(flags)) => limits::run(flags),
     }
 }

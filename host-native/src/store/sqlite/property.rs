@@ -2,7 +2,8 @@
 
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
-    AccountId, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota, check_metadata,
+    AccountId, Annotations, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota,
+    check_metadata,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -58,7 +59,7 @@ pub(super) fn metadata(
     c: &Connection,
     account: AccountId,
     mailbox: Option<MailboxId>,
-) -> rusqlite::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+) -> rusqlite::Result<Annotations> {
     let mut find = c.prepare_cached(
         "SELECT entry, value FROM annotation WHERE mailbox = ?1 AND account IN (?2, ?3)
          ORDER BY entry",

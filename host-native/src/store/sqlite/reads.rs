@@ -8,7 +8,8 @@ use pillarbox_engine::imap::types::{
 };
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::store::{
-    AccountId, MailboxId, MaildropEntry, Quota, Store, UploadId, push_uid, vanished_page,
+    AccountId, Annotations, MailboxId, MaildropEntry, Quota, Store, UploadId, push_uid,
+    vanished_page,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -111,7 +112,7 @@ impl Store for Sqlite {
         &self,
         account: AccountId,
         mailbox: Option<MailboxId>,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason> {
+    ) -> Result<Annotations, Reason> {
         self.read(|c| property::metadata(c, account, mailbox))
     }
 

@@ -5,6 +5,7 @@
 
 extern crate alloc;
 
+pub mod expected;
 pub mod limits;
 pub mod pop3;
 pub mod relay;

@@ -3,10 +3,11 @@
 
 use alloc::vec::Vec;
 
+use crate::expected::Expected;
 use crate::limits::TEXT_LINES_NOTED_MAX;
 use crate::outbox::Outbox;
 use crate::session::Output;
-use crate::trace::{LABELS, Note, Part, Rule, Side, Span};
+use crate::trace::{Note, Part, Rule, Side, Span, is_label};
 use crate::types::{AskId, BlobRange, Misuse, Now, TlsFacts};
 
 /// A protocol role: one side of one protocol.
@@ -51,6 +52,10 @@ pub trait Role: Sized {
     fn on_deadline(self, cx: &mut Cx<Self>) -> Self;
     /// There is room in the outbox again (`Want::Room`): the next piece of a long reply.
     fn on_room(self, cx: &mut Cx<Self>) -> Self;
+    /// What the peer may say now, as far as this role can tell.
+    fn expected(&self) -> Vec<Expected> {
+        Vec::new()
+    }
 }
 
 /// What a role wants next.
@@ -310,7 +315,7 @@ impl<R: Role> Cx<R> {
             at += 1;
         }
         if at < stop {
-            self.note_received(at, stop, "text", None);
+            self.note_received(at, stop, "text lines", None);
         }
         if end {
             self.note_received(stop, self.received, "end of data", Some(why));
@@ -340,7 +345,7 @@ impl<R: Role> Cx<R> {
         let empty = matches!(note, Note::Span(span) if span.start == span.end);
         if self.trace && !empty {
             if let Note::Span(span) = note {
-                debug_assert!(LABELS.contains(&span.label), "{} is in no list", span.label);
+                debug_assert!(is_label(span.label), "{} is in no list", span.label);
             }
             self.outbox.push(Output::Note(note));
         }

@@ -4,6 +4,7 @@
 use crate::trace::Rule;
 
 pub mod client;
+pub mod expected;
 pub mod grammar;
 mod server;
 pub mod types;

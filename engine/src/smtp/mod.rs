@@ -4,6 +4,7 @@
 use crate::trace::Rule;
 
 pub mod client;
+pub mod expected;
 pub mod grammar;
 pub mod probe;
 mod server;
@@ -18,3 +19,5 @@ pub use types::{
 
 /// The rules that the receiving side follows; the sending one has its own.
 pub const RULES: &[&Rule] = server::RULES;
+/// Of these the ones that a peer may break without being refused.
+pub(crate) const TOLERATED: &[&Rule] = server::TOLERATED;

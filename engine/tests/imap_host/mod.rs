@@ -473,6 +473,7 @@ pub struct Talk {
     pub closed: bool,
     pub now: Now,
     pub notes: usize,
+    pub all_notes: Vec<pillarbox_engine::trace::Note>,
     /// Whether every ask is answered wrongly first.
     pub misuse: bool,
 }
@@ -481,8 +482,16 @@ impl Talk {
     pub fn new(config: Config, host: Host) -> Self {
         let now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
         let session = Session::new(config, now);
-        let mut talk =
-            Self { session, host, sent: vec![], closed: false, now, notes: 0, misuse: false };
+        let mut talk = Self {
+            session,
+            host,
+            sent: vec![],
+            closed: false,
+            now,
+            notes: 0,
+            all_notes: vec![],
+            misuse: false,
+        };
         talk.settle();
         talk
     }
@@ -510,7 +519,10 @@ impl Talk {
                 Output::StartTls => {
                     self.session.secured(self.now, TlsFacts::default()).expect("asked for");
                 }
-                Output::Note(_) => self.notes += 1,
+                Output::Note(note) => {
+                    self.notes += 1;
+                    self.all_notes.push(note);
+                }
                 Output::Wait { deadline_ms } => {
                     assert!(
                         deadline_ms.is_some(),

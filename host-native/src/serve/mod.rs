@@ -11,6 +11,7 @@ mod listener;
 mod log;
 mod metrics;
 mod patience;
+mod playground;
 mod proxy;
 mod ready;
 mod roles;
@@ -43,6 +44,7 @@ use ready::Addresses;
 pub(crate) use control::SOCKET as CONTROL;
 pub(crate) use log::shown;
 pub(crate) use metrics::Metrics;
+pub(crate) use playground::plain;
 
 /// How long connections have to end once the server was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -300,7 +302,7 @@ fn banner(shared: &Shared, addresses: Addresses) {
          \x20 SMTP  {smtp}   send mail here{submission}{}\n\
          \x20 POP3  {pop3}   read it here{}\n\
          \x20 IMAP  {imap}   or here{}\n\
-         \x20 HTTP  http://{http}/   health, metrics\n\
+         \x20 HTTP  http://{http}/   health, metrics; the playground is at http://{http}/playground/\n\
          \x20 mail  {}\n\
          Try: swaks --server {smtp} --to bob@hamburger.edu\n\
          \x20    curl 'imap://{imap}/INBOX;MAILINDEX=1' -u bob@hamburger.edu:any",

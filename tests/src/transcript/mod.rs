@@ -12,5 +12,5 @@ mod script;
 
 pub use hosts::{Node, Sandboxes};
 pub use roles::{Factory, Library};
-pub use run::{Split, record, run};
-pub use script::Script;
+pub use run::{Seen, Split, record, run, witness};
+pub use script::{Script, Turn, What};

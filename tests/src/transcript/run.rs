@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
+use pillarbox_engine::trace::Note;
 use pillarbox_engine::types::Now;
 use pillarbox_engine::{imap, pop3, smtp};
 use pillarbox_world::conversation::{Conversation, Driven, at_once};
@@ -34,7 +35,7 @@ pub enum Split {
 /// # Errors
 /// The file and line where the conversation differs, with what came and what should have come.
 pub fn run(script: &Script, factory: &dyn Factory, split: Split) -> Result<(), String> {
-    held(script, factory, split, false).map(|_| ())
+    held(script, factory, split, false, &mut Vec::new()).map(|_| ())
 }
 
 /// Runs a transcript and gives its text with what the server really said.
@@ -42,7 +43,7 @@ pub fn run(script: &Script, factory: &dyn Factory, split: Split) -> Result<(), S
 /// # Errors
 /// If the conversation cannot be held at all.
 pub fn record(script: &Script, text: &str, factory: &dyn Factory) -> Result<String, String> {
-    let said = held(script, factory, Split::Whole, true)?;
+    let said = held(script, factory, Split::Whole, true, &mut Vec::new())?;
     let lines: Vec<&str> = text.lines().collect();
     let mut out = String::new();
     let mut put = |line: &str| {
@@ -71,6 +72,32 @@ pub fn record(script: &Script, text: &str, factory: &dyn Factory) -> Result<Stri
     Ok(out)
 }
 
+/// What passed between a session and its peer, and what the session noted of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Octets that the session was given.
+    pub received: Vec<u8>,
+    /// Octets that it sent.
+    pub sent: Vec<u8>,
+    /// Its notes, in order; none unless the transcript is `with trace`.
+    pub notes: Vec<Note>,
+    /// Whether it has closed.
+    pub closed: bool,
+}
+
+/// Holds the conversation of a transcript as far as it goes, whatever the session says, and gives what was seen of each
+/// connection.
+///
+/// # Errors
+/// If there is no such protocol.
+pub fn witness(script: &Script, factory: &dyn Factory, split: Split) -> Result<Vec<Seen>, String> {
+    let mut seen = Vec::new();
+    match held(script, factory, split, true, &mut seen) {
+        Err(error) if seen.is_empty() => Err(error),
+        _ => Ok(seen),
+    }
+}
+
 /// By line of the transcript, what the server said after it.
 type Said = BTreeMap<usize, Vec<String>>;
 
@@ -79,24 +106,32 @@ fn held(
     factory: &dyn Factory,
     split: Split,
     recording: bool,
+    seen: &mut Vec<Seen>,
+) -> Result<Said, String> {
+    match script.protocol.as_str() {
+        "smtp" => held_by::<smtp::Server>(script, factory, split, recording, seen),
+        "pop3" => held_by::<pop3::Server>(script, factory, split, recording, seen),
+        "imap" => held_by::<imap::Server>(script, factory, split, recording, seen),
+        "smtp-client" => held_by::<smtp::Client>(script, factory, split, recording, seen),
+        "pop3-client" => held_by::<pop3::Client>(script, factory, split, recording, seen),
+        "imap-client" => held_by::<imap::Client>(script, factory, split, recording, seen),
+        other => Err(format!("{}: no protocol `{other}`", script.name)),
+    }
+}
+
+fn held_by<R: Scripted>(
+    script: &Script,
+    factory: &dyn Factory,
+    split: Split,
+    recording: bool,
+    seen: &mut Vec<Seen>,
 ) -> Result<Said, String> {
     let backend = Arc::new(LocalBackend::new(b"hamburger.edu"));
     deliver_given(script, &backend)?;
-    match script.protocol.as_str() {
-        "smtp" => Table::<smtp::Server>::new(script, factory, backend, split, recording).hold(),
-        "pop3" => Table::<pop3::Server>::new(script, factory, backend, split, recording).hold(),
-        "imap" => Table::<imap::Server>::new(script, factory, backend, split, recording).hold(),
-        "smtp-client" => {
-            Table::<smtp::Client>::new(script, factory, backend, split, recording).hold()
-        }
-        "pop3-client" => {
-            Table::<pop3::Client>::new(script, factory, backend, split, recording).hold()
-        }
-        "imap-client" => {
-            Table::<imap::Client>::new(script, factory, backend, split, recording).hold()
-        }
-        other => Err(format!("{}: no protocol `{other}`", script.name)),
-    }
+    let mut table = Table::<R>::new(script, factory, backend, split, recording);
+    let held = table.hold();
+    seen.extend(std::mem::take(&mut table.seen).into_values());
+    held.map(|()| table.said)
 }
 
 fn deliver_given(script: &Script, backend: &LocalBackend) -> Result<(), String> {
@@ -147,6 +182,7 @@ struct Table<'a, R: Scripted> {
     sessions: BTreeMap<usize, Session<R>>,
     heard: BTreeMap<usize, Vec<u8>>,
     said: Said,
+    seen: BTreeMap<usize, Seen>,
     waited_ms: u64,
 }
 
@@ -171,11 +207,12 @@ impl<'a, R: Scripted> Table<'a, R> {
             sessions,
             heard,
             said,
+            seen: BTreeMap::new(),
             waited_ms: 0,
         }
     }
 
-    fn hold(mut self) -> Result<Said, String> {
+    fn hold(&mut self) -> Result<(), String> {
         let turns = &self.script.turns;
         let mut at = 0;
         while at < turns.len() {
@@ -194,7 +231,7 @@ impl<'a, R: Scripted> Table<'a, R> {
             Some(told) if !self.recording => {
                 Err(format!("{}: at the end, unexpected:\n  < {told}", self.script.name))
             }
-            _ => Ok(self.said),
+            _ => Ok(()),
         }
     }
 
@@ -282,6 +319,7 @@ impl<'a, R: Scripted> Table<'a, R> {
         self.no_more_heard(line, connection)?;
         let (pieces, mut seen) = (self.pieces(&octets), Vec::new());
         for piece in pieces {
+            self.seen.entry(connection).or_default().received.extend_from_slice(piece);
             let session = self.sessions.get_mut(&connection).expect("opened before its turn");
             let heard = session.say_instead(piece, &mut |ask| {
                 let verdict = asks.get(seen.len()).and_then(|(_, verdict)| verdict.clone());
@@ -356,6 +394,14 @@ impl<'a, R: Scripted> Table<'a, R> {
         heard: Result<Vec<u8>, String>,
     ) -> Result<(), String> {
         let heard = heard.map_err(|error| self.error(line, &error))?;
+        let (notes, closed) = {
+            let session = self.session(connection);
+            (session.take_notes(), session.is_closed())
+        };
+        let seen = self.seen.entry(connection).or_default();
+        seen.sent.extend_from_slice(&heard);
+        seen.notes.extend(notes);
+        seen.closed = closed;
         if self.recording {
             let side = if self.script.is_client() { "C" } else { "S" };
             let number = if connection == 1 { String::new() } else { connection.to_string() };

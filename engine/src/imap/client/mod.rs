@@ -4,6 +4,7 @@
 mod calls;
 mod command;
 mod ending;
+mod expected;
 mod fetched;
 mod idle;
 mod incoming;
@@ -312,6 +313,10 @@ impl Role for Client {
             return self.renew_idle(cx);
         }
         self.lost(cx, Failure::ours(Cause::Timeout, "The server did not answer in time"))
+    }
+
+    fn expected(&self) -> Vec<crate::expected::Expected> {
+        Self::expected(self)
     }
 
     fn on_room(self, cx: &mut Cx<Self>) -> Self {

@@ -4,7 +4,9 @@
 use alloc::collections::VecDeque;
 use alloc::format;
 
+use super::idle::Idle;
 use super::line::{Line, Message, Segment};
+use super::login::Login;
 use super::{Client, State};
 use crate::imap::grammar::lex::{self, Place};
 use crate::limits::BLOB_PIECE;
@@ -104,6 +106,17 @@ impl Client {
             cx.sync();
         }
         unasked
+    }
+
+    /// Whether a continuation request is due.
+    pub(super) fn waits_for_plus(&self) -> bool {
+        let literal =
+            matches!(&self.common.outgoing, Some(outgoing) if outgoing.stage == Stage::Waiting);
+        let login = match &self.state {
+            State::LoggingIn(login) => matches!(**login, Login::Exchanging(_)),
+            _ => false,
+        };
+        literal || login || self.common.idle == Some(Idle::Starting)
     }
 
     /// Whether octets of a message are to be sent.

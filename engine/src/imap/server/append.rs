@@ -223,11 +223,12 @@ impl Append {
     }
 
     pub(crate) fn line(mut self: Box<Self>, work: &mut Work<'_>, mut line: Line) -> Next {
-        note_line(work.cx, &line);
         if core::mem::take(&mut self.utf8) && line.fault.is_none() {
             match line.octets.first() {
                 Some(b')') => {
+                    work.cx.note_received(line.start, line.start + 1, "closing parenthesis", None);
                     line.octets.remove(0);
+                    line.start += 1;
                 }
                 _ if self.failed.is_none() => {
                     let reply = Reply::bad("A parenthesis follows the message").because(&UTF8);
@@ -242,6 +243,7 @@ impl Append {
             && work.base.features.has(Feature::MultiAppend)
             && let Some((data, literal)) = next_message(&line.octets)
         {
+            note_line(work.cx, &line);
             return self.next(work, data, literal);
         }
         if line.fault.is_some() || !line.octets.is_empty() {
@@ -257,6 +259,7 @@ impl Append {
             let reply = self.failed.unwrap_or(reply);
             return Next::Rest(line, reply);
         }
+        note_line(work.cx, &line);
         match self.failed.take() {
             Some(reply) => Next::done(reply),
             None => {

@@ -100,6 +100,11 @@ fn accepted(work: &mut Work<'_>) -> Next {
 }
 
 impl Authenticate {
+    /// Whether the client's turn has come.
+    pub(crate) fn takes_line(&self) -> bool {
+        matches!(self, Self::Response(_))
+    }
+
     pub(crate) fn line(self, work: &mut Work<'_>, line: Line) -> Next {
         work.cx.note_secret(line.start, line.end - 2, "base64");
         work.cx.note_received(line.end - 2, line.end, "CRLF", None);

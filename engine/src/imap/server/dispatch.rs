@@ -13,8 +13,8 @@ use super::runs::Runs;
 use super::state::State;
 use super::store::Wanted;
 use super::{
-    authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, metadata, open,
-    print, quota, resolve, search, sort, status, store, thread, vanished,
+    Base, authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, metadata,
+    open, print, quota, resolve, search, sort, status, store, thread, vanished,
 };
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
@@ -243,6 +243,13 @@ fn search_features(
         }
     }
     features
+}
+
+/// Whether a command would be begun: it is offered, and has its place in this state.
+pub(super) fn is_in_order(base: &Base, state: &State, command: &Command) -> bool {
+    let offered = base.features;
+    features(command).into_iter().all(|feature| offered.has(feature))
+        && wrong_state(state, needs(command)).is_none()
 }
 
 /// What begins when a command comes.

@@ -293,19 +293,21 @@ fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: 
         None => return,
     };
     for token in tokens {
-        note_between(cx, pieces, at, token.start);
+        note_between(cx, pieces, at, token.start, None);
+        // A token may hold those that were read before it.
+        let start = at.max(token.start);
         if token.secret {
-            cx.note_secret(token.start, token.end, token.label);
+            cx.note_secret(start, token.end, token.label);
         } else {
-            cx.note_received(token.start, token.end, token.label, None);
+            note_between(cx, pieces, start, token.end, Some(token.label));
         }
-        at = token.end;
+        at = at.max(token.end);
     }
     let end = cx.received();
-    let rest = tokens.last().map_or(end, |token| token.end);
+    let rest = if tokens.is_empty() && failed { at } else { at.min(end) };
     let text_end = if open { end } else { end.saturating_sub(2).max(rest) };
     if !failed {
-        note_between(cx, pieces, at, text_end);
+        note_between(cx, pieces, at, text_end, None);
     } else if let Some(Piece::Text(text, _)) = pieces.first()
         && is_login(text)
     {
@@ -316,12 +318,19 @@ fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: 
     cx.note_received(text_end, end, "CRLF", None);
 }
 
-/// Notes what stands between two tokens: spaces, parentheses, words that have no name, the head of a literal.
-fn note_between(cx: &mut Cx<Server>, pieces: &[Piece], start: u64, end: u64) {
+/// Notes what stands in a range: spaces, parentheses, words, literals and their heads. Words are what `name` says, if it
+/// says something, and so is a string that is all of it.
+fn note_between(
+    cx: &mut Cx<Server>,
+    pieces: &[Piece],
+    start: u64,
+    end: u64,
+    name: Option<&'static str>,
+) {
     if start >= end {
-        // The token behind holds the one before: nothing stands between them.
         return;
     }
+    let mut parts: Vec<(u64, u64, &'static str)> = Vec::new();
     let mut at = start;
     for piece in pieces {
         let (Piece::Text(octets, from) | Piece::Literal(octets, from, _)) = piece;
@@ -330,27 +339,39 @@ fn note_between(cx: &mut Cx<Server>, pieces: &[Piece], start: u64, end: u64) {
             continue;
         }
         // What belongs to no piece is the head of the literal behind it.
-        cx.note_received(at, *from, "literal head", None);
+        parts.push((at, *from, "literal head"));
         at = at.max(*from);
         let upto = to.min(end);
         if matches!(piece, Piece::Literal(..)) {
-            cx.note_received(at, upto, "literal", None);
+            parts.push((at, upto, "literal"));
         } else {
             let within = |offset: u64| usize::try_from(offset - from).unwrap_or(usize::MAX);
             for part in lex::parts(&octets[within(at)..within(upto)], lex::Place::Inside) {
-                let (from, to) = (at + part.start as u64, at + part.end as u64);
-                cx.note_received(from, to, part.label, None);
+                parts.push((at + part.start as u64, at + part.end as u64, part.label));
             }
         }
         at = upto;
     }
-    cx.note_received(at, end, "literal head", None);
+    parts.push((at, end, "literal head"));
+    parts.retain(|(start, end, _)| start < end);
+    let alone = parts.iter().filter(|(.., label)| *label != "literal head").count() == 1;
+    for (start, end, label) in parts {
+        let is_word = matches!(label, "atom" | "data item" | "status item" | "flag");
+        let is_string = matches!(label, "quoted" | "literal" | "number" | "sequence-set" | "nil");
+        let named = is_word || alone && is_string;
+        cx.note_received(start, end, name.filter(|_| named).unwrap_or(label), None);
+    }
 }
 
 fn is_login(text: &[u8]) -> bool {
-    let mut words = text.split(|octet| *octet == b' ').skip(1);
-    let verb = words.next().unwrap_or_default();
-    [&b"LOGIN"[..], b"AUTHENTICATE"].iter().any(|login| verb.eq_ignore_ascii_case(login))
+    // A tag may be missing, or stand twice: what was meant is masked all the same.
+    let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(3);
+    words.any(|word| {
+        let begins = |verb: &[u8]| {
+            word.get(..verb.len()).is_some_and(|head| head.eq_ignore_ascii_case(verb))
+        };
+        begins(b"LOGIN") || begins(b"AUTHENTICATE")
+    })
 }
 
 /// Notes a command that is refused before it is parsed, from its tag on, with all literals that were passed over.

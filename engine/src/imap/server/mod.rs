@@ -9,6 +9,7 @@ mod condstore;
 mod copy;
 mod dispatch;
 mod examine;
+mod expected;
 mod expunge;
 mod fetch;
 mod flow;
@@ -180,6 +181,11 @@ impl Base {
 
     fn has_uid_plus(&self) -> bool {
         self.features.has(Feature::UidPlus)
+    }
+
+    /// Whether STARTTLS would be taken.
+    fn offers_tls(&self) -> bool {
+        !self.is_secure() && self.config.tls == TlsOffer::Upgrade
     }
 
     fn capabilities(&self, logged_in: bool) -> Vec<u8> {
@@ -370,6 +376,10 @@ impl Role for Server {
             Doing::Securing => self.close(cx),
             _ => self.bye(cx, None, "Silent for too long"),
         }
+    }
+
+    fn expected(&self) -> Vec<crate::expected::Expected> {
+        Self::expected(self)
     }
 
     fn on_room(mut self, cx: &mut Cx<Self>) -> Self {

@@ -3,6 +3,7 @@
 
 mod calls;
 mod ending;
+mod expected;
 mod listing;
 mod login;
 mod offer;
@@ -267,6 +268,10 @@ impl Role for Client {
 
     fn on_deadline(self, cx: &mut Cx<Self>) -> Self {
         self.lost(cx, Failure::ours(Cause::Timeout, "The server did not answer in time"))
+    }
+
+    fn expected(&self) -> Vec<crate::expected::Expected> {
+        Self::expected(self)
     }
 
     fn on_room(self, _cx: &mut Cx<Self>) -> Self {

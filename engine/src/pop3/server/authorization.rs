@@ -71,7 +71,7 @@ impl Server {
         }
     }
 
-    fn offers_passwords(&self) -> bool {
+    pub(super) fn offers_passwords(&self) -> bool {
         let offer = &self.common.config.auth;
         offer.password_commands && (offer.cleartext || self.common.is_secured())
     }

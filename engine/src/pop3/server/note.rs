@@ -1,7 +1,7 @@
 //! What a reader is told of a command line; what may be a secret is masked, however wrong the line is.
 
 use super::Server;
-use crate::pop3::grammar::parts;
+use crate::pop3::grammar::{Command, parse, parts};
 use crate::role::{Cx, Line};
 use crate::trace::Part;
 
@@ -12,7 +12,7 @@ fn is_secret_verb(verb: &[u8]) -> bool {
 
 /// Whether a line may hold a secret.
 pub(super) fn is_secret(line: &Line) -> bool {
-    line.octets.get(..4).is_some_and(is_secret_verb)
+    line.octets.trim_ascii_start().get(..4).is_some_and(is_secret_verb)
 }
 
 /// Notes a command's parts.
@@ -28,11 +28,14 @@ pub(super) fn note_command(cx: &mut Cx<Server>, line: &Line) {
         // Not one of the verbs, but perhaps meant to be: it is taken for a secret as a whole.
         cx.note_secret(line.start, end, "unparsed");
     } else {
-        for Part { start, end, label } in parts(&line.octets) {
+        let parts = parts(&line.octets);
+        // Without a digest behind it, the name of APOP may be a password that stands in the wrong place.
+        let named = matches!(parse(&line.octets), Ok(Command::Apop(..)));
+        for Part { start, end, label } in parts {
             let (start, end) = (line.start + start as u64, line.start + end as u64);
             let open = matches!(label, "verb" | "SP" | "mechanism") || start == line.start;
             // An argument more may be what the user took for one secret.
-            if (secret && !open) && label != "user name" {
+            if secret && !open && !(named && label == "user name") {
                 cx.note_secret(start, end, label);
             } else {
                 cx.note_received(start, end, label, None);

@@ -5,6 +5,7 @@ mod command;
 mod content;
 mod deliveries;
 mod envelope;
+mod expected;
 mod fates;
 mod greeting;
 pub(crate) mod lines;
@@ -270,6 +271,10 @@ impl Role for Client {
 
     fn on_deadline(self, cx: &mut Cx<Self>) -> Self {
         self.lost(cx, Loss::new("4.4.2", "The server did not answer in time"))
+    }
+
+    fn expected(&self) -> Vec<crate::expected::Expected> {
+        Self::expected(self)
     }
 
     fn on_room(mut self, cx: &mut Cx<Self>) -> Self {

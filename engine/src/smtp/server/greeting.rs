@@ -113,7 +113,7 @@ impl Server {
     }
 
     /// Not after XCLIENT: TLS would end what it told, of which the host cannot unlearn everything.
-    fn offers_tls(&self) -> bool {
+    pub(super) fn offers_tls(&self) -> bool {
         let Common { config, tls, client, .. } = &*self.common;
         config.tls == TlsOffer::Upgrade && tls.is_none() && client.is_none()
     }

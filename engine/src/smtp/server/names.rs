@@ -87,9 +87,14 @@ impl Server {
             Answer::Mailboxes(mailboxes) if !mailboxes.is_empty() => {
                 for (at, mailbox) in mailboxes.iter().enumerate() {
                     let separator = if at + 1 < mailboxes.len() { '-' } else { ' ' };
-                    let head = format!("250{separator}2.0.0 <");
-                    let line = [head.as_bytes(), &print_mailbox(mailbox), b">\r\n"];
-                    cx.send(&line.concat(), "mailbox", None);
+                    cx.send(
+                        format!("250{separator}").as_bytes(),
+                        "reply code",
+                        Some(&super::reply::REPLY),
+                    );
+                    cx.send(b"2.0.0 ", "enhanced code", None);
+                    cx.send(&[b"<", &print_mailbox(mailbox)[..], b">"].concat(), "mailbox", None);
+                    cx.send(b"\r\n", "CRLF", None);
                 }
                 Ok(self.go(cx, before))
             }

@@ -6,7 +6,10 @@ use crate::catalogue::{Party, Protocol};
 
 /// Labels of a message's octets on their way.
 pub(super) fn is_content(label: &str) -> bool {
-    matches!(label, "text line" | "stuffed dot" | "text" | "message" | "chunk" | "end of data")
+    matches!(
+        label,
+        "text line" | "stuffed dot" | "text lines" | "message" | "chunk" | "end of data"
+    )
 }
 
 /// What a line is, by who wrote it and what it begins with.
@@ -29,8 +32,8 @@ pub(super) fn line(protocol: Protocol, from: Party, first: &str) -> &'static str
 /// follows begins anew.
 pub(super) fn ends_line(label: &str, octets: &[u8]) -> bool {
     match label {
-        "CRLF" | "text line" | "end of data" | "chunk" | "message" | "text" => true,
-        "literal head" | "literal" | "body" => false,
+        "CRLF" | "text line" | "end of data" | "chunk" | "message" | "text lines" => true,
+        "literal head" | "literal" => false,
         _ => octets.last() == Some(&b'\n'),
     }
 }
@@ -52,7 +55,7 @@ pub(super) fn begins(inside: &str, label: &str, row: bool) -> Option<&'static st
         "parameter keyword" => PARAMETER,
         "attribute name" => ATTRIBUTE,
         "opening parenthesis" => LIST,
-        "end of response" | "end of list" | "CRLF" | "end of data" => return None,
+        "end of response" | "CRLF" | "end of data" => return None,
         label if is_content(label) => CONTENT,
         _ if row => ROW,
         _ => return None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pillarbox_engine::trace::LABELS;
+use pillarbox_engine::trace::{IMAP_LABELS, POP3_LABELS, SMTP_LABELS};
 
 use super::entries::all;
 use super::*;
@@ -29,175 +29,40 @@ fn every_entry_has_its_form_and_its_section() {
     assert!(keys.len() > 400, "{}", keys.len());
 }
 
-/// Labels that only one protocol's sessions use.
-fn is_used(protocol: Protocol, name: &str) -> bool {
-    !matches!(
-        (protocol, name),
-        (
-            Protocol::Smtp,
-            "atom"
-                | "auth-type"
-                | "capability"
-                | "charset"
-                | "closing parenthesis"
-                | "command"
-                | "continuation"
-                | "continue-req"
-                | "data item"
-                | "date-time"
-                | "digest"
-                | "end of response"
-                | "fetch-att"
-                | "fetch-modifier"
-                | "flag"
-                | "flag-list"
-                | "id-params"
-                | "initial-resp"
-                | "language"
-                | "line count"
-                | "list-mailbox"
-                | "literal"
-                | "literal head"
-                | "message number"
-                | "nil"
-                | "opening parenthesis"
-                | "quoted"
-                | "resp-text-code"
-                | "response code"
-                | "response name"
-                | "search-key"
-                | "search-return-opts"
-                | "sequence-set"
-                | "sort-criteria"
-                | "status"
-                | "status item"
-                | "status-att"
-                | "tag"
-                | "thread-alg"
-                | "unique-id"
-                | "untagged"
-                | "user name"
-                | "userid"
-        ) | (
-            Protocol::Pop3,
-            "address literal"
-                | "angle bracket"
-                | "at sign"
-                | "atom"
-                | "attribute name"
-                | "attribute value"
-                | "auth-type"
-                | "base64"
-                | "charset"
-                | "chunk"
-                | "chunk size"
-                | "closing parenthesis"
-                | "command"
-                | "continue-req"
-                | "data item"
-                | "date-time"
-                | "domain"
-                | "ehlo keyword"
-                | "enhanced code"
-                | "equals sign"
-                | "fetch-att"
-                | "fetch-modifier"
-                | "flag"
-                | "flag-list"
-                | "FROM:"
-                | "greeting"
-                | "id-params"
-                | "initial-resp"
-                | "LAST"
-                | "list-mailbox"
-                | "literal"
-                | "literal head"
-                | "local part"
-                | "mailbox"
-                | "nil"
-                | "node name"
-                | "null path"
-                | "opening parenthesis"
-                | "option"
-                | "parameter keyword"
-                | "parameter value"
-                | "postmaster"
-                | "probe"
-                | "quoted"
-                | "reply code"
-                | "reply text"
-                | "resp-text-code"
-                | "response name"
-                | "search-key"
-                | "search-return-opts"
-                | "sequence-set"
-                | "sort-criteria"
-                | "source route"
-                | "status item"
-                | "status-att"
-                | "string"
-                | "tag"
-                | "thread-alg"
-                | "TO:"
-                | "untagged"
-                | "userid"
-        ) | (
-            Protocol::Imap,
-            "address literal"
-                | "angle bracket"
-                | "at sign"
-                | "attribute name"
-                | "attribute value"
-                | "chunk"
-                | "chunk size"
-                | "continuation"
-                | "digest"
-                | "domain"
-                | "ehlo keyword"
-                | "end of response"
-                | "enhanced code"
-                | "equals sign"
-                | "FROM:"
-                | "greeting"
-                | "language"
-                | "LAST"
-                | "line count"
-                | "local part"
-                | "message number"
-                | "node name"
-                | "null path"
-                | "option"
-                | "parameter keyword"
-                | "parameter value"
-                | "postmaster"
-                | "probe"
-                | "reply code"
-                | "reply text"
-                | "response code"
-                | "source route"
-                | "string"
-                | "TO:"
-                | "unique-id"
-                | "user name"
-                | "verb"
-        )
-    )
+#[test]
+fn every_label_has_words() {
+    let of = |protocol| match protocol {
+        Protocol::Smtp => SMTP_LABELS,
+        Protocol::Pop3 => POP3_LABELS,
+        Protocol::Imap => IMAP_LABELS,
+    };
+    for protocol in Protocol::ALL {
+        for name in of(protocol).iter().chain(annotate::LINE_LABELS) {
+            assert!(label(protocol, name).is_some(), "no words for {name} in {protocol:?}");
+        }
+    }
+    for name in pillarbox_mime::spans::LABELS {
+        assert!(message(name).is_some(), "no words for {name} in a message");
+    }
 }
 
 #[test]
-fn every_label_has_words_in_every_protocol_that_uses_it() {
-    for protocol in Protocol::ALL {
-        for name in LABELS.iter().chain(annotate::LINE_LABELS) {
-            let gloss = label(protocol, name);
-            assert!(
-                gloss.is_some() || !is_used(protocol, name),
-                "no words for {name} in {}",
-                protocol.name()
-            );
-        }
+fn what_may_be_said_has_its_section_and_its_words() {
+    let sections: BTreeSet<&str> = SECTIONS.lines().collect();
+    for form in pillarbox_engine::expected::all() {
+        let entry = format!("{} {}", form.rule.rfc, form.rule.section);
+        assert!(sections.contains(&entry[..]), "{}: {entry} is not in sections.txt", form.word);
+        assert!(form.rule.gist.ends_with('.'), "{}: a gist is a sentence", form.word);
     }
-    for name in LABELS {
-        assert!(Protocol::ALL.iter().any(|protocol| is_used(*protocol, name)), "{name}");
+    let commands = [
+        (Protocol::Smtp, pillarbox_engine::smtp::expected::COMMANDS),
+        (Protocol::Pop3, pillarbox_engine::pop3::expected::COMMANDS),
+        (Protocol::Imap, pillarbox_engine::imap::expected::COMMANDS),
+    ];
+    for (protocol, forms) in commands {
+        for form in forms.iter().filter(|form| form.word.chars().all(char::is_uppercase)) {
+            assert!(command(protocol, form.word).is_some(), "no words for {}", form.word);
+        }
     }
 }
 
@@ -214,6 +79,32 @@ fn every_state_has_words() {
     for name in imap {
         assert!(state(Protocol::Imap, Party::Server, name).is_some(), "{name}");
     }
+}
+
+#[test]
+fn what_people_get_wrong_has_words() {
+    let cases: [(Protocol, &[u8], &str); 15] = [
+        (Protocol::Smtp, b"HELLO crepes.fr\r\n", "HELO"),
+        (Protocol::Smtp, b"helo\r\n", "name"),
+        (Protocol::Smtp, b"HELP\x08O crepes.fr\r\n", "backspace"),
+        (Protocol::Smtp, b"MAIL FROM alice@crepes.fr\r\n", "colon"),
+        (Protocol::Smtp, b"MAIL FROM: alice@crepes.fr\r\n", "brackets"),
+        (Protocol::Smtp, b"to:<bob@hamburger.edu>\r\n", "MAIL FROM"),
+        (Protocol::Smtp, b"Subject: ketchup\r\n", "header"),
+        (Protocol::Smtp, b"Do you like ketchup?\r\n", "message"),
+        (Protocol::Smtp, b".\r\n", "dot"),
+        (Protocol::Smtp, b"GET / HTTP/1.1\r\n", "Web"),
+        (Protocol::Pop3, b"LOGIN bob hungry\r\n", "USER"),
+        (Protocol::Pop3, b"RETR\r\n", "number"),
+        (Protocol::Imap, b"LOGIN bob hungry\r\n", "tag"),
+        (Protocol::Imap, b"a SELECT \"INBOX\r\n", "quote"),
+        (Protocol::Imap, b" a NOOP\r\n", "start"),
+    ];
+    for (protocol, line, word) in cases {
+        let gloss = trap(protocol, line).unwrap_or_else(|| panic!("{}", line.escape_ascii()));
+        assert!(gloss.what.contains(word), "{}: {}", line.escape_ascii(), gloss.what);
+    }
+    assert_eq!(trap(Protocol::Smtp, b"RCPT TO:<nobody@hamburger.edu>\r\n"), None);
 }
 
 #[test]

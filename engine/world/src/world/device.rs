@@ -40,8 +40,6 @@ pub(crate) struct Shown {
     pub(crate) at: Time,
     pub(crate) unique_id: Vec<u8>,
     pub(crate) octets: Arc<[u8]>,
-    /// As the engine has them: bits of system flags.
-    pub(crate) flags: u8,
 }
 
 impl World {
@@ -130,7 +128,7 @@ impl World {
                 if !unique_id.is_empty() {
                     device.known.push(unique_id.clone());
                 }
-                device.shown.push(Shown { at, unique_id, octets: octets.into(), flags: 0 });
+                device.shown.push(Shown { at, unique_id, octets: octets.into() });
             }
             News::ReadDone(why) => {
                 let device = &self.node(node).device;
@@ -143,8 +141,8 @@ impl World {
                 }
             }
             News::SmtpDone(Some(_)) if submits => {}
-            News::Imap(news) => self.imap_news(node, id, *news),
-            News::Offered { .. } | News::SmtpDone(_) | News::Listed { .. } => {}
+            News::Imap(news) => self.imap_news(node, *news),
+            News::Offered { .. } | News::SmtpDone(_) => {}
         }
     }
 }
@@ -174,13 +172,19 @@ struct Made {
     to: Vec<RcptTo>,
 }
 
+/// Octets of one picture that a world makes up.
+pub const PICTURE_MAX: u32 = 8 << 20;
+
 fn made(letter: &Letter, account: &AccountSetup, origin: Origin) -> Result<Made, Refused> {
     let domain = account.address.split_once('@').map(|(_, domain)| domain);
     let person = format!("{} <{}>", account.person, account.address);
     let author = parse_person(person.trim(), None)?;
     let to = parse_people(&letter.to, domain)?;
     let mut attachments = Vec::new();
-    let made_up = letter.pictures.iter().map(|(name, size)| (name.clone(), picture(*size)));
+    let made_up = letter
+        .pictures
+        .iter()
+        .map(|(name, size)| (name.clone(), picture((*size).min(PICTURE_MAX))));
     let files: Vec<(String, Vec<u8>)> = made_up.chain(letter.files.iter().cloned()).collect();
     for (name, octets) in &files {
         attachments.push(File {

@@ -10,6 +10,7 @@ use super::ids::{End, NodeId, WireId};
 use super::log::Screen;
 use super::seat::{ImapNews, ImapPlan, Order, Turn};
 use super::setup::AccountSetup;
+use super::view::RemoteRow;
 use super::wire::Phase;
 
 /// What a person wants in the mailbox that is open.
@@ -119,23 +120,9 @@ pub(crate) struct Remote {
     pub(crate) wire: Option<WireId>,
     pub(crate) mailbox: String,
     /// By their numbers.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<RemoteRow>,
     /// What a search found last.
     pub(crate) found: Vec<u32>,
-}
-
-/// What is known of a message there.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Row {
-    pub(crate) uid: u32,
-    pub(crate) flags: u8,
-    pub(crate) size: u64,
-    pub(crate) from: String,
-    pub(crate) subject: String,
-    /// Parts that were fetched: section and octets.
-    pub(crate) parts: Vec<(String, Vec<u8>)>,
-    /// What it is made of: section, type and octets.
-    pub(crate) structure: Vec<(String, String, u64)>,
 }
 
 impl World {
@@ -163,21 +150,25 @@ impl World {
 
     fn order_imap(&mut self, node: NodeId, order: ImapOrder) -> Result<(), String> {
         let wire = self.imap_wire(node).ok_or("no mailbox is open on this device")?;
+        if order == ImapOrder::Quit {
+            // What is wanted from now on is for another session.
+            self.node_mut(node).device.remote.wire = None;
+        }
         self.turn(wire, End::Client, Turn::Order(Order::Imap(order)));
         Ok(())
     }
 
     fn imap_wire(&self, node: NodeId) -> Option<WireId> {
         let wire = self.node(node).device.remote.wire?;
-        (self.wire(wire).phase == Phase::Open).then_some(wire)
+        (self.wire(wire).phase != Phase::Closed).then_some(wire)
     }
 
-    pub(super) fn imap_news(&mut self, node: NodeId, id: WireId, news: ImapNews) {
+    pub(super) fn imap_news(&mut self, node: NodeId, news: ImapNews) {
         let remote = &mut self.node_mut(node).device.remote;
         let changed = |how: String| Screen::Changed { how };
         let told = match news {
             ImapNews::Opened { name, count } => {
-                *remote = Remote { wire: Some(id), mailbox: name.clone(), ..Remote::default() };
+                *remote = Remote { wire: remote.wire, mailbox: name.clone(), ..Remote::default() };
                 changed(format!("{name}: {count} messages"))
             }
             ImapNews::Fetched(fetched) => {
@@ -224,7 +215,7 @@ impl Remote {
         let at = (fetched.number as usize).checked_sub(1)?;
         let is_new = at >= self.rows.len();
         if is_new {
-            self.rows.resize_with(at + 1, Row::default);
+            self.rows.resize_with(at + 1, RemoteRow::default);
         }
         let row = &mut self.rows[at];
         let before = row.flags;

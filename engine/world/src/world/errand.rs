@@ -8,7 +8,7 @@ use pillarbox_engine::smtp::client::types::TlsPolicy;
 use pillarbox_engine::types::Now;
 use pillarbox_engine::{imap, pop3, smtp};
 
-use super::ids::{End, NodeId, Protocol, WireId};
+use super::ids::{NodeId, Protocol, WireId};
 use super::log::{Dns, DnsAnswer, Screen, What};
 use super::seat::{
     Carried, Drive, ImapHost, ImapPlan, Line, News, PopHost, PopPlan, Seat, SmtpHost, Typist,
@@ -148,7 +148,10 @@ impl World {
         let now = self.clock();
         let host_name = self.node(node).setup.name.clone().into_bytes();
         let seat = seat(errand, host_name, now);
-        self.connect(node, to, errand.port, owner, seat);
+        let wire = self.connect(node, to, errand.port, owner, seat);
+        if matches!(errand.goal, Goal::Imap(..)) {
+            self.node_mut(node).device.remote.wire = Some(wire);
+        }
     }
 
     fn not_done(&mut self, node: NodeId, goal: &Goal, why: &str) {
@@ -192,11 +195,6 @@ impl World {
         if let Some(Owner::Relay(node, destination)) = self.owners.get(&id).cloned() {
             self.relay_hung_up(node, &destination, id);
         }
-    }
-
-    /// The name of who sits at an end, for logs.
-    pub(super) fn name_at(&self, id: WireId, end: End) -> &str {
-        &self.node(self.wire(id).node(end)).setup.name
     }
 }
 

@@ -14,6 +14,7 @@ mod ids;
 mod log;
 mod network;
 mod node;
+mod read;
 mod relay;
 mod relay_settle;
 mod run;
@@ -35,12 +36,17 @@ use wire::Wire;
 
 pub use action::{Action, Check, Letter, Way};
 pub use checkpoint::Checkpoint;
+pub use device::PICTURE_MAX;
 pub use device_imap::ImapOrder;
 pub use dns::Zones;
+pub(crate) use ids::Draw;
 pub use ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
 pub use log::{Dns, DnsAnswer, Entry, Fate, Mailbox, Queue, Said, Screen, What};
 pub use setup::{AccountSetup, Kind, LinkSetup, NodeSetup, Persona, Record, START_UNIX_MS, Setup};
-pub use view::{Flight, LinkView, MailboxView, NodeView, QueueView, ShownView, WireView};
+pub use view::{
+    Flight, LinkView, MailboxView, NodeView, QueueView, RemoteRow, RemoteView, ShownView,
+    StoredView, WireView,
+};
 pub use wire::{Link, Noted, Phase};
 
 /// Entries that one world holds; one that goes on for ever must not fill the page's memory.

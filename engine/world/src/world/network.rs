@@ -10,6 +10,8 @@ use crate::fault::{Moment, Peer, Stage};
 
 /// How long a request to connect is repeated before it is given up, where nothing answers.
 const CONNECT_MS: u64 = 30_000;
+/// Pieces that one write travels in.
+const PIECES_MAX: usize = 4096;
 /// Flights that are remembered for a view once they are over.
 const FLIGHTS_MAX: usize = 256;
 
@@ -148,6 +150,8 @@ impl World {
         let start = stream.sent.len() as u64;
         let rate = least(link.octets_per_s, stream.octets_per_s);
         let piece = least(link.chunk, stream.piece).map_or(octets.len(), |n| n.max(1) as usize);
+        // However small the pieces are, there are not too many of them.
+        let piece = piece.max(octets.len().div_ceil(PIECES_MAX));
         let mut at = stream.last.0.saturating_sub(link.latency_ms).max(self.now.0);
         let mut arrivals = Vec::new();
         for part in octets.chunks(piece) {

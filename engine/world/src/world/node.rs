@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pillarbox_engine::types::Reason;
+use pillarbox_engine::imap::types::{RowsAsk, UidRun};
+use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::backend::NodeBackend;
 use super::device::Device;
@@ -11,6 +12,7 @@ use super::ids::{Draw, NodeId, Time};
 use super::log::Mailbox;
 use super::relay::Job;
 use super::setup::{Kind, NodeSetup};
+use super::view::StoredView;
 use crate::queue::Queue as _;
 use crate::store::Store as _;
 
@@ -57,7 +59,7 @@ impl Node {
             told: BTreeMap::new(),
             told_message: 0,
             device: Device::default(),
-            by_hand: BTreeSet::new(),
+            by_hand: setup.by_hand.iter().copied().collect(),
             setup,
         }
     }
@@ -87,6 +89,58 @@ impl Node {
     pub(super) fn mailboxes(&self) -> Vec<(String, String, u64, u64)> {
         let Some(backend) = &self.backend else { return Vec::new() };
         list_mailboxes(backend).unwrap_or_default()
+    }
+}
+
+/// Messages of one mailbox that are listed at once.
+const ROWS_MAX: u32 = 128;
+
+impl Node {
+    /// The messages in all mailboxes.
+    pub(super) fn stored(&self) -> Vec<StoredView> {
+        let Some(backend) = &self.backend else { return Vec::new() };
+        let mut all = Vec::new();
+        for (account, mailbox, count, _) in self.mailboxes() {
+            if count > 0 {
+                let listed = list_messages(backend, &account, &mailbox, &mut all);
+                debug_assert!(listed.is_ok(), "a store in memory gives what it has");
+            }
+        }
+        all
+    }
+}
+
+fn list_messages(
+    backend: &NodeBackend,
+    account: &str,
+    mailbox: &str,
+    all: &mut Vec<StoredView>,
+) -> Result<(), Reason> {
+    let store = &backend.store;
+    let id = store.account(account.as_bytes())?.ok_or(Reason::NotFound)?;
+    let uid_validity = store.status(id, mailbox.as_bytes())?.uid_validity;
+    let id = store.mailbox(id, mailbox.as_bytes())?;
+    let mut first = 1;
+    loop {
+        let uids = vec![UidRun { first, last: u32::MAX }];
+        let ask = RowsAsk { uids, max: ROWS_MAX, index: false, changed_since: None };
+        let page = store.rows(id, &ask)?;
+        let Some(last) = page.rows.last().map(|row| row.uid) else { return Ok(()) };
+        for row in page.rows {
+            let range = BlobRange { blob: row.blob, offset: 0, length: row.size };
+            all.push(StoredView {
+                account: account.to_owned(),
+                mailbox: mailbox.to_owned(),
+                uid_validity,
+                uid: row.uid,
+                flags: row.flags.system,
+                octets: store.octets(range)?,
+            });
+        }
+        match last.checked_add(1) {
+            Some(next) => first = next,
+            None => return Ok(()),
+        }
     }
 }
 

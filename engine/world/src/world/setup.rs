@@ -75,6 +75,8 @@ pub struct NodeSetup {
     pub aliases: Vec<(String, Vec<String>)>,
     /// Ports that it listens on.
     pub ports: Vec<u16>,
+    /// Ports at which somebody answers by hand.
+    pub by_hand: Vec<u16>,
     /// Whose words it speaks.
     pub persona: Persona,
     /// Whether it offers TLS.
@@ -105,6 +107,7 @@ impl NodeSetup {
             users: Vec::new(),
             aliases: Vec::new(),
             ports: if kind == Kind::Server { vec![25, 587, 110, 143] } else { Vec::new() },
+            by_hand: Vec::new(),
             persona: Persona::Strict,
             tls: false,
             cleartext: true,

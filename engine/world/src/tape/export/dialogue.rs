@@ -102,7 +102,7 @@ fn head(world: &World, wire: &WireView) -> String {
 }
 
 /// The time of day, as a log has it.
-fn clock(unix_ms: u64) -> String {
+pub(super) fn clock(unix_ms: u64) -> String {
     let seconds = unix_ms / 1000 % 86_400;
     let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
     format!("{hours:02}:{minutes:02}:{:02}.{:03}", seconds % 60, unix_ms % 1000)

@@ -2,5 +2,13 @@
 //! Secrets are masked unless they are asked for.
 
 mod dialogue;
+mod json;
+mod messages;
+mod pcapng;
+mod report;
 
 pub use dialogue::{Spoken, dialogue, transcript};
+pub use json::jsonl;
+pub use messages::{Eml, mbox, messages};
+pub use pcapng::pcapng;
+pub use report::report;

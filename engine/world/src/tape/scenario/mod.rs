@@ -2,12 +2,13 @@
 //! They are files; what stands in them is left to `read`.
 
 mod files;
+mod random;
 mod read;
 pub mod toml;
 
 use crate::world::{Action, Setup, Time};
 
-pub(crate) use read::action as read_action;
+pub(crate) use read::{action as read_action, table as read_table};
 
 /// A scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,6 +113,25 @@ impl Scenario {
                 Self::all().into_iter().find(|scenario| scenario.number == number)
             }
         }
+    }
+
+    /// The scenario that a link names: one of these, the world of a challenge (`challenge:say-helo`), or a world that a
+    /// seed makes up (`random:17`).
+    #[must_use]
+    pub fn named(id: &str) -> Option<Self> {
+        if let Some(seed) = id.strip_prefix("random:") {
+            return Some(Self::random(seed.parse().ok()?));
+        }
+        match id.strip_prefix("challenge:") {
+            Some(name) => Some(super::Challenge::find(name)?.scenario),
+            None => Self::find(id),
+        }
+    }
+
+    /// A world that a seed makes up: servers, people, mail, faults and crashes, all of which end after a while.
+    #[must_use]
+    pub fn random(seed: u64) -> Self {
+        random::scenario(seed)
     }
 
     /// The faults of a level, in place of those that the scenario has itself; none: it has no such level.

@@ -24,6 +24,7 @@ pub(super) fn scenario(text: &str, base: &dyn Fn(&str) -> Option<&'static str>) 
         self::table(&mut scenario, table)?;
     }
     scenario.script.sort_by_key(|(at, _)| *at);
+    scenario.predictions.sort_by_key(|prediction| prediction.at);
     Ok(scenario)
 }
 
@@ -51,7 +52,8 @@ fn top(
     fields.end()
 }
 
-fn table(scenario: &mut Scenario, table: Table) -> Read<()> {
+/// One table of a scenario.
+pub(crate) fn table(scenario: &mut Scenario, table: Table) -> Read<()> {
     let name = table.name.clone();
     let line = table.line;
     let mut fields = Fields::new(table);
@@ -136,11 +138,12 @@ fn node(mut node: NodeSetup, fields: &mut Fields) -> Read<NodeSetup> {
         let (name, to) = pair(&alias, "aliases")?;
         node.aliases.push((name, to.split(' ').map(str::to_owned).collect()));
     }
+    let port = |text: &String| text.parse().map_err(|_| format!("{text} is no port"));
     let ports = fields.texts("ports")?;
     if !ports.is_empty() {
-        let port = |text: &String| text.parse().map_err(|_| format!("ports: {text}"));
         node.ports = ports.iter().map(port).collect::<Read<_>>()?;
     }
+    node.by_hand = fields.texts("by-hand")?.iter().map(port).collect::<Read<_>>()?;
     match fields.text("persona")?.as_deref() {
         None => {}
         Some("strict") => node.persona = Persona::Strict,

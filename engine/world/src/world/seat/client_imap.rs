@@ -97,6 +97,9 @@ impl ImapHost {
     }
 
     fn obey(&mut self, order: &ImapOrder) {
+        if self.quitting {
+            return;
+        }
         let one = |uid: u32| vec![UidRun { first: uid, last: uid }];
         match order {
             ImapOrder::Open(name) => {

@@ -2,8 +2,7 @@
 
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
-    AccountId, Annotations, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota,
-    check_metadata,
+    AccountId, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota, check_metadata,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -21,11 +20,6 @@ fn limits(c: &Connection, account: AccountId) -> rusqlite::Result<QuotaLimits> {
         let (storage_kib, messages) = (row.get(0)?, row.get(1)?);
         Ok(QuotaLimits { storage_kib, messages, mailboxes: row.get(2)? })
     })
-}
-
-/// Whether anything is limited.
-pub(super) fn is_limited(c: &Connection, account: AccountId) -> rusqlite::Result<bool> {
-    limits(c, account).map(|limits| !limits.are_none())
 }
 
 /// What an account uses and may use.
@@ -59,7 +53,7 @@ pub(super) fn metadata(
     c: &Connection,
     account: AccountId,
     mailbox: Option<MailboxId>,
-) -> rusqlite::Result<Annotations> {
+) -> rusqlite::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut find = c.prepare_cached(
         "SELECT entry, value FROM annotation WHERE mailbox = ?1 AND account IN (?2, ?3)
          ORDER BY entry",
@@ -78,7 +72,7 @@ impl Writer {
         (messages, messages_less): (u64, u64),
         mailboxes: u64,
     ) -> Result<(), Failure> {
-        if !is_limited(&self.connection, account)? {
+        if limits(&self.connection, account)?.are_none() {
             return Ok(());
         }
         let mut quota = quota(&self.connection, account)?;

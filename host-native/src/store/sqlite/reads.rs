@@ -8,8 +8,7 @@ use pillarbox_engine::imap::types::{
 };
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::store::{
-    AccountId, Annotations, MailboxId, MaildropEntry, Quota, Store, UploadId, push_uid,
-    vanished_page,
+    AccountId, MailboxId, MaildropEntry, Quota, Store, UploadId, push_uid, vanished_page,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -96,14 +95,6 @@ impl Store for Sqlite {
         self.read(|c| consistently(c, || property::quota(c, account)))
     }
 
-    fn check_quota(&self, account: AccountId, octets: u64, messages: u64) -> Result<(), Reason> {
-        // Where nothing is limited, nothing is counted.
-        match self.read(|c| property::is_limited(c, account))? {
-            true => self.quota(account)?.check(octets, messages, 0),
-            false => Ok(()),
-        }
-    }
-
     fn is_full(&self, name: &[u8]) -> Result<bool, Reason> {
         self.read(|c| property::is_full(c, name))
     }
@@ -112,7 +103,7 @@ impl Store for Sqlite {
         &self,
         account: AccountId,
         mailbox: Option<MailboxId>,
-    ) -> Result<Annotations, Reason> {
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason> {
         self.read(|c| property::metadata(c, account, mailbox))
     }
 

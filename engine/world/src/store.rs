@@ -19,6 +19,9 @@ pub type MailboxId = u64;
 /// Names a message that is coming in pieces; chosen by [`Store::upload`].
 pub type UploadId = u64;
 
+/// Names of annotations with their values (RFC 5464).
+pub type Annotations = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// Mailboxes that every new account has besides INBOX, each with its use (RFC 6154).
 pub const FIRST_MAILBOXES: [(&[u8], SpecialUse); 5] = [
     (b"Archive", SpecialUse::Archive),
@@ -81,7 +84,7 @@ pub trait Store: Queue {
         &self,
         account: AccountId,
         mailbox: Option<MailboxId>,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason>;
+    ) -> Result<Annotations, Reason>;
     /// A new name for a message that will come in pieces.
     fn upload(&self) -> UploadId;
 }

@@ -63,14 +63,9 @@ impl Wire {
                 other => return Ok(other),
             }
         }
-        while !deflate.wants_input() {
-            let octets = deflate.next()?;
-            if !octets.is_empty() {
-                return Ok(Poll::Ready(Some(octets)));
-            }
-        }
         // Octets that mean nothing yet are no end; whoever waits comes again once the socket has more.
-        Ok(Poll::Pending)
+        let octets = deflate.next()?;
+        Ok(if octets.is_empty() { Poll::Pending } else { Poll::Ready(Some(octets)) })
     }
 
     async fn readable(&self) -> io::Result<()> {

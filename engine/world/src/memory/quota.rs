@@ -5,7 +5,8 @@ use pillarbox_engine::types::Reason;
 use super::MemoryStore;
 use super::writes::plain;
 use crate::store::{
-    AccountId, MailboxId, Outcome, Quota, SetMetadata, SetQuota, Written, check_metadata,
+    AccountId, Annotations, MailboxId, Outcome, Quota, SetMetadata, SetQuota, Written,
+    check_metadata,
 };
 
 /// Whose an annotation is: 0 stands for all.
@@ -30,7 +31,7 @@ impl MemoryStore {
         &self,
         account: AccountId,
         mailbox: Option<MailboxId>,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason> {
+    ) -> Result<Annotations, Reason> {
         let of_server = &self.account_of(account)?.annotations;
         let Some(mailbox) = mailbox else {
             return Ok(of_server.iter().map(|(e, v)| (e.clone(), v.clone())).collect());

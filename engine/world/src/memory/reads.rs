@@ -11,7 +11,8 @@ use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::{Account, DELETED, Mailbox, MemoryStore, SEEN};
 use crate::store::{
-    AccountId, MailboxId, MaildropEntry, Quota, Store, UploadId, push_uid, vanished_page,
+    AccountId, Annotations, MailboxId, MaildropEntry, Quota, Store, UploadId, push_uid,
+    vanished_page,
 };
 
 /// Runs in one page of UIDs.
@@ -221,7 +222,7 @@ impl Store for MemoryStore {
         &self,
         account: AccountId,
         mailbox: Option<MailboxId>,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason> {
+    ) -> Result<Annotations, Reason> {
         self.metadata_of(account, mailbox)
     }
 

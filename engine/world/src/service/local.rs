@@ -18,7 +18,8 @@ use crate::hub::{Hub, SessionKey, Wake};
 use crate::memory::MemoryStore;
 use crate::queue::{Destination, Queue, QueueStats, QueuedMessage, Task, TaskId};
 use crate::store::{
-    AccountId, MailboxId, MaildropEntry, Outcome, Quota, Store, UploadId, Write, Writer,
+    AccountId, Annotations, MailboxId, MaildropEntry, Outcome, Quota, Store, UploadId, Write,
+    Writer,
 };
 
 /// Everyone is let in with any secret, and every address has an account of its own.
@@ -192,7 +193,7 @@ impl Store for SharedStore {
         &self,
         account: AccountId,
         mailbox: Option<MailboxId>,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason> {
+    ) -> Result<Annotations, Reason> {
         self.lock().metadata(account, mailbox)
     }
     fn upload(&self) -> UploadId {

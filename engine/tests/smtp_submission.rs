@@ -107,7 +107,16 @@ fn the_host_is_told_how_large_the_message_became() {
         _ => None,
     });
     let authors = vec![Mailbox { local_part: b"a".to_vec(), domain: b"b.c".to_vec() }];
-    assert_eq!(commit, Some(Envelope { size, eight_bit: true, authors, ..Envelope::default() }));
+    assert_eq!(
+        commit,
+        Some(Envelope {
+            size,
+            eight_bit: true,
+            authors,
+            utf8_undeclared: true,
+            ..Envelope::default()
+        })
+    );
 }
 
 #[test]

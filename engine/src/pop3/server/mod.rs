@@ -2,6 +2,7 @@
 
 mod authorization;
 mod expected;
+mod language;
 mod listing;
 mod note;
 mod phase;
@@ -63,6 +64,8 @@ pub(super) const RULES: &[&Rule] = &[
     &transaction::UPDATE,
     &retrieval::STUFFING,
     &authorization::SECRET,
+    &language::LANG,
+    &language::UTF8,
 ];
 
 /// The POP3 server role.
@@ -76,6 +79,8 @@ pub struct Server {
 struct Common {
     config: Config,
     tls: Option<TlsFacts>,
+    /// RFC 6856 §2.1: the client said that it takes UTF-8.
+    utf8: bool,
     errors: u32,
     /// Commands since the last that moved something on.
     idle_commands: u32,
@@ -204,7 +209,10 @@ impl Server {
         self.close(cx)
     }
 
-    fn close(self, cx: &mut Cx<Self>) -> Self {
+    fn close(mut self, cx: &mut Cx<Self>) -> Self {
+        // Nothing is given out after the close.
+        cx.note_state(self.told, State::Closed.name());
+        self.told = State::Closed.name();
         cx.close();
         self.go(cx, State::Closed)
     }
@@ -375,6 +383,10 @@ impl Role for Server {
         self.close(cx)
     }
 
+    fn expected(&self) -> Vec<crate::expected::Expected> {
+        Self::expected(self)
+    }
+
     fn on_room(mut self, cx: &mut Cx<Self>) -> Self {
         match core::mem::replace(&mut self.state, State::Closed) {
             State::Listing(maildrop, listing) => self.list_more(cx, maildrop, listing),
@@ -391,6 +403,7 @@ impl Server {
         let common = Common {
             config,
             tls: None,
+            utf8: false,
             errors: 0,
             idle_commands: 0,
             begun: false,

@@ -212,12 +212,12 @@ impl World {
         self.wires.get(wire.0 as usize).map(|wire| wire.protocol)
     }
 
-    /// What may be said now to the session at this end; nothing where somebody types.
+    /// What may be said now at an end of a wire, as far as the session at the other end can tell.
     #[must_use]
     pub fn expected(&self, wire: WireId, end: End) -> Vec<Expected> {
-        let seat =
-            self.wires.get(wire.0 as usize).and_then(|wire| wire.seats[end.index()].as_ref());
-        seat.map_or_else(Vec::new, |seat| seat.expected())
+        let seats = self.wires.get(wire.0 as usize).map(|wire| &wire.seats);
+        let other = seats.and_then(|seats| seats[end.other().index()].as_ref());
+        other.map_or_else(Vec::new, |seat| seat.expected())
     }
 
     /// The name of a session's state; empty where somebody types, or before it has one.

@@ -223,7 +223,7 @@ impl Host<pillarbox_engine::imap::Client> for ImapHost {
                 let count = opened.counters.messages.unwrap_or(0);
                 tell(cx, ImapNews::Opened { name, count });
             }
-            Event::Exists(_) if self.idling => self.overview(),
+            Event::Exists(_) if self.idling && !self.quitting => self.overview(),
             Event::Fetched(fetched) => self.fetched(fetched, cx),
             Event::Expunged(number) => tell(cx, ImapNews::Gone { number }),
             Event::Vanished(gone) => tell(cx, ImapNews::GoneUids(gone.uids)),

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 wanted=(
     "cc gcc" "curl curl" "git git" "gzip gzip" "python3 python3" "node nodejs" "npm npm"
     "swaks swaks" "msmtp msmtp" "mutt mutt" "mbsync isync" "fetchmail fetchmail" "getmail getmail6"
-    "postfix postfix" "dovecot dovecot-core" "openssl openssl" "strace strace"
+    "chromium chromium" "postfix postfix" "dovecot dovecot-core" "openssl openssl" "strace strace"
 )
 [ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird")
 
@@ -39,4 +39,6 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
 fi
 # jco, which transpiles the component for Node; exactly the locked versions.
-npm ci --prefix tests/node --no-audit --no-fund --silent
+npm ci --prefix tests/node --no-audit --no-fund --silent || exit
+# playwright-core, which drives the browser that Debian has, and axe-core; neither is part of the product.
+npm ci --prefix tests/browser --no-audit --no-fund --silent

@@ -186,6 +186,8 @@ pub enum Farewell {
     TooManyConnections,
     /// The session broke (a trap, a limit); nothing half done remains.
     Fault,
+    /// The account that was logged in to is not there any more.
+    AccountRemoved,
 }
 
 /// The host broke the contract; the session is as it was before the call.

@@ -376,3 +376,19 @@ fn where_the_answers_are_cut_makes_no_difference() {
         assert_eq!(rows, whole, "{each:?}");
     }
 }
+
+#[test]
+fn who_speaks_something_else_is_known_by_the_first_words() {
+    use pillarbox_engine::smtp::probe::other_protocol;
+    for (words, name) in [
+        ("* OK [CAPABILITY IMAP4rev1] ready\r\n", Some("IMAP")),
+        ("+OK POP3 ready\r\n", Some("POP3")),
+        ("220 mx.example LMTP Pillarbox\r\n", Some("LMTP")),
+        ("SSH-2.0-OpenSSH_9.2\r\n", Some("SSH")),
+        ("220 lmtp.example ESMTP\r\n", None),
+        ("554 no\r\n", None),
+        ("", None),
+    ] {
+        assert_eq!(other_protocol(words.as_bytes()), name, "{words}");
+    }
+}

@@ -157,6 +157,7 @@ fn seen(store: Reads<'_>) -> Vec<String> {
         for now_ms in [20, 80, 160] {
             seen.push(format!("{:?}", store.due_tasks(name, now_ms, 7)));
             seen.push(format!("{:?}", store.notice_tasks(name, now_ms, 4)));
+            seen.push(format!("{:?}", store.next_notice_ms(name, now_ms)));
         }
     }
     for message in store.messages(0, 1000).expect("it can be read") {
@@ -308,7 +309,9 @@ async fn a_wish_about_many_is_done_in_steps() {
     loop {
         let steer = Steer { which: Which::All, after, action: Action::Hold };
         let outcome = sqlite.write(0, Write::Steer(steer)).await;
-        let Ok(Outcome::Steered(Steered { tasks, last })) = outcome else { panic!("{outcome:?}") };
+        let Ok(Outcome::Steered(Steered { tasks, last, .. })) = outcome else {
+            panic!("{outcome:?}")
+        };
         (steps, done) = (steps + 1, done + tasks);
         match last {
             Some(last) => after = last,

@@ -24,6 +24,7 @@ certificate = "{home}/config/cert.pem"
 key = "{home}/config/key.pem"
 
 [relay]
+any_author = true  # the corpus has authors of its own
 first_retry_s = 1
 retry_max_s = 2
 

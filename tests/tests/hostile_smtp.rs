@@ -304,6 +304,46 @@ fn words_behind_starttls_are_never_answered() {
     assert!(server.stop().success());
 }
 
+/// What comes in the clear behind the last words of TLS is nobody's: neither a command, nor the end of a message.
+#[test]
+fn what_follows_the_end_of_tls_is_never_read() {
+    let scratch = Scratch::new("hostile-close-notify");
+    let data = scratch.path().join("data");
+    let server = Server::start(scratch.path(), &["--data", data.to_str().expect("UTF-8")]);
+    let envelope = "MAIL FROM:<a@b.c>\r\nRCPT TO:<bob@hamburger.edu>\r\n";
+    let half = "Subject: x\r\n\r\nhalf";
+    for (commands, replies, text, behind) in [
+        ("NOOP\r\n", 1, "", "MAIL FROM:<evil@b.c>\r\nQUIT\r\n"),
+        (&format!("{envelope}DATA\r\n"), 3, half, " of it\r\n.\r\nQUIT\r\n"),
+        (&format!("{envelope}BDAT 30 LAST\r\n"), 2, half, "ten octets\r\nQUIT\r\n"),
+    ] {
+        let stream = TcpStream::connect(server.at("submissions")).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(30))).expect("it can be set");
+        let mut talk = Talk(BufReader::new(secure(stream, &[]).expect("a handshake")));
+        assert!(talk.reply().starts_with("220 "));
+        assert!(talk.say("EHLO crepes.fr").starts_with("250"));
+        talk.send(commands.as_bytes());
+        (0..replies).for_each(|_| assert!(talk.reply().starts_with(['2', '3']), "{commands}"));
+        talk.send(text.as_bytes());
+        let Secured { conn, sock } = talk.0.get_mut();
+        conn.send_close_notify();
+        while conn.wants_write() {
+            conn.write_tls(sock).expect("it reads");
+        }
+        sock.write_all(behind.as_bytes()).expect("it reads");
+        loop {
+            let reply = talk.reply();
+            if reply.is_empty() {
+                break;
+            }
+            assert!(!reply.starts_with("2"), "{commands}: {reply}");
+        }
+    }
+    assert!(server.stop().success());
+    let log = fs::read_to_string(scratch.path().join("log")).expect("it is there");
+    assert!(!log.contains("delivered") && !log.contains("evil"), "{log}");
+}
+
 /// RFC 7301 §3.2, against ALPACA: who means a web server does not get a mail server under its certificate.
 #[test]
 fn who_names_another_protocol_gets_no_handshake() {

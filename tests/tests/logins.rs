@@ -44,6 +44,8 @@ fn prepare(scratch: &Path) -> String {
     let server = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("entropy");
     write("server.pem", &server.cert.pem());
     write("server.key", &server.signing_key.serialize_pem());
+    let owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(scratch.join("server.key"), owner).expect("it is ours");
     let mut authority = CertificateParams::default();
     authority.distinguished_name.push(DnType::CommonName, "an authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);

@@ -53,6 +53,7 @@ fn fill(wire: &mut Wire, messages: usize) {
         wire.send(format!("a APPEND INBOX {{{}+}}\r\n", message.len()).as_bytes())
             .expect("it reads");
         wire.send(&message).expect("it reads");
+        wire.send(b"\r\n").expect("it reads");
         answered(wire, "a");
     }
 }
@@ -60,7 +61,7 @@ fn fill(wire: &mut Wire, messages: usize) {
 /// Runs a test against each store: in memory and on disk.
 fn each_store(name: &str, test: impl Fn(&Server)) {
     let scratch = Scratch::new(&format!("{name}-memory"));
-    let server = Server::start(scratch.path(), &[]);
+    let server = Server::start(scratch.path(), &["--memory"]);
     test(&server);
     assert!(server.stop().success());
     let scratch = Scratch::new(name);

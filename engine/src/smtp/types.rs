@@ -226,6 +226,9 @@ pub struct Envelope {
     /// From a client that logged in, or by submission: all addresses of the From and Sender fields. What is wrong in
     /// them was refused; whether the account may write as each of them is the host's to say (RFC 6409 §6.3).
     pub authors: Vec<Mailbox>,
+    /// The header section has octets beyond ASCII, and MAIL did not say SMTPUTF8: sent on, it needs that all the same
+    /// (RFC 6531 §3.5).
+    pub utf8_undeclared: bool,
 }
 
 /// RFC 5321 §4.1.1.2: MAIL, parsed.
@@ -257,7 +260,9 @@ pub struct MailFrom {
     pub priority: Option<i8>,
 }
 
-/// RFC 2852 §4: how soon a message is to be delivered, and what is to happen when it cannot be.
+/// RFC 2852: how soon a message is to be delivered, and what is to happen when it cannot be.
+///
+/// Its sections are not named here nor elsewhere: the grammar was checked against other implementations, not its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
@@ -270,7 +275,7 @@ pub struct DeliverBy {
     pub trace: bool,
 }
 
-/// RFC 2852 §4: what happens to a message whose time is over.
+/// RFC 2852: what happens to a message whose time is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]

@@ -152,6 +152,8 @@ pub trait Queue {
         now_ms: u64,
         max: u32,
     ) -> Result<Vec<TaskId>, Reason>;
+    /// When the sender of a task of a destination must next be told something, after this time; none: nobody.
+    fn next_notice_ms(&self, destination: &[u8], after_ms: u64) -> Result<Option<u64>, Reason>;
     /// A destination; [`Reason::NotFound`] if nothing waits for it.
     fn destination(&self, name: &[u8]) -> Result<Destination, Reason>;
     /// Destinations in the order of their names, after one.
@@ -186,7 +188,7 @@ pub struct Settle {
 pub struct Block {
     /// Which.
     pub destination: Vec<u8>,
-    /// Until when; 0: no longer.
+    /// Until when; 0: no longer. A task that comes later shortens it to when its own sender must be told something.
     pub until_ms: u64,
     /// Failures to reach it, on end.
     pub failures: u32,
@@ -246,7 +248,7 @@ pub enum Action {
     Hold,
     /// They are due as they were before.
     Release,
-    /// They are due now, and their destinations no longer blocked.
+    /// They are due now, and their destinations no longer blocked; those that are held stay as they are.
     Retry {
         /// The queue's clock.
         now_ms: u64,
@@ -267,6 +269,8 @@ pub enum Action {
 pub struct Steered {
     /// Tasks that it changed.
     pub tasks: u32,
+    /// Tasks that were to be tried now, and stay held.
+    pub held: u32,
     /// The last task that was looked at, if there may be more behind it.
     pub last: Option<TaskId>,
 }

@@ -70,6 +70,10 @@ pub trait Store: Queue {
     fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<MaildropEntry>, Reason>;
     /// What an account uses, and what it may use.
     fn quota(&self, account: AccountId) -> Result<Quota, Reason>;
+    /// Whether so many octets and messages more fit into what an account may use; [`Reason::OverQuota`] if not.
+    fn check_quota(&self, account: AccountId, octets: u64, messages: u64) -> Result<(), Reason> {
+        self.quota(account)?.check(octets, messages, 0)
+    }
     /// Whether the account of this name, if there is one, uses all that it may: no mail is taken for it.
     fn is_full(&self, name: &[u8]) -> Result<bool, Reason>;
     /// Annotations that an account sees on a mailbox, or without one on the server, in the order of their names.

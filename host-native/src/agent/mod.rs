@@ -1,6 +1,7 @@
 //! The user agent: messages made of flags, files and standard input, handed to a server, and servers tried by a probe.
 //! What is said to them is the engine's; what a message looks like is `pillarbox_engine::message::compose`'s.
 
+mod look;
 mod message;
 mod probe;
 mod progress;

@@ -8,18 +8,24 @@ use std::time::{Duration, Instant};
 
 use pillarbox_engine::Session;
 use pillarbox_engine::smtp::probe::{
-    Channel, Config, Event, Interruption, Probe, Row, Visit, remaining, visits,
+    Channel, Config, Event, Interruption, Probe, Row, Visit, other_protocol, remaining, visits,
 };
 use pillarbox_engine::types::{BlobRange, Now, Reason, TlsFacts};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
+use super::look::{Found, look};
 use super::server::addresses;
 use crate::client::Trust;
 use crate::drive::{Driver, End, Ends, Host, Interrupt, Transcript, Wire, now};
 use crate::engine::Driven;
 use crate::error::{Error, Kind};
 use crate::tls::{ClientTls, Metered};
+
+/// How long a port may take to say its first words before it is seen whether it waits for TLS.
+const LOOK: Duration = Duration::from_secs(5);
+/// The same where it is expected to wait.
+const LOOK_TLS: Duration = Duration::from_millis(500);
 
 /// What is tried, and how.
 pub(crate) struct Tries {
@@ -40,6 +46,8 @@ pub(crate) struct Probed {
     pub(crate) offers: Vec<(bool, Vec<String>)>,
     pub(crate) tls: Option<TlsFacts>,
     pub(crate) rows: Vec<Row>,
+    /// It takes no mail before a login, so tests of transactions tell nothing.
+    pub(crate) wants_login: bool,
 }
 
 /// Probes a server.
@@ -56,8 +64,9 @@ pub(crate) fn probe(tries: &Tries, ca: Option<&Path>) -> Result<Probed, Error> {
 async fn all(tries: &Tries, tls: &Arc<ClientTls>) -> Result<Probed, Error> {
     let addresses = addresses(&tries.host, tries.port).await?;
     let (address, mut first) = reach(tries, &addresses).await?;
+    check_port(tries, tls, address).await?;
     let (greeting, offers, rows) = (None, Vec::new(), Vec::new());
-    let mut probed = Probed { address, greeting, offers, tls: None, rows };
+    let mut probed = Probed { address, greeting, offers, tls: None, rows, wants_login: false };
     for visit in visits(tries.channel, tries.with_unsafe) {
         let stream = match first.take() {
             Some(stream) => Ok(stream),
@@ -72,6 +81,32 @@ async fn all(tries: &Tries, tls: &Arc<ClientTls>) -> Result<Probed, Error> {
         }
     }
     Ok(probed)
+}
+
+/// Refuses a port at which every test would fail for one reason, which is none of the server's mistakes.
+async fn check_port(tries: &Tries, tls: &ClientTls, address: SocketAddr) -> Result<(), Error> {
+    let is_implicit = tries.channel == Channel::Implicit;
+    // Who wants TLS first may say nothing in the clear, and mostly does: it is not waited for long.
+    let within = tries.reply_within.min(if is_implicit { LOOK_TLS } else { LOOK });
+    let Ok(found) = look(tls, &tries.host, address, within).await else { return Ok(()) };
+    let not_smtp = |name: &str| {
+        let what = format!("{address} speaks {name}, and these tests are for SMTP");
+        format!("{what}; try its ports for mail: 25, or 587 and 465 for submission")
+    };
+    let what = match &found {
+        Found::Words(words) => match (other_protocol(words), is_implicit) {
+            (Some(name), _) => not_smtp(name),
+            (None, false) => return Ok(()),
+            (None, true) => format!("{address} speaks in the clear first; leave out --implicit"),
+        },
+        Found::Tls if is_implicit => return Ok(()),
+        Found::Tls => {
+            let what = format!("{address} says nothing before TLS, as ports for implicit TLS do");
+            format!("{what}; try --implicit")
+        }
+        Found::Silent => return Ok(()),
+    };
+    Err(Error::new(Kind::Unavailable, what))
 }
 
 /// The first address that answers.
@@ -154,6 +189,7 @@ async fn make(
             Event::Greeting(words) => {
                 probed.greeting.get_or_insert(words);
             }
+            Event::WantsLogin => probed.wants_login = true,
             Event::Offers { secured, lines } => {
                 if !probed.offers.iter().any(|(known, _)| *known == secured) {
                     probed.offers.push((secured, lines));

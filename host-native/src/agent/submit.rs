@@ -1,18 +1,23 @@
 //! Hands one message to a server and says what became of each recipient.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use pillarbox_engine::smtp::client::types::{Fate, Reply, Stage};
 use pillarbox_engine::smtp::grammar::print_mailbox;
 use serde_json::{Value, json};
 
+use super::look::{Found, look};
 use super::{Outgoing, Server};
 use crate::cli::EngineChoice;
-use crate::client::{Client, Envelope, OpenError, OpenErrorKind, Target, Trace};
+use crate::client::{Client, Envelope, OpenError, OpenErrorKind, Security, Target, Trace};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::{Error, Kind};
 use crate::serve::shown;
 use crate::tls::ClientTls;
+
+/// How long a greeting mostly takes at most; then it is seen whether the server waits for TLS.
+const GREETING_EXPECTED: Duration = Duration::from_secs(4);
 
 /// One message and its envelope.
 pub(crate) struct Submission {
@@ -40,20 +45,31 @@ pub(crate) fn submit(server: &Server, submission: Submission) -> Result<Outcome,
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Error::failed(format!("no runtime: {error}")))?;
     let engine = Engine::new(&EngineSettings::new(EngineChoice::Sandbox, Some(1)))?;
-    let tls = ClientTls::new(server.ca.as_deref())?;
+    let tls = Arc::new(ClientTls::new(server.ca.as_deref())?);
     let writer = || Trace::Writer(Arc::new(Mutex::new(std::io::stderr())));
     let trace = submission.trace.then(writer);
-    let client = Client::new(Arc::new(engine), Arc::new(tls), trace);
-    runtime.block_on(send(&client, server, submission))
+    let client = Client::new(Arc::new(engine), Arc::clone(&tls), trace);
+    runtime.block_on(send(&client, &tls, server, submission))
 }
 
-async fn send(client: &Client, server: &Server, submission: Submission) -> Result<Outcome, Error> {
+async fn send(
+    client: &Client,
+    tls: &ClientTls,
+    server: &Server,
+    submission: Submission,
+) -> Result<Outcome, Error> {
     let Submission { envelope, message, .. } = submission;
     let targets = server.targets().await?;
     let last = targets.len() - 1;
     let mut opened = None;
     for (at, target) in targets.iter().enumerate() {
-        match client.open(target, &server.settings).await {
+        let open = client.open(target, &server.settings);
+        let opened_by = tokio::select! {
+            opened_by = open => opened_by,
+            // A server may take minutes to greet (RFC 5321 §4.5.3.2.1), but not one that waits for TLS.
+            error = waits_for_tls(tls, server, target) => return Err(error),
+        };
+        match opened_by {
             Ok(connection) => {
                 opened = Some(connection);
                 break;
@@ -75,6 +91,19 @@ async fn send(client: &Client, server: &Server, submission: Submission) -> Resul
     connection.quit().await;
     let fates = addresses.into_iter().zip(fates).collect();
     Ok(Outcome { server: address.to_string(), tls, fates })
+}
+
+/// Ends if a server that was taken to speak first waits for TLS instead; never otherwise.
+async fn waits_for_tls(tls: &ClientTls, server: &Server, target: &Target) -> Error {
+    let implicit = matches!(server.settings.security, Security::Implicit(_));
+    tokio::time::sleep(GREETING_EXPECTED).await;
+    if let (false, Some(address)) = (implicit, target.addresses.first())
+        && let Ok(Found::Tls) = look(tls, &target.name, *address, GREETING_EXPECTED).await
+    {
+        let what = format!("no mail was sent to {}: it says nothing before TLS", target.name);
+        return Error::new(Kind::Unavailable, format!("{what}; try --tls implicit"));
+    }
+    std::future::pending().await
 }
 
 /// Why there is no connection, and what to do about it.

@@ -89,6 +89,27 @@ impl HostDirectory {
         }
     }
 
+    /// Whether an account that somebody has logged in to is still there.
+    #[must_use]
+    pub fn has(&self, account: &[u8]) -> bool {
+        match &self.profile {
+            Profile::Open(..) => true,
+            Profile::Accounts(accounts) => {
+                let name = std::str::from_utf8(account);
+                name.is_ok_and(|name| accounts.accounts.now().contains(name))
+            }
+        }
+    }
+
+    /// The accounts as their file has them; another value once that has changed. None in the dev profile.
+    #[must_use]
+    pub fn accounts_now(&self) -> Option<Arc<Accounts>> {
+        match &self.profile {
+            Profile::Open(..) => None,
+            Profile::Accounts(accounts) => Some(accounts.accounts.now()),
+        }
+    }
+
     /// Whether anybody has logged in from this address lately.
     #[must_use]
     pub fn is_known_good(&self, address: IpAddr) -> bool {

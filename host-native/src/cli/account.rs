@@ -19,7 +19,7 @@ pub(super) struct AccountFlags {
     /// Configuration of the server profile
     #[arg(long, value_name = "FILE", env = "PILLARBOX_CONFIG", global = true)]
     config: Option<PathBuf>,
-    /// Directory of the mail store, if the configuration does not name it
+    /// Directory of the mail store [default: what the configuration names]
     #[arg(long, value_name = "DIR", env = "PILLARBOX_DATA", global = true)]
     data: Option<PathBuf>,
 }

@@ -9,6 +9,7 @@ mod queue;
 mod replay;
 mod send;
 mod sendmail;
+mod site;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -63,12 +64,14 @@ enum Word {
     },
     /// Try what a server does about that which the RFCs require and forbid
     Probe(probe::ProbeFlags),
+    /// Write the playground into a folder that any web server can serve
+    Site(site::SiteFlags),
     /// Run a simulated mail Internet, and print what its servers and clients said
     Replay(replay::ReplayFlags),
     /// List the scenarios and challenges that `replay` knows
     Scenarios,
     /// Print every limit, its value, its value under stress, and what is said when it is reached
-    Limits(Box<ServeFlags>),
+    Limits(limits::LimitsFlags),
 }
 
 /// Flags of `serve`.
@@ -107,7 +110,7 @@ pub struct ServeFlags {
     /// In the dev profile, the only password that is right; SCRAM is offered with it [default: any is right]
     #[arg(long, value_name = "PASSWORD", env = "PILLARBOX_DEV_PASSWORD", hide_env_values = true)]
     pub dev_password: Option<String>,
-    /// Directory of the mail store [default: pillarbox in the user's data directory]
+    /// Directory of the mail store [default: what the configuration names, else pillarbox in the user's data directory]
     #[arg(long, value_name = "DIR", env = "PILLARBOX_DATA", conflicts_with = "memory")]
     pub data: Option<PathBuf>,
     /// Keep mail in memory alone; nothing outlives the process
@@ -190,8 +193,9 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Send(flags)) => send::run(*flags),
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
         Some(Word::Probe(flags)) => probe::run(flags),
+        Some(Word::Site(flags)) => site::run(&flags),
         Some(Word::Replay(flags)) => replay::run(&flags),
         Some(Word::Scenarios) => replay::list(),
-        Some(Word::Limits(flags)) => limits::run(*flags),
+        Some(Word::Limits(flags)) => limits::run(flags),
     }
 }

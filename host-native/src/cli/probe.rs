@@ -150,6 +150,17 @@ fn print(probed: &Probed) {
     let counts = [Verdict::Good, Verdict::Weak, Verdict::Bad, Verdict::Unknown]
         .map(|verdict| format!("{} {}", count(verdict), word(verdict)));
     println!("\n{}", counts.join(", "));
+    if let Some(hint) = hint(probed) {
+        println!("{hint}");
+    }
+}
+
+/// What the rows that tell nothing have in common.
+fn hint(probed: &Probed) -> Option<&'static str> {
+    probed.wants_login.then_some(
+        "The server takes no mail here before a login, as ports for submission do, so tests of transactions tell\n\
+         nothing. How it takes mail from other servers is seen at its port 25.",
+    )
 }
 
 fn json_of(probed: &Probed) -> Value {
@@ -185,5 +196,6 @@ fn json_of(probed: &Probed) -> Value {
         "offers": offers,
         "tls": tls,
         "rows": rows,
+        "hint": hint(probed),
     })
 }

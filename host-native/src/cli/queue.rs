@@ -103,13 +103,13 @@ pub(super) fn run(flags: QueueFlags) -> Result<(), Error> {
         Word::List => list(&mut asked, json),
         Word::Stats => stats(&mut asked, json),
         Word::Show { message } => {
-            let answer = asked.ask(Request::Show { message })?;
+            let Response::Message(message) = asked.ask(Request::Show { message })? else {
+                return Err(unexpected());
+            };
             if json {
-                return print_json(&answer);
+                return print_json(&message);
             }
-            if let Response::Message(message) = answer {
-                print_message(&message);
-            }
+            print_message(&message);
             Ok(())
         }
         Word::Retry(which) => change(&mut asked, json, Request::Retry(which.target()), "due now"),
@@ -125,14 +125,27 @@ pub(super) fn run(flags: QueueFlags) -> Result<(), Error> {
 }
 
 fn change(asked: &mut Asked, json: bool, request: Request, done: &str) -> Result<(), Error> {
-    let answer = asked.ask(request)?;
+    let retries = matches!(request, Request::Retry(_));
+    let Response::Changed { tasks, held } = asked.ask(request)? else { return Err(unexpected()) };
     if json {
-        return print_json(&answer);
+        let held = retries.then_some(held);
+        return print_json(&Changed { changed: tasks, held });
     }
-    if let Response::Changed { tasks } = answer {
-        println!("{tasks} {done}");
+    println!("{tasks} {done}");
+    if held > 0 {
+        println!("{held} held, and so not tried; `pillarbox queue release` lets them go");
     }
     Ok(())
+}
+
+/// What was done, for programs.
+#[derive(serde::Serialize)]
+struct Changed {
+    /// Messages, counted once for each destination.
+    changed: u64,
+    /// Of `retry`: messages that are held, and so are not tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<u64>,
 }
 
 fn list(asked: &mut Asked, json: bool) -> Result<(), Error> {

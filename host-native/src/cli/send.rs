@@ -201,6 +201,14 @@ fn ready(flags: &SendFlags, path: &Path) -> Result<Submission, Error> {
         Box::new(File::open(path).map_err(|error| unreadable("--message", path, &error))?)
     };
     let (head, facts, body) = Spool::read(&mut *input, false)?;
+    if head.is_empty() {
+        let what = "it does not begin with header fields, so it is no message";
+        let help = "is it a text? then name it with --text-file";
+        return Err(Error::new(
+            Kind::Input,
+            format!("--message {}: {what}; {help}", path.display()),
+        ));
+    }
     let in_message = |refused: Refused| wrong("the message", &refused);
     let named: Vec<&String> = flags.to.iter().chain(&flags.cc).chain(&flags.bcc).collect();
     let to = if named.is_empty() {

@@ -329,7 +329,36 @@ pub fn read_config(path: &Path) -> Result<ConfigFile, Error> {
         return Err(Error::usage(format!("--config {at}: {message}")));
     }
     file.domains.iter_mut().for_each(|domain| *domain = domain.to_lowercase());
+    for domain in &file.domains {
+        check_domain(domain)
+            .map_err(|what| Error::usage(format!("--config {at}: domains: {what}")))?;
+    }
+    if let Some(name) = &file.host_name {
+        let what = match check_domain(name) {
+            Ok(()) if name.is_ascii() => None,
+            // It goes into greetings and trace fields, which are ASCII.
+            Ok(()) => Some(format!("`{name}`: write it in ASCII, with `xn--`")),
+            Err(what) => Some(what),
+        };
+        if let Some(what) = what {
+            return Err(Error::usage(format!("--config {at}: host_name: {what}")));
+        }
+    }
     Ok(file)
+}
+
+/// Whether mail can be for a domain, or a host have the name: that it exists is DNS's to say.
+fn check_domain(name: &str) -> Result<(), String> {
+    let ascii = pillarbox_engine::text::domain::to_ascii(name.as_bytes());
+    let is_name = pillarbox_engine::text::domain::is_name(&ascii) && !ascii.contains(&b'_');
+    let is_address = name.parse::<IpAddr>().is_ok();
+    let hyphen = ascii
+        .split(|octet| *octet == b'.')
+        .any(|label| label.starts_with(b"-") || label.ends_with(b"-"));
+    if is_name && !is_address && !hyphen && !name.ends_with('.') {
+        return Ok(());
+    }
+    Err(format!("`{name}` is no domain name; expected one such as mail.hamburger.edu"))
 }
 
 fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerProfile, Error> {

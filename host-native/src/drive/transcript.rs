@@ -44,6 +44,14 @@ struct Direction {
 }
 
 impl Transcript {
+    /// Makes the directory that transcripts go to, for its owner alone: mail is in them.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(crate) fn make_directory(directory: &Path) -> std::io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+    }
+
     /// Begins a file named after the session; a failure is logged and costs only the transcript.
     pub(crate) fn create(
         directory: &Path,
@@ -53,7 +61,7 @@ impl Transcript {
         ends: Ends,
     ) -> Option<Self> {
         let file = directory.join(format!("{session:0>6}-{protocol}.transcript"));
-        let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        let created = Self::make_directory(directory);
         let opened = created.and_then(|()| {
             fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file)
         });

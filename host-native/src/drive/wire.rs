@@ -63,9 +63,14 @@ impl Wire {
                 other => return Ok(other),
             }
         }
+        while !deflate.wants_input() {
+            let octets = deflate.next()?;
+            if !octets.is_empty() {
+                return Ok(Poll::Ready(Some(octets)));
+            }
+        }
         // Octets that mean nothing yet are no end; whoever waits comes again once the socket has more.
-        let octets = deflate.next()?;
-        Ok(if octets.is_empty() { Poll::Pending } else { Poll::Ready(Some(octets)) })
+        Ok(Poll::Pending)
     }
 
     async fn readable(&self) -> io::Result<()> {

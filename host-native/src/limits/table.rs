@@ -8,7 +8,8 @@ use pillarbox_engine::{imap, pop3, smtp};
 
 use super::Limit;
 use crate::auth::{GuessSettings, WAITING_MAX};
-use crate::config::{LimitSettings, Settings};
+use crate::config::{LimitSettings, Profile, Settings};
+use crate::trust::{SPF_VOIDS_MAX, TrustSettings};
 
 /// One line of the table.
 type Line = [String; 4];
@@ -18,6 +19,7 @@ type Line = [String; 4];
 pub fn print(settings: &Settings, slots: u32) -> String {
     let mut lines = vec![["limit", "value", "stress", "when reached"].map(str::to_owned)];
     lines.extend(Limit::ALL.into_iter().map(|limit| host(limit, settings, slots)));
+    lines.extend(trust(&settings.profile));
     for (protocol, base) in [("smtp", Limits::SMTP), ("pop3", Limits::POP3), ("imap", Limits::IMAP)]
     {
         let (usual, stressed) =
@@ -87,6 +89,29 @@ fn host(limit: Limit, settings: &Settings, slots: u32) -> Line {
         }
     };
     [limit.name().into(), value, String::new(), reply]
+}
+
+/// How far a message's sender is looked into.
+fn trust(profile: &Profile) -> Vec<Line> {
+    let default = TrustSettings::default();
+    let settings = match profile {
+        Profile::Dev => &default,
+        Profile::Server(profile) => &profile.trust,
+    };
+    let line = |name: &str, value: String, reached: &str| {
+        [name.to_owned(), value, String::new(), reached.to_owned()]
+    };
+    vec![
+        line("trust.timeout_s", settings.timeout.as_secs().to_string(), "as if DNS did not answer"),
+        line("trust.lookups_max", settings.lookups_max.to_string(), "as if DNS had nothing"),
+        line(
+            "trust.signatures_max",
+            settings.signatures_max.to_string(),
+            "the rest is not verified",
+        ),
+        line("trust.spf_terms_max", "10".to_owned(), "spf=permerror (RFC 7208 §4.6.4)"),
+        line("trust.spf_voids_max", SPF_VOIDS_MAX.to_string(), "spf=permerror (RFC 7208 §4.6.4)"),
+    ]
 }
 
 /// What each protocol says to a connection that is too many.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::metrics::RelayMetrics;
 use super::settle::{address, answer};
-use super::steer::{bounce, steer};
+use super::steer::{Done, bounce, steer};
 use crate::backend::HostBackend;
 use crate::serve::shown;
 
@@ -82,6 +82,9 @@ pub(crate) enum Response {
     Changed {
         /// Messages, counted once for each destination.
         tasks: u64,
+        /// Messages that are held, and so are not tried.
+        #[serde(default)]
+        held: u64,
     },
     /// It cannot be done.
     Error {
@@ -183,7 +186,11 @@ async fn answered(
         Request::Delete { target, bounce: false } => steered(backend, target, Action::Delete).await,
         Request::Delete { target: Target::Message(id), bounce: true } => {
             let tasks = bounce(backend, metrics, id).await?;
-            if tasks == 0 { Err(Reason::NotFound) } else { Ok(Response::Changed { tasks }) }
+            if tasks == 0 {
+                Err(Reason::NotFound)
+            } else {
+                Ok(Response::Changed { tasks, held: 0 })
+            }
         }
         Request::Delete { .. } => {
             let message = "--bounce is for one message at a time".to_owned();
@@ -198,8 +205,8 @@ async fn steered(
     action: Action,
 ) -> Result<Response, Reason> {
     let which = which(backend, target)?;
-    let tasks = steer(backend, &which, action).await?;
-    Ok(Response::Changed { tasks })
+    let Done { tasks, held } = steer(backend, &which, action).await?;
+    Ok(Response::Changed { tasks, held })
 }
 
 fn which(backend: &HostBackend, target: Target) -> Result<Which, Reason> {
@@ -225,22 +232,32 @@ fn message(backend: &HostBackend, found: QueuedMessage) -> Result<Message, Reaso
         size: found.sent_size(),
         came_unix_ms: found.times.came_unix_ms,
         by: shown(&found.by),
-        destinations: tasks.into_iter().map(part).collect(),
+        destinations: tasks
+            .into_iter()
+            .map(|task| part(backend, task))
+            .collect::<Result<_, _>>()?,
     })
 }
 
-fn part(task: Task) -> Part {
+fn part(backend: &HostBackend, task: Task) -> Result<Part, Reason> {
+    // A host that is left alone is tried when that is over, however long its mail is due.
+    let blocked_ms = match backend.store().destination(&task.destination) {
+        Ok(found) => found.blocked_ms,
+        // What waited there has been sent just now.
+        Err(Reason::NotFound) => 0,
+        Err(reason) => return Err(reason),
+    };
     let recipients = task.recipients.into_iter().map(|queued| Recipient {
         address: address(&queued.recipient.forward_path),
         attempts: queued.attempts,
         last: queued.last.map(|tried| answer(&tried.fate)),
     });
-    Part {
+    Ok(Part {
         destination: shown(&task.destination),
         held: task.held,
-        next_unix_ms: task.due_ms,
+        next_unix_ms: task.due_ms.max(blocked_ms),
         recipients: recipients.collect(),
-    }
+    })
 }
 
 fn stats(backend: &HostBackend, now_unix_ms: u64, after: &str) -> Result<Stats, Reason> {

@@ -239,7 +239,7 @@ impl<C: Carrier> Work<C> {
         }
         let longest = self.backend.schedule().interval_ms_max;
         let action = Action::Clamp { now_ms, latest_ms: now_ms + longest + longest / 5 };
-        let tasks = steer(&self.backend, &Which::All, action).await?;
+        let tasks = steer(&self.backend, &Which::All, action).await?.tasks;
         tracing::warn!(
             behind_s = (latest_ms - now_ms) / 1000,
             tasks,
@@ -263,7 +263,10 @@ impl<C: Carrier> Work<C> {
             for which in meant {
                 let action = Action::Retry { now_ms: self.now_ms() };
                 match steer(&self.backend, &which, action).await {
-                    Ok(tasks) => tracing::info!(name, tasks, "tried now, as was asked for"),
+                    Ok(done) => {
+                        let tasks = done.tasks;
+                        tracing::info!(name, tasks, "tried now, as was asked for");
+                    }
                     Err(reason) => tracing::error!(?reason, "the queue could not be flushed"),
                 }
             }

@@ -14,7 +14,16 @@ use crate::backend::HostBackend;
 /// Tasks read at once.
 const PAGE: u32 = 100;
 
-/// Does it to all of them; gives how many it changed.
+/// What a steering did to tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Done {
+    /// Those that it changed.
+    pub(crate) tasks: u64,
+    /// Those that stay held, though they were to be tried.
+    pub(crate) held: u64,
+}
+
+/// Does it to all of them.
 ///
 /// # Errors
 /// What the store says.
@@ -22,15 +31,16 @@ pub(crate) async fn steer(
     backend: &HostBackend,
     which: &Which,
     action: Action,
-) -> Result<u64, Reason> {
-    let (mut done, mut after) = (0, 0);
+) -> Result<Done, Reason> {
+    let (mut done, mut after) = (Done::default(), 0);
     loop {
         let step = Steer { which: which.clone(), after, action };
         let outcome = backend.write(0, Write::Steer(step)).await?;
-        let Outcome::Steered(Steered { tasks, last }) = outcome else {
+        let Outcome::Steered(Steered { tasks, held, last }) = outcome else {
             return Err(Reason::StorageFailed);
         };
-        done += u64::from(tasks);
+        done.tasks += u64::from(tasks);
+        done.held += u64::from(held);
         match last {
             Some(last) => after = last,
             None => return Ok(done),

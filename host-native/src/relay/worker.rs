@@ -328,7 +328,16 @@ impl<C: Carrier> Worker<C> {
         let seed = backend.relaying().seed ^ failures as u64;
         let relay = backend.engine().relay();
         let pause_ms = relay.host_backoff(failures, &backend.schedule(), seed).map_err(broke)?;
-        let until_ms = self.work.now_ms().saturating_add(pause_ms);
+        let now_ms = self.work.now_ms();
+        // Who must be told something meanwhile is told in time: of a delay, or that his message is given up. But however
+        // many those are, the host is not tried more often than after its first failure.
+        let least_ms = pause_ms.min(backend.schedule().first_ms);
+        let notice_ms = backend.store().next_notice_ms(name, now_ms)?;
+        let pause_ms = match notice_ms.map(|notice_ms| notice_ms - now_ms) {
+            Some(left_ms) => pause_ms.min(left_ms.max(least_ms)),
+            None => pause_ms,
+        };
+        let until_ms = now_ms.saturating_add(pause_ms);
         let why = answer(fate);
         let destination = shown(name);
         tracing::warn!(destination, failures, why, pause_s = pause_ms / 1000, "not reached");

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use super::Shared;
 use super::faults_http;
+use super::playground;
 use super::ready::Addresses;
 
 /// Serves until the task is ended.
@@ -23,6 +24,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, addresses:
         .route("/metrics", get(async move || text(metrics.metrics.text())))
         .merge(clock(&shared))
         .merge(faults_http::routes(&shared))
+        .merge(playground::routes())
         .layer(axum::middleware::from_fn(
             move |headers: HeaderMap, request, next: axum::middleware::Next| {
                 let allowed = is_our_host(&headers, &addresses);
@@ -105,6 +107,7 @@ fn page(addresses: &Addresses) -> String {
          <table><tr><td>Send mail<td>SMTP<td><code>{smtp}</code>\
          <tr><td>Read mail<td>IMAP<td><code>{imap}</code>\
          <tr><td><td>POP3<td><code>{pop3}</code></table>\
+         <p><a href=/playground/>Playground</a>: watch mail travel, and speak the protocols yourself.</p>\
          <p><a href=/livez>livez</a> · <a href=/readyz>readyz</a> · <a href=/metrics>metrics</a></p></html>"
     )
 }

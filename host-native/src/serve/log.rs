@@ -23,7 +23,25 @@ pub(super) fn start(format: LogFormat) {
     drop(started);
 }
 
-/// Octets from outside, for a log line: printable ASCII stays, all else is escaped.
+/// Octets from outside, for a log line or a terminal: printable ASCII stays, all else is escaped, and so is the backslash
+/// that escapes. Quotation marks stay: nothing here stands in them, and who puts it there escapes them.
 pub(crate) fn shown(octets: &[u8]) -> String {
-    octets.escape_ascii().to_string()
+    let mut out = String::with_capacity(octets.len());
+    for &octet in octets {
+        match octet {
+            b'\'' | b'"' => out.push(char::from(octet)),
+            _ => out.extend(octet.escape_ascii().map(char::from)),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_is_printable_is_shown_as_it_is() {
+        let shown = super::shown;
+        assert_eq!(shown(b"it's \"new\""), "it's \"new\"");
+        assert_eq!(shown(b"a\r\nb\\c\0\xe4"), "a\\r\\nb\\\\c\\x00\\xe4");
+    }
 }

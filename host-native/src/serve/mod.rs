@@ -11,14 +11,18 @@ mod listener;
 mod log;
 mod metrics;
 mod patience;
+mod playground;
 mod proxy;
 mod ready;
 mod roles;
 mod serving;
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use pillarbox_world::service::Backend;
 use tokio::sync::watch;
 
 use crate::backend::{HostBackend, HostDirectory, Relaying};
@@ -27,6 +31,7 @@ use crate::client::sts::{MtaSts, WebFetch};
 use crate::client::{Client, Trace};
 use crate::config::{DkimSettings, Profile, RelaySettings, Settings};
 use crate::dns::{self, Dns, ResolverSettings};
+use crate::drive::Transcript;
 use crate::engine::{Engine, EngineSettings};
 use crate::error::{Error, Kind};
 use crate::limits::Hits;
@@ -43,9 +48,12 @@ use ready::Addresses;
 pub(crate) use control::SOCKET as CONTROL;
 pub(crate) use log::shown;
 pub(crate) use metrics::Metrics;
+pub(crate) use playground::plain;
 
 /// How long connections have to end once the server was told to stop.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How often it is looked whether accounts have changed.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked which MTA-STS policies are to be renewed; each is a day old then.
 const RENEW_EVERY: Duration = Duration::from_secs(3600);
 
@@ -64,6 +72,8 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     /// Turns true once, when the server is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
+    /// Changes when accounts were added or removed.
+    pub(crate) accounts: watch::Receiver<u64>,
 }
 
 /// Runs the server until it is told to stop.
@@ -73,6 +83,9 @@ pub(crate) struct Shared {
 pub fn run(settings: &Settings) -> Result<(), Error> {
     log::start(settings.log_format);
     settings.check_listeners()?;
+    if let Some(directory) = &settings.trace_sessions {
+        check_traces(directory)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| Error::failed(format!("cannot start threads: {e}")))?;
     runtime.block_on(serve(settings.clone()))
@@ -97,15 +110,27 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         .with_quota_admins(settings.quota_admins.clone());
     let backend = Arc::new(backend);
     let (stop, stopping) = watch::channel(false);
+    let (accounts_changed, accounts) = watch::channel(0);
     let tls = settings.tls.clone();
     let tls =
         tls.map(|tls| ServerTls::new(tls.source, tls.clients, &settings.host_name, hits.clone()));
     let tls = tls.transpose()?;
     let faults = settings.faults.as_ref().map(SharedFaults::new);
-    let shared =
-        Shared { settings, backend, metrics, hits, admission, tls, faults, started, stopping };
+    let shared = Shared {
+        settings,
+        backend,
+        metrics,
+        hits,
+        admission,
+        tls,
+        faults,
+        started,
+        stopping,
+        accounts,
+    };
     let shared = Arc::new(shared);
 
+    look_after_files(&shared, accounts_changed);
     let addresses = doors.addresses()?;
     let (http, listeners) = doors.open(&shared);
     let http = tokio::spawn(http::serve(http, Arc::clone(&shared), addresses));
@@ -136,6 +161,53 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     shared.backend.mail_store().close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Looks after files that change while the server runs: certificates and accounts.
+fn look_after_files(shared: &Arc<Shared>, accounts: watch::Sender<u64>) {
+    let (shared, mut stopping) = (Arc::clone(shared), shared.stopping.clone());
+    tokio::spawn(async move {
+        let certificates = async {
+            match &shared.tls {
+                Some(tls) => tls.watch().await,
+                None => std::future::pending().await,
+            }
+        };
+        let directory = shared.backend.directory();
+        let people = async {
+            let mut rounds = tokio::time::interval(LOOK_EVERY);
+            let mut known = directory.accounts_now();
+            loop {
+                rounds.tick().await;
+                let now = directory.accounts_now();
+                let same = match (&known, &now) {
+                    (Some(known), Some(now)) => Arc::ptr_eq(known, now),
+                    _ => true,
+                };
+                if !same {
+                    known = now;
+                    accounts.send_modify(|changes| *changes += 1);
+                }
+            }
+        };
+        tokio::select! {
+            () = certificates => {}
+            () = people => {}
+            () = told_to_stop(&mut stopping) => {}
+        }
+    });
+}
+
+/// Whether transcripts can be written there; who asked for them is told before, not by each that is missing.
+fn check_traces(directory: &Path) -> Result<(), Error> {
+    let failed = |error: std::io::Error| {
+        let what = format!("transcripts cannot be written there: {error}");
+        Error::usage(format!("--trace-sessions {}: {what}", directory.display()))
+    };
+    Transcript::make_directory(directory).map_err(failed)?;
+    let probe = directory.join(format!(".pillarbox-{}", std::process::id()));
+    std::fs::File::create(&probe).map_err(failed)?;
+    std::fs::remove_file(&probe).map_err(failed)
 }
 
 /// What works at the queue. In the dev profile that is mail held for mailboxes here, and nothing leaves the machine.
@@ -290,7 +362,7 @@ fn banner(shared: &Shared, addresses: Addresses) {
         }
         Profile::Server(profile) => format!("mail for {}", profile.domains.join(", ")),
     };
-    let over_tls = |address: Option<std::net::SocketAddr>| {
+    let over_tls = |address: Option<SocketAddr>| {
         address.map_or_else(String::new, |address| format!(", over TLS {address}"))
     };
     let submission =
@@ -300,14 +372,28 @@ fn banner(shared: &Shared, addresses: Addresses) {
          \x20 SMTP  {smtp}   send mail here{submission}{}\n\
          \x20 POP3  {pop3}   read it here{}\n\
          \x20 IMAP  {imap}   or here{}\n\
-         \x20 HTTP  http://{http}/   health, metrics\n\
+         \x20 HTTP  http://{http}/   health, metrics; the playground is at http://{http}/playground/\n\
          \x20 mail  {}\n\
-         Try: swaks --server {smtp} --to bob@hamburger.edu\n\
-         \x20    curl 'imap://{imap}/INBOX;MAILINDEX=1' -u bob@hamburger.edu:any",
+         {}",
         env!("CARGO_PKG_VERSION"),
         over_tls(submissions),
         over_tls(pop3s),
         over_tls(imaps),
         shared.backend.mail_store().place(),
+        trial(&shared.settings.profile, smtp, imap),
     );
+}
+
+/// What somebody may try first.
+fn trial(profile: &Profile, smtp: SocketAddr, imap: SocketAddr) -> String {
+    let (domain, password) = match profile {
+        Profile::Dev => ("hamburger.edu", "any"),
+        // There a password is right or wrong, and curl asks for it.
+        Profile::Server(profile) => (&profile.domains[0][..], ""),
+    };
+    let colon = if password.is_empty() { "" } else { ":" };
+    format!(
+        "Try: swaks --server {smtp} --to bob@{domain}\n\
+         \x20    curl 'imap://{imap}/INBOX;MAILINDEX=1' -u bob@{domain}{colon}{password}"
+    )
 }

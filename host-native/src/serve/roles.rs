@@ -11,7 +11,9 @@ use pillarbox_engine::{imap, pop3, smtp};
 use pillarbox_world::fault::Faced;
 use pillarbox_world::hub::SessionKey;
 use pillarbox_world::service::trust::Bringer;
-use pillarbox_world::service::{Backend, Client, ImapService, Pop3Service, Service, SmtpService};
+use pillarbox_world::service::{
+    Backend, Client, ImapService, Parties, Pop3Service, Service, SmtpService,
+};
 
 use super::Shared;
 use super::log::shown;
@@ -118,10 +120,30 @@ fn host_name(shared: &Shared) -> Vec<u8> {
 }
 
 fn defect(shared: &Shared, link: &Link, protocol: &str, rule: &[u8]) {
+    defect_about(shared, link, protocol, rule, None);
+}
+
+fn defect_about(
+    shared: &Shared,
+    link: &Link,
+    protocol: &str,
+    rule: &[u8],
+    parties: Option<&Parties>,
+) {
     link.fault();
     shared.metrics.defects.with_label_values(&[protocol]).inc();
     let session = link.session_id();
-    tracing::info!(protocol, session, peer = %link.peer, rule = shown(rule), "the peer broke a rule");
+    let (from, to) = named(parties);
+    let rule = shown(rule);
+    tracing::info!(protocol, session, peer = %link.peer, from, to, rule, "the peer broke a rule");
+}
+
+/// Whom something is about, as the log says it.
+fn named(parties: Option<&Parties>) -> (Option<String>, Option<String>) {
+    let from = parties.and_then(|parties| parties.from.as_ref());
+    let to: Vec<String> =
+        parties.iter().flat_map(|parties| &parties.to).map(|to| shown(to)).collect();
+    (from.map(|from| format!("<{}>", shown(from))), (!to.is_empty()).then(|| to.join(",")))
 }
 
 fn login(
@@ -257,9 +279,11 @@ impl Served for SmtpRole {
         smtp::Call::Farewell(reason)
     }
 
-    fn observe(shared: &Shared, link: &Link, _: &mut Self::Service, event: &smtp::Event) {
+    fn observe(shared: &Shared, link: &Link, service: &mut Self::Service, event: &smtp::Event) {
         match event {
-            smtp::Event::Defect(rule) => defect(shared, link, Self::PROTOCOL, rule),
+            smtp::Event::Defect(rule) => {
+                defect_about(shared, link, Self::PROTOCOL, rule, Some(service.parties()));
+            }
             smtp::Event::Forwarded(told) => forwarded(shared, link, told),
             _ => {}
         }
@@ -293,7 +317,11 @@ impl Served for SmtpRole {
             }
             smtp::Answer::Refused(refusal) => {
                 link.fault();
-                tracing::info!(session, peer = %link.peer, reason = ?refusal.reason, "refused");
+                let (from, to) = named(Some(&service.refused_parties()));
+                let words = refusal.text.as_deref().map(shown);
+                tracing::info!(
+                    session, peer = %link.peer, from, to, reason = ?refusal.reason, words, "refused"
+                );
             }
             smtp::Answer::Done
             | smtp::Answer::Mailboxes(_)

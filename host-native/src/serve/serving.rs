@@ -32,6 +32,7 @@ pub(super) struct Serving<R: Served> {
     facing: Option<Facing<R>>,
     wake: Arc<Notify>,
     stopping: watch::Receiver<bool>,
+    accounts: watch::Receiver<u64>,
     /// The session was told that the server stops.
     is_stopping: bool,
 }
@@ -56,9 +57,11 @@ pub(super) fn start<R: Served>(
         let peer = link.peer.to_string();
         Transcript::create(directory, R::PROTOCOL, &link.session_id(), &peer, Ends::Server)
     });
-    let (stopping, shared) = (shared.stopping.clone(), Arc::clone(shared));
+    let (stopping, accounts) = (shared.stopping.clone(), shared.accounts.clone());
+    let shared = Arc::clone(shared);
     let facing = Facing::new(&shared, &link);
-    let serving = Serving { shared, link, service, facing, wake, stopping, is_stopping: false };
+    let is_stopping = false;
+    let serving = Serving { shared, link, service, facing, wake, stopping, accounts, is_stopping };
     Ok(Driver::new(serving, session, transcript))
 }
 
@@ -190,7 +193,8 @@ impl<R: Served> Host<R> for Serving<R> {
     }
 
     async fn interrupted(&mut self) -> Interrupt<R> {
-        let is_stranger = self.service.account().is_none();
+        let account = self.service.account();
+        let is_stranger = account.is_none();
         loop {
             tokio::select! {
                 () = self.wake.notified() => return Interrupt::Changes,
@@ -199,6 +203,13 @@ impl<R: Served> Host<R> for Serving<R> {
                         self.shared.hits.hit(Limit::StressIdle);
                         let call = R::farewell_call(Farewell::TooManyConnections);
                         return Interrupt::Call(call);
+                    }
+                }
+                Ok(()) = self.accounts.changed(), if !is_stranger && !self.is_stopping => {
+                    let directory = self.shared.backend.directory();
+                    if !account.is_some_and(|account| directory.has(account)) {
+                        self.is_stopping = true;
+                        return Interrupt::Call(R::farewell_call(Farewell::AccountRemoved));
                     }
                 }
                 () = told_to_stop(&mut self.stopping), if !self.is_stopping => {

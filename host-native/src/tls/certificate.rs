@@ -1,7 +1,7 @@
 //! The server's certificate: read from files, or made for a machine that has none.
 
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -23,6 +23,18 @@ pub(super) struct Loaded {
     pub(super) end_point: Vec<u8>,
 }
 
+/// Refuses a private key that everybody on the machine can read or change; a group may be meant to.
+pub(super) fn check_key(key: &Path) -> Result<(), Error> {
+    let path = key.display();
+    let metadata = fs::metadata(key);
+    let metadata = metadata.map_err(|error| Error::usage(format!("tls: {path}: {error}")))?;
+    if metadata.permissions().mode() & 0o027 == 0 {
+        return Ok(());
+    }
+    let what = "others may read or change this private key; protect it";
+    Err(Error::usage(format!("tls: {path}: {what}: chmod 600 {path}")))
+}
+
 /// Reads a chain and its key.
 pub(super) fn read(certificate: &Path, key: &Path, clients: &ClientAuth) -> Result<Loaded, Error> {
     let failed = |path: &Path, what: &dyn std::fmt::Display| {
@@ -37,7 +49,10 @@ pub(super) fn read(certificate: &Path, key: &Path, clients: &ClientAuth) -> Resu
     let private = PrivateKeyDer::from_pem_slice(&pem(key)?);
     let private = private.map_err(|error| failed(key, &format!("no private key: {error:?}")))?;
     let clients = clients.verifier()?;
-    loaded(chain, private, clients).map_err(|error| failed(certificate, &error))
+    loaded(chain, private, clients).map_err(|error| {
+        let pair = format!("{error}; does {} belong to this certificate?", key.display());
+        failed(certificate, &pair)
+    })
 }
 
 /// A certificate for `host_name` and this machine's own names, signed by itself.

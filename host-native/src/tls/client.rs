@@ -10,7 +10,9 @@ use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -78,7 +80,7 @@ impl ClientTls {
         let handshake = TlsConnector::from(config).connect(server, stream);
         let slow = || io::Error::new(io::ErrorKind::TimedOut, "the handshake took long");
         let handshake = tokio::time::timeout(HANDSHAKE_WITHIN, handshake).await;
-        let mut stream = handshake.map_err(|_| slow())??;
+        let mut stream = handshake.map_err(|_| slow())?.map_err(in_words)?;
         stream.get_mut().0.open();
         let facts = facts::of_client(stream.get_ref().1);
         Ok((stream, facts))
@@ -93,6 +95,33 @@ impl ClientTls {
         let config = authorities::trusting(roots).map_err(io::Error::other)?;
         Ok(Arc::clone(self.pkix.get_or_init(|| Arc::new(config))))
     }
+}
+
+/// The commonest reasons for which a certificate is not taken, in words that say what to do.
+fn in_words(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let Some(rustls::Error::InvalidCertificate(wrong)) = inner else { return error };
+    let words = match wrong {
+        CertificateError::UnknownIssuer => {
+            "its certificate is of an authority that is not trusted here".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired; the server needs a new one".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet; is the clock right, here and there?".to_owned()
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            format!("its certificate is for other names ({wrong})")
+        }
+        CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is marked as that of an authority (CA:TRUE), which no server may show as its own; \
+             make one with CA:FALSE, such as by openssl req -x509 -addext basicConstraints=critical,CA:FALSE"
+                .to_owned()
+        }
+        _ => return error,
+    };
+    io::Error::new(io::ErrorKind::InvalidData, words)
 }
 
 /// A configuration with a judgement of its own.

@@ -81,7 +81,10 @@ impl ServerTls {
     ) -> Result<Self, Error> {
         let changed = changed(&source, &clients);
         let loaded = match &source {
-            Source::Files { certificate, key } => certificate::read(certificate, key, &clients)?,
+            Source::Files { certificate, key } => {
+                certificate::check_key(key)?;
+                certificate::read(certificate, key, &clients)?
+            }
             Source::SelfSigned(directory) => {
                 certificate::self_signed(directory.as_deref(), host_name, &clients)?
             }
@@ -122,6 +125,16 @@ impl ServerTls {
         Ok(Secured { stream, facts, identities })
     }
 
+    /// Looks whether the files have changed as long as the server runs, so that a broken pair is told of when it is
+    /// made, and not when the next client comes.
+    pub async fn watch(&self) {
+        let mut rounds = tokio::time::interval(LOOK_EVERY);
+        loop {
+            rounds.tick().await;
+            drop(self.loaded());
+        }
+    }
+
     /// The certificate as it is now: a renewed one is taken without a restart, a broken one leaves the old.
     fn loaded(&self) -> Arc<Loaded> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
@@ -138,12 +151,15 @@ impl ServerTls {
         if changed == current.changed {
             return;
         }
-        match certificate::read(certificate, key, &self.clients) {
+        let read = certificate::check_key(key);
+        match read.and_then(|()| certificate::read(certificate, key, &self.clients)) {
             Ok(loaded) => {
                 tracing::info!(certificate = %certificate.display(), "the certificate was renewed");
                 current.loaded = Arc::new(loaded);
             }
-            Err(error) => tracing::error!(%error, "the new certificate is not used"),
+            Err(error) => {
+                tracing::error!(%error, "the new certificate is not used; the old one stays");
+            }
         }
         // A broken pair is not read again until it changes again.
         current.changed = changed;

@@ -6,13 +6,13 @@ use std::borrow::Borrow;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Instant;
 
 use mail_auth::{DnsError, DnssecStatus, Error, MX, Parameters, RecordSet, ResolverCache, Txt};
 
 /// RFC 7208 §4.6.4: terms that lead to nothing, of which more mean that the record is wrong.
-const VOIDS_MAX: i64 = 2;
+pub(crate) const VOIDS_MAX: i64 = 2;
 
 /// What all checks of one message may still ask.
 #[derive(Clone, Debug)]
@@ -36,12 +36,17 @@ pub(super) struct Lookups {
     voids: AtomicI64,
     /// The client's address, for SPF; other checks have no limit of voids.
     client: Option<IpAddr>,
+    /// The question just asked is that of `exists` for the kind of address that it asks for first.
+    half: AtomicBool,
+    /// It was asked whether a name exists, and nobody has told what the answer was.
+    open: AtomicBool,
 }
 
 impl Lookups {
     /// Of a check that has no limit of its own.
     pub(super) fn new(budget: &Budget) -> Self {
-        Self { budget: budget.clone(), voids: AtomicI64::new(0), client: None }
+        let (half, open) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { budget: budget.clone(), voids: AtomicI64::new(0), client: None, half, open }
     }
 
     /// Of SPF for a client.
@@ -68,6 +73,20 @@ impl Lookups {
 
     /// A question comes; false if it may not be asked.
     fn ask(&self) -> bool {
+        self.go_on();
+        self.ask_now()
+    }
+
+    /// RFC 7208 §4.6.4: a name that does not exist is a void. What `exists` finds ends the check, since then its term
+    /// matches; so if another question follows, it has found nothing. (A term that fails what an `include` asks for goes
+    /// on too; three of them that find something in one record are taken for voids.)
+    fn go_on(&self) {
+        if self.open.swap(false, Ordering::Relaxed) {
+            self.voids.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn ask_now(&self) -> bool {
         if self.has_too_many_voids() || !self.budget.spend() {
             return false;
         }
@@ -75,18 +94,28 @@ impl Lookups {
         true
     }
 
-    /// A question for an address. For `exists`, and for nothing else of SPF, both kinds are looked up here, and what is
-    /// found is told to nobody: so the question for the other kind takes that of the client's kind out of the count of
-    /// voids. How many `exists` there are is limited as well.
-    fn ask_address(&self, of_client: bool) -> bool {
-        if of_client {
-            return self.ask();
+    /// A question for an address of this kind. For `exists`, and for nothing else of SPF, both kinds are looked up here, A
+    /// first, and what is found is told to nobody: so the second takes the first out of the count of voids.
+    fn ask_address(&self, is_v4: bool) -> bool {
+        let Some(client) = self.client else { return self.ask() };
+        match (client.is_ipv4(), is_v4) {
+            (true, true) => self.ask(),
+            (true, false) => {
+                self.voids.fetch_sub(1, Ordering::Relaxed);
+                self.open.store(true, Ordering::Relaxed);
+                !self.has_too_many_voids() && self.budget.spend()
+            }
+            (false, true) => {
+                self.go_on();
+                self.half.store(true, Ordering::Relaxed);
+                !self.has_too_many_voids() && self.budget.spend()
+            }
+            (false, false) if self.half.swap(false, Ordering::Relaxed) => {
+                self.open.store(true, Ordering::Relaxed);
+                !self.has_too_many_voids() && self.budget.spend()
+            }
+            (false, false) => self.ask(),
         }
-        let may = !self.has_too_many_voids() && self.budget.spend();
-        if self.client.is_some() {
-            self.voids.fetch_sub(1, Ordering::Relaxed);
-        }
-        may
     }
 
     fn answered(&self) {
@@ -145,9 +174,7 @@ impl ResolverCache<Box<str>, RecordSet<Ipv4Addr>> for Lookups {
     where
         Box<str>: Borrow<Q>,
     {
-        // Before `exists` asks for AAAA it asks for A: with a client of IPv6 that is the question out of turn.
-        let of_client = self.client.is_none_or(|client| client.is_ipv4());
-        if self.ask_address(of_client) { None } else { nothing() }
+        if self.ask_address(true) { None } else { nothing() }
     }
 
     fn remove<Q: Hash + Eq + ?Sized>(&self, _: &Q) -> Option<RecordSet<Ipv4Addr>>
@@ -167,8 +194,7 @@ impl ResolverCache<Box<str>, RecordSet<Ipv6Addr>> for Lookups {
     where
         Box<str>: Borrow<Q>,
     {
-        let of_client = self.client.is_none_or(|client| client.is_ipv6());
-        if self.ask_address(of_client) { None } else { nothing() }
+        if self.ask_address(false) { None } else { nothing() }
     }
 
     fn remove<Q: Hash + Eq + ?Sized>(&self, _: &Q) -> Option<RecordSet<Ipv6Addr>>

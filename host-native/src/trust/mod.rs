@@ -29,6 +29,8 @@ use head::{Head, ascii};
 use verdict::{Findings, Verdict};
 use verify::Sender;
 
+pub(crate) use lookups::VOIDS_MAX as SPF_VOIDS_MAX;
+
 pub use keys::{Key, Kind as KeyKind, RSA_BITS, generate, quoted, record_name};
 pub use metrics::TrustMetrics;
 pub use settings::{Check, Checks, OnTemporary, Then, TrustPolicy, TrustSettings};

@@ -62,7 +62,7 @@ async fn only_who_may_speak_for_a_domain_has_its_signature() {
         ("bob@a.example", false, ""),
         ("ceo@c.example", false, ""),
         ("alice@elsewhere.example", true, ""),
-        ("alice@a.example, x@c.example", true, ""),
+        ("alice@a.example>, X <x@c.example", true, ""),
     ];
     for (author, is_own, domain) in cases {
         let fields = fields(rig.sign_as(&from(author), is_own).await);

@@ -75,6 +75,13 @@ async fn terms_that_lead_to_nothing_are_counted() {
             "v=spf1 a:v1.example a:v2.example exists:%{i}.list.example -all",
             "pass",
         ),
+        // And what it does not find is one.
+        ("missed.example", "v=spf1 exists:v1.example exists:v2.example ip4:192.0.2.1 -all", "pass"),
+        (
+            "none.example",
+            "v=spf1 exists:v1.example a:v2.example exists:v3.example a:v7.example ip4:192.0.2.1 -all",
+            "permerror",
+        ),
     ];
     for (domain, record, result) in cases {
         rig.dns.txt(domain, record);
@@ -86,6 +93,7 @@ async fn terms_that_lead_to_nothing_are_counted() {
     }
     // The fourth and later are not even asked for.
     assert_eq!(rig.dns.asked("v6.example"), 0);
+    assert_eq!(rig.dns.asked("v7.example"), 0);
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ variants! {
         OverQuota, TooLarge, TooMany, StorageFull, StorageFailed, Overloaded, Unsupported,
         SpfFailed, DkimFailed, Unauthenticated, Unverifiable,
     }
-    Farewell { ShuttingDown, TooManyConnections, Fault }
+    Farewell { ShuttingDown, TooManyConnections, Fault, AccountRemoved }
     Misuse { UnknownAsk, WrongAnswer, NotStartingTls, WrongState, BadValue }
 }
 

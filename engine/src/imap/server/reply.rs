@@ -176,6 +176,7 @@ pub(crate) const fn farewell_text(reason: Farewell) -> &'static str {
         Farewell::ShuttingDown => "This server stops, try again later",
         Farewell::TooManyConnections => "Too many connections, try again later",
         Farewell::Fault => "Something broke here, try again",
+        Farewell::AccountRemoved => "The account was removed",
     }
 }
 
@@ -212,6 +213,8 @@ pub(crate) const fn farewell_code(reason: Farewell) -> &'static str {
     match reason {
         Farewell::ShuttingDown | Farewell::TooManyConnections => "UNAVAILABLE",
         Farewell::Fault => "SERVERBUG",
+        // RFC 5530 §3: who wants to know why has to ask somebody.
+        Farewell::AccountRemoved => "CONTACTADMIN",
     }
 }
 

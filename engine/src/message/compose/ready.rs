@@ -161,6 +161,12 @@ impl Head {
         fields(&self.section).any(|field| field.is(name.as_bytes()))
     }
 
+    /// Whether there is no field at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.section.is_empty()
+    }
+
     /// Whether any octet is above ASCII, which needs SMTPUTF8.
     #[must_use]
     pub fn is_eight_bit(&self) -> bool {

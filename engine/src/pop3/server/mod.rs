@@ -383,10 +383,6 @@ impl Role for Server {
         self.close(cx)
     }
 
-    fn expected(&self) -> Vec<crate::expected::Expected> {
-        Self::expected(self)
-    }
-
     fn on_room(mut self, cx: &mut Cx<Self>) -> Self {
         match core::mem::replace(&mut self.state, State::Closed) {
             State::Listing(maildrop, listing) => self.list_more(cx, maildrop, listing),

@@ -45,6 +45,7 @@ pub(super) fn farewell_text(reason: Farewell) -> &'static str {
         Farewell::ShuttingDown => "[SYS/TEMP] the server stops",
         Farewell::TooManyConnections => "[SYS/TEMP] too many connections, try later",
         Farewell::Fault => "[SYS/TEMP] the session failed",
+        Farewell::AccountRemoved => "[SYS/PERM] the account was removed",
     }
 }
 

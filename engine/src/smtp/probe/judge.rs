@@ -22,6 +22,8 @@ pub(super) struct Seen {
     pub(super) closed: bool,
     /// It did not answer in time.
     pub(super) late: bool,
+    /// It wants a login, or TLS, before it does what was asked for.
+    pub(super) wants_login: bool,
     /// What it offered last, its own name left out.
     pub(super) offers: Vec<Vec<u8>>,
     pub(super) tls: Option<TlsFacts>,
@@ -74,12 +76,15 @@ fn by_code(seen: &Seen, good: &[&str], weak: &[&str], closed: Verdict) -> (Verdi
         // Not now; or not without a login or TLS, which says nothing about the test.
         400..=499 => Verdict::Unknown,
         code if wants_login(code) => Verdict::Unknown,
+        // After a MAIL that was not done RCPT comes too early.
+        503 if seen.wants_login => Verdict::Unknown,
         _ => Verdict::Bad,
     };
     (verdict, shown(reply))
 }
 
-fn wants_login(code: u16) -> bool {
+/// RFC 4954 §6: it does nothing before a login, or no login before TLS.
+pub(super) fn wants_login(code: u16) -> bool {
     matches!(code, 530 | 538)
 }
 

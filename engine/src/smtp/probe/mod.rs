@@ -15,7 +15,7 @@ use crate::smtp::client::types::Reply;
 use crate::smtp::grammar::number;
 use crate::types::{AskId, Misuse, TlsFacts};
 
-use judge::{Seen, greeted_name, judge, printable, shown};
+use judge::{Seen, greeted_name, judge, printable, shown, wants_login};
 use script::{Judge, Say, Step};
 
 pub use rules::RULES;
@@ -358,6 +358,10 @@ impl Probe {
 
     /// Keeps what later steps need of a reply.
     fn remember(&mut self, cx: &mut Cx<Self>, reply: &Reply) {
+        if wants_login(reply.code) && !self.seen.wants_login {
+            self.seen.wants_login = true;
+            cx.event(Event::WantsLogin);
+        }
         let say = self.step().map(|step| step.say);
         let hello = matches!(say, Some(Say::Hello(_)));
         if self.greeting.is_none() {
@@ -402,6 +406,28 @@ impl Probe {
         self.wait = Wait::Over;
         cx.no_deadline();
         cx.close();
+    }
+}
+
+/// The protocol of a server whose first words are these, if it is not SMTP: then there is nothing to try.
+#[must_use]
+pub fn other_protocol(words: &[u8]) -> Option<&'static str> {
+    let is = |beginning: &str| {
+        words.get(..beginning.len()).is_some_and(|w| w.eq_ignore_ascii_case(beginning.as_bytes()))
+    };
+    let first = words.split(|octet| *octet == b'\n').next().unwrap_or_default();
+    match () {
+        () if is("* OK") || is("* PREAUTH") || is("* BYE") => Some("IMAP"),
+        () if is("+OK") || is("-ERR") => Some("POP3"),
+        () if is("SSH-") => Some("SSH"),
+        () if is("HTTP/") => Some("HTTP"),
+        // RFC 2033 §4.1: to LMTP nobody says EHLO.
+        () if is("220")
+            && first.split(|o| *o == b' ').any(|word| word.eq_ignore_ascii_case(b"LMTP")) =>
+        {
+            Some("LMTP")
+        }
+        () => None,
     }
 }
 

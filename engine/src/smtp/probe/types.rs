@@ -131,6 +131,8 @@ pub enum Event {
         /// Without the first, which names the server.
         lines: Vec<String>,
     },
+    /// The server does nothing of a mail transaction before a login, so tests of it tell nothing.
+    WantsLogin,
     /// A test is done.
     Row(Row),
 }

@@ -1,5 +1,6 @@
 //! Command lines: what each command does in each state.
 
+use super::envelope::UTF8;
 use super::note::{is_secret, note_command};
 use super::reply::Reply;
 use super::{Server, State, is_whole};
@@ -15,6 +16,18 @@ pub(super) const LINE: Rule = Rule {
     rfc: 5321,
     section: "4.5.3.1.4",
     gist: "A command line ends with CRLF and has a bounded length.",
+};
+/// RFC 5321 §4.1.2.
+pub(super) const SYNTAX: Rule = Rule {
+    rfc: 5321,
+    section: "4.1.2",
+    gist: "Arguments follow the grammar of their command; nothing is done for one whose arguments do not.",
+};
+/// RFC 5321 §4.2.4.
+pub(super) const VERB: Rule = Rule {
+    rfc: 5321,
+    section: "4.2.4",
+    gist: "A command that the server does not know is answered with 500.",
 };
 /// RFC 5321 §4.1.4.
 pub(super) const ORDER: Rule = Rule {
@@ -111,7 +124,12 @@ impl Server {
                 return self.end(cx, &reply);
             }
         };
-        self.mistake(cx, &reply, &LINE, state)
+        let rule = match syntax {
+            Syntax::Verb => &VERB,
+            Syntax::Path(_, PathError::NeedsUtf8) => &UTF8,
+            _ => &SYNTAX,
+        };
+        self.mistake(cx, &reply, rule, state)
     }
 
     pub(super) fn command(mut self, cx: &mut Cx<Self>, command: Command, state: State) -> Self {

@@ -59,6 +59,8 @@ struct Scan {
     received: u32,
     /// `TLS-Required: No` was seen.
     tls_optional: bool,
+    /// An octet of the header section has its high bit set.
+    wide: bool,
     after_cr: bool,
     bare: bool,
 }
@@ -95,6 +97,11 @@ impl Content {
     /// RFC 8689 §4.1: whether the sender wants mail rather than TLS.
     pub(super) fn is_tls_optional(&self) -> bool {
         self.scan.tls_optional && !self.tx.from.require_tls
+    }
+
+    /// RFC 6532 §3: whether the header section needs SMTPUTF8, of which MAIL said nothing.
+    pub(super) fn is_utf8_undeclared(&self) -> bool {
+        self.scan.wide && !self.tx.from.smtputf8
     }
 
     /// The octets as they are to be stored; `end` says that they are the last.
@@ -194,6 +201,7 @@ impl Scan {
         while !rest.is_empty() && !self.body {
             let end = memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1);
             let (piece, more) = rest.split_at(end);
+            self.wide = self.wide || has_high_bit(piece);
             let wanted = LINE_KEPT.saturating_sub(self.line.len()).min(piece.len());
             self.line.extend_from_slice(&piece[..wanted]);
             self.line_length += piece.len() as u64;

@@ -104,13 +104,14 @@ impl Server {
     /// be read by another server, so nothing more is read.
     fn bare(self, cx: &mut Cx<Self>, content: &Content) -> Self {
         cx.note_defect(&super::content::BARE);
+        cx.event(Event::Defect(super::content::BARE.gist.as_bytes().to_vec()));
         if content.refused.is_none() {
             cx.event(Event::Reset);
         }
-        cx.event(Event::Defect(super::content::BARE.gist.as_bytes().to_vec()));
         let reply = bare();
         self.reply_each(cx, content, |_| reply.clone());
-        self.close(cx)
+        // RFC 5321 §3.8: who closes without QUIT says so.
+        self.end(cx, &Reply::new(421, "4.7.0", "What follows is not read, closing connection"))
     }
 
     /// Asks the host to take the next octets, this hop's trace fields before the first.
@@ -158,6 +159,7 @@ impl Server {
             && let Err(reply) = content.authors()
         {
             cx.note_defect(&AUTHORS);
+            cx.event(Event::Defect([AUTHORS.gist.as_bytes(), b" ", &reply.text].concat()));
             cx.event(Event::Reset);
             content.refused = Some(reply);
         }
@@ -180,8 +182,15 @@ impl Server {
         let return_path_octets = content.return_path_octets;
         let tls_optional = content.is_tls_optional();
         let authors = content.authors().unwrap_or_default();
-        let envelope =
-            Envelope { size, eight_bit, binary, return_path_octets, tls_optional, authors };
+        let envelope = Envelope {
+            size,
+            eight_bit,
+            binary,
+            return_path_octets,
+            tls_optional,
+            authors,
+            utf8_undeclared: content.is_utf8_undeclared(),
+        };
         cx.ask(Ask::Commit(envelope));
         self.go(cx, State::Asking(Box::new(Pending::Commit(content))))
     }

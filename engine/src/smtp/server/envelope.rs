@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::commands::{LINE, ORDER};
 use super::reply::{About, Reply, refused};
 use super::submission::{QUALIFIED, is_qualified};
 use super::{Common, Pending, Server, State, Transaction};
@@ -21,11 +20,29 @@ pub(in crate::smtp) const SPACE: Rule = Rule {
     section: "3.3",
     gist: "No space stands between the colon and the path; it is tolerated here, as nearly everywhere.",
 };
-/// RFC 5321 §7.8.
-pub(super) const GUESSING: Rule = Rule {
+/// RFC 5321 §3.3.
+pub(super) const UNKNOWN: Rule = Rule {
     rfc: 5321,
-    section: "7.8",
-    gist: "A server may defend itself against clients that try address after address.",
+    section: "3.3",
+    gist: "A recipient that is known not to be deliverable is refused with 550.",
+};
+/// RFC 5321 §3.6.1.
+pub(super) const RELAYING: Rule = Rule {
+    rfc: 5321,
+    section: "3.6.1",
+    gist: "A server may decline to relay for clients that it has no reason to relay for.",
+};
+/// RFC 6409 §4.3.
+pub(super) const AUTHENTICATED: Rule = Rule {
+    rfc: 6409,
+    section: "4.3",
+    gist: "A submission server takes mail only from who has logged in.",
+};
+/// RFC 6531 §3.5.
+pub(super) const UTF8: Rule = Rule {
+    rfc: 6531,
+    section: "3.5",
+    gist: "An address beyond ASCII needs SMTPUTF8; without it, it is refused.",
 };
 
 /// RFC 6710 §4.1.
@@ -61,7 +78,7 @@ impl Server {
         let limits = &self.common.config.limits;
         if self.common.config.auth_required && self.common.account.is_none() {
             let reply = Reply::new(530, "5.7.0", "Authentication required");
-            return self.mistake(cx, &reply, &ORDER, State::Greeted);
+            return self.mistake(cx, &reply, &AUTHENTICATED, State::Greeted);
         }
         let domain = mail.reverse_path.as_ref().map_or(&b""[..], |path| &path.domain);
         if self.is_short(domain) {
@@ -127,7 +144,7 @@ impl Server {
         let Mailbox { local_part, domain } = &rcpt.forward_path;
         if !(tx.from.smtputf8 || local_part.is_ascii() && domain.is_ascii()) {
             let reply = Reply::new(553, "5.6.7", "This address needs SMTPUTF8");
-            return self.mistake(cx, &reply, &LINE, state(tx));
+            return self.mistake(cx, &reply, &UTF8, state(tx));
         }
         if self.is_short(domain) {
             let reply = Reply::new(554, "5.1.2", "The recipient's domain needs to be a whole one");
@@ -162,11 +179,16 @@ impl Server {
         let tx = Box::new(tx);
         let none = tx.recipients.is_empty();
         let state = if none { State::MailGiven(tx) } else { State::RcptGiven(tx) };
-        if matches!(refusal.reason, Reason::NotFound | Reason::NotPermitted) {
+        let rule = match refusal.reason {
+            Reason::NotFound => Some(&UNKNOWN),
+            Reason::NotPermitted => Some(&RELAYING),
+            _ => None,
+        };
+        if let Some(rule) = rule {
             // RFC 5321 §7.8: guessing recipients is an attack, so unknown ones count as mistakes, and weigh double in how
             // soon replies are slow.
             self.common.strain += 1;
-            return self.mistake(cx, &reply, &GUESSING, state);
+            return self.mistake(cx, &reply, rule, state);
         }
         self.reply(cx, &reply);
         self.go(cx, state)

@@ -47,11 +47,16 @@ pub(super) const RULES: &[&Rule] = &[
     &content::LOOP,
     &content::BARE,
     &commands::LINE,
+    &commands::SYNTAX,
+    &commands::VERB,
     &commands::ORDER,
     &commands::PIPELINING,
     &commands::FOREIGN,
     &envelope::SPACE,
-    &envelope::GUESSING,
+    &envelope::UNKNOWN,
+    &envelope::RELAYING,
+    &envelope::AUTHENTICATED,
+    &envelope::UTF8,
     &envelope::PRIORITY,
     &forwarded::RESTART,
     &names::FLUSH,
@@ -353,10 +358,6 @@ impl Role for Server {
             return self.content_due(cx);
         }
         self.end(cx, &Reply::new(421, "4.4.2", "Timeout, closing connection"))
-    }
-
-    fn expected(&self) -> Vec<crate::expected::Expected> {
-        Self::expected(self)
     }
 
     fn on_room(self, _cx: &mut Cx<Self>) -> Self {

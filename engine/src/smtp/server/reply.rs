@@ -153,6 +153,9 @@ pub(super) fn farewell(reason: Farewell) -> Reply {
             Reply::new(421, "4.7.0", "Too many connections, try again later")
         }
         Farewell::Fault => Reply::new(421, "4.3.0", "Service failed, closing connection"),
+        Farewell::AccountRemoved => {
+            Reply::new(421, "4.7.0", "The account was removed, closing connection")
+        }
     }
 }
 

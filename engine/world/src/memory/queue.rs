@@ -32,8 +32,16 @@ struct Stored {
 
 impl State {
     fn add(&mut self, message: BlobId, held: bool, task: NewTask) {
+        self.shorten_block(&task, held);
         self.last_task += 1;
         self.tasks.insert(self.last_task, Stored { message, held, task });
+    }
+
+    /// No block lasts longer than until the sender of a task must be told something.
+    fn shorten_block(&mut self, task: &NewTask, held: bool) {
+        if let Some(block) = self.blocked.get_mut(&task.destination).filter(|_| !held) {
+            block.until_ms = block.until_ms.min(task.notice_ms);
+        }
     }
 
     fn of<'a>(&'a self, destination: &'a [u8]) -> impl Iterator<Item = (&'a TaskId, &'a Stored)> {
@@ -135,6 +143,7 @@ impl MemoryStore {
         self.queue.tasks.remove(&task);
         let mut keep = keep.into_iter();
         if let Some(first) = keep.next() {
+            self.queue.shorten_block(&first, stored.held);
             let again = Stored { task: first, ..stored.clone() };
             self.queue.tasks.insert(task, again);
         }
@@ -164,15 +173,20 @@ impl MemoryStore {
         let looked = self.queue.chosen(&steer.which, steer.after);
         let more = looked.len() == STEER_MAX as usize;
         let last = looked.last().copied().filter(|_| more);
-        let mut tasks = 0;
+        let (mut tasks, mut held) = (0, 0);
         for id in looked {
             let stored = &self.queue.tasks[&id];
-            if steer.which.has(&stored.task.destination) && self.steer_one(id, steer.action) {
+            if !steer.which.has(&stored.task.destination) {
+                continue;
+            }
+            if stored.held && matches!(steer.action, Action::Retry { .. }) {
+                held += 1;
+            } else if self.steer_one(id, steer.action) {
                 tasks += 1;
             }
         }
         self.queue.forget_idle();
-        plain(Outcome::Steered(Steered { tasks, last }))
+        plain(Outcome::Steered(Steered { tasks, held, last }))
     }
 
     /// Whether it changed anything.
@@ -238,6 +252,12 @@ impl Queue for MemoryStore {
         Ok(self.queue.page(destination, max, |task| {
             (task.notice_ms <= now_ms).then_some((task.notice_ms, task.id))
         }))
+    }
+
+    fn next_notice_ms(&self, destination: &[u8], after_ms: u64) -> Result<Option<u64>, Reason> {
+        let waiting = self.queue.of(destination).filter(|(_, stored)| !stored.held);
+        let notices = waiting.map(|(_, stored)| stored.task.notice_ms);
+        Ok(notices.filter(|notice| *notice > after_ms).min())
     }
 
     fn destination(&self, name: &[u8]) -> Result<Destination, Reason> {

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use pillarbox_engine::imap::types::Flags;
 use pillarbox_engine::message::seven_bit::{Encoder, Surveyor};
+use pillarbox_engine::text::header::{fields, section_length};
 use pillarbox_engine::types::Reason;
 
 use super::trust::{Edit, Octets};
@@ -11,6 +12,10 @@ use super::{Backend, INDEX_MAX, Indexed, Indexer};
 use crate::hub::SessionKey;
 use crate::store::{Body, NewMessage, Stage, Store, UploadId, WHOLE_MAX, Write};
 
+/// Octets of a header section that are read at once: most are shorter.
+const HEAD_READ: u64 = 8 << 10;
+/// Octets of a header section that are looked at.
+const HEAD_MAX: usize = 1 << 20;
 /// Octets read at once from a staged message to index it.
 const READ_MAX: u64 = 1 << 20;
 
@@ -80,6 +85,29 @@ impl Content {
         };
         let done = done.await;
         self.become_new(backend, new, done)
+    }
+
+    /// Where fields of this name are in the header section behind so many octets. Of a section that is longer than any
+    /// honest one only the beginning is looked at.
+    pub(super) fn fields_named<B: Backend>(
+        &self,
+        backend: &B,
+        skip: u64,
+        name: &[u8],
+    ) -> Result<Vec<Range<u64>>, Reason> {
+        let (size, lying) = (self.size(), self.lying(backend));
+        let mut head = Vec::new();
+        while skip + (head.len() as u64) < size && head.len() < HEAD_MAX {
+            let at = skip + head.len() as u64;
+            head.extend(lying.octets(at, HEAD_READ.min(size - at))?);
+            let end = section_length(&head);
+            if end < head.len() || head.ends_with(b"\r\n\r\n") {
+                head.truncate(end);
+                break;
+            }
+        }
+        let named = fields(&head).filter(|field| field.is(name));
+        Ok(named.map(|field| skip + field.start as u64..skip + field.end as u64).collect())
     }
 
     /// Puts the message into seven bits (RFC 6152 §3) behind so many octets; false if that cannot be done, and then it

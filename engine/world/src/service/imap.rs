@@ -163,7 +163,7 @@ impl<B: Backend> ImapService<B> {
         store.mailbox(account, &ask.name)?;
         // What came before it in the same APPEND is not counted yet; the write looks at all of them.
         if ask.replaces.is_none() {
-            store.quota(account)?.check(ask.size, 1, 0)?;
+            store.check_quota(account, ask.size, 1)?;
         }
         let content = Content::default();
         if self.append.is_some() {

@@ -218,6 +218,9 @@ impl Queue for SharedStore {
     ) -> Result<Vec<TaskId>, Reason> {
         self.lock().notice_tasks(destination, now_ms, max)
     }
+    fn next_notice_ms(&self, destination: &[u8], after_ms: u64) -> Result<Option<u64>, Reason> {
+        self.lock().next_notice_ms(destination, after_ms)
+    }
     fn destination(&self, name: &[u8]) -> Result<Destination, Reason> {
         self.lock().destination(name)
     }

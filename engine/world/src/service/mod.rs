@@ -29,7 +29,7 @@ use trust::{Edit, Judged, Letter, Signed};
 pub use imap::ImapService;
 pub use pop3::Pop3Service;
 pub use report::{About, report};
-pub use smtp::{Client, Delivery, SmtpService};
+pub use smtp::{Client, Delivery, Parties, SmtpService};
 
 /// Octets of a message that are given to the indexer; of a larger one only the header section is indexed.
 pub const INDEX_MAX: u64 = 64 << 20;

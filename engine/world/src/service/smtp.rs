@@ -13,7 +13,7 @@ use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
 use super::report::{About, Tasks, report, with_path};
-use super::trust::{Bringer, Judged, Letter, Octets, Signed};
+use super::trust::{Bringer, Edit, Judged, Letter, Octets, Signed};
 use super::{Backend, Directory, Elsewhere, Indexer, Service, Taken, log_in, unstage};
 use crate::hub::SessionKey;
 use crate::queue::{Enqueue, LOCAL};
@@ -45,6 +45,20 @@ pub struct Delivery {
     pub size: u64,
 }
 
+/// Whom a transaction is about, for the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parties {
+    /// The reverse path, empty for the null path; none before MAIL.
+    pub from: Option<Vec<u8>>,
+    /// The recipient that was named last; once the message has come, all that were taken, at most [`Parties::TO_MAX`].
+    pub to: Vec<Vec<u8>>,
+}
+
+impl Parties {
+    /// Recipients that are named.
+    pub const TO_MAX: usize = 10;
+}
+
 /// Answers one SMTP server session.
 pub struct SmtpService<B: Backend> {
     backend: Arc<B>,
@@ -60,6 +74,7 @@ pub struct SmtpService<B: Backend> {
     transaction: Transaction,
     content: Content,
     delivered: Option<Delivery>,
+    parties: Parties,
 }
 
 /// What was said of a message before its content.
@@ -124,6 +139,7 @@ impl<B: Backend> SmtpService<B> {
             transaction: Transaction::default(),
             content: Content::default(),
             delivered: None,
+            parties: Parties::default(),
         }
     }
 
@@ -136,7 +152,41 @@ impl<B: Backend> SmtpService<B> {
 
     /// Takes the fact of the last delivery, for the log.
     pub fn take_delivery(&mut self) -> Option<Delivery> {
+        self.parties = Parties::default();
         self.delivered.take()
+    }
+
+    /// Whom the last ask, and what the session says of it, is about.
+    pub fn parties(&self) -> &Parties {
+        &self.parties
+    }
+
+    /// Whom the ask was about that was just refused; one that is not made again with others is over with that.
+    pub fn refused_parties(&mut self) -> Parties {
+        // Only a recipient leaves a transaction open.
+        if self.transaction.sender == MailFrom::default() && self.transaction.here.is_empty() {
+            return std::mem::take(&mut self.parties);
+        }
+        self.parties.clone()
+    }
+
+    /// Notes whom an ask is about.
+    fn note_parties(&mut self, ask: &Ask) {
+        match ask {
+            Ask::Sender(mail) => {
+                let from = mail.reverse_path.as_ref().map_or_else(Vec::new, printed);
+                self.parties = Parties { from: Some(from), to: Vec::new() };
+            }
+            Ask::Recipient(to) => self.parties.to = vec![printed(&to.forward_path)],
+            Ask::Commit(_) => {
+                let here = self.transaction.here.iter().map(|to| printed(&to.forward_path));
+                let to = here.chain(self.transaction.queued.iter().cloned());
+                self.parties.to = to.take(Parties::TO_MAX).collect();
+            }
+            // Octets of a message are about whom it is about.
+            Ask::Chunk(_) => {}
+            _ => self.parties = Parties::default(),
+        }
     }
 
     fn reset(&mut self) {
@@ -178,7 +228,12 @@ impl<B: Backend> SmtpService<B> {
         indexer: &mut dyn Indexer,
     ) -> Result<Committed, Refusal> {
         self.is_own = self.writes_as_itself(&envelope.authors)?;
+        // RFC 6531 §3.5: a server without SMTPUTF8 must not get it as it is.
+        self.transaction.sender.smtputf8 |= envelope.utf8_undeclared;
         let junk = self.consider(envelope).await?;
+        if self.transaction.elsewhere.is_empty() {
+            self.drop_return_paths(envelope.return_path_octets).await.map_err(Refusal::new)?;
+        }
         let size = self.content.size();
         let date = (now.unix_ms, 0);
         let (backend, flags) = (&*self.backend, Flags::default());
@@ -200,6 +255,14 @@ impl<B: Backend> SmtpService<B> {
         let id = blob.to_string().into_bytes();
         self.delivered = Some(Delivery { id: id.clone(), from, accounts, queued, size });
         Ok(Committed { id, fates: Vec::new() })
+    }
+
+    /// RFC 5321 §4.4: at the final delivery there is one Return-Path, our own. A message that goes on is nobody's to look
+    /// into for that.
+    async fn drop_return_paths(&mut self, skip: u64) -> Result<(), Reason> {
+        let (backend, key) = (&*self.backend, self.key);
+        let without = self.content.fields_named(backend, skip, b"Return-Path")?;
+        self.content.edit(backend, key, skip, Edit { before: Vec::new(), without }).await
     }
 
     /// Whether all authors are addresses of the account's own.
@@ -430,6 +493,7 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
     async fn answer(&mut self, now: Now, ask: Ask, indexer: &mut dyn Indexer) -> Answer {
         let done =
             |outcome: Result<(), Refusal>| outcome.map_or_else(Answer::Refused, |()| Answer::Done);
+        self.note_parties(&ask);
         match ask {
             Ask::Login(credentials) => {
                 let (bound, answer) = log_in(&*self.backend, self.key, credentials).await;
@@ -467,7 +531,10 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
 
     fn event(&mut self, event: &Event) {
         match event {
-            Event::Reset => self.reset(),
+            Event::Reset => {
+                self.reset();
+                self.parties = Parties::default();
+            }
             Event::Greeted(name) => self.helo.clone_from(name),
             Event::Forwarded(told) => {
                 // Somebody else is there now, and what the peer itself may do is not for them.

@@ -12,7 +12,7 @@ use pillarbox_world::queue::{Action, Enqueue, LOCAL, NewTask, Which};
 use pillarbox_world::service::Backend;
 use pillarbox_world::store::Write;
 
-use super::steer::{bounce, steer};
+use super::steer::{Done, bounce, steer};
 use crate::config::RelaySettings;
 use rig::{Rig, Servers};
 
@@ -215,11 +215,12 @@ async fn an_operator_holds_releases_and_returns() {
     };
     rig.until("it was tried", blocked).await;
     let held = steer(&rig.backend, &Which::Message(one), Action::Hold).await;
-    assert_eq!(held, Ok(1));
+    assert_eq!(held, Ok(Done { tasks: 1, held: 0 }));
     rig.servers.works("a.example");
     let now_ms = rig.clock.now_ms();
     let destination = Which::Destination(b"a.example".to_vec());
-    assert_eq!(steer(&rig.backend, &destination, Action::Retry { now_ms }).await, Ok(2));
+    let retried = steer(&rig.backend, &destination, Action::Retry { now_ms }).await;
+    assert_eq!(retried, Ok(Done { tasks: 1, held: 1 }), "what is held stays so");
     rig.until("the other one is sent", |rig| rig.stats().messages == 1).await;
     assert_eq!(rig.servers.arrived()[0].1, ["ben@a.example"]);
     assert_eq!(bounce(&rig.backend, &rig.metrics, two).await, Ok(0), "it is gone");

@@ -174,3 +174,33 @@ async fn an_alias_of_held_mail_is_expanded_once() {
     assert!(told[0].contains("gone@ours.example") && told[0].contains("Action: failed"));
     rig.end().await;
 }
+
+/// RFC 2852: a message whose time is over is given up then, however long its host is left alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_is_left_alone_keeps_no_message_beyond_its_end() {
+    let mut rig = Rig::new("ends", few());
+    rig.servers.fails("dead.example", Unreached::Refused);
+    rig.start();
+    rig.send("alice@ours.example", &["ann@dead.example"]).await;
+    // By now the host is left alone for half an hour at a time.
+    for _ in 0..8 {
+        assert!(rig.next().await);
+    }
+    rig.until_tried().await;
+    let begin = rig.clock.now_ms();
+    let by = DeliverBy { seconds: 600, mode: ByMode::Return, trace: false };
+    let mail = MailFrom { deliver_by: Some(by), ..alice() };
+    rig.send_as(mail, &["bob@dead.example"], None, Envelope::default()).await;
+    let told = |rig: &Rig| {
+        let inbox = rig.inbox("alice@ours.example");
+        inbox.iter().any(|told| told.contains("bob@dead.example") && told.contains("failed"))
+    };
+    while !told(&rig) {
+        assert!(rig.clock.now_ms() < begin + 7_200_000, "it is never given up");
+        assert!(rig.next().await);
+        rig.until_tried().await;
+    }
+    let late_ms = rig.clock.now_ms() - begin - 600_000;
+    assert!(late_ms <= 66_000, "given up {late_ms} ms late");
+    rig.end().await;
+}

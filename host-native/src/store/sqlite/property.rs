@@ -22,6 +22,11 @@ fn limits(c: &Connection, account: AccountId) -> rusqlite::Result<QuotaLimits> {
     })
 }
 
+/// Whether anything is limited.
+pub(super) fn is_limited(c: &Connection, account: AccountId) -> rusqlite::Result<bool> {
+    limits(c, account).map(|limits| !limits.are_none())
+}
+
 /// What an account uses and may use.
 pub(super) fn quota(c: &Connection, account: AccountId) -> rusqlite::Result<Quota> {
     let limits = limits(c, account)?;
@@ -72,7 +77,7 @@ impl Writer {
         (messages, messages_less): (u64, u64),
         mailboxes: u64,
     ) -> Result<(), Failure> {
-        if limits(&self.connection, account)?.are_none() {
+        if !is_limited(&self.connection, account)? {
             return Ok(());
         }
         let mut quota = quota(&self.connection, account)?;

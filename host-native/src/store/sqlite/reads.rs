@@ -95,6 +95,14 @@ impl Store for Sqlite {
         self.read(|c| consistently(c, || property::quota(c, account)))
     }
 
+    fn check_quota(&self, account: AccountId, octets: u64, messages: u64) -> Result<(), Reason> {
+        // Where nothing is limited, nothing is counted.
+        match self.read(|c| property::is_limited(c, account))? {
+            true => self.quota(account)?.check(octets, messages, 0),
+            false => Ok(()),
+        }
+    }
+
     fn is_full(&self, name: &[u8]) -> Result<bool, Reason> {
         self.read(|c| property::is_full(c, name))
     }

@@ -16,7 +16,7 @@ use pillarbox_engine::expected::Expected;
 use pillarbox_engine::smtp::client::types::{Failure, Finished};
 use pillarbox_engine::trace::Note;
 use pillarbox_engine::types::{AskId, BlobRange, Now, TlsFacts};
-use pillarbox_engine::{Input, Output, Role, Session};
+use pillarbox_engine::{Input, Output, Role, Session, imap, pop3, smtp};
 
 use crate::fault::{Faults, Strike};
 
@@ -111,7 +111,7 @@ pub(crate) trait Drive {
     /// One turn.
     fn turn(&mut self, turn: Turn, cx: &mut Cx<'_>);
 
-    /// What the other end may say now, if a session sits here that can tell.
+    /// What the peer may say to who sits here.
     fn expected(&self) -> Vec<Expected> {
         Vec::new()
     }
@@ -135,6 +135,24 @@ pub(crate) trait Host<R: Role> {
     /// The application wants something.
     fn order(&mut self, _order: Order) {}
 }
+
+/// Roles that say what their peer may say now.
+pub(crate) trait Expects {
+    /// What that is.
+    fn peer_may_say(&self) -> Vec<Expected>;
+}
+
+macro_rules! expects {
+    ($($role:ty),*) => {
+        $(impl Expects for $role {
+            fn peer_may_say(&self) -> Vec<Expected> {
+                self.expected()
+            }
+        })*
+    };
+}
+
+expects!(smtp::Server, smtp::Client, pop3::Server, pop3::Client, imap::Server, imap::Client);
 
 /// What becomes of an ask.
 pub(crate) enum Answered<A> {
@@ -291,7 +309,7 @@ where
     }
 }
 
-impl<R: Role, H: Host<R>> Drive for Seat<R, H>
+impl<R: Role + Expects, H: Host<R>> Drive for Seat<R, H>
 where
     R::Ask: Worded,
     R::Answer: Worded,
@@ -325,7 +343,7 @@ where
     }
 
     fn expected(&self) -> Vec<Expected> {
-        if self.closed { Vec::new() } else { self.session.role().expected() }
+        if self.closed { Vec::new() } else { self.session.role().peer_may_say() }
     }
 }
 

@@ -65,7 +65,7 @@ impl Writer {
         rank: i64,
         task: &NewTask,
     ) -> Result<(), Failure> {
-        let destination = self.count_task(&task.destination, held, task.due_ms)?;
+        let destination = self.count_task(task, held)?;
         let recipients = rows::to_json(&task.recipients)?;
         self.written += recipients.len() as u64 + 400;
         let (due_ms, notice_ms) = (task.due_ms, task.notice_ms);
@@ -85,10 +85,11 @@ impl Writer {
     }
 
     /// Counts a task in, and makes its destination if it has none yet.
-    fn count_task(&self, name: &[u8], held: bool, due_ms: u64) -> rusqlite::Result<u64> {
-        let next_ms = (!held).then_some(due_ms);
+    fn count_task(&self, task: &NewTask, held: bool) -> rusqlite::Result<u64> {
+        let next_ms = (!held).then_some(task.due_ms);
+        let until_ms = if held { i64::MAX as u64 } else { task.notice_ms };
         let mut count = self.connection.prepare_cached(sql::COUNT_IN)?;
-        count.query_row((name, next_ms), |row| row.get(0))
+        count.query_row((&task.destination, next_ms, until_ms), |row| row.get(0))
     }
 
     /// Counts a task out whose row is gone or points elsewhere; the last one takes its destination with it.
@@ -147,7 +148,7 @@ impl Writer {
                 self.drop_task(&found)?;
             }
             Some(first) => {
-                let to = self.count_task(&first.destination, held, first.due_ms)?;
+                let to = self.count_task(first, held)?;
                 let recipients = rows::to_json(&first.recipients)?;
                 self.written += recipients.len() as u64 + 400;
                 let (due_ms, notice_ms) = (first.due_ms, first.notice_ms);
@@ -210,7 +211,7 @@ impl Writer {
         let looked = self.look(&steer.which, steer.after)?;
         let more = looked.len() == STEER_MAX as usize;
         let last = looked.last().map(|(found, _)| found.id).filter(|_| more);
-        let (mut tasks, mut touched) = (0, BTreeSet::new());
+        let (mut tasks, mut held, mut touched) = (0, 0, BTreeSet::new());
         let mut wanted = BTreeMap::new();
         for (found, due_ms) in looked {
             let wanted = match wanted.entry(found.destination) {
@@ -220,7 +221,9 @@ impl Writer {
             if !wanted {
                 continue;
             }
-            if self.steer_one(&found, due_ms, steer.action)? {
+            if found.held && matches!(steer.action, Action::Retry { .. }) {
+                held += 1;
+            } else if self.steer_one(&found, due_ms, steer.action)? {
                 tasks += 1;
                 if steer.action != Action::Delete {
                     touched.insert(found.destination);
@@ -231,7 +234,7 @@ impl Writer {
             self.set_next(destination)?;
         }
         self.written += u64::from(tasks) * 200;
-        Ok((Outcome::Steered(Steered { tasks, last }), Changes::new()))
+        Ok((Outcome::Steered(Steered { tasks, held, last }), Changes::new()))
     }
 
     fn means(&self, which: &Which, destination: u64) -> rusqlite::Result<bool> {

@@ -40,6 +40,18 @@ impl Queue for Sqlite {
         })
     }
 
+    fn next_notice_ms(&self, destination: &[u8], after_ms: u64) -> Result<Option<u64>, Reason> {
+        self.read(|c| {
+            consistently(c, || match destination_id(c, destination)? {
+                Some(id) => c
+                    .prepare_cached(sql::NEXT_NOTICE)?
+                    .query_row((id, after_ms), |row| row.get(0))
+                    .optional(),
+                None => Ok(None),
+            })
+        })
+    }
+
     fn destination(&self, name: &[u8]) -> Result<Destination, Reason> {
         self.read(|c| c.prepare_cached(sql::DESTINATION)?.query_row([name], rows::destination))
     }

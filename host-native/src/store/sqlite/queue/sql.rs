@@ -42,6 +42,8 @@ pub(super) const DUE_TASKS: &str = "SELECT id FROM queue_task
      ORDER BY due_ms, id LIMIT ?4";
 pub(super) const NOTICE_TASKS: &str = "SELECT id FROM queue_task
      WHERE destination = ?1 AND held = 0 AND notice_ms <= ?2 ORDER BY notice_ms, id LIMIT ?3";
+pub(super) const NEXT_NOTICE: &str = "SELECT notice_ms FROM queue_task
+     WHERE destination = ?1 AND held = 0 AND notice_ms > ?2 ORDER BY notice_ms LIMIT 1";
 pub(super) const TASKS_OF: &str =
     tasks!("WHERE t.message = ?1 AND t.id > ?2 ORDER BY t.id LIMIT ?3");
 pub(super) const TASK: &str = tasks!("WHERE t.id = ?1");
@@ -56,10 +58,10 @@ pub(super) const ADD_MESSAGE: &str =
 pub(super) const ADD_TASK: &str =
     "INSERT INTO queue_task (message, destination, held, rank, due_ms, notice_ms, recipients)
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-/// `next_ms` is null for a task that is held.
+/// `next_ms` is null for a task that is held. The third is when its sender must be told something: no block lasts longer.
 pub(super) const COUNT_IN: &str =
     "INSERT INTO queue_destination (name, tasks, next_ms) VALUES (?1, 1, ?2)
-     ON CONFLICT (name) DO UPDATE SET tasks = tasks + 1,
+     ON CONFLICT (name) DO UPDATE SET tasks = tasks + 1, blocked_ms = min(blocked_ms, ?3),
      next_ms = coalesce(min(next_ms, excluded.next_ms), next_ms, excluded.next_ms)
      RETURNING id";
 pub(super) const COUNT_MESSAGE: &str =
@@ -101,6 +103,7 @@ pub(super) const ALL: &[&str] = &[
     NEXT_RANK,
     DUE_TASKS,
     NOTICE_TASKS,
+    NEXT_NOTICE,
     TASKS_OF,
     TASK,
     MESSAGES,

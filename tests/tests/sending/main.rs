@@ -1,6 +1,8 @@
 //! What a site does with mail that its own people send, over real sockets: whom it may be from, whom an alias does not
 //! reach any more, and what a configuration says about it.
 
+mod operating;
+
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -157,7 +159,7 @@ fn who_writes_to_an_alias_hears_of_members_that_are_not_here() {
     let told = String::from_utf8_lossy(&told[0]).into_owned();
     for word in [
         "Return-Path: <>\r\n",
-        "Final-Recipient: rfc822;gone@ours.example",
+        "Final-Recipient: rfc822; gone@ours.example",
         "Action: failed",
         "Status: 5.1.1",
         "Subject: ketchup",

@@ -1,0 +1,121 @@
+//! `/playground/`: the page that was built into this program, and nothing else.
+//! Its policy lets it load what is here, run the module, and talk to this server alone.
+
+use std::io::Read as _;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+use pillarbox_web_binary::{FILES, File};
+
+/// No inline script, nothing from elsewhere, in nobody's frame. `wasm-unsafe-eval` is what compiles a module;
+/// styles may be set on elements, since positions on the map are computed.
+const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; worker-src 'self'; frame-src 'self'; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
+
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// What has a hash in its name is never asked for again.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+
+/// The routes.
+pub(super) fn routes() -> Router {
+    Router::new()
+        .route("/playground", get(async || Redirect::permanent("/playground/")))
+        .route("/playground/", get(async |headers: HeaderMap| answer(FILES.first(), &headers)))
+        .route(
+            "/playground/{name}",
+            get(async |Path(name): Path<String>, headers: HeaderMap| {
+                answer(FILES.iter().find(|file| file.name == name), &headers)
+            }),
+        )
+}
+
+fn answer(file: Option<&'static File>, asked: &HeaderMap) -> Response {
+    let Some(file) = file else {
+        return (StatusCode::NOT_FOUND, "there is no such file in the playground\n")
+            .into_response();
+    };
+    let mut response = if takes_gzip(asked) {
+        let mut response = file.gzip.into_response();
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
+    } else {
+        plain(file).into_response()
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let kept = if file.hashed { FOR_EVER } else { "no-cache" };
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(kept));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(file.content_type));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    response
+}
+
+/// A coding with weight 0 is one that is refused (RFC 9110 §12.5.3).
+fn takes_gzip(asked: &HeaderMap) -> bool {
+    let codings = asked.get_all(header::ACCEPT_ENCODING).iter();
+    let mut codings = codings.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
+    codings.any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32));
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+/// The contents, for those who take no gzip and for folders.
+pub(crate) fn plain(file: &File) -> Vec<u8> {
+    let mut octets = Vec::with_capacity(file.octets_len);
+    let read = flate2::read::GzDecoder::new(file.gzip).read_to_end(&mut octets);
+    read.expect("the build compressed it");
+    octets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepting(value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn gzip_is_for_those_who_take_it() {
+        for value in ["gzip", "br, gzip", "GZIP;q=0.5", "deflate, gzip;q=1.0, *;q=0.5"] {
+            assert!(takes_gzip(&accepting(value)), "{value}");
+        }
+        for value in ["", "br", "gzip;q=0", "gzip; q=0.0", "x-gzip"] {
+            assert!(!takes_gzip(&accepting(value)), "{value}");
+        }
+        assert!(!takes_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn every_file_is_served_as_it_was_built() {
+        for file in FILES {
+            assert_eq!(plain(file).len(), file.octets_len, "{}", file.name);
+            let packed = answer(Some(file), &accepting("gzip"));
+            assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
+            let bare = answer(Some(file), &HeaderMap::new());
+            assert!(!bare.headers().contains_key(header::CONTENT_ENCODING));
+            for response in [packed, bare] {
+                let headers = response.headers();
+                assert_eq!(headers[header::CONTENT_SECURITY_POLICY], POLICY);
+                let kept = headers[header::CACHE_CONTROL] == FOR_EVER;
+                assert_eq!(kept, file.hashed, "{}", file.name);
+            }
+        }
+        assert_eq!(answer(None, &HeaderMap::new()).status(), StatusCode::NOT_FOUND);
+    }
+}

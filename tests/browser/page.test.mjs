@@ -1,0 +1,439 @@
+// The page in a real browser, served by the real server: what must load, move, explain itself and look right.
+import assert from "node:assert/strict";
+import { readFileSync, statSync } from "node:fs";
+import { request } from "node:http";
+import { after, before, test } from "node:test";
+import { SIZES, THEMES, SHOTS, lines, node, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+
+/** The lecture's dialogue, octet for octet. */
+const LECTURE = [
+  "S: 220 hamburger.edu", "C: HELO crepes.fr", "S: 250 Hello crepes.fr, pleased to meet you",
+  "C: MAIL FROM: <alice@crepes.fr>", "S: 250 alice@crepes.fr ... Sender ok",
+  "C: RCPT TO: <bob@hamburger.edu>", "S: 250 bob@hamburger.edu ... Recipient ok",
+  "C: DATA", 'S: 354 Enter mail, end with "." on a line by itself',
+  "C: Do you like ketchup?", "C: How about pickles?", "C: .",
+  "S: 250 Message accepted for delivery", "C: QUIT", "S: 221 hamburger.edu closing connection",
+];
+
+let server, browser;
+before(async () => { server = await startServer(); browser = await startBrowser(); });
+after(async () => { await browser?.close(); server?.stop(); });
+
+/** An answer with its headers; `fetch` would unpack it. */
+const ask = (path, headers = {}) => new Promise((resolve, reject) => {
+  request(new URL(path, server.page), { headers }, (answer) => {
+    const parts = [];
+    answer.on("data", (part) => parts.push(part)).on("end", () => resolve({ ...answer, status: answer.statusCode, headers: answer.headers, body: Buffer.concat(parts) }));
+  }).on("error", reject).end();
+});
+
+test("files are small, hashed, compressed, and carry the page's policy", async () => {
+  const index = await ask("./");
+  assert.equal(index.status, 200);
+  const policy = index.headers["content-security-policy"];
+  for (const part of ["default-src 'none'", "script-src 'self' 'wasm-unsafe-eval'", "frame-ancestors 'none'", "base-uri 'none'"]) {
+    assert.ok(policy.includes(part), policy);
+  }
+  assert.ok(!/script-src[^;]*'unsafe-inline'/.test(policy), policy);
+  assert.equal(index.headers["x-content-type-options"], "nosniff");
+  const names = [...index.body.toString().matchAll(/(?:href|src)="([^"]+)"/g)].map((match) => match[1]);
+  let total = 0;
+  for (const name of names) {
+    const file = await ask(name, { "accept-encoding": "gzip" });
+    assert.equal(file.status, 200, name);
+    assert.equal(file.headers["content-encoding"], "gzip", name);
+    assert.match(file.headers["cache-control"], /immutable/, name);
+    total += file.body.length;
+    console.log(`  ${name}: ${file.body.length} octets compressed`);
+    if (name.endsWith(".wasm")) assert.equal(file.headers["content-type"], "application/wasm");
+  }
+  console.log(`  all: ${total} octets compressed`);
+  assert.ok(total <= 1_000_000, `${total} octets are loaded at first`);
+  assert.equal((await ask("nothing.js")).status, 404);
+  assert.equal((await ask("./", { host: "evil.example" })).status, 421, "another site's name");
+});
+
+test("the first page opens without a fault, and mail moves", async () => {
+  const { page, wrong, close } = await open(browser, server);
+  const interactive = await page.evaluate(() => performance.getEntriesByName("app:interactive")[0].startTime);
+  console.log(`  interactive after ${Math.round(interactive)} ms`);
+  assert.equal(await page.title(), "Pillarbox playground");
+  const scenarios = await page.locator(".scenario").count();
+  assert.ok(scenarios >= 8, `${scenarios} scenarios`);
+  await page.waitForSelector(".mover", { timeout: 10_000 });
+  await page.locator(".caption", { hasText: "queue" }).waitFor({ timeout: 10_000 });
+  await shot(page, "home-moving");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("scenario 3 is the lecture's fifteen lines, and each explains itself to pointer and keyboard", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/crepes-hamburger");
+  await press(page, "Escape");
+  await page.evaluate(() => document.activeElement?.blur());
+  for (let tries = 0; tries < 400 && (await lines(page)).length < 15; tries += 1) await press(page, "ArrowRight");
+  assert.deepEqual((await lines(page)).slice(0, 15), LECTURE);
+  await shot(page, "lecture");
+  // By pointer.
+  const line = page.locator(".line", { hasText: "RCPT TO:" }).first();
+  await line.locator(".speaker").hover();
+  await page.locator(".inspector", { hasText: "RFC 5321 §4.1.1.3" }).waitFor();
+  assert.ok(await line.locator(".said .lit").count() > 0, "the text is lit");
+  assert.ok(await page.locator(".hex .lit").count() > 0, "the octets are lit");
+  assert.match(await page.locator(".tree").innerText(), /verb/);
+  const deviation = await line.innerText();
+  assert.match(deviation, /space/i, "the book's space behind the colon is named");
+  await shot(page, "lecture-rcpt");
+  // By keyboard alone.
+  await page.mouse.move(0, 0);
+  await line.focus();
+  await page.keyboard.press("Enter");
+  await page.locator(".tree .leaf").first().focus();
+  await page.keyboard.press("ArrowDown");
+  await page.locator(".inspected .label", { hasText: "verb" }).waitFor();
+  assert.match(await page.locator(".inspected .quote").innerText(), /RCPT/);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("scenario 2: the queue goes 0, 1, 0 and the mailbox 0, 1, and Bob sees nothing before he asks", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/alice-to-bob");
+  const queue = [], mailbox = [], screen = [];
+  const keep = (list, value) => { if (list.at(-1) !== value) list.push(value); };
+  for (let step = 0; step < 400 && await page.locator("#step").isEnabled(); step += 1) {
+    keep(queue, /queue (\d+)/.exec(await node(page, "crepes.fr"))[1]);
+    keep(mailbox, /INBOX (\d+)/.exec(await node(page, "hamburger.edu"))?.[1] ?? "0");
+    keep(screen, /shows (\d+)/.exec(await node(page, "Bob"))[1]);
+    if (screen.length === 1) assert.equal(screen[0], "0");
+    await page.locator("#step").click();
+    const question = page.locator(".prediction button", { hasText: "Skip" });
+    if (await question.count()) { await question.click(); await page.locator("#play").click(); }
+  }
+  keep(screen, /shows (\d+)/.exec(await node(page, "Bob"))[1]);
+  assert.deepEqual(queue, ["0", "1", "0"]);
+  assert.deepEqual(mailbox, ["0", "1"]);
+  assert.deepEqual(screen, ["0", "1"]);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("scenario 4: tried at once, after 30 and after 60 minutes, in a moment of real time", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/asleep");
+  const start = Date.now();
+  await press(page, "End");
+  const told = await page.locator(".sequence").innerText();
+  const tries = [...told.matchAll(/tries to deliver/g)].length;
+  assert.equal(tries, 3, told);
+  assert.match(told, /09:30:0\d/);
+  assert.match(told, /10:00:0\d/);
+  assert.ok(Date.now() - start < 3000);
+  assert.match(await node(page, "hamburger.edu"), /INBOX 1/);
+  // The level at which it never wakes up ends in a report to Alice.
+  await page.getByLabel("How hard the network is").selectOption("hostile network");
+  await page.evaluate(() => document.activeElement.blur());
+  await press(page, "End");
+  assert.match(await node(page, "crepes.fr"), /alice@crepes.fr INBOX [1-9]/);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a fault in the past makes a branch; both outcomes are kept", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/alice-to-bob");
+  await press(page, "ArrowRight", 6);
+  await press(page, "f");
+  await page.locator(".fault", { hasText: "after the final dot" }).getByRole("button", { name: "Add" }).click();
+  await press(page, "End");
+  assert.match(await node(page, "hamburger.edu"), /INBOX 2/, "two copies");
+  await page.getByLabel("Branch").selectOption("0");
+  await page.evaluate(() => document.activeElement.blur());
+  await press(page, "End");
+  assert.match(await node(page, "hamburger.edu"), /INBOX 1/, "one without the fault");
+  await shot(page, "branches");
+  // What makes no sense says so.
+  await press(page, "f");
+  await page.getByLabel(/Or write it/).fill("any/never/nothing");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("looking back changes nothing, and every place is reached in time", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/mail-loop");
+  const slider = page.locator(".slider");
+  const max = Number(await slider.getAttribute("max"));
+  const seek = (to) => page.evaluate(async (to) => {
+    const slider = document.querySelector(".slider");
+    const start = performance.now();
+    slider.value = to;
+    slider.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    return performance.now() - start;
+  }, to);
+  const seen = async () => [await page.locator(".sequence").innerText(), await page.locator(".transcript").innerText()];
+  await seek(Math.floor(max / 2));
+  const middle = await seen();
+  const times = [];
+  for (let at = 0; at <= 40; at += 1) times.push(await seek(Math.floor((max * ((at * 17) % 41)) / 40)));
+  await seek(Math.floor(max / 2));
+  assert.deepEqual(await seen(), middle);
+  times.sort((a, b) => a - b);
+  console.log(`  ${max} entries; a seek takes ${times[20].toFixed(1)} ms, at the 95th percentile ${times[38].toFixed(1)} ms`);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("typed by hand it delivers; HELLO is refused, explained and taken back", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/speak");
+  const type = async (text) => {
+    await page.fill("#prompt", text);
+    await page.keyboard.press("Enter");
+  };
+  await page.waitForSelector("#prompt");
+  await type("HELLO crepes.fr");
+  await page.locator(".refusal").waitFor();
+  assert.match((await lines(page)).at(-1), /^S: 500 /);
+  await shot(page, "hands-refused");
+  await page.locator(".refusal button").click();
+  assert.deepEqual(await lines(page), [LECTURE[0]]);
+  const before = await page.locator(".state-pane").innerText();
+  for (const line of LECTURE.filter((line) => line.startsWith("C: "))) await type(line.slice(3));
+  assert.deepEqual(await lines(page), LECTURE);
+  assert.match(before, /holds 3/);
+  assert.match(await page.locator(".state-pane").innerText(), /holds 4/);
+  await page.locator(".prompt.over").waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("as the server: our client waits for each reply, and a wrong code shows what it does", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/speak");
+  await page.getByLabel("Your part").selectOption("server");
+  await page.waitForSelector("#prompt");
+  const type = async (text) => {
+    await page.fill("#prompt", text);
+    await page.keyboard.press("Enter");
+  };
+  await type("220 hello");
+  assert.match((await lines(page)).at(-1), /^C: EHLO /);
+  await type("250 hello");
+  assert.match((await lines(page)).at(-1), /^C: MAIL FROM:/);
+  await type("550 not you");
+  assert.match((await lines(page)).at(-1), /^C: (RSET|QUIT)/, "the client gives up this message");
+  await shot(page, "hands-server");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a prediction stops the story, is judged, and lets it go on", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/asleep");
+  await page.getByLabel("Pace", { exact: true }).selectOption("fast");
+  await page.locator("#play").click();
+  await page.locator(".prediction").waitFor({ timeout: 20_000 });
+  await page.locator(".prediction .choice").first().click();
+  await page.locator(".prediction button", { hasText: "Answer" }).click();
+  await page.locator(".verdict").waitFor();
+  await shot(page, "prediction");
+  await page.locator(".prediction button", { hasText: "Watch" }).click();
+  await page.waitForFunction(() => !document.querySelector(".verdict"));
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("the saved transcript is what was said", async () => {
+  const { page, close } = await open(browser, server, "#/s/crepes-hamburger");
+  const waiting = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Transcript" }).click();
+  const text = readFileSync(await (await waiting).path(), "utf8");
+  const spoken = text.split(/\r?\n/).filter((line) => /^[CS]: /.test(line));
+  assert.deepEqual(spoken.slice(0, 15), LECTURE);
+  await close();
+});
+
+test("a password is masked wherever it is shown", async () => {
+  const { page, close } = await open(browser, server, "#/s/pop-phases");
+  await press(page, "End");
+  const rows = page.locator(".line");
+  const count = await rows.count();
+  assert.ok(count > 5);
+  const html = await page.content();
+  assert.ok(!html.includes("hungry"), "the password stands in the page");
+  await close();
+});
+
+test("with the network off, after the first load, scenarios run", async () => {
+  const context = await browser.newContext({ viewport: SIZES.wide });
+  const page = await context.newPage();
+  await page.goto(server.page);
+  await page.waitForSelector(".bar");
+  await page.evaluate(async () => {
+    const { active, installing, waiting } = await navigator.serviceWorker.ready;
+    const worker = active ?? installing ?? waiting;
+    if (worker.state !== "activated") await new Promise((done) => worker.addEventListener("statechange", () => worker.state === "activated" && done()));
+  });
+  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await context.setOffline(true);
+  await page.reload();
+  await page.waitForSelector(".bar");
+  await page.goto(`${server.page}#/s/alice-to-bob`);
+  await page.waitForSelector("#play");
+  await press(page, "End");
+  assert.match(await node(page, "hamburger.edu"), /INBOX 1/);
+  await context.close();
+});
+
+test("200 scenarios one after the other leave nothing behind", async () => {
+  const { page, wrong, close } = await open(browser, server);
+  const session = await page.context().newCDPSession(page);
+  const ids = await page.$$eval(".scenario", (cards) => cards.map((card) => card.getAttribute("href")));
+  const visit = async (times) => {
+    for (let at = 0; at < times; at += 1) {
+      await page.evaluate((to) => { location.hash = to; }, ids[at % ids.length]);
+      await page.waitForSelector("#play");
+    }
+    await page.evaluate(() => { location.hash = "#/"; });
+    await page.waitForSelector(".scenario");
+    await session.send("HeapProfiler.collectGarbage");
+    const { usedSize } = await session.send("Runtime.getHeapUsage");
+    return { heap: usedSize, nodes: (await session.send("Memory.getDOMCounters")).nodes };
+  };
+  await visit(50);
+  const first = await visit(75);
+  const second = await visit(75);
+  console.log(`  heap ${first.heap} then ${second.heap} octets, ${first.nodes} then ${second.nodes} nodes`);
+  assert.ok(second.heap < first.heap * 1.1 + 500_000, "the heap grows");
+  assert.ok(second.nodes < first.nodes * 1.1 + 500, "nodes stay");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a link to a moment opens the same world there; a broken one says so", async () => {
+  const { page, wrong, close, context } = await open(browser, server, "#/s/asleep", { permissions: ["clipboard-read", "clipboard-write"] });
+  await press(page, "ArrowRight", 30);
+  await press(page, "f");
+  await page.locator(".fault", { hasText: "after the final dot" }).getByRole("button", { name: "Add" }).click();
+  await press(page, "ArrowRight", 3);
+  const seen = async (page) => [await page.locator(".sequence").innerText(), await page.locator(".slider").inputValue(), await page.locator(".slider").getAttribute("max")];
+  const here = await seen(page);
+  await press(page, "c");
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  assert.match(link, /#\/w\/1[\w-]+$/);
+  console.log(`  a link has ${link.length} characters`);
+  assert.deepEqual(wrong, []);
+  await close();
+  const other = await open(browser, server, new URL(link).hash);
+  await other.page.waitForSelector("#play");
+  assert.deepEqual(await seen(other.page), here);
+  for (const broken of ["#/w/9abc", "#/w/1", "#/w/1AAAA", `${new URL(link).hash.slice(0, -9)}`]) {
+    await other.page.evaluate((to) => { location.hash = to; }, broken);
+    await other.page.getByRole("alert").waitFor();
+  }
+  assert.deepEqual(other.wrong, []);
+  await other.close();
+});
+
+test("a challenge is judged by the world: not before, and then", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/c/say-helo");
+  await page.waitForSelector(".task");
+  assert.equal(await page.locator(".goal-row.held").count(), 0);
+  assert.equal(await page.locator(".solved").count(), 0);
+  await page.getByLabel("Connect by hand to …").selectOption("hamburger.edu, port 25");
+  await page.fill("#prompt", "HELLO crepes.fr");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.locator(".solved").count(), 0);
+  await page.fill("#prompt", "HELO crepes.fr");
+  await page.keyboard.press("Enter");
+  await page.locator(".solved").waitFor();
+  await shot(page, "challenge-solved");
+  // Another one by a fault, and time.
+  await page.evaluate(() => { location.hash = "#/c/cause-a-duplicate"; });
+  await page.locator(".task", { hasText: "twice" }).waitFor();
+  await page.locator(".acts button", { hasText: "Faults" }).click();
+  await page.locator(".fault", { hasText: "after the final dot" }).getByRole("button", { name: "Add" }).click();
+  for (let hour = 0; hour < 3; hour += 1) await page.locator(".acts button", { hasText: "Wait 1 h" }).click();
+  await page.locator(".solved").waitFor();
+  // And one at the other end of the line.
+  await page.evaluate(() => { location.hash = "#/c/be-the-server"; });
+  await page.locator(".task", { hasText: "You are the server" }).waitFor();
+  for (const line of ["220 hamburger.edu", "250 hello", "250 sender", "250 recipient", "354 go on", "250 taken"]) {
+    await page.fill("#prompt", line);
+    await page.keyboard.press("Enter");
+  }
+  await page.locator(".solved").waitFor();
+  await page.evaluate(() => { location.hash = "#/c"; });
+  await page.locator(".chip", { hasText: "solved" }).first().waitFor();
+  assert.equal(await page.locator(".chip", { hasText: "solved" }).count(), 3);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("the message lab takes a message apart, decodes it, and follows what is typed", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/message");
+  await page.locator(".leaf", { hasText: "encoded word" }).nth(1).hover();
+  await page.locator(".inspected", { hasText: "Crème brûlée" }).waitFor();
+  assert.match(await page.locator(".seen").innerText(), /François[\s\S]*Crème brûlée[\s\S]*Möchten Sie/);
+  await page.locator(".editor").fill("Subject: =?utf-8?Q?=C3=BC?=\n\nx <script>alert(1)</script>\n");
+  await page.waitForFunction(() => document.querySelector(".seen").innerText.includes("ü"));
+  assert.match(await page.locator(".seen").innerText(), /<script>/, "text stays text");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("what can be said now is offered, and fills the prompt", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/speak");
+  await page.waitForSelector(".palette");
+  const offered = async () => page.$$eval(".palette code", (forms) => forms.map((form) => form.textContent.split(" ")[0]));
+  const first = await offered();
+  assert.ok(first.some((word) => word.startsWith("HELO")), first.join());
+  assert.ok(!first.includes("RCPT"), first.join());
+  await page.locator(".palette button", { hasText: "HELO" }).first().click();
+  assert.match(await page.inputValue("#prompt"), /^HELO /);
+  await page.keyboard.press("Enter");
+  assert.match((await lines(page)).at(-1), /^S: 250 /);
+  assert.ok((await offered()).some((word) => word.startsWith("MAIL")));
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+const SCREENS = [["home", "#/"], ["stage", "#/s/alice-to-bob"], ["asleep", "#/s/asleep"], ["speak", "#/speak"],
+  ["message", "#/message"], ["challenges", "#/c"], ["challenge", "#/c/say-helo"]];
+
+for (const theme of THEMES) {
+  for (const [sizeName, size] of Object.entries(SIZES)) {
+    test(`every screen, ${theme}, ${sizeName}: nothing serious for axe, nothing wider than the window`, async () => {
+      for (const [name, route] of SCREENS) {
+        const { page, wrong, close } = await open(browser, server, route, { theme, size, reducedMotion: "reduce" });
+        if (route.startsWith("#/s/")) await press(page, "ArrowRight", 45);
+        await page.waitForTimeout(150);
+        await shot(page, `${name}-${theme}-${sizeName}`);
+        assert.ok(statSync(`${SHOTS}/${name}-${theme}-${sizeName}.png`).size > 5000);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(wide <= 0, `${name} is ${wide} pixels too wide`);
+        assert.deepEqual(await serious(page), [], name);
+        assert.deepEqual(wrong, [], name);
+        await close();
+      }
+    });
+  }
+}
+
+test("help, colours and keys", async () => {
+  const { page, wrong, close } = await open(browser, server);
+  await page.keyboard.press("?");
+  await page.locator("dialog[open]").waitFor();
+  await shot(page, "help");
+  assert.deepEqual(await serious(page), []);
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => !document.querySelector("dialog[open]"));
+  await page.keyboard.press("1");
+  await page.waitForSelector("#play");
+  const theme = () => page.evaluate(() => document.documentElement.dataset.theme ?? "");
+  const seen = new Set();
+  for (let at = 0; at < 4; at += 1) {
+    seen.add(await theme());
+    await page.getByRole("button", { name: /^Colours/ }).click();
+  }
+  assert.deepEqual([...seen].sort(), ["", "contrast", "dark", "light"]);
+  assert.deepEqual(wrong, []);
+  await close();
+});

@@ -1,0 +1,89 @@
+// The real server, the real browser, and what every check needs: pages with errors collected, screenshots, axe.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+/** Where screenshots are kept. */
+export const SHOTS = join(ROOT, "target/browser");
+mkdirSync(SHOTS, { recursive: true });
+
+export const THEMES = ["light", "dark", "contrast"];
+export const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
+const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"];
+
+/** Debian's chromium, or the one named by CHROMIUM. */
+function browserPath() {
+  const places = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+  const found = places.find((place) => place && existsSync(place));
+  if (!found) throw new Error("no chromium; tests/setup.sh installs it, or name it in CHROMIUM");
+  return found;
+}
+
+/** Starts the server on free ports, with nothing kept. */
+export async function startServer() {
+  // While a page is worked on, something else may serve it.
+  const other = process.env.PILLARBOX_PAGE;
+  if (other) return { page: other, stop() {} };
+  const ready = join(mkdtempSync(join(tmpdir(), "pillarbox-browser-")), "ready.json");
+  const ports = ["smtp", "pop3", "imap", "http"].flatMap((name) => [`--${name}`, "127.0.0.1:0"]);
+  const server = spawn(join(ROOT, "target/release/pillarbox"), ["serve", "--memory", ...ports, "--ready-file", ready], {
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  for (let tries = 0; !existsSync(ready); tries += 1) {
+    if (tries > 200 || server.exitCode !== null) throw new Error("the server did not become ready");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const addresses = JSON.parse(readFileSync(ready, "utf8"));
+  return { ...addresses, page: `http://${addresses.http}/playground/`, stop: () => server.kill("SIGTERM") };
+}
+
+export const startBrowser = () => chromium.launch({ executablePath: browserPath(), args: ARGS });
+
+/** A page of its own; what must never happen is collected in `wrong`. */
+export async function open(browser, server, route = "#/", options = {}) {
+  const { theme = "light", size = SIZES.wide, ...more } = options;
+  const context = await browser.newContext({ viewport: size, serviceWorkers: "block", acceptDownloads: true, ...more });
+  const page = await context.newPage();
+  const wrong = [];
+  page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
+  page.on("console", (message) => message.type() === "error" && wrong.push(`console: ${message.text()}`));
+  page.on("request", (request) => {
+    const { origin, protocol } = new URL(request.url());
+    if (protocol !== "data:" && protocol !== "blob:" && origin !== new URL(server.page).origin) wrong.push(`asked ${request.url()}`);
+  });
+  await page.addInitScript((theme) => {
+    try { localStorage.setItem("pillarbox.theme", theme); } catch { /* about:blank has none */ }
+  }, theme);
+  await page.goto(server.page + route);
+  await page.waitForSelector(".bar");
+  return { context, page, wrong, close: () => context.close() };
+}
+
+export const shot = (page, name) => page.screenshot({ path: join(SHOTS, `${name}.png`), animations: "disabled" });
+
+/** What axe finds serious or critical, in a line each. */
+export async function serious(page) {
+  // Past the page's policy, which forbids what axe does and nothing else here does.
+  const session = await page.context().newCDPSession(page);
+  await session.send("Runtime.evaluate", { expression: AXE });
+  const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  const grave = found.violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  return grave.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 4).map((node) => `${node.target} ${node.any[0]?.message ?? ""}`).join("; ")}`);
+}
+
+/** Lines of the conversation that is shown, as text. */
+export const lines = (page) => page.$$eval(".lines .line", (rows) =>
+  rows.map((row) => `${row.querySelector(".speaker").textContent} ${row.querySelector(".said").textContent.replace(/↵$/, "")}`));
+
+/** What the map says of a node. */
+export const node = (page, name) => page.locator(`.map .node[aria-description^="${name}"]`).first().getAttribute("aria-description");
+
+export async function press(page, key, times = 1) {
+  for (let at = 0; at < times; at += 1) await page.keyboard.press(key);
+}

@@ -1,0 +1,124 @@
+//! The page's files: named by what is in them, listed for offline use, and compressed.
+//! A name with a hash never changes its meaning, so a browser may keep it for ever.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use sha2::{Digest, Sha256};
+
+/// Files of the page by path, the first being what a visitor opens.
+pub(crate) struct Bundle {
+    files: Vec<File>,
+}
+
+struct File {
+    name: String,
+    content_type: &'static str,
+    octets: Vec<u8>,
+    hashed: bool,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+
+/// The page from its module, its glue and its assets.
+pub(crate) fn page(glue: &Path, assets: &Path) -> Result<Bundle, Box<dyn Error>> {
+    let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
+    let text =
+        |path: &Path| -> Result<String, Box<dyn Error>> { Ok(String::from_utf8(read(path)?)?) };
+    let mut bundle = Bundle { files: Vec::new() };
+    let module = bundle.hashed("app.wasm", "application/wasm", read(&glue.join("app_bg.wasm"))?);
+    let script = bundle.hashed("app.js", JS, read(&glue.join("app.js"))?);
+    let style = bundle.hashed("style.css", CSS, style(assets, &text)?.into_bytes());
+    let icon = bundle.hashed("icon.svg", "image/svg+xml", read(&assets.join("icon.svg"))?);
+    let names = [("APP_WASM", &module), ("APP_JS", &script), ("STYLE", &style), ("ICON", &icon)];
+    let named = |mut text: String| {
+        for (placeholder, name) in names {
+            text = text.replace(&format!("%{placeholder}%"), name);
+        }
+        text
+    };
+    let boot = named(text(&assets.join("boot.js"))?);
+    let boot = bundle.hashed("boot.js", JS, boot.into_bytes());
+    let index = named(text(&assets.join("index.html"))?).replace("%BOOT%", &boot);
+    bundle.files.insert(0, File::new("index.html", HTML, index.into_bytes()));
+    let list: Vec<_> = bundle.files.iter().map(|file| format!("'./{}'", file.name)).collect();
+    let all: Vec<u8> = bundle.files.iter().flat_map(|file| file.octets.iter().copied()).collect();
+    let worker = text(&assets.join("sw.js"))?;
+    let worker = worker.replace("'%FILES%'", &list.join(", ")).replace("%VERSION%", &hash(&all));
+    bundle.files.push(File::new("sw.js", JS, worker.into_bytes()));
+    Ok(bundle)
+}
+
+/// The style sheets in the order of their names.
+fn style(
+    assets: &Path,
+    text: &dyn Fn(&Path) -> Result<String, Box<dyn Error>>,
+) -> Result<String, Box<dyn Error>> {
+    let mut sheets: Vec<_> = fs::read_dir(assets.join("style"))?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    sheets.sort();
+    let mut style = String::new();
+    for sheet in &sheets {
+        style.push_str(&text(sheet)?);
+    }
+    Ok(style)
+}
+
+/// In place of the page.
+pub(crate) fn notice() -> Bundle {
+    let html = "<!doctype html><html lang=en><meta charset=utf-8><title>Pillarbox</title>\
+                <p>This server was built without the playground (PILLARBOX_SKIP_WEB=1).</html>\n";
+    Bundle { files: vec![File::new("index.html", HTML, html.as_bytes().to_vec())] }
+}
+
+impl File {
+    fn new(name: &str, content_type: &'static str, octets: Vec<u8>) -> Self {
+        Self { name: name.to_owned(), content_type, octets, hashed: false }
+    }
+}
+
+impl Bundle {
+    /// Adds a file under its name with its hash, and gives that.
+    fn hashed(&mut self, name: &str, content_type: &'static str, octets: Vec<u8>) -> String {
+        let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
+        let name = format!("{stem}-{}.{extension}", hash(&octets));
+        self.files.push(File { hashed: true, ..File::new(&name, content_type, octets) });
+        name
+    }
+
+    /// Writes the compressed files, and the Rust that embeds them.
+    pub(crate) fn write(&self, out: &Path) -> Result<(), Box<dyn Error>> {
+        let mut code = String::from("&[\n");
+        for File { name, content_type, octets, hashed } in &self.files {
+            let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+            gzip.write_all(octets)?;
+            let file = out.join(format!("{name}.gz"));
+            fs::write(&file, gzip.finish()?)?;
+            let octets_len = octets.len();
+            writeln!(
+                code,
+                "File {{ name: {name:?}, content_type: {content_type:?}, hashed: {hashed}, \
+                 octets_len: {octets_len}, gzip: include_bytes!({file:?}) }},"
+            )?;
+        }
+        code.push_str("]\n");
+        fs::write(out.join("files.rs"), code)?;
+        Ok(())
+    }
+}
+
+/// Enough of it that two files are never taken for each other.
+fn hash(octets: &[u8]) -> String {
+    Sha256::digest(octets).iter().take(8).fold(String::new(), |mut text, octet| {
+        write!(text, "{octet:02x}").expect("writing to a string does not fail");
+        text
+    })
+}

@@ -1,0 +1,117 @@
+//! What the page asks of its browser: storage, the address, the clipboard, files.
+//! Each may be refused, and the page goes on without.
+
+use leptos::prelude::*;
+use wasm_bindgen::JsCast;
+use web_sys::{Blob, BlobPropertyBag, HtmlElement, Url};
+
+/// A setting that was kept.
+pub(crate) fn kept(name: &str) -> Option<String> {
+    window().local_storage().ok()??.get_item(&format!("pillarbox.{name}")).ok()?
+}
+
+/// Keeps a setting, where the browser lets the page do so.
+pub(crate) fn keep(name: &str, value: Option<&str>) {
+    let Ok(Some(storage)) = window().local_storage() else { return };
+    let name = format!("pillarbox.{name}");
+    let done = match value {
+        Some(value) => storage.set_item(&name, value),
+        None => storage.remove_item(&name),
+    };
+    drop(done);
+}
+
+/// The address's fragment.
+pub(crate) fn fragment() -> String {
+    window().location().hash().unwrap_or_default()
+}
+
+/// Goes to a fragment.
+pub(crate) fn go(fragment: &str) {
+    drop(window().location().set_hash(fragment));
+}
+
+/// The page's own address without fragment.
+pub(crate) fn base() -> String {
+    let href = window().location().href().unwrap_or_default();
+    href.split('#').next().unwrap_or_default().to_owned()
+}
+
+/// Sets an attribute of the root element, which styles look at.
+pub(crate) fn mark(name: &str, value: Option<&str>) {
+    let Some(root) = document().document_element() else { return };
+    let done = match value {
+        Some(value) => root.set_attribute(name, value),
+        None => root.remove_attribute(name),
+    };
+    drop(done);
+}
+
+/// Moves the focus to the element of this id.
+pub(crate) fn focus(id: &str) {
+    if let Some(element) = document().get_element_by_id(id)
+        && let Some(element) = element.dyn_ref::<HtmlElement>()
+    {
+        drop(element.focus());
+    }
+}
+
+/// Whether letters typed now go into a field.
+pub(crate) fn is_typing() -> bool {
+    let Some(element) = document().active_element() else { return false };
+    matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT")
+        && !matches!(element.get_attribute("type").as_deref(), Some("checkbox" | "radio" | "range"))
+}
+
+/// Milliseconds since the page was opened.
+pub(crate) fn now_ms() -> f64 {
+    window().performance().map_or(0.0, |performance| performance.now())
+}
+
+/// Marks a moment for whoever measures the page.
+pub(crate) fn milestone(name: &str) {
+    if let Some(performance) = window().performance() {
+        drop(performance.mark(name));
+    }
+}
+
+/// Whether the reader asked for little motion.
+pub(crate) fn calm() -> bool {
+    let asked = window().match_media("(prefers-reduced-motion: reduce)");
+    asked.ok().flatten().is_some_and(|list| list.matches())
+}
+
+/// Puts text on the clipboard.
+pub(crate) fn copy(text: &str) {
+    drop(window().navigator().clipboard().write_text(text));
+}
+
+/// Offers octets as a file.
+pub(crate) fn download(name: &str, content_type: &str, octets: &[u8]) {
+    let save = || {
+        let parts = js_sys::Array::of1(&js_sys::Uint8Array::from(octets));
+        let options = BlobPropertyBag::new();
+        options.set_type(content_type);
+        let blob = Blob::new_with_u8_array_sequence_and_options(&parts, &options).ok()?;
+        let url = Url::create_object_url_with_blob(&blob).ok()?;
+        let link = document().create_element("a").ok()?.dyn_into::<web_sys::HtmlAnchorElement>();
+        let link = link.ok()?;
+        link.set_href(&url);
+        link.set_download(name);
+        link.click();
+        Url::revoke_object_url(&url).ok()
+    };
+    let _ = save();
+}
+
+/// Whether the focus is on something that has a use of its own for arrow keys or Space.
+pub(crate) fn is_on_control() -> bool {
+    let Some(element) = document().active_element() else { return false };
+    matches!(element.tag_name().as_str(), "BUTTON" | "A" | "INPUT" | "SUMMARY")
+        || element.get_attribute("role").is_some_and(|role| role != "document")
+}
+
+/// Tells whoever looks for the reason why the page broke.
+pub(crate) fn complain(what: &str) {
+    web_sys::console::error_1(&what.into());
+}

@@ -1,0 +1,300 @@
+//! The one small set of controls: each has its role, its name and its keys, so that no view can forget them.
+
+mod area;
+mod dialog;
+mod icon;
+mod rows;
+mod tabs;
+
+pub(crate) use area::Area;
+pub(crate) use dialog::Dialog;
+pub(crate) use icon::{Icon, icon};
+pub(crate) use rows::{Piece, Row};
+pub(crate) use tabs::tabs;
+
+use leptos::prelude::*;
+
+/// Something to press.
+#[component]
+pub(crate) fn Button(
+    /// What happens.
+    press: impl Fn() + 'static,
+    /// Classes beside `button`.
+    #[prop(optional)]
+    class: &'static str,
+    /// The name, where the content is only a picture.
+    #[prop(optional, into)]
+    name: Option<Signal<String>>,
+    /// For buttons that stay pressed.
+    #[prop(optional, into)]
+    pressed: Option<Signal<bool>>,
+    /// Whether it can be pressed now.
+    #[prop(optional, into)]
+    disabled: Signal<bool>,
+    /// For whoever looks for it.
+    #[prop(optional, into)]
+    id: Option<String>,
+    children: Children,
+) -> AnyView {
+    let pressed = move || pressed.map(|pressed| if pressed.get() { "true" } else { "false" });
+    let name = move || name.map(|name| name.get());
+    view! {
+        <button
+            type="button"
+            id=id
+            class=format!("button {class}")
+            aria-label=name
+            title=name
+            aria-pressed=pressed
+            disabled=move || disabled.get()
+            on:click=move |_| press()
+        >
+            {children()}
+        </button>
+    }
+    .into_any()
+}
+
+/// A switch with its words.
+#[component]
+pub(crate) fn Switch(
+    /// What it says.
+    #[prop(into)]
+    label: String,
+    /// Whether it is on.
+    #[prop(into)]
+    on: Signal<bool>,
+    /// What happens.
+    set: impl Fn(bool) + 'static,
+) -> AnyView {
+    view! {
+        <label class="switch">
+            <input type="checkbox" prop:checked=move || on.get() on:change=move |event| set(event_target_checked(&event)) />
+            <span>{label}</span>
+        </label>
+    }
+    .into_any()
+}
+
+/// One of several.
+#[component]
+pub(crate) fn Select(
+    /// What it is about.
+    #[prop(into)]
+    label: String,
+    /// Values and words.
+    #[prop(into)]
+    options: Signal<Vec<(String, String)>>,
+    /// Which one is chosen.
+    #[prop(into)]
+    chosen: Signal<String>,
+    /// What happens.
+    set: impl Fn(String) + 'static,
+) -> AnyView {
+    let options = move || {
+        let chosen = chosen.get();
+        let option = |(value, words): (String, String)| {
+            let selected = value == chosen;
+            view! { <option value=value selected=selected>{words}</option> }
+        };
+        options.get().into_iter().map(option).collect_view()
+    };
+    view! {
+        <select aria-label=label on:change=move |event| set(event_target_value(&event))>
+            {options}
+        </select>
+    }
+    .into_any()
+}
+
+/// A slider over whole numbers.
+#[component]
+pub(crate) fn Slider(
+    /// What it is about.
+    name: &'static str,
+    /// The greatest value.
+    #[prop(into)]
+    max: Signal<usize>,
+    /// Where it is.
+    #[prop(into)]
+    value: Signal<usize>,
+    /// The same in words.
+    #[prop(into)]
+    words: Signal<String>,
+    /// What happens.
+    set: impl Fn(usize) + 'static,
+) -> AnyView {
+    view! {
+        <input
+            type="range"
+            class="slider"
+            aria-label=name
+            min="0"
+            max=move || max.get()
+            prop:value=move || value.get().to_string()
+            aria-valuetext=move || words.get()
+            on:input=move |event| {
+                if let Ok(at) = event_target_value(&event).parse() {
+                    set(at);
+                }
+            }
+        />
+    }
+    .into_any()
+}
+
+/// One of a few choices, all of which are seen.
+#[component]
+pub(crate) fn Choice(
+    /// Which group.
+    group: &'static str,
+    /// What it says.
+    #[prop(into)]
+    label: String,
+    /// Whether it is the chosen one.
+    #[prop(into)]
+    chosen: Signal<bool>,
+    /// Whether nothing can be chosen any more.
+    #[prop(into)]
+    closed: Signal<bool>,
+    /// What happens.
+    set: impl Fn() + 'static,
+) -> AnyView {
+    view! {
+        <label class="choice">
+            <input
+                type="radio"
+                name=group
+                prop:checked=move || chosen.get()
+                disabled=move || closed.get()
+                on:change=move |_| set()
+            />
+            <span>{label}</span>
+        </label>
+    }
+    .into_any()
+}
+
+/// A line of text, sent by Enter.
+#[component]
+pub(crate) fn Field(
+    /// What it is about.
+    label: &'static str,
+    /// What it holds.
+    value: RwSignal<String>,
+    /// What happens.
+    send: impl Fn() + 'static,
+) -> AnyView {
+    let key = move |event: leptos::ev::KeyboardEvent| {
+        if event.key() == "Enter" {
+            event.prevent_default();
+            send();
+        }
+    };
+    view! {
+        <label class="labelled">
+            <span>{label}</span>
+            <input
+                class="field mono"
+                type="text"
+                autocomplete="off"
+                spellcheck="false"
+                prop:value=move || value.get()
+                on:input=move |event| value.set(event_target_value(&event))
+                on:keydown=key
+            />
+        </label>
+    }
+    .into_any()
+}
+
+/// A place to type lines: Enter sends, Ctrl+Enter sends without an end of line, arrows bring back what was sent.
+#[component]
+pub(crate) fn Prompt(
+    /// What stands before it.
+    #[prop(into)]
+    label: Signal<String>,
+    /// What is typed.
+    value: RwSignal<String>,
+    /// What was sent before.
+    history: RwSignal<Vec<String>>,
+    /// What happens; told whether the line is ended.
+    send: impl Fn(bool) + Copy + 'static,
+) -> AnyView {
+    let node = NodeRef::<leptos::html::Textarea>::new();
+    let back = RwSignal::new(0_usize);
+    Effect::new(move |_| {
+        if let Some(area) = node.get() {
+            drop(area.focus());
+        }
+    });
+    let recall = move |back_by: usize| {
+        let sent = history.get_untracked();
+        back.set(back_by.min(sent.len()));
+        let at = sent.len().checked_sub(back.get_untracked());
+        value.set(at.and_then(|at| sent.get(at)).cloned().unwrap_or_default());
+    };
+    let key = move |event: leptos::ev::KeyboardEvent| match event.key().as_str() {
+        "Enter" if !event.shift_key() => {
+            event.prevent_default();
+            back.set(0);
+            send(!event.ctrl_key());
+        }
+        "ArrowUp" if !value.get_untracked().contains('\n') => {
+            event.prevent_default();
+            recall(back.get_untracked() + 1);
+        }
+        "ArrowDown" if !value.get_untracked().contains('\n') => {
+            event.prevent_default();
+            recall(back.get_untracked().saturating_sub(1));
+        }
+        "Escape" => {
+            if let Some(area) = node.get_untracked() {
+                drop(area.blur());
+            }
+        }
+        _ => {}
+    };
+    let rows = move || value.get().split('\n').count().clamp(1, 8);
+    view! {
+        <div class="prompt">
+            <label for="prompt" class="mono">{move || label.get()}</label>
+            <textarea
+                id="prompt"
+                class="mono"
+                node_ref=node
+                rows=rows
+                autocomplete="off"
+                spellcheck="false"
+                placeholder="type a line, Enter sends it"
+                prop:value=move || value.get()
+                on:input=move |event| value.set(event_target_value(&event))
+                on:keydown=key
+            ></textarea>
+            <Button class="primary" press=move || send(true)>"Send"</Button>
+        </div>
+    }
+    .into_any()
+}
+
+/// A text of many lines.
+#[component]
+pub(crate) fn TextArea(
+    /// What it is about.
+    label: &'static str,
+    /// What it holds.
+    value: RwSignal<String>,
+) -> AnyView {
+    view! {
+        <textarea
+            class="mono editor"
+            aria-label=label
+            autocomplete="off"
+            spellcheck="false"
+            wrap="off"
+            prop:value=move || value.get()
+            on:input=move |event| value.set(event_target_value(&event))
+        ></textarea>
+    }
+    .into_any()
+}

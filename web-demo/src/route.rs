@@ -1,0 +1,87 @@
+//! Where in the page somebody is: the fragment of its address, read and written.
+//! Fragments are not sent to servers, so a link says nothing to anybody but its reader.
+
+use std::fmt;
+
+/// A screen, with what it shows.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Route {
+    /// Doors and scenarios.
+    #[default]
+    Home,
+    /// A scenario, by its name.
+    Scenario(String),
+    /// A world that somebody shared.
+    Shared(String),
+    /// Speaking a protocol by hand.
+    HandsOn,
+    /// A message's structure and octets.
+    Message,
+    /// Challenges, or one of them.
+    Challenges(Option<String>),
+}
+
+impl Route {
+    /// Reads a fragment, with or without `#`. What is unknown leads home.
+    #[must_use]
+    pub fn parse(fragment: &str) -> Self {
+        let path = fragment.trim_start_matches('#').trim_matches('/');
+        let (first, rest) = path.split_once('/').unwrap_or((path, ""));
+        let plain = |text: &str| {
+            let fine = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            !text.is_empty() && text.chars().all(fine)
+        };
+        match (first, rest) {
+            ("s", name) if plain(name) => Self::Scenario(name.to_owned()),
+            ("w", world) if plain(world) => Self::Shared(world.to_owned()),
+            ("c", "") => Self::Challenges(None),
+            ("c", name) if plain(name) => Self::Challenges(Some(name.to_owned())),
+            ("speak", "") => Self::HandsOn,
+            ("message", "") => Self::Message,
+            _ => Self::Home,
+        }
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Home => f.write_str("#/"),
+            Self::Scenario(name) => write!(f, "#/s/{name}"),
+            Self::Shared(world) => write!(f, "#/w/{world}"),
+            Self::HandsOn => f.write_str("#/speak"),
+            Self::Message => f.write_str("#/message"),
+            Self::Challenges(None) => f.write_str("#/c"),
+            Self::Challenges(Some(name)) => write!(f, "#/c/{name}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_read_as_they_are_written() {
+        let name = || "two-copies".to_owned();
+        let all = [
+            Route::Home,
+            Route::Scenario(name()),
+            Route::Shared("1AbC-_9".to_owned()),
+            Route::HandsOn,
+            Route::Message,
+            Route::Challenges(None),
+            Route::Challenges(Some(name())),
+        ];
+        for route in all {
+            assert_eq!(Route::parse(&route.to_string()), route);
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_leads_home() {
+        for fragment in ["", "#", "#/", "#/x", "#/s/", "#/s/<b>", "#/s/a/b", "#/w/a%20b", "//s//"] {
+            assert_eq!(Route::parse(fragment), Route::Home, "{fragment}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Where nodes stand on the map: servers in a row, people beside the server that they use, DNS above.
+//! Numbers are units of the drawing, not of the screen.
+
+use std::collections::BTreeMap;
+
+/// What a node is, as far as its place depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A mail server.
+    Server,
+    /// A person's device.
+    Device,
+    /// Answers questions about names.
+    Dns,
+    /// Somebody who listens.
+    Listener,
+}
+
+/// A node to be placed.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its number.
+    pub id: u16,
+    /// What it is.
+    pub kind: Kind,
+    /// Mailboxes that it shows.
+    pub rows: usize,
+}
+
+/// The middle of a node, and its size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spot {
+    /// From the left.
+    pub x: f32,
+    /// From the top.
+    pub y: f32,
+    /// Width.
+    pub w: f32,
+    /// Height.
+    pub h: f32,
+}
+
+impl Spot {
+    /// Where a line from here towards there leaves the box.
+    #[must_use]
+    pub fn edge(&self, to: &Self) -> (f32, f32) {
+        let (dx, dy) = (to.x - self.x, to.y - self.y);
+        if dx == 0.0 && dy == 0.0 {
+            return (self.x, self.y);
+        }
+        let (half_w, half_h) = (self.w / 2.0 + 4.0, self.h / 2.0 + 4.0);
+        let by_x = if dx == 0.0 { f32::INFINITY } else { half_w / dx.abs() };
+        let by_y = if dy == 0.0 { f32::INFINITY } else { half_h / dy.abs() };
+        let by = by_x.min(by_y);
+        (self.x + dx * by, self.y + dy * by)
+    }
+}
+
+/// The drawing's width.
+pub const WIDTH: f32 = 960.0;
+
+/// A map: its height, and a spot for each node.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Map {
+    /// The drawing's height.
+    pub height: f32,
+    /// By the node's number.
+    pub spots: BTreeMap<u16, Spot>,
+}
+
+/// Places nodes; links say which device belongs to which server.
+#[must_use]
+pub fn place(items: &[Item], links: &[(u16, u16)]) -> Map {
+    let of = |kind: Kind| items.iter().filter(move |item| item.kind == kind).map(|item| item.id);
+    let servers: Vec<u16> = of(Kind::Server).collect();
+    let joined = |a: u16, b: u16| links.iter().any(|link| *link == (a, b) || *link == (b, a));
+    // A device stands with the first server that it has a link to.
+    let mut groups: Vec<Vec<u16>> = vec![Vec::new(); servers.len().max(1)];
+    for device in of(Kind::Device) {
+        let home = servers.iter().position(|server| joined(device, *server)).unwrap_or(0);
+        groups[home].push(device);
+    }
+    let row = if of(Kind::Dns).next().is_some() { 184.0 } else { 80.0 };
+    let mut spots = BTreeMap::new();
+    let bottom = if servers.len() > 2 {
+        in_a_row(items, &servers, &groups, row, &mut spots)
+    } else {
+        side_by_side(items, &servers, &groups, row, &mut spots)
+    };
+    for (nth, dns) in of(Kind::Dns).enumerate() {
+        let x = WIDTH / 2.0 + nth as f32 * 150.0;
+        spots.insert(dns, Spot { x, y: 40.0, w: 120.0, h: 56.0 });
+    }
+    let mut height = bottom + 12.0;
+    for (nth, listener) in of(Kind::Listener).enumerate() {
+        let x = WIDTH / 2.0 + nth as f32 * 150.0;
+        spots.insert(listener, Spot { x, y: bottom + 44.0, w: 120.0, h: 56.0 });
+        height = bottom + 84.0;
+    }
+    Map { height, spots }
+}
+
+const DEVICE: (f32, f32) = (152.0, 64.0);
+
+/// One or two servers, their devices at their sides. Gives the lowest edge.
+fn side_by_side(
+    items: &[Item],
+    servers: &[u16],
+    groups: &[Vec<u16>],
+    row: f32,
+    spots: &mut BTreeMap<u16, Spot>,
+) -> f32 {
+    let step = 80.0;
+    let tallest = groups.iter().map(Vec::len).max().unwrap_or(0).max(1);
+    let spread = (tallest as f32 - 1.0) * step / 2.0;
+    let middle: f32 = row.max(spread + 44.0);
+    let edge = DEVICE.0 / 2.0 + 8.0;
+    let columns: &[(f32, f32)] = match servers.len() {
+        0 => &[(WIDTH / 2.0, WIDTH / 2.0)],
+        1 => &[(WIDTH * 0.64, WIDTH * 0.24)],
+        _ => &[(326.0, edge), (WIDTH - 326.0, WIDTH - edge)],
+    };
+    for (group, (_, device_x)) in groups.iter().zip(columns) {
+        for (nth, device) in group.iter().enumerate() {
+            let y = middle + (nth as f32 - (group.len() as f32 - 1.0) / 2.0) * step;
+            spots.insert(*device, Spot { x: *device_x, y, w: DEVICE.0, h: DEVICE.1 });
+        }
+    }
+    for (server, (x, _)) in servers.iter().zip(columns) {
+        spots.insert(*server, Spot { x: *x, y: middle, w: 176.0, h: height_of(items, *server) });
+    }
+    middle + 56.0_f32.max(spread + DEVICE.1 / 2.0)
+}
+
+/// Servers in a row, their devices below them. Gives the lowest edge.
+fn in_a_row(
+    items: &[Item],
+    servers: &[u16],
+    groups: &[Vec<u16>],
+    row: f32,
+    spots: &mut BTreeMap<u16, Spot>,
+) -> f32 {
+    let pitch = WIDTH / servers.len() as f32;
+    let width = 184.0_f32.min(pitch - 28.0);
+    let mut bottom: f32 = row + 56.0;
+    for (at, (server, group)) in servers.iter().zip(groups).enumerate() {
+        let x = pitch * (at as f32 + 0.5);
+        let h = height_of(items, *server);
+        spots.insert(*server, Spot { x, y: row, w: width, h });
+        let in_row = if pitch > 2.0 * DEVICE.0 { 2 } else { 1 };
+        for (line, devices) in group.chunks(in_row).enumerate() {
+            let y = row + 56.0 + 28.0 + DEVICE.1 / 2.0 + line as f32 * 76.0;
+            for (nth, device) in devices.iter().enumerate() {
+                let off = (nth as f32 - (devices.len() as f32 - 1.0) / 2.0) * (DEVICE.0 + 8.0);
+                spots.insert(*device, Spot { x: x + off, y, w: DEVICE.0, h: DEVICE.1 });
+            }
+            bottom = bottom.max(y + DEVICE.1 / 2.0);
+        }
+    }
+    bottom
+}
+
+/// The same for a narrow screen: from top to bottom.
+#[must_use]
+pub fn place_tall(items: &[Item], links: &[(u16, u16)]) -> Map {
+    let of = |kind: Kind| items.iter().filter(move |item| item.kind == kind).map(|item| item.id);
+    let servers: Vec<u16> = of(Kind::Server).collect();
+    let joined = |a: u16, b: u16| links.iter().any(|link| *link == (a, b) || *link == (b, a));
+    let home = |device: u16| servers.iter().position(|server| joined(device, *server)).unwrap_or(0);
+    let last = servers.len().saturating_sub(1);
+    let (above, below): (Vec<u16>, Vec<u16>) =
+        of(Kind::Device).partition(|device| last > 0 && home(*device) < last);
+    let mut spots = BTreeMap::new();
+    let mut y = 8.0;
+    let mut row = |devices: &[u16], y: &mut f32| {
+        for pair in devices.chunks(3) {
+            let share = TALL_WIDTH / pair.len() as f32;
+            for (nth, device) in pair.iter().enumerate() {
+                let w = 156.0_f32.min(share - 8.0);
+                let x = share * (nth as f32 + 0.5);
+                spots.insert(*device, Spot { x, y: *y + 32.0, w, h: 64.0 });
+            }
+            *y += 104.0;
+        }
+    };
+    row(&above, &mut y);
+    let first = y;
+    let tops: Vec<f32> = (0..servers.len()).map(|at| first + at as f32 * 164.0).collect();
+    y = first + servers.len() as f32 * 164.0;
+    row(&below, &mut y);
+    let has_more = of(Kind::Dns).next().is_some() || of(Kind::Listener).next().is_some();
+    let x = if has_more { 112.0 } else { TALL_WIDTH / 2.0 };
+    for (server, top) in servers.iter().zip(&tops) {
+        spots.insert(*server, Spot { x, y: top + 56.0, w: 184.0, h: height_of(items, *server) });
+    }
+    let between = first + 56.0 + 164.0 * (last as f32) / 2.0;
+    for (nth, other) in of(Kind::Dns).chain(of(Kind::Listener)).enumerate() {
+        let y = between + nth as f32 * 76.0 - 20.0;
+        spots.insert(other, Spot { x: 310.0, y, w: 112.0, h: 56.0 });
+    }
+    Map { height: y.max(between + 60.0), spots }
+}
+
+/// The narrow drawing's width.
+pub const TALL_WIDTH: f32 = 380.0;
+
+/// As high as its queue and mailboxes need.
+fn height_of(items: &[Item], id: u16) -> f32 {
+    let rows = items.iter().find(|item| item.id == id).map_or(0, |item| item.rows.min(2));
+    68.0 + 22.0 * rows as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn items(kinds: &[Kind]) -> Vec<Item> {
+        (0..).zip(kinds).map(|(id, kind)| Item { id, kind: *kind, rows: 2 }).collect()
+    }
+
+    #[test]
+    fn nothing_overlaps_and_all_is_inside() {
+        use Kind::{Device, Dns, Listener, Server};
+        let worlds: [(&[Kind], &[(u16, u16)]); 4] = [
+            (&[Device, Server, Dns, Server, Device], &[(0, 1), (3, 4)]),
+            (&[Server, Device, Device, Device], &[(0, 1), (0, 2), (0, 3)]),
+            (&[Device, Server, Server, Server, Device, Device, Dns], &[(0, 1), (3, 4), (3, 5)]),
+            (&[Device, Server, Server, Device, Listener], &[(0, 1), (2, 3)]),
+        ];
+        for (kinds, links) in worlds {
+            for (map, width) in [
+                (place(&items(kinds), links), WIDTH),
+                (place_tall(&items(kinds), links), TALL_WIDTH),
+            ] {
+                fits(&map, width, kinds);
+            }
+        }
+    }
+
+    fn fits(map: &Map, width: f32, kinds: &[Kind]) {
+        assert_eq!(map.spots.len(), kinds.len());
+        let spots: Vec<Spot> = map.spots.values().copied().collect();
+        for (at, a) in spots.iter().enumerate() {
+            assert!(a.x - a.w / 2.0 >= 0.0 && a.x + a.w / 2.0 <= width, "{a:?}");
+            assert!(a.y - a.h / 2.0 >= 0.0 && a.y + a.h / 2.0 <= map.height, "{a:?} {map:?}");
+            for b in &spots[at + 1..] {
+                let apart = (a.x - b.x).abs() >= f32::midpoint(a.w, b.w)
+                    || (a.y - b.y).abs() >= f32::midpoint(a.h, b.h);
+                assert!(apart, "{a:?} and {b:?} of {kinds:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_leaves_a_box_at_its_edge() {
+        let a = Spot { x: 100.0, y: 100.0, w: 92.0, h: 32.0 };
+        let b = Spot { x: 300.0, y: 100.0, ..a };
+        assert_eq!(a.edge(&b), (150.0, 100.0));
+        assert_eq!(b.edge(&a), (250.0, 100.0));
+        assert_eq!(a.edge(&Spot { x: 100.0, y: 300.0, ..a }), (100.0, 120.0));
+    }
+}

@@ -1,0 +1,135 @@
+//! A conversation as lines: which octets each direction said, in the order in which they were said.
+//! A line ends with LF; what came without one so far is a line too.
+
+use pillarbox_world::world::{Dir, Entry, Time, What, WireId};
+
+/// One line of a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Who says it.
+    pub dir: Dir,
+    /// First octet, counted in its direction.
+    pub start: u64,
+    /// One past the last.
+    pub end: u64,
+    /// When its first octet left.
+    pub at: Time,
+    /// The index of the entry that completed it.
+    pub entry: usize,
+}
+
+/// Lines of a wire among these entries; `octet` gives one octet of a direction.
+pub fn lines(entries: &[Entry], wire: WireId, octets: &dyn Fn(Dir) -> Vec<u8>) -> Vec<Line> {
+    let both = [octets(Dir::ToServer), octets(Dir::ToClient)];
+    let mut lines: Vec<Line> = Vec::new();
+    let mut open: [Option<usize>; 2] = [None; 2];
+    for (index, entry) in entries.iter().enumerate() {
+        let What::Octets { dir, start, end, .. } = entry.what else { continue };
+        if entry.wire != Some(wire) {
+            continue;
+        }
+        let side = usize::from(dir == Dir::ToClient);
+        let said = &both[side];
+        let (mut from, end) = (start as usize, (end as usize).min(said.len()));
+        while from < end {
+            let line_end = said[from..end].iter().position(|octet| *octet == b'\n');
+            let to = line_end.map_or(end, |at| from + at + 1);
+            let at = match open[side].take() {
+                Some(at) => {
+                    lines[at].end = to as u64;
+                    lines[at].entry = index;
+                    at
+                }
+                None => {
+                    let (start, end) = (from as u64, to as u64);
+                    lines.push(Line { dir, start, end, at: entry.at, entry: index });
+                    lines.len() - 1
+                }
+            };
+            if line_end.is_none() {
+                open[side] = Some(at);
+            }
+            from = to;
+        }
+    }
+    lines
+}
+
+/// How an octet is shown beside hex: itself, or a dot for what has no picture.
+#[must_use]
+pub fn shown(octet: u8) -> char {
+    if matches!(octet, b' '..=b'~') { char::from(octet) } else { '·' }
+}
+
+/// The end of a line, where it is one.
+pub const LINE_END: &str = "↵";
+
+/// Text of octets: UTF-8 where it is, pictures for controls.
+#[must_use]
+pub fn text(octets: &[u8]) -> String {
+    let mut out = String::with_capacity(octets.len());
+    let (octets, ended) = match octets.strip_suffix(b"\r\n") {
+        Some(rest) => (rest, true),
+        None => (octets, false),
+    };
+    for chunk in octets.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\r' => out.push_str("⟨CR⟩"),
+                '\n' => out.push_str("⟨LF⟩"),
+                '\t' => out.push('→'),
+                '\0'..='\x1f' | '\x7f' => out.push_str(&format!("⟨{:02X}⟩", c as u8)),
+                // What turns text around, or cannot be seen, is shown by its number.
+                '\u{80}'..='\u{9f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' => {
+                    out.push_str(&format!("⟨U+{:04X}⟩", u32::from(c)));
+                }
+                c => out.push(c),
+            }
+        }
+        for octet in chunk.invalid() {
+            out.push_str(&format!("⟨{octet:02X}⟩"));
+        }
+    }
+    if ended {
+        out.push_str(LINE_END);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pillarbox_world::world::EntryId;
+
+    fn said(id: u32, dir: Dir, start: u64, end: u64) -> Entry {
+        let what = What::Octets { dir, start, end, arrives: Time(20) };
+        let (id, at) = (EntryId(id), Time(u64::from(id)));
+        Entry { id, at, node: None, wire: Some(WireId(1)), what, causes: Vec::new() }
+    }
+
+    #[test]
+    fn lines_are_cut_at_their_ends_however_octets_travel() {
+        let (client, server) = (b"HELO a\r\nQUIT\r\n".as_slice(), b"220 x\r\n".as_slice());
+        let octets = |dir| if dir == Dir::ToServer { client.to_vec() } else { server.to_vec() };
+        let entries = [
+            said(0, Dir::ToServer, 0, 3),
+            said(1, Dir::ToClient, 0, 7),
+            said(2, Dir::ToServer, 3, 14),
+        ];
+        let lines = lines(&entries, WireId(1), &octets);
+        let seen: Vec<_> =
+            lines.iter().map(|l| (l.dir.letter(), l.start, l.end, l.entry)).collect();
+        assert_eq!(seen, [('C', 0, 8, 2), ('S', 0, 7, 1), ('C', 8, 14, 2)]);
+    }
+
+    #[test]
+    fn text_hides_nothing() {
+        assert_eq!(text("Crème\r\n".as_bytes()), "Crème↵");
+        assert_eq!(text(b"a\xff\x00"), "a⟨FF⟩⟨00⟩");
+        assert_eq!(text("a\u{202e}b".as_bytes()), "a⟨U+202E⟩b");
+    }
+}

@@ -1,0 +1,168 @@
+//! A message as somebody writes it: its parts, what each is, and what they say once they are decoded.
+//! Structure and decoding come from the engine; nothing here reads a header itself.
+
+use pillarbox_world::annotate::value;
+use pillarbox_world::catalogue;
+
+use super::lines::text;
+
+/// Octets that are looked at.
+pub const OCTETS_MAX: usize = 256 * 1024;
+/// Rows of a tree.
+const ROWS_MAX: usize = 2_000;
+/// Octets of a quote.
+const QUOTE_MAX: usize = 240;
+
+/// A part of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// How deep it lies.
+    pub depth: u8,
+    /// What it is.
+    pub label: &'static str,
+    /// What is shown of it.
+    pub text: String,
+    /// The first octet.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+}
+
+/// What a part means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// What it is.
+    pub label: &'static str,
+    /// The octets.
+    pub text: String,
+    /// What they say once decoded, where that is something else.
+    pub value: Option<String>,
+    /// What it is, in plain words.
+    pub what: Option<String>,
+    /// Why it is there.
+    pub why: Option<String>,
+    /// Where that stands.
+    pub law: Option<(u16, String)>,
+}
+
+/// What a reader would be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// From whom.
+    pub from: String,
+    /// What it is about.
+    pub subject: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// How much of a message needs the eighth bit, and its longest line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Octets.
+    pub octets: usize,
+    /// Octets above 127.
+    pub eight_bit: usize,
+    /// Octets of the longest line, without its end.
+    pub longest: usize,
+}
+
+/// The octets of what was typed: lines end as they do on the wire.
+#[must_use]
+pub fn octets(typed: &str) -> Vec<u8> {
+    let mut octets = typed.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes();
+    octets.truncate(OCTETS_MAX);
+    octets
+}
+
+/// The parts of a message, each before what lies in it.
+#[must_use]
+pub fn parts(raw: &[u8]) -> Vec<Part> {
+    let mut ends: Vec<usize> = Vec::new();
+    let part = |span: pillarbox_engine::trace::Part| {
+        while ends.last().is_some_and(|end| *end <= span.start) {
+            ends.pop();
+        }
+        let depth = u8::try_from(ends.len()).unwrap_or(u8::MAX);
+        ends.push(span.end);
+        let (start, end) = (span.start, span.end);
+        Part { depth, label: span.label, text: quoted(raw, start, end), start, end }
+    };
+    pillarbox_mime::spans(raw).into_iter().take(ROWS_MAX).map(part).collect()
+}
+
+fn quoted(raw: &[u8], start: usize, end: usize) -> String {
+    let shown = raw.get(start..end.min(start + QUOTE_MAX)).unwrap_or_default();
+    let more = if end > start + QUOTE_MAX { " …" } else { "" };
+    text(shown) + more
+}
+
+/// What a part means.
+#[must_use]
+pub fn meaning(raw: &[u8], part: &Part) -> Meaning {
+    let own = raw.get(part.start..part.end).unwrap_or_default();
+    let named = (part.label == "header name").then(|| std::str::from_utf8(own).ok()).flatten();
+    let gloss = named.and_then(|name| catalogue::field(name.trim()));
+    let gloss = gloss.or_else(|| catalogue::message(part.label));
+    Meaning {
+        label: part.label,
+        text: part.text.clone(),
+        value: value::value(part.label, own),
+        what: gloss.map(|gloss| gloss.what.to_owned()),
+        why: gloss.map(|gloss| gloss.why.replace('\n', " ")).filter(|why| !why.is_empty()),
+        law: gloss
+            .and_then(|gloss| gloss.citation())
+            .map(|(rfc, section)| (rfc, section.to_owned())),
+    }
+}
+
+/// What a reader would be shown.
+#[must_use]
+pub fn shown(raw: &[u8]) -> Shown {
+    let view = pillarbox_mime::view(raw).unwrap_or_default();
+    Shown { from: view.from.join(", "), subject: view.subject, text: view.text.unwrap_or_default() }
+}
+
+/// Numbers about a message.
+#[must_use]
+pub fn facts(raw: &[u8]) -> Facts {
+    let lines = raw.split(|octet| *octet == b'\n');
+    let longest =
+        lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line).len()).max().unwrap_or(0);
+    let eight_bit = raw.iter().filter(|octet| **octet > 127).count();
+    Facts { octets: raw.len(), eight_bit, longest }
+}
+
+/// Messages to begin with: their names and texts.
+pub const SAMPLES: [(&str, &str); 3] = [
+    ("An ö in three encodings", include_str!("samples/encodings.eml")),
+    ("Text, HTML and a file", include_str!("samples/mixed.eml")),
+    ("Two lines, as in the book", include_str!("samples/book.eml")),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_have_parts_that_mean_something() {
+        for (name, sample) in SAMPLES {
+            let raw = octets(sample);
+            let parts = parts(&raw);
+            assert!(parts.len() > 2, "{name}");
+            assert!(parts.iter().any(|part| meaning(&raw, part).what.is_some()), "{name}");
+            for part in &parts {
+                assert!(part.start < part.end && part.end <= raw.len(), "{name}: {part:?}");
+            }
+        }
+        let shown = shown(&octets(SAMPLES[0].1));
+        assert_eq!(shown.subject, "Crème brûlée");
+        assert!(shown.text.contains("Möchten Sie"), "{shown:?}");
+    }
+
+    #[test]
+    fn facts_are_counted() {
+        let facts = facts(&octets("a\nö\n"));
+        assert_eq!((facts.octets, facts.eight_bit, facts.longest), (7, 2, 2));
+    }
+}

@@ -1,0 +1,396 @@
+//! A story: a world's whole log, and everything that a view asks of it. It reads the tape and adds nothing.
+//! A cursor counts how many entries have been told; what the world looks like there is folded from them.
+
+pub mod challenge;
+mod faults;
+pub mod hands;
+pub mod layout;
+pub mod lines;
+pub mod message;
+mod octets;
+pub mod scene;
+mod source;
+pub mod words;
+
+use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
+
+pub use faults::Template;
+use layout::{Item, Map};
+pub use octets::{Explained, SpokenLine, SpokenPiece, TreeRow};
+pub use scene::Scene;
+pub use source::{Listed, NodeInfo, Question, Source, scenarios};
+use words::{Mark, Sentence};
+
+/// A story that is told.
+pub struct Story {
+    source: Source,
+    entries: Vec<Entry>,
+    rows: Vec<SequenceRow>,
+    whole: Scene,
+}
+
+/// One row of what happened: an entry that matters, or all the talk between two of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SequenceRow {
+    /// The index of its first entry.
+    pub from: usize,
+    /// One past its last.
+    pub to: usize,
+    /// When it began.
+    pub clock: String,
+    /// What happened.
+    pub text: String,
+    /// How it is marked.
+    pub mark: Mark,
+    /// How long nothing happened before, if that was long.
+    pub gap: Option<String>,
+}
+
+/// The entry at a cursor, for the inspector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepInfo {
+    /// When.
+    pub clock: String,
+    /// What happened.
+    pub title: String,
+    /// What that means.
+    pub gloss: Option<String>,
+    /// Names and values.
+    pub facts: Vec<(&'static str, String)>,
+    /// Cursors of what it is because of, with words.
+    pub causes: Vec<(usize, String)>,
+}
+
+/// Silence that is told of.
+const GAP_MS: u64 = 60_000;
+/// How long a story goes on after the last thing that matters.
+const TAIL_MS: u64 = 10_000;
+/// Marks under the scrubber.
+const MARKS_MAX: usize = 200;
+
+impl Story {
+    /// The story of a scenario, told to its end.
+    #[must_use]
+    pub fn scenario(name: &str) -> Option<Self> {
+        Some(Self::of(Source::scenario(name)?))
+    }
+
+    /// The story of a link, and the cursor that it was made at.
+    ///
+    /// # Errors
+    /// Why it is no link.
+    pub fn shared(link: &str) -> Result<(Self, Option<usize>), String> {
+        let (source, cursor) = Source::shared(link)?;
+        Ok((Self::of(source), cursor))
+    }
+
+    /// The story of a source, as far as it has gone.
+    #[must_use]
+    pub fn of(source: Source) -> Self {
+        let mut story =
+            Self { source, entries: Vec::new(), rows: Vec::new(), whole: Scene::default() };
+        story.look();
+        story
+    }
+
+    /// Reads what is new in the log; all of it, if it is another branch's.
+    fn look(&mut self) {
+        self.entries = self.source.entries();
+        if self.source.is_told() {
+            self.cut_tail();
+        }
+        self.whole = Scene::after(&self.entries, self.source.dns());
+        self.rows = self.all_rows();
+    }
+
+    /// Connections that are kept open say so for days; a story ends when nothing more comes of it.
+    fn cut_tail(&mut self) {
+        let last = self.entries.iter().rposition(|entry| entry.what.is_interesting());
+        let Some(last) = last else { return };
+        let end = self.entries[last].at.after(TAIL_MS);
+        let rest = self.entries[last..].iter().position(|entry| entry.at > end);
+        if let Some(rest) = rest {
+            self.entries.truncate(last + rest);
+        }
+    }
+
+    /// Changes the source, and looks at what became of it.
+    pub fn act<T>(&mut self, act: impl FnOnce(&mut Source) -> T) -> T {
+        let done = act(&mut self.source);
+        self.look();
+        done
+    }
+
+    /// Where the story comes from.
+    #[must_use]
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn title(&self) -> String {
+        self.source.title().to_owned()
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn goal(&self) -> String {
+        self.source.goal().to_owned()
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Its nodes.
+    #[must_use]
+    pub fn nodes(&self) -> &[NodeInfo] {
+        self.source.nodes()
+    }
+
+    /// Links between them.
+    #[must_use]
+    pub fn links(&self) -> &[(NodeId, NodeId)] {
+        self.source.links()
+    }
+
+    /// When the world's time begins.
+    #[must_use]
+    pub fn start_unix_ms(&self) -> u64 {
+        self.source.start_unix_ms()
+    }
+
+    /// The world after so many entries.
+    #[must_use]
+    pub fn scene(&self, cursor: usize) -> Scene {
+        Scene::after(&self.entries[..cursor.min(self.entries.len())], self.source.dns())
+    }
+
+    /// The map of its nodes.
+    #[must_use]
+    pub fn map(&self, tall: bool) -> Map {
+        let items: Vec<Item> = self
+            .nodes()
+            .iter()
+            .map(|node| Item { id: node.id.0, kind: node.kind, rows: node.users.len() })
+            .collect();
+        let links: Vec<(u16, u16)> = self.links().iter().map(|(a, b)| (a.0, b.0)).collect();
+        if tall { layout::place_tall(&items, &links) } else { layout::place(&items, &links) }
+    }
+
+    /// A node's name, as people say it.
+    #[must_use]
+    pub fn name(&self, id: NodeId) -> String {
+        let node = self.nodes().iter().find(|node| node.id == id);
+        node.map_or_else(|| "somebody".to_owned(), |node| node.title.clone())
+    }
+
+    /// The time of day at a cursor.
+    #[must_use]
+    pub fn clock(&self, cursor: usize) -> String {
+        let at =
+            cursor.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(Time(0), |e| e.at);
+        words::clock(self.start_unix_ms(), at)
+    }
+
+    /// What the entry at an index tells.
+    #[must_use]
+    pub fn sentence(&self, index: usize) -> Option<Sentence> {
+        let entry = self.entries.get(index)?;
+        words::sentence(entry, &self.whole, &|id| self.name(id), self.start_unix_ms())
+    }
+
+    /// What was told last at a cursor.
+    #[must_use]
+    pub fn last_sentence(&self, cursor: usize) -> Option<String> {
+        let row = self.rows.iter().take_while(|row| row.from < cursor).last()?;
+        Some(row.text.clone())
+    }
+
+    /// The cursor after the next visible step; only those that matter, if asked.
+    #[must_use]
+    pub fn next(&self, cursor: usize, matters: bool) -> Option<usize> {
+        let rest = self.entries.get(cursor..)?.iter();
+        rest.zip(cursor..).find(|(entry, _)| is_step(&entry.what, matters)).map(|(_, at)| at + 1)
+    }
+
+    /// The cursor after the visible step before.
+    #[must_use]
+    pub fn previous(&self, cursor: usize, matters: bool) -> usize {
+        let before = &self.entries[..cursor.saturating_sub(1).min(self.entries.len())];
+        before.iter().rposition(|entry| is_step(&entry.what, matters)).map_or(0, |at| at + 1)
+    }
+
+    /// Whether the step at a cursor matters.
+    #[must_use]
+    pub fn matters(&self, cursor: usize) -> bool {
+        let entry = cursor.checked_sub(1).and_then(|at| self.entries.get(at));
+        entry.is_some_and(|entry| entry.what.is_interesting())
+    }
+
+    /// Whether playing stops here, to ask.
+    #[must_use]
+    pub fn stops_at(&self, cursor: usize) -> bool {
+        self.question(cursor).is_some()
+    }
+
+    /// The question at a cursor, if one is open there.
+    #[must_use]
+    pub fn question(&self, cursor: usize) -> Option<Question> {
+        self.source.question(&self.entries, cursor)
+    }
+
+    /// The same story, which stops nowhere.
+    #[must_use]
+    pub fn without_questions(mut self) -> Self {
+        let all = self.source.tape().scenario().predictions.len();
+        (0..all).for_each(|number| self.source.answered(number));
+        self
+    }
+
+    /// A question is answered, or skipped.
+    pub fn answered(&mut self, number: usize) {
+        self.source.answered(number);
+    }
+
+    /// The connection on which something was said last, or opened.
+    #[must_use]
+    pub fn speaking(&self, cursor: usize) -> Option<WireId> {
+        let told = &self.entries[..cursor.min(self.entries.len())];
+        told.iter().rev().find_map(|entry| entry.wire)
+    }
+
+    /// What a connection is called.
+    #[must_use]
+    pub fn wire_title(&self, wire: WireId, scene: &Scene) -> Option<String> {
+        let talk = scene.wires.get(&wire)?;
+        let protocol = source::protocol_name(talk.protocol);
+        Some(format!("{} → {} · {protocol}", self.name(talk.client), self.name(talk.server)))
+    }
+
+    /// Where something matters: its share of the way, and how it is marked.
+    #[must_use]
+    pub fn marks(&self) -> Vec<(f32, &'static str)> {
+        let length = self.entries.len().max(1) as f32;
+        let marked = self.rows.iter().filter(|row| row.mark != Mark::Plain).take(MARKS_MAX);
+        let class = |mark| match mark {
+            Mark::Plain => "",
+            Mark::Good => "good",
+            Mark::Warn => "warn",
+            Mark::Bad => "bad",
+        };
+        marked.map(|row| (row.to as f32 / length, class(row.mark))).collect()
+    }
+
+    /// What happened until a cursor.
+    #[must_use]
+    pub fn rows(&self, cursor: usize) -> Vec<SequenceRow> {
+        self.rows.iter().take_while(|row| row.from < cursor).cloned().collect()
+    }
+
+    fn all_rows(&self) -> Vec<SequenceRow> {
+        let mut rows: Vec<SequenceRow> = Vec::new();
+        let mut before = Time(0);
+        // The connection whose talk is the last row.
+        let mut talking = None;
+        for (index, entry) in self.entries.iter().enumerate() {
+            let told = match entry.what {
+                What::Octets { .. } if talking == entry.wire => {
+                    if let Some(row) = rows.last_mut() {
+                        row.to = index + 1;
+                    }
+                    before = entry.at;
+                    continue;
+                }
+                What::Octets { .. } => {
+                    talking = entry.wire;
+                    self.talk_of(entry)
+                }
+                _ if !is_step(&entry.what, false) => None,
+                _ => {
+                    let told = self.sentence(index);
+                    if told.is_some() {
+                        talking = None;
+                    }
+                    told
+                }
+            };
+            let Some(Sentence { text, mark }) = told else { continue };
+            let silence = entry.at.0.saturating_sub(before.0);
+            let gap = (silence >= GAP_MS).then(|| words::duration(silence));
+            let same_second = entry.at.0 / 1000 == before.0 / 1000 && !rows.is_empty();
+            let clock = match silence {
+                0 if same_second => String::new(),
+                _ if same_second => format!("+{silence} ms"),
+                _ => words::clock(self.start_unix_ms(), entry.at),
+            };
+            rows.push(SequenceRow { from: index, to: index + 1, clock, text, mark, gap });
+            before = entry.at;
+        }
+        rows
+    }
+
+    fn talk_of(&self, entry: &Entry) -> Option<Sentence> {
+        let talk = self.whole.wires.get(&entry.wire?)?;
+        let (client, server) = (self.name(talk.client), self.name(talk.server));
+        let protocol = source::protocol_name(talk.protocol);
+        Some(Sentence { text: format!("{client} and {server} talk {protocol}"), mark: Mark::Plain })
+    }
+
+    /// The entry at a cursor.
+    #[must_use]
+    pub fn step(&self, cursor: usize) -> Option<StepInfo> {
+        let told = &self.entries[..cursor.min(self.entries.len())];
+        let index = told.iter().rposition(|entry| is_step(&entry.what, false))?;
+        let entry = &told[index];
+        let mut facts = Vec::new();
+        if let Some(node) = entry.node {
+            facts.push(("where", self.name(node)));
+        }
+        let title = match &entry.what {
+            What::Octets { dir, start, end, arrives } => {
+                let talk = entry.wire.and_then(|wire| self.whole.wires.get(&wire))?;
+                let (from, to) = match dir {
+                    Dir::ToServer => (talk.client, talk.server),
+                    Dir::ToClient => (talk.server, talk.client),
+                };
+                facts.push(("octets", format!("{start} – {}", end.saturating_sub(1))));
+                facts.push(("travels for", words::duration(arrives.0.saturating_sub(entry.at.0))));
+                format!("{} speaks to {}", self.name(from), self.name(to))
+            }
+            _ => self.sentence(index).map_or_else(|| "A step".to_owned(), |told| told.text),
+        };
+        let causes = entry.causes.iter().filter_map(|cause| self.cause(cause.0 as usize)).collect();
+        let gloss = source::gloss(&entry.what);
+        Some(StepInfo { clock: self.clock(cursor), title, gloss, facts, causes })
+    }
+
+    /// The nearest cause that a reader can be told of.
+    fn cause(&self, index: usize) -> Option<(usize, String)> {
+        let mut at = index;
+        // Each cause lies before what it causes.
+        loop {
+            if let Some(told) = self.sentence(at) {
+                return Some((at + 1, told.text));
+            }
+            let entry = self.entries.get(at)?;
+            if let (What::Octets { .. }, Some(told)) = (&entry.what, self.talk_of(entry)) {
+                return Some((at + 1, told.text));
+            }
+            at = entry.causes.first().map(|cause| cause.0 as usize).filter(|cause| *cause < at)?;
+        }
+    }
+}
+
+/// A protocol's name for a reader.
+#[must_use]
+pub fn protocol_name(protocol: pillarbox_world::world::Protocol) -> &'static str {
+    source::protocol_name(protocol)
+}
+
+fn is_step(what: &What, matters: bool) -> bool {
+    if matters { what.is_interesting() } else { scene::is_visible(what) }
+}

@@ -1,0 +1,501 @@
+//! Where a story comes from: a tape of the world. All that the page asks of the world passes through here.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use pillarbox_engine::trace::{Note, Rule, Side};
+use pillarbox_world::annotate::{Annotation, Annotator};
+use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
+use pillarbox_world::tape::{Level, Scenario, Tape, export};
+use pillarbox_world::world::{
+    Action, Dir, DnsAnswer, End, Entry, EntryId, Fate, Kind as NodeKind, NodeId, NodeSetup,
+    Protocol, Time, What, WireId, World,
+};
+
+use super::layout::Kind;
+
+/// What a node is, for a reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// Its number.
+    pub id: NodeId,
+    /// Its name in actions.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// What stands under that.
+    pub under: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Who has a mailbox there, by the first part of the address.
+    pub users: Vec<String>,
+    /// What it is for.
+    pub duty: &'static str,
+    /// Names and values.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+/// A question before something surprising.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Which of the scenario's.
+    pub number: usize,
+    /// What is asked.
+    pub text: String,
+    /// What can be answered.
+    pub choices: Vec<String>,
+    /// Which of them is so.
+    pub right: usize,
+    /// What to say then.
+    pub after: String,
+}
+
+/// A scenario, for the list of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name in links.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// What a reader will have understood.
+    pub goal: String,
+}
+
+/// All scenarios.
+#[must_use]
+pub fn scenarios() -> Vec<Listed> {
+    let listed =
+        |scenario: Scenario| Listed { id: scenario.id, title: scenario.title, goal: scenario.goal };
+    Scenario::all().into_iter().map(listed).collect()
+}
+
+/// What is known of one direction of a wire.
+#[derive(Debug, Default)]
+pub struct Annotated {
+    /// Parts, parents before children.
+    pub all: Vec<Annotation>,
+    /// Octets in which whoever reads found a rule broken.
+    pub defects: Vec<(Range<u64>, &'static Rule)>,
+}
+
+/// How much of a story is told at most, so that one that never ends does not hold the page.
+const ENTRIES_MAX: usize = 20_000;
+/// How much time a story takes at most: a queue gives up after five days.
+const TIME_MAX: Time = Time(8 * 24 * 3_600_000);
+/// The seed of a story that nobody chose another for.
+const SEED: u64 = 1;
+
+/// A tape, and what was read from it.
+pub struct Source {
+    tape: Tape,
+    nodes: Vec<NodeInfo>,
+    links: Vec<(NodeId, NodeId)>,
+    answered: Vec<usize>,
+    told: bool,
+    annotated: RefCell<BTreeMap<(WireId, bool), Rc<Annotated>>>,
+}
+
+impl Source {
+    /// A scenario, told to its end.
+    #[must_use]
+    pub fn scenario(id: &str) -> Option<Self> {
+        let mut source = Self::new(Scenario::find(id)?).ok()?;
+        source.tell_all();
+        Some(source)
+    }
+
+    /// A scenario at its beginning.
+    ///
+    /// # Errors
+    /// What in it makes no sense.
+    pub fn new(scenario: Scenario) -> Result<Self, String> {
+        Ok(Self::of(Tape::new(scenario, SEED)?))
+    }
+
+    /// The world of a link, told to its end, with the cursor that it was made at.
+    ///
+    /// # Errors
+    /// Why it is no link.
+    pub fn shared(link: &str) -> Result<(Self, Option<usize>), String> {
+        let opened = Tape::decode(link).map_err(|why| why.to_string())?;
+        let mut source = Self::of(opened.tape);
+        source.tell_all();
+        Ok((source, opened.view.parse().ok()))
+    }
+
+    /// The world as text for a link.
+    #[must_use]
+    pub fn link(&self, cursor: usize) -> String {
+        self.tape.encode(&cursor.to_string())
+    }
+
+    /// A tape, as far as it has gone.
+    #[must_use]
+    pub fn of(tape: Tape) -> Self {
+        let nodes = nodes(&tape);
+        let links = links(tape.world(), &tape.scenario().setup.nodes, &nodes);
+        let (answered, annotated) = (Vec::new(), RefCell::default());
+        Self { tape, nodes, links, answered, told: false, annotated }
+    }
+
+    /// Lets everything happen that is to come.
+    pub fn tell_all(&mut self) {
+        while self.tape.entries(EntryId(0)).len() < ENTRIES_MAX
+            && self.tape.next_due().is_some_and(|due| due < TIME_MAX)
+            && self.tape.step()
+        {}
+        self.told = true;
+        self.annotated.borrow_mut().clear();
+    }
+
+    /// Whether all was told that is to come.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        self.told
+    }
+
+    /// How hard the network can be made, with what is different then.
+    #[must_use]
+    pub fn levels(&self) -> Vec<(Level, String)> {
+        let variants = self.tape.scenario().variants.iter();
+        let mut levels = vec![(Level::Perfect, String::new())];
+        levels.extend(variants.map(|variant| (variant.level, variant.notice.clone())));
+        levels
+    }
+
+    /// Makes the network as hard.
+    pub fn set_level(&mut self, level: Level) {
+        // The scenario's own faults make sense, which a test of the world finds out.
+        let _ = self.tape.set_level(level);
+        self.tell_all();
+    }
+
+    /// Faults: number, text, and how often each struck.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(u64, String, u64)> {
+        let listed = self.tape.world().faults().into_iter();
+        listed.map(|fault| (fault.number, fault.rule.to_string(), fault.hits)).collect()
+    }
+
+    /// What to look at.
+    #[must_use]
+    pub fn notice(&self) -> &[String] {
+        &self.tape.scenario().notice
+    }
+
+    /// Every conversation as text, `C:` and `S:`.
+    #[must_use]
+    pub fn transcript(&self) -> String {
+        export::transcript(self.tape.world(), false)
+    }
+
+    /// Lets so much time pass.
+    pub fn pass(&mut self, ms: u64) {
+        let until = self.tape.now().after(ms);
+        self.tape.run_to(until);
+        self.annotated.borrow_mut().clear();
+    }
+
+    /// Does something after so many entries; what came then is another branch.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    pub fn act_at(&mut self, cursor: usize, action: Action) -> Result<(), String> {
+        if cursor < self.tape.entries(EntryId(0)).len() {
+            self.tape.seek_entry(cursor);
+        }
+        let done = self.tape.act(action);
+        self.annotated.borrow_mut().clear();
+        done
+    }
+
+    /// Names of all branches, and which one is shown.
+    #[must_use]
+    pub fn branches(&self) -> (Vec<String>, usize) {
+        let (branches, current) = self.tape.branches();
+        (branches.iter().map(|branch| branch.name.clone()).collect(), current)
+    }
+
+    /// Shows another branch, told to its end.
+    pub fn switch(&mut self, branch: usize) {
+        self.tape.switch(branch);
+        self.tell_all();
+    }
+
+    /// The tape itself.
+    #[must_use]
+    pub fn tape(&self) -> &Tape {
+        &self.tape
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.tape.scenario().title
+    }
+
+    /// What a reader will have understood.
+    #[must_use]
+    pub fn goal(&self) -> &str {
+        &self.tape.scenario().goal
+    }
+
+    /// Its nodes.
+    #[must_use]
+    pub fn nodes(&self) -> &[NodeInfo] {
+        &self.nodes
+    }
+
+    /// Links between them, as the map draws them.
+    #[must_use]
+    pub fn links(&self) -> &[(NodeId, NodeId)] {
+        &self.links
+    }
+
+    /// When its time begins.
+    #[must_use]
+    pub fn start_unix_ms(&self) -> u64 {
+        self.tape.scenario().setup.start_unix_ms
+    }
+
+    /// The question that is open after so many entries.
+    #[must_use]
+    pub fn question(&self, entries: &[Entry], cursor: usize) -> Option<Question> {
+        let before = cursor.checked_sub(1).and_then(|at| entries.get(at))?.at;
+        let next = entries.get(cursor).map(|entry| entry.at)?;
+        let open = self.tape.scenario().predictions.iter().enumerate().find(|(number, asked)| {
+            before <= asked.at && asked.at < next && !self.answered.contains(number)
+        });
+        let (number, asked) = open?;
+        Some(Question {
+            number,
+            text: asked.question.clone(),
+            choices: asked.choices.clone(),
+            right: asked.right,
+            after: asked.because.clone(),
+        })
+    }
+
+    /// A question is answered, or skipped.
+    pub fn answered(&mut self, number: usize) {
+        self.answered.push(number);
+    }
+
+    /// All lines of the log.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Entry> {
+        self.tape.entries(EntryId(0)).to_vec()
+    }
+
+    /// Who answers questions about names.
+    #[must_use]
+    pub fn dns(&self) -> Option<NodeId> {
+        self.nodes.iter().find(|node| node.kind == Kind::Dns).map(|node| node.id)
+    }
+
+    /// Octets that were sent.
+    #[must_use]
+    pub fn octets(&self, wire: WireId, dir: Dir) -> &[u8] {
+        self.tape.octets(wire, dir, 0..u64::MAX)
+    }
+
+    /// What one direction of a wire consists of, parents before children.
+    #[must_use]
+    pub fn annotations(&self, wire: WireId, dir: Dir) -> Rc<Annotated> {
+        let key = (wire, dir == Dir::ToClient);
+        if let Some(known) = self.annotated.borrow().get(&key) {
+            return Rc::clone(known);
+        }
+        let made = Rc::new(self.annotate(wire, dir));
+        self.annotated.borrow_mut().insert(key, Rc::clone(&made));
+        made
+    }
+
+    /// Messages in the inboxes of a server.
+    #[must_use]
+    pub fn mailboxes(&self, server: &str) -> u64 {
+        let found = self.nodes.iter().find(|node| node.name == server);
+        let boxes = found.map(|node| self.tape.world().mailboxes(node.id)).unwrap_or_default();
+        boxes.iter().map(|row| row.count).sum()
+    }
+
+    /// Words for just these octets, if they are a word of the protocol.
+    #[must_use]
+    pub fn word(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> Option<Gloss> {
+        let view = self.tape.world().wires().into_iter().find(|view| view.id == wire)?;
+        let octets = self.tape.octets(wire, dir, annotation.at.clone());
+        catalogue::word(spoken(view.protocol), annotation.label, octets)
+    }
+
+    /// Words for an annotation: what it is, and why.
+    #[must_use]
+    pub fn gloss(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> Option<Gloss> {
+        let view = self.tape.world().wires().into_iter().find(|view| view.id == wire)?;
+        let own = self.word(wire, dir, annotation);
+        own.or_else(|| catalogue::label(spoken(view.protocol), annotation.label))
+    }
+
+    /// Who receives parses finest; where somebody reads by hand, who sent tells.
+    fn annotate(&self, wire: WireId, dir: Dir) -> Annotated {
+        let reader = dir.receiver();
+        let reads = !self.tape.world().all_notes(wire, reader).is_empty();
+        let (end, side) = if reads { (reader, Side::Received) } else { (dir.sender(), Side::Sent) };
+        let party = if end == End::Server { Party::Server } else { Party::Client };
+        let Some(view) = self.tape.world().wires().into_iter().find(|view| view.id == wire) else {
+            return Annotated::default();
+        };
+        let (mut defects, mut last) = (Vec::new(), None);
+        let mut annotator = Annotator::new(spoken(view.protocol), party);
+        for noted in self.tape.world().all_notes(wire, end) {
+            let octets = match noted.note {
+                Note::Span(span) => match span.side {
+                    Side::Received => self.tape.world().arrived(
+                        wire,
+                        Dir::sent_by(end.other()),
+                        span.start..span.end,
+                    ),
+                    Side::Sent => {
+                        self.tape.world().octets(wire, Dir::sent_by(end), span.start..span.end)
+                    }
+                },
+                _ => &[],
+            };
+            match noted.note {
+                Note::Span(span) => last = (span.side == side).then_some(span.start..span.end),
+                Note::Defect(rule) => defects.extend(last.clone().map(|range| (range, rule))),
+                Note::State { .. } => {}
+            }
+            annotator.note(&noted.note, octets);
+        }
+        Annotated { all: annotator.of(side).to_vec(), defects }
+    }
+}
+
+/// A protocol's name for a reader.
+pub(super) fn protocol_name(protocol: Protocol) -> &'static str {
+    spoken(protocol).name()
+}
+
+fn spoken(protocol: Protocol) -> Spoken {
+    match protocol {
+        Protocol::Smtp | Protocol::Submission => Spoken::Smtp,
+        Protocol::Pop3 => Spoken::Pop3,
+        Protocol::Imap => Spoken::Imap,
+    }
+}
+
+pub(super) fn words_of(gloss: &Gloss) -> (String, String) {
+    (gloss.what.to_owned(), gloss.why.replace('\n', " "))
+}
+
+/// Words for a session's state.
+pub(super) fn state_gloss(protocol: Protocol, end: End, state: &str) -> Option<String> {
+    let party = if end == End::Server { Party::Server } else { Party::Client };
+    let gloss = catalogue::state(spoken(protocol), party, state)?;
+    let (what, why) = words_of(&gloss);
+    Some(format!("{what} {why}"))
+}
+
+/// Words for what an entry tells, where the catalogue has some.
+pub(super) fn gloss(what: &What) -> Option<String> {
+    let gloss = match what {
+        What::Dns(asked) => match asked.answer.as_ref()? {
+            DnsAnswer::Exchanges(_) => catalogue::dns("mx"),
+            DnsAnswer::NoName => catalogue::dns("nxdomain"),
+            DnsAnswer::Failed => catalogue::dns("servfail"),
+            DnsAnswer::Addresses(_) | DnsAnswer::NoRecords => None,
+        },
+        What::Queue(queue) => catalogue::queue(match queue.fate {
+            Fate::Queued | Fate::Deferred { .. } => "waiting",
+            Fate::Tried => "trying",
+            Fate::Delivered { .. } => "delivered",
+            Fate::Failed { .. } => "failed",
+            Fate::Expired { .. } => "expired",
+        }),
+        What::FaultFired { rule, .. } => {
+            let word = rule.rsplit('/').next()?.split(['=', ' ']).next()?;
+            catalogue::fault(word)
+        }
+        What::Defect { rule, .. } => Some(catalogue::rule(rule)),
+        _ => None,
+    };
+    gloss.map(|gloss| {
+        let (what, why) = words_of(&gloss);
+        if why.is_empty() { what } else { format!("{what} {why}") }
+    })
+}
+
+fn nodes(tape: &Tape) -> Vec<NodeInfo> {
+    let setups = &tape.scenario().setup.nodes;
+    let views = tape.world().nodes();
+    let info = |(view, setup): (pillarbox_world::world::NodeView, &NodeSetup)| {
+        let (kind, duty) = match view.kind {
+            NodeKind::Server => (
+                Kind::Server,
+                "A mail server: it keeps its users' mailboxes, and sends their mail on from its queue.",
+            ),
+            NodeKind::Device => {
+                (Kind::Device, "A person's device: their mail program writes, sends and reads.")
+            }
+            NodeKind::Dns => {
+                (Kind::Dns, "The name system: it says which server takes the mail of a domain.")
+            }
+        };
+        let local = |address: &str| address.split('@').next().unwrap_or(address).to_owned();
+        let users = setup.users.iter().map(|(address, _)| local(address)).collect();
+        let mut facts = vec![("address", view.address.clone())];
+        if !view.ports.is_empty() {
+            let ports: Vec<String> = view.ports.iter().map(ToString::to_string).collect();
+            facts.push(("listens on", ports.join(", ")));
+        }
+        // Conversations name servers by their host names, so the map does too.
+        let (title, known_as) = match kind {
+            Kind::Dns => ("DNS".to_owned(), None),
+            Kind::Server => (view.name.clone(), (view.title != view.name).then_some(view.title)),
+            _ => (view.title, None),
+        };
+        let under = match (&setup.account, kind) {
+            (Some(account), _) => account.address.clone(),
+            (None, Kind::Dns) => "names".to_owned(),
+            _ => String::new(),
+        };
+        facts.extend(known_as.map(|known_as| ("is", known_as)));
+        NodeInfo { id: view.id, name: view.name, title, under, kind, users, duty, facts }
+    };
+    views.into_iter().zip(setups).map(info).collect()
+}
+
+/// The map's lines: people to the servers that they use, servers to each other and to DNS.
+fn links(world: &World, setups: &[NodeSetup], nodes: &[NodeInfo]) -> Vec<(NodeId, NodeId)> {
+    let mut links: Vec<(NodeId, NodeId)> = Vec::new();
+    let mut add = |a: NodeId, b: NodeId| {
+        if a != b && !links.contains(&(a, b)) && !links.contains(&(b, a)) {
+            links.push((a, b));
+        }
+    };
+    let find = |name: &str| nodes.iter().find(|node| node.name == name).map(|node| node.id);
+    for (node, setup) in nodes.iter().zip(setups) {
+        let Some(account) = &setup.account else { continue };
+        let submit = account.submit.as_ref().map(|(server, _)| server.as_str());
+        for server in [Some(account.server.as_str()), submit].into_iter().flatten() {
+            if let Some(server) = find(server) {
+                add(node.id, server);
+            }
+        }
+    }
+    let of = |kind: Kind| nodes.iter().filter(move |node| node.kind == kind).map(|node| node.id);
+    for (server, next) in of(Kind::Server).zip(of(Kind::Server).skip(1)) {
+        add(server, next);
+    }
+    for (dns, server) in
+        of(Kind::Dns).flat_map(|dns| of(Kind::Server).map(move |server| (dns, server)))
+    {
+        add(server, dns);
+    }
+    for link in world.links() {
+        add(link.a, link.b);
+    }
+    links
+}

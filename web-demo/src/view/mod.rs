@@ -1,0 +1,77 @@
+//! The screens. They hold no knowledge of a protocol: words come from the world's catalogue, facts from its log.
+
+mod challenge;
+mod hands;
+mod home;
+mod message;
+mod stage;
+mod wire;
+
+use leptos::prelude::*;
+
+use crate::route::Route;
+
+/// Screens in the bar, as far as they are there.
+const NAVIGATION: [(Route, &str); 4] = [
+    (Route::Home, "Scenarios"),
+    (Route::HandsOn, "Speak it"),
+    (Route::Message, "Message lab"),
+    (Route::Challenges(None), "Challenges"),
+];
+
+/// The links in the bar.
+pub(crate) fn navigation(route: RwSignal<Route>) -> AnyView {
+    let link = |(to, words): (Route, &'static str)| {
+        let href = to.to_string();
+        let current = move || (route.get() == to).then_some("page");
+        view! { <a href=href aria-current=current>{words}</a> }
+    };
+    view! { <nav aria-label="Screens">{NAVIGATION.into_iter().map(link).collect_view()}</nav> }
+        .into_any()
+}
+
+/// Whether a screen is as high as the window, with panes that scroll by themselves.
+pub(crate) fn is_fixed(route: &Route) -> bool {
+    matches!(
+        route,
+        Route::Scenario(_)
+            | Route::Shared(_)
+            | Route::HandsOn
+            | Route::Message
+            | Route::Challenges(Some(_))
+    )
+}
+
+/// Whether a screen has a use for this key.
+pub(crate) fn takes_key(route: &Route, key: &str) -> bool {
+    match route {
+        Route::Home => {
+            matches!(key, " " | ".")
+                || key.len() == 1 && key.bytes().all(|octet| (b'1'..=b'9').contains(&octet))
+        }
+        Route::Scenario(_) | Route::Shared(_) => {
+            let letters =
+                [" ", ".", "ArrowRight", "ArrowLeft", "Home", "End", "Escape", "e", "f", "c"];
+            letters.contains(&key)
+        }
+        _ => false,
+    }
+}
+
+/// A screen.
+pub(crate) fn screen(route: Route) -> AnyView {
+    match route {
+        Route::Scenario(name) => stage::scenario(&name),
+        Route::Shared(link) => stage::shared(&link),
+        Route::Challenges(None) => challenge::list(),
+        Route::Challenges(Some(id)) => challenge::challenge(&id),
+        Route::HandsOn => hands::hands_on(),
+        Route::Message => message::lab(),
+        Route::Home => home::home(),
+    }
+}
+
+/// Whether there is a screen for typing by hand.
+fn can_speak() -> bool {
+    NAVIGATION.iter().any(|(route, _)| *route == Route::HandsOn)
+}

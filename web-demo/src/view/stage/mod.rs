@@ -1,0 +1,146 @@
+//! A story on the stage: map, what happened, the conversation, the inspector and time, all linked.
+
+mod inspector;
+mod map;
+mod predict;
+mod sequence;
+mod timeline;
+mod tools;
+mod transcript;
+
+use leptos::prelude::*;
+
+use crate::app::Ui;
+use crate::controls::tabs;
+use crate::player::Player;
+use crate::story::Story;
+
+/// Below this width panes are tabs, and the map stands upright.
+const NARROW: &str = "(max-width: 899px)";
+
+pub(crate) use inspector::inspector;
+pub(crate) use map::map;
+pub(crate) use tools::faults;
+pub(crate) use transcript::transcript;
+
+/// The stage of a scenario.
+pub(super) fn scenario(name: &str) -> AnyView {
+    match Story::scenario(name) {
+        Some(story) => stage(story, 0),
+        None => missing(),
+    }
+}
+
+/// The stage of a world that somebody shared.
+pub(super) fn shared(link: &str) -> AnyView {
+    match Story::shared(link) {
+        Ok((story, cursor)) => stage(story, cursor.unwrap_or(usize::MAX)),
+        Err(why) => view! {
+            <div class="page">
+                <h1>"This link does not open"</h1>
+                <p role="alert">{why}</p>
+                <p><a href="#/">"See all scenarios"</a></p>
+            </div>
+        }
+        .into_any(),
+    }
+}
+
+fn missing() -> AnyView {
+    view! {
+        <div class="page">
+            <h1>"There is no such scenario"</h1>
+            <p><a href="#/">"See all of them"</a></p>
+        </div>
+    }
+    .into_any()
+}
+
+fn stage(story: Story, cursor: usize) -> AnyView {
+    let ui: Ui = expect_context();
+    ui.title.set(story.title());
+    let player = Player::new(story);
+    player.seek(cursor);
+    player.narrate(ui);
+    let faults = RwSignal::new(false);
+    Effect::new(move |_| match ui.key.get() {
+        None => {}
+        Some(key) => {
+            ui.key.set(None);
+            match key.as_str() {
+                "f" => faults.set(true),
+                "c" => tools::copy_link(ui, player),
+                key => player.key(key),
+            }
+        }
+    });
+    let narrow = narrow();
+    let pane = RwSignal::new("map".to_owned());
+    view! {
+        <div class="stage">
+            {move || if narrow.get() { in_tabs(player, pane, faults) } else { side_by_side(player, faults) }}
+            {predict::prediction(player)}
+            {timeline::timeline(player)}
+            {tools::faults(player, faults, true)}
+        </div>
+    }
+    .into_any()
+}
+
+fn side_by_side(player: Player, faults: RwSignal<bool>) -> AnyView {
+    view! {
+        <div class="panes">
+            <div class="left">
+                <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, false)}</section>
+                <div class="below">{sequence::sequence(player)}{transcript(player, true)}</div>
+            </div>
+            {inspector(player)}
+        </div>
+    }
+    .into_any()
+}
+
+fn in_tabs(player: Player, pane: RwSignal<String>, faults: RwSignal<bool>) -> AnyView {
+    let names = [("map", "Map"), ("steps", "Steps"), ("wire", "Talk"), ("why", "Why")];
+    let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
+    let shown = move || {
+        match pane.get().as_str() {
+        "steps" => sequence::sequence(player),
+        "wire" => transcript(player, true),
+        "why" => inspector(player),
+        _ => view! { <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, true)}</section> }.into_any(),
+    }
+    };
+    view! {
+        <div class="narrow">
+            {tabs("stage", "Panes", names, pane)}
+            <div class="narrow-pane" id="stage-panel" role="tabpanel">{shown}</div>
+        </div>
+    }
+    .into_any()
+}
+
+/// What this story is about, and what happened last.
+fn goal(player: Player) -> AnyView {
+    let goal = player.read(Story::goal);
+    let last = Memo::new(move |_| {
+        player.version.track();
+        let cursor = player.cursor.get();
+        player.read(|story| story.last_sentence(cursor))
+    });
+    view! { <p class="goal">{move || last.get().unwrap_or_else(|| goal.clone())}</p> }.into_any()
+}
+
+pub(crate) fn narrow() -> RwSignal<bool> {
+    let narrow = RwSignal::new(false);
+    if let Ok(Some(list)) = window().match_media(NARROW) {
+        narrow.set(list.matches());
+        let resized = window_event_listener(leptos::ev::resize, move |_| {
+            if narrow.get_untracked() != list.matches() {
+                narrow.set(list.matches());
+            }
+        });
+        on_cleanup(move || resized.remove());
+    }
+    narrow
+}

@@ -1,0 +1,95 @@
+//! Time: to the start, a step, play, the end; a scrubber with marks; how fast.
+
+use leptos::prelude::*;
+
+use crate::controls::{Button, Icon, Select, Slider, icon};
+use crate::player::{Pace, Player};
+
+/// The bar at the bottom.
+pub(crate) fn timeline(player: Player) -> AnyView {
+    let last = Memo::new(move |_| {
+        player.version.track();
+        player.read(|story| story.entries().len())
+    });
+    let words = Signal::derive(move || {
+        let cursor = player.cursor.get();
+        player.version.track();
+        player.read(|story| match cursor.checked_sub(1).and_then(|at| story.sentence(at)) {
+            Some(sentence) => format!("{}, {}", story.clock(cursor), sentence.text),
+            None => story.clock(cursor),
+        })
+    });
+    let clock = move || {
+        player.version.track();
+        let cursor = player.cursor.get();
+        player.read(|story| story.clock(cursor))
+    };
+    let at_end = Signal::derive(move || player.cursor.get() >= last.get());
+    let at_start = Signal::derive(move || player.cursor.get() == 0);
+    let word = |text: &str| Signal::stored(text.to_owned());
+    let play_name = Signal::derive(move || {
+        if player.playing.get() { "Pause (Space)".to_owned() } else { "Play (Space)".to_owned() }
+    });
+    let paces = Pace::ALL.map(|(_, words)| (words.to_owned(), words.to_owned())).to_vec();
+    let pace = Signal::derive(move || {
+        let now = player.pace.get();
+        Pace::ALL.iter().find(|(pace, _)| *pace == now).map_or("", |(_, words)| words).to_owned()
+    });
+    let set_pace = move |chosen: String| {
+        if let Some((pace, _)) = Pace::ALL.iter().find(|(_, words)| *words == chosen) {
+            player.pace.set(*pace);
+        }
+    };
+    view! {
+        <div class="timeline" role="group" aria-label="Time">
+            <div class="transport">
+                <Button class="quiet icon first" name=word("To the start (Home)") disabled=at_start press=move || player.seek(0)>
+                    {icon(Icon::First)}
+                </Button>
+                <Button class="quiet icon" name=word("One step back (←)") disabled=at_start press=move || {
+                    player.playing.set(false);
+                    player.back(false);
+                }>
+                    {icon(Icon::Previous)}
+                </Button>
+                <Button class="primary icon play" id="play" name=play_name press=move || player.play(!player.playing.get_untracked())>
+                    {move || icon(if player.playing.get() { Icon::Pause } else { Icon::Play })}
+                </Button>
+                <Button class="quiet icon" id="step" name=word("One step on (→)") disabled=at_end press=move || {
+                    player.playing.set(false);
+                    player.forward(false);
+                }>
+                    {icon(Icon::Next)}
+                </Button>
+                <Button class="quiet icon last" name=word("To the end (End)") disabled=at_end press=move || player.seek(usize::MAX)>
+                    {icon(Icon::Last)}
+                </Button>
+            </div>
+            <div class="scrub">
+                <Slider name="Moment" max=last value=player.cursor words=words set=move |at| {
+                    player.playing.set(false);
+                    player.seek(at);
+                } />
+                {marks(player)}
+            </div>
+            <output class="clock mono">{clock}</output>
+            <Select label="Pace" options=Signal::stored(paces) chosen=pace set=set_pace />
+        </div>
+    }
+    .into_any()
+}
+
+/// Marks under the scrubber, where something matters.
+fn marks(player: Player) -> AnyView {
+    let marks = Memo::new(move |_| {
+        player.version.track();
+        player.read(|story| story.marks())
+    });
+    let draw = move || {
+        let mark = |(share, class): (f32, &'static str)| {
+            view! { <i class=class style=format!("left:{:.2}%", share * 100.0)></i> }
+        };
+        marks.get().into_iter().map(mark).collect_view()
+    };
+    view! { <div class="marks" aria-hidden="true">{draw}</div> }.into_any()
+}

@@ -1,0 +1,200 @@
+//! What can be changed on the stage: how hard the network is, what goes wrong on purpose, which branch is shown.
+
+use leptos::prelude::*;
+use pillarbox_world::tape::Level;
+use pillarbox_world::world::Action;
+
+use crate::app::Ui;
+use crate::browser;
+use crate::controls::{Button, Dialog, Field, Icon, Select, icon};
+use crate::player::Player;
+use crate::route::Route;
+
+/// The row of tools.
+pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
+    let ui: Ui = expect_context();
+    let count = Memo::new(move |_| {
+        player.version.track();
+        player.read(|story| story.source().faults().len())
+    });
+    let save = move || {
+        let text = player.read(|story| story.source().transcript());
+        browser::download("transcript.txt", "text/plain;charset=utf-8", text.as_bytes());
+        ui.told.set("The transcript was saved.".to_owned());
+    };
+    let copied = RwSignal::new(false);
+    let link = move || {
+        copy_link(ui, player);
+        copied.set(true);
+        set_timeout(
+            move || {
+                let _ = copied.try_set(false);
+            },
+            std::time::Duration::from_secs(2),
+        );
+    };
+    view! {
+        <div class="tools" role="group" aria-label="Tools">
+            {levels(player)}
+            {branches(player)}
+            <Button class="quiet small-button" id="faults" press=move || faults.set(true)>
+                {icon(Icon::Fault)}
+                <span>{move || match count.get() {
+                    0 => "Faults".to_owned(),
+                    count => format!("Faults {count}"),
+                }}</span>
+            </Button>
+            <Button class="quiet small-button" id="link" press=link>
+                {icon(Icon::Share)}
+                <span>{move || if copied.get() { "Copied" } else { "Link" }}</span>
+            </Button>
+            <Button class="quiet small-button" press=save>{icon(Icon::Letter)}<span>"Transcript"</span></Button>
+        </div>
+    }
+    .into_any()
+}
+
+/// Puts a link to this very moment on the clipboard. It starts a simulation, and holds nothing else.
+pub(super) fn copy_link(ui: Ui, player: Player) {
+    let cursor = player.cursor.get_untracked();
+    let route = Route::Shared(player.read(|story| story.source().link(cursor)));
+    browser::copy(&format!("{}{route}", browser::base()));
+    ui.told.set("A link to this moment was copied.".to_owned());
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Perfect => "perfect network",
+        Level::Rough => "rough network",
+        Level::Hostile => "hostile network",
+    }
+}
+
+fn levels(player: Player) -> AnyView {
+    let levels = player.read(|story| story.source().levels());
+    if levels.len() < 2 {
+        return ().into_any();
+    }
+    let options: Vec<_> = levels
+        .iter()
+        .map(|(level, _)| (word(*level).to_owned(), word(*level).to_owned()))
+        .collect();
+    let chosen = Signal::derive(move || {
+        player.version.track();
+        word(player.read(|story| story.source().tape().level())).to_owned()
+    });
+    let set = move |value: String| {
+        if let Some((level, _)) = levels.iter().find(|(level, _)| word(*level) == value) {
+            player.playing.set(false);
+            player.change(|story| story.act(|source| source.set_level(*level)));
+            player.seek(0);
+        }
+    };
+    view! { <Select label="How hard the network is" options=Signal::stored(options) chosen=chosen set=set /> }.into_any()
+}
+
+fn branches(player: Player) -> AnyView {
+    let branches = Memo::new(move |_| {
+        player.version.track();
+        player.read(|story| story.source().branches())
+    });
+    let options = Signal::derive(move || {
+        let (names, _) = branches.get();
+        let option = |(at, name): (usize, String)| (at.to_string(), format!("branch {name}"));
+        names.into_iter().enumerate().map(option).collect()
+    });
+    let chosen = Signal::derive(move || branches.get().1.to_string());
+    let set = move |value: String| {
+        if let Ok(branch) = value.parse() {
+            player.playing.set(false);
+            player.change(|story| story.act(|source| source.switch(branch)));
+            player.seek(usize::MAX);
+        }
+    };
+    view! {
+        <Show when=move || { branches.get().0.len() > 1 }>
+            <Select label="Branch" options=options chosen=chosen set=set />
+        </Show>
+    }
+    .into_any()
+}
+
+/// Faults on purpose: those that are there, some to choose from, and one's own.
+pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> AnyView {
+    let wrong = RwSignal::new(None::<String>);
+    let text = RwSignal::new(String::new());
+    let add = move |text: String| {
+        player.playing.set(false);
+        let cursor = player.cursor.get_untracked();
+        let done = player.change(|story| {
+            story.act(|source| {
+                let done = source.act_at(cursor, Action::AddFault(text));
+                if to_the_end {
+                    source.tell_all();
+                }
+                done
+            })
+        });
+        match done {
+            Ok(()) => {
+                wrong.set(None);
+                open.set(false);
+                player.forward(false);
+            }
+            Err(why) => wrong.set(Some(why)),
+        }
+    };
+    let remove = move |number: u64| {
+        let cursor = player.cursor.get_untracked();
+        let done = player.change(|story| {
+            story.act(|source| {
+                let done = source.act_at(cursor, Action::RemoveFault(number));
+                if to_the_end {
+                    source.tell_all();
+                }
+                done
+            })
+        });
+        wrong.set(done.err());
+    };
+    let listed = Memo::new(move |_| {
+        player.version.track();
+        player.read(|story| story.source().faults())
+    });
+    let list = move || {
+        let row = |(number, text, hits): (u64, String, u64)| {
+            let fired = if hits == 0 { "not yet".to_owned() } else { format!("struck {hits}×") };
+            view! {
+                <li class="fault">
+                    <code>{text}</code>
+                    <span class="chip">{fired}</span>
+                    <Button class="quiet small-button" press=move || remove(number)>"Remove"</Button>
+                </li>
+            }
+        };
+        listed.get().into_iter().map(row).collect_view()
+    };
+    let templates = move || {
+        let template = |template: crate::story::Template| {
+            let text = template.text.clone();
+            view! {
+                <li class="fault">
+                    <span><b>{template.words}</b><br /><span class="muted small">{template.see}</span></span>
+                    <Button class="small-button" press=move || add(text.clone())>"Add"</Button>
+                </li>
+            }
+        };
+        player.read(|story| story.templates()).into_iter().map(template).collect_view()
+    };
+    view! {
+        <Dialog open=open title="What goes wrong on purpose">
+            <p class="muted">"A fault strikes from this moment on. What came after it becomes another branch."</p>
+            <ul class="faults">{list}</ul>
+            <h3>"Add one"</h3>
+            <ul class="faults">{templates}</ul>
+            <Field label="Or write it: where / when / what" value=text send=move || add(text.get_untracked()) />
+            {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
+        </Dialog>
+    }
+    .into_any()
+}

@@ -1,0 +1,123 @@
+//! The words of one connection, line by line, each octet linked with what it is.
+
+use leptos::prelude::*;
+use pillarbox_world::world::{Dir, WireId};
+
+use crate::controls::{Piece, Row, Select};
+use crate::player::{Focus, Player};
+use crate::story::{SpokenLine, SpokenPiece};
+
+/// The conversation that is followed.
+pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
+    let lines = Memo::new(move |_| {
+        player.version.track();
+        let (cursor, wire) = (player.cursor.get(), player.wire.get());
+        player.read(|story| wire.map(|wire| story.spoken(wire, cursor)).unwrap_or_default())
+    });
+    let head = Memo::new(move |_| {
+        let wire = player.wire.get()?;
+        player.scene.with(|scene| player.read(|story| story.wire_title(wire, scene)))
+    });
+    let wires = Signal::derive(move || {
+        player.version.track();
+        let mut all = vec![(String::new(), "the one that speaks".to_owned())];
+        player.scene.with(|scene| {
+            for id in scene.wires.keys() {
+                let title = player.read(|story| story.wire_title(*id, scene)).unwrap_or_default();
+                all.push((id.0.to_string(), title));
+            }
+        });
+        all
+    });
+    let chosen = Signal::derive(move || {
+        player.chosen.get().map_or_else(String::new, |wire| wire.0.to_string())
+    });
+    let list = NodeRef::<leptos::html::Ol>::new();
+    Effect::new(move |_| {
+        lines.track();
+        if let Some(list) = list.get() {
+            request_animation_frame(move || list.set_scroll_top(list.scroll_height()));
+        }
+    });
+    let last =
+        Memo::new(move |_| lines.with(|lines| lines.last().map(|line| (line.dir, line.start))));
+    view! {
+        <section class="pane transcript" aria-label="Conversation">
+            <div class="pane-head">
+                <h2 class="pane-title">{move || head.get().unwrap_or_else(|| "Conversation".to_owned())}</h2>
+                <Show when=move || { choose && wires.get().len() > 2 }>
+                    <Select label="Which connection" options=wires chosen=chosen set=move |value: String| {
+                        player.chosen.set(value.parse().ok().map(WireId));
+                    } />
+                </Show>
+            </div>
+            <ol class="rows lines" node_ref=list>
+                <For
+                    each=move || lines.get()
+                    key=|line| (line.wire, line.dir.letter(), line.start, line.end)
+                    children=move |line| spoken_line(player, line, last)
+                />
+            </ol>
+            <Show when=move || lines.with(Vec::is_empty)>
+                <p class="empty">"Nobody has spoken yet."</p>
+            </Show>
+        </section>
+    }
+    .into_any()
+}
+
+/// One line, its pieces coloured by what they are.
+pub(crate) fn spoken_line(
+    player: Player,
+    line: SpokenLine,
+    last: Memo<Option<(Dir, u64)>>,
+) -> AnyView {
+    let SpokenLine { wire, dir, start, end, pieces, defect, .. } = line;
+    let whole = Focus::Octets { wire, dir, start, end };
+    let is_last = Signal::derive(move || last.get() == Some((dir, start)));
+    let within = Memo::new(move |_| match player.focus() {
+        Some(Focus::Octets { wire: w, dir: d, start: from, end: to }) => {
+            w == wire && d == dir && from < end && to > start
+        }
+        _ => false,
+    });
+    let class = Signal::derive(move || {
+        let side = if dir == Dir::ToServer { "client" } else { "server" };
+        let lit = if within.get() { " lit" } else { "" };
+        format!("line {side}{lit}")
+    });
+    let speaker = dir.letter();
+    let pieces = pieces.into_iter().map(|piece| piece_of(player, piece)).collect_view();
+    let defect = defect.map(|gist| view! { <span class="chip warn">{gist}</span> });
+    view! {
+        <Row
+            class=class
+            first=is_last
+            current=within
+            press=move || player.pin.set(Some(whole))
+            at=move |here| player.hover.set(here.then_some(whole))
+        >
+            <b class="speaker">{format!("{speaker}:")}</b>
+            <span class="said mono">{pieces}</span>
+            {defect}
+        </Row>
+    }
+    .into_any()
+}
+
+fn piece_of(player: Player, piece: SpokenPiece) -> AnyView {
+    let SpokenPiece { wire, dir, start, end, class, text, .. } = piece;
+    let own = Focus::Octets { wire, dir, start, end };
+    let lit = Memo::new(move |_| match player.focus() {
+        Some(Focus::Octets { wire: w, dir: d, start: from, end: to }) => {
+            w == wire && d == dir && from <= start && end <= to
+        }
+        _ => false,
+    });
+    view! {
+        <Piece class=class lit=lit at=move |here| player.hover.set(here.then_some(own)) press=move || player.pin.set(Some(own))>
+            {text}
+        </Piece>
+    }
+    .into_any()
+}

@@ -172,7 +172,7 @@ impl World {
                 changed(format!("{name}: {count} messages"))
             }
             ImapNews::Fetched(fetched) => {
-                let Some(told) = remote.fetched(fetched) else { return };
+                let Some(told) = remote.fetched(*fetched) else { return };
                 told
             }
             ImapNews::Body { uid, section, octets } => {

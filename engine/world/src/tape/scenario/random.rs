@@ -183,7 +183,7 @@ impl Making {
                 4 => format!("any/octet={},p=0.5/drop", 1 + self.draw.below(500)),
                 5 => "any/verb=MAIL,over=2per1m/reply=421 4.7.0 Slow down".to_owned(),
                 6 => "smtp/verb=RCPT/greylist=5m".to_owned(),
-                7 => format!("node:{server}/verb=DATA,p=0.3/reply=550 5.7.1 Not this"),
+                7 => format!("node:{server}/verb=DATA,sender=*@*,p=0.3/reply=550 5.7.1 Not this"),
                 8 => "smtp/after=connect,p=0.3/delay=6m".to_owned(),
                 9 => "any/verb=any,p=0.05/delay=4m".to_owned(),
                 10 => format!("node:{server}/after=connect,p=0.5/chunk=3"),

@@ -29,7 +29,7 @@ pub(crate) enum ImapNews {
     /// A mailbox is open, with so many messages.
     Opened { name: String, count: u32 },
     /// What is known of a message.
-    Fetched(Fetched),
+    Fetched(Box<Fetched>),
     /// A body, or a part of one, came.
     Body { uid: u32, section: String, octets: Vec<u8> },
     /// The message of this number is gone.
@@ -182,7 +182,7 @@ impl ImapHost {
 
     fn fetched(&mut self, fetched: Fetched, cx: &mut Cx<'_>) {
         self.last_uid = self.last_uid.max(fetched.uid);
-        tell(cx, ImapNews::Fetched(fetched));
+        tell(cx, ImapNews::Fetched(Box::new(fetched)));
     }
 }
 
@@ -223,7 +223,7 @@ impl Host<pillarbox_engine::imap::Client> for ImapHost {
                 let count = opened.counters.messages.unwrap_or(0);
                 tell(cx, ImapNews::Opened { name, count });
             }
-            Event::Exists(_) if self.idling => self.overview(),
+            Event::Exists(_) if self.idling && !self.quitting => self.overview(),
             Event::Fetched(fetched) => self.fetched(fetched, cx),
             Event::Expunged(number) => tell(cx, ImapNews::Gone { number }),
             Event::Vanished(gone) => tell(cx, ImapNews::GoneUids(gone.uids)),

@@ -43,7 +43,7 @@ fn a_message_is_sent_by_saying_what_is_offered() {
         say(&mut tape, &one.example.clone(), second);
     }
     let said = tape.octets(WireId(0), Dir::ToClient, 0..u64::MAX);
-    let said = String::from_utf8_lossy(said.as_ref()).into_owned();
+    let said = String::from_utf8_lossy(said).into_owned();
     assert!(!said.lines().any(|line| line.starts_with('5')), "{said}");
     assert!(said.contains("221"), "{said}");
     assert!(words(&tape).is_empty());

@@ -33,6 +33,16 @@ pub const DOMAIN_MAX: usize = 255;
 pub const PATH_MAX: usize = 256;
 /// Depth of MIME parts, search keys and parenthesised lists; beyond it structure is opaque or the command is refused.
 pub const DEPTH_MAX: usize = 64;
+/// Messages that one COPY copies (RFC 9738 §3 asks for at least 1,000): it is one transaction, for which all others wait.
+pub const COPY_MESSAGES_MAX: u64 = 100_000;
+/// Octets of an annotation's value (RFC 5464 §4.3 lets a server have such a limit): a page of text, or a small picture.
+pub const METADATA_VALUE_MAX: usize = 16 * 1024;
+/// Octets of an annotation's name.
+pub const METADATA_ENTRY_NAME_MAX: usize = 255;
+/// Annotations that one mailbox has, and entries of one command: with the next, what one answer holds fits a sandbox.
+pub const METADATA_ENTRIES_MAX: usize = 128;
+/// Octets of all annotations of one mailbox.
+pub const METADATA_OCTETS_MAX: usize = 256 * 1024;
 /// Octets of one text (a subject, a name) of a message that is composed: no reader shows more.
 pub const COMPOSED_TEXT_MAX: usize = 8 * 1024;
 /// Addresses of one field of a message that is composed; a server takes 1,000 recipients of one message at most.
@@ -40,6 +50,9 @@ pub const COMPOSED_PEOPLE_MAX: usize = 1000;
 /// Files that one composed message carries.
 pub const COMPOSED_FILES_MAX: usize = 1000;
 
+/// Octets of a From or Sender field that are read to see who an account writes as: some hundred addresses, which is more
+/// than any message has authors.
+pub const AUTHOR_FIELD_MAX: usize = 16 * 1024;
 /// Hosts of one domain that are tried (RFC 5321 §5.1 allows a limit, and asks for two at least).
 pub const ROUTE_HOSTS_MAX: usize = 32;
 /// Octets of a message that a report returns whole; of a larger one the header section is enough to know it by.

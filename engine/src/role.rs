@@ -398,6 +398,12 @@ impl<R: Role> Cx<R> {
         self.outbox.push(Output::StartTls);
     }
 
+    /// Has the host compress both directions after all that was sent so far. Nothing may wait in the inbox: it would
+    /// have come before.
+    pub fn compress(&mut self) {
+        self.outbox.push(Output::Compress);
+    }
+
     /// Ends the connection once all that was sent is written; nothing else is given out after it.
     pub fn close(&mut self) {
         if !self.closing {

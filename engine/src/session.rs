@@ -26,6 +26,9 @@ pub enum Output<R: Role> {
     Event(R::Event),
     /// Everything before is written in the clear; now start TLS, then call `secured`.
     StartTls,
+    /// Everything before is written as it is; from now on both directions are compressed (RFC 4978 §3). Octets of the
+    /// peer that the session has not taken are compressed already.
+    Compress,
     /// For a reader; only when tracing.
     Note(Note),
     /// Nothing more until input, an answer, a call, or a tick at the deadline. Ends a run of `poll`.

@@ -157,9 +157,10 @@ fn several_messages_are_appended_together() {
     same(
         &text,
         "a NO [TRYCREATE] There is no such mailbox\n\
-         + Ready for the message\n* 9 EXISTS\n* 1 RECENT\nb OK [APPENDUID 7 10,11,12] Appended\n\
-         * 7 FETCH (FLAGS (\\Flagged) RFC822.SIZE 3)\n\
-         * 8 FETCH (FLAGS (\\Seen x) RFC822.SIZE 2)\n* 9 FETCH (FLAGS () RFC822.SIZE 1)\nc OK Fetched\n",
+         + Ready for the message\n* 9 EXISTS\n* 4 RECENT\nb OK [APPENDUID 7 10,11,12] Appended\n\
+         * 7 FETCH (FLAGS (\\Flagged \\Recent) RFC822.SIZE 3)\n\
+         * 8 FETCH (FLAGS (\\Seen \\Recent x) RFC822.SIZE 2)\n\
+         * 9 FETCH (FLAGS (\\Recent) RFC822.SIZE 1)\nc OK Fetched\n",
     );
     assert!(talk.host.append.is_empty());
 }
@@ -180,7 +181,7 @@ fn one_bad_message_undoes_them_all() {
     same(
         &text,
         "a NO [CANNOT] An empty message is none: nothing was appended\n\
-         b BAD One message only, and nothing after it\nc NO [TOOBIG] The message is too large\n\
+         b BAD After a message comes the end of the command, or one more message\nc NO [TOOBIG] The message is too large\n\
          d BAD NUL may not be in a literal\n\
          e NO [CANNOT] An empty message is none: nothing was appended\nf OK Done\n",
     );
@@ -236,7 +237,9 @@ fn unauthenticate_goes_back_to_before_the_login() {
          ID ENABLE IDLE NAMESPACE UNSELECT UIDPLUS MOVE CHILDREN SPECIAL-USE CREATE-SPECIAL-USE \
          LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC SORT \
          SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 WITHIN SAVEDATE \
-         OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE] Logged in\n\
+         OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE \
+         COMPRESS=DEFLATE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX QUOTASET \
+         METADATA METADATA-SERVER UTF8=ACCEPT REPLACE SAVELIMIT=100000] Logged in\n\
          g BAD ENABLE QRESYNC comes first\n* STATUS INBOX (RECENT 0)\nh OK Status told\n",
     );
     assert_eq!(talk.host.events, ["Closed", "Unauthenticated"]);
@@ -265,8 +268,180 @@ fn every_capability_can_be_left_out_and_is_not_understood_then() {
         assert!(!text.contains(name), "{text}");
         assert!(text.ends_with("a BAD This is not offered here\r\n"), "{command}: {text}");
     }
+    for (name, gone) in [
+        ("SORT", &["SORT=DISPLAY", "ESORT"][..]),
+        ("ESEARCH", &["SEARCHRES", "PARTIAL", "ESORT"]),
+        ("LIST-EXTENDED", &["LIST-STATUS"]),
+        ("SPECIAL-USE", &["CREATE-SPECIAL-USE"]),
+        ("CONDSTORE", &["QRESYNC"]),
+        ("ENABLE", &["QRESYNC"]),
+    ] {
+        let config = Config { without: vec![name.as_bytes().to_vec()], ..config() };
+        let (text, _) = run(&config, &host(), &[c("L LOGIN ann s3cret")]);
+        assert!(gone.iter().all(|gone| !text.contains(gone)), "without {name}: {text}");
+    }
     let config = Config { without: vec![b"multiappend".to_vec()], ..config() };
     let steps = [c("L LOGIN ann s3cret"), octets("a APPEND INBOX {1+}\nx {1+}\ny\n")];
     let (text, _) = run(&config, &host(), &steps);
-    assert!(text.ends_with("a BAD One message only, and nothing after it\r\n"), "{text}");
+    assert!(
+        text.ends_with("a BAD Only one message, and after it the end of the command\r\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn literals_that_do_not_wait_are_refused_where_both_forms_are_left_out() {
+    let without = vec![b"LITERAL+".to_vec(), b"LITERAL-".to_vec()];
+    let config = Config { without, ..config() };
+    let steps = [
+        octets("a LOGIN {3+}\nann s3cret\n"),
+        c("L LOGIN ann s3cret"),
+        octets("b APPEND INBOX {3+}\nabc\n"),
+        c("c ENABLE IMAP4rev2"),
+        octets("d APPEND INBOX {3+}\nabc\n"),
+    ];
+    let (text, _) = run(&config, &host(), &steps);
+    let heads: Vec<&str> = text.lines().filter(|line| !line.starts_with('*')).collect();
+    let wanted = "This form of literal is not offered";
+    assert_eq!(heads[0], format!("a BAD {wanted}"));
+    assert_eq!(heads[2], format!("b BAD {wanted}"));
+    assert!(heads[4].starts_with("d OK [APPENDUID"), "RFC 9051 has the short ones: {text}");
+}
+
+#[test]
+fn only_mistakes_in_a_row_are_counted() {
+    let max = config().limits.errors_max;
+    let mut steps = vec![c("L LOGIN ann s3cret")];
+    for _ in 0..3 {
+        steps.extend((0..max).map(|_| c("a FOO")));
+        steps.push(c("b NOOP"));
+    }
+    let (text, _) = run(&config(), &host(), &steps);
+    assert!(text.ends_with("b OK Done\r\n"), "{text}");
+    steps.extend((0..=max).map(|_| c("a FOO")));
+    let (text, _) = run(&config(), &host(), &steps);
+    assert!(text.ends_with("* BYE Too many errors\r\n"), "{text}");
+    // Before login what is OK says nothing of who means well.
+    let steps: Vec<Step> = (0..=max).flat_map(|_| [c("a FOO"), c("b CAPABILITY")]).collect();
+    let (text, _) = run(&config(), &host(), &steps);
+    assert!(text.contains("* BYE Too many errors\r\n"), "{text}");
+}
+
+#[test]
+fn what_was_saved_may_end_a_set() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            c("a SEARCH RETURN (SAVE) 5:6"),
+            c("b FETCH 1,3,$ UID"),
+            c("c UID FETCH 1,$ UID"),
+            c("d SEARCH 2,$"),
+            c("e FETCH $,1 UID"),
+        ],
+    );
+    same(
+        &text,
+        "a OK Searched\n* 1 FETCH (UID 1)\n* 3 FETCH (UID 3)\n* 5 FETCH (UID 5)\n\
+         * 6 FETCH (UID 9)\nb OK Fetched\n* 1 FETCH (UID 1)\n* 5 FETCH (UID 5)\n\
+         * 6 FETCH (UID 9)\nc OK Fetched\n* SEARCH 2 5 6\nd OK Searched\n\
+         e BAD Expected a space at octet 9\n",
+    );
+}
+
+#[test]
+fn nothing_may_follow_compress_before_its_answer() {
+    let mut talk = Talk::new(config(), host());
+    talk.receive(b"L LOGIN ann s3cret\r\na COMPRESS DEFLATE\r\nb NOOP\r\n", 1000);
+    let text = String::from_utf8_lossy(&talk.sent).into_owned();
+    let wanted = "a BAD Nothing may follow COMPRESS before its answer\r\nb OK Done\r\n";
+    assert!(text.ends_with(wanted), "{text}");
+    assert!(talk.host.events.is_empty(), "the host compresses nothing");
+    let (text, talk) = logged_in(&host(), &[c("a COMPRESS DEFLATE"), c("b NOOP")]);
+    same(&text, "a OK DEFLATE active\nb OK Done\n");
+    assert_eq!(talk.host.events, ["Compress"]);
+}
+
+#[test]
+fn replace_is_one_action() {
+    let (text, talk) = selected(
+        &host(),
+        &[
+            octets("a REPLACE 2 INBOX (\\Draft) {3+}\nnew\n"),
+            octets("b UID REPLACE 9 Other {3}\n"),
+            octets("c REPLACE 9 INBOX {3+}\nnew\n"),
+            octets("d UID REPLACE 99 INBOX {3+}\nnew\n"),
+            octets("e REPLACE 1 INBOX {3+}\nnew {3+}\nmore\n"),
+            octets("f REPLACE 1 Nowhere {3}\n"),
+            c("g REPLACE 1 INBOX x"),
+            c("h EXAMINE INBOX"),
+            octets("i REPLACE 1 INBOX {3}\n"),
+        ],
+    );
+    let rest = text.find("h OK").expect("it is selected");
+    let (text, last) =
+        (text[..text.find("* OK [CLOSED]").unwrap_or(rest)].to_owned(), &text[rest..]);
+    same(
+        &text,
+        "* OK [APPENDUID 7 10] The replacement is there\n* 2 EXPUNGE\n* 6 EXISTS\n* 2 RECENT\n\
+         a OK Replaced\nb NO [TRYCREATE] There is no such mailbox\n\
+         c BAD There is no message with this number\n\
+         d NO [NONEXISTENT] There is no such message\n\
+         e BAD Only one message, and after it the end of the command\n\
+         f NO [TRYCREATE] There is no such mailbox\n\
+         g BAD Expected the end of the command at octet 18\n",
+    );
+    assert!(last.ends_with("i NO [NOPERM] This mailbox is open read-only\r\n"), "{last}");
+    assert!(talk.host.append.is_empty());
+}
+
+#[test]
+fn utf8_is_enabled_and_messages_come_in_its_form() {
+    let mut host = host();
+    host.mailbox("Other");
+    let (text, talk) = logged_in(
+        &host,
+        &[
+            octets("a APPEND Other UTF8 (~{3+}\nabc)\n"),
+            octets("b APPEND Other UTF8 (~{3+}\nabc\n"),
+            octets("c APPEND Other UTF8 ({3+}\nabc)\n"),
+            octets("d APPEND Other (\\Seen) UTF8 (~{3+}\nabc) UTF8 (~{2+}\nde)\n"),
+            c("e ENABLE UTF8=ACCEPT"),
+            c("f CREATE \"Entwürfe\""),
+            c("g STATUS \"Entwürfe\" (MESSAGES)"),
+            c("h SEARCH CHARSET UTF-8 ALL"),
+            c("i SELECT Other"),
+            c("j SEARCH CHARSET UTF-8 ALL"),
+            c("k SEARCH ALL"),
+        ],
+    );
+    assert!(text.starts_with("a OK [APPENDUID 7 1] Appended\r\nb BAD A parenthesis"), "{text}");
+    assert!(text.contains("c BAD UTF8 and a literal8"), "{text}");
+    assert!(text.contains("d OK [APPENDUID 7 2,3] Appended"), "{text}");
+    assert!(text.contains("* ENABLED UTF8=ACCEPT\r\ne OK Enabled"), "{text}");
+    assert!(text.contains("* STATUS \"Entwürfe\" (MESSAGES 0)"), "{text}");
+    assert!(text.contains("j BAD After UTF8=ACCEPT no charset is named"), "{text}");
+    assert!(text.contains("* SEARCH 1 2 3\r\nk OK"), "{text}");
+    assert!(talk.host.append.is_empty());
+}
+
+#[test]
+fn uids_after_and_before_are_ranges_that_end() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            c("a UID SEARCH UIDAFTER 4"),
+            c("b UID SEARCH UIDAFTER 9"),
+            c("c UID SEARCH UIDAFTER 4294967295"),
+            c("d UID SEARCH UIDBEFORE 3"),
+            c("e UID SEARCH UIDBEFORE 1"),
+            c("f UID SEARCH NOT UIDBEFORE 5 UIDBEFORE 9"),
+            c("g UID SEARCH UIDAFTER 0"),
+        ],
+    );
+    same(
+        &text,
+        "* SEARCH 5 9\na OK Searched\n* SEARCH\nb OK Searched\n* SEARCH\nc OK Searched\n\
+         * SEARCH 1 2\nd OK Searched\n* SEARCH\ne OK Searched\n* SEARCH 5\nf OK Searched\n\
+         g BAD Expected a number above 0 at octet 23\n",
+    );
 }

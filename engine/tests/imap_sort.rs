@@ -37,7 +37,7 @@ fn host() -> Host {
     let inbox = host.mailbox("INBOX");
     for (message, modseq) in inbox.messages.iter_mut().zip([10, 60, 30, 40, 50, 20]) {
         message.modseq = modseq;
-        message.date_ms += modseq;
+        message.date_ms += modseq * 1000;
     }
     host
 }
@@ -73,7 +73,7 @@ fn messages_come_in_the_order_of_the_criteria() {
          * SORT\ni OK Sorted\n\
          * OK [HIGHESTMODSEQ 60] The highest mod-sequence to keep\n\
          * SORT 5 4 3 2 (MODSEQ 60)\nj OK Sorted\n\
-         k NO [BADCHARSET (UTF-8 US-ASCII)] This charset is not known\n\
+         k NO [BADCHARSET (UTF-8 …)] This charset is not known\n\
          l BAD Expected ( and sort criteria at octet 7\n",
     );
 }

@@ -170,8 +170,28 @@ fn the_most_specific_transport_counts() {
     ];
     for (domain, key, port) in cases {
         let hop = next_hop(&map, domain.as_bytes());
+        let key = format!("{key} tls-required");
         assert_eq!(String::from_utf8_lossy(&hop.key()), key, "{domain}");
         assert_eq!((hop.port(), hop.tls), (port, TlsPolicy::Required), "{domain}");
+    }
+}
+
+/// What one level of TLS cannot have keeps nobody from another.
+#[test]
+fn each_level_of_tls_is_a_destination_of_its_own() {
+    let hop = |tls| Hop {
+        next_hop: Place::parse(b"[mx.isp.example]:25").expect("a place"),
+        service: Service::Smtp,
+        tls,
+    };
+    let keys = [
+        (TlsPolicy::Opportunistic, "[mx.isp.example]:25"),
+        (TlsPolicy::None, "[mx.isp.example]:25 tls-none"),
+        (TlsPolicy::Required, "[mx.isp.example]:25 tls-required"),
+        (TlsPolicy::Implicit, "[mx.isp.example]:25 tls-implicit"),
+    ];
+    for (tls, key) in keys {
+        assert_eq!(String::from_utf8_lossy(&hop(tls).key()), key);
     }
 }
 

@@ -221,6 +221,7 @@ impl<W: Wire> Talk<W> {
                     };
                     self.session.answer(now, id, answer).expect("a right answer");
                 }
+                Output::Compress => panic!("nothing asks for it"),
                 Output::StartTls => {
                     self.session.secured(now, self.facts.clone()).expect("asked for");
                 }

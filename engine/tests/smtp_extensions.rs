@@ -401,7 +401,7 @@ fn the_fields_of_final_delivery_are_counted() {
             talk.line(&format!("MAIL FROM:{sender}"));
             talk.line("RCPT TO:<bob@hamburger.edu>");
             talk.line("DATA");
-            talk.line("a: b\r\n\r\nReturn-Path: <x@y>\r\n.");
+            talk.line("From: a@b.c\r\n\r\nReturn-Path: <x@y>\r\n.");
             let envelope = committed(&talk);
             assert_eq!(envelope.return_path_octets, octets as u64);
             let message = &talk.messages[0].1;

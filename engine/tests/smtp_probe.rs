@@ -115,6 +115,7 @@ fn visit(peer: &mut impl Peer, visit: Visit, channel: Channel) -> (Vec<Row>, Vec
                 Output::Transmit(octets) => out.extend(octets),
                 Output::Event(Event::Row(row)) => rows.push(row),
                 Output::Event(event) => events.push(event),
+                Output::Compress => panic!("nothing asks for it"),
                 Output::StartTls => {
                     assert!(out.is_empty(), "nothing is sent between STARTTLS and the handshake");
                     if !peer.secure() {

@@ -3,7 +3,7 @@
 mod seeded;
 mod smtp_host;
 
-use pillarbox_engine::smtp::{Answer, Ask, Config, Envelope, Service};
+use pillarbox_engine::smtp::{Answer, Ask, Config, Envelope, Mailbox, Service};
 use pillarbox_engine::types::{Reason, Refusal};
 use smtp_host::*;
 
@@ -44,8 +44,42 @@ fn what_is_missing_is_added_and_blind_copies_go() {
     assert_eq!(String::from_utf8(stored(&submission(), text)).expect("text"), expected);
     // A relay leaves it alone.
     assert_eq!(stored(&config(), text), text);
-    let whole = b"Date: x\r\nMessage-ID: <y>\r\n\r\nwords\r\n";
+    let whole = b"From: x@y.z\r\nDate: x\r\nMessage-ID: <y>\r\n\r\nwords\r\n";
     assert_eq!(stored(&submission(), whole), whole);
+    let nameless = b"Date: x\r\nMessage-ID: <y>\r\n\r\nwords\r\n";
+    let expected = b"Date: x\r\nMessage-ID: <y>\r\nFrom: a@b.c\r\n\r\nwords\r\n";
+    assert_eq!(stored(&submission(), nameless), expected);
+}
+
+/// RFC 6409 §6.3, RFC 5322 §3.6.
+#[test]
+fn what_says_twice_or_not_at_all_who_it_is_from_is_refused() {
+    let cases: [(&[u8], &[u8], &str); 6] = [
+        (b"a@b.c", b"From: a@b.c\r\nFrom: d@e.f\r\n", "more than one From"),
+        (b"a@b.c", b"From: a@b.c\r\nSender: a@b.c\r\nSENDER: a@b.c\r\n", "more than one Sender"),
+        (b"a@b.c", b"From: a@b.c, root\r\n", "From field is not"),
+        (b"a@b.c", b"From: a@b.c <d@e.f>\r\n", "From field is not"),
+        (b"a@b.c", b"From: a@b.c\r\nSender: d@e.f, g@h.i\r\n", "Sender field is not"),
+        (b"", b"Subject: x\r\n", "no From field"),
+    ];
+    for (path, header, word) in cases {
+        let mut talk = Talk::greeted(submission());
+        let mail = [b"MAIL FROM:<", path, b">\r\nRCPT TO:<bob@hamburger.edu>\r\n"].concat();
+        talk.say(&[&mail[..], b"DATA\r\n"].concat());
+        let said = talk.say(&[header, b"\r\nwords\r\n.\r\n"].concat());
+        let said = String::from_utf8_lossy(&said).into_owned();
+        assert!(said.starts_with("554 5.6.0 ") && said.contains(word), "{said}");
+        let chunk = [header, b"\r\nwords\r\n"].concat();
+        let head = format!("BDAT {} LAST\r\n", chunk.len());
+        talk.say(&mail);
+        let by_bdat = talk.say(&[head.as_bytes(), &chunk].concat());
+        assert_eq!(String::from_utf8_lossy(&by_bdat), said);
+        assert!(talk.messages.is_empty());
+        // A relay takes what it is given.
+        let mut talk = Talk::greeted(config());
+        talk.say(&[&mail[..], b"DATA\r\n"].concat());
+        assert_eq!(codes(&talk.say(&[header, b"\r\n.\r\n"].concat())), [250]);
+    }
 }
 
 #[test]
@@ -72,7 +106,8 @@ fn the_host_is_told_how_large_the_message_became() {
         Ask::Commit(envelope) => Some(envelope.clone()),
         _ => None,
     });
-    assert_eq!(commit, Some(Envelope { size, eight_bit: true, ..Envelope::default() }));
+    let authors = vec![Mailbox { local_part: b"a".to_vec(), domain: b"b.c".to_vec() }];
+    assert_eq!(commit, Some(Envelope { size, eight_bit: true, authors, ..Envelope::default() }));
 }
 
 #[test]

@@ -107,7 +107,9 @@ fn say(session: &mut Session, octets: &[u8]) -> (Vec<u8>, Vec<String>) {
                 Output::Wait { .. } | Output::Close => over = true,
                 Output::Event(event) => rest.push(format!("{event:?}")),
                 Output::Note(note) => rest.push(format!("{note:?}")),
-                Output::TransmitBlob(_) | Output::StartTls => panic!("not in this conversation"),
+                Output::TransmitBlob(_) | Output::StartTls | Output::Compress => {
+                    panic!("not in this conversation")
+                }
             }
         }
         if inputs.is_empty()

@@ -10,7 +10,7 @@ use pillarbox_engine::imap::types::{
 use pillarbox_engine::types::BlobRange;
 use pillarbox_world::store::{
     Append, Body, Copy, Create, Deliver, EXPUNGED_RUNS_MAX, Expunge, MarkRecent, Named, NewMessage,
-    Outcome, Rename, SetFlags, Stage, Store, Subscribe, Write,
+    Outcome, QuotaLimits, Rename, SetFlags, SetMetadata, SetQuota, Stage, Store, Subscribe, Write,
 };
 
 /// Steps of one run; 40 runs of them.
@@ -93,6 +93,8 @@ impl Pair {
         let read = |store: &MailStore| {
             let store = store.reads();
             let mut seen = Vec::new();
+            seen.push(format!("{:?}", store.quota(account).expect("the account is there")));
+            seen.push(format!("{:?} {:?}", store.is_full(b"bob@x"), store.metadata(account, None)));
             let mut after = None;
             loop {
                 let ask = MailboxesAsk { after, prefix: Vec::new(), max: 3, status: true };
@@ -118,6 +120,7 @@ fn mailbox(store: &(dyn Store + Send + Sync), account: u64, name: &[u8]) -> Vec<
     let id = store.mailbox(account, name).expect("it is listed");
     let opened = store.opened(id).expect("it is there");
     let mut seen = vec![format!("{opened:?}"), format!("{:?}", store.uids(id, 3))];
+    seen.push(format!("{:?}", store.metadata(account, Some(id)).expect("it is there")));
     let all = vec![UidRun { first: 1, last: u32::MAX }];
     for since in [0, opened.status.highest_modseq / 2, opened.status.highest_modseq] {
         let ask = VanishedAsk { since, above: 2 };
@@ -159,7 +162,8 @@ fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
         })),
         4 | 5 => {
             let messages = (0..=random.below(2)).map(|_| random.message()).collect();
-            Write::Append(Append { account, name: random.name(), messages, now_ms })
+            let replaces = (random.below(3) == 0).then(|| (mailbox, 1 + random.below(9) as u32));
+            Write::Append(Append { account, name: random.name(), messages, replaces, now_ms })
         }
         6..=8 => {
             let mode =
@@ -182,7 +186,26 @@ fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
                 if random.below(2) == 0 { vec![SpecialUse::Flagged] } else { Vec::new() };
             Write::Create(Create { account, name: random.name(), special_uses })
         }
+        13 if random.below(2) == 0 => {
+            const ENTRIES: [&[u8]; 3] = [b"/private/comment", b"/shared/a/b", b"/private/x"];
+            let entries = (0..=random.below(2)).map(|_| {
+                let value = (random.below(3) > 0).then(|| vec![b'v'; random.below(9) as usize]);
+                (ENTRIES[random.below(3) as usize].to_vec(), value)
+            });
+            let entries = entries.collect();
+            let mailbox = (random.below(4) > 0).then_some(mailbox);
+            Write::SetMetadata(SetMetadata { account, mailbox, entries })
+        }
         13 => Write::Delete(Named { account, name: random.name() }),
+        14 if random.below(2) == 0 => {
+            let some = |random: &mut Random, end| (random.below(3) > 0).then(|| random.below(end));
+            let limits = QuotaLimits {
+                storage_kib: some(random, 20_000),
+                messages: some(random, 60),
+                mailboxes: some(random, 16),
+            };
+            Write::SetQuota(SetQuota { account, limits })
+        }
         14 => Write::Rename(Rename { account, from: random.name(), to: random.name() }),
         _ if random.below(2) == 0 => {
             Write::MarkRecent(MarkRecent { mailbox, recent_from: random.below(9) as u32 })
@@ -239,7 +262,8 @@ async fn what_went_is_remembered_with_its_modseq_and_up_to_a_bound() {
     let count = (EXPUNGED_RUNS_MAX as u32 * 2 + 200) / 100 * 100;
     for _ in 0..count / 100 {
         let messages = vec![message.clone(); 100];
-        let append = Append { account, name: b"INBOX".to_vec(), messages, now_ms: 1 };
+        let append =
+            Append { account, name: b"INBOX".to_vec(), messages, replaces: None, now_ms: 1 };
         pair.write(Write::Append(append)).await.expect("there is room");
     }
     let highest = |store: &MailStore| {
@@ -347,4 +371,53 @@ async fn a_directory_that_is_not_ours_is_refused_with_a_reason() {
     assert!(message.contains(&std::process::id().to_string()), "{message}");
     drop(held);
     drop(std::fs::remove_dir_all(&directory));
+}
+
+/// RFC 2180 §4.1, RFC 1939 §8: octets that a session was told of stay until it lets go of them, and then go.
+#[tokio::test]
+async fn octets_stay_while_a_session_holds_them() {
+    let pair = Pair::new("held");
+    let mut random = Random(3);
+    let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
+    let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
+    for store in [&pair.memory, &pair.sqlite] {
+        let inbox = store.reads().mailbox(account, b"INBOX").expect("it is there");
+        let mut message = random.message();
+        message.body = Body::Whole(b"0123456789".to_vec());
+        let messages = vec![message.clone(), message.clone(), message.clone()];
+        let (name, replaces) = (b"INBOX".to_vec(), None);
+        let append = Append { account, name, messages, replaces, now_ms: 1 };
+        store.write(0, Write::Append(append.clone())).await.expect("there is room");
+        let held = store.hub().hold(7);
+        let blobs: Vec<u64> =
+            store.reads().maildrop(inbox).expect("it is there").iter().map(|e| e.blob).collect();
+        held.only(vec![blobs[2], blobs[0]]);
+        let uids = vec![UidRun { first: 1, last: 3 }];
+        let expunge = Expunge { mailbox: inbox, uids, deleted_only: false };
+        store.write(0, Write::Expunge(expunge)).await.expect("they are there");
+        let octets = |blob| store.reads().octets(BlobRange { blob, offset: 2, length: 3 });
+        // The sweep follows a commit; what is not held goes by it.
+        let mut gone = false;
+        for _ in 0..100 {
+            store.write(0, Write::Append(append.clone())).await.expect("there is room");
+            gone = octets(blobs[1]).is_err();
+            if gone {
+                break;
+            }
+        }
+        assert!(gone, "nobody holds it");
+        for blob in [blobs[0], blobs[2]] {
+            assert_eq!(octets(blob).as_deref(), Ok(&b"234"[..]), "it is held");
+        }
+        drop(held);
+        for _ in 0..100 {
+            store.write(0, Write::Append(append.clone())).await.expect("there is room");
+            if octets(blobs[0]).is_err() && octets(blobs[2]).is_err() {
+                break;
+            }
+        }
+        assert!(octets(blobs[0]).is_err() && octets(blobs[2]).is_err(), "it was let go of");
+    }
+    pair.sqlite.close().await;
+    drop(std::fs::remove_dir_all(&pair.directory));
 }

@@ -108,6 +108,7 @@ macro_rules! session {
                     Self::Ask(id, ask) => $wit::Output::Ask((id, ask.convert())),
                     Self::Event(event) => $wit::Output::Event(event.convert()),
                     Self::StartTls => $wit::Output::StartTls,
+                    Self::Compress => $wit::Output::Compress,
                     Self::Note(note) => $wit::Output::Note(note.convert()),
                     Self::Wait { deadline_ms } => $wit::Output::Wait(deadline_ms),
                     Self::Close => $wit::Output::Close,

@@ -210,6 +210,8 @@ pub struct MailboxStatus {
     pub deleted: u32,
     /// Octets of all messages.
     pub size: u64,
+    /// Octets of messages with \Deleted (RFC 9208 §4.1.4).
+    pub deleted_size: u64,
     /// RFC 7162 §3.1.2.1.
     pub highest_modseq: u64,
     /// RFC 8474 §4.1 MAILBOXID: 1 to 255 octets of letters, digits, `_` and `-`.
@@ -450,6 +452,9 @@ pub struct AppendAsk {
     pub internal_date_ms: Option<u64>,
     /// The zone given with it, in minutes east of UTC.
     pub internal_date_zone: i16,
+    /// RFC 8508 §3.4: UID of the message of the open mailbox that goes when this one is durable; refused as not-found
+    /// if it is not there any more.
+    pub replaces: Option<u32>,
 }
 
 /// RFC 4315 §3: what APPEND did.
@@ -461,6 +466,8 @@ pub struct Appended {
     pub uid_validity: u32,
     /// One UID per message, in order.
     pub uids: Vec<UidRun>,
+    /// With `AppendAsk::replaces`, the mod-sequence that the open mailbox got by it (RFC 8508 §4.5); else 0.
+    pub replaced_modseq: u64,
 }
 
 /// A search for the host to do, in postfix order: each key pushes one result; the joins take theirs off.
@@ -551,8 +558,19 @@ pub struct QuotaAsk {
     pub name: Vec<u8>,
     /// Whether `name` is a quota root.
     pub root: bool,
-    /// New limits for the root; empty only reads.
-    pub set: Vec<QuotaLimit>,
+    /// All limits that the root is to have; `None` only reads.
+    pub set: Option<Vec<QuotaLimit>>,
+}
+
+/// Quota roots and their resources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Quota {
+    /// Roots of the mailbox, or the root that was named.
+    pub roots: Vec<Vec<u8>>,
+    /// Their resources that are limited.
+    pub resources: Vec<QuotaResource>,
 }
 
 /// A limit to set.
@@ -638,8 +656,6 @@ pub struct MetadataAsk {
     pub read: Vec<Vec<u8>>,
     /// RFC 5464 §4.2.2: levels below each entry to read too; `u32::MAX` is infinity.
     pub depth: u32,
-    /// RFC 5464 §4.2.1: leave out values longer than this.
-    pub value_max: Option<u32>,
     /// Entries to write, all or none.
     pub write: Vec<MetadataEntry>,
 }
@@ -689,7 +705,7 @@ pub enum Answer {
     /// To `search`: do it yourself.
     Declined,
     /// To `quota`.
-    Quota(Vec<QuotaResource>),
+    Quota(Quota),
     /// To `rights`.
     Rights(Rights),
     /// To `metadata`: what was read.

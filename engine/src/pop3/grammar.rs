@@ -21,6 +21,10 @@ pub enum Command {
     Capa,
     /// STLS
     Stls,
+    /// UTF8 (RFC 6856)
+    Utf8,
+    /// LANG (RFC 6856): a language range; none asks for the list.
+    Lang(Option<Vec<u8>>),
     /// STAT
     Stat,
     /// LIST, of one message or all
@@ -74,6 +78,11 @@ pub fn parse(line: &[u8]) -> Result<Command, Syntax> {
         (b"AUTH", _) => auth(rest),
         (b"CAPA", _) => bare(Command::Capa),
         (b"STLS", _) => bare(Command::Stls),
+        (b"UTF8", _) => bare(Command::Utf8),
+        (b"LANG", [range]) if rest.is_some() => {
+            language(range).map(|range| Command::Lang(Some(range)))
+        }
+        (b"LANG", _) => bare(Command::Lang(None)),
         (b"STAT", _) => bare(Command::Stat),
         (b"LIST", _) => optional_number(rest).map(Command::List),
         (b"UIDL", _) => optional_number(rest).map(Command::Uidl),
@@ -155,6 +164,14 @@ fn auth(rest: Option<&[u8]>) -> Result<Command, Syntax> {
     }
 }
 
+/// `1*8ALPHA *("-" 1*8alphanum) / "*"` (RFC 4647 §2.1); nothing stands for the list.
+fn language(range: &[u8]) -> Result<Vec<u8>, Syntax> {
+    let subtag =
+        |tag: &[u8]| (1..=8).contains(&tag.len()) && tag.iter().all(u8::is_ascii_alphanumeric);
+    let right = range == b"*" || range.split(|&octet| octet == b'-').all(subtag);
+    if right { Ok(range.to_ascii_lowercase()) } else { Err(Syntax::Argument) }
+}
+
 fn is_digest(text: &[u8]) -> bool {
     text.len() == 32 && text.iter().all(u8::is_ascii_hexdigit)
 }
@@ -200,6 +217,18 @@ mod tests {
         assert!(parse(b"TOP 1") == Err(Syntax::Argument));
         assert!(parse(b"TOP 1 -1") == Err(Syntax::Argument));
         assert!(parse(b"TOP 1 0") == Ok(Command::Top(1, 0)));
+    }
+
+    #[test]
+    fn language_ranges_are_parsed() {
+        assert!(parse(b"LANG") == Ok(Command::Lang(None)));
+        assert!(parse(b"lang *") == Ok(Command::Lang(Some(b"*".to_vec()))));
+        assert!(parse(b"LANG de-CH") == Ok(Command::Lang(Some(b"de-ch".to_vec()))));
+        for wrong in ["LANG ", "LANG -", "LANG en us", "LANG abcdefghi", "LANG en-"] {
+            assert!(parse(wrong.as_bytes()) == Err(Syntax::Argument), "{wrong}");
+        }
+        assert!(parse(b"UTF8") == Ok(Command::Utf8));
+        assert!(parse(b"UTF8 x") == Err(Syntax::Argument));
     }
 
     #[test]

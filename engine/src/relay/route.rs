@@ -126,7 +126,8 @@ impl Hop {
 
     /// What the queue keeps its tasks by: mail with the same key can go over one connection.
     ///
-    /// The domain alone, unless a transport map leads elsewhere.
+    /// The domain alone, unless a transport map leads elsewhere or asks for more or less TLS than usual: a server that
+    /// cannot prove itself is left alone by the mail that needs a proof, and by no other.
     #[must_use]
     pub fn key(&self) -> Vec<u8> {
         let service: &[u8] = match self.service {
@@ -134,7 +135,13 @@ impl Hop {
             Service::Submission => b"submission:",
             Service::Lmtp => b"lmtp:",
         };
-        [service, &self.next_hop.print()].concat()
+        let tls: &[u8] = match self.tls {
+            TlsPolicy::Opportunistic => b"",
+            TlsPolicy::None => b" tls-none",
+            TlsPolicy::Required => b" tls-required",
+            TlsPolicy::Implicit => b" tls-implicit",
+        };
+        [service, &self.next_hop.print(), tls].concat()
     }
 }
 

@@ -223,6 +223,9 @@ pub struct Envelope {
     pub return_path_octets: u64,
     /// RFC 8689 §4.1: the header section says `TLS-Required: No`, and MAIL did not say REQUIRETLS.
     pub tls_optional: bool,
+    /// From a client that logged in, or by submission: all addresses of the From and Sender fields. What is wrong in
+    /// them was refused; whether the account may write as each of them is the host's to say (RFC 6409 §6.3).
+    pub authors: Vec<Mailbox>,
 }
 
 /// RFC 5321 §4.1.1.2: MAIL, parsed.

@@ -28,6 +28,13 @@ pub fn decode(charset: &[u8], octets: &[u8]) -> String {
     text.into_owned()
 }
 
+/// Names of charsets that are known, each once; many have other names too.
+pub const NAMES: &str = "UTF-8 US-ASCII UTF-7 UTF-16BE UTF-16LE ISO-8859-1 ISO-8859-2 ISO-8859-3 \
+    ISO-8859-4 ISO-8859-5 ISO-8859-6 ISO-8859-7 ISO-8859-8 ISO-8859-9 ISO-8859-10 ISO-8859-13 \
+    ISO-8859-14 ISO-8859-15 ISO-8859-16 windows-1250 windows-1251 windows-1252 windows-1253 \
+    windows-1254 windows-1255 windows-1256 windows-1257 windows-1258 KOI8-R KOI8-U IBM866 \
+    macintosh windows-874 TIS-620 GBK GB2312 GB18030 Big5 EUC-JP ISO-2022-JP Shift_JIS EUC-KR";
+
 /// Whether a charset's name is known.
 #[must_use]
 pub fn is_known(name: &[u8]) -> bool {
@@ -123,6 +130,11 @@ fn decode_utf7(octets: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_name_is_known() {
+        assert!(NAMES.split(' ').all(|name| is_known(name.as_bytes())), "{NAMES}");
+    }
 
     #[test]
     fn charsets_are_decoded() {

@@ -119,6 +119,7 @@ impl Talk {
                 }
                 Output::Event(_) | Output::Note(_) if self.forgetful => {}
                 Output::Event(event) => self.events.push(event),
+                Output::Compress => panic!("nothing asks for it"),
                 Output::StartTls => self.starting_tls = true,
                 Output::Note(note) => self.notes.push(note),
                 Output::Wait { .. } => return said,

@@ -177,6 +177,7 @@ impl Drive {
                     self.session.answer(self.now, id, answer).expect("a right answer");
                 }
                 Output::Event(event) => self.events.push(event),
+                Output::Compress => panic!("nothing asks for it"),
                 Output::StartTls => self.securing = true,
                 Output::Note(note) => self.notes.push(note),
                 Output::Wait { deadline_ms } => {

@@ -139,6 +139,7 @@ impl Talk {
                         self.events.push(event);
                     }
                 }
+                Output::Compress => panic!("nothing asks for it"),
                 Output::StartTls => self.starting_tls = true,
                 Output::Note(_) if self.forgetful => {}
                 Output::Note(note) => self.notes.push(note),

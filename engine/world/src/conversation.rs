@@ -84,6 +84,10 @@ impl<R: Role, D: Driven<R>, S: Service<R>> Conversation<R, D, S> {
         let mut sent = Vec::new();
         let mut rest = octets;
         loop {
+            // What others were answered before this was said, it must find.
+            if self.tell_changes(&mut sent)? {
+                self.settle(&mut sent, instead)?;
+            }
             let input =
                 if rest.is_empty() { Input::Nothing } else { Input::Receive(rest.to_vec()) };
             let taken = self.step(input, &mut sent)?;
@@ -186,6 +190,7 @@ impl<R: Role, D: Driven<R>, S: Service<R>> Conversation<R, D, S> {
                 self.tell_changes(sent)?;
                 self.step(Input::Answer(id, answer), sent)?;
             } else if !self.tell_changes(sent)? && self.asks.is_empty() {
+                self.service.rests();
                 return Ok(());
             }
         }
@@ -212,7 +217,8 @@ impl<R: Role, D: Driven<R>, S: Service<R>> Conversation<R, D, S> {
                     Output::Ask(id, ask) => self.asks.push_back((id, ask)),
                     Output::Event(event) => self.service.event(&event),
                     Output::Note(note) => self.notes.push(note),
-                    Output::StartTls => {}
+                    // Between two ends in one process nothing is to be gained by it, as by TLS.
+                    Output::StartTls | Output::Compress => {}
                     Output::Wait { deadline_ms } => {
                         self.deadline_ms = deadline_ms;
                         return Ok(taken);

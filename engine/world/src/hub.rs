@@ -1,10 +1,11 @@
-//! Who has which mailbox open, what they have not been told yet, and who alone holds a maildrop.
+//! Who has which mailbox open, what they have not been told yet, who alone holds a maildrop, and whose octets may not go.
 //! It lives in memory beside a store and outlives no restart: all it knows begins anew with the connections.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pillarbox_engine::imap::types::{Arrived, Change, Expunged, FlagRow, UidRun};
+use pillarbox_engine::types::BlobId;
 
 use crate::store::MailboxId;
 
@@ -29,6 +30,17 @@ struct State {
     /// First UID that no session was told of as \Recent.
     recent_from: BTreeMap<MailboxId, u32>,
     maildrops: BTreeSet<MailboxId>,
+    holds: BTreeMap<SessionKey, Hold>,
+    /// Counts the commits after which messages were of no use any more.
+    moment: u64,
+}
+
+/// Octets that a session may still send.
+struct Hold {
+    /// Nothing that went before this moment was ever told to it.
+    since: u64,
+    /// Which, in ascending order; all while it is not known yet.
+    only: Option<Vec<BlobId>>,
 }
 
 struct Watcher {
@@ -103,6 +115,33 @@ impl Hub {
         Self(Arc::new(Mutex::new(State { recent_from, ..State::default() })))
     }
 
+    /// Keeps the octets of every message that loses its last use from now on, until [`Held::only`] says which are
+    /// wanted. To be called before a session is told of messages: what it was told of, it may send.
+    #[must_use]
+    pub fn hold(&self, key: SessionKey) -> Held {
+        let mut state = self.state();
+        let since = state.moment;
+        state.holds.insert(key, Hold { since, only: None });
+        Held { hub: self.clone(), key }
+    }
+
+    /// The moment of a commit that is done: what lost its last use by it is gone for whoever looks from now on.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        let mut state = self.state();
+        state.moment += 1;
+        state.moment - 1
+    }
+
+    /// Whether a session may still send these octets, whose last use went at that moment.
+    #[must_use]
+    pub fn is_held(&self, blob: BlobId, went: u64) -> bool {
+        self.state().holds.values().any(|hold| {
+            let wanted = |only: &Vec<BlobId>| only.binary_search(&blob).is_ok();
+            hold.since <= went && hold.only.as_ref().is_none_or(wanted)
+        })
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while holding it leaves a queue at worst incomplete; every other session can go on.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -131,7 +170,7 @@ impl State {
         }
     }
 
-    /// The first session that may have them gets new messages as \Recent.
+    /// The first session that may have them gets new messages as \Recent; the origin counts them so by itself.
     fn recent_to(
         &mut self,
         origin: SessionKey,
@@ -140,9 +179,11 @@ impl State {
     ) -> Option<SessionKey> {
         let Change::Arrived(arrived) = change else { return None };
         let last = arrived.runs.last()?.last;
-        let key = self.open.get(&mailbox)?.iter().copied().find(|key| {
-            *key != origin && self.watchers.get(key).is_some_and(|watcher| !watcher.read_only)
-        })?;
+        let keys = self.open.get(&mailbox)?;
+        let may_have =
+            |key: &SessionKey| self.watchers.get(key).is_some_and(|watcher| !watcher.read_only);
+        let first = keys.iter().copied().find(may_have);
+        let key = keys.iter().copied().find(|key| *key == origin && may_have(key)).or(first)?;
         let mark = self.recent_from.entry(mailbox).or_insert(0);
         *mark = (*mark).max(last.saturating_add(1));
         Some(key)
@@ -202,6 +243,35 @@ impl Drop for MaildropLock {
     }
 }
 
+/// Keeps octets until dropped (RFC 2180 §4.1, RFC 1939 §8).
+pub struct Held {
+    hub: Hub,
+    key: SessionKey,
+}
+
+impl Held {
+    /// Keeps these and no others.
+    pub fn only(&self, mut blobs: Vec<BlobId>) {
+        blobs.sort_unstable();
+        if let Some(hold) = self.hub.state().holds.get_mut(&self.key) {
+            hold.only = Some(blobs);
+        }
+    }
+
+    /// Keeps everything again that goes from now on, and what was kept so far.
+    pub fn more(&self) {
+        if let Some(hold) = self.hub.state().holds.get_mut(&self.key) {
+            hold.only = None;
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.hub.state().holds.remove(&self.key);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,6 +306,25 @@ mod tests {
         }
         hub.publish(0, &[(7, Change::Deleted)]);
         assert_eq!(hub.take(1), [Change::Resynchronise, Change::Deleted]);
+    }
+
+    #[test]
+    fn octets_are_kept_for_who_was_told_of_them() {
+        let hub = Hub::default();
+        let before = hub.passed();
+        let held = hub.hold(1);
+        let after = hub.passed();
+        assert!(!hub.is_held(5, before), "it went before anybody could be told of it");
+        assert!(hub.is_held(5, after), "nobody knows yet whether it was told of");
+        held.only(vec![9, 5, 7]);
+        let kept: Vec<bool> = (4..=9).map(|blob| hub.is_held(blob, after)).collect();
+        assert_eq!(kept, [false, true, false, true, false, true]);
+        held.more();
+        assert!(hub.is_held(6, hub.passed()));
+        held.only(vec![6]);
+        assert!(hub.is_held(6, after) && !hub.is_held(5, after));
+        drop(held);
+        assert!(!hub.is_held(6, after));
     }
 
     #[test]

@@ -18,6 +18,16 @@ pub const LOCAL: &[u8] = b"local:";
 /// mail for the same place, which may not.
 pub const TLS_OPTIONAL: &[u8] = b" tls-optional";
 
+/// What the key of a destination says of TLS begins with this, each word of it: no name of a host has a space.
+const OF_TLS: &[u8] = b" tls-";
+
+/// The key of a destination without what it says of TLS: what its operator calls it by.
+#[must_use]
+pub fn bare_destination(destination: &[u8]) -> &[u8] {
+    let at = destination.windows(OF_TLS.len()).position(|octets| octets == OF_TLS);
+    &destination[..at.unwrap_or(destination.len())]
+}
+
 /// Tasks that one [`Steer`] looks at, so that a large queue holds up no other write.
 pub const STEER_MAX: u32 = 2000;
 
@@ -213,10 +223,14 @@ impl Which {
     /// Whether tasks of this destination may be meant.
     #[must_use]
     pub fn has(&self, destination: &[u8]) -> bool {
-        let bare = destination.strip_suffix(TLS_OPTIONAL).unwrap_or(destination);
+        let bare = bare_destination(destination);
         match self {
             Self::All | Self::Message(_) => true,
-            Self::Destination(name) => destination == name || bare == name,
+            Self::Destination(name) => {
+                // By its whole key only that one is meant, but for what may go without TLS.
+                let named = destination.strip_suffix(TLS_OPTIONAL).unwrap_or(destination);
+                destination == name || named == name || bare == name
+            }
             Self::Under(domain) => bare.strip_suffix(&domain[..]).is_some_and(|below| {
                 // Of a name the end at a dot, and not of one with a port or a service.
                 below.is_empty() || below.ends_with(b".") && !below.contains(&b':')
@@ -286,6 +300,7 @@ mod tests {
             (&b"foo.example"[..], true),
             (b"a.b.foo.example", true),
             (b"a.foo.example tls-optional", true),
+            (b"a.foo.example tls-required tls-optional", true),
             (b"notfoo.example", false),
             (b"example", false),
             (b"lmtp:mx.foo.example", false),
@@ -295,6 +310,10 @@ mod tests {
         }
         let one = Which::Destination(b"foo.example".to_vec());
         assert!(one.has(b"foo.example") && one.has(b"foo.example tls-optional"));
+        assert!(one.has(b"foo.example tls-required tls-optional"));
         assert!(!one.has(b"a.foo.example"));
+        let strict = Which::Destination(b"foo.example tls-required".to_vec());
+        assert!(strict.has(b"foo.example tls-required tls-optional"));
+        assert!(!strict.has(b"foo.example") && !strict.has(b"foo.example tls-optional"));
     }
 }

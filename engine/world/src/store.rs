@@ -7,6 +7,7 @@ use pillarbox_engine::imap::types::{
     Appended, Change, Copied, Expunged, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened,
     RowPage, RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
+use pillarbox_engine::limits::{METADATA_ENTRIES_MAX, METADATA_OCTETS_MAX};
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 
 use crate::queue::{Block, Enqueue, Queue, Settle, Steer, Steered};
@@ -67,6 +68,16 @@ pub trait Store: Queue {
     fn staged(&self, upload: UploadId, offset: u64, length: u64) -> Result<Vec<u8>, Reason>;
     /// All messages of a mailbox as a POP3 maildrop, ascending.
     fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<MaildropEntry>, Reason>;
+    /// What an account uses, and what it may use.
+    fn quota(&self, account: AccountId) -> Result<Quota, Reason>;
+    /// Whether the account of this name, if there is one, uses all that it may: no mail is taken for it.
+    fn is_full(&self, name: &[u8]) -> Result<bool, Reason>;
+    /// Annotations that an account sees on a mailbox, or without one on the server, in the order of their names.
+    fn metadata(
+        &self,
+        account: AccountId,
+        mailbox: Option<MailboxId>,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason>;
     /// A new name for a message that will come in pieces.
     fn upload(&self) -> UploadId;
 }
@@ -107,24 +118,30 @@ pub enum Write {
     /// Puts one message into the INBOX, or the mailbox for junk, of every account named and into the queue, all or none;
     /// accounts that do not exist are made. Outcome: delivered.
     Deliver(Box<Deliver>),
-    /// Appends messages to a mailbox, all or none. Outcome: appended; [`Reason::NotFound`].
+    /// Appends messages to a mailbox, all or none. Outcome: appended; [`Reason::NotFound`], [`Reason::OverQuota`].
     Append(Append),
     /// Changes flags. Outcome: stored.
     SetFlags(SetFlags),
     /// Removes messages. Outcome: expunged.
     Expunge(Expunge),
-    /// Copies or moves, all or none. Outcome: copied; [`Reason::NotFound`] for the target.
+    /// Copies or moves, all or none. Outcome: copied; [`Reason::NotFound`] for the target, [`Reason::OverQuota`].
     Copy(Copy),
-    /// Makes a mailbox and its missing superiors. Outcome: done; [`Reason::AlreadyExists`], [`Reason::TooMany`].
+    /// Makes a mailbox and its missing superiors. Outcome: done; [`Reason::AlreadyExists`], [`Reason::TooMany`],
+    /// [`Reason::OverQuota`].
     Create(Create),
     /// Removes a mailbox and its messages; one with mailboxes below keeps its name, not selectable, as RFC 9051
     /// §6.3.5 says. Outcome: done; [`Reason::NotFound`], [`Reason::NotPermitted`] for INBOX.
     Delete(Named),
-    /// Renames a mailbox and those below; INBOX instead gives its messages to a new mailbox. Outcome: done;
+    /// Renames a mailbox and those below; INBOX instead gives its messages to a new mailbox. Subscriptions stay as they
+    /// are, since they are of names (RFC 9051 §6.3.6). Outcome: done;
     /// [`Reason::NotFound`], [`Reason::AlreadyExists`].
     Rename(Rename),
     /// Subscribes or unsubscribes a name. Outcome: done.
     Subscribe(Subscribe),
+    /// Sets what an account may use. Outcome: done; [`Reason::NotFound`].
+    SetQuota(SetQuota),
+    /// Sets or removes annotations, all or none. Outcome: done; [`Reason::NotFound`], [`Reason::TooMany`].
+    SetMetadata(SetMetadata),
     /// Raises a mailbox's mark of \Recent to `recent_from`, never lowers it. Need not be durable. Outcome: done.
     MarkRecent(MarkRecent),
     /// Ends an attempt to relay. Outcome: done; [`Reason::NotFound`] if the task is over.
@@ -154,6 +171,15 @@ pub enum Body {
 }
 
 impl Body {
+    /// Its octets.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::Whole(octets) => octets.len() as u64,
+            Self::Staged(_, size) => *size,
+        }
+    }
+
     /// The upload that it was staged as.
     #[must_use]
     pub fn staged(&self) -> Option<UploadId> {
@@ -207,6 +233,8 @@ pub struct Append {
     pub name: Vec<u8>,
     /// The messages, at least one.
     pub messages: Vec<NewMessage>,
+    /// The message of this mailbox that goes with it (RFC 8508); [`Reason::NotFound`] if it is gone.
+    pub replaces: Option<(MailboxId, u32)>,
     /// Wall clock, for the save date.
     pub now_ms: u64,
 }
@@ -294,6 +322,95 @@ pub struct Subscribe {
     pub name: Vec<u8>,
     /// On or off.
     pub subscribed: bool,
+}
+
+/// What an account may use.
+#[derive(Clone, Copy, Debug)]
+pub struct SetQuota {
+    /// Whose.
+    pub account: AccountId,
+    /// All limits.
+    pub limits: QuotaLimits,
+}
+
+/// Annotations to set.
+#[derive(Clone, Debug)]
+pub struct SetMetadata {
+    /// Who sets them; `/private` ones are its own.
+    pub account: AccountId,
+    /// On this mailbox; `None` is the server.
+    pub mailbox: Option<MailboxId>,
+    /// Names, which begin with `/private` or `/shared`, and values; none removes the entry.
+    pub entries: Vec<(Vec<u8>, Option<Vec<u8>>)>,
+}
+
+/// Limits of an account (RFC 9208 §5); what is none is not limited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QuotaLimits {
+    /// In units of 1,024 octets.
+    pub storage_kib: Option<u64>,
+    /// Messages in all mailboxes.
+    pub messages: Option<u64>,
+    /// Mailboxes.
+    pub mailboxes: Option<u64>,
+}
+
+impl QuotaLimits {
+    /// Whether anything is limited.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What an account uses, and what it may use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quota {
+    /// Octets of all messages, each as often as it is in a mailbox.
+    pub octets: u64,
+    /// Messages.
+    pub messages: u64,
+    /// Mailboxes.
+    pub mailboxes: u64,
+    /// What it may use.
+    pub limits: QuotaLimits,
+}
+
+impl Quota {
+    /// Whether so many more fit.
+    ///
+    /// # Errors
+    /// [`Reason::OverQuota`]
+    pub fn check(&self, octets: u64, messages: u64, mailboxes: u64) -> Result<(), Reason> {
+        let fits = |used: u64, more: u64, limit: Option<u64>| {
+            more == 0 || limit.is_none_or(|limit| used.saturating_add(more) <= limit)
+        };
+        let storage = self.limits.storage_kib.map(|limit| limit.saturating_mul(1024));
+        let all = fits(self.octets, octets, storage)
+            && fits(self.messages, messages, self.limits.messages)
+            && fits(self.mailboxes, mailboxes, self.limits.mailboxes);
+        if all { Ok(()) } else { Err(Reason::OverQuota) }
+    }
+
+    /// Whether no message fits any more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.check(1, 1, 0).is_err()
+    }
+}
+
+/// Whether annotations of one mailbox, told by names and values, are too many (RFC 5464 §4.3).
+///
+/// # Errors
+/// [`Reason::TooMany`]
+pub fn check_metadata<'a>(all: impl Iterator<Item = (&'a [u8], usize)>) -> Result<(), Reason> {
+    let (mut entries, mut octets) = (0, 0);
+    for (name, length) in all {
+        entries += 1;
+        octets += name.len() + length;
+    }
+    let fits = entries <= METADATA_ENTRIES_MAX && octets <= METADATA_OCTETS_MAX;
+    if fits { Ok(()) } else { Err(Reason::TooMany) }
 }
 
 /// A mark of \Recent.

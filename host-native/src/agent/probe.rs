@@ -132,7 +132,7 @@ async fn make(
         Transcript::new(Box::new(std::io::stderr()), Ends::Client)
     });
     let mut driver = Driver::new(visitor, session, transcript);
-    let mut wire = Wire::Plain(stream);
+    let mut wire = Wire::plain(stream);
     let ended = match driver.begin(&mut wire, false).await {
         Ok(()) => driver.run(&mut wire).await,
         Err(end) => Err(end),

@@ -19,6 +19,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::Hits;
 use crate::relay::{Routes, broke};
+use crate::serve::shown;
 
 /// RFC 5321 §4.5.1: the one name that every domain must know.
 const POSTMASTER: &str = "postmaster";
@@ -130,6 +131,25 @@ impl Directory for HostDirectory {
             Profile::Accounts(accounts) => accounts.sender(account, from),
         }
     }
+
+    fn author(&self, account: &[u8], from: &Mailbox) -> Result<bool, Refusal> {
+        match &self.profile {
+            Profile::Open(_, open) => {
+                let own = open.recipient(from, true)?.accounts.iter().any(|name| name == account);
+                if !own {
+                    let (account, from) = (shown(account), crate::relay::address(from));
+                    tracing::info!(
+                        account,
+                        from,
+                        "the message is from an address that is not the account's; \
+                         a server with accounts refuses that"
+                    );
+                }
+                Ok(own)
+            }
+            Profile::Accounts(accounts) => accounts.author(account, from),
+        }
+    }
 }
 
 /// The accounts of a server profile.
@@ -174,33 +194,70 @@ impl AccountDirectory {
                 return Err(Refusal::new(Reason::NotPermitted));
             }
             let elsewhere = vec![self.elsewhere(to.clone())?];
-            return Ok(Taken { accounts: Vec::new(), elsewhere });
+            return Ok(Taken { elsewhere, ..Taken::default() });
         };
         let accounts = self.accounts.now();
         let is_postmaster = address.split('@').next() == Some(POSTMASTER);
+        let alias = address.clone();
         let mut taken = self.expand(&accounts, address)?;
-        if taken == Taken::default() && is_postmaster {
+        if taken.is_nobody() && is_postmaster {
             // RFC 5321 §4.5.1: mail to postmaster must be taken; the first account gets it if nobody is named.
             taken.accounts.extend(accounts.names().next().map(|name| name.as_bytes().to_vec()));
+            taken.unknown.clear();
         }
-        if taken == Taken::default() { Err(unknown()) } else { Ok(taken) }
+        if taken.is_nobody() {
+            return Err(unknown());
+        }
+        for member in &taken.unknown {
+            tracing::warn!(
+                alias = shown(alias.as_bytes()),
+                member = crate::relay::address(member),
+                "an alias stands for an address that is not here; who writes to it gets a report"
+            );
+        }
+        Ok(taken)
     }
 
     /// An account's own addresses are its name and all that leads to it.
     fn sender(&self, account: &[u8], from: &Mailbox) -> Result<(), Refusal> {
-        if self.profile.relay.any_sender {
+        if self.profile.relay.any_sender || self.is_own(account, from)? {
             return Ok(());
+        }
+        let text = b"This address is not the account's".to_vec();
+        Err(Refusal { reason: Reason::NotPermitted, text: Some(text) })
+    }
+
+    /// As [`sender`](Self::sender), of the From and Sender fields.
+    fn author(&self, account: &[u8], from: &Mailbox) -> Result<bool, Refusal> {
+        let relay = &self.profile.relay;
+        if relay.any_sender || self.is_own(account, from)? {
+            return Ok(true);
+        }
+        if relay.any_author {
+            return Ok(false);
+        }
+        let from = crate::relay::address(from);
+        let text = format!("From or Sender is {from}, which is not the account's address");
+        Err(Refusal { reason: Reason::NotPermitted, text: Some(text.into_bytes()) })
+    }
+
+    /// Whether an address leads to an account, or is one of the identities that it was given.
+    fn is_own(&self, account: &[u8], from: &Mailbox) -> Result<bool, Refusal> {
+        let identities = std::str::from_utf8(account).ok();
+        let identities = identities.and_then(|account| self.profile.identities.get(account));
+        let address = crate::relay::address(from).to_lowercase();
+        let fits = |known: &String| match known.strip_prefix('@') {
+            Some(domain) => address.rsplit_once('@').is_some_and(|(_, of)| of == domain),
+            None => *known == address,
+        };
+        if identities.is_some_and(|identities| identities.iter().any(fits)) {
+            return Ok(true);
         }
         let taken = match self.address(from) {
             Some(Address::Ours(address)) => self.expand(&self.accounts.now(), address)?,
             _ => Taken::default(),
         };
-        let own = taken.accounts.iter().any(|name| name == account);
-        if own {
-            return Ok(());
-        }
-        let text = b"This address is not the account's".to_vec();
-        Err(Refusal { reason: Reason::NotPermitted, text: Some(text) })
+        Ok(taken.accounts.iter().any(|name| name == account))
     }
 
     /// Whose an address is; none if it can be nobody's.
@@ -260,11 +317,10 @@ impl AccountDirectory {
             let rest = || self.profile.catch_all.get(domain).map(|address| vec![address.clone()]);
             match known.or_else(rest) {
                 Some(further) => open.extend(further),
-                None if seen.len() > 1 => tracing::warn!(
-                    alias = crate::serve::shown(seen[0].as_bytes()),
-                    member = crate::serve::shown(address.as_bytes()),
-                    "an alias stands for an address that is not here; its other members get the mail alone"
-                ),
+                None if seen.len() > 1 => {
+                    let (local_part, domain) = (local.as_bytes().to_vec(), domain.into());
+                    taken.unknown.push(Mailbox { local_part, domain });
+                }
                 None => {}
             }
         }

@@ -9,10 +9,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use pillarbox_engine::message::Index;
-use pillarbox_engine::relay::{Notice, Report, Schedule};
-use pillarbox_engine::smtp::Flush;
+use pillarbox_engine::relay::{Attempted, Notice, Report, ReportKind, Schedule, Settled, Times};
+use pillarbox_engine::smtp::{Flush, MailFrom};
 use pillarbox_engine::types::{Now, Reason, Refusal};
 use pillarbox_world::hub::{Hub, SessionKey, Wake};
+use pillarbox_world::queue::bare_destination;
 use pillarbox_world::service::trust::{Edit, Judged, Letter, Signed};
 use pillarbox_world::service::{Backend, Indexed};
 use pillarbox_world::store::{Deliver, Outcome, Store, Write};
@@ -20,7 +21,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::config::{Profile, Settings};
 use crate::engine::Engine;
-use crate::relay::QueueClock;
+use crate::relay::{QueueClock, broke};
 use crate::store::MailStore;
 use crate::trust::Trust;
 
@@ -44,6 +45,8 @@ pub struct HostBackend {
     relaying: Relaying,
     /// None where nobody is judged and nothing signed.
     trust: Option<Trust>,
+    /// None where everybody may.
+    quota_admins: Option<Vec<Vec<u8>>>,
 }
 
 /// What the backend knows of relaying.
@@ -101,7 +104,15 @@ impl HostBackend {
     ) -> Self {
         let large = Semaphore::new(INDEX_LARGE_MAX);
         let (wakes, trust) = (Wakes::default(), None);
-        Self { store, directory, engine, wakes, large, relaying, trust }
+        let quota_admins = Some(Vec::new());
+        Self { store, directory, engine, wakes, large, relaying, trust, quota_admins }
+    }
+
+    /// The same with accounts that may set quotas; without such a list everybody may.
+    #[must_use]
+    pub fn with_quota_admins(mut self, quota_admins: Option<Vec<Vec<u8>>>) -> Self {
+        self.quota_admins = quota_admins;
+        self
     }
 
     /// The same with senders judged and mail signed.
@@ -115,6 +126,21 @@ impl HostBackend {
     #[must_use]
     pub fn hosts(&self, domain: &[u8]) -> bool {
         self.directory.hosts(domain)
+    }
+
+    /// Whether anything waits at a destination, by its whole key or without what that says of TLS.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn has_destination(&self, name: &[u8]) -> Result<bool, Reason> {
+        match self.store().destination(name) {
+            Ok(_) => return Ok(true),
+            Err(Reason::NotFound) => {}
+            Err(reason) => return Err(reason),
+        }
+        // In the order of names, keys that say more of this one come first behind it and a space.
+        let next = self.store().destinations(&[name, b" "].concat(), 1)?;
+        Ok(next.first().is_some_and(|next| bare_destination(&next.name) == name))
     }
 
     /// What is known of relaying.
@@ -190,6 +216,11 @@ impl Backend for HostBackend {
         self.wakes.wake(key)
     }
 
+    fn sets_quotas(&self, account: &[u8]) -> bool {
+        let is_account = |admin: &Vec<u8>| admin == account;
+        self.quota_admins.as_ref().is_none_or(|admins| admins.iter().any(is_account))
+    }
+
     fn host_name(&self) -> &[u8] {
         &self.relaying.host_name
     }
@@ -200,6 +231,27 @@ impl Backend for HostBackend {
 
     fn schedule(&self) -> Schedule {
         self.relaying.schedule
+    }
+
+    fn times_of(&self, mail: &MailFrom, came_unix_ms: u64) -> Result<Times, Reason> {
+        self.engine.relay().times_of(mail, came_unix_ms).map_err(broke)
+    }
+
+    fn first_attempt(&self, times: &Times, now_unix_ms: u64) -> Result<u64, Reason> {
+        self.engine.relay().first_attempt(times, now_unix_ms).map_err(broke)
+    }
+
+    fn notice_unix_ms(&self, times: &Times, now_unix_ms: u64) -> Result<u64, Reason> {
+        let relay = self.engine.relay();
+        relay.notice_unix_ms(&self.relaying.schedule, times, now_unix_ms).map_err(broke)
+    }
+
+    fn settle(&self, attempted: Attempted) -> Result<Settled, Reason> {
+        self.engine.relay().settle(attempted).map_err(broke)
+    }
+
+    fn octets_wanted(&self, kind: ReportKind, mail: &MailFrom, size: u64) -> Result<u64, Reason> {
+        self.engine.relay().octets_wanted(kind, mail, size).map_err(broke)
     }
 
     fn make_report(&self, report: &Report) -> Option<Notice> {
@@ -230,7 +282,7 @@ impl Backend for HostBackend {
 
     fn flush(&self, flush: &Flush) -> Result<Option<u32>, Reason> {
         if let Flush::Queue(name) = flush
-            && matches!(self.store().destination(name), Err(Reason::NotFound))
+            && !self.has_destination(name)?
         {
             return Ok(Some(0));
         }

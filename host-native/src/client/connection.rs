@@ -151,7 +151,7 @@ async fn begin(
     let transcript = transcript(client, target, address, key);
     let mut connection = Connection {
         driver: Driver::new(outgoing, session, transcript),
-        wire: Wire::Plain(stream),
+        wire: Wire::plain(stream),
         address,
         security: security.clone(),
         limits: settings.limits.clone(),

@@ -1,4 +1,5 @@
-//! What the configuration says about IMAP: which capabilities are left out, so that clients can be tried without them.
+//! What the configuration says about IMAP: which capabilities are left out, so that clients can be tried without them,
+//! and who says what accounts may use.
 
 use pillarbox_engine::imap::capability_names;
 use serde::Deserialize;
@@ -12,6 +13,14 @@ pub struct ImapFile {
     /// Capabilities that are neither announced nor accepted.
     #[serde(default)]
     pub without: Vec<String>,
+    /// Accounts that may say what accounts may use (SETQUOTA, RFC 9208 §4.1.3).
+    #[serde(default)]
+    pub quota_admins: Vec<String>,
+}
+
+/// Names of accounts as they are compared: in lower case.
+pub(super) fn quota_admins(file: &ImapFile) -> Vec<Vec<u8>> {
+    file.quota_admins.iter().map(|name| name.to_lowercase().into_bytes()).collect()
 }
 
 /// Joins the capabilities that the file and the flag leave out.

@@ -72,6 +72,8 @@ pub struct Settings {
     pub faults: Option<FaultSettings>,
     /// Capabilities that IMAP sessions do not offer.
     pub imap_without: Vec<Vec<u8>>,
+    /// Accounts that may set quotas; none in the dev profile, where everybody may.
+    pub quota_admins: Option<Vec<Vec<u8>>>,
 }
 
 /// Where mail is kept.
@@ -101,6 +103,8 @@ pub struct ServerProfile {
     pub aliases: BTreeMap<String, Vec<String>>,
     /// By domain, the address that gets what no account or alias takes.
     pub catch_all: BTreeMap<String, String>,
+    /// By account, other addresses that it writes as; `@domain` is all of a domain. Lower case.
+    pub identities: BTreeMap<String, Vec<String>>,
     /// The accounts file.
     pub accounts: PathBuf,
     /// How mail for elsewhere is relayed.
@@ -119,7 +123,7 @@ pub struct ServerProfile {
 pub struct ConfigFile {
     /// The server's name; the machine's if missing.
     pub host_name: Option<String>,
-    /// Directory of the mail store.
+    /// Directory of the mail store; as all paths in the file, meant from where the file is.
     pub data: Option<PathBuf>,
     /// Domains whose mail is taken.
     pub domains: Vec<String>,
@@ -129,6 +133,9 @@ pub struct ConfigFile {
     /// By domain, the address that gets the rest.
     #[serde(default)]
     pub catch_all: BTreeMap<String, String>,
+    /// By account, other addresses that it writes as.
+    #[serde(default)]
+    pub identities: BTreeMap<String, Vec<String>>,
     /// Where each service listens.
     #[serde(default)]
     pub listen: ListenFile,
@@ -209,7 +216,12 @@ impl Settings {
         let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
         let trusted = file.as_ref().map(|file| Trusted::new(&file.proxy, &file.smtp));
         let without = file.as_ref().map(|file| &file.imap.without[..]).unwrap_or_default();
-        let imap_without = imap::without(without, &flags.imap_without)?;
+        let mut imap_without = imap::without(without, &flags.imap_without)?;
+        let quota_admins = file.as_ref().map(|file| imap::quota_admins(&file.imap));
+        if quota_admins.as_ref().is_some_and(Vec::is_empty) {
+            // What nobody may do is not announced.
+            imap_without.push(b"QUOTASET".to_vec());
+        }
         let allow_cleartext_login =
             file.as_ref().is_some_and(|file| file.auth.allow_cleartext_login);
         if file.is_some() && flags.dev_password.is_some() {
@@ -218,11 +230,7 @@ impl Settings {
             return Err(Error::usage(message));
         }
         let profile = match file {
-            Some(file) => {
-                let base = flags.config.as_deref().and_then(Path::parent);
-                let base = base.unwrap_or(Path::new(""));
-                Profile::Server(Box::new(server_profile(file, &data, base)?))
-            }
+            Some(file) => Profile::Server(Box::new(server_profile(file, &data, base(&flags))?)),
             None => Profile::Dev,
         };
         let settings = Self {
@@ -244,6 +252,7 @@ impl Settings {
             trusted: trusted.unwrap_or_default(),
             faults,
             imap_without,
+            quota_admins,
         };
         settings.limits.check()?;
         settings.check_tls()?;
@@ -335,15 +344,20 @@ fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerPr
     let lower = |map: BTreeMap<String, String>| {
         map.into_iter().map(|(k, v)| (k.to_lowercase(), v.to_lowercase())).collect()
     };
-    let aliases = file.aliases.into_iter().map(|(alias, targets)| {
-        (alias.to_lowercase(), targets.iter().map(|target| target.to_lowercase()).collect())
-    });
-    let (aliases, catch_all) = (aliases.collect(), lower(file.catch_all));
+    let lists = |map: BTreeMap<String, Vec<String>>| {
+        let lower = |(name, all): (String, Vec<String>)| {
+            (name.to_lowercase(), all.iter().map(|address| address.to_lowercase()).collect())
+        };
+        map.into_iter().map(lower).collect()
+    };
+    let (aliases, identities) = (lists(file.aliases), lists(file.identities));
+    let catch_all = lower(file.catch_all);
     let relay = RelaySettings::new(file.relay, base)?;
     Ok(ServerProfile {
         domains: file.domains,
         aliases,
         catch_all,
+        identities,
         accounts,
         relay,
         dns: file.dns.settings(base),
@@ -404,8 +418,9 @@ fn data(flags: &ServeFlags, file: Option<&ConfigFile>) -> Result<Data, Error> {
     if flags.memory {
         return Ok(Data::Memory);
     }
-    let named = flags.data.clone().or_else(|| file.and_then(|file| file.data.clone()));
-    if let Some(directory) = named {
+    // What the command line names is meant from where it is typed.
+    let of_file = || file.and_then(|file| file.data.as_ref()).map(|data| base(flags).join(data));
+    if let Some(directory) = flags.data.clone().or_else(of_file) {
         return Ok(Data::Directory(directory));
     }
     let base = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty());

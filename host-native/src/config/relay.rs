@@ -24,6 +24,8 @@ pub struct RelaySettings {
     pub networks: Vec<Network>,
     /// Whether an account may send from any address.
     pub any_sender: bool,
+    /// Whether an account may write as any author: From and Sender.
+    pub any_author: bool,
     /// When mail is tried again.
     pub schedule: Schedule,
     /// Connections to all destinations at once.
@@ -52,6 +54,7 @@ impl Default for RelaySettings {
             logins: BTreeMap::new(),
             networks: Vec::new(),
             any_sender: false,
+            any_author: false,
             schedule: Schedule::default(),
             connections_max: 100,
             connections_per_destination_max: 10,
@@ -73,8 +76,10 @@ pub struct RelayFile {
     /// Networks whose machines may relay without a login.
     #[serde(default)]
     pub networks: Vec<String>,
-    /// Whether an account may send from any address [default: false].
+    /// Whether an account may send from any address, and write as any author [default: false].
     pub any_sender: Option<bool>,
+    /// Whether an account may write as any author, without this host's signature [default: false].
+    pub any_author: Option<bool>,
     /// Seconds from the first failure to the next attempt [default: 60].
     pub first_retry_s: Option<u64>,
     /// Seconds between two attempts at most [default: 1800].
@@ -162,6 +167,7 @@ impl RelaySettings {
         let default = Self::default();
         let mut settings = Self {
             any_sender: file.any_sender.unwrap_or(default.any_sender),
+            any_author: file.any_author.unwrap_or(default.any_author),
             schedule: schedule(&file)?,
             connections_max: count("connections_max", file.connections_max, 100)?,
             connections_per_destination_max: count(

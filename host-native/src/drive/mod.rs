@@ -1,6 +1,7 @@
 //! Drives one session: octets in, outputs out, asks answered, until it closes. The same for every role, on both sides;
 //! what differs is behind [`Host`].
 
+mod deflate;
 mod pace;
 mod transcript;
 mod wire;
@@ -65,8 +66,10 @@ pub(crate) trait Host<R: Role>: Send {
     }
     /// Logs and counts an answer; called before the session gets it.
     fn observe_answer(&mut self, answer: &R::Answer);
-    /// What the session must be told; asked for before every answer.
+    /// What the session must be told; asked for before every answer and before all that the peer says.
     fn call(&mut self) -> Option<R::Call>;
+    /// The session waits for its peer, and all that it gave out is written.
+    fn rests(&mut self) {}
     /// Octets that the session transmits by reference.
     fn octets(&mut self, range: BlobRange) -> Result<Vec<u8>, Reason>;
     /// A fact from the session.
@@ -195,6 +198,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                     if self.host.is_content() {
                         return Ok(());
                     }
+                    self.host.rests();
                     let deadline = self.until(deadline_ms);
                     let woken = tokio::select! {
                         read = wire.read(), if self.left.is_empty() => {
@@ -299,7 +303,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                 }
                 Ok(())
             }
-            Woken::Interrupted(Interrupt::Changes) => self.tell_changes(wire).await,
+            Woken::Interrupted(Interrupt::Changes) => self.tell_changes(wire).await.map(|_| ()),
             Woken::Interrupted(Interrupt::Call(call)) => self.call(wire, call).await,
             Woken::Deadline => self.step(wire, Input::Tick).await,
         }
@@ -314,15 +318,23 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             self.flush(wire).await?;
             tokio::time::sleep(delay).await;
         }
+        // A command that begins after somebody else's was answered must find what that one did. What the telling needs
+        // goes first; then this is offered again.
+        if self.tell_changes(wire).await?
+            && !(matches!(self.state, State::Waiting(_)) && self.asks.is_empty())
+        {
+            return Ok(true);
+        }
         let octets = std::mem::take(&mut self.left);
         let taken = self.step_taking(wire, Input::Receive(octets)).await?;
         Ok(taken > 0)
     }
 
-    async fn tell_changes(&mut self, wire: &mut Wire) -> Result<(), End> {
+    /// Tells what others did; false if there is nothing to tell.
+    async fn tell_changes(&mut self, wire: &mut Wire) -> Result<bool, End> {
         match self.host.call() {
-            Some(call) => self.step(wire, Input::Call(call)).await,
-            None => Ok(()),
+            Some(call) => self.step(wire, Input::Call(call)).await.map(|()| true),
+            None => Ok(false),
         }
     }
 
@@ -403,6 +415,11 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                 Output::Wait { .. } if matches!(self.state, State::Securing) => {}
                 Output::Wait { deadline_ms } => self.state = State::Waiting(deadline_ms),
                 Output::StartTls => self.state = State::Securing,
+                Output::Compress => {
+                    // What was sent so far goes out as it is, and what came and was not taken is compressed already.
+                    self.flush(wire).await?;
+                    wire.compress(std::mem::take(&mut self.left));
+                }
                 Output::Close => self.state = State::Closed,
             }
         }

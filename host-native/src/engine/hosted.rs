@@ -83,6 +83,7 @@ macro_rules! hosted {
                     Self::Ask((id, ask)) => Output::Ask(id, ask.convert()),
                     Self::Event(event) => Output::Event(event.convert()),
                     Self::StartTls => Output::StartTls,
+                    Self::Compress => Output::Compress,
                     Self::Note(note) => Output::Note(note.convert()),
                     Self::Wait(deadline_ms) => Output::Wait { deadline_ms },
                     Self::Close => Output::Close,

@@ -1,6 +1,7 @@
 //! Mail that waited for mailboxes here: held until a time of its sender's choice, or for a domain that has become ours.
 
 use pillarbox_engine::relay::{Handover, Queued};
+use pillarbox_engine::smtp::RcptTo;
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::queue::{NewTask, Task};
@@ -34,9 +35,16 @@ pub(super) fn deliver(backend: &HostBackend, mut task: Task) -> (Task, Ended) {
                 notice_ms: task.notice_ms,
             });
         }
+        let recipient = queued.recipient.clone();
         if !taken.accounts.is_empty() {
             fates.push(accepted());
             here.push(queued);
+        }
+        // RFC 5321 §6.1: an alias may stand for somebody who is not here any more, and its sender is told.
+        for member in taken.unknown {
+            let recipient = RcptTo { forward_path: member, ..recipient.clone() };
+            fates.push(refused(Reason::NotFound));
+            here.push(Queued { recipient, ..Queued::default() });
         }
         for account in taken.accounts {
             if !accounts.contains(&account) {

@@ -26,6 +26,7 @@ pub(crate) use operate::{Message, Request, Response, Stats, Target, operate};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use routes::Routes;
 pub(crate) use runner::Runner;
+pub(crate) use settle::address;
 
 #[cfg(test)]
 mod tests;

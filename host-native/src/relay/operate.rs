@@ -211,8 +211,8 @@ fn which(backend: &HostBackend, target: Target) -> Result<Which, Reason> {
         }
         Target::Destination(name) => {
             let name = name.into_bytes();
-            backend.store().destination(&name)?;
-            Ok(Which::Destination(name))
+            let found = backend.has_destination(&name)?;
+            if found { Ok(Which::Destination(name)) } else { Err(Reason::NotFound) }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pillarbox_engine::relay::{Handover, Hop, Unreached};
 use pillarbox_engine::smtp::client::types::{Fate, TlsPolicy};
 use pillarbox_engine::types::Reason;
-use pillarbox_world::queue::{Block, LOCAL, NewTask, Settle, Task, TaskId};
+use pillarbox_world::queue::{Block, LOCAL, NewTask, Settle, TLS_OPTIONAL, Task, TaskId};
 use pillarbox_world::service::Backend;
 use pillarbox_world::store::Write;
 use tokio::task::JoinSet;
@@ -175,21 +175,13 @@ impl<C: Carrier> Worker<C> {
         Ok(Some(keep))
     }
 
-    /// The way of a task; of several that lead to one place, the one that insists most on TLS.
+    /// The way of a task: that of all its recipients, since the key of its destination says all that a way does.
     fn hop(&self, task: &Task) -> Result<Hop, Trap> {
-        let domains = task.recipients.iter().map(|q| &q.recipient.forward_path.domain);
-        let hops: Result<Vec<Hop>, Trap> =
-            domains.map(|domain| self.work.routes.hop(domain)).collect();
-        let strictness = |hop: &Hop| match hop.tls {
-            TlsPolicy::None => 0,
-            TlsPolicy::Opportunistic => 1,
-            TlsPolicy::Required => 2,
-            TlsPolicy::Implicit => 3,
-        };
-        let hop = hops?.into_iter().max_by_key(strictness);
-        let mut hop = hop.map_or_else(|| self.work.routes.hop(&task.destination), Ok)?;
+        let first = task.recipients.first().map(|queued| &queued.recipient.forward_path.domain);
+        let mut hop = self.work.routes.hop(first.unwrap_or(&task.destination))?;
         // RFC 8689 §4.2.1: by a proven connection, or not at all.
-        if proof(task) == Proof::Required && strictness(&hop) < 2 {
+        let unproved = matches!(hop.tls, TlsPolicy::None | TlsPolicy::Opportunistic);
+        if proof(task) == Proof::Required && unproved {
             hop.tls = TlsPolicy::Required;
         }
         Ok(hop)
@@ -204,7 +196,9 @@ impl<C: Carrier> Worker<C> {
             }
             self.hang_up().await;
         }
-        let login = self.work.settings.logins.get(&hop.key());
+        // The way's own, also where a message asks for more TLS or for less than its way does.
+        let name = &self.active.name;
+        let login = self.work.settings.logins.get(name.strip_suffix(TLS_OPTIONAL).unwrap_or(name));
         let connection = match self.work.carrier.connect(hop, proof, login).await {
             Ok(connection) => connection,
             Err(not_reached) => return Ok(Err(not_reached)),
@@ -212,7 +206,6 @@ impl<C: Carrier> Worker<C> {
         self.line = Some(Line { connection, tls: hop.tls, proof });
         self.active.connected();
         self.work.metrics.open.inc();
-        let name = &self.active.name;
         if self.work.backend.store().destination(name).is_ok_and(|found| found.failures > 0) {
             let block = Block { destination: name.clone(), ..Block::default() };
             self.work.backend.write(0, Write::Block(block)).await?;

@@ -108,7 +108,7 @@ async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link) {
     let open = metrics.open.with_label_values(&protocol);
     open.inc();
     match serving::start::<R>(&shared, link) {
-        Ok(driver) => serving::run(driver, Wire::Plain(stream)).await,
+        Ok(driver) => serving::run(driver, Wire::plain(stream)).await,
         Err((link, error)) => refuse::<R>(&shared, stream, &link, &error).await,
     }
     open.dec();

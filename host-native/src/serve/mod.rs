@@ -94,7 +94,9 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let relaying = Relaying::of(&settings, QueueClock::start());
     let resolver = resolver(&settings)?;
     let trust = trust(&settings, resolver.as_deref(), &metrics)?;
-    let backend = HostBackend::new(store, directory, engine, relaying).with_trust(trust);
+    let backend = HostBackend::new(store, directory, engine, relaying)
+        .with_trust(trust)
+        .with_quota_admins(settings.quota_admins.clone());
     let backend = Arc::new(backend);
     let (stop, stopping) = watch::channel(false);
     let tls = settings.tls.clone();
@@ -235,8 +237,7 @@ fn trust(
         }
     };
     let trust = profile.trust.clone();
-    let trust = Trust::new(trust, &settings.host_name, resolver, signers, metrics.trust.clone());
-    Ok(Some(trust.with_any_sender(profile.relay.any_sender)))
+    Ok(Some(Trust::new(trust, &settings.host_name, resolver, signers, metrics.trust.clone())))
 }
 
 /// Ends when the server is told to stop.

@@ -148,6 +148,10 @@ impl<R: Served> Host<R> for Serving<R> {
         self.service.call()
     }
 
+    fn rests(&mut self) {
+        self.service.rests();
+    }
+
     fn octets(&mut self, range: BlobRange) -> Result<Vec<u8>, Reason> {
         self.service.octets(range)
     }

@@ -33,11 +33,7 @@ impl MailStore {
         let hub = Hub::default();
         let kind = match data {
             Data::Memory => Kind::Memory(SharedStore::default()),
-            Data::Directory(directory) => {
-                let changes = hub.clone();
-                let publish = move |origin, changed: &[_]| changes.publish(origin, changed);
-                Kind::Sqlite(Sqlite::open(directory, Box::new(publish))?)
-            }
+            Data::Directory(directory) => Kind::Sqlite(Sqlite::open(directory, hub.clone())?),
         };
         Ok(Self { kind, hub })
     }

@@ -43,8 +43,6 @@ pub struct Trust {
     host_name: String,
     dns: MessageAuthenticator,
     signers: Vec<Signer>,
-    /// Whether accounts may send from any address, so that any of our domains may be signed for.
-    any_sender: bool,
     metrics: TrustMetrics,
 }
 
@@ -60,14 +58,7 @@ impl Trust {
     ) -> Self {
         let dns = MessageAuthenticator(resolver);
         let host_name = host_name.to_owned();
-        Self { settings, host_name, dns, signers, any_sender: false, metrics }
-    }
-
-    /// The same where accounts may send from any address.
-    #[must_use]
-    pub fn with_any_sender(mut self, any_sender: bool) -> Self {
-        self.any_sender = any_sender;
-        self
+        Self { settings, host_name, dns, signers, metrics }
     }
 
     /// Judges a stranger's message.
@@ -217,10 +208,12 @@ impl Trust {
         Ok(Signed::With(Edit { before, without }))
     }
 
-    /// The keys for the author of a message, as far as its sender may speak for that domain: everybody's From field can
-    /// name a domain of ours, and a signature would prove it right.
+    /// The keys for the author of a message, if it is one that the account may write as: everybody's From field can name
+    /// a domain of ours, and a signature would prove it right.
     fn signers_for(&self, head: &Head, letter: &Letter<'_>) -> Vec<&Signer> {
-        if self.signers.is_empty() || !head.is_well_formed() {
+        // Without an account it is a machine that relays without a login, or this host itself.
+        let may = letter.account.is_none() || letter.is_own;
+        if self.signers.is_empty() || !may || !head.is_well_formed() {
             return Vec::new();
         }
         let message = AuthenticatedMessage::parse(&head.octets);
@@ -228,21 +221,7 @@ impl Trust {
         let Some(domain) = author.as_deref().and_then(|author| self.domain_for(author)) else {
             return Vec::new();
         };
-        let speaks = |domain_of: &[u8]| {
-            let own = ascii(&text(domain_of));
-            own.as_deref().and_then(|own| self.domain_for(own)) == Some(domain)
-        };
-        let may = match letter.account {
-            // A machine that relays without a login, or this host itself.
-            None => true,
-            Some(_) if self.any_sender => true,
-            Some(account) => {
-                let of_account = account.rsplit(|octet| *octet == b'@').next();
-                let of_path = letter.sender.reverse_path.as_ref().map(|path| &path.domain[..]);
-                [of_account, of_path].into_iter().flatten().any(speaks)
-            }
-        };
-        let signers = self.signers.iter().filter(|signer| may && signer.domain == domain);
+        let signers = self.signers.iter().filter(|signer| signer.domain == domain);
         signers.collect()
     }
 

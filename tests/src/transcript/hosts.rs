@@ -259,6 +259,7 @@ where
         }
         "event" => Output::Event(value(val)?),
         "start-tls" => Output::StartTls,
+        "compress" => Output::Compress,
         "wait" => Output::Wait { deadline_ms: value(val)? },
         "close" => Output::Close,
         _ => return Err(format!("an output that is not known: {output}")),

@@ -158,6 +158,7 @@ impl Rig {
             peer: peer.as_bytes(),
             helo: b"client.example",
             account: None,
+            is_own: false,
             wide: false,
             leaves,
         };
@@ -167,9 +168,14 @@ impl Rig {
         Ok(Outcome { fields, junk, stored: stored(&content, skip, &edit) })
     }
 
-    /// Has a message of an account signed; it has a Received field of this host first.
-    pub(crate) async fn sign(&self, account: &str, path: &str, message: &str) -> Signed {
-        let sender = mail_from(path);
+    /// Has a message of alice@a.example signed, who writes as herself; it has a Received field of this host first.
+    pub(crate) async fn sign(&self, message: &str) -> Signed {
+        self.sign_as(message, true).await
+    }
+
+    /// The same where it may be that the author's address is not her own.
+    pub(crate) async fn sign_as(&self, message: &str, is_own: bool) -> Signed {
+        let sender = mail_from("alice@a.example");
         let content = format!("Received: from client\r\n\tby {HOST}; now\r\n{message}");
         let content = content.into_bytes();
         let letter = Letter {
@@ -178,7 +184,8 @@ impl Rig {
             sender: &sender,
             peer: PEER.as_bytes(),
             helo: b"client.example",
-            account: Some(account.as_bytes()),
+            account: Some(b"alice@a.example"),
+            is_own,
             wide: !message.is_ascii(),
             leaves: true,
         };

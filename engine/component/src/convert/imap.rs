@@ -10,14 +10,15 @@ records! {
     UidRun { first, last }
     MailboxRow { name, exists, selectable, subscribed, has_children, special_uses, status }
     MailboxStatus {
-        messages, recent, uid_next, uid_validity, unseen, deleted, size, highest_modseq,
+        messages, recent, uid_next, uid_validity, unseen, deleted, size, deleted_size,
+        highest_modseq,
         mailbox_id,
     }
     Flags { system, keywords }
     FlagRow { uid, flags, modseq }
     Stored { rows, modified }
     Copied { uid_validity, source, target, modseq }
-    Appended { uid_validity, uids }
+    Appended { uid_validity, uids, replaced_modseq }
     HeaderKey { name, text }
     QuotaLimit { resource, limit }
     QuotaResource { root, resource, usage, limit }
@@ -60,11 +61,12 @@ records! {
     RowPage { rows, more }
     StoreAsk { uids, mode, flags, unchanged_since }
     CopyAsk { uids, to, remove }
-    AppendAsk { name, size, flags, internal_date_ms, internal_date_zone }
+    AppendAsk { name, size, flags, internal_date_ms, internal_date_zone, replaces }
     SearchAsk { uids, keys }
     QuotaAsk { name, root, set }
+    Quota { roots, resources }
     RightsAsk { name, change }
-    MetadataAsk { name, read, depth, value_max, write }
+    MetadataAsk { name, read, depth, write }
     MailboxPage { rows, more }
     Arrived { runs, recent }
 }

@@ -50,7 +50,7 @@ records! {
         host_name, service, peer, session_id, tls, auth, auth_required, extensions, verify,
         return_path, faults, limits, trace,
     }
-    Envelope { size, eight_bit, binary, return_path_octets, tls_optional }
+    Envelope { size, eight_bit, binary, return_path_octets, tls_optional, authors }
     Committed { id, fates }
     Forwarded { peer, port, helo, login, destination, destination_port }
 }

@@ -2,7 +2,8 @@
 
 use alloc::vec::Vec;
 
-use super::parse::{append_head, tag_of};
+use super::append::append_head;
+use super::parse::tag_of;
 use crate::limits::Limits;
 use crate::role::{Line, LineFault};
 

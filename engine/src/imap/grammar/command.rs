@@ -3,9 +3,9 @@
 use alloc::vec::Vec;
 
 use super::search::Key;
-use super::set::SequenceSet;
+use super::set::{SequenceSet, SetNumber};
 use super::sort::{Sort, Thread};
-use crate::imap::types::{Flags, SpecialUse, StoreMode};
+use crate::imap::types::{Flags, MetadataEntry, QuotaLimit, SpecialUse, StoreMode};
 
 /// A command with its tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +59,18 @@ pub enum Command {
     Status(Vec<u8>, Vec<StatusItem>),
     /// UNAUTHENTICATE (RFC 8437)
     Unauthenticate,
+    /// COMPRESS DEFLATE (RFC 4978)
+    Compress,
+    /// GETQUOTA (RFC 9208): the root.
+    GetQuota(Vec<u8>),
+    /// GETQUOTAROOT: the mailbox.
+    GetQuotaRoot(Vec<u8>),
+    /// SETQUOTA: the root, and all limits that it is to have.
+    SetQuota(Vec<u8>, Vec<QuotaLimit>),
+    /// GETMETADATA (RFC 5464)
+    GetMetadata(GetMetadata),
+    /// SETMETADATA: the mailbox, or nothing for the server; and its entries.
+    SetMetadata(Vec<u8>, Vec<MetadataEntry>),
     /// IDLE
     Idle,
     /// CHECK (RFC 3501)
@@ -87,6 +99,19 @@ pub enum Command {
     Move(bool, SequenceSet, Vec<u8>),
     /// APPEND whose message is missing.
     AppendWithoutMessage,
+}
+
+/// GETMETADATA (RFC 5464 §4.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GetMetadata {
+    /// The mailbox; empty for the server.
+    pub name: Vec<u8>,
+    /// Entries, in lower case.
+    pub entries: Vec<Vec<u8>>,
+    /// DEPTH: levels below each entry; `u32::MAX` is infinity.
+    pub depth: u32,
+    /// MAXSIZE
+    pub value_max: Option<u32>,
 }
 
 /// Parameters of SELECT and EXAMINE.
@@ -127,10 +152,21 @@ pub struct AppendHead {
     pub tag: Vec<u8>,
     /// The mailbox as it stands on the wire; `mailbox_name` gives its meaning.
     pub mailbox: Vec<u8>,
+    /// Flags and date.
+    pub data: AppendData,
+    /// REPLACE (RFC 8508): which message goes; whether it is named by UID.
+    pub replaces: Option<(bool, SetNumber)>,
+}
+
+/// What stands before a message that is appended.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AppendData {
     /// Flags.
     pub flags: Flags,
     /// Milliseconds since 1970 UTC and minutes east of it.
     pub date: Option<(u64, i16)>,
+    /// RFC 6855 §4: the message is `UTF8 (literal8)`; a parenthesis follows it.
+    pub utf8: bool,
 }
 
 /// LIST (RFC 9051 §6.3.9, RFC 5258).
@@ -182,11 +218,13 @@ pub enum StatusItem {
     MailboxId,
     /// APPENDLIMIT (RFC 7889)
     AppendLimit,
+    /// DELETED-STORAGE (RFC 9208)
+    DeletedStorage,
 }
 
 impl StatusItem {
     /// All, with their names.
-    pub const ALL: [(Self, &'static str); 10] = [
+    pub const ALL: [(Self, &'static str); 11] = [
         (Self::Messages, "MESSAGES"),
         (Self::Recent, "RECENT"),
         (Self::UidNext, "UIDNEXT"),
@@ -197,6 +235,7 @@ impl StatusItem {
         (Self::HighestModseq, "HIGHESTMODSEQ"),
         (Self::MailboxId, "MAILBOXID"),
         (Self::AppendLimit, "APPENDLIMIT"),
+        (Self::DeletedStorage, "DELETED-STORAGE"),
     ];
 
     /// Its name.

@@ -18,8 +18,14 @@ pub enum Bad {
         /// RETURN has SAVE.
         saves: bool,
     },
+    /// SEARCH names a charset, though UTF-8 was agreed on (RFC 6855 §3).
+    NeedlessCharset,
     /// A mailbox name that is none (RFC 9051 §5.1).
     Mailbox,
+    /// A use that no mailbox here can have (RFC 6154 §3).
+    Use,
+    /// The name of an annotation that is none (RFC 5464 §3.2).
+    Entry,
 }
 
 /// A labelled range of received octets, and whether it is secret.

@@ -1,6 +1,7 @@
 //! The grammar of IMAP (RFC 9051 §9, RFC 3501 §9), shared by both sides: lines and literals first, then commands.
 //! What comes out is typed and right; what is refused says what was expected and where.
 
+mod append;
 mod assembly;
 mod command;
 mod cursor;
@@ -9,22 +10,26 @@ mod fetch;
 pub(crate) mod lex;
 mod list;
 mod mailbox;
+mod metadata;
 mod parse;
 pub mod print;
+mod quota;
 mod search;
 mod set;
 mod sort;
 
+pub use append::{append_head, append_next};
 pub use assembly::{Assembled, Assembly, Literal, Piece, Problem, split_head};
 pub use command::{
-    AppendHead, Command, Fetch, FetchItem, Header, Known, List, PartialRange, Search, SearchReturn,
-    Section, SelectOptions, SequenceMatch, StatusItem, Store, Tagged,
+    AppendData, AppendHead, Command, Fetch, FetchItem, GetMetadata, Header, Known, List,
+    PartialRange, Search, SearchReturn, Section, SelectOptions, SequenceMatch, StatusItem, Store,
+    Tagged,
 };
 pub use cursor::{Bad, Piecewise, Token};
 pub(super) use date::moment;
 pub use list::matches;
 pub use mailbox::{decode_utf7, encode_utf7, mailbox_name};
-pub use parse::{Options, append_head, append_next, parse, tag_of};
+pub use parse::{Options, parse, tag_of};
 pub use search::Key;
 pub use set::{SequenceSet, SetNumber};
 pub use sort::{Algorithm, Criterion, Sort, SortKey, Thread};

@@ -2,24 +2,25 @@
 
 use alloc::vec::Vec;
 
-use super::assembly::Piece;
 use super::command::{
-    AppendHead, Command, Known, List, SelectOptions, SequenceMatch, StatusItem, Store, Tagged,
+    Command, Known, List, SelectOptions, SequenceMatch, StatusItem, Store, Tagged,
 };
 use super::cursor::{Bad, Piecewise, Read, is_astring_char};
-use super::date::date_time;
 use super::fetch::fetch;
 use super::mailbox::{mailbox_name, meaning, with_inbox};
 use super::search::search;
 use super::set::{ascending_set, plain_set, sequence_set};
 use super::sort::{sort, thread};
+use super::{append, metadata, quota};
 use crate::imap::types::{Flags, SpecialUse, StoreMode};
 
 /// What was enabled or is true of the session, as far as grammar depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Mailbox names are UTF-8 (IMAP4rev2 enabled).
+    /// Mailbox names are UTF-8 (IMAP4rev2 or UTF8=ACCEPT enabled).
     pub utf8: bool,
+    /// SEARCH names no charset (RFC 6855 §3: UTF8=ACCEPT enabled).
+    pub no_charset: bool,
 }
 
 /// The tag at a line's beginning, if there is one.
@@ -49,14 +50,14 @@ pub fn parse(cursor: &mut Piecewise<'_>, options: Options) -> Result<Tagged, Bad
     Ok(Tagged { tag, command })
 }
 
-fn tag(cursor: &mut Piecewise<'_>) -> Read<Vec<u8>> {
+pub(super) fn tag(cursor: &mut Piecewise<'_>) -> Read<Vec<u8>> {
     cursor.labelled("tag", false, |cursor| {
         let tag = cursor.take_while(is_tag_char);
         if tag.is_empty() { cursor.expected("a tag") } else { Ok(tag.to_vec()) }
     })
 }
 
-fn verb(cursor: &mut Piecewise<'_>) -> Read<Vec<u8>> {
+pub(super) fn verb(cursor: &mut Piecewise<'_>) -> Read<Vec<u8>> {
     cursor.space()?;
     cursor.labelled("command", false, |cursor| Ok(cursor.atom("a command")?.to_ascii_uppercase()))
 }
@@ -69,10 +70,16 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"LOGOUT" => Command::Logout,
         b"STARTTLS" => Command::StartTls,
         b"NAMESPACE" => Command::Namespace,
+        b"GETQUOTA" => quota::get(cursor)?,
+        b"GETQUOTAROOT" => quota::get_root(cursor, options)?,
+        b"SETQUOTA" => quota::set(cursor)?,
+        b"GETMETADATA" => metadata::get(cursor, options)?,
+        b"SETMETADATA" => metadata::set(cursor, options)?,
         b"IDLE" => Command::Idle,
         b"CHECK" => Command::Check,
         b"CLOSE" => Command::Close,
         b"UNAUTHENTICATE" => Command::Unauthenticate,
+        b"COMPRESS" => compress(cursor)?,
         b"UNSELECT" => Command::Unselect,
         b"EXPUNGE" => Command::Expunge,
         b"LOGIN" => login(cursor)?,
@@ -97,12 +104,16 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
             Command::Status(mailbox, status_items(cursor)?)
         }
         b"APPEND" => {
-            append_arguments(cursor)?;
+            append::arguments(cursor)?;
+            Command::AppendWithoutMessage
+        }
+        b"REPLACE" => {
+            append::replace_arguments(cursor)?;
             Command::AppendWithoutMessage
         }
         b"UID" => return uid(cursor, options).map(Some),
         b"FETCH" => Command::Fetch(fetch(cursor, false)?),
-        b"SEARCH" => Command::Search(search(cursor, false)?),
+        b"SEARCH" => Command::Search(search(cursor, false, options)?),
         b"SORT" => Command::Sort(sort(cursor, false)?),
         b"THREAD" => Command::Thread(thread(cursor, false)?),
         b"STORE" => Command::Store(store(cursor, false)?),
@@ -116,7 +127,7 @@ fn uid(cursor: &mut Piecewise<'_>, options: Options) -> Read<Command> {
     let verb = verb(cursor)?;
     match &verb[..] {
         b"FETCH" => fetch(cursor, true).map(Command::Fetch),
-        b"SEARCH" => search(cursor, true).map(Command::Search),
+        b"SEARCH" => search(cursor, true, options).map(Command::Search),
         b"SORT" => sort(cursor, true).map(Command::Sort),
         b"THREAD" => thread(cursor, true).map(Command::Thread),
         b"STORE" => store(cursor, true).map(Command::Store),
@@ -125,12 +136,16 @@ fn uid(cursor: &mut Piecewise<'_>, options: Options) -> Read<Command> {
             cursor.space()?;
             sequence_set(cursor).map(Command::UidExpunge)
         }
+        b"REPLACE" => {
+            append::replace_arguments(cursor)?;
+            Ok(Command::AppendWithoutMessage)
+        }
         _ => cursor.expected("a command that UID can stand before"),
     }
 }
 
 /// `SP mailbox`
-fn mailbox(cursor: &mut Piecewise<'_>, options: Options) -> Read<Vec<u8>> {
+pub(super) fn mailbox(cursor: &mut Piecewise<'_>, options: Options) -> Read<Vec<u8>> {
     cursor.space()?;
     let wire = cursor.labelled("mailbox", false, |cursor| cursor.astring("a mailbox name"))?;
     mailbox_name(&wire, options.utf8)
@@ -155,6 +170,15 @@ fn authenticate(cursor: &mut Piecewise<'_>) -> Read<Command> {
         initial = Some(cursor.labelled("initial-resp", true, read)?);
     }
     Ok(Command::Authenticate(mechanism.to_vec(), initial))
+}
+
+/// `"COMPRESS" SP algorithm`
+fn compress(cursor: &mut Piecewise<'_>) -> Read<Command> {
+    cursor.space()?;
+    match cursor.take_word(b"DEFLATE") {
+        true => Ok(Command::Compress),
+        false => cursor.expected("DEFLATE"),
+    }
 }
 
 fn enable(cursor: &mut Piecewise<'_>) -> Read<Command> {
@@ -263,7 +287,8 @@ fn special_use(cursor: &mut Piecewise<'_>) -> Read<SpecialUse> {
     ];
     match all.iter().find(|(name, _)| cursor.take_word(name)) {
         Some((_, found)) => Ok(*found),
-        None => cursor.expected("a use that is known"),
+        None if cursor.peek().is_some_and(super::cursor::is_atom_char) => Err(Bad::Use),
+        None => cursor.expected("a use"),
     }
 }
 
@@ -399,7 +424,7 @@ fn store(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Store> {
 }
 
 /// `flag-list = "(" [flag *(SP flag)] ")"`
-fn flag_list(cursor: &mut Piecewise<'_>) -> Read<Flags> {
+pub(super) fn flag_list(cursor: &mut Piecewise<'_>) -> Read<Flags> {
     let mut all = Flags::default();
     cursor.list("(", |cursor| flag(cursor, &mut all))?;
     Ok(all)
@@ -450,60 +475,10 @@ fn copy(cursor: &mut Piecewise<'_>, uid: bool, moves: bool, options: Options) ->
     let to = mailbox(cursor, options)?;
     Ok(if moves { Command::Move(uid, set, to) } else { Command::Copy(uid, set, to) })
 }
-
-/// An APPEND up to its message's literal, if that is what the pieces are.
-#[must_use]
-pub fn append_head(pieces: &[Piece]) -> Option<AppendHead> {
-    let mut cursor = Piecewise::new(pieces);
-    let tag = tag(&mut cursor).ok()?;
-    if verb(&mut cursor).ok()? != b"APPEND" {
-        return None;
-    }
-    let (mailbox, flags, date) = append_arguments(&mut cursor).ok()?;
-    cursor.end().ok()?;
-    Some(AppendHead { tag, mailbox, flags, date })
-}
-
-/// What stands before another message of one APPEND (RFC 3502): `SP [flag-list SP] [date-time SP]`.
-#[must_use]
-pub fn append_next(text: &[u8]) -> Option<(Flags, Option<(u64, i16)>)> {
-    let pieces = [Piece::Text(text.to_vec(), 0)];
-    let mut cursor = Piecewise::new(&pieces);
-    cursor.space().ok()?;
-    let found = append_data(&mut cursor).ok()?;
-    cursor.end().ok()?;
-    Some(found)
-}
-
-type AppendArguments = (Vec<u8>, Flags, Option<(u64, i16)>);
-
-/// `SP mailbox SP [flag-list SP] [date-time SP]`, the last space included.
-fn append_arguments(cursor: &mut Piecewise<'_>) -> Read<AppendArguments> {
-    cursor.space()?;
-    let mailbox = cursor.labelled("mailbox", false, |cursor| cursor.astring("a mailbox name"))?;
-    cursor.space()?;
-    let (flags, date) = append_data(cursor)?;
-    Ok((mailbox, flags, date))
-}
-
-/// `[flag-list SP] [date-time SP]`
-fn append_data(cursor: &mut Piecewise<'_>) -> Read<(Flags, Option<(u64, i16)>)> {
-    let mut flags = Flags::default();
-    if cursor.peek() == Some(b'(') {
-        flags = cursor.labelled("flag-list", false, flag_list)?;
-        cursor.space()?;
-    }
-    let mut date = None;
-    if cursor.peek() == Some(b'"') {
-        date = Some(cursor.labelled("date-time", false, date_time)?);
-        cursor.space()?;
-    }
-    Ok((flags, date))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imap::grammar::Piece;
 
     fn pieces(text: &str) -> Vec<Piece> {
         alloc::vec![Piece::Text(text.as_bytes().to_vec(), 0)]
@@ -549,7 +524,11 @@ mod tests {
             "a STORE 1 FLAGS \\Seen \\Recent",
             "a UID COPY 1,3:5 x",
             "a MOVE $ x",
+            "a MOVE 1,3:4,$ x",
+            "a MOVE $,1 x ",
             "a UID EXPUNGE 1:*",
+            "a COMPRESS deflate",
+            "a COMPRESS GZIP ",
             "a CREATE x (USE (\\Sent))",
         ] {
             let expected_error = text.ends_with(' ');
@@ -567,16 +546,6 @@ mod tests {
         assert_eq!(command("a STORE 0 FLAGS x"), Err(Bad::Expected("a number above 0", 9)));
         assert_eq!(command("a COPY 4294967296 x"), Err(Bad::Expected("a number of 32 bits", 17)));
         assert_eq!(command("a SELECT a//b"), Err(Bad::Mailbox));
-    }
-
-    #[test]
-    fn append_is_known_by_its_head() {
-        let head = append_head(&pieces("a APPEND x (\\Seen k) \" 5-Jan-2026 10:00:00 +0100\" "));
-        let head = head.expect("it is one");
-        assert_eq!(head.date, Some((1_767_603_600_000, 60)));
-        assert_eq!(head.flags.system, 8);
-        assert!(append_head(&pieces("a APPEND x")).is_none());
-        assert!(append_head(&pieces("a LOGIN ")).is_none());
     }
 
     #[test]

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use super::command::{PartialRange, Search, SearchReturn};
 use super::cursor::{Bad, Piecewise, Read};
 use super::date::date;
-use super::parse::SYSTEM_FLAGS;
-use super::set::{SequenceSet, sequence_set};
+use super::parse::{Options, SYSTEM_FLAGS};
+use super::set::{SequenceSet, SetNumber, sequence_set};
 use crate::limits::DEPTH_MAX;
 use crate::text::charset;
 
@@ -77,11 +77,14 @@ pub enum Key {
 }
 
 /// `[SP "RETURN" …] SP search-program`
-pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Search> {
+pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool, options: Options) -> Read<Search> {
     cursor.space()?;
     let returns = returns(cursor)?;
     let mut charset = Vec::new();
     if cursor.take_word(b"CHARSET") {
+        if options.no_charset {
+            return Err(Bad::NeedlessCharset);
+        }
         cursor.space()?;
         charset = cursor.labelled("charset", false, |cursor| cursor.astring("a charset"))?;
         cursor.space()?;
@@ -306,6 +309,8 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         b"THREADID",
         b"TO",
         b"UID",
+        b"UIDAFTER",
+        b"UIDBEFORE",
         b"UNKEYWORD",
         b"YOUNGER",
     ];
@@ -336,6 +341,15 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         b"YOUNGER" => Key::Younger(cursor.nz_number("seconds")?),
         b"OLDER" => Key::Older(cursor.nz_number("seconds")?),
         b"UID" => Key::Uids(sequence_set(cursor)?),
+        // RFC 9738 §3.2; unlike `n:*` they never mean the highest UID by its name.
+        b"UIDAFTER" => {
+            let first = cursor.nz_number("a UID")?.checked_add(1);
+            Key::Uids(first.map_or_else(SequenceSet::default, |first| range(first, u32::MAX)))
+        }
+        b"UIDBEFORE" => match cursor.nz_number("a UID")? {
+            1 => Key::Uids(SequenceSet::default()),
+            uid => Key::Uids(range(1, uid - 1)),
+        },
         b"MODSEQ" => modseq(cursor)?,
         b"HEADER" => {
             let field = cursor.astring("a field name")?;
@@ -344,6 +358,11 @@ fn argument_key(cursor: &mut Piecewise<'_>, name: &[u8], charset: &[u8]) -> Read
         }
         field => Key::Header(field.to_vec(), text(cursor, charset)?),
     }))
+}
+
+fn range(first: u32, last: u32) -> SequenceSet {
+    let ranges = [(SetNumber::Number(first), SetNumber::Number(last))].to_vec();
+    SequenceSet { ranges, saved: false }
 }
 
 /// `MODSEQ [SP entry-name SP entry-type-req] SP mod-sequence-valzer` (RFC 7162 §3.1.5)
@@ -385,7 +404,7 @@ mod tests {
     fn parsed(text: &str) -> Result<Vec<Key>, Bad> {
         let pieces = [Piece::Text(alloc::format!(" {text}").into_bytes(), 0)];
         let mut cursor = Piecewise::new(&pieces);
-        let search = search(&mut cursor, false)?;
+        let search = search(&mut cursor, false, Options::default())?;
         cursor.end()?;
         Ok(search.program)
     }
@@ -405,10 +424,13 @@ mod tests {
                 Key::All,
                 Key::Not,
                 Key::Or,
-                Key::Numbers(SequenceSet::Ranges(vec![(
-                    super::super::SetNumber::Number(1),
-                    super::super::SetNumber::Number(5)
-                )])),
+                Key::Numbers(SequenceSet {
+                    ranges: vec![(
+                        super::super::SetNumber::Number(1),
+                        super::super::SetNumber::Number(5)
+                    )],
+                    saved: false,
+                }),
                 Key::And(2),
             ])
         );
@@ -418,7 +440,8 @@ mod tests {
             Piece::Literal(b"\xe4".to_vec(), 29, false),
             Piece::Text(Vec::new(), 32),
         ];
-        let program = search(&mut Piecewise::new(&pieces), true).map(|search| search.program);
+        let program = search(&mut Piecewise::new(&pieces), true, Options::default())
+            .map(|search| search.program);
         assert_eq!(program, Ok(vec![header]));
     }
 

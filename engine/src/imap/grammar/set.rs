@@ -14,26 +14,27 @@ pub enum SetNumber {
 }
 
 /// A sequence set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SequenceSet {
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SequenceSet {
     /// Ranges; their ends may come in any order.
-    Ranges(Vec<(SetNumber, SetNumber)>),
-    /// `$`: what the last SEARCH saved (RFC 9051 §6.4.4.1).
-    Saved,
+    pub ranges: Vec<(SetNumber, SetNumber)>,
+    /// `$` at the end: what the last SEARCH saved too (RFC 9051 §6.4.4.1).
+    pub saved: bool,
 }
 
+/// `sequence-set = (seq-number / seq-range) ["," sequence-set] / seq-last-command`
 pub(super) fn sequence_set(cursor: &mut Piecewise<'_>) -> Read<SequenceSet> {
     cursor.labelled("sequence-set", false, |cursor| {
-        if cursor.take(b'$') {
-            return Ok(SequenceSet::Saved);
-        }
         let mut ranges = Vec::new();
         loop {
+            if cursor.take(b'$') {
+                return Ok(SequenceSet { ranges, saved: true });
+            }
             let first = set_number(cursor)?;
             let last = if cursor.take(b':') { set_number(cursor)? } else { first };
             ranges.push((first, last));
             if !cursor.take(b',') {
-                return Ok(SequenceSet::Ranges(ranges));
+                return Ok(SequenceSet { ranges, saved: false });
             }
         }
     })
@@ -51,7 +52,7 @@ pub(super) fn ascending_set(cursor: &mut Piecewise<'_>) -> Read<Vec<(u32, u32)>>
 
 /// A set without `*` and `$` (RFC 7162 §7 known-uids); the ends of each range ascend.
 pub(super) fn plain_set(cursor: &mut Piecewise<'_>) -> Read<Vec<(u32, u32)>> {
-    let SequenceSet::Ranges(ranges) = sequence_set(cursor)? else {
+    let SequenceSet { ranges, saved: false } = sequence_set(cursor)? else {
         return cursor.expected("a set of numbers");
     };
     let mut plain = Vec::with_capacity(ranges.len());
@@ -64,7 +65,7 @@ pub(super) fn plain_set(cursor: &mut Piecewise<'_>) -> Read<Vec<(u32, u32)>> {
     Ok(plain)
 }
 
-fn set_number(cursor: &mut Piecewise<'_>) -> Read<SetNumber> {
+pub(super) fn set_number(cursor: &mut Piecewise<'_>) -> Read<SetNumber> {
     if cursor.take(b'*') {
         return Ok(SetNumber::Star);
     }

@@ -140,10 +140,11 @@ fn criteria_of_search(cursor: &mut Piecewise<'_>, saves: bool) -> Read<Vec<Key>>
         Some(octet) if cursor::is_atom_char(octet) => Ok(cursor.atom("a charset")?.to_vec()),
         _ => cursor.string("a charset"),
     })?;
+    // RFC 5256 §3: the charset is not optional; a lone key in its place is no charset that is unknown.
+    cursor.space()?;
     if !charset::is_known(&name) {
         return Err(Bad::Charset { saves });
     }
-    cursor.space()?;
     keys(cursor, &name)
 }
 
@@ -174,7 +175,8 @@ mod tests {
         for wrong in ["() UTF-8 ALL", "(REVERSE) UTF-8 ALL", "(FOO) UTF-8 ALL", "(DATE) x-no ALL"] {
             assert_eq!(sorted(wrong), None, "{wrong}");
         }
-        assert_eq!(sorted("(DATE) ALL"), None, "the charset is not optional");
+        let missing = sort(&mut Piecewise::new(&pieces("(DATE) ALL")), false);
+        assert!(matches!(missing, Err(Bad::Expected(..))), "the charset is not optional");
         let pieces = pieces("references UTF-8 SINCE 5-Mar-2000");
         let parsed = thread(&mut Piecewise::new(&pieces), true).expect("it is right");
         assert_eq!((parsed.uid, parsed.algorithm), (true, Algorithm::References));

@@ -5,17 +5,20 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Server;
-use super::capability::Feature;
+use super::capability::{CAPABILITY, Feature};
+use super::expunge::READ_ONLY;
+use super::fetch::vanished;
 use super::incoming::NON_SYNC;
-use super::job::{Answered, Job, Next, Work, wrong};
+use super::job::{Answered, Job, NOT_SELECTED, Next, Work, wrong};
 use super::print;
-use super::reply::Reply;
+use super::reply::{Reply, send_untagged_ok};
+use super::resolve;
 use super::runs::{Runs, are_runs};
-use crate::imap::grammar::{self, Literal, lex};
-use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event, Flags};
+use crate::imap::grammar::{self, AppendData, Literal, SequenceSet, SetNumber, lex};
+use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event, Expunged, UidRun};
 use crate::role::{Cx, Line};
 use crate::trace::{Part, Rule};
-use crate::types::Misuse;
+use crate::types::{Misuse, Reason};
 
 /// RFC 9051 §6.3.12.
 pub(crate) const APPEND: Rule =
@@ -31,6 +34,19 @@ pub(crate) const MULTI: Rule = Rule {
     gist: "Several messages of one APPEND are appended together or not at all; an empty one cancels.",
 };
 
+/// RFC 8508 §3.4.
+pub(crate) const REPLACE: Rule = Rule {
+    rfc: 8508,
+    section: "3.4",
+    gist: "REPLACE appends a message and removes another one, as one action.",
+};
+/// RFC 6855 §4.
+pub(crate) const UTF8: Rule = Rule {
+    rfc: 6855,
+    section: "4",
+    gist: "A message with UTF-8 in its header comes as UTF8 (literal8).",
+};
+
 /// Messages of one APPEND: small ones are held in memory until all have come.
 const MESSAGES_MAX: u32 = 64;
 
@@ -40,6 +56,10 @@ pub(crate) struct Append {
     /// The messages that came before it.
     before: u32,
     literal: Literal,
+    /// The message is in parentheses (RFC 6855 §4).
+    utf8: bool,
+    /// UID of the message that goes (RFC 8508 §3.4).
+    replaces: Option<u32>,
     stage: Stage,
     /// Why it will fail; its octets are dropped.
     failed: Option<Reply>,
@@ -57,18 +77,65 @@ enum Stage {
 }
 
 /// Begins with the judgement of the host.
-pub(crate) fn append(work: &mut Work<'_>, ask: AppendAsk, literal: Literal) -> Next {
-    let size = ask.size;
-    let name = ask.name.clone();
-    let job = Append { name, before: 0, literal, stage: Stage::Judged { size }, failed: None };
+pub(crate) fn append(
+    work: &mut Work<'_>,
+    ask: AppendAsk,
+    (literal, utf8): (Literal, bool),
+) -> Next {
+    let (name, replaces) = (ask.name.clone(), ask.replaces);
+    let stage = Stage::Judged { size: ask.size };
+    let job = Append { name, before: 0, literal, utf8, replaces, stage, failed: None };
     Box::new(job).judge(work, ask)
+}
+
+/// What the host is asked to judge.
+pub(crate) fn message(
+    name: Vec<u8>,
+    literal: Literal,
+    data: AppendData,
+    replaces: Option<u32>,
+) -> AppendAsk {
+    AppendAsk {
+        name,
+        size: literal.size,
+        flags: data.flags,
+        internal_date_ms: data.date.map(|(ms, _)| ms),
+        internal_date_zone: data.date.map_or(0, |(_, zone)| zone),
+        replaces,
+    }
+}
+
+/// The UID of the message that REPLACE names, or why it cannot be replaced.
+pub(crate) fn replaced(
+    work: &mut Work<'_>,
+    named: Option<(bool, SetNumber)>,
+) -> Result<Option<u32>, Reply> {
+    let Some((by_uid, number)) = named else { return Ok(None) };
+    if !work.base.features.has(Feature::Replace) {
+        return Err(Reply::bad("This is not offered here").because(&CAPABILITY));
+    }
+    // RFC 8508 §3.5: valid in the selected state only.
+    let Some((_, open, _)) = work.selected() else { return Err(NOT_SELECTED) };
+    if open.read_only {
+        return Err(READ_ONLY);
+    }
+    let set = SequenceSet { ranges: [(number, number)].to_vec(), saved: false };
+    let uids = match by_uid {
+        true => resolve::uids(open, &set),
+        false => resolve::numbers(open, &set).ok_or(resolve::NO_SUCH_NUMBER)?,
+    };
+    match uids.first() {
+        Some(uid) => Ok(Some(uid)),
+        None => Err(Reply::no("NONEXISTENT", "There is no such message").because(&REPLACE)),
+    }
 }
 
 /// An APPEND that fails before the host was asked; the literal is passed over if the peer sends it
 /// anyhow.
 pub(crate) fn refuse(literal: Literal, reply: Reply) -> Next {
     let stage = Stage::Judged { size: literal.size };
-    Box::new(Append { name: Vec::new(), before: 0, literal, stage, failed: None }).refuse(reply)
+    let (name, utf8, replaces) = (Vec::new(), false, None);
+    Box::new(Append { name, before: 0, literal, utf8, replaces, stage, failed: None }).refuse(reply)
 }
 
 impl Append {
@@ -124,7 +191,8 @@ impl Append {
             }
             // The host has forgotten it by saying no.
             (Stage::Committed, Answer::Refused(refusal)) => {
-                Ok(Next::done(Reply::refused_target(refusal)))
+                let gone = self.replaces.is_some() && refusal.reason == Reason::NotFound;
+                Ok(Next::done(if gone { vanished() } else { Reply::refused_target(refusal) }))
             }
             _ => wrong(Job::Append(self)),
         }
@@ -154,17 +222,37 @@ impl Append {
         Next::Ask(Ask::Chunk(octets), Job::Append(self))
     }
 
-    pub(crate) fn line(mut self: Box<Self>, work: &mut Work<'_>, line: Line) -> Next {
+    pub(crate) fn line(mut self: Box<Self>, work: &mut Work<'_>, mut line: Line) -> Next {
+        if core::mem::take(&mut self.utf8) && line.fault.is_none() {
+            match line.octets.first() {
+                Some(b')') => {
+                    work.cx.note_received(line.start, line.start + 1, "closing parenthesis", None);
+                    line.octets.remove(0);
+                    line.start += 1;
+                }
+                _ if self.failed.is_none() => {
+                    let reply = Reply::bad("A parenthesis follows the message").because(&UTF8);
+                    self.fail(work.cx, reply);
+                }
+                _ => {}
+            }
+        }
         if line.fault.is_none()
             && self.failed.is_none()
+            && self.replaces.is_none()
             && work.base.features.has(Feature::MultiAppend)
-            && let Some((flags, date, literal)) = next_message(&line.octets)
+            && let Some((data, literal)) = next_message(&line.octets)
         {
             note_line(work.cx, &line);
-            return self.next(work, flags, date, literal);
+            return self.next(work, data, literal);
         }
         if line.fault.is_some() || !line.octets.is_empty() {
-            let reply = Reply::bad("One message only, and nothing after it").because(&APPEND);
+            let many = self.replaces.is_none() && work.base.features.has(Feature::MultiAppend);
+            let text = match many {
+                true => "After a message comes the end of the command, or one more message",
+                false => "Only one message, and after it the end of the command",
+            };
+            let reply = Reply::bad(text).because(&APPEND);
             if self.failed.is_none() {
                 self.fail(work.cx, reply.clone());
             }
@@ -182,27 +270,16 @@ impl Append {
     }
 
     /// RFC 3502: another message of the same APPEND.
-    fn next(
-        mut self: Box<Self>,
-        work: &mut Work<'_>,
-        flags: Flags,
-        date: Option<(u64, i16)>,
-        literal: Literal,
-    ) -> Next {
+    fn next(mut self: Box<Self>, work: &mut Work<'_>, data: AppendData, literal: Literal) -> Next {
         self.before += 1;
         self.literal = literal;
         self.stage = Stage::Judged { size: literal.size };
-        if let Some(reply) = literal_refused(work, literal) {
+        self.utf8 = data.utf8;
+        if let Some(reply) = form_refused(work, literal, &data) {
             self.drop_before(work.cx);
             return self.refuse(reply);
         }
-        let ask = AppendAsk {
-            name: self.name.clone(),
-            size: literal.size,
-            flags,
-            internal_date_ms: date.map(|(ms, _)| ms),
-            internal_date_zone: date.map_or(0, |(_, zone)| zone),
-        };
+        let ask = message(self.name.clone(), literal, data, None);
         self.judge(work, ask)
     }
 
@@ -210,16 +287,31 @@ impl Append {
         if let Some((_, open, _)) = work.selected()
             && open.name == self.name
         {
-            open.view.arrive(&Runs::from_unsorted(appended.uids.clone()), false);
-        }
-        let reply = Reply::ok("Appended");
-        if !work.base.has_uid_plus() || appended.uids.is_empty() {
-            return Next::done(reply);
+            // RFC 3501 §2.3.2: this session is the first to be told of it.
+            let recent = !open.read_only;
+            open.view.arrive(&Runs::from_unsorted(appended.uids.clone()), recent);
         }
         // RFC 4315 §3
-        let validity = print::decimal(u64::from(appended.uid_validity));
-        let uids = print::uid_set(&appended.uids);
-        Next::done(reply.with_code([b"APPENDUID ", &validity[..], b" ", &uids].concat()))
+        let code = (work.base.has_uid_plus() && !appended.uids.is_empty()).then(|| {
+            let validity = print::decimal(u64::from(appended.uid_validity));
+            [b"APPENDUID ", &validity[..], b" ", &print::uid_set(&appended.uids)].concat()
+        });
+        let Some(uid) = self.replaces else {
+            let reply = Reply::ok("Appended");
+            return Next::done(match code {
+                Some(code) => reply.with_code(code),
+                None => reply,
+            });
+        };
+        if let Some((_, open, cx)) = work.selected() {
+            // RFC 8508 §4.3: before the EXPUNGE, so not in the tagged OK.
+            if let Some(code) = code {
+                send_untagged_ok(cx, &code, "The replacement is there");
+            }
+            let runs = [UidRun { first: uid, last: uid }].to_vec();
+            open.view.expunge(Expunged { runs, modseq: appended.replaced_modseq });
+        }
+        Next::done(Reply::ok("Replaced").because(&REPLACE))
     }
 
     /// No before the host took anything.
@@ -275,20 +367,23 @@ const SKIPPED_MAX: u64 = 256 << 20;
 /// Octets of what may follow the message: CRLF, or the flags and the date of another one.
 const END_MAX: usize = 32 * 1024;
 
-/// Flags, date and head of a message that follows another one.
-type Following = (Flags, Option<(u64, i16)>, Literal);
-
-fn next_message(line: &[u8]) -> Option<Following> {
+/// A message that follows another one.
+fn next_message(line: &[u8]) -> Option<(AppendData, Literal)> {
     let (text, literal) = grammar::split_head(line).ok()?;
-    let (flags, date) = grammar::append_next(text)?;
-    Some((flags, date, literal?))
+    Some((grammar::append_next(text)?, literal?))
 }
 
-/// Why a message's literal may not come in its form.
-pub(crate) fn literal_refused(work: &Work<'_>, literal: Literal) -> Option<Reply> {
+/// Why a message may not come in its form.
+pub(crate) fn form_refused(work: &Work<'_>, literal: Literal, data: &AppendData) -> Option<Reply> {
+    if data.utf8 && !(work.base.features.has(Feature::Utf8Accept) && literal.binary) {
+        return Some(Reply::bad("UTF8 and a literal8 are not offered here").because(&UTF8));
+    }
+    literal_refused(work, literal, data.utf8)
+}
+
+fn literal_refused(work: &Work<'_>, literal: Literal, utf8: bool) -> Option<Reply> {
     let has = |feature| work.base.features.has(feature);
-    let offered = [Feature::LiteralPlus, Feature::LiteralMinus, Feature::Rev2];
-    if !literal.waits && !offered.into_iter().any(has) {
+    if !literal.waits && !work.base.takes_non_sync() {
         return Some(Reply::bad("This form of literal is not offered").because(&NON_SYNC));
     }
     if !literal.waits && !has(Feature::LiteralPlus) && literal.size > 4096 {
@@ -296,7 +391,7 @@ pub(crate) fn literal_refused(work: &Work<'_>, literal: Literal) -> Option<Reply
         let reply = Reply::bad("Without waiting, at most 4,096 octets");
         return Some(reply.with_code(&b"TOOBIG"[..]));
     }
-    let refused = literal.binary && !has(Feature::Binary);
+    let refused = literal.binary && !utf8 && !has(Feature::Binary);
     refused.then(|| Reply::bad("A literal8 is not offered here"))
 }
 

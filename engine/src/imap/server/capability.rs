@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::print;
 use crate::imap::types::Config;
+use crate::limits::COPY_MESSAGES_MAX;
 use crate::sasl::server::Terms;
 use crate::trace::Rule;
 use crate::types::TlsOffer;
@@ -56,6 +57,17 @@ pub(crate) enum Feature {
     MultiAppend,
     AppendLimit,
     Unauthenticate,
+    Compress,
+    Quota,
+    QuotaStorage,
+    QuotaMessage,
+    QuotaMailbox,
+    QuotaSet,
+    Metadata,
+    MetadataServer,
+    Utf8Accept,
+    Replace,
+    SaveLimit,
 }
 
 /// When a capability is announced.
@@ -120,6 +132,40 @@ const TABLE: &[Row] = &[
     logged_in(Feature::MultiAppend, "MULTIAPPEND"),
     logged_in(Feature::AppendLimit, "APPENDLIMIT"),
     logged_in(Feature::Unauthenticate, "UNAUTHENTICATE"),
+    logged_in(Feature::Compress, "COMPRESS=DEFLATE"),
+    logged_in(Feature::Quota, "QUOTA"),
+    logged_in(Feature::QuotaStorage, "QUOTA=RES-STORAGE"),
+    logged_in(Feature::QuotaMessage, "QUOTA=RES-MESSAGE"),
+    logged_in(Feature::QuotaMailbox, "QUOTA=RES-MAILBOX"),
+    logged_in(Feature::QuotaSet, "QUOTASET"),
+    logged_in(Feature::Metadata, "METADATA"),
+    logged_in(Feature::MetadataServer, "METADATA-SERVER"),
+    logged_in(Feature::Utf8Accept, "UTF8=ACCEPT"),
+    logged_in(Feature::Replace, "REPLACE"),
+    logged_in(Feature::SaveLimit, "SAVELIMIT"),
+];
+
+/// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.
+const NEEDS: &[(Feature, &[Feature])] = &[
+    // RFC 5182 §2.1, RFC 9394 §3.1: options of RETURN, which is ESEARCH's.
+    (Feature::SearchRes, &[Feature::Esearch]),
+    (Feature::Partial, &[Feature::Esearch]),
+    // RFC 5267 §3.1: its answer is ESEARCH's. RFC 5957 §1: it says more of SORT.
+    (Feature::Esort, &[Feature::Sort, Feature::Esearch]),
+    (Feature::SortDisplay, &[Feature::Sort]),
+    // RFC 5819 §2: an option of LIST's RETURN.
+    (Feature::ListStatus, &[Feature::ListExtended]),
+    // RFC 6154 §3: the uses that it gives are those that the other shows.
+    (Feature::CreateSpecialUse, &[Feature::SpecialUse]),
+    // RFC 9208 §3.1.1, §5: they say more of QUOTA.
+    (Feature::QuotaStorage, &[Feature::Quota]),
+    (Feature::QuotaMessage, &[Feature::Quota]),
+    (Feature::QuotaMailbox, &[Feature::Quota]),
+    (Feature::QuotaSet, &[Feature::Quota]),
+    // RFC 6855 §3: it is there for who enables it.
+    (Feature::Utf8Accept, &[Feature::Enable]),
+    // RFC 7162 §3.2.3
+    (Feature::Qresync, &[Feature::Condstore, Feature::Enable]),
 ];
 
 /// The extensions on offer.
@@ -136,14 +182,10 @@ impl Features {
         if set & flag(Feature::LiteralPlus) != 0 {
             set &= !flag(Feature::LiteralMinus);
         }
-        // RFC 5267 §3.1, RFC 5957 §1: these say more of SORT.
-        if set & flag(Feature::Sort) == 0 {
-            set &= !(flag(Feature::Esort) | flag(Feature::SortDisplay));
-        }
-        // RFC 7162 §3.2.3: QRESYNC is nothing without what it extends, nor without ENABLE.
-        let needed = flag(Feature::Condstore) | flag(Feature::Enable);
-        if set & needed != needed {
-            set &= !flag(Feature::Qresync);
+        for (needs, needed) in NEEDS {
+            if needed.iter().any(|feature| set & flag(*feature) == 0) {
+                set &= !flag(*needs);
+            }
         }
         Self(set)
     }
@@ -172,11 +214,14 @@ pub(crate) fn list(
     for row in TABLE {
         if features.has(row.feature) && (row.when == When::Always || logged_in) {
             add(&mut list, &[row.name.as_bytes()]);
-            if row.feature == Feature::AppendLimit {
+            let limit = match row.feature {
                 // RFC 7889 §2: one limit for all mailboxes.
-                list.push(b'=');
-                list.extend_from_slice(&print::decimal(append_limit(config)));
-            }
+                Feature::AppendLimit => append_limit(config),
+                Feature::SaveLimit => COPY_MESSAGES_MAX,
+                _ => continue,
+            };
+            list.push(b'=');
+            list.extend_from_slice(&print::decimal(limit));
         }
     }
     if logged_in {

@@ -1,5 +1,6 @@
 //! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8): one transaction of the host, all or none.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::fetch::vanished;
@@ -8,6 +9,7 @@ use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::runs::{Runs, are_runs};
 use crate::imap::types::{Answer, Ask, Copied, CopyAsk, Expunged};
+use crate::limits::COPY_MESSAGES_MAX;
 use crate::trace::Rule;
 use crate::types::Misuse;
 
@@ -16,6 +18,14 @@ pub(crate) const COPYUID: Rule = Rule {
     rfc: 4315,
     section: "3",
     gist: "COPYUID names the UIDs that the copies got, in the order of the originals.",
+};
+
+/// RFC 9738 §3.1.
+pub(crate) const LIMIT: Rule = Rule {
+    rfc: 9738,
+    section: "3.1",
+    gist: "A COPY of more messages than the limit is refused whole, and told the lowest UID of those \
+           that would fit.",
 };
 
 /// A copy or move that the host is making.
@@ -45,8 +55,29 @@ pub(crate) fn copy(
         // which.
         return Next::done(vanished());
     }
+    if let Some(reply) = too_many(&uids) {
+        return Next::done(reply);
+    }
     let ask = CopyAsk { uids: uids.into_vec(), to: to.clone(), remove };
     Next::Ask(Ask::Copy(ask), Job::Copy(Copy { to, remove, by_uid }))
+}
+
+/// RFC 9738 §3.1: what is too much for one transaction is refused whole, and the code tells from where on it would not be.
+/// MOVE is one transaction here too (RFC 6851 §3.3 lets it be less).
+fn too_many(uids: &Runs) -> Option<Reply> {
+    let over = uids.count().checked_sub(COPY_MESSAGES_MAX).filter(|over| *over > 0)?;
+    let mut left = over;
+    let lowest = uids.as_slice().iter().find_map(|run| {
+        let count = u64::from(run.last - run.first) + 1;
+        if left < count {
+            return u32::try_from(left).ok().map(|left| run.first + left);
+        }
+        left -= count;
+        None
+    });
+    let code = format!("MESSAGELIMIT {COPY_MESSAGES_MAX} {}", lowest.unwrap_or_default());
+    let reply = Reply::no("", "Too many messages at once, none was copied");
+    Some(reply.with_code(code.into_bytes()).because(&LIMIT))
 }
 
 impl Copy {
@@ -83,7 +114,9 @@ impl Copy {
         });
         let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
         if self.to == open.name {
-            open.view.arrive(&Runs::from_unsorted(copied.target), false);
+            // RFC 3501 §2.3.2: this session is the first to be told of them.
+            let recent = !open.read_only;
+            open.view.arrive(&Runs::from_unsorted(copied.target), recent);
         }
         if self.remove {
             // RFC 6851 §4.3: told before the EXPUNGE responses, so not in the tagged OK.
@@ -98,5 +131,24 @@ impl Copy {
             Some(code) => reply.with_code(code),
             None => reply,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::types::UidRun;
+
+    #[test]
+    fn what_is_too_many_is_told_from_where_on_it_is_not() {
+        let most = u32::try_from(COPY_MESSAGES_MAX).expect("it is small");
+        let runs = |last| {
+            Runs::from_unsorted([UidRun { first: 5, last: 9 }, UidRun { first: 20, last }].to_vec())
+        };
+        assert_eq!(too_many(&runs(20 + most - 6)), None);
+        let code = |last| too_many(&runs(last)).and_then(|reply| reply.code);
+        let expected = |uid: u32| format!("MESSAGELIMIT {COPY_MESSAGES_MAX} {uid}").into_bytes();
+        assert_eq!(code(20 + most - 5).as_deref(), Some(&expected(6)[..]));
+        assert_eq!(code(20 + most).as_deref(), Some(&expected(21)[..]));
     }
 }

@@ -13,8 +13,8 @@ use super::runs::Runs;
 use super::state::State;
 use super::store::Wanted;
 use super::{
-    Base, authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, open,
-    print, resolve, search, sort, status, store, thread, vanished,
+    Base, authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, metadata,
+    open, print, quota, resolve, search, sort, status, store, thread, vanished,
 };
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
@@ -35,6 +35,13 @@ pub(crate) const STARTTLS: Rule = Rule {
     gist: "After STARTTLS nothing that came before counts, and it is not offered again.",
 };
 
+/// RFC 4978 §3.
+pub(crate) const COMPRESS: Rule = Rule {
+    rfc: 4978,
+    section: "3",
+    gist: "After the OK to COMPRESS both directions are compressed, within TLS; nothing follows \
+           the command before its answer.",
+};
 /// RFC 8437 §3.
 pub(crate) const UNAUTHENTICATE: Rule = Rule {
     rfc: 8437,
@@ -99,6 +106,11 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::Namespace => [Feature::Namespace].into(),
         Command::Unselect => [Feature::Unselect].into(),
         Command::Unauthenticate => [Feature::Unauthenticate].into(),
+        Command::Compress => [Feature::Compress].into(),
+        Command::GetQuota(_) | Command::GetQuotaRoot(_) => [Feature::Quota].into(),
+        Command::SetQuota(..) => [Feature::QuotaSet].into(),
+        Command::GetMetadata(get) => metadata_features(&get.name),
+        Command::SetMetadata(name, _) => metadata_features(name),
         Command::Authenticate(_, Some(_)) => [Feature::SaslIr].into(),
         Command::Check | Command::Lsub(..) => [Feature::Rev1].into(),
         Command::Create(_, uses) if !uses.is_empty() => [Feature::CreateSpecialUse].into(),
@@ -134,7 +146,7 @@ fn features(command: &Command) -> Vec<Feature> {
 }
 
 fn with_set(set: &SequenceSet, mut features: Vec<Feature>) -> Vec<Feature> {
-    if matches!(set, SequenceSet::Saved) {
+    if set.saved {
         features.push(Feature::SearchRes);
     }
     features
@@ -160,14 +172,22 @@ fn item_feature(item: &FetchItem) -> Option<Feature> {
     }
 }
 
+/// RFC 5464 §3.1: of the server either capability has them, of mailboxes METADATA alone.
+fn metadata_features(name: &[u8]) -> Vec<Feature> {
+    let server = Feature::MetadataServer;
+    [if name.is_empty() { server } else { Feature::Metadata }].into()
+}
+
 fn status_features(items: &[StatusItem]) -> Vec<Feature> {
     let feature = |item: &StatusItem| match item {
         StatusItem::Recent => Some(Feature::Rev1),
         StatusItem::Size => Some(Feature::StatusSize),
-        StatusItem::Deleted => Some(Feature::Rev2),
+        // RFC 9208 §4.1.4 has DELETED too, so it is there whatever is left out.
+        StatusItem::Deleted => None,
         StatusItem::HighestModseq => Some(Feature::Condstore),
         StatusItem::MailboxId => Some(Feature::ObjectId),
         StatusItem::AppendLimit => Some(Feature::AppendLimit),
+        StatusItem::DeletedStorage => Some(Feature::QuotaStorage),
         _ => None,
     };
     items.iter().filter_map(feature).collect()
@@ -301,6 +321,12 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
         }
         Command::StartTls => start_tls(work),
         Command::Unauthenticate => unauthenticate(work),
+        Command::Compress => compress(work),
+        Command::GetQuota(root) => quota::of_root(root),
+        Command::GetQuotaRoot(name) => quota::of_mailbox(name),
+        Command::SetQuota(root, limits) => quota::set(root, limits),
+        Command::GetMetadata(get) => metadata::get(get),
+        Command::SetMetadata(name, entries) => metadata::set(name, entries),
         Command::Enable(names) => {
             enable(work, &names);
             Next::done(Reply::ok("Enabled"))
@@ -330,6 +356,10 @@ fn enable(work: &mut Work<'_>, names: &[Vec<u8>]) {
         line.extend_from_slice(b" IMAP4rev2");
         work.base.rev2_enabled = true;
     }
+    if wanted(b"UTF8=ACCEPT", Feature::Utf8Accept) {
+        line.extend_from_slice(b" UTF8=ACCEPT");
+        work.base.utf8_enabled = true;
+    }
     if wanted(b"CONDSTORE", Feature::Condstore) {
         line.extend_from_slice(b" CONDSTORE");
         work.become_aware(Aware::Condstore);
@@ -344,13 +374,30 @@ fn enable(work: &mut Work<'_>, names: &[Vec<u8>]) {
 
 /// RFC 8437 §3: as the connection was before the login, but for TLS.
 fn unauthenticate(work: &mut Work<'_>) -> Next {
+    if work.base.compressed {
+        // RFC 8437 §3 would have compression end with it; a client that wants both can connect anew.
+        return Next::done(Reply::no("CANNOT", "Not while the connection is compressed"));
+    }
     work.close_mailbox();
     work.cx.event(Event::Unauthenticated);
     (work.base.rev2_enabled, work.base.aware) = (false, Aware::default());
+    work.base.utf8_enabled = false;
     work.go(State::NotAuthenticated);
     let list = work.base.capabilities(false);
     let reply = Reply::ok("Log in again").because(&UNAUTHENTICATE);
     Next::done(reply.with_code([b"CAPABILITY ", &list[..]].concat()))
+}
+
+/// RFC 4978 §3. Only after login: who is nobody's guest gets no memory for it.
+fn compress(work: &mut Work<'_>) -> Next {
+    let reply = if work.base.compressed {
+        Reply::no("COMPRESSIONACTIVE", "DEFLATE is active already")
+    } else if work.cx.waiting() > 0 {
+        Reply::bad("Nothing may follow COMPRESS before its answer")
+    } else {
+        return Next::Compress;
+    };
+    Next::done(reply.because(&COMPRESS))
 }
 
 fn start_tls(work: &mut Work<'_>) -> Next {

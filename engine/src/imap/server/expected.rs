@@ -8,7 +8,7 @@ use super::job::Job;
 use super::{Doing, Server};
 use crate::expected::{Expected, Form, offer};
 use crate::imap::expected::COMMANDS;
-use crate::imap::grammar::{self, Command, Options, Piece, Piecewise};
+use crate::imap::grammar::{self, Command, Piece, Piecewise};
 
 /// The tag in examples.
 const TAG: &str = "a1";
@@ -38,7 +38,7 @@ impl Server {
         let terms = self.base.terms();
         let (text, literal) = grammar::split_head(&line).unwrap_or((&line, None));
         let pieces = [Piece::Text(text.to_vec(), 0)];
-        let options = Options { utf8: self.base.is_rev2() };
+        let options = self.base.options();
         let command = match literal {
             Some(_) => Command::AppendWithoutMessage,
             None => match grammar::parse(&mut Piecewise::new(&pieces), options) {

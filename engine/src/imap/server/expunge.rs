@@ -11,7 +11,7 @@ use super::view::UNTOLD_RUNS_MAX;
 use crate::imap::types::{Answer, Ask, UidRun};
 use crate::types::Misuse;
 
-const READ_ONLY: Reply = Reply::no("NOPERM", "This mailbox is open read-only");
+pub(crate) const READ_ONLY: Reply = Reply::no("NOPERM", "This mailbox is open read-only");
 
 /// Messages being removed.
 pub(crate) struct Expunge {

@@ -5,6 +5,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::dispatch::COMPRESS;
 use super::incoming::Incoming;
 use super::job::{Expunges, Job, Next, Wait, Work};
 use super::reply::{self, Reply, Status};
@@ -43,6 +44,14 @@ impl Server {
             Next::Room(job) => (job, Wait::Room),
             Next::Line(max, job) => (job, Wait::Line { max }),
             Next::Octets(left, job) => (job, Wait::Octets { left }),
+            Next::Compress => {
+                // RFC 4978 §3: what is told before the OK is not compressed, so nothing is told after it.
+                self.base.compressed = true;
+                Reply::ok("DEFLATE active").because(&COMPRESS).send(cx, &tag);
+                cx.compress();
+                self.doing = Doing::Command(Box::default());
+                return self.settle(cx);
+            }
             Next::StartTls => {
                 Reply::ok("Begin TLS now").send(cx, &tag);
                 cx.start_tls();
@@ -98,8 +107,12 @@ impl Server {
             }
             None => reply.send(cx, tag),
         }
-        if reply.status == Status::Bad {
-            self.base.errors = self.base.errors.saturating_add(1);
+        match reply.status {
+            Status::Bad => self.base.errors = self.base.errors.saturating_add(1),
+            // Who gets something done means well: only mistakes in a row are counted against it. Before login even
+            // CAPABILITY is OK, so there all are counted.
+            Status::Ok if !matches!(self.state, State::NotAuthenticated) => self.base.errors = 0,
+            Status::Ok | Status::No => {}
         }
         if matches!(self.state, State::Logout) {
             return self.close(cx);

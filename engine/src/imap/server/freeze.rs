@@ -21,7 +21,7 @@ use crate::types::{Misuse, Now, TlsFacts};
 /// Octets of a frozen session; one that would need more stays as it is.
 const FROZEN_MAX: usize = 8192;
 /// The form's version; another one is refused.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// Octets of the checksum at the end.
 const CHECK_LENGTH: usize = 8;
 
@@ -73,6 +73,8 @@ impl Server {
         let base = &self.base;
         out.flag(base.rev2_enabled);
         out.0.push(base.aware as u8);
+        out.flag(base.utf8_enabled);
+        out.flag(base.compressed);
         out.number(u64::from(base.errors));
         out.number(u64::from(base.idle_commands));
         out.flag(base.tls.is_some());
@@ -114,6 +116,7 @@ impl Server {
             2 => Aware::Qresync,
             _ => return None,
         };
+        let (utf8_enabled, compressed) = (input.flag()?, input.flag()?);
         let errors = u32::try_from(input.number()?).ok()?;
         let idle_commands = u32::try_from(input.number()?).ok()?;
         let tls = if input.flag()? {
@@ -139,8 +142,18 @@ impl Server {
         };
         let features = Features::new(&config.without);
         let farewell = None;
-        let base =
-            Base { config, features, tls, rev2_enabled, aware, errors, idle_commands, farewell };
+        let base = Base {
+            config,
+            features,
+            tls,
+            rev2_enabled,
+            utf8_enabled,
+            aware,
+            compressed,
+            errors,
+            idle_commands,
+            farewell,
+        };
         Some(Self { base: Box::new(base), state, doing })
     }
 }

@@ -13,10 +13,11 @@ use super::state::State;
 use super::{Base, Doing, Server, append, phase};
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
-    self, Assembled, Assembly, Bad, Literal, Options, Piece, Piecewise, Problem, Token,
+    self, Assembled, Assembly, Bad, Command, Literal, Piece, Piecewise, Problem, Token,
 };
-use crate::imap::types::{AppendAsk, Event};
+use crate::imap::types::Event;
 use crate::role::{Cx, Line, Want};
+use crate::text::charset;
 use crate::trace::Rule;
 
 /// RFC 9051 §2.2.1.
@@ -121,7 +122,7 @@ impl Server {
                 return self.go(cx, tag, Next::done(reply));
             }
             lex::send(cx, b"+ Ready for the literal\r\n", Some(&LITERAL));
-        } else if !self.takes_non_sync() {
+        } else if !self.base.takes_non_sync() {
             doomed.get_or_insert((
                 Vec::new(),
                 Reply::bad("This form of literal is not offered").because(&NON_SYNC),
@@ -129,11 +130,6 @@ impl Server {
         }
         self.doing = Doing::Command(Box::new(Incoming { assembly, doomed }));
         self.settle(cx)
-    }
-
-    fn takes_non_sync(&self) -> bool {
-        let offered = [Feature::LiteralPlus, Feature::LiteralMinus, Feature::Rev2];
-        offered.into_iter().any(|feature| self.base.features.has(feature))
     }
 
     pub(super) fn command_octets(
@@ -177,12 +173,12 @@ impl Server {
 
     fn command(mut self, cx: &mut Cx<Self>, pieces: &[Piece]) -> Self {
         let mut cursor = Piecewise::new(pieces);
-        let options = Options { utf8: self.base.is_rev2() };
+        let options = self.base.options();
         let parsed = grammar::parse(&mut cursor, options);
         note_tokens(cx, pieces, &cursor.tokens, parsed.is_err(), false);
         let binary = pieces.iter().any(|piece| matches!(piece, Piece::Literal(_, _, true)));
         match parsed {
-            Ok(_) if binary => {
+            Ok(tagged) if binary && !matches!(tagged.command, Command::SetMetadata(..)) => {
                 let reply = Reply::bad("A literal8 has no place here");
                 self.defect(cx, tag_of(pieces), reply)
             }
@@ -204,7 +200,7 @@ impl Server {
     }
 
     fn append(mut self, cx: &mut Cx<Self>, pieces: &[Piece], literal: Literal) -> Self {
-        let options = Options { utf8: self.base.is_rev2() };
+        let options = self.base.options();
         if cx.tracing() {
             let mut cursor = Piecewise::new(pieces);
             let parsed = grammar::parse(&mut cursor, options);
@@ -214,21 +210,22 @@ impl Server {
             let reply = Reply::bad("This is no APPEND");
             return self.refuse_append(cx, tag_of(pieces), literal, reply);
         };
-        if let Some(reply) = append::literal_refused(&self.work(cx), literal) {
+        let form = append::form_refused(&self.work(cx), literal, &head.data);
+        if let Some(reply) = form {
             return self.refuse_append(cx, head.tag, literal, reply);
         }
         let name = match grammar::mailbox_name(&head.mailbox, options.utf8) {
             Ok(name) => name,
             Err(bad) => return self.refuse_append(cx, head.tag, literal, reply_to(bad)),
         };
-        let ask = AppendAsk {
-            name,
-            size: literal.size,
-            flags: head.flags,
-            internal_date_ms: head.date.map(|(ms, _)| ms),
-            internal_date_zone: head.date.map_or(0, |(_, zone)| zone),
+        let replaces = match append::replaced(&mut self.work(cx), head.replaces) {
+            Ok(replaces) => replaces,
+            Err(reply) => return self.refuse_append(cx, head.tag, literal, reply),
         };
-        let next = phase::append(&mut self.work(cx), ask, literal);
+        let utf8 = head.data.utf8;
+        let verb = phase::verb(pieces);
+        let ask = append::message(name, literal, head.data, replaces);
+        let next = phase::append(&mut self.work(cx), ask, (literal, utf8), verb);
         self.go(cx, head.tag, next)
     }
 
@@ -270,9 +267,14 @@ fn reply_to(bad: Bad) -> Reply {
         Bad::Unknown => Reply::bad("This command is not known"),
         Bad::TooDeep => Reply::bad("Nested too deep, or too many keys"),
         // RFC 9051 §6.4.4
-        Bad::Charset { .. } => {
-            Reply::no("BADCHARSET (UTF-8 US-ASCII)", "This charset is not known")
-        }
+        Bad::Charset { .. } => Reply::no("", "This charset is not known")
+            .with_code([b"BADCHARSET (", charset::NAMES.as_bytes(), b")"].concat()),
+        // RFC 6855 §3
+        Bad::NeedlessCharset => Reply::bad("After UTF8=ACCEPT no charset is named"),
+        // RFC 5464 §3.2
+        Bad::Entry => Reply::bad("No entry can have this name"),
+        // RFC 6154 §3
+        Bad::Use => Reply::no("USEATTR", "No mailbox here can have this use"),
         // RFC 9051 §5.1
         Bad::Mailbox => Reply::no("CANNOT", "No mailbox can have this name"),
     }

@@ -12,6 +12,7 @@ use super::fetch::Fetch;
 use super::idle::Idle;
 use super::list::List;
 use super::mailbox::Change;
+use super::metadata::Metadata;
 use super::open::Open;
 use super::phase::Held;
 use super::reply::Reply;
@@ -22,7 +23,7 @@ use super::status::Status;
 use super::store::Store;
 use super::thread::Thread;
 use super::vanished::Vanished;
-use super::{Base, Server};
+use super::{Base, Server, quota};
 use crate::imap::types::{Answer, Ask, Event};
 use crate::role::{Cx, Line};
 use crate::types::Misuse;
@@ -63,6 +64,8 @@ pub(crate) enum Job {
     Change(Change),
     List(Box<List>),
     Status(Status),
+    Quota(quota::Wanted),
+    Metadata(Metadata),
     Open(Box<Open>),
     Append(Box<Append>),
     Vanished(Box<Vanished>),
@@ -100,6 +103,8 @@ pub(crate) enum Next {
     Rest(Line, Reply),
     /// STARTTLS is accepted.
     StartTls,
+    /// COMPRESS is accepted.
+    Compress,
     /// The connection is over.
     Bye(Option<&'static str>, &'static str),
     /// The connection is over, with these words of the host.
@@ -142,6 +147,8 @@ impl Job {
             Self::Change(job) => job.answer(work, answer),
             Self::List(job) => job.answer(work, answer),
             Self::Status(job) => job.answer(work, answer),
+            Self::Quota(job) => job.answer(work, answer),
+            Self::Metadata(job) => job.answer(work, answer),
             Self::Open(job) => job.answer(work, answer),
             Self::Append(job) => job.answer(work, answer),
             Self::Vanished(job) => job.answer(work, answer),

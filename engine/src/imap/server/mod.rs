@@ -22,11 +22,13 @@ mod job;
 mod list;
 mod mailbox;
 mod message;
+mod metadata;
 mod open;
 mod order;
 mod phase;
 mod print;
 mod program;
+mod quota;
 mod reading;
 mod reply;
 mod resolve;
@@ -47,6 +49,7 @@ mod view;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::grammar::Options;
 use super::types::{Answer, Ask, Call, Config, Event};
 use crate::role::{Cx, Line, Role, TextEnd, Want};
 use crate::sasl::server::Terms;
@@ -66,14 +69,18 @@ pub(super) const RULES: &[&Rule] = &[
     &append::APPEND,
     &append::MULTI,
     &append::NO_NUL,
+    &append::REPLACE,
+    &append::UTF8,
     &authenticate::EXCHANGE,
     &authenticate::PRIVACY,
     &capability::CAPABILITY,
+    &dispatch::COMPRESS,
     &dispatch::UNAUTHENTICATE,
     &condstore::AWARE,
     &condstore::DELAYED,
     &condstore::HIGHEST,
     &copy::COPYUID,
+    &copy::LIMIT,
     &dispatch::STARTTLS,
     &dispatch::STATES,
     &fetch::CHANGED,
@@ -86,6 +93,11 @@ pub(super) const RULES: &[&Rule] = &[
     &incoming::SYNTAX,
     &list::LIST,
     &mailbox::OBJECT_ID,
+    &metadata::LONG,
+    &metadata::SET,
+    &metadata::VALUES,
+    &quota::QUOTA,
+    &quota::ROOT,
     &list::LSUB,
     &open::SELECT,
     &reply::BYE,
@@ -124,7 +136,11 @@ pub(crate) struct Base {
     tls: Option<TlsFacts>,
     /// ENABLE IMAP4rev2 (RFC 9051 §6.3.1).
     rev2_enabled: bool,
+    /// ENABLE UTF8=ACCEPT (RFC 6855 §3).
+    utf8_enabled: bool,
     aware: Aware,
+    /// COMPRESS was accepted (RFC 4978 §3).
+    compressed: bool,
     errors: u32,
     /// Commands since the last that led anywhere, before login.
     idle_commands: u32,
@@ -145,6 +161,22 @@ impl Base {
     /// Whether responses are those of IMAP4rev2.
     fn is_rev2(&self) -> bool {
         self.rev2_enabled || !self.features.has(Feature::Rev1)
+    }
+
+    /// Whether the client takes UTF-8 in names and quoted strings.
+    fn takes_utf8(&self) -> bool {
+        self.is_rev2() || self.utf8_enabled
+    }
+
+    fn options(&self) -> Options {
+        Options { utf8: self.takes_utf8(), no_charset: self.utf8_enabled }
+    }
+
+    /// Whether literals may come without waiting. RFC 9051 §4.3 has short ones without a capability; who leaves both
+    /// capabilities out means those too, until the client says that it speaks IMAP4rev2.
+    fn takes_non_sync(&self) -> bool {
+        let offered = [Feature::LiteralPlus, Feature::LiteralMinus];
+        self.is_rev2() || offered.into_iter().any(|feature| self.features.has(feature))
     }
 
     fn has_uid_plus(&self) -> bool {
@@ -192,7 +224,9 @@ impl Role for Server {
             features,
             tls: None,
             rev2_enabled: false,
+            utf8_enabled: false,
             aware: Aware::default(),
+            compressed: false,
             errors: 0,
             idle_commands: 0,
             farewell: None,
@@ -263,6 +297,7 @@ impl Role for Server {
         // RFC 9051 §6.2.1: nothing that was said before counts.
         self.base.tls = Some(facts);
         self.base.rev2_enabled = false;
+        self.base.utf8_enabled = false;
         self.base.aware = Aware::default();
         self.state = State::NotAuthenticated;
         if self.base.config.tls == TlsOffer::Implicit {

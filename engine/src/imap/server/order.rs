@@ -25,7 +25,10 @@ pub(crate) fn key(criteria: &[Criterion], row: &Row, index: Option<&Index>) -> V
     for criterion in criteria {
         let from = key.len();
         match criterion.key {
-            SortKey::Arrival => key.extend_from_slice(&row.internal_date_ms.to_be_bytes()),
+            // RFC 5256 §3: date and time as INTERNALDATE has them; what comes within a second stays in its order.
+            SortKey::Arrival => {
+                key.extend_from_slice(&(row.internal_date_ms / 1000).to_be_bytes());
+            }
             SortKey::Size => key.extend_from_slice(&row.size.to_be_bytes()),
             SortKey::Date => {
                 // The sign turned round: octets are compared without one.

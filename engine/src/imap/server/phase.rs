@@ -18,7 +18,7 @@ pub(crate) enum Held {
     /// A command with its tag.
     Command(Vec<u8>, Command),
     /// APPEND, whose message was not taken yet.
-    Append(AppendAsk, Literal),
+    Append(AppendAsk, (Literal, bool)),
 }
 
 /// Begins a command, after the host had its say.
@@ -29,12 +29,17 @@ pub(super) fn begin(work: &mut Work<'_>, pieces: &[Piece], tag: &[u8], command: 
     ask(verb(pieces), Held::Command(tag.to_vec(), command))
 }
 
-/// Begins APPEND, after the host had its say.
-pub(super) fn append(work: &mut Work<'_>, message: AppendAsk, literal: Literal) -> Next {
+/// Begins APPEND or REPLACE, after the host had its say; `literal` with whether it is the one of `UTF8 (…)`.
+pub(super) fn append(
+    work: &mut Work<'_>,
+    message: AppendAsk,
+    literal: (Literal, bool),
+    verb: Vec<u8>,
+) -> Next {
     if !work.base.config.faults {
         return append::append(work, message, literal);
     }
-    ask(b"APPEND".to_vec(), Held::Append(message, literal))
+    ask(verb, Held::Append(message, literal))
 }
 
 fn ask(verb: Vec<u8>, held: Held) -> Next {
@@ -59,7 +64,7 @@ impl Held {
                 let reply = Reply::instead(Status::No, instead.text);
                 Ok(match *self {
                     Self::Command(..) => Next::done(reply),
-                    Self::Append(_, literal) => append::refuse(literal, reply),
+                    Self::Append(_, (literal, _)) => append::refuse(literal, reply),
                 })
             }
             _ => wrong(Job::Phase(self)),
@@ -106,7 +111,7 @@ impl Server {
 }
 
 /// A command's verb in upper case; of those by UID the one behind that word.
-fn verb(pieces: &[Piece]) -> Vec<u8> {
+pub(super) fn verb(pieces: &[Piece]) -> Vec<u8> {
     let Some(Piece::Text(text, _)) = pieces.first() else { return Vec::new() };
     let mut words = text.split(|&octet| octet == b' ').skip(1);
     let verb = words.next().unwrap_or_default();

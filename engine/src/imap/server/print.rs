@@ -44,7 +44,13 @@ pub(crate) fn permanent_flags(all: &Flags) -> Vec<u8> {
 
 pub(crate) fn mailbox(base: &Base, name: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    print::mailbox(&mut out, name, base.is_rev2());
+    print::mailbox(&mut out, name, base.takes_utf8());
+    out
+}
+
+pub(crate) fn astring(base: &Base, octets: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    print::astring(&mut out, octets, base.takes_utf8());
     out
 }
 
@@ -62,19 +68,19 @@ pub(crate) fn date_time(unix_ms: u64, zone: i16) -> Vec<u8> {
 
 pub(crate) fn string(base: &Base, octets: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    print::string(&mut out, octets, base.is_rev2());
+    print::string(&mut out, octets, base.takes_utf8());
     out
 }
 
 pub(crate) fn envelope(base: &Base, envelope: &Envelope) -> Vec<u8> {
     let mut out = Vec::new();
-    print::envelope(&mut out, envelope, base.is_rev2());
+    print::envelope(&mut out, envelope, base.takes_utf8());
     out
 }
 
 pub(crate) fn body_structure(base: &Base, index: &Index, extended: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    print::body(&mut out, index, extended, base.is_rev2());
+    print::body(&mut out, index, extended, base.takes_utf8());
     out
 }
 
@@ -127,6 +133,7 @@ pub(crate) fn status(
             StatusItem::Size => status.size,
             StatusItem::HighestModseq => status.highest_modseq,
             StatusItem::AppendLimit => capability::append_limit(&base.config),
+            StatusItem::DeletedStorage => status.deleted_size.div_ceil(1024),
             StatusItem::MailboxId => 0,
         };
         if !list.is_empty() {

@@ -23,15 +23,14 @@ pub(crate) const NO_SUCH_NUMBER: Reply =
 
 /// The messages of a set of sequence numbers; `None` if one is above their count.
 pub(crate) fn numbers(open: &Selected, set: &SequenceSet) -> Option<Runs> {
-    let SequenceSet::Ranges(ranges) = set else { return Some(saved(open)) };
     let count = open.view.count();
     let number = |number: SetNumber| match number {
         // RFC 9051 §9: `*` in an empty mailbox is above the count too.
         SetNumber::Star => count,
         SetNumber::Number(number) => number,
     };
-    let mut ordered = Vec::with_capacity(ranges.len());
-    for &(a, b) in ranges {
+    let mut ordered = Vec::with_capacity(set.ranges.len());
+    for &(a, b) in &set.ranges {
         let (a, b) = (number(a), number(b));
         let (low, high) = (a.min(b), a.max(b));
         if low == 0 || high > count {
@@ -43,12 +42,14 @@ pub(crate) fn numbers(open: &Selected, set: &SequenceSet) -> Option<Runs> {
     for range in Runs::from_unsorted(ordered).as_slice() {
         open.view.between(range.first, range.last, &mut uids);
     }
+    if set.saved {
+        uids.add(&saved(open));
+    }
     Some(uids)
 }
 
 /// The messages of a set of UIDs that the client knows of.
 pub(crate) fn uids(open: &Selected, set: &SequenceSet) -> Runs {
-    let SequenceSet::Ranges(ranges) = set else { return saved(open) };
     let known = open.view.uids();
     // RFC 9051 §6.4.9: `*` is the highest UID, and in an empty mailbox names nothing.
     let Some(highest) = known.last() else { return Runs::new() };
@@ -56,26 +57,33 @@ pub(crate) fn uids(open: &Selected, set: &SequenceSet) -> Runs {
         SetNumber::Star => highest,
         SetNumber::Number(uid) => uid,
     };
-    let runs = ranges.iter().map(|&(a, b)| {
+    let runs = set.ranges.iter().map(|&(a, b)| {
         let (a, b) = (uid(a), uid(b));
         UidRun { first: a.min(b), last: a.max(b) }
     });
-    Runs::from_unsorted(runs.collect()).common(known)
+    let mut uids = Runs::from_unsorted(runs.collect()).common(known);
+    if set.saved {
+        uids.add(&saved(open));
+    }
+    uids
 }
 
 /// The UIDs of a set, there or not; `*` takes in every UID that was ever given out, since what went
 /// may have been the highest.
 pub(crate) fn asked(open: &Selected, set: &SequenceSet) -> Runs {
-    let SequenceSet::Ranges(ranges) = set else { return saved(open) };
     let uid = |number: SetNumber| match number {
         SetNumber::Star => open.uid_last().max(1),
         SetNumber::Number(uid) => uid,
     };
-    let runs = ranges.iter().map(|&(a, b)| {
+    let runs = set.ranges.iter().map(|&(a, b)| {
         let (a, b) = (uid(a), uid(b));
         UidRun { first: a.min(b), last: a.max(b) }
     });
-    Runs::from_unsorted(runs.collect())
+    let mut uids = Runs::from_unsorted(runs.collect());
+    if set.saved {
+        uids.add(&saved(open));
+    }
+    uids
 }
 
 /// RFC 9051 §6.4.4.1: what was saved and is still there.

@@ -56,6 +56,8 @@ impl Server {
             },
             Command::Auth(mechanism, initial) => self.auth(cx, mechanism, initial.as_deref()),
             Command::Stls => self.start_tls(cx),
+            Command::Utf8 => self.enable_utf8(cx, State::Authorization(user)),
+            Command::Lang(range) => self.speak(cx, range.as_deref(), State::Authorization(user)),
             Command::Capa => {
                 self.capabilities(cx, false);
                 self.go(cx, State::Authorization(user))
@@ -151,6 +153,10 @@ impl Server {
 
     /// RFC 2595 §4.
     fn start_tls(self, cx: &mut Cx<Self>) -> Self {
+        if self.common.utf8 {
+            let text = "STLS comes before UTF8";
+            return self.mistake(cx, text, &super::language::UTF8, State::Authorization(None));
+        }
         if self.common.config.tls != TlsOffer::Upgrade || self.common.tls.is_some() {
             return self.mistake(cx, "STLS is not offered", &STATE, State::Authorization(None));
         }
@@ -202,6 +208,8 @@ impl Server {
             ("RESP-CODES", true),
             ("AUTH-RESP-CODE", true),
             ("EXPIRE NEVER", true),
+            ("UTF8", true),
+            ("LANG", true),
             ("IMPLEMENTATION Pillarbox", true),
         ];
         for (line, _) in lines.iter().filter(|(_, offered)| *offered) {

@@ -2,6 +2,7 @@
 
 mod authorization;
 mod expected;
+mod language;
 mod listing;
 mod note;
 mod phase;
@@ -63,6 +64,8 @@ pub(super) const RULES: &[&Rule] = &[
     &transaction::UPDATE,
     &retrieval::STUFFING,
     &authorization::SECRET,
+    &language::LANG,
+    &language::UTF8,
 ];
 
 /// The POP3 server role.
@@ -76,6 +79,8 @@ pub struct Server {
 struct Common {
     config: Config,
     tls: Option<TlsFacts>,
+    /// RFC 6856 §2.1: the client said that it takes UTF-8.
+    utf8: bool,
     errors: u32,
     /// Commands since the last that moved something on.
     idle_commands: u32,
@@ -395,6 +400,7 @@ impl Server {
         let common = Common {
             config,
             tls: None,
+            utf8: false,
             errors: 0,
             idle_commands: 0,
             begun: false,

@@ -125,6 +125,12 @@ impl Server {
                 self.capabilities(cx, true);
                 self.go(cx, State::Transaction(maildrop))
             }
+            Command::Lang(range) => self.speak(cx, range.as_deref(), State::Transaction(maildrop)),
+            // RFC 6856 §2: valid in AUTHORIZATION.
+            Command::Utf8 => {
+                let text = "UTF8 comes before the login";
+                self.mistake(cx, text, &super::language::UTF8, State::Transaction(maildrop))
+            }
             Command::Quit => self.update(cx, &maildrop),
             Command::User(_)
             | Command::Pass(_)

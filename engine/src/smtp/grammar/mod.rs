@@ -1,5 +1,6 @@
 //! The grammar of SMTP commands, shared by both sides: what comes out of it is right, or was refused with a reason.
 
+mod authors;
 mod command;
 mod params;
 mod parts;
@@ -7,6 +8,7 @@ mod path;
 mod values;
 mod xclient;
 
+pub(super) use authors::authors;
 pub use command::{Command, Mail, Syntax, parse};
 pub(super) use params::{ENVID_MAX, IDENTITY_MAX, number};
 pub use params::{decode_xtext, encode_xtext};

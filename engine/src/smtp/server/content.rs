@@ -5,9 +5,11 @@ use alloc::vec::Vec;
 use memchr::{memchr, memchr2};
 
 use super::Transaction;
+use super::authors::Authors;
 use super::reply::Reply;
 use super::submission::Completion;
 use crate::limits::Limits;
+use crate::smtp::types::Mailbox;
 use crate::text::find::has_high_bit;
 use crate::trace::Rule;
 
@@ -42,6 +44,8 @@ pub(super) struct Content {
     scan: Scan,
     /// What is done to it on the way, with submission.
     completion: Option<Completion>,
+    /// Who it says it is from, where its client sends as somebody.
+    authors: Option<Authors>,
     /// Whether bare CR, LF and NUL are looked for here: BDAT has no tokenizer that did.
     lines_due: bool,
 }
@@ -70,6 +74,7 @@ impl Content {
         tx: Transaction,
         trace: Vec<u8>,
         completion: Option<Completion>,
+        authors: Option<Authors>,
         lines_due: bool,
     ) -> Self {
         Self {
@@ -82,6 +87,7 @@ impl Content {
             refused: None,
             scan: Scan::default(),
             completion,
+            authors,
             lines_due,
         }
     }
@@ -93,9 +99,21 @@ impl Content {
 
     /// The octets as they are to be stored; `end` says that they are the last.
     pub(super) fn complete(&mut self, octets: Vec<u8>, end: bool) -> Vec<u8> {
-        match &mut self.completion {
+        let octets = match &mut self.completion {
             Some(completion) => completion.pass(&octets, end),
             None => octets,
+        };
+        if let Some(authors) = &mut self.authors {
+            authors.look(&octets);
+        }
+        octets
+    }
+
+    /// The addresses that the message is from, as far as they matter; it is refused if there is no telling.
+    pub(super) fn authors(&self) -> Result<Vec<Mailbox>, Reply> {
+        match &self.authors {
+            Some(authors) => authors.read(self.completion.is_some()),
+            None => Ok(Vec::new()),
         }
     }
 

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::authors::{AUTHORS, Authors};
 use super::content::{Content, bare};
 use super::pace::Pace;
 use super::phase::Held;
@@ -57,7 +58,10 @@ impl Server {
         let trace = [return_path, trace_fields::received(&self.common, &tx, cx)].concat();
         let submission = self.common.config.service == Service::Submission;
         let completion = submission.then(|| trace_fields::completion(&self.common, &tx, cx));
-        let mut content = Box::new(Content::new(tx, trace, completion, lines_due));
+        // RFC 6409 §6.3: whoever logged in submits, by whichever port.
+        let sends = submission || self.common.account.is_some();
+        let authors = sends.then(Authors::new);
+        let mut content = Box::new(Content::new(tx, trace, completion, authors, lines_due));
         content.return_path_octets = return_path_octets;
         content
     }
@@ -149,7 +153,14 @@ impl Server {
     }
 
     /// The message is whole: refuse it, or ask the host to make it durable.
-    fn finish(self, cx: &mut Cx<Self>, content: Content) -> Self {
+    fn finish(self, cx: &mut Cx<Self>, mut content: Content) -> Self {
+        if content.refused.is_none()
+            && let Err(reply) = content.authors()
+        {
+            cx.note_defect(&AUTHORS);
+            cx.event(Event::Reset);
+            content.refused = Some(reply);
+        }
         match &content.refused {
             Some(reply) => {
                 self.reply_each(cx, &content, |_| reply.clone());
@@ -168,7 +179,9 @@ impl Server {
         let (size, eight_bit) = (content.stored, content.eight_bit);
         let return_path_octets = content.return_path_octets;
         let tls_optional = content.is_tls_optional();
-        let envelope = Envelope { size, eight_bit, binary, return_path_octets, tls_optional };
+        let authors = content.authors().unwrap_or_default();
+        let envelope =
+            Envelope { size, eight_bit, binary, return_path_octets, tls_optional, authors };
         cx.ask(Ask::Commit(envelope));
         self.go(cx, State::Asking(Box::new(Pending::Commit(content))))
     }

@@ -2,6 +2,7 @@
 //! Every state owns only what is true in it; a message is accepted by one path alone, the host's answer `committed`.
 
 mod auth;
+mod authors;
 mod commands;
 mod content;
 mod data;
@@ -56,6 +57,7 @@ pub(super) const RULES: &[&Rule] = &[
     &greeting::INJECTION,
     &submission::COMPLETION,
     &submission::QUALIFIED,
+    &authors::AUTHORS,
     &data::END_OF_DATA,
     &data::CHUNK,
     &auth::RESPONSE,

@@ -1,4 +1,4 @@
-//! What a submission server does to a message (RFC 6409 §8): adds the Date and Message-ID that are missing, and takes
+//! What a submission server does to a message (RFC 6409 §8): adds the From, Date and Message-ID that are missing, and takes
 //! Bcc out. Everything else passes as it came.
 
 use alloc::vec::Vec;
@@ -41,6 +41,7 @@ pub(super) struct Completion {
     /// The field that the last line belongs to is taken out.
     dropping: bool,
     /// What is added at the end of the header section, as whole lines; emptied when the message has its own.
+    from: Vec<u8>,
     date: Vec<u8>,
     message_id: Vec<u8>,
 }
@@ -57,9 +58,9 @@ enum Place {
 
 impl Completion {
     /// One that adds these lines if the message has no such field.
-    pub(super) fn new(date: Vec<u8>, message_id: Vec<u8>) -> Self {
+    pub(super) fn new(from: Vec<u8>, date: Vec<u8>, message_id: Vec<u8>) -> Self {
         let (line, place) = (Vec::new(), Place::Undecided);
-        Self { line, place, first: true, dropping: false, date, message_id }
+        Self { line, place, first: true, dropping: false, from, date, message_id }
     }
 
     /// The next octets, as they are to be stored; `end` says that they are the last.
@@ -117,7 +118,9 @@ impl Completion {
             // It belongs to the field before it, with which it goes or stays.
         } else if let Some(name) = field_name(&line) {
             self.dropping = ["bcc", "resent-bcc"].iter().any(|bcc| is(name, bcc));
-            if is(name, "date") {
+            if is(name, "from") {
+                self.from.clear();
+            } else if is(name, "date") {
                 self.date.clear();
             } else if is(name, "message-id") {
                 self.message_id.clear();
@@ -156,6 +159,7 @@ impl Completion {
     }
 
     fn add(&mut self, out: &mut Vec<u8>) {
+        out.append(&mut self.from);
         out.append(&mut self.date);
         out.append(&mut self.message_id);
     }
@@ -178,7 +182,10 @@ mod tests {
 
     /// What becomes of a message, checked to be the same however it is cut.
     fn complete(input: &[u8]) -> Vec<u8> {
-        let new = || Completion::new(b"Date: now\r\n".to_vec(), b"Message-ID: <new>\r\n".to_vec());
+        let new = || {
+            let from = b"From: a@b.c\r\n".to_vec();
+            Completion::new(from, b"Date: now\r\n".to_vec(), b"Message-ID: <new>\r\n".to_vec())
+        };
         let whole = new().pass(input, true);
         for size in 1..=input.len().max(1) {
             let mut completion = new();
@@ -192,7 +199,7 @@ mod tests {
 
     #[test]
     fn missing_fields_are_added_at_the_end_of_the_header_section() {
-        let added = "Date: now\r\nMessage-ID: <new>\r\n";
+        let added = "From: a@b.c\r\nDate: now\r\nMessage-ID: <new>\r\n";
         let cases = [
             ("A: b\r\n\r\nbody\r\n", alloc::format!("A: b\r\n{added}\r\nbody\r\n")),
             ("A: b\r\n c\r\n", alloc::format!("A: b\r\n c\r\n{added}")),
@@ -208,8 +215,14 @@ mod tests {
             ),
             ("A: b", alloc::format!("A: b\r\n{added}")),
             ("A", alloc::format!("{added}\r\nA\r\n")),
-            ("date : x\r\nA: b\r\n\r\n", "date : x\r\nA: b\r\nMessage-ID: <new>\r\n\r\n".into()),
-            ("MESSAGE-ID:\r\nDate:\r\n\r\n.", "MESSAGE-ID:\r\nDate:\r\n\r\n.".into()),
+            (
+                "date : x\r\nfrom\t: y\r\n\r\n",
+                "date : x\r\nfrom\t: y\r\nMessage-ID: <new>\r\n\r\n".into(),
+            ),
+            (
+                "MESSAGE-ID:\r\nDate:\r\n\r\n.",
+                "MESSAGE-ID:\r\nDate:\r\nFrom: a@b.c\r\n\r\n.".into(),
+            ),
         ];
         for (input, expected) in cases {
             let came = complete(input.as_bytes());
@@ -222,7 +235,7 @@ mod tests {
 
     #[test]
     fn blind_copies_are_taken_out_with_all_their_lines() {
-        let own = "Date: x\r\nMessage-ID: <y>\r\n";
+        let own = "From: a@b.c\r\nDate: x\r\nMessage-ID: <y>\r\n";
         let cases = [
             ("Bcc: a\r\n\tb,\r\n c\r\nTo: d\r\n\r\nBcc: e\r\n", "To: d\r\n\r\nBcc: e\r\n"),
             ("bcc :a\r\nResent-BCC:\r\n x\r\n\r\n", "\r\n"),

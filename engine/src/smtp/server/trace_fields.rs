@@ -51,15 +51,17 @@ pub(super) fn received(common: &Common, tx: &Transaction, cx: &Cx<Server>) -> Ve
     out
 }
 
-/// Date and Message-ID for a submitted message that has none. The transaction's name is unique on this server, and with
+/// From, Date and Message-ID for a submitted message that has none: it is from whom MAIL names, if it names anybody. The transaction's name is unique on this server, and with
 /// the time it stays so when the server begins to count anew.
 pub(super) fn completion(common: &Common, tx: &Transaction, cx: &Cx<Server>) -> Completion {
     let now_ms = cx.now.unix_ms;
     let date = [b"Date: ", date::date_time(now_ms).as_bytes(), b"\r\n"].concat();
+    let path = tx.from.reverse_path.as_ref().map(print_mailbox);
+    let from = path.map_or_else(Vec::new, |path| [b"From: ", &path[..], b"\r\n"].concat());
     let time = alloc::format!(".{now_ms}@");
     let host = &common.config.host_name[..];
     let id = [b"Message-ID: <", &tx.id[..], time.as_bytes(), host, b">\r\n"].concat();
-    Completion::new(date, id)
+    Completion::new(from, date, id)
 }
 
 /// RFC 3848 and RFC 6531 §4.3: the registered name of how the message came.

@@ -3,6 +3,7 @@
 
 mod names;
 mod queue;
+mod quota;
 mod reads;
 mod writes;
 
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pillarbox_engine::imap::types::{Flags, SpecialUse, UidRun};
 use pillarbox_engine::types::BlobId;
 
-use crate::store::{AccountId, MailboxId, UploadId};
+use crate::store::{AccountId, MailboxId, QuotaLimits, UploadId};
 
 /// A store in memory.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,8 @@ pub struct MemoryStore {
     mailboxes: BTreeMap<MailboxId, Mailbox>,
     blobs: BTreeMap<BlobId, Blob>,
     uploads: BTreeMap<UploadId, Vec<u8>>,
+    /// Blobs without use that can still be read; see [`MemoryStore::take_unused`].
+    unused: Vec<BlobId>,
     queue: queue::State,
     counters: Counters,
 }
@@ -54,6 +57,9 @@ struct Account {
     /// Every name of the hierarchy; `None` is a name that only has mailboxes below it.
     names: BTreeMap<Vec<u8>, Option<MailboxId>>,
     subscribed: BTreeSet<Vec<u8>>,
+    limits: QuotaLimits,
+    /// Annotations of the server that are this account's own.
+    annotations: BTreeMap<Vec<u8>, Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -70,6 +76,8 @@ struct Mailbox {
     /// In the order in which they were first used.
     keywords: Vec<Vec<u8>>,
     messages: BTreeMap<u32, Message>,
+    /// Annotations by name, with whose they are; what is shared is 0's.
+    annotations: BTreeMap<(AccountId, Vec<u8>), Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]

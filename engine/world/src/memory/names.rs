@@ -57,6 +57,7 @@ impl MemoryStore {
             forgotten_modseq: 0,
             keywords: Vec::new(),
             messages: std::collections::BTreeMap::new(),
+            annotations: std::collections::BTreeMap::new(),
         };
         self.mailboxes.insert(self.counters.mailbox, mailbox);
         self.counters.mailbox
@@ -76,11 +77,19 @@ impl MemoryStore {
         if matches!(names.get(&create.name), Some(Some(_))) {
             return Err(Reason::AlreadyExists);
         }
+        let quota = self.quota_of(create.account)?;
+        quota.check(0, 0, 1 + self.missing_superiors(create.account, &create.name)?)?;
         let mailbox = self.new_mailbox(create.special_uses.clone());
         let account = self.account_mut(create.account)?;
         account.names.insert(create.name.clone(), Some(mailbox));
         self.make_superiors(create.account, &create.name)?;
         Ok(plain(Outcome::Done))
+    }
+
+    fn missing_superiors(&self, account: AccountId, name: &[u8]) -> Result<u64, Reason> {
+        let names = &self.account_of(account)?.names;
+        let levels = name.iter().enumerate().filter(|(_, octet)| **octet == b'/');
+        Ok(levels.filter(|(at, _)| !names.contains_key(&name[..*at])).count() as u64)
     }
 
     /// RFC 9051 §6.3.4: superior names are made too; here as mailboxes, so that every client can open them.
@@ -163,9 +172,6 @@ impl MemoryStore {
         for name in names {
             if let Some(mailbox) = account.names.remove(&name) {
                 account.names.insert(moved(&name), mailbox);
-            }
-            if account.subscribed.remove(&name) {
-                account.subscribed.insert(moved(&name));
             }
         }
         self.make_superiors(rename.account, &rename.to)?;

@@ -10,7 +10,9 @@ use pillarbox_engine::imap::types::{
 use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::{Account, DELETED, Mailbox, MemoryStore, SEEN};
-use crate::store::{AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid, vanished_page};
+use crate::store::{
+    AccountId, MailboxId, MaildropEntry, Quota, Store, UploadId, push_uid, vanished_page,
+};
 
 /// Runs in one page of UIDs.
 const RUNS_MAX: usize = 256;
@@ -41,12 +43,16 @@ impl MemoryStore {
             unseen: count(&|flags| flags & SEEN == 0)?,
             deleted: count(&|flags| flags & DELETED != 0)?,
             size: mailbox.messages.values().map(|m| self.size_of(m.blob)).sum(),
+            deleted_size: {
+                let deleted = mailbox.messages.values().filter(|m| m.flags.system & DELETED != 0);
+                deleted.map(|m| self.size_of(m.blob)).sum()
+            },
             highest_modseq: mailbox.highest_modseq,
             mailbox_id: format!("F{id}").into_bytes(),
         })
     }
 
-    fn size_of(&self, blob: u64) -> u64 {
+    pub(super) fn size_of(&self, blob: u64) -> u64 {
         self.blobs.get(&blob).map_or(0, |blob| blob.octets.len() as u64)
     }
 
@@ -200,6 +206,23 @@ impl Store for MemoryStore {
             Ok(MaildropEntry { uid: *uid, blob: message.blob, size, plain: blob.plain })
         };
         mailbox.messages.iter().map(entry).collect()
+    }
+
+    fn quota(&self, account: AccountId) -> Result<Quota, Reason> {
+        self.quota_of(account)
+    }
+
+    fn is_full(&self, name: &[u8]) -> Result<bool, Reason> {
+        let Some(account) = self.account_names.get(name) else { return Ok(false) };
+        Ok(self.quota_of(*account)?.is_full())
+    }
+
+    fn metadata(
+        &self,
+        account: AccountId,
+        mailbox: Option<MailboxId>,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason> {
+        self.metadata_of(account, mailbox)
     }
 
     fn upload(&self) -> UploadId {

@@ -36,6 +36,8 @@ impl Writer for MemoryStore {
             Write::Delete(named) => self.delete(&named),
             Write::Rename(rename) => self.rename(&rename),
             Write::Subscribe(subscribe) => self.subscribe(subscribe),
+            Write::SetQuota(set) => self.set_quota(&set),
+            Write::SetMetadata(set) => self.set_metadata(set),
             Write::MarkRecent(mark) => {
                 let mailbox = self.mailboxes.get_mut(&mark.mailbox).ok_or(Reason::NotFound)?;
                 mailbox.recent_from = mailbox.recent_from.max(mark.recent_from);
@@ -131,8 +133,21 @@ impl MemoryStore {
         if let Some(entry) = self.blobs.get_mut(&blob) {
             entry.uses -= 1;
             if entry.uses == 0 {
-                self.blobs.remove(&blob);
+                self.unused.push(blob);
             }
+        }
+    }
+
+    /// Blobs that lost their last use since this was called before; each is to be removed once no session may send it.
+    #[must_use]
+    pub fn take_unused(&mut self) -> Vec<BlobId> {
+        std::mem::take(&mut self.unused)
+    }
+
+    /// Removes the octets of a blob that has no use.
+    pub fn remove_unused(&mut self, blob: BlobId) {
+        if self.blobs.get(&blob).is_some_and(|blob| blob.uses == 0) {
+            self.blobs.remove(&blob);
         }
     }
 
@@ -210,14 +225,29 @@ impl MemoryStore {
     fn append(&mut self, append: Append) -> Result<Written, Reason> {
         use crate::store::Store;
         let mailbox = self.mailbox(append.account, &append.name)?;
+        let octets = append.messages.iter().map(|message| message.body.size()).sum();
+        let messages = append.messages.len() as u64;
+        let mut quota = self.quota_of(append.account)?;
+        if let Some((mailbox, uid)) = append.replaces {
+            let replaced = self.mailbox_of(mailbox)?.messages.get(&uid).ok_or(Reason::NotFound)?;
+            quota.octets -= self.size_of(replaced.blob);
+            quota.messages -= 1;
+        }
+        quota.check(octets, messages, 0)?;
         let mut uids = Vec::new();
         for message in &append.messages {
             let blob = self.store_blob(message)?;
             push_uid(&mut uids, self.put(mailbox, blob, message, append.now_ms)?);
         }
         let uid_validity = self.mailbox_of(mailbox)?.uid_validity;
-        let changes = vec![(mailbox, arrived(uids.clone()))];
-        Ok(Written { outcome: Outcome::Appended(Appended { uid_validity, uids }), changes })
+        let mut changes = vec![(mailbox, arrived(uids.clone()))];
+        let mut appended = Appended { uid_validity, uids, replaced_modseq: 0 };
+        if let Some((mailbox, uid)) = append.replaces {
+            let expunged = self.take_out(mailbox, &[uid])?;
+            appended.replaced_modseq = expunged.modseq;
+            changes.extend(gone(mailbox, &expunged));
+        }
+        Ok(Written { outcome: Outcome::Appended(appended), changes })
     }
 
     fn set_flags(&mut self, set: &SetFlags) -> Result<Written, Reason> {
@@ -287,6 +317,11 @@ impl MemoryStore {
         use crate::store::Store;
         let target = self.mailbox(copy.account, &copy.to)?;
         let uids = self.mailbox_of(copy.mailbox)?.present(&copy.uids);
+        if !copy.remove {
+            let source = &self.mailbox_of(copy.mailbox)?.messages;
+            let octets = uids.iter().map(|uid| self.size_of(source[uid].blob)).sum();
+            self.quota_of(copy.account)?.check(octets, uids.len() as u64, 0)?;
+        }
         let uid_validity = self.mailbox_of(target)?.uid_validity;
         let mut copied = Copied { uid_validity, ..Copied::default() };
         for &uid in &uids {

@@ -13,7 +13,7 @@ use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
 use super::{Backend, Bound, Granted, Indexer, Service, log_in, unstage};
-use crate::hub::SessionKey;
+use crate::hub::{Held, SessionKey};
 use crate::store::{
     AccountId, Append, Copy, Create, Expunge, MailboxId, MarkRecent, Named, NewMessage, Outcome,
     Rename, SetFlags, Store, Subscribe, Write,
@@ -27,6 +27,8 @@ pub struct ImapService<B: Backend> {
     open: Option<Open>,
     append: Option<Appending>,
     granted: Granted,
+    /// Keeps what was granted, though others may expunge it meanwhile.
+    held: Option<Held>,
 }
 
 struct Open {
@@ -38,6 +40,8 @@ struct Open {
 /// Messages of an APPEND that is not committed yet.
 struct Appending {
     name: Vec<u8>,
+    /// RFC 8508: the message that goes.
+    replaces: Option<(MailboxId, u32)>,
     complete: Vec<NewMessage>,
     current: AppendAsk,
     content: Content,
@@ -47,7 +51,7 @@ impl<B: Backend> ImapService<B> {
     /// A service for the connection `key`.
     pub fn new(backend: Arc<B>, key: SessionKey) -> Self {
         let granted = Granted::default();
-        Self { backend, key, bound: None, open: None, append: None, granted }
+        Self { backend, key, bound: None, open: None, append: None, granted, held: None }
     }
 
     fn account_id(&self) -> Result<AccountId, Reason> {
@@ -62,7 +66,12 @@ impl<B: Backend> ImapService<B> {
         if self.open.take().is_some() {
             self.backend.hub().unwatch(self.key);
         }
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
         self.granted.clear();
+        self.held = None;
     }
 
     fn open(&mut self, ask: &OpenAsk) -> Result<Opened, Reason> {
@@ -87,12 +96,32 @@ impl<B: Backend> ImapService<B> {
     }
 
     fn rows(&mut self, ask: &RowsAsk) -> Result<Answer, Reason> {
-        let page = self.backend.store().rows(self.mailbox()?, ask)?;
-        page.rows.iter().for_each(|row: &Row| self.granted.grant(row.blob));
-        Ok(Answer::Rows(page))
+        let mailbox = self.mailbox()?;
+        // Held before they are read: whoever expunges them in between finds them held.
+        let held = match self.held.take() {
+            Some(held) => {
+                held.more();
+                held
+            }
+            None => self.backend.hub().hold(self.key),
+        };
+        let page = self.backend.store().rows(mailbox, ask);
+        let rows = page.as_ref().map_or(&[][..], |page| &page.rows[..]);
+        rows.iter().for_each(|row: &Row| self.granted.grant(row.blob));
+        held.only(self.granted.all());
+        self.held = Some(held);
+        page.map(Answer::Rows)
     }
 
-    async fn write(&self, write: Write) -> Result<Outcome, Reason> {
+    pub(super) fn backend(&self) -> &B {
+        &self.backend
+    }
+
+    pub(super) fn bound(&self) -> Result<&Bound, Reason> {
+        self.bound.as_ref().ok_or(Reason::NotPermitted)
+    }
+
+    pub(super) async fn write(&self, write: Write) -> Result<Outcome, Reason> {
         self.backend.write(self.key, write).await
     }
 
@@ -130,7 +159,12 @@ impl<B: Backend> ImapService<B> {
         now: Now,
         indexer: &mut dyn Indexer,
     ) -> Result<Answer, Reason> {
-        self.backend.store().mailbox(self.account_id()?, &ask.name)?;
+        let (account, store) = (self.account_id()?, self.backend.store());
+        store.mailbox(account, &ask.name)?;
+        // What came before it in the same APPEND is not counted yet; the write looks at all of them.
+        if ask.replaces.is_none() {
+            store.quota(account)?.check(ask.size, 1, 0)?;
+        }
         let content = Content::default();
         if self.append.is_some() {
             self.complete(now, indexer).await?;
@@ -142,7 +176,9 @@ impl<B: Backend> ImapService<B> {
             }
             None => {
                 let (name, complete) = (ask.name.clone(), Vec::new());
-                self.append = Some(Appending { name, complete, current: ask, content });
+                let open = self.open.as_ref().map(|open| open.mailbox);
+                let replaces = open.zip(ask.replaces);
+                self.append = Some(Appending { name, replaces, complete, current: ask, content });
             }
         }
         Ok(Answer::Done)
@@ -166,9 +202,9 @@ impl<B: Backend> ImapService<B> {
         self.complete(now, indexer).await?;
         let account = self.account_id()?;
         let append = self.append.take().ok_or(Reason::NotPermitted)?;
-        let (name, messages) = (append.name, append.complete);
+        let Appending { name, replaces, complete: messages, .. } = append;
         let staged: Vec<_> = messages.iter().filter_map(|message| message.body.staged()).collect();
-        let write = Append { account, name, messages, now_ms: now.unix_ms };
+        let write = Append { account, name, messages, replaces, now_ms: now.unix_ms };
         let outcome = self.write(Write::Append(write)).await;
         match outcome.inspect_err(|_| unstage(&*self.backend, staged))? {
             Outcome::Appended(appended) => Ok(appended),
@@ -222,7 +258,9 @@ impl<B: Backend> ImapService<B> {
             }
             // A scan of the messages by the session is the one reading of SEARCH for now.
             Ask::Search(_) => Ok(Answer::Declined),
-            Ask::Quota(_) | Ask::Rights(_) | Ask::Metadata(_) => Err(Reason::Unsupported),
+            Ask::Quota(ask) => self.quota(ask).await.map(Answer::Quota),
+            Ask::Metadata(ask) => self.metadata(ask).await.map(Answer::Metadata),
+            Ask::Rights(_) => Err(Reason::Unsupported),
             ask => self.judge_names(ask).await,
         }
     }
@@ -274,6 +312,12 @@ impl<B: Backend> Service<Server> for ImapService<B> {
         let mut changes = self.backend.hub().take(self.key);
         changes.retain_mut(|change| open.is_news(change));
         (!changes.is_empty()).then_some(Call::Changed(changes))
+    }
+
+    fn rests(&mut self) {
+        if !self.granted.is_empty() {
+            self.let_go();
+        }
     }
 
     fn account(&self) -> Option<&[u8]> {

@@ -1,6 +1,8 @@
 //! A backend without a program around it: a store behind a lock, everyone let in, messages indexed on the spot.
 //! Tests and the playground use it; the native runner takes its parts for `--memory`.
 
+use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::imap::types::{
@@ -15,7 +17,9 @@ use super::{Backend, Directory, Indexed, Taken};
 use crate::hub::{Hub, SessionKey, Wake};
 use crate::memory::MemoryStore;
 use crate::queue::{Destination, Queue, QueueStats, QueuedMessage, Task, TaskId};
-use crate::store::{AccountId, MailboxId, MaildropEntry, Outcome, Store, UploadId, Write, Writer};
+use crate::store::{
+    AccountId, MailboxId, MaildropEntry, Outcome, Quota, Store, UploadId, Write, Writer,
+};
 
 /// Everyone is let in with any secret, and every address has an account of its own.
 pub struct OpenDirectory {
@@ -67,7 +71,7 @@ impl Directory for OpenDirectory {
             name.push(b'@');
             name.extend_from_slice(&to.domain);
         }
-        Ok(Taken { accounts: vec![self.account(&name)], elsewhere: Vec::new() })
+        Ok(Taken { accounts: vec![self.account(&name)], ..Taken::default() })
     }
 
     fn sender(&self, _account: &[u8], _from: &Mailbox) -> Result<(), Refusal> {
@@ -77,26 +81,66 @@ impl Directory for OpenDirectory {
 
 /// A memory store behind a lock, so that several sessions share it.
 #[derive(Default)]
-pub struct SharedStore(Mutex<MemoryStore>);
+pub struct SharedStore(Mutex<Shared>);
+
+#[derive(Clone, Default)]
+struct Shared {
+    store: MemoryStore,
+    /// Blobs without use that some session may still send, each with the moment at which it lost its last.
+    kept: VecDeque<(BlobId, u64)>,
+}
+
+impl Shared {
+    /// Blobs that are looked at after one write, so that a large expunge holds nobody up.
+    const SWEEP_MAX: usize = 256;
+
+    /// Removes what no session may send any more.
+    fn sweep(&mut self, hub: &Hub) {
+        let unused = self.store.take_unused();
+        if !unused.is_empty() {
+            let went = hub.passed();
+            self.kept.extend(unused.into_iter().map(|blob| (blob, went)));
+        }
+        for _ in 0..self.kept.len().min(Self::SWEEP_MAX) {
+            let Some((blob, went)) = self.kept.pop_front() else { return };
+            match hub.is_held(blob, went) {
+                true => self.kept.push_back((blob, went)),
+                false => self.store.remove_unused(blob),
+            }
+        }
+    }
+}
+
+/// The store within the lock.
+struct Locked<'a>(MutexGuard<'a, Shared>);
+
+impl Deref for Locked<'_> {
+    type Target = MemoryStore;
+
+    fn deref(&self) -> &MemoryStore {
+        &self.0.store
+    }
+}
 
 impl SharedStore {
     /// Another store that holds the same.
     #[must_use]
     pub fn copy(&self) -> Self {
-        Self(Mutex::new(self.lock().clone()))
+        Self(Mutex::new(self.lock().0.clone()))
     }
 
     /// One transaction, with what others must be told already queued when it returns.
     pub fn write(&self, hub: &Hub, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
         // The lock is held until the changes are queued, so that they are queued in the order of the writes.
-        let mut store = self.lock();
-        let written = store.write(write)?;
+        let mut shared = self.lock().0;
+        let written = shared.store.write(write)?;
         hub.publish(origin, &written.changes);
+        shared.sweep(hub);
         Ok(written.outcome)
     }
 
-    fn lock(&self) -> MutexGuard<'_, MemoryStore> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_> {
+        Locked(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -137,6 +181,19 @@ impl Store for SharedStore {
     }
     fn maildrop(&self, mailbox: MailboxId) -> Result<Vec<MaildropEntry>, Reason> {
         self.lock().maildrop(mailbox)
+    }
+    fn quota(&self, account: AccountId) -> Result<Quota, Reason> {
+        self.lock().quota(account)
+    }
+    fn is_full(&self, name: &[u8]) -> Result<bool, Reason> {
+        self.lock().is_full(name)
+    }
+    fn metadata(
+        &self,
+        account: AccountId,
+        mailbox: Option<MailboxId>,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason> {
+        self.lock().metadata(account, mailbox)
     }
     fn upload(&self) -> UploadId {
         self.lock().upload()
@@ -227,5 +284,9 @@ impl Backend for LocalBackend {
     }
     fn host_name(&self) -> &[u8] {
         &self.directory.domain
+    }
+    fn sets_quotas(&self, _account: &[u8]) -> bool {
+        // Everybody is let in as everybody.
+        true
     }
 }

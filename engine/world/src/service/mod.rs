@@ -5,6 +5,7 @@ mod content;
 mod imap;
 pub mod local;
 mod pop3;
+mod property;
 mod report;
 mod smtp;
 pub mod trust;
@@ -14,9 +15,11 @@ use std::future::Future;
 
 use pillarbox_engine::Role;
 use pillarbox_engine::message::Index;
-use pillarbox_engine::relay::{self, Notice, Report, Schedule};
+use pillarbox_engine::relay::{
+    self, Attempted, Notice, Report, ReportKind, Schedule, Settled, Times,
+};
 use pillarbox_engine::sasl::{Credentials, LoginAnswer};
-use pillarbox_engine::smtp::{Flush, Mailbox};
+use pillarbox_engine::smtp::{Flush, MailFrom, Mailbox};
 use pillarbox_engine::types::{BlobId, BlobRange, Now, Reason, Refusal};
 
 use crate::hub::{Hub, SessionKey};
@@ -62,6 +65,10 @@ pub trait Backend: Send + Sync + 'static {
     fn wake(&self, key: SessionKey) -> crate::hub::Wake;
     /// This host's name, for reports.
     fn host_name(&self) -> &[u8];
+    /// Whether this account may say what accounts may use (RFC 9208 §4.1.3).
+    fn sets_quotas(&self, _account: &[u8]) -> bool {
+        false
+    }
     /// The queue's clock, in milliseconds since 1970 UTC: unlike the wall clock it never jumps.
     fn queue_ms(&self, now: Now) -> u64 {
         now.unix_ms
@@ -69,6 +76,41 @@ pub trait Backend: Send + Sync + 'static {
     /// When mail is tried again.
     fn schedule(&self) -> Schedule {
         Schedule::default()
+    }
+    /// [`relay::times_of`]; where the relay functions run is the host's choice, of each of them.
+    ///
+    /// # Errors
+    /// They broke what they run in.
+    fn times_of(&self, mail: &MailFrom, came_unix_ms: u64) -> Result<Times, Reason> {
+        Ok(relay::times_of(mail, came_unix_ms))
+    }
+    /// [`relay::first_attempt`].
+    ///
+    /// # Errors
+    /// As [`times_of`](Self::times_of).
+    fn first_attempt(&self, times: &Times, now_unix_ms: u64) -> Result<u64, Reason> {
+        Ok(relay::first_attempt(times, now_unix_ms))
+    }
+    /// [`relay::notice_unix_ms`].
+    ///
+    /// # Errors
+    /// As [`times_of`](Self::times_of).
+    fn notice_unix_ms(&self, times: &Times, now_unix_ms: u64) -> Result<u64, Reason> {
+        Ok(relay::notice_unix_ms(&self.schedule(), times, now_unix_ms))
+    }
+    /// [`relay::settle`].
+    ///
+    /// # Errors
+    /// As [`times_of`](Self::times_of).
+    fn settle(&self, attempted: Attempted) -> Result<Settled, Reason> {
+        Ok(relay::settle(attempted))
+    }
+    /// [`relay::octets_wanted`].
+    ///
+    /// # Errors
+    /// As [`times_of`](Self::times_of).
+    fn octets_wanted(&self, kind: ReportKind, mail: &MailFrom, size: u64) -> Result<u64, Reason> {
+        Ok(relay::octets_wanted(kind, mail, size))
     }
     /// A report as a message; where it is made is the host's choice.
     fn make_report(&self, report: &Report) -> Option<Notice> {
@@ -159,6 +201,15 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// [`Reason::NotPermitted`] if the address is not the account's.
     fn sender(&self, account: &[u8], from: &Mailbox) -> Result<(), Refusal>;
+
+    /// Whether an account may write as this author (RFC 6409 §6.3); false if it is let to, though the address is not its
+    /// own: then nothing of ours vouches for it.
+    ///
+    /// # Errors
+    /// As [`sender`](Self::sender).
+    fn author(&self, account: &[u8], from: &Mailbox) -> Result<bool, Refusal> {
+        self.sender(account, from).map(|()| true)
+    }
 }
 
 /// Where mail for an address goes.
@@ -168,6 +219,16 @@ pub struct Taken {
     pub accounts: Vec<Vec<u8>>,
     /// Addresses elsewhere: the recipient itself, or what an alias names.
     pub elsewhere: Vec<Elsewhere>,
+    /// Addresses of ours that an alias names and that nobody has: the sender is told of them (RFC 5321 §3.9.1, §6.1).
+    pub unknown: Vec<Mailbox>,
+}
+
+impl Taken {
+    /// Whether mail would reach nobody.
+    #[must_use]
+    pub fn is_nobody(&self) -> bool {
+        self.accounts.is_empty() && self.elsewhere.is_empty()
+    }
 }
 
 /// An address to which mail is relayed.
@@ -196,6 +257,9 @@ pub trait Service<R: Role>: Send {
     fn event(&mut self, event: &R::Event);
     /// What others did that the session must be told; asked for before every answer and after every wake.
     fn call(&mut self) -> Option<R::Call>;
+    /// The session waits for its peer and has sent all that it was asked for: what it was told of stored messages it
+    /// will not use again.
+    fn rests(&mut self) {}
     /// The account that this connection is bound to, for logs.
     fn account(&self) -> Option<&[u8]>;
 }
@@ -254,6 +318,14 @@ impl Granted {
 
     fn clear(&mut self) {
         self.0.clear();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn all(&self) -> Vec<BlobId> {
+        self.0.iter().copied().collect()
     }
 
     fn octets<S: Store + ?Sized>(&self, store: &S, range: BlobRange) -> Result<Vec<u8>, Reason> {

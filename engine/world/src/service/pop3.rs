@@ -8,7 +8,7 @@ use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::{Backend, Bound, Granted, Indexer, Service, log_in};
-use crate::hub::{MaildropLock, SessionKey};
+use crate::hub::{Held, MaildropLock, SessionKey};
 use crate::store::{Expunge, MailboxId, MaildropEntry, Store, Write};
 
 /// Answers one POP3 server session.
@@ -25,6 +25,8 @@ struct Maildrop {
     uid_validity: u32,
     entries: Vec<MaildropEntry>,
     _lock: MaildropLock,
+    /// RFC 1939 §8: the maildrop stays as it was when it was opened, whatever IMAP does to the mailbox.
+    _held: Held,
 }
 
 impl<B: Backend> Pop3Service<B> {
@@ -39,10 +41,12 @@ impl<B: Backend> Pop3Service<B> {
         let mailbox = store.mailbox(account, b"INBOX")?;
         let lock = self.backend.hub().lock_maildrop(mailbox).ok_or(Reason::InUse)?;
         let uid_validity = store.status(account, b"INBOX")?.uid_validity;
+        let held = self.backend.hub().hold(self.key);
         let entries = store.maildrop(mailbox)?;
+        held.only(entries.iter().map(|entry| entry.blob).collect());
         let count = u32::try_from(entries.len()).map_err(|_| Reason::TooMany)?;
         let octets = entries.iter().map(|entry| entry.size).sum();
-        self.maildrop = Some(Maildrop { mailbox, uid_validity, entries, _lock: lock });
+        self.maildrop = Some(Maildrop { mailbox, uid_validity, entries, _lock: lock, _held: held });
         Ok(Opened { count, octets })
     }
 

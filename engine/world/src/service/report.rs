@@ -2,7 +2,7 @@
 //! What is due and what a report says is left to `pillarbox_engine::relay`.
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::relay::{self, Due, Notice, Queued, Report, Times};
+use pillarbox_engine::relay::{Due, Notice, Queued, Report, Times};
 use pillarbox_engine::smtp::{MailFrom, Mailbox, RcptTo};
 use pillarbox_engine::types::Reason;
 
@@ -72,21 +72,22 @@ pub async fn report<B: Backend>(
         internal_date_zone: 0,
     };
     let times = Times { came_unix_ms: now_ms, ..Times::default() };
-    let relay = (!taken.elsewhere.is_empty()).then(|| {
+    let mut relay = None;
+    if !taken.elsewhere.is_empty() {
         let mut tasks = Tasks::default();
         for Elsewhere { address, destination } in taken.elsewhere {
             tasks.add(destination, with_path(&recipient, address));
         }
-        Enqueue {
+        relay = Some(Enqueue {
             mail,
             skip: RETURN_PATH.len() as u64,
             times,
             priority: 0,
             by: b"report".to_vec(),
             tls_optional: false,
-            tasks: tasks.due(now_ms, notice_ms(backend, &times)),
-        }
-    });
+            tasks: tasks.due(now_ms, backend.notice_unix_ms(&times, now_ms)?),
+        });
+    }
     let (accounts, reports) = (taken.accounts, Vec::new());
     Ok(Some(Deliver { accounts, junk: false, relay, message, reports, now_ms }))
 }
@@ -106,6 +107,7 @@ async fn signed<B: Backend>(
         peer: b"",
         helo: b"",
         account: None,
+        is_own: false,
         wide: false,
         leaves: true,
     };
@@ -118,11 +120,6 @@ async fn signed<B: Backend>(
 /// A recipient at another address, as an alias gives it.
 pub(super) fn with_path(recipient: &RcptTo, address: Mailbox) -> RcptTo {
     RcptTo { forward_path: address, ..recipient.clone() }
-}
-
-/// When the sender of a message that came now must be told something at the latest.
-pub(super) fn notice_ms<B: Backend>(backend: &B, times: &Times) -> u64 {
-    relay::notice_unix_ms(&backend.schedule(), times, times.came_unix_ms)
 }
 
 /// Recipients by destination, in the order in which destinations were first named.

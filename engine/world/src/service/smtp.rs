@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::relay::{self, Attempted, Handover, Queued, Times};
+use pillarbox_engine::relay::{Attempted, Handover, Queued, Times};
 use pillarbox_engine::sasl::LoginAnswer;
-use pillarbox_engine::smtp::client::types::{EnhancedStatus, Fate, Reply};
+use pillarbox_engine::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
 use pillarbox_engine::smtp::{
     Answer, Ask, Body, Committed, Envelope, Event, MailFrom, Mailbox, RcptTo, Server,
 };
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
 use super::content::Content;
-use super::report::{About, Tasks, notice_ms, report, with_path};
+use super::report::{About, Tasks, report, with_path};
 use super::trust::{Bringer, Judged, Letter, Octets, Signed};
 use super::{Backend, Directory, Elsewhere, Indexer, Service, Taken, log_in, unstage};
 use crate::hub::SessionKey;
@@ -55,6 +55,8 @@ pub struct SmtpService<B: Backend> {
     account: Option<Vec<u8>>,
     /// A trusted peer speaks for an account that is not here: nobody may send then.
     is_nobody: bool,
+    /// All authors of the message that is being taken are addresses of the account's own.
+    is_own: bool,
     transaction: Transaction,
     content: Content,
     delivered: Option<Delivery>,
@@ -69,13 +71,24 @@ struct Transaction {
     accounts: Vec<Vec<u8>>,
     /// Recipients that have accounts here.
     here: Vec<RcptTo>,
-    elsewhere: Tasks,
+    elsewhere: Vec<Onward>,
+    /// Members of aliases that nobody has; the way is none.
+    lost: Vec<Onward>,
     queued: Vec<Vec<u8>>,
+}
+
+/// A recipient that goes elsewhere from here, or nowhere.
+struct Onward {
+    to: RcptTo,
+    destination: Vec<u8>,
+    /// The recipient that it stands for has accounts here too.
+    beside_accounts: bool,
 }
 
 impl Transaction {
     fn add(&mut self, to: &RcptTo, taken: Taken) {
-        if !taken.accounts.is_empty() {
+        let beside_accounts = !taken.accounts.is_empty();
+        if beside_accounts {
             self.here.push(to.clone());
         }
         for account in taken.accounts {
@@ -85,7 +98,14 @@ impl Transaction {
         }
         for Elsewhere { address, destination } in taken.elsewhere {
             self.queued.push(printed(&address));
-            self.elsewhere.add(destination, with_path(to, address));
+            let to = with_path(to, address);
+            self.elsewhere.push(Onward { to, destination, beside_accounts });
+        }
+        for address in taken.unknown {
+            if !self.lost.iter().any(|known| known.to.forward_path == address) {
+                let to = with_path(to, address);
+                self.lost.push(Onward { to, destination: Vec::new(), beside_accounts });
+            }
         }
     }
 }
@@ -100,6 +120,7 @@ impl<B: Backend> SmtpService<B> {
             helo: Vec::new(),
             account: None,
             is_nobody: false,
+            is_own: false,
             transaction: Transaction::default(),
             content: Content::default(),
             delivered: None,
@@ -140,6 +161,12 @@ impl<B: Backend> SmtpService<B> {
     fn recipient(&mut self, to: &RcptTo) -> Result<(), Refusal> {
         let may_relay = self.client.relays || self.account.is_some();
         let taken = self.backend.directory().recipient(&to.forward_path, may_relay)?;
+        // An account that is full takes nothing more; what comes at the same moment may fill it a little beyond.
+        for account in &taken.accounts {
+            if self.backend.store().is_full(account).map_err(Refusal::new)? {
+                return Err(Refusal::new(Reason::OverQuota));
+            }
+        }
         self.transaction.add(to, taken);
         Ok(())
     }
@@ -150,6 +177,7 @@ impl<B: Backend> SmtpService<B> {
         envelope: &Envelope,
         indexer: &mut dyn Indexer,
     ) -> Result<Committed, Refusal> {
+        self.is_own = self.writes_as_itself(&envelope.authors)?;
         let junk = self.consider(envelope).await?;
         let size = self.content.size();
         let date = (now.unix_ms, 0);
@@ -160,11 +188,8 @@ impl<B: Backend> SmtpService<B> {
         let staged = message.body.staged();
         let from = transaction.sender.reverse_path.as_ref().map_or_else(Vec::new, printed);
         let (accounts, queued) = (transaction.accounts.clone(), transaction.queued.clone());
-        let outcome = match self.deliver(now, envelope, transaction, message, size).await {
-            Ok(deliver) => {
-                let deliver = Box::new(Deliver { junk, ..deliver });
-                self.backend.write(self.key, Write::Deliver(deliver)).await
-            }
+        let outcome = match self.deliver(now, envelope, transaction, message, (size, junk)).await {
+            Ok(deliver) => self.backend.write(self.key, Write::Deliver(Box::new(deliver))).await,
             Err(reason) => Err(reason),
         };
         let outcome = outcome.inspect_err(|_| unstage(&*self.backend, staged));
@@ -175,6 +200,19 @@ impl<B: Backend> SmtpService<B> {
         let id = blob.to_string().into_bytes();
         self.delivered = Some(Delivery { id: id.clone(), from, accounts, queued, size });
         Ok(Committed { id, fates: Vec::new() })
+    }
+
+    /// Whether all authors are addresses of the account's own.
+    ///
+    /// # Errors
+    /// It may not write as one of them.
+    fn writes_as_itself(&self, authors: &[Mailbox]) -> Result<bool, Refusal> {
+        let Some(account) = &self.account else { return Ok(false) };
+        let mut own = !authors.is_empty();
+        for author in authors {
+            own &= self.backend.directory().author(account, author)?;
+        }
+        Ok(own)
     }
 
     /// Has a stranger's message judged, or one of ours signed, before it is stored; true if it goes where junk goes.
@@ -221,84 +259,98 @@ impl<B: Backend> SmtpService<B> {
             peer: &self.client.name,
             helo: &self.helo,
             account: self.account.as_deref(),
+            is_own: self.is_own,
             // SMTPUTF8 goes only where eight bits are taken (RFC 6531 §3.1).
             wide: (envelope.eight_bit && !self.transaction.sender.smtputf8) || envelope.binary,
             leaves: !self.transaction.elsewhere.is_empty(),
         }
     }
 
-    /// One write for all recipients, with the reports of success that were asked for.
+    /// One write for all recipients, with the reports that are due at once.
     async fn deliver(
         &self,
         now: Now,
         envelope: &Envelope,
         transaction: Transaction,
         message: NewMessage,
-        size: u64,
+        (size, junk): (u64, bool),
     ) -> Result<Deliver, Reason> {
         let backend = &*self.backend;
-        let Transaction { sender, mut accounts, here, elsewhere: mut tasks, .. } = transaction;
+        let Transaction { sender, mut accounts, mut here, mut elsewhere, mut lost, .. } =
+            transaction;
         let now_ms = backend.queue_ms(now);
-        let times = times(&sender, now, now_ms);
-        let due_ms = relay::first_attempt(&times, now_ms);
-        let mut reports = Vec::new();
+        let times = times(backend, &sender, now, now_ms)?;
+        let due_ms = match times.hold_until_unix_ms {
+            Some(_) => backend.first_attempt(&times, now_ms)?,
+            None => now_ms,
+        };
+        let mut tasks = Tasks::default();
         if due_ms > now_ms {
-            // RFC 4865: nobody gets it before, those here included.
+            // RFC 4865: nobody gets it before, those here included; what they stand for is looked up then, all of it.
             accounts.clear();
-            here.into_iter().for_each(|to| tasks.add(LOCAL.to_vec(), to));
-        } else {
-            let skip = envelope.return_path_octets;
-            reports = self.success(&sender, &times, here, &message.body, (skip, size)).await?;
+            elsewhere.retain(|onward| !onward.beside_accounts);
+            lost.retain(|onward| !onward.beside_accounts);
+            here.drain(..).for_each(|to| tasks.add(LOCAL.to_vec(), to));
         }
+        elsewhere.into_iter().for_each(|onward| tasks.add(onward.destination, onward.to));
+        if junk {
+            // Its sender is somebody else, as likely as not.
+            lost.clear();
+        }
+        let fates = fates(&sender, here, lost);
+        let skip = envelope.return_path_octets;
+        let reports = self.reports(&sender, &times, fates, &message.body, (skip, size)).await?;
         if envelope.tls_optional {
             tasks.without_need_of_tls();
         }
-        let relay = (!tasks.is_empty()).then(|| Enqueue {
-            skip: envelope.return_path_octets,
-            priority: sender.priority.unwrap_or(0),
-            mail: sender,
-            times,
-            by: self.account.as_ref().unwrap_or(&self.client.name).clone(),
-            tls_optional: envelope.tls_optional,
-            tasks: tasks.due(due_ms, notice_ms(backend, &times)),
-        });
-        Ok(Deliver { accounts, junk: false, relay, message, reports, now_ms: now.unix_ms })
+        let relay = if tasks.is_empty() {
+            None
+        } else {
+            Some(Enqueue {
+                skip,
+                priority: sender.priority.unwrap_or(0),
+                mail: sender,
+                times,
+                by: self.account.as_ref().unwrap_or(&self.client.name).clone(),
+                tls_optional: envelope.tls_optional,
+                tasks: tasks.due(due_ms, backend.notice_unix_ms(&times, times.came_unix_ms)?),
+            })
+        };
+        Ok(Deliver { accounts, junk, relay, message, reports, now_ms: now.unix_ms })
     }
 
-    /// Reports that mail lies in a mailbox, to senders who asked for it (RFC 3461 §5.2.3).
-    async fn success(
+    /// Reports on what became of a message at once: that it lies in a mailbox, to senders who asked for it
+    /// (RFC 3461 §5.2.3), and that it reached nobody at an address that an alias names (RFC 5321 §6.1).
+    async fn reports(
         &self,
         sender: &MailFrom,
         times: &Times,
-        here: Vec<RcptTo>,
+        fates: Vec<(RcptTo, Fate)>,
         body: &Stored,
         (skip, size): (u64, u64),
     ) -> Result<Vec<Deliver>, Reason> {
         let backend = &*self.backend;
-        let traced = sender.deliver_by.is_some_and(|by| by.trace);
-        let asks = |to: &RcptTo| traced || to.notify.is_some_and(|notify| notify.success);
-        let recipients: Vec<Queued> = here
-            .into_iter()
-            .filter(asks)
-            .map(|recipient| Queued { recipient, ..Queued::default() })
-            .collect();
-        if recipients.is_empty() {
+        if fates.is_empty() {
             return Ok(Vec::new());
         }
-        let settled = relay::settle(Attempted {
+        let (recipients, fates) = fates
+            .into_iter()
+            .map(|(recipient, fate)| (Queued { recipient, ..Queued::default() }, fate))
+            .unzip();
+        let settled = backend.settle(Attempted {
             schedule: backend.schedule(),
             times: *times,
             now_unix_ms: times.came_unix_ms,
             mail: sender.clone(),
             handover: Handover::Final,
             server: Some(backend.host_name().to_vec()),
-            fates: vec![lies_here(); recipients.len()],
+            fates,
             recipients,
             seed: 0,
-        });
+        })?;
         let mut reports = Vec::new();
         for due in settled.reports {
-            let wanted = relay::octets_wanted(due.kind, sender, size - skip).min(size - skip);
+            let wanted = backend.octets_wanted(due.kind, sender, size - skip)?.min(size - skip);
             let octets = beginning(backend.store(), body, skip, wanted)?;
             let (mail, came_unix_ms) = (sender, times.came_unix_ms);
             let about = About { mail, came_unix_ms, octets, size: size - skip, log_id: None };
@@ -311,6 +363,20 @@ impl<B: Backend> SmtpService<B> {
         }
         Ok(reports)
     }
+}
+
+/// What became of recipients, as far as their sender is told of it.
+fn fates(sender: &MailFrom, here: Vec<RcptTo>, lost: Vec<Onward>) -> Vec<(RcptTo, Fate)> {
+    let traced = sender.deliver_by.is_some_and(|by| by.trace);
+    let asks = |to: &RcptTo| traced || to.notify.is_some_and(|notify| notify.success);
+    let here = here.into_iter().filter(asks).map(|to| (to, lies_here()));
+    here.chain(lost.into_iter().map(|onward| (onward.to, is_not_here()))).collect()
+}
+
+/// What is said of an address that nobody has.
+fn is_not_here() -> Fate {
+    let diagnosis = "5.1.1 No such mailbox here".to_owned();
+    Fate::Failed(Failure { stage: Stage::Recipient, reply: None, diagnosis })
 }
 
 /// What a mailbox says of a message that lies in it.
@@ -344,11 +410,20 @@ fn printed(mailbox: &Mailbox) -> Vec<u8> {
 }
 
 /// What the sender wants about time, on the queue's clock.
-fn times(sender: &MailFrom, now: Now, now_ms: u64) -> Times {
+fn times<B: Backend>(
+    backend: &B,
+    sender: &MailFrom,
+    now: Now,
+    now_ms: u64,
+) -> Result<Times, Reason> {
+    if sender.deliver_by.is_none() && sender.hold_until_ms.is_none() {
+        // Nearly all mail wants nothing, and nobody needs to be asked what that means.
+        return Ok(Times { came_unix_ms: now_ms, ..Times::default() });
+    }
     // RFC 4865 gives a moment on the wall clock of the session; the queue counts from now on its own.
     let hold = sender.hold_until_ms.map(|at| at.saturating_sub(now.unix_ms));
     let hold_until_unix_ms = hold.filter(|hold| *hold > 0).map(|hold| now_ms + hold);
-    Times { hold_until_unix_ms, ..relay::times_of(sender, now_ms) }
+    Ok(Times { hold_until_unix_ms, ..backend.times_of(sender, now_ms)? })
 }
 
 impl<B: Backend> Service<Server> for SmtpService<B> {

@@ -57,6 +57,8 @@ pub struct Letter<'a> {
     pub helo: &'a [u8],
     /// The account that it logged in to.
     pub account: Option<&'a [u8]>,
+    /// Whether all its authors are addresses of that account's own.
+    pub is_own: bool,
     /// Whether any octet has its high bit set, or it came as BINARYMIME.
     pub wide: bool,
     /// Whether it leaves this host for somebody.

@@ -107,7 +107,7 @@ impl Directory for Accounts {
                 return Err(Refusal::new(Reason::NotPermitted));
             }
             let elsewhere = vec![elsewhere(to.clone())];
-            return Ok(Taken { accounts: Vec::new(), elsewhere });
+            return Ok(Taken { elsewhere, ..Taken::default() });
         }
         let local = to.local_part.to_ascii_lowercase();
         let name = if domain.is_empty() { local } else { [&local[..], b"@", &domain].concat() };
@@ -123,7 +123,7 @@ impl Directory for Accounts {
             return Ok(taken);
         }
         let account = people.account(&name).ok_or_else(|| Refusal::new(Reason::NotFound))?;
-        Ok(Taken { accounts: vec![account], elsewhere: Vec::new() })
+        Ok(Taken { accounts: vec![account], ..Taken::default() })
     }
 
     fn sender(&self, account: &[u8], from: &Mailbox) -> Result<(), Refusal> {

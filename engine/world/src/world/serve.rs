@@ -129,7 +129,8 @@ impl Facts {
             session_id: self.session_id,
             tls: self.tls,
             auth: self.auth,
-            without: Vec::new(),
+            // A reader could not follow compressed octets.
+            without: vec![b"COMPRESS=DEFLATE".to_vec()],
             faults: true,
             limits: Limits::IMAP,
             trace: true,

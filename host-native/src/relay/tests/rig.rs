@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pillarbox_engine::imap::types::{RowsAsk, UidRun};
 use pillarbox_engine::relay::{Hop, Unreached, fate_of};
-use pillarbox_engine::smtp::client::types::{Failure, Fate, Reply, Stage};
+use pillarbox_engine::smtp::client::types::{Failure, Fate, Reply, Stage, TlsPolicy};
 use pillarbox_engine::smtp::{Answer, Ask, Envelope, MailFrom, Mailbox, Notify, RcptTo};
 use pillarbox_engine::types::{BlobRange, Now};
 use pillarbox_world::queue::QueueStats;
@@ -40,6 +40,8 @@ struct State {
     down: Mutex<BTreeMap<Vec<u8>, Unreached>>,
     /// Hosts that nobody can prove.
     unproved: Mutex<BTreeSet<Vec<u8>>>,
+    /// Hosts whose TLS nobody can trust.
+    unsafe_tls: Mutex<BTreeSet<Vec<u8>>>,
     /// Recipients that are refused, by local part.
     refused: Mutex<BTreeMap<Vec<u8>, u16>>,
     arrived: Mutex<Vec<Arrived>>,
@@ -63,6 +65,10 @@ impl Servers {
     /// Only what needs no proof of the host gets there.
     pub(super) fn cannot_prove(&self, host: &str) {
         lock(&self.0.unproved).insert(host.as_bytes().to_vec());
+    }
+    /// Nothing gets there by a way that asks for TLS.
+    pub(super) fn cannot_secure(&self, host: &str) {
+        lock(&self.0.unsafe_tls).insert(host.as_bytes().to_vec());
     }
     pub(super) fn refuses(&self, local_part: &str, code: u16) {
         lock(&self.0.refused).insert(local_part.as_bytes().to_vec(), code);
@@ -100,6 +106,9 @@ impl Carrier for Servers {
             return Err(NotReached { fate: fate_of(*why), server: None });
         }
         if proof != Proof::Optional && lock(&self.0.unproved).contains(&host) {
+            return Err(NotReached { fate: fate_of(Unreached::TlsFailed), server: None });
+        }
+        if hop.tls == TlsPolicy::Required && lock(&self.0.unsafe_tls).contains(&host) {
             return Err(NotReached { fate: fate_of(Unreached::TlsFailed), server: None });
         }
         let mut open = lock(&self.0.open);
@@ -170,7 +179,7 @@ impl Drop for Server {
     }
 }
 
-/// A host with accounts alice and bob at ours.example.
+/// A host with accounts alice and bob at ours.example; `team` there is bob, somebody who has left, and ann elsewhere.
 pub(super) struct Rig {
     pub(super) backend: Arc<HostBackend>,
     pub(super) servers: Servers,
@@ -199,6 +208,12 @@ impl Rig {
     pub(super) fn open(directory: PathBuf, settings: RelaySettings, servers: Servers) -> Self {
         let profile = ServerProfile {
             domains: vec!["ours.example".to_owned()],
+            aliases: BTreeMap::from([(
+                "team@ours.example".to_owned(),
+                ["bob@ours.example", "gone@ours.example", "ann@far.example"]
+                    .map(str::to_owned)
+                    .into(),
+            )]),
             accounts: directory.join("accounts"),
             relay: settings.clone(),
             ..ServerProfile::default()

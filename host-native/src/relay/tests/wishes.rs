@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use pillarbox_engine::relay::Unreached;
-use pillarbox_engine::smtp::{ByMode, DeliverBy, Envelope, Flush, MailFrom, Notify};
+use pillarbox_engine::relay::{Place, Transport, Unreached};
+use pillarbox_engine::smtp::client::types::TlsPolicy;
+use pillarbox_engine::smtp::{ByMode, DeliverBy, Envelope, Flush, MailFrom, Notify, Service};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::service::Backend;
 
 use super::few;
 use super::rig::{Rig, mailbox};
+use crate::config::RelaySettings;
 
 fn alice() -> MailFrom {
     MailFrom { reverse_path: Some(mailbox("alice@ours.example")), ..MailFrom::default() }
@@ -81,6 +83,38 @@ async fn a_message_that_needs_no_tls_passes_those_that_do() {
     rig.end().await;
 }
 
+/// A next hop that cannot prove itself is left alone by the mail that needs the proof, and by no other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_route_that_needs_tls_blocks_no_other_route_to_the_same_host() {
+    let place = Place::parse(b"[mx.isp.example]:25").ok();
+    let way = |pattern: &str, tls| Transport {
+        pattern: pattern.into(),
+        next_hop: place.clone(),
+        service: Service::Smtp,
+        tls,
+    };
+    let transports =
+        vec![way("strict.example", TlsPolicy::Required), way("*", TlsPolicy::Opportunistic)];
+    let mut rig = Rig::new("levels", RelaySettings { transports, ..few() });
+    rig.servers.cannot_secure("mx.isp.example");
+    rig.start();
+    rig.send("alice@ours.example", &["ann@strict.example"]).await;
+    let strict = |rig: &Rig| {
+        let found = rig.backend.store().destination(b"[mx.isp.example]:25 tls-required");
+        found.is_ok_and(|found| found.failures > 0)
+    };
+    rig.until("the strict way was tried", strict).await;
+    // The clock stands: what comes now would wait for the other's pause.
+    rig.send("alice@ours.example", &["bob@easy.example", "ann@strict.example"]).await;
+    rig.until("the easy one came", |rig| rig.servers.arrived().len() == 1).await;
+    assert_eq!(rig.servers.arrived()[0].1, ["bob@easy.example"]);
+    rig.until("both strict ones wait", |rig| rig.stats().tasks == 2).await;
+    // By the name without its level, an operator means all of them.
+    assert_eq!(rig.backend.has_destination(b"[mx.isp.example]:25"), Ok(true));
+    assert_eq!(rig.backend.has_destination(b"[mx.isp.example]:2"), Ok(false));
+    rig.end().await;
+}
+
 /// RFC 8689 §4.2.1: what one message asks for keeps no other from going.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_cannot_have_its_proof_waits_alone() {
@@ -118,5 +152,25 @@ async fn a_traced_message_tells_of_each_step() {
     rig.until("it came", |rig| rig.inbox("bob@ours.example").len() == 2).await;
     rig.until_empty().await;
     assert_eq!(rig.inbox("alice@ours.example").len(), 2, "NOTIFY=NEVER is never");
+    rig.end().await;
+}
+
+/// RFC 4865, RFC 5321 §6.1: what an alias stands for is looked up when the time has come, once for each of its members.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alias_of_held_mail_is_expanded_once() {
+    let mut rig = Rig::new("held-alias", few());
+    rig.start();
+    let until = rig.clock.now_ms() + 3_600_000;
+    let held = MailFrom { hold_until_ms: Some(until), ..alice() };
+    rig.send_as(held, &["team@ours.example"], None, Envelope::default()).await;
+    rig.until("it waits for here alone", |rig| rig.stats().tasks == 1).await;
+    assert!(rig.next().await);
+    rig.until_empty().await;
+    assert_eq!(rig.inbox("bob@ours.example").len(), 1);
+    let arrived: Vec<_> = rig.servers.arrived().into_iter().map(|arrived| arrived.1).collect();
+    assert_eq!(arrived, [["ann@far.example"]]);
+    let told = rig.inbox("alice@ours.example");
+    assert_eq!(told.len(), 1, "of who has left: {told:?}");
+    assert!(told[0].contains("gone@ours.example") && told[0].contains("Action: failed"));
     rig.end().await;
 }

@@ -51,6 +51,8 @@ impl Writer {
             Write::Delete(named) => self.delete(&named),
             Write::Rename(rename) => self.rename(&rename),
             Write::Subscribe(subscribe) => self.subscribe(&subscribe),
+            Write::SetQuota(set) => self.set_quota(&set),
+            Write::SetMetadata(set) => self.set_metadata(&set),
             Write::MarkRecent(MarkRecent { mailbox, recent_from }) => {
                 let mut mark = self.connection.prepare_cached(
                     "UPDATE mailbox SET recent_from = max(recent_from, ?2) WHERE id = ?1",
@@ -189,7 +191,8 @@ impl Writer {
     ) -> Result<u32, Failure> {
         let mut count = self.connection.prepare_cached(
             "UPDATE mailbox SET uid_next = uid_next + 1, messages = messages + 1, size = size + ?2,
-             unseen = unseen + ?3, deleted = deleted + ?4, highest_modseq = ?5
+             unseen = unseen + ?3, deleted = deleted + ?4, deleted_size = deleted_size + ?4 * ?2,
+             highest_modseq = ?5
              WHERE id = ?1 AND uid_next < 4294967295 RETURNING uid_next - 1",
         )?;
         let (unseen, deleted) = (system & SEEN == 0, system & DELETED != 0);
@@ -198,14 +201,35 @@ impl Writer {
 
     fn append(&mut self, append: &Append) -> Done {
         let mailbox = reads::mailbox(&self.connection, append.account, &append.name)?;
+        let octets = append.messages.iter().map(|message| message.body.size()).sum();
+        let replaced = match append.replaces {
+            Some((mailbox, uid)) => {
+                let found = self.present(mailbox, &[UidRun { first: uid, last: uid }])?;
+                if found.is_empty() {
+                    return Err(Reason::NotFound.into());
+                }
+                Some((mailbox, found))
+            }
+            None => None,
+        };
+        let messages = append.messages.len() as u64;
+        let freed = replaced.as_ref().map_or(0, |(_, found)| found.iter().map(|m| m.size).sum());
+        let less = u64::from(replaced.is_some());
+        self.check_quota(append.account, (octets, freed), (messages, less), 0)?;
         let mut uids: Vec<UidRun> = Vec::new();
         for message in &append.messages {
             let (blob, size) = self.store_blob(message, 1)?;
             push_uid(&mut uids, self.put(mailbox, blob, size, message, append.now_ms)?);
         }
         let uid_validity = self.uid_validity_of(mailbox)?;
-        let changes = vec![(mailbox, arrived(uids.clone()))];
-        Ok((Outcome::Appended(Appended { uid_validity, uids }), changes))
+        let mut changes = vec![(mailbox, arrived(uids.clone()))];
+        let mut appended = Appended { uid_validity, uids, replaced_modseq: 0 };
+        if let Some((mailbox, found)) = replaced {
+            let expunged = self.take_out(mailbox, &found)?;
+            appended.replaced_modseq = expunged.modseq;
+            changes.extend(gone(mailbox, &expunged));
+        }
+        Ok((Outcome::Appended(appended), changes))
     }
 
     fn uid_validity_of(&self, mailbox: MailboxId) -> rusqlite::Result<u32> {
@@ -259,7 +283,7 @@ impl Writer {
         let known = self.learn_keywords(set.mailbox, &learn)?;
         let modseq = self.modseq + 1;
         let (mut stored, mut changed) = (Stored::default(), Vec::new());
-        let (mut unseen, mut deleted) = (0i64, 0i64);
+        let (mut unseen, mut deleted, mut deleted_size) = (0i64, 0i64, 0i64);
         for message in self.present(set.mailbox, &set.uids)? {
             if set.unchanged_since.is_some_and(|since| message.modseq > since) {
                 push_uid(&mut stored.modified, message.uid);
@@ -276,6 +300,7 @@ impl Writer {
             };
             unseen -= change(SEEN);
             deleted += change(DELETED);
+            deleted_size += change(DELETED) * i64::try_from(message.size).unwrap_or(0);
             self.connection
                 .prepare_cached(
                     "UPDATE message SET flags = ?3, keywords = ?4, modseq = ?5 WHERE mailbox = ?1 AND uid = ?2",
@@ -290,9 +315,10 @@ impl Writer {
         if !changed.is_empty() {
             self.modseq = modseq;
             let mut count = self.connection.prepare_cached(
-                "UPDATE mailbox SET unseen = unseen + ?2, deleted = deleted + ?3, highest_modseq = ?4 WHERE id = ?1",
+                "UPDATE mailbox SET unseen = unseen + ?2, deleted = deleted + ?3, highest_modseq = ?4,
+                 deleted_size = deleted_size + ?5 WHERE id = ?1",
             )?;
-            count.execute((set.mailbox, unseen, deleted, modseq))?;
+            count.execute((set.mailbox, unseen, deleted, modseq, deleted_size))?;
             changes.push((set.mailbox, Change::Flags(changed)));
         }
         Ok((Outcome::Stored(stored), changes))
@@ -315,7 +341,7 @@ impl Writer {
         }
         let modseq = self.next_modseq();
         let mut runs = Vec::new();
-        let (mut size, mut unseen, mut deleted) = (0u64, 0u64, 0u64);
+        let (mut size, mut unseen, mut deleted, mut deleted_size) = (0u64, 0u64, 0u64, 0u64);
         for message in found {
             self.connection
                 .prepare_cached("DELETE FROM message WHERE mailbox = ?1 AND uid = ?2")?
@@ -323,14 +349,19 @@ impl Writer {
             self.release(message.blob)?;
             size += message.size;
             unseen += u64::from(message.flags.system & SEEN == 0);
-            deleted += u64::from(message.flags.system & DELETED != 0);
+            if message.flags.system & DELETED != 0 {
+                deleted += 1;
+                deleted_size += message.size;
+            }
             push_uid(&mut runs, message.uid);
         }
         let mut count = self.connection.prepare_cached(
             "UPDATE mailbox SET messages = messages - ?2, size = size - ?3, unseen = unseen - ?4,
-             deleted = deleted - ?5, highest_modseq = ?6 WHERE id = ?1",
+             deleted = deleted - ?5, highest_modseq = ?6, deleted_size = deleted_size - ?7
+             WHERE id = ?1",
         )?;
-        count.execute((mailbox, found.len() as u64, size, unseen, deleted, modseq))?;
+        let messages = found.len() as u64;
+        count.execute((mailbox, messages, size, unseen, deleted, modseq, deleted_size))?;
         self.written += 100 * found.len() as u64;
         self.remember_expunged(mailbox, &runs, modseq)?;
         Ok(Expunged { runs, modseq })
@@ -394,6 +425,10 @@ impl Writer {
     fn copy(&mut self, copy: &Copy) -> Done {
         let target = reads::mailbox(&self.connection, copy.account, &copy.to)?;
         let found = self.present(copy.mailbox, &copy.uids)?;
+        if !copy.remove {
+            let octets = found.iter().map(|message| message.size).sum();
+            self.check_quota(copy.account, (octets, 0), (found.len() as u64, 0), 0)?;
+        }
         let mut copied =
             Copied { uid_validity: self.uid_validity_of(target)?, ..Copied::default() };
         for message in &found {

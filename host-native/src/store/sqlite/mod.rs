@@ -7,6 +7,7 @@ mod blobs;
 mod messages;
 mod names;
 mod open;
+mod property;
 mod queue;
 mod reads;
 mod rows;
@@ -18,17 +19,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pillarbox_engine::imap::types::Change;
 use pillarbox_engine::types::Reason;
-use pillarbox_world::hub::SessionKey;
-use pillarbox_world::store::{MailboxId, Outcome, Write};
+use pillarbox_world::hub::{Hub, SessionKey};
+use pillarbox_world::store::{Outcome, Write};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::error::Error;
-
-/// Told of the changes of a commit, in order, before its writers are answered.
-pub(crate) type Publish = Box<dyn Fn(SessionKey, &[(MailboxId, Change)]) + Send>;
 
 /// Writes that may wait; beyond it writers wait to be let in.
 const QUEUE_MAX: usize = 1024;
@@ -54,18 +51,19 @@ enum Job {
 }
 
 impl Sqlite {
-    /// Opens or makes the store in a directory.
+    /// Opens or makes the store in a directory; its hub is told of the changes of a commit, in order, before its writers
+    /// are answered.
     ///
     /// # Errors
     /// [`crate::error::Kind::Data`], naming the path and what to do.
-    pub(crate) fn open(directory: &Path, publish: Publish) -> Result<Self, Error> {
+    pub(crate) fn open(directory: &Path, hub: Hub) -> Result<Self, Error> {
         let opened = open::open(directory)?;
         let failed = Arc::new(AtomicBool::new(false));
         let next_blob = Arc::new(AtomicU64::new(opened.next_blob));
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
         let writer = writer::Writer::new(
             opened.connection,
-            publish,
+            hub,
             Arc::clone(&failed),
             Arc::clone(&next_blob),
         )

@@ -136,6 +136,7 @@ impl Writer {
         for sql in [
             "DELETE FROM name WHERE account = ?1",
             "DELETE FROM subscription WHERE account = ?1",
+            "DELETE FROM annotation WHERE mailbox = 0 AND account = ?1",
             "DELETE FROM account WHERE id = ?1",
         ] {
             self.connection.prepare_cached(sql)?.execute([account])?;
@@ -156,6 +157,7 @@ impl Writer {
         for sql in [
             "DELETE FROM message WHERE mailbox = ?1",
             "DELETE FROM expunged WHERE mailbox = ?1",
+            "DELETE FROM annotation WHERE mailbox = ?1",
             "DELETE FROM mailbox WHERE id = ?1",
         ] {
             self.connection.prepare_cached(sql)?.execute([mailbox])?;
@@ -167,10 +169,20 @@ impl Writer {
         if matches!(self.entry(create.account, &create.name)?, Some(Some(_))) {
             return Err(Reason::AlreadyExists.into());
         }
+        let superiors = self.missing_superiors(create.account, &create.name)?;
+        self.check_quota(create.account, (0, 0), (0, 0), 1 + superiors)?;
         let mailbox = self.new_mailbox(&create.special_uses)?;
         self.put_name(create.account, &create.name, Some(mailbox))?;
         self.make_superiors(create.account, &create.name)?;
         Ok((Outcome::Done, Vec::new()))
+    }
+
+    fn missing_superiors(&self, account: AccountId, name: &[u8]) -> rusqlite::Result<u64> {
+        let mut missing = 0;
+        for (at, _) in name.iter().enumerate().filter(|(_, octet)| **octet == b'/') {
+            missing += u64::from(self.entry(account, &name[..at])?.is_none());
+        }
+        Ok(missing)
     }
 
     /// RFC 9051 §6.3.4: superior names are made too; here as mailboxes, so that every client can open them.
@@ -254,13 +266,6 @@ impl Writer {
             let entry = self.entry(*account, name)?.flatten();
             self.remove_name(*account, name)?;
             self.put_name(*account, &moved(name), entry)?;
-            let subscribed = self
-                .connection
-                .prepare_cached("DELETE FROM subscription WHERE account = ?1 AND name = ?2")?
-                .execute((account, name))?;
-            if subscribed > 0 {
-                self.set_subscribed(*account, &moved(name), true)?;
-            }
         }
         self.make_superiors(*account, to)?;
         self.drop_empty_superiors(*account, from)?;

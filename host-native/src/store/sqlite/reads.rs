@@ -8,12 +8,12 @@ use pillarbox_engine::imap::types::{
 };
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::store::{
-    AccountId, MailboxId, MaildropEntry, Store, UploadId, push_uid, vanished_page,
+    AccountId, MailboxId, MaildropEntry, Quota, Store, UploadId, push_uid, vanished_page,
 };
 use rusqlite::{Connection, OptionalExtension};
 
 use super::rows::{STATUS, flags, keywords_of_octets, status, uses_of_text};
-use super::{Sqlite, blobs};
+use super::{Sqlite, blobs, property};
 
 /// Runs in one page of UIDs.
 const RUNS_MAX: usize = 256;
@@ -89,6 +89,22 @@ impl Store for Sqlite {
             };
             find.query_map([mailbox], entry)?.collect()
         })
+    }
+
+    fn quota(&self, account: AccountId) -> Result<Quota, Reason> {
+        self.read(|c| consistently(c, || property::quota(c, account)))
+    }
+
+    fn is_full(&self, name: &[u8]) -> Result<bool, Reason> {
+        self.read(|c| property::is_full(c, name))
+    }
+
+    fn metadata(
+        &self,
+        account: AccountId,
+        mailbox: Option<MailboxId>,
+    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Reason> {
+        self.read(|c| property::metadata(c, account, mailbox))
     }
 
     fn upload(&self) -> UploadId {

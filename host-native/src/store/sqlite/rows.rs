@@ -53,7 +53,7 @@ pub(super) fn keywords_column(flags: &Flags) -> Option<Vec<u8>> {
 }
 
 /// Columns that [`status`] reads, in their order.
-pub(super) const STATUS: &str = "m.id, m.messages, m.uid_next, m.uid_validity, m.unseen, m.deleted, m.size, m.highest_modseq, m.recent_from";
+pub(super) const STATUS: &str = "m.id, m.messages, m.uid_next, m.uid_validity, m.unseen, m.deleted, m.size, m.highest_modseq, m.recent_from, m.deleted_size";
 
 /// Columns of [`STATUS`], from `first` on. `recent` is not among them: it takes a count.
 pub(super) fn status(row: &Row<'_>, first: usize) -> rusqlite::Result<MailboxStatus> {
@@ -66,6 +66,7 @@ pub(super) fn status(row: &Row<'_>, first: usize) -> rusqlite::Result<MailboxSta
         unseen: row.get(first + 4)?,
         deleted: row.get(first + 5)?,
         size: row.get(first + 6)?,
+        deleted_size: row.get(first + 9)?,
         highest_modseq: row.get(first + 7)?,
         mailbox_id: format!("F{id}").into_bytes(),
     })

@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x5042_4F58;
 
 /// Steps from version n to n + 1. A step that was released is never changed.
-pub(super) const MIGRATIONS: [&str; 3] = [FIRST, QUEUE, EXPUNGED];
+pub(super) const MIGRATIONS: [&str; 4] = [FIRST, QUEUE, EXPUNGED, PROPERTY];
 
 const FIRST: &str = "
 CREATE TABLE counter (
@@ -138,4 +138,24 @@ ALTER TABLE mailbox ADD COLUMN expunged_runs INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE mailbox ADD COLUMN forgotten_modseq INTEGER NOT NULL DEFAULT 0;
 -- What went before this step was not written down.
 UPDATE mailbox SET forgotten_modseq = highest_modseq;
+";
+
+const PROPERTY: &str = "
+-- RFC 9208: what an account may use; NULL is not limited.
+ALTER TABLE account ADD COLUMN quota_storage_kib INTEGER;
+ALTER TABLE account ADD COLUMN quota_messages INTEGER;
+ALTER TABLE account ADD COLUMN quota_mailboxes INTEGER;
+ALTER TABLE mailbox ADD COLUMN deleted_size INTEGER NOT NULL DEFAULT 0;
+UPDATE mailbox SET deleted_size = (
+    SELECT coalesce(sum(message.size), 0) FROM message
+    WHERE message.mailbox = mailbox.id AND message.flags & 4
+) WHERE deleted > 0;
+-- RFC 5464: annotations of mailboxes, and with mailbox 0 of the server; what is shared is account 0's.
+CREATE TABLE annotation (
+    mailbox INTEGER NOT NULL,
+    account INTEGER NOT NULL,
+    entry BLOB NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (mailbox, account, entry)
+) WITHOUT ROWID;
 ";

@@ -1,22 +1,22 @@
 //! The one thread that writes: it runs all writes that wait in one transaction, syncs once, and answers each after it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use pillarbox_engine::imap::types::Change;
 use pillarbox_engine::types::Reason;
-use pillarbox_world::hub::SessionKey;
+use pillarbox_world::hub::{Hub, SessionKey};
 use pillarbox_world::store::{AccountId, MailboxId, Outcome, Write};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::queue::Counts;
-use super::{Job, Publish, blobs};
+use super::{Job, blobs};
 
 /// Writes in one commit: enough that one sync serves every connection that waits.
 const GROUP_MAX: usize = 256;
-/// Blobs without use that are removed after one commit, so that a large expunge holds nobody up.
+/// Blobs without use that are looked at after one commit, so that a large expunge holds nobody up.
 const SWEEP_MAX: usize = 32;
 /// Octets of the write-ahead log after which its pages are moved to the main file.
 const CHECKPOINT_AT: u64 = 32 << 20;
@@ -49,7 +49,7 @@ pub(super) type Done = Result<(Outcome, Changes), Failure>;
 /// The writer's own state.
 pub(super) struct Writer {
     pub(super) connection: Connection,
-    publish: Publish,
+    hub: Hub,
     failed: Arc<AtomicBool>,
     next_blob: Arc<AtomicU64>,
     pub(super) modseq: u64,
@@ -60,8 +60,11 @@ pub(super) struct Writer {
     pub(super) inboxes: HashMap<Vec<u8>, (AccountId, MailboxId)>,
     /// Octets of messages that are staged, by upload.
     pub(super) staged: HashMap<u64, u64>,
-    /// Blobs without use.
+    /// Blobs that lose their last use in this group.
     pub(super) unused: Vec<u64>,
+    /// Blobs without use that are to be removed once no session may send them, each with the moment at which it lost its
+    /// last use. After a crash nobody may: all that have no use are found when the store is opened.
+    kept: VecDeque<(u64, u64)>,
     /// Uploads that writes of this group took; they are forgotten once it is committed.
     pub(super) taken: Vec<u64>,
     /// Octets written since the last checkpoint, about.
@@ -88,7 +91,7 @@ struct Ran {
 impl Writer {
     pub(super) fn new(
         connection: Connection,
-        publish: Publish,
+        hub: Hub,
         failed: Arc<AtomicBool>,
         next_blob: Arc<AtomicU64>,
     ) -> rusqlite::Result<Self> {
@@ -103,13 +106,15 @@ impl Writer {
             held: counter("queue_held")?,
             latest_ms: counter("queue_latest")?,
         };
-        let unused = {
+        let went = hub.passed();
+        let kept = {
             let mut find = connection.prepare("SELECT id FROM blob WHERE uses = 0")?;
-            find.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<u64>>>()?
+            let blobs = find.query_map([], |row| Ok((row.get(0)?, went)))?;
+            blobs.collect::<rusqlite::Result<VecDeque<(u64, u64)>>>()?
         };
         Ok(Self {
             connection,
-            publish,
+            hub,
             failed,
             next_blob,
             modseq,
@@ -117,7 +122,8 @@ impl Writer {
             queue,
             inboxes: HashMap::new(),
             staged: HashMap::new(),
-            unused,
+            unused: Vec::new(),
+            kept,
             taken: Vec::new(),
             written: 0,
         })
@@ -181,10 +187,14 @@ impl Writer {
                 for upload in self.taken.drain(..) {
                     self.staged.remove(&upload);
                 }
+                if !self.unused.is_empty() {
+                    let went = self.hub.passed();
+                    self.kept.extend(self.unused.drain(..).map(|blob| (blob, went)));
+                }
                 for Ran { origin, done, answer } in ran {
                     let outcome = done.map(|(outcome, changes)| {
                         if !changes.is_empty() {
-                            (self.publish)(origin, &changes);
+                            self.hub.publish(origin, &changes);
                         }
                         outcome
                     });
@@ -300,13 +310,12 @@ impl Writer {
 
     /// Small steps that nobody waits for.
     fn tidy(&mut self) {
-        if !self.unused.is_empty() {
-            let from = self.unused.len().saturating_sub(SWEEP_MAX);
-            let some: Vec<u64> = self.unused.drain(from..).collect();
-            if let Err(error) = self.sweep(&some) {
-                tracing::warn!(%error, "removed messages still take room on the disk");
-                drop(self.execute("ROLLBACK"));
-            }
+        let some = self.free_to_go();
+        if !some.is_empty()
+            && let Err(error) = self.sweep(&some)
+        {
+            tracing::warn!(%error, "removed messages still take room on the disk");
+            drop(self.execute("ROLLBACK"));
         }
         if self.written >= CHECKPOINT_AT {
             self.written = 0;
@@ -315,6 +324,19 @@ impl Writer {
                 tracing::warn!(%error, "the write-ahead log could not be folded into the store");
             }
         }
+    }
+
+    /// Some of the blobs without use that no session may send any more; the others wait behind the rest.
+    fn free_to_go(&mut self) -> Vec<u64> {
+        let mut free = Vec::new();
+        for _ in 0..self.kept.len().min(SWEEP_MAX) {
+            let Some((blob, went)) = self.kept.pop_front() else { break };
+            match self.hub.is_held(blob, went) {
+                true => self.kept.push_back((blob, went)),
+                false => free.push(blob),
+            }
+        }
+        free
     }
 
     fn sweep(&self, unused: &[u64]) -> rusqlite::Result<()> {

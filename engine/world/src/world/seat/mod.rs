@@ -274,6 +274,12 @@ where
                     }
                     Output::Note(note) => cx.effects.push(Effect::Note(note)),
                     Output::StartTls => cx.effects.push(Effect::StartTls),
+                    Output::Compress => {
+                        // No server of a world offers it: a reader could not follow the octets.
+                        cx.effects.push(Effect::Misuse("Compress".to_owned()));
+                        self.cut(cx);
+                        return taken;
+                    }
                     Output::Wait { deadline_ms } => {
                         self.deadline_ms = deadline_ms;
                         return taken;

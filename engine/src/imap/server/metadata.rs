@@ -1,0 +1,115 @@
+//! GETMETADATA and SETMETADATA (RFC 5464 §4): one ask each; which of the values fit is decided here.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::job::{Answered, Job, Next, Work, wrong};
+use super::print;
+use super::reply::Reply;
+use crate::imap::grammar::{self, GetMetadata, lex};
+use crate::imap::types::{Answer, Ask, MetadataAsk, MetadataEntry};
+use crate::limits::METADATA_VALUE_MAX;
+use crate::trace::Rule;
+use crate::types::Reason;
+
+/// RFC 5464 §4.4.1.
+pub(crate) const VALUES: Rule = Rule {
+    rfc: 5464,
+    section: "4.4.1",
+    gist: "METADATA tells entries with their values; what has none is not told.",
+};
+/// RFC 5464 §4.2.1.
+pub(crate) const LONG: Rule = Rule {
+    rfc: 5464,
+    section: "4.2.1",
+    gist: "With MAXSIZE longer values are left out, and LONGENTRIES tells the longest.",
+};
+/// RFC 5464 §4.3.
+pub(crate) const SET: Rule =
+    Rule { rfc: 5464, section: "4.3", gist: "SETMETADATA sets all of its entries or none." };
+
+/// What the host reads or writes.
+pub(crate) enum Metadata {
+    Read { name: Vec<u8>, value_max: Option<u32> },
+    Write,
+}
+
+pub(crate) fn get(command: GetMetadata) -> Next {
+    let GetMetadata { name, entries, depth, value_max } = command;
+    let ask = MetadataAsk { name: name.clone(), read: entries, depth, write: Vec::new() };
+    Next::Ask(Ask::Metadata(ask), Job::Metadata(Metadata::Read { name, value_max }))
+}
+
+pub(crate) fn set(name: Vec<u8>, entries: Vec<MetadataEntry>) -> Next {
+    let long = |entry: &MetadataEntry| {
+        entry.value.as_ref().is_some_and(|value| value.len() > METADATA_VALUE_MAX)
+    };
+    if entries.iter().any(long) {
+        let code = format!("METADATA MAXSIZE {METADATA_VALUE_MAX}").into_bytes();
+        return Next::done(Reply::no("", "A value is too long").with_code(code).because(&SET));
+    }
+    let ask = MetadataAsk { name, read: Vec::new(), depth: 0, write: entries };
+    Next::Ask(Ask::Metadata(ask), Job::Metadata(Metadata::Write))
+}
+
+impl Metadata {
+    pub(crate) fn answer(self, work: &mut Work<'_>, answer: Answer) -> Answered {
+        match (self, answer) {
+            (Self::Read { name, value_max }, Answer::Metadata(entries)) => {
+                Ok(tell(work, &name, value_max, &entries))
+            }
+            (Self::Write, Answer::Metadata(_)) => {
+                Ok(Next::done(Reply::ok("Metadata set").because(&SET)))
+            }
+            (Self::Write, Answer::Refused(refusal)) if refusal.reason == Reason::TooMany => {
+                let reply = Reply::no("METADATA TOOMANY", "There are too many entries already");
+                Ok(Next::done(reply.because(&SET)))
+            }
+            (_, Answer::Refused(refusal)) => Ok(Next::done(Reply::refused(refusal))),
+            (job, _) => wrong(Job::Metadata(job)),
+        }
+    }
+}
+
+fn tell(
+    work: &mut Work<'_>,
+    name: &[u8],
+    value_max: Option<u32>,
+    entries: &[MetadataEntry],
+) -> Next {
+    let mut list = Vec::new();
+    let mut longest = 0;
+    for MetadataEntry { entry, value } in entries {
+        let Some(value) = value else { continue };
+        if value_max.is_some_and(|max| value.len() > max as usize) {
+            longest = longest.max(value.len());
+            continue;
+        }
+        if !list.is_empty() {
+            list.push(b' ');
+        }
+        grammar::print::astring(&mut list, entry, false);
+        list.push(b' ');
+        if value.contains(&0) {
+            // RFC 5464 §5: `value = nstring / literal8`, and NUL is in the latter alone.
+            list.extend_from_slice(&print::literal(value.len() as u64, true));
+            list.extend_from_slice(value);
+        } else {
+            list.extend_from_slice(&print::string(work.base, value));
+        }
+    }
+    if !list.is_empty() {
+        let place =
+            if name.is_empty() { b"\"\"".to_vec() } else { print::mailbox(work.base, name) };
+        let line = print::untagged(&[b"METADATA ", &place, b" (", &list, b")"]);
+        lex::send(work.cx, &line, Some(&VALUES));
+    }
+    let reply = Reply::ok("Metadata told");
+    Next::done(match longest {
+        0 => reply,
+        longest => {
+            let code = format!("METADATA LONGENTRIES {longest}").into_bytes();
+            reply.with_code(code).because(&LONG)
+        }
+    })
+}

@@ -3,7 +3,6 @@
 
 use alloc::vec::Vec;
 
-use crate::expected::Expected;
 use crate::limits::TEXT_LINES_NOTED_MAX;
 use crate::outbox::Outbox;
 use crate::session::Output;
@@ -52,10 +51,6 @@ pub trait Role: Sized {
     fn on_deadline(self, cx: &mut Cx<Self>) -> Self;
     /// There is room in the outbox again (`Want::Room`): the next piece of a long reply.
     fn on_room(self, cx: &mut Cx<Self>) -> Self;
-    /// What the peer may say now, as far as this role can tell.
-    fn expected(&self) -> Vec<Expected> {
-        Vec::new()
-    }
 }
 
 /// What a role wants next.
@@ -315,7 +310,7 @@ impl<R: Role> Cx<R> {
             at += 1;
         }
         if at < stop {
-            self.note_received(at, stop, "text", None);
+            self.note_received(at, stop, "text lines", None);
         }
         if end {
             self.note_received(stop, self.received, "end of data", Some(why));

@@ -106,8 +106,8 @@ pub const SMTP_LABELS: &[&str] = &[
     "source route",
     "string",
     "stuffed dot",
-    "text",
     "text line",
+    "text lines",
     "unparsed",
     "verb",
 ];
@@ -138,6 +138,7 @@ pub const POP3_LABELS: &[&str] = &[
     "stuffed dot",
     "text",
     "text line",
+    "text lines",
     "unique-id",
     "unparsed",
     "user name",

@@ -3,6 +3,12 @@
 
 pub use crate::trace::Rule;
 
+/// Whether who breaks this rule is put up with: what follows is said as if nothing had been wrong.
+#[must_use]
+pub fn is_tolerated(rule: &Rule) -> bool {
+    crate::smtp::TOLERATED.contains(&rule)
+}
+
 /// Every rule, by the module that follows it.
 pub fn all() -> impl Iterator<Item = &'static Rule> {
     let smtp = [crate::smtp::RULES, crate::smtp::client::RULES, crate::smtp::probe::RULES];

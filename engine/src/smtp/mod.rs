@@ -19,3 +19,5 @@ pub use types::{
 
 /// The rules that the receiving side follows; the sending one has its own.
 pub const RULES: &[&Rule] = server::RULES;
+/// Of these the ones that a peer may break without being refused.
+pub(crate) const TOLERATED: &[&Rule] = server::TOLERATED;

@@ -1,8 +1,7 @@
 //! Every scenario is read, runs to its end, and is the same each time.
 
-use pillarbox_world::tape::scenario::toml;
 use pillarbox_world::tape::{Level, Scenario, Tape, export};
-use pillarbox_world::world::{EntryId, Screen, Time, What};
+use pillarbox_world::world::{EntryId, Time, What};
 
 /// Runs a scenario as far as anything happens within ten days.
 fn run(scenario: &Scenario, level: Level) -> Tape {
@@ -156,4 +155,88 @@ fn annotations_cover_what_was_read() {
             }
         }
     }
+}
+
+/// The reader of scenarios reads what a reader of all of TOML reads.
+#[test]
+fn scenarios_and_challenges_are_toml() {
+    use pillarbox_world::tape::scenario::toml::Value as Own;
+    use toml::Value;
+    fn same(own: &Own, other: &Value) -> bool {
+        match (own, other) {
+            (Own::Text(own), Value::String(other)) => own == other,
+            (Own::Number(own), Value::Integer(other)) => own == other,
+            (Own::Truth(own), Value::Boolean(other)) => own == other,
+            (Own::List(own), Value::Array(other)) => {
+                own.len() == other.len()
+                    && own.iter().zip(other).all(|(own, other)| same(own, other))
+            }
+            _ => false,
+        }
+    }
+    let files = [("scenarios", 20), ("scenarios/base", 1), ("challenges", 15)];
+    for (directory, least) in files {
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        let mut count = 0;
+        for file in std::fs::read_dir(&directory).expect("it is there") {
+            let path = file.expect("it can be read").path();
+            if path.extension().is_none_or(|end| end != "toml") {
+                continue;
+            }
+            count += 1;
+            let text = std::fs::read_to_string(&path).expect("it is text");
+            let all: toml::Table = text.parse().unwrap_or_else(|why| panic!("{path:?}: {why}"));
+            let mut places = std::collections::BTreeMap::new();
+            for table in pillarbox_world::tape::scenario::toml::parse(&text).expect("it is read") {
+                let other = match &table.name[..] {
+                    "" => &all,
+                    name => {
+                        let place: &mut usize = places.entry(name.to_owned()).or_default();
+                        *place += 1;
+                        all[name][*place - 1].as_table().expect("it is one")
+                    }
+                };
+                let plain = other.values().filter(|value| {
+                    !value.as_array().is_some_and(|all| all.first().is_some_and(Value::is_table))
+                });
+                assert_eq!(plain.count(), table.entries.len(), "{path:?} {}", table.name);
+                for (key, value) in &table.entries {
+                    assert!(same(value, &other[key]), "{path:?} {} {key}", table.name);
+                }
+            }
+        }
+        assert!(count >= least, "{count} files in {directory:?}");
+        let listed = match directory.ends_with("scenarios") {
+            true => Scenario::texts().len(),
+            false => count,
+        };
+        assert_eq!(listed, count, "every file is in the list");
+    }
+}
+
+/// What every scenario comes to at every level, and the link to it. With `GOLDEN=update` the file is written anew; a
+/// difference that is meant raises the scenario's version, or it is a change of what the engine says.
+#[test]
+fn every_scenario_comes_to_what_it_came_to_before() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden.txt");
+    let mut now = String::new();
+    for (id, text) in Scenario::texts() {
+        let scenario = Scenario::parse(id, text).expect("it is read");
+        for level in levels(&scenario) {
+            let tape = run(&scenario, level);
+            let entries = tape.entries(EntryId(0)).len();
+            let (hash, link) = (tape.hash(), tape.encode(""));
+            let opened = Tape::decode(&link).unwrap_or_else(|why| panic!("{id}: {why}"));
+            assert_eq!(opened.tape.hash(), hash, "{id} {level:?}");
+            now.push_str(&format!("{id} {level:?} {entries} {hash:016x} {link}\n"));
+        }
+    }
+    if std::env::var("GOLDEN").is_ok_and(|word| word == "update") {
+        std::fs::write(&path, &now).expect("it can be written");
+    }
+    let before = std::fs::read_to_string(&path).expect("the file is there");
+    for (now, before) in now.lines().zip(before.lines()) {
+        assert_eq!(now, before, "GOLDEN=update writes the file anew");
+    }
+    assert_eq!(now.lines().count(), before.lines().count());
 }

@@ -182,6 +182,15 @@ fn assert_tree(name: &str, script: &Script, seen: &Seen) {
         for annotation in all {
             let words = catalogue::label(protocol, annotation.label);
             assert!(words.is_some(), "{name}: no words for {}", annotation.label);
+            if annotation.parent.is_none() {
+                // A line begins where one has ended, but for octets that are counted and not ended.
+                let before = octets(seen, side)[..annotation.at.start as usize].last();
+                let counted = annotator
+                    .within(side, annotation.at.start.saturating_sub(1)..annotation.at.start);
+                let counted = counted.first().is_some_and(|line| line.label == "message content");
+                let begins = matches!(before, None | Some(b'\n')) || counted || secures(script);
+                assert!(begins, "{name}: {annotation:?} begins within a line");
+            }
             let place = match annotation.parent {
                 Some(parent) => {
                     let parent = annotator.get(parent).expect("a parent");

@@ -6,6 +6,7 @@ mod dkim;
 mod limits;
 mod probe;
 mod queue;
+mod replay;
 mod send;
 mod sendmail;
 mod site;
@@ -28,6 +29,7 @@ Examples:
   pillarbox dkim keygen --domain hamburger.edu --selector s2026 --out s2026.pem
   pillarbox send --to bob@hamburger.edu --subject ketchup --text 'Do you like ketchup?'
   pillarbox probe smtp mail.hamburger.edu:25
+  pillarbox replay alice-to-bob             a simulated mail Internet, in the terminal
 
 Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 address cannot be used; 4 data directory cannot be used.";
 
@@ -64,6 +66,10 @@ enum Word {
     Probe(probe::ProbeFlags),
     /// Write the playground into a folder that any web server can serve
     Site(site::SiteFlags),
+    /// Run a simulated mail Internet, and print what its servers and clients said
+    Replay(replay::ReplayFlags),
+    /// List the scenarios and challenges that `replay` knows
+    Scenarios,
     /// Print every limit, its value, its value under stress, and what is said when it is reached
     Limits(Box<ServeFlags>),
 }
@@ -188,6 +194,8 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
         Some(Word::Probe(flags)) => probe::run(flags),
         Some(Word::Site(flags)) => site::run(&flags),
+        Some(Word::Replay(flags)) => replay::run(&flags),
+        Some(Word::Scenarios) => replay::list(),
         Some(Word::Limits(flags)) => limits::run(*flags),
     }
 }

@@ -315,10 +315,6 @@ impl Role for Client {
         self.lost(cx, Failure::ours(Cause::Timeout, "The server did not answer in time"))
     }
 
-    fn expected(&self) -> Vec<crate::expected::Expected> {
-        Self::expected(self)
-    }
-
     fn on_room(self, cx: &mut Cx<Self>) -> Self {
         self.send_content(cx)
     }

@@ -19,7 +19,7 @@ pub(crate) enum Place {
 
 /// The tokens of octets that begin and end between tokens, in order and without a gap. Literals may stand in them.
 pub(crate) fn parts(octets: &[u8], place: Place) -> Vec<Part> {
-    let mut lexer = Lexer { octets, at: 0, parts: Vec::new() };
+    let mut lexer = Lexer { octets, at: 0, parts: Vec::new(), capabilities: false };
     match place {
         Place::Response => lexer.response(),
         Place::Command => lexer.command(),
@@ -46,6 +46,8 @@ struct Lexer<'a> {
     octets: &'a [u8],
     at: usize,
     parts: Vec<Part>,
+    /// The words of this response are names of capabilities.
+    capabilities: bool,
 }
 
 impl Lexer<'_> {
@@ -100,7 +102,11 @@ impl Lexer<'_> {
             return self.status();
         }
         let name = self.word().iter().take_while(|octet| !matches!(octet, b'(' | b')' | b'"'));
-        self.put(name.count(), "response name");
+        let length = name.count();
+        let name = &self.rest()[..length];
+        self.capabilities =
+            [&b"CAPABILITY"[..], b"ENABLED"].iter().any(|word| word.eq_ignore_ascii_case(name));
+        self.put(length, "response name");
     }
 
     fn status(&mut self) {
@@ -141,7 +147,8 @@ impl Lexer<'_> {
                 }
                 None => {
                     let length = self.atom();
-                    self.put(length, kind(&self.rest()[..length]));
+                    let kind = kind(&self.rest()[..length]);
+                    self.put(length, if self.capabilities { "capability" } else { kind });
                 }
             },
         }
@@ -216,7 +223,7 @@ fn kind(atom: &[u8]) -> &'static str {
 }
 
 /// Names of what FETCH tells of a message; a section in brackets may follow.
-const ITEMS: [&[u8]; 14] = [
+const ITEMS: [&[u8]; 18] = [
     b"UID",
     b"FLAGS",
     b"INTERNALDATE",
@@ -231,6 +238,10 @@ const ITEMS: [&[u8]; 14] = [
     b"BINARY",
     b"MODSEQ",
     b"PREVIEW",
+    b"EMAILID",
+    b"THREADID",
+    b"SAVEDATE",
+    b"BINARY.SIZE",
 ];
 /// Names of what STATUS tells of a mailbox.
 const STATUS_ITEMS: [&[u8]; 8] = [

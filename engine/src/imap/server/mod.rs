@@ -378,10 +378,6 @@ impl Role for Server {
         }
     }
 
-    fn expected(&self) -> Vec<crate::expected::Expected> {
-        Self::expected(self)
-    }
-
     fn on_room(mut self, cx: &mut Cx<Self>) -> Self {
         match core::mem::replace(&mut self.doing, Doing::Over) {
             Doing::Job { tag, job, .. } => {

@@ -270,10 +270,6 @@ impl Role for Client {
         self.lost(cx, Failure::ours(Cause::Timeout, "The server did not answer in time"))
     }
 
-    fn expected(&self) -> Vec<crate::expected::Expected> {
-        Self::expected(self)
-    }
-
     fn on_room(self, _cx: &mut Cx<Self>) -> Self {
         self
     }

@@ -209,7 +209,10 @@ impl Server {
         self.close(cx)
     }
 
-    fn close(self, cx: &mut Cx<Self>) -> Self {
+    fn close(mut self, cx: &mut Cx<Self>) -> Self {
+        // Nothing is given out after the close.
+        cx.note_state(self.told, State::Closed.name());
+        self.told = State::Closed.name();
         cx.close();
         self.go(cx, State::Closed)
     }
@@ -378,10 +381,6 @@ impl Role for Server {
     fn on_deadline(self, cx: &mut Cx<Self>) -> Self {
         // RFC 1939 §3: on a time-out the server closes without UPDATE and without a response.
         self.close(cx)
-    }
-
-    fn expected(&self) -> Vec<crate::expected::Expected> {
-        Self::expected(self)
     }
 
     fn on_room(mut self, cx: &mut Cx<Self>) -> Self {

@@ -273,10 +273,6 @@ impl Role for Client {
         self.lost(cx, Loss::new("4.4.2", "The server did not answer in time"))
     }
 
-    fn expected(&self) -> Vec<crate::expected::Expected> {
-        Self::expected(self)
-    }
-
     fn on_room(mut self, cx: &mut Cx<Self>) -> Self {
         match core::mem::replace(&mut self.state, State::Closed) {
             State::Envelope(tx) => self.send_envelope(cx, tx),

@@ -23,8 +23,8 @@ pub enum Command {
     Lhlo(Vec<u8>),
     /// MAIL FROM
     Mail(Mail),
-    /// RCPT TO; whether white space stood after the colon, which RFC 5321 does not allow.
-    Rcpt(RcptTo, bool),
+    /// RCPT TO
+    Rcpt(RcptTo),
     /// DATA
     Data,
     /// RFC 3030 BDAT: octets that follow, and whether they are the last.
@@ -58,8 +58,6 @@ pub struct Mail {
     pub from: MailFrom,
     /// RFC 4865: for which, and until when the time of day tells.
     pub hold: Option<Hold>,
-    /// Whether white space stood after the colon, which RFC 5321 does not allow.
-    pub spaced: bool,
 }
 
 /// Why a line is no command.
@@ -148,20 +146,20 @@ impl Argument<'_> {
 
     /// `"MAIL FROM:" Reverse-path [SP Mail-parameters]`
     fn mail(self, offered: Extensions, auth: bool) -> Result<Command, Syntax> {
-        let (mut path, spaced) = self.after_colon(b"FROM:", "FROM:")?;
+        let mut path = self.after_colon(b"FROM:", "FROM:")?;
         let utf8 = offered.smtputf8 && has_smtputf8(path.octets);
         let mut cursor = Cursor::noting(path.octets, utf8, path.base, &mut *path.parts);
         let reverse_path = path::path(&mut cursor).map_err(|error| Syntax::Path(false, error))?;
         let at = cursor.at;
         let from = MailFrom { reverse_path, ..MailFrom::default() };
-        let mut mail = Mail { from, hold: None, spaced };
+        let mut mail = Mail { from, hold: None };
         params::mail(path.parameters(at)?, offered, auth, &mut mail).map_err(syntax)?;
         Ok(Command::Mail(mail))
     }
 
     /// `"RCPT TO:" Forward-path [SP Rcpt-parameters]`
     fn rcpt(self, offered: Extensions) -> Result<Command, Syntax> {
-        let (mut path, spaced) = self.after_colon(b"TO:", "TO:")?;
+        let mut path = self.after_colon(b"TO:", "TO:")?;
         // Whether UTF-8 is allowed was said at MAIL; the flow looks.
         let mut cursor = Cursor::noting(path.octets, offered.smtputf8, path.base, &mut *path.parts);
         let forward_path =
@@ -169,11 +167,11 @@ impl Argument<'_> {
         let at = cursor.at;
         let mut rcpt = RcptTo { forward_path, ..RcptTo::default() };
         params::rcpt(path.parameters(at)?, offered, &mut rcpt).map_err(syntax)?;
-        Ok(Command::Rcpt(rcpt, spaced))
+        Ok(Command::Rcpt(rcpt))
     }
 
-    /// What follows the word that names the path, and whether a space stands before it.
-    fn after_colon(self, word: &[u8], label: &'static str) -> Result<(Self, bool), Syntax> {
+    /// What follows the word that names the path. A space before it, which RFC 5321 does not allow, is a gap in the parts.
+    fn after_colon(self, word: &[u8], label: &'static str) -> Result<Self, Syntax> {
         let head = self.octets.get(..word.len()).ok_or(Syntax::Argument)?;
         if !head.eq_ignore_ascii_case(word) {
             return Err(Syntax::Argument);
@@ -182,7 +180,7 @@ impl Argument<'_> {
         let text = &self.octets[word.len()..];
         let octets = text.trim_ascii_start();
         let base = self.base + word.len() + text.len() - octets.len();
-        Ok((Self { octets, base, parts: self.parts }, text.starts_with(b" ")))
+        Ok(Self { octets, base, parts: self.parts })
     }
 
     /// What follows the path, which ends at `at`.

@@ -149,8 +149,8 @@ impl Server {
             (Command::Mail(mail), State::Chunking(content)) if content.refused.is_some() => {
                 self.mail(cx, mail)
             }
-            (Command::Rcpt(rcpt, spaced), State::MailGiven(tx) | State::RcptGiven(tx)) => {
-                self.rcpt(cx, rcpt, spaced, tx)
+            (Command::Rcpt(rcpt), State::MailGiven(tx) | State::RcptGiven(tx)) => {
+                self.rcpt(cx, rcpt, tx)
             }
             (Command::Data, State::RcptGiven(tx)) if tx.from.body != Body::BinaryMime => {
                 self.data(cx, tx)

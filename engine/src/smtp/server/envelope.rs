@@ -16,7 +16,7 @@ use crate::trace::Rule;
 use crate::types::{Reason, Refusal};
 
 /// RFC 5321 §3.3, more lenient: the space is common, and means nothing else.
-pub(super) const SPACE: Rule = Rule {
+pub(in crate::smtp) const SPACE: Rule = Rule {
     rfc: 5321,
     section: "3.3",
     gist: "No space stands between the colon and the path; it is tolerated here, as nearly everywhere.",
@@ -57,10 +57,7 @@ fn time(mail: &mut MailFrom, hold: Option<Hold>, unix_ms: u64, limits: &Limits) 
 
 impl Server {
     pub(super) fn mail(mut self, cx: &mut Cx<Self>, mail: Mail) -> Self {
-        let Mail { from: mut mail, hold, spaced } = mail;
-        if spaced {
-            cx.note_defect(&SPACE);
-        }
+        let Mail { from: mut mail, hold } = mail;
         let limits = &self.common.config.limits;
         if self.common.config.auth_required && self.common.account.is_none() {
             let reply = Reply::new(530, "5.7.0", "Authentication required");
@@ -123,16 +120,7 @@ impl Server {
         }
     }
 
-    pub(super) fn rcpt(
-        self,
-        cx: &mut Cx<Self>,
-        rcpt: RcptTo,
-        spaced: bool,
-        tx: Box<Transaction>,
-    ) -> Self {
-        if spaced {
-            cx.note_defect(&SPACE);
-        }
+    pub(super) fn rcpt(self, cx: &mut Cx<Self>, rcpt: RcptTo, tx: Box<Transaction>) -> Self {
         let state = |tx: Box<Transaction>| {
             if tx.recipients.is_empty() { State::MailGiven(tx) } else { State::RcptGiven(tx) }
         };

@@ -36,6 +36,9 @@ use reply::{About, Reply};
 use state::{Pending, State, Transaction};
 pub use words::Words;
 
+/// Of these the ones that a peer may break without being refused.
+pub(super) const TOLERATED: &[&Rule] = &[&envelope::SPACE, &greeting::INJECTION];
+
 /// The rules that this side follows.
 pub(super) const RULES: &[&Rule] = &[
     &reply::REPLY,
@@ -184,6 +187,9 @@ impl Server {
     fn close(mut self, cx: &mut Cx<Self>) -> Self {
         self.drop_transaction(cx);
         self.common.farewell = None;
+        // Nothing is given out after the close.
+        cx.note_state(self.told, State::Closed.name());
+        self.told = State::Closed.name();
         cx.close();
         self.go(cx, State::Closed)
     }
@@ -347,10 +353,6 @@ impl Role for Server {
             return self.content_due(cx);
         }
         self.end(cx, &Reply::new(421, "4.4.2", "Timeout, closing connection"))
-    }
-
-    fn expected(&self) -> Vec<crate::expected::Expected> {
-        Self::expected(self)
     }
 
     fn on_room(self, _cx: &mut Cx<Self>) -> Self {

@@ -1,6 +1,7 @@
 //! What a reader is told of a command line: its parts as the parser noted them, and what lies between.
 
 use super::Server;
+use super::envelope::SPACE;
 use crate::role::{Cx, Line};
 use crate::smtp::grammar::{Part, Parts};
 
@@ -20,9 +21,13 @@ pub(super) fn note_command(cx: &mut Cx<Server>, line: &Line, parts: &Parts) {
         // Not AUTH, but perhaps meant to be: it is taken for credentials as a whole.
         cx.note_secret(line.start, line.end - 2, "unparsed");
     } else {
-        let mut at = 0;
+        let (mut at, mut last) = (0, "");
         for Part { start, end, label } in parts.iter() {
             note_gap(cx, line, at, start, secret);
+            if at < start && matches!(last, "FROM:" | "TO:") {
+                cx.note_defect(&SPACE);
+            }
+            last = label;
             cx.note_received(line.start + start as u64, line.start + end as u64, label, None);
             at = end;
         }

@@ -176,7 +176,7 @@ fn phase(command: &Command, state: &State) -> Option<Phase> {
         }
         Command::Auth(mechanism, _) => Phase::Auth(*mechanism),
         Command::Mail(mail) => Phase::Mail(mail.from.clone()),
-        Command::Rcpt(rcpt, _) => Phase::Rcpt(rcpt.clone()),
+        Command::Rcpt(rcpt) => Phase::Rcpt(rcpt.clone()),
         Command::Data => Phase::Data,
         Command::Bdat(..) => match state {
             State::RcptGiven(_) | State::Chunking(_) => Phase::Data,

@@ -6,7 +6,10 @@ use crate::catalogue::{Party, Protocol};
 
 /// Labels of a message's octets on their way.
 pub(super) fn is_content(label: &str) -> bool {
-    matches!(label, "text line" | "stuffed dot" | "text" | "message" | "chunk" | "end of data")
+    matches!(
+        label,
+        "text line" | "stuffed dot" | "text lines" | "message" | "chunk" | "end of data"
+    )
 }
 
 /// What a line is, by who wrote it and what it begins with.
@@ -29,7 +32,7 @@ pub(super) fn line(protocol: Protocol, from: Party, first: &str) -> &'static str
 /// follows begins anew.
 pub(super) fn ends_line(label: &str, octets: &[u8]) -> bool {
     match label {
-        "CRLF" | "text line" | "end of data" | "chunk" | "message" | "text" => true,
+        "CRLF" | "text line" | "end of data" | "chunk" | "message" | "text lines" => true,
         "literal head" | "literal" => false,
         _ => octets.last() == Some(&b'\n'),
     }

@@ -15,6 +15,7 @@ pub mod value;
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use pillarbox_engine::rules::is_tolerated;
 use pillarbox_engine::trace::{Note, Rule, Side, Span};
 
 pub use crate::catalogue::{Party, Protocol};
@@ -285,7 +286,7 @@ impl Annotator {
             up = annotation.parent;
         }
         self.raise(leaf, Grade::Deviation);
-        if self.unjudged.len() < UNJUDGED_MAX {
+        if !is_tolerated(rule) && self.unjudged.len() < UNJUDGED_MAX {
             self.unjudged.push(leaf);
         }
     }

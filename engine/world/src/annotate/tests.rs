@@ -145,6 +145,9 @@ fn the_lectures_dialogue_is_a_tree_with_causes() {
     };
     let labels: Vec<_> = inside(mail.id).iter().map(|part| part.label).collect();
     assert_eq!(labels, ["verb", "SP", "FROM:", "SP", "path", "CRLF"]);
+    let grades: Vec<_> = inside(mail.id).iter().map(|part| part.grade).collect();
+    assert_eq!(grades[3], Grade::Deviation);
+    assert_eq!(grades.iter().filter(|grade| **grade == Grade::Ok).count(), 5);
     let path = inside(mail.id)[4];
     let labels: Vec<_> = inside(path.id).iter().map(|part| part.label).collect();
     assert_eq!(labels, ["angle bracket", "address", "angle bracket"]);

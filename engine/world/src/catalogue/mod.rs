@@ -2,12 +2,16 @@
 //! and why it is so, with the RFC section. The texts are data, in files beside this one; views have no words of their own.
 
 mod entries;
+mod happening;
 #[cfg(test)]
 mod tests;
+mod traps;
 
 use pillarbox_engine::trace::Rule;
 
 use entries::entry;
+pub use happening::happening;
+pub use traps::trap;
 
 /// Which protocol a session speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

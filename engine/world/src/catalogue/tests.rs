@@ -82,6 +82,32 @@ fn every_state_has_words() {
 }
 
 #[test]
+fn what_people_get_wrong_has_words() {
+    let cases: [(Protocol, &[u8], &str); 15] = [
+        (Protocol::Smtp, b"HELLO crepes.fr\r\n", "HELO"),
+        (Protocol::Smtp, b"helo\r\n", "name"),
+        (Protocol::Smtp, b"HELP\x08O crepes.fr\r\n", "backspace"),
+        (Protocol::Smtp, b"MAIL FROM alice@crepes.fr\r\n", "colon"),
+        (Protocol::Smtp, b"MAIL FROM: alice@crepes.fr\r\n", "brackets"),
+        (Protocol::Smtp, b"to:<bob@hamburger.edu>\r\n", "MAIL FROM"),
+        (Protocol::Smtp, b"Subject: ketchup\r\n", "header"),
+        (Protocol::Smtp, b"Do you like ketchup?\r\n", "message"),
+        (Protocol::Smtp, b".\r\n", "dot"),
+        (Protocol::Smtp, b"GET / HTTP/1.1\r\n", "Web"),
+        (Protocol::Pop3, b"LOGIN bob hungry\r\n", "USER"),
+        (Protocol::Pop3, b"RETR\r\n", "number"),
+        (Protocol::Imap, b"LOGIN bob hungry\r\n", "tag"),
+        (Protocol::Imap, b"a SELECT \"INBOX\r\n", "quote"),
+        (Protocol::Imap, b" a NOOP\r\n", "start"),
+    ];
+    for (protocol, line, word) in cases {
+        let gloss = trap(protocol, line).unwrap_or_else(|| panic!("{}", line.escape_ascii()));
+        assert!(gloss.what.contains(word), "{}: {}", line.escape_ascii(), gloss.what);
+    }
+    assert_eq!(trap(Protocol::Smtp, b"RCPT TO:<nobody@hamburger.edu>\r\n"), None);
+}
+
+#[test]
 fn octets_have_the_meaning_of_their_word() {
     let what = |protocol, label, octets: &[u8]| word(protocol, label, octets).map(|g| g.what);
     let smtp = Protocol::Smtp;

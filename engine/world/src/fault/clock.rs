@@ -8,11 +8,26 @@ const UNITS: [(&str, u64); 5] =
     [("d", DAY_MS), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 /// A number and its unit, in milliseconds.
-pub(crate) fn duration_ms(text: &str) -> Option<u64> {
+pub(super) fn duration_ms(text: &str) -> Option<u64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let number: u64 = text[..digits].parse().ok()?;
     let (_, unit_ms) = UNITS.iter().find(|(unit, _)| *unit == &text[digits..])?;
     number.checked_mul(*unit_ms)
+}
+
+/// Milliseconds of a duration of several parts, such as `1h30m`.
+#[must_use]
+pub fn parse_duration(text: &str) -> Option<u64> {
+    let mut sum = 0_u64;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let word = rest[digits..].find(|c: char| c.is_ascii_digit());
+        let (part, behind) = rest.split_at(word.map_or(rest.len(), |word| digits + word));
+        sum = sum.checked_add(duration_ms(part)?)?;
+        rest = behind;
+    }
+    (!text.is_empty()).then_some(sum)
 }
 
 pub(super) fn print_duration(ms: u64) -> String {

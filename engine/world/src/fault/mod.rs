@@ -28,7 +28,7 @@ mod rule;
 mod tests;
 mod watch;
 
-pub(crate) use clock::duration_ms;
+pub use clock::parse_duration;
 pub use faults::{Decision, Faults, Listed, Moment, RULES_MAX, Strike, Verdict};
 pub use parse::{Problem, parse_file};
 pub use pattern::Pattern;

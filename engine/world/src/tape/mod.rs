@@ -16,11 +16,17 @@
 //! # Ok(()) }
 //! ```
 //!
-//! What octets are and why is in [`Tape::annotations`]; the words for it in [`crate::catalogue`].
-//!
-//! Views read [`Tape::world`]: `nodes`, `links`, `zones`, `faults`, `queue(node)`, `mailboxes(node)`, `screen(node)`,
-//! `status(node)`, `wires`, `flights`, `entries`, `octets`, `arrived`, `notes`, `state`. Everything that changes the
-//! world is an [`Action`] given to [`Tape::act`]; given while the cursor is in the past, it begins a branch.
+//! - **Reading.** [`Tape::world`] gives `nodes`, `links`, `zones`, `faults`, `queue(node)`, `mailboxes(node)`,
+//!   `stored(node)`, `screen(node)`, `remote(node)` (a mailbox open by IMAP), `status(node)`, `wires`, `flights`, `entries`,
+//!   `octets`, `arrived`, `notes`, `state`, `expected`.
+//! - **What octets are and why** is in [`Tape::annotations`]; the words for it are in [`crate::catalogue`].
+//! - **Doing.** Everything that changes the world is an [`Action`] given to [`Tape::act`]; given while the cursor is in the
+//!   past, it begins a branch ([`Tape::branches`], [`Tape::switch`]). [`Tape::set_level`] makes the network harder from the
+//!   beginning on. [`Tape::refused`] tells which actions came to nothing in this run.
+//! - **Winding.** [`Tape::step`], [`Tape::run_to`], [`Tape::seek`], [`Tape::seek_entry`], [`Tape::ahead`].
+//! - **Challenges.** [`Challenge::all`], [`Challenge::start`], [`Tape::check`].
+//! - **Links.** [`Tape::encode`], [`Tape::decode`]; `#/w/` and what `encode` gives.
+//! - **Files.** [`export`]: transcript, JSON lines, lab report, pcapng, messages.
 //!
 //! Winding back goes to the latest moment before at which nothing was under way, and runs on from there; without one, it
 //! runs from the beginning. A world is a pure function of scenario, seed and actions, so both are the same.
@@ -382,17 +388,16 @@ impl Tape {
         self.world.notes(wire, dir, end)
     }
 
+    /// What may be said now to the session at this end: for who types at the other one.
+    #[must_use]
+    pub fn expected(&self, wire: WireId, end: End) -> Vec<Expected> {
+        self.world.expected(wire, end)
+    }
+
     /// The name of a session's state.
     #[must_use]
     pub fn state(&self, wire: WireId, end: End) -> &'static str {
         self.world.state(wire, end)
-    }
-
-    /// What may be said now at an end of a wire: forms with an example each, as the session at the other end would take
-    /// them. For `what can I say now?`; empty while that session waits for something else.
-    #[must_use]
-    pub fn expected(&self, wire: WireId, end: End) -> Vec<Expected> {
-        self.world.expected(wire, end)
     }
 
     /// A number that two runs share only if everything that happened is the same.

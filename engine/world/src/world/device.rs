@@ -40,8 +40,6 @@ pub(crate) struct Shown {
     pub(crate) at: Time,
     pub(crate) unique_id: Vec<u8>,
     pub(crate) octets: Arc<[u8]>,
-    /// As the engine has them: bits of system flags.
-    pub(crate) flags: u8,
 }
 
 impl World {
@@ -130,7 +128,7 @@ impl World {
                 if !unique_id.is_empty() {
                     device.known.push(unique_id.clone());
                 }
-                device.shown.push(Shown { at, unique_id, octets: octets.into(), flags: 0 });
+                device.shown.push(Shown { at, unique_id, octets: octets.into() });
             }
             News::ReadDone(why) => {
                 let device = &self.node(node).device;
@@ -144,7 +142,7 @@ impl World {
             }
             News::SmtpDone(Some(_)) if submits => {}
             News::Imap(news) => self.imap_news(node, *news),
-            News::Offered { .. } | News::SmtpDone(_) | News::Listed { .. } => {}
+            News::Offered { .. } | News::SmtpDone(_) => {}
         }
     }
 }

@@ -10,6 +10,7 @@ use super::ids::{End, NodeId, WireId};
 use super::log::Screen;
 use super::seat::{ImapNews, ImapPlan, Order, Turn};
 use super::setup::AccountSetup;
+use super::view::RemoteRow;
 use super::wire::Phase;
 
 /// What a person wants in the mailbox that is open.
@@ -119,23 +120,9 @@ pub(crate) struct Remote {
     pub(crate) wire: Option<WireId>,
     pub(crate) mailbox: String,
     /// By their numbers.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<RemoteRow>,
     /// What a search found last.
     pub(crate) found: Vec<u32>,
-}
-
-/// What is known of a message there.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Row {
-    pub(crate) uid: u32,
-    pub(crate) flags: u8,
-    pub(crate) size: u64,
-    pub(crate) from: String,
-    pub(crate) subject: String,
-    /// Parts that were fetched: section and octets.
-    pub(crate) parts: Vec<(String, Vec<u8>)>,
-    /// What it is made of: section, type and octets.
-    pub(crate) structure: Vec<(String, String, u64)>,
 }
 
 impl World {
@@ -228,7 +215,7 @@ impl Remote {
         let at = (fetched.number as usize).checked_sub(1)?;
         let is_new = at >= self.rows.len();
         if is_new {
-            self.rows.resize_with(at + 1, Row::default);
+            self.rows.resize_with(at + 1, RemoteRow::default);
         }
         let row = &mut self.rows[at];
         let before = row.flags;

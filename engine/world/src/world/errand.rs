@@ -8,7 +8,7 @@ use pillarbox_engine::smtp::client::types::TlsPolicy;
 use pillarbox_engine::types::Now;
 use pillarbox_engine::{imap, pop3, smtp};
 
-use super::ids::{End, NodeId, Protocol, WireId};
+use super::ids::{NodeId, Protocol, WireId};
 use super::log::{Dns, DnsAnswer, Screen, What};
 use super::seat::{
     Carried, Drive, ImapHost, ImapPlan, Line, News, PopHost, PopPlan, Seat, SmtpHost, Typist,
@@ -195,11 +195,6 @@ impl World {
         if let Some(Owner::Relay(node, destination)) = self.owners.get(&id).cloned() {
             self.relay_hung_up(node, &destination, id);
         }
-    }
-
-    /// The name of who sits at an end, for logs.
-    pub(super) fn name_at(&self, id: WireId, end: End) -> &str {
-        &self.node(self.wire(id).node(end)).setup.name
     }
 }
 

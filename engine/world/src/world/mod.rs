@@ -14,6 +14,7 @@ mod ids;
 mod log;
 mod network;
 mod node;
+mod read;
 mod relay;
 mod relay_settle;
 mod run;
@@ -43,7 +44,8 @@ pub use ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
 pub use log::{Dns, DnsAnswer, Entry, Fate, Mailbox, Queue, Said, Screen, What};
 pub use setup::{AccountSetup, Kind, LinkSetup, NodeSetup, Persona, Record, START_UNIX_MS, Setup};
 pub use view::{
-    Flight, LinkView, MailboxView, NodeView, QueueView, ShownView, StoredView, WireView,
+    Flight, LinkView, MailboxView, NodeView, QueueView, RemoteRow, RemoteView, ShownView,
+    StoredView, WireView,
 };
 pub use wire::{Link, Noted, Phase};
 

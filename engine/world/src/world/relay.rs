@@ -190,7 +190,7 @@ impl World {
 
     pub(super) fn relay_news(&mut self, node: NodeId, destination: &[u8], id: WireId, news: News) {
         match news {
-            News::Offered { reports, .. } => {
+            News::Offered { reports } => {
                 self.job(node, destination).reports = reports;
                 self.reached(node, destination);
             }

@@ -31,10 +31,8 @@ impl World {
     /// Gives one end a turn.
     pub(super) fn turn(&mut self, id: WireId, end: End, turn: Turn) {
         let now = self.clock();
-        let at = usize::from(self.wire(id).node(end).0);
         let Some(mut seat) = self.wire_mut(id).seats[end.index()].take() else { return };
-        let draw = &mut self.nodes[at].draw;
-        let mut cx = Cx { now, faults: &mut self.faults, draw, effects: Vec::new() };
+        let mut cx = Cx { now, faults: &mut self.faults, effects: Vec::new() };
         seat.turn(turn, &mut cx);
         let effects = cx.effects;
         self.wire_mut(id).seats[end.index()] = Some(seat);

@@ -1,19 +1,8 @@
-//! What a reader may see of a world: nodes, links, wires, queues, mailboxes, screens. Everything is copied out.
+//! What a reader may see of a world, as values. They are copied out of it by `read`.
 
-use std::ops::Range;
-
-use pillarbox_engine::expected::Expected;
-
-use super::ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
-use super::log::{Entry, Screen, What};
+use super::ids::{Dir, NodeId, Protocol, Time, WireId};
 use super::setup::{Kind, Persona};
-use super::wire::{Link, Noted, Phase};
-use super::{World, Zones};
-use crate::fault::Listed;
-use crate::queue::Queue as _;
-
-/// Messages of a queue that a view lists.
-const QUEUE_MAX: u32 = 1000;
+use super::wire::{Link, Phase};
 
 /// Octets on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +100,40 @@ pub struct ShownView {
     pub text: String,
     /// The message itself.
     pub octets: Vec<u8>,
-    /// Bits of system flags, as IMAP has them: 8 is \Seen.
+    /// Its unique-id (RFC 1939 §7), as far as the server told it.
+    pub unique_id: String,
+}
+
+/// A mailbox that a device shows where it is, by IMAP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteView {
+    /// The wire that it is open over; none: what is shown was seen before.
+    pub wire: Option<WireId>,
+    /// Its name.
+    pub mailbox: String,
+    /// Its messages, by their numbers.
+    pub rows: Vec<RemoteRow>,
+    /// UIDs that a search found last.
+    pub found: Vec<u32>,
+}
+
+/// What a device knows of a message in a mailbox.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteRow {
+    /// Its UID.
+    pub uid: u32,
+    /// Bits of system flags: 1 \Answered, 2 \Flagged, 4 \Deleted, 8 \Seen, 16 \Draft.
     pub flags: u8,
+    /// Its octets, all of them.
+    pub size: u64,
+    /// From whom.
+    pub from: String,
+    /// What it is about.
+    pub subject: String,
+    /// What was fetched of it: section, empty for the whole, and octets.
+    pub parts: Vec<(String, Vec<u8>)>,
+    /// What it is made of, once that was asked for: section, media type and octets.
+    pub structure: Vec<(String, String, u64)>,
 }
 
 /// A message in a mailbox.
@@ -161,266 +182,4 @@ pub struct WireView {
     pub tls_from: [Option<u64>; 2],
     /// Whether somebody listens on its link.
     pub tapped: bool,
-}
-
-impl World {
-    /// All nodes, in the order of their numbers.
-    #[must_use]
-    pub fn nodes(&self) -> Vec<NodeView> {
-        let view = |node: &super::node::Node| {
-            let boxes = node.mailboxes();
-            let messages = boxes.iter().fold((0, 0), |sum, row| (sum.0 + row.2, sum.1 + row.3));
-            NodeView {
-                id: node.id,
-                name: node.setup.name.clone(),
-                title: node.setup.title.clone(),
-                kind: node.setup.kind,
-                persona: node.setup.persona,
-                address: node.address.clone(),
-                up: node.up,
-                queue_length: node.queue_length(),
-                messages,
-                shown: node.device.shown.len() as u64,
-                ports: node.setup.ports.clone(),
-            }
-        };
-        self.nodes.iter().map(view).collect()
-    }
-
-    /// Links that were set up or changed; two nodes without one are joined all the same.
-    #[must_use]
-    pub fn links(&self) -> &[LinkView] {
-        &self.links
-    }
-
-    /// Names in DNS.
-    #[must_use]
-    pub fn zones(&self) -> &Zones {
-        &self.zones
-    }
-
-    /// Faults, with how often they struck.
-    #[must_use]
-    pub fn faults(&self) -> Vec<Listed> {
-        self.faults.list()
-    }
-
-    /// What waits in a server's queue.
-    #[must_use]
-    pub fn queue(&self, node: NodeId) -> Vec<QueueView> {
-        let node = self.node(node);
-        let Some(backend) = &node.backend else { return Vec::new() };
-        let mut rows = Vec::new();
-        for message in backend.store.messages(0, QUEUE_MAX).unwrap_or_default() {
-            for task in backend.store.tasks(message.id, 0, QUEUE_MAX).unwrap_or_default() {
-                let from = message.mail.reverse_path.as_ref();
-                let last = task.recipients.iter().find_map(|queued| queued.last.as_ref());
-                let to = task.recipients.iter();
-                let time = |ms: u64| Time(ms.saturating_sub(self.start_unix_ms));
-                let wake = backend.store.destination(&task.destination).ok();
-                let blocked = wake.map_or(0, |found| found.blocked_ms);
-                rows.push(QueueView {
-                    message: message.id,
-                    from: from.map_or_else(String::new, super::seat::address),
-                    to: to.map(|q| super::seat::address(&q.recipient.forward_path)).collect(),
-                    destination: String::from_utf8_lossy(&task.destination).into_owned(),
-                    size: message.sent_size(),
-                    came: time(message.times.came_unix_ms),
-                    next: time(task.due_ms.max(blocked)),
-                    attempts: task.recipients.iter().map(|q| q.attempts).max().unwrap_or(0),
-                    last: last.map_or_else(String::new, |l| super::seat::fate_words(&l.fate).1),
-                    active: node.jobs.contains_key(&task.destination),
-                });
-            }
-        }
-        rows
-    }
-
-    /// A server's mailboxes.
-    #[must_use]
-    pub fn mailboxes(&self, node: NodeId) -> Vec<MailboxView> {
-        let view = |(account, name, count, unseen)| MailboxView { account, name, count, unseen };
-        self.node(node).mailboxes().into_iter().map(view).collect()
-    }
-
-    /// The messages in all of a server's mailboxes.
-    #[must_use]
-    pub fn stored(&self, node: NodeId) -> Vec<StoredView> {
-        self.node(node).stored()
-    }
-
-    /// Messages on a device's screen, oldest first.
-    #[must_use]
-    pub fn screen(&self, node: NodeId) -> Vec<ShownView> {
-        let view = |shown: &super::device::Shown| {
-            let view = pillarbox_mime::view(&shown.octets).unwrap_or_default();
-            ShownView {
-                at: shown.at,
-                from: view.from.join(", "),
-                subject: view.subject,
-                text: view.text.unwrap_or_default(),
-                octets: shown.octets.to_vec(),
-                flags: shown.flags,
-            }
-        };
-        self.node(node).device.shown.iter().map(view).collect()
-    }
-
-    /// What a device said last.
-    #[must_use]
-    pub fn status(&self, node: NodeId) -> Option<&Screen> {
-        self.node(node).device.status.as_ref()
-    }
-
-    /// All wires, in the order in which they were asked for.
-    #[must_use]
-    pub fn wires(&self) -> Vec<WireView> {
-        let view = |wire: &super::wire::Wire| {
-            let octets = Dir::BOTH.map(|dir| wire.streams[dir.index()].sent.len() as u64);
-            WireView {
-                id: wire.id,
-                client: wire.nodes[0],
-                server: wire.nodes[1],
-                port: wire.port,
-                protocol: wire.protocol,
-                phase: wire.phase,
-                opened: wire.opened,
-                closed: wire.closed,
-                states: wire.states,
-                octets,
-                typed: [
-                    matches!(self.owners.get(&wire.id), Some(super::Owner::Hand)),
-                    self.node(wire.nodes[1]).by_hand.contains(&wire.port),
-                ],
-                tls_from: wire.tls_from,
-                tapped: self.link(wire.nodes[0], wire.nodes[1]).tapped,
-            }
-        };
-        self.wires.iter().map(view).collect()
-    }
-
-    /// Octets on their way now.
-    pub fn flights(&self) -> impl Iterator<Item = &Flight> {
-        let now = self.now;
-        self.flights.iter().filter(move |flight| flight.sent <= now && now < flight.arrives)
-    }
-
-    /// The log from an entry on.
-    #[must_use]
-    pub fn entries(&self, since: EntryId) -> &[Entry] {
-        self.log.get(since.0 as usize..).unwrap_or_default()
-    }
-
-    /// Octets that were sent over a wire in one direction, as far as there are any in the range.
-    #[must_use]
-    pub fn octets(&self, wire: WireId, dir: Dir, range: Range<u64>) -> &[u8] {
-        let found = self.wires.get(wire.0 as usize);
-        found.map_or(&[], |wire| within(&wire.streams[dir.index()].sent, range))
-    }
-
-    /// Octets that have arrived; they differ from what was sent where a fault changed them on their way.
-    #[must_use]
-    pub fn arrived(&self, wire: WireId, dir: Dir, range: Range<u64>) -> &[u8] {
-        let found = self.wires.get(wire.0 as usize);
-        found.map_or(&[], |wire| within(&wire.streams[dir.index()].arrived, range))
-    }
-
-    /// What one end's session noted about one direction, in causal order: of what it received or of what it sent.
-    #[must_use]
-    pub fn notes(&self, wire: WireId, dir: Dir, end: End) -> Vec<Noted> {
-        let found = self.wires.get(wire.0 as usize);
-        found.map_or_else(Vec::new, |wire| wire.notes(dir, end).copied().collect())
-    }
-
-    /// All notes of one end's session, states and defects among them, in causal order.
-    #[must_use]
-    pub fn all_notes(&self, wire: WireId, end: End) -> &[Noted] {
-        let found = self.wires.get(wire.0 as usize);
-        found.map_or(&[], |wire| &wire.notes[end.index()])
-    }
-
-    /// What is spoken on a wire; none: there is no such wire.
-    #[must_use]
-    pub fn protocol(&self, wire: WireId) -> Option<Protocol> {
-        self.wires.get(wire.0 as usize).map(|wire| wire.protocol)
-    }
-
-    /// The name of a session's state; empty where somebody types, or before it has one.
-    #[must_use]
-    pub fn state(&self, wire: WireId, end: End) -> &'static str {
-        self.wires.get(wire.0 as usize).map_or("", |wire| wire.states[end.index()])
-    }
-
-    /// What may be said now at an end of a wire, as far as the session at the other end can tell.
-    #[must_use]
-    pub fn expected(&self, wire: WireId, end: End) -> Vec<Expected> {
-        let seats = self.wires.get(wire.0 as usize).map(|wire| &wire.seats);
-        let other = seats.and_then(|seats| seats[end.other().index()].as_ref());
-        other.map_or_else(Vec::new, |seat| seat.expected())
-    }
-
-    /// A number that two worlds share only if everything that happened in them is the same.
-    #[must_use]
-    pub fn hash(&self) -> u64 {
-        let mut hash = Fnv::new();
-        hash.number(self.now.0);
-        for entry in &self.log {
-            hash.number(entry.at.0);
-            hash.number(entry.node.map_or(u64::MAX, |node| u64::from(node.0)));
-            hash.number(entry.wire.map_or(u64::MAX, |wire| u64::from(wire.0)));
-            match &entry.what {
-                // What a rule says in our words is no part of what happened.
-                What::Defect { end, rule } => {
-                    hash.octets(format!("{end:?} {} {}", rule.rfc, rule.section).as_bytes());
-                }
-                what => hash.octets(format!("{what:?}").as_bytes()),
-            }
-        }
-        for wire in &self.wires {
-            for stream in &wire.streams {
-                hash.octets(&stream.sent);
-                hash.octets(&stream.arrived);
-            }
-        }
-        for node in &self.nodes {
-            for (account, name, count, unseen) in node.mailboxes() {
-                hash.octets(account.as_bytes());
-                hash.octets(name.as_bytes());
-                hash.number(count);
-                hash.number(unseen);
-            }
-            for shown in &node.device.shown {
-                hash.octets(&shown.octets);
-            }
-        }
-        hash.0
-    }
-}
-
-fn within(octets: &[u8], range: Range<u64>) -> &[u8] {
-    let end = usize::try_from(range.end).unwrap_or(usize::MAX).min(octets.len());
-    let start = usize::try_from(range.start).unwrap_or(usize::MAX).min(end);
-    &octets[start..end]
-}
-
-/// FNV-1a: the same everywhere, and no secret.
-struct Fnv(u64);
-
-impl Fnv {
-    const fn new() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-
-    fn octets(&mut self, octets: &[u8]) {
-        self.number(octets.len() as u64);
-        for octet in octets {
-            self.0 = (self.0 ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn number(&mut self, number: u64) {
-        for octet in number.to_le_bytes() {
-            self.0 = (self.0 ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
 }

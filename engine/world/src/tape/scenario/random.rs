@@ -14,6 +14,9 @@ const MINUTE: u64 = 60 * SECOND;
 const CALM: u64 = 40 * MINUTE;
 const PEOPLE: [&str; 6] = ["ann", "bob", "cy", "dee", "eve", "flo"];
 
+/// Who it is that mail is sent on for.
+const FORWARD: &str = "forward";
+
 /// What is being made up.
 struct Making {
     draw: Draw,
@@ -22,6 +25,8 @@ struct Making {
     servers: Vec<String>,
     /// Address, password and server of each person.
     people: Vec<(String, String, String)>,
+    /// Addresses that stand for somebody elsewhere.
+    forwards: Vec<String>,
     faults: u64,
 }
 
@@ -34,6 +39,7 @@ pub(super) fn scenario(seed: u64) -> Scenario {
         script: Vec::new(),
         servers: Vec::new(),
         people: Vec::new(),
+        forwards: Vec::new(),
         faults: 0,
     };
     making.places();
@@ -90,6 +96,11 @@ impl Making {
                     self.people.push((address, "secret".to_owned(), name.clone()));
                 }
             }
+            if let (true, Some((address, ..))) = (self.chance(1, 3), self.people.first()) {
+                let alias = format!("{FORWARD}@{name}");
+                node.aliases.push((alias.clone(), vec![address.clone()]));
+                self.forwards.push(alias);
+            }
             let mut exchanges = vec![(10, name.clone())];
             if self.chance(1, 5) {
                 // A name without an address comes first: the next one takes it.
@@ -125,6 +136,7 @@ impl Making {
                 let recipient = match self.draw.below(10) {
                     0 => format!("nobody@{}", self.pick(&self.servers.clone())),
                     1 if self.chance(1, 3) => "lost@nowhere.example".to_owned(),
+                    2 if !self.forwards.is_empty() => self.pick(&self.forwards.clone()),
                     _ => self.pick(&people).0,
                 };
                 if !to.contains(&recipient) {

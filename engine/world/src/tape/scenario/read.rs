@@ -24,6 +24,7 @@ pub(super) fn scenario(text: &str, base: &dyn Fn(&str) -> Option<&'static str>) 
         self::table(&mut scenario, table)?;
     }
     scenario.script.sort_by_key(|(at, _)| *at);
+    scenario.predictions.sort_by_key(|prediction| prediction.at);
     Ok(scenario)
 }
 

@@ -243,20 +243,6 @@ impl Reader<'_> {
     }
 }
 
-/// Milliseconds of a duration of several parts, such as `1h30m`.
-fn duration_ms(text: &str) -> Option<u64> {
-    let mut sum = 0_u64;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let word = rest[digits..].find(|c: char| c.is_ascii_digit());
-        let (part, behind) = rest.split_at(word.map_or(rest.len(), |word| digits + word));
-        sum = sum.checked_add(crate::fault::duration_ms(part)?)?;
-        rest = behind;
-    }
-    (!text.is_empty()).then_some(sum)
-}
-
 /// A table that is read key by key; what nobody asked for is an error.
 pub struct Fields {
     table: Table,
@@ -353,7 +339,7 @@ impl Fields {
     /// It is something else.
     pub fn duration(&mut self, key: &str) -> Result<Option<u64>, String> {
         let Some(text) = self.text(key)? else { return Ok(None) };
-        let ms = duration_ms(&text);
+        let ms = crate::fault::parse_duration(&text);
         ms.map(Some).ok_or_else(|| self.wrong(key, "a duration such as 30s, 5m or 3d"))
     }
 

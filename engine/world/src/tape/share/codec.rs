@@ -173,8 +173,8 @@ mod tests {
         assert_eq!(reader.text().as_deref(), Some("Crème"));
         assert_eq!((reader.maybe(), reader.maybe()), (Some(None), Some(Some(7))));
         assert!(reader.is_empty());
-        for length in 0..20 {
-            let octets: Vec<u8> = (0..length).map(|at| at * 37).collect();
+        for length in 0..20_u8 {
+            let octets: Vec<u8> = (0..length).map(|at: u8| at.wrapping_mul(37)).collect();
             assert_eq!(unbase64(&base64(&octets)), Some(octets));
         }
         assert_eq!(Reader::new(&[0xff; 11]).number(), None);

@@ -122,9 +122,7 @@ impl Host<pillarbox_engine::smtp::Client> for SmtpHost {
 
     fn event(&mut self, event: smtp::Event, cx: &mut Cx<'_>) {
         cx.effects.push(Effect::News(match event {
-            smtp::Event::Ready(offer) => {
-                News::Offered { name: offer.name, reports: offer.extensions.dsn }
-            }
+            smtp::Event::Ready(offer) => News::Offered { reports: offer.extensions.dsn },
             smtp::Event::Finished(finished) => News::Finished(finished),
             smtp::Event::Done(failure) => News::SmtpDone(failure),
             smtp::Event::Defect(_) => return,

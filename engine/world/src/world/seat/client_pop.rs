@@ -91,8 +91,6 @@ impl PopHost {
         let Completion { call, outcome } = completion;
         if self.listing == Some(call) {
             self.listing = None;
-            let unique_ids = self.rows.iter().map(|row| row.unique_id.clone()).collect();
-            cx.effects.push(Effect::News(News::Listed { unique_ids }));
             self.fetch();
             return;
         }

@@ -16,9 +16,8 @@ use pillarbox_engine::expected::Expected;
 use pillarbox_engine::smtp::client::types::{Failure, Finished};
 use pillarbox_engine::trace::Note;
 use pillarbox_engine::types::{AskId, BlobRange, Now, TlsFacts};
-use pillarbox_engine::{Input, Output, Role, Session};
+use pillarbox_engine::{Input, Output, Role, Session, imap, pop3, smtp};
 
-use super::ids::Draw;
 use crate::fault::{Faults, Strike};
 
 pub(crate) use client::{Carried, Login, Order, Outgoing, SmtpHost};
@@ -85,8 +84,8 @@ pub(crate) enum Effect {
 /// What a client's host tells the application.
 #[derive(Clone, Debug)]
 pub(crate) enum News {
-    /// The server is known; its name, and whether it reports itself (RFC 3461).
-    Offered { name: Vec<u8>, reports: bool },
+    /// The server is known, and whether it reports itself (RFC 3461).
+    Offered { reports: bool },
     /// A delivery is over.
     Finished(Finished),
     /// The SMTP session can begin no more deliveries.
@@ -94,8 +93,6 @@ pub(crate) enum News {
     /// A message was read.
     Got { unique_id: Vec<u8>, octets: Vec<u8> },
 
-    /// The server holds these and no others.
-    Listed { unique_ids: Vec<Vec<u8>> },
     /// What an IMAP session found.
     Imap(Box<ImapNews>),
     /// Reading came to its end; why, if not as it should.
@@ -106,7 +103,6 @@ pub(crate) enum News {
 pub(crate) struct Cx<'a> {
     pub(crate) now: Now,
     pub(crate) faults: &'a mut Faults,
-    pub(crate) draw: &'a mut Draw,
     pub(crate) effects: Vec<Effect>,
 }
 
@@ -115,7 +111,7 @@ pub(crate) trait Drive {
     /// One turn.
     fn turn(&mut self, turn: Turn, cx: &mut Cx<'_>);
 
-    /// What the other end may say now, if a session sits here that can tell.
+    /// What the peer may say to who sits here.
     fn expected(&self) -> Vec<Expected> {
         Vec::new()
     }
@@ -139,6 +135,24 @@ pub(crate) trait Host<R: Role> {
     /// The application wants something.
     fn order(&mut self, _order: Order) {}
 }
+
+/// Roles that say what their peer may say now.
+pub(crate) trait Expects {
+    /// What that is.
+    fn peer_may_say(&self) -> Vec<Expected>;
+}
+
+macro_rules! expects {
+    ($($role:ty),*) => {
+        $(impl Expects for $role {
+            fn peer_may_say(&self) -> Vec<Expected> {
+                self.expected()
+            }
+        })*
+    };
+}
+
+expects!(smtp::Server, smtp::Client, pop3::Server, pop3::Client, imap::Server, imap::Client);
 
 /// What becomes of an ask.
 pub(crate) enum Answered<A> {
@@ -295,7 +309,7 @@ where
     }
 }
 
-impl<R: Role, H: Host<R>> Drive for Seat<R, H>
+impl<R: Role + Expects, H: Host<R>> Drive for Seat<R, H>
 where
     R::Ask: Worded,
     R::Answer: Worded,
@@ -329,7 +343,7 @@ where
     }
 
     fn expected(&self) -> Vec<Expected> {
-        if self.closed { Vec::new() } else { self.session.role().expected() }
+        if self.closed { Vec::new() } else { self.session.role().peer_may_say() }
     }
 }
 

@@ -394,6 +394,13 @@ impl Tape {
         self.world.state(wire, end)
     }
 
+    /// What may be said now at an end of a wire: forms with an example each, as the session at the other end would take
+    /// them. For `what can I say now?`; empty while that session waits for something else.
+    #[must_use]
+    pub fn expected(&self, wire: WireId, end: End) -> Vec<Expected> {
+        self.world.expected(wire, end)
+    }
+
     /// A number that two runs share only if everything that happened is the same.
     #[must_use]
     pub fn hash(&self) -> u64 {

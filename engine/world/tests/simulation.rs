@@ -94,7 +94,7 @@ fn check_uids(tape: &Tape, known: &mut Uids) -> Result<(), String> {
                     let same = |at: &&(NodeId, String, String, u32, u32)| {
                         (&at.0, &at.1, &at.2, &at.3) == (&key.0, &key.1, &key.2, &key.3)
                     };
-                    if let Some(last) = known.keys().filter(same).next_back()
+                    if let Some(last) = known.keys().rfind(same)
                         && last.4 > key.4
                     {
                         return Err(format!("UIDs do not ascend: {key:?} after {}", last.4));

@@ -35,7 +35,7 @@ pub(crate) fn page(glue: &Path, assets: &Path) -> Result<Bundle, Box<dyn Error>>
     let mut bundle = Bundle { files: Vec::new() };
     let module = bundle.hashed("app.wasm", "application/wasm", read(&glue.join("app_bg.wasm"))?);
     let script = bundle.hashed("app.js", JS, read(&glue.join("app.js"))?);
-    let style = bundle.hashed("style.css", CSS, style(assets, &text)?.into_bytes());
+    let style = bundle.hashed("style.css", CSS, style(assets, text)?.into_bytes());
     let icon = bundle.hashed("icon.svg", "image/svg+xml", read(&assets.join("icon.svg"))?);
     let names = [("APP_WASM", &module), ("APP_JS", &script), ("STYLE", &style), ("ICON", &icon)];
     let named = |mut text: String| {
@@ -59,7 +59,7 @@ pub(crate) fn page(glue: &Path, assets: &Path) -> Result<Bundle, Box<dyn Error>>
 /// The style sheets in the order of their names.
 fn style(
     assets: &Path,
-    text: &dyn Fn(&Path) -> Result<String, Box<dyn Error>>,
+    text: impl Fn(&Path) -> Result<String, Box<dyn Error>>,
 ) -> Result<String, Box<dyn Error>> {
     let mut sheets: Vec<_> = fs::read_dir(assets.join("style"))?
         .map(|entry| entry.map(|entry| entry.path()))

@@ -214,6 +214,9 @@ fn height_of(items: &[Item], id: u16) -> f32 {
 mod tests {
     use super::*;
 
+    /// What a world is made of, and what is linked with what.
+    type World = (&'static [Kind], &'static [(u16, u16)]);
+
     fn items(kinds: &[Kind]) -> Vec<Item> {
         (0..).zip(kinds).map(|(id, kind)| Item { id, kind: *kind, rows: 2 }).collect()
     }
@@ -221,7 +224,7 @@ mod tests {
     #[test]
     fn nothing_overlaps_and_all_is_inside() {
         use Kind::{Device, Dns, Listener, Server};
-        let worlds: [(&[Kind], &[(u16, u16)]); 4] = [
+        let worlds: [World; 4] = [
             (&[Device, Server, Dns, Server, Device], &[(0, 1), (3, 4)]),
             (&[Server, Device, Device, Device], &[(0, 1), (0, 2), (0, 3)]),
             (&[Device, Server, Server, Server, Device, Device, Dns], &[(0, 1), (3, 4), (3, 5)]),

@@ -19,7 +19,7 @@ fn connected(port: u16) -> Tape {
 }
 
 fn words(tape: &Tape) -> Vec<&'static str> {
-    tape.expected(WireId(0), End::Server).iter().map(|expected| expected.form.word).collect()
+    tape.expected(WireId(0), End::Client).iter().map(|expected| expected.form.word).collect()
 }
 
 fn say(tape: &mut Tape, line: &str, seconds: u64) {
@@ -34,7 +34,7 @@ fn a_message_is_sent_by_saying_what_is_offered() {
     assert!(words(&tape).contains(&"EHLO") && !words(&tape).contains(&"MAIL"));
     let wanted = ["EHLO", "MAIL", "RCPT", "DATA", "text", "end of data", "QUIT"];
     for (second, word) in (1..).zip(wanted) {
-        let expected = tape.expected(WireId(0), End::Server);
+        let expected = tape.expected(WireId(0), End::Client);
         let one = expected.iter().find(|expected| expected.form.word == word);
         let one = one.unwrap_or_else(|| panic!("{word} is not offered: {:?}", words(&tape)));
         if word.chars().all(char::is_uppercase) {
@@ -48,7 +48,7 @@ fn a_message_is_sent_by_saying_what_is_offered() {
     assert!(said.contains("221"), "{said}");
     assert!(words(&tape).is_empty());
     // Where somebody types, anything may be said.
-    assert!(tape.expected(WireId(0), End::Client).is_empty());
+    assert!(tape.expected(WireId(0), End::Server).is_empty());
 }
 
 #[test]

@@ -5,7 +5,9 @@
 
 extern crate alloc;
 
+pub mod collect;
 pub mod expected;
+pub mod folder;
 pub mod limits;
 pub mod pop3;
 pub mod relay;

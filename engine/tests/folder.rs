@@ -46,6 +46,7 @@ fn one(quoting: Quoting, file: &str) -> Vec<(String, Flags)> {
 #[test]
 fn what_is_written_is_read_again() {
     let mut random = Seeded(7);
+    let words = [&b"$Work"[..], b"later"];
     let lines =
         ["From me", ">From me", ">>From x", "", "", "text", "From: y", "> From z", "Status: R"];
     for round in 0..400 {
@@ -60,7 +61,7 @@ fn what_is_written_is_read_again() {
                 }
                 octets.extend(b"\r\n");
             }
-            let keywords = [&b"$Work"[..], b"later"][..random.below(3)].iter().map(|k| k.to_vec());
+            let keywords = words[..random.below(3)].iter().map(|k| k.to_vec());
             let flags = Flags { system: random.below(32) as u8, keywords: keywords.collect() };
             let came = 1000 * (random.below(2_000_000_000) as u64);
             let mut writer = Writer::default();

@@ -6,6 +6,7 @@ mod look;
 mod mailhost;
 mod message;
 mod probe;
+mod probe_mail;
 mod progress;
 mod server;
 mod submit;
@@ -16,6 +17,7 @@ pub(crate) use collect::{
 pub(crate) use mailhost::{MailHost, MailUrl, Protocol};
 pub(crate) use message::{Outgoing, Spool, origin};
 pub(crate) use probe::{Probed, Tries, probe};
+pub(crate) use probe_mail::{MailProbed, MailTries, probe_mail};
 pub(crate) use progress::Progress;
 pub(crate) use server::{Access, Server, ServerFile, TlsChoice, host_and_port, host_name};
 pub(crate) use submit::{Submission, submit};

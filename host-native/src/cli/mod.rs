@@ -7,6 +7,7 @@ mod export;
 mod fetch;
 mod import;
 mod limits;
+mod mail;
 mod probe;
 mod queue;
 mod reading;
@@ -34,6 +35,7 @@ Examples:
   pillarbox send --to bob@hamburger.edu --subject ketchup --text 'Do you like ketchup?'
   pillarbox probe smtp mail.hamburger.edu:25
   pillarbox import --account bob@hamburger.edu --config pillarbox.toml ~/Maildir
+  pillarbox mail --server imaps://bob@mail.hamburger.edu list
   pillarbox fetch imaps://bob@mail.provider.example --account bob@hamburger.edu --config pillarbox.toml
   pillarbox replay alice-to-bob             a simulated mail Internet, in the terminal
 
@@ -61,6 +63,8 @@ enum Word {
     Queue(queue::QueueFlags),
     /// Collect mail from another server, by IMAP or POP3, into an account here
     Fetch(Box<fetch::FetchFlags>),
+    /// List, read, find, move, flag and delete mail on any IMAP server
+    Mail(Box<mail::MailFlags>),
     /// Bring mail from mbox files, Maildirs and folders of .eml files into an account
     Import(Box<import::ImportFlags>),
     /// Take an account's mail into such files
@@ -203,6 +207,7 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Dkim(flags)) => dkim::run(flags),
         Some(Word::Queue(flags)) => queue::run(flags),
         Some(Word::Fetch(flags)) => fetch::run(&flags),
+        Some(Word::Mail(flags)) => mail::run(&flags),
         Some(Word::Import(flags)) => import::run(&flags),
         Some(Word::Export(flags)) => export::run(&flags),
         Some(Word::Send(flags)) => send::run(*flags),

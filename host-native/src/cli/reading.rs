@@ -10,30 +10,31 @@ use crate::agent::{Access, TlsChoice};
 #[derive(Clone, Debug, Args)]
 pub(super) struct ReadFlags {
     /// Whom to log in as, if the URL does not say
-    #[arg(long, value_name = "USER", env = "PILLARBOX_USER")]
+    #[arg(long, value_name = "USER", env = "PILLARBOX_USER", global = true)]
     user: Option<String>,
     /// File whose first line is the password; or set PILLARBOX_PASSWORD, or type it when asked
-    #[arg(long, value_name = "FILE", env = "PILLARBOX_PASSWORD_FILE")]
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_PASSWORD_FILE", global = true)]
     password_file: Option<PathBuf>,
     /// File whose first line is an OAuth 2.0 access token, in place of a password
     #[arg(
         long,
         value_name = "FILE",
         env = "PILLARBOX_TOKEN_FILE",
+        global = true,
         conflicts_with = "password_file"
     )]
     token_file: Option<PathBuf>,
     /// The login's only mechanism, such as SCRAM-SHA-256 [default: the best that both sides have]
-    #[arg(long, value_name = "NAME", env = "PILLARBOX_MECHANISM")]
+    #[arg(long, value_name = "NAME", env = "PILLARBOX_MECHANISM", global = true)]
     mechanism: Option<String>,
     /// How far TLS is insisted on [default: implicit for imaps and pop3s, else opportunistic on this machine, else required]
-    #[arg(long, value_name = "HOW", env = "PILLARBOX_TLS", value_enum)]
+    #[arg(long, value_name = "HOW", env = "PILLARBOX_TLS", value_enum, global = true)]
     tls: Option<TlsChoice>,
     /// Certificate authorities that are trusted beside those of the system, as PEM
-    #[arg(long, value_name = "FILE", env = "PILLARBOX_CA")]
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_CA", global = true)]
     ca: Option<PathBuf>,
     /// Show the conversation, explained, on standard error; secrets are masked
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub(super) trace: bool,
 }
 

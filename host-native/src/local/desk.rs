@@ -11,9 +11,7 @@ use pillarbox_engine::imap::grammar::mailbox_name;
 use pillarbox_engine::imap::types::{Flags, MailboxesAsk, RowsAsk, UidRun};
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::service::{Backend, Content, Directory};
-use pillarbox_world::store::{
-    AccountId, Append, Collect, Create, NewMessage, Outcome, Store, Write,
-};
+use pillarbox_world::store::{AccountId, Append, Collect, Create, NewMessage, Outcome, Write};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
@@ -169,7 +167,7 @@ impl Desk {
                     return Ok((Reply::Rows { rows: Vec::new(), more: false }, Vec::new()));
                 };
                 let uids = vec![UidRun { first, last: u32::MAX }];
-                let ask = RowsAsk { uids, max: ROWS_MAX, ..RowsAsk::default() };
+                let ask = RowsAsk { uids, max: ROWS_MAX, index: false, changed_since: None };
                 let page = store.rows(mailbox, &ask)?;
                 let rows = page.rows.into_iter().map(|row| Row {
                     uid: row.uid,

@@ -86,7 +86,7 @@ impl<R: Reads, S: Sink<R>> Reading<R, S> {
         drop(stream.set_nodelay(true));
         let key = next_key();
         let trace = client.trace.is_some();
-        let session = R::start(&client.engine, terms, security, trace, now(client.started));
+        let session = R::session(&client.engine, terms, security, trace, now(client.started));
         let session = session.map_err(|error| {
             let text = match error {
                 StartError::NoSlot => "no slot is free for another connection".to_owned(),

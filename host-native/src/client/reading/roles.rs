@@ -45,7 +45,7 @@ pub(crate) trait Reads:
     /// How a call ended.
     type Completion: Send + Clone;
 
-    fn start(
+    fn session(
         engine: &Engine,
         terms: &Terms,
         security: &Security,
@@ -70,7 +70,7 @@ impl Reads for imap::Client {
     type Command = imap::client::types::Command;
     type Completion = imap::client::types::Completion;
 
-    fn start(
+    fn session(
         engine: &Engine,
         terms: &Terms,
         security: &Security,
@@ -145,7 +145,7 @@ impl Reads for pop3::Client {
     type Command = pop3::client::types::Command;
     type Completion = pop3::client::types::Completion;
 
-    fn start(
+    fn session(
         engine: &Engine,
         _terms: &Terms,
         security: &Security,

@@ -1,10 +1,12 @@
 //! `pillarbox fetch`: mail from another server into an account here, once or for as long as this runs.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
 use pillarbox_engine::imap::client::types::{Command, Outcome};
 use pillarbox_engine::pop3;
+use pillarbox_engine::types::TlsFacts;
 use serde_json::json;
 
 use super::import::{StoreFlags, runtime};
@@ -19,6 +21,7 @@ use crate::config::Settings;
 use crate::error::{Error, Kind};
 use crate::folders::{INBOX, Shows, Tally, mebi};
 use crate::local::{Key, Local};
+use crate::serve::shown;
 
 /// How long the first pause after a lost connection is; each further one is twice as long.
 const BACKOFF_MIN: Duration = Duration::from_secs(1);
@@ -207,7 +210,10 @@ impl Fetch<'_> {
 
     async fn try_open_imap(&self) -> Result<Imap, Stopped> {
         let target = self.host.target().await?;
-        Ok(Reading::open(self.client, &target, &self.host.terms, ImapSink::default).await?)
+        let reading =
+            Reading::open(self.client, &target, &self.host.terms, ImapSink::default).await?;
+        self.say_connected(reading.address(), reading.tls());
+        Ok(reading)
     }
 
     async fn open_imap(&self) -> Result<Imap, Error> {
@@ -225,6 +231,7 @@ impl Fetch<'_> {
         let target = self.host.target().await?;
         let reading: Reading<pop3::Client, PopSink> =
             Reading::open(self.client, &target, &self.host.terms, PopSink::default).await?;
+        self.say_connected(reading.address(), reading.tls());
         let local = Local::open(self.settings, true).await?;
         let (round, ended) = collect_pop3(reading, local, &self.how, self.tally()).await;
         self.say(&round, ended.is_ok());
@@ -240,6 +247,19 @@ impl Fetch<'_> {
         match stopped {
             Stopped::There(ended) => self.host.error(&ended),
             Stopped::Here(error) => error,
+        }
+    }
+
+    /// For programs: where it is, and how well that is proven.
+    fn say_connected(&self, address: SocketAddr, tls: Option<(&TlsFacts, bool)>) {
+        if self.flags.json {
+            let version = tls.map(|(facts, _)| shown(&facts.version));
+            let verified = tls.is_some_and(|(_, verified)| verified);
+            let server = address.to_string();
+            println!(
+                "{}",
+                json!({ "event": "connected", "server": server, "tls": version, "verified": verified })
+            );
         }
     }
 

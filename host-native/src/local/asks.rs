@@ -1,7 +1,5 @@
 //! What is asked of the store and answered, as JSON: one line each, some with octets behind it.
 
-use std::fmt::Write;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -29,10 +27,8 @@ impl Key {
 
 impl From<Key> for String {
     fn from(key: Key) -> Self {
-        key.0.iter().fold(Self::with_capacity(64), |mut out, octet| {
-            drop(write!(out, "{octet:02x}"));
-            out
-        })
+        let digit = |half: u8| char::from_digit(half.into(), 16).unwrap_or_default();
+        key.0.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 15)]).collect()
     }
 }
 

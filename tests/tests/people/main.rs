@@ -4,6 +4,7 @@
 mod collecting;
 mod files;
 mod mailboxes;
+mod probing;
 
 use std::net::SocketAddr;
 use std::path::Path;

@@ -166,7 +166,6 @@ pub(super) fn run(flags: &MailFlags) -> Result<(), Error> {
                 Error::new(Kind::Unavailable, format!("{}: {text}", host.shown()))
             }
             Stopped::Nothing(text) => Error::new(Kind::NoInput, text),
-            Stopped::Here(error) => error,
         })
     })
 }
@@ -252,8 +251,6 @@ enum Stopped {
     Refused(String),
     /// There is no such message.
     Nothing(String),
-    /// This machine.
-    Here(Error),
 }
 
 impl From<Ended> for Stopped {

@@ -4,6 +4,7 @@
 mod export;
 mod find;
 mod import;
+mod mirror;
 mod read;
 mod tally;
 mod target;
@@ -15,6 +16,7 @@ use clap::ValueEnum;
 pub(crate) use export::{Exported, Exporting, export};
 pub(crate) use find::{Folder, find};
 pub(crate) use import::{Imported, Importing, import};
+pub(crate) use mirror::Mirror;
 pub(crate) use tally::{Shows, Tally, mebi};
 pub(crate) use target::Sync;
 

@@ -21,6 +21,9 @@ use crate::local::Row;
 /// The file beside `.eml` files that tells what stands in none of them.
 pub(super) const SIDECAR: &str = "pillarbox.jsonl";
 
+/// In the names of files of a Maildir that were written here.
+pub(super) const OURS: &str = ".pillarbox";
+
 /// Whether files reach the disk before it is said that they are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sync {
@@ -125,10 +128,10 @@ impl Mbox {
 }
 
 pub(super) struct Maildir {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     uid_validity: u32,
     /// File names by what stays of them when flags change.
-    there: HashMap<Vec<u8>, Vec<u8>>,
+    pub(super) there: HashMap<Vec<u8>, Vec<u8>>,
     keywords: Keywords,
     lines: ToLf,
     open: Option<(BufWriter<File>, PathBuf, PathBuf)>,
@@ -158,14 +161,14 @@ impl Maildir {
         Ok(Self { path, uid_validity, there, keywords, lines, open, sync, left_out: 0 })
     }
 
-    fn begin(&mut self, row: &Row) -> Result<Wanted, Error> {
-        let unique = format!(
-            "{}.V{}U{}.pillarbox,S={}",
-            row.date_ms / 1000,
-            self.uid_validity,
-            row.uid,
-            row.size
-        );
+    /// What of a message's file name stays when its flags change.
+    pub(super) fn unique(&self, row: &Row) -> String {
+        let (seconds, validity) = (row.date_ms / 1000, self.uid_validity);
+        format!("{seconds}.V{validity}U{}{OURS},S={}", row.uid, row.size)
+    }
+
+    pub(super) fn begin(&mut self, row: &Row) -> Result<Wanted, Error> {
+        let unique = self.unique(row);
         let before = self.keywords.clone();
         let words = row.keywords.iter().map(|word| word.clone().into_bytes()).collect();
         let flags = Flags { system: row.system, keywords: words };
@@ -193,7 +196,14 @@ impl Maildir {
         Ok(Wanted::Yes)
     }
 
-    fn end(&mut self, row: &Row) -> Result<(), Error> {
+    pub(super) fn octets(&mut self, octets: &[u8]) -> Result<(), Error> {
+        let Some((out, path, _)) = &mut self.open else { return Ok(()) };
+        let mut lines = Vec::new();
+        self.lines.take(octets, &mut lines);
+        out.write_all(&lines).map_err(|error| failed(path, &error))
+    }
+
+    pub(super) fn end(&mut self, row: &Row) -> Result<(), Error> {
         let Some((mut out, tmp, path)) = self.open.take() else { return Ok(()) };
         let mut last = Vec::new();
         self.lines.finish(&mut last);
@@ -282,12 +292,7 @@ impl Target {
                 mbox.writer.take(octets, &mut mbox.buffer);
                 mbox.flush()
             }
-            Self::Maildir(maildir) => {
-                let Some((out, path, _)) = &mut maildir.open else { return Ok(()) };
-                let mut lines = Vec::new();
-                maildir.lines.take(octets, &mut lines);
-                out.write_all(&lines).map_err(|error| failed(path, &error))
-            }
+            Self::Maildir(maildir) => maildir.octets(octets),
             Self::Letters(letters) => {
                 let Some((out, path, ..)) = &mut letters.open else { return Ok(()) };
                 out.write_all(octets).map_err(|error| failed(path, &error))

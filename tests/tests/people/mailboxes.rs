@@ -152,6 +152,35 @@ fn mail_is_moved_flagged_and_deleted() {
 }
 
 #[test]
+fn a_maildir_follows_a_server() {
+    let rig = Rig::new("people-sync");
+    let path = rig._scratch.path().join("Mail");
+    let sync = |rig: &Rig| rig.mail(&["sync", super::text(&path)]);
+    let names = |place: &str| -> Vec<String> {
+        let all = std::fs::read_dir(path.join(place)).expect("it is a Maildir");
+        let mut all: Vec<String> = all
+            .map(|entry| entry.expect("ours").file_name().into_string().expect("ASCII"))
+            .collect();
+        all.sort();
+        all
+    };
+    assert_eq!(sync(&rig), "30 new, 0 were there, 0 gone\n");
+    assert_eq!(names("cur").len(), 30);
+    let letter = names("cur").into_iter().find(|name| name.contains("U1.")).expect("it came");
+    let octets = std::fs::read(path.join("cur").join(&letter)).expect("ours");
+    assert_eq!(octets, LETTER.as_bytes(), "with the line ends of files");
+    assert_eq!(sync(&rig), "0 new, 30 were there, 0 gone\n");
+    rig.mail(&["flag", "1", "+seen", "+flagged"]);
+    rig.mail(&["move", "2:4", "Entwürfe"]);
+    rig.mail(&["delete", "5", "--now"]);
+    std::fs::write(path.join("cur").join("1.mine:2,"), "Subject: mine\n\n").expect("ours");
+    assert_eq!(sync(&rig), "3 new, 26 were there, 4 gone\n");
+    assert_eq!(names(".Entw&APw-rfe/cur").len(), 3);
+    assert!(names("cur").contains(&letter.replace(":2,", ":2,FS")), "its flags follow");
+    assert!(names("cur").contains(&"1.mine:2,".to_owned()), "what is not the server's stays");
+}
+
+#[test]
 fn a_conversation_is_shown_without_its_secret() {
     let rig = Rig::new("people-trace");
     let mut url = String::new();

@@ -4,7 +4,10 @@ mod change;
 mod query;
 mod show;
 mod sink;
+mod sync;
 mod text;
+
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use pillarbox_engine::imap::Client as ImapClient;
@@ -16,7 +19,7 @@ use super::reading::ReadFlags;
 use crate::agent::{MailHost, MailUrl, Protocol};
 use crate::client::reading::{Ended, Reading};
 use crate::error::{Error, Kind};
-use crate::folders::INBOX;
+use crate::folders::{INBOX, Shows, Tally};
 use crate::serve::shown;
 
 use query::QueryFlags;
@@ -35,6 +38,7 @@ Examples:
   pillarbox mail move 4711,4712 Archive
   pillarbox mail flag 4711 +flagged -seen +$Work
   pillarbox mail delete 4713 --now
+  pillarbox mail sync ~/Mail                     a copy to read offline, which follows the server
 
 The password is read from --password-file, PILLARBOX_PASSWORD or the terminal. A server must prove its name by a certificate,
 unless --tls says otherwise.
@@ -119,6 +123,14 @@ enum Word {
         #[command(flatten)]
         place: Place,
     },
+    /// Make a local Maildir (Maildir++) the same as the server's mailboxes; nothing is changed there
+    Sync {
+        /// The Maildir
+        path: PathBuf,
+        /// Only this mailbox; repeatable
+        #[arg(long, value_name = "NAME")]
+        mailbox: Vec<String>,
+    },
     /// Delete messages
     Delete {
         /// Their UIDs
@@ -151,6 +163,10 @@ pub(super) fn run(flags: &MailFlags) -> Result<(), Error> {
     }
     // What is wrong with the words is said before anybody is asked for anything.
     let wish = Wish::of(flags)?;
+    if matches!(wish, Wish::Mailboxes | Wish::List { .. } | Wish::Read { .. } | Wish::Search { .. })
+    {
+        super::pipe::end_with_reader();
+    }
     let host = MailHost::new(url, flags.read.access(), flags.read.trace)?;
     let client = host.client()?;
     runtime()?.block_on(async {
@@ -166,6 +182,7 @@ pub(super) fn run(flags: &MailFlags) -> Result<(), Error> {
                 Error::new(Kind::Unavailable, format!("{}: {text}", host.shown()))
             }
             Stopped::Nothing(text) => Error::new(Kind::NoInput, text),
+            Stopped::Here(error) => error,
         })
     })
 }
@@ -179,6 +196,7 @@ enum Wish {
     Move { uids: Vec<UidRun>, to: String, mailbox: String, copy: bool },
     Flag { uids: Vec<UidRun>, changes: change::Changes, mailbox: String },
     Delete { uids: Vec<UidRun>, mailbox: String, now: bool },
+    Sync { path: PathBuf, only: Vec<String>, shows: Shows },
 }
 
 impl Wish {
@@ -210,6 +228,10 @@ impl Wish {
                 let changes = change::Changes::read(&changes)?;
                 Self::Flag { uids: query::uids(&uids)?, changes, mailbox: place.mailbox }
             }
+            Word::Sync { path, mailbox } => {
+                let shows = Shows::new(flags.json, flags.read.trace);
+                Self::Sync { path, only: mailbox, shows }
+            }
             Word::Delete { uids, place, now } => {
                 Self::Delete { uids: query::uids(&uids)?, mailbox: place.mailbox, now }
             }
@@ -229,6 +251,9 @@ impl Wish {
             }
             Self::Flag { uids, changes, mailbox } => {
                 change::flag(session, &mailbox, uids, changes).await
+            }
+            Self::Sync { path, only, shows } => {
+                sync::sync(session, &path, &only, Tally::new(shows)).await
             }
             Self::Delete { uids, mailbox, now } => {
                 change::delete(session, &mailbox, uids, now).await
@@ -251,6 +276,8 @@ enum Stopped {
     Refused(String),
     /// There is no such message.
     Nothing(String),
+    /// This machine.
+    Here(Error),
 }
 
 impl From<Ended> for Stopped {

@@ -9,6 +9,9 @@ use pillarbox_engine::imap::types::UidRun;
 use pillarbox_engine::text::transfer::Decoder;
 
 use crate::client::reading::Sink;
+use crate::error::Error;
+use crate::folders::Mirror;
+use crate::local::Row;
 
 /// Octets of a body that are kept to be shown; nobody reads more at a terminal.
 const KEPT_MAX: usize = 16 << 20;
@@ -34,6 +37,48 @@ pub(super) enum Body {
     Kept(Vec<u8>),
     /// It is written, decoded first; and whether that still works.
     Written(Option<Decoder>, bool),
+    /// Several go into a Maildir.
+    Filed(Box<Filing>),
+}
+
+/// Messages on their way into a Maildir.
+pub(super) struct Filing {
+    mirror: Mirror,
+    /// By number, in their order.
+    rows: Vec<(u32, Row)>,
+    /// The one that is coming.
+    open: Option<u32>,
+    filed: Vec<Row>,
+    failed: Option<Error>,
+}
+
+impl Filing {
+    pub(super) fn new(mirror: Mirror, rows: Vec<(u32, Row)>) -> Self {
+        Self { mirror, rows, open: None, filed: Vec::new(), failed: None }
+    }
+
+    /// The Maildir, what came whole, and why no more did.
+    pub(super) fn finish(self) -> (Mirror, Vec<Row>, Option<Error>) {
+        (self.mirror, self.filed, self.failed)
+    }
+
+    fn take(&mut self, chunk: &BodyChunk) -> Result<(), Error> {
+        let Some((_, row)) = self.rows.iter().find(|(number, _)| *number == chunk.number) else {
+            // A message that nobody asked for.
+            return Ok(());
+        };
+        if self.open != Some(chunk.number) {
+            self.mirror.begin(row)?;
+            self.open = Some(chunk.number);
+        }
+        self.mirror.octets(&chunk.octets)?;
+        if chunk.last {
+            self.mirror.end(row)?;
+            self.open = None;
+            self.filed.push(row.clone());
+        }
+        Ok(())
+    }
 }
 
 impl Sink<Client> for Gathered {
@@ -44,6 +89,12 @@ impl Sink<Client> for Gathered {
                 let room = KEPT_MAX.saturating_sub(kept.len()).min(chunk.octets.len());
                 kept.extend_from_slice(&chunk.octets[..room]);
                 room == chunk.octets.len()
+            }
+            Body::Filed(filing) => {
+                if let Err(error) = filing.take(&chunk) {
+                    filing.failed.get_or_insert(error);
+                }
+                filing.failed.is_none()
             }
             Body::Written(decoder, works) => {
                 let mut out = Vec::new();

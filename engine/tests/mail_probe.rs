@@ -169,7 +169,7 @@ fn our_own_servers_are_good_in_every_row() {
     for protocol in [Protocol::Imap, Protocol::Pop3] {
         for wanted in [Channel::Clear, Channel::StartTls, Channel::Implicit] {
             let mut count = 0;
-            for visit in visits(wanted, true) {
+            for visit in visits(protocol, wanted, true) {
                 let channel = visit.channel(wanted);
                 let rows = ours(protocol, visit, channel);
                 // What is offered over TLS alone cannot be tried in the clear.
@@ -210,16 +210,17 @@ fn what_is_against_the_rules_is_found() {
         ("login in the clear", Verdict::Weak),
         ("NOOP", Verdict::Good),
         ("unknown command", Verdict::Bad),
-        ("SELECT before login", Verdict::Bad),
-        ("unknown mechanism", Verdict::Bad),
         ("ID", Verdict::Unknown),
         ("LOGOUT", Verdict::Bad),
     ] {
         assert_eq!(verdict(&rows, test), wanted, "{test}");
     }
+    let rows = imap(Visit::States);
+    assert_eq!(verdict(&rows, "SELECT before login"), Verdict::Bad);
+    assert_eq!(verdict(&rows, "unknown mechanism"), Verdict::Bad);
     assert_eq!(verdict(&imap(Visit::BareLf), "LF without CR"), Verdict::Weak);
     assert_eq!(verdict(&imap(Visit::StartTls), "STARTTLS"), Verdict::Unknown);
-    assert_eq!(verdict(&imap(Visit::Lengths), "literal of 4 GB before login"), Verdict::Bad);
+    assert_eq!(verdict(&imap(Visit::Literal), "literal of 4 GB before login"), Verdict::Bad);
     assert_eq!(verdict(&imap(Visit::ManyErrors), "40 errors"), Verdict::Weak);
     // Obeys after TLS what was said before it.
     let injected = |rest: &str| match rest {
@@ -240,6 +241,8 @@ fn what_is_against_the_rules_is_found() {
     let rows = make(&mut server, config(Protocol::Pop3, Visit::Commands, Channel::Clear)).0;
     assert_eq!(verdict(&rows, "CAPA"), Verdict::Weak);
     assert_eq!(verdict(&rows, "unique-ids are offered"), Verdict::Unknown);
-    assert_eq!(verdict(&rows, "RETR before login"), Verdict::Bad);
     assert_eq!(verdict(&rows, "QUIT"), Verdict::Weak, "it stays open");
+    let mut server = Scripted("+OK ready\r\n", pop, vec![], false);
+    let rows = make(&mut server, config(Protocol::Pop3, Visit::States, Channel::Clear)).0;
+    assert_eq!(verdict(&rows, "RETR before login"), Verdict::Bad);
 }

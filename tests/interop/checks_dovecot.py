@@ -3,6 +3,8 @@
 import contextlib
 import imaplib
 import json
+import subprocess
+import time
 
 from checks_agent import pillarbox
 from dovecot import Dovecot
@@ -68,8 +70,10 @@ def dovecot_is_fetched_from(server: Server) -> None:
         with box("127.0.0.1", server.port["imap"], "imaps@dovecot.example", "any") as mailbox:
             mailbox.select("INBOX", readonly=True)
             row = mailbox.fetch("1", "(FLAGS INTERNALDATE)")[1][0]
-            for word in (b"\\Seen", b"\\Flagged", b"$Work", b"17-Jul-2026 12:34:56 +0200"):
+            for word in (b"\\Seen", b"\\Flagged", b"$Work"):
                 assert word in row, row
+            # Dovecot tells every moment in its own zone.
+            assert time.mktime(imaplib.Internaldate2tuple(row)) == 1784284496, row
             assert b"$Work" not in mailbox.fetch("2", "FLAGS")[1][0]
         # Deleted there once it is here; a second run finds nothing.
         for scheme in ("imap", "pop3"):
@@ -115,14 +119,19 @@ def dovecot_is_probed(server: Server) -> None:
     with dovecot() as there:
         for protocol in ("imap", "pop3"):
             for more, port in (((), protocol), (("--starttls",), protocol), (("--implicit",), f"{protocol}s")):
-                ran = pillarbox(server, "probe", protocol, f"localhost:{there.ports[port]}", "--ca", there.ca, "--json",
-                                "--timeout", "5", *more)
-                probed = json.loads(ran.stdout)
-                by_test = {row["test"]: row for row in probed["rows"]}
-                assert by_test["certificate"]["verdict"] == "good", by_test["certificate"]
-                assert by_test["greeting"]["verdict"] == "good", by_test["greeting"]
-                good = sum(row["verdict"] == "good" for row in probed["rows"])
-                assert good >= 10, probed["rows"]
+                command = [server.process.args[0], "probe", protocol, f"localhost:{there.ports[port]}", "--ca", there.ca,
+                           "--json", "--timeout", "5", *more]
+                ran = subprocess.run(command, capture_output=True, timeout=120)
+                # 69: some row is bad, which is Dovecot's affair.
+                assert ran.returncode in (0, 69), ran.stderr
+                verdicts = {row["test"]: row["verdict"] for row in json.loads(ran.stdout)["rows"]}
+                known = ["greeting", "certificate", "unknown command", "unknown mechanism"]
+                known += ["CAPABILITY", "NOOP", "LOGOUT"] if protocol == "imap" else ["CAPA", "QUIT", "STAT before login"]
+                if not more:
+                    known += ["command behind STARTTLS" if protocol == "imap" else "command behind STLS"]
+                    known += ["STARTTLS" if protocol == "imap" else "STLS"]
+                wrong = {name: verdicts.get(name) for name in known if verdicts.get(name) != "good"}
+                assert not wrong, (protocol, more, wrong, ran.stdout)
 
 
 CHECKS = [dovecot_is_fetched_from, dovecot_is_read_and_changed, dovecot_is_probed]

@@ -99,6 +99,7 @@ static COMMANDS: &[Step] = &[
     test("login in the clear", Say::Nothing, "LOGINDISABLED", Judge::ClearLogin, &LOGIN),
     test("NOOP", Say::Command("NOOP"), "OK", OK, &ANY_STATE),
     test("command in mixed case", Say::Command("nOoP"), "OK", OK, &CASE),
+    with("ID", test("ID", Say::Command("ID NIL"), "OK", OK, &ID)),
     test(
         "unknown command",
         Say::Command("XPILLARBOX"),
@@ -113,11 +114,25 @@ static COMMANDS: &[Step] = &[
         words(&[Word::Bad], &[Word::Ok, Word::No]),
         &BAD,
     ),
+    test("LOGOUT", Say::Command("LOGOUT"), "BYE, OK, then closed", Judge::Farewell, &LOGOUT),
+];
+
+static SYNTAX: &[Step] = &[
+    HELLO,
     test("line without a tag", Say::Line("NOOP"), "BAD", words(&[Word::Bad], &[Word::No]), &TAG),
-    test("tag that is none", Say::Line("+ NOOP"), "BAD", words(&[Word::Bad], &[Word::No]), &TAG),
+    test(
+        "tag that is none",
+        Say::Line("+ NOOP"),
+        "BAD",
+        words(&[Word::Bad], &[Word::No, Word::Closed]),
+        &TAG,
+    ),
     test("in step after it", Say::Command("NOOP"), "OK", OK, &TAG),
-    test("SELECT before login", Say::Command("SELECT INBOX"), "BAD or NO", REFUSED, &STATE),
-    test("FETCH before login", Say::Command("FETCH 1 FLAGS"), "BAD or NO", REFUSED, &STATE),
+    LEAVE,
+];
+
+static STATES: &[Step] = &[
+    HELLO,
     test(
         "unknown mechanism",
         Say::Command("AUTHENTICATE X-PILLARBOX"),
@@ -125,8 +140,19 @@ static COMMANDS: &[Step] = &[
         words(&[Word::No], &[Word::Bad]),
         &AUTHENTICATE,
     ),
-    with("ID", test("ID", Say::Command("ID NIL"), "OK", OK, &ID)),
-    test("LOGOUT", Say::Command("LOGOUT"), "BYE, OK, then closed", Judge::Farewell, &LOGOUT),
+    test("SELECT before login", Say::Command("SELECT INBOX"), "BAD or NO", REFUSED, &STATE),
+    test("FETCH before login", Say::Command("FETCH 1 FLAGS"), "BAD or NO", REFUSED, &STATE),
+];
+
+static LITERALS: &[Step] = &[
+    HELLO,
+    test(
+        "literal of 4 GB before login",
+        Say::Command("LOGIN {4294967295}"),
+        "BAD, NO or BYE",
+        words(&[Word::Bad, Word::No, Word::Closed], &[Word::Go]),
+        &LITERAL,
+    ),
 ];
 
 static LENGTHS: &[Step] = &[
@@ -135,17 +161,11 @@ static LENGTHS: &[Step] = &[
         "line of 8,000 octets",
         Say::Long("XPILLARBOX ", 8000),
         "BAD, and goes on",
-        words(&[Word::Bad, Word::No], &[]),
+        words(&[Word::Bad, Word::No], &[Word::Closed]),
         &LINE_LENGTH,
     ),
     test("in step after 8,000 octets", Say::Command("NOOP"), "OK", OK, &LINE_LENGTH),
-    test(
-        "literal of 4 GB before login",
-        Say::Command("LOGIN {4294967295}"),
-        "BAD, NO or BYE",
-        words(&[Word::Bad, Word::No, Word::Closed], &[Word::Go]),
-        &LITERAL,
-    ),
+    LEAVE,
 ];
 
 static BARE_LF: &[Step] = &[
@@ -162,16 +182,6 @@ static BARE_LF: &[Step] = &[
 static START: &[Step] = &[
     HELLO,
     LEARN,
-    with(
-        "STARTTLS",
-        test(
-            "STARTTLS with an argument",
-            Say::Command("STARTTLS now"),
-            "BAD",
-            words(&[Word::Bad], &[Word::No]),
-            &START_TLS,
-        ),
-    ),
     with(
         "STARTTLS",
         test(
@@ -210,6 +220,21 @@ static START: &[Step] = &[
         ),
     ),
     LEAVE,
+];
+
+static ARGUMENT: &[Step] = &[
+    HELLO,
+    LEARN,
+    with(
+        "STARTTLS",
+        test(
+            "STARTTLS with an argument",
+            Say::Command("STARTTLS now"),
+            "BAD",
+            words(&[Word::Bad], &[Word::No]),
+            &START_TLS,
+        ),
+    ),
 ];
 
 static INJECTION: &[Step] = &[
@@ -304,9 +329,13 @@ pub(super) fn steps(visit: Visit, channel: Channel) -> &'static [Step] {
         Visit::Certificate if channel == Channel::Implicit => IMPLICIT_CERTIFICATES,
         Visit::Certificate => CERTIFICATES,
         Visit::Commands => COMMANDS,
+        Visit::Syntax => SYNTAX,
+        Visit::States => STATES,
+        Visit::Literal => LITERALS,
         Visit::Lengths => LENGTHS,
         Visit::BareLf => BARE_LF,
         Visit::StartTls => START,
+        Visit::Argument => ARGUMENT,
         Visit::Injection => INJECTION,
         Visit::WrongLogin => WRONG_LOGIN,
         Visit::WrongProtocol => WRONG_PROTOCOL,

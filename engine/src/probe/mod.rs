@@ -40,14 +40,23 @@ pub enum Protocol {
 /// A connection with the tests that are made on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visit {
-    /// The greeting, and the commands that need no login.
+    /// The greeting, and the commands that need no login. Each visit makes two mistakes at most, after which some servers
+    /// say goodbye.
     Commands,
+    /// What is no command.
+    Syntax,
+    /// Commands that are not for now.
+    States,
+    /// A literal that nobody would take.
+    Literal,
     /// Lines of every length.
     Lengths,
     /// An LF that stands alone.
     BareLf,
     /// STARTTLS or STLS, and what the server forgets.
     StartTls,
+    /// The same with an argument, which it has not.
+    Argument,
     /// A command sent in the clear behind it.
     Injection,
     /// Whether the certificate is one to trust: the host has to judge it in the handshake, as it does for no other visit.
@@ -74,16 +83,17 @@ impl Visit {
 
 /// The visits of a probe, in order. The unsafe ones see no mail either, but may have our address blocked.
 #[must_use]
-pub fn visits(channel: Channel, with_unsafe: bool) -> Vec<Visit> {
+pub fn visits(protocol: Protocol, channel: Channel, with_unsafe: bool) -> Vec<Visit> {
     use Visit::*;
-    let mut out = alloc::vec![Commands, Lengths, BareLf];
+    let mut out = alloc::vec![Commands, Syntax, States, Literal, Lengths, BareLf];
     if channel == Channel::Clear {
-        out.extend([StartTls, Injection]);
+        out.extend([StartTls, Argument, Injection]);
     }
     out.push(Certificate);
     if with_unsafe {
         out.extend([WrongLogin, WrongProtocol, ManyErrors]);
     }
+    out.retain(|visit| !steps(protocol, *visit, channel).is_empty());
     out
 }
 
@@ -128,8 +138,12 @@ pub fn remaining(config: &Config, rows: &[Row], why: &str, secures: bool) -> Vec
         .filter(done)
         .map(|check| {
             // A handshake that fails is the answer to a test of handshakes.
-            let is_answer = secures && matches!(check.judge, Judge::Tls | Judge::Certificate);
-            let verdict = if is_answer { Verdict::Bad } else { Verdict::Unknown };
+            let verdict = match check.judge {
+                Judge::Tls | Judge::Certificate if secures => Verdict::Bad,
+                // RFC 9051 §6.2.1: what came in the clear may be taken for the handshake, which fails then.
+                Judge::NotInjected if secures => Verdict::Good,
+                _ => Verdict::Unknown,
+            };
             let Check { test, expected, rule, .. } = *check;
             Row { test, expected, seen: why.into(), verdict, rule }
         })

@@ -78,24 +78,26 @@ static COMMANDS: &[Step] = &[
     test("PIPELINING", Say::Nothing, "offered", Judge::Offers(&["PIPELINING"]), &PIPELINING),
     test("TLS is offered", Say::Nothing, "STLS, in the clear", Judge::Offers(&["STLS"]), &CLEAR),
     test("login in the clear", Say::Nothing, "no USER, no PLAIN", Judge::ClearLogin, &PASSWORDS),
-    test("unknown command", Say::Command("XPILLARBOX"), "-ERR", REFUSED, &STATUS),
     with(
         "UIDL",
         test("command in lower case", Say::Command("capa"), "+OK", Judge::Capabilities, &STATUS),
     ),
-    test("STAT before login", Say::Command("STAT"), "-ERR", REFUSED, &STATUS),
+    test("unknown command", Say::Command("XPILLARBOX"), "-ERR", REFUSED, &STATUS),
+    test("QUIT", Say::Command("QUIT"), "+OK, then closed", Judge::Farewell, &QUIT),
+];
+
+static SYNTAX: &[Step] = &[
+    HELLO,
+    test("unknown mechanism", Say::Command("AUTH X-PILLARBOX"), "-ERR", REFUSED, &AUTH),
+    test("PASS before USER", Say::Command("PASS x"), "-ERR", REFUSED, &STATUS),
+    LEAVE,
+];
+
+static STATES: &[Step] = &[
+    HELLO,
     test("RETR before login", Say::Command("RETR 1"), "-ERR", REFUSED, &STATUS),
     test("DELE before login", Say::Command("DELE 1"), "-ERR", REFUSED, &STATUS),
-    test(
-        "NOOP before login",
-        Say::Command("NOOP"),
-        "-ERR",
-        words(&[Word::Bad], &[Word::Ok]),
-        &STATUS,
-    ),
-    test("PASS before USER", Say::Command("PASS x"), "-ERR", REFUSED, &STATUS),
-    test("unknown mechanism", Say::Command("AUTH X-PILLARBOX"), "-ERR", REFUSED, &AUTH),
-    test("QUIT", Say::Command("QUIT"), "+OK, then closed", Judge::Farewell, &QUIT),
+    test("STAT before login", Say::Command("STAT"), "-ERR", REFUSED, &STATUS),
 ];
 
 static LENGTHS: &[Step] = &[
@@ -155,6 +157,12 @@ static START: &[Step] = &[
     test("STLS is not offered twice", Say::Nothing, "not offered", Judge::NoStartTls, &CLEAR),
     with("STLS", test("STLS over TLS", Say::Command("STLS"), "-ERR", REFUSED, &CLEAR)),
     LEAVE,
+];
+
+static ARGUMENT: &[Step] = &[
+    HELLO,
+    LEARN,
+    with("STLS", test("STLS with an argument", Say::Command("STLS now"), "-ERR", REFUSED, &CLEAR)),
 ];
 
 static INJECTION: &[Step] = &[
@@ -252,9 +260,14 @@ pub(super) fn steps(visit: Visit, channel: Channel) -> &'static [Step] {
         Visit::Certificate if channel == Channel::Implicit => IMPLICIT_CERTIFICATES,
         Visit::Certificate => CERTIFICATES,
         Visit::Commands => COMMANDS,
+        Visit::Syntax => SYNTAX,
+        Visit::States => STATES,
+        // POP3 has none.
+        Visit::Literal => &[],
         Visit::Lengths => LENGTHS,
         Visit::BareLf => BARE_LF,
         Visit::StartTls => START,
+        Visit::Argument => ARGUMENT,
         Visit::Injection => INJECTION,
         Visit::WrongLogin => WRONG_LOGIN,
         Visit::WrongProtocol => WRONG_PROTOCOL,

@@ -60,7 +60,7 @@ async fn all(tries: &MailTries, tls: &Arc<ClientTls>) -> Result<MailProbed, Erro
     check_port(tries, tls, address).await?;
     let (greeting, offers, rows) = (None, Vec::new(), Vec::new());
     let mut probed = MailProbed { address, greeting, offers, tls: None, rows };
-    for visit in visits(tries.channel, tries.with_unsafe) {
+    for visit in visits(tries.protocol, tries.channel, tries.with_unsafe) {
         let stream = match first.take() {
             Some(stream) => Ok(stream),
             None => dial(address, tries.reply_within).await,

@@ -29,7 +29,7 @@ Each row is one test: what was tried, what the RFC wants, what the server did, a
   bad   against the RFC
   ?     the answer tells nothing, or the server did not come to it
 
-Nobody logs in, so no mail is seen or changed. It takes about six connections; --unsafe makes three more, which a server may
+Nobody logs in, so no mail is seen or changed. It takes about ten connections; --unsafe makes three more, which a server may
 take for an attack: a login that must fail, HTTP, and many errors. Probe only servers that are yours, or whose owner agrees.
 
 Examples:

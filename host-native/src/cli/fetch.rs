@@ -19,7 +19,7 @@ use crate::client::Client;
 use crate::client::reading::Reading;
 use crate::config::Settings;
 use crate::error::{Error, Kind};
-use crate::folders::{INBOX, Shows, Tally, mebi};
+use crate::folders::{INBOX, Shows, Tally, mailbox_named, mebi};
 use crate::local::{Key, Local};
 use crate::serve::shown;
 
@@ -100,10 +100,11 @@ async fn prepare(
     flags: &FetchFlags,
     host: &MailHost,
 ) -> Result<Collecting, Error> {
+    let mailbox = mailbox_named("--mailbox", &flags.mailbox)?;
     let mut local = Local::open(settings, true).await?;
     let ready = async {
         let account = local.account(&flags.store.account).await?;
-        local.make(&account, &flags.mailbox).await?;
+        local.make(&account, &mailbox).await?;
         Ok::<_, Error>(account)
     };
     let account = ready.await;
@@ -112,7 +113,7 @@ async fn prepare(
     let remote = if remote.eq_ignore_ascii_case(INBOX) { INBOX.to_owned() } else { remote };
     Ok(Collecting {
         account: account?,
-        mailbox: flags.mailbox.clone(),
+        mailbox,
         source: source(host, &remote),
         delete: flags.delete,
         remote,

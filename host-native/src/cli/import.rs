@@ -9,7 +9,9 @@ use serde_json::json;
 use crate::cli::ServeFlags;
 use crate::config::Settings;
 use crate::error::{Error, Kind};
-use crate::folders::{Folder, Format, INBOX, Imported, Importing, Shows, Tally, find, import};
+use crate::folders::{
+    Folder, Format, INBOX, Imported, Importing, Shows, Tally, find, import, mailbox_named,
+};
 use crate::local::Local;
 
 const EXAMPLES: &str = "\
@@ -94,9 +96,10 @@ pub(super) struct ImportFlags {
 
 pub(super) fn run(flags: &ImportFlags) -> Result<(), Error> {
     let settings = flags.store.settings()?;
+    let top = mailbox_named("--mailbox", &flags.mailbox)?;
     let mut folders = Vec::new();
     for path in &flags.paths {
-        folders.extend(find(path, flags.format, &flags.mailbox)?);
+        folders.extend(find(path, flags.format, &top)?);
     }
     runtime()?.block_on(async {
         let mut local = Local::open(&settings, true).await?;

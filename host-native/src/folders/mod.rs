@@ -12,6 +12,9 @@ mod target;
 use std::fmt;
 
 use clap::ValueEnum;
+use pillarbox_engine::imap::grammar::mailbox_name;
+
+use crate::error::Error;
 
 pub(crate) use export::{Exported, Exporting, export};
 pub(crate) use find::{Folder, find};
@@ -42,6 +45,18 @@ impl fmt::Display for Format {
             Self::Eml => ".eml",
         })
     }
+}
+
+/// A mailbox's name as the store has it.
+///
+/// # Errors
+/// No mailbox can have it.
+pub(crate) fn mailbox_named(flag: &str, name: &str) -> Result<String, Error> {
+    let canonical = mailbox_name(name.as_bytes(), true).map_err(|_| {
+        let form = "levels with `/` between them, none empty, `.` or `..`";
+        Error::usage(format!("{flag}: no mailbox can be called `{name}`: a name is {form}"))
+    })?;
+    Ok(String::from_utf8_lossy(&canonical).into_owned())
 }
 
 /// The name of a mailbox that lies below the top one of a folder: INBOX has others beside it, not below.

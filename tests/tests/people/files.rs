@@ -146,7 +146,10 @@ fn files_of_others_are_read_and_what_is_wrong_is_said() {
     let free = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
     let mut site = Site::new(scratch.path().to_owned(), free, config, &["ann@x.example"]);
     let file = path("pillarbox.toml");
-    let import = |more: &[&str]| [&["import", "--config", text(&file), "--account"], more].concat();
+    let import = |more: &[&str]| -> Vec<String> {
+        let words = [&["import", "--config", text(&file), "--account"], more].concat();
+        words.into_iter().map(str::to_owned).collect()
+    };
     fs::write(
         path("a.mbox"),
         "From a Fri Jul 17 12:34:56 2026\nSubject: one\n\nx\n\nFrom b Fri Jul 17 12:34:56 2026\n\

@@ -6,6 +6,8 @@ mod files;
 mod mailboxes;
 mod probing;
 
+use std::ffi::OsStr;
+use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -15,7 +17,7 @@ use pillarbox_tests::wire::Wire;
 use serde_json::Value;
 
 /// A command of the binary, whose environment names nothing.
-fn command(arguments: &[&str]) -> Command {
+fn command(arguments: &[impl AsRef<OsStr>]) -> Command {
     let mut command = Command::new(binary());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PILLARBOX_") {
@@ -27,12 +29,12 @@ fn command(arguments: &[&str]) -> Command {
 }
 
 /// Runs a command to its end.
-fn run(arguments: &[&str]) -> Output {
+fn run(arguments: &[impl AsRef<OsStr>]) -> Output {
     command(arguments).output().expect("the binary starts")
 }
 
 /// Runs a command that must go well; gives what it wrote.
-fn done(arguments: &[&str]) -> String {
+fn done(arguments: &[impl AsRef<OsStr> + Debug]) -> String {
     let output = run(arguments);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{arguments:?}: {said}");
@@ -40,7 +42,7 @@ fn done(arguments: &[&str]) -> String {
 }
 
 /// Runs a command that must fail; gives its exit code and what it said about it.
-fn refused(arguments: &[&str]) -> (i32, String) {
+fn refused(arguments: &[impl AsRef<OsStr> + Debug]) -> (i32, String) {
     let output = run(arguments);
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{arguments:?} went well");

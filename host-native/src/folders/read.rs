@@ -180,7 +180,7 @@ fn of_maildir(path: &Path) -> Result<Vec<(PathBuf, Facts)>, Error> {
             all.push((name, file, Facts { flags, date }));
         }
     }
-    // Names begin with the second in which a message came.
+    // Names begin with the second in which a message came, or, if they are ours, with its UID.
     all.sort_by(|a, b| a.0.cmp(&b.0));
     Ok(all.into_iter().map(|(_, file, facts)| (file, facts)).collect())
 }

@@ -163,8 +163,8 @@ impl Maildir {
 
     /// What of a message's file name stays when its flags change.
     pub(super) fn unique(&self, row: &Row) -> String {
-        let (seconds, validity) = (row.date_ms / 1000, self.uid_validity);
-        format!("{seconds}.V{validity}U{}{OURS},S={}", row.uid, row.size)
+        // The number first: who reads the directory in the order of names gets the mailbox's order.
+        format!("{:010}.V{}{OURS},S={}", row.uid, self.uid_validity, row.size)
     }
 
     pub(super) fn begin(&mut self, row: &Row) -> Result<Wanted, Error> {

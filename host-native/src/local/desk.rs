@@ -69,7 +69,9 @@ impl Desk {
             }
             Ok(Begun::Write(write)) => {
                 let backend = Arc::clone(&self.backend);
-                let mut writing = Box::pin(async move { backend.write(0, *write).await });
+                // Unconstrained: a task that has done much would be told to wait, and others would get in between.
+                let writing = async move { backend.write(0, *write).await };
+                let mut writing = Box::pin(tokio::task::unconstrained(writing));
                 // Looked at once here, which puts it behind those before it; its end is waited for elsewhere.
                 let begun = poll_fn(|cx| Poll::Ready(writing.as_mut().poll(cx))).await;
                 tokio::spawn(async move {

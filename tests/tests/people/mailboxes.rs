@@ -84,8 +84,8 @@ fn mail_is_listed_read_and_found() {
         [21, 23, 25, 27, 29]
     );
     assert_eq!(
-        rig.uids(&["search", "--from", "bob", "--no-flag", "seen", "--larger", "55"]).len(),
-        11
+        rig.uids(&["search", "--from", "bob", "--no-flag", "seen", "--larger", "54"]).len(),
+        10
     );
     assert_eq!(rig.uids(&["search", "--before", "2026-07-17"]), [0; 0]);
     assert_eq!(rig.uids(&["search", "--since", "2026-07-17", "--header", "To:ann"]), [1]);
@@ -166,7 +166,8 @@ fn a_maildir_follows_a_server() {
     };
     assert_eq!(sync(&rig), "30 new, 0 were there, 0 gone\n");
     assert_eq!(names("cur").len(), 30);
-    let letter = names("cur").into_iter().find(|name| name.contains("U1.")).expect("it came");
+    let letter =
+        names("cur").into_iter().find(|name| name.starts_with("0000000001.V")).expect("it came");
     let octets = std::fs::read(path.join("cur").join(&letter)).expect("ours");
     assert_eq!(octets, LETTER.as_bytes(), "with the line ends of files");
     assert_eq!(sync(&rig), "0 new, 30 were there, 0 gone\n");

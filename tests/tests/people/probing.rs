@@ -12,7 +12,7 @@ fn our_own_servers_pass_their_probes() {
     let flags =
         ["--data", text(&data), "--starttls", "--imaps", "127.0.0.1:0", "--pop3s", "127.0.0.1:0"];
     let server = Server::start(scratch.path(), &flags);
-    let ca = data.join("certificate.pem");
+    let ca = data.join("tls").join("certificate.pem");
     for (protocol, clear, tls) in
         [("imap", server.imap, server.at("imaps")), ("pop3", server.pop3, server.at("pop3s"))]
     {

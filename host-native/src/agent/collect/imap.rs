@@ -69,13 +69,13 @@ impl Sink<Client> for ImapSink {
 
     fn event(&mut self, event: Event) {
         match event {
-            Event::Fetched(fetched) => {
-                if self.coming == Some((fetched.number, true)) && fetched.uid > 0 {
-                    self.coming = None;
-                    let flags = fetched.flags.unwrap_or_default();
-                    let (date_ms, zone) = (fetched.internal_date_ms, fetched.internal_date_zone);
-                    self.due = Some((fetched.uid, Facts { flags, date_ms, zone }));
-                }
+            Event::Fetched(fetched)
+                if self.coming == Some((fetched.number, true)) && fetched.uid > 0 =>
+            {
+                self.coming = None;
+                let flags = fetched.flags.unwrap_or_default();
+                let (date_ms, zone) = (fetched.internal_date_ms, fetched.internal_date_zone);
+                self.due = Some((fetched.uid, Facts { flags, date_ms, zone }));
             }
             Event::Opened(opened) => self.opened = Some(opened),
             Event::Found(found) => self.found.extend(found.uids),

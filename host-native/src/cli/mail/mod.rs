@@ -97,7 +97,7 @@ enum Word {
     /// Find messages
     Search {
         #[command(flatten)]
-        query: QueryFlags,
+        query: Box<QueryFlags>,
         #[command(flatten)]
         place: Place,
     },

@@ -83,6 +83,7 @@ fn mail_is_downloaded_and_kept_or_deleted() {
         assert_eq!((&third["stored"], &third["known"]), (&2.into(), &30.into()), "{third}");
         assert_eq!(numbers(server.imap, &account), once(0..32));
         assert!(server.stop().success());
+        wire.imap("n NOOP").expect("a response");
         wire.imap("d STORE 31:32 +FLAGS (\\Deleted)").expect("a response");
         wire.imap("e EXPUNGE").expect("a response");
     }

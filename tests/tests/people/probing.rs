@@ -39,7 +39,8 @@ fn our_own_servers_pass_their_probes() {
             );
             assert!(!probed["offers"].as_array().expect("offers").is_empty(), "{said}");
         }
-        let said = done(&["probe", protocol, &clear.to_string(), "--timeout", "5"]);
+        let words = ["probe", protocol, &clear.to_string(), "--ca", text(&ca), "--timeout", "5"];
+        let said = done(&words);
         assert!(
             said.contains("RFC ") && said.contains(" good") && said.contains("expected"),
             "{said}"

@@ -226,6 +226,17 @@ impl Store for MemoryStore {
         self.metadata_of(account, mailbox)
     }
 
+    fn collected(
+        &self,
+        account: AccountId,
+        source: &[u8],
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<bool>, Reason> {
+        let known = &self.account_of(account)?.collected;
+        let entry = |key: &Vec<u8>| known.contains(&(source.to_vec(), key.clone()));
+        Ok(keys.iter().map(entry).collect())
+    }
+
     fn upload(&self) -> UploadId {
         self.counters.upload.0.fetch_add(1, Ordering::Relaxed) + 1
     }

@@ -196,6 +196,14 @@ impl Store for SharedStore {
     ) -> Result<Annotations, Reason> {
         self.lock().metadata(account, mailbox)
     }
+    fn collected(
+        &self,
+        account: AccountId,
+        source: &[u8],
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<bool>, Reason> {
+        self.lock().collected(account, source, keys)
+    }
     fn upload(&self) -> UploadId {
         self.lock().upload()
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use pillarbox_engine::imap::types::{
-    Appended, Change, Copied, Expunged, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened,
+    Appended, Change, Copied, Expunged, Flags, MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened,
     RowPage, RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::limits::{METADATA_ENTRIES_MAX, METADATA_OCTETS_MAX};
@@ -56,6 +56,8 @@ pub trait Store: Queue {
     fn status(&self, account: AccountId, name: &[u8]) -> Result<MailboxStatus, Reason>;
     /// A mailbox's id; [`Reason::NotFound`] if there is none of this name.
     fn mailbox(&self, account: AccountId, name: &[u8]) -> Result<MailboxId, Reason>;
+    /// Whose a mailbox is, and what it is called now; [`Reason::NotFound`] if it is gone.
+    fn place(&self, mailbox: MailboxId) -> Result<(AccountId, Vec<u8>), Reason>;
     /// A mailbox as IMAP opens it, with its first UIDs. `recent_from` is the stored mark: messages from it on were
     /// told to no session as \Recent.
     fn opened(&self, mailbox: MailboxId) -> Result<Opened, Reason>;
@@ -87,6 +89,20 @@ pub trait Store: Queue {
     ) -> Result<Annotations, Reason>;
     /// A new name for a message that will come in pieces.
     fn upload(&self) -> UploadId;
+    /// What there is under this name: a mailbox, a name that has mailboxes below it, or nothing.
+    fn name(&self, account: AccountId, name: &[u8], status: bool) -> Result<MailboxRow, Reason> {
+        let first = |prefix: &[u8]| {
+            let prefix = prefix.to_vec();
+            let page = self.mailboxes(account, &MailboxesAsk { after: None, prefix, max: 1, status });
+            page.map(|page| page.rows.into_iter().next())
+        };
+        // Nothing that begins with a name comes before it.
+        if let Some(row) = first(name)?.filter(|row| row.name == name) {
+            return Ok(row);
+        }
+        let has_children = first(&[name, b"/"].concat())?.is_some_and(|row| row.exists);
+        Ok(MailboxRow { name: name.to_vec(), has_children, ..MailboxRow::default() })
+    }
 }
 
 /// A store that is written to one transaction at a time.
@@ -450,13 +466,39 @@ pub enum Outcome {
     Steered(Steered),
 }
 
-/// What a committed write did, and what sessions that have those mailboxes open must be told.
+/// What a committed write did, and what other sessions must be told.
 #[derive(Clone, Debug)]
 pub struct Written {
     /// For the writer.
     pub outcome: Outcome,
-    /// For everybody else, in order. `Arrived.recent` is false here: who is told is decided when telling.
+    /// For those that have the mailbox open, in order. `Arrived.recent` is false here: who is told is decided when
+    /// telling.
     pub changes: Vec<(MailboxId, Change)>,
+    /// For those that watch the account, in order.
+    pub happenings: Vec<(AccountId, Happening)>,
+}
+
+impl Written {
+    /// What changed messages, or nothing that anybody else is told of.
+    #[must_use]
+    pub fn new(outcome: Outcome, changes: Vec<(MailboxId, Change)>) -> Self {
+        Self { outcome, changes, happenings: Vec::new() }
+    }
+}
+
+/// What happened to names of an account, or to what is written about them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// This mailbox was made.
+    Created(Vec<u8>),
+    /// This one was removed.
+    Deleted(Vec<u8>),
+    /// From this name to this one, with all below.
+    Renamed(Vec<u8>, Vec<u8>),
+    /// This name was subscribed or unsubscribed.
+    Subscribed(Vec<u8>),
+    /// These annotations were set or removed; without a mailbox, of the server.
+    Annotated(Option<MailboxId>, Vec<Vec<u8>>),
 }
 
 /// Puts a UID behind others that ascend.

@@ -71,6 +71,8 @@ pub enum Command {
     GetMetadata(GetMetadata),
     /// SETMETADATA: the mailbox, or nothing for the server; and its entries.
     SetMetadata(Vec<u8>, Vec<MetadataEntry>),
+    /// NOTIFY (RFC 5465)
+    Notify(Notify),
     /// IDLE
     Idle,
     /// CHECK (RFC 3501)
@@ -112,6 +114,78 @@ pub struct GetMetadata {
     pub depth: u32,
     /// MAXSIZE
     pub value_max: Option<u32>,
+}
+
+/// NOTIFY (RFC 5465 §3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notify {
+    /// NONE
+    None,
+    /// SET
+    Set {
+        /// STATUS: the counters of every mailbox whose messages are watched are told first.
+        status: bool,
+        /// At least one.
+        groups: Vec<EventGroup>,
+    },
+}
+
+/// Events of some mailboxes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventGroup {
+    /// Which mailboxes.
+    pub scope: Scope,
+    /// Which events.
+    pub events: Events,
+}
+
+/// RFC 5465 §6: which mailboxes are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// SELECTED
+    Selected,
+    /// SELECTED-DELAYED
+    SelectedDelayed,
+    /// INBOXES
+    Inboxes,
+    /// PERSONAL
+    Personal,
+    /// SUBSCRIBED
+    Subscribed,
+    /// SUBTREE: these and all below them.
+    Subtree(Vec<Vec<u8>>),
+    /// MAILBOXES: these.
+    Mailboxes(Vec<Vec<u8>>),
+}
+
+impl Scope {
+    /// Whether the mailbox that is open is meant.
+    #[must_use]
+    pub const fn is_selected(&self) -> bool {
+        matches!(self, Self::Selected | Self::SelectedDelayed)
+    }
+}
+
+/// RFC 5465 §5: events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one event")]
+pub struct Events {
+    /// MessageNew, with what is to be told of each message.
+    pub message_new: Option<Vec<FetchItem>>,
+    /// MessageExpunge; it comes with MessageNew.
+    pub message_expunge: bool,
+    /// FlagChange
+    pub flag_change: bool,
+    /// MailboxName
+    pub mailbox_name: bool,
+    /// SubscriptionChange
+    pub subscription_change: bool,
+    /// MailboxMetadataChange
+    pub mailbox_metadata_change: bool,
+    /// ServerMetadataChange
+    pub server_metadata_change: bool,
+    /// One that is not known here was named.
+    pub is_unknown: bool,
 }
 
 /// Parameters of SELECT and EXAMINE.

@@ -11,6 +11,7 @@ pub(crate) mod lex;
 mod list;
 mod mailbox;
 mod metadata;
+mod notify;
 mod parse;
 pub mod print;
 mod quota;
@@ -21,9 +22,9 @@ mod sort;
 pub use append::{append_head, append_next};
 pub use assembly::{Assembled, Assembly, Literal, Piece, Problem, split_head};
 pub use command::{
-    AppendData, AppendHead, Command, Fetch, FetchItem, GetMetadata, Header, Known, List,
-    PartialRange, Search, SearchReturn, Section, SelectOptions, SequenceMatch, StatusItem, Store,
-    Tagged,
+    AppendData, AppendHead, Command, EventGroup, Events, Fetch, FetchItem, GetMetadata, Header,
+    Known, List, Notify, PartialRange, Scope, Search, SearchReturn, Section, SelectOptions,
+    SequenceMatch, StatusItem, Store, Tagged,
 };
 pub use cursor::{Bad, Piecewise, Token};
 pub(super) use date::moment;

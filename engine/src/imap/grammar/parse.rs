@@ -11,7 +11,7 @@ use super::mailbox::{mailbox_name, meaning, with_inbox};
 use super::search::search;
 use super::set::{ascending_set, plain_set, sequence_set};
 use super::sort::{sort, thread};
-use super::{append, metadata, quota};
+use super::{append, metadata, notify, quota};
 use crate::imap::types::{Flags, SpecialUse, StoreMode};
 
 /// What was enabled or is true of the session, as far as grammar depends on it.
@@ -75,6 +75,7 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"SETQUOTA" => quota::set(cursor)?,
         b"GETMETADATA" => metadata::get(cursor, options)?,
         b"SETMETADATA" => metadata::set(cursor, options)?,
+        b"NOTIFY" => notify::notify(cursor, options)?,
         b"IDLE" => Command::Idle,
         b"CHECK" => Command::Check,
         b"CLOSE" => Command::Close,

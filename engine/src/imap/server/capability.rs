@@ -68,6 +68,7 @@ pub(crate) enum Feature {
     Utf8Accept,
     Replace,
     SaveLimit,
+    Notify,
 }
 
 /// When a capability is announced.
@@ -143,6 +144,7 @@ const TABLE: &[Row] = &[
     logged_in(Feature::Utf8Accept, "UTF8=ACCEPT"),
     logged_in(Feature::Replace, "REPLACE"),
     logged_in(Feature::SaveLimit, "SAVELIMIT"),
+    logged_in(Feature::Notify, "NOTIFY"),
 ];
 
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.

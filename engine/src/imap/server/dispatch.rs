@@ -14,7 +14,7 @@ use super::state::State;
 use super::store::Wanted;
 use super::{
     Base, authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, metadata,
-    open, print, quota, resolve, search, sort, status, store, thread, vanished,
+    notify, open, print, quota, resolve, search, sort, status, store, thread, vanished,
 };
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
@@ -111,6 +111,7 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::SetQuota(..) => [Feature::QuotaSet].into(),
         Command::GetMetadata(get) => metadata_features(&get.name),
         Command::SetMetadata(name, _) => metadata_features(name),
+        Command::Notify(notify) => notify_features(notify),
         Command::Authenticate(_, Some(_)) => [Feature::SaslIr].into(),
         Command::Check | Command::Lsub(..) => [Feature::Rev1].into(),
         Command::Create(_, uses) if !uses.is_empty() => [Feature::CreateSpecialUse].into(),
@@ -170,6 +171,15 @@ fn item_feature(item: &FetchItem) -> Option<Feature> {
         FetchItem::Preview => Some(Feature::Preview),
         _ => None,
     }
+}
+
+fn notify_features(command: &grammar::Notify) -> Vec<Feature> {
+    let mut features = [Feature::Notify].to_vec();
+    if let grammar::Notify::Set { groups, .. } = command {
+        let items = groups.iter().filter_map(|group| group.events.message_new.as_deref()).flatten();
+        features.extend(items.filter_map(item_feature));
+    }
+    features
 }
 
 /// RFC 5464 §3.1: of the server either capability has them, of mailboxes METADATA alone.
@@ -327,6 +337,7 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
         Command::SetQuota(root, limits) => quota::set(root, limits),
         Command::GetMetadata(get) => metadata::get(get),
         Command::SetMetadata(name, entries) => metadata::set(name, entries),
+        Command::Notify(command) => notify::notify(work, command),
         Command::Enable(names) => {
             enable(work, &names);
             Next::done(Reply::ok("Enabled"))
@@ -382,6 +393,7 @@ fn unauthenticate(work: &mut Work<'_>) -> Next {
     work.cx.event(Event::Unauthenticated);
     (work.base.rev2_enabled, work.base.aware) = (false, Aware::default());
     work.base.utf8_enabled = false;
+    work.base.notify = None;
     work.go(State::NotAuthenticated);
     let list = work.base.capabilities(false);
     let reply = Reply::ok("Log in again").because(&UNAUTHENTICATE);
@@ -490,7 +502,7 @@ fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
     }
 }
 
-fn item(item: FetchItem) -> Item {
+pub(super) fn item(item: FetchItem) -> Item {
     let whole = |label: &str, text: SectionText, peek: bool| {
         let (label, path) = (label.as_bytes().to_vec(), Vec::new());
         Item::Section(Section { label, path, text, fields: None, partial: None, peek })

@@ -105,7 +105,8 @@ impl Server {
             }
             State::Logout => return None,
         }
-        base.farewell.is_none().then_some(())
+        // What was said by NOTIFY may be long, and who says it is told something now and then.
+        (base.farewell.is_none() && base.notify.is_none()).then_some(())
     }
 
     fn read(config: Config, input: &mut Reader<'_>) -> Option<Self> {
@@ -153,6 +154,7 @@ impl Server {
             errors,
             idle_commands,
             farewell,
+            notify: None,
         };
         Some(Self { base: Box::new(base), state, doing })
     }

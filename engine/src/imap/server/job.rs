@@ -13,6 +13,7 @@ use super::idle::Idle;
 use super::list::List;
 use super::mailbox::Change;
 use super::metadata::Metadata;
+use super::notify::Setting;
 use super::open::Open;
 use super::phase::Held;
 use super::reply::Reply;
@@ -66,6 +67,7 @@ pub(crate) enum Job {
     Status(Status),
     Quota(quota::Wanted),
     Metadata(Metadata),
+    Notify(Box<Setting>),
     Open(Box<Open>),
     Append(Box<Append>),
     Vanished(Box<Vanished>),
@@ -149,6 +151,7 @@ impl Job {
             Self::Status(job) => job.answer(work, answer),
             Self::Quota(job) => job.answer(work, answer),
             Self::Metadata(job) => job.answer(work, answer),
+            Self::Notify(job) => job.answer(work, answer),
             Self::Open(job) => job.answer(work, answer),
             Self::Append(job) => job.answer(work, answer),
             Self::Vanished(job) => job.answer(work, answer),
@@ -167,6 +170,7 @@ impl Job {
     pub(crate) fn room(self, work: &mut Work<'_>) -> Next {
         match self {
             Self::List(job) => job.run(work),
+            Self::Notify(job) => job.run(work),
             Self::Vanished(job) => job.run(work),
             Self::Fetch(job) => job.run(work),
             Self::Search(job) => job.run(work),

@@ -6,7 +6,7 @@ use pillarbox_engine::types::Reason;
 use super::writes::{arrived, plain};
 use super::{Account, Mailbox, MemoryStore};
 use crate::store::{
-    AccountId, Create, FIRST_MAILBOXES, MailboxId, Named, Outcome, Rename, Subscribe, Written,
+    AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, Subscribe, Written,
     push_uid,
 };
 
@@ -41,7 +41,7 @@ impl MemoryStore {
             self.drop_mailbox(mailbox);
             changes.push((mailbox, Change::Deleted));
         }
-        Ok(Written { outcome: Outcome::Done, changes })
+        Ok(Written::new(Outcome::Done, changes))
     }
 
     fn new_mailbox(&mut self, special_uses: Vec<SpecialUse>) -> MailboxId {
@@ -82,8 +82,9 @@ impl MemoryStore {
         let mailbox = self.new_mailbox(create.special_uses.clone());
         let account = self.account_mut(create.account)?;
         account.names.insert(create.name.clone(), Some(mailbox));
-        self.make_superiors(create.account, &create.name)?;
-        Ok(plain(Outcome::Done))
+        let mut happenings = self.make_superiors(create.account, &create.name)?;
+        happenings.push((create.account, Happening::Created(create.name.clone())));
+        Ok(Written { happenings, ..plain(Outcome::Done) })
     }
 
     fn missing_superiors(&self, account: AccountId, name: &[u8]) -> Result<u64, Reason> {
@@ -93,16 +94,22 @@ impl MemoryStore {
     }
 
     /// RFC 9051 §6.3.4: superior names are made too; here as mailboxes, so that every client can open them.
-    fn make_superiors(&mut self, account: AccountId, name: &[u8]) -> Result<(), Reason> {
+    fn make_superiors(
+        &mut self,
+        account: AccountId,
+        name: &[u8],
+    ) -> Result<Vec<(AccountId, Happening)>, Reason> {
         let levels = name.iter().enumerate().filter(|(_, octet)| **octet == b'/');
         let superiors: Vec<Vec<u8>> = levels.map(|(at, _)| name[..at].to_vec()).collect();
+        let mut happenings = Vec::new();
         for superior in superiors {
             if !self.account_of(account)?.names.contains_key(&superior) {
                 let mailbox = self.new_mailbox(Vec::new());
-                self.account_mut(account)?.names.insert(superior, Some(mailbox));
+                self.account_mut(account)?.names.insert(superior.clone(), Some(mailbox));
+                happenings.push((account, Happening::Created(superior)));
             }
         }
-        Ok(())
+        Ok(happenings)
     }
 
     pub(super) fn delete(&mut self, named: &Named) -> Result<Written, Reason> {
@@ -124,7 +131,9 @@ impl MemoryStore {
         }
         self.drop_mailbox(mailbox);
         self.drop_empty_superiors(named.account, &named.name)?;
-        Ok(Written { outcome: Outcome::Done, changes: vec![(mailbox, Change::Deleted)] })
+        let happenings = vec![(named.account, Happening::Deleted(named.name.clone()))];
+        let changes = vec![(mailbox, Change::Deleted)];
+        Ok(Written { outcome: Outcome::Done, changes, happenings })
     }
 
     /// A name that had no mailbox and has none below it any more is gone.
@@ -174,9 +183,10 @@ impl MemoryStore {
                 account.names.insert(moved(&name), mailbox);
             }
         }
-        self.make_superiors(rename.account, &rename.to)?;
+        let mut happenings = self.make_superiors(rename.account, &rename.to)?;
         self.drop_empty_superiors(rename.account, &rename.from)?;
-        Ok(plain(Outcome::Done))
+        happenings.push(renamed(rename));
+        Ok(Written { happenings, ..plain(Outcome::Done) })
     }
 
     /// RFC 9051 §6.3.6: renaming INBOX gives its messages to a new mailbox and leaves it empty.
@@ -185,7 +195,8 @@ impl MemoryStore {
         let inbox = inbox.ok_or(Reason::StorageFailed)?;
         let target = self.new_mailbox(Vec::new());
         self.account_mut(rename.account)?.names.insert(rename.to.clone(), Some(target));
-        self.make_superiors(rename.account, &rename.to)?;
+        let mut happenings = self.make_superiors(rename.account, &rename.to)?;
+        happenings.push(renamed(rename));
         let source = self.mailboxes.get_mut(&inbox).ok_or(Reason::StorageFailed)?;
         let messages = std::mem::take(&mut source.messages);
         let (mut gone, mut new): (Vec<UidRun>, Vec<UidRun>) = (Vec::new(), Vec::new());
@@ -203,16 +214,21 @@ impl MemoryStore {
             changes.push((inbox, Change::Expunged(Expunged { runs: gone, modseq })));
             changes.push((target, arrived(new)));
         }
-        Ok(Written { outcome: Outcome::Done, changes })
+        Ok(Written { outcome: Outcome::Done, changes, happenings })
     }
 
     pub(super) fn subscribe(&mut self, subscribe: Subscribe) -> Result<Written, Reason> {
-        let account = self.account_mut(subscribe.account)?;
-        if subscribe.subscribed {
-            account.subscribed.insert(subscribe.name);
-        } else {
-            account.subscribed.remove(&subscribe.name);
-        }
-        Ok(plain(Outcome::Done))
+        let Subscribe { account: id, name, subscribed } = subscribe;
+        let account = self.account_mut(id)?;
+        let changed = match subscribed {
+            true => account.subscribed.insert(name.clone()),
+            false => account.subscribed.remove(&name),
+        };
+        let happenings = if changed { vec![(id, Happening::Subscribed(name))] } else { vec![] };
+        Ok(Written { happenings, ..plain(Outcome::Done) })
     }
+}
+
+fn renamed(rename: &Rename) -> (AccountId, Happening) {
+    (rename.account, Happening::Renamed(rename.from.clone(), rename.to.clone()))
 }

@@ -5,7 +5,7 @@ use pillarbox_engine::types::Reason;
 use super::MemoryStore;
 use super::writes::plain;
 use crate::store::{
-    AccountId, Annotations, MailboxId, Outcome, Quota, SetMetadata, SetQuota, Written,
+    AccountId, Annotations, Happening, MailboxId, Outcome, Quota, SetMetadata, SetQuota, Written,
     check_metadata,
 };
 
@@ -50,6 +50,8 @@ impl MemoryStore {
 
     pub(super) fn set_metadata(&mut self, set: SetMetadata) -> Result<Written, Reason> {
         let SetMetadata { account, mailbox, entries } = set;
+        let names = entries.iter().map(|(entry, _)| entry.clone()).collect();
+        let happenings = vec![(account, Happening::Annotated(mailbox, names))];
         let Some(mailbox) = mailbox else {
             let old = &mut self.accounts.get_mut(&account).ok_or(Reason::NotFound)?.annotations;
             let mut new = old.clone();
@@ -61,7 +63,7 @@ impl MemoryStore {
             }
             check_metadata(new.iter().map(|(entry, value)| (&entry[..], value.len())))?;
             *old = new;
-            return Ok(plain(Outcome::Done));
+            return Ok(Written { happenings, ..plain(Outcome::Done) });
         };
         let old = &mut self.mailboxes.get_mut(&mailbox).ok_or(Reason::NotFound)?.annotations;
         let mut new = old.clone();
@@ -74,6 +76,6 @@ impl MemoryStore {
         }
         check_metadata(new.iter().map(|((_, entry), value)| (&entry[..], value.len())))?;
         *old = new;
-        Ok(plain(Outcome::Done))
+        Ok(Written { happenings, ..plain(Outcome::Done) })
     }
 }

@@ -129,6 +129,14 @@ impl Store for MemoryStore {
         self.account_of(account)?.names.get(name).copied().flatten().ok_or(Reason::NotFound)
     }
 
+    fn place(&self, id: MailboxId) -> Result<(AccountId, Vec<u8>), Reason> {
+        let mut all = self.accounts.iter().flat_map(|(id, account)| {
+            account.names.iter().map(move |(name, mailbox)| (*id, name, *mailbox))
+        });
+        let found = all.find(|(_, _, mailbox)| *mailbox == Some(id));
+        found.map(|(account, name, _)| (account, name.clone())).ok_or(Reason::NotFound)
+    }
+
     fn opened(&self, id: MailboxId) -> Result<Opened, Reason> {
         let mailbox = self.mailbox_of(id)?;
         let unseen = mailbox.messages.iter().find(|(_, m)| m.flags.system & SEEN == 0);

@@ -55,7 +55,7 @@ pub(super) type Changes = Vec<(MailboxId, Change)>;
 
 /// An outcome that nobody else need hear of.
 pub(super) fn plain(outcome: Outcome) -> Written {
-    Written { outcome, changes: Vec::new() }
+    Written::new(outcome, Vec::new())
 }
 
 impl Mailbox {
@@ -154,7 +154,7 @@ impl MemoryStore {
     fn deliver(&mut self, deliver: Deliver) -> Result<Written, Reason> {
         let (blob, mut changes) = self.deliver_one(&deliver)?;
         changes.extend(self.deliver_reports(&deliver.reports)?);
-        Ok(Written { outcome: Outcome::Delivered(blob), changes })
+        Ok(Written::new(Outcome::Delivered(blob), changes))
     }
 
     pub(super) fn deliver_reports(&mut self, reports: &[Deliver]) -> Result<Changes, Reason> {
@@ -247,7 +247,7 @@ impl MemoryStore {
             appended.replaced_modseq = expunged.modseq;
             changes.extend(gone(mailbox, &expunged));
         }
-        Ok(Written { outcome: Outcome::Appended(appended), changes })
+        Ok(Written::new(Outcome::Appended(appended), changes))
     }
 
     fn set_flags(&mut self, set: &SetFlags) -> Result<Written, Reason> {
@@ -281,7 +281,7 @@ impl MemoryStore {
             true => Vec::new(),
             false => vec![(set.mailbox, Change::Flags(changed))],
         };
-        Ok(Written { outcome: Outcome::Stored(stored), changes })
+        Ok(Written::new(Outcome::Stored(stored), changes))
     }
 
     fn expunge(&mut self, expunge: &Expunge) -> Result<Written, Reason> {
@@ -292,7 +292,7 @@ impl MemoryStore {
         }
         let expunged = self.take_out(expunge.mailbox, &uids)?;
         let changes = gone(expunge.mailbox, &expunged);
-        Ok(Written { outcome: Outcome::Expunged(expunged), changes })
+        Ok(Written::new(Outcome::Expunged(expunged), changes))
     }
 
     /// Removes messages that are there.
@@ -342,7 +342,7 @@ impl MemoryStore {
             copied.modseq = expunged.modseq;
             changes.extend(gone(copy.mailbox, &expunged));
         }
-        Ok(Written { outcome: Outcome::Copied(copied), changes })
+        Ok(Written::new(Outcome::Copied(copied), changes))
     }
 }
 

@@ -26,6 +26,8 @@ pub struct ImapService<B: Backend> {
     bound: Option<Bound>,
     open: Option<Open>,
     append: Option<Appending>,
+    /// Whether the session is told of other mailboxes (RFC 5465).
+    listens: bool,
     granted: Granted,
     /// Keeps what was granted, though others may expunge it meanwhile.
     held: Option<Held>,
@@ -51,7 +53,25 @@ impl<B: Backend> ImapService<B> {
     /// A service for the connection `key`.
     pub fn new(backend: Arc<B>, key: SessionKey) -> Self {
         let granted = Granted::default();
-        Self { backend, key, bound: None, open: None, append: None, granted, held: None }
+        let (bound, open, append, listens, held) = (None, None, None, false, None);
+        Self { backend, key, bound, open, append, listens, granted, held }
+    }
+
+    pub(super) fn set_listens(&mut self, listens: bool) {
+        self.listens = listens;
+    }
+
+    pub(super) fn listens(&self) -> bool {
+        self.listens
+    }
+
+    pub(super) fn key(&self) -> SessionKey {
+        self.key
+    }
+
+    /// The mailbox that is open.
+    pub(super) fn opened(&self) -> Option<MailboxId> {
+        self.open.as_ref().map(|open| open.mailbox)
     }
 
     fn account_id(&self) -> Result<AccountId, Reason> {
@@ -261,6 +281,7 @@ impl<B: Backend> ImapService<B> {
             Ask::Quota(ask) => self.quota(ask).await.map(Answer::Quota),
             Ask::Metadata(ask) => self.metadata(ask).await.map(Answer::Metadata),
             Ask::Rights(_) => Err(Reason::Unsupported),
+            Ask::Watch => self.listen().map(|()| Answer::Done),
             ask => self.judge_names(ask).await,
         }
     }
@@ -301,17 +322,24 @@ impl<B: Backend> Service<Server> for ImapService<B> {
             Event::Unauthenticated => {
                 self.drop_append();
                 self.close();
+                self.stop_listening();
                 self.bound = None;
             }
+            Event::Unwatched => self.stop_listening(),
             Event::Defect(_) | Event::Logout => {}
         }
     }
 
     fn call(&mut self) -> Option<Call> {
-        let open = self.open.as_mut()?;
-        let mut changes = self.backend.hub().take(self.key);
-        changes.retain_mut(|change| open.is_news(change));
-        (!changes.is_empty()).then_some(Call::Changed(changes))
+        if let Some(open) = &mut self.open {
+            let mut changes = self.backend.hub().take(self.key);
+            changes.retain_mut(|change| open.is_news(change));
+            if !changes.is_empty() {
+                return Some(Call::Changed(changes));
+            }
+        }
+        let notices = if self.listens { self.notices() } else { Vec::new() };
+        (!notices.is_empty()).then_some(Call::Noticed(notices))
     }
 
     fn rests(&mut self) {
@@ -342,5 +370,6 @@ impl<B: Backend> Drop for ImapService<B> {
     fn drop(&mut self) {
         self.drop_append();
         self.close();
+        self.stop_listening();
     }
 }

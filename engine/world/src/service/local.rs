@@ -135,7 +135,9 @@ impl SharedStore {
         // The lock is held until the changes are queued, so that they are queued in the order of the writes.
         let mut shared = self.lock().0;
         let written = shared.store.write(write)?;
-        hub.publish(origin, &written.changes);
+        let store = &shared.store;
+        let owner = |mailbox| store.place(mailbox).ok().map(|(account, _)| account);
+        hub.publish(origin, &written.changes, &written.happenings, owner);
         shared.sweep(hub);
         Ok(written.outcome)
     }
@@ -160,6 +162,9 @@ impl Store for SharedStore {
     }
     fn mailbox(&self, account: AccountId, name: &[u8]) -> Result<MailboxId, Reason> {
         self.lock().mailbox(account, name)
+    }
+    fn place(&self, mailbox: MailboxId) -> Result<(AccountId, Vec<u8>), Reason> {
+        self.lock().place(mailbox)
     }
     fn opened(&self, mailbox: MailboxId) -> Result<Opened, Reason> {
         self.lock().opened(mailbox)

@@ -9,6 +9,7 @@ mod property;
 mod report;
 mod smtp;
 pub mod trust;
+mod watch;
 
 use std::collections::VecDeque;
 use std::future::Future;

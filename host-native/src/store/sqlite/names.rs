@@ -3,7 +3,7 @@
 use pillarbox_engine::imap::types::{Change, SpecialUse};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
-    AccountId, Create, FIRST_MAILBOXES, MailboxId, Named, Outcome, Rename, Subscribe,
+    AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, Subscribe,
 };
 use rusqlite::OptionalExtension;
 
@@ -110,12 +110,13 @@ impl Writer {
             .optional()
     }
 
-    fn set_subscribed(&self, account: AccountId, name: &[u8], on: bool) -> rusqlite::Result<()> {
+    /// True if it was otherwise before.
+    fn set_subscribed(&self, account: AccountId, name: &[u8], on: bool) -> rusqlite::Result<bool> {
         let sql = match on {
             true => "INSERT OR IGNORE INTO subscription (account, name) VALUES (?1, ?2)",
             false => "DELETE FROM subscription WHERE account = ?1 AND name = ?2",
         };
-        self.connection.prepare_cached(sql)?.execute((account, name)).map(|_| ())
+        self.connection.prepare_cached(sql)?.execute((account, name)).map(|changed| changed > 0)
     }
 
     pub(super) fn remove_account(&mut self, name: &[u8]) -> Done {
@@ -174,6 +175,7 @@ impl Writer {
         let mailbox = self.new_mailbox(&create.special_uses)?;
         self.put_name(create.account, &create.name, Some(mailbox))?;
         self.make_superiors(create.account, &create.name)?;
+        self.happened(create.account, Happening::Created(create.name.clone()));
         Ok((Outcome::Done, Vec::new()))
     }
 
@@ -192,6 +194,7 @@ impl Writer {
             if self.entry(account, &name[..at])?.is_none() {
                 let mailbox = self.new_mailbox(&[])?;
                 self.put_name(account, &name[..at], Some(mailbox))?;
+                self.happened(account, Happening::Created(name[..at].to_vec()));
             }
         }
         Ok(())
@@ -211,6 +214,7 @@ impl Writer {
         }
         self.drop_mailbox(mailbox)?;
         self.drop_empty_superiors(named.account, &named.name)?;
+        self.happened(named.account, Happening::Deleted(named.name.clone()));
         Ok((Outcome::Done, vec![(mailbox, Change::Deleted)]))
     }
 
@@ -241,6 +245,7 @@ impl Writer {
             let target = self.new_mailbox(&[])?;
             self.put_name(*account, to, Some(target))?;
             self.make_superiors(*account, to)?;
+            self.happened(*account, Happening::Renamed(from.clone(), to.clone()));
             let changes = self.move_all(inbox, target)?;
             return Ok((Outcome::Done, changes));
         }
@@ -269,12 +274,15 @@ impl Writer {
         }
         self.make_superiors(*account, to)?;
         self.drop_empty_superiors(*account, from)?;
+        self.happened(*account, Happening::Renamed(from.clone(), to.clone()));
         Ok((Outcome::Done, Vec::new()))
     }
 
     pub(super) fn subscribe(&mut self, subscribe: &Subscribe) -> Done {
         let Subscribe { account, name, subscribed } = subscribe;
-        self.set_subscribed(*account, name, *subscribed)?;
+        if self.set_subscribed(*account, name, *subscribed)? {
+            self.happened(*account, Happening::Subscribed(name.clone()));
+        }
         Ok((Outcome::Done, Vec::new()))
     }
 }

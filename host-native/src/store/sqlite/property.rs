@@ -2,7 +2,7 @@
 
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
-    AccountId, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota, check_metadata,
+    AccountId, Happening, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota, check_metadata,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -96,7 +96,7 @@ impl Writer {
         Ok((Outcome::Done, Vec::new()))
     }
 
-    pub(super) fn set_metadata(&self, set: &SetMetadata) -> Done {
+    pub(super) fn set_metadata(&mut self, set: &SetMetadata) -> Done {
         let SetMetadata { account, mailbox, entries } = set;
         let c = &self.connection;
         let place = mailbox.unwrap_or(NONE);
@@ -124,6 +124,8 @@ impl Writer {
             };
         }
         self.check_annotations(place, mailbox.map_or(Some(*account), |_| None))?;
+        let names = entries.iter().map(|(entry, _)| entry.clone()).collect();
+        self.happened(*account, Happening::Annotated(*mailbox, names));
         Ok((Outcome::Done, Vec::new()))
     }
 

@@ -54,6 +54,10 @@ impl Store for Sqlite {
         self.read(|c| mailbox(c, account, name))
     }
 
+    fn place(&self, mailbox: MailboxId) -> Result<(AccountId, Vec<u8>), Reason> {
+        self.read(|c| place(c, mailbox))
+    }
+
     fn opened(&self, mailbox: MailboxId) -> Result<Opened, Reason> {
         self.read(|c| consistently(c, || opened(c, mailbox)))
     }
@@ -121,6 +125,15 @@ pub(super) fn consistently<T>(
     let value = read();
     connection.prepare_cached("COMMIT")?.execute([])?;
     value
+}
+
+/// Whose a mailbox is, and its name.
+pub(super) fn place(
+    c: &Connection,
+    mailbox: MailboxId,
+) -> rusqlite::Result<(AccountId, Vec<u8>)> {
+    c.prepare_cached("SELECT account, name FROM name WHERE mailbox = ?1")?
+        .query_row([mailbox], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 pub(super) fn mailbox(

@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x5042_4F58;
 
 /// Steps from version n to n + 1. A step that was released is never changed.
-pub(super) const MIGRATIONS: [&str; 4] = [FIRST, QUEUE, EXPUNGED, PROPERTY];
+pub(super) const MIGRATIONS: [&str; 5] = [FIRST, QUEUE, EXPUNGED, PROPERTY, SHARED];
 
 const FIRST: &str = "
 CREATE TABLE counter (
@@ -158,4 +158,9 @@ CREATE TABLE annotation (
     value BLOB NOT NULL,
     PRIMARY KEY (mailbox, account, entry)
 ) WITHOUT ROWID;
+";
+
+const SHARED: &str = "
+-- RFC 5465: whose a mailbox is that something happened to.
+CREATE INDEX name_mailbox ON name (mailbox) WHERE mailbox IS NOT NULL;
 ";

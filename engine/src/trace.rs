@@ -168,6 +168,7 @@ pub const IMAP_LABELS: &[&str] = &[
     "flag",
     "flag-list",
     "id-params",
+    "identifier",
     "initial-resp",
     "list-mailbox",
     "literal",

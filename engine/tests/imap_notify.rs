@@ -20,6 +20,7 @@ fn row(name: &str) -> MailboxRow {
         name: name.into(),
         exists: true,
         selectable: true,
+        rights: b"lr".to_vec(),
         status: Some(status),
         ..MailboxRow::default()
     }
@@ -60,7 +61,7 @@ fn new_messages_are_fetched_unasked_and_expunges_come_at_once() {
     );
     same(
         &text,
-        "a OK So it will be told\n* 4 EXISTS\n* 0 RECENT\n* 4 FETCH (UID 4 RFC822.SIZE 23)\n\
+        "a OK So it will be told\n* 4 EXISTS\n* 1 RECENT\n* 4 FETCH (UID 4 RFC822.SIZE 23)\n\
          * 2 EXPUNGE\nb OK Done\n",
     );
     assert!(!talk.closed);
@@ -121,7 +122,7 @@ fn who_wants_nothing_is_told_only_what_it_does_itself() {
     same(
         &text,
         "a OK So it will be told\nb OK Done\n+ idling\nc OK Idle ended\n* 1 EXPUNGE\n\
-         * 1 FETCH (UID 2 FLAGS (\\Flagged))\n* 2 FETCH (UID 3 FLAGS (\\Flagged))\n\
+         * 1 FETCH (UID 2 FLAGS (\\Flagged))\n* 2 FETCH (UID 3 FLAGS (\\Flagged \\Recent))\n\
          d OK So it will be told\n",
     );
 }
@@ -134,8 +135,15 @@ fn other_mailboxes_are_told_of_as_they_were_asked_for() {
     let (text, talk) = logged_in(
         &host(),
         &[
-            c("a NOTIFY SET STATUS (mailboxes (Work None) (MessageNew MessageExpunge)) (subtree x (MailboxName))"),
-            noticed(vec![came("Work"), came("INBOX"), name(row("x/y"), None), name(row("y"), None)]),
+            c(
+                "a NOTIFY SET STATUS (mailboxes (Work None) (MessageNew MessageExpunge)) (subtree x (MailboxName))",
+            ),
+            noticed(vec![
+                came("Work"),
+                came("INBOX"),
+                name(row("x/y"), None),
+                name(row("y"), None),
+            ]),
             noticed(vec![name(row("z"), Some("x"))]),
             c("b SELECT Work"),
             noticed(vec![came("Work")]),

@@ -91,7 +91,7 @@ pub enum Ask {
     Search(SearchAsk),
     /// RFC 9208: read a quota root's resources, or set them. Answers: quota, refused.
     Quota(QuotaAsk),
-    /// RFC 4314: read a mailbox's rights, or change them. Answers: rights, refused.
+    /// RFC 4314: read a mailbox's rights, or change them. Answers: rights, refused (unsupported: of nobody, or fixed).
     Rights(RightsAsk),
     /// RFC 5464: read or write annotations. Answers: metadata, refused.
     Metadata(MetadataAsk),
@@ -190,6 +190,8 @@ pub struct MailboxRow {
     pub has_children: bool,
     /// What it is for.
     pub special_uses: Vec<SpecialUse>,
+    /// This account's rights as letters (RFC 4314 §2.1); empty if it cannot be opened by anybody.
+    pub rights: Vec<u8>,
     /// Its counters, if asked for and it can be opened.
     pub status: Option<MailboxStatus>,
 }
@@ -241,6 +243,8 @@ pub struct Opened {
     pub status: MailboxStatus,
     /// Whether it is read-only for this account.
     pub read_only: bool,
+    /// This account's rights as letters (RFC 4314 §2.1).
+    pub rights: Vec<u8>,
     /// UID of the first message without \Seen.
     pub first_unseen: Option<u32>,
     /// Messages with at least this UID are \Recent to this session; `uid_next` if none is.
@@ -644,6 +648,8 @@ pub struct RightsEntry {
 pub struct Rights {
     /// This account's own, as letters.
     pub mine: Vec<u8>,
+    /// The account whose mailbox it is: it has all rights for ever.
+    pub owner: Vec<u8>,
     /// Everyone's; empty if this account may not see them.
     pub entries: Vec<RightsEntry>,
 }

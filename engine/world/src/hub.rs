@@ -480,11 +480,8 @@ mod tests {
         let created = (2, Happening::Created(b"x".to_vec()));
         hub.publish(9, &[], std::slice::from_ref(&created), |_| None);
         let both = Touched { counted: true, flagged: true };
-        let expected = Heard {
-            happenings: vec![created],
-            messages: [(20, both)].into(),
-            overflow: false,
-        };
+        let expected =
+            Heard { happenings: vec![created], messages: [(20, both)].into(), overflow: false };
         assert_eq!(hub.heard(1), expected);
         assert_eq!(hub.heard(2).messages[&20], Touched { counted: false, flagged: true });
         assert_eq!(hub.heard(1), Heard::default());

@@ -8,7 +8,7 @@ use super::{records, variants};
 records! {
     shared, engine;
     UidRun { first, last }
-    MailboxRow { name, exists, selectable, subscribed, has_children, special_uses, status }
+    MailboxRow { name, exists, selectable, subscribed, has_children, special_uses, rights, status }
     MailboxStatus {
         messages, recent, uid_next, uid_validity, unseen, deleted, size, deleted_size,
         highest_modseq,
@@ -24,7 +24,7 @@ records! {
     QuotaResource { root, resource, usage, limit }
     RightsChange { identifier, mode, rights }
     RightsEntry { identifier, rights }
-    Rights { mine, entries }
+    Rights { mine, owner, entries }
     MetadataEntry { entry, value }
 }
 
@@ -49,7 +49,7 @@ records! {
     RenameAsk { from, to }
     SubscribeAsk { name, subscribed }
     OpenAsk { name, read_only }
-    Opened { status, read_only, first_unseen, recent_from, keywords, uids }
+    Opened { status, read_only, rights, first_unseen, recent_from, keywords, uids }
     UidPage { runs, more }
     RowsAsk { uids, max, index, changed_since }
     VanishedAsk { since, above }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::search::Key;
 use super::set::{SequenceSet, SetNumber};
 use super::sort::{Sort, Thread};
+use crate::imap::rights::Rights;
 use crate::imap::types::{Flags, MetadataEntry, QuotaLimit, SpecialUse, StoreMode};
 
 /// A command with its tag.
@@ -71,6 +72,16 @@ pub enum Command {
     GetMetadata(GetMetadata),
     /// SETMETADATA: the mailbox, or nothing for the server; and its entries.
     SetMetadata(Vec<u8>, Vec<MetadataEntry>),
+    /// GETACL (RFC 4314)
+    GetAcl(Vec<u8>),
+    /// SETACL
+    SetAcl(SetAcl),
+    /// DELETEACL: mailbox and identifier.
+    DeleteAcl(Vec<u8>, Vec<u8>),
+    /// LISTRIGHTS: mailbox and identifier.
+    ListRights(Vec<u8>, Vec<u8>),
+    /// MYRIGHTS
+    MyRights(Vec<u8>),
     /// NOTIFY (RFC 5465)
     Notify(Notify),
     /// IDLE
@@ -114,6 +125,19 @@ pub struct GetMetadata {
     pub depth: u32,
     /// MAXSIZE
     pub value_max: Option<u32>,
+}
+
+/// SETACL (RFC 4314 §3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAcl {
+    /// The mailbox.
+    pub name: Vec<u8>,
+    /// Whose rights.
+    pub identifier: Vec<u8>,
+    /// How they change.
+    pub mode: StoreMode,
+    /// Which.
+    pub rights: Rights,
 }
 
 /// NOTIFY (RFC 5465 §3.1).
@@ -265,6 +289,8 @@ pub struct List {
     pub return_children: bool,
     /// RETURN (SPECIAL-USE)
     pub return_special_use: bool,
+    /// RETURN (MYRIGHTS) (RFC 8440)
+    pub return_rights: bool,
     /// RETURN (STATUS (…)) (RFC 5819); empty if not asked for.
     pub return_status: Vec<StatusItem>,
 }

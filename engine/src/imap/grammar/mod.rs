@@ -1,6 +1,7 @@
 //! The grammar of IMAP (RFC 9051 §9, RFC 3501 §9), shared by both sides: lines and literals first, then commands.
 //! What comes out is typed and right; what is refused says what was expected and where.
 
+mod acl;
 mod append;
 mod assembly;
 mod command;
@@ -24,7 +25,7 @@ pub use assembly::{Assembled, Assembly, Literal, Piece, Problem, split_head};
 pub use command::{
     AppendData, AppendHead, Command, EventGroup, Events, Fetch, FetchItem, GetMetadata, Header,
     Known, List, Notify, PartialRange, Scope, Search, SearchReturn, Section, SelectOptions,
-    SequenceMatch, StatusItem, Store, Tagged,
+    SequenceMatch, SetAcl, StatusItem, Store, Tagged,
 };
 pub use cursor::{Bad, Piecewise, Token};
 pub(super) use date::moment;

@@ -11,7 +11,7 @@ use super::mailbox::{mailbox_name, meaning, with_inbox};
 use super::search::search;
 use super::set::{ascending_set, plain_set, sequence_set};
 use super::sort::{sort, thread};
-use super::{append, metadata, notify, quota};
+use super::{acl, append, metadata, notify, quota};
 use crate::imap::types::{Flags, SpecialUse, StoreMode};
 
 /// What was enabled or is true of the session, as far as grammar depends on it.
@@ -75,6 +75,17 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"SETQUOTA" => quota::set(cursor)?,
         b"GETMETADATA" => metadata::get(cursor, options)?,
         b"SETMETADATA" => metadata::set(cursor, options)?,
+        b"SETACL" => acl::set(cursor, options)?,
+        b"DELETEACL" => {
+            let (name, identifier) = acl::about(cursor, options)?;
+            Command::DeleteAcl(name, identifier)
+        }
+        b"LISTRIGHTS" => {
+            let (name, identifier) = acl::about(cursor, options)?;
+            Command::ListRights(name, identifier)
+        }
+        b"GETACL" => Command::GetAcl(name(cursor)?),
+        b"MYRIGHTS" => Command::MyRights(name(cursor)?),
         b"NOTIFY" => notify::notify(cursor, options)?,
         b"IDLE" => Command::Idle,
         b"CHECK" => Command::Check,
@@ -368,6 +379,8 @@ fn list_return(cursor: &mut Piecewise<'_>, list: &mut List) -> Read<()> {
         list.return_children = true;
     } else if cursor.take_word(b"SPECIAL-USE") {
         list.return_special_use = true;
+    } else if cursor.take_word(b"MYRIGHTS") {
+        list.return_rights = true;
     } else if cursor.take_word(b"STATUS") {
         cursor.space()?;
         list.return_status = status_items(cursor)?;

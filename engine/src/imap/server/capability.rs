@@ -69,6 +69,9 @@ pub(crate) enum Feature {
     Replace,
     SaveLimit,
     Notify,
+    Acl,
+    AclRights,
+    ListMyRights,
 }
 
 /// When a capability is announced.
@@ -145,6 +148,10 @@ const TABLE: &[Row] = &[
     logged_in(Feature::Replace, "REPLACE"),
     logged_in(Feature::SaveLimit, "SAVELIMIT"),
     logged_in(Feature::Notify, "NOTIFY"),
+    logged_in(Feature::Acl, "ACL"),
+    // RFC 4314 §5.1.1: those that RFC 2086 does not have.
+    logged_in(Feature::AclRights, "RIGHTS=kxte"),
+    logged_in(Feature::ListMyRights, "LIST-MYRIGHTS"),
 ];
 
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.
@@ -164,6 +171,9 @@ const NEEDS: &[(Feature, &[Feature])] = &[
     (Feature::QuotaMessage, &[Feature::Quota]),
     (Feature::QuotaMailbox, &[Feature::Quota]),
     (Feature::QuotaSet, &[Feature::Quota]),
+    // RFC 4314 §5.1.1: it says more of ACL. RFC 8440 §3: an option of LIST's RETURN.
+    (Feature::AclRights, &[Feature::Acl]),
+    (Feature::ListMyRights, &[Feature::Acl, Feature::ListExtended]),
     // RFC 6855 §3: it is there for who enables it.
     (Feature::Utf8Accept, &[Feature::Enable]),
     // RFC 7162 §3.2.3

@@ -13,8 +13,8 @@ use super::runs::Runs;
 use super::state::State;
 use super::store::Wanted;
 use super::{
-    Base, authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, metadata,
-    notify, open, print, quota, resolve, search, sort, status, store, thread, vanished,
+    Base, acl, authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox,
+    metadata, notify, open, print, quota, resolve, search, sort, status, store, thread, vanished,
 };
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
@@ -112,6 +112,11 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::GetMetadata(get) => metadata_features(&get.name),
         Command::SetMetadata(name, _) => metadata_features(name),
         Command::Notify(notify) => notify_features(notify),
+        Command::GetAcl(_)
+        | Command::SetAcl(_)
+        | Command::DeleteAcl(..)
+        | Command::ListRights(..)
+        | Command::MyRights(_) => [Feature::Acl].into(),
         Command::Authenticate(_, Some(_)) => [Feature::SaslIr].into(),
         Command::Check | Command::Lsub(..) => [Feature::Rev1].into(),
         Command::Create(_, uses) if !uses.is_empty() => [Feature::CreateSpecialUse].into(),
@@ -207,6 +212,7 @@ fn list_features(list: &grammar::List) -> Vec<Feature> {
     let mut features = status_features(&list.return_status);
     let used = [
         (list.extended, Feature::ListExtended),
+        (list.return_rights, Feature::ListMyRights),
         (!list.return_status.is_empty(), Feature::ListStatus),
         (list.select_special_use || list.return_special_use, Feature::SpecialUse),
     ];
@@ -338,6 +344,11 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
         Command::GetMetadata(get) => metadata::get(get),
         Command::SetMetadata(name, entries) => metadata::set(name, entries),
         Command::Notify(command) => notify::notify(work, command),
+        Command::GetAcl(name) => acl::get(name),
+        Command::SetAcl(command) => acl::set(command),
+        Command::DeleteAcl(name, identifier) => acl::delete(name, identifier),
+        Command::ListRights(name, identifier) => acl::list(name, identifier),
+        Command::MyRights(name) => acl::mine(name),
         Command::Enable(names) => {
             enable(work, &names);
             Next::done(Reply::ok("Enabled"))
@@ -348,7 +359,11 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
             Next::done(Reply::ok("This is who I am"))
         }
         Command::Namespace => {
-            lex::send(work.cx, b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n", None);
+            lex::send(
+                work.cx,
+                b"* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) NIL\r\n",
+                None,
+            );
             Next::done(Reply::ok("Namespaces told"))
         }
         // NOOP and CHECK: what others did is told at the end of every command.

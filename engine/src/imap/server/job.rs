@@ -24,7 +24,7 @@ use super::status::Status;
 use super::store::Store;
 use super::thread::Thread;
 use super::vanished::Vanished;
-use super::{Base, Server, quota};
+use super::{Base, Server, acl, quota};
 use crate::imap::types::{Answer, Ask, Event};
 use crate::role::{Cx, Line};
 use crate::types::Misuse;
@@ -67,6 +67,7 @@ pub(crate) enum Job {
     Status(Status),
     Quota(quota::Wanted),
     Metadata(Metadata),
+    Rights(acl::Wanted),
     Notify(Box<Setting>),
     Open(Box<Open>),
     Append(Box<Append>),
@@ -151,6 +152,7 @@ impl Job {
             Self::Status(job) => job.answer(work, answer),
             Self::Quota(job) => job.answer(work, answer),
             Self::Metadata(job) => job.answer(work, answer),
+            Self::Rights(job) => job.answer(work, answer),
             Self::Notify(job) => job.answer(work, answer),
             Self::Open(job) => job.answer(work, answer),
             Self::Append(job) => job.answer(work, answer),

@@ -8,8 +8,9 @@ use alloc::vec::Vec;
 
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::Reply;
-use super::{Base, Server, print};
+use super::{Base, Server, acl, print};
 use crate::imap::grammar::{self, StatusItem, lex, matches};
+use crate::imap::rights::Rights;
 use crate::imap::types::{Answer, Ask, MailboxPage, MailboxRow, MailboxesAsk};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::role::Cx;
@@ -235,7 +236,12 @@ impl List {
             if child && !self.lsub { b" (\"CHILDINFO\" (\"SUBSCRIBED\"))" } else { b"" };
         let line = print::untagged(&[word, &attributes, b") \"/\" ", &name, info]);
         lex::send(work.cx, &line, Some(rule));
-        self.tell_status(base, work.cx, row);
+        // RFC 8440 §3
+        if self.options.return_rights && !row.rights.is_empty() {
+            let rights = Rights::parse(&row.rights).unwrap_or_default();
+            lex::send(work.cx, &acl::my_rights(work, &row.name, rights), Some(&acl::MY_RIGHTS));
+        }
+        self.tell_status(work.base, work.cx, row);
     }
 
     /// RFC 5819 §2

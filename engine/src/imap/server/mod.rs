@@ -2,6 +2,7 @@
 //! host for the rest. Grammar is next door; each long command is a resumable job in a file of its
 //! own.
 
+mod acl;
 mod append;
 mod authenticate;
 mod capability;
@@ -67,6 +68,10 @@ use tell::Telling;
 
 /// The rules that this side follows.
 pub(super) const RULES: &[&Rule] = &[
+    &acl::ACL,
+    &acl::LIST_RIGHTS,
+    &acl::MY_RIGHTS,
+    &acl::NEEDED,
     &append::APPEND,
     &append::MULTI,
     &append::NO_NUL,

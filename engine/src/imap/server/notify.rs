@@ -16,6 +16,7 @@ use super::runs::Runs;
 use super::state::State;
 use super::{Base, Server};
 use crate::imap::grammar::{self, EventGroup, Events, Scope, StatusItem, lex};
+use crate::imap::rights::{OTHER_USERS, Rights};
 use crate::imap::types::{
     Answer, Ask, Event, MailboxPage, MailboxRow, MailboxesAsk, MessagesNotice, MetadataNotice,
     NameNotice, Notice, SpecialUse,
@@ -92,11 +93,9 @@ pub(crate) fn of_selected(base: &Base) -> Wanted {
         return Wanted { messages: true, flags: true, expunges_at_once: false };
     };
     match &notify.selected {
-        Some(OfSelected { delayed, messages, flags, .. }) => Wanted {
-            messages: *messages,
-            flags: *flags,
-            expunges_at_once: *messages && !*delayed,
-        },
+        Some(OfSelected { delayed, messages, flags, .. }) => {
+            Wanted { messages: *messages, flags: *flags, expunges_at_once: *messages && !*delayed }
+        }
         None => Wanted { messages: false, flags: false, expunges_at_once: false },
     }
 }
@@ -181,7 +180,8 @@ impl Notify {
                 (counted || flagged).then_some(Notice::Messages(notice))
             }
             Notice::Name(notice) => {
-                let old = notice.old_name.clone().map(|name| MailboxRow { name, ..notice.row.clone() });
+                let old =
+                    notice.old_name.clone().map(|name| MailboxRow { name, ..notice.row.clone() });
                 let covered = |scope: &Scope| {
                     covers(scope, &notice.row) || old.as_ref().is_some_and(|row| covers(scope, row))
                 };
@@ -215,7 +215,7 @@ fn covers(scope: &Scope, row: &MailboxRow) -> bool {
         Scope::Selected | Scope::SelectedDelayed => false,
         // Where deliveries go.
         Scope::Inboxes => name == b"INBOX" || row.special_uses.contains(&SpecialUse::Junk),
-        Scope::Personal => true,
+        Scope::Personal => !name.starts_with(OTHER_USERS),
         Scope::Subscribed => row.subscribed,
         Scope::Subtree(tops) => tops.iter().any(|top| {
             let below = name.strip_prefix(&top[..]);
@@ -225,11 +225,27 @@ fn covers(scope: &Scope, row: &MailboxRow) -> bool {
     }
 }
 
+/// Whether a mailbox of somebody else may be meant, to which there may be no right.
+fn may_name_others(group: &EventGroup) -> bool {
+    let top = &OTHER_USERS[..OTHER_USERS.len() - 1];
+    match &group.scope {
+        Scope::Subscribed => true,
+        Scope::Subtree(names) | Scope::Mailboxes(names) => {
+            names.iter().any(|name| name.starts_with(top))
+        }
+        _ => false,
+    }
+}
+
 /// Tells one thing that happened to another mailbox; false if there was nothing to tell.
 pub(crate) fn tell_next(work: &mut Work<'_>) -> bool {
     let Some(notify) = work.base.notify.as_deref_mut() else { return false };
     if core::mem::take(&mut notify.overflowed) {
-        send_untagged_ok(work.cx, b"NOTIFICATIONOVERFLOW", "Too much happened, nothing more is told");
+        send_untagged_ok(
+            work.cx,
+            b"NOTIFICATIONOVERFLOW",
+            "Too much happened, nothing more is told",
+        );
         return true;
     }
     if notify.notices.is_empty() {
@@ -244,7 +260,9 @@ pub(crate) fn tell_next(work: &mut Work<'_>) -> bool {
                 send_status(base, cx, &notice);
             }
         }
-        Notice::Name(NameNotice { row, old_name }) => send_list(base, cx, &row, old_name.as_deref()),
+        Notice::Name(NameNotice { row, old_name }) => {
+            send_list(base, cx, &row, old_name.as_deref())
+        }
         Notice::Subscription(row) => send_list(base, cx, &row, None),
         Notice::Metadata(MetadataNotice { row, entries }) => {
             let name = match &row {
@@ -344,7 +362,8 @@ fn refused(base: &Base, groups: &[EventGroup]) -> Option<Reply> {
     };
     if groups.iter().any(|group| is_unknown(&group.events)) {
         let mut code =
-            b"BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange".to_vec();
+            b"BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
+                .to_vec();
         if metadata {
             code.extend_from_slice(b" MailboxMetadataChange ServerMetadataChange");
         }
@@ -381,8 +400,7 @@ impl Setting {
         match answer {
             Answer::Done if !self.watched => {
                 self.watched = true;
-                let messages = |group: &EventGroup| group.events.message_expunge;
-                self.more = self.status && self.notify.groups.iter().any(messages);
+                self.more = self.status || self.notify.groups.iter().any(may_name_others);
                 Ok(self.run(work))
             }
             Answer::Mailboxes(page) if self.watched => match self.take_page(page) {
@@ -428,6 +446,18 @@ impl Setting {
 
     /// RFC 5465 §3.1
     fn tell_status(&self, work: &mut Work<'_>, row: &MailboxRow) {
+        if row.selectable && !Rights::parse(&row.rights).unwrap_or_default().has(Rights::READ) {
+            let covered = |group: &EventGroup| covers(&group.scope, row);
+            if self.notify.groups.iter().any(covered) {
+                let name = print::mailbox(work.base, &row.name);
+                let line = print::untagged(&[b"LIST (\\NoAccess) \"/\" ", &name]);
+                lex::send(work.cx, &line, Some(&NOTIFY));
+            }
+            return;
+        }
+        if !self.status {
+            return;
+        }
         let Some(status) = row.status.as_ref().filter(|_| row.selectable) else { return };
         if matches!(&*work.state, State::Selected(open) if open.name == row.name) {
             return;

@@ -451,6 +451,9 @@ mod tests {
         let uids = view.take_gone();
         view.forget(&uids);
         view.all_told();
+        assert_eq!(view.told_modseq(), 4, "flags may be held back by NOTIFY");
+        assert_eq!(view.take_flags().len(), 2);
+        view.all_told();
         assert_eq!((view.told_modseq(), view.delayed_modseq()), (11, None));
         view.change(gone(vec![run(90, 91)]));
         assert_eq!(view.delayed_modseq(), None, "the client never knew of these");

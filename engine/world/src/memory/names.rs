@@ -1,13 +1,15 @@
 //! Writes to accounts and mailbox names of the memory store.
 
+use pillarbox_engine::imap::rights::{ANYONE, Rights};
 use pillarbox_engine::imap::types::{Change, Expunged, SpecialUse, UidRun};
+use pillarbox_engine::limits::ACL_ENTRIES_MAX;
 use pillarbox_engine::types::Reason;
 
 use super::writes::{arrived, plain};
 use super::{Account, Mailbox, MemoryStore};
 use crate::store::{
-    AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, Subscribe, Written,
-    push_uid,
+    AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, SetRights,
+    Subscribe, Written, push_uid,
 };
 
 const INBOX: &[u8] = b"INBOX";
@@ -41,6 +43,10 @@ impl MemoryStore {
             self.drop_mailbox(mailbox);
             changes.push((mailbox, Change::Deleted));
         }
+        // Who comes by this name later is somebody else.
+        for mailbox in self.mailboxes.values_mut() {
+            mailbox.acl.remove(name);
+        }
         Ok(Written::new(Outcome::Done, changes))
     }
 
@@ -57,6 +63,7 @@ impl MemoryStore {
             forgotten_modseq: 0,
             keywords: Vec::new(),
             messages: std::collections::BTreeMap::new(),
+            acl: std::collections::BTreeMap::new(),
             annotations: std::collections::BTreeMap::new(),
         };
         self.mailboxes.insert(self.counters.mailbox, mailbox);
@@ -83,6 +90,7 @@ impl MemoryStore {
         let account = self.account_mut(create.account)?;
         account.names.insert(create.name.clone(), Some(mailbox));
         let mut happenings = self.make_superiors(create.account, &create.name)?;
+        self.inherit(create.account, &create.name)?;
         happenings.push((create.account, Happening::Created(create.name.clone())));
         Ok(Written { happenings, ..plain(Outcome::Done) })
     }
@@ -106,10 +114,43 @@ impl MemoryStore {
             if !self.account_of(account)?.names.contains_key(&superior) {
                 let mailbox = self.new_mailbox(Vec::new());
                 self.account_mut(account)?.names.insert(superior.clone(), Some(mailbox));
+                self.inherit(account, &superior)?;
                 happenings.push((account, Happening::Created(superior)));
             }
         }
         Ok(happenings)
+    }
+
+    /// RFC 4314 §4: a new mailbox has the rights of the one above it.
+    fn inherit(&mut self, account: AccountId, name: &[u8]) -> Result<(), Reason> {
+        let Some(at) = name.iter().rposition(|octet| *octet == b'/') else { return Ok(()) };
+        let names = &self.account_of(account)?.names;
+        let id = |name: &[u8]| names.get(name).copied().flatten();
+        if let (Some(above), Some(new)) = (id(&name[..at]), id(name)) {
+            let acl = self.mailbox_of(above)?.acl.clone();
+            self.mailboxes.get_mut(&new).ok_or(Reason::StorageFailed)?.acl = acl;
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_rights(&mut self, set: &SetRights) -> Result<Written, Reason> {
+        let acl = &mut self.mailboxes.get_mut(&set.mailbox).ok_or(Reason::NotFound)?.acl;
+        let old = acl.get(&set.identifier).copied().unwrap_or_default();
+        let new = set.applied(old);
+        if new == Rights::NONE {
+            acl.remove(&set.identifier);
+        } else if old == Rights::NONE && acl.len() >= ACL_ENTRIES_MAX {
+            return Err(Reason::TooMany);
+        } else {
+            acl.insert(set.identifier.clone(), new);
+        }
+        let whose = match set.identifier == ANYONE {
+            true => Some(0),
+            false => self.account_names.get(&set.identifier).copied(),
+        };
+        let happening = |account| (account, Happening::Rights(set.mailbox));
+        let happenings = whose.filter(|_| old != new).map(happening).into_iter().collect();
+        Ok(Written { happenings, ..plain(Outcome::Done) })
     }
 
     pub(super) fn delete(&mut self, named: &Named) -> Result<Written, Reason> {
@@ -129,9 +170,12 @@ impl MemoryStore {
         if !has_children {
             account.names.remove(&named.name);
         }
+        let acl = self.mailbox_of(mailbox)?.acl.iter();
+        let seen = acl.filter(|(_, rights)| rights.has(Rights::LOOKUP));
+        let seen = seen.map(|(who, _)| who.clone()).collect();
         self.drop_mailbox(mailbox);
         self.drop_empty_superiors(named.account, &named.name)?;
-        let happenings = vec![(named.account, Happening::Deleted(named.name.clone()))];
+        let happenings = vec![(named.account, Happening::Deleted(named.name.clone(), seen))];
         let changes = vec![(mailbox, Change::Deleted)];
         Ok(Written { outcome: Outcome::Done, changes, happenings })
     }

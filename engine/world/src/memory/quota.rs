@@ -5,8 +5,8 @@ use pillarbox_engine::types::Reason;
 use super::MemoryStore;
 use super::writes::plain;
 use crate::store::{
-    AccountId, Annotations, Happening, MailboxId, Outcome, Quota, SetMetadata, SetQuota, Written,
-    check_metadata,
+    AccountId, Annotations, MailboxId, Outcome, Quota, SetMetadata, SetQuota, Store, Written,
+    annotated, check_metadata,
 };
 
 /// Whose an annotation is: 0 stands for all.
@@ -50,8 +50,11 @@ impl MemoryStore {
 
     pub(super) fn set_metadata(&mut self, set: SetMetadata) -> Result<Written, Reason> {
         let SetMetadata { account, mailbox, entries } = set;
-        let names = entries.iter().map(|(entry, _)| entry.clone()).collect();
-        let happenings = vec![(account, Happening::Annotated(mailbox, names))];
+        let owner_of = match mailbox {
+            Some(id) => self.place(id)?.0,
+            None => account,
+        };
+        let happenings = annotated(account, owner_of, mailbox, &entries);
         let Some(mailbox) = mailbox else {
             let old = &mut self.accounts.get_mut(&account).ok_or(Reason::NotFound)?.annotations;
             let mut new = old.clone();

@@ -11,7 +11,7 @@ use pillarbox_engine::types::{BlobId, Reason};
 use super::{Blob, DELETED, Mailbox, MemoryStore, Message};
 use crate::store::{
     Append, Body, Copy, Deliver, Expunge, MailboxId, NewMessage, Outcome, SetFlags, Stage, Write,
-    Writer, Written, combined, push_uid, runs_to_forget,
+    Writer, Written, combined, permitted, push_uid, runs_to_forget,
 };
 
 impl Writer for MemoryStore {
@@ -38,6 +38,7 @@ impl Writer for MemoryStore {
             Write::Subscribe(subscribe) => self.subscribe(subscribe),
             Write::SetQuota(set) => self.set_quota(&set),
             Write::SetMetadata(set) => self.set_metadata(set),
+            Write::SetRights(set) => self.set_rights(&set),
             Write::MarkRecent(mark) => {
                 let mailbox = self.mailboxes.get_mut(&mark.mailbox).ok_or(Reason::NotFound)?;
                 mailbox.recent_from = mailbox.recent_from.max(mark.recent_from);
@@ -264,6 +265,7 @@ impl MemoryStore {
                 continue;
             }
             let flags = combined(&message.flags, set.mode, &set.flags, &mailbox.keywords);
+            let flags = permitted(&message.flags, flags, set.may);
             let is_changed = flags != message.flags;
             if is_changed {
                 message.flags = flags;
@@ -317,7 +319,8 @@ impl MemoryStore {
         use crate::store::Store;
         let target = self.mailbox(copy.account, &copy.to)?;
         let uids = self.mailbox_of(copy.mailbox)?.present(&copy.uids);
-        if !copy.remove {
+        // What moves within an account takes no more room of it.
+        if !copy.remove || self.place(copy.mailbox)?.0 != copy.account {
             let source = &self.mailbox_of(copy.mailbox)?.messages;
             let octets = uids.iter().map(|uid| self.size_of(source[uid].blob)).sum();
             self.quota_of(copy.account)?.check(octets, uids.len() as u64, 0)?;
@@ -328,6 +331,7 @@ impl MemoryStore {
             let mut message = self.mailbox_of(copy.mailbox)?.messages[&uid].clone();
             message.modseq = self.next_modseq();
             message.save_date_ms = copy.now_ms;
+            message.flags = permitted(&Flags::default(), message.flags, copy.keeps);
             self.use_blob(message.blob);
             let new = self.mailboxes.get_mut(&target).ok_or(Reason::NotFound)?.add(message)?;
             push_uid(&mut copied.source, uid);

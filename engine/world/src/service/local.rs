@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, UidPage, VanishedAsk,
     VanishedPage,
@@ -18,8 +19,8 @@ use crate::hub::{Hub, SessionKey, Wake};
 use crate::memory::MemoryStore;
 use crate::queue::{Destination, Queue, QueueStats, QueuedMessage, Task, TaskId};
 use crate::store::{
-    AccountId, Annotations, MailboxId, MaildropEntry, Outcome, Quota, Store, UploadId, Write,
-    Writer,
+    AccountId, Annotations, MailboxId, MaildropEntry, Outcome, Quota, SharedAsk, Store, UploadId,
+    Write, Writer,
 };
 
 /// Everyone is let in with any secret, and every address has an account of its own.
@@ -200,6 +201,18 @@ impl Store for SharedStore {
         mailbox: Option<MailboxId>,
     ) -> Result<Annotations, Reason> {
         self.lock().metadata(account, mailbox)
+    }
+    fn account_name(&self, account: AccountId) -> Result<Vec<u8>, Reason> {
+        self.lock().account_name(account)
+    }
+    fn acl(&self, mailbox: MailboxId) -> Result<Vec<(Vec<u8>, Rights)>, Reason> {
+        self.lock().acl(mailbox)
+    }
+    fn shared(&self, ask: &SharedAsk) -> Result<Vec<crate::store::Shared>, Reason> {
+        self.lock().shared(ask)
+    }
+    fn sharers(&self, who: &[u8], except: AccountId) -> Result<Vec<AccountId>, Reason> {
+        self.lock().sharers(who, except)
     }
     fn upload(&self) -> UploadId {
         self.lock().upload()

@@ -1,6 +1,7 @@
 //! What answers a session's asks, for each server role, from any [`Backend`].
 //! A service knows accounts, mailboxes and messages; it knows nothing of commands and replies.
 
+mod access;
 mod content;
 mod imap;
 pub mod local;

@@ -1,5 +1,6 @@
 //! Writes to accounts and to names of mailboxes.
 
+use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{Change, SpecialUse};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
@@ -9,6 +10,7 @@ use rusqlite::OptionalExtension;
 
 use super::reads::{below, has_below, mailbox};
 use super::rows::{uses_of_text, uses_to_text};
+use super::sharing::acl;
 use super::writer::{Changes, Done, Failure, Writer};
 
 const INBOX: &[u8] = b"INBOX";
@@ -142,6 +144,8 @@ impl Writer {
         ] {
             self.connection.prepare_cached(sql)?.execute([account])?;
         }
+        // Who comes by this name later is somebody else.
+        self.connection.prepare_cached("DELETE FROM acl WHERE identifier = ?1")?.execute([name])?;
         self.inboxes.clear();
         Ok((Outcome::Done, changes))
     }
@@ -159,6 +163,7 @@ impl Writer {
             "DELETE FROM message WHERE mailbox = ?1",
             "DELETE FROM expunged WHERE mailbox = ?1",
             "DELETE FROM annotation WHERE mailbox = ?1",
+            "DELETE FROM acl WHERE mailbox = ?1",
             "DELETE FROM mailbox WHERE id = ?1",
         ] {
             self.connection.prepare_cached(sql)?.execute([mailbox])?;
@@ -175,6 +180,7 @@ impl Writer {
         let mailbox = self.new_mailbox(&create.special_uses)?;
         self.put_name(create.account, &create.name, Some(mailbox))?;
         self.make_superiors(create.account, &create.name)?;
+        self.inherit(create.account, &create.name)?;
         self.happened(create.account, Happening::Created(create.name.clone()));
         Ok((Outcome::Done, Vec::new()))
     }
@@ -194,6 +200,7 @@ impl Writer {
             if self.entry(account, &name[..at])?.is_none() {
                 let mailbox = self.new_mailbox(&[])?;
                 self.put_name(account, &name[..at], Some(mailbox))?;
+                self.inherit(account, &name[..at])?;
                 self.happened(account, Happening::Created(name[..at].to_vec()));
             }
         }
@@ -207,6 +214,9 @@ impl Writer {
         let entry = self.entry(named.account, &named.name)?.ok_or(Reason::NotFound)?;
         // RFC 9051 §6.3.5: a name without a mailbox that has others below it cannot be deleted.
         let mailbox = entry.ok_or(Reason::NotPermitted)?;
+        let seen = acl(&self.connection, mailbox)?.into_iter();
+        let seen = seen.filter(|(_, rights)| rights.has(Rights::LOOKUP)).map(|(who, _)| who);
+        let seen = seen.collect();
         if has_below(&self.connection, named.account, &named.name)? {
             self.put_name(named.account, &named.name, None)?;
         } else {
@@ -214,7 +224,7 @@ impl Writer {
         }
         self.drop_mailbox(mailbox)?;
         self.drop_empty_superiors(named.account, &named.name)?;
-        self.happened(named.account, Happening::Deleted(named.name.clone()));
+        self.happened(named.account, Happening::Deleted(named.name.clone(), seen));
         Ok((Outcome::Done, vec![(mailbox, Change::Deleted)]))
     }
 

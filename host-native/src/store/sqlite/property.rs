@@ -2,10 +2,12 @@
 
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
-    AccountId, Happening, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota, check_metadata,
+    AccountId, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota, annotated,
+    check_metadata,
 };
 use rusqlite::{Connection, OptionalExtension};
 
+use super::reads;
 use super::writer::{Done, Failure, Writer};
 
 /// The number that stands for the server among mailboxes, and for all among accounts.
@@ -124,8 +126,13 @@ impl Writer {
             };
         }
         self.check_annotations(place, mailbox.map_or(Some(*account), |_| None))?;
-        let names = entries.iter().map(|(entry, _)| entry.clone()).collect();
-        self.happened(*account, Happening::Annotated(*mailbox, names));
+        let owner = match mailbox {
+            Some(id) => reads::place(&self.connection, *id)?.0,
+            None => *account,
+        };
+        for (whose, happening) in annotated(*account, owner, *mailbox, entries) {
+            self.happened(whose, happening);
+        }
         Ok((Outcome::Done, Vec::new()))
     }
 

@@ -163,4 +163,12 @@ CREATE TABLE annotation (
 const SHARED: &str = "
 -- RFC 5465: whose a mailbox is that something happened to.
 CREATE INDEX name_mailbox ON name (mailbox) WHERE mailbox IS NOT NULL;
+-- RFC 4314: what others than the owner may do, as bits.
+CREATE TABLE acl (
+    mailbox INTEGER NOT NULL,
+    identifier BLOB NOT NULL,
+    rights INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, identifier)
+) WITHOUT ROWID;
+CREATE INDEX acl_identifier ON acl (identifier);
 ";

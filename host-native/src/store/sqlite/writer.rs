@@ -202,7 +202,8 @@ impl Writer {
                 for Ran { origin, done, happenings, answer } in ran {
                     let outcome = done.map(|(outcome, changes)| {
                         if !changes.is_empty() || !happenings.is_empty() {
-                            let owner = |mailbox| Some(reads::place(&self.connection, mailbox).ok()?.0);
+                            let owner =
+                                |mailbox| Some(reads::place(&self.connection, mailbox).ok()?.0);
                             self.hub.publish(origin, &changes, &happenings, owner);
                         }
                         outcome

@@ -400,7 +400,10 @@ impl<B: Backend> Service<Server> for ImapService<B> {
             let mut changes = self.backend.hub().take(self.key);
             changes.retain_mut(|change| open.is_news(change));
             if !changes.is_empty() {
-                return Some(Call::Changed(changes));
+                // RFC 4314 §5.1.1: who may not read it any more is told nothing of it, but that it is gone.
+                let may_read = self.open_rights().is_ok_and(|rights| rights.has(Rights::READ));
+                let gone = vec![Change::Deleted];
+                return Some(Call::Changed(if may_read { changes } else { gone }));
             }
         }
         let notices = if self.listens { self.notices() } else { Vec::new() };

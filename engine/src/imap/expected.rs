@@ -250,7 +250,7 @@ pub const COMMANDS: &[Form] = &[
     form(
         "REPLACE",
         "tag SP REPLACE SP number SP mailbox SP literal",
-        "{tag} REPLACE 1 Drafts {6}",
+        "{tag} REPLACE 1 Drafts {5}",
         8508,
         "3.4",
         "Store a message in the place of another one.",

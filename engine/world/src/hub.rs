@@ -15,6 +15,9 @@ pub type SessionKey = u64;
 /// Changes that wait for one session; above this many it is told to read everything again.
 const WAITING_MAX: usize = 256;
 
+/// Maildrops whose last opening is remembered before those are forgotten that may be opened again anyhow.
+const OPENED_MAX: usize = 4096;
+
 /// Told after a session's changes were queued; must not block.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
 
@@ -30,6 +33,8 @@ struct State {
     /// First UID that no session was told of as \Recent.
     recent_from: BTreeMap<MailboxId, u32>,
     maildrops: BTreeSet<MailboxId>,
+    /// When maildrops were opened last, on the monotonic clock; kept where openings must not follow too soon.
+    opened_ms: BTreeMap<MailboxId, u64>,
     /// Sessions that watch whole accounts (RFC 5465).
     listeners: BTreeMap<SessionKey, Listener>,
     /// Which of them watch which account.
@@ -175,6 +180,24 @@ impl Hub {
     #[must_use]
     pub fn lock_maildrop(&self, mailbox: MailboxId) -> Option<MaildropLock> {
         self.state().maildrops.insert(mailbox).then(|| MaildropLock { hub: self.clone(), mailbox })
+    }
+
+    /// Whether a maildrop may be opened again so long after it was opened last (RFC 2449 §6.5); if so, it is open now.
+    #[must_use]
+    pub fn may_open_again(&self, mailbox: MailboxId, now_ms: u64, delay_ms: u64) -> bool {
+        if delay_ms == 0 {
+            return true;
+        }
+        let mut state = self.state();
+        let since = |opened_ms: u64| now_ms.saturating_sub(opened_ms);
+        if state.opened_ms.get(&mailbox).is_some_and(|opened_ms| since(*opened_ms) < delay_ms) {
+            return false;
+        }
+        if state.opened_ms.len() >= OPENED_MAX {
+            state.opened_ms.retain(|_, opened_ms| since(*opened_ms) < delay_ms);
+        }
+        state.opened_ms.insert(mailbox, now_ms);
+        true
     }
 
     /// Another hub that knows what this one knows while no session is open: which messages were told as \Recent.

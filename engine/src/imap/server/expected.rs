@@ -46,7 +46,7 @@ impl Server {
                 if grammar::append_head(&pieces).is_some_and(|head| head.replaces.is_some()) =>
             {
                 return self.base.features.has(Feature::Replace)
-                    && matches!(&self.state, State::Selected(open) if !open.read_only);
+                    && matches!(self.state, State::Selected(_));
             }
             Some(_) => Command::AppendWithoutMessage,
             None => match grammar::parse(&mut Piecewise::new(&pieces), options) {

@@ -102,6 +102,8 @@ pub enum Command {
     Sort(Sort),
     /// THREAD (RFC 5256)
     Thread(Thread),
+    /// CANCELUPDATE (RFC 5267): tags.
+    CancelUpdate(Vec<Vec<u8>>),
     /// FETCH
     Fetch(Fetch),
     /// STORE
@@ -372,6 +374,19 @@ pub struct SearchReturn {
     pub save: bool,
     /// PARTIAL (RFC 9394)
     pub partial: Option<PartialRange>,
+    /// CONTEXT (RFC 5267 §4.2): a hint, and nothing more.
+    pub context: bool,
+    /// UPDATE (RFC 5267 §4.3): changes of the result are told from then on.
+    pub update: Option<Update>,
+}
+
+/// How a search is kept up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// RFC 5267 §4.3
+    Results,
+    /// RFC 5465 §7: with data of messages that come to it.
+    WithItems,
 }
 
 /// A part of what was found (RFC 9394 §4), as it was asked for.

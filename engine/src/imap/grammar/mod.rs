@@ -25,7 +25,7 @@ pub use assembly::{Assembled, Assembly, Literal, Piece, Problem, split_head};
 pub use command::{
     AppendData, AppendHead, Command, EventGroup, Events, Fetch, FetchItem, GetMetadata, Header,
     Known, List, Notify, PartialRange, Scope, Search, SearchReturn, Section, SelectOptions,
-    SequenceMatch, SetAcl, StatusItem, Store, Tagged,
+    SequenceMatch, SetAcl, StatusItem, Store, Tagged, Update,
 };
 pub use cursor::{Bad, Piecewise, Token};
 pub(super) use date::moment;

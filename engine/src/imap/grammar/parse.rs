@@ -128,6 +128,7 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"SEARCH" => Command::Search(search(cursor, false, options)?),
         b"SORT" => Command::Sort(sort(cursor, false)?),
         b"THREAD" => Command::Thread(thread(cursor, false)?),
+        b"CANCELUPDATE" => cancel_update(cursor)?,
         b"STORE" => Command::Store(store(cursor, false)?),
         b"COPY" | b"MOVE" => copy(cursor, false, verb == b"MOVE", options)?,
         _ => return Ok(None),
@@ -201,6 +202,18 @@ fn enable(cursor: &mut Piecewise<'_>) -> Read<Command> {
         names.push(name.to_ascii_uppercase());
         if cursor.peek().is_none() {
             return Ok(Command::Enable(names));
+        }
+    }
+}
+
+/// `"CANCELUPDATE" 1*(SP quoted)` (RFC 5267 §5)
+fn cancel_update(cursor: &mut Piecewise<'_>) -> Read<Command> {
+    let mut tags = Vec::new();
+    loop {
+        cursor.space()?;
+        tags.push(cursor.labelled("tag", false, |cursor| cursor.string("a tag in quotes"))?);
+        if cursor.peek().is_none() {
+            return Ok(Command::CancelUpdate(tags));
         }
     }
 }

@@ -72,6 +72,7 @@ pub(crate) enum Feature {
     Acl,
     AclRights,
     ListMyRights,
+    ContextSearch,
 }
 
 /// When a capability is announced.
@@ -152,6 +153,7 @@ const TABLE: &[Row] = &[
     // RFC 4314 §5.1.1: those that RFC 2086 does not have.
     logged_in(Feature::AclRights, "RIGHTS=kxte"),
     logged_in(Feature::ListMyRights, "LIST-MYRIGHTS"),
+    logged_in(Feature::ContextSearch, "CONTEXT=SEARCH"),
 ];
 
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.
@@ -159,6 +161,8 @@ const NEEDS: &[(Feature, &[Feature])] = &[
     // RFC 5182 §2.1, RFC 9394 §3.1: options of RETURN, which is ESEARCH's.
     (Feature::SearchRes, &[Feature::Esearch]),
     (Feature::Partial, &[Feature::Esearch]),
+    // RFC 5267 §4.1: likewise, and PARTIAL is one of them.
+    (Feature::ContextSearch, &[Feature::Esearch, Feature::Partial]),
     // RFC 5267 §3.1: its answer is ESEARCH's. RFC 5957 §1: it says more of SORT.
     (Feature::Esort, &[Feature::Sort, Feature::Esearch]),
     (Feature::SortDisplay, &[Feature::Sort]),

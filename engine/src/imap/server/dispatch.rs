@@ -13,8 +13,9 @@ use super::runs::Runs;
 use super::state::State;
 use super::store::Wanted;
 use super::{
-    Base, acl, authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox,
-    metadata, notify, open, print, quota, resolve, search, sort, status, store, thread, vanished,
+    Base, acl, authenticate, capability, condstore, context, copy, expunge, fetch, idle, list,
+    mailbox, metadata, notify, open, print, quota, resolve, search, sort, status, store, thread,
+    vanished,
 };
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
@@ -68,7 +69,8 @@ fn needs(command: &Command) -> Needs {
             Needs::NotAuthenticated
         }
         Command::Enable(_) => Needs::AuthenticatedOnly,
-        Command::Check
+        Command::CancelUpdate(_)
+        | Command::Check
         | Command::Close
         | Command::Unselect
         | Command::Expunge
@@ -132,6 +134,7 @@ fn features(command: &Command) -> Vec<Feature> {
             });
             features
         }
+        Command::CancelUpdate(_) => [Feature::ContextSearch].into(),
         Command::UidExpunge(set) => with_set(set, [Feature::UidPlus].into()),
         Command::Copy(_, set, _) => with_set(set, Vec::new()),
         Command::Move(_, set, _) => with_set(set, [Feature::Move].into()),
@@ -242,6 +245,8 @@ fn search_features(
             features.push(Feature::SearchRes);
         }
         features.extend(returns.partial.map(|_| Feature::Partial));
+        let context = returns.context || returns.update.is_some();
+        features.extend(context.then_some(Feature::ContextSearch));
     }
     for key in program {
         match key {
@@ -343,6 +348,7 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
         Command::SetQuota(root, limits) => quota::set(root, limits),
         Command::GetMetadata(get) => metadata::get(get),
         Command::SetMetadata(name, entries) => metadata::set(name, entries),
+        Command::CancelUpdate(tags) => context::cancel(work, &tags),
         Command::Notify(command) => notify::notify(work, command),
         Command::GetAcl(name) => acl::get(name),
         Command::SetAcl(command) => acl::set(command),

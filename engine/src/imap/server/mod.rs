@@ -7,6 +7,7 @@ mod append;
 mod authenticate;
 mod capability;
 mod condstore;
+mod context;
 mod copy;
 mod dispatch;
 mod examine;
@@ -85,6 +86,9 @@ pub(super) const RULES: &[&Rule] = &[
     &condstore::AWARE,
     &condstore::DELAYED,
     &condstore::HIGHEST,
+    &context::REFUSED,
+    &context::REMOVED,
+    &context::UPDATE,
     &copy::COPYUID,
     &copy::LIMIT,
     &dispatch::STARTTLS,

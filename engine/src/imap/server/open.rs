@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::capability::Feature;
+use super::context::Contexts;
 use super::fetch::{self, Wanted};
 use super::item::Item;
 use super::job::{Answered, Job, Next, Work, wrong};
@@ -129,6 +130,7 @@ impl Open {
             view: View::new(uids, opened.recent_from, opened.status.highest_modseq),
             keywords: opened.keywords.clone(),
             saved: Runs::new(),
+            contexts: Contexts::default(),
             owes_highest: false,
         };
         tell_mailbox(work, &open, &opened);

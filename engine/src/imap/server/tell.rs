@@ -9,9 +9,10 @@ use super::job::{Job, Next, Work};
 use super::notify::{self, Wanted};
 use super::print;
 use super::runs::{Runs, are_runs};
+use super::search::{self, Search};
 use super::state::{Selected, State};
 use super::view::UNTOLD_RUNS_MAX;
-use super::{Base, Server, condstore};
+use super::{Base, Server, condstore, context};
 use crate::imap::grammar::lex;
 use crate::imap::types::{Answer, Ask, Change, FlagRow, RowsAsk};
 use crate::limits::PAGE_ROWS_MAX;
@@ -57,6 +58,8 @@ enum Stage {
     Begin,
     /// Which UIDs there are, if too much has changed to know.
     Read,
+    /// What is gone is taken.
+    Going,
     /// What is gone: told above this UID down to here, and how many were told.
     Gone {
         uids: Runs,
@@ -64,6 +67,13 @@ enum Stage {
         told: u32,
     },
     Arrived,
+    /// RFC 5267 §4.3: results that are kept up to date, from this one on; these messages are looked at for them.
+    Contexts {
+        at: usize,
+        touched: Runs,
+        new: Runs,
+        search: Option<Box<Search>>,
+    },
     /// RFC 5465 §5.2: what the client wants to know of messages that came. It is told after the flags of others, whose
     /// numbers it may move if it takes long.
     New(Box<Fetch>),
@@ -128,6 +138,15 @@ impl Telling {
                     // What could not be told of them is left to the client's own FETCH.
                     _ => Step::On(Stage::Others),
                 },
+                Stage::Contexts { at, touched, new, search } => {
+                    match judge(work, at, touched, new, search) {
+                        Ok(step) => step,
+                        Err(Judging::Room(stage)) => {
+                            return Need::Room(Self { stage, ..self });
+                        }
+                        Err(Judging::Bye(code, text)) => return Need::Bye(code, text),
+                    }
+                }
                 Stage::Others if notify::tell_next(work) => Step::On(Stage::Others),
                 Stage::Others => return Need::Nothing,
                 stage => match work.selected() {
@@ -171,6 +190,30 @@ impl Telling {
                 Err((_, misuse)) => Err((Self { expunges, stage: Stage::Others }, misuse)),
             };
         }
+        if let Stage::Contexts { at, touched, new, search: Some(search) } = stage {
+            let contexts =
+                |search| Stage::Contexts { at, touched: touched.clone(), new: new.clone(), search };
+            return match search.answer(work, answer) {
+                Ok(Next::Ask(ask, Job::Search(search))) => {
+                    Ok(Need::Answer(ask, Self { expunges, stage: contexts(Some(search)) }))
+                }
+                Ok(Next::Room(Job::Search(search))) => {
+                    Ok(Need::Room(Self { expunges, stage: contexts(Some(search)) }))
+                }
+                Ok(Next::Bye(code, text)) => Ok(Need::Bye(code, text)),
+                Ok(_) => {
+                    if let Some((_, open, cx)) = work.selected() {
+                        context::update(open, cx, at, &touched);
+                    }
+                    let stage = Stage::Contexts { at: at + 1, touched, new, search: None };
+                    Ok(Self { expunges, stage }.run(work))
+                }
+                Err((Job::Search(search), misuse)) => {
+                    Err((Self { expunges, stage: contexts(Some(search)) }, misuse))
+                }
+                Err((_, misuse)) => Err((Self { expunges, stage: Stage::Others }, misuse)),
+            };
+        }
         let answered = match work.selected() {
             Some((_, open, _)) => answered(stage, open, answer),
             // Nothing is asked for without a mailbox.
@@ -181,6 +224,48 @@ impl Telling {
             Err((stage, misuse)) => Err((Self { expunges, stage }, misuse)),
         }
     }
+}
+
+/// What judging messages for a result needs but an answer.
+enum Judging {
+    Room(Stage),
+    Bye(Option<&'static str>, &'static str),
+}
+
+/// Judges messages for the results that are kept up to date, one result after the other.
+fn judge(
+    work: &mut Work<'_>,
+    at: usize,
+    touched: Runs,
+    new: Runs,
+    search: Option<Box<Search>>,
+) -> Result<Step, Judging> {
+    let program = work.selected().and_then(|(_, open, _)| open.contexts.program(at));
+    let Some(program) = program.filter(|_| !touched.is_empty()) else {
+        return Ok(Step::On(match notify::new_messages(work.base, new) {
+            Some(fetch) => Stage::New(fetch),
+            None => Stage::Others,
+        }));
+    };
+    let next = match search {
+        Some(search) => search.run(work),
+        None => search::judge(work, program, &touched),
+    };
+    Ok(match next {
+        Next::Ask(ask, Job::Search(search)) => {
+            Step::Ask(ask, Stage::Contexts { at, touched, new, search: Some(search) })
+        }
+        Next::Room(Job::Search(search)) => {
+            return Err(Judging::Room(Stage::Contexts { at, touched, new, search: Some(search) }));
+        }
+        Next::Bye(code, text) => return Err(Judging::Bye(code, text)),
+        _ => {
+            if let Some((_, open, cx)) = work.selected() {
+                context::update(open, cx, at, &touched);
+            }
+            Step::On(Stage::Contexts { at: at + 1, touched, new, search: None })
+        }
+    })
 }
 
 /// The next step of what is told of the open mailbox.
@@ -199,9 +284,15 @@ fn step(
         }
         Stage::Read => match open.view.reading().filter(|_| expunges) {
             Some(above) => return Step::Ask(Ask::Uids(above), Stage::Read),
-            None if expunges => Stage::Gone { uids: open.view.take_gone(), above: 0, told: 0 },
+            None if expunges => Stage::Going,
             None => Stage::Arrived,
         },
+        Stage::Going => {
+            let uids = open.view.take_gone();
+            // RFC 5267 §4.3.4
+            context::remove(open, cx, &uids);
+            Stage::Gone { uids, above: 0, told: 0 }
+        }
         Stage::Gone { uids, above, .. } if base.tells_vanished() => {
             tell_vanished(open, cx, uids, above)
         }
@@ -211,6 +302,10 @@ fn step(
             if new.is_some() {
                 send_size(base, open, cx);
             }
+            if let Some(arrived) = &new {
+                open.contexts.touch(&arrived.all);
+            }
+            let new = new.map(|arrived| arrived.others);
             let mut rows = if wanted.flags { open.view.take_flags() } else { Vec::new() };
             rows.reverse();
             Stage::Flags(rows, new.unwrap_or_default())
@@ -218,6 +313,7 @@ fn step(
         Stage::Flags(mut rows, new) => match rows.pop() {
             Some(row) => {
                 send_flags(base, open, cx, &row);
+                open.contexts.touch_uid(row.uid);
                 Stage::Flags(rows, new)
             }
             None => {
@@ -228,6 +324,7 @@ fn step(
         Stage::Stale { uids, above, mut rows, new } => match rows.pop() {
             Some(row) => {
                 send_flags(base, open, cx, &row);
+                open.contexts.touch_uid(row.uid);
                 Stage::Stale { uids, above, rows, new }
             }
             None => {
@@ -242,13 +339,11 @@ fn step(
                 } else {
                     condstore::send_delayed(base, open, cx);
                 }
-                match notify::new_messages(base, new) {
-                    Some(fetch) => Stage::New(fetch),
-                    None => Stage::Others,
-                }
+                let touched = open.contexts.take_touched();
+                Stage::Contexts { at: 0, touched, new, search: None }
             }
         },
-        stage @ (Stage::New(_) | Stage::Others) => stage,
+        stage @ (Stage::Contexts { .. } | Stage::New(_) | Stage::Others) => stage,
     })
 }
 
@@ -270,7 +365,7 @@ fn answered(stage: Stage, open: &mut Selected, answer: Answer) -> Result<Stage, 
             if matches!(refusal.reason, Reason::NotFound | Reason::NotPermitted) {
                 open.view.change(Change::Deleted);
             }
-            Stage::Gone { uids: open.view.take_gone(), above: 0, told: 0 }
+            Stage::Going
         }
         (Stage::Stale { uids, above, new, .. }, Answer::Rows(page)) => {
             let asked = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX));

@@ -348,8 +348,8 @@ impl View {
             || (flags && of_flags)
     }
 
-    /// Numbers what has arrived, and gives those that others brought; `None` if nothing has.
-    pub(crate) fn number_arrived(&mut self) -> Option<Runs> {
+    /// Numbers what has arrived; `None` if nothing has.
+    pub(crate) fn number_arrived(&mut self) -> Option<NewlyNumbered> {
         // Before all is read again, messages below these may be unknown: their numbers must come
         // first.
         if self.reading.is_some() || self.arrived.is_empty() {
@@ -359,7 +359,7 @@ impl View {
         self.told.extend(&arrived);
         self.lost |= self.told.runs().as_slice().len() > VIEW_RUNS_MAX;
         let own = core::mem::take(&mut self.own.arrived);
-        Some(arrived.without(&own))
+        Some(NewlyNumbered { others: arrived.without(&own), all: arrived })
     }
 
     pub(crate) fn take_flags(&mut self) -> Vec<FlagRow> {
@@ -369,6 +369,13 @@ impl View {
     pub(crate) fn take_stale(&mut self) -> Runs {
         core::mem::take(&mut self.stale)
     }
+}
+
+/// Messages that just got their numbers.
+pub(crate) struct NewlyNumbered {
+    pub(crate) all: Runs,
+    /// Those that others brought.
+    pub(crate) others: Runs,
 }
 
 /// What a view is.

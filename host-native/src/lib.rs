@@ -14,6 +14,7 @@ pub mod engine;
 pub mod error;
 pub mod http;
 pub mod limits;
+mod live;
 pub mod relay;
 pub mod serve;
 pub mod store;

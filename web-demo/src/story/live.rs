@@ -6,9 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use pillarbox_engine::trace::Note;
 use pillarbox_world::annotate::Grade;
 use pillarbox_world::tape::Scenario;
-use pillarbox_world::world::{
-    Action, Check, Dir, End, EntryId, Letter, Phase, Time, Way, WireId, WireView,
-};
+use pillarbox_world::world::{Action, Check, Dir, End, Letter, Phase, Time, Way, WireId, WireView};
 
 use super::hands::Part;
 use super::{Source, Story, source};
@@ -16,7 +14,7 @@ use super::{Source, Story, source};
 /// What the record is kept in.
 const WORLD: &str = include_str!("live.toml");
 /// Entries that are kept; then the record begins anew, as soon as nothing of it is open here.
-const ENTRIES_MAX: usize = 6_000;
+const ENTRIES_MAX: usize = 3_000;
 /// Conversations that are listed, newest first.
 const LISTED_MAX: usize = 60;
 /// Events that wait until it is known whose they are.
@@ -449,6 +447,7 @@ fn enter(source: &mut Source, wire: WireId, own: bool, parts: Vec<Heard>) {
 mod tests {
     use super::*;
     use pillarbox_engine::trace::{Side, Span};
+    use pillarbox_world::world::EntryId;
 
     fn span(side: Side, start: u64, end: u64, label: &'static str) -> Heard {
         Heard::Noted(Note::Span(Span { side, start, end, label, secret: false, why: None }))
@@ -475,6 +474,7 @@ mod tests {
         let parts = vec![
             Heard::Octets(End::Client, b"NOOP\r\n".to_vec()),
             span(Side::Received, 0, 4, "verb"),
+            span(Side::Received, 4, 6, "CRLF"),
         ];
         live.told(&mut story, Told::Said { session: "a".to_owned(), parts });
         let listed = live.conversations().to_vec();
@@ -587,7 +587,7 @@ mod tests {
     #[test]
     fn a_long_record_begins_anew() {
         let (mut live, mut story) = Live::begin(0);
-        for number in 0..2_500 {
+        for number in 0..1_000 {
             let session = number.to_string();
             live.told(&mut story, opened(&session, "pop3", "127.0.0.1:1"));
             live.told(&mut story, Told::Closed { session });

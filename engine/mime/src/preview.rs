@@ -8,6 +8,8 @@ use pillarbox_engine::text::{charset, transfer};
 const CHARACTERS_MAX: usize = 200;
 /// Octets of a part that are looked at: markup may be long before the first word.
 const OCTETS_MAX: usize = 32 * 1024;
+/// Octets that hold the whole beginning of most texts: to decode more of each message would be half of indexing it.
+const OCTETS_FIRST: usize = 1024;
 /// Elements of HTML whose content is not shown.
 const HIDDEN: [&str; 4] = ["script", "style", "head", "title"];
 
@@ -16,11 +18,14 @@ pub(crate) fn preview(raw: &[u8], index: &Index) -> Vec<u8> {
     let plain = index.parts.iter().find(|part| is_text(part, b"plain"));
     let html = || index.parts.iter().find(|part| is_text(part, b"html"));
     let text = match (plain, plain.is_none().then(html).flatten()) {
-        (Some(part), _) => decoded(raw, part),
-        (None, Some(part)) => without_markup(&decoded(raw, part)),
+        (Some(part), _) => match shortened(&decoded(raw, part, OCTETS_FIRST)) {
+            (first, Enough::Yes) => first,
+            (_, Enough::No) => shortened(&decoded(raw, part, OCTETS_MAX)).0,
+        },
+        (None, Some(part)) => shortened(&without_markup(&decoded(raw, part, OCTETS_MAX))).0,
         (None, None) => return Vec::new(),
     };
-    shortened(&text).into_bytes()
+    text.into_bytes()
 }
 
 /// A text that is shown where it stands; a file that happens to be text is not.
@@ -35,11 +40,12 @@ fn is_text(part: &Part, subtype: &[u8]) -> bool {
         && !attached
 }
 
-fn decoded(raw: &[u8], part: &Part) -> String {
+/// What the first octets of a part's body mean.
+fn decoded(raw: &[u8], part: &Part, octets_max: usize) -> String {
     let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(raw.len());
     let body = &raw[at(part.body.start)..at(part.body.end)];
-    let cut = body.len() > OCTETS_MAX;
-    let body = &body[..body.len().min(OCTETS_MAX)];
+    let cut = body.len() > octets_max;
+    let body = &body[..body.len().min(octets_max)];
     let mut octets = Vec::new();
     let Some(mut decoder) = transfer::Decoder::new(&part.encoding) else { return String::new() };
     decoder.decode(body, &mut octets);
@@ -53,27 +59,42 @@ fn decoded(raw: &[u8], part: &Part) -> String {
     text
 }
 
+/// Whether a text had as many characters as there is room for, so that what follows it changes nothing.
+enum Enough {
+    Yes,
+    No,
+}
+
 /// Words with one space between them, as many as there is room for.
-fn shortened(text: &str) -> String {
-    let mut out = String::new();
+fn shortened(text: &str) -> (String, Enough) {
+    // Characters have at most four octets.
+    let mut out = String::with_capacity(text.len().min(4 * CHARACTERS_MAX));
     let mut left = CHARACTERS_MAX;
-    let shown = |c: char| !c.is_control() && c != '\u{feff}' && c != '\u{200b}' && c != '\u{34f}';
     for word in text.split_whitespace() {
-        let word: String = word.chars().filter(|c| shown(*c)).collect();
-        if word.is_empty() {
-            continue;
-        }
+        let mut shown = word.chars().filter(|c| is_shown(*c));
+        let Some(first) = shown.next() else { continue };
         let space = usize::from(!out.is_empty());
         if left <= space {
-            break;
+            return (out, Enough::Yes);
         }
         if space == 1 {
             out.push(' ');
         }
-        out.extend(word.chars().take(left - space));
-        left = left.saturating_sub(space + word.chars().count());
+        left -= space + 1;
+        out.push(first);
+        for c in shown {
+            if left == 0 {
+                return (out, Enough::Yes);
+            }
+            left -= 1;
+            out.push(c);
+        }
     }
-    out
+    (out, Enough::No)
+}
+
+fn is_shown(c: char) -> bool {
+    !c.is_control() && c != '\u{feff}' && c != '\u{200b}' && c != '\u{34f}'
 }
 
 /// What HTML shows as text, about: tags end words, and hidden elements are passed over.
@@ -176,6 +197,21 @@ mod tests {
         let long = preview(&format!("Subject: x\n\n{}\n", "word ".repeat(100)));
         assert_eq!(long.chars().count(), 199, "{long}");
         assert_eq!(preview(&format!("Subject: x\n\n{}\n", "ä".repeat(900))).chars().count(), 200);
+    }
+
+    /// The first octets are looked at alone at first; what is shown may not depend on that.
+    #[test]
+    fn a_text_that_begins_late_is_shown_all_the_same() {
+        for blanks in [0, 900, 1000, 1020, 1023, 1024, 1025, 5000] {
+            let blank = " ".repeat(blanks);
+            let (few, many) = ("wörter ".repeat(20), "wörter ".repeat(300));
+            let shown =
+                preview(&format!("Content-Type: text/plain; charset=utf-8\n\n{blank}{few}\n"));
+            assert_eq!(shown, few.trim_end(), "{blanks}");
+            let shown =
+                preview(&format!("Content-Type: text/plain; charset=utf-8\n\n{blank}{many}\n"));
+            assert_eq!(shown, many.chars().take(200).collect::<String>(), "{blanks}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 mod account;
 mod dkim;
 mod limits;
+mod pipe;
 mod probe;
 mod queue;
 mod replay;
@@ -171,6 +172,13 @@ pub enum EngineChoice {
     Native,
 }
 
+impl Word {
+    /// Whether it prints what is, and nothing is left half done if nobody reads on.
+    fn only_tells(&self) -> bool {
+        matches!(self, Self::Queue(_) | Self::Replay(_) | Self::Scenarios | Self::Limits(_))
+    }
+}
+
 /// Reads the command line and does what it says.
 ///
 /// # Errors
@@ -184,6 +192,9 @@ pub fn run() -> Result<(), Error> {
         return sendmail::run(called.collect());
     }
     let command = Command::parse();
+    if command.word.as_ref().is_some_and(Word::only_tells) {
+        pipe::end_with_reader();
+    }
     match command.word {
         None => serve::run(&Settings::new(command.serve)?),
         Some(Word::Serve(flags)) => serve::run(&Settings::new(*flags)?),

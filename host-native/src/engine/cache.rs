@@ -7,10 +7,13 @@ use std::hash::{Hash, Hasher};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
+
+use super::code::CodeMemory;
 
 const SUFFIX: &str = "cwasm";
 /// Files that are kept: this version's, and a few of others that may run beside it.
@@ -28,23 +31,27 @@ pub(super) fn load(
     engine: &Engine,
     component: &[u8],
     directory: Option<&Path>,
+    memory: &Arc<CodeMemory>,
 ) -> Result<Component, wasmtime::Error> {
     let Some(file) = directory.and_then(|directory| place(engine, component, directory)) else {
-        return Component::new(engine, component);
+        // SAFETY: what this engine just compiled.
+        return unsafe { memory.load(engine, &engine.precompile_component(component)?) };
     };
     if is_private(&file)
+        && let Ok(kept) = fs::read(&file)
         // SAFETY: the file is one that `keep` wrote whole, for this very component, compiler and
         // CPU, since its name is their hash; and nobody but this user can have changed it.
-        && let Ok(loaded) = unsafe { Component::deserialize_file(engine, &file) }
+        && let Ok(loaded) = unsafe { memory.load(engine, &kept) }
     {
         return Ok(loaded);
     }
-    let compiled = Component::new(engine, component)?;
+    let compiled = engine.precompile_component(component)?;
     if let Err(error) = keep(&compiled, &file) {
         let file = file.display();
         tracing::warn!(%file, %error, "the compiled component is not kept; each start compiles it");
     }
-    Ok(compiled)
+    // SAFETY: what this engine just compiled.
+    unsafe { memory.load(engine, &compiled) }
 }
 
 /// Where this component's file is or will be; none if the directory cannot be trusted.
@@ -73,12 +80,11 @@ fn is_private(path: &Path) -> bool {
 }
 
 /// Writes the file whole or not at all, and removes the oldest ones.
-fn keep(compiled: &Component, file: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    let code = compiled.serialize()?;
+fn keep(compiled: &[u8], file: &Path) -> std::io::Result<()> {
     let temporary = file.with_extension(format!("{}.new", std::process::id()));
     let mut new = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     // Synced before it gets its name: half a file after a power cut would be run.
-    let written = new.write_all(&code).and_then(|()| new.sync_all());
+    let written = new.write_all(compiled).and_then(|()| new.sync_all());
     let renamed = written.and_then(|()| fs::rename(&temporary, file));
     if renamed.is_err() {
         drop(fs::remove_file(&temporary));

@@ -4,6 +4,7 @@
 
 mod bindings;
 mod cache;
+mod code;
 #[path = "../../../engine/component/src/convert/mod.rs"]
 mod convert;
 mod entries;

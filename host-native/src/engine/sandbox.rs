@@ -13,6 +13,7 @@ use wasmtime::{
     Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimiter, Store,
 };
 
+use super::code::CodeMemory;
 use super::entries::{Entries, SmallIndexer};
 use super::functions::Functions;
 use super::settings::{EngineSettings, INDEX_SLOTS, RELAY_SLOTS};
@@ -86,9 +87,12 @@ pub(super) struct OverMemory {
 impl Sandbox {
     pub(super) fn new(settings: &EngineSettings, slots: u32) -> Result<Self, Error> {
         let failed = |error: wasmtime::Error| Error::failed(format!("the sandbox: {error:#}"));
-        let engine =
-            Engine::new(&config(settings, slots + INDEX_SLOTS + RELAY_SLOTS)).map_err(failed)?;
-        let component = cache::load(&engine, &settings.component, settings.cache.as_deref());
+        let mut config = config(settings, slots + INDEX_SLOTS + RELAY_SLOTS);
+        let memory = Arc::new(CodeMemory::default());
+        memory.install(&mut config);
+        let engine = Engine::new(&config).map_err(failed)?;
+        let directory = settings.cache.as_deref();
+        let component = cache::load(&engine, &settings.component, directory, &memory);
         let component: Component = component.map_err(failed)?;
         // An empty linker: a component that imports anything fails here.
         let pre = Linker::new(&engine).instantiate_pre(&component).map_err(failed)?;

@@ -182,6 +182,7 @@ fn bar(desk: Desk, link: Link) -> AnyView {
     let is_off = Signal::derive(move || !matches!(link.status.get(), Status::There(_)));
     let sends = RwSignal::new(false);
     let reads = RwSignal::new(false);
+    let saves = RwSignal::new(false);
     let by_hand = PORTS.map(|(port, name)| {
         view! {
             <Button class="small-button" disabled=is_off press=move || {
@@ -199,7 +200,9 @@ fn bar(desk: Desk, link: Link) -> AnyView {
                 {icon(Icon::Devices)}<span>"Read mail …"</span>
             </Button>
             {by_hand.into_iter().collect_view()}
+            <Button class="quiet small-button" press=move || saves.set(true)>{icon(Icon::Save)}<span>"Files"</span></Button>
         </div>
+        {stage::files(desk.player, saves, true)}
         {send_dialog(desk, sends)}
         {read_dialog(desk, reads)}
     }

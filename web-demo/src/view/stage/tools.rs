@@ -49,13 +49,13 @@ pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
                 {icon(Icon::Save)}<span>"Files"</span>
             </Button>
         </div>
-        {files(player, saves)}
+        {files(player, saves, false)}
     }
     .into_any()
 }
 
 /// All that happened as files, and what runs the same in a terminal.
-pub(crate) fn files(player: Player, open: RwSignal<bool>) -> AnyView {
+pub(crate) fn files(player: Player, open: RwSignal<bool>, is_real: bool) -> AnyView {
     let ui: Ui = expect_context();
     let saved = move |name: &str| ui.told.set(format!("{name} was saved."));
     let list = move || {
@@ -74,6 +74,20 @@ pub(crate) fn files(player: Player, open: RwSignal<bool>) -> AnyView {
         };
         player.read(|story| story.source().files()).into_iter().map(file).collect_view()
     };
+    // What really happened cannot be told again, and its messages are where they were sent.
+    let again = move || (!is_real).then(|| again(player, saved));
+    view! {
+        <Dialog open=open title="What happened, as files">
+            <p class="muted">"All of it, to the end of the story. Passwords are masked in texts; packets hold what was sent."</p>
+            <ul class="faults">{list}</ul>
+            {again}
+        </Dialog>
+    }
+    .into_any()
+}
+
+/// Messages of a world, and what makes the same world elsewhere.
+fn again(player: Player, saved: impl Fn(&str) + Copy + Send + Sync + 'static) -> AnyView {
     let messages = move || {
         let message = |(name, octets): (String, Vec<u8>)| {
             let (shown, size) = (name.clone(), octets.len());
@@ -96,18 +110,14 @@ pub(crate) fn files(player: Player, open: RwSignal<bool>) -> AnyView {
     };
     let number = move || player.read(|story| story.source().hash());
     view! {
-        <Dialog open=open title="What happened, as files">
-            <p class="muted">"All of it, to the end of the story. Passwords are masked in texts; packets hold what was sent."</p>
-            <ul class="faults">{list}</ul>
-            <h3>"Messages in mailboxes"</h3>
-            <ul class="faults">{messages}</ul>
-            <h3>"The same in a terminal"</h3>
-            <p class="quote mono command">{command}</p>
-            <p class="muted small">
-                "Two runs in which all is the same have the same number; this one has "
-                <code id="run-number">{number}</code>"."
-            </p>
-        </Dialog>
+        <h3>"Messages in mailboxes"</h3>
+        <ul class="faults">{messages}</ul>
+        <h3>"The same in a terminal"</h3>
+        <p class="quote mono command">{command}</p>
+        <p class="muted small">
+            "Two runs in which all is the same have the same number; this one has "
+            <code id="run-number">{number}</code>"."
+        </p>
     }
     .into_any()
 }

@@ -228,12 +228,19 @@ impl World {
         if !told.is_empty() || !is_outside || wire.phase != Phase::Open {
             return told;
         }
+        // A session tells of its state when it changes; until then it is in the one that it begins in.
+        let has_spoken = !wire.streams[Dir::ToClient.index()].sent.is_empty();
+        let state = |first| {
+            if wire.states[other].is_empty() && has_spoken { first } else { wire.states[other] }
+        };
         match wire.protocol {
             Protocol::Smtp | Protocol::Submission => {
-                pillarbox_engine::smtp::expected::in_state(wire.states[other])
+                pillarbox_engine::smtp::expected::in_state(state("Connected"))
             }
-            Protocol::Pop3 => pillarbox_engine::pop3::expected::in_state(wire.states[other]),
-            Protocol::Imap => pillarbox_engine::imap::expected::in_state(wire.states[other]),
+            Protocol::Pop3 => pillarbox_engine::pop3::expected::in_state(state("AUTHORIZATION")),
+            Protocol::Imap => {
+                pillarbox_engine::imap::expected::in_state(state("not authenticated"))
+            }
             Protocol::Http => told,
         }
     }

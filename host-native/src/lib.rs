@@ -15,6 +15,7 @@ pub mod error;
 mod folders;
 pub mod http;
 pub mod limits;
+mod live;
 mod local;
 pub mod relay;
 pub mod serve;

@@ -1,7 +1,9 @@
 //! What may be said to an IMAP session, as tables: commands to a server, responses to a client.
 //! Which of them may be said now is told by the roles.
 
-use crate::expected::{Form, form};
+use alloc::vec::Vec;
+
+use crate::expected::{Expected, Form, form, of_words};
 
 /// What a client may say.
 pub const COMMANDS: &[Form] = &[
@@ -231,6 +233,118 @@ pub const COMMANDS: &[Form] = &[
         "3",
         "Log out, and stay connected.",
     ),
+    form(
+        "NOTIFY",
+        "tag SP NOTIFY SP (NONE / SET SP groups)",
+        "{tag} NOTIFY SET (selected (MessageNew MessageExpunge)) (personal (MailboxName))",
+        5465,
+        "3.1",
+        "Be told of changes at any time, also of other mailboxes.",
+    ),
+    form(
+        "COMPRESS",
+        "tag SP COMPRESS SP DEFLATE",
+        "{tag} COMPRESS DEFLATE",
+        4978,
+        "3",
+        "Go on compressed.",
+    ),
+    form(
+        "REPLACE",
+        "tag SP REPLACE SP number SP mailbox SP literal",
+        "{tag} REPLACE 1 Drafts {5}",
+        8508,
+        "3.4",
+        "Store a message in the place of another one.",
+    ),
+    form(
+        "GETQUOTAROOT",
+        "tag SP GETQUOTAROOT SP mailbox",
+        "{tag} GETQUOTAROOT INBOX",
+        9208,
+        "4.1.2",
+        "How much may be stored there, and how much is.",
+    ),
+    form(
+        "GETQUOTA",
+        "tag SP GETQUOTA SP root",
+        "{tag} GETQUOTA bob",
+        9208,
+        "4.1.1",
+        "Use and limits of a quota root.",
+    ),
+    form(
+        "SETQUOTA",
+        "tag SP SETQUOTA SP root SP (limits)",
+        "{tag} SETQUOTA bob (STORAGE 1024)",
+        9208,
+        "4.1.3",
+        "Set what may be used.",
+    ),
+    form(
+        "GETMETADATA",
+        "tag SP GETMETADATA SP mailbox SP entries",
+        "{tag} GETMETADATA INBOX /private/comment",
+        5464,
+        "4.2",
+        "Read what is noted about a mailbox.",
+    ),
+    form(
+        "SETMETADATA",
+        "tag SP SETMETADATA SP mailbox SP (entry SP value)",
+        "{tag} SETMETADATA INBOX (/private/comment \"mine\")",
+        5464,
+        "4.3",
+        "Note something about a mailbox.",
+    ),
+    form(
+        "MYRIGHTS",
+        "tag SP MYRIGHTS SP mailbox",
+        "{tag} MYRIGHTS INBOX",
+        4314,
+        "3.8",
+        "What you may do with a mailbox.",
+    ),
+    form(
+        "GETACL",
+        "tag SP GETACL SP mailbox",
+        "{tag} GETACL INBOX",
+        4314,
+        "3.6",
+        "Who may do what with a mailbox.",
+    ),
+    form(
+        "LISTRIGHTS",
+        "tag SP LISTRIGHTS SP mailbox SP identifier",
+        "{tag} LISTRIGHTS INBOX ann",
+        4314,
+        "3.7",
+        "Which rights somebody can be given.",
+    ),
+    form(
+        "SETACL",
+        "tag SP SETACL SP mailbox SP identifier SP rights",
+        "{tag} SETACL INBOX ann lr",
+        4314,
+        "3.1",
+        "Give somebody rights, or take them away.",
+    ),
+    form(
+        "DELETEACL",
+        "tag SP DELETEACL SP mailbox SP identifier",
+        "{tag} DELETEACL INBOX ann",
+        4314,
+        "3",
+        "Take all rights away from somebody.",
+    ),
+    form(
+        "CANCELUPDATE",
+        "tag SP CANCELUPDATE 1*(SP quoted)",
+        "{tag} CANCELUPDATE \"a0\"",
+        5267,
+        "4.3",
+        "Be told no more of how a search's result changes.",
+    ),
     form("NOOP", "tag SP NOOP", "{tag} NOOP", 9051, "6.1.2", "Do nothing, and hear what is new."),
     form("LOGOUT", "tag SP LOGOUT", "{tag} LOGOUT", 9051, "6.1.3", "Say goodbye."),
     form("DONE", "DONE", "DONE", 9051, "6.3.13", "End IDLE."),
@@ -297,3 +411,21 @@ pub const RESPONSES: &[Form] = &[
         "The connection will be closed.",
     ),
 ];
+
+/// What a client may say to a server of which only the name of its state is known. What a server's settings allow besides,
+/// TLS or a login by a mechanism, its state does not tell.
+#[must_use]
+pub fn in_state(state: &str) -> Vec<Expected> {
+    const ALWAYS: &[&str] = &["CAPABILITY", "NOOP", "LOGOUT"];
+    const OPEN: &[&str] =
+        &["SELECT", "EXAMINE", "LIST", "STATUS", "CREATE", "DELETE", "RENAME", "APPEND", "IDLE"];
+    const SELECTED: &[&str] =
+        &["FETCH", "STORE", "SEARCH", "COPY", "MOVE", "UID", "EXPUNGE", "CLOSE", "UNSELECT"];
+    let words = match state {
+        "not authenticated" => [ALWAYS, &["LOGIN"]].concat(),
+        "authenticated" => [OPEN, ALWAYS].concat(),
+        "selected" => [SELECTED, OPEN, ALWAYS].concat(),
+        _ => return Vec::new(),
+    };
+    of_words(COMMANDS, &words, "a1")
+}

@@ -17,7 +17,7 @@ use tokio_rustls::TlsStream;
 use super::look::{Found, look};
 use super::server::addresses;
 use crate::client::Trust;
-use crate::drive::{Driver, End, Ends, Host, Interrupt, Transcript, Wire, now};
+use crate::drive::{Driver, End, Ends, Host, Interrupt, Record, Transcript, Wire, now};
 use crate::engine::Driven;
 use crate::error::{Error, Kind};
 use crate::tls::{ClientTls, Metered};
@@ -208,7 +208,8 @@ where
         eprintln!("# {name}");
         Transcript::new(Box::new(std::io::stderr()), Ends::Client)
     });
-    let mut driver: Driver<R, Visitor<R::Event>> = Driver::new(visitor, session, transcript);
+    let mut driver: Driver<R, Visitor<R::Event>> =
+        Driver::new(visitor, session, Record::new(transcript, None));
     let mut wire = Wire::plain(stream);
     let ended = match driver.begin(&mut wire, false).await {
         Ok(()) => driver.run(&mut wire).await,

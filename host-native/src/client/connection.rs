@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use super::dial::{dial, interleaved};
 use super::outgoing::{Outgoing, Until};
 use super::{Client, OpenError, OpenErrorKind, Security, Settings, Source, Target, Trace};
-use crate::drive::{Driver, End, Ends, Transcript, Wire, next_key, now};
+use crate::drive::{Driver, End, Ends, Record, Transcript, Wire, next_key, now};
 use crate::engine::StartError;
 
 /// Addresses of one host that are tried; more are not worth the time that a slow one costs.
@@ -149,8 +149,9 @@ async fn begin(
     })?;
     let outgoing = Outgoing::new(client, target, settings, security, key);
     let transcript = transcript(client, target, address, key, PROTOCOL);
+    let record = Record::new(transcript, None);
     let mut connection = Connection {
-        driver: Driver::new(outgoing, session, transcript),
+        driver: Driver::new(outgoing, session, record),
         wire: Wire::plain(stream),
         address,
         security: security.clone(),

@@ -13,7 +13,7 @@ use super::{Ended, Reads, Terms, Why};
 use crate::client::connection::transcript;
 use crate::client::dial::{dial, interleaved};
 use crate::client::{Client, Security, Target, Trust};
-use crate::drive::{Driver, End, Host, Wire, next_key, now};
+use crate::drive::{Driver, End, Host, Record, Wire, next_key, now};
 use crate::engine::StartError;
 
 /// Addresses of one host that are tried.
@@ -114,7 +114,7 @@ impl<R: Reads, S: Sink<R>> Reading<R, S> {
             completed: HashMap::new(),
         };
         let transcript = transcript(client, target, address, key, R::PROTOCOL);
-        let driver = Driver::new(device, session, transcript);
+        let driver = Driver::new(device, session, Record::new(transcript, None));
         let wire = Wire::plain(stream);
         let verified = security.is_verified();
         let mut reading = Self { driver, wire, address, verified, next_call: 1 };

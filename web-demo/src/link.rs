@@ -2,7 +2,6 @@
 //! over WebSockets to this page's own origin and to nowhere else; what is said on them is left to the story.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use js_sys::{Array, JSON, Reflect, Uint8Array};
@@ -63,10 +62,17 @@ struct Inner {
     stream: Option<WebSocket>,
     token: String,
     last: Option<u64>,
-    bridges: BTreeMap<WireId, WebSocket>,
+    bridges: Vec<(WireId, WebSocket)>,
     failures: u32,
     /// Grows with each attempt, so that what an earlier one left behind is known.
     attempt: u32,
+}
+
+impl Inner {
+    fn take(&mut self, wire: WireId) -> Option<WebSocket> {
+        let at = self.bridges.iter().position(|(known, _)| *known == wire)?;
+        Some(self.bridges.remove(at).1)
+    }
 }
 
 impl Link {
@@ -197,7 +203,7 @@ impl Link {
             None => self.say(News::Came(wire, Uint8Array::new(&data).to_vec())),
         });
         on_close(&socket, move |event| {
-            let known = self.inner.try_update_value(|inner| inner.bridges.remove(&wire)).flatten();
+            let known = self.inner.try_update_value(|inner| inner.take(wire)).flatten();
             if known.is_some() {
                 let why = match event.reason() {
                     reason if reason.is_empty() => "the server took no connection".to_owned(),
@@ -206,21 +212,21 @@ impl Link {
                 self.say(News::Ended(wire, why));
             }
         });
-        self.inner.try_update_value(|inner| inner.bridges.insert(wire, socket));
+        self.inner.try_update_value(|inner| inner.bridges.push((wire, socket)));
     }
 
     /// Sends octets over a connection.
     pub(crate) fn send(self, wire: WireId, octets: &[u8]) {
         // One that is not open yet has nothing to say: the server greets first.
         self.inner.try_with_value(|inner| {
-            let socket = inner.bridges.get(&wire)?;
+            let (_, socket) = inner.bridges.iter().find(|(known, _)| *known == wire)?;
             socket.send_with_u8_array(octets).ok()
         });
     }
 
     /// Ends a connection.
     pub(crate) fn close(self, wire: WireId) {
-        close(self.inner.try_update_value(|inner| inner.bridges.remove(&wire)).flatten());
+        close(self.inner.try_update_value(|inner| inner.take(wire)).flatten());
     }
 
     /// Nothing of it is left open.
@@ -228,7 +234,7 @@ impl Link {
         let inner = self.inner.try_update_value(std::mem::take);
         let Some(inner) = inner else { return };
         close(inner.stream);
-        inner.bridges.into_values().for_each(|socket| close(Some(socket)));
+        inner.bridges.into_iter().for_each(|(_, socket)| close(Some(socket)));
     }
 }
 
@@ -350,14 +356,14 @@ fn rule(part: &JsValue) -> Option<&'static Rule> {
 /// A state's name, kept for good: there are few.
 fn state(name: String) -> &'static str {
     thread_local! {
-        static KNOWN: RefCell<BTreeSet<&'static str>> = const { RefCell::new(BTreeSet::new()) };
+        static KNOWN: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
     }
-    KNOWN.with_borrow_mut(|known| match known.get(name.as_str()) {
+    KNOWN.with_borrow_mut(|known| match known.iter().find(|known| **known == name) {
         Some(kept) => kept,
         None if known.len() >= STATES_MAX => "",
         None => {
             let kept: &'static str = Box::leak(name.into_boxed_str());
-            known.insert(kept);
+            known.push(kept);
             kept
         }
     })

@@ -1,8 +1,6 @@
 //! Real conversations as a story: those that this page has with the server that served it, and those that the server tells
 //! of. Octets and notes are entered as they come; nothing here knows how they travel.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use pillarbox_engine::trace::Note;
 use pillarbox_world::annotate::Grade;
 use pillarbox_world::tape::Scenario;
@@ -80,6 +78,14 @@ pub enum Errand {
     Close(WireId),
 }
 
+impl Errand {
+    fn wire(&self) -> WireId {
+        match self {
+            Self::Open(wire, _) | Self::Send(wire, _) | Self::Close(wire) => *wire,
+        }
+    }
+}
+
 /// A conversation in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
@@ -139,13 +145,14 @@ struct Own {
 /// What is known of real conversations.
 #[derive(Debug, Default)]
 pub struct Live {
-    sessions: BTreeMap<String, WireId>,
-    own: BTreeMap<WireId, Own>,
-    peers: BTreeMap<WireId, String>,
+    // Lists, not maps: there are few of each, and maps of every kind are what makes a page large.
+    sessions: Vec<(String, WireId)>,
+    own: Vec<(WireId, Own)>,
+    peers: Vec<(WireId, String)>,
     /// What came while it was not known whether it is of this page's own connections.
     waiting: Vec<Told>,
     listed: Vec<Conversation>,
-    touched: BTreeSet<WireId>,
+    touched: Vec<WireId>,
     /// When the record began, by the reader's clock.
     began_ms: u64,
     /// Whether conversations were forgotten.
@@ -190,25 +197,26 @@ impl Live {
         let wires = story.source().tape().world().wires();
         for wire in wires.into_iter().filter(|wire| Some(wire.client) == page) {
             let id = wire.id;
-            if !self.own.contains_key(&id) {
+            if !self.is_own(id) {
                 let service = SERVICES.iter().find(|(_, port)| *port == wire.port);
                 let Some((service, _)) = service else { continue };
-                self.own.insert(id, Own::default());
-                self.touched.insert(id);
+                self.own.push((id, Own::default()));
+                self.touch(id);
                 errands.push(Errand::Open(id, service));
             }
-            let Some(own) = self.own.get_mut(&id) else { continue };
+            let Some(own) = own_of(&mut self.own, id) else { continue };
             let octets = story.source().octets(id, Dir::ToServer);
             let sent = usize::try_from(own.sent).unwrap_or(usize::MAX);
             if let Some(new) = octets.get(sent..).filter(|new| !new.is_empty()) {
                 own.sent = octets.len() as u64;
-                self.touched.insert(id);
                 errands.push(Errand::Send(id, new.to_vec()));
             }
             if wire.phase == Phase::Closed && !own.closed {
                 own.closed = true;
-                self.touched.insert(id);
                 errands.push(Errand::Close(id));
+            }
+            if errands.iter().any(|errand| errand.wire() == id) {
+                self.touch(id);
             }
         }
         errands
@@ -249,7 +257,7 @@ impl Live {
     /// It is over, or not theirs.
     pub fn say(&mut self, story: &mut Story, wire: WireId, octets: &[u8]) -> Result<(), String> {
         let action = Action::Type { wire: wire.0, server: false, octets: octets.to_vec() };
-        self.touched.insert(wire);
+        self.touch(wire);
         story.act(|source| {
             let end = source.length();
             source.act_at(end, action)
@@ -259,7 +267,7 @@ impl Live {
     /// Somebody ends a connection of this page's own.
     pub fn hang_up(&mut self, story: &mut Story, wire: WireId) {
         let action = Action::HangUp { wire: wire.0, server: false };
-        self.touched.insert(wire);
+        self.touch(wire);
         story.act(|source| {
             let end = source.length();
             // If it is over already, that is what was wanted.
@@ -269,7 +277,7 @@ impl Live {
 
     /// A connection of this page's own is there; the server sees it come from `local`.
     pub fn connected(&mut self, story: &mut Story, wire: WireId, local: String) {
-        if let Some(own) = self.own.get_mut(&wire) {
+        if let Some(own) = own_of(&mut self.own, wire) {
             own.local = Some(local);
         }
         if !self.is_unsure() {
@@ -281,24 +289,38 @@ impl Live {
 
     /// Octets came from the server over a connection of this page's own.
     pub fn came(&mut self, story: &mut Story, wire: WireId, octets: &[u8]) {
-        self.touched.insert(wire);
+        self.touch(wire);
         story.act(|source| source.witnessed().witness_octets(wire, End::Server, octets));
         self.list(story);
     }
 
     /// A connection of this page's own is over.
     pub fn ended(&mut self, story: &mut Story, wire: WireId) {
-        if let Some(own) = self.own.get_mut(&wire) {
+        if let Some(own) = own_of(&mut self.own, wire) {
             own.local.get_or_insert_default();
         }
-        self.touched.insert(wire);
+        self.touch(wire);
         story.act(|source| source.witnessed().witness_end(wire, End::Server));
         self.list(story);
     }
 
+    fn session(&self, session: &str) -> Option<WireId> {
+        self.sessions.iter().find(|(known, _)| known == session).map(|(_, wire)| *wire)
+    }
+
+    fn is_own(&self, wire: WireId) -> bool {
+        self.own.iter().any(|(known, _)| *known == wire)
+    }
+
+    fn touch(&mut self, wire: WireId) {
+        if !self.touched.contains(&wire) {
+            self.touched.push(wire);
+        }
+    }
+
     /// Whether a connection of this page's own is on its way, so that its session could be taken for another's.
     fn is_unsure(&self) -> bool {
-        self.own.values().any(|own| own.local.is_none() && !own.closed)
+        self.own.iter().any(|(_, own)| own.local.is_none() && !own.closed)
     }
 
     /// The server tells of a conversation.
@@ -314,15 +336,16 @@ impl Live {
                 self.opened(story, session, &service, peer, tls);
             }
             Told::Said { session, parts } => {
-                let Some(wire) = self.sessions.get(&session).copied() else { return };
-                let own = self.own.contains_key(&wire);
-                self.touched.insert(wire);
+                let Some(wire) = self.session(&session) else { return };
+                let own = self.is_own(wire);
+                self.touch(wire);
                 story.act(|source| enter(source, wire, own, parts));
             }
             Told::Full { session } | Told::Closed { session } => {
-                let Some(wire) = self.sessions.remove(&session) else { return };
-                self.touched.insert(wire);
-                if !self.own.contains_key(&wire) {
+                let Some(wire) = self.session(&session) else { return };
+                self.sessions.retain(|(known, _)| *known != session);
+                self.touch(wire);
+                if !self.is_own(wire) {
                     story.act(|source| source.witnessed().witness_end(wire, End::Server));
                 }
             }
@@ -340,7 +363,8 @@ impl Live {
     ) {
         let ours = self.own.iter().find(|(_, own)| own.local.as_deref() == Some(&peer));
         if let Some((wire, _)) = ours {
-            self.sessions.insert(session, *wire);
+            let wire = *wire;
+            self.sessions.push((session, wire));
             return;
         }
         let Some((_, port)) = SERVICES.iter().find(|(name, _)| *name == service) else { return };
@@ -350,14 +374,14 @@ impl Live {
         let wire = story.act(|source| source.witnessed().witness("programs", SERVER, *port));
         let Ok(wire) = wire else { return };
         let who = if tls { format!("{peer}, TLS") } else { peer };
-        self.peers.insert(wire, who);
-        self.sessions.insert(session, wire);
-        self.touched.insert(wire);
+        self.peers.push((wire, who));
+        self.sessions.push((session, wire));
+        self.touch(wire);
     }
 
     /// Begins the record anew, unless something of it is open here.
     fn forget(&mut self, story: &mut Story) -> bool {
-        if self.own.values().any(|own| !own.closed) {
+        if self.own.iter().any(|(_, own)| !own.closed) {
             return false;
         }
         let now_ms = story.source().start_unix_ms() + story.source().tape().now().0;
@@ -389,7 +413,7 @@ impl Live {
     }
 
     fn conversation(&self, story: &Story, wire: &WireView) -> Conversation {
-        let own = self.own.contains_key(&wire.id);
+        let own = self.is_own(wire.id);
         let annotated = story.source().annotations(wire.id, Dir::ToClient);
         let last = annotated.all.iter().rev().find(|a| a.parent.is_none());
         let (last, bad) = last.map_or_else(Default::default, |last| {
@@ -400,7 +424,10 @@ impl Live {
         let who = match (own, wire.typed[0]) {
             (true, true) => "you".to_owned(),
             (true, false) => "this page".to_owned(),
-            _ => self.peers.get(&wire.id).cloned().unwrap_or_default(),
+            _ => {
+                let known = self.peers.iter().find(|(known, _)| *known == wire.id);
+                known.map(|(_, who)| who.clone()).unwrap_or_default()
+            }
         };
         Conversation {
             wire: wire.id,
@@ -419,15 +446,19 @@ impl Live {
     pub fn typing(&self, story: &Story, wire: WireId) -> Option<(WireId, Part)> {
         let wires = story.source().tape().world().wires();
         let found = wires.into_iter().find(|known| known.id == wire)?;
-        let types = self.own.contains_key(&wire) && found.typed[0] && found.phase == Phase::Open;
+        let types = self.is_own(wire) && found.typed[0] && found.phase == Phase::Open;
         types.then_some((wire, Part::Client))
     }
 
     /// The newest connection of this page's own.
     #[must_use]
     pub fn newest(&self) -> Option<WireId> {
-        self.own.keys().next_back().copied()
+        self.own.last().map(|(wire, _)| *wire)
     }
+}
+
+fn own_of(own: &mut [(WireId, Own)], wire: WireId) -> Option<&mut Own> {
+    own.iter_mut().find(|(known, _)| *known == wire).map(|(_, own)| own)
 }
 
 /// Enters what was said. Of the page's own connections the octets are known already: only the server's notes are new.

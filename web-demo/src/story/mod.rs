@@ -15,8 +15,6 @@ pub mod scene;
 mod source;
 pub mod words;
 
-use std::collections::BTreeMap;
-
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
 pub use faults::Template;
@@ -340,13 +338,15 @@ impl Story {
         let mut rows: Vec<SequenceRow> = Vec::new();
         let mut before = Time(0);
         // When each connection was talked on last: one row says so, until it is silent for long.
-        let mut talked: BTreeMap<WireId, Time> = BTreeMap::new();
+        let mut talked: Vec<Option<Time>> = Vec::new();
         // The connection whose talk is the last row.
         let mut talking = None;
         for (index, entry) in self.entries.iter().enumerate() {
             let told = match (&entry.what, entry.wire) {
                 (What::Octets { .. }, Some(wire)) => {
-                    let last = talked.insert(wire, entry.at);
+                    let at = wire.0 as usize;
+                    talked.resize(talked.len().max(at + 1), None);
+                    let last = talked[at].replace(entry.at);
                     let goes_on = last.is_some_and(|last| entry.at.0 < last.0 + GAP_MS);
                     if goes_on {
                         if let Some(row) = rows.last_mut().filter(|_| talking == Some(wire)) {

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::capability::Feature;
 use super::condstore::Aware;
 use super::item::{Fields, Item, Partial, Section};
-use super::job::{NOT_SELECTED, Next, Work};
+use super::job::{Expunges, NOT_SELECTED, Next, Work};
 use super::reply::{Reply, send_bye};
 use super::runs::Runs;
 use super::state::State;
@@ -289,6 +289,28 @@ pub(super) fn begin(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
     if condstore::shows_awareness(&command) {
         work.become_aware(Aware::Condstore);
     }
+    let by_number = is_by_number(&command);
+    match begin_in_order(work, tag, command) {
+        // RFC 9051 §7.5.1: also where the command is refused, the numbers of those that follow it must hold.
+        Next::Done(reply, _) if by_number => Next::Done(reply, Expunges::Kept),
+        next => next,
+    }
+}
+
+/// Whether a command is one of those during which no EXPUNGE may be told (RFC 9051 §7.5.1, RFC 5256 §3).
+const fn is_by_number(command: &Command) -> bool {
+    match command {
+        Command::Fetch(fetch) => !fetch.uid,
+        Command::Store(store) => !store.uid,
+        Command::Search(search) => !search.uid,
+        Command::Sort(sort) => !sort.uid,
+        Command::Thread(thread) => !thread.uid,
+        _ => false,
+    }
+}
+
+/// What begins when a command comes that may come.
+fn begin_in_order(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
     match command {
         Command::Fetch(command) => begin_fetch(work, command),
         Command::Store(command) => begin_store(work, command),

@@ -240,7 +240,7 @@ fn unauthenticate_goes_back_to_before_the_login() {
          OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE \
          COMPRESS=DEFLATE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX QUOTASET \
          METADATA METADATA-SERVER UTF8=ACCEPT REPLACE SAVELIMIT=100000 NOTIFY ACL RIGHTS=kxte \
-         LIST-MYRIGHTS CONTEXT=SEARCH] Logged in\n\
+         LIST-MYRIGHTS CONTEXT=SEARCH CONTEXT=SORT] Logged in\n\
          g BAD ENABLE QRESYNC comes first\n* STATUS INBOX (RECENT 0)\nh OK Status told\n",
     );
     assert_eq!(talk.host.events, ["Closed", "Unauthenticated"]);

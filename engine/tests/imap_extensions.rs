@@ -132,7 +132,7 @@ fn a_part_of_the_results() {
          * 5 FETCH (UID 5)\n* 6 FETCH (UID 9)\ni OK Fetched\n\
          * OK [HIGHESTMODSEQ 1] The highest mod-sequence to keep\nj OK Fetched\n\
          k BAD Expected CHANGEDSINCE, or with UID FETCH PARTIAL or VANISHED at octet 17\n\
-         * ESEARCH (TAG \"l\") PARTIAL (1:2 1:2)\nl OK Sorted\n",
+         * ESEARCH (TAG \"l\") PARTIAL (1:2 6,5)\nl OK Sorted\n",
     );
 }
 

@@ -33,6 +33,11 @@ pub(crate) fn offer(forms: impl Iterator<Item = &'static Form>, tag: &str) -> Ve
     forms.map(|form| Expected { form, example: form.example.replace("{tag}", tag) }).collect()
 }
 
+/// Forms of these words, in the order of the table.
+pub(crate) fn of_words(table: &'static [Form], words: &[&str], tag: &str) -> Vec<Expected> {
+    offer(table.iter().filter(|form| words.contains(&form.word)), tag)
+}
+
 /// A form, in short.
 pub(crate) const fn form(
     word: &'static str,

@@ -83,6 +83,38 @@ fn commands_of_smtp_are_taken_where_they_are_offered() {
 }
 
 #[test]
+fn what_a_state_s_name_tells_is_what_a_server_in_it_takes() {
+    let mut talk = smtp_host::Talk::new(smtp_host::config());
+    talk.say(b"");
+    let (hello, mail) = ("EHLO a", "MAIL FROM:<a@b.example>");
+    let steps = [hello, mail, "RCPT TO:<bob@hamburger.edu>", "DATA"];
+    for (state, step) in ["Connected", "Greeted", "MailGiven", "RcptGiven", "Data"]
+        .iter()
+        .zip(steps.iter().map(Some).chain([None]))
+    {
+        let (now, named) = (talk.session.role().expected(), smtp::expected::in_state(state));
+        assert!(!named.is_empty(), "{state}");
+        for form in words(&named) {
+            assert!(words(&now).contains(&form), "{state}: {form}");
+        }
+        if let Some(step) = step {
+            talk.line(step);
+        }
+    }
+    for (count, words) in [
+        (4, pop3::expected::in_state("AUTHORIZATION")),
+        (10, pop3::expected::in_state("TRANSACTION")),
+        (4, imap::expected::in_state("not authenticated")),
+        (12, imap::expected::in_state("authenticated")),
+        (21, imap::expected::in_state("selected")),
+        (0, imap::expected::in_state("logout")),
+        (0, smtp::expected::in_state("Closed")),
+    ] {
+        assert_eq!(words.len(), count, "{words:?}");
+    }
+}
+
+#[test]
 fn what_is_no_command_of_smtp_is_offered_where_it_is_due() {
     let mut talk = smtp_host::Talk::greeted(smtp_host::config());
     talk.line("AUTH LOGIN");

@@ -10,9 +10,9 @@ use pillarbox_engine::imap::types::{
 };
 use pillarbox_engine::types::BlobRange;
 use pillarbox_world::store::{
-    Append, Body, Copy, Create, Deliver, EXPUNGED_RUNS_MAX, Expunge, MarkRecent, Named, NewMessage,
-    Outcome, QuotaLimits, Rename, SetFlags, SetMetadata, SetQuota, SetRights, SharedAsk, Stage,
-    Store, Subscribe, Write,
+    Append, Body, Collect, Copy, Create, Deliver, EXPUNGED_RUNS_MAX, Expunge, MarkRecent, Named,
+    NewMessage, Outcome, QuotaLimits, Rename, SetFlags, SetMetadata, SetQuota, SetRights,
+    SharedAsk, Stage, Store, Subscribe, Write,
 };
 
 /// Steps of one run; 40 runs of them.
@@ -452,5 +452,63 @@ async fn octets_stay_while_a_session_holds_them() {
         assert!(octets(blobs[0]).is_err() && octets(blobs[2]).is_err(), "it was let go of");
     }
     pair.sqlite.close().await;
+    drop(std::fs::remove_dir_all(&pair.directory));
+}
+
+/// What is collected comes once: the message and that it was taken are one transaction.
+#[tokio::test]
+async fn what_was_collected_before_is_not_stored_again() {
+    let pair = Pair::new("collected");
+    let mut random = Random(11);
+    let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
+    let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
+    let mut message = random.message();
+    message.body = Body::Whole(b"0123456789".to_vec());
+    let collect = |name: &[u8], source: &[u8], key: &[u8], message: &NewMessage| {
+        let messages = vec![message.clone()];
+        let append = Append { account, name: name.to_vec(), messages, replaces: None, now_ms: 1 };
+        let (source, key) = (source.to_vec(), key.to_vec());
+        Write::Collect(Box::new(Collect { append, source, key }))
+    };
+    let known = |store: &MailStore, source: &[u8]| {
+        let keys = [b"1".to_vec(), b"2".to_vec()];
+        store.reads().collected(account, source, &keys).expect("the account is there")
+    };
+    assert!(matches!(
+        pair.write(collect(b"INBOX", b"a", b"1", &message)).await,
+        Ok(Outcome::Appended(_))
+    ));
+    let again = pair.write(collect(b"Sent", b"a", b"1", &message)).await;
+    assert!(matches!(again, Ok(Outcome::Known)), "{again:?}");
+    // Other sources and keys are others.
+    for (source, key) in [(b"b", b"1"), (b"a", b"2")] {
+        let stored = pair.write(collect(b"INBOX", source, key, &message)).await;
+        assert!(matches!(stored, Ok(Outcome::Appended(_))), "{stored:?}");
+    }
+    // What fails is not remembered.
+    let failed = pair.write(collect(b"No", b"c", b"1", &message)).await;
+    assert_eq!(failed.map(|_| ()), Err(pillarbox_engine::types::Reason::NotFound));
+    for store in [&pair.memory, &pair.sqlite] {
+        assert_eq!(known(store, b"a"), [true, true]);
+        assert_eq!(known(store, b"b"), [true, false]);
+        assert_eq!(known(store, b"c"), [false, false]);
+        // A staged message that is known already leaves nothing behind.
+        let upload = store.reads().upload();
+        let octets = vec![b'x'; 70_000];
+        store.write(0, Write::Stage(Stage { upload, octets })).await.expect("there is room");
+        let staged = NewMessage { body: Body::Staged(upload, 70_000), ..message.clone() };
+        let again = store.write(0, collect(b"INBOX", b"a", b"1", &staged)).await;
+        assert!(matches!(again, Ok(Outcome::Known)), "{again:?}");
+        assert!(store.reads().staged(upload, 0, 1).is_err());
+        // And a staged one that is new is taken.
+        let upload = store.reads().upload();
+        let octets = vec![b'y'; 70_000];
+        store.write(0, Write::Stage(Stage { upload, octets })).await.expect("there is room");
+        let staged = NewMessage { body: Body::Staged(upload, 70_000), ..message.clone() };
+        let stored = store.write(0, collect(b"INBOX", b"a", b"3", &staged)).await;
+        assert!(matches!(stored, Ok(Outcome::Appended(_))), "{stored:?}");
+    }
+    pair.compare(account);
+    pair.write(Write::RemoveAccount(b"bob@x".to_vec())).await.expect("it is there");
     drop(std::fs::remove_dir_all(&pair.directory));
 }

@@ -26,13 +26,15 @@ function browserPath() {
 }
 
 /** Starts the server on free ports, with nothing kept. */
-export async function startServer() {
+export async function startServer(more = []) {
   // While a page is worked on, something else may serve it.
   const other = process.env.PILLARBOX_PAGE;
   if (other) return { page: other, stop() {} };
   const ready = join(mkdtempSync(join(tmpdir(), "pillarbox-browser-")), "ready.json");
-  const ports = ["smtp", "pop3", "imap", "http"].flatMap((name) => [`--${name}`, "127.0.0.1:0"]);
-  const server = spawn(join(ROOT, "target/release/pillarbox"), ["serve", "--memory", ...ports, "--ready-file", ready], {
+  const named = new Set(more);
+  const free = ["smtp", "pop3", "imap", "http"].filter((name) => !named.has(`--${name}`));
+  const ports = free.flatMap((name) => [`--${name}`, "127.0.0.1:0"]);
+  const server = spawn(process.env.PILLARBOX_BIN ?? join(ROOT, "target/release/pillarbox"), ["serve", "--memory", ...ports, ...more, "--ready-file", ready], {
     stdio: ["ignore", "ignore", "inherit"],
   });
   for (let tries = 0; !existsSync(ready); tries += 1) {

@@ -102,17 +102,33 @@ impl Bundle {
             gzip.write_all(octets)?;
             let file = out.join(format!("{name}.gz"));
             fs::write(&file, gzip.finish()?)?;
+            let smaller = out.join(format!("{name}.br"));
+            fs::write(&smaller, brotli(octets)?)?;
             let octets_len = octets.len();
             writeln!(
                 code,
                 "File {{ name: {name:?}, content_type: {content_type:?}, hashed: {hashed}, \
-                 octets_len: {octets_len}, gzip: include_bytes!({file:?}) }},"
+                 octets_len: {octets_len}, gzip: include_bytes!({file:?}), \
+                 brotli: include_bytes!({smaller:?}) }},"
             )?;
         }
         code.push_str("]\n");
         fs::write(out.join("files.rs"), code)?;
         Ok(())
     }
+}
+
+/// As small as it can be: this runs once, and what it makes is loaded often.
+fn brotli(octets: &[u8]) -> std::io::Result<Vec<u8>> {
+    let params = brotli::enc::BrotliEncoderParams {
+        quality: 11,
+        lgwin: 22,
+        size_hint: octets.len(),
+        ..Default::default()
+    };
+    let mut out = Vec::new();
+    brotli::BrotliCompress(&mut &octets[..], &mut out, &params)?;
+    Ok(out)
 }
 
 /// Enough of it that two files are never taken for each other.

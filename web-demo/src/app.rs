@@ -25,6 +25,7 @@ pub(crate) struct Ui {
     /// A key pressed outside of fields, for the screen that is shown.
     pub(crate) key: RwSignal<Option<String>>,
     help: RwSignal<bool>,
+    palette: RwSignal<bool>,
     theme: RwSignal<Theme>,
 }
 
@@ -86,6 +87,7 @@ fn app() -> impl IntoView {
         told: RwSignal::new(String::new()),
         key: RwSignal::new(None),
         help: RwSignal::new(false),
+        palette: RwSignal::new(false),
         theme: RwSignal::new(Theme::kept()),
     };
     provide_context(ui);
@@ -121,6 +123,9 @@ fn app() -> impl IntoView {
                 >
                     {icon(Icon::Theme)}
                 </Button>
+                <Button class="quiet icon" name=Signal::stored("Go to … (Ctrl+K)".to_owned()) press=move || ui.palette.set(true)>
+                    {icon(Icon::Find)}
+                </Button>
                 <Button class="quiet icon" name=Signal::stored("Help and keys (?)".to_owned()) press=move || ui.help.set(true)>
                     {icon(Icon::Question)}
                 </Button>
@@ -129,6 +134,7 @@ fn app() -> impl IntoView {
         </div>
         <p class="unseen" role="status" aria-live="polite">{move || ui.told.get()}</p>
         {help(ui)}
+        {view::palette(ui.palette)}
     }
 }
 
@@ -160,17 +166,22 @@ fn listen(ui: Ui) {
         ui.route.set(Route::parse(&browser::fragment()));
     });
     let pressed = window_event_listener(ev::keydown, move |event| {
+        let key = event.key();
+        if (event.ctrl_key() || event.meta_key()) && key.eq_ignore_ascii_case("k") {
+            event.prevent_default();
+            ui.palette.update(|open| *open = !*open);
+            return;
+        }
         if event.ctrl_key() || event.meta_key() || event.alt_key() {
             return;
         }
-        let key = event.key();
         if browser::is_typing() || (!ui.letters.get_untracked() && key.len() == 1) {
             return;
         }
         if key == "?" {
             ui.help.update(|open| *open = !*open);
             event.prevent_default();
-        } else if !ui.help.get_untracked() {
+        } else if !ui.help.get_untracked() && !ui.palette.get_untracked() {
             let scrolls = key == " " || key.starts_with("Arrow");
             let on_control = scrolls && browser::is_on_control();
             if !on_control && view::takes_key(&ui.route.get_untracked(), &key) {
@@ -187,8 +198,9 @@ fn listen(ui: Ui) {
 }
 
 /// Keys and what they do; two words each.
-const KEYS: [(&str, &str); 10] = [
+const KEYS: [(&str, &str); 11] = [
     ("?", "this help"),
+    ("Ctrl+K", "go to a screen, a scenario or a challenge by its name"),
     ("1 – 9", "on the first page: open that scenario"),
     ("Space", "play and pause"),
     ("→ ←", "one step on, one step back"),

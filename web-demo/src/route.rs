@@ -17,6 +17,14 @@ pub enum Route {
     HandsOn,
     /// A message's structure and octets.
     Message,
+    /// The octets of a scenario's connections.
+    Wire(Option<String>),
+    /// HTTP and SMTP side by side.
+    Compare,
+    /// One mailbox, reached in different ways.
+    Access,
+    /// Real conversations of the server that served the page.
+    Live,
     /// Challenges, or one of them.
     Challenges(Option<String>),
 }
@@ -38,6 +46,11 @@ impl Route {
             ("c", name) if plain(name) => Self::Challenges(Some(name.to_owned())),
             ("speak", "") => Self::HandsOn,
             ("message", "") => Self::Message,
+            ("live", "") => Self::Live,
+            ("access", "") => Self::Access,
+            ("wire", "") => Self::Wire(None),
+            ("wire", name) if plain(name) => Self::Wire(Some(name.to_owned())),
+            ("compare", "") => Self::Compare,
             _ => Self::Home,
         }
     }
@@ -51,6 +64,11 @@ impl fmt::Display for Route {
             Self::Shared(world) => write!(f, "#/w/{world}"),
             Self::HandsOn => f.write_str("#/speak"),
             Self::Message => f.write_str("#/message"),
+            Self::Live => f.write_str("#/live"),
+            Self::Access => f.write_str("#/access"),
+            Self::Wire(None) => f.write_str("#/wire"),
+            Self::Wire(Some(name)) => write!(f, "#/wire/{name}"),
+            Self::Compare => f.write_str("#/compare"),
             Self::Challenges(None) => f.write_str("#/c"),
             Self::Challenges(Some(name)) => write!(f, "#/c/{name}"),
         }
@@ -70,6 +88,11 @@ mod tests {
             Route::Shared("1AbC-_9".to_owned()),
             Route::HandsOn,
             Route::Message,
+            Route::Live,
+            Route::Access,
+            Route::Compare,
+            Route::Wire(None),
+            Route::Wire(Some(name())),
             Route::Challenges(None),
             Route::Challenges(Some(name())),
         ];

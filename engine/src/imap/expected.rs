@@ -1,7 +1,9 @@
 //! What may be said to an IMAP session, as tables: commands to a server, responses to a client.
 //! Which of them may be said now is told by the roles.
 
-use crate::expected::{Form, form};
+use alloc::vec::Vec;
+
+use crate::expected::{Expected, Form, form, of_words};
 
 /// What a client may say.
 pub const COMMANDS: &[Form] = &[
@@ -409,3 +411,21 @@ pub const RESPONSES: &[Form] = &[
         "The connection will be closed.",
     ),
 ];
+
+/// What a client may say to a server of which only the name of its state is known. What a server's settings allow besides,
+/// TLS or a login by a mechanism, its state does not tell.
+#[must_use]
+pub fn in_state(state: &str) -> Vec<Expected> {
+    const ALWAYS: &[&str] = &["CAPABILITY", "NOOP", "LOGOUT"];
+    const OPEN: &[&str] =
+        &["SELECT", "EXAMINE", "LIST", "STATUS", "CREATE", "DELETE", "RENAME", "APPEND", "IDLE"];
+    const SELECTED: &[&str] =
+        &["FETCH", "STORE", "SEARCH", "COPY", "MOVE", "UID", "EXPUNGE", "CLOSE", "UNSELECT"];
+    let words = match state {
+        "not authenticated" => [ALWAYS, &["LOGIN"]].concat(),
+        "authenticated" => [OPEN, ALWAYS].concat(),
+        "selected" => [SELECTED, OPEN, ALWAYS].concat(),
+        _ => return Vec::new(),
+    };
+    of_words(COMMANDS, &words, "a1")
+}

@@ -1,7 +1,9 @@
 //! What may be said to a POP3 session, as tables: commands to a server, lines of replies to a client.
 //! Which of them may be said now is told by the roles.
 
-use crate::expected::{Form, form};
+use alloc::vec::Vec;
+
+use crate::expected::{Expected, Form, form, of_words};
 
 /// What a client may say.
 pub const COMMANDS: &[Form] = &[
@@ -92,3 +94,17 @@ pub const REPLIES: &[Form] = &[
     ),
     form("end", ".", ".", 1939, "3", "A dot alone ends the answer."),
 ];
+
+/// What a client may say to a server of which only the name of its state is known. What a server's settings allow besides,
+/// TLS or a login by a mechanism, its state does not tell.
+#[must_use]
+pub fn in_state(state: &str) -> Vec<Expected> {
+    let words: &[&str] = match state {
+        "AUTHORIZATION" => &["USER", "PASS", "CAPA", "QUIT"],
+        "TRANSACTION" => {
+            &["STAT", "LIST", "UIDL", "RETR", "TOP", "DELE", "RSET", "NOOP", "CAPA", "QUIT"]
+        }
+        _ => &[],
+    };
+    of_words(COMMANDS, words, "")
+}

@@ -1,7 +1,9 @@
 //! What may be said to an SMTP session, as tables: commands and lines of a message to a server, replies to a client.
 //! Which of them may be said now is told by the roles.
 
-use crate::expected::{Form, form};
+use alloc::vec::Vec;
+
+use crate::expected::{Expected, Form, form, of_words};
 
 /// What a client may say.
 pub const COMMANDS: &[Form] = &[
@@ -181,3 +183,20 @@ pub const REPLIES: &[Form] = &[
         "No; as a greeting: I serve nobody.",
     ),
 ];
+
+/// What a client may say to a server of which only the name of its state is known. What a server's settings allow besides,
+/// TLS or a login, its state does not tell.
+#[must_use]
+pub fn in_state(state: &str) -> Vec<Expected> {
+    let always = ["RSET", "NOOP", "VRFY", "HELP", "QUIT"];
+    let own: &[&str] = match state {
+        "Connected" => &["EHLO", "HELO"],
+        "Greeted" => &["MAIL"],
+        "MailGiven" => &["RCPT"],
+        "RcptGiven" => &["RCPT", "DATA"],
+        "Data" => return of_words(COMMANDS, &["text", "end of data"], ""),
+        "Authenticating" => return of_words(COMMANDS, &["response", "cancellation"], ""),
+        _ => return Vec::new(),
+    };
+    of_words(COMMANDS, &[own, &always].concat(), "")
+}

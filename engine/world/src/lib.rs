@@ -12,4 +12,5 @@ pub mod queue;
 pub mod service;
 pub mod store;
 pub mod tape;
+pub mod web;
 pub mod world;

@@ -89,6 +89,13 @@ pub trait Store: Queue {
         account: AccountId,
         mailbox: Option<MailboxId>,
     ) -> Result<Annotations, Reason>;
+    /// Of each of these keys, whether a message with it was collected from this source before; see [`Collect`].
+    fn collected(
+        &self,
+        account: AccountId,
+        source: &[u8],
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<bool>, Reason>;
     /// The name of an account; [`Reason::NotFound`] if it is gone.
     fn account_name(&self, account: AccountId) -> Result<Vec<u8>, Reason>;
     /// Who has which rights to a mailbox beside its owner, in the order of identifiers (RFC 4314).
@@ -182,6 +189,9 @@ pub enum Write {
     Deliver(Box<Deliver>),
     /// Appends messages to a mailbox, all or none. Outcome: appended; [`Reason::NotFound`], [`Reason::OverQuota`].
     Append(Append),
+    /// Appends a message that came from elsewhere, unless it came before. Outcome: appended, or known; [`Reason::NotFound`],
+    /// [`Reason::OverQuota`].
+    Collect(Box<Collect>),
     /// Changes flags. Outcome: stored.
     SetFlags(SetFlags),
     /// Removes messages. Outcome: expunged.
@@ -302,6 +312,18 @@ pub struct Append {
     pub replaces: Option<(MailboxId, u32)>,
     /// Wall clock, for the save date.
     pub now_ms: u64,
+}
+
+/// An append of what is somewhere else too: with the message it is remembered, in the same transaction, that it was taken, so
+/// that whoever is cut off in between and comes again doubles nothing.
+#[derive(Clone, Debug)]
+pub struct Collect {
+    /// The message, one, in place of nothing.
+    pub append: Append,
+    /// Where it came from; names of sources are the caller's, at most 64 octets.
+    pub source: Vec<u8>,
+    /// What tells it from all others there, at most 1,024 octets.
+    pub key: Vec<u8>,
 }
 
 /// A change of flags.
@@ -544,6 +566,8 @@ pub enum Outcome {
     Delivered(BlobId),
     /// To append.
     Appended(Appended),
+    /// To collect, if nothing was done: it was collected before.
+    Known,
     /// To set flags.
     Stored(Stored),
     /// To expunge: what went.

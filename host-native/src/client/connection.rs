@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use super::dial::{dial, interleaved};
 use super::outgoing::{Outgoing, Until};
 use super::{Client, OpenError, OpenErrorKind, Security, Settings, Source, Target, Trace};
-use crate::drive::{Driver, End, Ends, Transcript, Wire, next_key, now};
+use crate::drive::{Driver, End, Ends, Record, Transcript, Wire, next_key, now};
 use crate::engine::StartError;
 
 /// Addresses of one host that are tried; more are not worth the time that a slow one costs.
@@ -148,9 +148,10 @@ async fn begin(
         Unopened { error, logged_in: false }
     })?;
     let outgoing = Outgoing::new(client, target, settings, security, key);
-    let transcript = transcript(client, target, address, key);
+    let transcript = transcript(client, target, address, key, PROTOCOL);
+    let record = Record::new(transcript, None);
     let mut connection = Connection {
-        driver: Driver::new(outgoing, session, transcript),
+        driver: Driver::new(outgoing, session, record),
         wire: Wire::plain(stream),
         address,
         security: security.clone(),
@@ -187,17 +188,18 @@ async fn begin(
     }
 }
 
-fn transcript(
+pub(super) fn transcript(
     client: &Client,
     target: &Target,
     address: SocketAddr,
     key: u64,
+    protocol: &str,
 ) -> Option<Transcript> {
     let (name, session) = (&target.name, format!("{key:x}"));
     match client.trace.as_ref()? {
         Trace::Directory(directory) => {
             let peer = format!("{name} {address}");
-            Transcript::create(directory, PROTOCOL, &session, &peer, Ends::Client)
+            Transcript::create(directory, protocol, &session, &peer, Ends::Client)
         }
         Trace::Writer(writer) => {
             let writer = Box::new(super::outgoing::Shared(Arc::clone(writer)));

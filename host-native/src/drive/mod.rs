@@ -3,6 +3,7 @@
 
 mod deflate;
 mod pace;
+mod record;
 mod transcript;
 mod wire;
 
@@ -26,6 +27,7 @@ use crate::tls::Metered;
 
 use pace::Pace;
 
+pub(crate) use record::Record;
 pub(crate) use transcript::{Ends, Transcript};
 pub(crate) use wire::Wire;
 
@@ -111,7 +113,7 @@ pub(crate) enum Interrupt<R: Role> {
 pub(crate) struct Driver<R: Role, H> {
     pub(crate) host: H,
     session: Box<dyn Driven<R>>,
-    transcript: Option<Transcript>,
+    record: Record,
     /// None if no fault on purpose changes the octets.
     pace: Option<Box<Pace>>,
     /// To be written.
@@ -161,13 +163,9 @@ pub(crate) fn next_key() -> SessionKey {
 }
 
 impl<R: Role, H: Host<R>> Driver<R, H> {
-    pub(crate) fn new(
-        host: H,
-        session: Box<dyn Driven<R>>,
-        transcript: Option<Transcript>,
-    ) -> Self {
+    pub(crate) fn new(host: H, session: Box<dyn Driven<R>>, record: Record) -> Self {
         let (out, asks, left) = (Vec::new(), VecDeque::new(), Vec::new());
-        Self { host, session, transcript, pace: None, out, asks, left, state: State::Running }
+        Self { host, session, record, pace: None, out, asks, left, state: State::Running }
     }
 
     /// Lets the session begin. With `look`, who talks before the greeting is not waiting for it, and the session should
@@ -237,9 +235,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
     pub(crate) fn lose(&mut self, wire: &mut Wire) -> Result<(), Trap> {
         let mut last = std::mem::take(&mut self.left);
         if let Ok(Poll::Ready(Some(octets))) = wire.try_read() {
-            if let Some(transcript) = &mut self.transcript {
-                transcript.received(&octets);
-            }
+            self.record.received(&octets);
             last.extend(octets);
         }
         let mut inputs: VecDeque<Input<R>> =
@@ -276,9 +272,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         let dropped = std::mem::take(&mut self.left).len();
         let facts = wire.secure(|stream| self.host.secure(stream)).await;
         let facts = facts.map_err(End::Unsecured)?;
-        if let Some(transcript) = &mut self.transcript {
-            transcript.secured(&facts, dropped);
-        }
+        self.record.secured(&facts, dropped);
         self.step(wire, Input::Secured(facts)).await
     }
 
@@ -286,9 +280,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         match woken {
             Woken::Octets(octets) => {
                 self.host.count("received", octets.len());
-                if let Some(transcript) = &mut self.transcript {
-                    transcript.received(&octets);
-                }
+                self.record.received(&octets);
                 if let Some(pace) = &self.pace {
                     tokio::time::sleep(pace.time(octets.len())).await;
                 }
@@ -339,9 +331,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
     }
 
     async fn answer(&mut self, wire: &mut Wire, id: AskId, ask: R::Ask) -> Result<(), End> {
-        if let Some(transcript) = &mut self.transcript {
-            transcript.asked(&H::ask_name(&ask));
-        }
+        self.record.asked(|| H::ask_name(&ask));
         let now = now(self.host.started());
         if let Some(Met { decision, answer }) = self.host.meet(now, &ask) {
             self.suffer(wire, &decision).await?;
@@ -371,10 +361,8 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
 
     /// What faults on purpose do to the connection.
     async fn suffer(&mut self, wire: &mut Wire, decision: &Decision) -> Result<(), End> {
-        if let Some(transcript) = &mut self.transcript {
-            for strike in &decision.strikes {
-                transcript.fault(strike.number, &strike.rule);
-            }
+        for strike in &decision.strikes {
+            self.record.fault(strike.number, &strike.rule);
         }
         if decision.delay_ms > 0 {
             self.flush(wire).await?;
@@ -406,11 +394,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                 Output::TransmitBlob(range) => self.transmit_blob(wire, range).await?,
                 Output::Ask(id, ask) => self.asks.push_back((id, ask)),
                 Output::Event(event) => self.host.event(event),
-                Output::Note(note) => {
-                    if let Some(transcript) = &mut self.transcript {
-                        transcript.note(&note);
-                    }
-                }
+                Output::Note(note) => self.record.note(&note),
                 // What it waits for is the handshake that it asked for.
                 Output::Wait { .. } if matches!(self.state, State::Securing) => {}
                 Output::Wait { deadline_ms } => self.state = State::Waiting(deadline_ms),
@@ -423,6 +407,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                 Output::Close => self.state = State::Closed,
             }
         }
+        self.record.stepped();
         Ok(taken)
     }
 
@@ -431,9 +416,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         if let Some(pace) = &mut self.pace {
             pace.garble(&mut octets);
         }
-        if let Some(transcript) = &mut self.transcript {
-            transcript.sent(&octets);
-        }
+        self.record.sent(&octets);
         match &mut self.pace {
             Some(pace) => self.out.extend(pace.lines(&octets)),
             None => self.out.extend_from_slice(&octets),

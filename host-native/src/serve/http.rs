@@ -8,13 +8,19 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 
-use super::Shared;
-use super::faults_http;
+use super::bridge::{self, Services};
+use super::guard::Guard;
 use super::playground;
 use super::ready::Addresses;
+use super::{Shared, faults_http, stream};
 
 /// Serves until the task is ended.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, addresses: Addresses) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    addresses: Addresses,
+    guard: Option<Guard>,
+) {
     let ready = Arc::clone(&shared);
     let metrics = Arc::clone(&shared);
     let routes = Router::new()
@@ -25,15 +31,20 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, addresses:
         .merge(clock(&shared))
         .merge(faults_http::routes(&shared))
         .merge(playground::routes())
+        .merge(live(&shared, &addresses, guard.as_ref()))
         .layer(axum::middleware::from_fn(
             move |headers: HeaderMap, request, next: axum::middleware::Next| {
-                let allowed = is_our_host(&headers, &addresses);
+                let refused = if !is_our_host(&headers, &addresses) {
+                    Some((StatusCode::MISDIRECTED_REQUEST, "this host name is not served here\n"))
+                } else if !is_our_origin(&headers) {
+                    Some((StatusCode::FORBIDDEN, "pages of other origins may do nothing here\n"))
+                } else {
+                    None
+                };
                 async move {
-                    if allowed {
-                        next.run(request).await
-                    } else {
-                        (StatusCode::MISDIRECTED_REQUEST, "this host name is not served here\n")
-                            .into_response()
+                    match refused {
+                        None => next.run(request).await,
+                        Some(refused) => refused.into_response(),
                     }
                 }
             },
@@ -41,6 +52,14 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>, addresses:
     if let Err(error) = axum::serve(listener, routes).await {
         tracing::error!(%error, "HTTP ended");
     }
+}
+
+/// What a page may see and do of this server's own conversations: in the dev profile alone, and only from this machine.
+fn live(shared: &Arc<Shared>, addresses: &Addresses, guard: Option<&Guard>) -> Router {
+    let (Some(journal), Some(guard)) = (&shared.journal, guard) else { return Router::new() };
+    let services = Services::new(addresses);
+    stream::routes(shared, journal, guard, &services)
+        .merge(bridge::routes(shared, guard, &services))
 }
 
 /// With `--test-clock` alone: tests move the queue's clock, so that days pass in seconds.
@@ -81,6 +100,18 @@ fn is_our_host(headers: &HeaderMap, addresses: &Addresses) -> bool {
         || name.trim_matches(['[', ']']).parse().is_ok_and(crate::config::is_loopback)
 }
 
+/// A page elsewhere can have a browser send us what it likes, but not say that it is ours. Programs send no Origin.
+fn is_our_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let Some(origin) = origins.next() else { return true };
+    let own = text(header::HOST).unwrap_or_default();
+    let named = origin.to_str().ok().and_then(|origin| origin.split_once("://"));
+    let same =
+        named.is_some_and(|(scheme, host)| matches!(scheme, "http" | "https") && host == own);
+    same && origins.next().is_none()
+}
+
 fn readyz(shared: &Shared) -> (StatusCode, &'static str) {
     if *shared.stopping.borrow() {
         (StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
@@ -110,4 +141,36 @@ fn page(addresses: &Addresses) -> String {
          <p><a href=/playground/>Playground</a>: watch mail travel, and speak the protocols yourself.</p>\
          <p><a href=/livez>livez</a> · <a href=/readyz>readyz</a> · <a href=/metrics>metrics</a></p></html>"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_origins_are_told_apart() {
+        let asked = |fields: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(*name, value.parse().expect("a field's value"));
+            }
+            is_our_origin(&headers)
+        };
+        let host = ("host", "127.0.0.1:8025");
+        assert!(asked(&[host]), "a program");
+        assert!(asked(&[host, ("origin", "http://127.0.0.1:8025")]));
+        assert!(asked(&[host, ("origin", "https://127.0.0.1:8025")]), "behind a proxy with TLS");
+        for origin in [
+            "null",
+            "",
+            "http://127.0.0.1",
+            "http://127.0.0.1:8026",
+            "http://evil:8025",
+            "file://127.0.0.1:8025",
+        ] {
+            assert!(!asked(&[host, ("origin", origin)]), "{origin}");
+        }
+        let own = ("origin", "http://127.0.0.1:8025");
+        assert!(!asked(&[host, own, ("origin", "http://evil")]));
+    }
 }

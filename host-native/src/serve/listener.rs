@@ -1,7 +1,7 @@
 //! Accepts connections for one role, each with a sandbox of its own, and says goodbye to those that find no slot.
 
 use std::marker::PhantomData;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
@@ -49,7 +49,7 @@ impl<R: Served> Listener<R> {
                 Some(_) = connections.join_next() => {}
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, peer)) => {
-                        connections.spawn(arrive::<R>(Arc::clone(&self.shared), stream, peer.ip(), self.door));
+                        connections.spawn(arrive::<R>(Arc::clone(&self.shared), stream, peer, self.door));
                     }
                     Err(error) => {
                         tracing::warn!(protocol = R::PROTOCOL, %error, "a connection could not be accepted");
@@ -64,11 +64,16 @@ impl<R: Served> Listener<R> {
 }
 
 /// Finds out who comes, and whether there is room for him.
-async fn arrive<R: Served>(shared: Arc<Shared>, mut stream: TcpStream, peer: IpAddr, door: Door) {
+async fn arrive<R: Served>(
+    shared: Arc<Shared>,
+    mut stream: TcpStream,
+    socket: SocketAddr,
+    door: Door,
+) {
     // Replies are written whole; waiting to fill a segment would only delay them.
     drop(stream.set_nodelay(true));
     let own = stream.local_addr();
-    let mut peer = peer.to_canonical();
+    let mut peer = socket.ip().to_canonical();
     if shared.settings.trusted.proxy.contains(&peer) {
         match proxy::client(&mut stream, peer).await {
             Ok(client) => peer = client,
@@ -85,7 +90,9 @@ async fn arrive<R: Served>(shared: Arc<Shared>, mut stream: TcpStream, peer: IpA
     let key = drive::next_key();
     let is_facing = shared.faults.as_ref().is_some_and(SharedFaults::strike);
     let faults = AtomicU32::new(0);
-    let link = Link { key, peer, loopback, door, is_stressed, is_facing, faults };
+    let is_watched = shared.journal.as_ref().is_some_and(|journal| journal.is_watched());
+    let port = socket.port();
+    let link = Link { key, peer, port, loopback, door, is_stressed, is_facing, is_watched, faults };
     let directory = shared.backend.directory();
     match shared.admission.admit(peer, || directory.is_known_good(peer)) {
         Ok(ticket) => {

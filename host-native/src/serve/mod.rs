@@ -1,10 +1,12 @@
 //! `pillarbox serve`: everything started in order, kept running, and stopped in order.
 
 mod admission;
+mod bridge;
 mod control;
 mod doors;
 mod faults;
 mod faults_http;
+mod guard;
 mod http;
 mod indexing;
 mod listener;
@@ -16,6 +18,7 @@ mod proxy;
 mod ready;
 mod roles;
 mod serving;
+mod stream;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -35,6 +38,7 @@ use crate::drive::Transcript;
 use crate::engine::{Engine, EngineSettings};
 use crate::error::{Error, Kind};
 use crate::limits::Hits;
+use crate::live::Journal;
 use crate::relay::{Outgoing, QueueClock, Runner};
 use crate::store::MailStore;
 use crate::tls::{ClientTls, ServerTls};
@@ -43,6 +47,7 @@ use crate::trust::Trust;
 use admission::Admission;
 use doors::Doors;
 use faults::SharedFaults;
+use guard::Guard;
 use ready::Addresses;
 
 pub(crate) use control::SOCKET as CONTROL;
@@ -69,6 +74,8 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<ServerTls>,
     /// Faults on purpose; none in a server profile.
     pub(crate) faults: Option<SharedFaults>,
+    /// What is said, for those who watch; none in a server profile, where it is nobody else's business.
+    pub(crate) journal: Option<Arc<Journal>>,
     pub(crate) started: Instant,
     /// Turns true once, when the server is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -116,6 +123,8 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         tls.map(|tls| ServerTls::new(tls.source, tls.clients, &settings.host_name, hits.clone()));
     let tls = tls.transpose()?;
     let faults = settings.faults.as_ref().map(SharedFaults::new);
+    let is_dev = matches!(settings.profile, Profile::Dev);
+    let journal = is_dev.then(|| Arc::new(Journal::default()));
     let shared = Shared {
         settings,
         backend,
@@ -124,6 +133,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         admission,
         tls,
         faults,
+        journal,
         started,
         stopping,
         accounts,
@@ -133,13 +143,18 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     look_after_files(&shared, accounts_changed);
     let addresses = doors.addresses()?;
     let (http, listeners) = doors.open(&shared);
-    let http = tokio::spawn(http::serve(http, Arc::clone(&shared), addresses));
+    // From elsewhere nobody watches, and nobody is bridged to this machine's services.
+    let is_local = crate::config::is_loopback(addresses.http.ip());
+    let watched = shared.journal.is_some() && is_local;
+    let guard = watched.then(|| Guard::new(addresses.http)).transpose()?;
+    let token = guard.as_ref().map(|guard| guard.token().to_owned());
+    let http = tokio::spawn(http::serve(http, Arc::clone(&shared), addresses, guard));
     let runner = tokio::spawn(runner(&shared, addresses, resolver)?.run());
     let control = control::open(&shared);
     let control = tokio::spawn(control::serve(control, Arc::clone(&shared)));
     // Last: whoever has waited for it may use everything, the control socket too.
     if let Some(file) = &shared.settings.ready_file {
-        ready::write(file, addresses)?;
+        ready::write(file, addresses, token.as_deref())?;
     }
     banner(&shared, addresses);
 

@@ -45,12 +45,15 @@ fn answer(file: Option<&'static File>, asked: &HeaderMap) -> Response {
         return (StatusCode::NOT_FOUND, "there is no such file in the playground\n")
             .into_response();
     };
-    let mut response = if takes_gzip(asked) {
-        let mut response = file.gzip.into_response();
-        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        response
-    } else {
-        plain(file).into_response()
+    let packed = [("br", file.brotli), ("gzip", file.gzip)];
+    let mut response = match packed.into_iter().find(|(coding, _)| takes(asked, coding)) {
+        Some((coding, octets)) => {
+            let mut response = octets.into_response();
+            let coding = HeaderValue::from_static(coding);
+            response.headers_mut().insert(header::CONTENT_ENCODING, coding);
+            response
+        }
+        None => plain(file).into_response(),
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -64,13 +67,13 @@ fn answer(file: Option<&'static File>, asked: &HeaderMap) -> Response {
 }
 
 /// A coding with weight 0 is one that is refused (RFC 9110 §12.5.3).
-fn takes_gzip(asked: &HeaderMap) -> bool {
+fn takes(asked: &HeaderMap, wanted: &str) -> bool {
     let codings = asked.get_all(header::ACCEPT_ENCODING).iter();
     let mut codings = codings.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
     codings.any(|coding| {
         let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
         let refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32));
-        name.trim().eq_ignore_ascii_case("gzip") && !refused
+        name.trim().eq_ignore_ascii_case(wanted) && !refused
     })
 }
 
@@ -93,12 +96,13 @@ mod tests {
     #[test]
     fn gzip_is_for_those_who_take_it() {
         for value in ["gzip", "br, gzip", "GZIP;q=0.5", "deflate, gzip;q=1.0, *;q=0.5"] {
-            assert!(takes_gzip(&accepting(value)), "{value}");
+            assert!(takes(&accepting(value), "gzip"), "{value}");
         }
+        assert!(takes(&accepting("gzip, deflate, br"), "br"));
         for value in ["", "br", "gzip;q=0", "gzip; q=0.0", "x-gzip"] {
-            assert!(!takes_gzip(&accepting(value)), "{value}");
+            assert!(!takes(&accepting(value), "gzip"), "{value}");
         }
-        assert!(!takes_gzip(&HeaderMap::new()));
+        assert!(!takes(&HeaderMap::new(), "gzip"));
     }
 
     #[test]
@@ -107,6 +111,8 @@ mod tests {
             assert_eq!(plain(file).len(), file.octets_len, "{}", file.name);
             let packed = answer(Some(file), &accepting("gzip"));
             assert_eq!(packed.headers()[header::CONTENT_ENCODING], "gzip");
+            let smallest = answer(Some(file), &accepting("gzip, deflate, br"));
+            assert_eq!(smallest.headers()[header::CONTENT_ENCODING], "br");
             let bare = answer(Some(file), &HeaderMap::new());
             assert!(!bare.headers().contains_key(header::CONTENT_ENCODING));
             for response in [packed, bare] {

@@ -26,6 +26,8 @@ use crate::engine::{Driven, Engine, StartError};
 pub(crate) struct Link {
     pub(crate) key: SessionKey,
     pub(crate) peer: IpAddr,
+    /// The port that the peer speaks from, or that of a proxy which speaks for it.
+    pub(crate) port: u16,
     /// Whether only this machine can reach the listener.
     pub(crate) loopback: bool,
     /// Where it came in.
@@ -36,6 +38,8 @@ pub(crate) struct Link {
     pub(crate) faults: AtomicU32,
     /// Whether the session lets its host have its say, since there are faults on purpose.
     pub(crate) is_facing: bool,
+    /// Whether somebody watches what is said.
+    pub(crate) is_watched: bool,
 }
 
 /// What one listener offers.
@@ -111,8 +115,8 @@ fn limits(shared: &Shared, link: &Link, base: Limits) -> Limits {
     shared.settings.limits.apply(base, link.is_stressed)
 }
 
-fn is_tracing(shared: &Shared) -> bool {
-    shared.settings.trace_sessions.is_some()
+fn is_tracing(shared: &Shared, link: &Link) -> bool {
+    shared.settings.trace_sessions.is_some() || link.is_watched
 }
 
 fn host_name(shared: &Shared) -> Vec<u8> {
@@ -253,7 +257,7 @@ impl Served for SmtpRole {
             return_path: true,
             faults: link.is_facing,
             limits: limits(shared, link, Limits::SMTP),
-            trace: is_tracing(shared),
+            trace: is_tracing(shared, link),
         }
     }
 
@@ -359,7 +363,7 @@ impl Served for Pop3Role {
             login_delay_s: shared.settings.pop3_login_delay_s,
             faults: link.is_facing,
             limits: limits(shared, link, Limits::POP3),
-            trace: is_tracing(shared),
+            trace: is_tracing(shared, link),
         }
     }
 
@@ -418,7 +422,7 @@ impl Served for ImapRole {
             without: shared.settings.imap_without.clone(),
             faults: link.is_facing,
             limits: limits(shared, link, Limits::IMAP),
-            trace: is_tracing(shared),
+            trace: is_tracing(shared, link),
         }
     }
 

@@ -18,9 +18,10 @@ use super::indexing::Here;
 use super::roles::{Link, Served};
 use super::{Shared, patience, told_to_stop};
 use crate::auth::Caller;
-use crate::drive::{Driver, End, Ends, Host, Interrupt, Met, Transcript, Wire, now};
+use crate::drive::{Driver, End, Ends, Host, Interrupt, Met, Record, Transcript, Wire, now};
 use crate::engine::{Driven, StartError};
 use crate::limits::Limit;
+use crate::live::Tap;
 use crate::tls::{Metered, Secured};
 
 /// One connection's service, and what it says of itself.
@@ -57,12 +58,26 @@ pub(super) fn start<R: Served>(
         let peer = link.peer.to_string();
         Transcript::create(directory, R::PROTOCOL, &link.session_id(), &peer, Ends::Server)
     });
+    let journal = shared.journal.as_ref().filter(|_| link.is_watched);
+    let tap = journal.map(|journal| Tap::open(journal, link.session_id(), about::<R>(&link)));
     let (stopping, accounts) = (shared.stopping.clone(), shared.accounts.clone());
     let shared = Arc::clone(shared);
     let facing = Facing::new(&shared, &link);
     let is_stopping = false;
     let serving = Serving { shared, link, service, facing, wake, stopping, accounts, is_stopping };
-    Ok(Driver::new(serving, session, transcript))
+    Ok(Driver::new(serving, session, Record::new(transcript, tap)))
+}
+
+/// With whom a session is, for those who watch.
+fn about<R: Served>(link: &Link) -> serde_json::Value {
+    let peer = std::net::SocketAddr::new(link.peer, link.port).to_string();
+    let tls = link.door.tls == TlsOffer::Implicit;
+    serde_json::json!({
+        "protocol": R::PROTOCOL,
+        "service": R::service_name(link),
+        "peer": peer,
+        "tls": tls,
+    })
 }
 
 /// Serves the peer until the session closes, the peer is gone, or the sandbox breaks.

@@ -14,6 +14,8 @@ pub struct File {
     pub octets_len: usize,
     /// The contents, compressed with gzip.
     pub gzip: &'static [u8],
+    /// The contents, compressed with Brotli (RFC 7932).
+    pub brotli: &'static [u8],
 }
 
 /// All of them; the first is the page.

@@ -14,6 +14,8 @@ pub(crate) enum Icon {
     First,
     Last,
     Letter,
+    Find,
+    Save,
     Keyboard,
     Journey,
     Devices,
@@ -35,6 +37,10 @@ impl Icon {
             Self::Previous => "M18 5l-9 7 9 7zM6 5v14",
             Self::First => "M12 6l-6 6 6 6M19 6l-6 6 6 6",
             Self::Last => "M12 6l6 6-6 6M5 6l6 6-6 6",
+            Self::Find => {
+                "M10.500 4a6.500 6.500 0 1 0 0 13a6.500 6.500 0 0 0 0-13M15.500 15.500L20.500 20.500"
+            }
+            Self::Save => "M12 3v12M8 11l4 4 4-4M4 17v4h16v-4",
             Self::Letter => "M3 6h18v13H3zM3 7l9 7 9-7",
             Self::Keyboard => "M2.5 6.5h19v11h-19zM6 10h.01M10 10h.01M14 10h.01M18 10h.01M8 14h8",
             Self::Journey => {

@@ -2,12 +2,14 @@
 
 mod area;
 mod dialog;
+mod finder;
 mod icon;
 mod rows;
 mod tabs;
 
 pub(crate) use area::Area;
 pub(crate) use dialog::Dialog;
+pub(crate) use finder::Finder;
 pub(crate) use icon::{Icon, icon};
 pub(crate) use rows::{Piece, Row};
 pub(crate) use tabs::tabs;

@@ -115,7 +115,9 @@ impl Story {
                 node.ports.clone().into_iter().map(move |port| (node.name.clone(), port))
             })
             .map(|(host, port)| {
-                let words = format!("{host}, port {port}");
+                let spoken = pillarbox_world::world::Protocol::of_port(port);
+                let spoken = spoken.map_or("", |(protocol, _)| super::protocol_name(protocol));
+                let words = format!("{host}, port {port} ({spoken})");
                 (words, Action::Connect { from: from.clone(), host, port, script: Vec::new() })
             })
             .collect()

@@ -10,6 +10,8 @@ use super::lines::text;
 pub const OCTETS_MAX: usize = 256 * 1024;
 /// Rows of a tree.
 const ROWS_MAX: usize = 2_000;
+/// The end of a line.
+const LINE_END: &str = "line end";
 /// Octets of a quote.
 const QUOTE_MAX: usize = 240;
 
@@ -88,7 +90,9 @@ pub fn parts(raw: &[u8]) -> Vec<Part> {
         let (start, end) = (span.start, span.end);
         Part { depth, label: span.label, text: quoted(raw, start, end), start, end }
     };
-    pillarbox_mime::spans(raw).into_iter().take(ROWS_MAX).map(part).collect()
+    // Every line has an end; that it has is no news.
+    let told = pillarbox_mime::spans(raw).into_iter().filter(|span| span.label != LINE_END);
+    told.take(ROWS_MAX).map(part).collect()
 }
 
 fn quoted(raw: &[u8], start: usize, end: usize) -> String {

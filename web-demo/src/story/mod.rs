@@ -1,11 +1,14 @@
 //! A story: a world's whole log, and everything that a view asks of it. It reads the tape and adds nothing.
 //! A cursor counts how many entries have been told; what the world looks like there is folded from them.
 
+pub mod access;
 pub mod challenge;
+pub mod compare;
 mod faults;
 pub mod hands;
 pub mod layout;
 pub mod lines;
+pub mod live;
 pub mod message;
 mod octets;
 pub mod scene;
@@ -18,7 +21,7 @@ pub use faults::Template;
 use layout::{Item, Map};
 pub use octets::{Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;
-pub use source::{Listed, NodeInfo, Question, Source, scenarios};
+pub use source::{Export, Listed, NodeInfo, Question, Source, scenarios};
 use words::{Mark, Sentence};
 
 /// A story that is told.
@@ -27,6 +30,8 @@ pub struct Story {
     entries: Vec<Entry>,
     rows: Vec<SequenceRow>,
     whole: Scene,
+    /// The scene after every so many entries, so that looking back folds few of them.
+    scenes: Vec<Scene>,
 }
 
 /// One row of what happened: an entry that matters, or all the talk between two of them.
@@ -65,6 +70,10 @@ pub struct StepInfo {
 const GAP_MS: u64 = 60_000;
 /// How long a story goes on after the last thing that matters.
 const TAIL_MS: u64 = 10_000;
+/// Entries between two scenes that are kept.
+const SCENE_EVERY: usize = 64;
+/// Rows of what happened that are shown, newest last: a list of thousands cannot be read, and takes long to draw.
+const ROWS_MAX: usize = 120;
 /// Marks under the scrubber.
 const MARKS_MAX: usize = 200;
 
@@ -87,8 +96,13 @@ impl Story {
     /// The story of a source, as far as it has gone.
     #[must_use]
     pub fn of(source: Source) -> Self {
-        let mut story =
-            Self { source, entries: Vec::new(), rows: Vec::new(), whole: Scene::default() };
+        let mut story = Self {
+            source,
+            entries: Vec::new(),
+            rows: Vec::new(),
+            whole: Scene::default(),
+            scenes: Vec::new(),
+        };
         story.look();
         story
     }
@@ -99,8 +113,20 @@ impl Story {
         if self.source.is_told() {
             self.cut_tail();
         }
-        self.whole = Scene::after(&self.entries, self.source.dns());
+        self.keep_scenes();
         self.rows = self.all_rows();
+    }
+
+    fn keep_scenes(&mut self) {
+        let (dns, mut scene) = (self.source.dns(), Scene::default());
+        self.scenes.clear();
+        for (at, entry) in self.entries.iter().enumerate() {
+            if at % SCENE_EVERY == 0 {
+                self.scenes.push(scene.clone());
+            }
+            scene.add(entry, dns);
+        }
+        self.whole = scene;
     }
 
     /// Connections that are kept open say so for days; a story ends when nothing more comes of it.
@@ -119,6 +145,11 @@ impl Story {
         let done = act(&mut self.source);
         self.look();
         done
+    }
+
+    /// Time has passed in which nothing happened.
+    pub(crate) fn keep_time(&mut self, until: Time) {
+        self.source.keep_time(until);
     }
 
     /// Where the story comes from.
@@ -166,7 +197,12 @@ impl Story {
     /// The world after so many entries.
     #[must_use]
     pub fn scene(&self, cursor: usize) -> Scene {
-        Scene::after(&self.entries[..cursor.min(self.entries.len())], self.source.dns())
+        let told = &self.entries[..cursor.min(self.entries.len())];
+        let kept = (told.len() / SCENE_EVERY).min(self.scenes.len().saturating_sub(1));
+        let mut scene = self.scenes.get(kept).cloned().unwrap_or_default();
+        let from = (kept * SCENE_EVERY).min(told.len());
+        told[from..].iter().for_each(|entry| scene.add(entry, self.source.dns()));
+        scene
     }
 
     /// The map of its nodes.
@@ -206,8 +242,8 @@ impl Story {
     /// What was told last at a cursor.
     #[must_use]
     pub fn last_sentence(&self, cursor: usize) -> Option<String> {
-        let row = self.rows.iter().take_while(|row| row.from < cursor).last()?;
-        Some(row.text.clone())
+        let told = self.rows.partition_point(|row| row.from < cursor);
+        Some(self.rows[..told].last()?.text.clone())
     }
 
     /// The cursor after the next visible step; only those that matter, if asked.
@@ -288,45 +324,47 @@ impl Story {
     /// What happened until a cursor.
     #[must_use]
     pub fn rows(&self, cursor: usize) -> Vec<SequenceRow> {
-        self.rows.iter().take_while(|row| row.from < cursor).cloned().collect()
+        let told = self.rows.partition_point(|row| row.from < cursor);
+        self.rows[told.saturating_sub(ROWS_MAX)..told].to_vec()
+    }
+
+    /// How many rows before those are not shown.
+    #[must_use]
+    pub fn earlier(&self, cursor: usize) -> usize {
+        self.rows.partition_point(|row| row.from < cursor).saturating_sub(ROWS_MAX)
     }
 
     fn all_rows(&self) -> Vec<SequenceRow> {
         let mut rows: Vec<SequenceRow> = Vec::new();
         let mut before = Time(0);
+        // When each connection was talked on last: one row says so, until it is silent for long.
+        let mut talked: Vec<Option<Time>> = Vec::new();
         // The connection whose talk is the last row.
         let mut talking = None;
         for (index, entry) in self.entries.iter().enumerate() {
-            let told = match entry.what {
-                What::Octets { .. } if talking == entry.wire => {
-                    if let Some(row) = rows.last_mut() {
-                        row.to = index + 1;
+            let told = match (&entry.what, entry.wire) {
+                (What::Octets { .. }, Some(wire)) => {
+                    let at = wire.0 as usize;
+                    talked.resize(talked.len().max(at + 1), None);
+                    let last = talked[at].replace(entry.at);
+                    let goes_on = last.is_some_and(|last| entry.at.0 < last.0 + GAP_MS);
+                    if goes_on {
+                        if let Some(row) = rows.last_mut().filter(|_| talking == Some(wire)) {
+                            row.to = index + 1;
+                        }
+                        before = before.max(entry.at);
+                        continue;
                     }
-                    before = entry.at;
-                    continue;
-                }
-                What::Octets { .. } => {
-                    talking = entry.wire;
+                    talking = Some(wire);
                     self.talk_of(entry)
                 }
                 _ if !is_step(&entry.what, false) => None,
-                _ => {
-                    let told = self.sentence(index);
-                    if told.is_some() {
-                        talking = None;
-                    }
-                    told
-                }
+                _ => self.sentence(index).inspect(|_| talking = None),
             };
             let Some(Sentence { text, mark }) = told else { continue };
             let silence = entry.at.0.saturating_sub(before.0);
             let gap = (silence >= GAP_MS).then(|| words::duration(silence));
-            let same_second = entry.at.0 / 1000 == before.0 / 1000 && !rows.is_empty();
-            let clock = match silence {
-                0 if same_second => String::new(),
-                _ if same_second => format!("+{silence} ms"),
-                _ => words::clock(self.start_unix_ms(), entry.at),
-            };
+            let clock = words::clock(self.start_unix_ms(), entry.at);
             rows.push(SequenceRow { from: index, to: index + 1, clock, text, mark, gap });
             before = entry.at;
         }

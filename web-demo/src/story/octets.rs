@@ -87,6 +87,8 @@ pub struct Explained {
     pub secret: bool,
 }
 
+/// Octets in one row of a dump.
+const DUMP_ROW: usize = 16;
 /// Octets of a quote.
 const QUOTE_MAX: usize = 400;
 /// What stands for a secret, however long it is.
@@ -159,6 +161,29 @@ impl Story {
             }
         }
         octets
+    }
+
+    /// All that the server said on a connection, as it is; secrets as stars.
+    #[must_use]
+    pub fn raw(&self, wire: WireId) -> Vec<u8> {
+        self.octets(wire, Dir::ToClient, 0, u64::MAX)
+    }
+
+    /// A connection in hex, line by line, with who says it.
+    #[must_use]
+    pub fn dump(&self, wire: WireId) -> String {
+        let mut out = String::new();
+        for line in self.spoken(wire, usize::MAX) {
+            let octets = self.octets(wire, line.dir, line.start, line.end);
+            for (nth, row) in octets.chunks(DUMP_ROW).enumerate() {
+                let at = line.start + (nth * DUMP_ROW) as u64;
+                let hex: String = row.iter().map(|octet| format!("{octet:02x} ")).collect();
+                let text: String = row.iter().map(|octet| super::lines::shown(*octet)).collect();
+                let speaker = line.dir.letter();
+                out.push_str(&format!("{speaker} {at:>8}  {hex:<48} {text}\n"));
+            }
+        }
+        out
     }
 
     /// The line that an octet lies in.

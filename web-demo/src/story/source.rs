@@ -71,6 +71,26 @@ pub fn scenarios() -> Vec<Listed> {
     Scenario::all().into_iter().map(listed).collect()
 }
 
+/// All that happened, as a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Export {
+    /// What it is.
+    pub words: &'static str,
+    /// How it is called.
+    pub name: &'static str,
+    /// Its media type.
+    pub media_type: &'static str,
+    make: fn(&Tape) -> Vec<u8>,
+}
+
+impl Export {
+    /// Its octets.
+    #[must_use]
+    pub fn octets(&self, source: &Source) -> Vec<u8> {
+        (self.make)(&source.tape)
+    }
+}
+
 /// What is known of one direction of a wire.
 #[derive(Debug, Default)]
 pub struct Annotated {
@@ -185,10 +205,47 @@ impl Source {
         &self.tape.scenario().notice
     }
 
-    /// Every conversation as text, `C:` and `S:`.
+    /// All that happened, as files: what each is, its name, its media type, and how it is made. Secrets are masked.
     #[must_use]
-    pub fn transcript(&self) -> String {
-        export::transcript(self.tape.world(), false)
+    pub fn files(&self) -> Vec<Export> {
+        let file =
+            |words, name: &'static str, media_type, make| Export { words, name, media_type, make };
+        vec![
+            file(
+                "What was said, as books print it",
+                "transcript.txt",
+                "text/plain;charset=utf-8",
+                |tape| export::transcript(tape.world(), false).into_bytes(),
+            ),
+            file("A lab report, in Markdown", "report.md", "text/markdown;charset=utf-8", |tape| {
+                export::report(tape, false).into_bytes()
+            }),
+            file(
+                "The log and every octet's note, as lines of JSON",
+                "log.jsonl",
+                "application/jsonl",
+                |tape| export::jsonl(tape.world(), false).into_bytes(),
+            ),
+            file("Packets, for Wireshark", "capture.pcapng", "application/x-pcapng", |tape| {
+                export::pcapng(tape.world())
+            }),
+            file("All messages in one file (mbox)", "messages.mbox", "application/mbox", |tape| {
+                export::mbox(tape.world())
+            }),
+        ]
+    }
+
+    /// The messages in all mailboxes, each as a file.
+    #[must_use]
+    pub fn messages(&self) -> Vec<(String, Vec<u8>)> {
+        let messages = export::messages(self.tape.world()).into_iter();
+        messages.map(|message| (message.name, message.octets)).collect()
+    }
+
+    /// A number that two runs share only if all that happened is the same.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        format!("{:016x}", self.tape.hash())
     }
 
     /// Lets so much time pass.
@@ -196,6 +253,35 @@ impl Source {
         let until = self.tape.now().after(ms);
         self.tape.run_to(until);
         self.annotated.borrow_mut().clear();
+    }
+
+    /// Lets time pass until then.
+    pub fn pass_to(&mut self, until: Time) {
+        self.tape.run_to(until.max(self.tape.now()));
+        self.annotated.borrow_mut().clear();
+    }
+
+    /// Lets time pass in which nothing is due.
+    pub fn keep_time(&mut self, until: Time) {
+        self.tape.run_to(until.max(self.tape.now()));
+    }
+
+    /// Entries of the log.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.tape.entries(EntryId(0)).len()
+    }
+
+    /// The world, to enter what happened outside of it.
+    pub fn witnessed(&mut self) -> &mut World {
+        self.annotated.borrow_mut().clear();
+        self.tape.witnessed()
+    }
+
+    /// The node of this name.
+    #[must_use]
+    pub fn node_named(&self, name: &str) -> Option<NodeId> {
+        self.nodes.iter().find(|node| node.name == name).map(|node| node.id)
     }
 
     /// Does something after so many entries; what came then is another branch.
@@ -383,6 +469,7 @@ fn spoken(protocol: Protocol) -> Spoken {
         Protocol::Smtp | Protocol::Submission => Spoken::Smtp,
         Protocol::Pop3 => Spoken::Pop3,
         Protocol::Imap => Spoken::Imap,
+        Protocol::Http => Spoken::Http,
     }
 }
 

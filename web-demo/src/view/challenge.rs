@@ -14,6 +14,9 @@ use crate::story::hands::Part;
 
 use super::{hands, stage};
 
+/// Ways to begin that are offered as buttons.
+const DOORS_MAX: usize = 6;
+
 /// All challenges.
 pub(super) fn list() -> AnyView {
     let ui: Ui = expect_context();
@@ -193,6 +196,29 @@ fn acts(
     .into_any()
 }
 
+/// Where there is no connection to type on: ways to begin.
+fn first_steps(player: Player, act: impl Fn(Action) + Copy + Send + Sync + 'static) -> AnyView {
+    let (doors, readings) = player.read(|story| (story.doors(), story.readings()));
+    let button = move |(at, (words, action)): (usize, (String, Action))| {
+        let class = if at == 0 { "primary" } else { "" };
+        let action = StoredValue::new(action);
+        view! { <Button class=class press=move || act(action.get_value())>{words}</Button> }
+    };
+    let doors = doors.into_iter().take(DOORS_MAX).enumerate().map(button).collect_view();
+    let readings = readings.into_iter().take(DOORS_MAX).zip(1..).map(|(one, at)| button((at, one)));
+    let readings = readings.collect_view();
+    view! {
+        <div class="first-steps">
+            <h3>"Begin here: connect by hand, and type"</h3>
+            <div class="go">{doors}</div>
+            <h3>"Or let a device read mail"</h3>
+            <div class="go">{readings}</div>
+            <p class="muted small">"Some challenges are solved without typing: by a fault, by time, or by what a device does."</p>
+        </div>
+    }
+    .into_any()
+}
+
 /// The prompt, where there is a connection to type on.
 fn speak(player: Player, act: impl Fn(Action) + Copy + Send + Sync + 'static) -> AnyView {
     let line = RwSignal::new(String::new());
@@ -219,9 +245,7 @@ fn speak(player: Player, act: impl Fn(Action) + Copy + Send + Sync + 'static) ->
         act(Action::Type { wire: wire.0, server: part == Part::Server, octets });
     };
     view! {
-        <Show when=move || at.get().is_some() fallback=|| view! {
-            <p class="empty">"There is no connection to type on. Connect by hand first."</p>
-        }>
+        <Show when=move || at.get().is_some() fallback=move || first_steps(player, act)>
             <details class="sayable"><summary>"What can I say now?"</summary>{hands::palette(player, move || at.get(), line)}</details>
             <Prompt label=label value=line history=said send=send />
         </Show>

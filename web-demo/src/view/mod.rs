@@ -1,29 +1,40 @@
 //! The screens. They hold no knowledge of a protocol: words come from the world's catalogue, facts from its log.
 
+mod access;
 mod challenge;
+mod compare;
 mod hands;
 mod home;
+mod live;
 mod message;
+mod palette;
 mod stage;
-mod wire;
+pub(crate) mod wire;
 
 use leptos::prelude::*;
+
+pub(crate) use palette::palette;
 
 use crate::route::Route;
 
 /// Screens in the bar, as far as they are there.
-const NAVIGATION: [(Route, &str); 4] = [
+const NAVIGATION: [(Route, &str); 8] = [
     (Route::Home, "Scenarios"),
     (Route::HandsOn, "Speak it"),
+    (Route::Access, "Access lab"),
+    (Route::Wire(None), "Wire"),
+    (Route::Compare, "Compare"),
     (Route::Message, "Message lab"),
     (Route::Challenges(None), "Challenges"),
+    (Route::Live, "Live"),
 ];
 
 /// The links in the bar.
 pub(crate) fn navigation(route: RwSignal<Route>) -> AnyView {
     let link = |(to, words): (Route, &'static str)| {
         let href = to.to_string();
-        let current = move || (route.get() == to).then_some("page");
+        let here = std::mem::discriminant(&to);
+        let current = move || (std::mem::discriminant(&route.get()) == here).then_some("page");
         view! { <a href=href aria-current=current>{words}</a> }
     };
     view! { <nav aria-label="Screens">{NAVIGATION.into_iter().map(link).collect_view()}</nav> }
@@ -37,6 +48,10 @@ pub(crate) fn is_fixed(route: &Route) -> bool {
         Route::Scenario(_)
             | Route::Shared(_)
             | Route::HandsOn
+            | Route::Live
+            | Route::Access
+            | Route::Wire(_)
+            | Route::Compare
             | Route::Message
             | Route::Challenges(Some(_))
     )
@@ -67,6 +82,10 @@ pub(crate) fn screen(route: Route) -> AnyView {
         Route::Challenges(Some(id)) => challenge::challenge(&id),
         Route::HandsOn => hands::hands_on(),
         Route::Message => message::lab(),
+        Route::Live => live::live(),
+        Route::Access => access::access(),
+        Route::Wire(name) => wire::screen(name.as_deref()),
+        Route::Compare => compare::compare(),
         Route::Home => home::home(),
     }
 }

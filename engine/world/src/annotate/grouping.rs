@@ -14,6 +14,15 @@ pub(super) fn is_content(label: &str) -> bool {
 
 /// What a line is, by who wrote it and what it begins with.
 pub(super) fn line(protocol: Protocol, from: Party, first: &str) -> &'static str {
+    if protocol == Protocol::Http {
+        return match first {
+            "method" => "request line",
+            "http-version" => "status line",
+            "field-name" => "field line",
+            "message body" => "object",
+            _ => "end of head",
+        };
+    }
     match (from, first) {
         (Party::Client, label) if is_content(label) => "message content",
         (Party::Client, "response" | "base64" | "cancellation") => "SASL response",
@@ -23,7 +32,7 @@ pub(super) fn line(protocol: Protocol, from: Party, first: &str) -> &'static str
         (Party::Server, "continue-req" | "continuation") => "continuation request",
         (Party::Server, _) => match protocol {
             Protocol::Imap => "untagged response",
-            Protocol::Smtp | Protocol::Pop3 => "reply",
+            Protocol::Smtp | Protocol::Pop3 | Protocol::Http => "reply",
         },
     }
 }
@@ -33,6 +42,7 @@ pub(super) fn line(protocol: Protocol, from: Party, first: &str) -> &'static str
 pub(super) fn ends_line(label: &str, octets: &[u8]) -> bool {
     match label {
         "CRLF" | "text line" | "end of data" | "chunk" | "message" | "text lines" => true,
+        "message body" => true,
         "literal head" | "literal" => false,
         _ => octets.last() == Some(&b'\n'),
     }
@@ -86,6 +96,8 @@ pub(super) fn ends_with(group: &str, label: &str) -> bool {
 /// What a status says of the command: `None` for labels that are no status.
 pub(super) fn verdict(label: &str, octets: &[u8]) -> Option<Grade> {
     match (label, octets.first()?.to_ascii_uppercase()) {
+        ("status-code", b'4' | b'5') => Some(Grade::Error),
+        ("status-code", _) => Some(Grade::Ok),
         ("reply code", b'4') => Some(Grade::Warning),
         ("reply code", b'5') => Some(Grade::Error),
         ("reply code", _) => Some(Grade::Ok),
@@ -113,6 +125,11 @@ pub const LABELS: &[&str] = &[
     "untagged response",
     "continuation request",
     "skipped",
+    "request line",
+    "status line",
+    "field line",
+    "end of head",
+    "object",
     PATH,
     ADDRESS,
     PARAMETER,

@@ -79,7 +79,7 @@ impl Track {
             (_, Party::Client) => root.label == "message content" && grouping::is_content(label),
             (Protocol::Smtp, Party::Server) => self.more,
             (Protocol::Pop3, Party::Server) => !matches!(label, "status" | "continuation"),
-            (Protocol::Imap, Party::Server) => false,
+            (Protocol::Imap | Protocol::Http, Party::Server) => false,
         }
     }
 

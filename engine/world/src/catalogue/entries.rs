@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::Gloss;
 
 /// The texts, in English.
-const TEXTS: [&str; 9] = [
+const TEXTS: [&str; 10] = [
     include_str!("en/shared.txt"),
     include_str!("en/smtp.txt"),
     include_str!("en/pop3.txt"),
@@ -16,6 +16,7 @@ const TEXTS: [&str; 9] = [
     include_str!("en/message.txt"),
     include_str!("en/world.txt"),
     include_str!("en/happening.txt"),
+    include_str!("en/http.txt"),
 ];
 /// Words for single rules.
 const RULES: &str = include_str!("en/rules.txt");

@@ -22,11 +22,13 @@ pub enum Protocol {
     Pop3,
     /// IMAP.
     Imap,
+    /// HTTP, for comparison.
+    Http,
 }
 
 impl Protocol {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Smtp, Self::Pop3, Self::Imap];
+    pub const ALL: [Self; 4] = [Self::Smtp, Self::Pop3, Self::Imap, Self::Http];
 
     /// Its key in the catalogue.
     #[must_use]
@@ -35,6 +37,7 @@ impl Protocol {
             Self::Smtp => "smtp",
             Self::Pop3 => "pop3",
             Self::Imap => "imap",
+            Self::Http => "http",
         }
     }
 
@@ -45,6 +48,7 @@ impl Protocol {
             Self::Smtp => "SMTP",
             Self::Pop3 => "POP3",
             Self::Imap => "IMAP",
+            Self::Http => "HTTP",
         }
     }
 }
@@ -113,7 +117,8 @@ pub fn word(protocol: Protocol, label: &str, octets: &[u8]) -> Option<Gloss> {
         "reply code" => reply_code(text.get(..3)?.parse().ok()?),
         "enhanced code" => status(text),
         "verb" | "command" | "ehlo keyword" | "parameter keyword" | "capability" | "status"
-        | "response name" | "response code" | "resp-text-code" | "data item" | "status item" => {
+        | "method" | "status-code" | "response name" | "response code" | "resp-text-code"
+        | "data item" | "status item" => {
             let text = text.trim_start_matches('[');
             let ends = |letter: char| matches!(letter, ' ' | '=' | ']' | '[');
             let word = text.split(ends).next()?.to_ascii_uppercase();

@@ -35,6 +35,7 @@ fn every_label_has_words() {
         Protocol::Smtp => SMTP_LABELS,
         Protocol::Pop3 => POP3_LABELS,
         Protocol::Imap => IMAP_LABELS,
+        Protocol::Http => crate::web::HTTP_LABELS,
     };
     for protocol in Protocol::ALL {
         for name in of(protocol).iter().chain(annotate::LINE_LABELS) {

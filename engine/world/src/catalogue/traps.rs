@@ -32,6 +32,7 @@ pub fn trap(protocol: Protocol, line: &[u8]) -> Option<Gloss> {
             Protocol::Smtp => smtp(&text, &words),
             Protocol::Pop3 => pop3(&words),
             Protocol::Imap => imap(&text, &words),
+            Protocol::Http => None,
         }
     })?;
     entry(&["trap", protocol.key(), key]).or_else(|| entry(&["trap", "*", key]))

@@ -61,6 +61,8 @@ struct Account {
     limits: QuotaLimits,
     /// Annotations of the server that are this account's own.
     annotations: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What was taken from elsewhere, by source and key.
+    collected: BTreeSet<(Vec<u8>, Vec<u8>)>,
 }
 
 #[derive(Clone, Debug)]

@@ -261,6 +261,17 @@ impl Store for MemoryStore {
         self.metadata_of(account, mailbox)
     }
 
+    fn collected(
+        &self,
+        account: AccountId,
+        source: &[u8],
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<bool>, Reason> {
+        let known = &self.account_of(account)?.collected;
+        let entry = |key: &Vec<u8>| known.contains(&(source.to_vec(), key.clone()));
+        Ok(keys.iter().map(entry).collect())
+    }
+
     fn account_name(&self, account: AccountId) -> Result<Vec<u8>, Reason> {
         self.account_of(account).map(|account| account.name.clone())
     }

@@ -10,8 +10,8 @@ use pillarbox_engine::types::{BlobId, Reason};
 
 use super::{Blob, DELETED, Mailbox, MemoryStore, Message};
 use crate::store::{
-    Append, Body, Copy, Deliver, Expunge, MailboxId, NewMessage, Outcome, SetFlags, Stage, Write,
-    Writer, Written, combined, permitted, push_uid, runs_to_forget,
+    Append, Body, Collect, Copy, Deliver, Expunge, MailboxId, NewMessage, Outcome, SetFlags, Stage,
+    Write, Writer, Written, combined, permitted, push_uid, runs_to_forget,
 };
 
 impl Writer for MemoryStore {
@@ -29,6 +29,7 @@ impl Writer for MemoryStore {
             }
             Write::Deliver(deliver) => self.deliver(*deliver),
             Write::Append(append) => self.append(append),
+            Write::Collect(collect) => self.collect(*collect),
             Write::SetFlags(set) => self.set_flags(&set),
             Write::Expunge(expunge) => self.expunge(&expunge),
             Write::Copy(copy) => self.copy(&copy),
@@ -249,6 +250,20 @@ impl MemoryStore {
             changes.extend(gone(mailbox, &expunged));
         }
         Ok(Written::new(Outcome::Appended(appended), changes))
+    }
+
+    fn collect(&mut self, collect: Collect) -> Result<Written, Reason> {
+        let Collect { append, source, key } = collect;
+        let (account, entry) = (append.account, (source, key));
+        if self.account_of(account)?.collected.contains(&entry) {
+            for upload in append.messages.iter().filter_map(|message| message.body.staged()) {
+                self.uploads.remove(&upload);
+            }
+            return Ok(plain(Outcome::Known));
+        }
+        let written = self.append(append)?;
+        self.accounts.get_mut(&account).ok_or(Reason::NotFound)?.collected.insert(entry);
+        Ok(written)
     }
 
     fn set_flags(&mut self, set: &SetFlags) -> Result<Written, Reason> {

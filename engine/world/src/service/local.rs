@@ -202,6 +202,14 @@ impl Store for SharedStore {
     ) -> Result<Annotations, Reason> {
         self.lock().metadata(account, mailbox)
     }
+    fn collected(
+        &self,
+        account: AccountId,
+        source: &[u8],
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<bool>, Reason> {
+        self.lock().collected(account, source, keys)
+    }
     fn account_name(&self, account: AccountId) -> Result<Vec<u8>, Reason> {
         self.lock().account_name(account)
     }

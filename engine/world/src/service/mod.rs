@@ -28,6 +28,7 @@ use crate::hub::{Hub, SessionKey};
 use crate::store::{AccountId, Outcome, Store, UploadId, Write};
 use trust::{Edit, Judged, Letter, Signed};
 
+pub use content::Content;
 pub use imap::ImapService;
 pub use pop3::Pop3Service;
 pub use report::{About, report};

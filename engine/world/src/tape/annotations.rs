@@ -62,6 +62,7 @@ fn spoken(protocol: Spoken) -> Protocol {
         Spoken::Smtp | Spoken::Submission => Protocol::Smtp,
         Spoken::Pop3 => Protocol::Pop3,
         Spoken::Imap => Protocol::Imap,
+        Spoken::Http => Protocol::Http,
     }
 }
 

@@ -401,6 +401,11 @@ impl Tape {
         self.world.expected(wire, end)
     }
 
+    /// The world, to enter what happened outside of it; a tape with such things is not wound back.
+    pub fn witnessed(&mut self) -> &mut World {
+        &mut self.world
+    }
+
     /// A number that two runs share only if everything that happened is the same.
     #[must_use]
     pub fn hash(&self) -> u64 {

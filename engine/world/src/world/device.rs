@@ -230,8 +230,8 @@ fn made(letter: &Letter, account: &AccountSetup, origin: Origin) -> Result<Made,
 }
 
 /// A picture's octets: nothing to look at, but as incompressible as a photograph is.
-fn picture(size: u32) -> Vec<u8> {
-    let size = size as usize;
+pub(crate) fn picture(size: u32) -> Vec<u8> {
+    let size = size.min(PICTURE_MAX) as usize;
     let mut draw = Draw::new(size as u64);
     let mut octets = Vec::with_capacity(size + 8);
     while octets.len() < size {

@@ -118,6 +118,8 @@ pub enum Protocol {
     Pop3,
     /// IMAP (port 143 or 993).
     Imap,
+    /// HTTP (port 80), for comparison.
+    Http,
 }
 
 impl Protocol {
@@ -132,6 +134,7 @@ impl Protocol {
             995 => (Self::Pop3, true),
             143 => (Self::Imap, false),
             993 => (Self::Imap, true),
+            80 => (Self::Http, false),
             _ => return None,
         })
     }
@@ -144,6 +147,7 @@ impl Protocol {
             Self::Submission => "submission",
             Self::Pop3 => "pop3",
             Self::Imap => "imap",
+            Self::Http => "http",
         }
     }
 }

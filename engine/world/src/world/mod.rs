@@ -23,6 +23,7 @@ mod serve;
 mod setup;
 mod view;
 mod wire;
+mod witness;
 
 use std::collections::BTreeMap;
 
@@ -37,6 +38,7 @@ use wire::Wire;
 pub use action::{Action, Check, Letter, Way};
 pub use checkpoint::Checkpoint;
 pub use device::PICTURE_MAX;
+pub(crate) use device::picture;
 pub use device_imap::ImapOrder;
 pub use dns::Zones;
 pub(crate) use ids::Draw;

@@ -155,15 +155,20 @@ impl World {
                 closed: wire.closed,
                 states: wire.states,
                 octets,
-                typed: [
-                    matches!(self.owners.get(&wire.id), Some(super::Owner::Hand)),
-                    self.node(wire.nodes[1]).by_hand.contains(&wire.port),
-                ],
+                typed: [self.is_typed(wire, End::Client), self.is_typed(wire, End::Server)],
                 tls_from: wire.tls_from,
                 tapped: self.link(wire.nodes[0], wire.nodes[1]).tapped,
             }
         };
         self.wires.iter().map(view).collect()
+    }
+
+    /// Whether no session of this world speaks at an end.
+    fn is_typed(&self, wire: &super::wire::Wire, end: End) -> bool {
+        match end {
+            End::Client => matches!(self.owners.get(&wire.id), Some(super::Owner::Hand)),
+            End::Server => self.node(wire.nodes[1]).by_hand.contains(&wire.port),
+        }
     }
 
     /// Octets on their way now.
@@ -212,12 +217,32 @@ impl World {
         self.wires.get(wire.0 as usize).map(|wire| wire.protocol)
     }
 
-    /// What may be said now at an end of a wire, as far as the session at the other end can tell.
+    /// What may be said now at an end of a wire, as far as the session at the other end can tell, or the name of its state
+    /// where that session is outside of the world.
     #[must_use]
     pub fn expected(&self, wire: WireId, end: End) -> Vec<Expected> {
-        let seats = self.wires.get(wire.0 as usize).map(|wire| &wire.seats);
-        let other = seats.and_then(|seats| seats[end.other().index()].as_ref());
-        other.map_or_else(Vec::new, |seat| seat.expected())
+        let Some(wire) = self.wires.get(wire.0 as usize) else { return Vec::new() };
+        let other = end.other().index();
+        let told = wire.seats[other].as_ref().map_or_else(Vec::new, |seat| seat.expected());
+        let is_outside = end == End::Client && self.is_typed(wire, End::Server);
+        if !told.is_empty() || !is_outside || wire.phase != Phase::Open {
+            return told;
+        }
+        // A session tells of its state when it changes; until then it is in the one that it begins in.
+        let has_spoken = !wire.streams[Dir::ToClient.index()].sent.is_empty();
+        let state = |first| {
+            if wire.states[other].is_empty() && has_spoken { first } else { wire.states[other] }
+        };
+        match wire.protocol {
+            Protocol::Smtp | Protocol::Submission => {
+                pillarbox_engine::smtp::expected::in_state(state("Connected"))
+            }
+            Protocol::Pop3 => pillarbox_engine::pop3::expected::in_state(state("AUTHORIZATION")),
+            Protocol::Imap => {
+                pillarbox_engine::imap::expected::in_state(state("not authenticated"))
+            }
+            Protocol::Http => told,
+        }
     }
 
     /// The name of a session's state; empty where somebody types, or before it has one.

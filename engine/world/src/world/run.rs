@@ -96,7 +96,7 @@ impl World {
         }
     }
 
-    fn noted(&mut self, id: WireId, end: End, note: Note) {
+    pub(super) fn noted(&mut self, id: WireId, end: End, note: Note) {
         let at = self.now;
         let wire = self.wire_mut(id);
         wire.notes[end.index()].push(Noted { at, note });

@@ -8,7 +8,7 @@ use pillarbox_engine::{Session, imap, pop3, smtp};
 
 use super::World;
 use super::ids::{End, Protocol, WireId};
-use super::seat::{Drive, Seat, ServerHost};
+use super::seat::{Drive, Seat, ServerHost, WebSeat};
 use super::setup::Persona;
 use crate::fault::Watch;
 use crate::service::{ImapService, Pop3Service, SmtpService};
@@ -62,6 +62,7 @@ impl World {
                 let host = ServerHost::new(ImapService::new(backend, key), Watch::new(told));
                 Box::new(Seat::<imap::Server, _>::new(facts.imap(), host, now))
             }
+            Protocol::Http => Box::new(WebSeat::new(node.setup.pages.clone())),
         }
     }
 

@@ -3,6 +3,8 @@
 use pillarbox_engine::relay::Schedule;
 use pillarbox_engine::smtp::Extensions;
 
+use crate::web::Resource;
+
 /// 2026-01-05T09:00:00Z, when time begins unless a scenario says otherwise.
 pub const START_UNIX_MS: u64 = 1_767_603_600_000;
 
@@ -93,6 +95,8 @@ pub struct NodeSetup {
     pub received_max: u32,
     /// The account that a device is set up for.
     pub account: Option<AccountSetup>,
+    /// What it gives out as a web server, if it listens on that port.
+    pub pages: Vec<Resource>,
 }
 
 impl NodeSetup {
@@ -117,6 +121,7 @@ impl NodeSetup {
             schedule: lesson_schedule(),
             received_max: 25,
             account: None,
+            pages: Vec::new(),
         }
     }
 }

@@ -7,8 +7,8 @@ use pillarbox_engine::imap::types::{
 };
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
-    Append, Body, Copy, Deliver, Expunge, MailboxId, MarkRecent, NewMessage, Outcome, SetFlags,
-    Stage, Write,
+    Append, Body, Collect, Copy, Deliver, Expunge, MailboxId, MarkRecent, NewMessage, Outcome,
+    SetFlags, Stage, Write,
 };
 
 use pillarbox_world::store::{combined, permitted, push_uid, runs_to_forget};
@@ -44,6 +44,7 @@ impl Writer {
             }
             Write::Deliver(deliver) => self.deliver(&deliver),
             Write::Append(append) => self.append(&append),
+            Write::Collect(collect) => self.collect(&collect),
             Write::SetFlags(set) => self.set_flags(&set),
             Write::Expunge(expunge) => self.expunge(&expunge),
             Write::Copy(copy) => self.copy(&copy),
@@ -231,6 +232,25 @@ impl Writer {
             changes.extend(gone(mailbox, &expunged));
         }
         Ok((Outcome::Appended(appended), changes))
+    }
+
+    fn collect(&mut self, collect: &Collect) -> Done {
+        let Collect { append, source, key } = collect;
+        let mut remember = self.connection.prepare_cached(
+            "INSERT OR IGNORE INTO collected (account, source, key) VALUES (?1, ?2, ?3)",
+        )?;
+        let is_new = remember.execute((append.account, source, key))? == 1;
+        drop(remember);
+        if is_new {
+            return self.append(append);
+        }
+        for upload in append.messages.iter().filter_map(|message| message.body.staged()) {
+            if self.unstage(upload)? {
+                blobs::remove(&self.connection, upload)?;
+                self.taken.push(upload);
+            }
+        }
+        Ok((Outcome::Known, Vec::new()))
     }
 
     fn uid_validity_of(&self, mailbox: MailboxId) -> rusqlite::Result<u32> {

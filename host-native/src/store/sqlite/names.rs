@@ -140,6 +140,7 @@ impl Writer {
             "DELETE FROM name WHERE account = ?1",
             "DELETE FROM subscription WHERE account = ?1",
             "DELETE FROM annotation WHERE mailbox = 0 AND account = ?1",
+            "DELETE FROM collected WHERE account = ?1",
             "DELETE FROM account WHERE id = ?1",
         ] {
             self.connection.prepare_cached(sql)?.execute([account])?;

@@ -113,6 +113,20 @@ impl Store for Sqlite {
         self.read(|c| property::metadata(c, account, mailbox))
     }
 
+    fn collected(
+        &self,
+        account: AccountId,
+        source: &[u8],
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<bool>, Reason> {
+        self.read(|c| {
+            let mut find = c.prepare_cached(
+                "SELECT 1 FROM collected WHERE account = ?1 AND source = ?2 AND key = ?3",
+            )?;
+            keys.iter().map(|key| find.exists((account, source, key))).collect()
+        })
+    }
+
     fn account_name(&self, account: AccountId) -> Result<Vec<u8>, Reason> {
         self.read(|c| {
             let mut find = c.prepare_cached("SELECT name FROM account WHERE id = ?1")?;

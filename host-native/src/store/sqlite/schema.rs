@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x5042_4F58;
 
 /// Steps from version n to n + 1. A step that was released is never changed.
-pub(super) const MIGRATIONS: [&str; 5] = [FIRST, QUEUE, EXPUNGED, PROPERTY, SHARED];
+pub(super) const MIGRATIONS: [&str; 6] = [FIRST, QUEUE, EXPUNGED, PROPERTY, COLLECTED, SHARED];
 
 const FIRST: &str = "
 CREATE TABLE counter (
@@ -157,6 +157,16 @@ CREATE TABLE annotation (
     entry BLOB NOT NULL,
     value BLOB NOT NULL,
     PRIMARY KEY (mailbox, account, entry)
+) WITHOUT ROWID;
+";
+
+const COLLECTED: &str = "
+-- What an account took from elsewhere, so that nothing is taken twice.
+CREATE TABLE collected (
+    account INTEGER NOT NULL,
+    source BLOB NOT NULL,
+    key BLOB NOT NULL,
+    PRIMARY KEY (account, source, key)
 ) WITHOUT ROWID;
 ";
 

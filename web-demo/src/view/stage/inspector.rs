@@ -9,10 +9,20 @@ use crate::player::{Focus, Player};
 use crate::story::{Explained, words};
 use crate::view::wire::{hex, tree};
 
-/// The pane at the side.
-pub(crate) fn inspector(player: Player) -> AnyView {
+/// What is looked at, without its parts, for a screen that shows them elsewhere.
+pub(crate) fn meaning(player: Player) -> AnyView {
     let focus = Memo::new(move |_| player.focus());
-    let content = move || match focus.get() {
+    view! {
+        <aside class="pane inspector" aria-label="Inspector" id="inspector">
+            <div class="pane-head"><h2 class="pane-title">"What it means"</h2></div>
+            <div class="inspected">{move || content(player, focus.get())}</div>
+        </aside>
+    }
+    .into_any()
+}
+
+fn content(player: Player, focus: Option<Focus>) -> AnyView {
+    match focus {
         Some(Focus::Node(node)) => of_node(player, node),
         Some(Focus::Octets { wire, dir, start, end }) => {
             match player.read(|story| story.explain(wire, dir, start, end)) {
@@ -21,7 +31,12 @@ pub(crate) fn inspector(player: Player) -> AnyView {
             }
         }
         None => of_step(player),
-    };
+    }
+}
+
+/// The pane at the side.
+pub(crate) fn inspector(player: Player) -> AnyView {
+    let focus = Memo::new(move |_| player.focus());
     // Parts stay as long as the line is the same, so that moving among them moves nothing.
     let line = Memo::new(move |_| match focus.get() {
         Some(Focus::Octets { wire, dir, start, .. }) => {
@@ -39,7 +54,7 @@ pub(crate) fn inspector(player: Player) -> AnyView {
                     <Button class="quiet small-button" press=move || player.pin.set(None)>"Unpin"</Button>
                 </Show>
             </div>
-            <div class="inspected">{content}</div>
+            <div class="inspected">{move || content(player, focus.get())}</div>
             {move || line.get().map(|(wire, dir, start, end)| {
                 view! { <div class="parts">{tree(player, wire, dir, start)}{hex(player, wire, dir, start, end)}</div> }
             })}

@@ -18,10 +18,10 @@ use crate::story::Story;
 /// Below this width panes are tabs, and the map stands upright.
 const NARROW: &str = "(max-width: 899px)";
 
-pub(crate) use inspector::inspector;
+pub(crate) use inspector::{inspector, meaning};
 pub(crate) use map::map;
-pub(crate) use tools::faults;
-pub(crate) use transcript::transcript;
+pub(crate) use tools::{faults, files};
+pub(crate) use transcript::{First, compared_line, transcript};
 
 /// The stage of a scenario.
 pub(super) fn scenario(name: &str) -> AnyView {

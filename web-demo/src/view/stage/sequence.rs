@@ -47,6 +47,11 @@ pub(crate) fn sequence(player: Player) -> AnyView {
             </Row>
         }
     };
+    let earlier = Memo::new(move |_| {
+        player.version.track();
+        let cursor = player.cursor.get();
+        player.read(|story| story.earlier(cursor))
+    });
     // The newest row is looked at, without moving the page.
     let list = NodeRef::<leptos::html::Ol>::new();
     Effect::new(move |_| {
@@ -58,6 +63,9 @@ pub(crate) fn sequence(player: Player) -> AnyView {
     view! {
         <section class="pane sequence" aria-label="What happened">
             <h2 class="pane-title">"What happened"</h2>
+            <Show when=move || { earlier.get() > 0 }>
+                <p class="empty small">{move || format!("… and {} things before", earlier.get())}</p>
+            </Show>
             <ol class="rows" node_ref=list>
                 <For each=move || rows.get() key=|row| (row.from, row.to, row.gap.clone()) children=row />
             </ol>

@@ -9,6 +9,7 @@ use crate::browser;
 use crate::controls::{Button, Dialog, Field, Icon, Select, icon};
 use crate::player::Player;
 use crate::route::Route;
+use crate::story::Export;
 
 /// The row of tools.
 pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
@@ -17,11 +18,7 @@ pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
         player.version.track();
         player.read(|story| story.source().faults().len())
     });
-    let save = move || {
-        let text = player.read(|story| story.source().transcript());
-        browser::download("transcript.txt", "text/plain;charset=utf-8", text.as_bytes());
-        ui.told.set("The transcript was saved.".to_owned());
-    };
+    let saves = RwSignal::new(false);
     let copied = RwSignal::new(false);
     let link = move || {
         copy_link(ui, player);
@@ -48,8 +45,79 @@ pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
                 {icon(Icon::Share)}
                 <span>{move || if copied.get() { "Copied" } else { "Link" }}</span>
             </Button>
-            <Button class="quiet small-button" press=save>{icon(Icon::Letter)}<span>"Transcript"</span></Button>
+            <Button class="quiet small-button" id="files" press=move || saves.set(true)>
+                {icon(Icon::Save)}<span>"Files"</span>
+            </Button>
         </div>
+        {files(player, saves, false)}
+    }
+    .into_any()
+}
+
+/// All that happened as files, and what runs the same in a terminal.
+pub(crate) fn files(player: Player, open: RwSignal<bool>, is_real: bool) -> AnyView {
+    let ui: Ui = expect_context();
+    let saved = move |name: &str| ui.told.set(format!("{name} was saved."));
+    let list = move || {
+        let file = |file: Export| {
+            let save = move || {
+                let octets = player.read(|story| file.octets(story.source()));
+                browser::download(file.name, file.media_type, &octets);
+                saved(file.name);
+            };
+            view! {
+                <li class="fault">
+                    <span>{file.words}</span>
+                    <Button class="small-button" press=save>{icon(Icon::Save)}<span>{file.name}</span></Button>
+                </li>
+            }
+        };
+        player.read(|story| story.source().files()).into_iter().map(file).collect_view()
+    };
+    // What really happened cannot be told again, and its messages are where they were sent.
+    let again = move || (!is_real).then(|| again(player, saved));
+    view! {
+        <Dialog open=open title="What happened, as files">
+            <p class="muted">"All of it, to the end of the story. Passwords are masked in texts; packets hold what was sent."</p>
+            <ul class="faults">{list}</ul>
+            {again}
+        </Dialog>
+    }
+    .into_any()
+}
+
+/// Messages of a world, and what makes the same world elsewhere.
+fn again(player: Player, saved: impl Fn(&str) + Copy + Send + Sync + 'static) -> AnyView {
+    let messages = move || {
+        let message = |(name, octets): (String, Vec<u8>)| {
+            let (shown, size) = (name.clone(), octets.len());
+            let save = move || {
+                browser::download(&name, "message/rfc822", &octets);
+                saved(&name);
+            };
+            view! {
+                <li class="fault">
+                    <span class="muted">{format!("{size} octets")}</span>
+                    <Button class="small-button" press=save>{icon(Icon::Letter)}<span>{shown}</span></Button>
+                </li>
+            }
+        };
+        player.read(|story| story.source().messages()).into_iter().map(message).collect_view()
+    };
+    let command = move || {
+        let link = player.read(|story| story.source().link(player.cursor.get_untracked()));
+        format!("pillarbox replay '{link}'")
+    };
+    let number = move || player.read(|story| story.source().hash());
+    view! {
+        <h3>"Messages in mailboxes"</h3>
+        <ul class="faults">{messages}</ul>
+        <h3>"The same in a terminal"</h3>
+        <p class="quote mono command">{command}</p>
+        <p class="muted small">
+            "Two runs in which all is the same have the same number; this one has "
+            <code id="run-number">{number}</code>"."
+        </p>
     }
     .into_any()
 }

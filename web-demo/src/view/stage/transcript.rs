@@ -72,9 +72,23 @@ pub(crate) fn spoken_line(
     line: SpokenLine,
     last: Memo<Option<(Dir, u64)>>,
 ) -> AnyView {
+    let (dir, start) = (line.dir, line.start);
+    let is_last = Signal::derive(move || last.get() == Some((dir, start)));
+    line_of(player, line, is_last)
+}
+
+/// The line of a page of lines that Tab comes to.
+pub(crate) type First = Option<(Dir, u64, WireId)>;
+
+/// A line among those of several connections.
+pub(crate) fn compared_line(player: Player, line: SpokenLine, first: First) -> AnyView {
+    let is_first = Signal::stored(first == Some((line.dir, line.start, line.wire)));
+    line_of(player, line, is_first)
+}
+
+fn line_of(player: Player, line: SpokenLine, is_last: Signal<bool>) -> AnyView {
     let SpokenLine { wire, dir, start, end, pieces, defect, .. } = line;
     let whole = Focus::Octets { wire, dir, start, end };
-    let is_last = Signal::derive(move || last.get() == Some((dir, start)));
     let within = Memo::new(move |_| match player.focus() {
         Some(Focus::Octets { wire: w, dir: d, start: from, end: to }) => {
             w == wire && d == dir && from < end && to > start

@@ -1,11 +1,15 @@
 //! Octets: as a tree of what they are, and in hex. Both are linked with every other view by what is looked at.
 
+mod screen;
+
 use leptos::prelude::*;
 use pillarbox_world::world::{Dir, WireId};
 
 use crate::controls::{Piece, Row};
 use crate::player::{Focus, Player};
 use crate::story::TreeRow;
+
+pub(crate) use screen::screen;
 
 /// Octets shown in hex at once.
 const HEX_MAX: u64 = 512;
@@ -46,10 +50,22 @@ pub(crate) fn tree(player: Player, wire: WireId, dir: Dir, at: u64) -> AnyView {
 
 /// The octets of a range, in hex and in text.
 pub(crate) fn hex(player: Player, wire: WireId, dir: Dir, start: u64, end: u64) -> AnyView {
+    view! { <h4>"octets"</h4>{hex_rows(player, wire, dir, start, end, HEX_ROW)} }.into_any()
+}
+
+/// The same without a title, so many in a row.
+pub(crate) fn hex_rows(
+    player: Player,
+    wire: WireId,
+    dir: Dir,
+    start: u64,
+    end: u64,
+    in_row: usize,
+) -> AnyView {
     let shown_end = end.min(start + HEX_MAX);
     let octets = player.read(|story| story.octets(wire, dir, start, shown_end));
     let row = |(nth, row): (usize, &[u8])| {
-        let from = start + (nth * HEX_ROW) as u64;
+        let from = start + (nth * in_row) as u64;
         let cell = |(at, octet): (usize, &u8)| {
             let at = from + at as u64;
             let own = Focus::Octets { wire, dir, start: at, end: at + 1 };
@@ -71,11 +87,10 @@ pub(crate) fn hex(player: Player, wire: WireId, dir: Dir, start: u64, end: u64) 
         let text: String = row.iter().map(|octet| crate::story::lines::shown(*octet)).collect();
         view! { <tr><th>{from}</th><td class="cells">{cells}</td><td class="as-text">{text}</td></tr> }
     };
-    let rows = octets.chunks(HEX_ROW).enumerate().map(row).collect_view();
+    let rows = octets.chunks(in_row).enumerate().map(row).collect_view();
     let more = (shown_end < end)
         .then(|| view! { <p class="small muted">{format!("and {} more", end - shown_end)}</p> });
     view! {
-        <h4>"octets"</h4>
         <table class="hex mono" aria-label="Octets in hex"><tbody>{rows}</tbody></table>
         {more}
     }

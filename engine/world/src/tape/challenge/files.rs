@@ -26,5 +26,8 @@ pub(super) const CHALLENGES: &[(&str, &str)] = files![
     "cut-the-line",
     "file-the-invoice",
     "find-it",
+    "subjects-for-little",
     "seven-bit-hop",
+    "decode-by-hand",
+    "forged-from",
 ];

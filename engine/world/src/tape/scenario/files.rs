@@ -20,6 +20,8 @@ pub(super) const SCENARIOS: &[(&str, &str)] = files![
     "imap-folders",
     "imap-parts",
     "seven-bits",
+    "mime-by-hand",
+    "http-and-smtp",
     "passwords",
     "ports",
     "weird-shelf",

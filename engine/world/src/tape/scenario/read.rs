@@ -5,6 +5,7 @@ use pillarbox_engine::smtp::Extensions;
 
 use super::toml::{Fields, Table, parse};
 use super::{Level, Prediction, Scenario, Variant};
+use crate::web::Resource;
 use crate::world::{
     AccountSetup, Action, Check, Kind, Letter, LinkSetup, NodeSetup, Persona, Record, Time, Way,
 };
@@ -163,10 +164,27 @@ fn node(mut node: NodeSetup, fields: &mut Fields) -> Read<NodeSetup> {
     if let Some(received) = fields.number("received-max")? {
         node.received_max = u32::try_from(received).map_err(|_| "received-max: too large")?;
     }
+    for page in fields.texts("pages")? {
+        node.pages.push(self::page(&page)?);
+    }
     if fields.has("address") {
         node.account = Some(account(fields)?);
     }
     Ok(node)
+}
+
+/// What a web server gives out: path, media type, and then its text, or of a picture that the world makes up the octets.
+fn page(text: &str) -> Read<Resource> {
+    let mut words = text.splitn(3, ' ');
+    let mut word =
+        || words.next().ok_or(format!("pages: expected path, media type and content: {text}"));
+    let (path, media_type, content) = (word()?.to_owned(), word()?.to_owned(), word()?);
+    let octets = match content.parse() {
+        Ok(size) => crate::world::picture(size),
+        // A text ends as lines do.
+        Err(_) => format!("{content}\n").into_bytes(),
+    };
+    Ok(Resource { path, media_type, octets })
 }
 
 fn offer(extensions: &mut Extensions, keyword: &str, on: bool) -> Read<()> {

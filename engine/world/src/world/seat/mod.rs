@@ -6,6 +6,7 @@ mod client_imap;
 mod client_pop;
 mod server;
 mod typist;
+mod web;
 mod words;
 mod words_client;
 mod words_imap;
@@ -25,6 +26,7 @@ pub(crate) use client_imap::{ImapHost, ImapNews, ImapPlan};
 pub(crate) use client_pop::{PopHost, PopPlan};
 pub(crate) use server::ServerHost;
 pub(crate) use typist::{Line, Typist};
+pub(crate) use web::WebSeat;
 pub(crate) use words::{Worded, address};
 pub(crate) use words_client::fate as fate_words;
 

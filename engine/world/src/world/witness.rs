@@ -1,0 +1,135 @@
+//! Connections with an end outside of the world: what is said and noted there is entered as it becomes known, so that a
+//! reader is shown it by the same views. A world with such connections cannot be told again, and nobody winds it back.
+
+use pillarbox_engine::trace::Note;
+
+use super::ids::{End, WireId};
+use super::log::What;
+use super::seat::{Order, Turn, Typist};
+use super::wire::{Phase, Wire};
+use super::{Owner, World};
+use crate::world::Protocol;
+
+impl World {
+    /// A connection between two nodes, both ends of which are elsewhere: it is open.
+    ///
+    /// # Errors
+    /// There is no such node, or nobody knows what is spoken on that port.
+    pub fn witness(&mut self, client: &str, server: &str, port: u16) -> Result<WireId, String> {
+        let nodes = [self.node_of(client)?, self.node_of(server)?];
+        let (protocol, _) = Protocol::of_port(port).ok_or(format!("nothing is known of {port}"))?;
+        let id = WireId(u32::try_from(self.wires.len()).map_err(|_| "too many wires".to_owned())?);
+        let mut wire = Wire::new(id, nodes, port, protocol, self.now);
+        wire.phase = Phase::Open;
+        for end in [End::Client, End::Server] {
+            wire.seats[end.index()] = Some(Box::new(Typist::new(Vec::new())));
+        }
+        self.wires.push(wire);
+        self.owners.insert(id, Owner::Hand);
+        self.cause = None;
+        let connect = What::Connect { to: nodes[1], port, protocol };
+        self.note(Some(nodes[0]), Some(id), connect);
+        self.note(Some(nodes[0]), Some(id), What::Connected);
+        self.cause = None;
+        Ok(id)
+    }
+
+    /// Octets that an end outside of the world has sent.
+    pub fn witness_octets(&mut self, wire: WireId, end: End, octets: &[u8]) {
+        if self.is_outside(wire, end) {
+            self.cause = None;
+            self.turn(wire, end, Turn::Type(octets.to_vec()));
+            self.run_to(self.now);
+        }
+    }
+
+    /// What the session at an end outside of the world has noted.
+    pub fn witness_note(&mut self, wire: WireId, end: End, note: Note) {
+        if (wire.0 as usize) < self.wires.len() {
+            self.cause = None;
+            self.noted(wire, end, note);
+            self.cause = None;
+        }
+    }
+
+    /// An end outside of the world says nothing more.
+    pub fn witness_end(&mut self, wire: WireId, end: End) {
+        if self.is_outside(wire, end) {
+            self.cause = None;
+            self.turn(wire, end, Turn::Order(Order::Quit));
+            self.run_to(self.now);
+        }
+    }
+
+    /// A device is set up for another account, from its next errand on.
+    ///
+    /// # Errors
+    /// There is no such device, or it has no account.
+    pub fn set_account(
+        &mut self,
+        device: &str,
+        address: &str,
+        password: &str,
+    ) -> Result<(), String> {
+        let node = self.node_of(device)?;
+        let account = self.node_mut(node).setup.account.as_mut();
+        let account = account.ok_or_else(|| format!("{device} has no account"))?;
+        let person = address.split('@').next().unwrap_or(address);
+        account.person = person.to_owned();
+        account.address = address.to_owned();
+        account.password = password.to_owned();
+        Ok(())
+    }
+
+    /// Whether nobody of this world speaks at that end.
+    fn is_outside(&mut self, wire: WireId, end: End) -> bool {
+        let Some(wire) = self.wires.get_mut(wire.0 as usize) else { return false };
+        let seat = wire.seats[end.index()].as_mut();
+        wire.phase == Phase::Open && seat.is_some_and(|seat| seat.typist().is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::{Dir, Kind, NodeSetup, Setup};
+    use pillarbox_engine::trace::{Side, Span};
+
+    fn world() -> World {
+        let server = NodeSetup { by_hand: vec![110], ..NodeSetup::new("server", Kind::Server) };
+        let nodes = vec![NodeSetup::new("program", Kind::Device), server];
+        World::new(&Setup { nodes, ..Setup::default() }, 1).expect("two nodes make sense")
+    }
+
+    #[test]
+    fn what_is_witnessed_stands_in_the_log_with_its_notes() {
+        let mut world = world();
+        let wire = world.witness("program", "server", 110).expect("both are there");
+        world.witness_octets(wire, End::Server, b"+OK ready\r\n");
+        world.witness_octets(wire, End::Client, b"NOOP\r\n");
+        let span = Span {
+            side: Side::Received,
+            start: 0,
+            end: 4,
+            label: "verb",
+            secret: false,
+            why: None,
+        };
+        world.witness_note(wire, End::Server, Note::Span(span));
+        world.witness_note(wire, End::Server, Note::State { from: "", to: "TRANSACTION" });
+        assert_eq!(world.octets(wire, Dir::ToClient, 0..u64::MAX), b"+OK ready\r\n");
+        assert_eq!(world.all_notes(wire, End::Server).len(), 2);
+        assert_eq!(world.state(wire, End::Server), "TRANSACTION");
+        assert!(
+            !world.expected(wire, End::Client).is_empty(),
+            "the state's name tells what may be said"
+        );
+        world.witness_end(wire, End::Client);
+        world.run_to(world.now().after(1_000));
+        assert_eq!(world.wires()[0].phase, Phase::Closed);
+        world.witness_octets(wire, End::Server, b"too late");
+        assert_eq!(world.octets(wire, Dir::ToClient, 0..u64::MAX), b"+OK ready\r\n");
+        assert!(world.witness("nobody", "server", 110).is_err());
+        assert!(world.witness("program", "server", 7).is_err());
+    }
+}

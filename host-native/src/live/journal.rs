@@ -1,0 +1,171 @@
+//! The journal: the latest of what was told, numbered, so that a watcher who was away can go on from where it stopped.
+//! It is bounded; who is too slow misses the oldest, and is told so.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+/// Events that are kept.
+const EVENTS_MAX: usize = 4096;
+/// Octets of them, as JSON.
+const OCTETS_MAX: usize = 8 * 1024 * 1024;
+/// Events that a watcher takes at once.
+const BATCH_MAX: usize = 64;
+/// For so long after the last watcher left, sessions still tell: one that reloads its page misses nothing.
+const LINGER: Duration = Duration::from_secs(30);
+
+/// The latest of what was told.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    ring: Mutex<Ring>,
+    /// The number of the event that was told last.
+    news: watch::Sender<u64>,
+    watchers: AtomicUsize,
+    left: Mutex<Option<Instant>>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    events: VecDeque<Arc<Told>>,
+    octets: usize,
+    last: u64,
+}
+
+/// One event.
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// Its number, from 1.
+    pub(crate) id: u64,
+    /// What it says, as one line of JSON.
+    pub(crate) json: String,
+}
+
+/// Somebody who watches, until it is dropped.
+pub(crate) struct Watcher {
+    journal: Arc<Journal>,
+    news: watch::Receiver<u64>,
+    last: u64,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            ring: Mutex::default(),
+            news: watch::Sender::new(0),
+            watchers: AtomicUsize::new(0),
+            left: Mutex::new(None),
+        }
+    }
+}
+
+impl Journal {
+    /// Whether sessions that begin now have somebody to tell.
+    pub(crate) fn is_watched(&self) -> bool {
+        let left = *lock(&self.left);
+        self.watchers.load(Ordering::Relaxed) > 0 || left.is_some_and(|at| at.elapsed() < LINGER)
+    }
+
+    /// Tells an event of a session.
+    pub(crate) fn tell(&self, session: &str, what: &'static str, mut event: Value) {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let at = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        let mut ring = lock(&self.ring);
+        ring.last += 1;
+        let id = ring.last;
+        event["id"] = json!(id);
+        event["at"] = json!(at);
+        event["session"] = json!(session);
+        event["what"] = json!(what);
+        let json = event.to_string();
+        ring.octets += json.len();
+        ring.events.push_back(Arc::new(Told { id, json }));
+        while ring.events.len() > EVENTS_MAX || ring.octets > OCTETS_MAX {
+            let Some(oldest) = ring.events.pop_front() else { break };
+            ring.octets -= oldest.json.len();
+        }
+        drop(ring);
+        self.news.send_replace(id);
+    }
+
+    /// Somebody watches what is told after this event; none: after all that was told already.
+    pub(crate) fn watch(self: &Arc<Self>, after: Option<u64>) -> Watcher {
+        self.watchers.fetch_add(1, Ordering::Relaxed);
+        let last = lock(&self.ring).last;
+        // A number that was never given comes from another run of this server.
+        let last = after.filter(|after| *after <= last).unwrap_or(last);
+        Watcher { journal: Arc::clone(self), news: self.news.subscribe(), last }
+    }
+}
+
+impl Watcher {
+    /// What was told since the last call, once there is something; and whether some of it is lost.
+    pub(crate) async fn next(&mut self) -> (Vec<Arc<Told>>, bool) {
+        let last = self.last;
+        // The sender lives as long as the journal that is held here.
+        drop(self.news.wait_for(|news| *news > last).await);
+        let ring = lock(&self.journal.ring);
+        let from = ring.events.partition_point(|told| told.id <= last);
+        let events: Vec<_> = ring.events.range(from..).take(BATCH_MAX).cloned().collect();
+        let missed = events.first().is_some_and(|first| first.id > last + 1);
+        drop(ring);
+        if let Some(newest) = events.last() {
+            self.last = newest.id;
+        }
+        (events, missed)
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        *lock(&self.journal.left) = Some(Instant::now());
+        self.journal.watchers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// What is behind these locks is whole between any two lines, so a panic elsewhere spoils nothing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_watcher_goes_on_where_it_stopped_and_learns_what_it_missed() {
+        let journal = Arc::new(Journal::default());
+        assert!(!journal.is_watched());
+        journal.tell("1", "opened", json!({}));
+        let mut watcher = journal.watch(None);
+        assert!(journal.is_watched());
+        journal.tell("1", "closed", json!({ "cut": false }));
+        let (events, missed) = watcher.next().await;
+        assert_eq!((events.len(), events[0].id, missed), (1, 2, false));
+        assert!(events[0].json.contains(r#""what":"closed""#), "{}", events[0].json);
+        drop(watcher);
+        assert!(journal.is_watched(), "who reloads the page is waited for");
+        for _ in 0..EVENTS_MAX + 10 {
+            journal.tell("2", "said", json!({}));
+        }
+        let mut again = journal.watch(Some(2));
+        let (events, missed) = again.next().await;
+        assert_eq!((events.len(), missed), (BATCH_MAX, true));
+        let (next, missed) = again.next().await;
+        assert_eq!((next[0].id, missed), (events[BATCH_MAX - 1].id + 1, false));
+    }
+
+    #[test]
+    fn a_journal_is_bounded_by_octets_too() {
+        let journal = Journal::default();
+        let large = "x".repeat(100_000);
+        for _ in 0..200 {
+            journal.tell("1", "said", json!({ "C": large }));
+        }
+        let ring = lock(&journal.ring);
+        assert!(ring.octets <= OCTETS_MAX && ring.events.len() < 100, "{}", ring.octets);
+    }
+}

@@ -1,0 +1,293 @@
+//! `/bridge/tcp`: a page of this server is the client of one of this server's own services, by the service's name. There
+//! is no way to say a host or a port. Octets go both ways as they are; what they mean is the page's engine's business.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::RawQuery;
+use axum::extract::ws::{
+    CloseFrame, Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection,
+};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use super::guard::{Guard, Refused};
+use super::ready::Addresses;
+use super::{Shared, told_to_stop};
+
+/// What both sides speak.
+const SUBPROTOCOL: &str = "pillarbox.v1";
+/// Connections at once: a page shows one or two.
+const BRIDGES_MAX: usize = 8;
+/// Octets of one frame from a page.
+const FRAME_MAX: usize = 64 * 1024;
+/// Octets read from the service at once.
+const READ_MAX: usize = 16 * 1024;
+/// Octets a second from a page; more is taken later.
+const RATE_MAX: u64 = 1024 * 1024;
+/// A connection on which nobody says anything for so long is closed.
+const IDLE_MAX: Duration = Duration::from_secs(300);
+/// How long the token may take, a connection to this machine, and a frame that is sent.
+const PROMPT_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a connection ended, as the page is told (RFC 6455 §7.4.2: 4000 and more are ours).
+mod code {
+    pub(super) const DONE: u16 = 1000;
+    pub(super) const STOPPING: u16 = 1001;
+    pub(super) const TOKEN: u16 = 4001;
+    pub(super) const UNREACHED: u16 = 4002;
+    pub(super) const IDLE: u16 = 4003;
+    pub(super) const WRONG: u16 = 4004;
+    pub(super) const CUT: u16 = 4005;
+}
+
+/// Services that a page may name.
+#[derive(Clone, Debug)]
+pub(super) struct Services(Arc<[(&'static str, SocketAddr)]>);
+
+impl Services {
+    /// Those of this server that begin without TLS: a page has none to speak.
+    pub(super) fn new(addresses: &Addresses) -> Self {
+        let Addresses { smtp, pop3, imap, submission, .. } = *addresses;
+        let all = [
+            ("smtp", Some(smtp)),
+            ("submission", submission),
+            ("pop3", Some(pop3)),
+            ("imap", Some(imap)),
+        ];
+        let open = all.into_iter().filter_map(|(name, address)| Some((name, here(address?))));
+        Self(open.collect())
+    }
+
+    /// Their names and where they are, for a page to show.
+    pub(super) fn names(&self) -> Value {
+        let all = self.0.iter();
+        all.map(|(name, address)| json!({ "name": name, "address": address.to_string() })).collect()
+    }
+
+    /// The one that a query asks for: `service=NAME` and not an octet more.
+    fn find(&self, query: Option<&str>) -> Result<(&'static str, SocketAddr), Refused> {
+        let name = query.and_then(|query| query.strip_prefix("service="));
+        let name = name.ok_or(Refused(StatusCode::BAD_REQUEST, "expected service=NAME alone"))?;
+        let found = self.0.iter().find(|(known, _)| *known == name).copied();
+        found.ok_or(Refused(StatusCode::NOT_FOUND, "there is no service of this name"))
+    }
+}
+
+/// Where this machine reaches what listens everywhere.
+fn here(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The routes.
+pub(super) fn routes(shared: &Arc<Shared>, guard: &Guard, services: &Services) -> Router {
+    let bridge = Bridge {
+        shared: Arc::clone(shared),
+        guard: guard.clone(),
+        services: services.clone(),
+        places: Arc::new(Semaphore::new(BRIDGES_MAX)),
+    };
+    let open =
+        async move |uri: Uri,
+                    headers: HeaderMap,
+                    RawQuery(query): RawQuery,
+                    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
+            match bridge.clone().open(&uri, &headers, query.as_deref(), upgrade) {
+                Ok(response) => response,
+                Err(refused) => {
+                    tracing::warn!(why = refused.1, "the bridge refused somebody");
+                    refused.into_response()
+                }
+            }
+        };
+    Router::new().route("/bridge/tcp", get(open))
+}
+
+#[derive(Clone)]
+struct Bridge {
+    shared: Arc<Shared>,
+    guard: Guard,
+    services: Services,
+    places: Arc<Semaphore>,
+}
+
+/// How a connection ended: code and words.
+type Ending = (u16, &'static str);
+
+impl Bridge {
+    fn open(
+        self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    ) -> Result<Response, Refused> {
+        self.guard.own_page(uri, headers)?;
+        let (service, address) = self.services.find(query)?;
+        let upgrade = upgrade
+            .map_err(|_| Refused(StatusCode::BAD_REQUEST, "this is no WebSocket handshake"))?
+            .protocols([SUBPROTOCOL])
+            .max_message_size(FRAME_MAX)
+            .max_frame_size(FRAME_MAX);
+        if upgrade.selected_protocol().is_none() {
+            return Err(Refused(StatusCode::BAD_REQUEST, "expected the subprotocol pillarbox.v1"));
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| {
+            Refused(StatusCode::SERVICE_UNAVAILABLE, "too many connections over the bridge")
+        })?;
+        Ok(upgrade.on_upgrade(async move |mut socket| {
+            let (code, reason) = match self.carry(&mut socket, service, address).await {
+                Ok(ending) | Err(ending) => ending,
+            };
+            tracing::debug!(service, code, reason, "a connection over the bridge ended");
+            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+            drop(tokio::time::timeout(PROMPT_WITHIN, socket.send(close)).await);
+            drop(place);
+        }))
+    }
+
+    async fn carry(
+        &self,
+        socket: &mut WebSocket,
+        service: &'static str,
+        address: SocketAddr,
+    ) -> Result<Ending, Ending> {
+        let first = tokio::time::timeout(PROMPT_WITHIN, socket.recv()).await;
+        match first {
+            Ok(Some(Ok(Message::Text(token)))) if self.guard.is_token(token.as_bytes()) => {}
+            _ => return Err((code::TOKEN, "the first frame must be the token of this start")),
+        }
+        const UNREACHED: Ending = (code::UNREACHED, "the service takes no connection");
+        let stream = tokio::time::timeout(PROMPT_WITHIN, TcpStream::connect(address)).await;
+        let stream = stream.ok().and_then(Result::ok).ok_or(UNREACHED)?;
+        drop(stream.set_nodelay(true));
+        let local = stream.local_addr().map_err(|_| UNREACHED)?;
+        let opened = json!({ "service": service, "local": local.to_string() }).to_string();
+        send(socket, Message::text(opened)).await?;
+        self.shuttle(socket, stream).await
+    }
+
+    /// Octets both ways, until one side has had enough. What one side does not take holds the other back.
+    async fn shuttle(&self, socket: &mut WebSocket, stream: TcpStream) -> Result<Ending, Ending> {
+        const CUT: Ending = (code::CUT, "the connection to the service is cut");
+        let (mut reader, mut writer) = stream.into_split();
+        let mut stopping = self.shared.stopping.clone();
+        let mut buffer = vec![0; READ_MAX];
+        let mut out = Bytes::new();
+        let (began, mut taken) = (Instant::now(), 0_u64);
+        let mut idle = tokio::time::Instant::now() + IDLE_MAX;
+        loop {
+            let due = began + Duration::from_millis(taken.saturating_mul(1000) / RATE_MAX);
+            tokio::select! {
+                written = writer.write(&out), if !out.is_empty() => match written {
+                    Ok(count) if count > 0 => drop(out.split_to(count)),
+                    _ => return Err(CUT),
+                },
+                read = reader.read(&mut buffer) => match read {
+                    Ok(0) => return Ok((code::DONE, "the service closed the connection")),
+                    Ok(count) => {
+                        idle = tokio::time::Instant::now() + IDLE_MAX;
+                        let octets = Bytes::copy_from_slice(&buffer[..count]);
+                        send(socket, Message::Binary(octets)).await?;
+                    }
+                    Err(_) => return Err(CUT),
+                },
+                heard = hear(socket, due), if out.is_empty() => match heard {
+                    Some(Ok(Message::Binary(octets))) => {
+                        idle = tokio::time::Instant::now() + IDLE_MAX;
+                        taken += octets.len() as u64;
+                        out = octets;
+                    }
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(Message::Text(_))) => return Err((code::WRONG, "octets are binary")),
+                    Some(Ok(Message::Close(_))) | None => return Ok((code::DONE, "the page left")),
+                    Some(Err(_)) => return Err((code::WRONG, "this is no frame that is taken")),
+                },
+                () = tokio::time::sleep_until(idle) => {
+                    return Err((code::IDLE, "nobody said anything for five minutes"));
+                }
+                () = told_to_stop(&mut stopping) => {
+                    return Ok((code::STOPPING, "the server stops"));
+                }
+            }
+        }
+    }
+}
+
+/// What the page says next, once it may.
+async fn hear(socket: &mut WebSocket, due: Instant) -> Option<Result<Message, axum::Error>> {
+    tokio::time::sleep_until(due.into()).await;
+    socket.recv().await
+}
+
+async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Ending> {
+    match tokio::time::timeout(PROMPT_WITHIN, socket.send(message)).await {
+        Ok(Ok(())) => Ok(()),
+        _ => Err((code::DONE, "the page is gone")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn services() -> Services {
+        let address = |port| SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port);
+        Services::new(&Addresses {
+            pid: 1,
+            smtp: SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 1025),
+            pop3: address(1110),
+            imap: address(1143),
+            http: address(8025),
+            submission: None,
+            submissions: Some(address(465)),
+            pop3s: None,
+            imaps: None,
+            lmtp: None,
+        })
+    }
+
+    #[test]
+    fn services_have_names_and_nothing_else_does() {
+        let services = services();
+        let smtp = services.find(Some("service=smtp")).expect("it is there");
+        assert_eq!(smtp, ("smtp", "127.0.0.1:1025".parse().expect("an address")));
+        for query in [
+            "",
+            "service=",
+            "service=submission",
+            "service=submissions",
+            "service=SMTP",
+            "service=smtp&",
+            "service=smtp&host=10.0.0.1",
+            "host=10.0.0.1&service=smtp",
+            "service=smtp:25",
+            "service=smtp%00",
+            "service=127.0.0.1:25",
+            "service=evil.example",
+            "service=smtp@evil.example",
+            "service=//evil.example",
+            "service=http",
+            "Service=smtp",
+            "service=smtp#x",
+            "service=smtp%20",
+        ] {
+            assert!(services.find(Some(query)).is_err(), "{query}");
+        }
+        assert!(services.find(None).is_err());
+    }
+}

@@ -1,0 +1,210 @@
+// The labs and the screens for octets and files: one mailbox by four ways, HTTP beside SMTP, the wire, files, the palette.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { SIZES, THEMES, lines, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+
+let server, browser;
+before(async () => { server = await startServer(); browser = await startBrowser(); });
+after(async () => { await browser?.close(); server?.stop(); });
+
+/** The table of who has what, by message: server and devices. */
+const truth = (page) => page.$$eval(".truth tbody tr", (rows) => Object.fromEntries(rows.map((row) => [
+  row.querySelector("th").textContent, [...row.querySelectorAll("td.yes, td.no")].map((cell) => cell.classList.contains("yes")),
+])));
+const desk = (page, title) => page.locator(".desk", { has: page.getByRole("heading", { name: title, exact: true }) });
+
+test("the truth table of download-and-keep, download-and-delete and IMAP", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/access");
+  await page.waitForSelector(".truth");
+  assert.deepEqual(await truth(page), { Lunch: [true, false, false, false, false], Invoice: [true, false, false, false, false] });
+  await shot(page, "access-begin");
+  await desk(page, "Laptop").getByRole("button", { name: "Check mail" }).click();
+  assert.deepEqual((await truth(page)).Lunch, [true, true, false, false, false]);
+  await desk(page, "Phone").getByRole("button", { name: "Open the mailbox" }).click();
+  await desk(page, "Tablet").getByRole("button", { name: "Open the mailbox" }).click();
+  // A mark made on the phone is on the tablet, and not on the copy.
+  await desk(page, "Phone").getByRole("button", { name: "Mark as read: Lunch" }).click();
+  assert.equal(await desk(page, "Tablet").locator(".mail", { hasText: "Lunch" }).locator(".muted").innerText(), "read");
+  assert.equal(await desk(page, "Laptop").locator(".mail", { hasText: "Lunch" }).locator(".muted").innerText(), "a copy");
+  assert.match(await page.locator(".lesson").innerText(), /user state/);
+  await shot(page, "access-shared");
+  await desk(page, "Office PC").getByRole("button", { name: "Check mail" }).click();
+  assert.deepEqual((await truth(page)).Lunch, [false, true, true, false, false], "fetched, deleted, gone for all others");
+  assert.match(await page.locator(".lesson").innerText(), /reside on this device alone/);
+  await page.getByRole("button", { name: "Alice writes to Bob" }).click();
+  assert.deepEqual((await truth(page)).Dinner, [true, false, false, true, true], "IMAP is told, POP3 is not");
+  assert.ok((await lines(page)).length > 3, "the conversation behind it is shown");
+  await shot(page, "access-deleted");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("HTTP and SMTP stand side by side, with the octets that were sent", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/compare");
+  const row = (title) => page.locator(".compare-table tr", { has: page.locator("th", { hasText: title }) });
+  await page.waitForSelector(".compare-table");
+  assert.match(await row("The request").innerText(), /GET \/pancakes\.html HTTP\/1\.1[\s\S]*RCPT TO:<bob@hamburger\.edu>/);
+  assert.match(await row("The page").innerText(), /200 OK[\s\S]*Subject: Pancakes/);
+  const photo = await page.locator(".difference", { hasText: "600 octets" }).innerText();
+  assert.match(photo, /of them above 127[\s\S]*all of them 7-bit/);
+  await row("The request").locator(".line", { hasText: "GET" }).first().locator(".speaker").click();
+  await page.locator(".inspector", { hasText: "RFC 9112" }).waitFor();
+  await page.locator(".tree .leaf", { hasText: "method" }).click();
+  await page.locator(".inspected .what", { hasText: "what is to be done" }).or(page.locator(".inspected .what", { hasText: "Give me this object" })).waitFor();
+  await shot(page, "compare-line");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("the wire: words, octets, parts and meaning are one, by pointer and by keyboard", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/wire");
+  await page.waitForSelector(".octets-pane .hex");
+  const line = page.locator(".line", { hasText: "RCPT TO:" }).first();
+  await line.locator(".speaker").click();
+  await page.locator(".inspector", { hasText: "RFC 5321 §4.1.1.3" }).waitFor();
+  assert.match(await page.locator(".octets-pane .as-text").first().innerText(), /^RCPT TO: <bob@ha/);
+  await page.locator(".tree .leaf", { hasText: "local part" }).hover();
+  assert.equal(await page.locator(".hex .octet.lit").count(), 3, "b, o and b are lit");
+  await page.locator(".tree .leaf").first().focus();
+  await page.keyboard.press("ArrowDown");
+  await page.locator(".inspected .label", { hasText: "verb" }).waitFor();
+  await shot(page, "wire-line");
+  const waiting = page.waitForEvent("download");
+  await page.getByRole("button", { name: "Save in hex" }).click();
+  const text = readFileSync(await (await waiting).path(), "utf8");
+  assert.match(text, /^S +0 +32 32 30 20 /m);
+  await page.getByLabel("Scenario").selectOption("pop-phases");
+  await page.locator(".line", { hasText: "+OK" }).first().waitFor();
+  assert.ok(!(await page.content()).includes("hungry"), "the password is masked here too");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("what happened can be saved: as text, as JSON, as packets, as messages, as a report", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/alice-to-bob");
+  await page.locator("#files").click();
+  const save = async (name) => {
+    const waiting = page.waitForEvent("download");
+    await page.locator("dialog[open]").getByRole("button", { name }).click();
+    return readFileSync(await (await waiting).path());
+  };
+  await shot(page, "files");
+  const entries = (await save("log.jsonl")).toString().trim().split("\n").map((line) => JSON.parse(line));
+  assert.ok(entries.length > 100);
+  assert.match((await save("report.md")).toString(), /^# Alice sends to Bob/);
+  const mbox = (await save("messages.mbox")).toString();
+  assert.match(mbox, /^From pillarbox [\s\S]*Subject: Lunch/);
+  assert.match((await save(/\.eml$/)).toString(), /Subject: Lunch\r\n/);
+  const packets = await save("capture.pcapng");
+  assert.equal(packets.readUInt32LE(0), 0x0a0d0d0a, "it begins as pcapng does");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("the page's runs are octet for octet those of the terminal: every scenario at every level has the same number", async () => {
+  const golden = readFileSync(fileURLToPath(new URL("../../engine/world/tests/golden.txt", import.meta.url)), "utf8").trim().split("\n");
+  assert.ok(golden.length > 40);
+  const { page, wrong, close } = await open(browser, server);
+  for (const line of golden) {
+    const [id, level, , hash, link] = line.split(" ");
+    await page.evaluate((to) => { location.hash = to; }, `#/w/${link}`);
+    await page.waitForSelector("#files");
+    await page.locator("#files").click();
+    assert.equal(await page.locator("#run-number").innerText(), hash, `${id} ${level}`);
+    await page.keyboard.press("Escape");
+    await page.waitForFunction(() => !document.querySelector("dialog[open]"));
+    await page.evaluate(() => { location.hash = "#/"; });
+    await page.waitForSelector(".scenario");
+  }
+  // And that is what the program itself says of one of them.
+  const [, , , hash, link] = golden.find((line) => line.startsWith("mail-loop")).split(" ");
+  const bin = process.env.PILLARBOX_BIN ?? fileURLToPath(new URL("../../target/release/pillarbox", import.meta.url));
+  if (existsSync(bin)) assert.equal(execFileSync(bin, ["replay", link, "--format", "hash"], { encoding: "utf8" }).trim(), hash);
+  console.log(`  ${golden.length} runs have the same number here and there`);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("every place of a story of 2,000 entries is reached in less than 50 ms", async () => {
+  const golden = readFileSync(fileURLToPath(new URL("../../engine/world/tests/golden.txt", import.meta.url)), "utf8");
+  const link = /^asleep Hostile \d+ \w+ (\S+)$/m.exec(golden)[1];
+  const { page, wrong, close } = await open(browser, server, `#/w/${link}`);
+  const max = Number(await page.locator(".slider").getAttribute("max"));
+  assert.ok(max > 2000, `${max} entries`);
+  const times = await page.evaluate(async (max) => {
+    const slider = document.querySelector(".slider");
+    const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    const times = [];
+    for (let at = 0; at < 100; at += 1) {
+      await painted();
+      const start = performance.now();
+      slider.value = Math.floor((max * ((at * 37) % 101)) / 100);
+      slider.dispatchEvent(new Event("input", { bubbles: true }));
+      // What the reader waits for: the work, and the layout of what it made.
+      document.querySelector(".sequence").getBoundingClientRect();
+      times.push(performance.now() - start);
+    }
+    return times.sort((a, b) => a - b);
+  }, max);
+  console.log(`  ${max} entries; a seek takes ${times[50].toFixed(1)} ms, at the 95th percentile ${times[94].toFixed(1)} ms`);
+  assert.ok(times[94] < 50, `${times[94]} ms`);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("the palette goes anywhere by a few letters", async () => {
+  const { page, wrong, close } = await open(browser, server);
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: /A screen/ }).fill("asleep");
+  await shot(page, "palette");
+  assert.deepEqual(await serious(page), []);
+  await page.keyboard.press("Enter");
+  await page.waitForSelector("#play");
+  assert.match(page.url(), /#\/s\/asleep$/);
+  await page.evaluate(() => document.activeElement?.blur());
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: /A screen/ }).fill("lone dot");
+  await page.keyboard.press("Enter");
+  await page.waitForSelector(".task");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("what happened has a time in every row, and talk is told once", async () => {
+  const { page, close } = await open(browser, server, "#/s/alice-to-bob");
+  await press(page, "End");
+  const rows = await page.$$eval(".sequence .event", (rows) => rows.map((row) => [row.querySelector("time").textContent, row.querySelector("span:last-child").textContent]));
+  assert.ok(rows.length > 8);
+  for (const [time, text] of rows) assert.match(time, /^\d\d:\d\d:\d\d$/, text);
+  const times = rows.map(([time]) => time);
+  assert.deepEqual(times, [...times].sort(), "in the order of time");
+  const talk = rows.map(([, text]) => text).filter((text) => / talk /.test(text));
+  assert.equal(new Set(talk).size, talk.length, talk.join("\n"));
+  await shot(page, "what-happened");
+  await close();
+});
+
+const SCREENS = [["access", "#/access"], ["compare", "#/compare"], ["wire", "#/wire"]];
+for (const theme of THEMES) {
+  for (const [sizeName, size] of Object.entries(SIZES)) {
+    test(`labs, ${theme}, ${sizeName}: nothing serious for axe, nothing wider than the window`, async () => {
+      for (const [name, route] of SCREENS) {
+        const { page, wrong, close } = await open(browser, server, route, { theme, size, reducedMotion: "reduce" });
+        if (name === "access") {
+          await desk(page, "Laptop").getByRole("button", { name: "Check mail" }).click();
+          await desk(page, "Phone").getByRole("button", { name: "Open the mailbox" }).click();
+        }
+        await page.waitForTimeout(150);
+        await shot(page, `${name}-${theme}-${sizeName}`);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        assert.ok(wide <= 0, `${name} is ${wide} pixels too wide`);
+        assert.deepEqual(await serious(page), [], name);
+        assert.deepEqual(wrong, [], name);
+        await close();
+      }
+    });
+  }
+}

@@ -1,0 +1,254 @@
+// Live: the bridge to the running server and the stream of its conversations; who may use them, and what the page shows.
+import assert from "node:assert/strict";
+import { createServer, request } from "node:http";
+import { connect } from "node:net";
+import { after, before, test } from "node:test";
+import { SIZES, THEMES, lines, open, serious, shot, startBrowser, startServer } from "./rig.mjs";
+
+let server, browser;
+before(async () => { server = await startServer(); browser = await startBrowser(); });
+after(async () => { await browser?.close(); server?.stop(); });
+
+const port = () => Number(server.http.split(":")[1]);
+const own = () => `http://${server.http}`;
+
+/** The first line of the answer to octets sent to the server's HTTP port. */
+const raw = (text) => new Promise((resolve, reject) => {
+  const socket = connect(port(), "127.0.0.1", () => socket.write(text));
+  let heard = "";
+  socket.setTimeout(5000, () => { socket.destroy(); resolve(heard.split("\r\n")[0]); });
+  socket.on("data", (octets) => { heard += octets.toString("latin1"); if (heard.includes("\r\n\r\n")) { socket.destroy(); resolve(heard.split("\r\n")[0]); } });
+  socket.on("end", () => resolve(heard.split("\r\n")[0])).on("error", reject);
+});
+
+/** A WebSocket handshake as somebody might try it. */
+function handshake(target, { host = server.http, origin = own(), more = [], protocol = "pillarbox.v1" } = {}) {
+  const fields = [
+    ...[host].flat().filter((one) => one !== null).map((one) => `Host: ${one}`),
+    ...[origin].flat().filter((one) => one !== null).map((one) => `Origin: ${one}`),
+    "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ...(protocol ? [`Sec-WebSocket-Protocol: ${protocol}`] : []), ...more,
+  ];
+  return raw(`GET ${target} HTTP/1.1\r\n${fields.join("\r\n")}\r\n\r\n`);
+}
+
+const tcp = "/bridge/tcp?service=";
+
+test("the bridge is opened by the own page, for a service by its name", async () => {
+  for (const service of ["smtp", "pop3", "imap"]) {
+    assert.match(await handshake(tcp + service), /^HTTP\/1\.1 101 /, service);
+  }
+  const other = `localhost:${port()}`;
+  assert.match(await handshake(`${tcp}smtp`, { host: other, origin: `http://${other}` }), /^HTTP\/1\.1 101 /);
+});
+
+test("more than 40 forms of asking it for another host, or from another origin, are refused", async () => {
+  const forms = [
+    ...["evil.example:25", "evil.example", "10.0.0.1:25", "127.0.0.1:22", "127.0.0.1:25", "[::1]:25", "localhost", "localhost:25",
+      "smtp@evil.example", "smtp:25", "smtp.evil.example", "//evil.example", "http://evil.example", "tcp://evil.example:25",
+      "SMTP", "smtp%00", "smtp%20", "smtp%40evil.example", "smtp/../../evil", "http", "submissions", "", "*", "smtp,imap",
+      "smtp&host=evil.example", "smtp&port=25", "smtp&service=evil.example:25", "smtp;host=evil.example", "smtp+evil"]
+      .map((name) => [tcp + name, {}]),
+    ["/bridge/tcp", {}], ["/bridge/tcp?host=evil.example&port=25", {}], ["/bridge/tcp?host=evil.example&service=smtp", {}],
+    ["/bridge/tcp?Service=smtp", {}], ["/bridge/tcp/evil.example/25", {}], ["/bridge/evil.example:25", {}], ["/bridge/listen?port=25", {}],
+    [`http://evil.example${tcp}smtp`, {}], [`http://${server.http}.evil.example${tcp}smtp`, {}], ["evil.example:25", {}],
+    ...["http://evil.example", "null", "", "http://127.0.0.1", "http://127.0.0.1:1", `https://${server.http}`, `http://localhost:${port()}`,
+      `http://${server.http}.evil.example`, `http://evil.example/${server.http}`, `http://user@${server.http}`, `http://${server.http}/`,
+      `HTTP://${server.http}`, "file://", "chrome-extension://abc", [own(), "http://evil.example"], null]
+      .map((origin) => [`${tcp}smtp`, { origin }]),
+    ...["evil.example", `evil.example:${port()}`, "127.0.0.1", "127.0.0.1:80", `127.0.0.1.evil.example:${port()}`, `0.0.0.0:${port()}`,
+      [server.http, "evil.example"], `${server.http}, evil.example`, null]
+      .map((host) => [`${tcp}smtp`, { host, origin: `http://${[host].flat()[0]}` }]),
+    [`${tcp}smtp`, { protocol: "" }], [`${tcp}smtp`, { protocol: "pillarbox.v2" }], [`${tcp}smtp`, { protocol: "chat" }],
+    [`${tcp}smtp`, { host: "evil.example", more: [`X-Forwarded-Host: ${server.http}`] }],
+  ];
+  assert.ok(forms.length > 40, `${forms.length}`);
+  for (const [target, how] of forms) {
+    const answer = await handshake(target, how);
+    assert.match(answer, /^HTTP\/1\.1 4\d\d /, `${target} ${JSON.stringify(how)} → ${answer}`);
+  }
+  console.log(`  ${forms.length} forms are refused`);
+});
+
+test("a page of another origin can use neither bridge nor API; the own page not without the token", async () => {
+  const elsewhere = createServer((_, answer) => { answer.setHeader("content-type", "text/html"); answer.end("<!doctype html><title>elsewhere</title>"); });
+  await new Promise((done) => elsewhere.listen(0, "127.0.0.1", done));
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`http://127.0.0.1:${elsewhere.address().port}/`);
+  const tried = await page.evaluate(async ({ host }) => {
+    const socket = (path, protocol) => new Promise((done) => {
+      const socket = new WebSocket(`ws://${host}${path}`, protocol);
+      socket.onopen = () => done("open");
+      socket.onclose = (event) => done(`closed ${event.code}`);
+    });
+    const ask = (path, options) => fetch(`http://${host}${path}`, options).then((answer) => `read ${answer.type} ${answer.status}`, () => "blocked");
+    return {
+      bridge: await socket("/bridge/tcp?service=smtp", "pillarbox.v1"), stream: await socket("/api/stream"),
+      faults: await ask("/api/faults"), write: await ask("/api/faults", { method: "POST", mode: "no-cors", body: "any/always/drop" }),
+      put: await ask("/api/faults", { method: "PUT", body: "any/always/drop" }), events: await ask("/api/stream"),
+    };
+  }, { host: server.http });
+  assert.deepEqual({ ...tried, write: "" }, { bridge: "closed 1006", stream: "closed 1006", faults: "blocked", write: "", put: "blocked", events: "blocked" });
+  const faults = await new Promise((done) => request(`${own()}/api/faults`, (answer) => { let text = ""; answer.on("data", (part) => { text += part; }).on("end", () => done(text)); }).end());
+  assert.deepEqual(JSON.parse(faults).faults, [], "what it wrote was not taken");
+  await context.close();
+  elsewhere.close();
+  // Of the own origin, but with a guess for a token.
+  const mine = await open(browser, server);
+  const closed = await mine.page.evaluate((host) => Promise.all(["", "0".repeat(32)].map((token) => new Promise((done) => {
+    const socket = new WebSocket(`ws://${host}/bridge/tcp?service=smtp`, "pillarbox.v1");
+    socket.onopen = () => socket.send(token);
+    socket.onmessage = () => done("served");
+    socket.onclose = (event) => done(event.code);
+  }))), server.http);
+  assert.deepEqual(closed, [4001, 4001]);
+  await mine.close();
+});
+
+test("programs watch with the token of the ready file, and not without", async () => {
+  assert.match(await raw(`GET /api/stream HTTP/1.1\r\nHost: ${server.http}\r\n\r\n`), / 401 /);
+  assert.match(await raw(`GET /api/stream HTTP/1.1\r\nHost: ${server.http}\r\nAuthorization: Bearer ${"0".repeat(32)}\r\n\r\n`), / 401 /);
+  const heard = await new Promise((done, failed) => {
+    const asked = request(`${own()}/api/stream`, { headers: { authorization: `Bearer ${server.token}` } }, (answer) => {
+      assert.equal(answer.headers["content-type"], "text/event-stream");
+      let text = "";
+      answer.on("data", (part) => {
+        text += part;
+        if (text.includes('"closed"')) { asked.destroy(); done(text); }
+      });
+      talk(server.pop3, ["USER bob@hamburger.edu", "PASS s3cr3t-word", "QUIT"]).catch(failed);
+    });
+    asked.on("error", (error) => error.code === "ECONNRESET" || failed(error)).end();
+  });
+  assert.match(heard, /id: \d+\ndata: \{/);
+  assert.match(heard, /USER bob@hamburger\.edu/);
+  assert.match(heard, /"span":"verb"/);
+  assert.ok(!heard.includes("s3cr3t-word"), "the password leaves the server");
+});
+
+/** A client as plain as can be: says a line after each line it hears. */
+const talk = (address, says) => new Promise((resolve, reject) => {
+  const [host, at] = address.split(":");
+  const socket = connect(Number(at), host);
+  const left = [...says];
+  let heard = "";
+  socket.on("data", (octets) => {
+    heard += octets;
+    if (heard.endsWith("\r\n") && left.length) socket.write(`${left.shift()}\r\n`);
+  });
+  socket.on("close", () => resolve(heard)).on("error", reject);
+});
+
+const row = (page, words) => page.locator(".talk", { hasText: words }).first();
+const there = (page) => page.locator(".live .chip.good", { hasText: "connected" }).waitFor();
+
+test("what a program says to the server appears within a second, octet by octet, its password masked", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/live");
+  await there(page);
+  await shot(page, "live-empty");
+  const begun = Date.now();
+  const done = talk(server.smtp, ["EHLO test.example", "MAIL FROM:<ann@test.example>", "RCPT TO:<bob@hamburger.edu>", "QUIT"]);
+  await row(page, "SMTP").waitFor({ timeout: 1000 });
+  console.log(`  shown after ${Date.now() - begun} ms`);
+  await done;
+  await row(page, "221").click();
+  const said = await lines(page);
+  assert.ok(said.includes("C: RCPT TO:<bob@hamburger.edu>"), said.join("\n"));
+  assert.match(said[0], /^S: 220 /);
+  await page.locator(".line", { hasText: "RCPT TO" }).locator(".speaker").click();
+  await page.locator(".inspector", { hasText: "RFC 5321 §4.1.1.3" }).waitFor();
+  assert.match(await page.locator(".tree").innerText(), /local part/);
+  await shot(page, "live-smtp");
+  await talk(server.pop3, ["USER bob@hamburger.edu", "PASS s3cr3t-word", "QUIT"]);
+  await row(page, "POP3").click();
+  await page.locator(".line", { hasText: "PASS" }).waitFor();
+  assert.ok(!(await page.content()).includes("s3cr3t-word"), "the password stands in the page");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("the page's own client sends a mail to the real server and reads it back, over the bridge", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/live");
+  await there(page);
+  await page.getByRole("button", { name: /Send a mail/ }).click();
+  await page.locator("dialog[open]").getByLabel("To").fill("carol@hamburger.edu");
+  await page.locator("dialog[open]").getByLabel("Subject").fill("Over the bridge");
+  await page.locator("dialog[open]").getByRole("button", { name: "Send" }).click();
+  await row(page, "this page").waitFor();
+  await page.locator(".line", { hasText: "Subject: Over the bridge" }).waitFor();
+  await row(page, "221").waitFor();
+  assert.ok((await lines(page)).some((line) => /^S: 250 .*accepted/i.test(line)), (await lines(page)).join("\n"));
+  await shot(page, "live-sent");
+  for (const way of ["By POP3", "By IMAP"]) {
+    await page.getByRole("button", { name: /Read mail/ }).click();
+    await page.locator("dialog[open]").getByLabel("Whose mailbox").fill("carol@hamburger.edu");
+    await page.locator("dialog[open]").getByRole("button", { name: way }).click();
+    await page.waitForFunction((by) => document.querySelector(".transcript .pane-title").textContent.includes(by), way.slice(3));
+    await page.locator(".line", { hasText: "Over the bridge" }).first().waitFor();
+  }
+  // Every octet that the server said is explained.
+  await page.locator(".line.server .speaker").first().click();
+  await page.locator(".inspected .label").waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("by hand: what can be said follows the server's real state, and a password is masked", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/live");
+  await there(page);
+  await page.getByRole("button", { name: "Type SMTP" }).click();
+  await page.locator(".palette code", { hasText: "EHLO" }).first().waitFor();
+  const type = async (text) => { await page.fill("#prompt", text); await page.keyboard.press("Enter"); };
+  await type("HELO crepes.fr");
+  await page.locator(".palette code", { hasText: "MAIL" }).first().waitFor();
+  await type("MAIL FROM: <alice@crepes.fr>");
+  await page.locator(".palette code", { hasText: "RCPT" }).first().waitFor();
+  await page.locator(".line .chip", { hasText: /space/i }).waitFor();
+  await shot(page, "live-by-hand");
+  await type("QUIT");
+  await page.locator("#prompt").waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Type POP3" }).click();
+  await page.locator("#prompt").waitFor();
+  await page.locator(".palette code", { hasText: "USER" }).first().waitFor();
+  await type("USER bob@hamburger.edu");
+  await type("PASS s3cr3t-word");
+  await page.locator(".palette code", { hasText: "STAT" }).first().waitFor();
+  assert.ok(!(await page.locator(".transcript").innerText()).includes("s3cr3t-word"));
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("when the server goes, the page says so, and connects again when it is back", async () => {
+  const second = await startServer();
+  const { page, close } = await open(browser, second, "#/live");
+  await there(page);
+  second.stop();
+  await page.locator(".live .chip.bad", { hasText: "gone" }).waitFor();
+  await shot(page, "live-lost");
+  const again = await startServer(["--http", second.http]);
+  await page.locator(".live .chip.good", { hasText: "connected" }).waitFor({ timeout: 20_000 });
+  await page.getByRole("button", { name: "Type SMTP" }).click();
+  await page.locator(".line", { hasText: "220" }).waitFor();
+  await close();
+  again.stop();
+});
+
+for (const theme of THEMES) {
+  for (const [sizeName, size] of Object.entries(SIZES)) {
+    test(`Live, ${theme}, ${sizeName}: nothing serious for axe, nothing wider than the window`, async () => {
+      const { page, wrong, close } = await open(browser, server, "#/live", { theme, size, reducedMotion: "reduce" });
+      await there(page);
+      await talk(server.smtp, ["EHLO test.example", "MAIL FROM:<ann@test.example>", "NONSENSE", "QUIT"]);
+      await row(page, "221").click();
+      await page.locator(".line", { hasText: "NONSENSE" }).locator(".speaker").click();
+      await page.waitForTimeout(150);
+      await shot(page, `live-${theme}-${sizeName}`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${wide} pixels too wide`);
+      assert.deepEqual(await serious(page), []);
+      assert.deepEqual(wrong, []);
+      await close();
+    });
+  }
+}

@@ -1,0 +1,205 @@
+//! The access lab: the mailbox on the server, and beside it what each device shows after each step.
+
+use leptos::prelude::*;
+
+use crate::app::Ui;
+use crate::controls::{Button, Icon, icon};
+use crate::player::Player;
+use crate::story::Story;
+use crate::story::access::{self, Desk, Mode, Row, Step, Truth};
+
+use super::stage;
+
+/// The screen.
+pub(super) fn access() -> AnyView {
+    let ui: Ui = expect_context();
+    ui.title.set("Access lab".to_owned());
+    let round = RwSignal::new(0_u32);
+    view! {
+        {move || {
+            round.track();
+            lab(ui, round)
+        }}
+    }
+    .into_any()
+}
+
+fn lab(ui: Ui, round: RwSignal<u32>) -> AnyView {
+    let player = Player::new(access::begin());
+    player.seek(usize::MAX);
+    let lesson = RwSignal::new(None::<&'static str>);
+    let wrong = RwSignal::new(None::<String>);
+    let act = move |step: Step| {
+        let done = player.change(|story| story.take_step(&step));
+        player.pin.set(None);
+        player.chosen.set(None);
+        player.seek(usize::MAX);
+        lesson.set(done.is_ok().then(|| step.lesson()));
+        wrong.set(done.err());
+        if let Some(lesson) = lesson.get_untracked() {
+            ui.told.set(lesson.to_owned());
+        }
+    };
+    let read = move |read: fn(&Story) -> Vec<Desk>| {
+        player.version.track();
+        player.read(read)
+    };
+    let desks = Memo::new(move |_| read(Story::desks));
+    let kept = Memo::new(move |_| {
+        player.version.track();
+        player.read(Story::kept)
+    });
+    let truth = Memo::new(move |_| {
+        player.version.track();
+        player.read(Story::truth)
+    });
+    let columns = move || desks.get().into_iter().map(|desk| column(desk, act)).collect_view();
+    let more = Signal::derive(move || {
+        player.version.track();
+        player.read(Story::next_subject).is_none()
+    });
+    view! {
+        <div class="access">
+            <div class="choices-bar" role="group" aria-label="Whose mailbox">
+                <Button class="small-button" disabled=more press=move || act(Step::More)>
+                    {icon(Icon::Letter)}<span>"Alice writes to Bob"</span>
+                </Button>
+                <Button class="quiet small-button" press=move || round.update(|round| *round += 1)>
+                    {icon(Icon::Undo)}<span>"Start over"</span>
+                </Button>
+                <p class="lesson" role="note">{move || lesson.get().unwrap_or(
+                    "Bob's mailbox, and four devices that reach it in different ways. Check mail on one of them, and see who has what.",
+                )}</p>
+            </div>
+            {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
+            <div class="desks">
+                <section class="desk server card" aria-label="The server">
+                    <h2>"hamburger.edu"</h2>
+                    <p class="muted small">"The mailbox is here"</p>
+                    {move || rows(kept.get(), None, act)}
+                </section>
+                {columns}
+            </div>
+            <div class="access-below">
+                <section class="pane" aria-label="Who has what">
+                    <h2 class="pane-title">"Who has what"</h2>
+                    {move || table(truth.get(), desks.get())}
+                </section>
+                {stage::transcript(player, true)}
+                {stage::inspector(player)}
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// What one device shows, and what can be done there.
+fn column(desk: Desk, act: impl Fn(Step) + Copy + Send + Sync + 'static) -> AnyView {
+    let Desk { device, title, mode, rows: shown, open, octets } = desk;
+    let words = match (mode, open) {
+        (Mode::Imap, false) => "Open the mailbox",
+        (Mode::Imap, true) => "Look again",
+        _ => "Check mail",
+    };
+    let class = if mode == Mode::Imap { "desk card imap" } else { "desk card" };
+    let heard = match octets {
+        0 => "nothing fetched yet".to_owned(),
+        octets => format!("{octets} octets came here"),
+    };
+    view! {
+        <section class=class aria-label=title.clone()>
+            <h2>{title.clone()}</h2>
+            <p class="muted small">{mode.words()}</p>
+            <Button class="small-button primary" press=move || act(Step::Check(device, mode))>{words}</Button>
+            {rows(shown, (mode == Mode::Imap && open).then_some(device), act)}
+            <p class="muted small heard">{heard}</p>
+        </section>
+    }
+    .into_any()
+}
+
+/// Messages somewhere; with what can be done to them, where the mailbox is open.
+fn rows(
+    rows: Vec<Row>,
+    device: Option<&'static str>,
+    act: impl Fn(Step) + Copy + Send + Sync + 'static,
+) -> AnyView {
+    if rows.is_empty() {
+        return view! { <p class="muted small none">"no messages"</p> }.into_any();
+    }
+    let row = |row: Row| {
+        let mark = match row.read {
+            Some(false) => "● ",
+            _ => "",
+        };
+        let state = match row.read {
+            Some(true) => "read",
+            Some(false) => "unread",
+            None => "a copy",
+        };
+        let work = (!row.folder.is_empty() && row.folder != "INBOX").then(|| row.folder.clone());
+        let subject = row.subject.clone();
+        let name = move |what: &str| Signal::stored(format!("{what}: {subject}"));
+        let acts = device.zip(row.uid).map(|(device, uid)| {
+            let is_read = row.read == Some(true);
+            let (toggle, remove, file) = if is_read {
+                (name("Mark as unread"), name("Delete"), name("Move to Work"))
+            } else {
+                (name("Mark as read"), name("Delete"), name("Move to Work"))
+            };
+            view! {
+                <span class="acts-row">
+                    <Button class="quiet small-button" name=toggle press=move || act(Step::Read(device, uid, !is_read))>
+                        {if is_read { "unread" } else { "read" }}
+                    </Button>
+                    <Button class="quiet small-button" name=file press=move || act(Step::File(device, uid))>"file"</Button>
+                    <Button class="quiet small-button" name=remove press=move || act(Step::Delete(device, uid))>"delete"</Button>
+                </span>
+            }
+        });
+        let class = if row.read == Some(false) { "mail unread" } else { "mail" };
+        view! {
+            <li class=class>
+                <span><span aria-hidden="true">{mark}</span>{row.subject.clone()}</span>
+                <span class="muted small">{work.map_or_else(|| state.to_owned(), |folder| format!("{folder}, {state}"))}</span>
+                {acts}
+            </li>
+        }
+    };
+    view! { <ul class="mails">{rows.into_iter().map(row).collect_view()}</ul> }.into_any()
+}
+
+fn table(truth: Vec<Truth>, desks: Vec<Desk>) -> AnyView {
+    let sign = |has: bool| {
+        if has {
+            view! { <td class="yes"><span aria-hidden="true">"✔"</span><span class="unseen">"has it"</span></td> }.into_any()
+        } else {
+            view! { <td class="no"><span aria-hidden="true">"–"</span><span class="unseen">"has it not"</span></td> }.into_any()
+        }
+    };
+    let heads = desks.iter().map(|desk| view! { <th scope="col">{desk.title.clone()}</th> });
+    let heads = heads.collect_view();
+    let row = |row: Truth| {
+        let read = if row.read { "read" } else { "not read" };
+        let read = row.server.is_some().then_some(read).unwrap_or("–");
+        let devices = row.devices.into_iter().map(sign).collect_view();
+        view! {
+            <tr>
+                <th scope="row">{row.subject}</th>
+                {sign(row.server.is_some())}
+                {devices}
+                <td>{read}</td>
+            </tr>
+        }
+    };
+    let rows = truth.into_iter().map(row).collect_view();
+    view! {
+        <div class="truth-pane">
+            <table class="plain truth">
+                <thead><tr><th scope="col">"message"</th><th scope="col">"server"</th>{heads}<th scope="col">"state kept"</th></tr></thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+    .into_any()
+}

@@ -77,6 +77,8 @@ test("the wire: words, octets, parts and meaning are one, by pointer and by keyb
   const text = readFileSync(await (await waiting).path(), "utf8");
   assert.match(text, /^S +0 +32 32 30 20 /m);
   await page.getByLabel("Scenario").selectOption("pop-phases");
+  await page.waitForFunction(() => [...document.querySelectorAll(".transcript option")].some((option) => option.textContent.includes("POP3")));
+  await page.getByLabel("Which connection").selectOption(await page.locator(".transcript option", { hasText: "POP3" }).first().getAttribute("value"));
   await page.locator(".line", { hasText: "+OK" }).first().waitFor();
   assert.ok(!(await page.content()).includes("hungry"), "the password is masked here too");
   assert.deepEqual(wrong, []);
@@ -88,7 +90,7 @@ test("what happened can be saved: as text, as JSON, as packets, as messages, as 
   await page.locator("#files").click();
   const save = async (name) => {
     const waiting = page.waitForEvent("download");
-    await page.locator("dialog[open]").getByRole("button", { name }).click();
+    await page.locator("dialog[open]").getByRole("button", { name }).first().click();
     return readFileSync(await (await waiting).path());
   };
   await shot(page, "files");

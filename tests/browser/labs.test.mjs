@@ -139,6 +139,12 @@ test("every place of a story of 2,000 entries is reached in less than 50 ms", as
   const times = await page.evaluate(async (max) => {
     const slider = document.querySelector(".slider");
     const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+    // A task that comes after all that the page does because of the event.
+    const settled = () => new Promise((done) => {
+      const { port1, port2 } = new MessageChannel();
+      port1.onmessage = done;
+      port2.postMessage(0);
+    });
     const times = [];
     for (let at = 0; at < 100; at += 1) {
       await painted();
@@ -146,7 +152,9 @@ test("every place of a story of 2,000 entries is reached in less than 50 ms", as
       slider.value = Math.floor((max * ((at * 37) % 101)) / 100);
       slider.dispatchEvent(new Event("input", { bubbles: true }));
       // What the reader waits for: the work, and the layout of what it made.
-      document.querySelector(".sequence").getBoundingClientRect();
+      await settled();
+      await settled();
+      document.querySelector(".transcript").getBoundingClientRect();
       times.push(performance.now() - start);
     }
     return times.sort((a, b) => a - b);

@@ -5,9 +5,12 @@
 
 extern crate alloc;
 
+pub mod collect;
 pub mod expected;
+pub mod folder;
 pub mod limits;
 pub mod pop3;
+pub mod probe;
 pub mod relay;
 pub mod role;
 pub mod rules;

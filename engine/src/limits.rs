@@ -43,6 +43,16 @@ pub const METADATA_ENTRY_NAME_MAX: usize = 255;
 pub const METADATA_ENTRIES_MAX: usize = 128;
 /// Octets of all annotations of one mailbox.
 pub const METADATA_OCTETS_MAX: usize = 256 * 1024;
+/// Octets of the identifier of an access control list: an account's name.
+pub const ACL_IDENTIFIER_MAX: usize = 255;
+/// Entries of one mailbox's access control list: some groups of people, not a directory.
+pub const ACL_ENTRIES_MAX: usize = 128;
+/// Event groups of one NOTIFY (RFC 5465 §3.1 lets a server refuse what is too much): each is looked at for every change.
+pub const NOTIFY_GROUPS_MAX: usize = 32;
+/// Mailboxes that one NOTIFY names.
+pub const NOTIFY_NAMES_MAX: usize = 256;
+/// Changes of other mailboxes that wait to be told by NOTIFY; more end it (RFC 5465 §5.8).
+pub const NOTICES_MAX: usize = 128;
 /// Octets of one text (a subject, a name) of a message that is composed: no reader shows more.
 pub const COMPOSED_TEXT_MAX: usize = 8 * 1024;
 /// Addresses of one field of a message that is composed; a server takes 1,000 recipients of one message at most.

@@ -12,7 +12,8 @@ const LOGGED_IN: &str = "IMAP4rev1 IMAP4rev2 SASL-IR LITERAL+ ID ENABLE IDLE NAM
                          ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 WITHIN SAVEDATE OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE \
                          COMPRESS=DEFLATE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE \
                          QUOTA=RES-MAILBOX QUOTASET METADATA METADATA-SERVER UTF8=ACCEPT REPLACE \
-                         SAVELIMIT=100000";
+                         SAVELIMIT=100000 NOTIFY ACL RIGHTS=kxte \
+         LIST-MYRIGHTS CONTEXT=SEARCH";
 
 #[test]
 fn a_session_from_greeting_to_logout() {
@@ -38,7 +39,7 @@ fn a_session_from_greeting_to_logout() {
              b NO [AUTHENTICATIONFAILED] Name or password is wrong\n\
              + Ready for the literal\n\
              c OK [CAPABILITY {LOGGED_IN}] Logged in\n\
-             * NAMESPACE ((\"\" \"/\")) NIL NIL\nd OK Namespaces told\n\
+             * NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) NIL\nd OK Namespaces told\n\
              * ID (\"name\" \"Pillarbox\")\ne OK This is who I am\n\
              * ENABLED IMAP4rev2\nf OK Enabled\n\
              g BAD Already logged in\nh BAD Select a mailbox first\n\
@@ -99,7 +100,8 @@ fn what_is_left_out_is_neither_announced_nor_accepted() {
          b OK [CAPABILITY IMAP4rev1 LITERAL- ID ENABLE NAMESPACE UNSELECT UIDPLUS CHILDREN SPECIAL-USE \
          CREATE-SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH SEARCHRES BINARY CONDSTORE QRESYNC SORT SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 WITHIN SAVEDATE OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE \
          COMPRESS=DEFLATE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX QUOTASET \
-         METADATA METADATA-SERVER UTF8=ACCEPT REPLACE SAVELIMIT=100000] Logged in\n\
+         METADATA METADATA-SERVER UTF8=ACCEPT REPLACE SAVELIMIT=100000 NOTIFY ACL RIGHTS=kxte \
+         LIST-MYRIGHTS CONTEXT=SEARCH] Logged in\n\
          c BAD This is not offered here\n* ENABLED\nd OK Enabled\n\
          e BAD [TOOBIG] The literal is too large\nf BAD [TOOBIG] Without waiting, at most 4,096 octets\n\
          g OK [APPENDUID 7 1] Appended\n",

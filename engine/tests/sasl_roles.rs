@@ -100,7 +100,7 @@ impl Wire for pop3::Server {
     fn login(ask: Self::Ask) -> Result<Credentials, Self::Answer> {
         match ask {
             pop3::Ask::Login(credentials) => Ok(credentials),
-            pop3::Ask::Open => Err(pop3::Answer::Opened(pop3::Opened { count: 0, octets: 0 })),
+            pop3::Ask::Open(_) => Err(pop3::Answer::Opened(pop3::Opened { count: 0, octets: 0 })),
             ask => panic!("{ask:?}"),
         }
     }

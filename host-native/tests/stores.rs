@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use pillarbox::config::Data;
 use pillarbox::store::MailStore;
+use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     Flags, MailboxesAsk, RowsAsk, SpecialUse, StoreMode, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::types::BlobRange;
 use pillarbox_world::store::{
-    Append, Body, Copy, Create, Deliver, EXPUNGED_RUNS_MAX, Expunge, MarkRecent, Named, NewMessage,
-    Outcome, QuotaLimits, Rename, SetFlags, SetMetadata, SetQuota, Stage, Store, Subscribe, Write,
+    Append, Body, Collect, Copy, Create, Deliver, EXPUNGED_RUNS_MAX, Expunge, MarkRecent, Named,
+    NewMessage, Outcome, QuotaLimits, Rename, SetFlags, SetMetadata, SetQuota, SetRights,
+    SharedAsk, Stage, Store, Subscribe, Write,
 };
 
 /// Steps of one run; 40 runs of them.
@@ -44,6 +46,12 @@ impl Random {
         Flags { system: self.below(32) as u8, keywords }
     }
 
+    /// All of them mostly, since that is so with one's own mailboxes.
+    fn rights(&mut self) -> Rights {
+        let some = Rights::from_bits(self.below(1 << 11) as u16);
+        if self.below(2) == 0 { Rights::ALL } else { some }
+    }
+
     fn message(&mut self) -> NewMessage {
         let octets = vec![b'x'; self.below(200_000) as usize];
         let plain = self.below(2) == 0;
@@ -72,6 +80,10 @@ impl Pair {
         let memory = MailStore::open(&Data::Memory).expect("memory is there");
         let sqlite =
             MailStore::open(&Data::Directory(directory.clone())).expect("a new store opens");
+        for store in [&memory, &sqlite] {
+            // The first account, and everybody.
+            store.hub().listen(1, &[1, 0], Box::new(|| ()));
+        }
         Self { memory, sqlite, directory }
     }
 
@@ -95,6 +107,15 @@ impl Pair {
             let mut seen = Vec::new();
             seen.push(format!("{:?}", store.quota(account).expect("the account is there")));
             seen.push(format!("{:?} {:?}", store.is_full(b"bob@x"), store.metadata(account, None)));
+            for (after, prefix) in [(None, ""), (Some("bob@x/a"), ""), (None, "bob@x/a")] {
+                let (who, except) = (b"ann@x".to_vec(), 0);
+                let after = after.map(|after| after.as_bytes().to_vec());
+                let prefix = prefix.as_bytes().to_vec();
+                let ask = SharedAsk { who, except, after, prefix, max: 3 };
+                seen.push(format!("{:?}", store.shared(&ask)));
+            }
+            seen.push(format!("{:?}", store.sharers(b"carl@x", 0)));
+            seen.push(format!("{:?}", store.sharers(b"carl@x", account)));
             let mut after = None;
             loop {
                 let ask = MailboxesAsk { after, prefix: Vec::new(), max: 3, status: true };
@@ -112,6 +133,7 @@ impl Pair {
             }
         };
         assert_eq!(read(&self.memory), read(&self.sqlite));
+        assert_eq!(self.memory.hub().heard(1), self.sqlite.hub().heard(1));
     }
 }
 
@@ -121,6 +143,7 @@ fn mailbox(store: &(dyn Store + Send + Sync), account: u64, name: &[u8]) -> Vec<
     let opened = store.opened(id).expect("it is there");
     let mut seen = vec![format!("{opened:?}"), format!("{:?}", store.uids(id, 3))];
     seen.push(format!("{:?}", store.metadata(account, Some(id)).expect("it is there")));
+    seen.push(format!("{:?} {:?}", store.place(id), store.acl(id)));
     let all = vec![UidRun { first: 1, last: u32::MAX }];
     for since in [0, opened.status.highest_modseq / 2, opened.status.highest_modseq] {
         let ask = VanishedAsk { since, above: 2 };
@@ -151,7 +174,7 @@ fn mailbox(store: &(dyn Store + Send + Sync), account: u64, name: &[u8]) -> Vec<
 
 fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
     let now_ms = random.below(1 << 40);
-    match random.below(16) {
+    match random.below(17) {
         0..=3 => Write::Deliver(Box::new(Deliver {
             accounts: vec![b"bob@x".to_vec()],
             junk: random.below(4) == 0,
@@ -170,7 +193,8 @@ fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
                 [StoreMode::Add, StoreMode::Remove, StoreMode::Replace][random.below(3) as usize];
             let unchanged_since = (random.below(4) == 0).then(|| random.below(200));
             let (uids, flags) = (random.runs(), random.flags());
-            Write::SetFlags(SetFlags { mailbox, uids, mode, flags, unchanged_since })
+            let may = random.rights();
+            Write::SetFlags(SetFlags { mailbox, uids, mode, flags, unchanged_since, may })
         }
         9 => Write::Expunge(Expunge {
             mailbox,
@@ -179,7 +203,8 @@ fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
         }),
         10 | 11 => {
             let (to, remove) = (random.name(), random.below(2) == 0);
-            Write::Copy(Copy { account, mailbox, uids: random.runs(), to, remove, now_ms })
+            let (uids, keeps) = (random.runs(), random.rights());
+            Write::Copy(Copy { account, mailbox, uids, to, remove, keeps, now_ms })
         }
         12 => {
             let special_uses =
@@ -207,6 +232,14 @@ fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
             Write::SetQuota(SetQuota { account, limits })
         }
         14 => Write::Rename(Rename { account, from: random.name(), to: random.name() }),
+        15 => {
+            const WHO: [&[u8]; 3] = [b"ann@x", b"anyone", b"carl@x"];
+            let identifier = WHO[random.below(3) as usize].to_vec();
+            let mode =
+                [StoreMode::Add, StoreMode::Remove, StoreMode::Replace][random.below(3) as usize];
+            let rights = random.rights();
+            Write::SetRights(SetRights { mailbox, identifier, mode, rights })
+        }
         _ if random.below(2) == 0 => {
             Write::MarkRecent(MarkRecent { mailbox, recent_from: random.below(9) as u32 })
         }
@@ -419,5 +452,63 @@ async fn octets_stay_while_a_session_holds_them() {
         assert!(octets(blobs[0]).is_err() && octets(blobs[2]).is_err(), "it was let go of");
     }
     pair.sqlite.close().await;
+    drop(std::fs::remove_dir_all(&pair.directory));
+}
+
+/// What is collected comes once: the message and that it was taken are one transaction.
+#[tokio::test]
+async fn what_was_collected_before_is_not_stored_again() {
+    let pair = Pair::new("collected");
+    let mut random = Random(11);
+    let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
+    let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
+    let mut message = random.message();
+    message.body = Body::Whole(b"0123456789".to_vec());
+    let collect = |name: &[u8], source: &[u8], key: &[u8], message: &NewMessage| {
+        let messages = vec![message.clone()];
+        let append = Append { account, name: name.to_vec(), messages, replaces: None, now_ms: 1 };
+        let (source, key) = (source.to_vec(), key.to_vec());
+        Write::Collect(Box::new(Collect { append, source, key }))
+    };
+    let known = |store: &MailStore, source: &[u8]| {
+        let keys = [b"1".to_vec(), b"2".to_vec()];
+        store.reads().collected(account, source, &keys).expect("the account is there")
+    };
+    assert!(matches!(
+        pair.write(collect(b"INBOX", b"a", b"1", &message)).await,
+        Ok(Outcome::Appended(_))
+    ));
+    let again = pair.write(collect(b"Sent", b"a", b"1", &message)).await;
+    assert!(matches!(again, Ok(Outcome::Known)), "{again:?}");
+    // Other sources and keys are others.
+    for (source, key) in [(b"b", b"1"), (b"a", b"2")] {
+        let stored = pair.write(collect(b"INBOX", source, key, &message)).await;
+        assert!(matches!(stored, Ok(Outcome::Appended(_))), "{stored:?}");
+    }
+    // What fails is not remembered.
+    let failed = pair.write(collect(b"No", b"c", b"1", &message)).await;
+    assert_eq!(failed.map(|_| ()), Err(pillarbox_engine::types::Reason::NotFound));
+    for store in [&pair.memory, &pair.sqlite] {
+        assert_eq!(known(store, b"a"), [true, true]);
+        assert_eq!(known(store, b"b"), [true, false]);
+        assert_eq!(known(store, b"c"), [false, false]);
+        // A staged message that is known already leaves nothing behind.
+        let upload = store.reads().upload();
+        let octets = vec![b'x'; 70_000];
+        store.write(0, Write::Stage(Stage { upload, octets })).await.expect("there is room");
+        let staged = NewMessage { body: Body::Staged(upload, 70_000), ..message.clone() };
+        let again = store.write(0, collect(b"INBOX", b"a", b"1", &staged)).await;
+        assert!(matches!(again, Ok(Outcome::Known)), "{again:?}");
+        assert!(store.reads().staged(upload, 0, 1).is_err());
+        // And a staged one that is new is taken.
+        let upload = store.reads().upload();
+        let octets = vec![b'y'; 70_000];
+        store.write(0, Write::Stage(Stage { upload, octets })).await.expect("there is room");
+        let staged = NewMessage { body: Body::Staged(upload, 70_000), ..message.clone() };
+        let stored = store.write(0, collect(b"INBOX", b"a", b"3", &staged)).await;
+        assert!(matches!(stored, Ok(Outcome::Appended(_))), "{stored:?}");
+    }
+    pair.compare(account);
+    pair.write(Write::RemoveAccount(b"bob@x".to_vec())).await.expect("it is there");
     drop(std::fs::remove_dir_all(&pair.directory));
 }

@@ -5,6 +5,7 @@ import sys
 
 import checks_agent
 import checks_clients
+import checks_dovecot
 import checks_imap
 import checks_logins
 import checks_postfix
@@ -25,7 +26,8 @@ def main() -> int:
         return 2
     checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_clients.CHECKS,
               *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS,
-              *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS]
+              *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS,
+              *checks_dovecot.CHECKS]
     if arguments.full:
         checks.append(checks_clients.thunderbird)
     return runner.run(Server(arguments.pillarbox), checks, arguments.only)

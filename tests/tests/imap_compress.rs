@@ -2,14 +2,43 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 use pillarbox_tests::server::{Scratch, Server};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+/// What a client reads and writes, in the clear or over TLS.
+trait Stream: Read + Write {}
+impl<T: Read + Write> Stream for T {}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
+    stream
+}
+
+/// Goes on over TLS with the server whose certificate this is.
+fn secured(stream: TcpStream, certificate: &Path) -> StreamOwned<ClientConnection, TcpStream> {
+    let mut roots = RootCertStore::empty();
+    let own = CertificateDer::from_pem_file(certificate).expect("the server wrote it");
+    roots.add(own).expect("a good certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider);
+    let config = config.with_safe_default_protocol_versions().expect("there are some");
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from("localhost").expect("a name");
+    let connection = ClientConnection::new(Arc::new(config), name).expect("it is right");
+    StreamOwned::new(connection, stream)
+}
 
 /// A client that compresses once it was told to.
 struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     compress: Compress,
     decompress: Decompress,
     active: bool,
@@ -20,23 +49,28 @@ struct Client {
 
 impl Client {
     fn new(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("it listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("it can be set");
-        let (compress, decompress) =
-            (Compress::new(Compression::best(), false), Decompress::new(false));
-        let heard = Vec::new();
-        let mut client = Self { stream, compress, decompress, active: false, heard, came: 0 };
+        let mut client = Self::on(Box::new(connect(address)));
         client.until("IMAP server ready\r\n");
         client.command("a LOGIN bob hungry");
         client
     }
 
+    fn on(stream: Box<dyn Stream>) -> Self {
+        let (compress, decompress) =
+            (Compress::new(Compression::best(), false), Decompress::new(false));
+        let heard = Vec::new();
+        Self { stream, compress, decompress, active: false, heard, came: 0 }
+    }
+
     fn compressed(address: SocketAddr) -> Self {
-        let mut client = Self::new(address);
-        client.command("b COMPRESS DEFLATE");
-        assert!(client.heard.is_empty(), "what follows the OK is compressed");
-        client.active = true;
-        client
+        Self::new(address).compressing()
+    }
+
+    fn compressing(mut self) -> Self {
+        self.command("b COMPRESS DEFLATE");
+        assert!(self.heard.is_empty(), "what follows the OK is compressed");
+        self.active = true;
+        self
     }
 
     fn say(&mut self, octets: &[u8]) {
@@ -46,6 +80,7 @@ impl Client {
             self.compress.compress_vec(octets, &mut wire, FlushCompress::Sync).expect("room");
         }
         self.stream.write_all(&wire).expect("it reads");
+        self.stream.flush().expect("it reads");
     }
 
     /// Hears up to this text, and gives all of it.
@@ -172,5 +207,70 @@ fn what_is_not_compressed_ends_the_connection() {
     assert!(!rest.windows(4).any(|text| text == b"c OK"), "{rest:?}");
     // The others live on.
     Client::compressed(server.imap).command("c NOOP");
+    assert!(server.stop().success());
+}
+
+fn file_below(directory: &Path, name: &str) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(directory).ok()?.flatten();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.into_iter().find_map(|path| match path.is_dir() {
+        true => file_below(&path, name),
+        false => (path.file_name()? == name).then_some(path),
+    })
+}
+
+/// RFC 4978 §3: compression stands within TLS.
+#[test]
+fn what_is_compressed_is_encrypted_too() {
+    let scratch = Scratch::new("compress-tls");
+    let data = scratch.path().join("data");
+    let flags = ["--data", data.to_str().expect("UTF-8"), "--starttls"];
+    let server = Server::start(scratch.path(), &flags);
+    let certificate = file_below(scratch.path(), "certificate.pem").expect("the server made it");
+    let mut stream = connect(server.imap);
+    let mut greeting = [0; 4096];
+    assert!(stream.read(&mut greeting).expect("a greeting") > 0);
+    stream.write_all(b"x STARTTLS\r\n").expect("it reads");
+    assert!(stream.read(&mut greeting).expect("it answers") > 0);
+    assert!(greeting.starts_with(b"x OK"), "{}", String::from_utf8_lossy(&greeting));
+    let mut client = Client::on(Box::new(secured(stream, &certificate)));
+    client.command("a LOGIN bob hungry");
+    let mut client = client.compressing();
+    let message = message();
+    client.say(format!("c APPEND INBOX {{{}+}}\r\n", message.len()).as_bytes());
+    client.say(&message);
+    client.say(b"\r\n");
+    client.until("c OK");
+    client.until("\r\n");
+    client.command("d SELECT INBOX");
+    let before = client.came;
+    let fetched = client.command("e FETCH 1 BODY.PEEK[]");
+    assert!(fetched.contains(std::str::from_utf8(&message).expect("ASCII")), "it came whole");
+    let wire = client.came - before;
+    assert!(wire * 5 < message.len() as u64, "{wire} octets for {}", message.len());
+    for number in 0..20 {
+        client.command(&format!("n{number} NOOP"));
+    }
+    assert!(server.stop().success());
+}
+
+/// A peer that ends its compressed octets has said its last; what stands behind the end is answered at once, by the end of
+/// the connection.
+#[test]
+fn what_follows_the_end_of_what_is_compressed_ends_the_connection_at_once() {
+    let scratch = Scratch::new("compress-end");
+    let server = Server::start(scratch.path(), &["--memory"]);
+    for behind in [&b""[..], b"c NOOP\r\n"] {
+        let mut client = Client::compressed(server.imap);
+        let mut end = Vec::with_capacity(1024);
+        client.compress.compress_vec(b"", &mut end, FlushCompress::Finish).expect("room");
+        end.extend_from_slice(behind);
+        client.active = false;
+        client.say(&end);
+        let began = std::time::Instant::now();
+        drop(client.stream.read_to_end(&mut Vec::new()));
+        assert!(began.elapsed() < Duration::from_secs(10), "{behind:?}: it idles");
+    }
     assert!(server.stop().success());
 }

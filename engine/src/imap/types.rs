@@ -91,10 +91,13 @@ pub enum Ask {
     Search(SearchAsk),
     /// RFC 9208: read a quota root's resources, or set them. Answers: quota, refused.
     Quota(QuotaAsk),
-    /// RFC 4314: read a mailbox's rights, or change them. Answers: rights, refused.
+    /// RFC 4314: read a mailbox's rights, or change them. Answers: rights, refused (unsupported: of nobody, or fixed).
     Rights(RightsAsk),
     /// RFC 5464: read or write annotations. Answers: metadata, refused.
     Metadata(MetadataAsk),
+    /// RFC 5465: from now on tell changes of other mailboxes too (`Call::Noticed`), until `Event::Unwatched`. Answers:
+    /// done, refused.
+    Watch,
     /// With `Config::faults` alone: what comes next, before anything is done about it. Answers: done (go on), instead.
     Phase(Phase),
 }
@@ -187,6 +190,8 @@ pub struct MailboxRow {
     pub has_children: bool,
     /// What it is for.
     pub special_uses: Vec<SpecialUse>,
+    /// This account's rights as letters (RFC 4314 §2.1); empty if it cannot be opened by anybody.
+    pub rights: Vec<u8>,
     /// Its counters, if asked for and it can be opened.
     pub status: Option<MailboxStatus>,
 }
@@ -238,6 +243,8 @@ pub struct Opened {
     pub status: MailboxStatus,
     /// Whether it is read-only for this account.
     pub read_only: bool,
+    /// This account's rights as letters (RFC 4314 §2.1).
+    pub rights: Vec<u8>,
     /// UID of the first message without \Seen.
     pub first_unseen: Option<u32>,
     /// Messages with at least this UID are \Recent to this session; `uid_next` if none is.
@@ -641,6 +648,8 @@ pub struct RightsEntry {
 pub struct Rights {
     /// This account's own, as letters.
     pub mine: Vec<u8>,
+    /// The account whose mailbox it is: it has all rights for ever.
+    pub owner: Vec<u8>,
     /// Everyone's; empty if this account may not see them.
     pub entries: Vec<RightsEntry>,
 }
@@ -737,8 +746,63 @@ pub enum Call {
     /// Others changed the open mailbox, in this order. Own changes come back in answers and are not told again.
     /// What is told after `Ask::Open` was given out is about the mailbox being opened; with none open it is ignored.
     Changed(Vec<Change>),
+    /// After `Ask::Watch`: others changed mailboxes that this account may see, in this order. What happened to messages
+    /// of the open one is told by `changed`.
+    Noticed(Vec<Notice>),
     /// Say goodbye and close, once an open ask is answered.
     Farewell(Farewell),
+}
+
+/// What happened to a mailbox (RFC 5465 §5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum Notice {
+    /// Messages came, went or got other flags.
+    Messages(MessagesNotice),
+    /// A name was made, removed or renamed, or a name below it was.
+    Name(NameNotice),
+    /// A name was subscribed or unsubscribed.
+    Subscription(MailboxRow),
+    /// Annotations changed.
+    Metadata(MetadataNotice),
+    /// More happened than was kept.
+    Overflow,
+}
+
+/// Messages of a mailbox that is not open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct MessagesNotice {
+    /// The mailbox as it is now, with its status.
+    pub row: MailboxRow,
+    /// Whether messages came or went.
+    pub counted: bool,
+    /// Whether flags changed.
+    pub flagged: bool,
+}
+
+/// A name of a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct NameNotice {
+    /// As it is now; one that is not there any more does not exist.
+    pub row: MailboxRow,
+    /// What it was called before, if it was renamed.
+    pub old_name: Option<Vec<u8>>,
+}
+
+/// Annotations that were set or removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct MetadataNotice {
+    /// The mailbox; `None` is the server.
+    pub row: Option<MailboxRow>,
+    /// Their names.
+    pub entries: Vec<Vec<u8>>,
 }
 
 /// One change of the open mailbox.
@@ -784,4 +848,6 @@ pub enum Event {
     Logout,
     /// RFC 8437: the account that was logged in is to be forgotten; another one may log in.
     Unauthenticated,
+    /// Changes of mailboxes that are not open need not be told any more.
+    Unwatched,
 }

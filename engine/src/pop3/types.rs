@@ -24,6 +24,8 @@ pub struct Config {
     pub auth: AuthOffer,
     /// RFC 1939 §7: the timestamp of the greeting that offers APOP, `<…@…>`, new for each connection; `None`: no APOP.
     pub apop_timestamp: Option<Vec<u8>>,
+    /// RFC 2449 §6.5 LOGIN-DELAY: seconds between two openings of a maildrop; 0: none, and none is announced.
+    pub login_delay_s: u32,
     /// Whether the host has its say at each command (`Ask::Phase`); for faults on purpose alone.
     pub faults: bool,
     /// Bounds.
@@ -39,8 +41,9 @@ pub struct Config {
 pub enum Ask {
     /// Judge these credentials. Answer: login.
     Login(Credentials),
-    /// Lock the account's maildrop and fix its numbering until the connection ends. Answers: opened, refused.
-    Open,
+    /// Lock the account's maildrop and fix its numbering until the connection ends, unless it was opened less than so
+    /// many seconds ago. Answers: opened, refused (login-throttled: too soon).
+    Open(u32),
     /// A page of the table. Answers: entries, refused.
     Entries(EntriesAsk),
     /// Octets of a message. Answers: octets (exactly the range), refused.

@@ -17,6 +17,7 @@ pub fn all() -> impl Iterator<Item = &'static Rule> {
         .into_iter()
         .chain(smtp)
         .chain(clients)
+        .chain(crate::probe::RULES.iter().copied())
         .flatten()
         .copied()
 }

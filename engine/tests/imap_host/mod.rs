@@ -131,7 +131,7 @@ impl Host {
             return refused(reason);
         }
         match ask {
-            Ask::Phase(_) => Answer::Done,
+            Ask::Phase(_) | Ask::Watch => Answer::Done,
             Ask::Login(Credentials::Password(given)) if given.password == b"s3cret" => {
                 let account = Account { name: given.user, server_signature: vec![] };
                 Answer::Login(LoginAnswer::Accepted(account))
@@ -248,6 +248,7 @@ impl Host {
                 subscribed: mailbox.subscribed,
                 has_children: self.mailboxes.keys().any(|other| other.starts_with(&below)),
                 special_uses: mailbox.special_uses.clone(),
+                rights: b"lrswipkxtea".to_vec(),
                 status: ask.status.then(|| Self::status(mailbox)),
             }
         });
@@ -262,6 +263,7 @@ impl Host {
         let first_unseen = mailbox.messages.iter().find(|m| m.flags.system & 8 == 0);
         let opened = Opened {
             status: Self::status(mailbox),
+            rights: b"lrswipkxtea".to_vec(),
             read_only: false,
             first_unseen: first_unseen.map(|m| m.uid),
             recent_from: mailbox.uid_next - u32::from(!mailbox.messages.is_empty()),

@@ -22,6 +22,7 @@ pub fn config() -> Config {
             cleartext: true,
         },
         apop_timestamp: Some(b"<1.2@hamburger.edu>".to_vec()),
+        login_delay_s: 0,
         faults: false,
         limits: Limits::POP3,
         trace: false,
@@ -141,7 +142,7 @@ impl Talk {
             Ask::Login(_) => {
                 Answer::Login(LoginAnswer::Refused(Refusal::new(Reason::BadCredentials)))
             }
-            Ask::Open => {
+            Ask::Open(_) => {
                 let octets = self.maildrop.iter().map(|message| message.len() as u64).sum();
                 Answer::Opened(Opened { count: self.maildrop.len() as u32, octets })
             }

@@ -7,13 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use pillarbox_engine::imap::types::{Arrived, Change, Expunged, FlagRow, UidRun};
 use pillarbox_engine::types::BlobId;
 
-use crate::store::MailboxId;
+use crate::store::{AccountId, Happening, MailboxId};
 
 /// Names a connection among all of a host's; never reused.
 pub type SessionKey = u64;
 
 /// Changes that wait for one session; above this many it is told to read everything again.
 const WAITING_MAX: usize = 256;
+
+/// Maildrops whose last opening is remembered before those are forgotten that may be opened again anyhow.
+const OPENED_MAX: usize = 4096;
 
 /// Told after a session's changes were queued; must not block.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
@@ -30,6 +33,12 @@ struct State {
     /// First UID that no session was told of as \Recent.
     recent_from: BTreeMap<MailboxId, u32>,
     maildrops: BTreeSet<MailboxId>,
+    /// When maildrops were opened last, on the monotonic clock; kept where openings must not follow too soon.
+    opened_ms: BTreeMap<MailboxId, u64>,
+    /// Sessions that watch whole accounts (RFC 5465).
+    listeners: BTreeMap<SessionKey, Listener>,
+    /// Which of them watch which account.
+    listened: BTreeMap<AccountId, BTreeSet<SessionKey>>,
     holds: BTreeMap<SessionKey, Hold>,
     /// Counts the commits after which messages were of no use any more.
     moment: u64,
@@ -48,6 +57,33 @@ struct Watcher {
     read_only: bool,
     waiting: VecDeque<Change>,
     wake: Wake,
+}
+
+/// A session that is told of everything in some accounts.
+struct Listener {
+    accounts: Vec<AccountId>,
+    heard: Heard,
+    wake: Wake,
+}
+
+/// What happened in accounts that a session listens to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// Of names, in order, with the account.
+    pub happenings: Vec<(AccountId, Happening)>,
+    /// Of messages, by mailbox.
+    pub messages: BTreeMap<MailboxId, Touched>,
+    /// More happened than was kept; the rest is empty.
+    pub overflow: bool,
+}
+
+/// What happened to messages of a mailbox.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// They came or went.
+    pub counted: bool,
+    /// They got other flags.
+    pub flagged: bool,
 }
 
 impl Hub {
@@ -74,11 +110,49 @@ impl Hub {
             .map_or_else(Vec::new, |watcher| watcher.waiting.drain(..).collect())
     }
 
-    /// Queues changes for every session that has their mailbox open, but for the one that made them.
-    pub fn publish(&self, origin: SessionKey, changes: &[(MailboxId, Change)]) {
+    /// From now on keeps for this session what happens in these accounts, in place of any others. What was kept stays.
+    pub fn listen(&self, key: SessionKey, accounts: &[AccountId], wake: Wake) {
+        let mut state = self.state();
+        let heard = state.stop_listening(key);
+        for account in accounts {
+            state.listened.entry(*account).or_default().insert(key);
+        }
+        state.listeners.insert(key, Listener { accounts: accounts.to_vec(), heard, wake });
+    }
+
+    /// Forgets what this session listens to.
+    pub fn stop_listening(&self, key: SessionKey) {
+        self.state().stop_listening(key);
+    }
+
+    /// Takes what happened since this was asked before.
+    #[must_use]
+    pub fn heard(&self, key: SessionKey) -> Heard {
+        let mut state = self.state();
+        let listener = state.listeners.get_mut(&key);
+        listener.map_or_else(Heard::default, |listener| std::mem::take(&mut listener.heard))
+    }
+
+    /// Queues changes for every session that has their mailbox open, and for those that listen to the account, but for
+    /// the one that made them. `owner` says whose a mailbox is; it is asked only if somebody listens.
+    pub fn publish(
+        &self,
+        origin: SessionKey,
+        changes: &[(MailboxId, Change)],
+        happenings: &[(AccountId, Happening)],
+        mut owner: impl FnMut(MailboxId) -> Option<AccountId>,
+    ) {
         let mut state = self.state();
         for (mailbox, change) in changes {
             state.publish(origin, *mailbox, change);
+            if !state.listened.is_empty()
+                && let Some(account) = owner(*mailbox)
+            {
+                state.let_hear(origin, account, |heard| heard.touch(*mailbox, change));
+            }
+        }
+        for (account, happening) in happenings {
+            state.let_hear(origin, *account, |heard| heard.happen(*account, happening));
         }
     }
 
@@ -106,6 +180,24 @@ impl Hub {
     #[must_use]
     pub fn lock_maildrop(&self, mailbox: MailboxId) -> Option<MaildropLock> {
         self.state().maildrops.insert(mailbox).then(|| MaildropLock { hub: self.clone(), mailbox })
+    }
+
+    /// Whether a maildrop may be opened again so long after it was opened last (RFC 2449 §6.5); if so, it is open now.
+    #[must_use]
+    pub fn may_open_again(&self, mailbox: MailboxId, now_ms: u64, delay_ms: u64) -> bool {
+        if delay_ms == 0 {
+            return true;
+        }
+        let mut state = self.state();
+        let since = |opened_ms: u64| now_ms.saturating_sub(opened_ms);
+        if state.opened_ms.get(&mailbox).is_some_and(|opened_ms| since(*opened_ms) < delay_ms) {
+            return false;
+        }
+        if state.opened_ms.len() >= OPENED_MAX {
+            state.opened_ms.retain(|_, opened_ms| since(*opened_ms) < delay_ms);
+        }
+        state.opened_ms.insert(mailbox, now_ms);
+        true
     }
 
     /// Another hub that knows what this one knows while no session is open: which messages were told as \Recent.
@@ -187,6 +279,62 @@ impl State {
         let mark = self.recent_from.entry(mailbox).or_insert(0);
         *mark = (*mark).max(last.saturating_add(1));
         Some(key)
+    }
+}
+
+impl State {
+    /// What was kept is given back.
+    fn stop_listening(&mut self, key: SessionKey) -> Heard {
+        let Some(listener) = self.listeners.remove(&key) else { return Heard::default() };
+        for account in listener.accounts {
+            if let Some(keys) = self.listened.get_mut(&account) {
+                keys.remove(&key);
+                if keys.is_empty() {
+                    self.listened.remove(&account);
+                }
+            }
+        }
+        listener.heard
+    }
+
+    fn let_hear(&mut self, origin: SessionKey, account: AccountId, hear: impl Fn(&mut Heard)) {
+        let Some(keys) = self.listened.get(&account) else { return };
+        for key in keys.iter().filter(|key| **key != origin) {
+            let Some(listener) = self.listeners.get_mut(key) else { continue };
+            hear(&mut listener.heard);
+            (listener.wake)();
+        }
+    }
+}
+
+impl Heard {
+    fn touch(&mut self, mailbox: MailboxId, change: &Change) {
+        let touched = match change {
+            Change::Arrived(_) | Change::Expunged(_) => Touched { counted: true, flagged: false },
+            Change::Flags(_) => Touched { counted: false, flagged: true },
+            Change::Resynchronise => Touched { counted: true, flagged: true },
+            // That is told as a name.
+            Change::Deleted => return,
+        };
+        if self.has_room() || self.messages.contains_key(&mailbox) {
+            let old = self.messages.entry(mailbox).or_default();
+            old.counted |= touched.counted;
+            old.flagged |= touched.flagged;
+        }
+    }
+
+    fn happen(&mut self, account: AccountId, happening: &Happening) {
+        if self.has_room() {
+            self.happenings.push((account, happening.clone()));
+        }
+    }
+
+    /// Whether one thing more is kept; if not, nothing is.
+    fn has_room(&mut self) -> bool {
+        if self.overflow || self.messages.len() + self.happenings.len() >= WAITING_MAX {
+            *self = Self { overflow: true, ..Self::default() };
+        }
+        !self.overflow
     }
 }
 
@@ -280,6 +428,10 @@ mod tests {
         Change::Arrived(Arrived { runs: vec![UidRun { first: uid, last: uid }], recent: false })
     }
 
+    fn publish(hub: &Hub, origin: SessionKey, changes: &[(MailboxId, Change)]) {
+        hub.publish(origin, changes, &[], |mailbox| Some(mailbox / 10));
+    }
+
     fn recent(changes: &[Change]) -> Vec<bool> {
         changes.iter().map(|c| matches!(c, Change::Arrived(Arrived { recent: true, .. }))).collect()
     }
@@ -290,12 +442,12 @@ mod tests {
         for key in 1..=3 {
             hub.watch(key, 7, key == 1, Box::new(|| ()));
         }
-        hub.publish(3, &[(7, arrived(5)), (8, arrived(9))]);
+        publish(&hub, 3, &[(7, arrived(5)), (8, arrived(9))]);
         assert_eq!(recent(&hub.take(1)), [false]);
         assert_eq!(recent(&hub.take(2)), [false]);
         assert_eq!(hub.take(3), []);
         assert_eq!(hub.claim_recent(7, 1, 6, false), 6);
-        hub.publish(9, &[(7, arrived(6))]);
+        publish(&hub, 9, &[(7, arrived(6))]);
         assert_eq!(recent(&hub.take(1)), [false]);
         assert_eq!(recent(&hub.take(2)), [true]);
         assert_eq!(recent(&hub.take(3)), [false]);
@@ -306,9 +458,9 @@ mod tests {
         let hub = Hub::default();
         hub.watch(1, 7, false, Box::new(|| ()));
         for uid in 1..1000 {
-            hub.publish(0, &[(7, arrived(uid))]);
+            publish(&hub, 0, &[(7, arrived(uid))]);
         }
-        hub.publish(0, &[(7, Change::Deleted)]);
+        publish(&hub, 0, &[(7, Change::Deleted)]);
         assert_eq!(hub.take(1), [Change::Resynchronise, Change::Deleted]);
     }
 
@@ -339,5 +491,31 @@ mod tests {
         assert!(hub.lock_maildrop(7).is_none());
         drop(lock);
         assert!(hub.lock_maildrop(7).is_some());
+    }
+
+    #[test]
+    fn who_listens_to_an_account_hears_what_others_do_in_it() {
+        let hub = Hub::default();
+        hub.listen(1, &[2], Box::new(|| ()));
+        hub.listen(2, &[2, 3], Box::new(|| ()));
+        publish(&hub, 2, &[(20, arrived(5)), (31, arrived(1))]);
+        publish(&hub, 9, &[(20, Change::Flags(vec![])), (40, arrived(1))]);
+        let created = (2, Happening::Created(b"x".to_vec()));
+        hub.publish(9, &[], std::slice::from_ref(&created), |_| None);
+        let both = Touched { counted: true, flagged: true };
+        let expected =
+            Heard { happenings: vec![created], messages: [(20, both)].into(), overflow: false };
+        assert_eq!(hub.heard(1), expected);
+        assert_eq!(hub.heard(2).messages[&20], Touched { counted: false, flagged: true });
+        assert_eq!(hub.heard(1), Heard::default());
+        for mailbox in 20..30 {
+            publish(&hub, 0, &[(mailbox, arrived(1))]);
+        }
+        hub.stop_listening(2);
+        assert_eq!((hub.heard(1).messages.len(), hub.heard(2).messages.len()), (10, 0));
+        let many = vec![(2, Happening::Subscribed(b"x".to_vec())); WAITING_MAX + 1];
+        hub.publish(0, &[], &many, |_| None);
+        publish(&hub, 0, &[(20, arrived(9))]);
+        assert_eq!(hub.heard(1), Heard { overflow: true, ..Heard::default() });
     }
 }

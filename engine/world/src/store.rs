@@ -3,9 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
-    Appended, Change, Copied, Expunged, Flags, MailboxPage, MailboxStatus, MailboxesAsk, Opened,
-    RowPage, RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
+    Appended, Change, Copied, Expunged, Flags, MailboxPage, MailboxRow, MailboxStatus,
+    MailboxesAsk, Opened, RowPage, RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun,
+    VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::limits::{METADATA_ENTRIES_MAX, METADATA_OCTETS_MAX};
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
@@ -56,6 +58,8 @@ pub trait Store: Queue {
     fn status(&self, account: AccountId, name: &[u8]) -> Result<MailboxStatus, Reason>;
     /// A mailbox's id; [`Reason::NotFound`] if there is none of this name.
     fn mailbox(&self, account: AccountId, name: &[u8]) -> Result<MailboxId, Reason>;
+    /// Whose a mailbox is, and what it is called now; [`Reason::NotFound`] if it is gone.
+    fn place(&self, mailbox: MailboxId) -> Result<(AccountId, Vec<u8>), Reason>;
     /// A mailbox as IMAP opens it, with its first UIDs. `recent_from` is the stored mark: messages from it on were
     /// told to no session as \Recent.
     fn opened(&self, mailbox: MailboxId) -> Result<Opened, Reason>;
@@ -85,8 +89,38 @@ pub trait Store: Queue {
         account: AccountId,
         mailbox: Option<MailboxId>,
     ) -> Result<Annotations, Reason>;
+    /// Of each of these keys, whether a message with it was collected from this source before; see [`Collect`].
+    fn collected(
+        &self,
+        account: AccountId,
+        source: &[u8],
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<bool>, Reason>;
+    /// The name of an account; [`Reason::NotFound`] if it is gone.
+    fn account_name(&self, account: AccountId) -> Result<Vec<u8>, Reason>;
+    /// Who has which rights to a mailbox beside its owner, in the order of identifiers (RFC 4314).
+    fn acl(&self, mailbox: MailboxId) -> Result<Vec<(Vec<u8>, Rights)>, Reason>;
+    /// A page of mailboxes that others let somebody see, in the order of their paths' octets.
+    fn shared(&self, ask: &SharedAsk) -> Result<Vec<Shared>, Reason>;
+    /// Whose mailboxes somebody may see, but for one account.
+    fn sharers(&self, who: &[u8], except: AccountId) -> Result<Vec<AccountId>, Reason>;
     /// A new name for a message that will come in pieces.
     fn upload(&self) -> UploadId;
+    /// What there is under this name: a mailbox, a name that has mailboxes below it, or nothing.
+    fn name(&self, account: AccountId, name: &[u8], status: bool) -> Result<MailboxRow, Reason> {
+        let first = |prefix: &[u8]| {
+            let prefix = prefix.to_vec();
+            let page =
+                self.mailboxes(account, &MailboxesAsk { after: None, prefix, max: 1, status });
+            page.map(|page| page.rows.into_iter().next())
+        };
+        // Nothing that begins with a name comes before it.
+        if let Some(row) = first(name)?.filter(|row| row.name == name) {
+            return Ok(row);
+        }
+        let has_children = first(&[name, b"/"].concat())?.is_some_and(|row| row.exists);
+        Ok(MailboxRow { name: name.to_vec(), has_children, ..MailboxRow::default() })
+    }
 }
 
 /// A store that is written to one transaction at a time.
@@ -96,6 +130,34 @@ pub trait Writer: Store {
     /// # Errors
     /// What [`Write`] names for it; [`Reason::StorageFull`], [`Reason::StorageFailed`].
     fn write(&mut self, write: Write) -> Result<Written, Reason>;
+}
+
+/// A page of mailboxes that others let somebody see: those to which the identifier, or everybody, has `l` (RFC 4314).
+#[derive(Clone, Debug)]
+pub struct SharedAsk {
+    /// Whose identifier.
+    pub who: Vec<u8>,
+    /// Not those of this account: its own are no others'.
+    pub except: AccountId,
+    /// Only paths after this one.
+    pub after: Option<Vec<u8>>,
+    /// Only paths that begin with this.
+    pub prefix: Vec<u8>,
+    /// At most so many.
+    pub max: u32,
+}
+
+/// A mailbox that its owner lets others see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// The owner's name, `/`, and the mailbox's.
+    pub path: Vec<u8>,
+    /// Whose.
+    pub account: AccountId,
+    /// What its owner calls it.
+    pub name: Vec<u8>,
+    /// Which.
+    pub mailbox: MailboxId,
 }
 
 /// One message of a maildrop.
@@ -127,6 +189,9 @@ pub enum Write {
     Deliver(Box<Deliver>),
     /// Appends messages to a mailbox, all or none. Outcome: appended; [`Reason::NotFound`], [`Reason::OverQuota`].
     Append(Append),
+    /// Appends a message that came from elsewhere, unless it came before. Outcome: appended, or known; [`Reason::NotFound`],
+    /// [`Reason::OverQuota`].
+    Collect(Box<Collect>),
     /// Changes flags. Outcome: stored.
     SetFlags(SetFlags),
     /// Removes messages. Outcome: expunged.
@@ -149,6 +214,9 @@ pub enum Write {
     SetQuota(SetQuota),
     /// Sets or removes annotations, all or none. Outcome: done; [`Reason::NotFound`], [`Reason::TooMany`].
     SetMetadata(SetMetadata),
+    /// Changes one identifier's rights to a mailbox; with none left its entry is gone. Outcome: done;
+    /// [`Reason::NotFound`], [`Reason::TooMany`].
+    SetRights(SetRights),
     /// Raises a mailbox's mark of \Recent to `recent_from`, never lowers it. Need not be durable. Outcome: done.
     MarkRecent(MarkRecent),
     /// Ends an attempt to relay. Outcome: done; [`Reason::NotFound`] if the task is over.
@@ -246,6 +314,18 @@ pub struct Append {
     pub now_ms: u64,
 }
 
+/// An append of what is somewhere else too: with the message it is remembered, in the same transaction, that it was taken, so
+/// that whoever is cut off in between and comes again doubles nothing.
+#[derive(Clone, Debug)]
+pub struct Collect {
+    /// The message, one, in place of nothing.
+    pub append: Append,
+    /// Where it came from; names of sources are the caller's, at most 64 octets.
+    pub source: Vec<u8>,
+    /// What tells it from all others there, at most 1,024 octets.
+    pub key: Vec<u8>,
+}
+
 /// A change of flags.
 #[derive(Clone, Debug)]
 pub struct SetFlags {
@@ -259,6 +339,8 @@ pub struct SetFlags {
     pub flags: Flags,
     /// RFC 7162 §3.1.3.
     pub unchanged_since: Option<u64>,
+    /// Which flags may be changed; others stay as they are (RFC 4314 §4).
+    pub may: Rights,
 }
 
 /// A removal.
@@ -275,7 +357,7 @@ pub struct Expunge {
 /// A copy or a move.
 #[derive(Clone, Debug)]
 pub struct Copy {
-    /// Whose mailboxes.
+    /// Whose mailbox the other one is.
     pub account: AccountId,
     /// From here.
     pub mailbox: MailboxId,
@@ -285,6 +367,8 @@ pub struct Copy {
     pub to: Vec<u8>,
     /// Whether to remove them here.
     pub remove: bool,
+    /// Which flags the copies keep (RFC 4314 §4).
+    pub keeps: Rights,
     /// Wall clock, for the save date.
     pub now_ms: u64,
 }
@@ -406,6 +490,23 @@ impl Quota {
     }
 }
 
+/// What happens by setting annotations: to what is shared of a mailbox its owner's account, to the rest their own.
+#[must_use]
+pub fn annotated(
+    account: AccountId,
+    owner: AccountId,
+    mailbox: Option<MailboxId>,
+    entries: &[(Vec<u8>, Option<Vec<u8>>)],
+) -> Vec<(AccountId, Happening)> {
+    let names = |shared: bool| -> Vec<Vec<u8>> {
+        let names = entries.iter().map(|(entry, _)| entry);
+        names.filter(|entry| entry.starts_with(b"/shared") == shared).cloned().collect()
+    };
+    let all = [(account, names(false)), (owner, names(true))];
+    let some = all.into_iter().filter(|(_, names)| !names.is_empty());
+    some.map(|(whose, names)| (whose, Happening::Annotated(mailbox, names))).collect()
+}
+
 /// Whether annotations of one mailbox, told by names and values, are too many (RFC 5464 §4.3).
 ///
 /// # Errors
@@ -418,6 +519,31 @@ pub fn check_metadata<'a>(all: impl Iterator<Item = (&'a [u8], usize)>) -> Resul
     }
     let fits = entries <= METADATA_ENTRIES_MAX && octets <= METADATA_OCTETS_MAX;
     if fits { Ok(()) } else { Err(Reason::TooMany) }
+}
+
+/// A change of rights (RFC 4314 §3.1).
+#[derive(Clone, Debug)]
+pub struct SetRights {
+    /// To which mailbox.
+    pub mailbox: MailboxId,
+    /// Whose: a canonical account name, or `anyone`.
+    pub identifier: Vec<u8>,
+    /// How.
+    pub mode: StoreMode,
+    /// Which.
+    pub rights: Rights,
+}
+
+impl SetRights {
+    /// The rights after it.
+    #[must_use]
+    pub fn applied(&self, old: Rights) -> Rights {
+        match self.mode {
+            StoreMode::Replace => self.rights,
+            StoreMode::Add => old.and(self.rights),
+            StoreMode::Remove => old.without(self.rights),
+        }
+    }
 }
 
 /// A mark of \Recent.
@@ -440,6 +566,8 @@ pub enum Outcome {
     Delivered(BlobId),
     /// To append.
     Appended(Appended),
+    /// To collect, if nothing was done: it was collected before.
+    Known,
     /// To set flags.
     Stored(Stored),
     /// To expunge: what went.
@@ -450,13 +578,41 @@ pub enum Outcome {
     Steered(Steered),
 }
 
-/// What a committed write did, and what sessions that have those mailboxes open must be told.
+/// What a committed write did, and what other sessions must be told.
 #[derive(Clone, Debug)]
 pub struct Written {
     /// For the writer.
     pub outcome: Outcome,
-    /// For everybody else, in order. `Arrived.recent` is false here: who is told is decided when telling.
+    /// For those that have the mailbox open, in order. `Arrived.recent` is false here: who is told is decided when
+    /// telling.
     pub changes: Vec<(MailboxId, Change)>,
+    /// For those that watch the account, in order.
+    pub happenings: Vec<(AccountId, Happening)>,
+}
+
+impl Written {
+    /// What changed messages, or nothing that anybody else is told of.
+    #[must_use]
+    pub fn new(outcome: Outcome, changes: Vec<(MailboxId, Change)>) -> Self {
+        Self { outcome, changes, happenings: Vec::new() }
+    }
+}
+
+/// What happened to names of an account, or to what is written about them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happening {
+    /// This mailbox was made.
+    Created(Vec<u8>),
+    /// This one was removed, which these identifiers could see beside its owner.
+    Deleted(Vec<u8>, Vec<Vec<u8>>),
+    /// From this name to this one, with all below.
+    Renamed(Vec<u8>, Vec<u8>),
+    /// This name was subscribed or unsubscribed.
+    Subscribed(Vec<u8>),
+    /// The account whose happening it is may do other things with this mailbox than before; of account 0, everybody.
+    Rights(MailboxId),
+    /// These annotations were set or removed; without a mailbox, of the server.
+    Annotated(Option<MailboxId>, Vec<Vec<u8>>),
 }
 
 /// Puts a UID behind others that ascend.
@@ -485,6 +641,14 @@ pub fn vanished_page(mut all: Vec<UidRun>, above: u32) -> VanishedPage {
         }
     }
     VanishedPage { known: true, runs, more: false }
+}
+
+/// Of flags those that may be changed with these rights, and of the old ones the others (RFC 4314 §4).
+#[must_use]
+pub fn permitted(old: &Flags, new: Flags, may: Rights) -> Flags {
+    let (system, keywords) = may.flags();
+    let system = new.system & system | old.system & !system;
+    Flags { system, keywords: if keywords { new.keywords } else { old.keywords.clone() } }
 }
 
 /// Flags after a change; a keyword keeps the spelling in which the mailbox first had it.

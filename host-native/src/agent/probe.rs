@@ -6,11 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pillarbox_engine::Session;
 use pillarbox_engine::smtp::probe::{
     Channel, Config, Event, Interruption, Probe, Row, Visit, other_protocol, remaining, visits,
 };
 use pillarbox_engine::types::{BlobRange, Now, Reason, TlsFacts};
+use pillarbox_engine::{Role, Session};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
@@ -126,7 +126,7 @@ async fn reach(
     Err(Error::new(Kind::Temporary, format!("{} cannot be reached: {last}; {help}", tries.host)))
 }
 
-async fn dial(address: SocketAddr, within: Duration) -> io::Result<TcpStream> {
+pub(super) async fn dial(address: SocketAddr, within: Duration) -> io::Result<TcpStream> {
     let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
     let stream =
         tokio::time::timeout(within, TcpStream::connect(address)).await.map_err(silent)??;
@@ -151,22 +151,65 @@ async fn make(
         reply_ms: u64::try_from(tries.reply_within.as_millis()).unwrap_or(u64::MAX),
         trace: tries.trace,
     };
-    let started = Instant::now();
     let trust = if visit == Visit::Certificate { Trust::Pkix } else { Trust::Any };
+    let session = |now| Session::<Probe>::new(config, now);
+    let about = Made { host: &tries.host, tls, trust, trace: tries.trace };
+    let (events, why, facts) = visited(about, &format!("{visit:?}"), stream, session).await;
+    let mut rows = Vec::new();
+    for event in events {
+        match event {
+            Event::Row(row) => rows.push(row),
+            Event::Greeting(words) => {
+                probed.greeting.get_or_insert(words);
+            }
+            Event::WantsLogin => probed.wants_login = true,
+            Event::Offers { secured, lines } => {
+                if !probed.offers.iter().any(|(known, _)| *known == secured) {
+                    probed.offers.push((secured, lines));
+                }
+            }
+        }
+    }
+    probed.tls = probed.tls.take().or(facts);
+    let missing = remaining(visit, &rows, why.as_ref());
+    probed.rows.extend(rows.into_iter().chain(missing));
+}
+
+/// How a visit is made.
+pub(super) struct Made<'a> {
+    pub(super) host: &'a str,
+    pub(super) tls: &'a Arc<ClientTls>,
+    pub(super) trust: Trust,
+    pub(super) trace: bool,
+}
+
+/// Drives a visit to its end: what it found, why it was cut short, and what TLS gave.
+pub(super) async fn visited<R>(
+    about: Made<'_>,
+    name: &str,
+    stream: TcpStream,
+    session: impl FnOnce(Now) -> Session<R>,
+) -> (Vec<R::Event>, Option<Interruption>, Option<TlsFacts>)
+where
+    R: Role<Ask = (), Answer = (), Call = (), Event: Send> + 'static,
+    Session<R>: Send,
+{
+    let started = Instant::now();
     let visitor = Visitor {
         started,
-        tls: Arc::clone(tls),
-        name: tries.host.clone(),
-        trust,
+        tls: Arc::clone(about.tls),
+        name: about.host.to_owned(),
+        trust: about.trust,
         events: Vec::new(),
         facts: None,
     };
-    let session = Box::new(Session::<Probe>::new(config, now(started)));
-    let transcript = tries.trace.then(|| {
-        eprintln!("# {visit:?}");
+    let session = Box::new(session(now(started)));
+    let transcript = about.trace.then(|| {
+        eprintln!("# {name}");
         Transcript::new(Box::new(std::io::stderr()), Ends::Client)
     });
-    let mut driver = Driver::new(visitor, session, Record::new(transcript, None));
+    let mut driver: Driver<R, Visitor<R::Event>> =
+        Driver::new(visitor, session, Record::new(transcript, None));
     let mut wire = Wire::plain(stream);
     let ended = match driver.begin(&mut wire, false).await {
         Ok(()) => driver.run(&mut wire).await,
@@ -182,37 +225,24 @@ async fn make(
         End::Trap(trap) => Interruption::Cut(trap.to_string()),
     });
     drop(wire.shutdown().await);
-    let mut rows = Vec::new();
-    for event in driver.host.events {
-        match event {
-            Event::Row(row) => rows.push(row),
-            Event::Greeting(words) => {
-                probed.greeting.get_or_insert(words);
-            }
-            Event::WantsLogin => probed.wants_login = true,
-            Event::Offers { secured, lines } => {
-                if !probed.offers.iter().any(|(known, _)| *known == secured) {
-                    probed.offers.push((secured, lines));
-                }
-            }
-        }
-    }
-    probed.tls = probed.tls.take().or(driver.host.facts);
-    let missing = remaining(visit, &rows, why.as_ref());
-    probed.rows.extend(rows.into_iter().chain(missing));
+    let Visitor { events, facts, .. } = driver.host;
+    (events, why, facts)
 }
 
 /// A visit as the drive loop's host.
-struct Visitor {
+struct Visitor<E> {
     started: Instant,
     tls: Arc<ClientTls>,
     name: String,
     trust: Trust,
-    events: Vec<Event>,
+    events: Vec<E>,
     facts: Option<TlsFacts>,
 }
 
-impl Host<Probe> for Visitor {
+impl<R> Host<R> for Visitor<R::Event>
+where
+    R: Role<Ask = (), Answer = (), Call = (), Event: Send>,
+{
     const WRITE_WITHIN: Duration = Duration::from_secs(30);
     // A server may refuse a line while it is still being sent.
     const HEARS_WHILE_WRITING: bool = true;
@@ -229,7 +259,7 @@ impl Host<Probe> for Visitor {
         String::new()
     }
 
-    async fn answer(&mut self, _: Now, (): (), _: &mut dyn Driven<Probe>) {}
+    async fn answer(&mut self, _: Now, (): (), _: &mut dyn Driven<R>) {}
 
     fn observe_answer(&mut self, (): &()) {}
 
@@ -241,7 +271,7 @@ impl Host<Probe> for Visitor {
         Err(Reason::NotFound)
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: R::Event) {
         self.events.push(event);
     }
 
@@ -257,7 +287,7 @@ impl Host<Probe> for Visitor {
         false
     }
 
-    async fn interrupted(&mut self) -> Interrupt<Probe> {
+    async fn interrupted(&mut self) -> Interrupt<R> {
         std::future::pending().await
     }
 }

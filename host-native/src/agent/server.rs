@@ -205,12 +205,12 @@ pub(crate) fn host_and_port(flag: &str, text: &str, default: u16) -> Result<(Str
     Ok((host.to_owned(), port))
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn login(access: &Access, local: bool) -> Result<Option<Login>, Error> {
+pub(super) fn login(access: &Access, local: bool) -> Result<Option<Login>, Error> {
     let mechanism = match &access.mechanism {
         None => None,
         Some(name) => {

@@ -3,10 +3,15 @@
 
 mod account;
 mod dkim;
+mod export;
+mod fetch;
+mod import;
 mod limits;
+mod mail;
 mod pipe;
 mod probe;
 mod queue;
+mod reading;
 mod replay;
 mod send;
 mod sendmail;
@@ -30,6 +35,9 @@ Examples:
   pillarbox dkim keygen --domain hamburger.edu --selector s2026 --out s2026.pem
   pillarbox send --to bob@hamburger.edu --subject ketchup --text 'Do you like ketchup?'
   pillarbox probe smtp mail.hamburger.edu:25
+  pillarbox import --account bob@hamburger.edu --config pillarbox.toml ~/Maildir
+  pillarbox mail --server imaps://bob@mail.hamburger.edu list
+  pillarbox fetch imaps://bob@mail.provider.example --account bob@hamburger.edu --config pillarbox.toml
   pillarbox replay alice-to-bob             a simulated mail Internet, in the terminal
 
 Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 address cannot be used; 4 data directory cannot be used.";
@@ -54,6 +62,14 @@ enum Word {
     Dkim(dkim::DkimFlags),
     /// See and steer what waits to be relayed
     Queue(queue::QueueFlags),
+    /// Collect mail from another server, by IMAP or POP3, into an account here
+    Fetch(Box<fetch::FetchFlags>),
+    /// List, read, find, move, flag and delete mail on any IMAP server
+    Mail(Box<mail::MailFlags>),
+    /// Bring mail from mbox files, Maildirs and folders of .eml files into an account
+    Import(Box<import::ImportFlags>),
+    /// Take an account's mail into such files
+    Export(Box<export::ExportFlags>),
     /// Compose a message, or take a ready one, and hand it to a server
     Send(Box<send::SendFlags>),
     /// Take a message from standard input as `sendmail` does; `pillarbox sendmail --help` says more
@@ -201,6 +217,10 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Account(flags)) => account::run(flags),
         Some(Word::Dkim(flags)) => dkim::run(flags),
         Some(Word::Queue(flags)) => queue::run(flags),
+        Some(Word::Fetch(flags)) => fetch::run(&flags),
+        Some(Word::Mail(flags)) => mail::run(&flags),
+        Some(Word::Import(flags)) => import::run(&flags),
+        Some(Word::Export(flags)) => export::run(&flags),
         Some(Word::Send(flags)) => send::run(*flags),
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
         Some(Word::Probe(flags)) => probe::run(flags),

@@ -1,19 +1,43 @@
-//! `pillarbox probe smtp`: a table of what a server does, each row with the RFC section that it is held to.
+//! `pillarbox probe`: a table of what a server does, each row with the RFC section that it is held to.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use pillarbox_engine::probe as mail_probe;
 use pillarbox_engine::smtp::grammar::parse_domain;
 use pillarbox_engine::smtp::probe::{Channel, Row, Verdict};
 use serde_json::{Value, json};
 
-use crate::agent::{Probed, Tries, host_and_port, host_name, probe};
+use crate::agent::{
+    MailProbed, MailTries, Probed, Tries, host_and_port, host_name, probe, probe_mail,
+};
 use crate::error::{Error, Kind};
 use crate::serve::shown;
 
 /// The port of servers that take mail from others.
 const SMTP: u16 = 25;
+
+/// Ports of servers that have mail, in the clear and with TLS first.
+const IMAP: (u16, u16) = (143, 993);
+const POP3: (u16, u16) = (110, 995);
+
+const MAIL_EXAMPLES: &str = "\
+Each row is one test: what was tried, what the RFC wants, what the server did, and how that is:
+  good  as the RFC wants it
+  weak  allowed, but not what the RFC recommends
+  bad   against the RFC
+  ?     the answer tells nothing, or the server did not come to it
+
+Nobody logs in, so no mail is seen or changed. It takes about ten connections; --unsafe makes three more, which a server may
+take for an attack: a login that must fail, HTTP, and many errors. Probe only servers that are yours, or whose owner agrees.
+
+Examples:
+  pillarbox probe imap 127.0.0.1:1143
+  pillarbox probe imap mail.hamburger.edu --implicit
+  pillarbox probe pop3 mail.hamburger.edu:110 --starttls --json
+
+Exit codes: 0 no row is bad; 69 some are; 75 the server cannot be reached; 2 wrong flag.";
 
 const EXAMPLES: &str = "\
 Each row is one test: what was tried, what the RFC wants, what the server did, and how that is:
@@ -42,6 +66,39 @@ pub(super) struct ProbeFlags {
 enum Protocol {
     /// An SMTP or submission server
     Smtp(SmtpFlags),
+    /// An IMAP server
+    Imap(MailFlags),
+    /// A POP3 server
+    Pop3(MailFlags),
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(after_help = MAIL_EXAMPLES)]
+struct MailFlags {
+    /// The server; without a port: 143 or 110, with --implicit 993 or 995
+    #[arg(value_name = "HOST[:PORT]")]
+    server: String,
+    /// Make the tests over TLS by STARTTLS or STLS, and not in the clear
+    #[arg(long, conflicts_with = "implicit")]
+    starttls: bool,
+    /// Make them over TLS from the first octet on
+    #[arg(long)]
+    implicit: bool,
+    /// Also try what a server may take for an attack
+    #[arg(long = "unsafe")]
+    with_unsafe: bool,
+    /// Write it as JSON
+    #[arg(long)]
+    json: bool,
+    /// Show the conversations on standard error
+    #[arg(long)]
+    trace: bool,
+    /// Certificate authorities that are trusted beside those of the system, as PEM
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_CA")]
+    ca: Option<PathBuf>,
+    /// Seconds that an answer may take
+    #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    timeout: u16,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -77,17 +134,17 @@ struct SmtpFlags {
 }
 
 pub(super) fn run(flags: ProbeFlags) -> Result<(), Error> {
-    let Protocol::Smtp(flags) = flags.protocol;
+    let flags = match flags.protocol {
+        Protocol::Smtp(flags) => flags,
+        Protocol::Imap(flags) => return mail(flags, mail_probe::Protocol::Imap, IMAP),
+        Protocol::Pop3(flags) => return mail(flags, mail_probe::Protocol::Pop3, POP3),
+    };
     let (host, port) = host_and_port("HOST:PORT", &flags.server, SMTP)?;
     let name = flags.name.clone().unwrap_or_else(host_name);
     if parse_domain(name.as_bytes()).is_none() {
         return Err(Error::usage(format!("--name: `{name}` is no host name")));
     }
-    let channel = match (flags.starttls, flags.implicit) {
-        (true, _) => Channel::StartTls,
-        (_, true) => Channel::Implicit,
-        _ => Channel::Clear,
-    };
+    let channel = channel(flags.starttls, flags.implicit);
     let tries = Tries {
         host,
         port,
@@ -103,11 +160,47 @@ pub(super) fn run(flags: ProbeFlags) -> Result<(), Error> {
     } else {
         print(&probed);
     }
-    let bad = probed.rows.iter().filter(|row| row.verdict == Verdict::Bad).count();
+    verdict_of(&probed.rows)
+}
+
+fn mail(flags: MailFlags, protocol: mail_probe::Protocol, ports: (u16, u16)) -> Result<(), Error> {
+    let port = if flags.implicit { ports.1 } else { ports.0 };
+    let (host, port) = host_and_port("HOST:PORT", &flags.server, port)?;
+    let tries = MailTries {
+        protocol,
+        host,
+        port,
+        channel: channel(flags.starttls, flags.implicit),
+        with_unsafe: flags.with_unsafe,
+        reply_within: Duration::from_secs(flags.timeout.into()),
+        trace: flags.trace,
+    };
+    // The same table, from what the same places hold.
+    let MailProbed { address, greeting, offers, tls, rows } =
+        probe_mail(&tries, flags.ca.as_deref())?;
+    let probed = Probed { address, greeting, offers, tls, rows, wants_login: false };
+    if flags.json {
+        println!("{}", json_of(&probed));
+    } else {
+        print(&probed);
+    }
+    verdict_of(&probed.rows)
+}
+
+fn channel(starttls: bool, implicit: bool) -> Channel {
+    match (starttls, implicit) {
+        (true, _) => Channel::StartTls,
+        (_, true) => Channel::Implicit,
+        _ => Channel::Clear,
+    }
+}
+
+fn verdict_of(rows: &[Row]) -> Result<(), Error> {
+    let bad = rows.iter().filter(|row| row.verdict == Verdict::Bad).count();
     if bad == 0 {
         return Ok(());
     }
-    let message = format!("{bad} of {} tests are against an RFC", probed.rows.len());
+    let message = format!("{bad} of {} tests are against an RFC", rows.len());
     Err(Error::new(Kind::Unavailable, message))
 }
 

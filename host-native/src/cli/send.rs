@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -227,7 +228,7 @@ fn ready(flags: &SendFlags, path: &Path) -> Result<Submission, Error> {
         }
         from = Person { name: None, mailbox: author };
     }
-    let section = head.complete(&from, origin()?);
+    let section = head.complete(&from, None, origin()?);
     let body_kind = if facts.eight_bit { Body::EightBitMime } else { Body::SevenBit };
     let utf8 = head.is_eight_bit();
     let envelope = envelope(return_path, to, notify(flags)?, body_kind, utf8, facts.plain)?;
@@ -254,10 +255,22 @@ fn sender(flags: &SendFlags) -> Result<(Person, Option<Mailbox>), Error> {
 
 /// Whoever runs this program.
 pub(super) fn you(domain: &str) -> Result<Person, Error> {
-    let user = std::env::var("LOGNAME").or_else(|_| std::env::var("USER"));
-    let user = user.unwrap_or_else(|_| "nobody".to_owned());
+    let of = |name: &str| std::env::var(name).ok().filter(|user| !user.is_empty());
+    let user = of("LOGNAME").or_else(|| of("USER")).or_else(user_name);
+    let user = user.unwrap_or_else(|| "nobody".to_owned());
     parse_person(&user, Some(domain)).map_err(|_| {
         Error::new(Kind::Input, format!("who sends it? `{user}` is no address; give --from"))
+    })
+}
+
+/// What the system calls the user that this runs as; a server such as PHP's has no variables that say it.
+fn user_name() -> Option<String> {
+    let own = fs::metadata("/proc/self").ok()?.uid().to_string();
+    let users = fs::read_to_string("/etc/passwd").ok()?;
+    users.lines().find_map(|line| {
+        let mut parts = line.split(':');
+        let name = parts.next()?;
+        (parts.nth(1)? == own).then(|| name.to_owned())
     })
 }
 

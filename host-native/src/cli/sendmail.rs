@@ -100,7 +100,7 @@ fn message(arguments: &Arguments, domain: &str, from: Option<&str>) -> Result<Su
     if let Some(name) = &arguments.full_name {
         author.name = Some(Text::new(name).map_err(|refused| wrong("-F", &refused))?);
     }
-    let section = head.complete(&author, origin()?);
+    let section = head.complete(&author, Some(domain), origin()?);
     let kind = if facts.eight_bit { Body::EightBitMime } else { Body::SevenBit };
     let to = recipients(to.into_iter());
     let utf8 = head.is_eight_bit();

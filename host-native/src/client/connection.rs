@@ -148,7 +148,8 @@ async fn begin(
         Unopened { error, logged_in: false }
     })?;
     let outgoing = Outgoing::new(client, target, settings, security, key);
-    let record = Record::new(transcript(client, target, address, key), None);
+    let transcript = transcript(client, target, address, key, PROTOCOL);
+    let record = Record::new(transcript, None);
     let mut connection = Connection {
         driver: Driver::new(outgoing, session, record),
         wire: Wire::plain(stream),
@@ -187,17 +188,18 @@ async fn begin(
     }
 }
 
-fn transcript(
+pub(super) fn transcript(
     client: &Client,
     target: &Target,
     address: SocketAddr,
     key: u64,
+    protocol: &str,
 ) -> Option<Transcript> {
     let (name, session) = (&target.name, format!("{key:x}"));
     match client.trace.as_ref()? {
         Trace::Directory(directory) => {
             let peer = format!("{name} {address}");
-            Transcript::create(directory, PROTOCOL, &session, &peer, Ends::Client)
+            Transcript::create(directory, protocol, &session, &peer, Ends::Client)
         }
         Trace::Writer(writer) => {
             let writer = Box::new(super::outgoing::Shared(Arc::clone(writer)));

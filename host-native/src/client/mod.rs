@@ -6,6 +6,7 @@ mod dial;
 mod login;
 mod outgoing;
 pub mod policy;
+pub(crate) mod reading;
 mod source;
 pub mod sts;
 mod target;

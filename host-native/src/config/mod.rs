@@ -74,6 +74,8 @@ pub struct Settings {
     pub imap_without: Vec<Vec<u8>>,
     /// Accounts that may set quotas; none in the dev profile, where everybody may.
     pub quota_admins: Option<Vec<Vec<u8>>>,
+    /// Seconds between two openings of a maildrop over POP3 (RFC 2449 §6.5).
+    pub pop3_login_delay_s: u32,
 }
 
 /// Where mail is kept.
@@ -169,6 +171,18 @@ pub struct ConfigFile {
     /// IMAP alone.
     #[serde(default)]
     pub imap: ImapFile,
+    /// POP3 alone.
+    #[serde(default)]
+    pub pop3: Pop3File,
+}
+
+/// `[pop3]` of the configuration file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pop3File {
+    /// Seconds between two openings of a maildrop (RFC 2449 §6.5); 0: none.
+    #[serde(default)]
+    pub login_delay_s: u32,
 }
 
 /// The certificate, as the file has it.
@@ -217,6 +231,7 @@ impl Settings {
         let trusted = file.as_ref().map(|file| Trusted::new(&file.proxy, &file.smtp));
         let without = file.as_ref().map(|file| &file.imap.without[..]).unwrap_or_default();
         let mut imap_without = imap::without(without, &flags.imap_without)?;
+        let pop3 = file.as_ref().map(|file| file.pop3.clone()).unwrap_or_default();
         let quota_admins = file.as_ref().map(|file| imap::quota_admins(&file.imap));
         if quota_admins.as_ref().is_some_and(Vec::is_empty) {
             // What nobody may do is not announced.
@@ -253,6 +268,7 @@ impl Settings {
             faults,
             imap_without,
             quota_admins,
+            pop3_login_delay_s: pop3.login_delay_s,
         };
         settings.limits.check()?;
         settings.check_tls()?;

@@ -46,6 +46,11 @@ impl Deflate {
         self.inward.left.is_empty() && !self.inward.more
     }
 
+    /// Whether the peer ended its compressed octets: it can say nothing more.
+    pub(super) fn is_over(&self) -> bool {
+        self.inward.ended && self.wants_input()
+    }
+
     /// The peer sent these.
     pub(super) fn take_in(&mut self, octets: Vec<u8>) {
         self.inward.left = octets;
@@ -212,6 +217,10 @@ mod tests {
         ended.extend_from_slice(b"more");
         let mut deflate = Deflate::new();
         assert!(read_all(&mut deflate, &ended).is_err());
+        // An end with nothing behind it is the end of what the peer says.
+        let mut deflate = Deflate::new();
+        assert_eq!(read_all(&mut deflate, &ended[..ended.len() - 4]).expect("sound"), b"x");
+        assert!(deflate.is_over());
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub(crate) struct Transcript {
     received: Direction,
     sent: Direction,
     failed: bool,
+    /// Rules whose sentences are there already: one that holds for each line would hide the conversation.
+    told: Vec<&'static Rule>,
     /// Stands at the end.
     last: Option<&'static str>,
 }
@@ -39,8 +41,17 @@ struct Direction {
     base: u64,
     /// Spans over `octets`, in order.
     spans: Vec<Span>,
-    /// Whether the last line written is still open.
+    /// Where what the session has noted ends.
     noted: u64,
+    /// What the last line was said to be made of; not said again of a line that is made alike.
+    made_of: String,
+}
+
+/// A line with what the session noted about it.
+struct Annotated {
+    shown: String,
+    labels: Vec<&'static str>,
+    rules: Vec<&'static Rule>,
 }
 
 impl Transcript {
@@ -79,14 +90,21 @@ impl Transcript {
 
     /// A transcript that goes to `out` line by line.
     pub(crate) fn new(out: Box<dyn Write + Send>, ends: Ends) -> Self {
-        let direction =
-            |sign| Direction { sign, octets: Vec::new(), base: 0, spans: Vec::new(), noted: 0 };
+        let direction = |sign| Direction {
+            sign,
+            octets: Vec::new(),
+            base: 0,
+            spans: Vec::new(),
+            noted: 0,
+            made_of: String::new(),
+        };
         let (received, sent, last) = match ends {
             Ends::Server => ("C", "S", Some("S closes")),
             // Who closes first is not known here.
             Ends::Client => ("S", "C", None),
         };
-        Self { out, received: direction(received), sent: direction(sent), failed: false, last }
+        let (received, sent) = (direction(received), direction(sent));
+        Self { out, received, sent, failed: false, told: Vec::new(), last }
     }
 
     /// Octets came from the peer; they are written once the session has noted what they are.
@@ -144,12 +162,34 @@ impl Transcript {
 
     /// Writes the lines of one direction that are complete and noted.
     fn write_noted(&mut self, side: Side) {
-        let mut lines = Vec::new();
-        let direction = self.direction(side);
-        while let Some(line) = direction.next_line(false) {
-            lines.extend(line);
+        while let Some(line) = self.direction(side).next_line(false) {
+            self.annotated(side, &line);
         }
-        lines.iter().for_each(|line| self.line(line));
+    }
+
+    /// Writes a line, what it is made of, and the rules that it is the first to follow.
+    fn annotated(&mut self, side: Side, line: &Annotated) {
+        self.line(&line.shown);
+        let places: Vec<String> = line.rules.iter().map(|rule| place(rule)).collect();
+        let made_of = match (&line.labels[..], &places[..]) {
+            ([], _) => String::new(),
+            (labels, []) => labels.join(" · "),
+            (labels, places) => format!("{}  ({})", labels.join(" · "), places.join(", ")),
+        };
+        let direction = self.direction(side);
+        if made_of != direction.made_of {
+            direction.made_of = made_of;
+            if !direction.made_of.is_empty() {
+                let line = format!("#  {}", direction.made_of);
+                self.line(&line);
+            }
+        }
+        for rule in &line.rules {
+            if !self.told.contains(rule) {
+                self.told.push(rule);
+                self.line(&format!("#  {}", cited(rule)));
+            }
+        }
     }
 
     fn line(&mut self, line: &str) {
@@ -164,14 +204,14 @@ impl Transcript {
 
 impl Drop for Transcript {
     fn drop(&mut self) {
-        let mut lines = Vec::new();
-        for direction in [&mut self.received, &mut self.sent] {
-            while let Some(line) = direction.next_line(true) {
-                lines.extend(line);
+        for side in [Side::Received, Side::Sent] {
+            while let Some(line) = self.direction(side).next_line(true) {
+                self.annotated(side, &line);
             }
         }
-        lines.extend(self.last.map(str::to_owned));
-        lines.iter().for_each(|line| self.line(line));
+        if let Some(last) = self.last {
+            self.line(last);
+        }
         // Nothing is left to do about a full disk here; the error was logged when it first struck.
         drop(self.out.flush());
     }
@@ -179,7 +219,7 @@ impl Drop for Transcript {
 
 impl Direction {
     /// The next line with its annotations; `all` takes also what is not complete or not noted.
-    fn next_line(&mut self, all: bool) -> Option<Vec<String>> {
+    fn next_line(&mut self, all: bool) -> Option<Annotated> {
         if self.octets.is_empty() {
             return None;
         }
@@ -197,25 +237,25 @@ impl Direction {
         let over = |span: &Span| span.start < stop && span.end > start;
         let spans: Vec<Span> = self.spans.iter().copied().filter(over).collect();
         self.spans.retain(|span| span.end > stop);
-        let mut lines = vec![format!("{}: {}", self.sign, masked(&octets, start, &spans))];
-        let begins = spans.iter().filter(|span| span.start >= start);
-        let labels: Vec<&str> = begins.clone().map(|span| span.label).collect();
-        if !labels.is_empty() {
-            lines.push(format!("#  {}", labels.join(" · ")));
-        }
-        let mut rules: Vec<&Rule> = Vec::new();
-        for rule in begins.filter_map(|span| span.why) {
+        let shown = format!("{}: {}", self.sign, masked(&octets, start, &spans));
+        let begins = || spans.iter().filter(|span| span.start >= start);
+        let labels = begins().map(|span| span.label).collect();
+        let mut rules: Vec<&'static Rule> = Vec::new();
+        for rule in begins().filter_map(|span| span.why) {
             if !rules.contains(&rule) {
                 rules.push(rule);
             }
         }
-        lines.extend(rules.iter().map(|rule| format!("#  {}", cited(rule))));
-        Some(lines)
+        Some(Annotated { shown, labels, rules })
     }
 }
 
 fn cited(rule: &Rule) -> String {
-    format!("RFC {} §{}: {}", rule.rfc, rule.section, rule.gist)
+    format!("{}: {}", place(rule), rule.gist)
+}
+
+fn place(rule: &Rule) -> String {
+    format!("RFC {} §{}", rule.rfc, rule.section)
 }
 
 /// A line's text without its CRLF, escaped, each run of secret octets as six stars.
@@ -266,5 +306,44 @@ mod tests {
         assert!(text.contains("RFC 1939 §7: PASS carries the secret."), "{text}");
         assert!(!text.contains("hungry"), "{text}");
         fs::remove_dir_all(directory).expect("the directory is ours");
+    }
+
+    #[test]
+    fn nothing_is_explained_twice() {
+        static RULE: Rule = Rule { rfc: 5321, section: "4.2.1", gist: "Lines may follow." };
+        let out = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let mut transcript = Transcript::new(Box::new(Shared(out.clone())), Ends::Server);
+        let span = |start, end, label| {
+            let (side, why) = (Side::Sent, Some(&RULE));
+            Note::Span(Span { side, start, end, label, secret: false, why })
+        };
+        for (at, text) in [(0, b"250-SIZE\r\n"), (10, b"250-HELP\r\n")] {
+            transcript.note(&span(at, at + 4, "reply code"));
+            transcript.note(&span(at + 4, at + 10, "reply text"));
+            transcript.sent(text);
+        }
+        transcript.note(&span(20, 25, "reply code"));
+        transcript.sent(b"220\r\n");
+        drop(transcript);
+        let text = String::from_utf8(out.lock().expect("nobody panicked").clone()).expect("UTF-8");
+        assert_eq!(
+            text,
+            "S: 250-SIZE\n#  reply code · reply text  (RFC 5321 §4.2.1)\n\
+             #  RFC 5321 §4.2.1: Lines may follow.\nS: 250-HELP\n\
+             S: 220\n#  reply code  (RFC 5321 §4.2.1)\nS closes\n"
+        );
+    }
+
+    struct Shared(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("nobody panicked").extend_from_slice(octets);
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 }

@@ -57,15 +57,22 @@ impl Wire {
     /// What is there already.
     pub(crate) fn try_read(&mut self) -> io::Result<Poll<Option<Vec<u8>>>> {
         let Some(deflate) = &mut self.deflate else { return self.stream.try_read() };
-        if deflate.wants_input() {
-            match self.stream.try_read()? {
-                Poll::Ready(Some(octets)) => deflate.take_in(octets),
-                other => return Ok(other),
+        // Octets that mean nothing yet are no end: what is behind them is looked at, and then the socket.
+        loop {
+            if deflate.is_over() {
+                return Ok(Poll::Ready(None));
+            }
+            if deflate.wants_input() {
+                match self.stream.try_read()? {
+                    Poll::Ready(Some(octets)) => deflate.take_in(octets),
+                    other => return Ok(other),
+                }
+            }
+            let octets = deflate.next()?;
+            if !octets.is_empty() {
+                return Ok(Poll::Ready(Some(octets)));
             }
         }
-        // Octets that mean nothing yet are no end; whoever waits comes again once the socket has more.
-        let octets = deflate.next()?;
-        Ok(if octets.is_empty() { Poll::Pending } else { Poll::Ready(Some(octets)) })
     }
 
     async fn readable(&self) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! The control socket: one question about the queue per line, one answer per line, as JSON.
+//! The control socket: one question about the queue or about mail per line, one answer per line, as JSON.
 //! Only the server's own user can open it, since its file is for nobody else.
 
 use std::os::unix::fs::PermissionsExt;
@@ -11,6 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::Shared;
+use crate::local::{Ask, serve_desk};
 use crate::relay::{Request, Response, operate};
 
 /// The socket in the data directory.
@@ -27,7 +28,7 @@ pub(super) fn open(shared: &Shared) -> Option<UnixListener> {
     let directory = shared.backend.mail_store().directory()?;
     let listener = listen(&directory.join(SOCKET));
     let failed = |error: &std::io::Error| {
-        tracing::warn!(%error, "no control socket: `pillarbox queue` cannot reach this server");
+        tracing::warn!(%error, "no control socket: `pillarbox queue`, `import` and others cannot reach it");
     };
     listener.inspect_err(failed).ok()
 }
@@ -74,6 +75,10 @@ async fn talk(shared: &Shared, stream: UnixStream) -> std::io::Result<()> {
         let next = tokio::time::timeout(IDLE, bounded.read_until(b'\n', &mut line)).await;
         if !matches!(next, Ok(Ok(length)) if length > 0) {
             return Ok(());
+        }
+        if let Ok(ask) = serde_json::from_slice::<Ask>(&line) {
+            // A command that brings or takes mail has the connection for itself.
+            return serve_desk(Arc::clone(&shared.backend), ask, read, write).await;
         }
         let response = match serde_json::from_slice::<Request>(&line) {
             Ok(request) => operate(&shared.backend, &shared.metrics.relay, request).await,

@@ -360,6 +360,7 @@ impl Served for Pop3Role {
             tls: link.door.tls,
             auth: auth(shared, link),
             apop_timestamp: None,
+            login_delay_s: shared.settings.pop3_login_delay_s,
             faults: link.is_facing,
             limits: limits(shared, link, Limits::POP3),
             trace: is_tracing(shared, link),

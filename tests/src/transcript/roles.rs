@@ -269,6 +269,7 @@ impl Scripted for pop3::Server {
             tls: tls(with),
             auth: auth(),
             apop_timestamp: has(with, "apop").then(|| b"<1.1@hamburger.edu>".to_vec()),
+            login_delay_s: if has(with, "login-delay") { 60 } else { 0 },
             faults: has(with, "faults"),
             limits: limits(Limits::POP3, with)?,
             trace: has(with, "trace"),

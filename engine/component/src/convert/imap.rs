@@ -8,7 +8,7 @@ use super::{records, variants};
 records! {
     shared, engine;
     UidRun { first, last }
-    MailboxRow { name, exists, selectable, subscribed, has_children, special_uses, status }
+    MailboxRow { name, exists, selectable, subscribed, has_children, special_uses, rights, status }
     MailboxStatus {
         messages, recent, uid_next, uid_validity, unseen, deleted, size, deleted_size,
         highest_modseq,
@@ -24,7 +24,7 @@ records! {
     QuotaResource { root, resource, usage, limit }
     RightsChange { identifier, mode, rights }
     RightsEntry { identifier, rights }
-    Rights { mine, entries }
+    Rights { mine, owner, entries }
     MetadataEntry { entry, value }
 }
 
@@ -49,7 +49,7 @@ records! {
     RenameAsk { from, to }
     SubscribeAsk { name, subscribed }
     OpenAsk { name, read_only }
-    Opened { status, read_only, first_unseen, recent_from, keywords, uids }
+    Opened { status, read_only, rights, first_unseen, recent_from, keywords, uids }
     UidPage { runs, more }
     RowsAsk { uids, max, index, changed_since }
     VanishedAsk { since, above }
@@ -69,6 +69,9 @@ records! {
     MetadataAsk { name, read, depth, write }
     MailboxPage { rows, more }
     Arrived { runs, recent }
+    MessagesNotice { row, counted, flagged }
+    NameNotice { row, old_name }
+    MetadataNotice { row, entries }
 }
 
 variants! {
@@ -77,7 +80,7 @@ variants! {
         Login(value), Mailboxes(value), Create(value), Delete(value), Rename(value),
         Subscribe(value), Status(value), Open(value), Uids(value), Rows(value),
         Vanished(value), Octets(value), Store(value), Expunge(value), Copy(value), Append(value), Chunk(value), Commit,
-        Search(value), Quota(value), Rights(value), Metadata(value), Phase(value),
+        Search(value), Quota(value), Rights(value), Metadata(value), Watch, Phase(value),
     }
     Answer {
         Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value),
@@ -85,7 +88,8 @@ variants! {
         Found(value), Declined, Quota(value), Rights(value), Metadata(value), Done,
         Refused(value), Instead(value),
     }
-    Call { Changed(value), Farewell(value) }
+    Call { Changed(value), Noticed(value), Farewell(value) }
+    Notice { Messages(value), Name(value), Subscription(value), Metadata(value), Overflow }
     Change { Arrived(value), Flags(value), Expunged(value), Resynchronise, Deleted }
-    Event { Closed, AppendDropped, Defect(value), Logout, Unauthenticated }
+    Event { Closed, AppendDropped, Defect(value), Logout, Unauthenticated, Unwatched }
 }

@@ -7,7 +7,7 @@ use super::{records, variants};
 
 records! {
     wit, engine;
-    Config { host_name, peer, session_id, tls, auth, apop_timestamp, faults, limits, trace }
+    Config { host_name, peer, session_id, tls, auth, apop_timestamp, login_delay_s, faults, limits, trace }
     EntriesAsk { first, max }
     NumberRun { first, last }
     Opened { count, octets }
@@ -16,7 +16,7 @@ records! {
 
 variants! {
     wit, engine;
-    Ask { Login(value), Open, Entries(value), Octets(value), Remove(value), Phase(value) }
+    Ask { Login(value), Open(value), Entries(value), Octets(value), Remove(value), Phase(value) }
     Answer { Login(value), Opened(value), Entries(value), Octets(value), Done, Refused(value), Instead(value) }
     Call { Farewell(value) }
     Event { Retrieved(value), Defect(value), Quit }

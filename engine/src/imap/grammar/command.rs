@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::search::Key;
 use super::set::{SequenceSet, SetNumber};
 use super::sort::{Sort, Thread};
+use crate::imap::rights::Rights;
 use crate::imap::types::{Flags, MetadataEntry, QuotaLimit, SpecialUse, StoreMode};
 
 /// A command with its tag.
@@ -71,6 +72,18 @@ pub enum Command {
     GetMetadata(GetMetadata),
     /// SETMETADATA: the mailbox, or nothing for the server; and its entries.
     SetMetadata(Vec<u8>, Vec<MetadataEntry>),
+    /// GETACL (RFC 4314)
+    GetAcl(Vec<u8>),
+    /// SETACL
+    SetAcl(SetAcl),
+    /// DELETEACL: mailbox and identifier.
+    DeleteAcl(Vec<u8>, Vec<u8>),
+    /// LISTRIGHTS: mailbox and identifier.
+    ListRights(Vec<u8>, Vec<u8>),
+    /// MYRIGHTS
+    MyRights(Vec<u8>),
+    /// NOTIFY (RFC 5465)
+    Notify(Notify),
     /// IDLE
     Idle,
     /// CHECK (RFC 3501)
@@ -89,6 +102,8 @@ pub enum Command {
     Sort(Sort),
     /// THREAD (RFC 5256)
     Thread(Thread),
+    /// CANCELUPDATE (RFC 5267): tags.
+    CancelUpdate(Vec<Vec<u8>>),
     /// FETCH
     Fetch(Fetch),
     /// STORE
@@ -112,6 +127,91 @@ pub struct GetMetadata {
     pub depth: u32,
     /// MAXSIZE
     pub value_max: Option<u32>,
+}
+
+/// SETACL (RFC 4314 §3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAcl {
+    /// The mailbox.
+    pub name: Vec<u8>,
+    /// Whose rights.
+    pub identifier: Vec<u8>,
+    /// How they change.
+    pub mode: StoreMode,
+    /// Which.
+    pub rights: Rights,
+}
+
+/// NOTIFY (RFC 5465 §3.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notify {
+    /// NONE
+    None,
+    /// SET
+    Set {
+        /// STATUS: the counters of every mailbox whose messages are watched are told first.
+        status: bool,
+        /// At least one.
+        groups: Vec<EventGroup>,
+    },
+}
+
+/// Events of some mailboxes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventGroup {
+    /// Which mailboxes.
+    pub scope: Scope,
+    /// Which events.
+    pub events: Events,
+}
+
+/// RFC 5465 §6: which mailboxes are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// SELECTED
+    Selected,
+    /// SELECTED-DELAYED
+    SelectedDelayed,
+    /// INBOXES
+    Inboxes,
+    /// PERSONAL
+    Personal,
+    /// SUBSCRIBED
+    Subscribed,
+    /// SUBTREE: these and all below them.
+    Subtree(Vec<Vec<u8>>),
+    /// MAILBOXES: these.
+    Mailboxes(Vec<Vec<u8>>),
+}
+
+impl Scope {
+    /// Whether the mailbox that is open is meant.
+    #[must_use]
+    pub const fn is_selected(&self) -> bool {
+        matches!(self, Self::Selected | Self::SelectedDelayed)
+    }
+}
+
+/// RFC 5465 §5: events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is one event")]
+pub struct Events {
+    /// MessageNew, with what is to be told of each message.
+    pub message_new: Option<Vec<FetchItem>>,
+    /// MessageExpunge; it comes with MessageNew.
+    pub message_expunge: bool,
+    /// FlagChange
+    pub flag_change: bool,
+    /// MailboxName
+    pub mailbox_name: bool,
+    /// SubscriptionChange
+    pub subscription_change: bool,
+    /// MailboxMetadataChange
+    pub mailbox_metadata_change: bool,
+    /// ServerMetadataChange
+    pub server_metadata_change: bool,
+    /// One that is not known here was named.
+    pub is_unknown: bool,
 }
 
 /// Parameters of SELECT and EXAMINE.
@@ -191,6 +291,8 @@ pub struct List {
     pub return_children: bool,
     /// RETURN (SPECIAL-USE)
     pub return_special_use: bool,
+    /// RETURN (MYRIGHTS) (RFC 8440)
+    pub return_rights: bool,
     /// RETURN (STATUS (…)) (RFC 5819); empty if not asked for.
     pub return_status: Vec<StatusItem>,
 }
@@ -272,6 +374,19 @@ pub struct SearchReturn {
     pub save: bool,
     /// PARTIAL (RFC 9394)
     pub partial: Option<PartialRange>,
+    /// CONTEXT (RFC 5267 §4.2): a hint, and nothing more.
+    pub context: bool,
+    /// UPDATE (RFC 5267 §4.3): changes of the result are told from then on.
+    pub update: Option<Update>,
+}
+
+/// How a search is kept up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// RFC 5267 §4.3
+    Results,
+    /// RFC 5465 §7: with data of messages that come to it.
+    WithItems,
 }
 
 /// A part of what was found (RFC 9394 §4), as it was asked for.

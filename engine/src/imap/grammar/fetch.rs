@@ -11,6 +11,24 @@ use crate::limits::DEPTH_MAX;
 /// Items of one FETCH: no honest client comes near.
 const ITEMS_MAX: usize = 1000;
 
+/// `"(" fetch-att *(SP fetch-att) ")"` of what is told unasked (RFC 5465 §8): no macro stands for them.
+pub(super) fn attributes(cursor: &mut Piecewise<'_>) -> Read<Vec<FetchItem>> {
+    let mut items: Vec<FetchItem> = Vec::new();
+    cursor.labelled("fetch-att", false, |cursor| {
+        cursor.list("( and data items", |cursor| {
+            let item = item(cursor)?;
+            if items.len() >= ITEMS_MAX {
+                return cursor.expected("fewer data items");
+            }
+            if !items.contains(&item) {
+                items.push(item);
+            }
+            Ok(())
+        })
+    })?;
+    if items.is_empty() { cursor.expected("at least one data item") } else { Ok(items) }
+}
+
 /// `SP sequence-set SP ("ALL" / "FULL" / "FAST" / fetch-att / "(" fetch-att *(SP fetch-att) ")")`
 pub(super) fn fetch(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Fetch> {
     cursor.space()?;

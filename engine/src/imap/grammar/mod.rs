@@ -1,6 +1,7 @@
 //! The grammar of IMAP (RFC 9051 §9, RFC 3501 §9), shared by both sides: lines and literals first, then commands.
 //! What comes out is typed and right; what is refused says what was expected and where.
 
+mod acl;
 mod append;
 mod assembly;
 mod command;
@@ -11,6 +12,7 @@ pub(crate) mod lex;
 mod list;
 mod mailbox;
 mod metadata;
+mod notify;
 mod parse;
 pub mod print;
 mod quota;
@@ -21,9 +23,9 @@ mod sort;
 pub use append::{append_head, append_next};
 pub use assembly::{Assembled, Assembly, Literal, Piece, Problem, split_head};
 pub use command::{
-    AppendData, AppendHead, Command, Fetch, FetchItem, GetMetadata, Header, Known, List,
-    PartialRange, Search, SearchReturn, Section, SelectOptions, SequenceMatch, StatusItem, Store,
-    Tagged,
+    AppendData, AppendHead, Command, EventGroup, Events, Fetch, FetchItem, GetMetadata, Header,
+    Known, List, Notify, PartialRange, Scope, Search, SearchReturn, Section, SelectOptions,
+    SequenceMatch, SetAcl, StatusItem, Store, Tagged, Update,
 };
 pub use cursor::{Bad, Piecewise, Token};
 pub(super) use date::moment;

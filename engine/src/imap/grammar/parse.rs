@@ -11,7 +11,7 @@ use super::mailbox::{mailbox_name, meaning, with_inbox};
 use super::search::search;
 use super::set::{ascending_set, plain_set, sequence_set};
 use super::sort::{sort, thread};
-use super::{append, metadata, quota};
+use super::{acl, append, metadata, notify, quota};
 use crate::imap::types::{Flags, SpecialUse, StoreMode};
 
 /// What was enabled or is true of the session, as far as grammar depends on it.
@@ -75,6 +75,18 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"SETQUOTA" => quota::set(cursor)?,
         b"GETMETADATA" => metadata::get(cursor, options)?,
         b"SETMETADATA" => metadata::set(cursor, options)?,
+        b"SETACL" => acl::set(cursor, options)?,
+        b"DELETEACL" => {
+            let (name, identifier) = acl::about(cursor, options)?;
+            Command::DeleteAcl(name, identifier)
+        }
+        b"LISTRIGHTS" => {
+            let (name, identifier) = acl::about(cursor, options)?;
+            Command::ListRights(name, identifier)
+        }
+        b"GETACL" => Command::GetAcl(name(cursor)?),
+        b"MYRIGHTS" => Command::MyRights(name(cursor)?),
+        b"NOTIFY" => notify::notify(cursor, options)?,
         b"IDLE" => Command::Idle,
         b"CHECK" => Command::Check,
         b"CLOSE" => Command::Close,
@@ -116,6 +128,7 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"SEARCH" => Command::Search(search(cursor, false, options)?),
         b"SORT" => Command::Sort(sort(cursor, false)?),
         b"THREAD" => Command::Thread(thread(cursor, false)?),
+        b"CANCELUPDATE" => cancel_update(cursor)?,
         b"STORE" => Command::Store(store(cursor, false)?),
         b"COPY" | b"MOVE" => copy(cursor, false, verb == b"MOVE", options)?,
         _ => return Ok(None),
@@ -189,6 +202,18 @@ fn enable(cursor: &mut Piecewise<'_>) -> Read<Command> {
         names.push(name.to_ascii_uppercase());
         if cursor.peek().is_none() {
             return Ok(Command::Enable(names));
+        }
+    }
+}
+
+/// `"CANCELUPDATE" 1*(SP quoted)` (RFC 5267 §5)
+fn cancel_update(cursor: &mut Piecewise<'_>) -> Read<Command> {
+    let mut tags = Vec::new();
+    loop {
+        cursor.space()?;
+        tags.push(cursor.labelled("tag", false, |cursor| cursor.string("a tag in quotes"))?);
+        if cursor.peek().is_none() {
+            return Ok(Command::CancelUpdate(tags));
         }
     }
 }
@@ -367,6 +392,8 @@ fn list_return(cursor: &mut Piecewise<'_>, list: &mut List) -> Read<()> {
         list.return_children = true;
     } else if cursor.take_word(b"SPECIAL-USE") {
         list.return_special_use = true;
+    } else if cursor.take_word(b"MYRIGHTS") {
+        list.return_rights = true;
     } else if cursor.take_word(b"STATUS") {
         cursor.space()?;
         list.return_status = status_items(cursor)?;

@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::command::{PartialRange, Search, SearchReturn};
+use super::command::{PartialRange, Search, SearchReturn, Update};
 use super::cursor::{Bad, Piecewise, Read};
 use super::date::date;
+use super::fetch;
 use super::parse::{Options, SYSTEM_FLAGS};
 use super::set::{SequenceSet, SetNumber, sequence_set};
 use crate::limits::DEPTH_MAX;
@@ -116,14 +117,25 @@ fn search_return(cursor: &mut Piecewise<'_>) -> Read<SearchReturn> {
     let mut returns = SearchReturn::default();
     cursor.labelled("search-return-opts", false, |cursor| {
         cursor.list("(", |cursor| {
-            let SearchReturn { min, max, all, count, save, partial } = &mut returns;
+            let SearchReturn { min, max, all, count, save, partial, context, update } =
+                &mut returns;
             if partial.is_none() && cursor.take_word(b"PARTIAL") {
                 cursor.space()?;
                 *partial = Some(partial_range(cursor)?);
                 return Ok(());
             }
+            if update.is_none() && cursor.take_word(b"UPDATE") {
+                *update = Some(Update::Results);
+                if cursor.text().starts_with(b" (") {
+                    cursor.space()?;
+                    fetch::attributes(cursor)?;
+                    *update = Some(Update::WithItems);
+                }
+                return Ok(());
+            }
             let options = [
-                (&b"MIN"[..], min),
+                (&b"CONTEXT"[..], context),
+                (b"MIN", min),
                 (b"MAX", max),
                 (b"ALL", all),
                 (b"COUNT", count),
@@ -135,10 +147,10 @@ fn search_return(cursor: &mut Piecewise<'_>) -> Read<SearchReturn> {
                     return Ok(());
                 }
             }
-            cursor.expected("MIN, MAX, ALL, COUNT, SAVE or one PARTIAL")
+            cursor.expected("MIN, MAX, ALL, COUNT, SAVE, CONTEXT, or one PARTIAL or UPDATE")
         })
     })?;
-    let SearchReturn { min, max, all, count, save, partial } = returns;
+    let SearchReturn { min, max, all, count, save, partial, .. } = returns;
     // RFC 9394 §3.1
     if all && partial.is_some() {
         return cursor.expected("either ALL or PARTIAL");

@@ -83,6 +83,9 @@ pub(super) fn sort(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Sort> {
         // RFC 9394 is about SEARCH; of SORT it is CONTEXT=SORT (RFC 5267) that has it.
         return cursor.expected("no PARTIAL with SORT");
     }
+    if returns.is_some_and(|returns| returns.context || returns.update.is_some()) {
+        return cursor.expected("no CONTEXT and no UPDATE with SORT");
+    }
     let criteria = cursor.labelled("sort-criteria", false, |cursor| {
         cursor.list("( and sort criteria", |cursor| {
             let reverse = cursor.take_word(b"REVERSE");

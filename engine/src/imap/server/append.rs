@@ -61,8 +61,38 @@ pub(crate) struct Append {
     /// UID of the message that goes (RFC 8508 §3.4).
     replaces: Option<u32>,
     stage: Stage,
+    /// How far its header section goes.
+    header: Header,
     /// Why it will fail; its octets are dropped.
     failed: Option<Reply>,
+}
+
+/// Where the octets of a message are, as far as its header section goes.
+#[derive(Clone, Copy, Default)]
+enum Header {
+    #[default]
+    LineStart,
+    /// Behind a CR at the start of a line: an empty line ends the header section.
+    Cr,
+    InLine,
+    Over,
+}
+
+impl Header {
+    /// Goes on; whether an octet of the header section has its eighth bit.
+    fn has_8_bit(&mut self, octets: &[u8]) -> bool {
+        for &octet in octets {
+            *self = match (*self, octet) {
+                (Self::Over, _) => return false,
+                (_, 0x80..) => return true,
+                (Self::LineStart, b'\r') => Self::Cr,
+                (Self::LineStart | Self::Cr, b'\n') => Self::Over,
+                (Self::InLine, b'\n') => Self::LineStart,
+                _ => Self::InLine,
+            };
+        }
+        false
+    }
 }
 
 enum Stage {
@@ -84,7 +114,8 @@ pub(crate) fn append(
 ) -> Next {
     let (name, replaces) = (ask.name.clone(), ask.replaces);
     let stage = Stage::Judged { size: ask.size };
-    let job = Append { name, before: 0, literal, utf8, replaces, stage, failed: None };
+    let header = Header::default();
+    let job = Append { name, before: 0, literal, utf8, replaces, stage, header, failed: None };
     Box::new(job).judge(work, ask)
 }
 
@@ -134,8 +165,9 @@ pub(crate) fn replaced(
 /// anyhow.
 pub(crate) fn refuse(literal: Literal, reply: Reply) -> Next {
     let stage = Stage::Judged { size: literal.size };
-    let (name, utf8, replaces) = (Vec::new(), false, None);
-    Box::new(Append { name, before: 0, literal, utf8, replaces, stage, failed: None }).refuse(reply)
+    let (name, utf8, replaces, header) = (Vec::new(), false, None, Header::default());
+    let job = Append { name, before: 0, literal, utf8, replaces, stage, header, failed: None };
+    Box::new(job).refuse(reply)
 }
 
 impl Append {
@@ -216,6 +248,15 @@ impl Append {
             work.cx.note_defect(&NO_NUL);
             self.fail(work.cx, nul_reply(self.literal));
         }
+        // RFC 6855 §4: who does not say that it knows of UTF-8 in header fields, does not send it either.
+        let base = &work.base;
+        let plain = base.features.has(Feature::Utf8Accept) && !base.takes_utf8() && !self.utf8;
+        if self.failed.is_none() && plain && self.header.has_8_bit(&octets) {
+            work.cx.note_defect(&UTF8);
+            let reply =
+                Reply::no("CANNOT", "UTF-8 in header fields takes ENABLE UTF8=ACCEPT first");
+            self.fail(work.cx, reply.because(&UTF8));
+        }
         if self.failed.is_some() {
             return self.more(left);
         }
@@ -275,6 +316,7 @@ impl Append {
         self.literal = literal;
         self.stage = Stage::Judged { size: literal.size };
         self.utf8 = data.utf8;
+        self.header = Header::default();
         if let Some(reply) = form_refused(work, literal, &data) {
             self.drop_before(work.cx);
             return self.refuse(reply);

@@ -68,6 +68,11 @@ pub(crate) enum Feature {
     Utf8Accept,
     Replace,
     SaveLimit,
+    Notify,
+    Acl,
+    AclRights,
+    ListMyRights,
+    ContextSearch,
 }
 
 /// When a capability is announced.
@@ -143,6 +148,12 @@ const TABLE: &[Row] = &[
     logged_in(Feature::Utf8Accept, "UTF8=ACCEPT"),
     logged_in(Feature::Replace, "REPLACE"),
     logged_in(Feature::SaveLimit, "SAVELIMIT"),
+    logged_in(Feature::Notify, "NOTIFY"),
+    logged_in(Feature::Acl, "ACL"),
+    // RFC 4314 §5.1.1: those that RFC 2086 does not have.
+    logged_in(Feature::AclRights, "RIGHTS=kxte"),
+    logged_in(Feature::ListMyRights, "LIST-MYRIGHTS"),
+    logged_in(Feature::ContextSearch, "CONTEXT=SEARCH"),
 ];
 
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.
@@ -150,6 +161,8 @@ const NEEDS: &[(Feature, &[Feature])] = &[
     // RFC 5182 §2.1, RFC 9394 §3.1: options of RETURN, which is ESEARCH's.
     (Feature::SearchRes, &[Feature::Esearch]),
     (Feature::Partial, &[Feature::Esearch]),
+    // RFC 5267 §4.1: likewise, and PARTIAL is one of them.
+    (Feature::ContextSearch, &[Feature::Esearch, Feature::Partial]),
     // RFC 5267 §3.1: its answer is ESEARCH's. RFC 5957 §1: it says more of SORT.
     (Feature::Esort, &[Feature::Sort, Feature::Esearch]),
     (Feature::SortDisplay, &[Feature::Sort]),
@@ -162,6 +175,9 @@ const NEEDS: &[(Feature, &[Feature])] = &[
     (Feature::QuotaMessage, &[Feature::Quota]),
     (Feature::QuotaMailbox, &[Feature::Quota]),
     (Feature::QuotaSet, &[Feature::Quota]),
+    // RFC 4314 §5.1.1: it says more of ACL. RFC 8440 §3: an option of LIST's RETURN.
+    (Feature::AclRights, &[Feature::Acl]),
+    (Feature::ListMyRights, &[Feature::Acl, Feature::ListExtended]),
     // RFC 6855 §3: it is there for who enables it.
     (Feature::Utf8Accept, &[Feature::Enable]),
     // RFC 7162 §3.2.3

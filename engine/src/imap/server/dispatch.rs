@@ -7,14 +7,15 @@ use alloc::vec::Vec;
 use super::capability::Feature;
 use super::condstore::Aware;
 use super::item::{Fields, Item, Partial, Section};
-use super::job::{NOT_SELECTED, Next, Work};
+use super::job::{Expunges, NOT_SELECTED, Next, Work};
 use super::reply::{Reply, send_bye};
 use super::runs::Runs;
 use super::state::State;
 use super::store::Wanted;
 use super::{
-    Base, authenticate, capability, condstore, copy, expunge, fetch, idle, list, mailbox, metadata,
-    open, print, quota, resolve, search, sort, status, store, thread, vanished,
+    Base, acl, authenticate, capability, condstore, context, copy, expunge, fetch, idle, list,
+    mailbox, metadata, notify, open, print, quota, resolve, search, sort, status, store, thread,
+    vanished,
 };
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
@@ -68,7 +69,8 @@ fn needs(command: &Command) -> Needs {
             Needs::NotAuthenticated
         }
         Command::Enable(_) => Needs::AuthenticatedOnly,
-        Command::Check
+        Command::CancelUpdate(_)
+        | Command::Check
         | Command::Close
         | Command::Unselect
         | Command::Expunge
@@ -111,6 +113,12 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::SetQuota(..) => [Feature::QuotaSet].into(),
         Command::GetMetadata(get) => metadata_features(&get.name),
         Command::SetMetadata(name, _) => metadata_features(name),
+        Command::Notify(notify) => notify_features(notify),
+        Command::GetAcl(_)
+        | Command::SetAcl(_)
+        | Command::DeleteAcl(..)
+        | Command::ListRights(..)
+        | Command::MyRights(_) => [Feature::Acl].into(),
         Command::Authenticate(_, Some(_)) => [Feature::SaslIr].into(),
         Command::Check | Command::Lsub(..) => [Feature::Rev1].into(),
         Command::Create(_, uses) if !uses.is_empty() => [Feature::CreateSpecialUse].into(),
@@ -126,6 +134,7 @@ fn features(command: &Command) -> Vec<Feature> {
             });
             features
         }
+        Command::CancelUpdate(_) => [Feature::ContextSearch].into(),
         Command::UidExpunge(set) => with_set(set, [Feature::UidPlus].into()),
         Command::Copy(_, set, _) => with_set(set, Vec::new()),
         Command::Move(_, set, _) => with_set(set, [Feature::Move].into()),
@@ -172,6 +181,15 @@ fn item_feature(item: &FetchItem) -> Option<Feature> {
     }
 }
 
+fn notify_features(command: &grammar::Notify) -> Vec<Feature> {
+    let mut features = [Feature::Notify].to_vec();
+    if let grammar::Notify::Set { groups, .. } = command {
+        let items = groups.iter().filter_map(|group| group.events.message_new.as_deref()).flatten();
+        features.extend(items.filter_map(item_feature));
+    }
+    features
+}
+
 /// RFC 5464 §3.1: of the server either capability has them, of mailboxes METADATA alone.
 fn metadata_features(name: &[u8]) -> Vec<Feature> {
     let server = Feature::MetadataServer;
@@ -197,6 +215,7 @@ fn list_features(list: &grammar::List) -> Vec<Feature> {
     let mut features = status_features(&list.return_status);
     let used = [
         (list.extended, Feature::ListExtended),
+        (list.return_rights, Feature::ListMyRights),
         (!list.return_status.is_empty(), Feature::ListStatus),
         (list.select_special_use || list.return_special_use, Feature::SpecialUse),
     ];
@@ -226,6 +245,8 @@ fn search_features(
             features.push(Feature::SearchRes);
         }
         features.extend(returns.partial.map(|_| Feature::Partial));
+        let context = returns.context || returns.update.is_some();
+        features.extend(context.then_some(Feature::ContextSearch));
     }
     for key in program {
         match key {
@@ -268,6 +289,28 @@ pub(super) fn begin(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
     if condstore::shows_awareness(&command) {
         work.become_aware(Aware::Condstore);
     }
+    let by_number = is_by_number(&command);
+    match begin_in_order(work, tag, command) {
+        // RFC 9051 §7.5.1: also where the command is refused, the numbers of those that follow it must hold.
+        Next::Done(reply, _) if by_number => Next::Done(reply, Expunges::Kept),
+        next => next,
+    }
+}
+
+/// Whether a command is one of those during which no EXPUNGE may be told (RFC 9051 §7.5.1, RFC 5256 §3).
+const fn is_by_number(command: &Command) -> bool {
+    match command {
+        Command::Fetch(fetch) => !fetch.uid,
+        Command::Store(store) => !store.uid,
+        Command::Search(search) => !search.uid,
+        Command::Sort(sort) => !sort.uid,
+        Command::Thread(thread) => !thread.uid,
+        _ => false,
+    }
+}
+
+/// What begins when a command comes that may come.
+fn begin_in_order(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
     match command {
         Command::Fetch(command) => begin_fetch(work, command),
         Command::Store(command) => begin_store(work, command),
@@ -327,6 +370,13 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
         Command::SetQuota(root, limits) => quota::set(root, limits),
         Command::GetMetadata(get) => metadata::get(get),
         Command::SetMetadata(name, entries) => metadata::set(name, entries),
+        Command::CancelUpdate(tags) => context::cancel(work, &tags),
+        Command::Notify(command) => notify::notify(work, command),
+        Command::GetAcl(name) => acl::get(name),
+        Command::SetAcl(command) => acl::set(command),
+        Command::DeleteAcl(name, identifier) => acl::delete(name, identifier),
+        Command::ListRights(name, identifier) => acl::list(name, identifier),
+        Command::MyRights(name) => acl::mine(name),
         Command::Enable(names) => {
             enable(work, &names);
             Next::done(Reply::ok("Enabled"))
@@ -337,7 +387,11 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
             Next::done(Reply::ok("This is who I am"))
         }
         Command::Namespace => {
-            lex::send(work.cx, b"* NAMESPACE ((\"\" \"/\")) NIL NIL\r\n", None);
+            lex::send(
+                work.cx,
+                b"* NAMESPACE ((\"\" \"/\")) ((\"Other Users/\" \"/\")) NIL\r\n",
+                None,
+            );
             Next::done(Reply::ok("Namespaces told"))
         }
         // NOOP and CHECK: what others did is told at the end of every command.
@@ -382,6 +436,7 @@ fn unauthenticate(work: &mut Work<'_>) -> Next {
     work.cx.event(Event::Unauthenticated);
     (work.base.rev2_enabled, work.base.aware) = (false, Aware::default());
     work.base.utf8_enabled = false;
+    work.base.notify = None;
     work.go(State::NotAuthenticated);
     let list = work.base.capabilities(false);
     let reply = Reply::ok("Log in again").because(&UNAUTHENTICATE);
@@ -490,7 +545,7 @@ fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
     }
 }
 
-fn item(item: FetchItem) -> Item {
+pub(super) fn item(item: FetchItem) -> Item {
     let whole = |label: &str, text: SectionText, peek: bool| {
         let (label, path) = (label.as_bytes().to_vec(), Vec::new());
         Item::Section(Section { label, path, text, fields: None, partial: None, peek })

@@ -3,8 +3,10 @@
 
 use alloc::vec::Vec;
 
+use super::capability::Feature;
 use super::dispatch;
 use super::job::Job;
+use super::state::State;
 use super::{Doing, Server};
 use crate::expected::{Expected, Form, offer};
 use crate::imap::expected::COMMANDS;
@@ -40,6 +42,12 @@ impl Server {
         let pieces = [Piece::Text(text.to_vec(), 0)];
         let options = self.base.options();
         let command = match literal {
+            Some(_)
+                if grammar::append_head(&pieces).is_some_and(|head| head.replaces.is_some()) =>
+            {
+                return self.base.features.has(Feature::Replace)
+                    && matches!(self.state, State::Selected(_));
+            }
             Some(_) => Command::AppendWithoutMessage,
             None => match grammar::parse(&mut Piecewise::new(&pieces), options) {
                 Ok(tagged) => tagged.command,

@@ -258,6 +258,7 @@ impl Fetch {
             }
             if let Some((_, open, _)) = work.selected() {
                 open.view.note_modseq(stored.modseq);
+                open.contexts.touch_uid(stored.uid);
                 open.view.flags_told(stored.uid, stored.modseq);
             }
         }

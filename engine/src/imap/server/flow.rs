@@ -10,8 +10,8 @@ use super::incoming::Incoming;
 use super::job::{Expunges, Job, Next, Wait, Work};
 use super::reply::{self, Reply, Status};
 use super::state::State;
-use super::tell::{Need, Telling};
-use super::{Doing, Server, condstore};
+use super::tell::{self, Need, Telling};
+use super::{After, Doing, Server, Unasked, condstore};
 use crate::role::Cx;
 use crate::types::Farewell;
 
@@ -73,30 +73,56 @@ impl Server {
         expunges: Expunges,
     ) -> Self {
         let telling = Telling::new(expunges == Expunges::Told && reply.status != Status::Bad);
-        self.tell(cx, tag, reply, telling)
+        self.tell(cx, After::Reply(tag, reply), telling)
     }
 
-    pub(super) fn tell(
-        mut self,
-        cx: &mut Cx<Self>,
-        tag: Vec<u8>,
-        reply: Reply,
-        telling: Telling,
-    ) -> Self {
-        let need = match &mut self.state {
-            State::Selected(open) => telling.run(&self.base, open, cx),
-            _ => Need::Nothing,
-        };
+    pub(super) fn tell(mut self, cx: &mut Cx<Self>, after: After, telling: Telling) -> Self {
+        let need = telling.run(&mut self.work(cx));
+        self.told(cx, after, need)
+    }
+
+    /// Goes on with what telling needs.
+    pub(super) fn told(mut self, cx: &mut Cx<Self>, after: After, need: Need) -> Self {
         let (telling, wait) = match need {
             Need::Answer(ask, telling) => {
                 cx.ask(ask);
                 (telling, Wait::Answer)
             }
             Need::Room(telling) => (telling, Wait::Room),
-            Need::Nothing => return self.conclude(cx, &tag, &reply),
+            Need::Bye(code, text) => return self.bye(cx, code, text),
+            Need::Nothing => {
+                return match after {
+                    After::Reply(tag, reply) => self.conclude(cx, &tag, &reply),
+                    After::Nothing(unasked) => self.told_unasked(cx, unasked),
+                };
+            }
         };
-        self.doing = Doing::Telling { tag, reply, telling, wait };
+        self.doing = Doing::Telling { after, telling, wait };
         self.settle(cx)
+    }
+
+    /// RFC 5465 §3.1: what the client wants to hear of is told while no command runs.
+    fn tell_unasked(self, cx: &mut Cx<Self>) -> Self {
+        let unasked = Unasked { deadline_ms: cx.deadline_ms, again: false };
+        self.tell(cx, After::Nothing(unasked), Telling::new(false))
+    }
+
+    fn told_unasked(mut self, cx: &mut Cx<Self>, unasked: Unasked) -> Self {
+        self.doing = Doing::Command(Box::default());
+        if self.has_lost_mailbox() {
+            return self.bye(cx, None, "The mailbox is gone");
+        }
+        let mut role = self.settle(cx);
+        // What is told does not show that the client is still there.
+        cx.deadline_ms = unasked.deadline_ms;
+        if unasked.again && tell::is_due(&role.work(cx), false) {
+            return role.tell_unasked(cx);
+        }
+        role
+    }
+
+    fn has_lost_mailbox(&self) -> bool {
+        matches!(&self.state, State::Selected(open) if open.view.is_lost())
     }
 
     pub(super) fn conclude(mut self, cx: &mut Cx<Self>, tag: &[u8], reply: &Reply) -> Self {
@@ -123,7 +149,7 @@ impl Server {
         if self.base.idle_commands > self.base.config.limits.idle_commands_max {
             return self.bye(cx, None, "Log in next time");
         }
-        if matches!(&self.state, State::Selected(open) if open.view.is_lost()) {
+        if self.has_lost_mailbox() {
             // RFC 2180 §3.3: whoever has a deleted mailbox open is told BYE.
             return self.bye(cx, None, "The mailbox is gone");
         }
@@ -201,8 +227,8 @@ impl Server {
         self
     }
 
-    /// Tells IDLE at once what others did; everything else tells it at its end.
-    pub(super) fn wake_idle(mut self, cx: &mut Cx<Self>) -> Self {
+    /// Tells IDLE at once what others did, and who said NOTIFY; everything else tells it at its end.
+    pub(super) fn wake(mut self, cx: &mut Cx<Self>) -> Self {
         match core::mem::replace(&mut self.doing, Doing::Over) {
             Doing::Job { tag, job: Job::Idle(job), wait: Wait::Line { .. } } => {
                 let deadline_ms = cx.deadline_ms;
@@ -211,6 +237,18 @@ impl Server {
                 // RFC 9051 §6.3.13: what is told does not show that the client is still there.
                 cx.deadline_ms = deadline_ms;
                 role
+            }
+            Doing::Command(incoming) if incoming.is_empty() && self.base.notify.is_some() => {
+                self.doing = Doing::Command(incoming);
+                match tell::is_due(&self.work(cx), false) {
+                    true => self.tell_unasked(cx),
+                    false => self,
+                }
+            }
+            Doing::Telling { after: After::Nothing(unasked), telling, wait } => {
+                let after = After::Nothing(Unasked { again: true, ..unasked });
+                self.doing = Doing::Telling { after, telling, wait };
+                self
             }
             doing => {
                 self.doing = doing;

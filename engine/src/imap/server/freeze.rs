@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::capability::Features;
 use super::condstore::Aware;
+use super::context::Contexts;
 use super::idle::{self, Idle};
 use super::incoming::Incoming;
 use super::job::{Job, Wait};
@@ -105,7 +106,8 @@ impl Server {
             }
             State::Logout => return None,
         }
-        base.farewell.is_none().then_some(())
+        // What was said by NOTIFY may be long, and who says it is told something now and then.
+        (base.farewell.is_none() && base.notify.is_none()).then_some(())
     }
 
     fn read(config: Config, input: &mut Reader<'_>) -> Option<Self> {
@@ -153,6 +155,7 @@ impl Server {
             errors,
             idle_commands,
             farewell,
+            notify: None,
         };
         Some(Self { base: Box::new(base), state, doing })
     }
@@ -160,6 +163,10 @@ impl Server {
 
 impl Selected {
     fn write(&self, out: &mut Writer) -> Option<()> {
+        // Searches that are kept up to date are too long to keep.
+        if self.contexts.has_any() {
+            return None;
+        }
         out.octets(&self.name);
         out.number(u64::from(self.uid_validity));
         out.number(u64::from(self.uid_next));
@@ -201,7 +208,17 @@ impl Selected {
             Modseqs { told: input.number()?, seen: input.number()?, gone: input.number()? };
         let owes_highest = input.flag()?;
         let view = View::thawed([told, gone, arrived, recent, stale], reading, lost, modseqs);
-        Some(Self { name, uid_validity, uid_next, read_only, view, keywords, saved, owes_highest })
+        Some(Self {
+            name,
+            uid_validity,
+            uid_next,
+            read_only,
+            view,
+            keywords,
+            saved,
+            contexts: Contexts::default(),
+            owes_highest,
+        })
     }
 }
 

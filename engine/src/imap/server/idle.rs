@@ -2,7 +2,7 @@
 
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::Reply;
-use super::tell::{Need, Telling};
+use super::tell::{self, Need, Telling};
 use crate::imap::grammar::lex;
 use crate::imap::types::Answer;
 use crate::role::Line;
@@ -40,33 +40,38 @@ impl Idle {
 
     /// Tells what there is to tell, then waits for DONE.
     pub(crate) fn run(mut self, work: &mut Work<'_>) -> Next {
-        if let Some((base, open, cx)) = work.selected() {
-            let telling = match self.telling.take() {
-                None if !open.view.has_news() => None,
-                telling => Some(telling.unwrap_or(Telling::new(true))),
-            };
-            match telling.map(|telling| telling.run(base, open, cx)) {
-                Some(Need::Answer(ask, telling)) => {
-                    return Next::Ask(ask, Job::Idle(Self { telling: Some(telling) }));
-                }
-                Some(Need::Room(telling)) => {
-                    return Next::Room(Job::Idle(Self { telling: Some(telling) }));
-                }
-                Some(Need::Nothing) | None => {}
+        let telling = match self.telling.take() {
+            None if !tell::is_due(work, true) => None,
+            telling => Some(telling.unwrap_or(Telling::new(true))),
+        };
+        match telling {
+            Some(telling) => {
+                let need = telling.run(work);
+                self.needs(work, need)
             }
-            if open.view.is_lost() {
-                return Next::Bye(None, "The mailbox is gone");
+            None => self.needs(work, Need::Nothing),
+        }
+    }
+
+    fn needs(self, work: &mut Work<'_>, need: Need) -> Next {
+        match need {
+            Need::Answer(ask, telling) => {
+                return Next::Ask(ask, Job::Idle(Self { telling: Some(telling) }));
             }
+            Need::Room(telling) => return Next::Room(Job::Idle(Self { telling: Some(telling) })),
+            Need::Bye(code, text) => return Next::Bye(code, text),
+            Need::Nothing => {}
+        }
+        if work.selected().is_some_and(|(_, open, _)| open.view.is_lost()) {
+            return Next::Bye(None, "The mailbox is gone");
         }
         Next::Line(LINE_MAX, Job::Idle(self))
     }
 
     pub(crate) fn answer(mut self, work: &mut Work<'_>, answer: Answer) -> Answered {
-        let (Some(telling), Some((_, open, _))) = (self.telling.take(), work.selected()) else {
-            return wrong(Job::Idle(self));
-        };
-        match telling.answer(open, answer) {
-            Ok(telling) => Ok(Self { telling: Some(telling) }.run(work)),
+        let Some(telling) = self.telling.take() else { return wrong(Job::Idle(self)) };
+        match telling.answer(work, answer) {
+            Ok(need) => Ok(self.needs(work, need)),
             Err((telling, misuse)) => Err((Job::Idle(Self { telling: Some(telling) }), misuse)),
         }
     }

@@ -13,6 +13,7 @@ use super::idle::Idle;
 use super::list::List;
 use super::mailbox::Change;
 use super::metadata::Metadata;
+use super::notify::Setting;
 use super::open::Open;
 use super::phase::Held;
 use super::reply::Reply;
@@ -23,7 +24,7 @@ use super::status::Status;
 use super::store::Store;
 use super::thread::Thread;
 use super::vanished::Vanished;
-use super::{Base, Server, quota};
+use super::{Base, Server, acl, quota};
 use crate::imap::types::{Answer, Ask, Event};
 use crate::role::{Cx, Line};
 use crate::types::Misuse;
@@ -66,6 +67,8 @@ pub(crate) enum Job {
     Status(Status),
     Quota(quota::Wanted),
     Metadata(Metadata),
+    Rights(acl::Wanted),
+    Notify(Box<Setting>),
     Open(Box<Open>),
     Append(Box<Append>),
     Vanished(Box<Vanished>),
@@ -149,6 +152,8 @@ impl Job {
             Self::Status(job) => job.answer(work, answer),
             Self::Quota(job) => job.answer(work, answer),
             Self::Metadata(job) => job.answer(work, answer),
+            Self::Rights(job) => job.answer(work, answer),
+            Self::Notify(job) => job.answer(work, answer),
             Self::Open(job) => job.answer(work, answer),
             Self::Append(job) => job.answer(work, answer),
             Self::Vanished(job) => job.answer(work, answer),
@@ -167,6 +172,7 @@ impl Job {
     pub(crate) fn room(self, work: &mut Work<'_>) -> Next {
         match self {
             Self::List(job) => job.run(work),
+            Self::Notify(job) => job.run(work),
             Self::Vanished(job) => job.run(work),
             Self::Fetch(job) => job.run(work),
             Self::Search(job) => job.run(work),

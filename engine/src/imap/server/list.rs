@@ -8,8 +8,9 @@ use alloc::vec::Vec;
 
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::Reply;
-use super::{Base, Server, print};
+use super::{Base, Server, acl, print};
 use crate::imap::grammar::{self, StatusItem, lex, matches};
+use crate::imap::rights::Rights;
 use crate::imap::types::{Answer, Ask, MailboxPage, MailboxRow, MailboxesAsk};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::role::Cx;
@@ -129,16 +130,7 @@ impl List {
     }
 
     fn take_page(&mut self, page: MailboxPage) -> Result<(), Misuse> {
-        let ascending = page.rows.windows(2).all(|pair| pair[0].name < pair[1].name);
-        let ahead = match (page.rows.first(), &self.after) {
-            (Some(first), Some(after)) => first.name > *after,
-            (Some(_), None) => true,
-            (None, _) => !page.more,
-        };
-        if !ascending || !ahead {
-            return Err(Misuse::BadValue);
-        }
-        self.after = page.rows.last().map(|row| row.name.clone());
+        self.after = page_end(&page, self.after.as_deref())?;
         self.more = page.more;
         self.rows = page.rows;
         self.rows.reverse();
@@ -244,7 +236,12 @@ impl List {
             if child && !self.lsub { b" (\"CHILDINFO\" (\"SUBSCRIBED\"))" } else { b"" };
         let line = print::untagged(&[word, &attributes, b") \"/\" ", &name, info]);
         lex::send(work.cx, &line, Some(rule));
-        self.tell_status(base, work.cx, row);
+        // RFC 8440 §3
+        if self.options.return_rights && !row.rights.is_empty() {
+            let rights = Rights::parse(&row.rights).unwrap_or_default();
+            lex::send(work.cx, &acl::my_rights(work, &row.name, rights), Some(&acl::MY_RIGHTS));
+        }
+        self.tell_status(work.base, work.cx, row);
     }
 
     /// RFC 5819 §2
@@ -257,31 +254,55 @@ impl List {
 
     /// RFC 9051 §7.3.1
     fn attributes(&self, base: &Base, row: &MailboxRow) -> Vec<&'static [u8]> {
-        let mut attributes: Vec<&'static [u8]> = Vec::new();
         if self.lsub {
             // RFC 3501 §6.3.9: a name that is told only for those below it.
-            if !row.subscribed || !row.selectable {
-                attributes.push(b"\\Noselect");
-            }
-            return attributes;
-        }
-        if !row.exists {
-            attributes.push(b"\\NonExistent");
-        } else if !row.selectable {
-            attributes.push(b"\\Noselect");
+            let only_below = !row.subscribed || !row.selectable;
+            return if only_below { vec![b"\\Noselect"] } else { vec![] };
         }
         let subscribed = self.options.select_subscribed || self.options.return_subscribed;
-        if subscribed && row.subscribed {
-            attributes.push(b"\\Subscribed");
-        }
-        if base.features.has(Feature::Children) || self.options.return_children {
-            let has = row.has_children;
-            attributes.push(if has { b"\\HasChildren" } else { b"\\HasNoChildren" });
-        }
-        if base.features.has(Feature::SpecialUse) {
-            let uses = row.special_uses.iter();
-            attributes.extend(uses.map(|&used| grammar::print::special_use(used).as_bytes()));
-        }
-        attributes
+        attributes(base, row, subscribed, self.options.return_children)
     }
+}
+
+/// The attributes of a name (RFC 9051 §7.3.1), \Subscribed and those of names below it where they are wanted.
+pub(crate) fn attributes(
+    base: &Base,
+    row: &MailboxRow,
+    subscribed: bool,
+    children: bool,
+) -> Vec<&'static [u8]> {
+    let mut attributes: Vec<&'static [u8]> = Vec::new();
+    if !row.exists {
+        attributes.push(b"\\NonExistent");
+    } else if !row.selectable {
+        attributes.push(b"\\Noselect");
+    }
+    if subscribed && row.subscribed {
+        attributes.push(b"\\Subscribed");
+    }
+    if base.features.has(Feature::Children) || children {
+        let has = row.has_children;
+        attributes.push(if has { b"\\HasChildren" } else { b"\\HasNoChildren" });
+    }
+    if base.features.has(Feature::SpecialUse) {
+        let uses = row.special_uses.iter();
+        attributes.extend(uses.map(|&used| grammar::print::special_use(used).as_bytes()));
+    }
+    attributes
+}
+
+/// The last name of a page, if it is one that the contract allows after this name.
+pub(crate) fn page_end(
+    page: &MailboxPage,
+    after: Option<&[u8]>,
+) -> Result<Option<Vec<u8>>, Misuse> {
+    let ascending = page.rows.windows(2).all(|pair| pair[0].name < pair[1].name);
+    let ahead = match page.rows.first() {
+        Some(first) => after.is_none_or(|after| &first.name[..] > after),
+        None => !page.more,
+    };
+    if !ascending || !ahead {
+        return Err(Misuse::BadValue);
+    }
+    Ok(page.rows.last().map(|row| row.name.clone()))
 }

@@ -2,10 +2,12 @@
 //! host for the rest. Grammar is next door; each long command is a resumable job in a file of its
 //! own.
 
+mod acl;
 mod append;
 mod authenticate;
 mod capability;
 mod condstore;
+mod context;
 mod copy;
 mod dispatch;
 mod examine;
@@ -23,6 +25,7 @@ mod list;
 mod mailbox;
 mod message;
 mod metadata;
+mod notify;
 mod open;
 mod order;
 mod phase;
@@ -66,6 +69,10 @@ use tell::Telling;
 
 /// The rules that this side follows.
 pub(super) const RULES: &[&Rule] = &[
+    &acl::ACL,
+    &acl::LIST_RIGHTS,
+    &acl::MY_RIGHTS,
+    &acl::NEEDED,
     &append::APPEND,
     &append::MULTI,
     &append::NO_NUL,
@@ -79,6 +86,9 @@ pub(super) const RULES: &[&Rule] = &[
     &condstore::AWARE,
     &condstore::DELAYED,
     &condstore::HIGHEST,
+    &context::REFUSED,
+    &context::REMOVED,
+    &context::UPDATE,
     &copy::COPYUID,
     &copy::LIMIT,
     &dispatch::STARTTLS,
@@ -96,6 +106,11 @@ pub(super) const RULES: &[&Rule] = &[
     &metadata::LONG,
     &metadata::SET,
     &metadata::VALUES,
+    &notify::BAD_EVENT,
+    &notify::NAMES,
+    &notify::NOTIFY,
+    &notify::OTHERS,
+    &notify::OVERFLOW,
     &quota::QUOTA,
     &quota::ROOT,
     &list::LSUB,
@@ -145,6 +160,8 @@ pub(crate) struct Base {
     /// Commands since the last that led anywhere, before login.
     idle_commands: u32,
     farewell: Option<Farewell>,
+    /// RFC 5465: once NOTIFY was said.
+    notify: Option<Box<notify::Notify>>,
 }
 
 impl Base {
@@ -199,14 +216,31 @@ enum Doing {
     Command(Box<Incoming>),
     /// A command that is not over.
     Job { tag: Vec<u8>, job: Job, wait: Wait },
-    /// The end of a command: what others did is told, then this reply.
-    Telling { tag: Vec<u8>, reply: Reply, telling: Telling, wait: Wait },
+    /// What others did is told, then this.
+    Telling { after: After, telling: Telling, wait: Wait },
     /// The host has its say before the greeting.
     Greeting,
     /// STARTTLS was accepted.
     Securing,
     /// Over.
     Over,
+}
+
+/// What comes after what others did.
+enum After {
+    /// The end of a command.
+    Reply(Vec<u8>, Reply),
+    /// The next command: it was told unasked (RFC 5465 §3.1).
+    Nothing(Unasked),
+}
+
+/// Something told while no command runs.
+#[derive(Clone, Copy)]
+struct Unasked {
+    /// The deadline before it.
+    deadline_ms: Option<u64>,
+    /// More happened meanwhile.
+    again: bool,
 }
 
 impl Role for Server {
@@ -230,6 +264,7 @@ impl Role for Server {
             errors: 0,
             idle_commands: 0,
             farewell: None,
+            notify: None,
         };
         let implicit = base.config.tls == TlsOffer::Implicit;
         let mut server = Self {
@@ -321,14 +356,11 @@ impl Role for Server {
                     Err((self, misuse))
                 }
             },
-            Doing::Telling { tag, reply, telling, wait } => {
-                let State::Selected(open) = &mut self.state else {
-                    return Ok(self.conclude(cx, &tag, &reply));
-                };
-                match telling.answer(open, answer) {
-                    Ok(telling) => Ok(self.tell(cx, tag, reply, telling)),
+            Doing::Telling { after, telling, wait } => {
+                match telling.answer(&mut self.work(cx), answer) {
+                    Ok(need) => Ok(self.told(cx, after, need)),
                     Err((telling, misuse)) => {
-                        self.doing = Doing::Telling { tag, reply, telling, wait };
+                        self.doing = Doing::Telling { after, telling, wait };
                         Err((self, misuse))
                     }
                 }
@@ -364,7 +396,21 @@ impl Role for Server {
                         return Ok(self.bye(cx, None, "The mailbox is gone"));
                     }
                 }
-                Ok(self.wake_idle(cx))
+                Ok(self.wake(cx))
+            }
+            Call::Noticed(notices) => {
+                if !notices.iter().all(notify::is_sound) {
+                    return Err((self, Misuse::BadValue));
+                }
+                // What happens while NOTIFY itself is at work is told by what it sets.
+                let notify = match &mut self.doing {
+                    Doing::Job { job: Job::Notify(job), .. } => Some(job.notify()),
+                    _ => self.base.notify.as_deref_mut(),
+                };
+                if notify.is_some_and(|notify| notify.take_in(notices)) {
+                    cx.event(Event::Unwatched);
+                }
+                Ok(self.wake(cx))
             }
         }
     }
@@ -384,7 +430,7 @@ impl Role for Server {
                 let next = job.room(&mut self.work(cx));
                 self.go(cx, tag, next)
             }
-            Doing::Telling { tag, reply, telling, .. } => self.tell(cx, tag, reply, telling),
+            Doing::Telling { after, telling, .. } => self.tell(cx, after, telling),
             doing => Self { doing, ..self },
         }
     }

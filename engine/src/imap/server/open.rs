@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::capability::Feature;
+use super::context::Contexts;
 use super::fetch::{self, Wanted};
 use super::item::Item;
 use super::job::{Answered, Job, Next, Work, wrong};
@@ -15,6 +16,7 @@ use super::view::{UNTOLD_RUNS_MAX, VIEW_RUNS_MAX, View};
 use super::{condstore, print, tell, vanished};
 use crate::imap::grammar::Known;
 use crate::imap::grammar::lex;
+use crate::imap::rights::Rights;
 use crate::imap::types::{Answer, Ask, Change, Event, Flags, OpenAsk, Opened, UidPage, UidRun};
 use crate::trace::Rule;
 use crate::types::Misuse;
@@ -128,6 +130,7 @@ impl Open {
             view: View::new(uids, opened.recent_from, opened.status.highest_modseq),
             keywords: opened.keywords.clone(),
             saved: Runs::new(),
+            contexts: Contexts::default(),
             owes_highest: false,
         };
         tell_mailbox(work, &open, &opened);
@@ -196,8 +199,16 @@ fn tell_mailbox(work: &mut Work<'_>, open: &Selected, opened: &Opened) {
     let permanent = if open.read_only {
         b"PERMANENTFLAGS ()".to_vec()
     } else {
-        let all = Flags { system: print::SYSTEM_FLAGS_ALL, keywords };
-        [b"PERMANENTFLAGS ", &print::permanent_flags(&all)[..]].concat()
+        // RFC 4314 §5.1.1: with few rights not all flags can be changed.
+        let rights = Rights::parse(&opened.rights).unwrap_or_default();
+        let (system, has_keywords) = rights.flags();
+        let keywords = if has_keywords { keywords } else { Vec::new() };
+        let flags = Flags { system, keywords };
+        let list = match has_keywords {
+            true => print::permanent_flags(&flags),
+            false => print::flags(&flags, false),
+        };
+        [b"PERMANENTFLAGS ", &list[..]].concat()
     };
     send_untagged_ok(cx, &permanent, "What STORE may change for good");
     tell::send_size(base, open, cx);

@@ -20,10 +20,16 @@ const DAY_MS: i64 = 86_400_000;
 const PROGRAM_RUNS_MAX: usize = 32_768;
 
 /// The program with its sets as UIDs, or why it cannot be.
-pub(crate) fn compile(open: &Selected, keys: Vec<Key>) -> Result<Vec<SearchKey>, Reply> {
+///
+/// `lasting`: it is evaluated again later, when other messages are there.
+pub(crate) fn compile(
+    open: &Selected,
+    keys: Vec<Key>,
+    lasting: bool,
+) -> Result<Vec<SearchKey>, Reply> {
     let mut left = PROGRAM_RUNS_MAX;
     let mut set = |uids: Runs| {
-        if uids == *open.view.uids() {
+        if !lasting && uids == *open.view.uids() {
             return Ok(SearchKey::All);
         }
         // Each set may have as many runs as the mailbox, and there may be thousands of sets.

@@ -101,6 +101,10 @@ impl Form {
         Self { tag, by_uid, returns, wants_modseq, has_numbers }
     }
 
+    pub(crate) fn tag(&self) -> &[u8] {
+        &self.tag
+    }
+
     pub(crate) fn returns(&self) -> Option<SearchReturn> {
         self.returns
     }

@@ -13,8 +13,8 @@ use super::reply::Reply;
 use super::result::{Form, Modseqs, Result};
 use super::runs::{Runs, are_runs};
 use super::view::UNTOLD_RUNS_MAX;
-use super::{sort, thread};
-use crate::imap::grammar::{self, Algorithm, Criterion, Key};
+use super::{context, sort, thread};
+use crate::imap::grammar::{self, Algorithm, Criterion, Key, Update};
 use crate::imap::types::{Answer, Ask, Row, RowPage, RowsAsk, SearchAsk, SearchKey, UidRun};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::message::Index;
@@ -34,6 +34,8 @@ pub(crate) struct Search {
     /// Messages that were gone when their turn came.
     missing: u64,
     modseqs: Modseqs,
+    /// The program by which the result is kept up to date from then on (RFC 5267 §4.3).
+    update: Option<Vec<SearchKey>>,
     /// When it began, in milliseconds since 1970.
     now_ms: u64,
     then: Then,
@@ -43,6 +45,8 @@ pub(crate) struct Search {
 /// What is done with what was found.
 pub(crate) enum Then {
     Tell,
+    /// RFC 5267: these are judged for a result that is kept up to date.
+    Judge,
     Sort(Vec<Criterion>),
     Thread(Algorithm),
 }
@@ -73,14 +77,64 @@ struct Examined {
 
 pub(crate) fn search(work: &mut Work<'_>, tag: &[u8], command: grammar::Search) -> Next {
     let form = Form::new(work.base, tag, &command);
-    begin(work, command.program, form, Then::Tell)
+    let Some(wanted) = command.returns.and_then(|returns| returns.update) else {
+        return begin(work, command.program, form, Then::Tell);
+    };
+    let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
+    if open.contexts.has(tag) {
+        return Next::done(Reply::bad("This tag is in use").because(&context::UPDATE));
+    }
+    // RFC 5267 §4.3.1: what is refused is answered all the same. Data of messages that come is what NOTIFY gives.
+    if open.contexts.is_full() || wanted == Update::WithItems {
+        context::refuse(cx, tag);
+        return begin(work, command.program, form, Then::Tell);
+    }
+    // Errata of RFC 3501: sequence numbers mean what they mean now.
+    let update = match program::compile(open, command.program.clone(), true) {
+        Ok(update) => update,
+        Err(reply) => return Next::Done(reply, form.expunges()),
+    };
+    begin_with(work, command.program, form, Then::Tell, Some(update))
+}
+
+/// Judges messages by a program: what of them it matches is left with the contexts.
+pub(crate) fn judge(work: &mut Work<'_>, program: Vec<SearchKey>, touched: &Runs) -> Next {
+    let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
+    let now_ms = cx.now.unix_ms;
+    let (uids, sure) = program::candidates(&program, &touched.common(open.view.uids()));
+    let form = Form::sorted(b"", true, None, &[]);
+    let job = Search {
+        found: if sure { uids.clone() } else { Runs::new() },
+        stage: Stage::Rows,
+        program,
+        form,
+        uids,
+        above: 0,
+        found_now: Runs::new(),
+        missing: 0,
+        modseqs: Modseqs::default(),
+        update: None,
+        now_ms,
+        then: Then::Judge,
+    };
+    if sure || job.uids.is_empty() { Box::new(job).found(work) } else { Box::new(job).run(work) }
 }
 
 /// Begins a search for any command that has one.
 pub(crate) fn begin(work: &mut Work<'_>, keys: Vec<Key>, form: Form, then: Then) -> Next {
+    begin_with(work, keys, form, then, None)
+}
+
+fn begin_with(
+    work: &mut Work<'_>,
+    keys: Vec<Key>,
+    form: Form,
+    then: Then,
+    update: Option<Vec<SearchKey>>,
+) -> Next {
     let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
     let now_ms = cx.now.unix_ms;
-    let program = match program::compile(open, keys) {
+    let program = match program::compile(open, keys, false) {
         Ok(program) => program,
         Err(reply) => return Next::Done(reply, form.expunges()),
     };
@@ -98,6 +152,7 @@ pub(crate) fn begin(work: &mut Work<'_>, keys: Vec<Key>, form: Form, then: Then)
         found_now: Runs::new(),
         missing: 0,
         modseqs: Modseqs::default(),
+        update,
         now_ms,
         then,
     };
@@ -121,12 +176,24 @@ impl Search {
         let found = core::mem::take(&mut self.found);
         match core::mem::replace(&mut self.then, Then::Tell) {
             Then::Tell => {}
+            Then::Judge => {
+                if let Some((_, open, _)) = work.selected() {
+                    open.contexts.judged = found;
+                }
+                return Next::done(Reply::ok("Judged"));
+            }
             Then::Sort(criteria) => {
                 return sort::sort(work, self.form, criteria, found, self.missing).run(work);
             }
             Then::Thread(algorithm) => {
                 return thread::thread(self.form, algorithm, found, self.missing).run(work);
             }
+        }
+        if let Some(program) = self.update.take()
+            && let Some((_, open, cx)) = work.selected()
+            && !open.contexts.add(self.form.tag(), self.form.by_uid, program, found.clone())
+        {
+            context::refuse(cx, self.form.tag());
         }
         self.stage = Stage::Telling(Result::new(found, self.modseqs));
         self.run(work)

@@ -4,6 +4,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::context::Contexts;
 use super::runs::Runs;
 use super::view::View;
 use super::{Server, print};
@@ -63,6 +64,8 @@ pub(crate) struct Selected {
     pub(crate) keywords: Vec<Vec<u8>>,
     /// RFC 9051 §6.4.4.1: the search result variable.
     pub(crate) saved: Runs,
+    /// RFC 5267: searches that are kept up to date.
+    pub(crate) contexts: Contexts,
     /// RFC 7162 §3.2.7: the next OK gives the mod-sequence that goes with what was told to be gone.
     pub(crate) owes_highest: bool,
 }

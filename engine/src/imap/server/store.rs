@@ -142,6 +142,7 @@ impl Store {
     fn take(&mut self, work: &mut Work<'_>, mut rows: Vec<FlagRow>) {
         let Some((base, open, _)) = work.selected() else { return };
         rows.iter().for_each(|row| open.view.note_modseq(row.modseq));
+        rows.iter().for_each(|row| open.contexts.touch_uid(row.uid));
         if self.wanted.silent {
             // What others changed before is told with this change in it, so that the client does
             // not lose this one.

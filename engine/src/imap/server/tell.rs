@@ -1,16 +1,18 @@
-//! Tells the client what others did to the open mailbox: EXPUNGE, EXISTS, RECENT and FETCH FLAGS.
-//! It runs at the end of a command or within IDLE, and pauses where the outbox is full or rows must
-//! be read.
+//! Tells the client what others did: to the open mailbox by EXPUNGE, EXISTS, RECENT and FETCH, to others as NOTIFY wants
+//! it. It runs at the end of a command, within IDLE or unasked, and pauses where the outbox is full or rows must be read.
 
-use alloc::vec;
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::fetch::page_end;
+use super::fetch::{Fetch, page_end};
+use super::job::{Job, Next, Work};
+use super::notify::{self, Wanted};
 use super::print;
 use super::runs::{Runs, are_runs};
-use super::state::Selected;
+use super::search::{self, Search};
+use super::state::{Selected, State};
 use super::view::UNTOLD_RUNS_MAX;
-use super::{Base, Server, condstore};
+use super::{Base, Server, condstore, context};
 use crate::imap::grammar::lex;
 use crate::imap::types::{Answer, Ask, Change, FlagRow, RowsAsk};
 use crate::limits::PAGE_ROWS_MAX;
@@ -46,16 +48,18 @@ pub(crate) const VANISHED: Rule = Rule {
 };
 
 /// What is being told.
-#[derive(Debug)]
 pub(crate) struct Telling {
     expunges: bool,
     stage: Stage,
 }
 
-#[derive(Debug)]
 enum Stage {
+    /// Nothing yet.
+    Begin,
     /// Which UIDs there are, if too much has changed to know.
     Read,
+    /// What is gone is taken.
+    Going,
     /// What is gone: told above this UID down to here, and how many were told.
     Gone {
         uids: Runs,
@@ -63,138 +67,323 @@ enum Stage {
         told: u32,
     },
     Arrived,
-    /// Flags, last first.
-    Flags(Vec<FlagRow>),
+    /// RFC 5267 §4.3: results that are kept up to date, from this one on; these messages are looked at for them.
+    Contexts {
+        at: usize,
+        touched: Runs,
+        new: Runs,
+        search: Option<Box<Search>>,
+    },
+    /// RFC 5465 §5.2: what the client wants to know of messages that came. It is told after the flags of others, whose
+    /// numbers it may move if it takes long.
+    New(Box<Fetch>),
+    /// Flags, last first; then what is new.
+    Flags(Vec<FlagRow>, Runs),
     /// Flags that must be read first: these above this UID.
     Stale {
         uids: Runs,
         above: u32,
         rows: Vec<FlagRow>,
+        new: Runs,
     },
+    /// What happened to other mailboxes.
+    Others,
 }
 
 /// What telling needs next.
-#[derive(Debug)]
 pub(crate) enum Need {
     Answer(Ask, Telling),
     Room(Telling),
+    Bye(Option<&'static str>, &'static str),
     Nothing,
+}
+
+/// Where telling goes on, or what it needs for that.
+enum Step {
+    On(Stage),
+    Ask(Ask, Stage),
+}
+
+/// Whether anything waits that would be told.
+pub(crate) fn is_due(work: &Work<'_>, expunges: bool) -> bool {
+    let wanted = notify::of_selected(work.base);
+    let here = match &*work.state {
+        State::Selected(open) if wanted.messages => {
+            open.view.has_due(expunges || wanted.expunges_at_once, wanted.flags)
+        }
+        _ => false,
+    };
+    here || notify::has_notices(work.base)
 }
 
 impl Telling {
     /// `expunges`: whether EXPUNGE may be sent now.
     pub(crate) const fn new(expunges: bool) -> Self {
-        Self { expunges, stage: Stage::Read }
+        Self { expunges, stage: Stage::Begin }
     }
 
     /// Tells as much as there is room for.
-    pub(crate) fn run(self, base: &Base, open: &mut Selected, cx: &mut Cx<Server>) -> Need {
-        let Self { expunges, mut stage } = self;
+    pub(crate) fn run(mut self, work: &mut Work<'_>) -> Need {
         loop {
-            if cx.outbox_full() {
-                return Need::Room(Self { expunges, stage });
+            if work.cx.outbox_full() {
+                return Need::Room(self);
             }
-            stage = match stage {
-                Stage::Read => match open.view.reading().filter(|_| expunges) {
-                    Some(above) => {
-                        let stage = Stage::Read;
-                        return Need::Answer(Ask::Uids(above), Self { expunges, stage });
+            let step = match self.stage {
+                Stage::New(fetch) => match fetch.run(work) {
+                    Next::Ask(ask, Job::Fetch(fetch)) => Step::Ask(ask, Stage::New(fetch)),
+                    Next::Room(Job::Fetch(fetch)) => {
+                        return Need::Room(Self { stage: Stage::New(fetch), ..self });
                     }
-                    None if expunges => {
-                        Stage::Gone { uids: open.view.take_gone(), above: 0, told: 0 }
-                    }
-                    None => Stage::Arrived,
+                    Next::Bye(code, text) => return Need::Bye(code, text),
+                    // What could not be told of them is left to the client's own FETCH.
+                    _ => Step::On(Stage::Others),
                 },
-                Stage::Gone { uids, above, .. } if base.tells_vanished() => {
-                    tell_vanished(open, cx, uids, above)
-                }
-                Stage::Gone { uids, above, told } => tell_gone(open, cx, uids, above, told),
-                Stage::Arrived => {
-                    if open.view.number_arrived() {
-                        send_size(base, open, cx);
-                    }
-                    let mut rows = open.view.take_flags();
-                    rows.reverse();
-                    Stage::Flags(rows)
-                }
-                Stage::Flags(mut rows) => match rows.pop() {
-                    Some(row) => {
-                        send_flags(base, open, cx, &row);
-                        Stage::Flags(rows)
-                    }
-                    None => Stage::Stale { uids: open.view.take_stale(), above: 0, rows: vec![] },
-                },
-                Stage::Stale { uids, above, mut rows } => match rows.pop() {
-                    Some(row) => {
-                        send_flags(base, open, cx, &row);
-                        Stage::Stale { uids, above, rows }
-                    }
-                    None => {
-                        let max = PAGE_ROWS_MAX;
-                        let page = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(max));
-                        if page.is_empty() {
-                            if expunges {
-                                open.view.all_told();
-                            } else {
-                                condstore::send_delayed(base, open, cx);
-                            }
-                            return Need::Nothing;
+                Stage::Contexts { at, touched, new, search } => {
+                    match judge(work, at, touched, new, search) {
+                        Ok(step) => step,
+                        Err(Judging::Room(stage)) => {
+                            return Need::Room(Self { stage, ..self });
                         }
-                        let ask = RowsAsk { uids: page, max, index: false, changed_since: None };
-                        let ask = Ask::Rows(ask);
-                        let stage = Stage::Stale { uids, above, rows };
-                        return Need::Answer(ask, Self { expunges, stage });
+                        Err(Judging::Bye(code, text)) => return Need::Bye(code, text),
+                    }
+                }
+                Stage::Others if notify::tell_next(work) => Step::On(Stage::Others),
+                Stage::Others => return Need::Nothing,
+                stage => match work.selected() {
+                    None => Step::On(Stage::Others),
+                    Some((base, open, cx)) => {
+                        let wanted = notify::of_selected(base);
+                        if matches!(stage, Stage::Begin) {
+                            self.expunges |= wanted.expunges_at_once;
+                        }
+                        step(stage, self.expunges, &wanted, base, open, cx)
                     }
                 },
             };
+            match step {
+                Step::On(stage) => self.stage = stage,
+                Step::Ask(ask, stage) => return Need::Answer(ask, Self { stage, ..self }),
+            }
         }
     }
 
-    /// The answer that it needed.
+    /// The answer that it needed, and what it needs then.
     pub(crate) fn answer(
         self,
-        open: &mut Selected,
+        work: &mut Work<'_>,
         answer: Answer,
-    ) -> Result<Self, (Self, Misuse)> {
+    ) -> Result<Need, (Self, Misuse)> {
         let Self { expunges, stage } = self;
-        let stage = match (stage, answer) {
-            (Stage::Read, Answer::Uids(page)) => {
-                let above = open.view.read_up_to();
-                let sound = are_runs(&page.runs)
-                    && page.runs.first().is_none_or(|run| run.first > above)
-                    && !(page.more && page.runs.is_empty());
-                if !sound {
-                    return Err((Self { expunges, stage: Stage::Read }, Misuse::BadValue));
+        if let Stage::New(fetch) = stage {
+            return match fetch.answer(work, answer) {
+                Ok(Next::Ask(ask, Job::Fetch(fetch))) => {
+                    Ok(Need::Answer(ask, Self { expunges, stage: Stage::New(fetch) }))
                 }
-                open.view.read(page.runs, page.more);
-                Stage::Read
-            }
-            (Stage::Read, Answer::Refused(refusal)) => {
-                // Else it stays to be read, and is tried again at the end of the next command.
-                if matches!(refusal.reason, Reason::NotFound | Reason::NotPermitted) {
-                    open.view.change(Change::Deleted);
+                Ok(Next::Room(Job::Fetch(fetch))) => {
+                    Ok(Need::Room(Self { expunges, stage: Stage::New(fetch) }))
                 }
-                Stage::Gone { uids: open.view.take_gone(), above: 0, told: 0 }
-            }
-            (Stage::Stale { uids, above, .. }, Answer::Rows(page)) => {
-                let asked = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX));
-                let Some(up_to) = page_end(&Runs::from_unsorted(asked), &page) else {
-                    let stage = Stage::Stale { uids, above, rows: Vec::new() };
-                    return Err((Self { expunges, stage }, Misuse::BadValue));
-                };
-                let rows = page.rows.into_iter().rev();
-                let rows =
-                    rows.map(|row| FlagRow { uid: row.uid, flags: row.flags, modseq: row.modseq });
-                Stage::Stale { rows: rows.collect(), uids, above: up_to }
-            }
-            // The messages are still there; only the news of their flags is lost to a failed store.
-            (Stage::Stale { .. }, Answer::Refused(_)) => {
-                Stage::Stale { uids: Runs::new(), above: 0, rows: Vec::new() }
-            }
-            (stage, _) => return Err((Self { expunges, stage }, Misuse::WrongAnswer)),
+                Ok(Next::Bye(code, text)) => Ok(Need::Bye(code, text)),
+                Ok(_) => Ok(Self { expunges, stage: Stage::Others }.run(work)),
+                Err((Job::Fetch(fetch), misuse)) => {
+                    Err((Self { expunges, stage: Stage::New(fetch) }, misuse))
+                }
+                Err((_, misuse)) => Err((Self { expunges, stage: Stage::Others }, misuse)),
+            };
+        }
+        if let Stage::Contexts { at, touched, new, search: Some(search) } = stage {
+            let contexts =
+                |search| Stage::Contexts { at, touched: touched.clone(), new: new.clone(), search };
+            return match search.answer(work, answer) {
+                Ok(Next::Ask(ask, Job::Search(search))) => {
+                    Ok(Need::Answer(ask, Self { expunges, stage: contexts(Some(search)) }))
+                }
+                Ok(Next::Room(Job::Search(search))) => {
+                    Ok(Need::Room(Self { expunges, stage: contexts(Some(search)) }))
+                }
+                Ok(Next::Bye(code, text)) => Ok(Need::Bye(code, text)),
+                Ok(_) => {
+                    if let Some((_, open, cx)) = work.selected() {
+                        context::update(open, cx, at, &touched);
+                    }
+                    let stage = Stage::Contexts { at: at + 1, touched, new, search: None };
+                    Ok(Self { expunges, stage }.run(work))
+                }
+                Err((Job::Search(search), misuse)) => {
+                    Err((Self { expunges, stage: contexts(Some(search)) }, misuse))
+                }
+                Err((_, misuse)) => Err((Self { expunges, stage: Stage::Others }, misuse)),
+            };
+        }
+        let answered = match work.selected() {
+            Some((_, open, _)) => answered(stage, open, answer),
+            // Nothing is asked for without a mailbox.
+            None => Err((stage, Misuse::WrongAnswer)),
         };
-        Ok(Self { expunges, stage })
+        match answered {
+            Ok(stage) => Ok(Self { expunges, stage }.run(work)),
+            Err((stage, misuse)) => Err((Self { expunges, stage }, misuse)),
+        }
     }
+}
+
+/// What judging messages for a result needs but an answer.
+enum Judging {
+    Room(Stage),
+    Bye(Option<&'static str>, &'static str),
+}
+
+/// Judges messages for the results that are kept up to date, one result after the other.
+fn judge(
+    work: &mut Work<'_>,
+    at: usize,
+    touched: Runs,
+    new: Runs,
+    search: Option<Box<Search>>,
+) -> Result<Step, Judging> {
+    let program = work.selected().and_then(|(_, open, _)| open.contexts.program(at));
+    let Some(program) = program.filter(|_| !touched.is_empty()) else {
+        return Ok(Step::On(match notify::new_messages(work.base, new) {
+            Some(fetch) => Stage::New(fetch),
+            None => Stage::Others,
+        }));
+    };
+    let next = match search {
+        Some(search) => search.run(work),
+        None => search::judge(work, program, &touched),
+    };
+    Ok(match next {
+        Next::Ask(ask, Job::Search(search)) => {
+            Step::Ask(ask, Stage::Contexts { at, touched, new, search: Some(search) })
+        }
+        Next::Room(Job::Search(search)) => {
+            return Err(Judging::Room(Stage::Contexts { at, touched, new, search: Some(search) }));
+        }
+        Next::Bye(code, text) => return Err(Judging::Bye(code, text)),
+        _ => {
+            if let Some((_, open, cx)) = work.selected() {
+                context::update(open, cx, at, &touched);
+            }
+            Step::On(Stage::Contexts { at: at + 1, touched, new, search: None })
+        }
+    })
+}
+
+/// The next step of what is told of the open mailbox.
+fn step(
+    stage: Stage,
+    expunges: bool,
+    wanted: &Wanted,
+    base: &Base,
+    open: &mut Selected,
+    cx: &mut Cx<Server>,
+) -> Step {
+    Step::On(match stage {
+        Stage::Begin => {
+            let own = open.view.take_own();
+            if own || wanted.messages { Stage::Read } else { Stage::Others }
+        }
+        Stage::Read => match open.view.reading().filter(|_| expunges) {
+            Some(above) => return Step::Ask(Ask::Uids(above), Stage::Read),
+            None if expunges => Stage::Going,
+            None => Stage::Arrived,
+        },
+        Stage::Going => {
+            let uids = open.view.take_gone();
+            // RFC 5267 §4.3.4
+            context::remove(open, cx, &uids);
+            Stage::Gone { uids, above: 0, told: 0 }
+        }
+        Stage::Gone { uids, above, .. } if base.tells_vanished() => {
+            tell_vanished(open, cx, uids, above)
+        }
+        Stage::Gone { uids, above, told } => tell_gone(open, cx, uids, above, told),
+        Stage::Arrived => {
+            let new = open.view.number_arrived();
+            if new.is_some() {
+                send_size(base, open, cx);
+            }
+            if let Some(arrived) = &new {
+                open.contexts.touch(&arrived.all);
+            }
+            let new = new.map(|arrived| arrived.others);
+            let mut rows = if wanted.flags { open.view.take_flags() } else { Vec::new() };
+            rows.reverse();
+            Stage::Flags(rows, new.unwrap_or_default())
+        }
+        Stage::Flags(mut rows, new) => match rows.pop() {
+            Some(row) => {
+                send_flags(base, open, cx, &row);
+                open.contexts.touch_uid(row.uid);
+                Stage::Flags(rows, new)
+            }
+            None => {
+                let uids = if wanted.flags { open.view.take_stale() } else { Runs::new() };
+                Stage::Stale { uids, above: 0, rows: Vec::new(), new }
+            }
+        },
+        Stage::Stale { uids, above, mut rows, new } => match rows.pop() {
+            Some(row) => {
+                send_flags(base, open, cx, &row);
+                open.contexts.touch_uid(row.uid);
+                Stage::Stale { uids, above, rows, new }
+            }
+            None => {
+                let max = PAGE_ROWS_MAX;
+                let page = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(max));
+                if !page.is_empty() {
+                    let ask = RowsAsk { uids: page, max, index: false, changed_since: None };
+                    return Step::Ask(Ask::Rows(ask), Stage::Stale { uids, above, rows, new });
+                }
+                if expunges {
+                    open.view.all_told();
+                } else {
+                    condstore::send_delayed(base, open, cx);
+                }
+                let touched = open.contexts.take_touched();
+                Stage::Contexts { at: 0, touched, new, search: None }
+            }
+        },
+        stage @ (Stage::Contexts { .. } | Stage::New(_) | Stage::Others) => stage,
+    })
+}
+
+fn answered(stage: Stage, open: &mut Selected, answer: Answer) -> Result<Stage, (Stage, Misuse)> {
+    Ok(match (stage, answer) {
+        (Stage::Read, Answer::Uids(page)) => {
+            let above = open.view.read_up_to();
+            let sound = are_runs(&page.runs)
+                && page.runs.first().is_none_or(|run| run.first > above)
+                && !(page.more && page.runs.is_empty());
+            if !sound {
+                return Err((Stage::Read, Misuse::BadValue));
+            }
+            open.view.read(page.runs, page.more);
+            Stage::Read
+        }
+        (Stage::Read, Answer::Refused(refusal)) => {
+            // Else it stays to be read, and is tried again at the end of the next command.
+            if matches!(refusal.reason, Reason::NotFound | Reason::NotPermitted) {
+                open.view.change(Change::Deleted);
+            }
+            Stage::Going
+        }
+        (Stage::Stale { uids, above, new, .. }, Answer::Rows(page)) => {
+            let asked = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX));
+            let Some(up_to) = page_end(&Runs::from_unsorted(asked), &page) else {
+                let stage = Stage::Stale { uids, above, rows: Vec::new(), new };
+                return Err((stage, Misuse::BadValue));
+            };
+            let rows = page.rows.into_iter().rev();
+            let rows =
+                rows.map(|row| FlagRow { uid: row.uid, flags: row.flags, modseq: row.modseq });
+            Stage::Stale { rows: rows.collect(), uids, above: up_to, new }
+        }
+        // The messages are still there; only the news of their flags is lost to a failed store.
+        (Stage::Stale { new, .. }, Answer::Refused(_)) => {
+            Stage::Stale { uids: Runs::new(), above: 0, rows: Vec::new(), new }
+        }
+        (stage, _) => return Err((stage, Misuse::WrongAnswer)),
+    })
 }
 
 fn tell_vanished(open: &mut Selected, cx: &mut Cx<Server>, uids: Runs, above: u32) -> Stage {

@@ -33,6 +33,15 @@ pub(crate) struct View {
     reading: Option<Reading>,
     lost: bool,
     modseqs: Modseqs,
+    /// What this session did itself, which is told whatever else is wanted (RFC 5465 §5).
+    own: Own,
+}
+
+/// What a session's own commands did, and what of it was not told yet.
+#[derive(Clone, Debug, Default)]
+struct Own {
+    arrived: Runs,
+    did: bool,
 }
 
 /// RFC 7162: mod-sequences of this mailbox, as far as the client matters.
@@ -84,7 +93,9 @@ impl View {
         let reading = reading.then(Reading::default);
         let (told_runs, told) = (told, Numbered::default());
         let flags = Vec::new();
-        let mut view = Self { told, gone, arrived, recent, flags, stale, reading, lost, modseqs };
+        let own = Own::default();
+        let mut view =
+            Self { told, gone, arrived, recent, flags, stale, reading, lost, modseqs, own };
         view.told.replace(told_runs);
         view
     }
@@ -146,17 +157,35 @@ impl View {
     pub(crate) fn change(&mut self, change: Change) {
         match change {
             Change::Arrived(Arrived { runs, recent }) => {
-                self.arrive(&Runs::from_unsorted(runs), recent);
+                self.take_in(&Runs::from_unsorted(runs), recent);
             }
             Change::Flags(rows) => rows.into_iter().for_each(|row| self.reflag(row)),
-            Change::Expunged(expunged) => self.expunge(expunged),
+            Change::Expunged(expunged) => self.take_out(expunged),
             Change::Resynchronise => self.read_again(),
             Change::Deleted => self.lost = true,
         }
     }
 
-    /// Messages came; those at or below what was told are known already.
+    /// This session brought messages.
     pub(crate) fn arrive(&mut self, uids: &Runs, recent: bool) {
+        self.own.did = true;
+        self.own.arrived.add(uids);
+        self.take_in(uids, recent);
+    }
+
+    /// This session removed messages.
+    pub(crate) fn expunge(&mut self, expunged: Expunged) {
+        self.own.did = true;
+        self.take_out(expunged);
+    }
+
+    /// Whether this session did something since this was asked last.
+    pub(crate) fn take_own(&mut self) -> bool {
+        core::mem::take(&mut self.own.did)
+    }
+
+    /// Messages came; those at or below what was told are known already.
+    fn take_in(&mut self, uids: &Runs, recent: bool) {
         let news = uids.above(self.told.runs().last().unwrap_or(0));
         if recent {
             self.recent.add(&news);
@@ -168,7 +197,7 @@ impl View {
     }
 
     /// Messages went; unknown ones are passed over.
-    pub(crate) fn expunge(&mut self, expunged: Expunged) {
+    fn take_out(&mut self, expunged: Expunged) {
         let Expunged { runs, modseq } = expunged;
         let uids = &Runs::from_unsorted(runs);
         self.note_modseq(modseq);
@@ -195,9 +224,9 @@ impl View {
         self.modseqs.told
     }
 
-    /// All that is known is told now.
+    /// All that may be told is told now; it may be that not all was to be.
     pub(crate) fn all_told(&mut self) {
-        if self.gone.is_empty() && self.reading.is_none() {
+        if !self.has_news() {
             self.modseqs = Modseqs { told: self.modseqs.seen, gone: 0, ..self.modseqs };
         }
     }
@@ -310,17 +339,27 @@ impl View {
         self.gone = self.gone.without(gone);
     }
 
-    /// Numbers what has arrived; false if nothing has.
-    pub(crate) fn number_arrived(&mut self) -> bool {
+    /// Whether anything waits that would be told now: with the flags or without, and whether EXPUNGE may be sent.
+    pub(crate) fn has_due(&self, expunges: bool, flags: bool) -> bool {
+        let of_flags = !self.flags.is_empty() || !self.stale.is_empty();
+        let reading = self.reading.is_some();
+        (expunges && (reading || !self.gone.is_empty()))
+            || (!reading && !self.arrived.is_empty())
+            || (flags && of_flags)
+    }
+
+    /// Numbers what has arrived; `None` if nothing has.
+    pub(crate) fn number_arrived(&mut self) -> Option<NewlyNumbered> {
         // Before all is read again, messages below these may be unknown: their numbers must come
         // first.
         if self.reading.is_some() || self.arrived.is_empty() {
-            return false;
+            return None;
         }
         let arrived = core::mem::take(&mut self.arrived);
         self.told.extend(&arrived);
         self.lost |= self.told.runs().as_slice().len() > VIEW_RUNS_MAX;
-        true
+        let own = core::mem::take(&mut self.own.arrived);
+        Some(NewlyNumbered { others: arrived.without(&own), all: arrived })
     }
 
     pub(crate) fn take_flags(&mut self) -> Vec<FlagRow> {
@@ -330,6 +369,13 @@ impl View {
     pub(crate) fn take_stale(&mut self) -> Runs {
         core::mem::take(&mut self.stale)
     }
+}
+
+/// Messages that just got their numbers.
+pub(crate) struct NewlyNumbered {
+    pub(crate) all: Runs,
+    /// Those that others brought.
+    pub(crate) others: Runs,
 }
 
 /// What a view is.
@@ -386,7 +432,7 @@ mod tests {
         assert_eq!(gone.as_slice(), [run(2, 3)]);
         view.forget(&gone);
         assert_eq!((view.count(), view.number(10)), (6, Some(4)));
-        assert!(view.number_arrived());
+        assert!(view.number_arrived().is_some());
         assert_eq!((view.count(), view.number(13), view.recent_count()), (8, Some(7), 3));
         assert!(!view.has_news());
     }
@@ -411,6 +457,9 @@ mod tests {
         assert_eq!(view.told_modseq(), 4, "what is gone was not told");
         let uids = view.take_gone();
         view.forget(&uids);
+        view.all_told();
+        assert_eq!(view.told_modseq(), 4, "flags may be held back by NOTIFY");
+        assert_eq!(view.take_flags().len(), 2);
         view.all_told();
         assert_eq!((view.told_modseq(), view.delayed_modseq()), (11, None));
         view.change(gone(vec![run(90, 91)]));
@@ -438,7 +487,7 @@ mod tests {
         view.read(vec![run(11, 20)], false);
         assert_eq!(view.take_gone().as_slice(), [run(4, 5), run(10, 10)]);
         assert_eq!(view.take_stale().as_slice(), [run(1, 3), run(11, 12)]);
-        assert!(view.number_arrived());
+        assert!(view.number_arrived().is_some());
         assert_eq!(view.uids().last(), Some(20));
     }
 

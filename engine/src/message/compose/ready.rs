@@ -5,14 +5,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::people::{Person, parse_mailboxes};
+use super::people::{Person, parse_mailboxes, parse_people};
 use super::values::Refused;
 use super::{Origin, header, id_domain, unique};
 use crate::limits::Limits;
 use crate::smtp::Mailbox;
 use crate::smtp::client::lines::Lines;
 use crate::text::date::date_time;
-use crate::text::header::fields;
+use crate::text::header::{Field, fields};
 
 /// Octets of a header section. No honest one comes near, and it is held in memory.
 const HEADER_MAX: usize = Limits::SMTP.header_max as usize;
@@ -207,9 +207,10 @@ impl Head {
         Ok(out)
     }
 
-    /// The section as it is sent, with its blank line: Bcc taken out, From, Date and Message-ID added where they lack.
+    /// The section as it is sent, with its blank line: Bcc taken out, From, Date and Message-ID added where they lack, and
+    /// `domain` where an address has none (RFC 5321 §2.3.5: only whole names mean something to others).
     #[must_use]
-    pub fn complete(&self, author: &Person, origin: Origin) -> Vec<u8> {
+    pub fn complete(&self, author: &Person, domain: Option<&str>, origin: Origin) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.section.len() + 256);
         if !self.has("Date") {
             header::plain(&mut out, "Date", &date_time(origin.unix_ms));
@@ -224,14 +225,41 @@ impl Head {
         }
         let mut kept = 0;
         for field in fields(&self.section) {
-            if field.is(b"Bcc") || field.is(b"Resent-Bcc") {
+            let blind = field.is(b"Bcc") || field.is(b"Resent-Bcc");
+            let qualified = domain.and_then(|domain| qualified(&field, domain));
+            if blind || qualified.is_some() {
                 out.extend_from_slice(&self.section[kept..field.start]);
                 kept = field.end;
+            }
+            if let Some((name, people)) = qualified.filter(|_| !blind) {
+                header::addresses(&mut out, name, &people);
             }
         }
         out.extend_from_slice(&self.section[kept..]);
         out.extend_from_slice(b"\r\n");
         out
+    }
+}
+
+/// The people of a field in which somebody has no domain, with one; none if it can stay, or cannot be read.
+fn qualified(field: &Field<'_>, domain: &str) -> Option<(&'static str, Vec<Person>)> {
+    const NAMES: [&str; 9] = [
+        "From",
+        "Sender",
+        "Reply-To",
+        "To",
+        "Cc",
+        "Resent-From",
+        "Resent-Sender",
+        "Resent-To",
+        "Resent-Cc",
+    ];
+    let name = NAMES.into_iter().find(|name| field.is(name.as_bytes()))?;
+    let body = field.unfolded();
+    let body = core::str::from_utf8(&body).ok()?;
+    match parse_people(body, None) {
+        Ok(_) => None,
+        Err(_) => Some((name, parse_people(body, Some(domain)).ok()?)),
     }
 }
 
@@ -287,6 +315,26 @@ mod tests {
         assert!(read(b"A: b\n\n\xff", 3, false).expect("it is a message").1.eight_bit);
     }
 
+    /// As cron writes it.
+    #[test]
+    fn who_has_no_domain_gets_one() {
+        let input = b"From: root (Cron Daemon)\nTo: root, Bob <bob@x.y>\nCc: friends: ann;\nBcc: hidden\nReply-To: a b\n\
+            Sender: bob@x.y\nSubject: root\nDate: x\nMessage-Id: <1@x>\n\n";
+        let (head, ..) = read(input, 9, false).expect("it is a message");
+        let author = parse_person("Ann <ann@crepes.fr>", None).expect("it is one");
+        let origin = Origin { unix_ms: 0, seed: [1; 16] };
+        let sent = head.complete(&author, Some("crepes.fr"), origin);
+        assert_eq!(
+            String::from_utf8_lossy(&sent).replace("\r\n", "\n"),
+            "From: Cron Daemon <root@crepes.fr>\nTo: root@crepes.fr, Bob <bob@x.y>\nCc: ann@crepes.fr\nReply-To: a b\n\
+            Sender: bob@x.y\nSubject: root\nDate: x\nMessage-Id: <1@x>\n\n"
+        );
+        let sent = head.complete(&author, None, origin);
+        assert!(
+            String::from_utf8_lossy(&sent).starts_with("From: root (Cron Daemon)\r\nTo: root, Bob")
+        );
+    }
+
     #[test]
     fn recipients_are_read_and_blind_ones_taken_out() {
         let input = b"To: root, Bob <bob@x.y>\nBCC: secret@x.y,\n\tbob@x.y\nCc: \"J\xf6rg\" <j@x.y>\nSubject: hi\n\n";
@@ -298,7 +346,7 @@ mod tests {
         assert_eq!(found, meant);
         assert!(head.recipients(None).is_err(), "root has no domain");
         let author = parse_person("Ann <ann@crepes.fr>", None).expect("it is one");
-        let sent = head.complete(&author, Origin { unix_ms: 0, seed: [1; 16] });
+        let sent = head.complete(&author, Some("crepes.fr"), Origin { unix_ms: 0, seed: [1; 16] });
         let text = String::from_utf8_lossy(&sent);
         assert!(text.starts_with(
             "Date: Thu, 01 Jan 1970 00:00:00 +0000\r\nFrom: Ann <ann@crepes.fr>\r\nMessage-ID: <0."
@@ -311,7 +359,7 @@ mod tests {
         let input = b"Resent-To: c@x.y\nTo: a@x.y\nFrom: b@x.y\nDate: x\nMessage-Id: <1@x>\n\n";
         let (head, ..) = read(input, 100, false).expect("it is a message");
         assert_eq!(names(head.recipients(None).expect("they are addresses")), [b"c@x.y"]);
-        let sent = head.complete(&author, Origin { unix_ms: 0, seed: [1; 16] });
+        let sent = head.complete(&author, Some("crepes.fr"), Origin { unix_ms: 0, seed: [1; 16] });
         assert_eq!(String::from_utf8_lossy(&sent).replace("\r\n", "\n").as_bytes(), input);
         let (head, ..) = read(b"To: \xffx@y.z\n\n", 100, false).expect("it is a message");
         assert!(head.recipients(None).is_err());

@@ -138,7 +138,7 @@ impl Server {
                 self.go(cx, State::LoggingIn(exchange))
             }
             Step::Accepted(_) => {
-                cx.ask(Ask::Open);
+                cx.ask(Ask::Open(self.common.config.login_delay_s));
                 self.go(cx, State::Opening)
             }
             Step::Refused(refusal, rule) => {
@@ -197,6 +197,7 @@ impl Server {
             sasl.push(' ');
             sasl.push_str(mechanism.name());
         }
+        let delay = alloc::format!("LOGIN-DELAY {}", config.login_delay_s);
         let stls = config.tls == TlsOffer::Upgrade && self.common.tls.is_none() && !logged_in;
         let lines = [
             ("USER", self.offers_passwords()),
@@ -208,6 +209,7 @@ impl Server {
             ("RESP-CODES", true),
             ("AUTH-RESP-CODE", true),
             ("EXPIRE NEVER", true),
+            (&delay, config.login_delay_s > 0),
             ("UTF8", true),
             ("LANG", true),
             ("IMPLEMENTATION Pillarbox", true),

@@ -9,7 +9,7 @@ use crate::types::{Farewell, Reason, Refusal};
 pub(super) fn refused(refusal: &Refusal) -> Vec<u8> {
     let (code, text) = match refusal.reason {
         Reason::BadCredentials => ("[AUTH] ", "wrong name or password"),
-        Reason::LoginThrottled => ("[LOGIN-DELAY] ", "too many attempts, try later"),
+        Reason::LoginThrottled => ("[LOGIN-DELAY] ", "too often, try later"),
         Reason::InUse => ("[IN-USE] ", "another session holds the maildrop"),
         Reason::NotFound => ("", "no such message"),
         Reason::StorageFailed | Reason::StorageFull => ("[SYS/TEMP] ", "local error, try later"),

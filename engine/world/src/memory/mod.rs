@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{Flags, SpecialUse, UidRun};
 use pillarbox_engine::types::BlobId;
 
@@ -60,6 +61,8 @@ struct Account {
     limits: QuotaLimits,
     /// Annotations of the server that are this account's own.
     annotations: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// What was taken from elsewhere, by source and key.
+    collected: BTreeSet<(Vec<u8>, Vec<u8>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -76,6 +79,8 @@ struct Mailbox {
     /// In the order in which they were first used.
     keywords: Vec<Vec<u8>>,
     messages: BTreeMap<u32, Message>,
+    /// Who has which rights beside the owner (RFC 4314).
+    acl: BTreeMap<Vec<u8>, Rights>,
     /// Annotations by name, with whose they are; what is shared is 0's.
     annotations: BTreeMap<(AccountId, Vec<u8>), Vec<u8>>,
 }

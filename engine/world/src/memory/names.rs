@@ -1,13 +1,15 @@
 //! Writes to accounts and mailbox names of the memory store.
 
+use pillarbox_engine::imap::rights::{ANYONE, Rights};
 use pillarbox_engine::imap::types::{Change, Expunged, SpecialUse, UidRun};
+use pillarbox_engine::limits::ACL_ENTRIES_MAX;
 use pillarbox_engine::types::Reason;
 
 use super::writes::{arrived, plain};
 use super::{Account, Mailbox, MemoryStore};
 use crate::store::{
-    AccountId, Create, FIRST_MAILBOXES, MailboxId, Named, Outcome, Rename, Subscribe, Written,
-    push_uid,
+    AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, SetRights,
+    Subscribe, Written, push_uid,
 };
 
 const INBOX: &[u8] = b"INBOX";
@@ -41,7 +43,11 @@ impl MemoryStore {
             self.drop_mailbox(mailbox);
             changes.push((mailbox, Change::Deleted));
         }
-        Ok(Written { outcome: Outcome::Done, changes })
+        // Who comes by this name later is somebody else.
+        for mailbox in self.mailboxes.values_mut() {
+            mailbox.acl.remove(name);
+        }
+        Ok(Written::new(Outcome::Done, changes))
     }
 
     fn new_mailbox(&mut self, special_uses: Vec<SpecialUse>) -> MailboxId {
@@ -57,6 +63,7 @@ impl MemoryStore {
             forgotten_modseq: 0,
             keywords: Vec::new(),
             messages: std::collections::BTreeMap::new(),
+            acl: std::collections::BTreeMap::new(),
             annotations: std::collections::BTreeMap::new(),
         };
         self.mailboxes.insert(self.counters.mailbox, mailbox);
@@ -82,8 +89,10 @@ impl MemoryStore {
         let mailbox = self.new_mailbox(create.special_uses.clone());
         let account = self.account_mut(create.account)?;
         account.names.insert(create.name.clone(), Some(mailbox));
-        self.make_superiors(create.account, &create.name)?;
-        Ok(plain(Outcome::Done))
+        let mut happenings = self.make_superiors(create.account, &create.name)?;
+        self.inherit(create.account, &create.name)?;
+        happenings.push((create.account, Happening::Created(create.name.clone())));
+        Ok(Written { happenings, ..plain(Outcome::Done) })
     }
 
     fn missing_superiors(&self, account: AccountId, name: &[u8]) -> Result<u64, Reason> {
@@ -93,16 +102,55 @@ impl MemoryStore {
     }
 
     /// RFC 9051 §6.3.4: superior names are made too; here as mailboxes, so that every client can open them.
-    fn make_superiors(&mut self, account: AccountId, name: &[u8]) -> Result<(), Reason> {
+    fn make_superiors(
+        &mut self,
+        account: AccountId,
+        name: &[u8],
+    ) -> Result<Vec<(AccountId, Happening)>, Reason> {
         let levels = name.iter().enumerate().filter(|(_, octet)| **octet == b'/');
         let superiors: Vec<Vec<u8>> = levels.map(|(at, _)| name[..at].to_vec()).collect();
+        let mut happenings = Vec::new();
         for superior in superiors {
             if !self.account_of(account)?.names.contains_key(&superior) {
                 let mailbox = self.new_mailbox(Vec::new());
-                self.account_mut(account)?.names.insert(superior, Some(mailbox));
+                self.account_mut(account)?.names.insert(superior.clone(), Some(mailbox));
+                self.inherit(account, &superior)?;
+                happenings.push((account, Happening::Created(superior)));
             }
         }
+        Ok(happenings)
+    }
+
+    /// RFC 4314 §4: a new mailbox has the rights of the one above it.
+    fn inherit(&mut self, account: AccountId, name: &[u8]) -> Result<(), Reason> {
+        let Some(at) = name.iter().rposition(|octet| *octet == b'/') else { return Ok(()) };
+        let names = &self.account_of(account)?.names;
+        let id = |name: &[u8]| names.get(name).copied().flatten();
+        if let (Some(above), Some(new)) = (id(&name[..at]), id(name)) {
+            let acl = self.mailbox_of(above)?.acl.clone();
+            self.mailboxes.get_mut(&new).ok_or(Reason::StorageFailed)?.acl = acl;
+        }
         Ok(())
+    }
+
+    pub(super) fn set_rights(&mut self, set: &SetRights) -> Result<Written, Reason> {
+        let acl = &mut self.mailboxes.get_mut(&set.mailbox).ok_or(Reason::NotFound)?.acl;
+        let old = acl.get(&set.identifier).copied().unwrap_or_default();
+        let new = set.applied(old);
+        if new == Rights::NONE {
+            acl.remove(&set.identifier);
+        } else if old == Rights::NONE && acl.len() >= ACL_ENTRIES_MAX {
+            return Err(Reason::TooMany);
+        } else {
+            acl.insert(set.identifier.clone(), new);
+        }
+        let whose = match set.identifier == ANYONE {
+            true => Some(0),
+            false => self.account_names.get(&set.identifier).copied(),
+        };
+        let happening = |account| (account, Happening::Rights(set.mailbox));
+        let happenings = whose.filter(|_| old != new).map(happening).into_iter().collect();
+        Ok(Written { happenings, ..plain(Outcome::Done) })
     }
 
     pub(super) fn delete(&mut self, named: &Named) -> Result<Written, Reason> {
@@ -122,9 +170,14 @@ impl MemoryStore {
         if !has_children {
             account.names.remove(&named.name);
         }
+        let acl = self.mailbox_of(mailbox)?.acl.iter();
+        let seen = acl.filter(|(_, rights)| rights.has(Rights::LOOKUP));
+        let seen = seen.map(|(who, _)| who.clone()).collect();
         self.drop_mailbox(mailbox);
         self.drop_empty_superiors(named.account, &named.name)?;
-        Ok(Written { outcome: Outcome::Done, changes: vec![(mailbox, Change::Deleted)] })
+        let happenings = vec![(named.account, Happening::Deleted(named.name.clone(), seen))];
+        let changes = vec![(mailbox, Change::Deleted)];
+        Ok(Written { outcome: Outcome::Done, changes, happenings })
     }
 
     /// A name that had no mailbox and has none below it any more is gone.
@@ -174,9 +227,10 @@ impl MemoryStore {
                 account.names.insert(moved(&name), mailbox);
             }
         }
-        self.make_superiors(rename.account, &rename.to)?;
+        let mut happenings = self.make_superiors(rename.account, &rename.to)?;
         self.drop_empty_superiors(rename.account, &rename.from)?;
-        Ok(plain(Outcome::Done))
+        happenings.push(renamed(rename));
+        Ok(Written { happenings, ..plain(Outcome::Done) })
     }
 
     /// RFC 9051 §6.3.6: renaming INBOX gives its messages to a new mailbox and leaves it empty.
@@ -185,7 +239,8 @@ impl MemoryStore {
         let inbox = inbox.ok_or(Reason::StorageFailed)?;
         let target = self.new_mailbox(Vec::new());
         self.account_mut(rename.account)?.names.insert(rename.to.clone(), Some(target));
-        self.make_superiors(rename.account, &rename.to)?;
+        let mut happenings = self.make_superiors(rename.account, &rename.to)?;
+        happenings.push(renamed(rename));
         let source = self.mailboxes.get_mut(&inbox).ok_or(Reason::StorageFailed)?;
         let messages = std::mem::take(&mut source.messages);
         let (mut gone, mut new): (Vec<UidRun>, Vec<UidRun>) = (Vec::new(), Vec::new());
@@ -203,16 +258,21 @@ impl MemoryStore {
             changes.push((inbox, Change::Expunged(Expunged { runs: gone, modseq })));
             changes.push((target, arrived(new)));
         }
-        Ok(Written { outcome: Outcome::Done, changes })
+        Ok(Written { outcome: Outcome::Done, changes, happenings })
     }
 
     pub(super) fn subscribe(&mut self, subscribe: Subscribe) -> Result<Written, Reason> {
-        let account = self.account_mut(subscribe.account)?;
-        if subscribe.subscribed {
-            account.subscribed.insert(subscribe.name);
-        } else {
-            account.subscribed.remove(&subscribe.name);
-        }
-        Ok(plain(Outcome::Done))
+        let Subscribe { account: id, name, subscribed } = subscribe;
+        let account = self.account_mut(id)?;
+        let changed = match subscribed {
+            true => account.subscribed.insert(name.clone()),
+            false => account.subscribed.remove(&name),
+        };
+        let happenings = if changed { vec![(id, Happening::Subscribed(name))] } else { vec![] };
+        Ok(Written { happenings, ..plain(Outcome::Done) })
     }
+}
+
+fn renamed(rename: &Rename) -> (AccountId, Happening) {
+    (rename.account, Happening::Renamed(rename.from.clone(), rename.to.clone()))
 }

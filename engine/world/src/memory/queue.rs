@@ -151,7 +151,7 @@ impl MemoryStore {
         self.queue.latest_ms = self.queue.latest_ms.max(now_ms);
         self.queue.forget_idle();
         self.drop_if_done(stored.message);
-        Ok(Written { outcome: Outcome::Done, changes })
+        Ok(Written::new(Outcome::Done, changes))
     }
 
     fn drop_if_done(&mut self, message: BlobId) {

@@ -5,8 +5,8 @@ use pillarbox_engine::types::Reason;
 use super::MemoryStore;
 use super::writes::plain;
 use crate::store::{
-    AccountId, Annotations, MailboxId, Outcome, Quota, SetMetadata, SetQuota, Written,
-    check_metadata,
+    AccountId, Annotations, MailboxId, Outcome, Quota, SetMetadata, SetQuota, Store, Written,
+    annotated, check_metadata,
 };
 
 /// Whose an annotation is: 0 stands for all.
@@ -50,6 +50,11 @@ impl MemoryStore {
 
     pub(super) fn set_metadata(&mut self, set: SetMetadata) -> Result<Written, Reason> {
         let SetMetadata { account, mailbox, entries } = set;
+        let owner_of = match mailbox {
+            Some(id) => self.place(id)?.0,
+            None => account,
+        };
+        let happenings = annotated(account, owner_of, mailbox, &entries);
         let Some(mailbox) = mailbox else {
             let old = &mut self.accounts.get_mut(&account).ok_or(Reason::NotFound)?.annotations;
             let mut new = old.clone();
@@ -61,7 +66,7 @@ impl MemoryStore {
             }
             check_metadata(new.iter().map(|(entry, value)| (&entry[..], value.len())))?;
             *old = new;
-            return Ok(plain(Outcome::Done));
+            return Ok(Written { happenings, ..plain(Outcome::Done) });
         };
         let old = &mut self.mailboxes.get_mut(&mailbox).ok_or(Reason::NotFound)?.annotations;
         let mut new = old.clone();
@@ -74,6 +79,6 @@ impl MemoryStore {
         }
         check_metadata(new.iter().map(|((_, entry), value)| (&entry[..], value.len())))?;
         *old = new;
-        Ok(plain(Outcome::Done))
+        Ok(Written { happenings, ..plain(Outcome::Done) })
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::Bound;
 use std::sync::atomic::Ordering;
 
+use pillarbox_engine::imap::rights::{ANYONE, Rights};
 use pillarbox_engine::imap::types::{
     MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row, RowPage, RowsAsk, UidPage,
     UidRun, VanishedAsk, VanishedPage,
@@ -11,8 +12,8 @@ use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::{Account, DELETED, Mailbox, MemoryStore, SEEN};
 use crate::store::{
-    AccountId, Annotations, MailboxId, MaildropEntry, Quota, Store, UploadId, push_uid,
-    vanished_page,
+    AccountId, Annotations, MailboxId, MaildropEntry, Quota, Shared, SharedAsk, Store, UploadId,
+    push_uid, vanished_page,
 };
 
 /// Runs in one page of UIDs.
@@ -73,6 +74,30 @@ impl MemoryStore {
     }
 }
 
+impl MemoryStore {
+    /// Others' mailboxes that somebody may see.
+    fn shared_with<'a>(
+        &'a self,
+        who: &'a [u8],
+        except: AccountId,
+    ) -> impl Iterator<Item = Shared> + 'a {
+        let others = self.accounts.iter().filter(move |(id, _)| **id != except);
+        let names = others.flat_map(|(id, account)| {
+            account.names.iter().map(move |(name, mailbox)| (*id, account, name, *mailbox))
+        });
+        names.filter_map(move |(id, account, name, mailbox)| {
+            let acl = &self.mailboxes.get(&mailbox?)?.acl;
+            let sees = |who: &[u8]| acl.get(who).is_some_and(|rights| rights.has(Rights::LOOKUP));
+            (sees(who) || sees(ANYONE)).then(|| Shared {
+                path: [&account.name[..], b"/", name].concat(),
+                account: id,
+                name: name.clone(),
+                mailbox: mailbox.unwrap_or_default(),
+            })
+        })
+    }
+}
+
 impl Store for MemoryStore {
     fn account(&self, name: &[u8]) -> Result<Option<AccountId>, Reason> {
         Ok(self.account_names.get(name).copied())
@@ -115,6 +140,7 @@ impl Store for MemoryStore {
                     Some(id) => self.mailbox_of(id)?.special_uses.clone(),
                     None => Vec::new(),
                 },
+                rights: id.map_or_else(Vec::new, |_| Rights::ALL.letters()),
                 status,
             });
         }
@@ -129,12 +155,21 @@ impl Store for MemoryStore {
         self.account_of(account)?.names.get(name).copied().flatten().ok_or(Reason::NotFound)
     }
 
+    fn place(&self, id: MailboxId) -> Result<(AccountId, Vec<u8>), Reason> {
+        let mut all = self.accounts.iter().flat_map(|(id, account)| {
+            account.names.iter().map(move |(name, mailbox)| (*id, name, *mailbox))
+        });
+        let found = all.find(|(_, _, mailbox)| *mailbox == Some(id));
+        found.map(|(account, name, _)| (account, name.clone())).ok_or(Reason::NotFound)
+    }
+
     fn opened(&self, id: MailboxId) -> Result<Opened, Reason> {
         let mailbox = self.mailbox_of(id)?;
         let unseen = mailbox.messages.iter().find(|(_, m)| m.flags.system & SEEN == 0);
         Ok(Opened {
             status: self.status_of(id)?,
             read_only: false,
+            rights: Rights::ALL.letters(),
             first_unseen: unseen.map(|(uid, _)| *uid),
             recent_from: mailbox.recent_from,
             keywords: mailbox.keywords.clone(),
@@ -224,6 +259,46 @@ impl Store for MemoryStore {
         mailbox: Option<MailboxId>,
     ) -> Result<Annotations, Reason> {
         self.metadata_of(account, mailbox)
+    }
+
+    fn collected(
+        &self,
+        account: AccountId,
+        source: &[u8],
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<bool>, Reason> {
+        let known = &self.account_of(account)?.collected;
+        let entry = |key: &Vec<u8>| known.contains(&(source.to_vec(), key.clone()));
+        Ok(keys.iter().map(entry).collect())
+    }
+
+    fn account_name(&self, account: AccountId) -> Result<Vec<u8>, Reason> {
+        self.account_of(account).map(|account| account.name.clone())
+    }
+
+    fn acl(&self, mailbox: MailboxId) -> Result<Vec<(Vec<u8>, Rights)>, Reason> {
+        let entries = self.mailbox_of(mailbox)?.acl.iter();
+        Ok(entries.map(|(who, rights)| (who.clone(), *rights)).collect())
+    }
+
+    fn shared(&self, ask: &SharedAsk) -> Result<Vec<Shared>, Reason> {
+        let all = self.shared_with(&ask.who, ask.except);
+        let wanted = |shared: &Shared| {
+            shared.path.starts_with(&ask.prefix)
+                && ask.after.as_ref().is_none_or(|after| shared.path > *after)
+        };
+        let mut wanted: Vec<Shared> = all.filter(wanted).collect();
+        wanted.sort_by(|a, b| a.path.cmp(&b.path));
+        wanted.truncate(ask.max as usize);
+        Ok(wanted)
+    }
+
+    fn sharers(&self, who: &[u8], except: AccountId) -> Result<Vec<AccountId>, Reason> {
+        let mut accounts: Vec<AccountId> =
+            self.shared_with(who, except).map(|shared| shared.account).collect();
+        accounts.sort_unstable();
+        accounts.dedup();
+        Ok(accounts)
     }
 
     fn upload(&self) -> UploadId {

@@ -10,8 +10,8 @@ use pillarbox_engine::types::{BlobId, Reason};
 
 use super::{Blob, DELETED, Mailbox, MemoryStore, Message};
 use crate::store::{
-    Append, Body, Copy, Deliver, Expunge, MailboxId, NewMessage, Outcome, SetFlags, Stage, Write,
-    Writer, Written, combined, push_uid, runs_to_forget,
+    Append, Body, Collect, Copy, Deliver, Expunge, MailboxId, NewMessage, Outcome, SetFlags, Stage,
+    Write, Writer, Written, combined, permitted, push_uid, runs_to_forget,
 };
 
 impl Writer for MemoryStore {
@@ -29,6 +29,7 @@ impl Writer for MemoryStore {
             }
             Write::Deliver(deliver) => self.deliver(*deliver),
             Write::Append(append) => self.append(append),
+            Write::Collect(collect) => self.collect(*collect),
             Write::SetFlags(set) => self.set_flags(&set),
             Write::Expunge(expunge) => self.expunge(&expunge),
             Write::Copy(copy) => self.copy(&copy),
@@ -38,6 +39,7 @@ impl Writer for MemoryStore {
             Write::Subscribe(subscribe) => self.subscribe(subscribe),
             Write::SetQuota(set) => self.set_quota(&set),
             Write::SetMetadata(set) => self.set_metadata(set),
+            Write::SetRights(set) => self.set_rights(&set),
             Write::MarkRecent(mark) => {
                 let mailbox = self.mailboxes.get_mut(&mark.mailbox).ok_or(Reason::NotFound)?;
                 mailbox.recent_from = mailbox.recent_from.max(mark.recent_from);
@@ -55,7 +57,7 @@ pub(super) type Changes = Vec<(MailboxId, Change)>;
 
 /// An outcome that nobody else need hear of.
 pub(super) fn plain(outcome: Outcome) -> Written {
-    Written { outcome, changes: Vec::new() }
+    Written::new(outcome, Vec::new())
 }
 
 impl Mailbox {
@@ -154,7 +156,7 @@ impl MemoryStore {
     fn deliver(&mut self, deliver: Deliver) -> Result<Written, Reason> {
         let (blob, mut changes) = self.deliver_one(&deliver)?;
         changes.extend(self.deliver_reports(&deliver.reports)?);
-        Ok(Written { outcome: Outcome::Delivered(blob), changes })
+        Ok(Written::new(Outcome::Delivered(blob), changes))
     }
 
     pub(super) fn deliver_reports(&mut self, reports: &[Deliver]) -> Result<Changes, Reason> {
@@ -247,7 +249,21 @@ impl MemoryStore {
             appended.replaced_modseq = expunged.modseq;
             changes.extend(gone(mailbox, &expunged));
         }
-        Ok(Written { outcome: Outcome::Appended(appended), changes })
+        Ok(Written::new(Outcome::Appended(appended), changes))
+    }
+
+    fn collect(&mut self, collect: Collect) -> Result<Written, Reason> {
+        let Collect { append, source, key } = collect;
+        let (account, entry) = (append.account, (source, key));
+        if self.account_of(account)?.collected.contains(&entry) {
+            for upload in append.messages.iter().filter_map(|message| message.body.staged()) {
+                self.uploads.remove(&upload);
+            }
+            return Ok(plain(Outcome::Known));
+        }
+        let written = self.append(append)?;
+        self.accounts.get_mut(&account).ok_or(Reason::NotFound)?.collected.insert(entry);
+        Ok(written)
     }
 
     fn set_flags(&mut self, set: &SetFlags) -> Result<Written, Reason> {
@@ -264,6 +280,7 @@ impl MemoryStore {
                 continue;
             }
             let flags = combined(&message.flags, set.mode, &set.flags, &mailbox.keywords);
+            let flags = permitted(&message.flags, flags, set.may);
             let is_changed = flags != message.flags;
             if is_changed {
                 message.flags = flags;
@@ -281,7 +298,7 @@ impl MemoryStore {
             true => Vec::new(),
             false => vec![(set.mailbox, Change::Flags(changed))],
         };
-        Ok(Written { outcome: Outcome::Stored(stored), changes })
+        Ok(Written::new(Outcome::Stored(stored), changes))
     }
 
     fn expunge(&mut self, expunge: &Expunge) -> Result<Written, Reason> {
@@ -292,7 +309,7 @@ impl MemoryStore {
         }
         let expunged = self.take_out(expunge.mailbox, &uids)?;
         let changes = gone(expunge.mailbox, &expunged);
-        Ok(Written { outcome: Outcome::Expunged(expunged), changes })
+        Ok(Written::new(Outcome::Expunged(expunged), changes))
     }
 
     /// Removes messages that are there.
@@ -317,7 +334,8 @@ impl MemoryStore {
         use crate::store::Store;
         let target = self.mailbox(copy.account, &copy.to)?;
         let uids = self.mailbox_of(copy.mailbox)?.present(&copy.uids);
-        if !copy.remove {
+        // What moves within an account takes no more room of it.
+        if !copy.remove || self.place(copy.mailbox)?.0 != copy.account {
             let source = &self.mailbox_of(copy.mailbox)?.messages;
             let octets = uids.iter().map(|uid| self.size_of(source[uid].blob)).sum();
             self.quota_of(copy.account)?.check(octets, uids.len() as u64, 0)?;
@@ -328,6 +346,7 @@ impl MemoryStore {
             let mut message = self.mailbox_of(copy.mailbox)?.messages[&uid].clone();
             message.modseq = self.next_modseq();
             message.save_date_ms = copy.now_ms;
+            message.flags = permitted(&Flags::default(), message.flags, copy.keeps);
             self.use_blob(message.blob);
             let new = self.mailboxes.get_mut(&target).ok_or(Reason::NotFound)?.add(message)?;
             push_uid(&mut copied.source, uid);
@@ -342,7 +361,7 @@ impl MemoryStore {
             copied.modseq = expunged.modseq;
             changes.extend(gone(copy.mailbox, &expunged));
         }
-        Ok(Written { outcome: Outcome::Copied(copied), changes })
+        Ok(Written::new(Outcome::Copied(copied), changes))
     }
 }
 

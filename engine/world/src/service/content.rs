@@ -19,8 +19,9 @@ const HEAD_MAX: usize = 1 << 20;
 /// Octets read at once from a staged message to index it.
 const READ_MAX: u64 = 1 << 20;
 
+/// A message that comes in chunks, for whoever stores it at the end.
 #[derive(Default)]
-pub(super) struct Content {
+pub struct Content {
     /// Not staged yet.
     held: Vec<u8>,
     staged: Option<(UploadId, u64)>,
@@ -183,11 +184,17 @@ impl Content {
         done
     }
 
-    pub(super) fn size(&self) -> u64 {
+    /// Octets that have come.
+    #[must_use]
+    pub fn size(&self) -> u64 {
         self.held.len() as u64 + self.staged.map_or(0, |(_, size)| size)
     }
 
-    pub(super) async fn add<B: Backend>(
+    /// Takes the next octets.
+    ///
+    /// # Errors
+    /// What the store says; then [`drop_staged`](Self::drop_staged) is all that is left to do.
+    pub async fn add<B: Backend>(
         &mut self,
         backend: &B,
         key: SessionKey,
@@ -211,7 +218,10 @@ impl Content {
     }
 
     /// Indexes the message, for a write that stores it.
-    pub(super) async fn take_message<B: Backend>(
+    ///
+    /// # Errors
+    /// What the store or the indexer says.
+    pub async fn take_message<B: Backend>(
         &mut self,
         backend: &B,
         key: SessionKey,
@@ -267,7 +277,7 @@ impl Content {
     }
 
     /// Forgets the message.
-    pub(super) fn drop_staged<B: Backend>(&mut self, backend: &B) {
+    pub fn drop_staged<B: Backend>(&mut self, backend: &B) {
         self.held = Vec::new();
         if let Some((upload, _)) = self.staged.take() {
             backend.write_later(Write::Unstage(upload));

@@ -3,21 +3,26 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::Server;
+use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::Ask;
 use pillarbox_engine::imap::types::{
-    Answer, AppendAsk, Appended, Arrived, Call, Change, CopyAsk, Event, OpenAsk, Opened, Row,
-    RowsAsk, StoreAsk, UidRun,
+    Answer, AppendAsk, Appended, Arrived, Call, Change, CopyAsk, Event, Flags, OpenAsk, Opened,
+    RenameAsk, Row, RowsAsk, StoreAsk, StoreMode, UidRun,
 };
 use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
+use super::access::{Name, Place};
 use super::content::Content;
 use super::{Backend, Bound, Granted, Indexer, Service, log_in, unstage};
 use crate::hub::{Held, SessionKey};
 use crate::store::{
     AccountId, Append, Copy, Create, Expunge, MailboxId, MarkRecent, Named, NewMessage, Outcome,
-    Rename, SetFlags, Store, Subscribe, Write,
+    Rename, SetFlags, Store, Subscribe, Write, permitted,
 };
+
+/// What MOVE and REPLACE need of the mailbox from which messages go (RFC 6851 §4.2, RFC 8508 §4.1).
+const MOVE: Rights = Rights::READ.and(Rights::DELETED).and(Rights::EXPUNGE);
 
 /// Answers one IMAP server session.
 pub struct ImapService<B: Backend> {
@@ -26,6 +31,8 @@ pub struct ImapService<B: Backend> {
     bound: Option<Bound>,
     open: Option<Open>,
     append: Option<Appending>,
+    /// Whether the session is told of other mailboxes (RFC 5465).
+    listens: bool,
     granted: Granted,
     /// Keeps what was granted, though others may expunge it meanwhile.
     held: Option<Held>,
@@ -33,6 +40,8 @@ pub struct ImapService<B: Backend> {
 
 struct Open {
     mailbox: MailboxId,
+    /// Whether it is this account's own, to which it has all rights.
+    is_own: bool,
     /// Highest UID that the session was told of: what it learnt while opening must not be told again.
     last_uid: u32,
 }
@@ -51,15 +60,44 @@ impl<B: Backend> ImapService<B> {
     /// A service for the connection `key`.
     pub fn new(backend: Arc<B>, key: SessionKey) -> Self {
         let granted = Granted::default();
-        Self { backend, key, bound: None, open: None, append: None, granted, held: None }
+        let (bound, open, append, listens, held) = (None, None, None, false, None);
+        Self { backend, key, bound, open, append, listens, granted, held }
+    }
+
+    pub(super) fn set_listens(&mut self, listens: bool) {
+        self.listens = listens;
+    }
+
+    pub(super) fn listens(&self) -> bool {
+        self.listens
+    }
+
+    pub(super) fn key(&self) -> SessionKey {
+        self.key
+    }
+
+    /// The mailbox that is open.
+    pub(super) fn opened(&self) -> Option<MailboxId> {
+        self.open.as_ref().map(|open| open.mailbox)
     }
 
     fn account_id(&self) -> Result<AccountId, Reason> {
         self.bound.as_ref().map(|bound| bound.id).ok_or(Reason::NotPermitted)
     }
 
-    fn mailbox(&self) -> Result<MailboxId, Reason> {
-        self.open.as_ref().map(|open| open.mailbox).ok_or(Reason::NotPermitted)
+    /// The open mailbox, if this account still has all of these rights to it.
+    fn mailbox(&self, needed: Rights) -> Result<MailboxId, Reason> {
+        let open = self.open.as_ref().ok_or(Reason::NotPermitted)?;
+        match self.open_rights()?.has(needed) {
+            true => Ok(open.mailbox),
+            false => Err(Reason::NotPermitted),
+        }
+    }
+
+    /// RFC 4314 §5.1.1: they are looked at for each command, since they may have changed.
+    fn open_rights(&self) -> Result<Rights, Reason> {
+        let open = self.open.as_ref().ok_or(Reason::NotPermitted)?;
+        if open.is_own { Ok(Rights::ALL) } else { self.rights_to(open.mailbox) }
     }
 
     fn close(&mut self) {
@@ -77,13 +115,15 @@ impl<B: Backend> ImapService<B> {
     fn open(&mut self, ask: &OpenAsk) -> Result<Opened, Reason> {
         self.close();
         let store = self.backend.store();
-        let mailbox = store.mailbox(self.account_id()?, &ask.name)?;
+        let Place { account, mailbox, rights, .. } = self.reach(&ask.name, Rights::READ)?;
+        let is_own = account == self.account_id()?;
         // Watched before it is read: what changes in between is told twice at worst, and never missed.
         let (hub, wake) = (self.backend.hub(), self.backend.wake(self.key));
         hub.watch(self.key, mailbox, ask.read_only, wake);
         let opened = store.opened(mailbox);
         let mut opened = opened.inspect_err(|_| hub.unwatch(self.key))?;
-        opened.read_only |= ask.read_only;
+        opened.read_only |= ask.read_only || !rights.has_any(Rights::CHANGE);
+        opened.rights = rights.letters();
         let (stored, next) = (opened.recent_from, opened.status.uid_next);
         opened.recent_from = hub.claim_recent(mailbox, stored, next, opened.read_only);
         if !opened.read_only && opened.recent_from < next {
@@ -91,12 +131,12 @@ impl<B: Backend> ImapService<B> {
             self.backend.write_later(Write::MarkRecent(mark));
         }
         let last_uid = opened.status.uid_next.saturating_sub(1);
-        self.open = Some(Open { mailbox, last_uid });
+        self.open = Some(Open { mailbox, is_own, last_uid });
         Ok(opened)
     }
 
     fn rows(&mut self, ask: &RowsAsk) -> Result<Answer, Reason> {
-        let mailbox = self.mailbox()?;
+        let mailbox = self.mailbox(Rights::READ)?;
         // Held before they are read: whoever expunges them in between finds them held.
         let held = match self.held.take() {
             Some(held) => {
@@ -127,8 +167,15 @@ impl<B: Backend> ImapService<B> {
 
     async fn store_flags(&self, ask: StoreAsk) -> Result<Answer, Reason> {
         let StoreAsk { uids, mode, flags, unchanged_since } = ask;
-        let mailbox = self.mailbox()?;
-        let write = SetFlags { mailbox, uids, mode, flags, unchanged_since };
+        let (mailbox, may) = (self.mailbox(Rights::READ)?, self.open_rights()?);
+        // RFC 4314 §4: only who may change none of them is refused.
+        let (system, keywords) = may.flags();
+        let replaces = mode == StoreMode::Replace;
+        let some = flags.system & system != 0 || (keywords && !flags.keywords.is_empty());
+        if !(some || replaces && (system != 0 || keywords)) && may != Rights::ALL {
+            return Err(Reason::NotPermitted);
+        }
+        let write = SetFlags { mailbox, uids, mode, flags, unchanged_since, may };
         match self.write(Write::SetFlags(write)).await? {
             Outcome::Stored(stored) => Ok(Answer::Stored(stored)),
             _ => Err(Reason::StorageFailed),
@@ -136,7 +183,7 @@ impl<B: Backend> ImapService<B> {
     }
 
     async fn expunge(&self, uids: Vec<UidRun>) -> Result<Answer, Reason> {
-        let expunge = Expunge { mailbox: self.mailbox()?, uids, deleted_only: true };
+        let expunge = Expunge { mailbox: self.mailbox(Rights::EXPUNGE)?, uids, deleted_only: true };
         match self.write(Write::Expunge(expunge)).await? {
             Outcome::Expunged(expunged) => Ok(Answer::Expunged(expunged)),
             _ => Err(Reason::StorageFailed),
@@ -144,9 +191,10 @@ impl<B: Backend> ImapService<B> {
     }
 
     async fn copy(&self, ask: CopyAsk, now: Now) -> Result<Answer, Reason> {
-        let (account, mailbox) = (self.account_id()?, self.mailbox()?);
         let CopyAsk { uids, to, remove } = ask;
-        let copy = Copy { account, mailbox, uids, to, remove, now_ms: now.unix_ms };
+        let mailbox = self.mailbox(if remove { MOVE } else { Rights::READ })?;
+        let Place { account, name: to, rights: keeps, .. } = self.reach(&to, Rights::INSERT)?;
+        let copy = Copy { account, mailbox, uids, to, remove, keeps, now_ms: now.unix_ms };
         match self.write(Write::Copy(copy)).await? {
             Outcome::Copied(copied) => Ok(Answer::Copied(copied)),
             _ => Err(Reason::StorageFailed),
@@ -159,8 +207,13 @@ impl<B: Backend> ImapService<B> {
         now: Now,
         indexer: &mut dyn Indexer,
     ) -> Result<Answer, Reason> {
-        let (account, store) = (self.account_id()?, self.backend.store());
-        store.mailbox(account, &ask.name)?;
+        let Place { account, rights, .. } = self.reach(&ask.name, Rights::INSERT)?;
+        if ask.replaces.is_some() {
+            self.mailbox(MOVE)?;
+        }
+        let mut ask = ask;
+        ask.flags = permitted(&Flags::default(), ask.flags, rights);
+        let store = self.backend.store();
         // What came before it in the same APPEND is not counted yet; the write looks at all of them.
         if ask.replaces.is_none() {
             store.check_quota(account, ask.size, 1)?;
@@ -200,9 +253,16 @@ impl<B: Backend> ImapService<B> {
 
     async fn commit(&mut self, now: Now, indexer: &mut dyn Indexer) -> Result<Appended, Reason> {
         self.complete(now, indexer).await?;
-        let account = self.account_id()?;
         let append = self.append.take().ok_or(Reason::NotPermitted)?;
         let Appending { name, replaces, complete: messages, .. } = append;
+        let reached = self.reach(&name, Rights::INSERT).and_then(|place| {
+            replaces.map_or(Ok(()), |_| self.mailbox(MOVE).map(drop)).map(|()| place)
+        });
+        let reached = reached.inspect_err(|_| {
+            let staged = messages.iter().filter_map(|message| message.body.staged());
+            unstage(&*self.backend, staged);
+        });
+        let Place { account, name, .. } = reached?;
         let staged: Vec<_> = messages.iter().filter_map(|message| message.body.staged()).collect();
         let write = Append { account, name, messages, replaces, now_ms: now.unix_ms };
         let outcome = self.write(Write::Append(write)).await;
@@ -235,12 +295,17 @@ impl<B: Backend> ImapService<B> {
                 }
                 Ok(Answer::Login(answer))
             }
-            Ask::Mailboxes(ask) => store.mailboxes(self.account_id()?, &ask).map(Answer::Mailboxes),
-            Ask::Status(name) => store.status(self.account_id()?, &name).map(Answer::Status),
+            Ask::Mailboxes(ask) => self.mailboxes(&ask).map(Answer::Mailboxes),
+            Ask::Status(name) => {
+                let Place { account, name, .. } = self.reach(&name, Rights::READ)?;
+                store.status(account, &name).map(Answer::Status)
+            }
             Ask::Open(ask) => self.open(&ask).map(Answer::Opened),
-            Ask::Uids(after) => store.uids(self.mailbox()?, after).map(Answer::Uids),
+            Ask::Uids(after) => store.uids(self.mailbox(Rights::READ)?, after).map(Answer::Uids),
             Ask::Rows(ask) => self.rows(&ask),
-            Ask::Vanished(ask) => store.vanished(self.mailbox()?, &ask).map(Answer::Vanished),
+            Ask::Vanished(ask) => {
+                store.vanished(self.mailbox(Rights::READ)?, &ask).map(Answer::Vanished)
+            }
             Ask::Octets(range) => self.octets(range).map(Answer::Octets),
             Ask::Store(ask) => self.store_flags(ask).await,
             Ask::Expunge(uids) => self.expunge(uids).await,
@@ -260,27 +325,48 @@ impl<B: Backend> ImapService<B> {
             Ask::Search(_) => Ok(Answer::Declined),
             Ask::Quota(ask) => self.quota(ask).await.map(Answer::Quota),
             Ask::Metadata(ask) => self.metadata(ask).await.map(Answer::Metadata),
-            Ask::Rights(_) => Err(Reason::Unsupported),
+            Ask::Rights(ask) => self.rights(ask).await.map(Answer::Rights),
+            Ask::Watch => self.listen().map(|()| Answer::Done),
             ask => self.judge_names(ask).await,
         }
     }
 
     /// What changes mailboxes rather than messages.
     async fn judge_names(&mut self, ask: Ask) -> Result<Answer, Reason> {
-        let account = self.account_id()?;
         let write = match ask {
             Ask::Create(ask) => {
-                Write::Create(Create { account, name: ask.name, special_uses: ask.special_uses })
+                let Name { account, name, .. } = self.may_create(&ask.name)?;
+                let (name, special_uses) = (name.to_vec(), ask.special_uses);
+                Write::Create(Create { account, name, special_uses })
             }
-            Ask::Delete(name) => Write::Delete(Named { account, name }),
-            Ask::Rename(ask) => Write::Rename(Rename { account, from: ask.from, to: ask.to }),
+            Ask::Delete(name) => {
+                let Place { account, name, .. } = self.reach(&name, Rights::DELETE)?;
+                Write::Delete(Named { account, name })
+            }
+            Ask::Rename(ask) => Write::Rename(self.rename(&ask)?),
             Ask::Subscribe(ask) => {
                 let (name, subscribed) = (ask.name, ask.subscribed);
-                Write::Subscribe(Subscribe { account, name, subscribed })
+                Write::Subscribe(Subscribe { account: self.account_id()?, name, subscribed })
             }
             _ => return Err(Reason::Unsupported),
         };
         self.write(write).await.map(|_| Answer::Done)
+    }
+}
+
+impl<B: Backend> ImapService<B> {
+    /// RFC 4314 §4: from one parent to another it takes `x` to the mailbox and `k` to the new parent.
+    fn rename(&self, ask: &RenameAsk) -> Result<Rename, Reason> {
+        let from = self.name(&ask.from)?;
+        if !from.is_own {
+            self.reach(&ask.from, Rights::DELETE)?;
+        }
+        let to = self.may_create(&ask.to)?;
+        // A mailbox does not change hands: whoever had rights to it would have them to somebody else's mail.
+        if from.account != to.account {
+            return Err(Reason::NotPermitted);
+        }
+        Ok(Rename { account: from.account, from: from.name.to_vec(), to: to.name.to_vec() })
     }
 }
 
@@ -301,17 +387,27 @@ impl<B: Backend> Service<Server> for ImapService<B> {
             Event::Unauthenticated => {
                 self.drop_append();
                 self.close();
+                self.stop_listening();
                 self.bound = None;
             }
+            Event::Unwatched => self.stop_listening(),
             Event::Defect(_) | Event::Logout => {}
         }
     }
 
     fn call(&mut self) -> Option<Call> {
-        let open = self.open.as_mut()?;
-        let mut changes = self.backend.hub().take(self.key);
-        changes.retain_mut(|change| open.is_news(change));
-        (!changes.is_empty()).then_some(Call::Changed(changes))
+        if let Some(open) = &mut self.open {
+            let mut changes = self.backend.hub().take(self.key);
+            changes.retain_mut(|change| open.is_news(change));
+            if !changes.is_empty() {
+                // RFC 4314 §5.1.1: who may not read it any more is told nothing of it, but that it is gone.
+                let may_read = self.open_rights().is_ok_and(|rights| rights.has(Rights::READ));
+                let gone = vec![Change::Deleted];
+                return Some(Call::Changed(if may_read { changes } else { gone }));
+            }
+        }
+        let notices = if self.listens { self.notices() } else { Vec::new() };
+        (!notices.is_empty()).then_some(Call::Noticed(notices))
     }
 
     fn rests(&mut self) {
@@ -342,5 +438,6 @@ impl<B: Backend> Drop for ImapService<B> {
     fn drop(&mut self) {
         self.drop_append();
         self.close();
+        self.stop_listening();
     }
 }

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Deref;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, UidPage, VanishedAsk,
     VanishedPage,
@@ -18,8 +19,8 @@ use crate::hub::{Hub, SessionKey, Wake};
 use crate::memory::MemoryStore;
 use crate::queue::{Destination, Queue, QueueStats, QueuedMessage, Task, TaskId};
 use crate::store::{
-    AccountId, Annotations, MailboxId, MaildropEntry, Outcome, Quota, Store, UploadId, Write,
-    Writer,
+    AccountId, Annotations, MailboxId, MaildropEntry, Outcome, Quota, SharedAsk, Store, UploadId,
+    Write, Writer,
 };
 
 /// Everyone is let in with any secret, and every address has an account of its own.
@@ -135,7 +136,9 @@ impl SharedStore {
         // The lock is held until the changes are queued, so that they are queued in the order of the writes.
         let mut shared = self.lock().0;
         let written = shared.store.write(write)?;
-        hub.publish(origin, &written.changes);
+        let store = &shared.store;
+        let owner = |mailbox| store.place(mailbox).ok().map(|(account, _)| account);
+        hub.publish(origin, &written.changes, &written.happenings, owner);
         shared.sweep(hub);
         Ok(written.outcome)
     }
@@ -160,6 +163,9 @@ impl Store for SharedStore {
     }
     fn mailbox(&self, account: AccountId, name: &[u8]) -> Result<MailboxId, Reason> {
         self.lock().mailbox(account, name)
+    }
+    fn place(&self, mailbox: MailboxId) -> Result<(AccountId, Vec<u8>), Reason> {
+        self.lock().place(mailbox)
     }
     fn opened(&self, mailbox: MailboxId) -> Result<Opened, Reason> {
         self.lock().opened(mailbox)
@@ -195,6 +201,26 @@ impl Store for SharedStore {
         mailbox: Option<MailboxId>,
     ) -> Result<Annotations, Reason> {
         self.lock().metadata(account, mailbox)
+    }
+    fn collected(
+        &self,
+        account: AccountId,
+        source: &[u8],
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<bool>, Reason> {
+        self.lock().collected(account, source, keys)
+    }
+    fn account_name(&self, account: AccountId) -> Result<Vec<u8>, Reason> {
+        self.lock().account_name(account)
+    }
+    fn acl(&self, mailbox: MailboxId) -> Result<Vec<(Vec<u8>, Rights)>, Reason> {
+        self.lock().acl(mailbox)
+    }
+    fn shared(&self, ask: &SharedAsk) -> Result<Vec<crate::store::Shared>, Reason> {
+        self.lock().shared(ask)
+    }
+    fn sharers(&self, who: &[u8], except: AccountId) -> Result<Vec<AccountId>, Reason> {
+        self.lock().sharers(who, except)
     }
     fn upload(&self) -> UploadId {
         self.lock().upload()

@@ -1,6 +1,7 @@
 //! What answers a session's asks, for each server role, from any [`Backend`].
 //! A service knows accounts, mailboxes and messages; it knows nothing of commands and replies.
 
+mod access;
 mod content;
 mod imap;
 pub mod local;
@@ -9,6 +10,7 @@ mod property;
 mod report;
 mod smtp;
 pub mod trust;
+mod watch;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -26,6 +28,7 @@ use crate::hub::{Hub, SessionKey};
 use crate::store::{AccountId, Outcome, Store, UploadId, Write};
 use trust::{Edit, Judged, Letter, Signed};
 
+pub use content::Content;
 pub use imap::ImapService;
 pub use pop3::Pop3Service;
 pub use report::{About, report};

@@ -35,11 +35,16 @@ impl<B: Backend> Pop3Service<B> {
         Self { backend, key, bound: None, maildrop: None, granted: Granted::default() }
     }
 
-    fn open(&mut self) -> Result<Opened, Reason> {
+    fn open(&mut self, now: Now, delay_s: u32) -> Result<Opened, Reason> {
         let account = self.bound.as_ref().ok_or(Reason::NotPermitted)?.id;
         let store = self.backend.store();
         let mailbox = store.mailbox(account, b"INBOX")?;
-        let lock = self.backend.hub().lock_maildrop(mailbox).ok_or(Reason::InUse)?;
+        let hub = self.backend.hub();
+        let lock = hub.lock_maildrop(mailbox).ok_or(Reason::InUse)?;
+        // RFC 2449 §6.5
+        if !hub.may_open_again(mailbox, now.monotonic_ms, u64::from(delay_s) * 1000) {
+            return Err(Reason::LoginThrottled);
+        }
         let uid_validity = store.status(account, b"INBOX")?.uid_validity;
         let held = self.backend.hub().hold(self.key);
         let entries = store.maildrop(mailbox)?;
@@ -85,7 +90,7 @@ impl<B: Backend> Pop3Service<B> {
 }
 
 impl<B: Backend> Service<Server> for Pop3Service<B> {
-    async fn answer(&mut self, _now: Now, ask: Ask, _: &mut dyn Indexer) -> Answer {
+    async fn answer(&mut self, now: Now, ask: Ask, _: &mut dyn Indexer) -> Answer {
         let answered = match ask {
             // Whoever has faults answers before this is asked.
             Ask::Phase(_) => return Answer::Done,
@@ -96,7 +101,7 @@ impl<B: Backend> Service<Server> for Pop3Service<B> {
                 }
                 Ok(Answer::Login(answer))
             }
-            Ask::Open => self.open().map(Answer::Opened),
+            Ask::Open(delay_s) => self.open(now, delay_s).map(Answer::Opened),
             Ask::Entries(ask) => self.entries(ask).map(Answer::Entries),
             Ask::Octets(range) => self.octets(range).map(Answer::Octets),
             Ask::Remove(numbers) => self.remove(&numbers).await.map(|()| Answer::Done),

@@ -1,5 +1,6 @@
 //! Quotas and annotations, as the IMAP service answers for them.
 
+use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     MetadataAsk, MetadataEntry, Quota, QuotaAsk, QuotaLimit, QuotaResource,
 };
@@ -9,12 +10,17 @@ use super::imap::ImapService;
 use super::{Backend, Bound};
 use crate::store::{self, AccountId, QuotaLimits, SetMetadata, SetQuota, Store, Write};
 
+/// One of these, beside `l`, lets somebody read and write annotations: r, s, w, i or p.
+const ANNOTATE: Rights =
+    Rights::READ.and(Rights::POST).and(Rights::INSERT).and(Rights::SEEN).and(Rights::WRITE);
+
 impl<B: Backend> ImapService<B> {
     /// RFC 9208: each account is one quota root, named as the account is.
     pub(super) async fn quota(&self, ask: QuotaAsk) -> Result<Quota, Reason> {
         let bound = self.bound()?;
         let account = self.quota_account(bound, &ask)?;
-        let root = if ask.root { ask.name } else { bound.name.clone() };
+        let store = self.backend().store();
+        let root = if ask.root { ask.name } else { store.account_name(account)? };
         if let Some(set) = ask.set {
             if !self.backend().sets_quotas(&bound.name) {
                 return Err(Reason::NotPermitted);
@@ -29,7 +35,8 @@ impl<B: Backend> ImapService<B> {
     fn quota_account(&self, bound: &Bound, ask: &QuotaAsk) -> Result<AccountId, Reason> {
         let store = self.backend().store();
         if !ask.root {
-            return store.mailbox(bound.id, &ask.name).map(|_| bound.id);
+            // RFC 9208 §6: how much there is, is told to those who may read it.
+            return self.reach(&ask.name, Rights::READ).map(|place| place.account);
         }
         if ask.name == bound.name {
             return Ok(bound.id);
@@ -47,7 +54,14 @@ impl<B: Backend> ImapService<B> {
         let store = self.backend().store();
         let mailbox = match ask.name.is_empty() {
             true => None,
-            false => Some(store.mailbox(account, &ask.name)?),
+            false => {
+                let place = self.reach(&ask.name, Rights::LOOKUP)?;
+                // RFC 5464 §3.3
+                if !place.rights.has_any(ANNOTATE) {
+                    return Err(Reason::NotPermitted);
+                }
+                Some(place.mailbox)
+            }
         };
         if !ask.write.is_empty() {
             let is_shared = |entry: &MetadataEntry| entry.entry.starts_with(b"/shared");

@@ -117,6 +117,7 @@ impl Facts {
             tls: self.tls,
             auth: self.auth,
             apop_timestamp: None,
+            login_delay_s: 0,
             faults: true,
             limits: Limits::POP3,
             trace: true,

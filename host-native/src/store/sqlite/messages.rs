@@ -7,11 +7,11 @@ use pillarbox_engine::imap::types::{
 };
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
-    Append, Body, Copy, Deliver, Expunge, MailboxId, MarkRecent, NewMessage, Outcome, SetFlags,
-    Stage, Write,
+    Append, Body, Collect, Copy, Deliver, Expunge, MailboxId, MarkRecent, NewMessage, Outcome,
+    SetFlags, Stage, Write,
 };
 
-use pillarbox_world::store::{combined, push_uid, runs_to_forget};
+use pillarbox_world::store::{combined, permitted, push_uid, runs_to_forget};
 
 use super::rows::{DELETED, SEEN, flags, keywords_column, keywords_of_octets, keywords_to_octets};
 use super::writer::{Changes, Done, Failure, Writer};
@@ -44,6 +44,7 @@ impl Writer {
             }
             Write::Deliver(deliver) => self.deliver(&deliver),
             Write::Append(append) => self.append(&append),
+            Write::Collect(collect) => self.collect(&collect),
             Write::SetFlags(set) => self.set_flags(&set),
             Write::Expunge(expunge) => self.expunge(&expunge),
             Write::Copy(copy) => self.copy(&copy),
@@ -53,6 +54,7 @@ impl Writer {
             Write::Subscribe(subscribe) => self.subscribe(&subscribe),
             Write::SetQuota(set) => self.set_quota(&set),
             Write::SetMetadata(set) => self.set_metadata(&set),
+            Write::SetRights(set) => self.set_rights(&set),
             Write::MarkRecent(MarkRecent { mailbox, recent_from }) => {
                 let mut mark = self.connection.prepare_cached(
                     "UPDATE mailbox SET recent_from = max(recent_from, ?2) WHERE id = ?1",
@@ -232,6 +234,25 @@ impl Writer {
         Ok((Outcome::Appended(appended), changes))
     }
 
+    fn collect(&mut self, collect: &Collect) -> Done {
+        let Collect { append, source, key } = collect;
+        let mut remember = self.connection.prepare_cached(
+            "INSERT OR IGNORE INTO collected (account, source, key) VALUES (?1, ?2, ?3)",
+        )?;
+        let is_new = remember.execute((append.account, source, key))? == 1;
+        drop(remember);
+        if is_new {
+            return self.append(append);
+        }
+        for upload in append.messages.iter().filter_map(|message| message.body.staged()) {
+            if self.unstage(upload)? {
+                blobs::remove(&self.connection, upload)?;
+                self.taken.push(upload);
+            }
+        }
+        Ok((Outcome::Known, Vec::new()))
+    }
+
     fn uid_validity_of(&self, mailbox: MailboxId) -> rusqlite::Result<u32> {
         self.connection
             .prepare_cached("SELECT uid_validity FROM mailbox WHERE id = ?1")?
@@ -290,6 +311,7 @@ impl Writer {
                 continue;
             }
             let new = combined(&message.flags, set.mode, &set.flags, &known);
+            let new = permitted(&message.flags, new, set.may);
             if new == message.flags {
                 let (uid, flags, modseq) = (message.uid, message.flags, message.modseq);
                 stored.rows.push(FlagRow { uid, flags, modseq });
@@ -424,15 +446,21 @@ impl Writer {
 
     fn copy(&mut self, copy: &Copy) -> Done {
         let target = reads::mailbox(&self.connection, copy.account, &copy.to)?;
-        let found = self.present(copy.mailbox, &copy.uids)?;
-        if !copy.remove {
+        let mut found = self.present(copy.mailbox, &copy.uids)?;
+        // What moves within an account takes no more room of it.
+        if !copy.remove || reads::place(&self.connection, copy.mailbox)?.0 != copy.account {
             let octets = found.iter().map(|message| message.size).sum();
             self.check_quota(copy.account, (octets, 0), (found.len() as u64, 0), 0)?;
         }
         let mut copied =
             Copied { uid_validity: self.uid_validity_of(target)?, ..Copied::default() };
-        for message in &found {
+        for message in &mut found {
+            let flags = std::mem::take(&mut message.flags);
+            let kept = permitted(&Flags::default(), flags.clone(), copy.keeps);
+            message.flags = kept;
             let uid = self.copy_one(copy.mailbox, target, message, Some(copy.now_ms))?;
+            // What goes is counted out with the flags that it had.
+            message.flags = flags;
             push_uid(&mut copied.source, message.uid);
             push_uid(&mut copied.target, uid);
         }
@@ -462,10 +490,19 @@ impl Writer {
             .prepare_cached(
                 "INSERT INTO message
                  (mailbox, uid, blob, size, plain, flags, keywords, modseq, date_ms, zone, save_ms)
-                 SELECT ?3, ?4, blob, size, plain, flags, keywords, ?5, date_ms, zone, coalesce(?6, save_ms)
+                 SELECT ?3, ?4, blob, size, plain, ?7, ?8, ?5, date_ms, zone, coalesce(?6, save_ms)
                  FROM message WHERE mailbox = ?1 AND uid = ?2",
             )?
-            .execute((from, message.uid, to, uid, modseq, saved_ms))?;
+            .execute((
+                from,
+                message.uid,
+                to,
+                uid,
+                modseq,
+                saved_ms,
+                message.flags.system,
+                keywords_column(&message.flags),
+            ))?;
         self.connection
             .prepare_cached("UPDATE blob SET uses = uses + 1 WHERE id = ?1")?
             .execute([message.blob])?;

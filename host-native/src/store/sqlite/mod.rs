@@ -12,6 +12,7 @@ mod queue;
 mod reads;
 mod rows;
 mod schema;
+mod sharing;
 mod writer;
 
 use std::fs::File;

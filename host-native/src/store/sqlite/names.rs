@@ -1,14 +1,16 @@
 //! Writes to accounts and to names of mailboxes.
 
+use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{Change, SpecialUse};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
-    AccountId, Create, FIRST_MAILBOXES, MailboxId, Named, Outcome, Rename, Subscribe,
+    AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, Subscribe,
 };
 use rusqlite::OptionalExtension;
 
 use super::reads::{below, has_below, mailbox};
 use super::rows::{uses_of_text, uses_to_text};
+use super::sharing::acl;
 use super::writer::{Changes, Done, Failure, Writer};
 
 const INBOX: &[u8] = b"INBOX";
@@ -110,12 +112,13 @@ impl Writer {
             .optional()
     }
 
-    fn set_subscribed(&self, account: AccountId, name: &[u8], on: bool) -> rusqlite::Result<()> {
+    /// True if it was otherwise before.
+    fn set_subscribed(&self, account: AccountId, name: &[u8], on: bool) -> rusqlite::Result<bool> {
         let sql = match on {
             true => "INSERT OR IGNORE INTO subscription (account, name) VALUES (?1, ?2)",
             false => "DELETE FROM subscription WHERE account = ?1 AND name = ?2",
         };
-        self.connection.prepare_cached(sql)?.execute((account, name)).map(|_| ())
+        self.connection.prepare_cached(sql)?.execute((account, name)).map(|changed| changed > 0)
     }
 
     pub(super) fn remove_account(&mut self, name: &[u8]) -> Done {
@@ -137,10 +140,13 @@ impl Writer {
             "DELETE FROM name WHERE account = ?1",
             "DELETE FROM subscription WHERE account = ?1",
             "DELETE FROM annotation WHERE mailbox = 0 AND account = ?1",
+            "DELETE FROM collected WHERE account = ?1",
             "DELETE FROM account WHERE id = ?1",
         ] {
             self.connection.prepare_cached(sql)?.execute([account])?;
         }
+        // Who comes by this name later is somebody else.
+        self.connection.prepare_cached("DELETE FROM acl WHERE identifier = ?1")?.execute([name])?;
         self.inboxes.clear();
         Ok((Outcome::Done, changes))
     }
@@ -158,6 +164,7 @@ impl Writer {
             "DELETE FROM message WHERE mailbox = ?1",
             "DELETE FROM expunged WHERE mailbox = ?1",
             "DELETE FROM annotation WHERE mailbox = ?1",
+            "DELETE FROM acl WHERE mailbox = ?1",
             "DELETE FROM mailbox WHERE id = ?1",
         ] {
             self.connection.prepare_cached(sql)?.execute([mailbox])?;
@@ -174,6 +181,8 @@ impl Writer {
         let mailbox = self.new_mailbox(&create.special_uses)?;
         self.put_name(create.account, &create.name, Some(mailbox))?;
         self.make_superiors(create.account, &create.name)?;
+        self.inherit(create.account, &create.name)?;
+        self.happened(create.account, Happening::Created(create.name.clone()));
         Ok((Outcome::Done, Vec::new()))
     }
 
@@ -192,6 +201,8 @@ impl Writer {
             if self.entry(account, &name[..at])?.is_none() {
                 let mailbox = self.new_mailbox(&[])?;
                 self.put_name(account, &name[..at], Some(mailbox))?;
+                self.inherit(account, &name[..at])?;
+                self.happened(account, Happening::Created(name[..at].to_vec()));
             }
         }
         Ok(())
@@ -204,6 +215,9 @@ impl Writer {
         let entry = self.entry(named.account, &named.name)?.ok_or(Reason::NotFound)?;
         // RFC 9051 §6.3.5: a name without a mailbox that has others below it cannot be deleted.
         let mailbox = entry.ok_or(Reason::NotPermitted)?;
+        let seen = acl(&self.connection, mailbox)?.into_iter();
+        let seen = seen.filter(|(_, rights)| rights.has(Rights::LOOKUP)).map(|(who, _)| who);
+        let seen = seen.collect();
         if has_below(&self.connection, named.account, &named.name)? {
             self.put_name(named.account, &named.name, None)?;
         } else {
@@ -211,6 +225,7 @@ impl Writer {
         }
         self.drop_mailbox(mailbox)?;
         self.drop_empty_superiors(named.account, &named.name)?;
+        self.happened(named.account, Happening::Deleted(named.name.clone(), seen));
         Ok((Outcome::Done, vec![(mailbox, Change::Deleted)]))
     }
 
@@ -241,6 +256,7 @@ impl Writer {
             let target = self.new_mailbox(&[])?;
             self.put_name(*account, to, Some(target))?;
             self.make_superiors(*account, to)?;
+            self.happened(*account, Happening::Renamed(from.clone(), to.clone()));
             let changes = self.move_all(inbox, target)?;
             return Ok((Outcome::Done, changes));
         }
@@ -269,12 +285,15 @@ impl Writer {
         }
         self.make_superiors(*account, to)?;
         self.drop_empty_superiors(*account, from)?;
+        self.happened(*account, Happening::Renamed(from.clone(), to.clone()));
         Ok((Outcome::Done, Vec::new()))
     }
 
     pub(super) fn subscribe(&mut self, subscribe: &Subscribe) -> Done {
         let Subscribe { account, name, subscribed } = subscribe;
-        self.set_subscribed(*account, name, *subscribed)?;
+        if self.set_subscribed(*account, name, *subscribed)? {
+            self.happened(*account, Happening::Subscribed(name.clone()));
+        }
         Ok((Outcome::Done, Vec::new()))
     }
 }

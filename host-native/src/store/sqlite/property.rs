@@ -2,10 +2,12 @@
 
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
-    AccountId, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota, check_metadata,
+    AccountId, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota, annotated,
+    check_metadata,
 };
 use rusqlite::{Connection, OptionalExtension};
 
+use super::reads;
 use super::writer::{Done, Failure, Writer};
 
 /// The number that stands for the server among mailboxes, and for all among accounts.
@@ -96,7 +98,7 @@ impl Writer {
         Ok((Outcome::Done, Vec::new()))
     }
 
-    pub(super) fn set_metadata(&self, set: &SetMetadata) -> Done {
+    pub(super) fn set_metadata(&mut self, set: &SetMetadata) -> Done {
         let SetMetadata { account, mailbox, entries } = set;
         let c = &self.connection;
         let place = mailbox.unwrap_or(NONE);
@@ -124,6 +126,13 @@ impl Writer {
             };
         }
         self.check_annotations(place, mailbox.map_or(Some(*account), |_| None))?;
+        let owner = match mailbox {
+            Some(id) => reads::place(&self.connection, *id)?.0,
+            None => *account,
+        };
+        for (whose, happening) in annotated(*account, owner, *mailbox, entries) {
+            self.happened(whose, happening);
+        }
         Ok((Outcome::Done, Vec::new()))
     }
 

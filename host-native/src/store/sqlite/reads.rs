@@ -2,18 +2,20 @@
 
 use std::sync::atomic::Ordering;
 
+use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row, RowPage, RowsAsk, UidPage,
     UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::store::{
-    AccountId, MailboxId, MaildropEntry, Quota, Store, UploadId, push_uid, vanished_page,
+    AccountId, MailboxId, MaildropEntry, Quota, Shared, SharedAsk, Store, UploadId, push_uid,
+    vanished_page,
 };
 use rusqlite::{Connection, OptionalExtension};
 
 use super::rows::{STATUS, flags, keywords_of_octets, status, uses_of_text};
-use super::{Sqlite, blobs, property};
+use super::{Sqlite, blobs, property, sharing};
 
 /// Runs in one page of UIDs.
 const RUNS_MAX: usize = 256;
@@ -52,6 +54,10 @@ impl Store for Sqlite {
 
     fn mailbox(&self, account: AccountId, name: &[u8]) -> Result<MailboxId, Reason> {
         self.read(|c| mailbox(c, account, name))
+    }
+
+    fn place(&self, mailbox: MailboxId) -> Result<(AccountId, Vec<u8>), Reason> {
+        self.read(|c| place(c, mailbox))
     }
 
     fn opened(&self, mailbox: MailboxId) -> Result<Opened, Reason> {
@@ -107,6 +113,39 @@ impl Store for Sqlite {
         self.read(|c| property::metadata(c, account, mailbox))
     }
 
+    fn collected(
+        &self,
+        account: AccountId,
+        source: &[u8],
+        keys: &[Vec<u8>],
+    ) -> Result<Vec<bool>, Reason> {
+        self.read(|c| {
+            let mut find = c.prepare_cached(
+                "SELECT 1 FROM collected WHERE account = ?1 AND source = ?2 AND key = ?3",
+            )?;
+            keys.iter().map(|key| find.exists((account, source, key))).collect()
+        })
+    }
+
+    fn account_name(&self, account: AccountId) -> Result<Vec<u8>, Reason> {
+        self.read(|c| {
+            let mut find = c.prepare_cached("SELECT name FROM account WHERE id = ?1")?;
+            find.query_row([account], |row| row.get(0))
+        })
+    }
+
+    fn acl(&self, mailbox: MailboxId) -> Result<Vec<(Vec<u8>, Rights)>, Reason> {
+        self.read(|c| sharing::acl(c, mailbox))
+    }
+
+    fn shared(&self, ask: &SharedAsk) -> Result<Vec<Shared>, Reason> {
+        self.read(|c| sharing::shared(c, ask))
+    }
+
+    fn sharers(&self, who: &[u8], except: AccountId) -> Result<Vec<AccountId>, Reason> {
+        self.read(|c| sharing::sharers(c, who, except))
+    }
+
     fn upload(&self) -> UploadId {
         self.next_blob.fetch_add(1, Ordering::Relaxed)
     }
@@ -121,6 +160,12 @@ pub(super) fn consistently<T>(
     let value = read();
     connection.prepare_cached("COMMIT")?.execute([])?;
     value
+}
+
+/// Whose a mailbox is, and its name.
+pub(super) fn place(c: &Connection, mailbox: MailboxId) -> rusqlite::Result<(AccountId, Vec<u8>)> {
+    c.prepare_cached("SELECT account, name FROM name WHERE mailbox = ?1")?
+        .query_row([mailbox], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 pub(super) fn mailbox(
@@ -193,6 +238,7 @@ fn mailboxes(
             subscribed,
             has_children,
             special_uses,
+            rights: if selectable { Rights::ALL.letters() } else { Vec::new() },
             status,
         });
     }
@@ -227,7 +273,8 @@ fn opened(c: &Connection, mailbox: MailboxId) -> rusqlite::Result<Opened> {
     };
     let keywords = keywords_of_octets(&keywords);
     let uids = uids(c, mailbox, 0)?;
-    Ok(Opened { status, read_only: false, first_unseen, recent_from, keywords, uids })
+    let rights = Rights::ALL.letters();
+    Ok(Opened { status, read_only: false, rights, first_unseen, recent_from, keywords, uids })
 }
 
 fn uids(c: &Connection, mailbox: MailboxId, after: u32) -> rusqlite::Result<UidPage> {

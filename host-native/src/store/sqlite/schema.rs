@@ -4,7 +4,7 @@
 pub(super) const APPLICATION_ID: i32 = 0x5042_4F58;
 
 /// Steps from version n to n + 1. A step that was released is never changed.
-pub(super) const MIGRATIONS: [&str; 4] = [FIRST, QUEUE, EXPUNGED, PROPERTY];
+pub(super) const MIGRATIONS: [&str; 6] = [FIRST, QUEUE, EXPUNGED, PROPERTY, COLLECTED, SHARED];
 
 const FIRST: &str = "
 CREATE TABLE counter (
@@ -158,4 +158,27 @@ CREATE TABLE annotation (
     value BLOB NOT NULL,
     PRIMARY KEY (mailbox, account, entry)
 ) WITHOUT ROWID;
+";
+
+const COLLECTED: &str = "
+-- What an account took from elsewhere, so that nothing is taken twice.
+CREATE TABLE collected (
+    account INTEGER NOT NULL,
+    source BLOB NOT NULL,
+    key BLOB NOT NULL,
+    PRIMARY KEY (account, source, key)
+) WITHOUT ROWID;
+";
+
+const SHARED: &str = "
+-- RFC 5465: whose a mailbox is that something happened to.
+CREATE INDEX name_mailbox ON name (mailbox) WHERE mailbox IS NOT NULL;
+-- RFC 4314: what others than the owner may do, as bits.
+CREATE TABLE acl (
+    mailbox INTEGER NOT NULL,
+    identifier BLOB NOT NULL,
+    rights INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, identifier)
+) WITHOUT ROWID;
+CREATE INDEX acl_identifier ON acl (identifier);
 ";

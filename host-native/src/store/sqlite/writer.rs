@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use pillarbox_engine::imap::types::Change;
 use pillarbox_engine::types::Reason;
 use pillarbox_world::hub::{Hub, SessionKey};
-use pillarbox_world::store::{AccountId, MailboxId, Outcome, Write};
+use pillarbox_world::store::{AccountId, Happening, MailboxId, Outcome, Write};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
 use super::queue::Counts;
-use super::{Job, blobs};
+use super::{Job, blobs, reads};
 
 /// Writes in one commit: enough that one sync serves every connection that waits.
 const GROUP_MAX: usize = 256;
@@ -69,6 +69,8 @@ pub(super) struct Writer {
     pub(super) taken: Vec<u64>,
     /// Octets written since the last checkpoint, about.
     pub(super) written: u64,
+    /// What the write that runs did to names and annotations.
+    happenings: Happenings,
 }
 
 /// The writer's own state before a transaction or a savepoint.
@@ -81,10 +83,14 @@ struct Mark {
     taken: usize,
 }
 
+/// What happened to accounts, for those that watch them.
+type Happenings = Vec<(AccountId, Happening)>;
+
 /// A write that ran, and who waits for it.
 struct Ran {
     origin: SessionKey,
     done: Result<(Outcome, Changes), Reason>,
+    happenings: Happenings,
     answer: Option<oneshot::Sender<Result<Outcome, Reason>>>,
 }
 
@@ -126,6 +132,7 @@ impl Writer {
             kept,
             taken: Vec::new(),
             written: 0,
+            happenings: Vec::new(),
         })
     }
 
@@ -167,7 +174,8 @@ impl Writer {
             let done = self.one(*write);
             // On some errors SQLite gives up the whole transaction by itself: then nothing of this group happened.
             lost = done.as_ref().err().copied().filter(|_| self.connection.is_autocommit());
-            ran.push(Ran { origin, done, answer });
+            let happenings = std::mem::take(&mut self.happenings);
+            ran.push(Ran { origin, done, happenings, answer });
             if lost.is_some() {
                 break;
             }
@@ -191,10 +199,12 @@ impl Writer {
                     let went = self.hub.passed();
                     self.kept.extend(self.unused.drain(..).map(|blob| (blob, went)));
                 }
-                for Ran { origin, done, answer } in ran {
+                for Ran { origin, done, happenings, answer } in ran {
                     let outcome = done.map(|(outcome, changes)| {
-                        if !changes.is_empty() {
-                            self.hub.publish(origin, &changes);
+                        if !changes.is_empty() || !happenings.is_empty() {
+                            let owner =
+                                |mailbox| Some(reads::place(&self.connection, mailbox).ok()?.0);
+                            self.hub.publish(origin, &changes, &happenings, owner);
                         }
                         outcome
                     });
@@ -234,6 +244,7 @@ impl Writer {
                     }
                 };
                 self.inboxes.clear();
+                self.happenings.clear();
                 self.queue = before.queue;
                 self.unused.truncate(before.unused);
                 self.taken.truncate(before.taken);
@@ -354,6 +365,11 @@ impl Writer {
 
     pub(super) fn new_blob(&self) -> u64 {
         self.next_blob.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// For those that watch the account, once it is durable.
+    pub(super) fn happened(&mut self, account: AccountId, happening: Happening) {
+        self.happenings.push((account, happening));
     }
 
     pub(super) fn next_modseq(&mut self) -> u64 {

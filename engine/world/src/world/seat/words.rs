@@ -160,7 +160,7 @@ impl Worded for pop3::Ask {
     fn words(&self) -> Words {
         match self {
             Self::Login(given) => credentials(given),
-            Self::Open => plain("open"),
+            Self::Open(_) => plain("open"),
             Self::Entries(ask) => ("entries", format!("from {}", ask.first)),
             Self::Octets(range) => ("octets", format!("{} octets", range.length)),
             Self::Remove(runs) => {

@@ -50,6 +50,7 @@ impl Worded for Ask {
             Self::Quota(_) => plain("quota"),
             Self::Rights(_) => plain("rights"),
             Self::Metadata(_) => plain("metadata"),
+            Self::Watch => plain("watch"),
             Self::Phase(at) => phase(at),
         }
     }
@@ -95,6 +96,7 @@ impl Worded for Call {
                 };
                 ("changed", changes.iter().map(word).collect::<Vec<_>>().join(", "))
             }
+            Self::Noticed(notices) => ("noticed", notices.len().to_string()),
             Self::Farewell(why) => ("farewell", format!("{why:?}")),
         }
     }
@@ -108,6 +110,7 @@ impl Worded for Event {
             Self::Defect(rule) => ("defect", text(rule)),
             Self::Logout => plain("logout"),
             Self::Unauthenticated => plain("unauthenticated"),
+            Self::Unwatched => plain("unwatched"),
         }
     }
 }

@@ -1,0 +1,89 @@
+//! Twenty clients say random commands on shared mailboxes of two accounts. Each keeps its own model of what the server may
+//! say to it: no response may contradict it, and in the end it is what the store holds.
+//!
+//! `PILLARBOX_STRESS_SECONDS=120` goes on with new seeds for so long; `PILLARBOX_STRESS_SEED=7` runs one.
+
+#[path = "stress/client.rs"]
+mod client;
+#[path = "stress/model.rs"]
+mod model;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use client::Client;
+use model::Given;
+use pillarbox_world::service::local::LocalBackend;
+
+const CLIENTS: usize = 20;
+const STEPS: usize = 1500;
+
+/// Where the clients meet, as its owner calls each.
+const MAILBOXES: [&str; 3] = ["INBOX", "Work", "Archive"];
+
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+
+    pub(crate) fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[self.below(of.len())]
+    }
+}
+
+fn run(seed: u64) {
+    let mut random = Random(seed);
+    let backend = Arc::new(LocalBackend::new(b"hamburger.edu"));
+    let mut given = Given::default();
+    let mut owner = Client::new(&backend, 1, "bob");
+    for command in [
+        "CREATE Work",
+        "SETACL INBOX ann lrswite",
+        "SETACL Work ann lrswitek",
+        "SETACL Archive ann lrs",
+    ] {
+        owner.must(command);
+    }
+    let mut clients: Vec<Client> = (0..CLIENTS)
+        .map(|at| Client::new(&backend, 2 + at as u64, if at % 3 == 2 { "ann" } else { "bob" }))
+        .collect();
+    for _ in 0..STEPS {
+        let at = random.below(CLIENTS);
+        let client = &mut clients[at];
+        client.step(&mut random, &mut given);
+        if client.is_over() {
+            let key = 1000 + given.next_key();
+            *client = Client::new(&backend, key, client.account());
+        }
+        // Whoever is told unasked is told now or later.
+        let other = random.below(CLIENTS);
+        clients[other].hear_others();
+    }
+    for client in &mut clients {
+        client.come_to_rest(&mut given);
+    }
+    let mut told = 0;
+    for client in &mut clients {
+        told += client.check_all();
+    }
+    assert!(told > CLIENTS, "seed {seed}: only {told} messages were compared");
+}
+
+#[test]
+fn no_response_contradicts_what_a_client_was_told() {
+    if let Some(seed) = std::env::var("PILLARBOX_STRESS_SEED").ok().and_then(|s| s.parse().ok()) {
+        return run(seed);
+    }
+    let seconds = std::env::var("PILLARBOX_STRESS_SECONDS").ok().and_then(|s| s.parse().ok());
+    let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));
+    let mut seed = 0;
+    while seed < 4 || Instant::now() < end {
+        seed += 1;
+        println!("seed {seed}");
+        run(seed);
+    }
+}

@@ -162,7 +162,7 @@ test("what a program says to the server appears within a second, octet by octet,
   await shot(page, "live-smtp");
   await talk(server.pop3, ["USER bob@hamburger.edu", "PASS s3cr3t-word", "QUIT"]);
   await row(page, "POP3").click();
-  await page.locator(".line", { hasText: "PASS" }).waitFor();
+  await page.locator(".line.client", { hasText: "PASS" }).waitFor();
   assert.ok(!(await page.content()).includes("s3cr3t-word"), "the password stands in the page");
   assert.deepEqual(wrong, []);
   await close();

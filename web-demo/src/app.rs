@@ -175,13 +175,17 @@ fn listen(ui: Ui) {
         if event.ctrl_key() || event.meta_key() || event.alt_key() {
             return;
         }
+        // In a dialog keys are the dialog's, Esc above all.
+        if browser::is_in_dialog() {
+            return;
+        }
         if browser::is_typing() || (!ui.letters.get_untracked() && key.len() == 1) {
             return;
         }
         if key == "?" {
             ui.help.update(|open| *open = !*open);
             event.prevent_default();
-        } else if !ui.help.get_untracked() && !ui.palette.get_untracked() {
+        } else {
             let scrolls = key == " " || key.starts_with("Arrow");
             let on_control = scrolls && browser::is_on_control();
             if !on_control && view::takes_key(&ui.route.get_untracked(), &key) {

@@ -63,6 +63,11 @@ pub(crate) fn is_typing() -> bool {
         && !matches!(element.get_attribute("type").as_deref(), Some("checkbox" | "radio" | "range"))
 }
 
+/// Whether a dialog is open.
+pub(crate) fn is_in_dialog() -> bool {
+    document().query_selector("dialog[open]").ok().flatten().is_some()
+}
+
 /// Milliseconds since the page was opened.
 pub(crate) fn now_ms() -> f64 {
     window().performance().map_or(0.0, |performance| performance.now())

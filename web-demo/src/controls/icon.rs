@@ -17,10 +17,8 @@ pub(crate) enum Icon {
     Find,
     Save,
     Keyboard,
-    Journey,
     Devices,
     Question,
-    Branch,
     Fault,
     Share,
     Undo,
@@ -43,12 +41,8 @@ impl Icon {
             Self::Save => "M12 3v12M8 11l4 4 4-4M4 17v4h16v-4",
             Self::Letter => "M3 6h18v13H3zM3 7l9 7 9-7",
             Self::Keyboard => "M2.5 6.5h19v11h-19zM6 10h.01M10 10h.01M14 10h.01M18 10h.01M8 14h8",
-            Self::Journey => {
-                "M3 18c6 0 3-12 9-12h6M15 3l3 3-3 3M3 18m-1.5 0a1.5 1.5 0 1 0 3 0a1.5 1.5 0 1 0-3 0"
-            }
             Self::Devices => "M3 5h12v9H3zM1.5 18h12M17 9h5v10h-5z",
             Self::Question => "M9 9a3 3 0 1 1 4 2.8c-.8.4-1 1-1 2.2M12 17.5v.01",
-            Self::Branch => "M6 4v16M6 14c0-5 12-2 12-8M18 6l-2.500 2.500M18 6l2.500 2.500",
             Self::Fault => "M13 2L5 13h6l-1 9 9-12h-6z",
             Self::Share => "M12 15V3M8 7l4-4 4 4M5 12v8h14v-8",
             Self::Undo => "M4 10h10a5 5 0 0 1 0 10h-3M4 10l4-4M4 10l4 4",

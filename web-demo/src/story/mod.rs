@@ -73,7 +73,7 @@ const TAIL_MS: u64 = 10_000;
 /// Entries between two scenes that are kept.
 const SCENE_EVERY: usize = 64;
 /// Rows of what happened that are shown, newest last: a list of thousands cannot be read, and takes long to draw.
-const ROWS_MAX: usize = 120;
+const ROWS_MAX: usize = 40;
 /// Marks under the scrubber.
 const MARKS_MAX: usize = 200;
 
@@ -339,10 +339,13 @@ impl Story {
         let mut before = Time(0);
         // When each connection was talked on last: one row says so, until it is silent for long.
         let mut talked: Vec<Option<Time>> = Vec::new();
+        // Connections that were taken: who is greeted before that is told of talk once it knows of the connection.
+        let mut taken: Vec<WireId> = Vec::new();
         // The connection whose talk is the last row.
         let mut talking = None;
         for (index, entry) in self.entries.iter().enumerate() {
             let told = match (&entry.what, entry.wire) {
+                (What::Octets { .. }, Some(wire)) if !taken.contains(&wire) => continue,
                 (What::Octets { .. }, Some(wire)) => {
                     let at = wire.0 as usize;
                     talked.resize(talked.len().max(at + 1), None);
@@ -359,7 +362,12 @@ impl Story {
                     self.talk_of(entry)
                 }
                 _ if !is_step(&entry.what, false) => None,
-                _ => self.sentence(index).inspect(|_| talking = None),
+                (what, wire) => {
+                    if matches!(what, What::Connected) {
+                        taken.extend(wire);
+                    }
+                    self.sentence(index).inspect(|_| talking = None)
+                }
             };
             let Some(Sentence { text, mark }) = told else { continue };
             let silence = entry.at.0.saturating_sub(before.0);

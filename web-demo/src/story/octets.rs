@@ -28,6 +28,14 @@ pub struct SpokenLine {
     pub grade: u8,
 }
 
+impl SpokenLine {
+    /// Whether a part of it is a secret.
+    #[must_use]
+    pub fn is_masked(&self) -> bool {
+        self.pieces.iter().any(|piece| piece.class == SECRET)
+    }
+}
+
 /// A part of a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpokenPiece {
@@ -93,6 +101,9 @@ const DUMP_ROW: usize = 16;
 const QUOTE_MAX: usize = 400;
 /// What stands for a secret, however long it is.
 const MASK: &str = "••••••";
+
+/// How a secret is drawn.
+const SECRET: &str = "p-secret";
 
 /// Octets of a message, rather than talk about it.
 const CONTENT: &str = "message content";
@@ -317,7 +328,7 @@ impl Story {
 /// How a part is drawn: by its role in a line, whatever the protocol.
 fn class_of(annotation: &Annotation) -> &'static str {
     match annotation.label {
-        _ if annotation.secret => "p-secret",
+        _ if annotation.secret => SECRET,
         "CRLF" => "p-end",
         "SP" => "p-space",
         label if label.ends_with("verb") => "p-verb",

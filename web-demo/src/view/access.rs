@@ -143,9 +143,9 @@ fn rows(
         let acts = device.zip(row.uid).map(|(device, uid)| {
             let is_read = row.read == Some(true);
             let (toggle, remove, file) = if is_read {
-                (name("Mark as unread"), name("Delete"), name("Move to Work"))
+                (name("Mark as unread"), name("Delete"), name("File in Work"))
             } else {
-                (name("Mark as read"), name("Delete"), name("Move to Work"))
+                (name("Mark as read"), name("Delete"), name("File in Work"))
             };
             view! {
                 <span class="acts-row">

@@ -79,8 +79,8 @@ fn of_step(player: Player) -> AnyView {
                 {player.read(|story| story.source().notice().to_vec()).into_iter().map(|what| view! { <li>{what}</li> }).collect_view()}
             </ul>
             <p class="muted small">
-                "Press play, or → for one step. Point at any octet, line or node to see what it is; "
-                "Enter or a click keeps it here."
+                {player.read(|story| story.source().is_told()).then_some("Press play, or → for one step. ")}
+                "Point at any octet or line to see what it is; Enter or a click keeps it here."
             </p>
         }
         .into_any(),

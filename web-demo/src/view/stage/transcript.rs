@@ -54,7 +54,11 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
             <ol class="rows lines" node_ref=list>
                 <For
                     each=move || lines.get()
-                    key=|line| (line.wire, line.dir.letter(), line.start, line.end)
+                    key=|line| {
+                        // What is known of a line can grow after it was said.
+                        let known = (line.pieces.len(), line.grade, line.is_masked());
+                        (line.wire, line.dir.letter(), line.start, line.end, known)
+                    }
                     children=move |line| spoken_line(player, line, last)
                 />
             </ol>

@@ -117,7 +117,7 @@ fn a_part_of_the_results() {
             c("i UID FETCH 2:* UID (PARTIAL -1:-2)"),
             c("j UID FETCH 1:* UID (PARTIAL 1:3 CHANGEDSINCE 5)"),
             c("k FETCH 1:* UID (PARTIAL 1:3)"),
-            c("l SORT RETURN (PARTIAL 1:2) (DATE) UTF-8 ALL"),
+            c("l SORT RETURN (PARTIAL 1:2) (ARRIVAL) UTF-8 ALL"),
         ],
     );
     same(
@@ -132,7 +132,7 @@ fn a_part_of_the_results() {
          * 5 FETCH (UID 5)\n* 6 FETCH (UID 9)\ni OK Fetched\n\
          * OK [HIGHESTMODSEQ 1] The highest mod-sequence to keep\nj OK Fetched\n\
          k BAD Expected CHANGEDSINCE, or with UID FETCH PARTIAL or VANISHED at octet 17\n\
-         l BAD Expected no PARTIAL with SORT at octet 28\n",
+         * ESEARCH (TAG \"l\") PARTIAL (1:2 6,5)\nl OK Sorted\n",
     );
 }
 
@@ -240,7 +240,7 @@ fn unauthenticate_goes_back_to_before_the_login() {
          OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE \
          COMPRESS=DEFLATE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX QUOTASET \
          METADATA METADATA-SERVER UTF8=ACCEPT REPLACE SAVELIMIT=100000 NOTIFY ACL RIGHTS=kxte \
-         LIST-MYRIGHTS CONTEXT=SEARCH] Logged in\n\
+         LIST-MYRIGHTS CONTEXT=SEARCH CONTEXT=SORT] Logged in\n\
          g BAD ENABLE QRESYNC comes first\n* STATUS INBOX (RECENT 0)\nh OK Status told\n",
     );
     assert_eq!(talk.host.events, ["Closed", "Unauthenticated"]);

@@ -136,9 +136,8 @@ impl MailHost {
             (None, false) if local => Security::Opportunistic,
             (None, false) => Security::Required(Trust::Pkix),
         };
-        if access.user.is_none() {
-            access.user.clone_from(&url.user);
-        }
+        // Who is named in the URL is meant, whatever a variable says that is for another server.
+        access.user = url.user.clone().or(access.user);
         let Some(user) = access.user.clone() else {
             return Err(Error::usage("whose mail? name the user in the URL, or with --user"));
         };
@@ -295,6 +294,10 @@ mod tests {
         assert_eq!(security("imap://localhost", None), Security::Opportunistic);
         assert_eq!(security("pop3s://127.0.0.1", None), Security::Implicit(Trust::Pkix));
         assert_eq!(security("imap://mail.example", Some(TlsChoice::Never)), Security::None);
+        let access =
+            Access { password: Some("x".into()), user: Some("a".into()), ..Access::default() };
+        let host = MailHost::new(url("imap://bob@localhost"), access, false).expect("it is right");
+        assert_eq!(host.user, "bob");
         let any = Security::Implicit(Trust::Any);
         assert_eq!(security("imaps://mail.example", Some(TlsChoice::Opportunistic)), any);
     }

@@ -400,6 +400,28 @@ pub struct PartialRange {
     pub last: u32,
 }
 
+impl PartialRange {
+    /// The places that it means among so many, the first is 1; behind the last there is none.
+    #[must_use]
+    pub fn places(self, count: u64) -> (u64, u64) {
+        let (low, high) = (self.first.min(self.last), self.first.max(self.last));
+        let (low, high) = (u64::from(low), u64::from(high));
+        if self.from_end {
+            ((count + 1).saturating_sub(high).max(1), (count + 1).saturating_sub(low))
+        } else {
+            (low, high.min(count))
+        }
+    }
+
+    /// ` PARTIAL (first:last `, as it was asked for.
+    #[must_use]
+    pub fn label(self) -> Vec<u8> {
+        let sign = if self.from_end { "-" } else { "" };
+        let Self { first, last, .. } = self;
+        alloc::format!(" PARTIAL ({sign}{first}:{sign}{last} ").into_bytes()
+    }
+}
+
 /// FETCH and UID FETCH.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetch {

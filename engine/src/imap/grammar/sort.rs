@@ -79,12 +79,8 @@ pub enum Algorithm {
 pub(super) fn sort(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Sort> {
     cursor.space()?;
     let returns = returns(cursor)?;
-    if returns.is_some_and(|returns| returns.partial.is_some()) {
-        // RFC 9394 is about SEARCH; of SORT it is CONTEXT=SORT (RFC 5267) that has it.
-        return cursor.expected("no PARTIAL with SORT");
-    }
-    if returns.is_some_and(|returns| returns.context || returns.update.is_some()) {
-        return cursor.expected("no CONTEXT and no UPDATE with SORT");
+    if returns.is_some_and(|returns| returns.partial.is_some() && returns.save) {
+        return cursor.expected("either SAVE or PARTIAL with SORT");
     }
     let criteria = cursor.labelled("sort-criteria", false, |cursor| {
         cursor.list("( and sort criteria", |cursor| {

@@ -73,6 +73,7 @@ pub(crate) enum Feature {
     AclRights,
     ListMyRights,
     ContextSearch,
+    ContextSort,
 }
 
 /// When a capability is announced.
@@ -154,6 +155,7 @@ const TABLE: &[Row] = &[
     logged_in(Feature::AclRights, "RIGHTS=kxte"),
     logged_in(Feature::ListMyRights, "LIST-MYRIGHTS"),
     logged_in(Feature::ContextSearch, "CONTEXT=SEARCH"),
+    logged_in(Feature::ContextSort, "CONTEXT=SORT"),
 ];
 
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.
@@ -166,6 +168,8 @@ const NEEDS: &[(Feature, &[Feature])] = &[
     // RFC 5267 §3.1: its answer is ESEARCH's. RFC 5957 §1: it says more of SORT.
     (Feature::Esort, &[Feature::Sort, Feature::Esearch]),
     (Feature::SortDisplay, &[Feature::Sort]),
+    // RFC 5267 §4.1
+    (Feature::ContextSort, &[Feature::Sort, Feature::Esort, Feature::Esearch]),
     // RFC 5819 §2: an option of LIST's RETURN.
     (Feature::ListStatus, &[Feature::ListExtended]),
     // RFC 6154 §3: the uses that it gives are those that the other shows.

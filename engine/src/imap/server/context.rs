@@ -11,7 +11,7 @@ use super::runs::Runs;
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use crate::imap::grammar::lex;
-use crate::imap::types::SearchKey;
+use crate::imap::types::{Change, SearchKey, UidRun};
 use crate::role::Cx;
 use crate::trace::Rule;
 
@@ -100,6 +100,19 @@ impl Contexts {
             return;
         }
         self.touched.add(uids);
+        if self.touched.as_slice().len() > UNTOLD_RUNS_MAX
+            && let (Some(first), Some(last)) = (self.touched.first(), self.touched.last())
+        {
+            // Looking at more than was touched is only work.
+            self.touched = Runs::from_unsorted([UidRun { first, last }].to_vec());
+        }
+    }
+
+    /// Others changed flags. They may be told by a FETCH of the client before their turn comes, so they count from now on.
+    pub(crate) fn changed(&mut self, change: &Change) {
+        if let Change::Flags(rows) = change {
+            rows.iter().for_each(|row| self.touch_uid(row.uid));
+        }
     }
 
     /// As `touch`, for one.

@@ -225,6 +225,12 @@ fn list_features(list: &grammar::List) -> Vec<Feature> {
 
 fn sort_features(sort: &grammar::Sort) -> Vec<Feature> {
     let mut features = search_features(sort.returns.as_ref(), &sort.program);
+    // RFC 5267 §4.1: of SORT it is a capability of its own that has these.
+    for feature in &mut features {
+        if matches!(feature, Feature::Partial | Feature::ContextSearch) {
+            *feature = Feature::ContextSort;
+        }
+    }
     features.push(Feature::Sort);
     features.extend(sort.returns.map(|_| Feature::Esort));
     let display = |criterion: &grammar::Criterion| {

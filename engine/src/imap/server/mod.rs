@@ -390,7 +390,10 @@ impl Role for Server {
                 // A change may cross with the command that closes the mailbox: then there is no one
                 // to tell.
                 if let State::Selected(open) = &mut self.state {
-                    changes.into_iter().for_each(|change| open.view.change(change));
+                    for change in changes {
+                        open.contexts.changed(&change);
+                        open.view.change(change);
+                    }
                     let lost = open.view.is_lost();
                     if lost && matches!(self.doing, Doing::Command(_)) {
                         return Ok(self.bye(cx, None, "The mailbox is gone"));

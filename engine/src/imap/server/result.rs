@@ -1,7 +1,6 @@
 //! What SEARCH found, as SEARCH (RFC 3501 §7.2.5) or ESEARCH (RFC 9051 §7.3.4), piece by piece: a
 //! line of 100,000 numbers is not held in memory at once.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::condstore::has_modseq;
@@ -237,9 +236,7 @@ impl Result {
 
     /// RFC 9394 §4: the range as it was asked for, and what of it there is.
     fn begin_partial(&mut self, range: PartialRange, cx: &mut Cx<Server>) -> Stage {
-        let sign = if range.from_end { "-" } else { "" };
-        let text = format!(" PARTIAL ({sign}{}:{sign}{} ", range.first, range.last);
-        lex::send(cx, text.as_bytes(), Some(&PARTIAL));
+        lex::send(cx, &range.label(), Some(&PARTIAL));
         self.found = self.found.places(range);
         if self.found.is_empty() {
             cx.send(b"NIL", "nil", None);

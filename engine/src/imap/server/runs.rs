@@ -180,14 +180,7 @@ impl Runs {
 
     /// The UIDs at these places, counted from 1 in their order, or from the end.
     pub(crate) fn places(&self, range: PartialRange) -> Self {
-        let (low, high) = (range.first.min(range.last), range.first.max(range.last));
-        let (low, high) = (u64::from(low), u64::from(high));
-        let count = self.count();
-        let (low, high) = if range.from_end {
-            ((count + 1).saturating_sub(high).max(1), (count + 1).saturating_sub(low))
-        } else {
-            (low, high.min(count))
-        };
+        let (low, high) = range.places(self.count());
         let mut places = Self::new();
         let mut before = 0;
         for run in &self.0 {

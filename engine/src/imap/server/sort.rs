@@ -9,12 +9,12 @@ use super::job::{Answered, Expunges, Job, Next, Work, wrong};
 use super::order;
 use super::print::decimal;
 use super::reply::Reply;
-use super::result::{Form, MODSEQ};
+use super::result::{Form, MODSEQ, PARTIAL};
 use super::runs::Runs;
 use super::selection::Selection;
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
-use super::{Server, search};
+use super::{Server, context, search};
 use crate::imap::grammar::{self, Criterion, SearchReturn, lex};
 use crate::imap::types::{Answer, Ask, RowPage, RowsAsk, UidRun};
 use crate::limits::PAGE_ROWS_MAX;
@@ -55,8 +55,12 @@ pub(crate) struct Sort {
     selection: Selection,
     ends: Ends,
     stage: Stage,
-    /// Whether something stands behind ALL.
+    /// Whether something stands behind ALL or PARTIAL.
     told_any: bool,
+    /// RFC 5267 §4.4: the places that are told, the first is 1; all without it.
+    places: Option<(u64, u64)>,
+    /// Places that were passed.
+    passed: u64,
 }
 
 /// What the first pass learns.
@@ -86,6 +90,10 @@ enum Stage {
 pub(crate) fn begin(work: &mut Work<'_>, tag: &[u8], command: grammar::Sort) -> Next {
     let grammar::Sort { uid, returns, criteria, program } = command;
     let form = Form::sorted(tag, uid, returns, &program);
+    if returns.is_some_and(|returns| returns.update.is_some()) {
+        // RFC 5267 §4.3.1: that costs more for an order than for a set, and may be refused for it.
+        context::refuse(work.cx, tag);
+    }
     search::begin(work, program, form, search::Then::Sort(criteria))
 }
 
@@ -109,6 +117,8 @@ pub(crate) fn sort(
         ends: Ends::default(),
         stage: Stage::Reading,
         told_any: false,
+        places: None,
+        passed: 0,
     })
 }
 
@@ -149,7 +159,8 @@ impl Sort {
                     let Some(next) = self.tell(at, held, open, cx) else {
                         self.above = 0;
                         self.passes += 1;
-                        if self.selection.next_pass() {
+                        let past = self.places.is_some_and(|(_, last)| self.passed >= last);
+                        if !past && self.selection.next_pass() {
                             self.stage = Stage::Reading;
                             continue;
                         }
@@ -199,7 +210,7 @@ impl Sort {
     }
 
     /// The beginning of the response; false if that is all of it.
-    fn tell_head(&self, open: &mut Selected, cx: &mut Cx<Server>) -> bool {
+    fn tell_head(&mut self, open: &mut Selected, cx: &mut Cx<Server>) -> bool {
         let Some(returns) = self.form.returns() else {
             lex::send(cx, b"* SORT", Some(&SORT));
             return true;
@@ -212,7 +223,8 @@ impl Sort {
         if returns.save {
             open.saved = self.saved(returns);
         }
-        if !(returns.min || returns.max || returns.all || returns.count) {
+        let told = returns.min || returns.max || returns.all || returns.count;
+        if !told && returns.partial.is_none() {
             return false;
         }
         let mut line = self.form.head();
@@ -229,6 +241,11 @@ impl Sort {
             line.extend_from_slice(&decimal(ends.count));
         }
         lex::send(cx, &line, Some(&ESORT));
+        if let Some(range) = returns.partial {
+            self.places = Some(range.places(ends.count));
+            lex::send(cx, &range.label(), Some(&PARTIAL));
+            return true;
+        }
         if returns.all && ends.count > 0 {
             lex::send(cx, b" ALL ", Some(&ESORT));
             return true;
@@ -256,13 +273,25 @@ impl Sort {
         open: &Selected,
         cx: &mut Cx<Server>,
     ) -> Option<Stage> {
-        let Some(key) = self.selection.key(at) else {
+        let Some(key) = self.selection.key(at).map(<[u8]>::to_vec) else {
             if let Some(range) = held {
                 self.send_range(cx, range);
             }
             return None;
         };
-        let number = self.form.number(open, order::uid(key));
+        let number = self.form.number(open, order::uid(&key));
+        self.passed += 1;
+        if let Some((first, last)) = self.places {
+            if self.passed > last {
+                if let Some(range) = held {
+                    self.send_range(cx, range);
+                }
+                return None;
+            }
+            if self.passed < first {
+                return Some(Stage::Telling { at: at + 1, held: None });
+            }
+        }
         if self.form.returns().is_none() {
             lex::send(cx, &[b" ", &decimal(u64::from(number))[..]].concat(), None);
             return Some(Stage::Telling { at: at + 1, held: None });
@@ -291,6 +320,9 @@ impl Sort {
     }
 
     fn tell_tail(&self, cx: &mut Cx<Server>) {
+        if self.places.is_some() {
+            lex::send(cx, if self.told_any { b")" } else { b"NIL)" }, Some(&PARTIAL));
+        }
         let ends = &self.ends;
         if self.form.wants_modseq && ends.count > 0 {
             let returns = self.form.returns();

@@ -313,7 +313,6 @@ fn step(
         Stage::Flags(mut rows, new) => match rows.pop() {
             Some(row) => {
                 send_flags(base, open, cx, &row);
-                open.contexts.touch_uid(row.uid);
                 Stage::Flags(rows, new)
             }
             None => {

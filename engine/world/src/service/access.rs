@@ -22,6 +22,15 @@ pub(super) struct Place {
     pub(super) rights: Rights,
 }
 
+/// A name of which this account may make use.
+pub(super) struct Allowed {
+    /// Whose it is.
+    pub(super) account: AccountId,
+    /// What its owner calls it.
+    pub(super) name: Vec<u8>,
+    pub(super) rights: Rights,
+}
+
 /// What a name means, whether there is a mailbox or not.
 pub(super) struct Name<'a> {
     /// Whose mailbox it would be.
@@ -61,6 +70,18 @@ impl<B: Backend> ImapService<B> {
             true => Ok(place),
             false => Err(missing(place.rights)),
         }
+    }
+
+    /// Whose name it is and what this account may do there. Of its own mailboxes none is looked for: whatever is done with
+    /// the name will find out whether there is one.
+    pub(super) fn allowed(&self, name: &[u8], needed: Rights) -> Result<Allowed, Reason> {
+        let own = self.name(name)?;
+        if own.is_own {
+            let (account, name) = (own.account, own.name.to_vec());
+            return Ok(Allowed { account, name, rights: Rights::ALL });
+        }
+        let Place { account, name, rights, .. } = self.reach(name, needed)?;
+        Ok(Allowed { account, name, rights })
     }
 
     fn look_up(&self, name: &[u8]) -> Result<Place, Reason> {

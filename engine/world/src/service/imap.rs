@@ -12,7 +12,7 @@ use pillarbox_engine::imap::types::{
 use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::types::{BlobRange, Now, Reason, Refusal};
 
-use super::access::{Name, Place};
+use super::access::{Allowed, Name, Place};
 use super::content::Content;
 use super::{Backend, Bound, Granted, Indexer, Service, log_in, unstage};
 use crate::hub::{Held, SessionKey};
@@ -193,7 +193,7 @@ impl<B: Backend> ImapService<B> {
     async fn copy(&self, ask: CopyAsk, now: Now) -> Result<Answer, Reason> {
         let CopyAsk { uids, to, remove } = ask;
         let mailbox = self.mailbox(if remove { MOVE } else { Rights::READ })?;
-        let Place { account, name: to, rights: keeps, .. } = self.reach(&to, Rights::INSERT)?;
+        let Allowed { account, name: to, rights: keeps } = self.allowed(&to, Rights::INSERT)?;
         let copy = Copy { account, mailbox, uids, to, remove, keeps, now_ms: now.unix_ms };
         match self.write(Write::Copy(copy)).await? {
             Outcome::Copied(copied) => Ok(Answer::Copied(copied)),
@@ -255,14 +255,14 @@ impl<B: Backend> ImapService<B> {
         self.complete(now, indexer).await?;
         let append = self.append.take().ok_or(Reason::NotPermitted)?;
         let Appending { name, replaces, complete: messages, .. } = append;
-        let reached = self.reach(&name, Rights::INSERT).and_then(|place| {
+        let reached = self.allowed(&name, Rights::INSERT).and_then(|place| {
             replaces.map_or(Ok(()), |_| self.mailbox(MOVE).map(drop)).map(|()| place)
         });
         let reached = reached.inspect_err(|_| {
             let staged = messages.iter().filter_map(|message| message.body.staged());
             unstage(&*self.backend, staged);
         });
-        let Place { account, name, .. } = reached?;
+        let Allowed { account, name, .. } = reached?;
         let staged: Vec<_> = messages.iter().filter_map(|message| message.body.staged()).collect();
         let write = Append { account, name, messages, replaces, now_ms: now.unix_ms };
         let outcome = self.write(Write::Append(write)).await;
@@ -297,7 +297,7 @@ impl<B: Backend> ImapService<B> {
             }
             Ask::Mailboxes(ask) => self.mailboxes(&ask).map(Answer::Mailboxes),
             Ask::Status(name) => {
-                let Place { account, name, .. } = self.reach(&name, Rights::READ)?;
+                let Allowed { account, name, .. } = self.allowed(&name, Rights::READ)?;
                 store.status(account, &name).map(Answer::Status)
             }
             Ask::Open(ask) => self.open(&ask).map(Answer::Opened),
@@ -340,7 +340,7 @@ impl<B: Backend> ImapService<B> {
                 Write::Create(Create { account, name, special_uses })
             }
             Ask::Delete(name) => {
-                let Place { account, name, .. } = self.reach(&name, Rights::DELETE)?;
+                let Allowed { account, name, .. } = self.allowed(&name, Rights::DELETE)?;
                 Write::Delete(Named { account, name })
             }
             Ask::Rename(ask) => Write::Rename(self.rename(&ask)?),

@@ -33,6 +33,8 @@ pub(crate) struct Client {
     account: &'static str,
     tags: u32,
     open: Option<Model>,
+    /// A search that is kept up to date (RFC 5267): its tag, and the UIDs that are in it.
+    kept: Option<(String, BTreeSet<u32>)>,
     told: Told,
     idling: Option<String>,
     /// The rest of a command of which a part was said.
@@ -62,6 +64,7 @@ impl Client {
             account,
             tags: 0,
             open: None,
+            kept: None,
             told: Told::AtCommands,
             idling: None,
             half_said: None,
@@ -160,6 +163,7 @@ impl Client {
             return;
         }
         match first {
+            "ESEARCH" => self.keep(line),
             "VANISHED" if second != "(EARLIER)" => {
                 assert!(expunges, "not now ({command:?}): {line}");
                 model.vanished(&set(second), line);
@@ -171,6 +175,23 @@ impl Client {
                 model.found(by_uid, &found, line);
             }
             _ => {}
+        }
+    }
+
+    /// RFC 5267 §4.3: what comes to a result was not in it, and what leaves it was.
+    fn keep(&mut self, line: &str) {
+        let Some((tag, uids)) = &mut self.kept else { return };
+        if between(line, "(TAG \"", '"') != Some(tag) {
+            return;
+        }
+        if let Some(all) = line.split(" ALL ").nth(1) {
+            uids.extend(set(all));
+        }
+        for uid in between(line, "ADDTO (0 ", ')').map(set).into_iter().flatten() {
+            assert!(uids.insert(uid), "it was there: {line}");
+        }
+        for uid in between(line, "REMOVEFROM (0 ", ')').map(set).into_iter().flatten() {
+            assert!(uids.remove(&uid), "it was not there: {line}");
         }
     }
 
@@ -191,14 +212,14 @@ impl Client {
         }
         match verb {
             "SELECT" | "EXAMINE" if !ok => self.open = None,
-            "CLOSE" | "UNSELECT" if ok => self.open = None,
+            "CLOSE" | "UNSELECT" if ok => (self.open, self.kept) = (None, None),
             _ => {}
         }
     }
 
     fn open(&mut self, command: &str, given: &mut Given) {
         // What is heard from here on is about the new one.
-        self.open = Some(Model::default());
+        (self.open, self.kept) = (Some(Model::default()), None);
         self.command(command, given);
     }
 
@@ -314,6 +335,11 @@ impl Client {
             9 if self.open.is_some() && random.below(3) == 0 => {
                 drop(self.command(random.one(&["UNSELECT", "CLOSE"]), given));
             }
+            10 if self.kept.is_none() && self.open.is_some() => {
+                self.kept = Some((format!("t{}", self.tags + 1), BTreeSet::new()));
+                let search = "UID SEARCH RETURN (UPDATE ALL) FLAGGED UNDELETED";
+                drop(self.command(search, given));
+            }
             10 => self.silently(random, given),
             _ => {
                 let answer = self.status(&name);
@@ -384,6 +410,13 @@ impl Client {
             let flags = &before.flags;
             assert!(flags.is_none() || *flags == now.flags, "{who} knew {before:?}, it is {now:?}");
         }
-        now.len()
+        let count = now.len();
+        if let Some((_, before)) = self.kept.take() {
+            self.kept = Some((format!("t{}", self.tags + 1), BTreeSet::new()));
+            self.must("UID SEARCH RETURN (ALL) FLAGGED UNDELETED");
+            let now = self.kept.take().map(|(_, uids)| uids);
+            assert_eq!(Some(before), now, "{who}: the result that was kept up to date");
+        }
+        count
     }
 }

@@ -183,7 +183,8 @@ impl Factory for Node {
 impl Pipes {
     fn ask(&mut self, request: &Value) -> Result<Value, String> {
         let failed = |error: std::io::Error| format!("Node: {error}");
-        writeln!(self.stdin, "{request}").map_err(failed)?;
+        // In one piece: written straight into a pipe, each number of it would be a call of the system and an event in Node.
+        self.stdin.write_all(format!("{request}\n").as_bytes()).map_err(failed)?;
         self.stdin.flush().map_err(failed)?;
         let mut line = String::new();
         self.stdout.read_line(&mut line).map_err(failed)?;

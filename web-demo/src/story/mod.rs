@@ -73,7 +73,7 @@ const TAIL_MS: u64 = 10_000;
 /// Entries between two scenes that are kept.
 const SCENE_EVERY: usize = 64;
 /// Rows of what happened that are shown, newest last: a list of thousands cannot be read, and takes long to draw.
-const ROWS_MAX: usize = 40;
+const ROWS_MAX: usize = 64;
 /// Marks under the scrubber.
 const MARKS_MAX: usize = 200;
 

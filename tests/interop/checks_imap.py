@@ -7,7 +7,7 @@ import socket
 from checks_python import imap
 from server import Server
 
-MESSAGE = "From: Jörg <j@x.example>\r\nSubject: {subject}\r\nDate: {date}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
+MESSAGE = "From: =?utf-8?q?J=C3=B6rg?= <j@x.example>\r\nSubject: {subject}\r\nDate: {date}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n{text}\r\n"
 
 
 def fill(server: Server, user: str, count: int = 10) -> imaplib.IMAP4:

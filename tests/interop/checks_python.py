@@ -71,6 +71,15 @@ def corpus_by_smtp_arrives_by_pop3_and_imap(server: Server) -> None:
 
 def corpus_by_append_is_bit_identical(server: Server) -> None:
     box = imap(server, "append@hamburger.edu")
+    wide = next(entry for entry in corpus() if entry["file"] == "utf8-headers.eml")
+    status, data = box.append("INBOX", "", '" 5-Jan-2026 10:00:00 +0100"', wide["octets"])
+    assert status == "NO" and b"ENABLE UTF8=ACCEPT" in data[0], "RFC 6855 §4: 8-bit header fields are refused before"
+    # imaplib knows ENABLE before SELECT alone, as RFC 5161 §3.1 has it.
+    box.unselect()
+    assert box.enable("UTF8=ACCEPT")[0] == "OK"
+    # What follows in imaplib is the `UTF8 (…)` around a message, which RFC 9755 took away.
+    box._mode_ascii()
+    box.select()
     for entry in corpus():
         status, data = box.append("INBOX", "(\\Flagged)", '" 5-Jan-2026 10:00:00 +0100"', entry["octets"])
         assert status == "OK" and b"APPENDUID" in data[0], (entry["file"], data)

@@ -9,6 +9,7 @@ pub mod date;
 pub mod domain;
 pub mod find;
 pub mod header;
+pub mod number;
 pub mod params;
 pub mod transfer;
 pub mod words;

@@ -232,6 +232,9 @@ impl Scripted for smtp::Server {
             verify: has(with, "verify"),
             return_path: true,
             faults: has(with, "faults"),
+            index: smtp::Indexer::new(|octets, known| {
+                pillarbox_mime::index_surveyed(octets, known).map(|index| index.encode())
+            }),
             limits: limits(Limits::SMTP, with)?,
             trace: has(with, "trace"),
         };

@@ -151,13 +151,35 @@ pub(crate) async fn operate(
     metrics: &RelayMetrics,
     request: Request,
 ) -> Response {
+    let missing = not_found(&request);
     match answered(backend, metrics, request).await {
         Ok(response) => response,
-        Err(Reason::NotFound) => {
-            let message = "it is not in the queue; `pillarbox queue list` shows what is".to_owned();
-            Response::Error { message }
-        }
+        Err(Reason::NotFound) => Response::Error { message: missing },
         Err(reason) => Response::Error { message: format!("the store says {reason:?}") },
+    }
+}
+
+/// What is said if there is nothing that the request is about.
+fn not_found(request: &Request) -> String {
+    let target = match request {
+        Request::Show { message } => Some(&Target::Message(*message)),
+        Request::Retry(target)
+        | Request::Hold(target)
+        | Request::Release(target)
+        | Request::Delete { target, .. } => Some(target),
+        _ => None,
+    };
+    match target {
+        Some(Target::Message(message)) => {
+            format!("message {message} is not in the queue; `pillarbox queue list` shows what is")
+        }
+        Some(Target::Destination(name)) => {
+            let name = shown(name.as_bytes());
+            format!(
+                "nothing waits for `{name}`; `pillarbox queue stats` shows for what something does"
+            )
+        }
+        Some(Target::All) | None => "the queue has nothing of the kind".to_owned(),
     }
 }
 

@@ -414,37 +414,40 @@ fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerPr
 
 /// Whether aliases and what catches all can ever lead somewhere: a name that nobody can write to is a slip of the pen.
 fn check_addresses(file: &ConfigFile) -> Result<(), Error> {
-    let wrong = |key: &str, what: String| Error::usage(format!("{key}: {what}"));
-    let is_ours = |domain: &str| file.domains.contains(&domain.to_lowercase());
-    let check = |key: &str, address: &str| match address.rsplit_once('@') {
+    let ours =
+        |key: &str, name: &str, domain: &str| match file.domains.contains(&domain.to_lowercase()) {
+            true => Ok(()),
+            false => Err(Error::usage(format!("{key}: `{name}`: {domain} is none of domains"))),
+        };
+    for (name, targets) in &file.aliases {
+        ours("aliases", name, domain_of("aliases", name)?)?;
+        let key = format!("aliases.\"{name}\"");
+        if targets.is_empty() {
+            let what = "it stands for nobody; name an address, or leave it out";
+            return Err(Error::usage(format!("{key}: {what}")));
+        }
+        targets.iter().try_for_each(|target| domain_of(&key, target).map(drop))?;
+    }
+    for (domain, target) in &file.catch_all {
+        ours("catch_all", domain, domain)?;
+        domain_of("catch_all", target)?;
+    }
+    Ok(())
+}
+
+/// The domain of an address that a key names.
+fn domain_of<'a>(key: &str, address: &'a str) -> Result<&'a str, Error> {
+    match address.rsplit_once('@') {
         Some((local, domain))
             if !local.is_empty() && (domain.starts_with('[') || check_domain(domain).is_ok()) =>
         {
             Ok(domain)
         }
-        _ => Err(wrong(key, format!("`{address}` is not an address such as bob@hamburger.edu"))),
-    };
-    for (name, targets) in &file.aliases {
-        let domain = check("aliases", name)?;
-        if !is_ours(domain) {
-            return Err(wrong("aliases", format!("`{name}`: {domain} is none of domains")));
+        _ => {
+            let what = format!("`{address}` is not an address such as bob@hamburger.edu");
+            Err(Error::usage(format!("{key}: {what}")))
         }
-        let key = format!("aliases.\"{name}\"");
-        if targets.is_empty() {
-            return Err(wrong(
-                &key,
-                "it stands for nobody; name an address, or leave it out".into(),
-            ));
-        }
-        targets.iter().try_for_each(|target| check(&key, target).map(drop))?;
     }
-    for (domain, target) in &file.catch_all {
-        if !is_ours(domain) {
-            return Err(wrong("catch_all", format!("`{domain}` is none of domains")));
-        }
-        check("catch_all", target)?;
-    }
-    Ok(())
 }
 
 /// Without a certificate a server offers no TLS. For development there is one signed by itself, but STARTTLS only where

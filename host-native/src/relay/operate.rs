@@ -16,6 +16,8 @@ use crate::serve::shown;
 pub(crate) const PAGE_MAX: u32 = 200;
 /// Tasks that are shown of one message; a message has a thousand recipients at most by default.
 const TASKS_MAX: u32 = 1000;
+/// Destinations of messages in one answer, about: two hundred messages to a thousand each would fill the memory.
+const PARTS_MAX: usize = 2000;
 
 /// What is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -191,10 +193,19 @@ async fn answered(
     let now_ms = backend.relaying().clock.now_ms();
     match request {
         Request::List { after } => {
-            let messages = backend.store().messages(after, PAGE_MAX)?;
-            let more = messages.len() == PAGE_MAX as usize;
-            let messages = messages.into_iter().map(|found| message(backend, found));
-            Ok(Response::Messages { messages: messages.collect::<Result<_, _>>()?, more })
+            let found = backend.store().messages(after, PAGE_MAX)?;
+            let mut more = found.len() == PAGE_MAX as usize;
+            let (mut messages, mut parts) = (Vec::new(), 0);
+            for found in found {
+                let message = message(backend, found)?;
+                parts += message.destinations.len();
+                messages.push(message);
+                if parts >= PARTS_MAX {
+                    more = true;
+                    break;
+                }
+            }
+            Ok(Response::Messages { messages, more })
         }
         Request::Show { message: id } => {
             let found = backend.store().messages(id.saturating_sub(1), 1)?.into_iter().next();

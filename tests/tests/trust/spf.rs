@@ -36,7 +36,13 @@ async fn every_result_comes_about() {
     }
     rig.dns.fail("broken.example");
     rig.dns.fail("dead.example");
-    let others = [("nowhere.example", "", "none"), ("dead.example", "", "temperror")];
+    let others = [
+        ("nowhere.example", "", "none"),
+        ("dead.example", "", "temperror"),
+        // RFC 7208 §4.3: what is no name of a host has no record.
+        ("[192.0.2.1]", "", "none"),
+        ("host", "", "none"),
+    ];
     for (domain, record, result) in records.into_iter().chain(others) {
         let judged = rig.judge_from(PEER, &format!("x@{domain}"), MESSAGE).await;
         let judged = judged.expect("the author's domain wants nothing");

@@ -165,6 +165,7 @@ pub const IMAP_LABELS: &[&str] = &[
     "fetch-att",
     "fetch-modifier",
     "filter-mailboxes",
+    "source-mbox",
     "flag",
     "flag-list",
     "id-params",

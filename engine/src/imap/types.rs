@@ -98,6 +98,10 @@ pub enum Ask {
     /// RFC 5465: from now on tell changes of other mailboxes too (`Call::Noticed`), until `Event::Unwatched`. Answers:
     /// done, refused.
     Watch,
+    /// RFC 7377, RFC 4469: look into another mailbox without opening it; until the next one, or `Event::Unpeeked`,
+    /// `Uids`, `Rows` and `Octets` are about that one. Its changes are not told. Answers: opened (nothing is \Recent by
+    /// it), refused (then it is as before the first).
+    Peek(Vec<u8>),
     /// With `Config::faults` alone: what comes next, before anything is done about it. Answers: done (go on), instead.
     Phase(Phase),
 }
@@ -850,4 +854,6 @@ pub enum Event {
     Unauthenticated,
     /// Changes of mailboxes that are not open need not be told any more.
     Unwatched,
+    /// The mailbox that was looked into is left: asks are about the open one again.
+    Unpeeked,
 }

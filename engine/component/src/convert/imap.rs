@@ -80,7 +80,7 @@ variants! {
         Login(value), Mailboxes(value), Create(value), Delete(value), Rename(value),
         Subscribe(value), Status(value), Open(value), Uids(value), Rows(value),
         Vanished(value), Octets(value), Store(value), Expunge(value), Copy(value), Append(value), Chunk(value), Commit,
-        Search(value), Quota(value), Rights(value), Metadata(value), Watch, Phase(value),
+        Search(value), Quota(value), Rights(value), Metadata(value), Watch, Peek(value), Phase(value),
     }
     Answer {
         Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value),
@@ -91,5 +91,5 @@ variants! {
     Call { Changed(value), Noticed(value), Farewell(value) }
     Notice { Messages(value), Name(value), Subscription(value), Metadata(value), Overflow }
     Change { Arrived(value), Flags(value), Expunged(value), Resynchronise, Deleted }
-    Event { Closed, AppendDropped, Defect(value), Logout, Unauthenticated, Unwatched }
+    Event { Closed, AppendDropped, Defect(value), Logout, Unauthenticated, Unwatched, Unpeeked }
 }

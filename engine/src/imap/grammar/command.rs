@@ -98,6 +98,8 @@ pub enum Command {
     UidExpunge(SequenceSet),
     /// SEARCH
     Search(Search),
+    /// ESEARCH (RFC 7377)
+    MultiSearch(MultiSearch),
     /// SORT (RFC 5256)
     Sort(Sort),
     /// THREAD (RFC 5256)
@@ -180,6 +182,8 @@ pub enum Scope {
     Subscribed,
     /// SUBTREE: these and all below them.
     Subtree(Vec<Vec<u8>>),
+    /// SUBTREE-ONE (RFC 7377 §2.2): these and those one level below.
+    SubtreeOne(Vec<Vec<u8>>),
     /// MAILBOXES: these.
     Mailboxes(Vec<Vec<u8>>),
 }
@@ -345,6 +349,15 @@ impl StatusItem {
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(item, _)| *item == self).map_or("", |(_, name)| name)
     }
+}
+
+/// ESEARCH (RFC 7377).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MultiSearch {
+    /// Which mailboxes; none: the one that is open.
+    pub sources: Vec<Scope>,
+    /// What for; it has RETURN.
+    pub search: Search,
 }
 
 /// SEARCH and UID SEARCH.

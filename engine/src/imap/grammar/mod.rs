@@ -24,8 +24,8 @@ pub use append::{append_head, append_next};
 pub use assembly::{Assembled, Assembly, Literal, Piece, Problem, split_head};
 pub use command::{
     AppendData, AppendHead, Command, EventGroup, Events, Fetch, FetchItem, GetMetadata, Header,
-    Known, List, Notify, PartialRange, Scope, Search, SearchReturn, Section, SelectOptions,
-    SequenceMatch, SetAcl, StatusItem, Store, Tagged, Update,
+    Known, List, MultiSearch, Notify, PartialRange, Scope, Search, SearchReturn, Section,
+    SelectOptions, SequenceMatch, SetAcl, StatusItem, Store, Tagged, Update,
 };
 pub use cursor::{Bad, Piecewise, Token};
 pub(super) use date::moment;

@@ -2,12 +2,12 @@
 
 use alloc::vec::Vec;
 
-use super::command::{PartialRange, Search, SearchReturn, Update};
+use super::command::{MultiSearch, PartialRange, Search, SearchReturn, Update};
 use super::cursor::{Bad, Piecewise, Read};
 use super::date::date;
-use super::fetch;
 use super::parse::{Options, SYSTEM_FLAGS};
 use super::set::{SequenceSet, SetNumber, sequence_set};
+use super::{fetch, notify};
 use crate::limits::DEPTH_MAX;
 use crate::text::charset;
 
@@ -80,6 +80,31 @@ pub enum Key {
 /// `[SP "RETURN" …] SP search-program`
 pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool, options: Options) -> Read<Search> {
     cursor.space()?;
+    search_behind(cursor, uid, options)
+}
+
+/// `[SP "IN" SP "(" … ")"] [SP "RETURN" …] SP search-program` (RFC 7377 §4)
+pub(super) fn multi_search(cursor: &mut Piecewise<'_>, options: Options) -> Read<MultiSearch> {
+    cursor.space()?;
+    let mut sources = Vec::new();
+    if cursor.take_word(b"IN") {
+        cursor.space()?;
+        sources = cursor.labelled("source-mbox", false, |cursor| {
+            cursor.list("( and mailboxes", |cursor| notify::source(cursor, options))
+        })?;
+        if sources.is_empty() {
+            return cursor.expected("at least one mailbox specifier");
+        }
+        cursor.space()?;
+    }
+    let mut search = search_behind(cursor, true, options)?;
+    // RFC 7377 §2.1: without a result option it is ALL.
+    let all = SearchReturn { all: true, ..SearchReturn::default() };
+    search.returns.get_or_insert(all);
+    Ok(MultiSearch { sources, search })
+}
+
+fn search_behind(cursor: &mut Piecewise<'_>, uid: bool, options: Options) -> Read<Search> {
     let returns = returns(cursor)?;
     let mut charset = Vec::new();
     if cursor.take_word(b"CHARSET") {
@@ -455,6 +480,39 @@ mod tests {
         let program = search(&mut Piecewise::new(&pieces), true, Options::default())
             .map(|search| search.program);
         assert_eq!(program, Ok(vec![header]));
+    }
+
+    #[test]
+    fn sources_stand_before_the_rest() {
+        let sources = |text: &str| {
+            let pieces = [Piece::Text(alloc::format!(" {text}").into_bytes(), 0)];
+            let mut cursor = Piecewise::new(&pieces);
+            let found = multi_search(&mut cursor, Options::default()).ok()?;
+            cursor.end().ok()?;
+            found.search.returns.filter(|returns| returns.all)?;
+            Some(found.sources)
+        };
+        use super::super::Scope;
+        let names = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        assert_eq!(sources("UNSEEN"), Some(vec![]));
+        assert_eq!(
+            sources("IN (mailboxes f1 Subtree-One (\"a b\" c) selected) RETURN (ALL COUNT) SEEN"),
+            Some(vec![
+                Scope::Mailboxes(names(&["f1"])),
+                Scope::SubtreeOne(names(&["a b", "c"])),
+                Scope::Selected
+            ])
+        );
+        for wrong in [
+            "IN () ALL",
+            "IN selected ALL",
+            "IN (selected-delayed) ALL",
+            "IN (mailboxes f1 (x)) ALL",
+            "IN (selected)",
+            "IN",
+        ] {
+            assert_eq!(sources(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::state::State;
 use super::store::Wanted;
 use super::{
     Base, acl, authenticate, capability, condstore, context, copy, expunge, fetch, idle, list,
-    mailbox, metadata, notify, open, print, quota, resolve, search, sort, status, store, thread,
-    vanished,
+    mailbox, metadata, multisearch, notify, open, print, quota, resolve, search, sort, status,
+    store, thread, vanished,
 };
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
@@ -82,6 +82,9 @@ fn needs(command: &Command) -> Needs {
         | Command::Store(_)
         | Command::Copy(..)
         | Command::Move(..) => Needs::Selected,
+        Command::MultiSearch(search) if multisearch::is_about_open(&search.sources) => {
+            Needs::Selected
+        }
         _ => Needs::Authenticated,
     }
 }
@@ -125,6 +128,12 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::Status(_, items) => status_features(items),
         Command::List(list) => list_features(list),
         Command::Search(search) => search_features(search.returns.as_ref(), &search.program),
+        Command::MultiSearch(command) => {
+            let search = &command.search;
+            let mut features = search_features(search.returns.as_ref(), &search.program);
+            features.push(Feature::MultiSearch);
+            features
+        }
         Command::Sort(sort) => sort_features(sort),
         Command::Thread(thread) => {
             let mut features = search_features(None, &thread.program);
@@ -323,6 +332,7 @@ fn begin_in_order(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
         Command::Copy(by_uid, set, to) => begin_copy(work, by_uid, &set, to, false),
         Command::Move(by_uid, set, to) => begin_copy(work, by_uid, &set, to, true),
         Command::Search(command) => search::search(work, tag, command),
+        Command::MultiSearch(command) => multisearch::begin(work, tag, command),
         Command::Sort(command) => sort::begin(work, tag, command),
         Command::Thread(command) => thread::begin(work, tag, command),
         Command::Expunge => expunge::expunge(work, None),

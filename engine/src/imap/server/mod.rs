@@ -25,6 +25,7 @@ mod list;
 mod mailbox;
 mod message;
 mod metadata;
+mod multisearch;
 mod notify;
 mod open;
 mod order;
@@ -106,6 +107,8 @@ pub(super) const RULES: &[&Rule] = &[
     &metadata::LONG,
     &metadata::SET,
     &metadata::VALUES,
+    &multisearch::MULTISEARCH,
+    &multisearch::SOURCES,
     &notify::BAD_EVENT,
     &notify::NAMES,
     &notify::NOTIFY,

@@ -19,17 +19,26 @@ const DAY_MS: i64 = 86_400_000;
 /// Runs of all sets of one program together.
 const PROGRAM_RUNS_MAX: usize = 32_768;
 
+/// What a program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    /// The messages that are there now.
+    Now,
+    /// It is evaluated again later, when other messages are there.
+    Later,
+    /// As `Now`, of any mailbox: numbers that no message has name nothing (RFC 7377 §2).
+    Any,
+}
+
 /// The program with its sets as UIDs, or why it cannot be.
-///
-/// `lasting`: it is evaluated again later, when other messages are there.
 pub(crate) fn compile(
     open: &Selected,
     keys: Vec<Key>,
-    lasting: bool,
+    purpose: For,
 ) -> Result<Vec<SearchKey>, Reply> {
     let mut left = PROGRAM_RUNS_MAX;
     let mut set = |uids: Runs| {
-        if !lasting && uids == *open.view.uids() {
+        if purpose != For::Later && uids == *open.view.uids() {
             return Ok(SearchKey::All);
         }
         // Each set may have as many runs as the mailbox, and there may be thousands of sets.
@@ -42,6 +51,9 @@ pub(crate) fn compile(
             Key::System(bits) => SearchKey::Flags(bits),
             Key::Recent => set(open.view.recent().common(open.view.uids()))?,
             Key::Keyword(keyword) => SearchKey::Keyword(keyword),
+            Key::Numbers(numbers) if purpose == For::Any => {
+                set(resolve::numbers_there(open, &numbers))?
+            }
             Key::Numbers(numbers) => {
                 set(resolve::numbers(open, &numbers).ok_or(resolve::NO_SUCH_NUMBER)?)?
             }

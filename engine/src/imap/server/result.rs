@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::condstore::has_modseq;
 use super::job::Expunges;
-use super::print::decimal;
+use super::print::{self, decimal};
 use super::runs::Runs;
 use super::state::Selected;
 use super::{Base, Server};
@@ -39,6 +39,8 @@ pub(crate) const PARTIAL: Rule = Rule {
 #[derive(Clone, Debug)]
 pub(crate) struct Form {
     tag: Vec<u8>,
+    /// RFC 7377 §2.1: what stands behind the tag, and then nothing is told of what was not found.
+    about: Option<Vec<u8>>,
     pub(crate) by_uid: bool,
     /// ESEARCH with these; `None` is SEARCH.
     returns: Option<SearchReturn>,
@@ -97,7 +99,26 @@ impl Form {
     ) -> Self {
         let (tag, wants_modseq) = (tag.to_vec(), has_modseq(program));
         let has_numbers = program.iter().any(|key| matches!(key, Key::Numbers(_)));
-        Self { tag, by_uid, returns, wants_modseq, has_numbers }
+        Self { tag, about: None, by_uid, returns, wants_modseq, has_numbers }
+    }
+
+    /// As an ESEARCH (RFC 7377) tells what it found in this mailbox.
+    pub(crate) fn about(mut self, base: &Base, open: &Selected) -> Self {
+        let (name, validity) = (print::mailbox(base, &open.name), open.uid_validity);
+        let validity = decimal(u64::from(validity));
+        self.about = Some([b" MAILBOX ", &name[..], b" UIDVALIDITY ", &validity].concat());
+        self
+    }
+
+    /// Whether numbers that no message has are no error.
+    pub(crate) fn is_of_any(&self) -> bool {
+        self.about.is_some()
+    }
+
+    /// What stands between the parentheses of ESEARCH.
+    pub(crate) fn correlator(&self) -> Vec<u8> {
+        let about = self.about.as_deref().unwrap_or_default();
+        [b"TAG \"", &self.tag[..], b"\"", about].concat()
     }
 
     pub(crate) fn tag(&self) -> &[u8] {
@@ -116,7 +137,7 @@ impl Form {
     /// `* ESEARCH (TAG "…") [UID]`
     pub(crate) fn head(&self) -> Vec<u8> {
         let uid: &[u8] = if self.by_uid { b" UID" } else { b"" };
-        [b"* ESEARCH (TAG \"", &self.tag[..], b"\")", uid].concat()
+        [b"* ESEARCH (", &self.correlator()[..], b")", uid].concat()
     }
 
     pub(crate) fn saves(&self) -> bool {
@@ -171,7 +192,8 @@ impl Result {
                     Some(returns) => {
                         self.save(returns, open);
                         let told = returns.min || returns.max || returns.all || returns.count;
-                        if !(told || returns.partial.is_some()) {
+                        let unfound = form.is_of_any() && self.found.is_empty();
+                        if unfound || !(told || returns.partial.is_some()) {
                             return true;
                         }
                         self.send_head(form, returns, open, cx);

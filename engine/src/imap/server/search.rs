@@ -8,10 +8,12 @@ use alloc::vec::Vec;
 use super::examine::Examination;
 use super::fetch::page_end;
 use super::job::{Answered, Job, Next, Work, wrong};
-use super::program::{self, by_index, by_row, evaluate};
+use super::multisearch::MultiSearch;
+use super::program::{self, For, by_index, by_row, evaluate};
 use super::reply::Reply;
 use super::result::{Form, Modseqs, Result};
 use super::runs::{Runs, are_runs};
+use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use super::{context, sort, thread};
 use crate::imap::grammar::{self, Algorithm, Criterion, Key, Update};
@@ -39,7 +41,26 @@ pub(crate) struct Search {
     /// When it began, in milliseconds since 1970.
     now_ms: u64,
     then: Then,
+    within: Within,
     stage: Stage,
+}
+
+/// Where a search looks, and who goes on after it.
+#[derive(Default)]
+pub(crate) struct Within {
+    /// A mailbox that the host looks into; without it the open one.
+    pub(crate) peeked: Option<Box<Selected>>,
+    /// The ESEARCH that it is a part of.
+    pub(crate) multi: Option<Box<MultiSearch>>,
+}
+
+impl Within {
+    fn refused(self, work: &mut Work<'_>, reply: Reply, form: &Form) -> Next {
+        match self.multi {
+            Some(multi) => multi.over(work, reply),
+            None => Next::Done(reply, form.expunges()),
+        }
+    }
 }
 
 /// What is done with what was found.
@@ -77,24 +98,35 @@ struct Examined {
 
 pub(crate) fn search(work: &mut Work<'_>, tag: &[u8], command: grammar::Search) -> Next {
     let form = Form::new(work.base, tag, &command);
+    search_open(work, command, form, Within::default())
+}
+
+/// A search in the open mailbox.
+pub(crate) fn search_open(
+    work: &mut Work<'_>,
+    command: grammar::Search,
+    form: Form,
+    within: Within,
+) -> Next {
+    let program = command.program;
     let Some(wanted) = command.returns.and_then(|returns| returns.update) else {
-        return begin(work, command.program, form, Then::Tell);
+        return begin_within(work, program, form, within);
     };
     let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
-    if open.contexts.has(tag) {
+    if open.contexts.has(form.tag()) {
         return Next::done(Reply::bad("This tag is in use").because(&context::UPDATE));
     }
     // RFC 5267 §4.3.1: what is refused is answered all the same. Data of messages that come is what NOTIFY gives.
     if open.contexts.is_full() || wanted == Update::WithItems {
-        context::refuse(cx, tag);
-        return begin(work, command.program, form, Then::Tell);
+        context::refuse(cx, form.tag());
+        return begin_within(work, program, form, within);
     }
     // Errata of RFC 3501: sequence numbers mean what they mean now.
-    let update = match program::compile(open, command.program.clone(), true) {
+    let update = match program::compile(open, program.clone(), For::Later) {
         Ok(update) => update,
-        Err(reply) => return Next::Done(reply, form.expunges()),
+        Err(reply) => return within.refused(work, reply, &form),
     };
-    begin_with(work, command.program, form, Then::Tell, Some(update))
+    begin_with(work, program, form, Then::Tell, Some(update), within)
 }
 
 /// Judges messages by a program: what of them it matches is left with the contexts.
@@ -116,13 +148,24 @@ pub(crate) fn judge(work: &mut Work<'_>, program: Vec<SearchKey>, touched: &Runs
         update: None,
         now_ms,
         then: Then::Judge,
+        within: Within::default(),
     };
     if sure || job.uids.is_empty() { Box::new(job).found(work) } else { Box::new(job).run(work) }
 }
 
 /// Begins a search for any command that has one.
 pub(crate) fn begin(work: &mut Work<'_>, keys: Vec<Key>, form: Form, then: Then) -> Next {
-    begin_with(work, keys, form, then, None)
+    begin_with(work, keys, form, then, None, Within::default())
+}
+
+/// Begins a search that may be a part of a larger one.
+pub(crate) fn begin_within(
+    work: &mut Work<'_>,
+    keys: Vec<Key>,
+    form: Form,
+    within: Within,
+) -> Next {
+    begin_with(work, keys, form, Then::Tell, None, within)
 }
 
 fn begin_with(
@@ -131,17 +174,25 @@ fn begin_with(
     form: Form,
     then: Then,
     update: Option<Vec<SearchKey>>,
+    within: Within,
 ) -> Next {
-    let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
-    let now_ms = cx.now.unix_ms;
-    let program = match program::compile(open, keys, false) {
+    let now_ms = work.cx.now.unix_ms;
+    let open = match (&within.peeked, work.selected()) {
+        (Some(peeked), _) => &**peeked,
+        (None, Some((_, open, _))) => &*open,
+        (None, None) => return Next::no_mailbox(),
+    };
+    let purpose = if form.is_of_any() { For::Any } else { For::Now };
+    let program = match program::compile(open, keys, purpose) {
         Ok(program) => program,
-        Err(reply) => return Next::Done(reply, form.expunges()),
+        Err(reply) => return within.refused(work, reply, &form),
     };
     let (uids, sure) = program::candidates(&program, open.view.uids());
     // RFC 7162 §3.1.5: the mod-sequences of what is found are wanted then, and rows have them.
     let by_rows = form.wants_modseq && matches!(then, Then::Tell);
     let sure = sure && !by_rows;
+    // What the host may know is of the open mailbox.
+    let by_rows = by_rows || within.peeked.is_some();
     let job = Search {
         found: if sure { uids.clone() } else { Runs::new() },
         stage: if by_rows { Stage::Rows } else { Stage::Host },
@@ -155,6 +206,7 @@ fn begin_with(
         update,
         now_ms,
         then,
+        within,
     };
     if sure || job.uids.is_empty() {
         return Box::new(job).found(work);
@@ -191,7 +243,7 @@ impl Search {
         }
         if let Some(program) = self.update.take()
             && let Some((_, open, cx)) = work.selected()
-            && !open.contexts.add(self.form.tag(), self.form.by_uid, program, found.clone())
+            && !open.contexts.add(&self.form, program, found.clone())
         {
             context::refuse(cx, self.form.tag());
         }
@@ -225,19 +277,24 @@ impl Search {
                     }
                 }
                 Stage::Telling(result) => {
-                    let Some((_, open, cx)) = work.selected() else {
-                        return Next::no_mailbox();
+                    let told = match (&mut self.within.peeked, work.selected()) {
+                        (None, None) => return Next::no_mailbox(),
+                        (None, Some((_, open, cx))) => result.tell(&self.form, open, cx),
+                        (Some(peeked), _) => result.tell(&self.form, peeked, work.cx),
                     };
-                    if !result.tell(&self.form, open, cx) {
+                    if !told {
                         return Next::Room(Job::Search(self));
                     }
-                    return self.end();
+                    return self.end(work);
                 }
             }
         }
     }
 
-    fn end(&self) -> Next {
+    fn end(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
+        if let Some(multi) = self.within.multi.take() {
+            return multi.next(work);
+        }
         let reply = Reply::ok("Searched");
         let reply = if self.missing > 0 && !self.form.by_uid {
             // RFC 5530 §3: the client learns that it may find other numbers after a NOOP.
@@ -273,6 +330,14 @@ impl Search {
                 self.missing += 1;
                 Ok(())
             }
+            (_, Answer::Refused(refusal)) if self.within.peeked.is_some() => {
+                let Within { multi, .. } = core::mem::take(&mut self.within);
+                let reply = Reply::refused(refusal.clone());
+                return Ok(match multi {
+                    Some(multi) => multi.refused(work, refusal),
+                    None => Next::done(reply),
+                });
+            }
             (_, Answer::Refused(refusal)) => {
                 // RFC 9051 §6.4.4.1: a search that fails saves nothing.
                 if self.form.saves()
@@ -280,7 +345,8 @@ impl Search {
                 {
                     open.saved = Runs::new();
                 }
-                return Ok(Next::Done(Reply::refused(refusal), self.form.expunges()));
+                let within = core::mem::take(&mut self.within);
+                return Ok(within.refused(work, Reply::refused(refusal), &self.form));
             }
             (Stage::Host, Answer::Declined) => {
                 self.stage = Stage::Rows;

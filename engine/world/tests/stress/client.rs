@@ -48,8 +48,7 @@ impl Client {
             3 => Kind::Condstore,
             _ => Kind::Plain,
         };
-        let mut client =
-            Self { talk, mind: Mind::new(key, account, kind, false), half_said: None };
+        let mut client = Self { talk, mind: Mind::new(key, account, kind, false), half_said: None };
         while let Some(command) = client.mind.todo.pop_front() {
             client.must(&command, &mut Given::default());
         }

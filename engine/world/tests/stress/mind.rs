@@ -416,6 +416,10 @@ impl Mind {
             13 => format!("MOVE {low} {}", self.name(random.one(&MAILBOXES))),
             14 => format!("UID FETCH {low}:{} (ENVELOPE)", high + 5),
             15 => format!("FETCH {low}:{high} (UID ENVELOPE)"),
+            16 => {
+                let name = self.name(random.one(&MAILBOXES));
+                format!("ESEARCH IN (mailboxes {name}) {}", random.one(&["ALL", "SUBJECT m1"]))
+            }
             _ => return None,
         };
         let by_number = ["FETCH", "STORE", "SEARCH", "COPY", "MOVE"];

@@ -283,7 +283,8 @@ impl Network {
         }
         for at in 0..self.devices.len() {
             let name = self.devices[at].name.clone();
-            let link = LinkSetup { octets_per_s: None, chunk: None, ..link(&name, &mut self.random) };
+            let link =
+                LinkSetup { octets_per_s: None, chunk: None, ..link(&name, &mut self.random) };
             self.act(&Action::Link(link));
             if std::mem::take(&mut self.devices[at].off) {
                 self.act(&Action::Power { node: name, on: true });

@@ -527,6 +527,12 @@ pub enum SearchKey {
     Body(Vec<u8>),
     /// The decoded text of header and body contains this.
     Text(Vec<u8>),
+    /// RFC 6203: as `Header`, fuzzily: that is the session's business, so a host declines a search with it.
+    FuzzyHeader(HeaderKey),
+    /// As `Body`, in the same way.
+    FuzzyBody(Vec<u8>),
+    /// As `Text`, in the same way.
+    FuzzyText(Vec<u8>),
     /// RFC 7162 §3.1.5: mod-sequence at least this.
     Modseq(u64),
     /// RFC 5032: received within so many seconds.

@@ -35,7 +35,8 @@ variants! {
     SearchKey {
         All, Flags(value), Keyword(value), Uids(value), Larger(value), Smaller(value),
         Before(value), On(value), Since(value), SentBefore(value), SentOn(value),
-        SentSince(value), Header(value), Body(value), Text(value), Modseq(value), Younger(value),
+        SentSince(value), Header(value), Body(value), Text(value), FuzzyHeader(value), FuzzyBody(value),
+        FuzzyText(value), Modseq(value), Younger(value),
         Older(value), SavedBefore(value), SavedOn(value), SavedSince(value), EmailId(value), Not,
         Or, And(value),
     }

@@ -389,6 +389,8 @@ pub struct SearchReturn {
     pub partial: Option<PartialRange>,
     /// CONTEXT (RFC 5267 §4.2): a hint, and nothing more.
     pub context: bool,
+    /// RELEVANCY (RFC 6203 §4): how well each of what was found fits.
+    pub relevancy: bool,
     /// UPDATE (RFC 5267 §4.3): changes of the result are told from then on.
     pub update: Option<Update>,
 }

@@ -75,6 +75,7 @@ pub(crate) enum Feature {
     ContextSearch,
     ContextSort,
     MultiSearch,
+    SearchFuzzy,
 }
 
 /// When a capability is announced.
@@ -158,6 +159,7 @@ const TABLE: &[Row] = &[
     logged_in(Feature::ContextSearch, "CONTEXT=SEARCH"),
     logged_in(Feature::ContextSort, "CONTEXT=SORT"),
     logged_in(Feature::MultiSearch, "MULTISEARCH"),
+    logged_in(Feature::SearchFuzzy, "SEARCH=FUZZY"),
 ];
 
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.

@@ -246,6 +246,8 @@ fn sort_features(sort: &grammar::Sort) -> Vec<Feature> {
         matches!(criterion.key, grammar::SortKey::DisplayFrom | grammar::SortKey::DisplayTo)
     };
     features.extend(sort.criteria.iter().any(display).then_some(Feature::SortDisplay));
+    let by_score = |criterion: &grammar::Criterion| criterion.key == grammar::SortKey::Relevancy;
+    features.extend(sort.criteria.iter().any(by_score).then_some(Feature::SearchFuzzy));
     features
 }
 
@@ -262,12 +264,14 @@ fn search_features(
         features.extend(returns.partial.map(|_| Feature::Partial));
         let context = returns.context || returns.update.is_some();
         features.extend(context.then_some(Feature::ContextSearch));
+        features.extend(returns.relevancy.then_some(Feature::SearchFuzzy));
     }
     for key in program {
         match key {
             grammar::Key::Numbers(set) | grammar::Key::Uids(set) => {
                 features = with_set(set, features);
             }
+            grammar::Key::Fuzzy => features.push(Feature::SearchFuzzy),
             grammar::Key::Modseq(_) => features.push(Feature::Condstore),
             grammar::Key::Younger(_) | grammar::Key::Older(_) => features.push(Feature::Within),
             grammar::Key::SavedBefore(_)

@@ -34,6 +34,7 @@ mod print;
 mod program;
 mod quota;
 mod reading;
+mod relevancy;
 mod reply;
 mod resolve;
 mod result;
@@ -118,6 +119,7 @@ pub(super) const RULES: &[&Rule] = &[
     &quota::ROOT,
     &list::LSUB,
     &open::SELECT,
+    &relevancy::RELEVANCY,
     &reply::BYE,
     &reply::CODES,
     &reply::TAGGED,

@@ -61,7 +61,7 @@ pub(crate) struct MultiSearch {
 
 enum Stage {
     Listing,
-    Peeking { name: Vec<u8>, opened: Option<Opened>, uids: Runs },
+    Peeking { name: Vec<u8>, opened: Option<Box<Opened>>, uids: Runs },
 }
 
 /// Whether the open mailbox is meant.
@@ -218,7 +218,7 @@ impl MultiSearch {
                 if !is_next(uids, &page) {
                     return Err((Job::MultiSearch(self), Misuse::BadValue));
                 }
-                *place = Some(opened);
+                *place = Some(Box::new(opened));
                 Ok(self.page(work, page))
             }
             (Stage::Peeking { opened: Some(_), uids, .. }, Answer::Uids(page)) => {

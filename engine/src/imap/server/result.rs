@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::condstore::has_modseq;
 use super::job::Expunges;
 use super::print::{self, decimal};
+use super::relevancy::{self, RELEVANCY, Scores};
 use super::runs::Runs;
 use super::state::Selected;
 use super::{Base, Server};
@@ -155,6 +156,7 @@ impl Form {
 pub(crate) struct Result {
     found: Runs,
     modseqs: Modseqs,
+    scores: Scores,
     stage: Stage,
 }
 
@@ -169,12 +171,16 @@ enum Stage {
     },
     /// After the numbers of PARTIAL.
     PartialEnd,
+    /// How well the messages above this UID fit.
+    Scores {
+        above: u32,
+    },
     End,
 }
 
 impl Result {
-    pub(crate) fn new(found: Runs, modseqs: Modseqs) -> Self {
-        Self { found, modseqs, stage: Stage::Head }
+    pub(crate) fn new(found: Runs, modseqs: Modseqs, scores: Scores) -> Self {
+        Self { found, modseqs, scores, stage: Stage::Head }
     }
 
     /// Tells as much as there is room for; true once all is told.
@@ -191,7 +197,8 @@ impl Result {
                     }
                     Some(returns) => {
                         self.save(returns, open);
-                        let told = returns.min || returns.max || returns.all || returns.count;
+                        let SearchReturn { min, max, all, count, relevancy, .. } = returns;
+                        let told = min || max || all || count || relevancy;
                         let unfound = form.is_of_any() && self.found.is_empty();
                         if unfound || !(told || returns.partial.is_some()) {
                             return true;
@@ -203,7 +210,7 @@ impl Result {
                             lex::send(cx, b" ALL ", Some(&ESEARCH));
                             Stage::Numbers { above: 0, held: None, first: true }
                         } else {
-                            Stage::End
+                            self.begin_scores(form, cx)
                         }
                     }
                 },
@@ -212,7 +219,22 @@ impl Result {
                 }
                 Stage::PartialEnd => {
                     lex::send(cx, b")", Some(&PARTIAL));
-                    Stage::End
+                    self.begin_scores(form, cx)
+                }
+                Stage::Scores { above } => {
+                    let next = self.found.next_page(above, 1, 1000);
+                    let first = above == 0;
+                    match next.first() {
+                        Some(run) => {
+                            let scores = (run.first..=run.last).map(|uid| self.scores.of(uid));
+                            lex::send(cx, &relevancy::list(scores, first), Some(&RELEVANCY));
+                            Stage::Scores { above: run.last }
+                        }
+                        None => {
+                            lex::send(cx, b")", Some(&RELEVANCY));
+                            Stage::End
+                        }
+                    }
                 }
                 Stage::End => {
                     self.send_modseq(form, cx);
@@ -221,6 +243,16 @@ impl Result {
                 }
             };
         }
+    }
+
+    /// RFC 6203 §4: one score for each message that is told.
+    fn begin_scores(&self, form: &Form, cx: &mut Cx<Server>) -> Stage {
+        let wanted = form.returns.is_some_and(|returns| returns.relevancy);
+        if !wanted || self.found.is_empty() {
+            return Stage::End;
+        }
+        lex::send(cx, b" RELEVANCY (", Some(&RELEVANCY));
+        Stage::Scores { above: 0 }
     }
 
     fn send_modseq(&self, form: &Form, cx: &mut Cx<Server>) {
@@ -301,7 +333,7 @@ impl Result {
                 send_range(cx, range, first);
             }
             let partial = form.returns.is_some_and(|returns| returns.partial.is_some());
-            return if partial { Stage::PartialEnd } else { Stage::End };
+            return if partial { Stage::PartialEnd } else { self.begin_scores(form, cx) };
         };
         if form.returns.is_none() {
             let mut line = Vec::new();

@@ -9,7 +9,10 @@ use super::examine::Examination;
 use super::fetch::page_end;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::multisearch::MultiSearch;
-use super::program::{self, For, by_index, by_row, evaluate};
+use super::program::{
+    self, For, by_index, by_row, evaluate, fuzzily_by_envelope, is_fuzzy, relevancy,
+};
+use super::relevancy::Scores;
 use super::reply::Reply;
 use super::result::{Form, Modseqs, Result};
 use super::runs::{Runs, are_runs};
@@ -36,6 +39,8 @@ pub(crate) struct Search {
     /// Messages that were gone when their turn came.
     missing: u64,
     modseqs: Modseqs,
+    /// How well they fit, where that is asked for.
+    scores: Option<Scores>,
     /// The program by which the result is kept up to date from then on (RFC 5267 §4.3).
     update: Option<Vec<SearchKey>>,
     /// When it began, in milliseconds since 1970.
@@ -93,7 +98,26 @@ struct Examined {
     uid: u32,
     modseq: u64,
     blob: BlobId,
+    /// How well each key fits, as far as the index says so.
+    fits: Vec<Option<u8>>,
     examination: Examination,
+}
+
+impl Examined {
+    fn relevancy(&self, program: &[SearchKey]) -> Option<u8> {
+        relevancy(program, |at, _| {
+            let fits = self.fits.get(at).copied().flatten();
+            (self.examination.is_met(at), fits.or_else(|| self.examination.score(at)))
+        })
+    }
+}
+
+/// How well a key fits, if the head of an index says so.
+fn by_head(head: Option<&Index>, key: &SearchKey) -> Option<u8> {
+    match (head, key) {
+        (Some(head), SearchKey::FuzzyHeader(key)) => fuzzily_by_envelope(head, key).flatten(),
+        _ => None,
+    }
 }
 
 pub(crate) fn search(work: &mut Work<'_>, tag: &[u8], command: grammar::Search) -> Next {
@@ -145,6 +169,7 @@ pub(crate) fn judge(work: &mut Work<'_>, program: Vec<SearchKey>, touched: &Runs
         found_now: Runs::new(),
         missing: 0,
         modseqs: Modseqs::default(),
+        scores: None,
         update: None,
         now_ms,
         then: Then::Judge,
@@ -193,6 +218,7 @@ fn begin_with(
     let sure = sure && !by_rows;
     // What the host may know is of the open mailbox.
     let by_rows = by_rows || within.peeked.is_some();
+    let scores = is_scored(&form, &then).then(Scores::default);
     let job = Search {
         found: if sure { uids.clone() } else { Runs::new() },
         stage: if by_rows { Stage::Rows } else { Stage::Host },
@@ -203,6 +229,7 @@ fn begin_with(
         found_now: Runs::new(),
         missing: 0,
         modseqs: Modseqs::default(),
+        scores,
         update,
         now_ms,
         then,
@@ -218,6 +245,15 @@ fn begin_with(
     Next::Ask(Ask::Search(ask), Job::Search(Box::new(job)))
 }
 
+/// Whether it matters how well messages fit.
+fn is_scored(form: &Form, then: &Then) -> bool {
+    let by_score = |criterion: &Criterion| criterion.key == grammar::SortKey::Relevancy;
+    let sorted = matches!(then, Then::Sort(criteria) if criteria.iter().any(by_score));
+    sorted || form.returns().is_some_and(|returns| returns.relevancy)
+}
+
+const TOO_MANY: Reply = Reply::no("LIMIT", "Too many messages to tell how well they fit");
+
 impl Search {
     fn page(&self) -> Vec<UidRun> {
         self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX))
@@ -226,6 +262,10 @@ impl Search {
     /// All that matches is known.
     fn found(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
         let found = core::mem::take(&mut self.found);
+        let scores = self.scores.take().unwrap_or_default();
+        if scores.is_full() {
+            return core::mem::take(&mut self.within).refused(work, TOO_MANY, &self.form);
+        }
         match core::mem::replace(&mut self.then, Then::Tell) {
             Then::Tell => {}
             Then::Judge => {
@@ -235,7 +275,9 @@ impl Search {
                 return Next::done(Reply::ok("Judged"));
             }
             Then::Sort(criteria) => {
-                return sort::sort(work, self.form, criteria, found, self.missing).run(work);
+                let missing = self.missing;
+                let found = sort::Found { uids: found, scores, missing };
+                return sort::sort(work, self.form, criteria, found).run(work);
             }
             Then::Thread(algorithm) => {
                 return thread::thread(self.form, algorithm, found, self.missing).run(work);
@@ -247,7 +289,7 @@ impl Search {
         {
             context::refuse(cx, self.form.tag());
         }
-        self.stage = Stage::Telling(Result::new(found, self.modseqs));
+        self.stage = Stage::Telling(Result::new(found, self.modseqs, scores));
         self.run(work)
     }
 
@@ -381,12 +423,12 @@ impl Search {
         let mut open = Runs::new();
         for row in &page.rows {
             match evaluate(&self.program, |_, key| by_row(row, key, self.now_ms)) {
-                Some(true) => {
+                Some(true) if self.scores.is_none() => {
                     self.modseqs.add(row.uid, row.modseq);
                     self.found_now.append_uid(row.uid);
                 }
                 Some(false) => {}
-                None => open.append_uid(row.uid),
+                _ => open.append_uid(row.uid),
             }
         }
         if !open.is_empty() {
@@ -418,14 +460,18 @@ impl Search {
         let Stage::Looking { rows, later, message } = &mut self.stage else { return None };
         loop {
             if let Some(looked_at) = message {
-                let Examined { uid, modseq, blob, examination } = &mut **looked_at;
+                let Examined { uid, modseq, blob, examination, .. } = &mut **looked_at;
                 if let Some(span) = examination.next(&self.program) {
                     let (blob, offset, length) = (*blob, span.start, span.length());
                     return Some(BlobRange { blob, offset, length });
                 }
                 if examination.verdict(&self.program) {
-                    self.modseqs.add(*uid, *modseq);
-                    add_uid(&mut self.found_now, *uid);
+                    let (uid, modseq) = (*uid, *modseq);
+                    if let Some(scores) = &mut self.scores {
+                        scores.add(uid, looked_at.relevancy(&self.program));
+                    }
+                    self.modseqs.add(uid, modseq);
+                    add_uid(&mut self.found_now, uid);
                 }
                 *message = None;
             }
@@ -439,19 +485,33 @@ impl Search {
                 Some(head) => by_index(&row, head, key, self.now_ms),
                 None => by_row(&row, key, self.now_ms),
             };
+            let is_open = |key: &SearchKey| is_fuzzy(key) && known(key).is_none();
+            let unscored = self.scores.is_some() && self.program.iter().any(is_open);
             match evaluate(&self.program, |_, key| known(key)) {
-                Some(true) => {
+                Some(true) if !unscored => {
+                    if let Some(scores) = &mut self.scores {
+                        let fits = |key: &SearchKey| by_head(head.as_ref(), key);
+                        let leaf = |_, key: &SearchKey| (known(key).unwrap_or(false), fits(key));
+                        scores.add(row.uid, relevancy(&self.program, leaf));
+                    }
                     self.modseqs.add(row.uid, row.modseq);
                     add_uid(&mut self.found_now, row.uid);
                 }
                 Some(false) => {}
-                None => {
+                _ => {
                     let index =
                         Index::decode(octets).unwrap_or_else(|_| Index::opaque(&[], row.size));
                     let known = self.program.iter().map(known).collect();
-                    let examination = Examination::new(&self.program, known, &index, row.size);
+                    let scored = self.scores.is_some();
+                    let fits = |key: &SearchKey| by_head(head.as_ref(), key);
+                    let fits = match scored {
+                        true => self.program.iter().map(fits).collect(),
+                        false => Vec::new(),
+                    };
+                    let examination =
+                        Examination::new(&self.program, known, &index, row.size, scored);
                     let Row { uid, modseq, blob, .. } = row;
-                    *message = Some(Box::new(Examined { uid, modseq, blob, examination }));
+                    *message = Some(Box::new(Examined { uid, modseq, blob, fits, examination }));
                 }
             }
         }

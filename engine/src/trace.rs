@@ -166,6 +166,7 @@ pub const IMAP_LABELS: &[&str] = &[
     "fetch-modifier",
     "filter-mailboxes",
     "source-mbox",
+    "url",
     "flag",
     "flag-list",
     "id-params",

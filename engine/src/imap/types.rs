@@ -455,7 +455,7 @@ pub struct Copied {
 pub struct AppendAsk {
     /// The mailbox.
     pub name: Vec<u8>,
-    /// Octets that will come.
+    /// Octets that will come; with CATENATE (RFC 4469) at least so many, as far as that is known.
     pub size: u64,
     /// Flags.
     pub flags: Flags,

@@ -114,6 +114,8 @@ pub enum Command {
     Copy(bool, SequenceSet, Vec<u8>),
     /// MOVE and UID MOVE.
     Move(bool, SequenceSet, Vec<u8>),
+    /// APPEND or REPLACE whose message holds no literal (RFC 4469).
+    Append(AppendHead),
     /// APPEND whose message is missing.
     AppendWithoutMessage,
 }
@@ -258,6 +260,8 @@ pub struct AppendHead {
     pub mailbox: Vec<u8>,
     /// Flags and date.
     pub data: AppendData,
+    /// What stands behind them, up to the next literal.
+    pub rest: Vec<AppendStep>,
     /// REPLACE (RFC 8508): which message goes; whether it is named by UID.
     pub replaces: Option<(bool, SetNumber)>,
 }
@@ -271,6 +275,23 @@ pub struct AppendData {
     pub date: Option<(u64, i16)>,
     /// RFC 6855 §4: the message is `UTF8 (literal8)`; a parenthesis follows it.
     pub utf8: bool,
+    /// RFC 4469 §5: the message is put together of parts in parentheses.
+    pub catenates: bool,
+}
+
+/// What stands in an APPEND besides octets, in its order (RFC 4469 §5, RFC 3502).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppendStep {
+    /// Another message begins.
+    Message(AppendData),
+    /// A part: the octets that this URL names.
+    Url(Vec<u8>),
+    /// A part: the octets of the literal that follows.
+    Text,
+    /// A part: the URL is the literal that follows.
+    UrlLiteral,
+    /// The parts of a message are over.
+    End,
 }
 
 /// LIST (RFC 9051 §6.3.9, RFC 5258).

@@ -115,14 +115,8 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
             cursor.space()?;
             Command::Status(mailbox, status_items(cursor)?)
         }
-        b"APPEND" => {
-            append::arguments(cursor)?;
-            Command::AppendWithoutMessage
-        }
-        b"REPLACE" => {
-            append::replace_arguments(cursor)?;
-            Command::AppendWithoutMessage
-        }
+        b"APPEND" => append::whole(append::arguments(cursor)?),
+        b"REPLACE" => append::whole(append::replace_arguments(cursor, false)?),
         b"UID" => return uid(cursor, options).map(Some),
         b"FETCH" => Command::Fetch(fetch(cursor, false)?),
         b"SEARCH" => Command::Search(search(cursor, false, options)?),
@@ -150,10 +144,7 @@ fn uid(cursor: &mut Piecewise<'_>, options: Options) -> Read<Command> {
             cursor.space()?;
             sequence_set(cursor).map(Command::UidExpunge)
         }
-        b"REPLACE" => {
-            append::replace_arguments(cursor)?;
-            Ok(Command::AppendWithoutMessage)
-        }
+        b"REPLACE" => append::replace_arguments(cursor, true).map(append::whole),
         _ => cursor.expected("a command that UID can stand before"),
     }
 }

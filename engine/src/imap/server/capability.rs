@@ -76,6 +76,7 @@ pub(crate) enum Feature {
     ContextSort,
     MultiSearch,
     SearchFuzzy,
+    Catenate,
 }
 
 /// When a capability is announced.
@@ -160,6 +161,7 @@ const TABLE: &[Row] = &[
     logged_in(Feature::ContextSort, "CONTEXT=SORT"),
     logged_in(Feature::MultiSearch, "MULTISEARCH"),
     logged_in(Feature::SearchFuzzy, "SEARCH=FUZZY"),
+    logged_in(Feature::Catenate, "CATENATE"),
 ];
 
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.

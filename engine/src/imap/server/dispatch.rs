@@ -13,9 +13,9 @@ use super::runs::Runs;
 use super::state::State;
 use super::store::Wanted;
 use super::{
-    Base, acl, authenticate, capability, condstore, context, copy, expunge, fetch, idle, list,
-    mailbox, metadata, multisearch, notify, open, print, quota, resolve, search, sort, status,
-    store, thread, vanished,
+    Base, acl, append, authenticate, capability, condstore, context, copy, expunge, fetch, idle,
+    list, mailbox, metadata, multisearch, notify, open, print, quota, resolve, search, sort,
+    status, store, thread, vanished,
 };
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
@@ -361,6 +361,7 @@ fn begin_in_order(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
             authenticate::authenticate(work, &mechanism, initial.as_deref())
         }
         Command::Idle => idle::idle(work),
+        Command::Append(head) => append::whole(work, head),
         Command::AppendWithoutMessage => Next::done(Reply::bad("The message is missing")),
         command => at_once(work, command),
     }
@@ -599,7 +600,11 @@ pub(super) fn item(item: FetchItem) -> Item {
     }
 }
 
-fn body_section(section: grammar::Section, partial: Option<(u64, u64)>, peek: bool) -> Section {
+pub(super) fn body_section(
+    section: grammar::Section,
+    partial: Option<(u64, u64)>,
+    peek: bool,
+) -> Section {
     let grammar::Section { path, header } = section;
     let (name, text, fields) = match header {
         None => ("", SectionText::Whole, None),

@@ -6,6 +6,7 @@ mod acl;
 mod append;
 mod authenticate;
 mod capability;
+mod catenate;
 mod condstore;
 mod context;
 mod copy;
@@ -83,6 +84,8 @@ pub(super) const RULES: &[&Rule] = &[
     &authenticate::EXCHANGE,
     &authenticate::PRIVACY,
     &capability::CAPABILITY,
+    &catenate::BAD_URL,
+    &catenate::CATENATE,
     &dispatch::COMPRESS,
     &dispatch::UNAUTHENTICATE,
     &condstore::AWARE,

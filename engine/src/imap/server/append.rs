@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::Server;
 use super::capability::{CAPABILITY, Feature};
-use super::catenate::{CATENATE, Source, Step};
+use super::catenate::Source;
 use super::expunge::READ_ONLY;
 use super::fetch::vanished;
 use super::incoming::NON_SYNC;
@@ -56,30 +56,30 @@ const MESSAGES_MAX: u32 = 64;
 
 /// A message coming in.
 pub(crate) struct Append {
-    name: Vec<u8>,
+    pub(super) name: Vec<u8>,
     /// The messages that came before it.
-    before: u32,
+    pub(super) before: u32,
     /// The one at the end of the line that was read last.
-    literal: Option<Literal>,
+    pub(super) literal: Option<Literal>,
     /// The message is in parentheses (RFC 6855 §4).
-    utf8: bool,
+    pub(super) utf8: bool,
     /// The message is put together of parts (RFC 4469), of so many octets so far.
-    catenates: bool,
-    total: u64,
+    pub(super) catenates: bool,
+    pub(super) total: u64,
     /// What stands before that literal, or before the end of the command.
-    steps: VecDeque<AppendStep>,
+    pub(super) steps: VecDeque<AppendStep>,
     /// UID of the message that goes (RFC 8508 §3.4).
-    replaces: Option<u32>,
-    stage: Stage,
+    pub(super) replaces: Option<u32>,
+    pub(super) stage: Stage,
     /// How far its header section goes.
-    header: Header,
+    pub(super) header: Header,
     /// Why it will fail; its octets are dropped.
-    failed: Option<Reply>,
+    pub(super) failed: Option<Reply>,
 }
 
 /// Where the octets of a message are, as far as its header section goes.
 #[derive(Clone, Copy, Default)]
-enum Header {
+pub(super) enum Header {
     #[default]
     LineStart,
     /// Behind a CR at the start of a line: an empty line ends the header section.
@@ -105,7 +105,7 @@ impl Header {
     }
 }
 
-enum Stage {
+pub(super) enum Stage {
     /// The host judges.
     Judged,
     /// Octets are due; these were asked to be stored.
@@ -293,134 +293,7 @@ impl Append {
         }
     }
 
-    /// The literal's octets are the next thing.
-    fn take_literal(mut self: Box<Self>, work: &mut Work<'_>, ready: &[u8]) -> Next {
-        let Some(literal) = self.literal else { return Next::Room(Job::Append(self)) };
-        self.stage = Stage::Coming { left: literal.size };
-        if literal.waits {
-            lex::send(work.cx, ready, Some(&APPEND));
-        }
-        self.more(literal.size)
-    }
-
-    /// RFC 4469: the next part, or what stands behind them.
-    fn go_on(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
-        loop {
-            match self.steps.pop_front() {
-                None => return self.commit(),
-                Some(AppendStep::Message(data)) => return self.next(work, data),
-                Some(AppendStep::Url(url)) => return self.copy(work, url),
-                Some(AppendStep::Text) => return self.text(work),
-                Some(AppendStep::UrlLiteral) => {
-                    return match self.literal {
-                        Some(literal) if literal.size <= URL_MAX && !literal.binary => {
-                            let ready = b"+ Ready for the URL\r\n";
-                            let next = Stage::Url { left: literal.size, url: Vec::new() };
-                            self.stage = next;
-                            if literal.waits {
-                                lex::send(work.cx, ready, Some(&APPEND));
-                            }
-                            self.more(literal.size)
-                        }
-                        _ => self.stop(work, Reply::bad("This is no URL").because(&CATENATE)),
-                    };
-                }
-                Some(AppendStep::End) => {
-                    self.catenates = false;
-                    if self.total == 0 {
-                        let reply = Reply::no("CANNOT", "An empty message is none");
-                        return self.stop(work, reply.because(&CATENATE));
-                    }
-                }
-            }
-        }
-    }
-
-    fn text(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
-        let Some(literal) = self.literal else { return Next::Room(Job::Append(self)) };
-        if let Some(reply) = literal_refused(work, literal, false) {
-            return self.stop(work, reply);
-        }
-        match self.grow(work, literal.size) {
-            Ok(()) => self.take_literal(work, b"+ Ready for the part\r\n"),
-            Err(reply) => self.stop(work, reply),
-        }
-    }
-
-    /// So many octets more.
-    fn grow(&mut self, work: &Work<'_>, length: u64) -> Result<(), Reply> {
-        self.total = self.total.saturating_add(length);
-        if self.total > work.base.config.limits.message_max {
-            // RFC 4469 §4.2
-            return Err(Reply::no("TOOBIG", "The message becomes too large"));
-        }
-        Ok(())
-    }
-
-    fn copy(mut self: Box<Self>, work: &mut Work<'_>, url: Vec<u8>) -> Next {
-        match Source::new(work, url) {
-            Ok((source, ask)) => {
-                self.stage = Stage::Copying(source);
-                Next::Ask(ask, Job::Append(self))
-            }
-            Err(reply) => self.stop(work, reply),
-        }
-    }
-
-    /// The host answered while a part is copied.
-    fn copied(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
-        let Stage::Copying(source) = &mut self.stage else { return wrong(Job::Append(self)) };
-        let step = match answer {
-            Answer::Done => Ok(source.next()),
-            answer => source.answer(answer),
-        };
-        let mut step = match step {
-            Ok(step) => step,
-            Err(misuse) => return Err((Job::Append(self), misuse)),
-        };
-        if let Step::Length(length) = step {
-            step = match self.grow(work, length) {
-                Ok(()) => match &mut self.stage {
-                    Stage::Copying(source) => source.next(),
-                    _ => Step::Over,
-                },
-                Err(reply) => Step::Failed(reply),
-            };
-        }
-        Ok(match step {
-            Step::Ask(ask) => Next::Ask(ask, Job::Append(self)),
-            Step::Chunk(octets) => Next::Ask(Ask::Chunk(octets), Job::Append(self)),
-            Step::Over | Step::Length(_) => {
-                self.leave_source(work.cx);
-                self.go_on(work)
-            }
-            Step::Failed(reply) => self.stop(work, reply),
-        })
-    }
-
-    fn leave_source(&mut self, cx: &mut Cx<Server>) {
-        if let Stage::Copying(source) = &self.stage
-            && source.peeks
-        {
-            cx.event(Event::Unpeeked);
-        }
-        self.stage = Stage::LineEnd;
-    }
-
-    /// No, after the host took something; the literal of this line may be on its way.
-    fn stop(mut self: Box<Self>, work: &mut Work<'_>, reply: Reply) -> Next {
-        self.leave_source(work.cx);
-        work.cx.event(Event::AppendDropped);
-        self.before = 0;
-        self.refuse(reply)
-    }
-
-    fn commit(mut self: Box<Self>) -> Next {
-        self.stage = Stage::Committed;
-        Next::Ask(Ask::Commit, Job::Append(self))
-    }
-
-    fn more(mut self: Box<Self>, left: u64) -> Next {
+    pub(super) fn more(mut self: Box<Self>, left: u64) -> Next {
         if left > 0 {
             return Next::Octets(left, Job::Append(self));
         }
@@ -513,7 +386,7 @@ impl Append {
     }
 
     /// RFC 3502: another message of the same APPEND.
-    fn next(mut self: Box<Self>, work: &mut Work<'_>, data: AppendData) -> Next {
+    pub(super) fn next(mut self: Box<Self>, work: &mut Work<'_>, data: AppendData) -> Next {
         self.before += 1;
         let literal = self.literal;
         self.stage = Stage::Judged;
@@ -559,7 +432,7 @@ impl Append {
     }
 
     /// No before the host took anything.
-    fn refuse(mut self: Box<Self>, reply: Reply) -> Next {
+    pub(super) fn refuse(mut self: Box<Self>, reply: Reply) -> Next {
         let Some(Literal { size, waits: false, .. }) = self.literal else {
             // RFC 9051 §4.3: without `+` the peer does not send the octets.
             return Next::done(reply);
@@ -615,9 +488,6 @@ const SKIPPED_MAX: u64 = 256 << 20;
 /// Octets of what may follow the message: CRLF, or the flags and the date of another one.
 const END_MAX: usize = 32 * 1024;
 
-/// Octets of a URL that is a literal.
-const URL_MAX: u64 = 4096;
-
 /// What follows a literal, up to the next one or to the end.
 fn next_steps(line: &[u8], inside: bool) -> Option<(Vec<AppendStep>, Option<Literal>)> {
     let (text, literal) = grammar::split_head(line).ok()?;
@@ -647,7 +517,7 @@ pub(crate) fn form_refused(
     literal_refused(work, literal, data.utf8)
 }
 
-fn literal_refused(work: &Work<'_>, literal: Literal, utf8: bool) -> Option<Reply> {
+pub(super) fn literal_refused(work: &Work<'_>, literal: Literal, utf8: bool) -> Option<Reply> {
     let has = |feature| work.base.features.has(feature);
     if !literal.waits && !work.base.takes_non_sync() {
         return Some(Reply::bad("This form of literal is not offered").because(&NON_SYNC));

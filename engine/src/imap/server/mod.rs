@@ -4,6 +4,7 @@
 
 mod acl;
 mod append;
+mod append_parts;
 mod authenticate;
 mod capability;
 mod catenate;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::Server;
 use super::capability::{CAPABILITY, Feature};
-use super::catenate::Source;
+use super::catenate::{CATENATE, Source};
 use super::expunge::READ_ONLY;
 use super::fetch::vanished;
 use super::incoming::NON_SYNC;

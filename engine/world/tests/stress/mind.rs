@@ -294,10 +294,11 @@ impl Mind {
         assert!(ok || !matches!(verb, "LOGIN" | "ENABLE" | "SELECT" | "NOOP"), "{command}: {line}");
         if let Some(code) = between(line, "[APPENDUID ", ']') {
             let (validity, uid) = code.split_once(' ').expect("two numbers");
-            let label = between(command, "Subject: ", '\r').expect("it has one");
             let validity = validity.parse().expect("a number");
             given.new_uids(validity, &set(uid), &sent.given, line);
-            given.is_labelled(validity, set(uid)[0], label, line);
+            if let Some(label) = self.label_of(command, given) {
+                given.is_labelled(validity, set(uid)[0], &label, line);
+            }
             given.is_acknowledged(validity, &set(uid), command.contains(SAFE));
         }
         if let Some(code) = between(line, "[COPYUID ", ']') {
@@ -334,6 +335,15 @@ impl Mind {
             // Who does not want to be told of changes does not know what a mod-sequence covers.
             model.tagged(line, self.told != Told::Nothing && verb != "CLOSE");
         }
+    }
+
+    /// The subject of what was appended: it stands there, or is that of another message (RFC 4469).
+    fn label_of(&self, command: &str, given: &Given) -> Option<String> {
+        let Some(uid) = between(command, ";UID=", '"') else {
+            return between(command, "Subject: ", '\r').map(str::to_owned);
+        };
+        let here = self.open.as_ref()?.validity?;
+        given.labels.get(&(here, uid.parse().expect("a number"))).cloned()
     }
 
     fn copied(&self, code: &str, sent: &Sent, line: &str, given: &mut Given) {
@@ -416,9 +426,17 @@ impl Mind {
             13 => format!("MOVE {low} {}", self.name(random.one(&MAILBOXES))),
             14 => format!("UID FETCH {low}:{} (ENVELOPE)", high + 5),
             15 => format!("FETCH {low}:{high} (UID ENVELOPE)"),
+            17 => {
+                let uid = model.messages[low - 1].uid?;
+                let name = self.name(random.one(&MAILBOXES));
+                format!("APPEND {name} CATENATE (URL \";UID={uid}\")")
+            }
             16 => {
                 let name = self.name(random.one(&MAILBOXES));
-                format!("ESEARCH IN (mailboxes {name}) {}", random.one(&["ALL", "SUBJECT m1"]))
+                format!(
+                    "ESEARCH IN (mailboxes {name}) {}",
+                    random.one(&["ALL", "FUZZY SUBJECT m1"])
+                )
             }
             _ => return None,
         };

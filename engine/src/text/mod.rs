@@ -8,6 +8,7 @@ pub mod charset;
 pub mod date;
 pub mod domain;
 pub mod find;
+pub mod fuzzy;
 pub mod header;
 pub mod number;
 pub mod params;

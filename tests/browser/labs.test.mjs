@@ -136,32 +136,42 @@ test("every place of a story of 2,000 entries is reached in time", async () => {
   const { page, wrong, close } = await open(browser, server, `#/w/${link}`);
   const max = Number(await page.locator(".slider").getAttribute("max"));
   assert.ok(max > 2000, `${max} entries`);
-  const times = await page.evaluate(async (max) => {
-    const slider = document.querySelector(".slider");
-    const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-    // A task that comes after all that the page does because of the event.
-    const settled = () => new Promise((done) => {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = done;
-      port2.postMessage(0);
-    });
-    const times = [];
-    for (let at = 0; at < 100; at += 1) {
-      await painted();
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  const worked = async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "ThreadTime").value * 1000;
+  };
+  const times = [], work = [];
+  for (let at = 0; at < 100; at += 1) {
+    // Until what was drawn before is painted, and what follows at rest is drawn.
+    await page.waitForTimeout(200);
+    const before = await worked();
+    times.push(await page.evaluate(async (to) => {
+      const slider = document.querySelector(".slider");
+      // A task that comes after all that the page does because of the event.
+      const settled = () => new Promise((done) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = done;
+        port2.postMessage(0);
+      });
       const start = performance.now();
-      slider.value = Math.floor((max * ((at * 37) % 101)) / 100);
+      slider.value = to;
       slider.dispatchEvent(new Event("input", { bubbles: true }));
       // What the reader waits for: the work, and the layout of what it made.
       await settled();
       await settled();
       document.querySelector(".transcript").getBoundingClientRect();
-      times.push(performance.now() - start);
-    }
-    return times.sort((a, b) => a - b);
-  }, max);
-  console.log(`  ${max} entries; a seek takes ${times[50].toFixed(1)} ms, at the 95th percentile ${times[94].toFixed(1)} ms`);
-  // To become 50 at rest: what takes the time is drawing rows and lines anew. Beside a build all is slower.
-  assert.ok(times[94] < 250, `${times[94]} ms`);
+      return performance.now() - start;
+    }, Math.floor((max * ((at * 37) % 101)) / 100)));
+    work.push(await worked() - before);
+  }
+  for (const list of [times, work]) list.sort((a, b) => a - b);
+  const said = (list) => `${list[50].toFixed(1)} ms, at the 95th percentile ${list[94].toFixed(1)} ms`;
+  console.log(`  ${max} entries; a seek takes ${said(times)}; of the processor ${said(work)}`);
+  // The processor's time is the same beside other work; the reader's is not, and twice as much is let pass.
+  assert.ok(work[94] < 50, `${work[94]} ms of work`);
+  assert.ok(times[94] < 100, `${times[94]} ms`);
   assert.deepEqual(wrong, []);
   await close();
 });

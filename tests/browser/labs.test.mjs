@@ -194,6 +194,32 @@ test("the palette goes anywhere by a few letters", async () => {
   await close();
 });
 
+test("on a small window nothing lies upon anything else, and nothing is cut off", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/c/say-helo", { size: SIZES.narrow });
+  await page.locator(".first-steps").waitFor();
+  const apart = await page.evaluate(() => {
+    const boxes = [".task", ".hands-left", ".acts", ".map-pane"].map((name) => document.querySelector(name).getBoundingClientRect());
+    return boxes.every((box, at) => at === 0 || box.top >= boxes[at - 1].bottom - 1);
+  });
+  assert.ok(apart, "task, conversation, what can be done and map follow each other");
+  await shot(page, "challenge-small");
+  await page.evaluate(() => { location.hash = "#/speak"; });
+  await page.locator(".state-pane").waitFor();
+  await page.fill("#prompt", "HELLO crepes.fr");
+  await page.keyboard.press("Enter");
+  await page.locator(".refusal .button").waitFor();
+  const cut = (name) => page.$$eval(name, (found) => found.filter((one) => one.scrollWidth > one.clientWidth + 1 || one.getBoundingClientRect().right > innerWidth).length);
+  assert.equal(await cut(".refusal, .refusal .button"), 0);
+  await shot(page, "refusal-small");
+  await page.evaluate(() => { location.hash = "#/s/asleep"; });
+  await page.getByRole("tab", { name: "Why" }).click();
+  for (let step = 0; step < 60 && !/fault strikes/i.test(await page.locator(".inspected h3").innerText()); step += 1) await page.locator("#step").click();
+  assert.match(await page.locator(".inspected h3").innerText(), /fault strikes/i);
+  assert.equal(await cut(".inspected, .inspected h3"), 0);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("what happened has a time in every row, and talk is told once", async () => {
   const { page, close } = await open(browser, server, "#/s/alice-to-bob");
   await press(page, "End");

@@ -100,6 +100,15 @@ pub fn text(octets: &[u8]) -> String {
     out
 }
 
+/// The same where nothing stands beside it: spaces alone would look like nothing.
+#[must_use]
+pub fn text_alone(octets: &[u8]) -> String {
+    if !octets.is_empty() && octets.iter().all(|octet| *octet == b' ') {
+        return "␣".repeat(octets.len());
+    }
+    text(octets)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,5 +139,9 @@ mod tests {
         assert_eq!(text("Crème\r\n".as_bytes()), "Crème↵");
         assert_eq!(text(b"a\xff\x00"), "a⟨FF⟩⟨00⟩");
         assert_eq!(text("a\u{202e}b".as_bytes()), "a⟨U+202E⟩b");
+        assert_eq!(
+            (text(b" "), text_alone(b"  "), text_alone(b" a")),
+            (" ".into(), "␣␣".into(), " a".into())
+        );
     }
 }

@@ -5,7 +5,7 @@ use pillarbox_world::annotate::{Annotation, Grade};
 use pillarbox_world::world::{Dir, What, WireId};
 
 use super::Story;
-use super::lines::{Line, lines, text};
+use super::lines::{Line, lines, text, text_alone};
 use super::source::{self, Annotated};
 use pillarbox_world::catalogue::Gloss;
 
@@ -321,7 +321,7 @@ impl Story {
         let end = annotation.at.end.min(annotation.at.start + QUOTE_MAX as u64);
         let more = if end < annotation.at.end { " …" } else { "" };
         let octets = self.octets(wire, dir, annotation.at.start, end);
-        text(&octets) + more
+        text_alone(&octets) + more
     }
 
     /// Whether the step at a cursor carries a message, or a part of one.

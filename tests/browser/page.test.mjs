@@ -382,6 +382,26 @@ test("a challenge is judged by the world: not before, and then", async () => {
   await close();
 });
 
+test("challenge 3 is solved by keyboard alone", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/c/say-it-yourself");
+  await page.locator(".first-steps").waitFor();
+  const focused = () => page.evaluate(() => document.activeElement?.closest("button")?.textContent ?? "");
+  for (let tab = 0; tab < 60 && !/port 25 /.test(await focused()); tab += 1) await page.keyboard.press("Tab");
+  assert.match(await focused(), /port 25 /, "the first step is reached");
+  await page.keyboard.press("Enter");
+  // The prompt takes the focus by itself, and keeps it.
+  await page.waitForFunction(() => document.activeElement?.id === "prompt");
+  for (const line of ["HELO crepes.fr", "MAIL FROM:<alice@crepes.fr>", "RCPT TO:<bob@hamburger.edu>", "DATA",
+    "Do you like ketchup?", "How about pickles?", ".", "QUIT"]) {
+    await page.keyboard.type(line);
+    await page.keyboard.press("Enter");
+  }
+  await page.locator(".solved").waitFor();
+  await shot(page, "challenge-by-keyboard");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("the message lab takes a message apart, decodes it, and follows what is typed", async () => {
   const { page, wrong, close } = await open(browser, server, "#/message");
   await page.locator(".leaf", { hasText: "encoded word" }).nth(1).hover();

@@ -117,7 +117,9 @@ impl Reencode for Writer {
         section: FunctionSectionReader<'_>,
     ) -> Result<(), Error> {
         let types: Vec<u32> = section.into_iter().collect::<Result<_, _>>()?;
-        self.order.iter().for_each(|at| drop(written.function(types[*at])));
+        for at in &self.order {
+            written.function(types[*at]);
+        }
         Ok(())
     }
 

@@ -176,7 +176,7 @@ fn state(
             <div class="inspected">
                 <h3>{move || standing.get().state}</h3>
                 <p class="muted">{move || match standing.get() {
-                    now if now.state.is_empty() => Some("Nothing has been said to it yet.".to_owned()),
+                    now if now.state.is_empty() => Some("It still waits for a first line that it understands.".to_owned()),
                     now => now.gloss,
                 }}</p>
                 <p class="small">{move || match standing.get().mailbox {

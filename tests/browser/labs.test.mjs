@@ -194,6 +194,40 @@ test("the palette goes anywhere by a few letters", async () => {
   await close();
 });
 
+test("back before the fault and without it: two branches, two outcomes", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/asleep");
+  await press(page, "ArrowRight", 6);
+  await press(page, "f");
+  await page.locator(".fault", { hasText: "until=09:50/down" }).getByRole("button", { name: "Remove" }).click();
+  await press(page, "Escape");
+  await press(page, "End");
+  const told = () => page.locator(".sequence").innerText();
+  await page.locator(".sequence", { hasText: "is rid of message 1" }).waitFor();
+  assert.doesNotMatch(await told(), /09:30:0/, "delivered at once");
+  await page.getByLabel("Branch").selectOption("0");
+  await page.evaluate(() => document.activeElement.blur());
+  await press(page, "End");
+  await page.locator(".sequence", { hasText: /09:30:0.*10:00:0/s }).waitFor();
+  assert.match(await told(), /is rid of message 1/, "delivered at the third attempt");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a hop of seven bits ruins what is sent raw; what is encoded arrives", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/seven-bits");
+  await press(page, "End");
+  const talk = page.locator(".transcript select");
+  await talk.selectOption({ label: await talk.locator("option", { hasText: "POP3" }).first().textContent() });
+  await page.locator(".lines .line", { hasText: "Cr=C3=A8me br=C3=BBl=C3=A9e" }).first().waitFor();
+  await page.locator(".lines .line", { hasText: "CrC(me brC;lC)e" }).first().waitFor();
+  const sequence = await page.locator(".sequence").innerText();
+  assert.match(sequence, /Bob's laptop: check mail/, "people's devices are named as on the map");
+  assert.match(sequence, /INBOX holds 2/, "both were taken");
+  await shot(page, "seven-bits");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("on a small window nothing lies upon anything else, and nothing is cut off", async () => {
   const { page, wrong, close } = await open(browser, server, "#/c/say-helo", { size: SIZES.narrow });
   await page.locator(".first-steps").waitFor();

@@ -238,7 +238,19 @@ impl Story {
     #[must_use]
     pub fn sentence(&self, index: usize) -> Option<Sentence> {
         let entry = self.entries.get(index)?;
+        if let What::Acted(what) = &entry.what {
+            return Some(Sentence { text: self.acted(what), mark: Mark::Plain });
+        }
         words::sentence(entry, &self.whole, &|id| self.name(id), self.start_unix_ms())
+    }
+
+    /// What somebody did, by the names that the map shows.
+    fn acted(&self, what: &str) -> String {
+        let named = what.split_once(": ").and_then(|(name, rest)| {
+            let node = self.nodes().iter().find(|node| node.name == name)?;
+            Some(format!("{}: {rest}", node.title))
+        });
+        named.unwrap_or_else(|| what.to_owned())
     }
 
     /// What was told last at a cursor.

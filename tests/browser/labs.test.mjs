@@ -136,32 +136,42 @@ test("every place of a story of 2,000 entries is reached in time", async () => {
   const { page, wrong, close } = await open(browser, server, `#/w/${link}`);
   const max = Number(await page.locator(".slider").getAttribute("max"));
   assert.ok(max > 2000, `${max} entries`);
-  const times = await page.evaluate(async (max) => {
-    const slider = document.querySelector(".slider");
-    const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-    // A task that comes after all that the page does because of the event.
-    const settled = () => new Promise((done) => {
-      const { port1, port2 } = new MessageChannel();
-      port1.onmessage = done;
-      port2.postMessage(0);
-    });
-    const times = [];
-    for (let at = 0; at < 100; at += 1) {
-      await painted();
+  const session = await page.context().newCDPSession(page);
+  await session.send("Performance.enable");
+  const worked = async () => {
+    const { metrics } = await session.send("Performance.getMetrics");
+    return metrics.find(({ name }) => name === "ThreadTime").value * 1000;
+  };
+  const times = [], work = [];
+  for (let at = 0; at < 100; at += 1) {
+    // Until what was drawn before is painted, and what follows at rest is drawn.
+    await page.waitForTimeout(200);
+    const before = await worked();
+    times.push(await page.evaluate(async (to) => {
+      const slider = document.querySelector(".slider");
+      // A task that comes after all that the page does because of the event.
+      const settled = () => new Promise((done) => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = done;
+        port2.postMessage(0);
+      });
       const start = performance.now();
-      slider.value = Math.floor((max * ((at * 37) % 101)) / 100);
+      slider.value = to;
       slider.dispatchEvent(new Event("input", { bubbles: true }));
       // What the reader waits for: the work, and the layout of what it made.
       await settled();
       await settled();
       document.querySelector(".transcript").getBoundingClientRect();
-      times.push(performance.now() - start);
-    }
-    return times.sort((a, b) => a - b);
-  }, max);
-  console.log(`  ${max} entries; a seek takes ${times[50].toFixed(1)} ms, at the 95th percentile ${times[94].toFixed(1)} ms`);
-  // To become 50 at rest: what takes the time is drawing rows and lines anew. Beside a build all is slower.
-  assert.ok(times[94] < 250, `${times[94]} ms`);
+      return performance.now() - start;
+    }, Math.floor((max * ((at * 37) % 101)) / 100)));
+    work.push(await worked() - before);
+  }
+  for (const list of [times, work]) list.sort((a, b) => a - b);
+  const said = (list) => `${list[50].toFixed(1)} ms, at the 95th percentile ${list[94].toFixed(1)} ms`;
+  console.log(`  ${max} entries; a seek takes ${said(times)}; of the processor ${said(work)}`);
+  // The processor's time is the same beside other work; the reader's is not, and twice as much is let pass.
+  assert.ok(work[94] < 50, `${work[94]} ms of work`);
+  assert.ok(times[94] < 100, `${times[94]} ms`);
   assert.deepEqual(wrong, []);
   await close();
 });
@@ -180,6 +190,66 @@ test("the palette goes anywhere by a few letters", async () => {
   await page.getByRole("combobox", { name: /A screen/ }).fill("lone dot");
   await page.keyboard.press("Enter");
   await page.waitForSelector(".task");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("back before the fault and without it: two branches, two outcomes", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/asleep");
+  await press(page, "ArrowRight", 6);
+  await press(page, "f");
+  await page.locator(".fault", { hasText: "until=09:50/down" }).getByRole("button", { name: "Remove" }).click();
+  await press(page, "Escape");
+  await press(page, "End");
+  const told = () => page.locator(".sequence").innerText();
+  await page.locator(".sequence", { hasText: "is rid of message 1" }).waitFor();
+  assert.doesNotMatch(await told(), /09:30:0/, "delivered at once");
+  await page.getByLabel("Branch").selectOption("0");
+  await page.evaluate(() => document.activeElement.blur());
+  await press(page, "End");
+  await page.locator(".sequence", { hasText: /09:30:0.*10:00:0/s }).waitFor();
+  assert.match(await told(), /is rid of message 1/, "delivered at the third attempt");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a hop of seven bits ruins what is sent raw; what is encoded arrives", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/seven-bits");
+  await press(page, "End");
+  const talk = page.locator(".transcript select");
+  await talk.selectOption({ label: await talk.locator("option", { hasText: "POP3" }).first().textContent() });
+  await page.locator(".lines .line", { hasText: "Cr=C3=A8me br=C3=BBl=C3=A9e" }).first().waitFor();
+  await page.locator(".lines .line", { hasText: "CrC(me brC;lC)e" }).first().waitFor();
+  const sequence = await page.locator(".sequence").innerText();
+  assert.match(sequence, /Bob's laptop: check mail/, "people's devices are named as on the map");
+  assert.match(sequence, /INBOX holds 2/, "both were taken");
+  await shot(page, "seven-bits");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("on a small window nothing lies upon anything else, and nothing is cut off", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/c/say-helo", { size: SIZES.narrow });
+  await page.locator(".first-steps").waitFor();
+  const apart = await page.evaluate(() => {
+    const boxes = [".task", ".hands-left", ".acts", ".map-pane"].map((name) => document.querySelector(name).getBoundingClientRect());
+    return boxes.every((box, at) => at === 0 || box.top >= boxes[at - 1].bottom - 1);
+  });
+  assert.ok(apart, "task, conversation, what can be done and map follow each other");
+  await shot(page, "challenge-small");
+  await page.evaluate(() => { location.hash = "#/speak"; });
+  await page.locator(".state-pane").waitFor();
+  await page.fill("#prompt", "HELLO crepes.fr");
+  await page.keyboard.press("Enter");
+  await page.locator(".refusal .button").waitFor();
+  const cut = (name) => page.$$eval(name, (found) => found.filter((one) => one.scrollWidth > one.clientWidth + 1 || one.getBoundingClientRect().right > innerWidth).length);
+  assert.equal(await cut(".refusal, .refusal .button"), 0);
+  await shot(page, "refusal-small");
+  await page.evaluate(() => { location.hash = "#/s/asleep"; });
+  await page.getByRole("tab", { name: "Why" }).click();
+  for (let step = 0; step < 60 && !/fault strikes/i.test(await page.locator(".inspected h3").innerText()); step += 1) await page.locator("#step").click();
+  assert.match(await page.locator(".inspected h3").innerText(), /fault strikes/i);
+  assert.equal(await cut(".inspected, .inspected h3"), 0);
   assert.deepEqual(wrong, []);
   await close();
 });

@@ -5,6 +5,7 @@
 mod bundle;
 #[path = "../../engine/component/binary/cargo.rs"]
 mod cargo;
+mod smaller;
 
 use std::env;
 use std::error::Error;
@@ -16,7 +17,7 @@ use bundle::Bundle;
 const SKIP: &str = "PILLARBOX_SKIP_WEB";
 
 /// What goes into the page, from the workspace's root; nothing else makes it new.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     "Cargo.lock",
     "Cargo.toml",
     "rust-toolchain.toml",
@@ -31,6 +32,7 @@ const SOURCES: [&str; 14] = [
     "web-demo/src",
     "web-demo/binary/build.rs",
     "web-demo/binary/bundle.rs",
+    "web-demo/binary/smaller.rs",
 ];
 
 /// Small before fast: what is loaded over a network is waited for.

@@ -11,6 +11,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use crate::smaller::smaller;
+
 /// Files of the page by path, the first being what a visitor opens.
 pub(crate) struct Bundle {
     files: Vec<File>,
@@ -33,7 +35,8 @@ pub(crate) fn page(glue: &Path, assets: &Path) -> Result<Bundle, Box<dyn Error>>
     let text =
         |path: &Path| -> Result<String, Box<dyn Error>> { Ok(String::from_utf8(read(path)?)?) };
     let mut bundle = Bundle { files: Vec::new() };
-    let module = bundle.hashed("app.wasm", "application/wasm", read(&glue.join("app_bg.wasm"))?);
+    let module = smaller(&read(&glue.join("app_bg.wasm"))?)?;
+    let module = bundle.hashed("app.wasm", "application/wasm", module);
     let script = bundle.hashed("app.js", JS, read(&glue.join("app.js"))?);
     let style = bundle.hashed("style.css", CSS, style(assets, text)?.into_bytes());
     let icon = bundle.hashed("icon.svg", "image/svg+xml", read(&assets.join("icon.svg"))?);

@@ -56,6 +56,9 @@ impl Pace {
     }
 }
 
+/// How long a reader stays at a place before what is out of sight is drawn too.
+const REST: Duration = Duration::from_millis(150);
+
 /// The signals of one stage.
 #[derive(Clone, Copy)]
 pub(crate) struct Player {
@@ -65,6 +68,8 @@ pub(crate) struct Player {
     pub(crate) version: RwSignal<u32>,
     /// How many entries are shown.
     pub(crate) cursor: RwSignal<usize>,
+    /// Where the reader rests, once they do: while they move, only what they see is drawn.
+    pub(crate) rested: RwSignal<Option<usize>>,
     /// The world after them.
     pub(crate) scene: Memo<Scene>,
     /// Whether it goes on by itself.
@@ -94,6 +99,16 @@ impl Player {
             let cursor = cursor.get();
             story.with_value(|story| story.scene(cursor))
         });
+        let rested = RwSignal::new(None);
+        Effect::new(move |_| {
+            let here = cursor.get();
+            let rest = move || {
+                if cursor.try_get_untracked() == Some(here) {
+                    rested.try_set(Some(here));
+                }
+            };
+            set_timeout(rest, REST);
+        });
         let chosen = RwSignal::new(None);
         let wire = Memo::new(move |_| {
             version.track();
@@ -104,6 +119,7 @@ impl Player {
             story,
             version,
             cursor,
+            rested,
             scene,
             playing: RwSignal::new(false),
             pace: RwSignal::new(Pace::Brisk),

@@ -93,17 +93,23 @@ pub(crate) fn Select(
     /// What happens.
     set: impl Fn(String) + 'static,
 ) -> AnyView {
-    let options = move || {
-        let chosen = chosen.get();
-        let option = |(value, words): (String, String)| {
-            let selected = value == chosen;
-            view! { <option value=value selected=selected>{words}</option> }
-        };
-        options.get().into_iter().map(option).collect_view()
+    // An option stays as long as it is offered: a list of connections only grows and shrinks at its end.
+    let option = move |(value, words): (String, String)| {
+        let own = value.clone();
+        let selected = move || chosen.with(|chosen| *chosen == own);
+        view! { <option value=value prop:selected=selected>{words}</option> }
+    };
+    let changed = move |event: leptos::ev::Event| {
+        set(event_target_value(&event));
+        // What was chosen may only have done something; then it is not the chosen one, and can be taken again.
+        let select: web_sys::HtmlSelectElement = event_target(&event);
+        if let Some(chosen) = chosen.try_get_untracked() {
+            select.set_value(&chosen);
+        }
     };
     view! {
-        <select aria-label=label on:change=move |event| set(event_target_value(&event))>
-            {options}
+        <select aria-label=label on:change=changed>
+            <For each=move || options.get() key=Clone::clone children=option />
         </select>
     }
     .into_any()

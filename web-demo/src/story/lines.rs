@@ -18,9 +18,9 @@ pub struct Line {
     pub entry: usize,
 }
 
-/// Lines of a wire among these entries; `octet` gives one octet of a direction.
-pub fn lines(entries: &[Entry], wire: WireId, octets: &dyn Fn(Dir) -> Vec<u8>) -> Vec<Line> {
-    let both = [octets(Dir::ToServer), octets(Dir::ToClient)];
+/// Lines of a wire among these entries; `both` are the octets to the server, and to the client.
+#[must_use]
+pub fn lines(entries: &[Entry], wire: WireId, both: [&[u8]; 2]) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     let mut open: [Option<usize>; 2] = [None; 2];
     for (index, entry) in entries.iter().enumerate() {
@@ -29,7 +29,7 @@ pub fn lines(entries: &[Entry], wire: WireId, octets: &dyn Fn(Dir) -> Vec<u8>) -
             continue;
         }
         let side = usize::from(dir == Dir::ToClient);
-        let said = &both[side];
+        let said = both[side];
         let (mut from, end) = (start as usize, (end as usize).min(said.len()));
         while from < end {
             let line_end = said[from..end].iter().position(|octet| *octet == b'\n');
@@ -100,6 +100,15 @@ pub fn text(octets: &[u8]) -> String {
     out
 }
 
+/// The same where nothing stands beside it: spaces alone would look like nothing.
+#[must_use]
+pub fn text_alone(octets: &[u8]) -> String {
+    if !octets.is_empty() && octets.iter().all(|octet| *octet == b' ') {
+        return "␣".repeat(octets.len());
+    }
+    text(octets)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,13 +123,12 @@ mod tests {
     #[test]
     fn lines_are_cut_at_their_ends_however_octets_travel() {
         let (client, server) = (b"HELO a\r\nQUIT\r\n".as_slice(), b"220 x\r\n".as_slice());
-        let octets = |dir| if dir == Dir::ToServer { client.to_vec() } else { server.to_vec() };
         let entries = [
             said(0, Dir::ToServer, 0, 3),
             said(1, Dir::ToClient, 0, 7),
             said(2, Dir::ToServer, 3, 14),
         ];
-        let lines = lines(&entries, WireId(1), &octets);
+        let lines = lines(&entries, WireId(1), [client, server]);
         let seen: Vec<_> =
             lines.iter().map(|l| (l.dir.letter(), l.start, l.end, l.entry)).collect();
         assert_eq!(seen, [('C', 0, 8, 2), ('S', 0, 7, 1), ('C', 8, 14, 2)]);
@@ -131,5 +139,9 @@ mod tests {
         assert_eq!(text("Crème\r\n".as_bytes()), "Crème↵");
         assert_eq!(text(b"a\xff\x00"), "a⟨FF⟩⟨00⟩");
         assert_eq!(text("a\u{202e}b".as_bytes()), "a⟨U+202E⟩b");
+        assert_eq!(
+            (text(b" "), text_alone(b"  "), text_alone(b" a")),
+            (" ".into(), "␣␣".into(), " a".into())
+        );
     }
 }

@@ -4,7 +4,7 @@
 use pillarbox_world::annotate::value;
 use pillarbox_world::catalogue;
 
-use super::lines::text;
+use super::lines::text_alone;
 
 /// Octets that are looked at.
 pub const OCTETS_MAX: usize = 256 * 1024;
@@ -98,7 +98,7 @@ pub fn parts(raw: &[u8]) -> Vec<Part> {
 fn quoted(raw: &[u8], start: usize, end: usize) -> String {
     let shown = raw.get(start..end.min(start + QUOTE_MAX)).unwrap_or_default();
     let more = if end > start + QUOTE_MAX { " …" } else { "" };
-    text(shown) + more
+    text_alone(shown) + more
 }
 
 /// What a part means.

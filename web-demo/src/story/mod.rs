@@ -74,6 +74,8 @@ const TAIL_MS: u64 = 10_000;
 const SCENE_EVERY: usize = 64;
 /// Rows of what happened that are shown, newest last: a list of thousands cannot be read, and takes long to draw.
 const ROWS_MAX: usize = 64;
+/// What is shown begins at a multiple of so many rows, so that a step moves none of them.
+const ROWS_STEP: usize = 16;
 /// Marks under the scrubber.
 const MARKS_MAX: usize = 200;
 
@@ -236,7 +238,19 @@ impl Story {
     #[must_use]
     pub fn sentence(&self, index: usize) -> Option<Sentence> {
         let entry = self.entries.get(index)?;
+        if let What::Acted(what) = &entry.what {
+            return Some(Sentence { text: self.acted(what), mark: Mark::Plain });
+        }
         words::sentence(entry, &self.whole, &|id| self.name(id), self.start_unix_ms())
+    }
+
+    /// What somebody did, by the names that the map shows.
+    fn acted(&self, what: &str) -> String {
+        let named = what.split_once(": ").and_then(|(name, rest)| {
+            let node = self.nodes().iter().find(|node| node.name == name)?;
+            Some(format!("{}: {rest}", node.title))
+        });
+        named.unwrap_or_else(|| what.to_owned())
     }
 
     /// What was told last at a cursor.
@@ -321,17 +335,34 @@ impl Story {
         marked.map(|row| (row.to as f32 / length, class(row.mark))).collect()
     }
 
-    /// What happened until a cursor.
+    /// What happened until a cursor, as far as it is shown.
     #[must_use]
     pub fn rows(&self, cursor: usize) -> Vec<SequenceRow> {
-        let told = self.rows.partition_point(|row| row.from < cursor);
-        self.rows[told.saturating_sub(ROWS_MAX)..told].to_vec()
+        self.rows_from(cursor, self.earlier(cursor))
     }
 
-    /// How many rows before those are not shown.
+    /// The same from a row on.
+    #[must_use]
+    pub fn rows_from(&self, cursor: usize, first: usize) -> Vec<SequenceRow> {
+        self.rows.get(first..self.told(cursor)).unwrap_or_default().to_vec()
+    }
+
+    /// How many rows there are until a cursor.
+    #[must_use]
+    pub fn told(&self, cursor: usize) -> usize {
+        self.rows.partition_point(|row| row.from < cursor)
+    }
+
+    /// How many of them are not shown.
     #[must_use]
     pub fn earlier(&self, cursor: usize) -> usize {
-        self.rows.partition_point(|row| row.from < cursor).saturating_sub(ROWS_MAX)
+        self.last_rows(cursor, ROWS_MAX)
+    }
+
+    /// Where the last rows begin, so many or a few less.
+    #[must_use]
+    pub fn last_rows(&self, cursor: usize, rows: usize) -> usize {
+        self.told(cursor).saturating_sub(rows).next_multiple_of(ROWS_STEP)
     }
 
     fn all_rows(&self) -> Vec<SequenceRow> {

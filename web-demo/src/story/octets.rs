@@ -5,7 +5,7 @@ use pillarbox_world::annotate::{Annotation, Grade};
 use pillarbox_world::world::{Dir, What, WireId};
 
 use super::Story;
-use super::lines::{Line, lines, text};
+use super::lines::{Line, lines, text, text_alone};
 use super::source::{self, Annotated};
 use pillarbox_world::catalogue::Gloss;
 
@@ -112,14 +112,27 @@ impl Story {
     /// Lines of a connection that were said before a cursor.
     #[must_use]
     pub fn spoken(&self, wire: WireId, cursor: usize) -> Vec<SpokenLine> {
+        self.spoken_after(wire, cursor, |_| 0).1
+    }
+
+    /// The same without the first of them: how many those are, once it is known how many there are at all.
+    #[must_use]
+    pub fn spoken_after(
+        &self,
+        wire: WireId,
+        cursor: usize,
+        left_out: impl FnOnce(usize) -> usize,
+    ) -> (usize, Vec<SpokenLine>) {
         let told = &self.entries[..cursor.min(self.entries.len())];
-        let all = lines(told, wire, &|dir| self.source.octets(wire, dir).to_vec());
+        let said = [Dir::ToServer, Dir::ToClient].map(|dir| self.source.octets(wire, dir));
+        let all = lines(told, wire, said);
+        let left_out = left_out(all.len()).min(all.len());
         let both = Dir::BOTH.map(|dir| self.source.annotations(wire, dir));
         let line = |line: Line| {
             let annotated = &both[usize::from(line.dir == Dir::ToClient)];
             self.spoken_line(wire, &line, annotated)
         };
-        all.into_iter().map(line).collect()
+        (left_out, all.into_iter().skip(left_out).map(line).collect())
     }
 
     fn spoken_line(&self, wire: WireId, line: &Line, annotated: &Annotated) -> SpokenLine {
@@ -308,7 +321,7 @@ impl Story {
         let end = annotation.at.end.min(annotation.at.start + QUOTE_MAX as u64);
         let more = if end < annotation.at.end { " …" } else { "" };
         let octets = self.octets(wire, dir, annotation.at.start, end);
-        text(&octets) + more
+        text_alone(&octets) + more
     }
 
     /// Whether the step at a cursor carries a message, or a part of one.

@@ -59,11 +59,8 @@ fn conversation(ui: Ui, wish: RwSignal<Wish>) -> AnyView {
     };
     let label = Signal::derive(move || {
         let standing = standing.get();
-        format!(
-            "{} · {}",
-            standing.protocol,
-            if standing.state.is_empty() { "…" } else { standing.state }
-        )
+        let state = if standing.state.is_empty() { "" } else { " · " };
+        format!("{}{state}{}", standing.protocol, standing.state)
     });
     let closed = Signal::derive(move || !standing.get().open);
     view! {
@@ -179,10 +176,13 @@ fn state(
             <div class="inspected">
                 <h3>{move || standing.get().state}</h3>
                 <p class="muted">{move || match standing.get() {
-                    now if now.state.is_empty() => Some("Nothing has been said to it yet.".to_owned()),
+                    now if now.state.is_empty() => Some("It still waits for a first line that it understands.".to_owned()),
                     now => now.gloss,
                 }}</p>
-                <p class="small">{move || format!("Bob's mailbox holds {}.", standing.get().mailbox)}</p>
+                <p class="small">{move || match standing.get().mailbox {
+                    1 => "Bob's mailbox holds 1 message.".to_owned(),
+                    count => format!("Bob's mailbox holds {count} messages."),
+                }}</p>
                 <div class="go">
                     <Button class="small-button" disabled=Signal::derive(move || !can_undo.get()) press=undo>
                         {icon(Icon::Undo)}<span>"Take back"</span>
@@ -200,16 +200,32 @@ fn state(
     .into_any()
 }
 
+/// What is offered. What could be said when the conversation began can be said nearly always; what came later is the
+/// next step, and stands first.
+#[derive(Clone, Default, PartialEq)]
+struct Offered {
+    wire: Option<WireId>,
+    first: Vec<&'static str>,
+    now: Vec<Sayable>,
+}
+
 /// What can be said now, each with what it does; a press puts it into the prompt.
 pub(super) fn palette(
     player: Player,
     at: impl Fn() -> Option<(WireId, Part)> + Send + Sync + 'static,
     line: RwSignal<String>,
 ) -> AnyView {
-    let sayable = Memo::new(move |_| {
+    let sayable = Memo::new(move |before: Option<&Offered>| {
         player.version.track();
-        let (wire, part) = at()?;
-        Some(player.read(|story| story.sayable(Some(wire), part)))
+        let Some((wire, part)) = at() else { return Offered::default() };
+        let mut now = player.read(|story| story.sayable(Some(wire), part));
+        let before = before.filter(|before| before.wire == Some(wire) && !before.first.is_empty());
+        let first = match before {
+            Some(before) => before.first.clone(),
+            None => now.iter().map(|one| one.form).collect(),
+        };
+        now.sort_by_key(|one| first.contains(&one.form));
+        Offered { wire: Some(wire), first, now }
     });
     let take = move |example: String| {
         line.set(example);
@@ -229,7 +245,7 @@ pub(super) fn palette(
         }
     };
     let list = move || {
-        let sayable = sayable.get().unwrap_or_default();
+        let sayable = sayable.with(|offered| offered.now.clone());
         (!sayable.is_empty()).then(|| {
             view! {
                 <h4>"You can say now"</h4>

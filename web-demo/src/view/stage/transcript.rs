@@ -7,13 +7,44 @@ use crate::controls::{Piece, Row, Select};
 use crate::player::{Focus, Player};
 use crate::story::{SpokenLine, SpokenPiece};
 
+/// Lines that are drawn at once; those before them follow when the cursor rests.
+const AT_ONCE: usize = 64;
+
+/// The lines that are drawn.
+#[derive(Clone, Default, PartialEq)]
+struct Shown {
+    wire: Option<WireId>,
+    /// How many before them are not drawn yet.
+    left_out: usize,
+    lines: Vec<SpokenLine>,
+}
+
+/// What is drawn of the conversation that is followed.
+fn shown(player: Player) -> Memo<Shown> {
+    Memo::new(move |before: Option<&Shown>| {
+        player.version.track();
+        let (cursor, wire, rested) = (player.cursor.get(), player.wire.get(), player.rested.get());
+        let Some(wire) = wire else { return Shown::default() };
+        let left_out = |all: usize| {
+            let last = all.saturating_sub(AT_ONCE);
+            let before = before.filter(|before| {
+                let seen = before.left_out + before.lines.len();
+                before.wire == Some(wire) && all.abs_diff(seen) <= AT_ONCE
+            });
+            match before {
+                _ if rested == Some(cursor) => 0,
+                Some(before) => before.left_out.min(last),
+                None => last,
+            }
+        };
+        let (left_out, lines) = player.read(|story| story.spoken_after(wire, cursor, left_out));
+        Shown { wire: Some(wire), left_out, lines }
+    })
+}
+
 /// The conversation that is followed.
 pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
-    let lines = Memo::new(move |_| {
-        player.version.track();
-        let (cursor, wire) = (player.cursor.get(), player.wire.get());
-        player.read(|story| wire.map(|wire| story.spoken(wire, cursor)).unwrap_or_default())
-    });
+    let shown = shown(player);
     let head = Memo::new(move |_| {
         let wire = player.wire.get()?;
         player.scene.with(|scene| player.read(|story| story.wire_title(wire, scene)))
@@ -34,13 +65,14 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
     });
     let list = NodeRef::<leptos::html::Ol>::new();
     Effect::new(move |_| {
-        lines.track();
+        shown.track();
         if let Some(list) = list.get() {
             request_animation_frame(move || list.set_scroll_top(list.scroll_height()));
         }
     });
-    let last =
-        Memo::new(move |_| lines.with(|lines| lines.last().map(|line| (line.dir, line.start))));
+    let last = Memo::new(move |_| {
+        shown.with(|shown| shown.lines.last().map(|line| (line.dir, line.start)))
+    });
     view! {
         <section class="pane transcript" aria-label="Conversation">
             <div class="pane-head">
@@ -53,7 +85,7 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
             </div>
             <ol class="rows lines" node_ref=list>
                 <For
-                    each=move || lines.get()
+                    each=move || shown.with(|shown| shown.lines.clone())
                     key=|line| {
                         // What is known of a line can grow after it was said.
                         let known = (line.pieces.len(), line.grade, line.is_masked());
@@ -62,7 +94,7 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
                     children=move |line| spoken_line(player, line, last)
                 />
             </ol>
-            <Show when=move || lines.with(Vec::is_empty)>
+            <Show when=move || shown.with(|shown| shown.lines.is_empty())>
                 <p class="empty">"Nobody has spoken yet."</p>
             </Show>
         </section>

@@ -103,7 +103,9 @@ fn kind(algorithm: Algorithm, bits: usize) -> Result<KeyKind, Error> {
     match algorithm {
         Algorithm::Ed25519 => Ok(KeyKind::Ed25519),
         // With other lengths nothing could be signed: both primes have to fill whole words.
-        Algorithm::Rsa if RSA_BITS.contains(&bits) && bits % 1024 == 0 => Ok(KeyKind::Rsa(bits)),
+        Algorithm::Rsa if RSA_BITS.contains(&bits) && bits.is_multiple_of(1024) => {
+            Ok(KeyKind::Rsa(bits))
+        }
         Algorithm::Rsa => Err(Error::usage(format!("--bits {bits}: expected 2048, 3072 or 4096"))),
     }
 }

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr3};
 
 use crate::foreign;
 use crate::limits;
@@ -186,7 +186,7 @@ impl Inbox {
             TextStep::Full => Some((core::mem::take(&mut self.text.chunk), None)),
             TextStep::End => {
                 let text = core::mem::take(&mut self.text);
-                let end = TextEnd { empty: !text.begun, fault: text.fault };
+                let end = TextEnd { empty: !text.begun, fault: text.fault, undotted: false };
                 Some((text.chunk, Some(end)))
             }
         }
@@ -210,7 +210,7 @@ impl Inbox {
         self.offset += (end + END_OF_TEXT.len()) as u64;
         self.scanned = 0;
         let text = core::mem::take(&mut self.text);
-        let ended = TextEnd { empty: false, fault: text.fault };
+        let ended = TextEnd { empty: false, fault: text.fault, undotted: true };
         Some((core::mem::replace(&mut self.buffer, rest), Some(ended)))
     }
 
@@ -244,15 +244,16 @@ impl Inbox {
 }
 
 fn line_fault(octets: &[u8]) -> Option<LineFault> {
-    if memchr(0, octets).is_some() {
+    // Nearly all lines have none of the three.
+    if memchr3(0, b'\r', b'\n', octets).is_none() {
+        None
+    } else if memchr(0, octets).is_some() {
         Some(LineFault::Nul)
     } else if memchr(b'\r', octets).is_some() {
         // The CRLF is cut off and no other CRLF can be inside, so any CR here stands alone.
         Some(LineFault::BareCr)
-    } else if memchr(b'\n', octets).is_some() {
-        Some(LineFault::BareLf)
     } else {
-        None
+        Some(LineFault::BareLf)
     }
 }
 
@@ -394,7 +395,8 @@ mod tests {
             for chunk_max in [1, 2, 5, 100] {
                 let (all, end, rest) = text(input, size, chunk_max);
                 assert_eq!(all, b".a\r\nb\r\n\r\nc\r.\r\nd\r\n");
-                assert_eq!(end, Some(TextEnd { empty: false, fault: Some(LineFault::BareCr) }));
+                let fault = Some(LineFault::BareCr);
+                assert_eq!(end, Some(TextEnd { empty: false, fault, undotted: false }));
                 assert_eq!(rest, b"QUIT\r\n");
             }
         }

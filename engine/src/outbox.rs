@@ -2,10 +2,14 @@
 //! Octets that follow one another are joined, so that a reply of many pieces is one write.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 use crate::limits;
 use crate::role::Role;
 use crate::session::Output;
+
+/// Octets that there is room for at once.
+const REPLY_OCTETS: usize = 96;
 
 pub(crate) struct Outbox<R: Role> {
     queue: VecDeque<Output<R>>,
@@ -25,7 +29,10 @@ impl<R: Role> Outbox<R> {
         if let Some(Output::Transmit(last)) = self.queue.back_mut() {
             last.extend_from_slice(octets);
         } else {
-            self.queue.push_back(Output::Transmit(octets.to_vec()));
+            // A reply comes in four pieces or more, and most fit into this.
+            let mut first = Vec::with_capacity(octets.len().max(REPLY_OCTETS));
+            first.extend_from_slice(octets);
+            self.queue.push_back(Output::Transmit(first));
         }
     }
 

@@ -119,6 +119,8 @@ pub struct TextEnd {
     pub empty: bool,
     /// It held a bare CR, a bare LF or NUL.
     pub fault: Option<LineFault>,
+    /// It came in one piece, and no line of it begins with a dot.
+    pub undotted: bool,
 }
 
 /// A session's context: what a role may do to the world outside it.

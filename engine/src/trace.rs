@@ -165,6 +165,8 @@ pub const IMAP_LABELS: &[&str] = &[
     "fetch-att",
     "fetch-modifier",
     "filter-mailboxes",
+    "source-mbox",
+    "url",
     "flag",
     "flag-list",
     "id-params",

@@ -4,7 +4,7 @@
 mod seeded;
 mod smtp_host;
 
-use pillarbox_engine::smtp::{Answer, Ask, Config, Event, Phase, Server, Service};
+use pillarbox_engine::smtp::{Answer, Ask, Config, Envelope, Event, Phase, Server, Service};
 use pillarbox_engine::types::{Instead, Misuse, Now, TlsFacts, TlsOffer};
 use pillarbox_engine::{Output, Session};
 use smtp_host::{Seeded, Talk, codes, config, conversation, say_whole};
@@ -33,6 +33,19 @@ fn phases(talk: &Talk) -> Vec<Phase> {
     talk.asks.iter().filter_map(phase).collect()
 }
 
+/// What was asked, but for phases and for how the octets came: where phases are, the last ones come before the last phase.
+/// What they came to is in the messages.
+fn asks(talk: &Talk) -> Vec<Ask> {
+    let without_octets = |ask: &Ask| match ask {
+        Ask::Phase(_) | Ask::Chunk(_) => None,
+        Ask::Commit(envelope) => {
+            Some(Ask::Commit(Envelope { last: Vec::new(), ..envelope.clone() }))
+        }
+        ask => Some(ask.clone()),
+    };
+    talk.asks.iter().filter_map(without_octets).collect()
+}
+
 #[test]
 fn a_host_that_always_says_go_on_changes_no_octet() {
     let mut met = 0;
@@ -44,8 +57,7 @@ fn a_host_that_always_says_go_on_changes_no_octet() {
         assert!(phases(&plain).is_empty(), "nobody is asked when faults are off");
         assert!(!phases(&held).is_empty());
         assert_eq!((plain.closed, &plain.events), (held.closed, &held.events), "seed {seed}");
-        held.asks.retain(|ask| !matches!(ask, Ask::Phase(_)));
-        assert_eq!(plain.asks, held.asks, "seed {seed}");
+        assert_eq!(asks(&plain), asks(&held), "seed {seed}");
         assert_eq!(plain.messages, held.messages, "seed {seed}");
         met += held.messages.len();
     }

@@ -69,6 +69,9 @@ fn config(trace: bool) -> smtp::Config {
         verify: false,
         return_path: true,
         faults: false,
+        index: smtp::Indexer::new(|octets, known| {
+            pillarbox_mime::index_surveyed(octets, known).map(|index| index.encode())
+        }),
         limits: Limits::SMTP,
         trace,
     }

@@ -7,7 +7,9 @@ import pathlib
 import smtplib
 import subprocess
 import threading
+import time
 
+from checks_agent import scripted
 from checks_clients import command
 from checks_logins import PASSWORD, USER, accounts
 from checks_python import body, imap
@@ -157,6 +159,26 @@ def openssl_submits(server: Server) -> None:
             arrives(own, send, f"over {door}")
 
 
+def what_requires_tls_comes_back_at_once(server: Server) -> None:
+    """RFC 8689 §4.2.1: a server without TLS, or without REQUIRETLS, is no reason to try for five days."""
+    with scripted(lambda line: b"221 bye\r\n" if line.startswith(b"QUIT") else b"250 plain.example\r\n") as (port, heard):
+        route = f"[relay]\nmta_sts = false\n[[relay.routes]]\ndomain = 'plain.example'\nnext_hop = '[127.0.0.1]:{port}'\n"
+        with accounts(server.binary, route) as own:
+
+            def send() -> None:
+                with smtplib.SMTP("localhost", own.port["submission"]) as client:
+                    client.starttls(context=context(pathlib.Path(own.authority)))
+                    client.login(USER, PASSWORD)
+                    letter = f"From: {USER}\r\nSubject: secret\r\n\r\nwords\r\n"
+                    client.sendmail(USER, ["x@plain.example"], letter, mail_options=["REQUIRETLS"])
+                until = time.monotonic() + 20
+                while not inbox(own) and time.monotonic() < until:
+                    time.sleep(0.1)
+
+            arrives(own, send, "Status: 5.7.10")
+        assert heard and not any(line.startswith(b"MAIL") for line in heard), heard
+
+
 def git_sends_patches_over_smtp(server: Server) -> None:
     with accounts(server.binary) as own, scratch() as directory:
         who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER")
@@ -190,5 +212,6 @@ CHECKS = [
     swaks_tries_every_mechanism,
     msmtp_logs_in_with_every_mechanism,
     openssl_submits,
+    what_requires_tls_comes_back_at_once,
     git_sends_patches_over_smtp,
 ]

@@ -402,6 +402,8 @@ def requests_are_judged(server):
     status, text = server.http("POST", "/api/faults", "any/verb=MAIL/drop\nany/p=2/drop\n", "text/plain")
     assert status == 400 and json.loads(text) | {"error": ""} == {"error": "", "field": "p", "fault": 2}, text
     assert len(server.hits()) == 1, "a refused request changes nothing"
+    status, text = server.http("DELETE", "/api/faults/seven")
+    assert status == 404 and json.loads(text)["field"] == "number", text
     status, text = server.http("DELETE", "/api/faults/77")
     assert status == 404 and json.loads(text)["field"] == "number", text
     status, text = server.http("POST", "/api/faults", "any/verb=MAIL/drop", "text/plain", Origin="http://evil.example")

@@ -14,6 +14,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
+const PTR: u16 = 12;
 const MX: u16 = 15;
 const TXT: u16 = 16;
 const AAAA: u16 = 28;
@@ -90,6 +91,11 @@ impl DnsServer {
     /// Another name for a name.
     pub fn cname(&self, name: &str, target: &str) {
         self.add(name, CNAME, wire_name(target));
+    }
+
+    /// A name of an address, by the name that asks for it (`1.2.0.192.in-addr.arpa`).
+    pub fn ptr(&self, name: &str, target: &str) {
+        self.add(name, PTR, wire_name(target));
     }
 
     /// A text, in strings of at most 255 octets.

@@ -40,6 +40,7 @@ fn a_message_of_a_gigabyte_passes_through() {
         verify: false,
         return_path: true,
         faults: false,
+        index: engine().indexer(),
         limits: Limits { message_max: u64::MAX, ..Limits::SMTP },
         trace: false,
     };
@@ -60,7 +61,8 @@ fn a_message_of_a_gigabyte_passes_through() {
                         stored += octets.len() as u64;
                         (next, waits) = (Input::Answer(id, smtp::Answer::Done), false);
                     }
-                    Output::Ask(id, smtp::Ask::Commit(_)) => {
+                    Output::Ask(id, smtp::Ask::Commit(envelope)) => {
+                        stored += envelope.last.len() as u64;
                         let committed = smtp::Committed::default();
                         (next, waits) =
                             (Input::Answer(id, smtp::Answer::Committed(committed)), false);

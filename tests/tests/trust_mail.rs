@@ -339,6 +339,11 @@ fn the_command_line_makes_prints_and_checks_keys() {
         &at("e1.pem"),
     ]);
     assert_eq!(again.status.code(), Some(2), "{}", text(&again));
+    let odd = at("odd.pem");
+    let bits = ["--domain", "a.example", "--selector", "odd", "--out", &odd, "--bits", "2056"];
+    let again = pillarbox(&[&["dkim", "keygen"][..], &bits].concat());
+    assert_eq!(again.status.code(), Some(2), "{}", text(&again));
+    assert!(text(&again).contains("2048, 3072 or 4096") && !Path::new(&odd).exists());
     std::fs::remove_file(at("e1.pem")).expect("ours");
     let other = [
         "dkim",

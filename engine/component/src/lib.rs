@@ -5,6 +5,8 @@
 mod convert;
 #[cfg(feature = "crash-verbs")]
 mod crash;
+#[cfg(target_arch = "wasm32")]
+mod memory;
 mod mime;
 mod relay;
 mod roles;

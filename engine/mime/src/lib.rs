@@ -8,6 +8,6 @@ mod scan;
 pub mod spans;
 mod view;
 
-pub use scan::{index, index_small};
+pub use scan::{index, index_small, index_surveyed};
 pub use spans::spans;
 pub use view::{Attachment, View, view};

@@ -70,25 +70,34 @@ fn shortened(text: &str) -> (String, Enough) {
     // Characters have at most four octets.
     let mut out = String::with_capacity(text.len().min(4 * CHARACTERS_MAX));
     let mut left = CHARACTERS_MAX;
-    for word in text.split_whitespace() {
-        let mut shown = word.chars().filter(|c| is_shown(*c));
-        let Some(first) = shown.next() else { continue };
-        let space = usize::from(!out.is_empty());
-        if left <= space {
+    let mut space_due = false;
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        // Most texts are words of ASCII, which are taken whole.
+        let word = rest.bytes().take(CHARACTERS_MAX + 1).take_while(u8::is_ascii_graphic).count();
+        let (octets, characters) = if word > 0 { (word, word) } else { (c.len_utf8(), 1) };
+        let (shown, after) = rest.split_at(octets);
+        rest = after;
+        if word == 0 && c.is_whitespace() {
+            space_due = !out.is_empty();
+            continue;
+        }
+        if word == 0 && !is_shown(c) {
+            continue;
+        }
+        if left <= usize::from(space_due) {
             return (out, Enough::Yes);
         }
-        if space == 1 {
+        if core::mem::take(&mut space_due) {
             out.push(' ');
-        }
-        left -= space + 1;
-        out.push(first);
-        for c in shown {
-            if left == 0 {
-                return (out, Enough::Yes);
-            }
             left -= 1;
-            out.push(c);
         }
+        if characters > left {
+            out.push_str(&shown[..left]);
+            return (out, Enough::Yes);
+        }
+        out.push_str(shown);
+        left -= characters;
     }
     (out, Enough::No)
 }
@@ -197,6 +206,34 @@ mod tests {
         let long = preview(&format!("Subject: x\n\n{}\n", "word ".repeat(100)));
         assert_eq!(long.chars().count(), 199, "{long}");
         assert_eq!(preview(&format!("Subject: x\n\n{}\n", "ä".repeat(900))).chars().count(), 200);
+    }
+
+    /// As it is said, character by character.
+    fn slowly_shortened(text: &str) -> String {
+        let words = text.split_whitespace();
+        let shown = words.map(|word| word.chars().filter(|c| super::is_shown(*c)).collect());
+        let shown: Vec<String> = shown.filter(|word: &String| !word.is_empty()).collect();
+        let whole = shown.join(" ");
+        let mut short: String = whole.chars().take(super::CHARACTERS_MAX).collect();
+        // A space at the end would say that a word follows.
+        short.truncate(short.trim_end_matches(' ').len());
+        short
+    }
+
+    #[test]
+    fn words_are_taken_whole_or_character_by_character_alike() {
+        let pieces =
+            ["a", "word", " ", "  ", "\u{200b}", "\t", "ä", "\u{2003}", "€x", "\u{7}", "x."];
+        let mut state = 1_u64;
+        for _ in 0..3000 {
+            let mut text = String::new();
+            for _ in 0..state % 190 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                text.push_str(pieces[(state >> 33) as usize % pieces.len()]);
+            }
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            assert_eq!(super::shortened(&text).0, slowly_shortened(&text), "{text:?}");
+        }
     }
 
     /// The first octets are looked at alone at first; what is shown may not depend on that.

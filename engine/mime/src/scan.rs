@@ -2,7 +2,7 @@
 
 use memchr::memmem::Finder;
 use memchr::{memchr, memchr_iter};
-use pillarbox_engine::message::{Ambiguity, Index, Part, PartKind, Span};
+use pillarbox_engine::message::{Ambiguity, Index, Part, PartKind, Span, Surveyed};
 use pillarbox_engine::text::find::has_high_bit;
 use pillarbox_engine::text::header::section_length;
 
@@ -23,21 +23,27 @@ pub fn index(raw: &[u8], size: u64) -> Index {
     if size != raw.len() as u64 {
         return indexed_header(raw, size);
     }
-    indexed(raw, LARGE)
+    indexed(raw, LARGE, Surveyed::default())
 }
 
 /// Indexes a whole message if its structure is small: at most 64 parts and 16 KiB of header sections. So what it takes
 /// in memory is bounded, whatever the message's size.
 #[must_use]
 pub fn index_small(raw: &[u8]) -> Option<Index> {
+    index_surveyed(raw, Surveyed::default())
+}
+
+/// As [`index_small`], of a message of which something is known.
+#[must_use]
+pub fn index_surveyed(raw: &[u8], known: Surveyed) -> Option<Index> {
     if section_length(raw) > SMALL.header {
         return None;
     }
-    Some(indexed(raw, SMALL)).filter(|index| !index.truncated)
+    Some(indexed(raw, SMALL, known)).filter(|index| !index.truncated)
 }
 
-fn indexed(raw: &[u8], bounds: Bounds) -> Index {
-    let mut scan = Scan::new(raw, bounds);
+fn indexed(raw: &[u8], bounds: Bounds, known: Surveyed) -> Index {
+    let mut scan = Scan::new(raw, bounds, known);
     let fields = scan.begin();
     while let Some(line) = scan.next_line() {
         scan.line(line);
@@ -100,10 +106,11 @@ struct Scan<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn new(raw: &'a [u8], bounds: Bounds) -> Self {
+    fn new(raw: &'a [u8], bounds: Bounds, known: Surveyed) -> Self {
         let size = raw.len() as u64;
-        let index =
-            Index { size, eight_bit: has_high_bit(raw), plain: is_plain(raw), ..Index::default() };
+        let eight_bit = known.eight_bit.unwrap_or_else(|| has_high_bit(raw));
+        let plain = known.plain.unwrap_or_else(|| is_plain(raw));
+        let index = Index { size, eight_bit, plain, ..Index::default() };
         let (header_left, hyphens) = (bounds.header, Finder::new(b"\n--"));
         Self { raw, bounds, header_left, index, open: Vec::new(), at: 0, lines: 0, hyphens }
     }

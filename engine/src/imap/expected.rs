@@ -242,6 +242,14 @@ pub const COMMANDS: &[Form] = &[
         "Be told of changes at any time, also of other mailboxes.",
     ),
     form(
+        "ESEARCH",
+        "tag SP ESEARCH [SP IN SP (mailboxes)] SP search-keys",
+        "{tag} ESEARCH IN (personal) UNSEEN",
+        7377,
+        "2",
+        "Search several mailboxes with one command.",
+    ),
+    form(
         "COMPRESS",
         "tag SP COMPRESS SP DEFLATE",
         "{tag} COMPRESS DEFLATE",

@@ -98,6 +98,10 @@ pub enum Ask {
     /// RFC 5465: from now on tell changes of other mailboxes too (`Call::Noticed`), until `Event::Unwatched`. Answers:
     /// done, refused.
     Watch,
+    /// RFC 7377, RFC 4469: look into another mailbox without opening it; until the next one, or `Event::Unpeeked`,
+    /// `Uids`, `Rows` and `Octets` are about that one. Its changes are not told. Answers: opened (nothing is \Recent by
+    /// it), refused (then it is as before the first).
+    Peek(Vec<u8>),
     /// With `Config::faults` alone: what comes next, before anything is done about it. Answers: done (go on), instead.
     Phase(Phase),
 }
@@ -451,7 +455,7 @@ pub struct Copied {
 pub struct AppendAsk {
     /// The mailbox.
     pub name: Vec<u8>,
-    /// Octets that will come.
+    /// Octets that will come; with CATENATE (RFC 4469) at least so many, as far as that is known.
     pub size: u64,
     /// Flags.
     pub flags: Flags,
@@ -523,6 +527,12 @@ pub enum SearchKey {
     Body(Vec<u8>),
     /// The decoded text of header and body contains this.
     Text(Vec<u8>),
+    /// RFC 6203: as `Header`, fuzzily: that is the session's business, so a host declines a search with it.
+    FuzzyHeader(HeaderKey),
+    /// As `Body`, in the same way.
+    FuzzyBody(Vec<u8>),
+    /// As `Text`, in the same way.
+    FuzzyText(Vec<u8>),
     /// RFC 7162 §3.1.5: mod-sequence at least this.
     Modseq(u64),
     /// RFC 5032: received within so many seconds.
@@ -850,4 +860,6 @@ pub enum Event {
     Unauthenticated,
     /// Changes of mailboxes that are not open need not be told any more.
     Unwatched,
+    /// The mailbox that was looked into is left: asks are about the open one again.
+    Unpeeked,
 }

@@ -31,6 +31,15 @@ impl Span {
     }
 }
 
+/// What is known of a message before it is indexed, from whoever looked at its octets already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Surveyed {
+    /// [`Index::plain`].
+    pub plain: Option<bool>,
+    /// [`Index::eight_bit`].
+    pub eight_bit: Option<bool>,
+}
+
 /// What one parse found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {

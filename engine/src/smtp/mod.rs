@@ -14,7 +14,7 @@ pub use client::Client;
 pub use server::{Server, Words, farewell};
 pub use types::{
     Answer, Ask, Body, ByMode, Call, Committed, Config, DeliverBy, Envelope, Event, Extensions,
-    Flush, Forwarded, MailFrom, Mailbox, Notify, Phase, RcptTo, Ret, Service,
+    Flush, Forwarded, Indexer, MailFrom, Mailbox, Notify, Phase, RcptTo, Ret, Service,
 };
 
 /// The rules that the receiving side follows; the sending one has its own.

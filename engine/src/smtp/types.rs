@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use crate::limits::Limits;
+use crate::message::Surveyed;
 use crate::sasl::{AuthOffer, Credentials, LoginAnswer, Mechanism};
 use crate::types::{Farewell, Instead, Peer, Refusal, TlsOffer};
 
@@ -34,11 +35,54 @@ pub struct Config {
     pub return_path: bool,
     /// Whether the host has its say at each phase (`Ask::Phase`); for faults on purpose alone.
     pub faults: bool,
+    /// Indexes a message that came in one piece, for [`Envelope::index`].
+    #[cfg_attr(feature = "serde", serde(serialize_with = "Indexer::as_bool", skip_deserializing))]
+    pub index: Indexer,
     /// Bounds.
     pub limits: Limits,
     /// Whether notes are made.
     pub trace: bool,
 }
+
+/// A function that indexes messages, if there is one: the engine has none of its own, since the structure of a message is
+/// nothing that SMTP knows of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Indexer(Option<Index>);
+
+type Index = fn(&[u8], Surveyed) -> Option<Vec<u8>>;
+
+impl Indexer {
+    /// Indexes with `index`; what it gives no index for, the host indexes.
+    #[must_use]
+    pub const fn new(index: fn(&[u8], Surveyed) -> Option<Vec<u8>>) -> Self {
+        Self(Some(index))
+    }
+
+    /// Whether there is one.
+    #[must_use]
+    pub const fn is_there(self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(super) fn index(self, message: &[u8], surveyed: Surveyed) -> Option<Vec<u8>> {
+        self.0.and_then(|index| index(message, surveyed))
+    }
+
+    #[cfg(feature = "serde")]
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's form of such functions")]
+    fn as_bool<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bool(self.is_there())
+    }
+}
+
+/// By whether there is one: which one it is cannot be told.
+impl PartialEq for Indexer {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_there() == other.is_there()
+    }
+}
+
+impl Eq for Indexer {}
 
 /// Which service a session gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,8 +184,8 @@ impl Default for Extensions {
 
 /// What an SMTP server session needs of its host.
 ///
-/// One ask is open at a time. Octets come as `Chunk` asks after the recipients, then one `Commit`; `Event::Reset`
-/// or the end of the connection without `Commit` means that the transaction is to be forgotten.
+/// One ask is open at a time. Octets come as `Chunk` asks after the recipients, the last of them with one `Commit`;
+/// `Event::Reset` or the end of the connection without `Commit` means that the transaction is to be forgotten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
@@ -154,7 +198,8 @@ pub enum Ask {
     Recipient(RcptTo),
     /// The next octets of the message, trace fields of this hop first. Answers: done, refused.
     Chunk(Vec<u8>),
-    /// The message is whole: make it durable. Answers: committed, refused (nothing was stored).
+    /// The message is whole with the last octets, which this has: make it durable. Answers: committed, refused (nothing
+    /// was stored).
     Commit(Envelope),
     /// RFC 5321 §3.5 VRFY. Answers: mailboxes, refused.
     Verify(Vec<u8>),
@@ -212,8 +257,13 @@ pub enum Phase {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Envelope {
-    /// Octets given in chunks, this hop's trace fields included.
+    /// Octets in all, this hop's trace fields included.
     pub size: u64,
+    /// The message's last octets, behind those of all chunks: most messages come in one piece, and this is all of it.
+    pub last: Vec<u8>,
+    /// With [`Config::index`] and of a message that is all in `last`: its index, as [`crate::message::Index::encode`]
+    /// gives it. None if its structure is too large for that.
+    pub index: Option<Vec<u8>>,
     /// Whether any octet has its high bit set.
     pub eight_bit: bool,
     /// Whether the message came with BODY=BINARYMIME.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// One header field as it stands in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,13 @@ impl Field<'_> {
 pub fn unfold(raw: &[u8]) -> Vec<u8> {
     let body = raw.trim_ascii();
     let mut out = Vec::with_capacity(body.len());
-    out.extend(body.iter().copied().filter(|octet| !matches!(octet, b'\r' | b'\n')));
+    // Most bodies are one line.
+    let mut rest = body;
+    while let Some(end) = memchr2(b'\r', b'\n', rest) {
+        out.extend_from_slice(&rest[..end]);
+        rest = &rest[end + 1..];
+    }
+    out.extend_from_slice(rest);
     out
 }
 

@@ -132,6 +132,7 @@ impl Host {
         }
         match ask {
             Ask::Phase(_) | Ask::Watch => Answer::Done,
+            Ask::Peek(_) => refused(Reason::NotFound),
             Ask::Login(Credentials::Password(given)) if given.password == b"s3cret" => {
                 let account = Account { name: given.user, server_signature: vec![] };
                 Answer::Login(LoginAnswer::Accepted(account))

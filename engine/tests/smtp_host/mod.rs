@@ -5,7 +5,7 @@ pub use super::seeded::Seeded;
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{Account, AuthOffer, Credentials, LoginAnswer, Mechanism};
 use pillarbox_engine::smtp::{
-    Answer, Ask, Committed, Config, Event, Extensions, RcptTo, Server, Service,
+    Answer, Ask, Committed, Config, Event, Extensions, Indexer, RcptTo, Server, Service,
 };
 use pillarbox_engine::trace::Note;
 use pillarbox_engine::types::{Now, Peer, Reason, Refusal, TlsOffer};
@@ -34,6 +34,7 @@ pub fn config() -> Config {
         verify: false,
         return_path: false,
         faults: false,
+        index: Indexer::default(),
         limits: Limits::SMTP,
         trace: false,
     }
@@ -198,6 +199,7 @@ impl Talk {
                 Answer::Done
             }
             Ask::Commit(envelope) => {
+                self.content.extend_from_slice(&envelope.last);
                 assert_eq!(envelope.size, self.content.len() as u64, "the size is what was given");
                 let message =
                     (std::mem::take(&mut self.recipients), std::mem::take(&mut self.content));

@@ -1,12 +1,18 @@
 //! Twenty clients say random commands on shared mailboxes of two accounts. Each keeps its own model of what the server may
-//! say to it: no response may contradict it, and in the end it is what the store holds.
+//! say to it: no response may contradict it, and in the end it is what the store holds. Once with nothing between clients
+//! and server, and once through a simulated network in which connections and the server itself are lost.
 //!
-//! `PILLARBOX_STRESS_SECONDS=120` goes on with new seeds for so long; `PILLARBOX_STRESS_SEED=7` runs one.
+//! `PILLARBOX_STRESS_SECONDS=120` goes on with new seeds for so long; `PILLARBOX_STRESS_SEED=7` runs one;
+//! with `PILLARBOX_STRESS_LOG=1` all that is said is printed.
 
 #[path = "stress/client.rs"]
 mod client;
+#[path = "stress/mind.rs"]
+mod mind;
 #[path = "stress/model.rs"]
 mod model;
+#[path = "stress/network.rs"]
+mod network;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +25,19 @@ const CLIENTS: usize = 20;
 const STEPS: usize = 1500;
 
 /// Where the clients meet, as its owner calls each.
-const MAILBOXES: [&str; 3] = ["INBOX", "Work", "Archive"];
+const MAILBOXES: [&str; 4] = ["INBOX", "Work", "Archive", SAFE];
+/// From here nothing is removed.
+const SAFE: &str = "Safe";
+
+/// What the owner says first.
+const SHARED: [&str; 6] = [
+    "CREATE Work",
+    "CREATE Safe",
+    "SETACL INBOX ann lrswite",
+    "SETACL Work ann lrswitek",
+    "SETACL Archive ann lrs",
+    "SETACL Safe ann lrswi",
+];
 
 pub(crate) struct Random(u64);
 
@@ -35,18 +53,13 @@ impl Random {
     }
 }
 
-fn run(seed: u64) {
+fn run(seed: u64) -> u32 {
     let mut random = Random(seed);
     let backend = Arc::new(LocalBackend::new(b"hamburger.edu"));
     let mut given = Given::default();
     let mut owner = Client::new(&backend, 1, "bob");
-    for command in [
-        "CREATE Work",
-        "SETACL INBOX ann lrswite",
-        "SETACL Work ann lrswitek",
-        "SETACL Archive ann lrs",
-    ] {
-        owner.must(command);
+    for command in SHARED {
+        owner.must(command, &mut given);
     }
     let mut clients: Vec<Client> = (0..CLIENTS)
         .map(|at| Client::new(&backend, 2 + at as u64, if at % 3 == 2 { "ann" } else { "bob" }))
@@ -61,29 +74,47 @@ fn run(seed: u64) {
         }
         // Whoever is told unasked is told now or later.
         let other = random.below(CLIENTS);
-        clients[other].hear_others();
+        clients[other].hear_others(&mut given);
     }
     for client in &mut clients {
         client.come_to_rest(&mut given);
     }
     let mut told = 0;
     for client in &mut clients {
-        told += client.check_all();
+        told += client.check_all(&mut given);
     }
     assert!(told > CLIENTS, "seed {seed}: only {told} messages were compared");
+    clients.iter().map(Client::resynchronised).sum()
 }
 
-#[test]
-fn no_response_contradicts_what_a_client_was_told() {
+/// Runs seeds: the one that is asked for, or a few, or as many as there is time for.
+fn seeds(few: u64, run: impl Fn(u64)) {
     if let Some(seed) = std::env::var("PILLARBOX_STRESS_SEED").ok().and_then(|s| s.parse().ok()) {
         return run(seed);
     }
     let seconds = std::env::var("PILLARBOX_STRESS_SECONDS").ok().and_then(|s| s.parse().ok());
     let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(0));
     let mut seed = 0;
-    while seed < 4 || Instant::now() < end {
+    while seed < few || Instant::now() < end {
         seed += 1;
         println!("seed {seed}");
         run(seed);
     }
+}
+
+#[test]
+fn no_response_contradicts_what_a_client_was_told() {
+    let resumed = std::cell::Cell::new(0);
+    seeds(4, |seed| resumed.set(resumed.get() + run(seed)));
+    assert!(resumed.get() > 0, "nobody used what was known before");
+}
+
+#[test]
+fn nor_does_any_where_connections_and_servers_are_lost() {
+    seeds(2, |seed| {
+        let sum = network::run(seed);
+        println!("{sum:?}");
+        assert!(sum.commands > 500 && sum.lost > 10 && sum.crashes > 0, "seed {seed}: {sum:?}");
+        assert!(sum.resynchronised > 10 && sum.compared > 20, "seed {seed}: {sum:?}");
+    });
 }

@@ -33,6 +33,8 @@ pub(crate) struct Outcome {
     server: String,
     /// Version and cipher, and whether it is proven who the server is.
     tls: Option<(String, bool)>,
+    /// The reverse path.
+    sender: String,
     fates: Vec<(String, Fate)>,
 }
 
@@ -85,12 +87,14 @@ async fn send(
         (shown(&octets), connection.is_verified())
     });
     let address = connection.address();
+    let sender = envelope.mail.reverse_path.as_ref().map(print_mailbox).unwrap_or_default();
+    let sender = format!("<{}>", shown(&sender));
     let addresses: Vec<String> =
         envelope.recipients.iter().map(|to| shown(&print_mailbox(&to.forward_path))).collect();
     let fates = connection.deliver(envelope, Arc::new(message)).await;
     connection.quit().await;
     let fates = addresses.into_iter().zip(fates).collect();
-    Ok(Outcome { server: address.to_string(), tls, fates })
+    Ok(Outcome { server: address.to_string(), tls, sender, fates })
 }
 
 /// Ends if a server that was taken to speak first waits for TLS instead; never otherwise.
@@ -156,12 +160,13 @@ impl Outcome {
 
     /// One line per recipient, for people.
     pub(crate) fn lines(&self) -> Vec<String> {
+        let sender = &self.sender;
         let line = |(address, fate): &(String, Fate)| match fate {
             Fate::Accepted(reply) => format!("{address}: accepted: {}", replied(reply)),
-            Fate::Failed(failure) => format!("{address}: refused: {}", told(failure)),
-            Fate::Deferred(failure) => format!("{address}: not now: {}", told(failure)),
+            Fate::Failed(failure) => format!("{address}: refused: {}", told(failure, sender)),
+            Fate::Deferred(failure) => format!("{address}: not now: {}", told(failure, sender)),
             Fate::Uncertain(failure) => {
-                format!("{address}: may have been taken: {}", told(failure))
+                format!("{address}: may have been taken: {}", told(failure, sender))
             }
         };
         self.fates.iter().map(line).collect()
@@ -215,8 +220,12 @@ fn stage(stage: Stage) -> &'static str {
     }
 }
 
-fn told(failure: &pillarbox_engine::smtp::client::types::Failure) -> String {
+fn told(failure: &pillarbox_engine::smtp::client::types::Failure, sender: &str) -> String {
     match &failure.reply {
+        // Whoever called knows the recipients, but maybe not in whose name the mail goes out.
+        Some(reply) if failure.stage == Stage::Mail => {
+            format!("{} (at the sender, {sender})", replied(reply))
+        }
         Some(reply) => format!("{} (at the {})", replied(reply), stage(failure.stage)),
         None => failure.diagnosis.clone(),
     }

@@ -40,7 +40,7 @@ enum Word {
         /// What kind of key: every server can check RSA, not each can check Ed25519
         #[arg(long, value_enum, default_value_t = Algorithm::Rsa)]
         algorithm: Algorithm,
-        /// Bits of an RSA key, 2048 to 4096
+        /// Bits of an RSA key: 2048, 3072 or 4096
         #[arg(long, default_value_t = 2048)]
         bits: usize,
         /// The new file for the private key; only its owner can read it
@@ -102,12 +102,9 @@ pub(super) fn run(flags: DkimFlags) -> Result<(), Error> {
 fn kind(algorithm: Algorithm, bits: usize) -> Result<KeyKind, Error> {
     match algorithm {
         Algorithm::Ed25519 => Ok(KeyKind::Ed25519),
-        Algorithm::Rsa if RSA_BITS.contains(&bits) => Ok(KeyKind::Rsa(bits)),
-        Algorithm::Rsa => Err(Error::usage(format!(
-            "--bits {bits}: expected {} to {}",
-            RSA_BITS.start(),
-            RSA_BITS.end()
-        ))),
+        // With other lengths nothing could be signed: both primes have to fill whole words.
+        Algorithm::Rsa if RSA_BITS.contains(&bits) && bits % 1024 == 0 => Ok(KeyKind::Rsa(bits)),
+        Algorithm::Rsa => Err(Error::usage(format!("--bits {bits}: expected 2048, 3072 or 4096"))),
     }
 }
 

@@ -96,6 +96,11 @@ impl Which {
 
 pub(super) fn run(flags: QueueFlags) -> Result<(), Error> {
     let (config, data) = (flags.config, flags.data);
+    if config.is_none() && data.is_none() {
+        let what = "without --config nothing is relayed, so there is no queue";
+        let help = "name the server's file, with --config or PILLARBOX_CONFIG";
+        return Err(Error::usage(format!("{what}; {help}")));
+    }
     let settings = Settings::new(ServeFlags { config, data, ..ServeFlags::default() })?;
     let mut asked = Asked::new(&settings)?;
     let json = flags.json;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -45,6 +46,29 @@ pub struct RouteLogin {
     pub user: String,
     /// A file whose first line is the password; read at each use, so that it can be changed.
     pub password_file: PathBuf,
+}
+
+impl RouteLogin {
+    /// Whether the password can be read, and not by everybody.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Usage`], naming the file.
+    pub fn check(&self) -> Result<(), Error> {
+        let path = self.password_file.display();
+        let key = format!("routes: password_file of `{}`: {path}", self.user);
+        let cannot = |error: std::io::Error| usage(&key, &format!("cannot read it: {error}"));
+        let text = std::fs::read_to_string(&self.password_file).map_err(cannot)?;
+        let mode = std::fs::metadata(&self.password_file).map_err(cannot)?.permissions().mode();
+        // As of the key of the certificate: a group may be meant to read it.
+        if mode & 0o027 != 0 {
+            let what = "others may read or change this password; protect it: chmod 600";
+            return Err(usage(&key, &format!("{what} {path}")));
+        }
+        match text.lines().next() {
+            None | Some("") => Err(usage(&key, "there is no password in its first line")),
+            Some(_) => Ok(()),
+        }
+    }
 }
 
 impl Default for RelaySettings {
@@ -181,9 +205,14 @@ impl RelaySettings {
         };
         for (place, text) in file.networks.iter().enumerate() {
             let expected = "expected an address, or a network such as 10.0.0.0/8";
-            let network = text.parse().map_err(|()| {
-                usage(&format!("networks[{place}]"), &format!("`{text}`: {expected}"))
-            })?;
+            let key = format!("networks[{place}]");
+            let network: Network =
+                text.parse().map_err(|()| usage(&key, &format!("`{text}`: {expected}")))?;
+            if network.bits == 0 {
+                let what = "everybody could send anywhere through this server; \
+                            name the networks whose machines you know";
+                return Err(usage(&key, &format!("`{text}`: {what}")));
+            }
             settings.networks.push(network);
         }
         let smart_host = file.smart_host.map(|next_hop| RouteFile {
@@ -212,13 +241,19 @@ impl RelaySettings {
             })?),
             None => None,
         };
-        if self.transports.iter().any(|known| known.pattern == route.domain.as_bytes()) {
+        let domain = route.domain.strip_prefix('.').unwrap_or(&route.domain);
+        if route.domain != "*" {
+            super::check_domain(domain).map_err(|what| {
+                usage(key, &format!("domain: {what}, .hamburger.edu for all below it, or *"))
+            })?;
+        }
+        let pattern = route.domain.to_lowercase().into_bytes();
+        if self.transports.iter().any(|known| known.pattern == pattern) {
             return Err(usage(key, &format!("`{}` has a route already", route.domain)));
         }
         let tls = route.tls.unwrap_or(TlsPolicy::Opportunistic);
         let service = route.service.unwrap_or(Service::Smtp);
         let is_here = place.as_ref().is_some_and(is_loopback);
-        let pattern = route.domain.to_lowercase().into_bytes();
         let transport = Transport { pattern, next_hop: place, service, tls };
         match (route.user, route.password_file) {
             (Some(user), Some(file)) => {
@@ -315,6 +350,12 @@ mod tests {
             ("delay_report_s = 432000", "relay.delay_report_s"),
             ("connections_max = 0", "relay.connections_max"),
             ("networks = ['10.0.0.0/33']", "relay.networks[0]"),
+            ("networks = ['10.0.0.0/8', '::/0']", "relay.networks[1]"),
+            ("networks = ['0.0.0.0/0']", "everybody"),
+            ("[[routes]]\ndomain = 'x..y'", "relay.routes[0]: domain"),
+            ("[[routes]]\ndomain = ''", "relay.routes[0]: domain"),
+            ("[[routes]]\ndomain = '*.x.y'", "`*.x.y`"),
+            ("[[routes]]\ndomain = 'X.y'\n[[routes]]\ndomain = 'x.Y'", "relay.routes[1]"),
             ("smart_host = 'a b'", "relay.smart_host"),
             ("[[routes]]\ndomain = '*'\nuser = 'me'", "relay.routes[0]"),
             ("[[routes]]\ndomain = 'x.y'\nnext_hop = '[mx.x.y]:0'", "relay.routes[0]"),
@@ -329,6 +370,28 @@ mod tests {
             let error = read(text).expect_err(text);
             assert!(error.contains(word), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_password_is_read_before_it_is_needed() {
+        let name = format!("pillarbox-password-{}", std::process::id());
+        let file = std::env::temp_dir().join(name);
+        let login = RouteLogin { user: "me".to_owned(), password_file: file.clone() };
+        let said = || login.check().map_err(|error| error.message);
+        let mode = |mode| {
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(mode)).expect("it is ours");
+        };
+        drop(std::fs::remove_file(&file));
+        assert!(said().is_err_and(|text| text.contains("cannot read it")));
+        std::fs::write(&file, "\n").expect("a new file");
+        mode(0o600);
+        assert!(said().is_err_and(|text| text.contains("no password")));
+        std::fs::write(&file, "s3cret\n").expect("a file");
+        assert_eq!(said(), Ok(()));
+        mode(0o644);
+        let text = said().expect_err("everybody may read it");
+        assert!(text.contains("chmod 600") && !text.contains("s3cret"), "{text}");
+        std::fs::remove_file(&file).expect("it is there");
     }
 
     #[test]

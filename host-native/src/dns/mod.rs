@@ -28,6 +28,8 @@ pub enum Kind {
     Txt,
     /// RFC 6698 §2.
     Tlsa,
+    /// RFC 1035 §3.3.12.
+    Ptr,
 }
 
 /// One record's data.
@@ -43,6 +45,8 @@ pub enum Record {
     Txt(Vec<u8>),
     /// A certificate association.
     Tlsa(Tlsa),
+    /// A name of an address, without a dot at its end.
+    Ptr(String),
 }
 
 /// A mail exchanger (RFC 5321 §5.1).

@@ -33,7 +33,8 @@ pub struct ResolverSettings {
     pub trust_anchors: Option<PathBuf>,
 }
 
-/// A resolver with a cache.
+/// A resolver with a cache, which its clones share.
+#[derive(Clone)]
 pub struct Resolver(TokioResolver);
 
 impl Resolver {
@@ -75,9 +76,7 @@ impl Resolver {
 
     async fn answer(&self, name: &str, kind: Kind) -> Result<Answer<Record>, NoAnswer> {
         // A name that cannot be one is not there.
-        let mut name = Name::from_utf8(name).map_err(|_| NoAnswer::NoName)?;
-        // Otherwise the domains that this machine searches would be tried.
-        name.set_fqdn(true);
+        let name = fully_qualified(name).ok_or(NoAnswer::NoName)?;
         match self.0.lookup(name.clone(), record_type(kind)).await {
             Ok(lookup) => read(&lookup, name, kind),
             Err(error) => Err(why(&error)),
@@ -108,6 +107,7 @@ fn record_type(kind: Kind) -> RecordType {
         Kind::Aaaa => RecordType::AAAA,
         Kind::Txt => RecordType::TXT,
         Kind::Tlsa => RecordType::TLSA,
+        Kind::Ptr => RecordType::PTR,
     }
 }
 
@@ -149,8 +149,23 @@ fn data(data: &RData) -> Option<Record> {
             matching: tlsa.matching.into(),
             data: tlsa.cert_data.clone(),
         }),
+        RData::PTR(name) => Record::Ptr(text(name)),
         _ => return None,
     })
+}
+
+/// A fully qualified name; nothing for what cannot be one. Names of hosts and of what is not a host have underscores in
+/// any label, so only what is not ASCII has to be a name for IDNA.
+fn fully_qualified(text: &str) -> Option<Name> {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    let name = match text.is_ascii() {
+        true => Name::from_labels(text.split('.').map(str::as_bytes)),
+        false => Name::from_utf8(text),
+    };
+    let mut name = name.ok()?;
+    // Otherwise the domains that this machine searches would be tried.
+    name.set_fqdn(true);
+    Some(name)
 }
 
 /// A name in lower case, as A-labels, without the dot at its end.

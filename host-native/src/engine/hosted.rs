@@ -46,7 +46,10 @@ macro_rules! hosted {
                 let input: $wit::Input = input.convert();
                 self.instance.start_call();
                 let stepped = self.stepper.step(&mut self.instance.store, now.convert(), &input);
-                let stepped = stepped.map_err(|error| Trap::new(during.text(), &error))?;
+                let stepped = stepped.map_err(|error| {
+                    self.sandbox.suspect_index();
+                    Trap::new(during.text(), &error)
+                })?;
                 let stepped = stepped.map_err(|misuse| Trap::misuse(misuse.convert()))?;
                 let offered = match input {
                     $wit::Input::Receive(octets) => octets,

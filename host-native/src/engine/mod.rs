@@ -113,6 +113,18 @@ impl Engine {
         self.sandbox.as_ref().map_or(0, |sandbox| sandbox.slots_taken())
     }
 
+    /// What an SMTP server session is to index messages with that come in one piece: nothing, once a session broke that
+    /// did so. The message will come again, and is indexed in an instance of its own then.
+    #[must_use]
+    pub fn indexer(&self) -> smtp::Indexer {
+        if self.sandbox.as_ref().is_some_and(|sandbox| sandbox.has_index_broken_session()) {
+            return smtp::Indexer::default();
+        }
+        smtp::Indexer::new(|octets, known| {
+            pillarbox_mime::index_surveyed(octets, known).map(|index| index.encode())
+        })
+    }
+
     /// Starts an SMTP server session.
     ///
     /// # Errors

@@ -144,6 +144,15 @@ impl Sandbox {
         Ok(Instance { store, instance, indexer: None, ticks_max, _slot: slot })
     }
 
+    pub(super) fn has_index_broken_session(&self) -> bool {
+        self.index_broke_session.load(Ordering::Relaxed)
+    }
+
+    /// A session broke that may have been indexing a message.
+    pub(super) fn suspect_index(&self) {
+        self.index_broke_session.store(true, Ordering::Relaxed);
+    }
+
     /// Indexes one message in an instance that lives no longer.
     pub(super) fn index(&self, octets: &[u8], total_size: u64) -> Result<Vec<u8>, Trap> {
         // A counter is whole after every operation, so a panic elsewhere spoils nothing.
@@ -170,7 +179,7 @@ impl Sandbox {
         instance: &mut Instance,
         octets: &[u8],
     ) -> Result<Option<Vec<u8>>, Trap> {
-        if octets.len() > INDEX_HERE_MAX || self.index_broke_session.load(Ordering::Relaxed) {
+        if octets.len() > INDEX_HERE_MAX || self.has_index_broken_session() {
             return Ok(None);
         }
         instance.start_call();
@@ -182,7 +191,7 @@ impl Sandbox {
         };
         let index = found.and_then(|found| indexer.insert(found).index(store, octets));
         index.map_err(|error| {
-            self.index_broke_session.store(true, Ordering::Relaxed);
+            self.suspect_index();
             Trap::new(format!("indexing a message of {} octets", octets.len()), &error)
         })
     }

@@ -9,7 +9,7 @@ use pillarbox_engine::{imap, pop3, smtp};
 use super::Limit;
 use crate::auth::{GuessSettings, WAITING_MAX};
 use crate::config::{LimitSettings, Profile, Settings};
-use crate::trust::{SPF_VOIDS_MAX, TrustSettings};
+use crate::trust::{SPF_TERMS_MAX, SPF_VOIDS_MAX, TrustSettings};
 
 /// One line of the table.
 type Line = [String; 4];
@@ -109,7 +109,7 @@ fn trust(profile: &Profile) -> Vec<Line> {
             settings.signatures_max.to_string(),
             "the rest is not verified",
         ),
-        line("trust.spf_terms_max", "10".to_owned(), "spf=permerror (RFC 7208 §4.6.4)"),
+        line("trust.spf_terms_max", SPF_TERMS_MAX.to_string(), "spf=permerror (RFC 7208 §4.6.4)"),
         line("trust.spf_voids_max", SPF_VOIDS_MAX.to_string(), "spf=permerror (RFC 7208 §4.6.4)"),
     ]
 }

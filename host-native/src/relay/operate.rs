@@ -16,6 +16,8 @@ use crate::serve::shown;
 pub(crate) const PAGE_MAX: u32 = 200;
 /// Tasks that are shown of one message; a message has a thousand recipients at most by default.
 const TASKS_MAX: u32 = 1000;
+/// Destinations of messages in one answer, about: two hundred messages to a thousand each would fill the memory.
+const PARTS_MAX: usize = 2000;
 
 /// What is asked.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -151,13 +153,35 @@ pub(crate) async fn operate(
     metrics: &RelayMetrics,
     request: Request,
 ) -> Response {
+    let missing = not_found(&request);
     match answered(backend, metrics, request).await {
         Ok(response) => response,
-        Err(Reason::NotFound) => {
-            let message = "it is not in the queue; `pillarbox queue list` shows what is".to_owned();
-            Response::Error { message }
-        }
+        Err(Reason::NotFound) => Response::Error { message: missing },
         Err(reason) => Response::Error { message: format!("the store says {reason:?}") },
+    }
+}
+
+/// What is said if there is nothing that the request is about.
+fn not_found(request: &Request) -> String {
+    let target = match request {
+        Request::Show { message } => Some(&Target::Message(*message)),
+        Request::Retry(target)
+        | Request::Hold(target)
+        | Request::Release(target)
+        | Request::Delete { target, .. } => Some(target),
+        _ => None,
+    };
+    match target {
+        Some(Target::Message(message)) => {
+            format!("message {message} is not in the queue; `pillarbox queue list` shows what is")
+        }
+        Some(Target::Destination(name)) => {
+            let name = shown(name.as_bytes());
+            format!(
+                "nothing waits for `{name}`; `pillarbox queue stats` shows for what something does"
+            )
+        }
+        Some(Target::All) | None => "the queue has nothing of the kind".to_owned(),
     }
 }
 
@@ -169,10 +193,19 @@ async fn answered(
     let now_ms = backend.relaying().clock.now_ms();
     match request {
         Request::List { after } => {
-            let messages = backend.store().messages(after, PAGE_MAX)?;
-            let more = messages.len() == PAGE_MAX as usize;
-            let messages = messages.into_iter().map(|found| message(backend, found));
-            Ok(Response::Messages { messages: messages.collect::<Result<_, _>>()?, more })
+            let found = backend.store().messages(after, PAGE_MAX)?;
+            let mut more = found.len() == PAGE_MAX as usize;
+            let (mut messages, mut parts) = (Vec::new(), 0);
+            for found in found {
+                let message = message(backend, found)?;
+                parts += message.destinations.len();
+                messages.push(message);
+                if parts >= PARTS_MAX {
+                    more = true;
+                    break;
+                }
+            }
+            Ok(Response::Messages { messages, more })
         }
         Request::Show { message: id } => {
             let found = backend.store().messages(id.saturating_sub(1), 1)?.into_iter().next();

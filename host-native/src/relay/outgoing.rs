@@ -15,7 +15,9 @@ use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::hosts::{Host, Hosts};
 use crate::backend::HostBackend;
 use crate::client::policy::Policies;
-use crate::client::{self, Client, Envelope, Login, OpenError, Secret, Settings, Source};
+use crate::client::{
+    self, Client, Envelope, Login, OpenError, OpenErrorKind, Secret, Settings, Source,
+};
 use crate::config::RouteLogin;
 use crate::dns::Dns;
 
@@ -110,9 +112,15 @@ impl Way {
         settings.login.clone_from(&self.login);
         settings.limits.message_max = self.shared.message_max;
         let opened = self.shared.client.open(&target, &settings).await;
-        let failed = |OpenError { failure, .. }| {
+        let failed = |OpenError { kind, failure, .. }| {
             let server = Some(name.clone().into_bytes());
-            NotReached { fate: Fate::Deferred(failure), server }
+            let fate = match (self.proof, kind) {
+                (Proof::Required, OpenErrorKind::Tls) => {
+                    fate_of(self.shared.backend.engine(), Unreached::TlsRequired)
+                }
+                _ => Fate::Deferred(failure),
+            };
+            NotReached { fate, server }
         };
         Some(opened.map(|connection| (connection, name.clone())).map_err(failed))
     }

@@ -76,9 +76,9 @@ pub(super) fn routes(shared: &Arc<Shared>) -> Router {
         }
     };
     let one = Arc::clone(shared);
-    let remove = async move |Path(number): Path<u64>, headers: HeaderMap| {
+    let remove = async move |Path(number): Path<String>, headers: HeaderMap| {
         let faults = allowed(&one, &headers)?;
-        if faults.lock().remove(number) {
+        if number.parse().is_ok_and(|number| faults.lock().remove(number)) {
             return listed(faults, &headers);
         }
         let problem = Problem::new("number", format!("there is no fault {number}"));

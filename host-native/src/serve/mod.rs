@@ -28,11 +28,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use pillarbox_world::service::Backend;
 use tokio::sync::watch;
 
+use crate::accounts::Accounts;
 use crate::backend::{HostBackend, HostDirectory, Relaying};
 use crate::client::policy::Policies;
 use crate::client::sts::{MtaSts, WebFetch};
 use crate::client::{Client, Trace};
-use crate::config::{DkimSettings, Profile, RelaySettings, Settings};
+use crate::config::{DkimSettings, Profile, RelaySettings, RouteLogin, Settings};
 use crate::dns::{self, Dns, ResolverSettings};
 use crate::drive::Transcript;
 use crate::engine::{Engine, EngineSettings};
@@ -311,14 +312,15 @@ fn trust(
     let (Profile::Server(profile), Some(resolver)) = (&settings.profile, resolver) else {
         return Ok(None);
     };
+    profile.relay.logins.values().try_for_each(RouteLogin::check)?;
     let signers = profile.dkim.iter().map(DkimSettings::read).collect::<Result<_, _>>()?;
     // mail-auth takes a proof that nothing is there for a failure, and looks at no other proof, so its answers are not
     // validated here.
     let resolver = match profile.dns.dnssec {
-        false => resolver.shared(),
+        false => resolver.clone(),
         true => {
             let settings = ResolverSettings { dnssec: false, ..profile.dns.clone() };
-            dns::Resolver::new(&settings)?.shared()
+            dns::Resolver::new(&settings)?
         }
     };
     let trust = profile.trust.clone();
@@ -364,7 +366,8 @@ async fn stop_signal() -> Result<&'static str, Error> {
 }
 
 fn banner(shared: &Shared, addresses: Addresses) {
-    let Addresses { smtp, pop3, imap, http, submission, submissions, pop3s, imaps, .. } = addresses;
+    let Addresses { smtp, pop3, imap, http, submission, submissions, .. } = addresses;
+    let Addresses { pop3s, imaps, lmtp, .. } = addresses;
     let ms = shared.started.elapsed().as_millis();
     if shared.settings.log_format == crate::cli::LogFormat::Json {
         tracing::info!(%smtp, %pop3, %imap, %http, start_ms = ms, "ready");
@@ -382,9 +385,10 @@ fn banner(shared: &Shared, addresses: Addresses) {
     };
     let submission =
         submission.map_or_else(String::new, |address| format!(", submission {address}"));
+    let lmtp = lmtp.map_or_else(String::new, |address| format!(", LMTP {address}"));
     println!(
         "Pillarbox {} is ready ({ms} ms): {profile}\n\
-         \x20 SMTP  {smtp}   send mail here{submission}{}\n\
+         \x20 SMTP  {smtp}   send mail here{submission}{}{lmtp}\n\
          \x20 POP3  {pop3}   read it here{}\n\
          \x20 IMAP  {imap}   or here{}\n\
          \x20 HTTP  http://{http}/   health, metrics; the playground is at http://{http}/playground/\n\
@@ -401,14 +405,22 @@ fn banner(shared: &Shared, addresses: Addresses) {
 
 /// What somebody may try first.
 fn trial(profile: &Profile, smtp: SocketAddr, imap: SocketAddr) -> String {
-    let (domain, password) = match profile {
-        Profile::Dev => ("hamburger.edu", "any"),
+    let (name, password) = match profile {
+        Profile::Dev => ("bob@hamburger.edu".to_owned(), ":any"),
         // There a password is right or wrong, and curl asks for it.
-        Profile::Server(profile) => (&profile.domains[0][..], ""),
+        Profile::Server(profile) => {
+            let accounts = Accounts::read(&profile.accounts).ok();
+            match accounts.as_ref().and_then(|accounts| accounts.names().next()) {
+                Some(name) => (name.to_owned(), ""),
+                None => {
+                    let address = format!("bob@{}", profile.domains[0]);
+                    return format!("Next: pillarbox account add {address} --config FILE");
+                }
+            }
+        }
     };
-    let colon = if password.is_empty() { "" } else { ":" };
     format!(
-        "Try: swaks --server {smtp} --to bob@{domain}\n\
-         \x20    curl 'imap://{imap}/INBOX;MAILINDEX=1' -u bob@{domain}{colon}{password}"
+        "Try: swaks --server {smtp} --to {name}\n\
+         \x20    curl 'imap://{imap}/INBOX;MAILINDEX=1' -u {name}{password}"
     )
 }

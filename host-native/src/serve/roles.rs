@@ -256,6 +256,7 @@ impl Served for SmtpRole {
             verify: false,
             return_path: true,
             faults: link.is_facing,
+            index: shared.backend.engine().indexer(),
             limits: limits(shared, link, Limits::SMTP),
             trace: is_tracing(shared, link),
         }

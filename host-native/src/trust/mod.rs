@@ -9,13 +9,13 @@ mod metrics;
 mod seal;
 mod settings;
 mod sign;
+mod spf;
 mod verdict;
 mod verify;
 
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hickory_resolver::TokioResolver;
 use mail_auth::common::headers::HeaderWriter;
 use mail_auth::dkim::Canonicalization;
 use mail_auth::{
@@ -25,11 +25,13 @@ use mail_auth::{
 use pillarbox_engine::types::{Reason, Refusal};
 use pillarbox_world::service::trust::{Edit, Judged, Letter, Signed};
 
+use crate::dns::Resolver;
+
 use head::{Head, ascii};
 use verdict::{Findings, Verdict};
 use verify::Sender;
 
-pub(crate) use lookups::VOIDS_MAX as SPF_VOIDS_MAX;
+pub(crate) use spf::{TERMS_MAX as SPF_TERMS_MAX, VOIDS_MAX as SPF_VOIDS_MAX};
 
 pub use keys::{Key, Kind as KeyKind, RSA_BITS, generate, quoted, record_name};
 pub use metrics::TrustMetrics;
@@ -44,6 +46,7 @@ pub struct Trust {
     settings: TrustSettings,
     host_name: String,
     dns: MessageAuthenticator,
+    names: Resolver,
     signers: Vec<Signer>,
     metrics: TrustMetrics,
 }
@@ -54,13 +57,13 @@ impl Trust {
     pub fn new(
         settings: TrustSettings,
         host_name: &str,
-        resolver: TokioResolver,
+        names: Resolver,
         signers: Vec<Signer>,
         metrics: TrustMetrics,
     ) -> Self {
-        let dns = MessageAuthenticator(resolver);
+        let dns = MessageAuthenticator(names.shared());
         let host_name = host_name.to_owned();
-        Self { settings, host_name, dns, signers, metrics }
+        Self { settings, host_name, dns, names, signers, metrics }
     }
 
     /// Judges a stranger's message.
@@ -97,8 +100,8 @@ impl Trust {
         let (helo, path) = (text(letter.helo), path(&letter));
         let sender = Sender { peer, helo: &helo, path: &path, host_name: &self.host_name };
         let author = author.as_deref();
-        let findings =
-            verify::verify(&self.dns, &self.settings, &sender, message.as_ref(), refused, author);
+        let (dns, message) = ((&self.dns, &self.names), message.as_ref());
+        let findings = verify::verify(dns, &self.settings, &sender, message, refused, author);
         let findings = findings.await;
         let verdict = findings.verdict(&self.settings, rule);
         self.tell(&sender, author, &findings, verdict);
@@ -110,7 +113,7 @@ impl Trust {
         };
         let results = self.results(&sender, &findings, author);
         let mut before = Vec::new();
-        if let (true, Some(signer), Some(message)) = (letter.leaves, self.sealer(), &message) {
+        if let (true, Some(signer), Some(message)) = (letter.leaves, self.sealer(), message) {
             let none = ArcOutput::default();
             let arc = findings.arc.as_ref().unwrap_or(&none);
             before.extend(seal::seal(signer, message, &results, arc).unwrap_or_default());

@@ -7,7 +7,6 @@ use std::time::Duration;
 use mail_auth::common::crypto::Algorithm;
 use mail_auth::dkim::{Canonicalization, DkimError, Signature};
 use mail_auth::dmarc::verify::DmarcParameters;
-use mail_auth::spf::verify::SpfParameters;
 use mail_auth::{
     ArcOutput, AuthenticatedMessage, DkimOutput, DkimResult, DmarcOutput, DmarcResult, DnsError,
     Error, MessageAuthenticator, SpfOutput, SpfResult,
@@ -18,7 +17,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::lookups::{Budget, Lookups};
 use super::settings::{Checks, TrustSettings};
+use super::spf::Check;
 use super::verdict::Findings;
+use crate::dns::Resolver;
 
 /// Names in h= of a signature: each is looked for among all fields.
 const NAMES_MAX: usize = 200;
@@ -126,7 +127,7 @@ pub(super) async fn with_body(
 
 /// Makes the checks that are wanted, all within the time for one message.
 pub(super) async fn verify<'x>(
-    dns: &MessageAuthenticator,
+    (dns, names): (&MessageAuthenticator, &Resolver),
     settings: &TrustSettings,
     sender: &Sender<'_>,
     message: Option<&'x AuthenticatedMessage<'x>>,
@@ -141,7 +142,7 @@ pub(super) async fn verify<'x>(
     let checks =
         Checks { spf: checks.spf || checks.dmarc, dkim: checks.dkim || checks.dmarc, ..checks };
     let (spf, mut dkim, arc) = tokio::join!(
-        async { if checks.spf { Some(spf(dns, sender, &budget, deadline).await) } else { None } },
+        async { if checks.spf { Some(spf(names, sender, &budget, deadline).await) } else { None } },
         async {
             match message.filter(|_| checks.dkim && !is_odd) {
                 Some(message) => dkim(dns, message, &budget, deadline).await,
@@ -183,25 +184,14 @@ fn late() -> Error {
 }
 
 async fn spf(
-    dns: &MessageAuthenticator,
+    names: &Resolver,
     sender: &Sender<'_>,
     budget: &Budget,
     deadline: Instant,
 ) -> SpfOutput {
-    let Sender { peer, helo, path, host_name } = sender;
-    let params = match path.is_empty() {
-        true => SpfParameters::verify_ehlo(*peer, helo, host_name),
-        false => SpfParameters::verify_mail_from(*peer, helo, host_name, path),
-    };
-    let lookups = Lookups::of_spf(budget, *peer);
-    let output = match timeout_at(deadline, dns.check_host(lookups.count(params))).await {
-        Ok(output) => output,
-        Err(_) => SpfOutput::new(sender.domain().to_owned()).with_result(SpfResult::TempError),
-    };
-    if lookups.has_too_many_voids() && output.result() != SpfResult::TempError {
-        return output.with_result(SpfResult::PermError);
-    }
-    output
+    let result = timeout_at(deadline, Check::new(names, budget, sender).result()).await;
+    let result = result.unwrap_or(SpfResult::TempError);
+    SpfOutput::new(sender.domain().to_owned()).with_result(result)
 }
 
 async fn dkim<'x>(

@@ -142,7 +142,8 @@ fn peer() -> Peer {
 
 /// Changes limits by words such as `recipients_max=2`.
 pub(super) fn limits(mut limits: Limits, with: &[String]) -> Result<Limits, String> {
-    for word in with {
+    // A capability that is left out may have such a sign in its name.
+    for word in with.iter().filter(|word| !word.contains(':')) {
         let Some((name, value)) = word.split_once('=') else { continue };
         let number: u64 = value.parse().map_err(|_| format!("`{word}`: not a number"))?;
         let small = u32::try_from(number).map_err(|_| format!("`{word}`: too large"));
@@ -232,6 +233,9 @@ impl Scripted for smtp::Server {
             verify: has(with, "verify"),
             return_path: true,
             faults: has(with, "faults"),
+            index: smtp::Indexer::new(|octets, known| {
+                pillarbox_mime::index_surveyed(octets, known).map(|index| index.encode())
+            }),
             limits: limits(Limits::SMTP, with)?,
             trace: has(with, "trace"),
         };

@@ -1,6 +1,7 @@
 //! What a site does with mail that its own people send, over real sockets: whom it may be from, whom an alias does not
 //! reach any more, and what a configuration says about it.
 
+mod backlog;
 mod operating;
 
 use std::io::Write;

@@ -89,6 +89,24 @@ fn what_is_wrong_with_a_configuration_is_said_before_anything_starts() {
     let tls = "domains = ['a.example']\n[tls]\ncertificate = 'cert.pem'\nkey = 'key.pem'\n";
     let said = serve(tls, &[]);
     assert!(said.contains("chmod 600") && said.contains("key.pem"), "{said}");
+    // What nobody could ever write to, and whom nothing could ever reach.
+    for (text, word) in [
+        ("[aliases]\n'info@b.example' = ['x@a.example']\n", "b.example is none of domains"),
+        ("[aliases]\n'info' = ['x@a.example']\n", "aliases: `info`"),
+        ("[aliases]\n'info@a.example' = ['x@a.example', 'bob']\n", "info@a.example\": `bob`"),
+        ("[aliases]\n'info@a.example' = []\n", "stands for nobody"),
+        ("[catch_all]\n'b.example' = 'x@a.example'\n", "catch_all: `b.example`"),
+        ("[catch_all]\n'a.example' = 'x'\n", "catch_all: `x`"),
+        ("[relay]\nnetworks = ['0.0.0.0/0']\n", "relay.networks[0]"),
+        ("[[relay.routes]]\ndomain = 'b..example'\n", "relay.routes[0]: domain"),
+    ] {
+        let said = serve(&format!("domains = ['a.example']\n{text}"), &[]);
+        assert!(said.contains(word), "{text}: {said}");
+    }
+    let route = "domains = ['a.example']\n[[relay.routes]]\ndomain = '*'\nuser = 'me'\n\
+                 next_hop = '[127.0.0.1]:9'\npassword_file = 'secret'\n";
+    let said = serve(route, &[]);
+    assert!(said.contains("password_file of `me`") && said.contains("secret"), "{said}");
     let said = serve("domains = ['a.example']\n", &["--trace-sessions", "/dev/null/traces"]);
     assert!(said.contains("--trace-sessions /dev/null/traces"), "{said}");
 }
@@ -98,9 +116,24 @@ fn a_server_shows_no_password_that_it_does_not_take() {
     let scratch = Scratch::new("operating-banner");
     let file = scratch.path().join("pillarbox.toml");
     fs::write(&file, "data = 'data'\ndomains = ['ours.example']\n").expect("ours");
+    let shown = banner(&file, "account add");
+    assert!(shown.contains("bob@ours.example") && !shown.contains("swaks"), "{shown}");
+    let mut add = Command::new(binary());
+    add.args(["account", "add", "zoe@ours.example", "--config"]).arg(&file);
+    let mut child = add.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("it starts");
+    child.stdin.take().expect("piped").write_all(PASSWORD.as_bytes()).expect("it reads");
+    assert!(child.wait().expect("it ends").success());
+    let shown = banner(&file, "-u ");
+    assert!(shown.contains("-u zoe@ours.example") && !shown.contains("any"), "{shown}");
+    assert!(!shown.contains(PASSWORD) && shown.contains("--to zoe@ours.example"), "{shown}");
+    assert!(shown.contains(", LMTP 127.0.0.1:"), "{shown}");
+}
+
+/// What a server prints when it is ready, up to the line with a word.
+fn banner(file: &Path, last: &str) -> String {
     let mut serve = Command::new(binary());
-    serve.args(["serve", "--config"]).arg(&file);
-    for port in ["--smtp", "--pop3", "--imap", "--http"] {
+    serve.args(["serve", "--config"]).arg(file);
+    for port in ["--smtp", "--pop3", "--imap", "--http", "--lmtp"] {
         serve.args([port, "127.0.0.1:0"]);
     }
     let mut child =
@@ -109,13 +142,13 @@ fn a_server_shows_no_password_that_it_does_not_take() {
     let mut shown = String::new();
     for line in lines.map_while(Result::ok) {
         shown.push_str(&line);
-        if line.contains("-u ") {
+        if line.contains(last) {
             break;
         }
     }
     child.kill().expect("it is ours");
     child.wait().expect("it is ours");
-    assert!(shown.contains("-u bob@ours.example") && !shown.contains("any"), "{shown}");
+    shown
 }
 
 #[test]
@@ -222,6 +255,43 @@ fn a_port_for_something_else_is_named() {
     let (code, said) = pillarbox(&["send", "--to", ACCOUNTS[1], "--message", &text]);
     assert_eq!(code, Some(65), "{said}");
     assert!(said.contains("--text-file"), "{said}");
+}
+
+#[test]
+fn who_asks_for_what_is_not_there_is_told_which() {
+    let (code, said) = pillarbox(&["queue", "list"]);
+    assert!(code == Some(2) && said.contains("--config"), "{said}");
+    let scratch = Scratch::new("operating-missing");
+    let site = site(&scratch, "site", "");
+    let config = scratch.path().join("site/pillarbox.toml").display().to_string();
+    for (words, word) in [
+        (&["retry", "--destination", "far.example"][..], "nothing waits for `far.example`"),
+        (&["show", "4711"], "message 4711 is not in the queue"),
+        (&["delete", "4711", "--bounce"], "message 4711 is not in the queue"),
+    ] {
+        let (code, said) = pillarbox(&[&["queue", "--config", &config], words].concat());
+        assert!(code == Some(1) && said.contains(word), "{words:?}: {said}");
+    }
+    // Nobody knows by heart in whose name a program sends that names no sender.
+    let (password, file) = (scratch.path().join("password"), scratch.path().join("sendmail.toml"));
+    fs::write(&password, PASSWORD).expect("ours");
+    fs::set_permissions(&password, Permissions::from_mode(0o600)).expect("ours");
+    let (to, domain) = (site.server().smtp, "ours.example");
+    let text = format!(
+        "server = '{to}'\nuser = '{}'\npassword_file = '{}'\ndomain = '{domain}'\n",
+        ACCOUNTS[0],
+        password.display()
+    );
+    fs::write(&file, text).expect("ours");
+    let mut sendmail = Command::new(binary());
+    sendmail.args(["sendmail", "-i", "--config"]).arg(&file).arg(ACCOUNTS[1]);
+    sendmail.env("LOGNAME", "daemon").env("USER", "daemon");
+    let mut child =
+        sendmail.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    child.stdin.take().expect("piped").write_all(b"Subject: x\n\nx\n").expect("it reads");
+    let Output { stderr, .. } = child.wait_with_output().expect("it ends");
+    let said = String::from_utf8_lossy(&stderr);
+    assert!(said.contains("at the sender, <daemon@ours.example>"), "{said}");
 }
 
 #[test]

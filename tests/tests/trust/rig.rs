@@ -104,7 +104,7 @@ impl Rig {
         let dns = DnsServer::start();
         let resolver =
             ResolverSettings { servers: vec![dns.address()], ..ResolverSettings::default() };
-        let resolver = Resolver::new(&resolver).expect("servers are given").shared();
+        let resolver = Resolver::new(&resolver).expect("servers are given");
         let trust = Trust::new(settings, HOST, resolver, signers, TrustMetrics::default());
         Self { dns, trust }
     }

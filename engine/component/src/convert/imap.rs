@@ -35,7 +35,8 @@ variants! {
     SearchKey {
         All, Flags(value), Keyword(value), Uids(value), Larger(value), Smaller(value),
         Before(value), On(value), Since(value), SentBefore(value), SentOn(value),
-        SentSince(value), Header(value), Body(value), Text(value), Modseq(value), Younger(value),
+        SentSince(value), Header(value), Body(value), Text(value), FuzzyHeader(value), FuzzyBody(value),
+        FuzzyText(value), Modseq(value), Younger(value),
         Older(value), SavedBefore(value), SavedOn(value), SavedSince(value), EmailId(value), Not,
         Or, And(value),
     }
@@ -80,7 +81,7 @@ variants! {
         Login(value), Mailboxes(value), Create(value), Delete(value), Rename(value),
         Subscribe(value), Status(value), Open(value), Uids(value), Rows(value),
         Vanished(value), Octets(value), Store(value), Expunge(value), Copy(value), Append(value), Chunk(value), Commit,
-        Search(value), Quota(value), Rights(value), Metadata(value), Watch, Phase(value),
+        Search(value), Quota(value), Rights(value), Metadata(value), Watch, Peek(value), Phase(value),
     }
     Answer {
         Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value),
@@ -91,5 +92,5 @@ variants! {
     Call { Changed(value), Noticed(value), Farewell(value) }
     Notice { Messages(value), Name(value), Subscription(value), Metadata(value), Overflow }
     Change { Arrived(value), Flags(value), Expunged(value), Resynchronise, Deleted }
-    Event { Closed, AppendDropped, Defect(value), Logout, Unauthenticated, Unwatched }
+    Event { Closed, AppendDropped, Defect(value), Logout, Unauthenticated, Unwatched, Unpeeked }
 }

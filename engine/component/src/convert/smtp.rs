@@ -44,13 +44,32 @@ variants! {
     Fate { Accepted(value), Failed(value), Deferred(value), Uncertain(value) }
 }
 
+/// On this side of the border a function, on the other whether there is one.
+impl super::Convert<engine::Indexer> for bool {
+    fn convert(self) -> engine::Indexer {
+        let index = |octets: &[u8], known| {
+            pillarbox_mime::index_surveyed(octets, known).map(|index| index.encode())
+        };
+        if self { engine::Indexer::new(index) } else { engine::Indexer::default() }
+    }
+}
+
+impl super::Convert<bool> for engine::Indexer {
+    fn convert(self) -> bool {
+        self.is_there()
+    }
+}
+
 records! {
     wit, engine;
     Config {
         host_name, service, peer, session_id, tls, auth, auth_required, extensions, verify,
-        return_path, faults, limits, trace,
+        return_path, faults, index, limits, trace,
     }
-    Envelope { size, eight_bit, binary, return_path_octets, tls_optional, authors, utf8_undeclared }
+    Envelope {
+        size, last, index, eight_bit, binary, return_path_octets, tls_optional, authors,
+        utf8_undeclared,
+    }
     Committed { id, fates }
     Forwarded { peer, port, helo, login, destination, destination_port }
 }

@@ -132,6 +132,24 @@ fn one(key: &SearchKey, offered: &Offered) -> Result<(Line, bool), Wrong> {
         }
         SearchKey::Body(text) => return with_text(Line::new("BODY "), text, offered),
         SearchKey::Text(text) => return with_text(Line::new("TEXT "), text, offered),
+        SearchKey::FuzzyHeader(HeaderKey { name, text }) => {
+            needs("SEARCH=FUZZY")?;
+            if !is_keyword(name) {
+                return Err(Wrong::Program);
+            }
+            let mut line = Line::new("FUZZY HEADER ");
+            line.string(name, false);
+            line.text(b" ");
+            return with_text(line, text, offered);
+        }
+        SearchKey::FuzzyBody(text) => {
+            needs("SEARCH=FUZZY")?;
+            return with_text(Line::new("FUZZY BODY "), text, offered);
+        }
+        SearchKey::FuzzyText(text) => {
+            needs("SEARCH=FUZZY")?;
+            return with_text(Line::new("FUZZY TEXT "), text, offered);
+        }
         SearchKey::Modseq(modseq) => {
             needs("CONDSTORE")?;
             word("MODSEQ", *modseq)

@@ -98,6 +98,8 @@ pub enum Command {
     UidExpunge(SequenceSet),
     /// SEARCH
     Search(Search),
+    /// ESEARCH (RFC 7377)
+    MultiSearch(MultiSearch),
     /// SORT (RFC 5256)
     Sort(Sort),
     /// THREAD (RFC 5256)
@@ -112,6 +114,8 @@ pub enum Command {
     Copy(bool, SequenceSet, Vec<u8>),
     /// MOVE and UID MOVE.
     Move(bool, SequenceSet, Vec<u8>),
+    /// APPEND or REPLACE whose message holds no literal (RFC 4469).
+    Append(AppendHead),
     /// APPEND whose message is missing.
     AppendWithoutMessage,
 }
@@ -180,6 +184,8 @@ pub enum Scope {
     Subscribed,
     /// SUBTREE: these and all below them.
     Subtree(Vec<Vec<u8>>),
+    /// SUBTREE-ONE (RFC 7377 §2.2): these and those one level below.
+    SubtreeOne(Vec<Vec<u8>>),
     /// MAILBOXES: these.
     Mailboxes(Vec<Vec<u8>>),
 }
@@ -254,6 +260,8 @@ pub struct AppendHead {
     pub mailbox: Vec<u8>,
     /// Flags and date.
     pub data: AppendData,
+    /// What stands behind them, up to the next literal.
+    pub rest: Vec<AppendStep>,
     /// REPLACE (RFC 8508): which message goes; whether it is named by UID.
     pub replaces: Option<(bool, SetNumber)>,
 }
@@ -267,6 +275,23 @@ pub struct AppendData {
     pub date: Option<(u64, i16)>,
     /// RFC 6855 §4: the message is `UTF8 (literal8)`; a parenthesis follows it.
     pub utf8: bool,
+    /// RFC 4469 §5: the message is put together of parts in parentheses.
+    pub catenates: bool,
+}
+
+/// What stands in an APPEND besides octets, in its order (RFC 4469 §5, RFC 3502).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AppendStep {
+    /// Another message begins.
+    Message(AppendData),
+    /// A part: the octets that this URL names.
+    Url(Vec<u8>),
+    /// A part: the octets of the literal that follows.
+    Text,
+    /// A part: the URL is the literal that follows.
+    UrlLiteral,
+    /// The parts of a message are over.
+    End,
 }
 
 /// LIST (RFC 9051 §6.3.9, RFC 5258).
@@ -347,6 +372,15 @@ impl StatusItem {
     }
 }
 
+/// ESEARCH (RFC 7377).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MultiSearch {
+    /// Which mailboxes; none: the one that is open.
+    pub sources: Vec<Scope>,
+    /// What for; it has RETURN.
+    pub search: Search,
+}
+
 /// SEARCH and UID SEARCH.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Search {
@@ -376,6 +410,8 @@ pub struct SearchReturn {
     pub partial: Option<PartialRange>,
     /// CONTEXT (RFC 5267 §4.2): a hint, and nothing more.
     pub context: bool,
+    /// RELEVANCY (RFC 6203 §4): how well each of what was found fits.
+    pub relevancy: bool,
     /// UPDATE (RFC 5267 §4.3): changes of the result are told from then on.
     pub update: Option<Update>,
 }

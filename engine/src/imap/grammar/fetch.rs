@@ -155,7 +155,7 @@ fn preview(cursor: &mut Piecewise<'_>) -> Read<FetchItem> {
 }
 
 /// `section = "[" [section-spec] "]"`
-fn section(cursor: &mut Piecewise<'_>) -> Read<Section> {
+pub(super) fn section(cursor: &mut Piecewise<'_>) -> Read<Section> {
     cursor.must(b'[', "[")?;
     let mut path = Vec::new();
     let mut named = !cursor.peek().is_some_and(|octet| octet.is_ascii_digit());

@@ -19,13 +19,14 @@ mod quota;
 mod search;
 mod set;
 mod sort;
+mod url;
 
-pub use append::{append_head, append_next};
+pub use append::{append_head, append_line};
 pub use assembly::{Assembled, Assembly, Literal, Piece, Problem, split_head};
 pub use command::{
-    AppendData, AppendHead, Command, EventGroup, Events, Fetch, FetchItem, GetMetadata, Header,
-    Known, List, Notify, PartialRange, Scope, Search, SearchReturn, Section, SelectOptions,
-    SequenceMatch, SetAcl, StatusItem, Store, Tagged, Update,
+    AppendData, AppendHead, AppendStep, Command, EventGroup, Events, Fetch, FetchItem, GetMetadata,
+    Header, Known, List, MultiSearch, Notify, PartialRange, Scope, Search, SearchReturn, Section,
+    SelectOptions, SequenceMatch, SetAcl, StatusItem, Store, Tagged, Update,
 };
 pub use cursor::{Bad, Piecewise, Token};
 pub(super) use date::moment;
@@ -35,3 +36,4 @@ pub use parse::{Options, parse, tag_of};
 pub use search::Key;
 pub use set::{SequenceSet, SetNumber};
 pub use sort::{Algorithm, Criterion, Sort, SortKey, Thread};
+pub use url::{MessageUrl, message_url};

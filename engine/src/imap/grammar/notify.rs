@@ -57,6 +57,17 @@ fn scope(cursor: &mut Piecewise<'_>, options: Options) -> Read<Scope> {
     })
 }
 
+/// RFC 7377 §4: `filter-mailboxes` of ESEARCH, which has SUBTREE-ONE and no SELECTED-DELAYED.
+pub(super) fn source(cursor: &mut Piecewise<'_>, options: Options) -> Read<Scope> {
+    if cursor.take_word(b"SUBTREE-ONE") {
+        return names(cursor, options).map(Scope::SubtreeOne);
+    }
+    match scope(cursor, options)? {
+        Scope::SelectedDelayed => cursor.expected("a mailbox specifier of ESEARCH"),
+        scope => Ok(scope),
+    }
+}
+
 /// `SP one-or-more-mailbox`. A name that no mailbox can have is passed over, as one that no mailbox has (RFC 5465 §3.1).
 fn names(cursor: &mut Piecewise<'_>, options: Options) -> Read<Vec<Vec<u8>>> {
     cursor.space()?;

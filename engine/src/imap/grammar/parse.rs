@@ -8,7 +8,7 @@ use super::command::{
 use super::cursor::{Bad, Piecewise, Read, is_astring_char};
 use super::fetch::fetch;
 use super::mailbox::{mailbox_name, meaning, with_inbox};
-use super::search::search;
+use super::search::{multi_search, search};
 use super::set::{ascending_set, plain_set, sequence_set};
 use super::sort::{sort, thread};
 use super::{acl, append, metadata, notify, quota};
@@ -115,17 +115,12 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
             cursor.space()?;
             Command::Status(mailbox, status_items(cursor)?)
         }
-        b"APPEND" => {
-            append::arguments(cursor)?;
-            Command::AppendWithoutMessage
-        }
-        b"REPLACE" => {
-            append::replace_arguments(cursor)?;
-            Command::AppendWithoutMessage
-        }
+        b"APPEND" => append::whole(append::arguments(cursor)?),
+        b"REPLACE" => append::whole(append::replace_arguments(cursor, false)?),
         b"UID" => return uid(cursor, options).map(Some),
         b"FETCH" => Command::Fetch(fetch(cursor, false)?),
         b"SEARCH" => Command::Search(search(cursor, false, options)?),
+        b"ESEARCH" => Command::MultiSearch(multi_search(cursor, options)?),
         b"SORT" => Command::Sort(sort(cursor, false)?),
         b"THREAD" => Command::Thread(thread(cursor, false)?),
         b"CANCELUPDATE" => cancel_update(cursor)?,
@@ -149,10 +144,7 @@ fn uid(cursor: &mut Piecewise<'_>, options: Options) -> Read<Command> {
             cursor.space()?;
             sequence_set(cursor).map(Command::UidExpunge)
         }
-        b"REPLACE" => {
-            append::replace_arguments(cursor)?;
-            Ok(Command::AppendWithoutMessage)
-        }
+        b"REPLACE" => append::replace_arguments(cursor, true).map(append::whole),
         _ => cursor.expected("a command that UID can stand before"),
     }
 }

@@ -2,14 +2,14 @@
 
 use alloc::vec::Vec;
 
-use super::command::{PartialRange, Search, SearchReturn, Update};
+use super::command::{MultiSearch, PartialRange, Search, SearchReturn, Update};
 use super::cursor::{Bad, Piecewise, Read};
 use super::date::date;
-use super::fetch;
 use super::parse::{Options, SYSTEM_FLAGS};
 use super::set::{SequenceSet, SetNumber, sequence_set};
+use super::{fetch, notify};
 use crate::limits::DEPTH_MAX;
-use crate::text::charset;
+use crate::text::{charset, fuzzy};
 
 /// Keys of one program.
 const KEYS_MAX: usize = 10_000;
@@ -69,6 +69,14 @@ pub enum Key {
     EmailId(Option<u64>),
     /// This thread (RFC 8474): no message has one.
     ThreadId,
+    /// The last result was asked for fuzzily (RFC 6203); which of its texts are, they say themselves.
+    Fuzzy,
+    /// As `Header`, fuzzily (RFC 6203).
+    FuzzyHeader(Vec<u8>, Vec<u8>),
+    /// As `Body`, fuzzily.
+    FuzzyBody(Vec<u8>),
+    /// As `Text`, fuzzily.
+    FuzzyText(Vec<u8>),
     /// Not the last result.
     Not,
     /// Either of the last two.
@@ -80,6 +88,31 @@ pub enum Key {
 /// `[SP "RETURN" …] SP search-program`
 pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool, options: Options) -> Read<Search> {
     cursor.space()?;
+    search_behind(cursor, uid, options)
+}
+
+/// `[SP "IN" SP "(" … ")"] [SP "RETURN" …] SP search-program` (RFC 7377 §4)
+pub(super) fn multi_search(cursor: &mut Piecewise<'_>, options: Options) -> Read<MultiSearch> {
+    cursor.space()?;
+    let mut sources = Vec::new();
+    if cursor.take_word(b"IN") {
+        cursor.space()?;
+        sources = cursor.labelled("source-mbox", false, |cursor| {
+            cursor.list("( and mailboxes", |cursor| notify::source(cursor, options))
+        })?;
+        if sources.is_empty() {
+            return cursor.expected("at least one mailbox specifier");
+        }
+        cursor.space()?;
+    }
+    let mut search = search_behind(cursor, true, options)?;
+    // RFC 7377 §2.1: without a result option it is ALL.
+    let all = SearchReturn { all: true, ..SearchReturn::default() };
+    search.returns.get_or_insert(all);
+    Ok(MultiSearch { sources, search })
+}
+
+fn search_behind(cursor: &mut Piecewise<'_>, uid: bool, options: Options) -> Read<Search> {
     let returns = returns(cursor)?;
     let mut charset = Vec::new();
     if cursor.take_word(b"CHARSET") {
@@ -94,7 +127,16 @@ pub(super) fn search(cursor: &mut Piecewise<'_>, uid: bool, options: Options) ->
         }
     }
     let program = keys(cursor, &charset)?;
+    needs_fuzzy(cursor, returns.is_some_and(|returns| returns.relevancy), &program)?;
     Ok(Search { uid, returns, program })
+}
+
+/// RFC 6203 §4, §6: RELEVANCY is of a FUZZY key.
+pub(super) fn needs_fuzzy(cursor: &Piecewise<'_>, relevancy: bool, program: &[Key]) -> Read<()> {
+    match relevancy && !program.contains(&Key::Fuzzy) {
+        true => cursor.expected("FUZZY, which RELEVANCY is about"),
+        false => Ok(()),
+    }
 }
 
 /// `["RETURN" SP "(" … ")" SP]`
@@ -117,7 +159,7 @@ fn search_return(cursor: &mut Piecewise<'_>) -> Read<SearchReturn> {
     let mut returns = SearchReturn::default();
     cursor.labelled("search-return-opts", false, |cursor| {
         cursor.list("(", |cursor| {
-            let SearchReturn { min, max, all, count, save, partial, context, update } =
+            let SearchReturn { min, max, all, count, save, partial, context, relevancy, update } =
                 &mut returns;
             if partial.is_none() && cursor.take_word(b"PARTIAL") {
                 cursor.space()?;
@@ -135,6 +177,7 @@ fn search_return(cursor: &mut Piecewise<'_>) -> Read<SearchReturn> {
             }
             let options = [
                 (&b"CONTEXT"[..], context),
+                (b"RELEVANCY", relevancy),
                 (b"MIN", min),
                 (b"MAX", max),
                 (b"ALL", all),
@@ -147,16 +190,18 @@ fn search_return(cursor: &mut Piecewise<'_>) -> Read<SearchReturn> {
                     return Ok(());
                 }
             }
-            cursor.expected("MIN, MAX, ALL, COUNT, SAVE, CONTEXT, or one PARTIAL or UPDATE")
+            cursor.expected(
+                "MIN, MAX, ALL, COUNT, SAVE, CONTEXT, RELEVANCY, or one PARTIAL or UPDATE",
+            )
         })
     })?;
-    let SearchReturn { min, max, all, count, save, partial, .. } = returns;
+    let SearchReturn { min, max, all, count, save, partial, relevancy, .. } = returns;
     // RFC 9394 §3.1
     if all && partial.is_some() {
         return cursor.expected("either ALL or PARTIAL");
     }
     // RFC 9051 §6.4.4: no option means ALL; SAVE alone returns nothing.
-    returns.all = all || !(min || max || count || save || partial.is_some());
+    returns.all = all || !(min || max || count || save || relevancy || partial.is_some());
     Ok(returns)
 }
 
@@ -176,6 +221,8 @@ pub(super) fn partial_range(cursor: &mut Piecewise<'_>) -> Read<PartialRange> {
 enum Waiting {
     /// NOT
     Not,
+    /// FUZZY
+    Fuzzy,
     /// OR, and how many operands it still needs.
     Or(u8),
     /// A list, and how many keys it has so far.
@@ -186,7 +233,7 @@ enum Waiting {
 fn program(cursor: &mut Piecewise<'_>, charset: &[u8]) -> Read<Vec<Key>> {
     let mut out: Vec<Key> = Vec::new();
     let mut waiting: Vec<Waiting> = Vec::new();
-    let mut keys = 0u32;
+    let (mut keys, mut fuzzy) = (0u32, 0u32);
     loop {
         if waiting.len() > DEPTH_MAX || out.len() > KEYS_MAX {
             return Err(Bad::TooDeep);
@@ -206,13 +253,27 @@ fn program(cursor: &mut Piecewise<'_>, charset: &[u8]) -> Read<Vec<Key>> {
             waiting.push(Waiting::Or(2));
             continue;
         }
+        if cursor.take_word(b"FUZZY") {
+            cursor.space()?;
+            waiting.push(Waiting::Fuzzy);
+            fuzzy += 1;
+            continue;
+        }
         key(cursor, charset, &mut out)?;
+        if fuzzy > 0 {
+            out.last_mut().into_iter().for_each(become_fuzzy);
+        }
         // What this key completes.
         loop {
             match waiting.last_mut() {
                 Some(Waiting::Not) => {
                     waiting.pop();
                     out.push(Key::Not);
+                }
+                Some(Waiting::Fuzzy) => {
+                    waiting.pop();
+                    fuzzy -= 1;
+                    out.push(Key::Fuzzy);
                 }
                 Some(Waiting::Or(1)) => {
                     waiting.pop();
@@ -244,6 +305,17 @@ fn program(cursor: &mut Piecewise<'_>, charset: &[u8]) -> Read<Vec<Key>> {
             }
         }
     }
+}
+
+/// RFC 6203 §5: texts are matched fuzzily, and all else is as it is. So is a text without words.
+fn become_fuzzy(key: &mut Key) {
+    let taken = core::mem::replace(key, Key::All);
+    *key = match taken {
+        Key::Header(name, text) if fuzzy::has_words(&text) => Key::FuzzyHeader(name, text),
+        Key::Body(text) if fuzzy::has_words(&text) => Key::FuzzyBody(text),
+        Key::Text(text) if fuzzy::has_words(&text) => Key::FuzzyText(text),
+        key => key,
+    };
 }
 
 fn and(out: &mut Vec<Key>, count: u32) {
@@ -455,6 +527,65 @@ mod tests {
         let program = search(&mut Piecewise::new(&pieces), true, Options::default())
             .map(|search| search.program);
         assert_eq!(program, Ok(vec![header]));
+    }
+
+    #[test]
+    fn what_is_behind_fuzzy_is_fuzzy() {
+        let subject = |text: &str| Key::FuzzyHeader(b"SUBJECT".to_vec(), text.as_bytes().to_vec());
+        assert_eq!(
+            parsed("FUZZY (SUBJECT x SEEN) BODY y"),
+            Ok(vec![
+                subject("x"),
+                Key::System(8),
+                Key::And(2),
+                Key::Fuzzy,
+                Key::Body(b"y".to_vec()),
+                Key::And(2)
+            ])
+        );
+        assert_eq!(
+            parsed("OR FUZZY NOT SUBJECT x TEXT y"),
+            Ok(vec![subject("x"), Key::Not, Key::Fuzzy, Key::Text(b"y".to_vec()), Key::Or])
+        );
+        assert_eq!(parsed("FUZZY TEXT \"..\""), Ok(vec![Key::Text(b"..".to_vec()), Key::Fuzzy]));
+        assert!(parsed("RETURN (RELEVANCY ALL) FUZZY TEXT x").is_ok());
+        for wrong in ["FUZZY", "RETURN (RELEVANCY) TEXT x", "FUZZY FOO"] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parsed(&"FUZZY ".repeat(1_000_000)), Err(Bad::TooDeep));
+    }
+
+    #[test]
+    fn sources_stand_before_the_rest() {
+        let sources = |text: &str| {
+            let pieces = [Piece::Text(alloc::format!(" {text}").into_bytes(), 0)];
+            let mut cursor = Piecewise::new(&pieces);
+            let found = multi_search(&mut cursor, Options::default()).ok()?;
+            cursor.end().ok()?;
+            found.search.returns.filter(|returns| returns.all)?;
+            Some(found.sources)
+        };
+        use super::super::Scope;
+        let names = |names: &[&str]| names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        assert_eq!(sources("UNSEEN"), Some(vec![]));
+        assert_eq!(
+            sources("IN (mailboxes f1 Subtree-One (\"a b\" c) selected) RETURN (ALL COUNT) SEEN"),
+            Some(vec![
+                Scope::Mailboxes(names(&["f1"])),
+                Scope::SubtreeOne(names(&["a b", "c"])),
+                Scope::Selected
+            ])
+        );
+        for wrong in [
+            "IN () ALL",
+            "IN selected ALL",
+            "IN (selected-delayed) ALL",
+            "IN (mailboxes f1 (x)) ALL",
+            "IN (selected)",
+            "IN",
+        ] {
+            assert_eq!(sources(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

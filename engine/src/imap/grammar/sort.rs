@@ -3,12 +3,12 @@
 use alloc::vec::Vec;
 
 use super::cursor::{Bad, Piecewise, Read};
-use super::search::{Key, keys, returns};
+use super::search::{Key, keys, needs_fuzzy, returns};
 use super::{SearchReturn, cursor};
 use crate::text::charset;
 
-/// Criteria of one SORT: there are nine, each up or down.
-const CRITERIA_MAX: usize = 18;
+/// Criteria of one SORT: there are ten, each up or down.
+const CRITERIA_MAX: usize = 20;
 
 /// SORT and UID SORT.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,8 @@ pub enum SortKey {
     DisplayTo,
     /// FROM
     From,
+    /// RELEVANCY (RFC 6203 §6): the best first
+    Relevancy,
     /// SIZE
     Size,
     /// SUBJECT
@@ -96,6 +98,9 @@ pub(super) fn sort(cursor: &mut Piecewise<'_>, uid: bool) -> Read<Sort> {
     }
     let saves = returns.is_some_and(|returns| returns.save);
     let program = criteria_of_search(cursor, saves)?;
+    let relevancy = criteria.iter().any(|criterion| criterion.key == SortKey::Relevancy)
+        || returns.is_some_and(|returns| returns.relevancy);
+    needs_fuzzy(cursor, relevancy, &program)?;
     Ok(Sort { uid, returns, criteria, program })
 }
 
@@ -107,6 +112,7 @@ fn sort_key(cursor: &mut Piecewise<'_>) -> Read<SortKey> {
         (b"DISPLAYFROM", SortKey::DisplayFrom),
         (b"DISPLAYTO", SortKey::DisplayTo),
         (b"FROM", SortKey::From),
+        (b"RELEVANCY", SortKey::Relevancy),
         (b"SIZE", SortKey::Size),
         (b"SUBJECT", SortKey::Subject),
         (b"TO", SortKey::To),

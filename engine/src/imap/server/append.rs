@@ -2,10 +2,12 @@
 //! and makes it durable. No octet of it is read as a command, whatever becomes of it.
 
 use alloc::boxed::Box;
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::Server;
 use super::capability::{CAPABILITY, Feature};
+use super::catenate::{CATENATE, Source};
 use super::expunge::READ_ONLY;
 use super::fetch::vanished;
 use super::incoming::NON_SYNC;
@@ -14,7 +16,9 @@ use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::resolve;
 use super::runs::{Runs, are_runs};
-use crate::imap::grammar::{self, AppendData, Literal, SequenceSet, SetNumber, lex};
+use crate::imap::grammar::{
+    self, AppendData, AppendHead, AppendStep, Literal, SequenceSet, SetNumber, lex,
+};
 use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event, Expunged, UidRun};
 use crate::role::{Cx, Line};
 use crate::trace::{Part, Rule};
@@ -52,24 +56,30 @@ const MESSAGES_MAX: u32 = 64;
 
 /// A message coming in.
 pub(crate) struct Append {
-    name: Vec<u8>,
+    pub(super) name: Vec<u8>,
     /// The messages that came before it.
-    before: u32,
-    literal: Literal,
+    pub(super) before: u32,
+    /// The one at the end of the line that was read last.
+    pub(super) literal: Option<Literal>,
     /// The message is in parentheses (RFC 6855 §4).
-    utf8: bool,
+    pub(super) utf8: bool,
+    /// The message is put together of parts (RFC 4469), of so many octets so far.
+    pub(super) catenates: bool,
+    pub(super) total: u64,
+    /// What stands before that literal, or before the end of the command.
+    pub(super) steps: VecDeque<AppendStep>,
     /// UID of the message that goes (RFC 8508 §3.4).
-    replaces: Option<u32>,
-    stage: Stage,
+    pub(super) replaces: Option<u32>,
+    pub(super) stage: Stage,
     /// How far its header section goes.
-    header: Header,
+    pub(super) header: Header,
     /// Why it will fail; its octets are dropped.
-    failed: Option<Reply>,
+    pub(super) failed: Option<Reply>,
 }
 
 /// Where the octets of a message are, as far as its header section goes.
 #[derive(Clone, Copy, Default)]
-enum Header {
+pub(super) enum Header {
     #[default]
     LineStart,
     /// Behind a CR at the start of a line: an empty line ends the header section.
@@ -95,40 +105,83 @@ impl Header {
     }
 }
 
-enum Stage {
+pub(super) enum Stage {
     /// The host judges.
-    Judged { size: u64 },
+    Judged,
     /// Octets are due; these were asked to be stored.
     Coming { left: u64 },
+    /// Octets of a URL are due.
+    Url { left: u64, url: Vec<u8> },
+    /// Octets of another message are copied (RFC 4469).
+    Copying(Box<Source>),
     /// The rest of the command line.
     LineEnd,
     /// The host makes it durable.
     Committed,
 }
 
+/// In which form messages come.
+pub(crate) struct Form {
+    pub(crate) literal: Option<Literal>,
+    utf8: bool,
+    catenates: bool,
+    rest: Vec<AppendStep>,
+}
+
+impl Form {
+    pub(crate) fn new(literal: Option<Literal>, data: &AppendData, rest: Vec<AppendStep>) -> Self {
+        Self { literal, utf8: data.utf8, catenates: data.catenates, rest }
+    }
+}
+
 /// Begins with the judgement of the host.
-pub(crate) fn append(
-    work: &mut Work<'_>,
-    ask: AppendAsk,
-    (literal, utf8): (Literal, bool),
-) -> Next {
+pub(crate) fn append(work: &mut Work<'_>, ask: AppendAsk, form: Form) -> Next {
     let (name, replaces) = (ask.name.clone(), ask.replaces);
-    let stage = Stage::Judged { size: ask.size };
-    let header = Header::default();
-    let job = Append { name, before: 0, literal, utf8, replaces, stage, header, failed: None };
+    let Form { literal, utf8, catenates, rest } = form;
+    let job = Append {
+        name,
+        before: 0,
+        literal,
+        utf8,
+        catenates,
+        total: 0,
+        steps: rest.into(),
+        replaces,
+        stage: Stage::Judged,
+        header: Header::default(),
+        failed: None,
+    };
     Box::new(job).judge(work, ask)
+}
+
+/// One without a literal: it is put together of what is here (RFC 4469).
+pub(crate) fn whole(work: &mut Work<'_>, head: AppendHead) -> Next {
+    let name = match grammar::mailbox_name(&head.mailbox, work.base.options().utf8) {
+        Ok(name) => name,
+        Err(_) => return Next::done(Reply::no("CANNOT", "No mailbox can have this name")),
+    };
+    if let Some(reply) = form_refused(work, None, &head.data) {
+        return Next::done(reply);
+    }
+    match replaced(work, head.replaces) {
+        Ok(replaces) => {
+            let form = Form::new(None, &head.data, head.rest);
+            append(work, message(name, None, head.data, replaces), form)
+        }
+        Err(reply) => Next::done(reply),
+    }
 }
 
 /// What the host is asked to judge.
 pub(crate) fn message(
     name: Vec<u8>,
-    literal: Literal,
+    literal: Option<Literal>,
     data: AppendData,
     replaces: Option<u32>,
 ) -> AppendAsk {
     AppendAsk {
         name,
-        size: literal.size,
+        size: literal.map_or(0, |literal| literal.size),
         flags: data.flags,
         internal_date_ms: data.date.map(|(ms, _)| ms),
         internal_date_zone: data.date.map_or(0, |(_, zone)| zone),
@@ -163,10 +216,20 @@ pub(crate) fn replaced(
 
 /// An APPEND that fails before the host was asked; the literal is passed over if the peer sends it
 /// anyhow.
-pub(crate) fn refuse(literal: Literal, reply: Reply) -> Next {
-    let stage = Stage::Judged { size: literal.size };
-    let (name, utf8, replaces, header) = (Vec::new(), false, None, Header::default());
-    let job = Append { name, before: 0, literal, utf8, replaces, stage, header, failed: None };
+pub(crate) fn refuse(literal: Option<Literal>, reply: Reply) -> Next {
+    let job = Append {
+        name: Vec::new(),
+        before: 0,
+        literal,
+        utf8: false,
+        catenates: false,
+        total: 0,
+        steps: VecDeque::new(),
+        replaces: None,
+        stage: Stage::Judged,
+        header: Header::default(),
+        failed: None,
+    };
     Box::new(job).refuse(reply)
 }
 
@@ -174,7 +237,7 @@ impl Append {
     fn judge(mut self: Box<Self>, work: &mut Work<'_>, ask: AppendAsk) -> Next {
         let reply = if ask.size > work.base.config.limits.message_max {
             Reply::no("TOOBIG", "The message is too large")
-        } else if ask.size == 0 {
+        } else if ask.size == 0 && !self.catenates {
             Reply::no("CANNOT", "An empty message is none: nothing was appended").because(&MULTI)
         } else if self.before >= MESSAGES_MAX {
             Reply::no("LIMIT", "Too many messages at once").because(&MULTI)
@@ -194,15 +257,15 @@ impl Append {
 
     pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
         match (&self.stage, answer) {
-            (Stage::Judged { size }, Answer::Done) => {
-                let left = *size;
-                self.stage = Stage::Coming { left };
-                if self.literal.waits {
-                    lex::send(work.cx, b"+ Ready for the message\r\n", Some(&APPEND));
-                }
-                Ok(self.more(left))
+            (Stage::Judged, Answer::Done) if self.catenates => {
+                self.stage = Stage::LineEnd;
+                Ok(self.go_on(work))
             }
-            (Stage::Judged { .. }, Answer::Refused(refusal)) => {
+            (Stage::Judged, Answer::Done) => {
+                Ok(self.take_literal(work, b"+ Ready for the message\r\n"))
+            }
+            (Stage::Copying(_), answer) => self.copied(work, answer),
+            (Stage::Judged, Answer::Refused(refusal)) => {
                 self.drop_before(work.cx);
                 Ok(self.refuse(Reply::refused_target(refusal)))
             }
@@ -230,7 +293,7 @@ impl Append {
         }
     }
 
-    fn more(mut self: Box<Self>, left: u64) -> Next {
+    pub(super) fn more(mut self: Box<Self>, left: u64) -> Next {
         if left > 0 {
             return Next::Octets(left, Job::Append(self));
         }
@@ -239,6 +302,17 @@ impl Append {
     }
 
     pub(crate) fn octets(mut self: Box<Self>, work: &mut Work<'_>, octets: Vec<u8>) -> Next {
+        if let Stage::Url { left, url } = &mut self.stage {
+            *left = left.saturating_sub(octets.len() as u64);
+            url.extend_from_slice(&octets);
+            let (left, url) = (*left, if *left == 0 { core::mem::take(url) } else { Vec::new() });
+            let end = work.cx.received();
+            work.cx.note_received(end - octets.len() as u64, end, "literal", Some(&CATENATE));
+            if left == 0 {
+                self.steps.push_back(AppendStep::Url(url));
+            }
+            return self.more(left);
+        }
         let Stage::Coming { left } = &mut self.stage else { return Next::Room(Job::Append(self)) };
         *left = left.saturating_sub(octets.len() as u64);
         let left = *left;
@@ -246,7 +320,8 @@ impl Append {
         work.cx.note_received(end - octets.len() as u64, end, "literal", Some(&APPEND));
         if self.failed.is_none() && octets.contains(&0) {
             work.cx.note_defect(&NO_NUL);
-            self.fail(work.cx, nul_reply(self.literal));
+            let reply = nul_reply(self.literal.is_some_and(|literal| literal.binary));
+            self.fail(work.cx, reply);
         }
         // RFC 6855 §4: who does not say that it knows of UTF-8 in header fields, does not send it either.
         let base = &work.base;
@@ -278,18 +353,21 @@ impl Append {
                 _ => {}
             }
         }
+        let many = self.replaces.is_none() && work.base.features.has(Feature::MultiAppend);
         if line.fault.is_none()
             && self.failed.is_none()
-            && self.replaces.is_none()
-            && work.base.features.has(Feature::MultiAppend)
-            && let Some((data, literal)) = next_message(&line.octets)
+            && (many || self.catenates)
+            && let Some((steps, literal)) = next_steps(&line.octets, self.catenates)
+            && (many || !steps.iter().any(|step| matches!(step, AppendStep::Message(_))))
         {
             note_line(work.cx, &line);
-            return self.next(work, data, literal);
+            self.literal = literal;
+            self.steps.extend(steps);
+            return self.go_on(work);
         }
-        if line.fault.is_some() || !line.octets.is_empty() {
-            let many = self.replaces.is_none() && work.base.features.has(Feature::MultiAppend);
+        if line.fault.is_some() || !line.octets.is_empty() || self.catenates {
             let text = match many {
+                _ if self.catenates => "A part follows a part, or a parenthesis closes them",
                 true => "After a message comes the end of the command, or one more message",
                 false => "Only one message, and after it the end of the command",
             };
@@ -303,19 +381,16 @@ impl Append {
         note_line(work.cx, &line);
         match self.failed.take() {
             Some(reply) => Next::done(reply),
-            None => {
-                self.stage = Stage::Committed;
-                Next::Ask(Ask::Commit, Job::Append(self))
-            }
+            None => self.commit(),
         }
     }
 
     /// RFC 3502: another message of the same APPEND.
-    fn next(mut self: Box<Self>, work: &mut Work<'_>, data: AppendData, literal: Literal) -> Next {
+    pub(super) fn next(mut self: Box<Self>, work: &mut Work<'_>, data: AppendData) -> Next {
         self.before += 1;
-        self.literal = literal;
-        self.stage = Stage::Judged { size: literal.size };
-        self.utf8 = data.utf8;
+        let literal = self.literal;
+        self.stage = Stage::Judged;
+        (self.utf8, self.catenates, self.total) = (data.utf8, data.catenates, 0);
         self.header = Header::default();
         if let Some(reply) = form_refused(work, literal, &data) {
             self.drop_before(work.cx);
@@ -357,12 +432,13 @@ impl Append {
     }
 
     /// No before the host took anything.
-    fn refuse(mut self: Box<Self>, reply: Reply) -> Next {
-        let Stage::Judged { size } = self.stage else { return Next::done(reply) };
-        if self.literal.waits {
+    pub(super) fn refuse(mut self: Box<Self>, reply: Reply) -> Next {
+        let Some(Literal { size, waits: false, .. }) = self.literal else {
             // RFC 9051 §4.3: without `+` the peer does not send the octets.
             return Next::done(reply);
-        }
+        };
+        self.catenates = false;
+        self.steps.clear();
         if size > SKIPPED_MAX {
             // RFC 7888 §4: rather than take in octets without end for nothing, end the connection.
             return Next::Bye(Some("TOOBIG"), "The literal is too large");
@@ -380,7 +456,10 @@ impl Append {
 
     /// The connection ends before the command does.
     pub(crate) fn drop_all(&self, cx: &mut Cx<Server>) {
-        let taken = matches!(self.stage, Stage::Coming { .. } | Stage::LineEnd) || self.before > 0;
+        let taken = match self.stage {
+            Stage::Coming { .. } | Stage::LineEnd | Stage::Url { .. } | Stage::Copying(_) => true,
+            Stage::Judged | Stage::Committed => self.before > 0,
+        };
         if taken && self.failed.is_none() {
             cx.event(Event::AppendDropped);
         }
@@ -409,21 +488,36 @@ const SKIPPED_MAX: u64 = 256 << 20;
 /// Octets of what may follow the message: CRLF, or the flags and the date of another one.
 const END_MAX: usize = 32 * 1024;
 
-/// A message that follows another one.
-fn next_message(line: &[u8]) -> Option<(AppendData, Literal)> {
+/// What follows a literal, up to the next one or to the end.
+fn next_steps(line: &[u8], inside: bool) -> Option<(Vec<AppendStep>, Option<Literal>)> {
     let (text, literal) = grammar::split_head(line).ok()?;
-    Some((grammar::append_next(text)?, literal?))
+    let steps = grammar::append_line(text, inside)?;
+    let open = match steps.last()? {
+        AppendStep::Message(data) => !data.catenates,
+        AppendStep::Text | AppendStep::UrlLiteral => true,
+        AppendStep::Url(_) | AppendStep::End => false,
+    };
+    (open == literal.is_some()).then_some((steps, literal))
 }
 
 /// Why a message may not come in its form.
-pub(crate) fn form_refused(work: &Work<'_>, literal: Literal, data: &AppendData) -> Option<Reply> {
+pub(crate) fn form_refused(
+    work: &Work<'_>,
+    literal: Option<Literal>,
+    data: &AppendData,
+) -> Option<Reply> {
+    if data.catenates && !work.base.features.has(Feature::Catenate) {
+        return Some(Reply::bad("This is not offered here").because(&CAPABILITY));
+    }
+    // Of parts each is looked at when its turn comes.
+    let literal = literal.filter(|_| !data.catenates)?;
     if data.utf8 && !(work.base.features.has(Feature::Utf8Accept) && literal.binary) {
         return Some(Reply::bad("UTF8 and a literal8 are not offered here").because(&UTF8));
     }
     literal_refused(work, literal, data.utf8)
 }
 
-fn literal_refused(work: &Work<'_>, literal: Literal, utf8: bool) -> Option<Reply> {
+pub(super) fn literal_refused(work: &Work<'_>, literal: Literal, utf8: bool) -> Option<Reply> {
     let has = |feature| work.base.features.has(feature);
     if !literal.waits && !work.base.takes_non_sync() {
         return Some(Reply::bad("This form of literal is not offered").because(&NON_SYNC));
@@ -437,8 +531,8 @@ fn literal_refused(work: &Work<'_>, literal: Literal, utf8: bool) -> Option<Repl
     refused.then(|| Reply::bad("A literal8 is not offered here"))
 }
 
-const fn nul_reply(literal: Literal) -> Reply {
-    if literal.binary {
+const fn nul_reply(binary: bool) -> Reply {
+    if binary {
         // RFC 3516 §4.4: a store that keeps messages as they came has no other form for NUL.
         Reply::no("CANNOT", "A message with NUL is not taken")
     } else {

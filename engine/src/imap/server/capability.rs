@@ -74,6 +74,9 @@ pub(crate) enum Feature {
     ListMyRights,
     ContextSearch,
     ContextSort,
+    MultiSearch,
+    SearchFuzzy,
+    Catenate,
 }
 
 /// When a capability is announced.
@@ -156,6 +159,9 @@ const TABLE: &[Row] = &[
     logged_in(Feature::ListMyRights, "LIST-MYRIGHTS"),
     logged_in(Feature::ContextSearch, "CONTEXT=SEARCH"),
     logged_in(Feature::ContextSort, "CONTEXT=SORT"),
+    logged_in(Feature::MultiSearch, "MULTISEARCH"),
+    logged_in(Feature::SearchFuzzy, "SEARCH=FUZZY"),
+    logged_in(Feature::Catenate, "CATENATE"),
 ];
 
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.
@@ -170,6 +176,8 @@ const NEEDS: &[(Feature, &[Feature])] = &[
     (Feature::SortDisplay, &[Feature::Sort]),
     // RFC 5267 §4.1
     (Feature::ContextSort, &[Feature::Sort, Feature::Esort, Feature::Esearch]),
+    // RFC 7377 §2.1: its responses are ESEARCH's.
+    (Feature::MultiSearch, &[Feature::Esearch]),
     // RFC 5819 §2: an option of LIST's RETURN.
     (Feature::ListStatus, &[Feature::ListExtended]),
     // RFC 6154 §3: the uses that it gives are those that the other shows.

@@ -7,6 +7,7 @@ use super::Server;
 use super::job::{Next, Work};
 use super::print;
 use super::reply::Reply;
+use super::result::Form;
 use super::runs::Runs;
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
@@ -43,6 +44,8 @@ const RUNS_MAX: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Context {
     tag: Vec<u8>,
+    /// What stands between the parentheses of its responses.
+    correlator: Vec<u8>,
     by_uid: bool,
     program: Vec<SearchKey>,
     /// What the client knows to be in it.
@@ -74,13 +77,7 @@ impl Contexts {
     }
 
     /// Keeps a search up to date from now on; false if that would be too much.
-    pub(crate) fn add(
-        &mut self,
-        tag: &[u8],
-        by_uid: bool,
-        program: Vec<SearchKey>,
-        matched: Runs,
-    ) -> bool {
+    pub(crate) fn add(&mut self, form: &Form, program: Vec<SearchKey>, matched: Runs) -> bool {
         let runs = |key: &SearchKey| match key {
             SearchKey::Uids(runs) => runs.len(),
             _ => 1,
@@ -89,7 +86,9 @@ impl Contexts {
             && program.iter().map(runs).sum::<usize>() <= RUNS_MAX
             && matched.as_slice().len() <= RUNS_MAX;
         if fits {
-            self.all.push(Context { tag: tag.to_vec(), by_uid, program, matched });
+            let (tag, correlator) = (form.tag().to_vec(), form.correlator());
+            let by_uid = form.by_uid;
+            self.all.push(Context { tag, correlator, by_uid, program, matched });
         }
         fits
     }
@@ -185,7 +184,7 @@ pub(crate) fn update(open: &mut Selected, cx: &mut Cx<Server>, at: usize, touche
 
 /// RFC 5267 §4.3.2: position 0, since results are in the order of the mailbox.
 fn send(open: &Selected, cx: &mut Cx<Server>, at: usize, word: &str, uids: &Runs) {
-    let Context { tag, by_uid, .. } = &open.contexts.all[at];
+    let Context { correlator, by_uid, .. } = &open.contexts.all[at];
     let numbers = if *by_uid { uids.clone() } else { open.view.numbers(uids) };
     let mut above = 0;
     loop {
@@ -197,9 +196,9 @@ fn send(open: &Selected, cx: &mut Cx<Server>, at: usize, word: &str, uids: &Runs
         let set = print::uid_set(&page);
         let why = if word == "ADDTO" { &UPDATE } else { &REMOVED };
         let line = print::untagged(&[
-            b"ESEARCH (TAG \"",
-            tag,
-            b"\")",
+            b"ESEARCH (",
+            correlator,
+            b")",
             uid,
             b" ",
             word.as_bytes(),

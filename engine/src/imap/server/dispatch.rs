@@ -13,9 +13,9 @@ use super::runs::Runs;
 use super::state::State;
 use super::store::Wanted;
 use super::{
-    Base, acl, authenticate, capability, condstore, context, copy, expunge, fetch, idle, list,
-    mailbox, metadata, notify, open, print, quota, resolve, search, sort, status, store, thread,
-    vanished,
+    Base, acl, append, authenticate, capability, condstore, context, copy, expunge, fetch, idle,
+    list, mailbox, metadata, multisearch, notify, open, print, quota, resolve, search, sort,
+    status, store, thread, vanished,
 };
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
@@ -82,6 +82,9 @@ fn needs(command: &Command) -> Needs {
         | Command::Store(_)
         | Command::Copy(..)
         | Command::Move(..) => Needs::Selected,
+        Command::MultiSearch(search) if multisearch::is_about_open(&search.sources) => {
+            Needs::Selected
+        }
         _ => Needs::Authenticated,
     }
 }
@@ -125,6 +128,12 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::Status(_, items) => status_features(items),
         Command::List(list) => list_features(list),
         Command::Search(search) => search_features(search.returns.as_ref(), &search.program),
+        Command::MultiSearch(command) => {
+            let search = &command.search;
+            let mut features = search_features(search.returns.as_ref(), &search.program);
+            features.push(Feature::MultiSearch);
+            features
+        }
         Command::Sort(sort) => sort_features(sort),
         Command::Thread(thread) => {
             let mut features = search_features(None, &thread.program);
@@ -237,6 +246,8 @@ fn sort_features(sort: &grammar::Sort) -> Vec<Feature> {
         matches!(criterion.key, grammar::SortKey::DisplayFrom | grammar::SortKey::DisplayTo)
     };
     features.extend(sort.criteria.iter().any(display).then_some(Feature::SortDisplay));
+    let by_score = |criterion: &grammar::Criterion| criterion.key == grammar::SortKey::Relevancy;
+    features.extend(sort.criteria.iter().any(by_score).then_some(Feature::SearchFuzzy));
     features
 }
 
@@ -253,12 +264,14 @@ fn search_features(
         features.extend(returns.partial.map(|_| Feature::Partial));
         let context = returns.context || returns.update.is_some();
         features.extend(context.then_some(Feature::ContextSearch));
+        features.extend(returns.relevancy.then_some(Feature::SearchFuzzy));
     }
     for key in program {
         match key {
             grammar::Key::Numbers(set) | grammar::Key::Uids(set) => {
                 features = with_set(set, features);
             }
+            grammar::Key::Fuzzy => features.push(Feature::SearchFuzzy),
             grammar::Key::Modseq(_) => features.push(Feature::Condstore),
             grammar::Key::Younger(_) | grammar::Key::Older(_) => features.push(Feature::Within),
             grammar::Key::SavedBefore(_)
@@ -323,6 +336,7 @@ fn begin_in_order(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
         Command::Copy(by_uid, set, to) => begin_copy(work, by_uid, &set, to, false),
         Command::Move(by_uid, set, to) => begin_copy(work, by_uid, &set, to, true),
         Command::Search(command) => search::search(work, tag, command),
+        Command::MultiSearch(command) => multisearch::begin(work, tag, command),
         Command::Sort(command) => sort::begin(work, tag, command),
         Command::Thread(command) => thread::begin(work, tag, command),
         Command::Expunge => expunge::expunge(work, None),
@@ -347,6 +361,7 @@ fn begin_in_order(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
             authenticate::authenticate(work, &mechanism, initial.as_deref())
         }
         Command::Idle => idle::idle(work),
+        Command::Append(head) => append::whole(work, head),
         Command::AppendWithoutMessage => Next::done(Reply::bad("The message is missing")),
         command => at_once(work, command),
     }
@@ -585,7 +600,11 @@ pub(super) fn item(item: FetchItem) -> Item {
     }
 }
 
-fn body_section(section: grammar::Section, partial: Option<(u64, u64)>, peek: bool) -> Section {
+pub(super) fn body_section(
+    section: grammar::Section,
+    partial: Option<(u64, u64)>,
+    peek: bool,
+) -> Section {
     let grammar::Section { path, header } = section;
     let (name, text, fields) = match header {
         None => ("", SectionText::Whole, None),

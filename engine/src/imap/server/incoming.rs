@@ -210,7 +210,7 @@ impl Server {
             let reply = Reply::bad("This is no APPEND");
             return self.refuse_append(cx, tag_of(pieces), literal, reply);
         };
-        let form = append::form_refused(&self.work(cx), literal, &head.data);
+        let form = append::form_refused(&self.work(cx), Some(literal), &head.data);
         if let Some(reply) = form {
             return self.refuse_append(cx, head.tag, literal, reply);
         }
@@ -222,10 +222,10 @@ impl Server {
             Ok(replaces) => replaces,
             Err(reply) => return self.refuse_append(cx, head.tag, literal, reply),
         };
-        let utf8 = head.data.utf8;
         let verb = phase::verb(pieces);
-        let ask = append::message(name, literal, head.data, replaces);
-        let next = phase::append(&mut self.work(cx), ask, (literal, utf8), verb);
+        let form = append::Form::new(Some(literal), &head.data, head.rest);
+        let ask = append::message(name, Some(literal), head.data, replaces);
+        let next = phase::append(&mut self.work(cx), ask, form, verb);
         self.go(cx, head.tag, next)
     }
 
@@ -236,7 +236,7 @@ impl Server {
         literal: Literal,
         reply: Reply,
     ) -> Self {
-        let next = append::refuse(literal, reply);
+        let next = append::refuse(Some(literal), reply);
         self.go(cx, tag, next)
     }
 }

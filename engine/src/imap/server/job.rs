@@ -13,6 +13,7 @@ use super::idle::Idle;
 use super::list::List;
 use super::mailbox::Change;
 use super::metadata::Metadata;
+use super::multisearch::MultiSearch;
 use super::notify::Setting;
 use super::open::Open;
 use super::phase::Held;
@@ -74,6 +75,7 @@ pub(crate) enum Job {
     Vanished(Box<Vanished>),
     Fetch(Box<Fetch>),
     Search(Box<Search>),
+    MultiSearch(Box<MultiSearch>),
     Sort(Box<Sort>),
     Thread(Box<Thread>),
     Store(Box<Store>),
@@ -159,6 +161,7 @@ impl Job {
             Self::Vanished(job) => job.answer(work, answer),
             Self::Fetch(job) => job.answer(work, answer),
             Self::Search(job) => job.answer(work, answer),
+            Self::MultiSearch(job) => job.answer(work, answer),
             Self::Sort(job) => job.answer(work, answer),
             Self::Thread(job) => job.answer(work, answer),
             Self::Store(job) => job.answer(work, answer),

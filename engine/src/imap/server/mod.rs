@@ -4,8 +4,10 @@
 
 mod acl;
 mod append;
+mod append_parts;
 mod authenticate;
 mod capability;
+mod catenate;
 mod condstore;
 mod context;
 mod copy;
@@ -25,6 +27,7 @@ mod list;
 mod mailbox;
 mod message;
 mod metadata;
+mod multisearch;
 mod notify;
 mod open;
 mod order;
@@ -33,6 +36,7 @@ mod print;
 mod program;
 mod quota;
 mod reading;
+mod relevancy;
 mod reply;
 mod resolve;
 mod result;
@@ -81,6 +85,8 @@ pub(super) const RULES: &[&Rule] = &[
     &authenticate::EXCHANGE,
     &authenticate::PRIVACY,
     &capability::CAPABILITY,
+    &catenate::BAD_URL,
+    &catenate::CATENATE,
     &dispatch::COMPRESS,
     &dispatch::UNAUTHENTICATE,
     &condstore::AWARE,
@@ -106,6 +112,8 @@ pub(super) const RULES: &[&Rule] = &[
     &metadata::LONG,
     &metadata::SET,
     &metadata::VALUES,
+    &multisearch::MULTISEARCH,
+    &multisearch::SOURCES,
     &notify::BAD_EVENT,
     &notify::NAMES,
     &notify::NOTIFY,
@@ -115,6 +123,7 @@ pub(super) const RULES: &[&Rule] = &[
     &quota::ROOT,
     &list::LSUB,
     &open::SELECT,
+    &relevancy::RELEVANCY,
     &reply::BYE,
     &reply::CODES,
     &reply::TAGGED,

@@ -209,7 +209,7 @@ impl Notify {
 }
 
 /// RFC 5465 §6: whether a mailbox that is not open is meant.
-fn covers(scope: &Scope, row: &MailboxRow) -> bool {
+pub(crate) fn covers(scope: &Scope, row: &MailboxRow) -> bool {
     let name = &row.name;
     match scope {
         Scope::Selected | Scope::SelectedDelayed => false,
@@ -221,6 +221,11 @@ fn covers(scope: &Scope, row: &MailboxRow) -> bool {
             let below = name.strip_prefix(&top[..]);
             below.is_some_and(|below| below.is_empty() || below.starts_with(b"/"))
         }),
+        Scope::SubtreeOne(tops) => tops.iter().any(|top| {
+            let below = name.strip_prefix(&top[..]);
+            let child = |below: &[u8]| below.strip_prefix(b"/").is_some_and(|n| !n.contains(&b'/'));
+            below.is_some_and(|below| below.is_empty() || child(below))
+        }),
         Scope::Mailboxes(names) => names.contains(name),
     }
 }
@@ -230,7 +235,7 @@ fn may_name_others(group: &EventGroup) -> bool {
     let top = &OTHER_USERS[..OTHER_USERS.len() - 1];
     match &group.scope {
         Scope::Subscribed => true,
-        Scope::Subtree(names) | Scope::Mailboxes(names) => {
+        Scope::Subtree(names) | Scope::SubtreeOne(names) | Scope::Mailboxes(names) => {
             names.iter().any(|name| name.starts_with(top))
         }
         _ => false,
@@ -372,7 +377,7 @@ fn refused(base: &Base, groups: &[EventGroup]) -> Option<Reply> {
         return Some(reply.with_code(code));
     }
     let names = |group: &EventGroup| match &group.scope {
-        Scope::Subtree(names) | Scope::Mailboxes(names) => names.len(),
+        Scope::Subtree(names) | Scope::SubtreeOne(names) | Scope::Mailboxes(names) => names.len(),
         _ => 0,
     };
     let too_many = groups.len() > NOTIFY_GROUPS_MAX

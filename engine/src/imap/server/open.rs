@@ -75,14 +75,14 @@ impl Open {
         match answer {
             Answer::Opened(mut opened) if self.opened.is_none() => {
                 let page = core::mem::take(&mut opened.uids);
-                if !self.is_next(&page) {
+                if !is_next(&self.uids, &page) {
                     return Err((Job::Open(self), Misuse::BadValue));
                 }
                 self.opened = Some(opened);
                 Ok(self.page(work, page))
             }
             Answer::Uids(page) if self.opened.is_some() => {
-                if !self.is_next(&page) {
+                if !is_next(&self.uids, &page) {
                     return Err((Job::Open(self), Misuse::BadValue));
                 }
                 Ok(self.page(work, page))
@@ -95,14 +95,6 @@ impl Open {
             }
             _ => wrong(Job::Open(self)),
         }
-    }
-
-    /// Whether a page goes on where the last one ended.
-    fn is_next(&self, page: &UidPage) -> bool {
-        let above = self.uids.last().unwrap_or(0);
-        are_runs(&page.runs)
-            && page.runs.first().is_none_or(|run| run.first > above)
-            && !(page.more && page.runs.is_empty())
     }
 
     fn page(mut self: Box<Self>, work: &mut Work<'_>, page: UidPage) -> Next {
@@ -149,6 +141,14 @@ impl Open {
             None => Next::done(reply),
         }
     }
+}
+
+/// Whether a page of UIDs goes on where these end.
+pub(crate) fn is_next(uids: &Runs, page: &UidPage) -> bool {
+    let above = uids.last().unwrap_or(0);
+    are_runs(&page.runs)
+        && page.runs.first().is_none_or(|run| run.first > above)
+        && !(page.more && page.runs.is_empty())
 }
 
 /// RFC 7162 §3.2.5.1: what a client that was here before is told.

@@ -16,11 +16,11 @@ const TEXT_MAX: usize = 2048;
 
 /// Whether a criterion needs the message's index.
 pub(crate) fn needs_index(criterion: &Criterion) -> bool {
-    !matches!(criterion.key, SortKey::Arrival | SortKey::Size)
+    !matches!(criterion.key, SortKey::Arrival | SortKey::Size | SortKey::Relevancy)
 }
 
 /// A message's place, as octets; the last four are its UID.
-pub(crate) fn key(criteria: &[Criterion], row: &Row, index: Option<&Index>) -> Vec<u8> {
+pub(crate) fn key(criteria: &[Criterion], row: &Row, index: Option<&Index>, score: u8) -> Vec<u8> {
     let mut key = Vec::with_capacity(64);
     for criterion in criteria {
         let from = key.len();
@@ -29,6 +29,8 @@ pub(crate) fn key(criteria: &[Criterion], row: &Row, index: Option<&Index>) -> V
             SortKey::Arrival => {
                 key.extend_from_slice(&(row.internal_date_ms / 1000).to_be_bytes());
             }
+            // RFC 6203 §6: the highest first.
+            SortKey::Relevancy => key.push(u8::MAX - score),
             SortKey::Size => key.extend_from_slice(&row.size.to_be_bytes()),
             SortKey::Date => {
                 // The sign turned round: octets are compared without one.
@@ -68,7 +70,7 @@ fn text_of(key: SortKey, index: Option<&Index>) -> String {
         SortKey::DisplayFrom => envelope.from.first().map(display),
         SortKey::DisplayTo => envelope.to.first().map(display),
         SortKey::Subject => envelope.subject.as_ref().map(|body| base_subject(body).text),
-        SortKey::Arrival | SortKey::Date | SortKey::Size => None,
+        SortKey::Arrival | SortKey::Date | SortKey::Size | SortKey::Relevancy => None,
     };
     casemapped(&text.unwrap_or_default())
 }
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn texts_compare_as_octets_and_equal_ones_by_uid() {
         let place = |reverse, uid, text: &str| {
-            key(&by(SortKey::Subject, reverse), &row(uid, 0), Some(&subject(text)))
+            key(&by(SortKey::Subject, reverse), &row(uid, 0), Some(&subject(text)), 1)
         };
         assert!(place(false, 9, "Re: a") < place(false, 1, "ab"));
         assert!(place(false, 1, "re: A") < place(false, 2, "a"));
@@ -144,7 +146,7 @@ mod tests {
     fn dates_before_1970_come_first_and_the_internal_date_stands_in() {
         let index = |sent| Index { sent, ..Index::default() };
         let place = |uid, received, sent| {
-            key(&by(SortKey::Date, false), &row(uid, received), Some(&index(sent)))
+            key(&by(SortKey::Date, false), &row(uid, received), Some(&index(sent)), 1)
         };
         assert!(place(9, 5000, Some((-7, 0))) < place(1, 0, Some((3, 60))));
         assert!(place(9, 2, None) < place(1, 0, Some((3, 60))));

@@ -4,11 +4,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use super::append::Form;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::{Reply, Status};
 use super::state::State;
 use super::{Doing, Server, append, dispatch, reply};
-use crate::imap::grammar::{Command, Literal, Piece};
+use crate::imap::grammar::{Command, Piece};
 use crate::imap::types::{Answer, AppendAsk, Ask};
 use crate::role::Cx;
 use crate::types::{Misuse, Phase};
@@ -18,7 +19,7 @@ pub(crate) enum Held {
     /// A command with its tag.
     Command(Vec<u8>, Command),
     /// APPEND, whose message was not taken yet.
-    Append(AppendAsk, (Literal, bool)),
+    Append(AppendAsk, Form),
 }
 
 /// Begins a command, after the host had its say.
@@ -29,17 +30,12 @@ pub(super) fn begin(work: &mut Work<'_>, pieces: &[Piece], tag: &[u8], command: 
     ask(verb(pieces), Held::Command(tag.to_vec(), command))
 }
 
-/// Begins APPEND or REPLACE, after the host had its say; `literal` with whether it is the one of `UTF8 (…)`.
-pub(super) fn append(
-    work: &mut Work<'_>,
-    message: AppendAsk,
-    literal: (Literal, bool),
-    verb: Vec<u8>,
-) -> Next {
+/// Begins APPEND or REPLACE, after the host had its say.
+pub(super) fn append(work: &mut Work<'_>, message: AppendAsk, form: Form, verb: Vec<u8>) -> Next {
     if !work.base.config.faults {
-        return append::append(work, message, literal);
+        return append::append(work, message, form);
     }
-    ask(verb, Held::Append(message, literal))
+    ask(verb, Held::Append(message, form))
 }
 
 fn ask(verb: Vec<u8>, held: Held) -> Next {
@@ -51,7 +47,7 @@ impl Held {
         match answer {
             Answer::Done => Ok(match *self {
                 Self::Command(tag, command) => dispatch::begin(work, &tag, command),
-                Self::Append(message, literal) => append::append(work, message, literal),
+                Self::Append(message, form) => append::append(work, message, form),
             }),
             Answer::Instead(instead) if !instead.is_fit() => {
                 Err((Job::Phase(self), Misuse::BadValue))
@@ -64,7 +60,7 @@ impl Held {
                 let reply = Reply::instead(Status::No, instead.text);
                 Ok(match *self {
                     Self::Command(..) => Next::done(reply),
-                    Self::Append(_, (literal, _)) => append::refuse(literal, reply),
+                    Self::Append(_, form) => append::refuse(form.literal, reply),
                 })
             }
             _ => wrong(Job::Phase(self)),

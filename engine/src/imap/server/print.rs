@@ -10,15 +10,12 @@ use crate::imap::grammar::{StatusItem, print};
 use crate::imap::types::{Flags, MailboxStatus, UidRun};
 use crate::message::{Envelope, Index};
 use crate::role::Cx;
+pub(crate) use crate::text::number::decimal;
 
 /// Every system flag (RFC 9051 §2.3.2).
 pub(crate) const SYSTEM_FLAGS_ALL: u8 = 31;
 /// \Seen
 pub(crate) const SEEN: u8 = 8;
-
-pub(crate) fn decimal(number: u64) -> Vec<u8> {
-    format!("{number}").into_bytes()
-}
 
 /// `* `, the parts, CRLF.
 pub(crate) fn untagged(parts: &[&[u8]]) -> Vec<u8> {

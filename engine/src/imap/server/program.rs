@@ -11,7 +11,7 @@ use super::state::Selected;
 use crate::imap::grammar::Key;
 use crate::imap::types::{Flags, HeaderKey, Row, SearchKey, UidRun};
 use crate::message::Index;
-use crate::text::{address::Address, find, words};
+use crate::text::{address::Address, find, fuzzy, words};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -19,29 +19,42 @@ const DAY_MS: i64 = 86_400_000;
 /// Runs of all sets of one program together.
 const PROGRAM_RUNS_MAX: usize = 32_768;
 
+/// What a program is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    /// The messages that are there now.
+    Now,
+    /// It is evaluated again later, when other messages are there.
+    Later,
+    /// As `Now`, of any mailbox: numbers that no message has name nothing (RFC 7377 §2).
+    Any,
+}
+
 /// The program with its sets as UIDs, or why it cannot be.
-///
-/// `lasting`: it is evaluated again later, when other messages are there.
 pub(crate) fn compile(
     open: &Selected,
     keys: Vec<Key>,
-    lasting: bool,
+    purpose: For,
 ) -> Result<Vec<SearchKey>, Reply> {
     let mut left = PROGRAM_RUNS_MAX;
     let mut set = |uids: Runs| {
-        if !lasting && uids == *open.view.uids() {
+        if purpose != For::Later && uids == *open.view.uids() {
             return Ok(SearchKey::All);
         }
         // Each set may have as many runs as the mailbox, and there may be thousands of sets.
         left = left.checked_sub(uids.as_slice().len()).ok_or(TOO_MUCH)?;
         Ok(SearchKey::Uids(uids.into_vec()))
     };
-    let compiled = keys.into_iter().map(|key| {
+    let keys = keys.into_iter().filter(|key| *key != Key::Fuzzy);
+    let compiled = keys.map(|key| {
         Ok(match key {
             Key::All => SearchKey::All,
             Key::System(bits) => SearchKey::Flags(bits),
             Key::Recent => set(open.view.recent().common(open.view.uids()))?,
             Key::Keyword(keyword) => SearchKey::Keyword(keyword),
+            Key::Numbers(numbers) if purpose == For::Any => {
+                set(resolve::numbers_there(open, &numbers))?
+            }
             Key::Numbers(numbers) => {
                 set(resolve::numbers(open, &numbers).ok_or(resolve::NO_SUCH_NUMBER)?)?
             }
@@ -57,6 +70,10 @@ pub(crate) fn compile(
             Key::Header(name, text) => SearchKey::Header(HeaderKey { name, text }),
             Key::Body(text) => SearchKey::Body(text),
             Key::Text(text) => SearchKey::Text(text),
+            Key::FuzzyHeader(name, text) => SearchKey::FuzzyHeader(HeaderKey { name, text }),
+            Key::FuzzyBody(text) => SearchKey::FuzzyBody(text),
+            Key::FuzzyText(text) => SearchKey::FuzzyText(text),
+            Key::Fuzzy => SearchKey::All,
             Key::Modseq(modseq) => SearchKey::Modseq(modseq),
             Key::Younger(seconds) => SearchKey::Younger(seconds),
             Key::Older(seconds) => SearchKey::Older(seconds),
@@ -99,6 +116,9 @@ fn is_dear(key: &SearchKey) -> bool {
             | SearchKey::Header(_)
             | SearchKey::Body(_)
             | SearchKey::Text(_)
+            | SearchKey::FuzzyHeader(_)
+            | SearchKey::FuzzyBody(_)
+            | SearchKey::FuzzyText(_)
     )
 }
 
@@ -232,6 +252,9 @@ pub(crate) fn by_index(row: &Row, index: &Index, key: &SearchKey, now_ms: u64) -
         SearchKey::SentOn(wanted) => day().is_some_and(|day| day == i64::from(*wanted)),
         SearchKey::SentSince(wanted) => day().is_some_and(|day| day >= i64::from(*wanted)),
         SearchKey::Header(header) => return by_envelope(index, header),
+        SearchKey::FuzzyHeader(header) => {
+            return fuzzily_by_envelope(index, header).map(|score| score.is_some());
+        }
         key => return by_row(row, key, now_ms),
     })
 }
@@ -254,6 +277,61 @@ fn by_envelope(index: &Index, key: &HeaderKey) -> Option<bool> {
         b"SUBJECT" => value(&envelope.subject),
         _ => return None,
     })
+}
+
+/// As `by_envelope`, fuzzily: how well it fits.
+pub(crate) fn fuzzily_by_envelope(index: &Index, key: &HeaderKey) -> Option<Option<u8>> {
+    let envelope = &index.envelope;
+    let list = |list: &[Address]| {
+        list.iter().filter_map(|address| fuzzy::score(&key.text, &address_text(address))).max()
+    };
+    Some(match &key.name.to_ascii_uppercase()[..] {
+        b"FROM" => list(&envelope.from),
+        b"TO" => list(&envelope.to),
+        b"CC" => list(&envelope.cc),
+        b"BCC" => list(&envelope.bcc),
+        b"SUBJECT" => {
+            let subject = envelope.subject.as_ref().map(|subject| words::decode(subject));
+            subject.and_then(|subject| fuzzy::score(&key.text, &subject))
+        }
+        _ => return None,
+    })
+}
+
+/// Whether a key is one whose matches are better or worse.
+pub(crate) const fn is_fuzzy(key: &SearchKey) -> bool {
+    matches!(key, SearchKey::FuzzyHeader(_) | SearchKey::FuzzyBody(_) | SearchKey::FuzzyText(_))
+}
+
+/// How well a message that matches does so (RFC 6203 §4): the mean of what is joined, the best of what stands for another;
+/// `None` where nothing fuzzy has a part in it. `leaf` says of each key whether it matches, and how well.
+pub(crate) fn relevancy(
+    program: &[SearchKey],
+    mut leaf: impl FnMut(usize, &SearchKey) -> (bool, Option<u8>),
+) -> Option<u8> {
+    let mut stack: Vec<(bool, Option<u8>)> = Vec::new();
+    for (at, key) in program.iter().enumerate() {
+        let next = match key {
+            SearchKey::Not => (!stack.pop().unwrap_or_default().0, None),
+            SearchKey::Or => {
+                let pair = [stack.pop().unwrap_or_default(), stack.pop().unwrap_or_default()];
+                let matching = pair.iter().filter(|(matches, _)| *matches);
+                (pair.iter().any(|(matches, _)| *matches), matching.filter_map(|(_, s)| *s).max())
+            }
+            SearchKey::And(count) => {
+                let from = stack.len().saturating_sub(*count as usize);
+                let parts: Vec<(bool, Option<u8>)> = stack.drain(from..).collect();
+                let scores = parts.iter().filter_map(|(_, score)| *score);
+                let (sum, many) =
+                    scores.fold((0, 0), |(sum, many), s| (sum + u32::from(s), many + 1));
+                let mean = u8::try_from(sum.checked_div(many).unwrap_or(0)).ok();
+                (parts.iter().all(|(matches, _)| *matches), mean.filter(|_| many > 0))
+            }
+            key => leaf(at, key),
+        };
+        stack.push(next);
+    }
+    stack.pop().unwrap_or_default().1
 }
 
 /// `name <mailbox@host>`

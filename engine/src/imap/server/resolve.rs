@@ -48,6 +48,26 @@ pub(crate) fn numbers(open: &Selected, set: &SequenceSet) -> Option<Runs> {
     Some(uids)
 }
 
+/// As `numbers`; those above the count name nothing (RFC 7377 §2).
+pub(crate) fn numbers_there(open: &Selected, set: &SequenceSet) -> Runs {
+    let count = open.view.count();
+    let number = |number: SetNumber| match number {
+        SetNumber::Star => count,
+        SetNumber::Number(number) => number,
+    };
+    let ranges = set.ranges.iter().map(|&(a, b)| (number(a), number(b)));
+    let runs = ranges.map(|(a, b)| UidRun { first: a.min(b).max(1), last: a.max(b).min(count) });
+    let mut uids = Runs::new();
+    let there = runs.filter(|run| run.first <= run.last).collect();
+    for range in Runs::from_unsorted(there).as_slice() {
+        open.view.between(range.first, range.last, &mut uids);
+    }
+    if set.saved {
+        uids.add(&saved(open));
+    }
+    uids
+}
+
 /// The messages of a set of UIDs that the client knows of.
 pub(crate) fn uids(open: &Selected, set: &SequenceSet) -> Runs {
     let known = open.view.uids();

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use super::condstore::has_modseq;
 use super::job::Expunges;
-use super::print::decimal;
+use super::print::{self, decimal};
+use super::relevancy::{self, RELEVANCY, Scores};
 use super::runs::Runs;
 use super::state::Selected;
 use super::{Base, Server};
@@ -39,6 +40,8 @@ pub(crate) const PARTIAL: Rule = Rule {
 #[derive(Clone, Debug)]
 pub(crate) struct Form {
     tag: Vec<u8>,
+    /// RFC 7377 §2.1: what stands behind the tag, and then nothing is told of what was not found.
+    about: Option<Vec<u8>>,
     pub(crate) by_uid: bool,
     /// ESEARCH with these; `None` is SEARCH.
     returns: Option<SearchReturn>,
@@ -97,7 +100,26 @@ impl Form {
     ) -> Self {
         let (tag, wants_modseq) = (tag.to_vec(), has_modseq(program));
         let has_numbers = program.iter().any(|key| matches!(key, Key::Numbers(_)));
-        Self { tag, by_uid, returns, wants_modseq, has_numbers }
+        Self { tag, about: None, by_uid, returns, wants_modseq, has_numbers }
+    }
+
+    /// As an ESEARCH (RFC 7377) tells what it found in this mailbox.
+    pub(crate) fn about(mut self, base: &Base, open: &Selected) -> Self {
+        let (name, validity) = (print::mailbox(base, &open.name), open.uid_validity);
+        let validity = decimal(u64::from(validity));
+        self.about = Some([b" MAILBOX ", &name[..], b" UIDVALIDITY ", &validity].concat());
+        self
+    }
+
+    /// Whether numbers that no message has are no error.
+    pub(crate) fn is_of_any(&self) -> bool {
+        self.about.is_some()
+    }
+
+    /// What stands between the parentheses of ESEARCH.
+    pub(crate) fn correlator(&self) -> Vec<u8> {
+        let about = self.about.as_deref().unwrap_or_default();
+        [b"TAG \"", &self.tag[..], b"\"", about].concat()
     }
 
     pub(crate) fn tag(&self) -> &[u8] {
@@ -116,7 +138,7 @@ impl Form {
     /// `* ESEARCH (TAG "…") [UID]`
     pub(crate) fn head(&self) -> Vec<u8> {
         let uid: &[u8] = if self.by_uid { b" UID" } else { b"" };
-        [b"* ESEARCH (TAG \"", &self.tag[..], b"\")", uid].concat()
+        [b"* ESEARCH (", &self.correlator()[..], b")", uid].concat()
     }
 
     pub(crate) fn saves(&self) -> bool {
@@ -134,6 +156,7 @@ impl Form {
 pub(crate) struct Result {
     found: Runs,
     modseqs: Modseqs,
+    scores: Scores,
     stage: Stage,
 }
 
@@ -148,12 +171,16 @@ enum Stage {
     },
     /// After the numbers of PARTIAL.
     PartialEnd,
+    /// How well the messages above this UID fit.
+    Scores {
+        above: u32,
+    },
     End,
 }
 
 impl Result {
-    pub(crate) fn new(found: Runs, modseqs: Modseqs) -> Self {
-        Self { found, modseqs, stage: Stage::Head }
+    pub(crate) fn new(found: Runs, modseqs: Modseqs, scores: Scores) -> Self {
+        Self { found, modseqs, scores, stage: Stage::Head }
     }
 
     /// Tells as much as there is room for; true once all is told.
@@ -170,8 +197,10 @@ impl Result {
                     }
                     Some(returns) => {
                         self.save(returns, open);
-                        let told = returns.min || returns.max || returns.all || returns.count;
-                        if !(told || returns.partial.is_some()) {
+                        let SearchReturn { min, max, all, count, relevancy, .. } = returns;
+                        let told = min || max || all || count || relevancy;
+                        let unfound = form.is_of_any() && self.found.is_empty();
+                        if unfound || !(told || returns.partial.is_some()) {
                             return true;
                         }
                         self.send_head(form, returns, open, cx);
@@ -181,7 +210,7 @@ impl Result {
                             lex::send(cx, b" ALL ", Some(&ESEARCH));
                             Stage::Numbers { above: 0, held: None, first: true }
                         } else {
-                            Stage::End
+                            self.begin_scores(form, cx)
                         }
                     }
                 },
@@ -190,7 +219,22 @@ impl Result {
                 }
                 Stage::PartialEnd => {
                     lex::send(cx, b")", Some(&PARTIAL));
-                    Stage::End
+                    self.begin_scores(form, cx)
+                }
+                Stage::Scores { above } => {
+                    let next = self.found.next_page(above, 1, 1000);
+                    let first = above == 0;
+                    match next.first() {
+                        Some(run) => {
+                            let scores = (run.first..=run.last).map(|uid| self.scores.of(uid));
+                            lex::send(cx, &relevancy::list(scores, first), Some(&RELEVANCY));
+                            Stage::Scores { above: run.last }
+                        }
+                        None => {
+                            lex::send(cx, b")", Some(&RELEVANCY));
+                            Stage::End
+                        }
+                    }
                 }
                 Stage::End => {
                     self.send_modseq(form, cx);
@@ -199,6 +243,16 @@ impl Result {
                 }
             };
         }
+    }
+
+    /// RFC 6203 §4: one score for each message that is told.
+    fn begin_scores(&self, form: &Form, cx: &mut Cx<Server>) -> Stage {
+        let wanted = form.returns.is_some_and(|returns| returns.relevancy);
+        if !wanted || self.found.is_empty() {
+            return Stage::End;
+        }
+        lex::send(cx, b" RELEVANCY (", Some(&RELEVANCY));
+        Stage::Scores { above: 0 }
     }
 
     fn send_modseq(&self, form: &Form, cx: &mut Cx<Server>) {
@@ -279,7 +333,7 @@ impl Result {
                 send_range(cx, range, first);
             }
             let partial = form.returns.is_some_and(|returns| returns.partial.is_some());
-            return if partial { Stage::PartialEnd } else { Stage::End };
+            return if partial { Stage::PartialEnd } else { self.begin_scores(form, cx) };
         };
         if form.returns.is_none() {
             let mut line = Vec::new();

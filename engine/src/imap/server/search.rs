@@ -8,10 +8,15 @@ use alloc::vec::Vec;
 use super::examine::Examination;
 use super::fetch::page_end;
 use super::job::{Answered, Job, Next, Work, wrong};
-use super::program::{self, by_index, by_row, evaluate};
+use super::multisearch::MultiSearch;
+use super::program::{
+    self, For, by_index, by_row, evaluate, fuzzily_by_envelope, is_fuzzy, relevancy,
+};
+use super::relevancy::Scores;
 use super::reply::Reply;
 use super::result::{Form, Modseqs, Result};
 use super::runs::{Runs, are_runs};
+use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use super::{context, sort, thread};
 use crate::imap::grammar::{self, Algorithm, Criterion, Key, Update};
@@ -34,12 +39,33 @@ pub(crate) struct Search {
     /// Messages that were gone when their turn came.
     missing: u64,
     modseqs: Modseqs,
+    /// How well they fit, where that is asked for.
+    scores: Option<Scores>,
     /// The program by which the result is kept up to date from then on (RFC 5267 §4.3).
     update: Option<Vec<SearchKey>>,
     /// When it began, in milliseconds since 1970.
     now_ms: u64,
     then: Then,
+    within: Within,
     stage: Stage,
+}
+
+/// Where a search looks, and who goes on after it.
+#[derive(Default)]
+pub(crate) struct Within {
+    /// A mailbox that the host looks into; without it the open one.
+    pub(crate) peeked: Option<Box<Selected>>,
+    /// The ESEARCH that it is a part of.
+    pub(crate) multi: Option<Box<MultiSearch>>,
+}
+
+impl Within {
+    fn refused(self, work: &mut Work<'_>, reply: Reply, form: &Form) -> Next {
+        match self.multi {
+            Some(multi) => multi.over(work, reply),
+            None => Next::Done(reply, form.expunges()),
+        }
+    }
 }
 
 /// What is done with what was found.
@@ -72,29 +98,59 @@ struct Examined {
     uid: u32,
     modseq: u64,
     blob: BlobId,
+    /// How well each key fits, as far as the index says so.
+    fits: Vec<Option<u8>>,
     examination: Examination,
+}
+
+impl Examined {
+    fn relevancy(&self, program: &[SearchKey]) -> Option<u8> {
+        relevancy(program, |at, _| {
+            let fits = self.fits.get(at).copied().flatten();
+            (self.examination.is_met(at), fits.or_else(|| self.examination.score(at)))
+        })
+    }
+}
+
+/// How well a key fits, if the head of an index says so.
+fn by_head(head: Option<&Index>, key: &SearchKey) -> Option<u8> {
+    match (head, key) {
+        (Some(head), SearchKey::FuzzyHeader(key)) => fuzzily_by_envelope(head, key).flatten(),
+        _ => None,
+    }
 }
 
 pub(crate) fn search(work: &mut Work<'_>, tag: &[u8], command: grammar::Search) -> Next {
     let form = Form::new(work.base, tag, &command);
+    search_open(work, command, form, Within::default())
+}
+
+/// A search in the open mailbox.
+pub(crate) fn search_open(
+    work: &mut Work<'_>,
+    command: grammar::Search,
+    form: Form,
+    within: Within,
+) -> Next {
+    let program = command.program;
     let Some(wanted) = command.returns.and_then(|returns| returns.update) else {
-        return begin(work, command.program, form, Then::Tell);
+        return begin_within(work, program, form, within);
     };
     let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
-    if open.contexts.has(tag) {
+    if open.contexts.has(form.tag()) {
         return Next::done(Reply::bad("This tag is in use").because(&context::UPDATE));
     }
     // RFC 5267 §4.3.1: what is refused is answered all the same. Data of messages that come is what NOTIFY gives.
     if open.contexts.is_full() || wanted == Update::WithItems {
-        context::refuse(cx, tag);
-        return begin(work, command.program, form, Then::Tell);
+        context::refuse(cx, form.tag());
+        return begin_within(work, program, form, within);
     }
     // Errata of RFC 3501: sequence numbers mean what they mean now.
-    let update = match program::compile(open, command.program.clone(), true) {
+    let update = match program::compile(open, program.clone(), For::Later) {
         Ok(update) => update,
-        Err(reply) => return Next::Done(reply, form.expunges()),
+        Err(reply) => return within.refused(work, reply, &form),
     };
-    begin_with(work, command.program, form, Then::Tell, Some(update))
+    begin_with(work, program, form, Then::Tell, Some(update), within)
 }
 
 /// Judges messages by a program: what of them it matches is left with the contexts.
@@ -113,16 +169,28 @@ pub(crate) fn judge(work: &mut Work<'_>, program: Vec<SearchKey>, touched: &Runs
         found_now: Runs::new(),
         missing: 0,
         modseqs: Modseqs::default(),
+        scores: None,
         update: None,
         now_ms,
         then: Then::Judge,
+        within: Within::default(),
     };
     if sure || job.uids.is_empty() { Box::new(job).found(work) } else { Box::new(job).run(work) }
 }
 
 /// Begins a search for any command that has one.
 pub(crate) fn begin(work: &mut Work<'_>, keys: Vec<Key>, form: Form, then: Then) -> Next {
-    begin_with(work, keys, form, then, None)
+    begin_with(work, keys, form, then, None, Within::default())
+}
+
+/// Begins a search that may be a part of a larger one.
+pub(crate) fn begin_within(
+    work: &mut Work<'_>,
+    keys: Vec<Key>,
+    form: Form,
+    within: Within,
+) -> Next {
+    begin_with(work, keys, form, Then::Tell, None, within)
 }
 
 fn begin_with(
@@ -131,17 +199,26 @@ fn begin_with(
     form: Form,
     then: Then,
     update: Option<Vec<SearchKey>>,
+    within: Within,
 ) -> Next {
-    let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
-    let now_ms = cx.now.unix_ms;
-    let program = match program::compile(open, keys, false) {
+    let now_ms = work.cx.now.unix_ms;
+    let open = match (&within.peeked, work.selected()) {
+        (Some(peeked), _) => &**peeked,
+        (None, Some((_, open, _))) => &*open,
+        (None, None) => return Next::no_mailbox(),
+    };
+    let purpose = if form.is_of_any() { For::Any } else { For::Now };
+    let program = match program::compile(open, keys, purpose) {
         Ok(program) => program,
-        Err(reply) => return Next::Done(reply, form.expunges()),
+        Err(reply) => return within.refused(work, reply, &form),
     };
     let (uids, sure) = program::candidates(&program, open.view.uids());
     // RFC 7162 §3.1.5: the mod-sequences of what is found are wanted then, and rows have them.
     let by_rows = form.wants_modseq && matches!(then, Then::Tell);
     let sure = sure && !by_rows;
+    // What the host may know is of the open mailbox.
+    let by_rows = by_rows || within.peeked.is_some();
+    let scores = is_scored(&form, &then).then(Scores::default);
     let job = Search {
         found: if sure { uids.clone() } else { Runs::new() },
         stage: if by_rows { Stage::Rows } else { Stage::Host },
@@ -152,9 +229,11 @@ fn begin_with(
         found_now: Runs::new(),
         missing: 0,
         modseqs: Modseqs::default(),
+        scores,
         update,
         now_ms,
         then,
+        within,
     };
     if sure || job.uids.is_empty() {
         return Box::new(job).found(work);
@@ -166,6 +245,15 @@ fn begin_with(
     Next::Ask(Ask::Search(ask), Job::Search(Box::new(job)))
 }
 
+/// Whether it matters how well messages fit.
+fn is_scored(form: &Form, then: &Then) -> bool {
+    let by_score = |criterion: &Criterion| criterion.key == grammar::SortKey::Relevancy;
+    let sorted = matches!(then, Then::Sort(criteria) if criteria.iter().any(by_score));
+    sorted || form.returns().is_some_and(|returns| returns.relevancy)
+}
+
+const TOO_MANY: Reply = Reply::no("LIMIT", "Too many messages to tell how well they fit");
+
 impl Search {
     fn page(&self) -> Vec<UidRun> {
         self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX))
@@ -174,6 +262,10 @@ impl Search {
     /// All that matches is known.
     fn found(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
         let found = core::mem::take(&mut self.found);
+        let scores = self.scores.take().unwrap_or_default();
+        if scores.is_full() {
+            return core::mem::take(&mut self.within).refused(work, TOO_MANY, &self.form);
+        }
         match core::mem::replace(&mut self.then, Then::Tell) {
             Then::Tell => {}
             Then::Judge => {
@@ -183,7 +275,9 @@ impl Search {
                 return Next::done(Reply::ok("Judged"));
             }
             Then::Sort(criteria) => {
-                return sort::sort(work, self.form, criteria, found, self.missing).run(work);
+                let missing = self.missing;
+                let found = sort::Found { uids: found, scores, missing };
+                return sort::sort(work, self.form, criteria, found).run(work);
             }
             Then::Thread(algorithm) => {
                 return thread::thread(self.form, algorithm, found, self.missing).run(work);
@@ -191,11 +285,11 @@ impl Search {
         }
         if let Some(program) = self.update.take()
             && let Some((_, open, cx)) = work.selected()
-            && !open.contexts.add(self.form.tag(), self.form.by_uid, program, found.clone())
+            && !open.contexts.add(&self.form, program, found.clone())
         {
             context::refuse(cx, self.form.tag());
         }
-        self.stage = Stage::Telling(Result::new(found, self.modseqs));
+        self.stage = Stage::Telling(Result::new(found, self.modseqs, scores));
         self.run(work)
     }
 
@@ -225,19 +319,24 @@ impl Search {
                     }
                 }
                 Stage::Telling(result) => {
-                    let Some((_, open, cx)) = work.selected() else {
-                        return Next::no_mailbox();
+                    let told = match (&mut self.within.peeked, work.selected()) {
+                        (None, None) => return Next::no_mailbox(),
+                        (None, Some((_, open, cx))) => result.tell(&self.form, open, cx),
+                        (Some(peeked), _) => result.tell(&self.form, peeked, work.cx),
                     };
-                    if !result.tell(&self.form, open, cx) {
+                    if !told {
                         return Next::Room(Job::Search(self));
                     }
-                    return self.end();
+                    return self.end(work);
                 }
             }
         }
     }
 
-    fn end(&self) -> Next {
+    fn end(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
+        if let Some(multi) = self.within.multi.take() {
+            return multi.next(work);
+        }
         let reply = Reply::ok("Searched");
         let reply = if self.missing > 0 && !self.form.by_uid {
             // RFC 5530 §3: the client learns that it may find other numbers after a NOOP.
@@ -273,6 +372,14 @@ impl Search {
                 self.missing += 1;
                 Ok(())
             }
+            (_, Answer::Refused(refusal)) if self.within.peeked.is_some() => {
+                let Within { multi, .. } = core::mem::take(&mut self.within);
+                let reply = Reply::refused(refusal.clone());
+                return Ok(match multi {
+                    Some(multi) => multi.refused(work, refusal),
+                    None => Next::done(reply),
+                });
+            }
             (_, Answer::Refused(refusal)) => {
                 // RFC 9051 §6.4.4.1: a search that fails saves nothing.
                 if self.form.saves()
@@ -280,7 +387,8 @@ impl Search {
                 {
                     open.saved = Runs::new();
                 }
-                return Ok(Next::Done(Reply::refused(refusal), self.form.expunges()));
+                let within = core::mem::take(&mut self.within);
+                return Ok(within.refused(work, Reply::refused(refusal), &self.form));
             }
             (Stage::Host, Answer::Declined) => {
                 self.stage = Stage::Rows;
@@ -315,12 +423,12 @@ impl Search {
         let mut open = Runs::new();
         for row in &page.rows {
             match evaluate(&self.program, |_, key| by_row(row, key, self.now_ms)) {
-                Some(true) => {
+                Some(true) if self.scores.is_none() => {
                     self.modseqs.add(row.uid, row.modseq);
                     self.found_now.append_uid(row.uid);
                 }
                 Some(false) => {}
-                None => open.append_uid(row.uid),
+                _ => open.append_uid(row.uid),
             }
         }
         if !open.is_empty() {
@@ -352,14 +460,18 @@ impl Search {
         let Stage::Looking { rows, later, message } = &mut self.stage else { return None };
         loop {
             if let Some(looked_at) = message {
-                let Examined { uid, modseq, blob, examination } = &mut **looked_at;
+                let Examined { uid, modseq, blob, examination, .. } = &mut **looked_at;
                 if let Some(span) = examination.next(&self.program) {
                     let (blob, offset, length) = (*blob, span.start, span.length());
                     return Some(BlobRange { blob, offset, length });
                 }
                 if examination.verdict(&self.program) {
-                    self.modseqs.add(*uid, *modseq);
-                    add_uid(&mut self.found_now, *uid);
+                    let (uid, modseq) = (*uid, *modseq);
+                    if let Some(scores) = &mut self.scores {
+                        scores.add(uid, looked_at.relevancy(&self.program));
+                    }
+                    self.modseqs.add(uid, modseq);
+                    add_uid(&mut self.found_now, uid);
                 }
                 *message = None;
             }
@@ -373,19 +485,33 @@ impl Search {
                 Some(head) => by_index(&row, head, key, self.now_ms),
                 None => by_row(&row, key, self.now_ms),
             };
+            let is_open = |key: &SearchKey| is_fuzzy(key) && known(key).is_none();
+            let unscored = self.scores.is_some() && self.program.iter().any(is_open);
             match evaluate(&self.program, |_, key| known(key)) {
-                Some(true) => {
+                Some(true) if !unscored => {
+                    if let Some(scores) = &mut self.scores {
+                        let fits = |key: &SearchKey| by_head(head.as_ref(), key);
+                        let leaf = |_, key: &SearchKey| (known(key).unwrap_or(false), fits(key));
+                        scores.add(row.uid, relevancy(&self.program, leaf));
+                    }
                     self.modseqs.add(row.uid, row.modseq);
                     add_uid(&mut self.found_now, row.uid);
                 }
                 Some(false) => {}
-                None => {
+                _ => {
                     let index =
                         Index::decode(octets).unwrap_or_else(|_| Index::opaque(&[], row.size));
                     let known = self.program.iter().map(known).collect();
-                    let examination = Examination::new(&self.program, known, &index, row.size);
+                    let scored = self.scores.is_some();
+                    let fits = |key: &SearchKey| by_head(head.as_ref(), key);
+                    let fits = match scored {
+                        true => self.program.iter().map(fits).collect(),
+                        false => Vec::new(),
+                    };
+                    let examination =
+                        Examination::new(&self.program, known, &index, row.size, scored);
                     let Row { uid, modseq, blob, .. } = row;
-                    *message = Some(Box::new(Examined { uid, modseq, blob, examination }));
+                    *message = Some(Box::new(Examined { uid, modseq, blob, fits, examination }));
                 }
             }
         }

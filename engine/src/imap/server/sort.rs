@@ -8,6 +8,7 @@ use super::fetch::page_end;
 use super::job::{Answered, Expunges, Job, Next, Work, wrong};
 use super::order;
 use super::print::decimal;
+use super::relevancy::{self, RELEVANCY, SCORES_MAX, Scores};
 use super::reply::Reply;
 use super::result::{Form, MODSEQ, PARTIAL};
 use super::runs::Runs;
@@ -47,6 +48,9 @@ pub(crate) struct Sort {
     form: Form,
     /// What was found.
     uids: Runs,
+    scores: Scores,
+    /// Scores of those that were told, in the order in which they were.
+    told_scores: Vec<u8>,
     /// Read up to this UID in this pass.
     above: u32,
     /// Messages that were gone when their turn came.
@@ -57,6 +61,8 @@ pub(crate) struct Sort {
     stage: Stage,
     /// Whether something stands behind ALL or PARTIAL.
     told_any: bool,
+    /// RELEVANCY without ALL: the numbers themselves are not told.
+    silent: bool,
     /// RFC 5267 §4.4: the places that are told, the first is 1; all without it.
     places: Option<(u64, u64)>,
     /// Places that were passed.
@@ -85,6 +91,18 @@ enum Stage {
         at: usize,
         held: Option<(u32, u32)>,
     },
+    /// How well those fit that were told, from this one on.
+    Scores {
+        at: usize,
+    },
+}
+
+/// What a search found for a sort.
+pub(crate) struct Found {
+    pub(crate) uids: Runs,
+    pub(crate) scores: Scores,
+    /// Messages that were gone when their turn came.
+    pub(crate) missing: u64,
 }
 
 pub(crate) fn begin(work: &mut Work<'_>, tag: &[u8], command: grammar::Sort) -> Next {
@@ -102,14 +120,16 @@ pub(crate) fn sort(
     work: &mut Work<'_>,
     form: Form,
     criteria: Vec<Criterion>,
-    uids: Runs,
-    missing: u64,
+    found: Found,
 ) -> Box<Sort> {
+    let Found { uids, scores, missing } = found;
     let little = work.selected().is_some_and(|(_, open, _)| open.is_full_of_gaps());
     Box::new(Sort {
         criteria,
         form,
         uids,
+        scores,
+        told_scores: Vec::new(),
         above: 0,
         missing,
         passes: 1,
@@ -117,6 +137,7 @@ pub(crate) fn sort(
         ends: Ends::default(),
         stage: Stage::Reading,
         told_any: false,
+        silent: false,
         places: None,
         passed: 0,
     })
@@ -149,6 +170,9 @@ impl Sort {
                         if self.ends.count > held.saturating_mul(u64::from(PASSES_MAX)) {
                             return Next::Done(TOO_MANY, self.form.expunges());
                         }
+                        if self.tells_scores() && self.ends.count > SCORES_MAX as u64 {
+                            return Next::Done(TOO_MANY, self.form.expunges());
+                        }
                         if !self.tell_head(open, cx) {
                             return self.end();
                         }
@@ -164,10 +188,28 @@ impl Sort {
                             self.stage = Stage::Reading;
                             continue;
                         }
+                        self.tell_partial_end(cx);
+                        if self.tells_scores() && !self.told_scores.is_empty() {
+                            lex::send(cx, b" RELEVANCY (", Some(&RELEVANCY));
+                            self.stage = Stage::Scores { at: 0 };
+                            continue;
+                        }
                         self.tell_tail(cx);
                         return self.end();
                     };
                     self.stage = next;
+                }
+                Stage::Scores { at } => {
+                    let rest = self.told_scores.get(at..).unwrap_or_default();
+                    if rest.is_empty() {
+                        lex::send(cx, b")", Some(&RELEVANCY));
+                        self.tell_tail(cx);
+                        return self.end();
+                    }
+                    let page = rest.iter().take(1000).copied();
+                    let next = at + page.len();
+                    lex::send(cx, &relevancy::list(page, at == 0), Some(&RELEVANCY));
+                    self.stage = Stage::Scores { at: next };
                 }
             }
         }
@@ -200,7 +242,7 @@ impl Sort {
         self.above = up_to;
         for row in page.rows {
             let head = row.index.as_deref().and_then(|index| Index::decode_head(index).ok());
-            let key = order::key(&self.criteria, &row, head.as_ref());
+            let key = order::key(&self.criteria, &row, head.as_ref(), self.scores.of(row.uid));
             self.selection.offer(&key);
             if self.passes == 1 {
                 self.ends.add(key, row.modseq);
@@ -224,6 +266,7 @@ impl Sort {
             open.saved = self.saved(returns);
         }
         let told = returns.min || returns.max || returns.all || returns.count;
+        let told = told || returns.relevancy;
         if !told && returns.partial.is_none() {
             return false;
         }
@@ -248,6 +291,10 @@ impl Sort {
         }
         if returns.all && ends.count > 0 {
             lex::send(cx, b" ALL ", Some(&ESORT));
+            return true;
+        }
+        if returns.relevancy && ends.count > 0 {
+            self.silent = true;
             return true;
         }
         self.tell_tail(cx);
@@ -292,6 +339,12 @@ impl Sort {
                 return Some(Stage::Telling { at: at + 1, held: None });
             }
         }
+        if self.tells_scores() {
+            self.told_scores.push(self.scores.of(order::uid(&key)));
+        }
+        if self.silent {
+            return Some(Stage::Telling { at: at + 1, held: None });
+        }
         if self.form.returns().is_none() {
             lex::send(cx, &[b" ", &decimal(u64::from(number))[..]].concat(), None);
             return Some(Stage::Telling { at: at + 1, held: None });
@@ -319,10 +372,17 @@ impl Sort {
         lex::send(cx, &text, Some(&ESORT));
     }
 
-    fn tell_tail(&self, cx: &mut Cx<Server>) {
+    fn tells_scores(&self) -> bool {
+        self.form.returns().is_some_and(|returns| returns.relevancy)
+    }
+
+    fn tell_partial_end(&self, cx: &mut Cx<Server>) {
         if self.places.is_some() {
             lex::send(cx, if self.told_any { b")" } else { b"NIL)" }, Some(&PARTIAL));
         }
+    }
+
+    fn tell_tail(&self, cx: &mut Cx<Server>) {
         let ends = &self.ends;
         if self.form.wants_modseq && ends.count > 0 {
             let returns = self.form.returns();

@@ -162,22 +162,22 @@ impl Field {
         match self.count {
             0 => return Ok(Vec::new()),
             1 => {}
-            _ => return Err(wrong(&alloc::format!("The message has more than one {name} field"))),
+            _ => return Err(wrong(alloc::format!("The message has more than one {name} field"))),
         }
         if self.long {
-            return Err(wrong(&alloc::format!("The {name} field is too long")));
+            return Err(wrong(alloc::format!("The {name} field is too long")));
         }
         let found = authors(&unfold(&self.body)).filter(|found| found.len() <= most);
         found.ok_or_else(|| {
             let what = if most == 1 { "one address" } else { "a list of addresses" };
-            wrong(&alloc::format!("The {name} field is not {what} as RFC 5322 writes it"))
+            wrong(alloc::format!("The {name} field is not {what} as RFC 5322 writes it"))
         })
     }
 }
 
 /// RFC 6409 §6.3: 554 is for syntax.
-fn wrong(text: &str) -> Reply {
-    Reply::new(554, "5.6.0", text)
+fn wrong(text: impl Into<Vec<u8>>) -> Reply {
+    Reply::made(554, "5.6.0", text.into())
 }
 
 #[cfg(test)]

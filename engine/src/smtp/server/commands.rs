@@ -146,8 +146,8 @@ impl Server {
                 cx.event(Event::Quit);
                 self.state = state;
                 let text = [&self.common.config.host_name[..], b" closing connection"].concat();
-                let reply = Reply { code: 221, enhanced: Some("2.0.0"), text };
-                let reply = self.worded(reply, |words| words.quit, b"");
+                let reply = Reply::made(221, "2.0.0", text);
+                let reply = self.worded(reply, |words| words.quit, Default::default);
                 self.end(cx, &reply)
             }
             (Command::Rset, state) => self.reset(cx, state),

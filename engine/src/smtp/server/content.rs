@@ -9,6 +9,7 @@ use super::authors::Authors;
 use super::reply::Reply;
 use super::submission::Completion;
 use crate::limits::Limits;
+use crate::message::Surveyed;
 use crate::smtp::types::Mailbox;
 use crate::text::find::has_high_bit;
 use crate::trace::Rule;
@@ -34,9 +35,14 @@ pub(super) struct Content {
     size: u64,
     /// Octets given to the host, with them.
     pub(super) stored: u64,
+    /// All of it is one text in which no line begins with a dot.
+    pub(super) undotted: bool,
+    /// Octets that the host gets next.
+    pub(super) next: Vec<u8>,
     pub(super) eight_bit: bool,
     /// Trace fields that go before the first chunk.
     pub(super) trace: Vec<u8>,
+    trace_eight_bit: bool,
     /// How many octets of them are for final delivery alone.
     pub(super) return_path_octets: u64,
     /// Why the message is not taken; what still comes is read and thrown away.
@@ -83,7 +89,10 @@ impl Content {
             tx,
             size: 0,
             stored: 0,
+            undotted: false,
+            next: Vec::new(),
             eight_bit: false,
+            trace_eight_bit: has_high_bit(&trace),
             trace,
             return_path_octets: 0,
             refused: None,
@@ -104,8 +113,9 @@ impl Content {
         self.scan.wide && !self.tx.from.smtputf8
     }
 
-    /// The octets as they are to be stored; `end` says that they are the last.
-    pub(super) fn complete(&mut self, octets: Vec<u8>, end: bool) -> Vec<u8> {
+    /// Has ready what the host gets next: these octets as they are to be stored, this hop's trace fields before the first;
+    /// `end` says that they are the last.
+    pub(super) fn complete(&mut self, octets: Vec<u8>, end: bool) {
         let octets = match &mut self.completion {
             Some(completion) => completion.pass(&octets, end),
             None => octets,
@@ -113,7 +123,25 @@ impl Content {
         if let Some(authors) = &mut self.authors {
             authors.look(&octets);
         }
-        octets
+        self.next = match &mut self.trace {
+            trace if trace.is_empty() || octets.is_empty() => octets,
+            trace => [&core::mem::take(trace)[..], &octets].concat(),
+        };
+    }
+
+    /// What an indexer need not look for again. A text that was taken has its CRs and LFs in pairs, and one at its end;
+    /// what was completed has become another.
+    pub(super) fn surveyed(&self) -> Surveyed {
+        let plain = (self.undotted && self.completion.is_none()).then_some(true);
+        let eight_bit = Some(self.eight_bit || self.trace_eight_bit);
+        Surveyed { plain, eight_bit: eight_bit.filter(|_| self.completion.is_none()) }
+    }
+
+    /// Takes the octets that are ready.
+    pub(super) fn next(&mut self) -> Vec<u8> {
+        let next = core::mem::take(&mut self.next);
+        self.stored += next.len() as u64;
+        next
     }
 
     /// The addresses that the message is from, as far as they matter; it is refused if there is no telling.

@@ -37,8 +37,8 @@ impl Server {
             self.state = State::RcptGiven(tx);
             return self.out_of_step(cx);
         }
-        let text = b"Enter mail, end with \".\" on a line by itself".to_vec();
-        self.reply(cx, &self.worded(Reply::plain(354, text), |words| words.data, b""));
+        let text = &b"Enter mail, end with \".\" on a line by itself"[..];
+        self.reply(cx, &self.worded(Reply::plain(354, text), |words| words.data, Vec::new));
         cx.sync();
         self.common.idle_commands = 0;
         let content = self.content(cx, *tx, false);
@@ -89,15 +89,12 @@ impl Server {
         if content.look(&octets, end.is_some(), &self.common.config.limits) {
             cx.event(Event::Reset);
         }
-        if content.refused.is_some() {
-            return self.text_taken(cx, *content, end);
+        content.undotted = end.is_some_and(|end| end.undotted);
+        if content.refused.is_some() || !self.is_to_give(&mut content, octets, end.is_some()) {
+            return self.text_taken(cx, content, end);
         }
-        let octets = content.complete(octets, end.is_some());
-        if octets.is_empty() {
-            return self.text_taken(cx, *content, end);
-        }
-        self.give(cx, &mut content, octets);
-        self.go(cx, State::Asking(Box::new(Pending::Text(*content, end))))
+        cx.ask(Ask::Chunk(content.next()));
+        self.go(cx, State::Asking(Box::new(Pending::Text(content, end))))
     }
 
     /// The text held a bare CR, a bare LF or NUL, whatever else was wrong with it. What follows may have been meant to
@@ -114,23 +111,17 @@ impl Server {
         self.end(cx, &Reply::new(421, "4.7.0", "What follows is not read, closing connection"))
     }
 
-    /// Asks the host to take the next octets, this hop's trace fields before the first.
-    fn give(&self, cx: &mut Cx<Self>, content: &mut Content, octets: Vec<u8>) {
-        let chunk = if content.trace.is_empty() {
-            octets
-        } else {
-            let mut first = core::mem::take(&mut content.trace);
-            first.extend_from_slice(&octets);
-            first
-        };
-        content.stored += chunk.len() as u64;
-        cx.ask(Ask::Chunk(chunk));
+    /// Has the next octets ready for the host; true if it gets them by themselves. The last ones go with what is known of
+    /// the message then, unless the host has its say before that.
+    fn is_to_give(&self, content: &mut Content, octets: Vec<u8>, end: bool) -> bool {
+        content.complete(octets, end);
+        !content.next.is_empty() && (!end || self.common.config.faults)
     }
 
     pub(super) fn text_answered(
         self,
         cx: &mut Cx<Self>,
-        mut content: Content,
+        mut content: Box<Content>,
         end: Option<TextEnd>,
         answer: Answer,
     ) -> Result<Self, (Self, Misuse)> {
@@ -145,16 +136,12 @@ impl Server {
         Ok(self.text_taken(cx, content, end))
     }
 
-    fn text_taken(self, cx: &mut Cx<Self>, content: Content, end: Option<TextEnd>) -> Self {
-        if end.is_some() {
-            self.finish(cx, content)
-        } else {
-            self.go(cx, State::Data(Box::new(content)))
-        }
+    fn text_taken(self, cx: &mut Cx<Self>, content: Box<Content>, end: Option<TextEnd>) -> Self {
+        if end.is_some() { self.finish(cx, content) } else { self.go(cx, State::Data(content)) }
     }
 
     /// The message is whole: refuse it, or ask the host to make it durable.
-    fn finish(self, cx: &mut Cx<Self>, mut content: Content) -> Self {
+    fn finish(self, cx: &mut Cx<Self>, mut content: Box<Content>) -> Self {
         if content.refused.is_none()
             && let Err(reply) = content.authors()
         {
@@ -175,15 +162,21 @@ impl Server {
         }
     }
 
-    /// Asks the host to make the message durable.
-    pub(super) fn commit(self, cx: &mut Cx<Self>, content: Content) -> Self {
+    /// Gives the host the last octets, and asks it to make the message durable.
+    pub(super) fn commit(self, cx: &mut Cx<Self>, mut content: Box<Content>) -> Self {
         let binary = content.tx.from.body == Body::BinaryMime;
+        let last = content.next();
+        let is_whole = last.len() as u64 == content.stored;
+        let indexed = || self.common.config.index.index(&last, content.surveyed());
+        let index = is_whole.then(indexed).flatten();
         let (size, eight_bit) = (content.stored, content.eight_bit);
         let return_path_octets = content.return_path_octets;
         let tls_optional = content.is_tls_optional();
         let authors = content.authors().unwrap_or_default();
         let envelope = Envelope {
             size,
+            last,
+            index,
             eight_bit,
             binary,
             return_path_octets,
@@ -210,7 +203,7 @@ impl Server {
     pub(super) fn commit_answered(
         self,
         cx: &mut Cx<Self>,
-        content: Content,
+        content: Box<Content>,
         answer: Answer,
     ) -> Result<Self, (Self, Misuse)> {
         match answer {
@@ -245,8 +238,9 @@ impl Server {
         committed: &Committed,
     ) -> Self {
         let accepted = [b"Message accepted for delivery as ", &committed.id[..]].concat();
-        let accepted = Reply { code: 250, enhanced: Some("2.0.0"), text: accepted };
-        let accepted = self.worded(accepted, |words| words.accepted, &committed.id);
+        let accepted = Reply::made(250, "2.0.0", accepted);
+        let id = || committed.id.clone();
+        let accepted = self.worded(accepted, |words| words.accepted, id);
         self.reply_each(cx, content, |at| match committed.fates.get(at) {
             Some(Some(refusal)) => refused(About::Recipient, refusal),
             _ => accepted.clone(),
@@ -310,15 +304,11 @@ impl Server {
                 if content.look(&octets, end, &self.common.config.limits) {
                     cx.event(Event::Reset);
                 }
-                if content.refused.is_some() {
-                    return self.chunk_taken(cx, *content, left, last);
+                if content.refused.is_some() || !self.is_to_give(&mut content, octets, end) {
+                    return self.chunk_taken(cx, content, left, last);
                 }
-                let octets = content.complete(octets, end);
-                if octets.is_empty() {
-                    return self.chunk_taken(cx, *content, left, last);
-                }
-                self.give(cx, &mut content, octets);
-                self.go(cx, State::Asking(Box::new(Pending::Chunk(*content, left, last))))
+                cx.ask(Ask::Chunk(content.next()));
+                self.go(cx, State::Asking(Box::new(Pending::Chunk(content, left, last))))
             }
             state => self.go(cx, state),
         }
@@ -327,7 +317,7 @@ impl Server {
     pub(super) fn chunk_answered(
         self,
         cx: &mut Cx<Self>,
-        mut content: Content,
+        mut content: Box<Content>,
         left: u64,
         last: bool,
         answer: Answer,
@@ -343,9 +333,9 @@ impl Server {
         Ok(self.chunk_taken(cx, content, left, last))
     }
 
-    fn chunk_taken(self, cx: &mut Cx<Self>, content: Content, left: u64, last: bool) -> Self {
+    fn chunk_taken(self, cx: &mut Cx<Self>, content: Box<Content>, left: u64, last: bool) -> Self {
         if left > 0 {
-            return self.go(cx, State::Chunk(Box::new(content), left, last));
+            return self.go(cx, State::Chunk(content, left, last));
         }
         if last {
             return self.finish(cx, content);
@@ -356,6 +346,6 @@ impl Server {
             Some(reply) => self.reply(cx, reply),
             None => self.say(cx, 250, "2.0.0", "Octets received"),
         }
-        self.go(cx, State::Chunking(Box::new(content)))
+        self.go(cx, State::Chunking(content))
     }
 }

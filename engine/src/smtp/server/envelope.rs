@@ -1,7 +1,6 @@
 //! The envelope: MAIL begins a transaction, each RCPT adds to it, RSET ends it.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::reply::{About, Reply, refused};
@@ -11,6 +10,7 @@ use crate::limits::Limits;
 use crate::role::Cx;
 use crate::smtp::grammar::{Hold, Mail};
 use crate::smtp::types::{Ask, ByMode, MailFrom, Mailbox, RcptTo, Service};
+use crate::text::number::{DIGITS_MAX, push_decimal};
 use crate::trace::Rule;
 use crate::types::{Reason, Refusal};
 
@@ -101,8 +101,12 @@ impl Server {
         let lowered = self.trust(&mut mail);
         self.common.transactions += 1;
         let number = self.common.transactions;
-        let id = [&self.common.config.session_id[..], format!(".{number}").as_bytes()].concat();
+        let mut id = Vec::with_capacity(self.common.config.session_id.len() + 1 + DIGITS_MAX);
+        id.extend_from_slice(&self.common.config.session_id);
+        id.push(b'.');
+        push_decimal(&mut id, number.into());
         let tx = Transaction { from: mail.clone(), recipients: Vec::new(), id, lowered };
+        let tx = Box::new(tx);
         cx.ask(Ask::Sender(mail));
         self.go(cx, State::Asking(Box::new(Pending::Sender(tx))))
     }
@@ -130,10 +134,12 @@ impl Server {
             let reply = Reply::new(250, "2.3.6", "0 is the priority, a higher one needs a login");
             reply.send_because(cx, self.common.enhanced(), &PRIORITY);
         } else {
-            let path = tx.from.reverse_path.as_ref().map(super::words::address);
+            let path = || {
+                let path = tx.from.reverse_path.as_ref();
+                path.map_or_else(|| b"<>".to_vec(), super::words::address)
+            };
             let reply = Reply::new(250, "2.1.0", "Sender ok");
-            let path = path.unwrap_or_else(|| b"<>".to_vec());
-            self.reply(cx, &self.worded(reply, |words| words.sender, &path));
+            self.reply(cx, &self.worded(reply, |words| words.sender, path));
         }
     }
 
@@ -160,7 +166,7 @@ impl Server {
         }
         let to = rcpt.forward_path.clone();
         cx.ask(Ask::Recipient(rcpt));
-        self.go(cx, State::Asking(Box::new(Pending::Recipient(*tx, to))))
+        self.go(cx, State::Asking(Box::new(Pending::Recipient(tx, to))))
     }
 
     /// Whether a domain is too short for a submission server.
@@ -172,11 +178,10 @@ impl Server {
     pub(super) fn recipient_refused(
         mut self,
         cx: &mut Cx<Self>,
-        tx: Transaction,
+        tx: Box<Transaction>,
         refusal: &Refusal,
     ) -> Self {
         let reply = refused(About::Recipient, refusal);
-        let tx = Box::new(tx);
         let none = tx.recipients.is_empty();
         let state = if none { State::MailGiven(tx) } else { State::RcptGiven(tx) };
         let rule = match refusal.reason {

@@ -44,7 +44,8 @@ impl Server {
         self.common.alone = true;
         let config = &self.common.config;
         let hello = [&config.host_name[..], b" Hello ", &name, b", pleased to meet you"].concat();
-        let hello = self.worded(Reply::plain(250, hello), |words| words.hello, &name).text;
+        let hello =
+            self.worded(Reply::plain(250, hello), |words| words.hello, || name.clone()).text;
         let keywords = if esmtp { self.keywords(cx.now.unix_ms) } else { Vec::new() };
         let mut lines: Vec<&[u8]> = alloc::vec![&hello];
         lines.extend(keywords.iter().map(|keyword| &keyword[..]));

@@ -151,7 +151,7 @@ impl Server {
         reply.send(cx, self.common.enhanced());
     }
 
-    fn say(&self, cx: &mut Cx<Self>, code: u16, enhanced: &'static str, text: &str) {
+    fn say(&self, cx: &mut Cx<Self>, code: u16, enhanced: &'static str, text: &'static str) {
         self.reply(cx, &Reply::new(code, enhanced, text));
     }
 
@@ -311,7 +311,7 @@ impl Role for Server {
             }
             (Pending::Sender(tx), Answer::Done) => {
                 self.sender_taken(cx, &tx);
-                Ok(self.go(cx, State::MailGiven(Box::new(tx))))
+                Ok(self.go(cx, State::MailGiven(tx)))
             }
             (Pending::Sender(_), Answer::Refused(refusal)) => {
                 self.reply(cx, &reply::refused(About::Sender, &refusal));
@@ -320,11 +320,11 @@ impl Role for Server {
             }
             (Pending::Recipient(mut tx, to), Answer::Done) => {
                 let reply = Reply::new(250, "2.1.5", "Recipient ok");
-                let path = words::address(&to);
+                let reply = self.worded(reply, |words| words.recipient, || words::address(&to));
                 tx.recipients.push(to);
                 self.common.idle_commands = 0;
-                self.reply(cx, &self.worded(reply, |words| words.recipient, &path));
-                Ok(self.go(cx, State::RcptGiven(Box::new(tx))))
+                self.reply(cx, &reply);
+                Ok(self.go(cx, State::RcptGiven(tx)))
             }
             (Pending::Recipient(tx, _), Answer::Refused(refusal)) => {
                 Ok(self.recipient_refused(cx, tx, &refusal))
@@ -400,7 +400,7 @@ impl Server {
         let config = &self.common.config;
         let kind: &[u8] = if config.service == Service::Lmtp { b"LMTP" } else { b"ESMTP" };
         let text = [&config.host_name[..], b" ", kind, b" Pillarbox"].concat();
-        self.reply(cx, &self.worded(Reply::plain(220, text), |words| words.greeting, b""));
+        self.reply(cx, &self.worded(Reply::plain(220, text), |words| words.greeting, Vec::new));
     }
 
     /// The reply that was kept back for a while.

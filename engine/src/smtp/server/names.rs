@@ -59,7 +59,7 @@ impl Server {
                 };
                 let tail: &[u8] = if count == Some(0) { b"" } else { b" started" };
                 let text = [head.as_bytes(), &node, tail].concat();
-                Reply { code, enhanced: Some("2.0.0"), text }
+                Reply::made(code, "2.0.0", text)
             }
             Answer::Refused(refusal) => flush_refused(&refusal),
             _ => return Err(self.wrong_answer(Pending::Flush(node))),

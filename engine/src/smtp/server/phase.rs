@@ -19,9 +19,9 @@ pub(super) enum Held {
     /// A command, in the state that it came in.
     Command(Command, State),
     /// A whole message that the host was not asked to make durable yet.
-    Whole(Content),
+    Whole(Box<Content>),
     /// A durable message whose client was not told yet.
-    Committed(Content, Committed),
+    Committed(Box<Content>, Committed),
 }
 
 impl Held {

@@ -1,5 +1,6 @@
 //! Replies (RFC 5321 §4.2), and which one a refusal of the host becomes.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::Server;
@@ -21,22 +22,30 @@ pub(super) const ENHANCED: Rule = Rule {
     gist: "Replies other than greetings and 3xx begin their text with a status code of three numbers.",
 };
 
+/// Octets of the longest enhanced code (RFC 3463 §2): three numbers of one, three and three digits.
+const ENHANCED_MAX: usize = "5.123.123".len();
+
 /// A reply: its code, its enhanced code (RFC 3463) where there is one, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) code: u16,
     pub(super) enhanced: Option<&'static str>,
-    pub(super) text: Vec<u8>,
+    pub(super) text: Cow<'static, [u8]>,
 }
 
 impl Reply {
-    pub(super) fn new(code: u16, enhanced: &'static str, text: &str) -> Self {
-        Self { code, enhanced: Some(enhanced), text: text.as_bytes().to_vec() }
+    pub(super) fn new(code: u16, enhanced: &'static str, text: &'static str) -> Self {
+        Self { code, enhanced: Some(enhanced), text: Cow::Borrowed(text.as_bytes()) }
+    }
+
+    /// One whose text is made for it.
+    pub(super) fn made(code: u16, enhanced: &'static str, text: Vec<u8>) -> Self {
+        Self { code, enhanced: Some(enhanced), text: text.into() }
     }
 
     /// One without an enhanced code: greetings, HELO, and intermediate replies.
-    pub(super) fn plain(code: u16, text: Vec<u8>) -> Self {
-        Self { code, enhanced: None, text }
+    pub(super) fn plain(code: u16, text: impl Into<Cow<'static, [u8]>>) -> Self {
+        Self { code, enhanced: None, text: text.into() }
     }
 
     /// The host's own words, if it gave any, made fit for one line.
@@ -56,7 +65,9 @@ impl Reply {
     pub(super) fn send_because(&self, cx: &mut Cx<Server>, enhanced: bool, why: &'static Rule) {
         cx.send(&digits(self.code, b' '), "reply code", Some(why));
         if let Some(code) = self.enhanced.filter(|_| enhanced) {
-            cx.send(&[code.as_bytes(), b" "].concat(), "enhanced code", Some(&ENHANCED));
+            let (mut with_space, length) = ([b' '; ENHANCED_MAX + 1], code.len());
+            with_space[..length].copy_from_slice(code.as_bytes());
+            cx.send(&with_space[..=length], "enhanced code", Some(&ENHANCED));
         }
         cx.send(&self.text, "reply text", None);
         cx.send(b"\r\n", "CRLF", None);

@@ -57,13 +57,13 @@ pub(super) enum State {
 /// What an open ask is for, and where to go on.
 pub(super) enum Pending {
     Login(Exchange),
-    Sender(Transaction),
-    Recipient(Transaction, Mailbox),
+    Sender(Box<Transaction>),
+    Recipient(Box<Transaction>, Mailbox),
     /// A chunk of DATA; whether it was the last one, and its end.
-    Text(Content, Option<TextEnd>),
+    Text(Box<Content>, Option<TextEnd>),
     /// A chunk of BDAT.
-    Chunk(Content, u64, bool),
-    Commit(Content),
+    Chunk(Box<Content>, u64, bool),
+    Commit(Box<Content>),
     /// VRFY or EXPN, and the state before.
     Names(State),
     /// The host's say at a phase.

@@ -51,17 +51,20 @@ impl Session<Server> {
 }
 
 impl Server {
-    /// A reply in the words that it has to have.
+    /// A reply in the words that it has to have; `it` is what it is about.
     pub(super) fn worded(
         &self,
         reply: Reply,
         which: fn(&Words) -> &'static str,
-        it: &[u8],
+        it: impl FnOnce() -> Vec<u8>,
     ) -> Reply {
         let Common { words, config, .. } = &*self.common;
         match words {
             None => reply,
-            Some(words) => Reply { text: filled(which(words), &config.host_name, it), ..reply },
+            Some(words) => {
+                let text = filled(which(words), &config.host_name, &it());
+                Reply { text: text.into(), ..reply }
+            }
         }
     }
 }

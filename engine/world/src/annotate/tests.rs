@@ -2,7 +2,9 @@
 
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::AuthOffer;
-use pillarbox_engine::smtp::{Answer, Ask, Committed, Config, Extensions, Server, Service};
+use pillarbox_engine::smtp::{
+    Answer, Ask, Committed, Config, Extensions, Indexer, Server, Service,
+};
 use pillarbox_engine::trace::Side;
 use pillarbox_engine::types::{Now, Peer, TlsOffer};
 use pillarbox_engine::{Output, Session};
@@ -32,6 +34,7 @@ impl Talk {
             verify: false,
             return_path: false,
             faults: false,
+            index: Indexer::default(),
             limits: Limits::SMTP,
             trace: true,
         };

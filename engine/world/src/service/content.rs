@@ -25,6 +25,8 @@ pub struct Content {
     /// Not staged yet.
     held: Vec<u8>,
     staged: Option<(UploadId, u64)>,
+    /// Of the message as it lies here, if whoever brought it has indexed it.
+    index: Option<Vec<u8>>,
 }
 
 /// A message to be read where it lies.
@@ -190,6 +192,25 @@ impl Content {
         self.held.len() as u64 + self.staged.map_or(0, |(_, size)| size)
     }
 
+    /// Takes the last octets, and the index of the message that is all in them, if they came with one.
+    ///
+    /// # Errors
+    /// As [`add`](Self::add).
+    pub async fn add_last<B: Backend>(
+        &mut self,
+        backend: &B,
+        key: SessionKey,
+        octets: Vec<u8>,
+        index: Option<Vec<u8>>,
+    ) -> Result<(), Reason> {
+        if self.size() > 0 || octets.len() > WHOLE_MAX {
+            return self.add(backend, key, &octets).await;
+        }
+        self.held = octets;
+        self.index = index;
+        Ok(())
+    }
+
     /// Takes the next octets.
     ///
     /// # Errors
@@ -247,16 +268,18 @@ impl Content {
     }
 
     async fn index<B: Backend>(
-        &self,
+        &mut self,
         backend: &B,
         indexer: &mut dyn Indexer,
         octets: Vec<u8>,
         size: u64,
     ) -> Result<Indexed, Reason> {
-        if self.staged.is_none()
-            && let Some(index) = indexer.index(&octets)?
-        {
-            return Indexed::new(octets, index);
+        let known = self.index.take();
+        if self.staged.is_none() {
+            let index = if known.is_some() { known } else { indexer.index(&octets)? };
+            if let Some(index) = index {
+                return Indexed::new(octets, index);
+            }
         }
         backend.index(octets, size).await
     }
@@ -279,6 +302,7 @@ impl Content {
     /// Forgets the message.
     pub fn drop_staged<B: Backend>(&mut self, backend: &B) {
         self.held = Vec::new();
+        self.index = None;
         if let Some((upload, _)) = self.staged.take() {
             backend.write_later(Write::Unstage(upload));
         }

@@ -30,6 +30,8 @@ pub struct ImapService<B: Backend> {
     key: SessionKey,
     bound: Option<Bound>,
     open: Option<Open>,
+    /// A mailbox that is looked into: it is read in place of the open one.
+    peeked: Option<Peeked>,
     append: Option<Appending>,
     /// Whether the session is told of other mailboxes (RFC 5465).
     listens: bool,
@@ -44,6 +46,11 @@ struct Open {
     is_own: bool,
     /// Highest UID that the session was told of: what it learnt while opening must not be told again.
     last_uid: u32,
+}
+
+struct Peeked {
+    mailbox: MailboxId,
+    is_own: bool,
 }
 
 /// Messages of an APPEND that is not committed yet.
@@ -61,7 +68,8 @@ impl<B: Backend> ImapService<B> {
     pub fn new(backend: Arc<B>, key: SessionKey) -> Self {
         let granted = Granted::default();
         let (bound, open, append, listens, held) = (None, None, None, false, None);
-        Self { backend, key, bound, open, append, listens, granted, held }
+        let peeked = None;
+        Self { backend, key, bound, open, peeked, append, listens, granted, held }
     }
 
     pub(super) fn set_listens(&mut self, listens: bool) {
@@ -100,6 +108,26 @@ impl<B: Backend> ImapService<B> {
         if open.is_own { Ok(Rights::ALL) } else { self.rights_to(open.mailbox) }
     }
 
+    /// The mailbox that is read, open or looked into, if this account still may.
+    fn readable(&self) -> Result<MailboxId, Reason> {
+        let Some(peeked) = &self.peeked else { return self.mailbox(Rights::READ) };
+        match peeked.is_own || self.rights_to(peeked.mailbox)?.has(Rights::READ) {
+            true => Ok(peeked.mailbox),
+            false => Err(Reason::NotPermitted),
+        }
+    }
+
+    fn peek(&mut self, name: &[u8]) -> Result<Opened, Reason> {
+        self.peeked = None;
+        let Place { account, mailbox, rights, .. } = self.reach(name, Rights::READ)?;
+        let mut opened = self.backend.store().opened(mailbox)?;
+        opened.rights = rights.letters();
+        opened.read_only = true;
+        let is_own = account == self.account_id()?;
+        self.peeked = Some(Peeked { mailbox, is_own });
+        Ok(opened)
+    }
+
     fn close(&mut self) {
         if self.open.take().is_some() {
             self.backend.hub().unwatch(self.key);
@@ -136,7 +164,7 @@ impl<B: Backend> ImapService<B> {
     }
 
     fn rows(&mut self, ask: &RowsAsk) -> Result<Answer, Reason> {
-        let mailbox = self.mailbox(Rights::READ)?;
+        let mailbox = self.readable()?;
         // Held before they are read: whoever expunges them in between finds them held.
         let held = match self.held.take() {
             Some(held) => {
@@ -301,7 +329,8 @@ impl<B: Backend> ImapService<B> {
                 store.status(account, &name).map(Answer::Status)
             }
             Ask::Open(ask) => self.open(&ask).map(Answer::Opened),
-            Ask::Uids(after) => store.uids(self.mailbox(Rights::READ)?, after).map(Answer::Uids),
+            Ask::Peek(name) => self.peek(&name).map(Answer::Opened),
+            Ask::Uids(after) => store.uids(self.readable()?, after).map(Answer::Uids),
             Ask::Rows(ask) => self.rows(&ask),
             Ask::Vanished(ask) => {
                 store.vanished(self.mailbox(Rights::READ)?, &ask).map(Answer::Vanished)
@@ -387,10 +416,12 @@ impl<B: Backend> Service<Server> for ImapService<B> {
             Event::Unauthenticated => {
                 self.drop_append();
                 self.close();
+                self.peeked = None;
                 self.stop_listening();
                 self.bound = None;
             }
             Event::Unwatched => self.stop_listening(),
+            Event::Unpeeked => self.peeked = None,
             Event::Defect(_) | Event::Logout => {}
         }
     }

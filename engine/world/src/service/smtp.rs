@@ -224,9 +224,12 @@ impl<B: Backend> SmtpService<B> {
     async fn commit(
         &mut self,
         now: Now,
-        envelope: &Envelope,
+        envelope: &mut Envelope,
         indexer: &mut dyn Indexer,
     ) -> Result<Committed, Refusal> {
+        let (last, index) = (std::mem::take(&mut envelope.last), envelope.index.take());
+        let added = self.content.add_last(&*self.backend, self.key, last, index).await;
+        added.map_err(Refusal::new)?;
         self.is_own = self.writes_as_itself(&envelope.authors)?;
         // RFC 6531 §3.5: a server without SMTPUTF8 must not get it as it is.
         self.transaction.sender.smtputf8 |= envelope.utf8_undeclared;
@@ -508,7 +511,7 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
             Ask::Chunk(octets) => done(
                 self.content.add(&*self.backend, self.key, &octets).await.map_err(Refusal::new),
             ),
-            Ask::Commit(envelope) => match self.commit(now, &envelope, indexer).await {
+            Ask::Commit(mut envelope) => match self.commit(now, &mut envelope, indexer).await {
                 Ok(committed) => Answer::Committed(committed),
                 Err(refusal) => {
                     self.reset();

@@ -104,6 +104,7 @@ impl Facts {
             verify: false,
             return_path: true,
             faults: true,
+            index: smtp::Indexer::default(),
             limits,
             trace: true,
         }

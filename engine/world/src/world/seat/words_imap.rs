@@ -51,6 +51,7 @@ impl Worded for Ask {
             Self::Rights(_) => plain("rights"),
             Self::Metadata(_) => plain("metadata"),
             Self::Watch => plain("watch"),
+            Self::Peek(name) => ("peek", text(name)),
             Self::Phase(at) => phase(at),
         }
     }
@@ -111,6 +112,7 @@ impl Worded for Event {
             Self::Logout => plain("logout"),
             Self::Unauthenticated => plain("unauthenticated"),
             Self::Unwatched => plain("unwatched"),
+            Self::Unpeeked => plain("unpeeked"),
         }
     }
 }

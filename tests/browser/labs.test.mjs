@@ -169,9 +169,10 @@ test("every place of a story of 2,000 entries is reached in time", async () => {
   for (const list of [times, work]) list.sort((a, b) => a - b);
   const said = (list) => `${list[50].toFixed(1)} ms, at the 95th percentile ${list[94].toFixed(1)} ms`;
   console.log(`  ${max} entries; a seek takes ${said(times)}; of the processor ${said(work)}`);
-  // The processor's time is the same beside other work; the reader's is not, and twice as much is let pass.
+  // The processor's time is nearly the same beside other work, and is what is asked for. The clock's is three times as
+  // much beside a build on two cores: its bound only finds what waits for something else.
   assert.ok(work[94] < 50, `${work[94]} ms of work`);
-  assert.ok(times[94] < 100, `${times[94]} ms`);
+  assert.ok(times[94] < 250, `${times[94]} ms`);
   assert.deepEqual(wrong, []);
   await close();
 });

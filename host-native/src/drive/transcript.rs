@@ -2,7 +2,7 @@
 //! Octets that the session marked as secret are masked; octets that it noted nothing about are shown as they are.
 
 use std::fs;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -54,6 +54,23 @@ struct Annotated {
     rules: Vec<&'static Rule>,
 }
 
+/// Starts of the program whose sessions' files one directory takes.
+const STARTS_MAX: u32 = 10_000;
+
+/// `NAME.transcript`, or the first of `NAME.2.transcript`, `NAME.3.transcript` that is not there.
+fn new_file(directory: &Path, name: &str) -> std::io::Result<fs::File> {
+    let mut new = fs::OpenOptions::new();
+    new.write(true).create_new(true).mode(0o600);
+    let mut opened = new.open(directory.join(format!("{name}.transcript")));
+    for start in 2..=STARTS_MAX {
+        if !opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
+            break;
+        }
+        opened = new.open(directory.join(format!("{name}.{start}.transcript")));
+    }
+    opened
+}
+
 impl Transcript {
     /// Makes the directory that transcripts go to, for its owner alone: mail is in them.
     ///
@@ -63,7 +80,8 @@ impl Transcript {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
     }
 
-    /// Begins a file named after the session; a failure is logged and costs only the transcript.
+    /// Begins a file named after the session; a failure is logged and costs only the transcript. Sessions are counted from
+    /// 1 at each start, and what an earlier one said is not overwritten.
     pub(crate) fn create(
         directory: &Path,
         protocol: &str,
@@ -71,15 +89,13 @@ impl Transcript {
         peer: &str,
         ends: Ends,
     ) -> Option<Self> {
-        let file = directory.join(format!("{session:0>6}-{protocol}.transcript"));
+        let name = format!("{session:0>6}-{protocol}");
         let created = Self::make_directory(directory);
-        let opened = created.and_then(|()| {
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&file)
-        });
-        let out = match opened {
+        let out = match created.and_then(|()| new_file(directory, &name)) {
             Ok(out) => out,
             Err(error) => {
-                tracing::error!(file = %file.display(), %error, "no transcript of this session");
+                let directory = directory.display();
+                tracing::error!(%directory, name, %error, "no transcript of this session");
                 return None;
             }
         };
@@ -285,6 +301,25 @@ fn masked(octets: &[u8], start: u64, spans: &[Span]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_earlier_start_wrote_is_not_overwritten() {
+        let directory =
+            std::env::temp_dir().join(format!("pillarbox-starts-{}", std::process::id()));
+        for _ in 0..3 {
+            let begun = Transcript::create(&directory, "smtp", "1", "127.0.0.1", Ends::Server);
+            begun.expect("the directory is writable");
+        }
+        let mut names: Vec<_> = fs::read_dir(&directory)
+            .expect("it is there")
+            .map(|entry| entry.expect("it can be read").file_name())
+            .collect();
+        names.sort();
+        let expected =
+            ["000001-smtp.2.transcript", "000001-smtp.3.transcript", "000001-smtp.transcript"];
+        assert_eq!(names, expected);
+        fs::remove_dir_all(&directory).expect("it is ours");
+    }
 
     #[test]
     fn secrets_are_masked_and_rules_cited() {

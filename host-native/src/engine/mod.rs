@@ -7,6 +7,7 @@ mod cache;
 mod code;
 #[path = "../../../engine/component/src/convert/mod.rs"]
 mod convert;
+mod deadline;
 mod entries;
 mod functions;
 mod hosted;

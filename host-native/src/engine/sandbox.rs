@@ -14,6 +14,7 @@ use wasmtime::{
 };
 
 use super::code::CodeMemory;
+use super::deadline::Deadline;
 use super::entries::{Entries, SmallIndexer};
 use super::functions::Functions;
 use super::settings::{EngineSettings, INDEX_SLOTS, RELAY_SLOTS};
@@ -21,7 +22,8 @@ use super::{INDEX_HERE_MAX, StartError, Trap, cache};
 use crate::error::Error;
 
 /// The clock that ends endless calls.
-const TICK: Duration = Duration::from_millis(10);
+const TICK: Duration = Duration::from_nanos(TICK_NS);
+const TICK_NS: u64 = 10_000_000;
 /// Octets that one call may give out: a step gives 16 KiB and a few; an index grows with its
 /// message.
 const STEP_OCTETS_MAX: usize = 4 << 20;
@@ -59,7 +61,6 @@ pub(super) struct Instance {
     pub(super) instance: component::Instance,
     /// What indexes small messages here, once one has come.
     indexer: Option<SmallIndexer>,
-    ticks_max: u64,
     _slot: Slot,
 }
 
@@ -67,15 +68,15 @@ pub(super) struct Instance {
 pub(super) struct RelayInstance {
     store: Store<Guard>,
     functions: Functions,
-    ticks_max: u64,
 }
 
 /// A slot, given back when it is dropped.
 struct Slot(Arc<AtomicU32>);
 
-/// What an instance is told when it asks for memory.
+/// What an instance is told when it asks for memory, or for more time.
 pub(super) struct Guard {
     memory_max: usize,
+    deadline: Deadline,
 }
 
 /// An instance asked for more memory than it may have.
@@ -96,7 +97,9 @@ impl Sandbox {
         let component: Component = component.map_err(failed)?;
         // An empty linker: a component that imports anything fails here.
         let pre = Linker::new(&engine).instantiate_pre(&component).map_err(failed)?;
-        let mut store = Store::new(&engine, Guard { memory_max: settings.session_memory_max });
+        let deadline = Deadline::new(1, TICK_NS);
+        let memory_max = settings.session_memory_max;
+        let mut store = Store::new(&engine, Guard { memory_max, deadline });
         store.set_epoch_deadline(1);
         let instance = pre.instantiate(&mut store).map_err(failed)?;
         let entries = Entries::find(&component, instance, &mut store).map_err(failed)?;
@@ -134,14 +137,12 @@ impl Sandbox {
         let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
         taken.map_err(|_| StartError::NoSlot)?;
         let slot = Slot(Arc::clone(&self.taken));
-        let mut store = self.store(self.session_memory_max, STEP_OCTETS_MAX);
-        store.set_epoch_deadline(self.step_ticks_max);
+        let mut store = self.store(self.session_memory_max, STEP_OCTETS_MAX, self.step_ticks_max);
         let instance = self.pre.instantiate(&mut store);
         let instance = instance.map_err(|error| {
             StartError::Trap(Trap::new("the start of a session".into(), &error))
         })?;
-        let ticks_max = self.step_ticks_max;
-        Ok(Instance { store, instance, indexer: None, ticks_max, _slot: slot })
+        Ok(Instance { store, instance, indexer: None, _slot: slot })
     }
 
     pub(super) fn has_index_broken_session(&self) -> bool {
@@ -198,24 +199,25 @@ impl Sandbox {
 
     /// A fresh instance for the relay functions; its caller keeps to [`RELAY_SLOTS`] of them.
     pub(super) fn relay_instance(&self) -> Result<RelayInstance, wasmtime::Error> {
-        let mut store = self.store(RELAY_MEMORY_MAX, RELAY_OCTETS_MAX);
-        store.set_epoch_deadline(self.index_ticks_max);
+        let mut store = self.store(RELAY_MEMORY_MAX, RELAY_OCTETS_MAX, self.index_ticks_max);
         let instance = self.pre.instantiate(&mut store)?;
         let functions = Functions::find(self.pre.component(), instance, &mut store)?;
-        Ok(RelayInstance { store, functions, ticks_max: self.index_ticks_max })
+        Ok(RelayInstance { store, functions })
     }
 
     fn index_now(&self, octets: &[u8], total_size: u64) -> Result<Vec<u8>, wasmtime::Error> {
-        let mut store = self.store(self.index_memory_max, INDEX_OCTETS_MAX);
-        store.set_epoch_deadline(self.index_ticks_max);
+        let mut store = self.store(self.index_memory_max, INDEX_OCTETS_MAX, self.index_ticks_max);
         let instance = self.pre.instantiate(&mut store)?;
         self.entries.index(instance, &mut store, octets, total_size)
     }
 
-    fn store(&self, memory_max: usize, octets_max: usize) -> Store<Guard> {
-        let mut store = Store::new(&self.engine, Guard { memory_max });
+    fn store(&self, memory_max: usize, octets_max: usize, ticks_max: u64) -> Store<Guard> {
+        let deadline = Deadline::new(ticks_max, TICK_NS);
+        let mut store = Store::new(&self.engine, Guard { memory_max, deadline });
         store.limiter(|guard| guard);
         store.set_hostcall_fuel(octets_max);
+        store.epoch_deadline_callback(|mut store| Ok(store.data_mut().deadline.passed()));
+        start_call(&mut store);
         store
     }
 }
@@ -223,7 +225,7 @@ impl Sandbox {
 impl Instance {
     /// Starts the clock of one call.
     pub(super) fn start_call(&mut self) {
-        self.store.set_epoch_deadline(self.ticks_max);
+        start_call(&mut self.store);
     }
 }
 
@@ -238,9 +240,14 @@ impl RelayInstance {
         P: ComponentNamedList + Lower,
         (R,): ComponentNamedList + Lift,
     {
-        self.store.set_epoch_deadline(self.ticks_max);
+        start_call(&mut self.store);
         Ok(function(&self.functions).call(&mut self.store, taken)?.0)
     }
+}
+
+fn start_call(store: &mut Store<Guard>) {
+    let ticks = store.data_mut().deadline.start();
+    store.set_epoch_deadline(ticks);
 }
 
 impl Drop for Slot {

@@ -34,8 +34,10 @@ fn session(service: smtp::Service) -> Session<smtp::Server> {
 fn sent(service: smtp::Service, sender: &str, bdat: bool, text: &[u8]) -> (Envelope, Vec<u8>) {
     let mut session = session(service);
     let (mut before, mut envelope) = (Vec::new(), None);
-    let greeting = format!("EHLO crepes.fr\r\nMAIL FROM:<{sender}> SMTPUTF8\r\n");
-    let mut pieces = vec![Vec::new(), greeting.into_bytes(), b"RCPT TO:<b@c.de>\r\n".to_vec()];
+    let commands = ["", "EHLO crepes.fr\r\n", "MAIL", "RCPT TO:<b@c.de>\r\n"];
+    let mail = format!("MAIL FROM:<{sender}> SMTPUTF8\r\n");
+    let commands = commands.map(|line| if line == "MAIL" { &mail } else { line });
+    let mut pieces: Vec<Vec<u8>> = commands.iter().map(|line| line.as_bytes().to_vec()).collect();
     if bdat {
         pieces.push([format!("BDAT {} LAST\r\n", text.len()).as_bytes(), text].concat());
     } else {

@@ -98,7 +98,7 @@ test("a mail goes through the component in Node", async () => {
     assert.match(data.said, /^250 .*m1/);
     const chunks = data.asked.filter(({ tag }) => tag === "chunk").map(({ val }) => val);
     const envelope = data.asked.at(-1).val;
-    const message = Buffer.concat([...chunks, envelope.last]).toString();
+    const message = Buffer.concat([...chunks, envelope.last].map((octets) => Buffer.from(octets))).toString();
     assert.ok(message.endsWith(`${text}.dot\r\n`), message);
     assert.equal(envelope.size, message.length);
 

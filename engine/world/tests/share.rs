@@ -20,6 +20,8 @@ fn every_action() -> Vec<Action> {
         Action::Check(Check { device: text("bob-laptop"), way: Way::PopDelete }),
         Action::Check(Check { device: text("bob-phone"), way: Way::Imap }),
         Action::Imap { device: text("bob-phone"), order: text("seen 1") },
+        Action::Browse { device: text("bob-laptop"), order: text("read 1") },
+        Action::Check(Check { device: text("bob-laptop"), way: Way::Web }),
         Action::Connect {
             from: text("crepes.fr"),
             host: text("hamburger.edu"),

@@ -58,6 +58,10 @@ pub(crate) fn here(rule: &Rule) -> Result<(), Problem> {
             "where",
             "one server does not know what lies between two; use any, a service, node:NAME or wire:NUMBER",
         )),
+        Place::Service(ref service) if service == "http" => Err(Problem::new(
+            "where",
+            "faults of the web are for simulated worlds (pillarbox replay); this server has smtp, submission, lmtp, pop3, imap",
+        )),
         _ if rule.action.needs_world() => Err(Problem::new(
             "what",
             "one server has neither the network nor DNS in its hands; simulated worlds have (pillarbox replay)",

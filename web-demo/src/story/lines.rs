@@ -1,5 +1,5 @@
 //! A conversation as lines: which octets each direction said, in the order in which they were said.
-//! A line ends with LF; what came without one so far is a line too.
+//! A line ends with LF; what came without one so far is a line too. Where bodies have no line end, an answer ends them.
 
 use pillarbox_world::world::{Dir, Entry, Time, What, WireId};
 
@@ -18,9 +18,10 @@ pub struct Line {
     pub entry: usize,
 }
 
-/// Lines of a wire among these entries; `both` are the octets to the server, and to the client.
+/// Lines of a wire among these entries; `both` are the octets to the server, and to the client. `answers_end`: what one side
+/// says is over when the other answers, as with HTTP.
 #[must_use]
-pub fn lines(entries: &[Entry], wire: WireId, both: [&[u8]; 2]) -> Vec<Line> {
+pub fn lines(entries: &[Entry], wire: WireId, both: [&[u8]; 2], answers_end: bool) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     let mut open: [Option<usize>; 2] = [None; 2];
     for (index, entry) in entries.iter().enumerate() {
@@ -30,6 +31,9 @@ pub fn lines(entries: &[Entry], wire: WireId, both: [&[u8]; 2]) -> Vec<Line> {
         }
         let side = usize::from(dir == Dir::ToClient);
         let said = both[side];
+        if answers_end {
+            open[1 - side] = None;
+        }
         let (mut from, end) = (start as usize, (end as usize).min(said.len()));
         while from < end {
             let line_end = said[from..end].iter().position(|octet| *octet == b'\n');
@@ -128,10 +132,25 @@ mod tests {
             said(1, Dir::ToClient, 0, 7),
             said(2, Dir::ToServer, 3, 14),
         ];
-        let lines = lines(&entries, WireId(1), [client, server]);
+        let lines = lines(&entries, WireId(1), [client, server], false);
         let seen: Vec<_> =
             lines.iter().map(|l| (l.dir.letter(), l.start, l.end, l.entry)).collect();
         assert_eq!(seen, [('C', 0, 8, 2), ('S', 0, 7, 1), ('C', 8, 14, 2)]);
+    }
+
+    #[test]
+    fn an_answer_ends_a_body_without_a_line_end() {
+        let entries = [
+            said(0, Dir::ToServer, 0, 3),
+            said(1, Dir::ToClient, 0, 4),
+            said(2, Dir::ToServer, 3, 7),
+        ];
+        let both: [&[u8]; 2] = [b"a=bGET\n", b"200\n"];
+        let ends = |answers_end| {
+            let lines = lines(&entries, WireId(1), both, answers_end);
+            lines.iter().map(|line| line.end).collect::<Vec<_>>()
+        };
+        assert_eq!((ends(true), ends(false)), (vec![3, 4, 7], vec![7, 4]));
     }
 
     #[test]

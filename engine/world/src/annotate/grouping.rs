@@ -20,6 +20,7 @@ pub(super) fn line(protocol: Protocol, from: Party, first: &str) -> &'static str
             "http-version" => "status line",
             "field-name" => "field line",
             "message body" => "object",
+            "form-field" => "form line",
             _ => "end of head",
         };
     }
@@ -42,7 +43,7 @@ pub(super) fn line(protocol: Protocol, from: Party, first: &str) -> &'static str
 pub(super) fn ends_line(label: &str, octets: &[u8]) -> bool {
     match label {
         "CRLF" | "text line" | "end of data" | "chunk" | "message" | "text lines" => true,
-        "message body" => true,
+        "message body" | "form-field" => true,
         "literal head" | "literal" => false,
         _ => octets.last() == Some(&b'\n'),
     }
@@ -130,6 +131,7 @@ pub const LABELS: &[&str] = &[
     "field line",
     "end of head",
     "object",
+    "form line",
     PATH,
     ADDRESS,
     PARAMETER,

@@ -244,8 +244,12 @@ fn apply(action: &Action, moment: &Moment<'_>, decision: &mut Decision) {
         Verdict::Instead(Instead { code, text: text.as_bytes().to_vec(), close })
     };
     let reader = matches!(moment.peer.service, "pop3" | "imap");
+    let web = moment.peer.service == "http";
     match action {
         Action::Down | Action::Drop => decision.verdict = Verdict::Drop,
+        // RFC 9110 §15.6.4, RFC 4918 §11.5.
+        Action::Refuse if web => decision.verdict = instead(503, "Not available on purpose", true),
+        Action::Full if web => decision.verdict = instead(507, "Mailbox full", false),
         Action::Refuse if reader => {
             decision.verdict = instead(421, "Not available on purpose", true);
         }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! fault  = where "/" when "/" what
-//! where  = "any" | "smtp" | "submission" | "lmtp" | "pop3" | "imap"
+//! where  = "any" | "smtp" | "submission" | "lmtp" | "pop3" | "imap" | "http"
 //!        | "node:" name | "link:" name "~" name | "wire:" number
 //! when   = "always" | clause *( "," clause )
 //! clause = "verb=" ( command | "any" ) | "after=" ( "connect" | "login" | "end-of-data" | "commit" ) | "octet=" number

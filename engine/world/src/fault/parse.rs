@@ -60,7 +60,9 @@ const IMAP_VERBS: [&str; 32] = [
     "SORT",
     "THREAD",
 ];
-const SERVICES: [&str; 5] = ["smtp", "submission", "lmtp", "pop3", "imap"];
+/// Methods of HTTP.
+const HTTP_VERBS: [&str; 3] = ["GET", "HEAD", "POST"];
+const SERVICES: [&str; 6] = ["smtp", "submission", "lmtp", "pop3", "imap", "http"];
 
 /// What is wrong with a rule, and in which field: `where`, `when`, `what`, or the name of a clause.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -221,7 +223,7 @@ fn parse_verb(value: &str) -> Result<Point, Problem> {
         "BDAT" => "DATA",
         other => other,
     };
-    let known = [&SMTP_VERBS[..], &POP3_VERBS, &IMAP_VERBS].concat();
+    let known = [&SMTP_VERBS[..], &POP3_VERBS, &IMAP_VERBS, &HTTP_VERBS].concat();
     if !known.contains(&verb) {
         let message =
             format!("`{value}` is no command; of SMTP there are {}", SMTP_VERBS.join(", "));
@@ -380,12 +382,17 @@ impl Rule {
             let verbs = match service.as_str() {
                 "pop3" => &POP3_VERBS[..],
                 "imap" => &IMAP_VERBS[..],
+                "http" => &HTTP_VERBS[..],
                 _ => &SMTP_VERBS[..],
             };
             let foreign =
                 matches!(&when.point, Point::Verb(verb) if !verbs.contains(&verb.as_str()));
             let reads = matches!(service.as_str(), "pop3" | "imap");
-            if foreign || reads && (message_point || when.sender.is_some() || when.to.is_some()) {
+            // A letter in a form has no envelope yet, and its octets come with the form.
+            let web = service == "http";
+            let octets = web && matches!(when.point, Point::Octet(_));
+            let envelope = when.sender.is_some() || when.to.is_some();
+            if foreign || octets || reads && message_point || (reads || web) && envelope {
                 let message = format!("{service} has no such moment as `{when}`");
                 return Err(Problem::new("where", message));
             }

@@ -24,7 +24,7 @@ pub struct Rule {
 pub enum Place {
     /// Everywhere.
     Any,
-    /// At connections of one service: `smtp`, `submission`, `lmtp`, `pop3`, `imap`.
+    /// At connections of one service: `smtp`, `submission`, `lmtp`, `pop3`, `imap`, `http`.
     Service(String),
     /// At the server of this name.
     Node(String),

@@ -42,7 +42,7 @@ pub enum Outcome {
 /// The connection that is watched, as rules name it.
 #[derive(Clone, Debug, Default)]
 pub struct Peer {
-    /// `smtp`, `submission`, `lmtp`, `pop3` or `imap`.
+    /// `smtp`, `submission`, `lmtp`, `pop3`, `imap` or `http`.
     pub service: &'static str,
     /// The server's own name.
     pub node: String,

@@ -11,6 +11,7 @@ mod report;
 mod smtp;
 pub mod trust;
 mod watch;
+pub mod web;
 
 use std::collections::VecDeque;
 use std::future::Future;

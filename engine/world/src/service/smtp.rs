@@ -150,6 +150,12 @@ impl<B: Backend> SmtpService<B> {
         self
     }
 
+    /// The same for an account that has logged in another way than this session knows.
+    pub(crate) fn signed_in(mut self, account: Vec<u8>) -> Self {
+        self.account = Some(account);
+        self
+    }
+
     /// Takes the fact of the last delivery, for the log.
     pub fn take_delivery(&mut self) -> Option<Delivery> {
         self.parties = Parties::default();

@@ -1,26 +1,32 @@
-//! The web server's conversations: what it gives, what it refuses, and that its notes cover every octet.
+//! Conversations of a web server and of a browser: what they give and refuse, and that their notes cover every octet.
 
 use super::*;
+use pillarbox_engine::trace::{Side, Span};
 
-fn server() -> Server {
+fn pages() -> Vec<Resource> {
     let page = |path: &str, media_type: &str, octets: &[u8]| Resource {
         path: path.to_owned(),
         media_type: media_type.to_owned(),
         octets: octets.to_vec(),
     };
-    Server::new(vec![
-        page("/", "text/html", b"<h1>Hi</h1>"),
-        page("/a.jpg", "image/jpeg", b"\xff\xd8\n\x00"),
-    ])
+    vec![page("/", "text/html", b"<h1>Hi</h1>"), page("/a.jpg", "image/jpeg", b"\xff\xd8\n\x00")]
 }
 
 /// What it says, whether it closes; and that its spans cover what was said, whole or cut into single octets.
 fn talk(said: &[u8]) -> (Vec<u8>, bool) {
     let mut results = Vec::new();
     for piece in [said.len().max(1), 1, 3] {
-        let mut server = server();
-        let outputs: Vec<Output> =
-            said.chunks(piece).flat_map(|octets| server.receive(octets)).collect();
+        let mut server = Server::default();
+        let mut outputs = Vec::new();
+        for octets in said.chunks(piece) {
+            let mut left = server.receive(octets);
+            while let Some(Output::Request(request)) = left.last().cloned() {
+                left.pop();
+                outputs.append(&mut left);
+                left = server.respond(&give(&pages(), &request));
+            }
+            outputs.extend(left);
+        }
         let (mut heard, mut closes) = (Vec::new(), false);
         let mut covered = [0_u64; 2];
         let mut notes = Vec::new();
@@ -28,6 +34,7 @@ fn talk(said: &[u8]) -> (Vec<u8>, bool) {
             match output {
                 Output::Transmit(octets) => heard.extend(octets),
                 Output::Close => closes = true,
+                Output::Request(_) | Output::Response(_) => panic!("these were taken"),
                 Output::Note(note) => {
                     if let Note::Span(span) = note {
                         let side = usize::from(span.side == Side::Sent);
@@ -83,9 +90,16 @@ fn what_is_wrong_is_refused() {
     let host = "Host: a\r\n";
     for (request, wanted) in [
         (format!("GET /none HTTP/1.1\r\n{host}\r\n"), "404"),
-        (format!("POST / HTTP/1.1\r\n{host}\r\n"), "501"),
-        (format!("POST / HTTP/1.1\r\n{host}Content-Length: 3\r\n\r\n"), "413"),
-        (format!("GET / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n"), "413"),
+        (format!("POST / HTTP/1.1\r\n{host}\r\n"), "405"),
+        (format!("POST / HTTP/1.1\r\n{host}Content-Length: 3\r\n\r\na=b"), "405"),
+        (format!("BREW / HTTP/1.1\r\n{host}\r\n"), "501"),
+        (format!("POST / HTTP/1.1\r\n{host}Content-Length: 999999\r\n\r\n"), "413"),
+        (format!("POST / HTTP/1.1\r\n{host}Content-Length: -1\r\n\r\n"), "400"),
+        (
+            format!("POST / HTTP/1.1\r\n{host}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+            "400",
+        ),
+        (format!("GET / HTTP/1.1\r\n{host}Transfer-Encoding: chunked\r\n\r\n"), "411"),
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), "400"),
         (format!("GET / HTTP/1.1\r\n{host}{host}\r\n"), "400"),
         (format!("GET  / HTTP/1.1\r\n{host}\r\n"), "400"),
@@ -103,6 +117,115 @@ fn what_is_wrong_is_refused() {
         assert!(said.starts_with(&format!("HTTP/1.1 {wanted} ")), "{request:?} → {said}");
     }
     assert_eq!(status(format!("\r\nGET /?x HTTP/1.1\r\n{host}\r\n").as_bytes()), "HTTP/1.1 200 OK");
+}
+
+#[test]
+fn a_body_belongs_to_its_request_and_the_next_begins_behind_it() {
+    let host = "Host: a\r\n";
+    let form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 23\r\n";
+    let said = format!(
+        "POST /none HTTP/1.1\r\n{host}{form}\r\nuser=ann&password=open!GET / HTTP/1.1\r\n{host}\r\n"
+    );
+    let (heard, closes) = talk(said.as_bytes());
+    let heard = String::from_utf8_lossy(&heard);
+    assert!(heard.starts_with("HTTP/1.1 404 ") && heard.ends_with("<h1>Hi</h1>"), "{heard}");
+    assert!(!closes);
+}
+
+fn spans(outputs: &[Output], side: Side) -> Vec<Span> {
+    let note = |output: &Output| match output {
+        Output::Note(Note::Span(span)) if span.side == side => Some(*span),
+        _ => None,
+    };
+    outputs.iter().filter_map(note).collect()
+}
+
+fn said(outputs: &[Output]) -> Vec<u8> {
+    let octets = |output: &Output| match output {
+        Output::Transmit(octets) => Some(octets.clone()),
+        _ => None,
+    };
+    outputs.iter().filter_map(octets).flatten().collect()
+}
+
+/// What one side says of its octets is what the other says of them; and secrets are secrets on both.
+#[test]
+fn a_browser_and_a_server_agree() {
+    let fields =
+        [("user", "ann@a"), ("password", "s e&cret")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+    for piece in [1, 7, 100_000] {
+        let (mut client, mut server) = (Client::new("a"), Server::default());
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        for form in [Some(&fields[..]), None] {
+            let asked = client.ask("/login", "visit=1234", form);
+            for octets in said(&asked).chunks(piece) {
+                other.extend(server.receive(octets));
+            }
+            one.extend(asked);
+            let Some(Output::Request(request)) = other.last().cloned() else {
+                panic!("a request is whole")
+            };
+            assert_eq!(request.cookie("visit"), Some("1234"));
+            assert_eq!(request.field("password").is_some(), form.is_some());
+            let answer = Response {
+                fields: vec![
+                    ("Location", "/inbox".to_owned()),
+                    ("Set-Cookie", "visit=5; Path=/".to_owned()),
+                ],
+                media_type: "text/html".to_owned(),
+                body: b"<p>x".to_vec(),
+                ..Response::of(303)
+            };
+            let answered = server.respond(&answer);
+            for octets in said(&answered).chunks(piece) {
+                one.extend(client.receive(octets));
+            }
+            other.extend(answered);
+            let Some(Output::Response(heard)) = one.last() else { panic!("it is whole") };
+            assert_eq!((heard.status, &heard.phrase[..]), (303, "See Other"));
+            assert_eq!(heard.location.as_deref(), Some("/inbox"));
+            assert_eq!(heard.cookies, [("visit".to_owned(), "5".to_owned())]);
+            assert!(client.rests());
+        }
+        for (sent, received) in [(&one, &other), (&other, &one)] {
+            let (sent, received) = (spans(sent, Side::Sent), spans(received, Side::Received));
+            assert_eq!(sent.len(), received.len());
+            for (sent, received) in sent.iter().zip(&received) {
+                let of = |span: &Span| (span.start, span.end, span.label, span.secret);
+                assert_eq!(of(sent), of(received));
+            }
+        }
+        let secrets = spans(&one, Side::Sent).into_iter().filter(|span| span.secret).count();
+        assert_eq!(secrets, 3, "two cookies and a password");
+    }
+}
+
+#[test]
+fn a_browser_takes_no_nonsense() {
+    for said in [
+        &b"220 crepes.fr ESMTP\r\n\r\n"[..],
+        b"HTTP/1.1 20 OK\r\n\r\n",
+        b"HTTP/2.0 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n",
+        &b"x".repeat(HEAD_MAX + 1),
+    ] {
+        let mut client = Client::new("a");
+        client.ask("/", "", None);
+        let outputs = client.receive(said);
+        let defects = outputs.iter().filter(|own| matches!(own, Output::Note(Note::Defect(_))));
+        assert_eq!(defects.count(), 1, "{}", said.escape_ascii());
+        assert_eq!(outputs.last(), Some(&Output::Close));
+    }
+    // Without a length the body ends with the connection.
+    let mut client = Client::new("a");
+    client.ask("/", "", None);
+    assert!(spans(&client.receive(b"HTTP/1.0 200 OK\r\n\r\nab"), Side::Received).len() > 4);
+    let outputs = client.end();
+    assert!(
+        outputs.iter().any(|own| matches!(own, Output::Response(heard) if heard.body == b"ab"))
+    );
 }
 
 #[test]

@@ -72,6 +72,7 @@ impl World {
                 self.try_now(node)
             }
             Action::Imap { device, order } => self.do_by_imap(device, order),
+            Action::Browse { device, order } => self.browse(device, order),
             Action::Link(link) => self.change_link(link),
             Action::Record(record) => {
                 let gone = record.exchanges.is_empty() && record.addresses.is_empty();

@@ -17,6 +17,13 @@ pub enum Action {
         /// What.
         order: String,
     },
+    /// Somebody does something with their browser at their web mail: `read 1`, `delete 1`, `sign out`.
+    Browse {
+        /// On which device.
+        device: String,
+        /// What. Numbers are those in the addresses of messages.
+        order: String,
+    },
     /// Somebody at a node connects to a port by hand.
     Connect {
         /// At which node.
@@ -132,6 +139,8 @@ pub enum Way {
     PopDelete,
     /// IMAP.
     Imap,
+    /// HTTP, from a browser.
+    Web,
 }
 
 impl Action {
@@ -141,7 +150,9 @@ impl Action {
         match self {
             Self::Send(letter) => format!("{}: send to {}", letter.device, letter.to),
             Self::Check(check) => format!("{}: check mail", check.device),
-            Self::Imap { device, order } => format!("{device}: {order}"),
+            Self::Imap { device, order } | Self::Browse { device, order } => {
+                format!("{device}: {order}")
+            }
             Self::Connect { from, host, port, .. } => format!("{from}: connect to {host}:{port}"),
             Self::Type { wire, octets, .. } => format!("type {} octets on {wire}", octets.len()),
             Self::HangUp { wire, .. } => format!("hang up {wire}"),

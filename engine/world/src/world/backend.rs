@@ -11,9 +11,11 @@ use pillarbox_engine::types::{Reason, Refusal};
 
 use crate::hub::{Hub, SessionKey, Wake};
 use crate::service::local::SharedStore;
+use crate::service::web::Visits;
 use crate::service::{Backend, Directory, Elsewhere, Indexed, Taken};
 use crate::store::{Outcome, Write};
 
+use super::ids::Draw;
 use super::setup::NodeSetup;
 
 /// Who has an account at a server, and whose mail it takes.
@@ -147,10 +149,14 @@ pub(crate) struct NodeBackend {
     /// Sessions that have something new to hear.
     woken: Arc<Mutex<BTreeSet<SessionKey>>>,
     wrote: AtomicBool,
+    /// Who has signed in by the web.
+    pub(super) visits: Arc<Visits>,
+    /// Chance for what browsers must not guess, apart from the node's own.
+    chance: Mutex<Draw>,
 }
 
 impl NodeBackend {
-    pub(super) fn new(setup: &NodeSetup) -> Self {
+    pub(super) fn new(setup: &NodeSetup, chance: Draw) -> Self {
         Self {
             store: SharedStore::default(),
             hub: Hub::default(),
@@ -159,6 +165,8 @@ impl NodeBackend {
             schedule: setup.schedule,
             woken: Arc::default(),
             wrote: AtomicBool::new(false),
+            visits: Arc::default(),
+            chance: Mutex::new(chance),
         }
     }
 
@@ -172,7 +180,18 @@ impl NodeBackend {
             schedule: self.schedule,
             woken: Arc::default(),
             wrote: AtomicBool::new(false),
+            visits: Arc::new(self.visits.copy()),
+            chance: Mutex::new(self.draw().clone()),
         }
+    }
+
+    fn draw(&self) -> MutexGuard<'_, Draw> {
+        self.chance.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Octets that no browser can guess.
+    pub(super) fn chance(&self) -> [u8; 16] {
+        self.draw().octets()
     }
 
     /// Whether anything was written since this was asked last.

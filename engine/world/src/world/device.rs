@@ -12,11 +12,12 @@ use pillarbox_engine::smtp::{Body, MailFrom, Mailbox, RcptTo};
 use super::World;
 use super::action::{Check, Letter, Way};
 use super::device_imap::Remote;
+use super::device_web::Browser;
 use super::errand::{Errand, Goal};
 use super::ids::Draw;
 use super::ids::{NodeId, Protocol, Time, WireId};
 use super::log::{Screen, What};
-use super::seat::{Carried, Login, News, Outgoing, PopPlan, fate_words};
+use super::seat::{Carried, Login, News, Outgoing, PopPlan, Wish, fate_words};
 use super::setup::AccountSetup;
 
 /// What a device shows and remembers.
@@ -32,6 +33,8 @@ pub(crate) struct Device {
     pub(crate) new: u64,
     /// The mailbox that is open by IMAP.
     pub(crate) remote: Remote,
+    /// What its browser shows and remembers.
+    pub(crate) browser: Browser,
 }
 
 /// A message on the screen.
@@ -49,6 +52,9 @@ impl World {
         let account = self.account(node)?;
         let (host, port) =
             account.submit.clone().ok_or("this device is not set up to send".to_owned())?;
+        if Protocol::of_port(port).is_some_and(|(protocol, _)| protocol == Protocol::Http) {
+            return self.write_by_web(node, &account, (host, port), letter);
+        }
         let origin =
             Origin { unix_ms: self.unix_ms(self.now), seed: self.node_mut(node).draw.octets() };
         let made = made(letter, &account, origin).map_err(|refused| refused.to_string())?;
@@ -86,6 +92,7 @@ impl World {
             Way::PopKeep => false,
             Way::PopDelete => true,
             Way::Imap => return self.read_by_imap(node, &account),
+            Way::Web => return self.look_by_web(node, &account, Wish::Inbox),
         };
         let device = &mut self.node_mut(node).device;
         device.new = 0;
@@ -142,6 +149,7 @@ impl World {
             }
             News::SmtpDone(Some(_)) if submits => {}
             News::Imap(news) => self.imap_news(node, *news),
+            News::Web(news) => self.web_news(node, news),
             News::Offered { .. } | News::SmtpDone(_) => {}
         }
     }

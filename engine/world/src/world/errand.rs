@@ -11,7 +11,8 @@ use pillarbox_engine::{imap, pop3, smtp};
 use super::ids::{NodeId, Protocol, WireId};
 use super::log::{Dns, DnsAnswer, Screen, What};
 use super::seat::{
-    Carried, Drive, ImapHost, ImapPlan, Line, News, PopHost, PopPlan, Seat, SmtpHost, Typist,
+    BrowsePlan, BrowserSeat, Carried, Drive, ImapHost, ImapPlan, Line, News, PopHost, PopPlan,
+    Seat, SmtpHost, Typist, WebNews,
 };
 use super::setup::Kind;
 use super::{Due, Owner, World};
@@ -47,6 +48,7 @@ pub(super) enum Goal {
     Submit(Box<Carried>, TlsPolicy),
     Pop(PopPlan, TlsPolicy),
     Imap(ImapPlan, TlsPolicy),
+    Browse(BrowsePlan),
     Type(Vec<Line>),
 }
 
@@ -156,7 +158,9 @@ impl World {
         };
         let owner = match errand.goal {
             Goal::Type(_) => Owner::Hand,
-            Goal::Submit(..) | Goal::Pop(..) | Goal::Imap(..) => Owner::Device(node),
+            Goal::Submit(..) | Goal::Pop(..) | Goal::Imap(..) | Goal::Browse(_) => {
+                Owner::Device(node)
+            }
         };
         let now = self.clock();
         let host_name = self.node(node).setup.name.clone().into_bytes();
@@ -171,6 +175,7 @@ impl World {
         let why = why.to_owned();
         match goal {
             Goal::Submit(..) => self.show(node, Screen::NotSent { why }),
+            Goal::Browse(_) => self.web_news(node, WebNews::Done(Err(why))),
             Goal::Pop(..) | Goal::Imap(..) => self.show(node, Screen::Failed { why }),
             Goal::Type(_) => {}
         }
@@ -185,10 +190,12 @@ impl World {
                 self.next_host(node, &destination, why);
             }
             Some(Owner::Device(node)) => {
-                let submits = self.wire(id).protocol == Protocol::Submission;
                 let why = why.to_owned();
-                let told = if submits { Screen::NotSent { why } } else { Screen::Failed { why } };
-                self.show(node, told);
+                match self.wire(id).protocol {
+                    Protocol::Submission => self.show(node, Screen::NotSent { why }),
+                    Protocol::Http => self.web_news(node, WebNews::Done(Err(why))),
+                    _ => self.show(node, Screen::Failed { why }),
+                }
             }
             Some(Owner::Hand) | None => {}
         }
@@ -228,6 +235,7 @@ pub(super) fn unreached(why: Unreached) -> &'static str {
 fn seat(errand: &Errand, host_name: Vec<u8>, now: Now) -> Box<dyn Drive> {
     match &errand.goal {
         Goal::Type(script) => Box::new(Typist::new(script.clone())),
+        Goal::Browse(plan) => Box::new(BrowserSeat::new(&errand.host, plan.clone())),
         Goal::Submit(carried, tls) => {
             let submission = errand.port != 25;
             let service = if submission { smtp::Service::Submission } else { smtp::Service::Smtp };

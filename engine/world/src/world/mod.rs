@@ -8,6 +8,7 @@ pub(crate) mod backend;
 mod checkpoint;
 mod device;
 mod device_imap;
+mod device_web;
 mod dns;
 mod errand;
 mod ids;
@@ -46,8 +47,8 @@ pub use ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
 pub use log::{Dns, DnsAnswer, Entry, Fate, Mailbox, Queue, Said, Screen, What};
 pub use setup::{AccountSetup, Kind, LinkSetup, NodeSetup, Persona, Record, START_UNIX_MS, Setup};
 pub use view::{
-    Flight, LinkView, MailboxView, NodeView, QueueView, RemoteRow, RemoteView, ShownView,
-    StoredView, WireView,
+    BrowserView, Flight, LinkView, MailboxView, NodeView, QueueView, RemoteRow, RemoteView,
+    ShownView, StoredView, WireView,
 };
 pub use wire::{Link, Noted, Phase};
 

@@ -21,6 +21,9 @@ const MAILBOXES_MAX: u32 = 1000;
 /// Accounts of one server that a view lists.
 const ACCOUNTS_MAX: u32 = 1000;
 
+/// Beyond the number of every node: generators for what browsers must not guess.
+const CHANCE: u64 = 1 << 32;
+
 /// A simulated host.
 pub(crate) struct Node {
     pub(crate) id: NodeId,
@@ -46,7 +49,9 @@ pub(crate) struct Node {
 impl Node {
     pub(super) fn new(id: NodeId, setup: NodeSetup, seed: u64) -> Self {
         let number = u64::from(id.0) + 1;
-        let backend = (setup.kind == Kind::Server).then(|| Arc::new(NodeBackend::new(&setup)));
+        let chance = Draw::of(seed, number + CHANCE);
+        let backend =
+            (setup.kind == Kind::Server).then(|| Arc::new(NodeBackend::new(&setup, chance)));
         Self {
             id,
             // RFC 5737: addresses that are nobody's.

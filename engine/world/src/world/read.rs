@@ -9,7 +9,8 @@ use super::dns::Zones;
 use super::ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
 use super::log::{Entry, Screen, What};
 use super::view::{
-    Flight, LinkView, MailboxView, NodeView, QueueView, RemoteView, ShownView, StoredView, WireView,
+    BrowserView, Flight, LinkView, MailboxView, NodeView, QueueView, RemoteView, ShownView,
+    StoredView, WireView,
 };
 use super::wire::{Noted, Phase};
 use crate::fault::Listed;
@@ -130,6 +131,18 @@ impl World {
             mailbox: remote.mailbox.clone(),
             rows: remote.rows.clone(),
             found: remote.found.clone(),
+        }
+    }
+
+    /// What a device's browser shows.
+    #[must_use]
+    pub fn browser(&self, node: NodeId) -> BrowserView {
+        let browser = &self.node(node).device.browser;
+        BrowserView {
+            signed_in: !browser.cookies.is_empty(),
+            path: browser.path.clone(),
+            page: browser.page.clone(),
+            list: browser.list.clone(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Who sits at the server's end of a new wire: a session of the engine's, configured as the node is set up.
 
+use std::sync::Arc;
+
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{AuthOffer, Mechanism};
 use pillarbox_engine::smtp::Extensions;
@@ -11,6 +13,7 @@ use super::ids::{End, Protocol, WireId};
 use super::seat::{Drive, Seat, ServerHost, WebSeat};
 use super::setup::Persona;
 use crate::fault::Watch;
+use crate::service::web::WebMail;
 use crate::service::{ImapService, Pop3Service, SmtpService};
 
 /// What the configurations of all servers have in common.
@@ -62,7 +65,13 @@ impl World {
                 let host = ServerHost::new(ImapService::new(backend, key), Watch::new(told));
                 Box::new(Seat::<imap::Server, _>::new(facts.imap(), host, now))
             }
-            Protocol::Http => Box::new(WebSeat::new(node.setup.pages.clone())),
+            Protocol::Http => {
+                let peer = self.node(wire.node(End::Client)).address.clone().into_bytes();
+                let visits = Arc::clone(&backend.visits);
+                let mail = WebMail::new(Arc::clone(&backend), key, visits, peer);
+                let mail = node.setup.web_mail.then_some((mail, backend));
+                Box::new(WebSeat::new(node.setup.pages.clone(), mail, told))
+            }
         }
     }
 

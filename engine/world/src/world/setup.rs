@@ -97,6 +97,8 @@ pub struct NodeSetup {
     pub account: Option<AccountSetup>,
     /// What it gives out as a web server, if it listens on that port.
     pub pages: Vec<Resource>,
+    /// Whether people read and write their mail there by the web.
+    pub web_mail: bool,
 }
 
 impl NodeSetup {
@@ -122,6 +124,7 @@ impl NodeSetup {
             received_max: 25,
             account: None,
             pages: Vec::new(),
+            web_mail: false,
         }
     }
 }

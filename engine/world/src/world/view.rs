@@ -3,6 +3,7 @@
 use super::ids::{Dir, NodeId, Protocol, Time, WireId};
 use super::setup::{Kind, Persona};
 use super::wire::{Link, Phase};
+use crate::web::page::Page;
 
 /// Octets on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +135,19 @@ pub struct RemoteRow {
     pub parts: Vec<(String, Vec<u8>)>,
     /// What it is made of, once that was asked for: section, media type and octets.
     pub structure: Vec<(String, String, u64)>,
+}
+
+/// What a browser shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BrowserView {
+    /// Whether it holds a cookie: then somebody is signed in, as far as it knows.
+    pub signed_in: bool,
+    /// The path of the page that it shows; empty before the first.
+    pub path: String,
+    /// The page.
+    pub page: Page,
+    /// The list of messages that it got last, as old as that page is.
+    pub list: Page,
 }
 
 /// A message in a mailbox.

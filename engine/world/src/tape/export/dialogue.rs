@@ -2,7 +2,7 @@
 
 use pillarbox_engine::trace::{Note, Side};
 
-use crate::world::{Dir, End, EntryId, Time, What, WireId, WireView, World};
+use crate::world::{Dir, End, EntryId, Protocol, Time, What, WireId, WireView, World};
 
 /// A line that was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,9 +24,14 @@ pub fn dialogue(world: &World, wire: WireId, secrets: bool) -> Vec<Spoken> {
     let mut said: Vec<Spoken> = Vec::new();
     // The line of each direction that has no end yet.
     let mut open: [Option<usize>; 2] = [None, None];
+    // A body of HTTP has no line end, but the answer to it shows that it is over.
+    let answers_end = world.protocol(wire) == Some(Protocol::Http);
     for entry in world.entries(EntryId(0)).iter().filter(|entry| entry.wire == Some(wire)) {
         let What::Octets { dir, start, end, .. } = entry.what else { continue };
         let side = usize::from(dir == Dir::ToClient);
+        if answers_end {
+            open[1 - side] = None;
+        }
         let mut at = start;
         for line in world.octets(wire, dir, start..end).split_inclusive(|octet| *octet == b'\n') {
             let masked = mask(line, at, &hidden[side]);

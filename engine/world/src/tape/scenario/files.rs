@@ -22,6 +22,7 @@ pub(super) const SCENARIOS: &[(&str, &str)] = files![
     "seven-bits",
     "mime-by-hand",
     "http-and-smtp",
+    "web-mail",
     "passwords",
     "ports",
     "weird-shelf",

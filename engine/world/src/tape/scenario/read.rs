@@ -167,6 +167,7 @@ fn node(mut node: NodeSetup, fields: &mut Fields) -> Read<NodeSetup> {
     for page in fields.texts("pages")? {
         node.pages.push(self::page(&page)?);
     }
+    node.web_mail = fields.truth("web-mail")?.unwrap_or(node.web_mail);
     if fields.has("address") {
         node.account = Some(account(fields)?);
     }
@@ -299,11 +300,17 @@ pub(crate) fn action(fields: &mut Fields) -> Read<Action> {
                 "pop-keep" => Way::PopKeep,
                 "pop-delete" => Way::PopDelete,
                 "imap" => Way::Imap,
-                other => return Err(format!("way: pop-keep, pop-delete or imap, not {other}")),
+                "web" => Way::Web,
+                other => {
+                    return Err(format!("way: pop-keep, pop-delete, imap or web, not {other}"));
+                }
             };
             Action::Check(Check { device, way })
         }
         "imap" => Action::Imap { device: fields.needed("device")?, order: fields.needed("order")? },
+        "browse" => {
+            Action::Browse { device: fields.needed("device")?, order: fields.needed("order")? }
+        }
         "connect" => Action::Connect {
             from: fields.needed("from")?,
             host: fields.needed("host")?,

@@ -25,6 +25,7 @@ pub(super) fn write(out: &mut Writer, action: &Action) {
                 Way::PopKeep => 0,
                 Way::PopDelete => 1,
                 Way::Imap => 2,
+                Way::Web => 3,
             });
         }
         Action::Imap { device, order } => {
@@ -98,6 +99,10 @@ pub(super) fn write(out: &mut Writer, action: &Action) {
             out.text(node);
             out.number(u64::from(*port));
         }
+        Action::Browse { device, order } => {
+            out.number(17);
+            [device, order].into_iter().for_each(|part| out.text(part));
+        }
     }
 }
 
@@ -128,6 +133,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Action> {
                 0 => Way::PopKeep,
                 1 => Way::PopDelete,
                 2 => Way::Imap,
+                3 => Way::Web,
                 _ => return None,
             };
             Action::Check(Check { device, way })
@@ -161,6 +167,7 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Action> {
         }
         15 => Action::Secure { device: reader.text()?, on: reader.truth()? },
         16 => Action::Answer { node: reader.text()?, port: reader.small()? },
+        17 => Action::Browse { device: reader.text()?, order: reader.text()? },
         _ => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! Who sits at an end of a wire: an engine's session with its host, or somebody who types.
 //! A seat is given turns and leaves effects; what travels and when is left to the world.
 
+mod browser;
 mod client;
 mod client_imap;
 mod client_pop;
@@ -21,6 +22,7 @@ use pillarbox_engine::{Input, Output, Role, Session, imap, pop3, smtp};
 
 use crate::fault::{Faults, Strike};
 
+pub(crate) use browser::{BrowsePlan, BrowserSeat, Cookies, WebNews, Wish};
 pub(crate) use client::{Carried, Login, Order, Outgoing, SmtpHost};
 pub(crate) use client_imap::{ImapHost, ImapNews, ImapPlan};
 pub(crate) use client_pop::{PopHost, PopPlan};
@@ -94,7 +96,8 @@ pub(crate) enum News {
     SmtpDone(Option<Failure>),
     /// A message was read.
     Got { unique_id: Vec<u8>, octets: Vec<u8> },
-
+    /// What a browser got.
+    Web(WebNews),
     /// What an IMAP session found.
     Imap(Box<ImapNews>),
     /// Reading came to its end; why, if not as it should.

@@ -9,7 +9,7 @@ use crate::fault::{Decision, Faced, Verdict, Watch};
 use crate::service::Service;
 
 /// How long a write takes to be durable: a disk with a cache that keeps its promise.
-const SYNC_MS: u64 = 2;
+pub(super) const SYNC_MS: u64 = 2;
 
 /// Roles whose asks may write.
 pub(crate) trait Syncs: Role {
@@ -75,7 +75,7 @@ where
 }
 
 /// Hands on what faults do to the connection; whether it is cut, and the delay.
-fn suffer(decision: Decision, cx: &mut Cx<'_>) -> (bool, u64) {
+pub(super) fn suffer(decision: Decision, cx: &mut Cx<'_>) -> (bool, u64) {
     let Decision { strikes, delay_ms, octets_per_s, piece_octets, corrupt, lf_only, .. } = decision;
     cx.effects.push(Effect::Struck(strikes));
     if decision.seven_bit {

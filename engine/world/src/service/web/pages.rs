@@ -1,0 +1,78 @@
+//! The pages of a web mail, as text with the few tags of 1996. Whatever a message says stands in them as text, never as a tag.
+
+use pillarbox_mime::View;
+
+use crate::web::Response;
+use crate::web::page::escaped;
+
+fn page(status: u16, title: &str, who: &str, body: &str) -> Response {
+    let bar = match who {
+        "" => String::new(),
+        who => format!(
+            "<p>{} <a href=\"/inbox\">Inbox</a>\n<p><a href=\"/compose\">Write</a>\n",
+            escaped(who)
+        ),
+    };
+    let title = escaped(title);
+    let html = format!("<!doctype html>\n<title>{title}</title>\n<h1>{title}</h1>\n{bar}{body}");
+    Response {
+        media_type: "text/html; charset=utf-8".to_owned(),
+        body: html.into_bytes(),
+        ..Response::of(status)
+    }
+}
+
+/// What went wrong, above a form that can be sent again.
+fn wrong(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!("<p>{}\n", escaped(why)) }
+}
+
+pub(super) fn login(status: u16, host: &[u8], why: &str) -> Response {
+    let title = format!("Mail at {}", String::from_utf8_lossy(host));
+    let form = "<form method=post action=\"/login\">\n<p>Name <input name=user>\n\
+                <p>Password <input type=password name=password>\n<p><input type=submit value=\"Sign in\">\n</form>\n";
+    page(status, &title, "", &(wrong(why) + form))
+}
+
+/// Number, subject, author, and whether it was read.
+pub(super) fn inbox(who: &str, listed: &[(u32, String, String, bool)]) -> Response {
+    let row = |(uid, subject, from, is_read): &(u32, String, String, bool)| {
+        let subject = if subject.trim().is_empty() { "no subject" } else { subject };
+        let state = if *is_read { "read" } else { "unread" };
+        let (subject, from) = (escaped(subject), escaped(from));
+        format!("<li><a href=\"/message/{uid}\">{subject}</a> from {from}, {state}</li>\n")
+    };
+    let rows: String = listed.iter().map(row).collect();
+    let none = if listed.is_empty() { "<p>No messages.\n" } else { "" };
+    page(200, "Inbox", who, &format!("{none}<ol>\n{rows}</ol>\n"))
+}
+
+pub(super) fn message(who: &str, uid: u32, view: &View) -> Response {
+    let (from, to) = (escaped(&view.from.join(", ")), escaped(&view.to.join(", ")));
+    let text = escaped(view.text.as_deref().unwrap_or_default());
+    let file = |file: &pillarbox_mime::Attachment| {
+        let name = escaped(file.name.as_deref().unwrap_or("a file"));
+        format!("<p>With it: {name}, {} octets\n", file.size)
+    };
+    let files: String = view.attachments.iter().map(file).collect();
+    let body = format!(
+        "<p>From {from}\n<p>To {to}\n<pre>{text}</pre>\n{files}<form method=post action=\"/delete\">\n\
+         <input type=hidden name=message value={uid}>\n<p><input type=submit value=Delete>\n</form>\n"
+    );
+    page(200, &view.subject, who, &body)
+}
+
+/// A form to write in, with what was written before.
+pub(super) fn compose(status: u16, who: &str, written: [&str; 3], why: &str) -> Response {
+    let [to, subject, text] = written.map(escaped);
+    let form = format!(
+        "<form method=post action=\"/send\">\n<p>To <input name=to value=\"{to}\">\n\
+         <p>Subject <input name=subject value=\"{subject}\">\n\
+         <p><textarea name=text rows=12 cols=72>\n{text}</textarea>\n<p><input type=submit value=Send>\n</form>\n"
+    );
+    page(status, "Write", who, &(wrong(why) + &form))
+}
+
+pub(super) fn sent(who: &str) -> Response {
+    page(200, "Sent", who, "<p>Your server has the letter, and sees to it that it arrives.\n")
+}

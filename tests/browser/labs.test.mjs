@@ -19,10 +19,10 @@ const desk = (page, title) => page.locator(".desk", { has: page.getByRole("headi
 test("the truth table of download-and-keep, download-and-delete and IMAP", async () => {
   const { page, wrong, close } = await open(browser, server, "#/access");
   await page.waitForSelector(".truth");
-  assert.deepEqual(await truth(page), { Lunch: [true, false, false, false, false], Invoice: [true, false, false, false, false] });
+  assert.deepEqual(await truth(page), { Lunch: [true, false, false, false, false, false], Invoice: [true, false, false, false, false, false] });
   await shot(page, "access-begin");
   await desk(page, "Laptop").getByRole("button", { name: "Check mail" }).click();
-  assert.deepEqual((await truth(page)).Lunch, [true, true, false, false, false]);
+  assert.deepEqual((await truth(page)).Lunch, [true, true, false, false, false, false]);
   await desk(page, "Phone").getByRole("button", { name: "Open the mailbox" }).click();
   await desk(page, "Tablet").getByRole("button", { name: "Open the mailbox" }).click();
   // A mark made on the phone is on the tablet, and not on the copy.
@@ -32,12 +32,52 @@ test("the truth table of download-and-keep, download-and-delete and IMAP", async
   assert.match(await page.locator(".lesson").innerText(), /user state/);
   await shot(page, "access-shared");
   await desk(page, "Office PC").getByRole("button", { name: "Check mail" }).click();
-  assert.deepEqual((await truth(page)).Lunch, [false, true, true, false, false], "fetched, deleted, gone for all others");
+  assert.deepEqual((await truth(page)).Lunch, [false, true, true, false, false, false], "fetched, deleted, gone for all others");
   assert.match(await page.locator(".lesson").innerText(), /reside on this device alone/);
   await page.getByRole("button", { name: "Alice writes to Bob" }).click();
-  assert.deepEqual((await truth(page)).Dinner, [true, false, false, true, true], "IMAP is told, POP3 is not");
+  assert.deepEqual((await truth(page)).Dinner, [true, false, false, true, true, false], "IMAP is told, POP3 is not");
   assert.ok((await lines(page)).length > 3, "the conversation behind it is shown");
   await shot(page, "access-deleted");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a browser shows the mailbox as a page, and keeps nothing", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/access");
+  const library = desk(page, "Library PC");
+  await library.getByRole("button", { name: "Sign in" }).click();
+  assert.deepEqual((await truth(page)).Lunch, [true, false, false, false, false, true]);
+  await library.getByRole("button", { name: "Open: Lunch" }).click();
+  const state = (title) => desk(page, title).locator(".mail", { hasText: "Lunch" }).locator(".muted").innerText();
+  assert.equal(await state("hamburger.edu"), "INBOX, read", "the server knows");
+  assert.equal(await state("Library PC"), "unread", "the page is as old as it is");
+  await library.getByRole("button", { name: "Reload" }).click();
+  assert.equal(await state("Library PC"), "read");
+  await shot(page, "access-web");
+  await library.getByRole("button", { name: "Delete: Lunch" }).click();
+  assert.equal((await truth(page)).Lunch, undefined, "gone from the server, and so from everywhere");
+  assert.ok((await lines(page)).some((line) => line.includes("POST /delete")), "the conversation behind it is shown");
+  assert.ok(!(await page.content()).includes("hungry"), "the password is masked");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("web mail: the network tab lists requests, and what each caused", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/web-mail");
+  await page.getByRole("tab", { name: "Network" }).click();
+  await page.locator(".network .empty").waitFor();
+  await page.locator("body").press("End");
+  const rows = page.locator(".network tbody tr");
+  await page.locator(".network tbody tr", { hasText: "GET /message/1" }).first().waitFor();
+  assert.ok(await rows.count() > 20);
+  const sent = rows.filter({ hasText: "POST /send" }).first();
+  assert.match(await sent.innerText(), /Alice's browser[\s\S]*303 See Other[\s\S]*queue[\s\S]*port 25/);
+  assert.match(await rows.filter({ hasText: "GET /message/1" }).first().innerText(), /200 OK[\s\S]*INBOX/);
+  await sent.getByRole("button").click();
+  await page.locator(".inspector", { hasText: "RFC 9112" }).waitFor();
+  assert.ok((await lines(page)).some((line) => line.includes("to=bob%40hamburger.edu")), "the form is shown as it was sent");
+  assert.deepEqual(await serious(page), []);
+  await shot(page, "web-mail-network");
   assert.deepEqual(wrong, []);
   await close();
 });

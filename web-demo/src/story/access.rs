@@ -28,6 +28,8 @@ pub enum Mode {
     Delete,
     /// IMAP.
     Imap,
+    /// HTTP, in a browser.
+    Web,
 }
 
 impl Mode {
@@ -38,16 +40,18 @@ impl Mode {
             Self::Keep => "POP3, download-and-keep",
             Self::Delete => "POP3, download-and-delete",
             Self::Imap => "IMAP",
+            Self::Web => "HTTP, in a browser",
         }
     }
 }
 
 /// The devices, by name, and how each reaches the mailbox.
-const DEVICES: [(&str, Mode); 4] = [
+const DEVICES: [(&str, Mode); 5] = [
     ("bob-laptop", Mode::Keep),
     ("bob-office", Mode::Delete),
     ("bob-phone", Mode::Imap),
     ("bob-tablet", Mode::Imap),
+    ("bob-library", Mode::Web),
 ];
 
 /// Something that Bob can do.
@@ -59,6 +63,8 @@ pub enum Step {
     Read(&'static str, u32, bool),
     /// Delete it.
     Delete(&'static str, u32),
+    /// Open it in a browser, or delete it there.
+    Browse(&'static str, u32, bool),
     /// Move it to the folder for work.
     File(&'static str, u32),
     /// Alice sends another letter.
@@ -139,6 +145,18 @@ impl Step {
                 "IMAP: the messages are displayed rather than downloaded. They stay on the server, in folders, \
                  and this device shows the mailbox as it is there."
             }
+            Self::Check(_, Mode::Web) => {
+                "HTTP: the server wrote a page that shows the mailbox, and sent it to the browser. Nothing is kept here, \
+                 and what is shown is as old as the page: reload it to see what changed."
+            }
+            Self::Browse(_, _, true) => {
+                "The browser asked for a page with this message, and the server marked it as read. Who shows the mailbox \
+                 by IMAP is told; the list in the browser is still the old page."
+            }
+            Self::Browse(..) => {
+                "A form was sent, and the server deleted the message: gone from every device that shows the mailbox. \
+                 A downloaded copy stays where it was downloaded."
+            }
             Self::Read(..) => {
                 "The IMAP server keeps user state: the mark is on the server, and every device that has the mailbox open \
                  is told. A copy that was downloaded by POP3 knows nothing of it."
@@ -172,11 +190,16 @@ impl Story {
                     Mode::Keep => Way::PopKeep,
                     Mode::Delete => Way::PopDelete,
                     Mode::Imap => Way::Imap,
+                    Mode::Web => Way::Web,
                 };
                 Action::Check(Check { device: (*device).to_owned(), way })
             }
             Step::Read(device, uid, true) => imap(device, format!("seen {uid}")),
             Step::Read(device, uid, false) => imap(device, format!("unseen {uid}")),
+            Step::Browse(device, uid, open) => Action::Browse {
+                device: (*device).to_owned(),
+                order: format!("{} {uid}", if *open { "read" } else { "delete" }),
+            },
             Step::Delete(device, uid) => imap(device, format!("delete {uid}")),
             Step::File(device, uid) => {
                 let end = self.source.length();
@@ -258,6 +281,20 @@ impl Story {
                 };
                 (remote.rows.iter().map(row).collect(), remote.wire.is_some())
             }
+            Mode::Web => {
+                let browser = world.browser(node);
+                let row = |line: &pillarbox_world::web::page::Line| {
+                    let uid = line.link.as_ref()?.strip_prefix("/message/")?.parse().ok()?;
+                    Some(Row {
+                        subject: line.label.clone(),
+                        uid: Some(uid),
+                        read: Some(!line.text.ends_with("unread")),
+                        folder: String::new(),
+                    })
+                };
+                let rows: Vec<_> = browser.list.lines.iter().filter_map(row).collect();
+                (rows, browser.signed_in)
+            }
             Mode::Keep | Mode::Delete => {
                 let shown = world.screen(node).into_iter();
                 let row = |shown: pillarbox_world::world::ShownView| Row {
@@ -320,24 +357,44 @@ mod tests {
     #[test]
     fn each_way_to_the_mailbox_leaves_what_the_book_says() {
         let mut story = begin();
-        assert_eq!(who_has(&story, "Lunch"), (true, vec![false; 4]));
+        assert_eq!(who_has(&story, "Lunch"), (true, vec![false; 5]));
         story.take_step(&Step::Check("bob-laptop", Mode::Keep)).expect("mail is fetched");
-        assert_eq!(who_has(&story, "Lunch"), (true, vec![true, false, false, false]));
+        assert_eq!(who_has(&story, "Lunch"), (true, vec![true, false, false, false, false]));
         story.take_step(&Step::Check("bob-phone", Mode::Imap)).expect("the mailbox opens");
         story.take_step(&Step::Check("bob-tablet", Mode::Imap)).expect("the mailbox opens");
-        assert_eq!(who_has(&story, "Lunch"), (true, vec![true, false, true, true]));
+        assert_eq!(who_has(&story, "Lunch"), (true, vec![true, false, true, true, false]));
         // A mark on one device is seen on the other, and not on what was downloaded.
         story.take_step(&Step::Read("bob-phone", 1, true)).expect("it is marked");
         let read: Vec<_> =
             story.desks().iter().map(|desk| desk.rows.first().and_then(|row| row.read)).collect();
-        assert_eq!(read, [None, None, Some(true), Some(true)]);
+        assert_eq!(read, [None, None, Some(true), Some(true), None]);
         story.take_step(&Step::File("bob-tablet", 2)).expect("it is moved");
         let invoice = story.truth().into_iter().find(|row| row.subject == "Invoice");
         assert_eq!(invoice.expect("it is somewhere").server.as_deref(), Some("Work"));
         // Download-and-delete takes what is left from everybody else.
         story.take_step(&Step::Check("bob-office", Mode::Delete)).expect("mail is fetched");
-        assert_eq!(who_has(&story, "Lunch"), (false, vec![true, true, false, false]));
-        assert!(story.desks().iter().all(|desk| desk.octets > 0));
+        assert_eq!(who_has(&story, "Lunch"), (false, vec![true, true, false, false, false]));
+        assert!(story.desks().iter().take(4).all(|desk| desk.octets > 0));
+    }
+
+    #[test]
+    fn a_browser_shows_a_page_and_keeps_nothing() {
+        let mut story = begin();
+        story.take_step(&Step::Check("bob-phone", Mode::Imap)).expect("the mailbox opens");
+        story.take_step(&Step::Check("bob-library", Mode::Web)).expect("the page is made");
+        assert_eq!(who_has(&story, "Lunch"), (true, vec![false, false, true, false, true]));
+        let read =
+            |story: &Story, at: usize| story.desks()[at].rows.last().and_then(|row| row.read);
+        let desk = story.desks().remove(4);
+        assert_eq!(desk.rows.last().map(|row| row.uid), Some(Some(1)), "newest first");
+        story.take_step(&Step::Browse("bob-library", 1, true)).expect("it is opened");
+        // Who shows the mailbox by IMAP is told; the page is as old as it is.
+        assert_eq!(story.desks()[2].rows.first().and_then(|row| row.read), Some(true));
+        assert_eq!(read(&story, 4), Some(false));
+        story.take_step(&Step::Check("bob-library", Mode::Web)).expect("the page is made");
+        assert_eq!(read(&story, 4), Some(true));
+        story.take_step(&Step::Browse("bob-library", 1, false)).expect("it is deleted");
+        assert_eq!(story.truth().iter().find(|row| row.subject == "Lunch"), None);
     }
 
     #[test]
@@ -345,7 +402,7 @@ mod tests {
         let mut story = begin();
         story.take_step(&Step::Check("bob-phone", Mode::Imap)).expect("the mailbox opens");
         story.take_step(&Step::More).expect("Alice sends");
-        assert_eq!(who_has(&story, "Dinner"), (true, vec![false, false, true, false]));
+        assert_eq!(who_has(&story, "Dinner"), (true, vec![false, false, true, false, false]));
         for _ in 0..MORE.len() - 1 {
             story.take_step(&Step::More).expect("Alice sends");
         }

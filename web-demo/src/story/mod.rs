@@ -13,6 +13,7 @@ pub mod message;
 mod octets;
 pub mod scene;
 mod source;
+pub mod web;
 pub mod words;
 
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};

@@ -2,7 +2,7 @@
 //! Secrets are masked here, so that no view can forget it.
 
 use pillarbox_world::annotate::{Annotation, Grade};
-use pillarbox_world::world::{Dir, What, WireId};
+use pillarbox_world::world::{Dir, Protocol, What, WireId};
 
 use super::Story;
 use super::lines::{Line, lines, text, text_alone};
@@ -125,7 +125,8 @@ impl Story {
     ) -> (usize, Vec<SpokenLine>) {
         let told = &self.entries[..cursor.min(self.entries.len())];
         let said = [Dir::ToServer, Dir::ToClient].map(|dir| self.source.octets(wire, dir));
-        let all = lines(told, wire, said);
+        let is_web = self.source.tape().world().protocol(wire) == Some(Protocol::Http);
+        let all = lines(told, wire, said, is_web);
         let left_out = left_out(all.len()).min(all.len());
         let both = Dir::BOTH.map(|dir| self.source.annotations(wire, dir));
         let line = |line: Line| {

@@ -68,7 +68,7 @@ fn lab(ui: Ui, round: RwSignal<u32>) -> AnyView {
                     {icon(Icon::Undo)}<span>"Start over"</span>
                 </Button>
                 <p class="lesson" role="note">{move || lesson.get().unwrap_or(
-                    "Bob's mailbox, and four devices that reach it in different ways. Check mail on one of them, and see who has what.",
+                    "Bob's mailbox, and five devices that reach it in different ways. Check mail on one of them, and see who has what.",
                 )}</p>
             </div>
             {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
@@ -99,8 +99,11 @@ fn column(desk: Desk, act: impl Fn(Step) + Copy + Send + Sync + 'static) -> AnyV
     let words = match (mode, open) {
         (Mode::Imap, false) => "Open the mailbox",
         (Mode::Imap, true) => "Look again",
+        (Mode::Web, false) => "Sign in",
+        (Mode::Web, true) => "Reload",
         _ => "Check mail",
     };
+    let acts = open && matches!(mode, Mode::Imap | Mode::Web);
     let class = if mode == Mode::Imap { "desk card imap" } else { "desk card" };
     let heard = match octets {
         0 => "nothing fetched yet".to_owned(),
@@ -111,7 +114,7 @@ fn column(desk: Desk, act: impl Fn(Step) + Copy + Send + Sync + 'static) -> AnyV
             <h2>{title.clone()}</h2>
             <p class="muted small">{mode.words()}</p>
             <Button class="small-button primary" press=move || act(Step::Check(device, mode))>{words}</Button>
-            {rows(shown, (mode == Mode::Imap && open).then_some(device), act)}
+            {rows(shown, acts.then_some((device, mode)), act)}
             <p class="muted small heard">{heard}</p>
         </section>
     }
@@ -121,7 +124,7 @@ fn column(desk: Desk, act: impl Fn(Step) + Copy + Send + Sync + 'static) -> AnyV
 /// Messages somewhere; with what can be done to them, where the mailbox is open.
 fn rows(
     rows: Vec<Row>,
-    device: Option<&'static str>,
+    device: Option<(&'static str, Mode)>,
     act: impl Fn(Step) + Copy + Send + Sync + 'static,
 ) -> AnyView {
     if rows.is_empty() {
@@ -140,22 +143,29 @@ fn rows(
         let work = (!row.folder.is_empty() && row.folder != "INBOX").then(|| row.folder.clone());
         let subject = row.subject.clone();
         let name = move |what: &str| Signal::stored(format!("{what}: {subject}"));
-        let acts = device.zip(row.uid).map(|(device, uid)| {
-            let is_read = row.read == Some(true);
-            let (toggle, remove, file) = if is_read {
-                (name("Mark as unread"), name("Delete"), name("File in Work"))
-            } else {
-                (name("Mark as read"), name("Delete"), name("File in Work"))
-            };
+        let act_of = |words: &'static str, what: &str, step: Step| {
             view! {
-                <span class="acts-row">
-                    <Button class="quiet small-button" name=toggle press=move || act(Step::Read(device, uid, !is_read))>
-                        {if is_read { "unread" } else { "read" }}
-                    </Button>
-                    <Button class="quiet small-button" name=file press=move || act(Step::File(device, uid))>"file"</Button>
-                    <Button class="quiet small-button" name=remove press=move || act(Step::Delete(device, uid))>"delete"</Button>
-                </span>
+                <Button class="quiet small-button" name=name(what) press=move || act(step.clone())>{words}</Button>
             }
+        };
+        let acts = device.zip(row.uid).map(|((device, mode), uid)| {
+            let is_read = row.read == Some(true);
+            let acts = match mode {
+                Mode::Web => vec![
+                    act_of("open", "Open", Step::Browse(device, uid, true)),
+                    act_of("delete", "Delete", Step::Browse(device, uid, false)),
+                ],
+                _ => vec![
+                    act_of(
+                        if is_read { "unread" } else { "read" },
+                        if is_read { "Mark as unread" } else { "Mark as read" },
+                        Step::Read(device, uid, !is_read),
+                    ),
+                    act_of("file", "File in Work", Step::File(device, uid)),
+                    act_of("delete", "Delete", Step::Delete(device, uid)),
+                ],
+            };
+            view! { <span class="acts-row">{acts}</span> }
         });
         let class = if row.read == Some(false) { "mail unread" } else { "mail" };
         view! {

@@ -22,6 +22,8 @@ pub struct Line {
     pub text: String,
     /// Where its link leads.
     pub link: Option<String>,
+    /// The words of its link.
+    pub label: String,
 }
 
 /// A form.
@@ -88,6 +90,8 @@ fn tag_end(tag: &str) -> usize {
 struct Reader {
     page: Page,
     line: Line,
+    /// Where the words of the line's link begin.
+    link_from: usize,
     in_title: bool,
     /// Whether line ends in the text count.
     preformatted: bool,
@@ -115,7 +119,7 @@ impl Reader {
         let text = line.text.trim_end().to_owned();
         let is_kept = self.preformatted || !text.is_empty();
         if is_kept && self.page.lines.len() < LINES_MAX {
-            self.page.lines.push(Line { text, link: line.link });
+            self.page.lines.push(Line { text, ..line });
         }
     }
 
@@ -126,7 +130,14 @@ impl Reader {
         match &name.to_ascii_lowercase()[..] {
             "title" => self.in_title = true,
             "/title" => self.in_title = false,
-            "a" => self.line.link = Some(value("href")),
+            "a" => {
+                self.line.link = Some(value("href"));
+                self.link_from = self.line.text.len();
+            }
+            "/a" => {
+                let label = self.line.text.get(self.link_from..).unwrap_or_default();
+                self.line.label = label.to_owned();
+            }
             "pre" => {
                 self.line_ends();
                 self.preformatted = true;
@@ -226,6 +237,7 @@ mod tests {
         let lines: Vec<_> = page.lines.iter().map(|line| &line.text[..]).collect();
         assert_eq!(lines, ["Mail", "Lunch from Alice <alice@crepes.fr>", "two", "end"]);
         assert_eq!(page.lines[1].link.as_deref(), Some("/message/1"));
+        assert_eq!(page.lines[1].label, "Lunch");
         let form = page.form.expect("there is one");
         assert!(form.asks_password());
         let names: Vec<_> = form.fields.iter().map(|field| &field.name[..]).collect();

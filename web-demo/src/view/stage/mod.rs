@@ -2,6 +2,7 @@
 
 mod inspector;
 mod map;
+mod network;
 mod predict;
 mod sequence;
 mod timeline;
@@ -92,9 +93,30 @@ fn side_by_side(player: Player, faults: RwSignal<bool>) -> AnyView {
         <div class="panes">
             <div class="left">
                 <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, false)}</section>
-                <div class="below">{sequence::sequence(player)}{transcript(player, true)}</div>
+                <div class="below">{happened(player)}{transcript(player, true)}</div>
             </div>
             {inspector(player)}
+        </div>
+    }
+    .into_any()
+}
+
+/// What happened, and of a story of browsers what they asked for.
+fn happened(player: Player) -> AnyView {
+    if !player.read(Story::has_web) {
+        return sequence::sequence(player);
+    }
+    let names = [("steps", "Steps"), ("web", "Network")];
+    let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
+    let pane = RwSignal::new("steps".to_owned());
+    let shown = move || match pane.get().as_str() {
+        "web" => network::network(player),
+        _ => sequence::sequence(player),
+    };
+    view! {
+        <div class="tabbed">
+            {tabs("happened", "What happened", names, pane)}
+            <div class="tabbed-pane" id="happened-panel" role="tabpanel">{shown}</div>
         </div>
     }
     .into_any()
@@ -105,7 +127,7 @@ fn in_tabs(player: Player, pane: RwSignal<String>, faults: RwSignal<bool>) -> An
     let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
     let shown = move || {
         match pane.get().as_str() {
-        "steps" => sequence::sequence(player),
+        "steps" => happened(player),
         "wire" => transcript(player, true),
         "why" => inspector(player),
         _ => view! { <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, true)}</section> }.into_any(),

@@ -2,6 +2,7 @@
 //! A cursor counts how many entries have been told; what the world looks like there is folded from them.
 
 pub mod access;
+pub mod beside;
 pub mod challenge;
 pub mod compare;
 mod faults;

@@ -304,6 +304,14 @@ impl Source {
         (branches.iter().map(|branch| branch.name.clone()).collect(), current)
     }
 
+    /// One branch alone, told to its end.
+    #[must_use]
+    pub fn alone(&self, branch: usize) -> Option<Self> {
+        let mut source = Self::of(self.tape.alone(branch)?);
+        source.tell_all();
+        Some(source)
+    }
+
     /// Shows another branch, told to its end.
     pub fn switch(&mut self, branch: usize) {
         self.tape.switch(branch);

@@ -357,6 +357,18 @@ impl Tape {
         self.run_to(now);
     }
 
+    /// Another tape, at its beginning, that holds one branch of this one alone; none: there is no such branch.
+    #[must_use]
+    pub fn alone(&self, branch: usize) -> Option<Self> {
+        let actions = self.branches.get(branch)?.actions.clone();
+        let mut tape = Self::new(self.scenario.clone(), self.seed).ok()?;
+        tape.actions.clone_from(&actions);
+        tape.branches[0].actions = actions;
+        tape.level = self.level;
+        tape.begin().ok()?;
+        Some(tape)
+    }
+
     /// Actions of the shown branch, by time.
     #[must_use]
     pub fn actions(&self) -> &[Planned] {

@@ -1,5 +1,6 @@
 //! A story on the stage: map, what happened, the conversation, the inspector and time, all linked.
 
+mod beside;
 mod inspector;
 mod map;
 mod network;

@@ -118,7 +118,7 @@ fn class(mark: Mark) -> &'static str {
     }
 }
 
-fn sign(mark: Mark) -> &'static str {
+pub(super) fn sign(mark: Mark) -> &'static str {
     match mark {
         Mark::Plain => "",
         Mark::Good => "✔ ",

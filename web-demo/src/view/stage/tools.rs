@@ -11,6 +11,8 @@ use crate::player::Player;
 use crate::route::Route;
 use crate::story::Export;
 
+use super::beside;
+
 /// The row of tools.
 pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
     let ui: Ui = expect_context();
@@ -162,6 +164,7 @@ fn levels(player: Player) -> AnyView {
 }
 
 fn branches(player: Player) -> AnyView {
+    let side_by_side = RwSignal::new(false);
     let branches = Memo::new(move |_| {
         player.version.track();
         player.read(|story| story.source().branches())
@@ -182,7 +185,9 @@ fn branches(player: Player) -> AnyView {
     view! {
         <Show when=move || { branches.get().0.len() > 1 }>
             <Select label="Branch" options=options chosen=chosen set=set />
+            <Button class="quiet small-button" id="beside" press=move || side_by_side.set(true)>"Side by side"</Button>
         </Show>
+        {beside::beside(player, side_by_side)}
     }
     .into_any()
 }

@@ -82,6 +82,35 @@ test("web mail: the network tab lists requests, and what each caused", async () 
   await close();
 });
 
+test("what is fetched in parts is less than the whole, and is counted", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/imap-parts");
+  await press(page, "End");
+  const talk = page.locator(".transcript select");
+  await talk.selectOption({ label: await talk.locator("option", { hasText: "IMAP" }).first().textContent() });
+  const size = Number(/RFC822\.SIZE (\d+)/.exec((await lines(page)).join("\n"))[1]);
+  assert.ok(size > 100_000, `${size} octets`);
+  const came = Number(/↓ (\d+) octets/.exec(await page.locator(".counted").innerText())[1]);
+  assert.ok(came > 1_000 && came < size / 10, `${came} of ${size} octets came`);
+  await shot(page, "imap-parts");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("on paper all that happened is there, and nothing to press", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/alice-to-bob");
+  await press(page, "End");
+  await page.locator(".sequence", { hasText: "shows 1" }).waitFor();
+  await page.emulateMedia({ media: "print" });
+  for (const gone of [".bar", ".tools", ".timeline"]) assert.ok(!await page.locator(gone).isVisible(), gone);
+  const whole = (selector) => page.locator(selector).first().evaluate((list) => list.scrollHeight <= list.clientHeight + 1);
+  assert.ok(await whole(".sequence .rows"), "the list is as long as it is");
+  assert.ok(await whole(".transcript .rows"), "so is the conversation");
+  assert.ok(await page.locator(".map").isVisible());
+  await shot(page, "print");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("HTTP and SMTP stand side by side, with the octets that were sent", async () => {
   const { page, wrong, close } = await open(browser, server, "#/compare");
   const row = (title) => page.locator(".compare-table tr", { has: page.locator("th", { hasText: title }) });

@@ -58,7 +58,7 @@ pub(crate) fn here(rule: &Rule) -> Result<(), Problem> {
             "where",
             "one server does not know what lies between two; use any, a service, node:NAME or wire:NUMBER",
         )),
-        Place::Service(ref service) if service == "http" => Err(Problem::new(
+        _ if rule.is_of_web() => Err(Problem::new(
             "where",
             "faults of the web are for simulated worlds (pillarbox replay); this server has smtp, submission, lmtp, pop3, imap",
         )),
@@ -108,6 +108,10 @@ mod tests {
         let error =
             FaultSettings::new(&flags(&["link:a~b/always/drop"]), false).expect_err("no link");
         assert!(error.message.contains("where: "), "{error}");
+        for web in ["http/after=connect/drop", "any/verb=POST/drop"] {
+            let error = FaultSettings::new(&flags(&[web]), false).expect_err("no web mail here");
+            assert!(error.message.contains("simulated worlds"), "{error}");
+        }
         let directory =
             std::env::temp_dir().join(format!("pillarbox-faults-{}", std::process::id()));
         std::fs::write(&directory, "seed=7\nany/verb=MAIL/explode\n").expect("it can be written");

@@ -1,4 +1,5 @@
-//! Two branches of a story side by side: what is the same in both is left out, and what each comes to stands at the end.
+//! Two branches of a story side by side: what is the same in both is left out, and what each comes to stands at the
+//! end.
 
 use pillarbox_world::world::Time;
 

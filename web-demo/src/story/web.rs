@@ -1,5 +1,5 @@
-//! The requests of a story's browsers, as a network tab lists them: what each asked for, what came back, and what it caused.
-//! All of it is read from octets that were sent and from the log.
+//! The requests of a story's browsers, as a network tab lists them: what each asked for, what came back, and what
+//! it caused. All of it is read from octets that were sent and from the log.
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::clock::{DAY_MS, duration_ms, time_of_day_ms};
 use super::pattern::Pattern;
-use super::rule::{Action, DnsLie, Place, Point, Rule, Span, When};
+use super::rule::{Action, DnsLie, Place, Point, Rule, Span, WEB_VERBS, When};
 
 /// Octets of one rule's text.
 const TEXT_MAX: usize = 2048;
@@ -60,8 +60,6 @@ const IMAP_VERBS: [&str; 32] = [
     "SORT",
     "THREAD",
 ];
-/// Methods of HTTP.
-const HTTP_VERBS: [&str; 3] = ["GET", "HEAD", "POST"];
 const SERVICES: [&str; 6] = ["smtp", "submission", "lmtp", "pop3", "imap", "http"];
 
 /// What is wrong with a rule, and in which field: `where`, `when`, `what`, or the name of a clause.
@@ -223,7 +221,7 @@ fn parse_verb(value: &str) -> Result<Point, Problem> {
         "BDAT" => "DATA",
         other => other,
     };
-    let known = [&SMTP_VERBS[..], &POP3_VERBS, &IMAP_VERBS, &HTTP_VERBS].concat();
+    let known = [&SMTP_VERBS[..], &POP3_VERBS, &IMAP_VERBS, &WEB_VERBS].concat();
     if !known.contains(&verb) {
         let message =
             format!("`{value}` is no command; of SMTP there are {}", SMTP_VERBS.join(", "));
@@ -382,7 +380,7 @@ impl Rule {
             let verbs = match service.as_str() {
                 "pop3" => &POP3_VERBS[..],
                 "imap" => &IMAP_VERBS[..],
-                "http" => &HTTP_VERBS[..],
+                "http" => &WEB_VERBS[..],
                 _ => &SMTP_VERBS[..],
             };
             let foreign =
@@ -440,6 +438,8 @@ mod tests {
             ("any/verb=any/chunk=1", ""),
             ("any/after=commit,nth=2../corrupt=1", ""),
             ("pop3/after=login/lf-only", ""),
+            ("http/after=commit,nth=1/drop", ""),
+            ("http/verb=POST/reply=503 Not now", ""),
             ("any/verb=DATA/strip8", ""),
             ("node:crepes.fr/always/dns=nullmx", "node:crepes.fr/after=connect/dns=nullmx"),
         ] {
@@ -496,6 +496,10 @@ mod tests {
             ("any/verb=MAIL/down", "what"),
             ("any/octet=5/reply=451 x", "what"),
             ("pop3/verb=EHLO/drop", "where"),
+            ("http/verb=RCPT/drop", "where"),
+            ("smtp/verb=POST/drop", "where"),
+            ("http/octet=5/drop", "where"),
+            ("http/after=commit,to=bob@*/drop", "where"),
             ("imap/after=commit/drop", "where"),
         ] {
             let problem = text.parse::<Rule>().expect_err(text);

@@ -155,6 +155,19 @@ impl Action {
     }
 }
 
+impl Rule {
+    /// Whether it is about requests of the web alone, which only simulated worlds answer.
+    #[must_use]
+    pub fn is_of_web(&self) -> bool {
+        let by_method =
+            matches!(&self.when.point, Point::Verb(verb) if WEB_VERBS.contains(&&verb[..]));
+        by_method || matches!(&self.place, Place::Service(service) if service == "http")
+    }
+}
+
+/// Methods of HTTP at which a fault may strike.
+pub(super) const WEB_VERBS: [&str; 3] = ["GET", "HEAD", "POST"];
+
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}/{}", self.place, self.when, self.action)

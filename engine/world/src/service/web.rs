@@ -1,5 +1,6 @@
-//! Mail by the web: answers what a browser asks of a mail server, from any [`Backend`]. A form signs in, a cookie says who
-//! comes again; letters go the way that submitted ones go. How requests and pages travel is left to [`crate::web`].
+//! Mail by the web: answers what a browser asks of a mail server, from any [`Backend`]. A form signs in, a cookie
+//! says who comes again; letters go the way that submitted ones go. How requests and pages travel is left to
+//! [`crate::web`].
 
 mod letter;
 mod pages;

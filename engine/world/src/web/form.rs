@@ -1,4 +1,5 @@
-//! What a form says, as a browser sends it: `application/x-www-form-urlencoded`. Which fields a form has is left to pages.
+//! What a form says, as a browser sends it: `application/x-www-form-urlencoded`. Which fields a form has is left to
+//! pages.
 
 use super::head::Part;
 use super::rules;

@@ -1,5 +1,5 @@
-//! The head of a message, RFC 9112 §2 to §6: read once, into a value that holds nothing wrong, with what each octet is.
-//! What a request or a response asks of who gets it is left to both sides.
+//! The head of a message, RFC 9112 §2 to §6: read once, into a value that holds nothing wrong, with what each octet
+//! is. What a request or a response asks of who gets it is left to both sides.
 
 use pillarbox_engine::trace::Rule;
 

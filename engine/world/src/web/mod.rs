@@ -1,5 +1,6 @@
-//! The web without I/O, for what is compared with mail and for mail that is read by it: a server's session, a browser's, and
-//! what forms and pages say. Both note what each octet is; what a request does is left to whoever answers it.
+//! The web without I/O, for what is compared with mail and for mail that is read by it: a server's session, a
+//! browser's, and what forms and pages say. Both note what each octet is; what a request does is left to whoever
+//! answers it.
 
 mod client;
 mod form;

@@ -1,5 +1,5 @@
-//! A page as a text browser shows it: lines, where they lead, and a form to fill in. Tags that it does not know it passes
-//! over, as the first browsers did; nothing in a page is ever carried out.
+//! A page as a text browser shows it: lines, where they lead, and a form to fill in. Tags that it does not know it
+//! passes over, as the first browsers did; nothing in a page is ever carried out.
 
 /// Lines of one page that are kept.
 const LINES_MAX: usize = 2000;

@@ -49,6 +49,11 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
         let wire = player.wire.get()?;
         player.scene.with(|scene| player.read(|story| story.wire_title(wire, scene)))
     });
+    // How many octets travelled until now: to the server, and from it.
+    let counted = Memo::new(move |_| {
+        let wire = player.wire.get()?;
+        player.scene.with(|scene| scene.wires.get(&wire).map(|talk| talk.octets))
+    });
     let wires = Signal::derive(move || {
         player.version.track();
         let mut all = vec![(String::new(), "the one that speaks".to_owned())];
@@ -77,6 +82,9 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
         <section class="pane transcript" aria-label="Conversation">
             <div class="pane-head">
                 <h2 class="pane-title">{move || head.get().unwrap_or_else(|| "Conversation".to_owned())}</h2>
+                {move || counted.get().map(|[to, from]| view! {
+                    <span class="counted muted small">{format!("↑ {to} ↓ {from} octets")}</span>
+                })}
                 <Show when=move || { choose && wires.get().len() > 2 }>
                     <Select label="Which connection" options=wires chosen=chosen set=move |value: String| {
                         player.chosen.set(value.parse().ok().map(WireId));

@@ -1,4 +1,5 @@
-//! The pages of a web mail, as text with the few tags of 1996. Whatever a message says stands in them as text, never as a tag.
+//! The pages of a web mail, as text with the few tags of 1996. Whatever a message says stands in them as text,
+//! never as a tag.
 
 use pillarbox_mime::View;
 

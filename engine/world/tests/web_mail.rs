@@ -123,6 +123,22 @@ fn a_wrong_password_gets_nothing() {
 }
 
 #[test]
+fn what_cannot_be_sent_comes_back_with_the_reason() {
+    let mut tape = begun(&[]);
+    for (to, why) in [
+        ("nobody@crepes.fr", "There is nobody of this address here."),
+        ("", "Say to whom it goes."),
+    ] {
+        let (device, to) = ("alice-laptop".to_owned(), to.to_owned());
+        act(&mut tape, Action::Send(Letter { device, to, ..Letter::default() }));
+        assert_eq!(status(&tape, "alice-laptop"), Screen::NotSent { why: why.to_owned() });
+    }
+    browse(&mut tape, "read 7");
+    let why = "404 Not Found".to_owned();
+    assert_eq!(status(&tape, "bob-laptop"), Screen::Failed { why });
+}
+
+#[test]
 fn faults_strike_the_web_too() {
     let sent = |fault: &str| {
         let mut tape = begun(&[fault]);

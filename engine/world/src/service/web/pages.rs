@@ -6,7 +6,9 @@ use pillarbox_mime::View;
 use crate::web::Response;
 use crate::web::page::escaped;
 
-fn page(status: u16, title: &str, who: &str, body: &str) -> Response {
+/// A page: its title, why it is there again if something went wrong, who is signed in, and what it is about.
+fn page(status: u16, title: &str, why: &str, who: &str, body: &str) -> Response {
+    let why = if why.is_empty() { String::new() } else { format!("<p>{}\n", escaped(why)) };
     let bar = match who {
         "" => String::new(),
         who => format!(
@@ -15,7 +17,8 @@ fn page(status: u16, title: &str, who: &str, body: &str) -> Response {
         ),
     };
     let title = escaped(title);
-    let html = format!("<!doctype html>\n<title>{title}</title>\n<h1>{title}</h1>\n{bar}{body}");
+    let html =
+        format!("<!doctype html>\n<title>{title}</title>\n<h1>{title}</h1>\n{why}{bar}{body}");
     Response {
         media_type: "text/html; charset=utf-8".to_owned(),
         body: html.into_bytes(),
@@ -23,16 +26,11 @@ fn page(status: u16, title: &str, who: &str, body: &str) -> Response {
     }
 }
 
-/// What went wrong, above a form that can be sent again.
-fn wrong(why: &str) -> String {
-    if why.is_empty() { String::new() } else { format!("<p>{}\n", escaped(why)) }
-}
-
 pub(super) fn login(status: u16, host: &[u8], why: &str) -> Response {
     let title = format!("Mail at {}", String::from_utf8_lossy(host));
     let form = "<form method=post action=\"/login\">\n<p>Name <input name=user>\n\
                 <p>Password <input type=password name=password>\n<p><input type=submit value=\"Sign in\">\n</form>\n";
-    page(status, &title, "", &(wrong(why) + form))
+    page(status, &title, why, "", form)
 }
 
 /// Number, subject, author, and whether it was read.
@@ -45,7 +43,7 @@ pub(super) fn inbox(who: &str, listed: &[(u32, String, String, bool)]) -> Respon
     };
     let rows: String = listed.iter().map(row).collect();
     let none = if listed.is_empty() { "<p>No messages.\n" } else { "" };
-    page(200, "Inbox", who, &format!("{none}<ol>\n{rows}</ol>\n"))
+    page(200, "Inbox", "", who, &format!("{none}<ol>\n{rows}</ol>\n"))
 }
 
 pub(super) fn message(who: &str, uid: u32, view: &View) -> Response {
@@ -60,7 +58,7 @@ pub(super) fn message(who: &str, uid: u32, view: &View) -> Response {
         "<p>From {from}\n<p>To {to}\n<pre>{text}</pre>\n{files}<form method=post action=\"/delete\">\n\
          <input type=hidden name=message value={uid}>\n<p><input type=submit value=Delete>\n</form>\n"
     );
-    page(200, &view.subject, who, &body)
+    page(200, &view.subject, "", who, &body)
 }
 
 /// A form to write in, with what was written before.
@@ -71,9 +69,9 @@ pub(super) fn compose(status: u16, who: &str, written: [&str; 3], why: &str) -> 
          <p>Subject <input name=subject value=\"{subject}\">\n\
          <p><textarea name=text rows=12 cols=72>\n{text}</textarea>\n<p><input type=submit value=Send>\n</form>\n"
     );
-    page(status, "Write", who, &(wrong(why) + &form))
+    page(status, "Write", why, who, &form)
 }
 
 pub(super) fn sent(who: &str) -> Response {
-    page(200, "Sent", who, "<p>Your server has the letter, and sees to it that it arrives.\n")
+    page(200, "Sent", "", who, "<p>Your server has the letter, and sees to it that it arrives.\n")
 }

@@ -132,6 +132,7 @@ impl BrowserSeat {
         let shown = WebNews::Shown(self.path.clone(), Box::new(page.clone()));
         cx.effects.push(Effect::News(News::Web(shown)));
         if status != 200 {
+            // Behind its title a page says what went wrong.
             let first = page.lines.into_iter().map(|line| line.text).nth(1);
             let why = first.unwrap_or_else(|| format!("{status} {phrase}"));
             return self.done(Err(why), cx);

@@ -151,11 +151,16 @@ fn faults_strike_the_web_too() {
     assert_eq!(sent("http/after=commit/drop"), (not(cut), 1));
     assert_eq!(sent("http/after=end-of-data/drop"), (not(cut), 0));
     assert_eq!(sent("node:crepes.fr/verb=POST,nth=2/reply=503 Not now"), (not("503 Not now"), 0));
-    assert_eq!(sent("http/verb=GET/refuse").1, 0);
+    for fault in ["http/verb=GET/refuse", "http/always/refuse"] {
+        assert_eq!(sent(fault), (not("503 Not available on purpose"), 0), "{fault}");
+    }
     assert_eq!(sent("node:crepes.fr/always/down"), (not("connection refused"), 0));
     assert_eq!(sent("node:crepes.fr/always/dns=nxdomain").1, 0);
     // Octets one by one, and slowly: the same letter.
-    for fault in ["http/verb=GET/chunk=1", "http/verb=any/delay=200ms", "http/verb=GET/rate=2000"] {
+    let slow = "node:crepes.fr/after=connect/chunk=1";
+    for fault in
+        [slow, "http/verb=GET/chunk=1", "http/verb=any/delay=200ms", "http/verb=GET/rate=2000"]
+    {
         let (told, count) = sent(fault);
         assert!(matches!(told, Screen::Sent { .. }), "{fault}: {told:?}");
         assert_eq!(count, 1, "{fault}");

@@ -26,7 +26,12 @@ impl Story {
             .collect();
         let Some(last) = servers.get(1).or_else(|| servers.first()) else { return Vec::new() };
         let template = |words: String, see, text: String| Template { words, see, text };
-        vec![
+        let web = template(
+            "The answer to a browser's letter is lost".to_owned(),
+            "The server has it, and the sender is told that it was not sent.",
+            "http/after=commit,nth=1/drop".to_owned(),
+        );
+        let mut all = vec![
             template(
                 format!("{last} is down for fifty minutes"),
                 "The queue keeps the message and tries again.",
@@ -52,6 +57,8 @@ impl Story {
                 "A connection is a stream: nothing else changes.",
                 format!("node:{last}/after=connect/chunk=1"),
             ),
-        ]
+        ];
+        all.extend(self.has_web().then_some(web));
+        all
     }
 }

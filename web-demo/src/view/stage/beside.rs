@@ -31,7 +31,7 @@ pub(super) fn beside(player: Player, open: RwSignal<bool>) -> AnyView {
         player.read(|story| story.beside([other, shown])).map(table)
     };
     view! {
-        <Dialog open=open title="Branches side by side">
+        <Dialog open=open title="Side by side">
             <Show when=move || { options.get().len() > 1 }>
                 <Select
                     label="The other branch"

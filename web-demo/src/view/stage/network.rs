@@ -26,7 +26,7 @@ pub(super) fn network(player: Player) -> AnyView {
                     <table class="plain">
                         <thead><tr>
                             <th scope="col">"time"</th><th scope="col">"who"</th><th scope="col">"request"</th>
-                            <th scope="col">"status"</th><th scope="col">"octets"</th><th scope="col">"what it caused"</th>
+                            <th scope="col">"status"</th><th scope="col">"octets"</th>
                         </tr></thead>
                         <tbody>{rows}</tbody>
                     </table>
@@ -45,6 +45,9 @@ fn row(player: Player, asked: Asked) -> AnyView {
         player.pin.set(Some(Focus::Octets { wire, dir: Dir::ToServer, start, end }));
     };
     let status = if status.is_empty() { "–".to_owned() } else { status };
+    let caused = (!caused.is_empty()).then(|| {
+        view! { <tr class="caused"><td></td><td colspan="4">{format!("it caused: {}", caused.join("; "))}</td></tr> }
+    });
     view! {
         <tr>
             <td class="mono">{clock}</td>
@@ -52,8 +55,8 @@ fn row(player: Player, asked: Asked) -> AnyView {
             <th scope="row"><Button class="quiet small-button mono" press=press>{what}</Button></th>
             <td>{status}</td>
             <td>{format!("{sent} + {got}")}</td>
-            <td>{caused.join("; ")}</td>
         </tr>
+        {caused}
     }
     .into_any()
 }

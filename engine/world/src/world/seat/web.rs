@@ -19,6 +19,8 @@ pub(crate) struct WebSeat {
     peer: Peer,
     /// A request whose answer takes time, and what a fault says in place of it.
     held: Option<(Request, Option<Response>)>,
+    /// Whether nobody has asked for anything yet.
+    fresh: bool,
     closed: bool,
 }
 
@@ -28,7 +30,8 @@ impl WebSeat {
         mail: Option<(WebMail<NodeBackend>, Arc<NodeBackend>)>,
         peer: Peer,
     ) -> Self {
-        Self { session: Server::default(), pages, mail, peer, held: None, closed: false }
+        let session = Server::default();
+        Self { session, pages, mail, peer, held: None, fresh: true, closed: false }
     }
 
     /// What strikes at this moment of a request: what is said in place of its answer, and how long it waits; none: the
@@ -66,7 +69,9 @@ impl WebSeat {
             cx.effects.push(Effect::Ask("request", about));
         }
         let verb = request.method.clone().into_bytes();
-        let mut stages = vec![Stage::Verb(&verb)];
+        // A web server greets nobody: what happens before a greeting elsewhere happens before the first answer here.
+        let first = std::mem::replace(&mut self.fresh, false).then_some(Stage::Connect);
+        let mut stages: Vec<Stage<'_>> = first.into_iter().chain([Stage::Verb(&verb)]).collect();
         if mail && WebMail::<NodeBackend>::signs_in(&request) {
             stages.push(Stage::Login);
         }

@@ -4,7 +4,6 @@
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::num::NonZeroU64;
 use std::path::Path;
 

@@ -45,6 +45,9 @@ const PROFILE: [(&str, &str); 5] = [
     ("CARGO_PROFILE_RELEASE_STRIP", "none"),
 ];
 
+/// Optimised at link time the module is an eighth smaller, but 2 % larger once it is compressed, as it is loaded.
+const CRATE_TYPES: &str = "cdylib,rlib";
+
 fn main() {
     if let Err(error) = run() {
         // The last line of a failed build is the one that is read.
@@ -62,7 +65,8 @@ fn run() -> Result<(), Box<dyn Error>> {
         // Views whose types are erased are compiled once, not once for each place where they stand.
         let flags = ["-Ctarget-feature=+simd128", "--cfg", "erase_components"];
         let package = "pillarbox-web";
-        let nested = cargo::Nested { package, features: &[], profile: &PROFILE, flags: &flags };
+        let (profile, crate_types) = (&PROFILE, CRATE_TYPES);
+        let nested = cargo::Nested { package, features: &[], profile, crate_types, flags: &flags };
         let module = nested.build(&SOURCES, &out.join("wasm"))?;
         let assets = PathBuf::from(cargo::variable("CARGO_MANIFEST_DIR")?).join("../assets");
         page(&module, &assets, &out.join("glue"))?

@@ -31,6 +31,8 @@ pub(crate) struct Nested<'a> {
     pub(crate) features: &'a [&'a str],
     /// Variables that say how, whatever the outer build's profile says.
     pub(crate) profile: &'a [(&'a str, &'a str)],
+    /// What comes out: `cdylib` for a module; with `rlib` beside it Cargo leaves optimisation at link time out.
+    pub(crate) crate_types: &'a str,
     /// For the compiler.
     pub(crate) flags: &'a [&'a str],
 }
@@ -50,7 +52,7 @@ impl Nested<'_> {
         let mut cargo = Command::new(variable("CARGO")?);
         // The packages are plain libraries, so that a build of the whole workspace does not make native modules of them.
         cargo.current_dir(root).args(["rustc", "--release", "--locked", "--package", self.package]);
-        cargo.args(["--lib", "--crate-type", "cdylib"]);
+        cargo.args(["--lib", "--crate-type", self.crate_types]);
         cargo.args(["--target", TARGET, "--target-dir"]).arg(target);
         cargo.arg("--features").arg(self.features.join(","));
         for name in OUTER {

@@ -46,7 +46,8 @@ const FLAGS: [&str; 3] =
 /// Builds the component with these features, in `OUT_DIR`, and says where it is.
 pub(crate) fn component(features: &[&str]) -> Result<PathBuf, Box<dyn Error>> {
     let package = "pillarbox-component";
-    let nested = cargo::Nested { package, features, profile: &PROFILE, flags: &FLAGS };
+    let (profile, crate_types) = (&PROFILE, "cdylib");
+    let nested = cargo::Nested { package, features, profile, crate_types, flags: &FLAGS };
     let out = PathBuf::from(cargo::variable("OUT_DIR")?);
     let core = fs::read(nested.build(&SOURCES, &out.join("wasm"))?)?;
     let component = ComponentEncoder::default().validate(true).module(&core)?.encode()?;

@@ -204,7 +204,7 @@ fn table(truth: Vec<Truth>, desks: Vec<Desk>) -> AnyView {
     };
     let rows = truth.into_iter().map(row).collect_view();
     view! {
-        <div class="truth-pane">
+        <div class="truth-pane" tabindex="0" role="region" aria-label="The table of who has what">
             <table class="plain truth">
                 <thead><tr><th scope="col">"message"</th><th scope="col">"server"</th>{heads}<th scope="col">"state kept"</th></tr></thead>
                 <tbody>{rows}</tbody>

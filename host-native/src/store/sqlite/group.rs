@@ -279,7 +279,7 @@ mod tests {
 
     use pillarbox_engine::imap::types::{Flags, UidRun};
     use pillarbox_world::hub::Hub;
-    use pillarbox_world::store::{Body, Deliver, Expunge, NewMessage, Stage};
+    use pillarbox_world::store::{Body, Deliver, Expunge, MarkRecent, NewMessage, Stage};
     use rusqlite::Connection;
 
     use super::super::schema::MIGRATIONS;
@@ -337,7 +337,7 @@ mod tests {
         let mut writer = writer();
         let upload = 1_000;
         let stage = |octets: &[u8]| Write::Stage(Stage { upload, octets: octets.to_vec() });
-        assert_eq!(run(&mut writer, vec![stage(b"From: ")]), [Ok(Outcome::Done)]);
+        assert!(matches!(run(&mut writer, vec![stage(b"From: ")])[..], [Ok(Outcome::Done)]));
         // Its account is made before it is seen that nobody staged what it names.
         let wrong = deliver("nobody", Body::Staged(7, 5));
         let group = vec![
@@ -382,8 +382,7 @@ mod tests {
         let expunge = Write::Expunge(Expunge { mailbox, uids, deleted_only: false });
         assert!(run(&mut writer, vec![expunge])[0].is_ok());
         assert_eq!(count(&writer, "SELECT count(*) FROM chunk"), 2);
-        let wrong =
-            Write::MarkRecent(pillarbox_world::store::MarkRecent { mailbox, recent_from: 2 });
+        let next = Write::MarkRecent(MarkRecent { mailbox, recent_from: 2 });
         assert!(run(&mut writer, vec![next])[0].is_ok());
         assert_eq!(count(&writer, "SELECT count(*) FROM chunk"), 1);
         assert_eq!(count(&writer, "SELECT count(*) FROM blob"), 1);

@@ -103,7 +103,7 @@ fn no_response_takes_more_than_its_share() {
                 let algorithm = imap::ThreadAlgorithm::References;
                 imap::Command::Thread(imap::ThreadCommand { algorithm, keys })
             } else {
-                imap::Command::Search(imap::SearchCommand { keys, summary: false })
+                imap::Command::Search(imap::SearchCommand { keys, ..Default::default() })
             };
             let call = imap::Call { id: 1, command };
             session.call(now, call).expect("a right call");

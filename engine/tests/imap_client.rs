@@ -25,7 +25,7 @@ fn fetch(sections: &[&str]) -> Command {
 }
 
 fn search(keys: Vec<SearchKey>) -> Command {
-    Command::Search(SearchCommand { keys, summary: false })
+    Command::Search(SearchCommand { keys, ..Default::default() })
 }
 
 fn select(name: &str) -> Command {
@@ -233,6 +233,7 @@ fn appends_wait_where_they_must() {
             flags: Flags { system: 8, keywords: vec![] },
             internal_date_ms: Some(837_596_665_000),
             binary,
+            replaces: None,
         })
     };
     let message = vec![b'x'; 600_000];

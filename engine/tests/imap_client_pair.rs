@@ -70,9 +70,16 @@ fn commands() -> Vec<Command> {
         |text: &str, part| FetchSection { section: text.as_bytes().to_vec(), binary: false, part };
     let list = |pattern: &str, subscribed, status| {
         let pattern = pattern.as_bytes().to_vec();
-        Command::List(ListCommand { pattern, subscribed, special_use: false, status })
+        Command::List(ListCommand {
+            pattern,
+            subscribed,
+            special_use: false,
+            status,
+            rights: false,
+        })
     };
-    let search = |keys, summary| Command::Search(SearchCommand { keys, summary });
+    let search =
+        |keys, summary| Command::Search(SearchCommand { keys, summary, ..Default::default() });
     let seen = Flags { system: 8, keywords: vec![b"$Work".to_vec()] };
     vec![
         Command::Namespace,
@@ -90,6 +97,7 @@ fn commands() -> Vec<Command> {
             flags: Flags { system: 1, keywords: vec![] },
             internal_date_ms: Some(837_596_665_000),
             binary: false,
+            replaces: None,
         }),
         Command::Select(SelectCommand { name: inbox(), read_only: false, known: None }),
         Command::Fetch(FetchCommand {

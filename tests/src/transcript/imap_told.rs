@@ -188,6 +188,9 @@ fn fetched(told: &Fetched) -> String {
     if let Some(date) = told.internal_date_ms {
         put(format!("date={date}{:+}", told.internal_date_zone));
     }
+    if let Some(date) = told.save_date_ms {
+        put(format!("saved={date}"));
+    }
     if let Some(size) = told.size {
         put(format!("size={size}"));
     }

@@ -60,8 +60,8 @@ records! {
     Namespace { prefix, separator }
     Namespaces { personal, others, shared }
     Fetched {
-        number, uid, flags, modseq, internal_date_ms, internal_date_zone, size, envelope, structure,
-        preview, email_id, thread_id,
+        number, uid, flags, modseq, internal_date_ms, internal_date_zone, save_date_ms, size, envelope,
+        structure, preview, email_id, thread_id,
     }
     Vanished { uids, earlier }
     Found { call, uids }

@@ -213,7 +213,7 @@ impl Client {
         true
     }
 
-    /// RFC 5267 §4.3: this search's result is to be told no more.
+    /// RFC 5267 §4.3.5: this search's result is to be told no more.
     fn cancel_update(&mut self, cx: &mut Cx<Self>, id: u32, search: u32) -> bool {
         let contexts = &mut self.common.contexts;
         let Some(at) = contexts.iter().position(|context| context.call == search) else {

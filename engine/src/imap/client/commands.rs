@@ -244,7 +244,7 @@ pub enum SortKey {
     DisplayFrom,
     /// RFC 5957: the name that is shown of To.
     DisplayTo,
-    /// RFC 6203 §5: how well it fits, the best first; some key must be fuzzy.
+    /// RFC 6203 §6: how well it fits, the best first; some key must be fuzzy.
     Relevancy,
 }
 

@@ -62,6 +62,10 @@ pub(super) fn read(scan: &mut Scan<'_>, message: u32, by_uid: u32) -> Read {
                     (fetched.internal_date_ms, fetched.internal_date_zone) = (Some(ms), zone);
                 }
             }
+            b"SAVEDATE" => {
+                let moment = scan.nstring().and_then(|text| moment(&text));
+                fetched.save_date_ms = moment.map(|(ms, _)| ms);
+            }
             b"RFC822.SIZE" => fetched.size = scan.number(),
             b"ENVELOPE" => fetched.envelope = Some(envelope(scan)),
             b"BODYSTRUCTURE" | b"BODY" => match structure(scan) {

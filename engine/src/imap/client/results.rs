@@ -195,7 +195,7 @@ fn read_esearch(cx: &mut Cx<Client>, scan: &mut Scan<'_>, count: &mut SearchCoun
     count.count = told.unwrap_or(count.count);
 }
 
-/// `"(" score *(SP score) ")"` (RFC 6203 §6)
+/// `"(" score *(SP score) ")"` (RFC 6203 §7)
 fn read_scores(cx: &mut Cx<Client>, scan: &mut Scan<'_>, call: u32) {
     if !scan.open() {
         return;

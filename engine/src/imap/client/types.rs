@@ -179,7 +179,7 @@ pub enum Command {
     Expunge(Vec<UidRun>),
     /// Find messages. Events: found and scored, then counted; with `update`, updated from then on.
     Search(SearchCommand),
-    /// RFC 5267 §4.3: tell no more of how the result of this search changes; by its call.
+    /// RFC 5267 §4.3.5: tell no more of how the result of this search changes; by its call.
     CancelUpdate(u32),
     /// RFC 7377: find messages in several mailboxes. Events: found-in for each that has some, and then as of `search`.
     MultiSearch(MultiSearchCommand),

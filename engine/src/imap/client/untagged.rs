@@ -210,7 +210,7 @@ impl Client {
         match &code.name[..] {
             b"NOTIFICATIONOVERFLOW" => return cx.event(Event::NotifyOverflow),
             b"NOUPDATE" => {
-                // RFC 5267 §4.3.5
+                // RFC 5267 §4.3.1
                 let tag = scan.string().and_then(|tag| tag_number(&tag));
                 let contexts = &mut self.common.contexts;
                 let at = contexts.iter().position(|context| Some(context.tag) == tag);

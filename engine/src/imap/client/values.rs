@@ -164,6 +164,8 @@ pub struct Fetched {
     pub internal_date_ms: Option<u64>,
     /// The zone it was told in, in minutes east of UTC.
     pub internal_date_zone: i16,
+    /// RFC 8514: when it came into this mailbox, in milliseconds since 1970 UTC; asked for with internal date and size.
+    pub save_date_ms: Option<u64>,
     /// Octets.
     pub size: Option<u64>,
     /// Envelope.
@@ -420,7 +422,7 @@ pub enum Event {
     Scored(Scored),
     /// The result of a search has changed.
     Updated(Updated),
-    /// RFC 5267 §4.3.5: the server does not tell, or no longer, how the result of this search changes.
+    /// RFC 5267 §4.3.1: the server does not tell, or no longer, how the result of this search changes.
     UpdateRefused(u32),
     /// How far the server is.
     Progress(Progress),

@@ -106,6 +106,7 @@ pub(super) fn fetch(command: &FetchCommand, offered: &Offered, qresync: bool) ->
     want(command.with_flags && condstore, b"MODSEQ");
     want(command.with_facts, b"INTERNALDATE");
     want(command.with_facts, b"RFC822.SIZE");
+    want(command.with_facts && offered.has("SAVEDATE"), b"SAVEDATE");
     want(command.with_facts && offered.has("OBJECTID"), b"EMAILID");
     want(command.with_facts && offered.has("OBJECTID"), b"THREADID");
     want(command.with_envelope, b"ENVELOPE");

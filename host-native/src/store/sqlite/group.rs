@@ -272,3 +272,119 @@ fn storage(error: &rusqlite::Error) -> Reason {
 fn is_full(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use pillarbox_engine::imap::types::{Flags, UidRun};
+    use pillarbox_world::hub::Hub;
+    use pillarbox_world::store::{Body, Deliver, Expunge, MarkRecent, NewMessage, Stage};
+    use rusqlite::Connection;
+
+    use super::super::schema::MIGRATIONS;
+    use super::*;
+
+    fn writer() -> Writer {
+        let connection = Connection::open_in_memory().expect("memory is there");
+        MIGRATIONS.iter().for_each(|step| connection.execute_batch(step).expect("it is right"));
+        let (failed, next_blob) = (Arc::default(), Arc::new(1.into()));
+        Writer::new(connection, Hub::default(), failed, next_blob).expect("the schema is new")
+    }
+
+    fn deliver(account: &str, body: Body) -> Write {
+        let message = NewMessage {
+            body,
+            index: b"an index".to_vec(),
+            plain: true,
+            flags: Flags::default(),
+            internal_date_ms: 1,
+            internal_date_zone: 0,
+        };
+        Write::Deliver(Box::new(Deliver {
+            accounts: vec![account.as_bytes().to_vec()],
+            junk: false,
+            relay: None,
+            message,
+            reports: Vec::new(),
+            now_ms: 1,
+        }))
+    }
+
+    fn whole(octets: &str) -> Body {
+        Body::Whole(octets.as_bytes().to_vec())
+    }
+
+    /// What each of a group is answered.
+    fn run(writer: &mut Writer, writes: Vec<Write>) -> Vec<Result<Outcome, Reason>> {
+        let (jobs, answers): (Vec<_>, Vec<_>) = writes
+            .into_iter()
+            .map(|write| {
+                let (answer, answered) = oneshot::channel();
+                (Job::Write(0, Box::new(write), Some(answer)), answered)
+            })
+            .unzip();
+        writer.group(jobs);
+        answers.into_iter().map(|answer| answer.blocking_recv().expect("answered")).collect()
+    }
+
+    fn count(writer: &Writer, sql: &str) -> u64 {
+        writer.connection.query_row(sql, [], |row| row.get(0)).expect("it counts")
+    }
+
+    #[test]
+    fn one_that_fails_half_way_takes_nobody_along() {
+        let mut writer = writer();
+        let upload = 1_000;
+        let stage = |octets: &[u8]| Write::Stage(Stage { upload, octets: octets.to_vec() });
+        assert!(matches!(run(&mut writer, vec![stage(b"From: ")])[..], [Ok(Outcome::Done)]));
+        // Its account is made before it is seen that nobody staged what it names.
+        let wrong = deliver("nobody", Body::Staged(7, 5));
+        let group = vec![
+            deliver("alice", whole("1\r\n")),
+            stage(b"a@b\r\n"),
+            wrong,
+            deliver("bob", whole("2\r\n")),
+        ];
+        let answers = run(&mut writer, group);
+        assert!(matches!(
+            &answers[..],
+            [
+                Ok(Outcome::Delivered(_)),
+                Ok(Outcome::Done),
+                Err(Reason::StorageFailed),
+                Ok(Outcome::Delivered(_))
+            ]
+        ));
+        assert_eq!(count(&writer, "SELECT count(*) FROM message"), 2);
+        assert_eq!(count(&writer, "SELECT count(*) FROM account WHERE name = x'6e6f626f6479'"), 0);
+        // What was staged twice, since the group ran twice, is there once.
+        assert_eq!(writer.staged(upload), Some(11));
+        let staged = deliver("alice", Body::Staged(upload, 11));
+        assert!(matches!(run(&mut writer, vec![staged])[..], [Ok(Outcome::Delivered(1_000))]));
+        let chunk = 1_000 * super::super::blobs::CHUNKS_PER_BLOB;
+        let octets =
+            format!("SELECT octets = x'46726f6d3a206140620d0a' FROM chunk WHERE id = {chunk}");
+        assert_eq!(count(&writer, &octets), 1);
+        assert_eq!(writer.staged(upload), None);
+    }
+
+    #[test]
+    fn what_nobody_uses_goes_with_the_next_writes() {
+        let mut writer = writer();
+        let answers = run(
+            &mut writer,
+            vec![deliver("alice", whole("1\r\n")), deliver("alice", whole("2\r\n"))],
+        );
+        assert!(answers.iter().all(Result::is_ok));
+        let mailbox = count(&writer, "SELECT DISTINCT mailbox FROM message");
+        let uids = vec![UidRun { first: 1, last: 1 }];
+        let expunge = Write::Expunge(Expunge { mailbox, uids, deleted_only: false });
+        assert!(run(&mut writer, vec![expunge])[0].is_ok());
+        assert_eq!(count(&writer, "SELECT count(*) FROM chunk"), 2);
+        let next = Write::MarkRecent(MarkRecent { mailbox, recent_from: 2 });
+        assert!(run(&mut writer, vec![next])[0].is_ok());
+        assert_eq!(count(&writer, "SELECT count(*) FROM chunk"), 1);
+        assert_eq!(count(&writer, "SELECT count(*) FROM blob"), 1);
+    }
+}

@@ -35,6 +35,9 @@ pub const PATH_MAX: usize = 256;
 pub const DEPTH_MAX: usize = 64;
 /// Messages that one COPY copies (RFC 9738 §3 asks for at least 1,000): it is one transaction, for which all others wait.
 pub const COPY_MESSAGES_MAX: u64 = 100_000;
+/// Milliseconds between two words on how far a command is: RFC 9585 §4 recommends 10 to 15 seconds, and lines that say no
+/// more than that are noise to most clients.
+pub const PROGRESS_EVERY_MS: u64 = 10_000;
 /// Octets of an annotation's value (RFC 5464 §4.3 lets a server have such a limit): a page of text, or a small picture.
 pub const METADATA_VALUE_MAX: usize = 16 * 1024;
 /// Octets of an annotation's name.

@@ -151,6 +151,7 @@ fn both_ends_of_imap_agree() {
                 flags: Default::default(),
                 internal_date_ms: None,
                 binary: false,
+                replaces: None,
             }),
             c::Command::Status(inbox),
             c::Command::Status(b"Nowhere".to_vec()),

@@ -69,6 +69,12 @@ fn hostile() -> Vec<(&'static str, String, &'static str, usize)> {
         ("a line of numbers", "* SEARCH".into(), " 4294967295", half / 11),
         ("numbers with gaps", "* SEARCH".into(), " 1 3", half / 4),
         ("a set", "* ESEARCH (TAG \"A2\") UID ALL 1".into(), ",3,5", half / 4),
+        ("scores", "* ESEARCH (TAG \"A2\") UID RELEVANCY (".into(), "1 ", half / 2),
+        ("correlators", "* ESEARCH (".into(), "TAG \"A2\" MAILBOX x ", half / 19),
+        ("nested", "* ESEARCH (TAG \"A2\" X ".into(), "(", half),
+        ("changes", "* ESEARCH (TAG \"A1\") UID ADDTO (".into(), "0 1,3 ", half / 6),
+        ("progress", "* OK [INPROGRESS (\"A1\" ".into(), "1 ", half / 2),
+        ("by UID", "* 7 UIDFETCH (FLAGS (".into(), "a ", half / 2),
         ("flags", "* FLAGS (".into(), "a ", half / 2),
         ("keywords", "* 1 FETCH (FLAGS (".into(), "a ", half / 2),
         ("parentheses", "* 1 FETCH (BODYSTRUCTURE ".into(), "(", half),
@@ -97,13 +103,20 @@ fn no_response_takes_more_than_its_share() {
         let now = Now { monotonic_ms: 1000, unix_ms: 0 };
         let ((), most) = peak(|| {
             let mut session = Session::new(imap_client_host::config(), now);
-            hear_imap(&mut session, b"* PREAUTH [CAPABILITY IMAP4rev1 THREAD=REFERENCES] x\r\n");
+            hear_imap(
+                &mut session,
+                b"* PREAUTH [CAPABILITY IMAP4rev1 ESEARCH CONTEXT=SEARCH THREAD=REFERENCES] x\r\n",
+            );
             let keys = vec![SearchKey::All];
             let command = if what == "threads" {
                 let algorithm = imap::ThreadAlgorithm::References;
                 imap::Command::Thread(imap::ThreadCommand { algorithm, keys })
             } else {
-                imap::Command::Search(imap::SearchCommand { keys, summary: false })
+                imap::Command::Search(imap::SearchCommand {
+                    keys,
+                    update: what == "changes",
+                    ..Default::default()
+                })
             };
             let call = imap::Call { id: 1, command };
             session.call(now, call).expect("a right call");

@@ -76,6 +76,7 @@ fn imap_session(trace: bool, mechanism: Mechanism) -> Seen {
             flags: Default::default(),
             internal_date_ms: None,
             binary: false,
+            replaces: None,
         }),
         imap::Command::Status(b"Nowhere".to_vec()),
         imap::Command::Idle,

@@ -5,9 +5,10 @@ mod seeded;
 
 use imap_client_host::{Drive, config, run};
 use pillarbox_engine::imap::client::types::{
-    AppendCommand, Call, Cause, Command, Config, CopyCommand, Event, FetchCommand, FetchSection,
-    IdField, KnownState, Outcome, SearchCommand, SelectCommand, SortBy, SortCommand, SortKey,
-    StoreCommand, ThreadAlgorithm, ThreadCommand, TlsPolicy,
+    AppendCommand, AssembleCommand, AssemblePart, Call, Cause, Command, Config, CopyCommand, Event,
+    FetchCommand, FetchSection, IdField, KnownState, MultiSearchCommand, Outcome, Places,
+    SearchCommand, SearchScope, SelectCommand, SortBy, SortCommand, SortKey, StoreCommand,
+    StoredPart, ThreadAlgorithm, ThreadCommand, TlsPolicy,
 };
 use pillarbox_engine::imap::types::{Flags, SearchKey, StoreMode};
 use pillarbox_engine::sasl::{LoginAsk, Mechanism};
@@ -25,7 +26,7 @@ fn fetch(sections: &[&str]) -> Command {
 }
 
 fn search(keys: Vec<SearchKey>) -> Command {
-    Command::Search(SearchCommand { keys, summary: false })
+    Command::Search(SearchCommand { keys, ..Default::default() })
 }
 
 fn select(name: &str) -> Command {
@@ -233,6 +234,7 @@ fn appends_wait_where_they_must() {
             flags: Flags { system: 8, keywords: vec![] },
             internal_date_ms: Some(837_596_665_000),
             binary,
+            replaces: None,
         })
     };
     let message = vec![b'x'; 600_000];
@@ -398,6 +400,22 @@ fn calls_have_numbers_of_their_own_and_right_values() {
     let now = drive.now;
     let mut call = |id, command| drive.session.call(now, Call { id, command });
     assert_eq!(call(1, Command::Noop), Err(Misuse::BadValue));
+    let all = || SearchCommand { keys: vec![SearchKey::All], ..SearchCommand::default() };
+    let found = Command::Search;
+    let five = Places { first: 1, last: 5, from_end: false };
+    let (scopes, keys) = (vec![SearchScope::Personal], vec![SearchKey::All]);
+    let everywhere = MultiSearchCommand { scopes, keys, summary: false, relevancy: false };
+    let part = |uid| {
+        let (mailbox, section) = (b"INBOX".to_vec(), b"TEXT".to_vec());
+        AssemblePart::Stored(StoredPart { mailbox, uid_validity: 0, uid, section })
+    };
+    let put = AssembleCommand {
+        name: b"INBOX".to_vec(),
+        parts: vec![part(1)],
+        flags: Flags::default(),
+        internal_date_ms: None,
+        replaces: None,
+    };
     let wrong = [
         select(""),
         select("a\0b"),
@@ -410,6 +428,27 @@ fn calls_have_numbers_of_their_own_and_right_values() {
         search(vec![SearchKey::Keyword(b"a b".to_vec())]),
         search(vec![SearchKey::Text(b"\xff".to_vec())]),
         Command::Delete(vec![b'x'; 1001]),
+        found(SearchCommand {
+            places: Some(Places { first: 0, last: 5, from_end: false }),
+            ..all()
+        }),
+        found(SearchCommand {
+            places: Some(Places { first: 6, last: 5, from_end: true }),
+            ..all()
+        }),
+        found(SearchCommand { places: Some(five), summary: true, ..all() }),
+        found(SearchCommand { places: Some(five), update: true, ..all() }),
+        found(SearchCommand { relevancy: true, ..all() }),
+        Command::MultiSearch(MultiSearchCommand { scopes: vec![], ..everywhere.clone() }),
+        Command::MultiSearch(MultiSearchCommand {
+            scopes: vec![SearchScope::Mailboxes(vec![])],
+            ..everywhere.clone()
+        }),
+        Command::MultiSearch(MultiSearchCommand { relevancy: true, ..everywhere }),
+        Command::Assemble(AssembleCommand { parts: vec![], ..put.clone() }),
+        Command::Assemble(AssembleCommand { parts: vec![part(0)], ..put.clone() }),
+        Command::Assemble(AssembleCommand { parts: vec![part(1); 101], ..put.clone() }),
+        Command::Assemble(AssembleCommand { replaces: Some(0), ..put }),
     ];
     for command in wrong {
         assert_eq!(call(2, command.clone()), Err(Misuse::BadValue), "{command:?}");
@@ -532,6 +571,12 @@ fn garbage_ends_every_call_once() {
         "[COPYUID 1 2 3] ",
         "THREAD ",
         "ESEARCH ",
+        "(TAG \"A2\") ",
+        "ADDTO ",
+        "RELEVANCY ",
+        "PARTIAL ",
+        "UIDFETCH ",
+        "[INPROGRESS (\"A2\" 1 ",
         "STATUS ",
         "\n",
     ];

@@ -7,9 +7,10 @@ mod seeded;
 use imap_client_host::{Drive, config, run};
 use imap_host::{Host, Talk};
 use pillarbox_engine::imap::client::types::{
-    AppendCommand, Command, Config, CopyCommand, CreateCommand, Event, FetchCommand, FetchSection,
-    IdField, ListCommand, OctetRange, Outcome, RenameCommand, SearchCommand, SelectCommand,
-    StoreCommand, TlsPolicy,
+    AppendCommand, AssembleCommand, AssemblePart, Command, Config, CopyCommand, CreateCommand,
+    Event, FetchCommand, FetchSection, IdField, ListCommand, MultiSearchCommand, OctetRange,
+    Outcome, Places, RenameCommand, SearchCommand, SearchScope, SelectCommand, SentPart, SortBy,
+    SortCommand, SortKey, StoreCommand, StoredPart, TlsPolicy,
 };
 use pillarbox_engine::imap::types::{Flags, SearchKey, StoreMode};
 use pillarbox_engine::sasl::Mechanism;
@@ -70,9 +71,16 @@ fn commands() -> Vec<Command> {
         |text: &str, part| FetchSection { section: text.as_bytes().to_vec(), binary: false, part };
     let list = |pattern: &str, subscribed, status| {
         let pattern = pattern.as_bytes().to_vec();
-        Command::List(ListCommand { pattern, subscribed, special_use: false, status })
+        Command::List(ListCommand {
+            pattern,
+            subscribed,
+            special_use: false,
+            status,
+            rights: false,
+        })
     };
-    let search = |keys, summary| Command::Search(SearchCommand { keys, summary });
+    let search =
+        |keys, summary| Command::Search(SearchCommand { keys, summary, ..Default::default() });
     let seen = Flags { system: 8, keywords: vec![b"$Work".to_vec()] };
     vec![
         Command::Namespace,
@@ -90,6 +98,7 @@ fn commands() -> Vec<Command> {
             flags: Flags { system: 1, keywords: vec![] },
             internal_date_ms: Some(837_596_665_000),
             binary: false,
+            replaces: None,
         }),
         Command::Select(SelectCommand { name: inbox(), read_only: false, known: None }),
         Command::Fetch(FetchCommand {
@@ -226,4 +235,133 @@ fn check(drive: &Drive, talk: &Talk, without: &[&str], big: &[u8]) {
     let left: Vec<u32> =
         talk.host.mailboxes[&b"INBOX"[..]].messages.iter().map(|message| message.uid).collect();
     assert_eq!(left, [2], "{what}");
+}
+
+fn of_extensions() -> Vec<Command> {
+    let inbox = || b"INBOX".to_vec();
+    let search = |keys| SearchCommand { keys, ..SearchCommand::default() };
+    let store = |uid| {
+        Command::Store(StoreCommand {
+            uids: vec![run(uid, uid)],
+            mode: StoreMode::Add,
+            flags: Flags { system: 2, keywords: vec![] },
+            silent: false,
+            unchanged_since: None,
+        })
+    };
+    let stored = |section: &str| {
+        let (mailbox, section) = (inbox(), section.as_bytes().to_vec());
+        AssemblePart::Stored(StoredPart { mailbox, uid_validity: 7, uid: 1, section })
+    };
+    let sent = AssemblePart::Sent(SentPart { message: 1, size: 300_000 });
+    let put = |name: &[u8], replaces| {
+        Command::Assemble(AssembleCommand {
+            name: name.to_vec(),
+            parts: vec![stored("HEADER"), sent.clone(), stored("TEXT")],
+            flags: Flags::default(),
+            internal_date_ms: None,
+            replaces,
+        })
+    };
+    let places = |first, last, from_end| Some(Places { first, last, from_end });
+    let fuzzy = || vec![SearchKey::FuzzyText(b"hallo".to_vec())];
+    let one = AppendCommand { name: inbox(), message: 2, size: 4, ..AppendCommand::default() };
+    vec![
+        Command::Select(SelectCommand { name: inbox(), read_only: false, known: None }),
+        Command::Search(SearchCommand {
+            places: places(2, 9, false),
+            ..search(vec![SearchKey::All])
+        }),
+        Command::Search(SearchCommand { relevancy: true, ..search(fuzzy()) }),
+        Command::MultiSearch(MultiSearchCommand {
+            scopes: vec![SearchScope::Personal],
+            keys: fuzzy(),
+            summary: false,
+            relevancy: true,
+        }),
+        Command::Search(SearchCommand { update: true, ..search(vec![SearchKey::Flags(2)]) }),
+        store(2),
+        Command::CancelUpdate(4),
+        store(3),
+        Command::Fetch(FetchCommand {
+            uids: vec![run(1, u32::MAX)],
+            with_flags: true,
+            places: places(1, 1, true),
+            ..FetchCommand::default()
+        }),
+        put(b"Work/Old", None),
+        put(b"INBOX", Some(2)),
+        Command::Append(AppendCommand { replaces: Some(3), ..one }),
+        Command::Sort(SortCommand {
+            by: vec![SortBy { key: SortKey::Relevancy, reverse: false }],
+            keys: fuzzy(),
+        }),
+        Command::Expunge(vec![run(1, u32::MAX)]),
+        Command::Logout,
+    ]
+}
+
+#[test]
+fn calls_of_extensions_work_with_numbers_and_without() {
+    let mut random = Seeded(0x5DEE_CE66);
+    for (round, most) in [60_000, 60, 7, 1, 700, 60_000].into_iter().enumerate() {
+        let uid_only = round % 2 == 0;
+        let names: &[&str] = if uid_only { &["UIDONLY"] } else { &["IMAP4rev2"] };
+        let enable = names.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let mut drive = Drive::new(Config { enable, ..config() });
+        drive.choose = vec![Mechanism::Plain];
+        drive.blobs.insert(1, vec![b'x'; 300_000]);
+        drive.blobs.insert(2, b"new\n".to_vec());
+        let mut server = imap_host::config();
+        if round > 2 {
+            server.without = vec![b"LITERAL+".to_vec(), b"LITERAL-".to_vec()];
+        }
+        for (id, command) in (0..).zip(of_extensions()) {
+            drive.call(id, command);
+        }
+        let mut talk = Talk::new(server, host());
+        pair(&mut drive, &mut talk, &mut random, most);
+        check_extensions(&drive, &talk, uid_only);
+    }
+}
+
+fn check_extensions(drive: &Drive, talk: &Talk, uid_only: bool) {
+    assert_eq!(drive.defects(), 0);
+    for (id, command) in (0..).zip(of_extensions()) {
+        let end = drive.end_of(id);
+        assert_eq!(end.outcome, Outcome::Ok, "{command:?} {end:?}");
+    }
+    let has = |wanted: &dyn Fn(&Event) -> bool| drive.events.iter().any(wanted);
+    assert!(has(&|e| matches!(e, Event::Found(f) if f.call == 1 && f.uids == [run(2, 3)])));
+    assert!(has(&|e| matches!(e, Event::Counted(c) if c.call == 1 && c.count == 3)));
+    assert!(has(&|e| matches!(e, Event::Scored(s) if s.call == 2 && s.scores == [60])));
+    let place = |e: &Event| matches!(e, Event::FoundIn(p) if p.call == 3 && p.name == b"INBOX");
+    assert!(has(&place));
+    let at = drive.events.iter().position(place).expect("it was told");
+    assert!(
+        matches!(&drive.events[at + 1], Event::Found(f) if f.call == 3 && f.uids == [run(1, 1)])
+    );
+    let updated = |event: &Event| match event {
+        Event::Updated(updated) => Some(updated.clone()),
+        _ => None,
+    };
+    let updates: Vec<_> = drive.events.iter().filter_map(updated).collect();
+    let [updated] = &updates[..] else { panic!("{updates:?}") };
+    assert_eq!((updated.call, &updated.added[..]), (4, &[run(2, 2)][..]));
+    let fetched = drive.fetched();
+    assert!(
+        !fetched.is_empty() && fetched.iter().all(|f| (f.number == 0) == uid_only),
+        "{fetched:?}"
+    );
+    assert!(fetched.iter().all(|f| f.uid > 0));
+    // What is put in the place of something is told with what went.
+    assert_eq!(drive.end_of(10).target, [run(4, 4)]);
+    assert_eq!(drive.end_of(11).target, [run(5, 5)]);
+    let numbered = |e: &Event| matches!(e, Event::Expunged(_));
+    let by_uid = |e: &Event| matches!(e, Event::Vanished(_));
+    assert_eq!((has(&numbered), has(&by_uid)), (!uid_only, uid_only));
+    let message = MESSAGE.replace('\n', "\r\n").into_bytes();
+    let kept = &talk.host.mailboxes[&b"Work/Old"[..]].messages[0].octets;
+    assert_eq!(kept.len(), message.len() + 300_000);
+    assert!(kept.starts_with(b"From: Ann") && kept.ends_with(b"BODY[] {3}\r\n"));
 }

@@ -64,6 +64,21 @@ fn what_is_frozen_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn uidonly_is_not_forgotten() {
+    let mut talk = Talk::new(config(), host());
+    for step in [c("a LOGIN ann s3cret"), c("b ENABLE UIDONLY"), c("c SELECT INBOX"), c("d IDLE")] {
+        talk.step(&step, usize::MAX);
+        assert!(freeze(&mut talk).is_some());
+    }
+    talk.step(&Step::Call(Call::Changed(vec![went(vec![UidRun { first: 2, last: 2 }])])), 1);
+    assert!(freeze(&mut talk).is_some());
+    talk.step(&c("DONE"), usize::MAX);
+    talk.step(&c("e FETCH 1 UID"), usize::MAX);
+    let text = String::from_utf8_lossy(&talk.sent);
+    assert!(text.contains("* VANISHED 2\r\n") && text.contains("e BAD [UIDREQUIRED] "), "{text}");
+}
+
+#[test]
 fn a_deadline_and_half_a_command_are_not_lost() {
     let mut talk = Talk::new(config(), host());
     assert!(freeze(&mut talk).is_some());

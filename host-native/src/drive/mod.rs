@@ -35,6 +35,9 @@ pub(crate) use wire::Wire;
 const WRITE_AT: usize = 64 * 1024;
 /// Octets of a stored message that are read at once.
 const BLOB_PIECE: u64 = 256 * 1024;
+/// How long what was said may wait to be written while asks are answered at once, one after the other: longer than any
+/// command takes that is not worth a word, and short for somebody who waits.
+const WRITE_AFTER: Duration = Duration::from_millis(500);
 /// How often a host that hears its peer while it writes looks whether there is something to hear.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -118,6 +121,8 @@ pub(crate) struct Driver<R: Role, H> {
     pace: Option<Box<Pace>>,
     /// To be written.
     out: Vec<u8>,
+    /// When the first of it was said.
+    said: Instant,
     asks: VecDeque<(AskId, R::Ask)>,
     /// Received, but not taken by the session yet.
     left: Vec<u8>,
@@ -165,7 +170,8 @@ pub(crate) fn next_key() -> SessionKey {
 impl<R: Role, H: Host<R>> Driver<R, H> {
     pub(crate) fn new(host: H, session: Box<dyn Driven<R>>, record: Record) -> Self {
         let (out, asks, left) = (Vec::new(), VecDeque::new(), Vec::new());
-        Self { host, session, record, pace: None, out, asks, left, state: State::Running }
+        let (pace, said, state) = (None, Instant::now(), State::Running);
+        Self { host, session, record, pace, out, said, asks, left, state }
     }
 
     /// Lets the session begin. With `look`, who talks before the greeting is not waiting for it, and the session should
@@ -181,6 +187,9 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
     pub(crate) async fn run(&mut self, wire: &mut Wire) -> Result<(), End> {
         loop {
             if let Some((id, ask)) = self.asks.pop_front() {
+                if !self.out.is_empty() && self.said.elapsed() > WRITE_AFTER {
+                    self.flush(wire).await?;
+                }
                 self.answer(wire, id, ask).await?;
                 continue;
             }
@@ -417,6 +426,9 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             pace.garble(&mut octets);
         }
         self.record.sent(&octets);
+        if self.out.is_empty() {
+            self.said = Instant::now();
+        }
         match &mut self.pace {
             Some(pace) => self.out.extend(pace.lines(&octets)),
             None => self.out.extend_from_slice(&octets),

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use pillarbox_engine::imap;
 use pillarbox_engine::imap::client::types::{
-    Answer, AppendCommand, Ask, Call, Command, Config, CopyCommand, CreateCommand, FetchCommand,
-    FetchSection, IdField, KnownState, ListCommand, MetadataCommand, NotifyEvent, NotifyGroup,
-    NotifyScope, OctetRange, QuotaCommand, RenameCommand, RightsCommand, SearchCommand,
-    SelectCommand, SortBy, SortCommand, SortKey, StoreCommand, ThreadAlgorithm, ThreadCommand,
-    Timeouts, TlsPolicy,
+    Answer, AppendCommand, Ask, AssembleCommand, AssemblePart, Call, Command, Config, CopyCommand,
+    CreateCommand, FetchCommand, FetchSection, IdField, KnownState, ListCommand, MetadataCommand,
+    MultiSearchCommand, NotifyEvent, NotifyGroup, NotifyScope, OctetRange, Places, QuotaCommand,
+    RenameCommand, RightsCommand, SearchCommand, SearchScope, SelectCommand, SentPart, SortBy,
+    SortCommand, SortKey, StoreCommand, StoredPart, ThreadAlgorithm, ThreadCommand, Timeouts,
+    TlsPolicy,
 };
 use pillarbox_engine::imap::types::{
     Flags, HeaderKey, MetadataEntry, SearchKey, SpecialUse, StoreMode, UidRun,
@@ -115,7 +116,7 @@ impl Scripted for imap::Client {
         let id = id.ok_or("expected the call's number")?;
         let name = words.next().ok_or("expected what is wanted")?;
         let rest: Vec<&str> = words.collect();
-        if name == "append" {
+        if name == "append" || name == "assemble" {
             desk.keep(u64::from(id), octets);
         }
         let command = command(id, name, &rest, octets.len() as u64);
@@ -142,6 +143,7 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
             subscribed: is("subscribed"),
             special_use: is("special-use"),
             status: is("status"),
+            rights: is("rights"),
         }),
         "status" => Command::Status(first()?),
         "create" => {
@@ -175,7 +177,23 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
             Command::Copy(CopyCommand { uids, to: second()?, remove: name == "move" })
         }
         "expunge" => Command::Expunge(set(rest.first()?)?),
-        "search" => Command::Search(SearchCommand { keys: keys(rest)?, summary: is("summary") }),
+        "search" => Command::Search(SearchCommand {
+            keys: keys(rest)?,
+            summary: is("summary"),
+            places: value("places=").map(places).transpose().ok()?,
+            relevancy: is("relevancy"),
+            update: is("update"),
+        }),
+        "cancel-update" => Command::CancelUpdate(rest.first()?.parse().ok()?),
+        "multi-search" => {
+            let scopes = rest.iter().filter_map(|word| word.strip_prefix("in="));
+            Command::MultiSearch(MultiSearchCommand {
+                scopes: scopes.map(search_scope).collect::<Option<_>>()?,
+                keys: keys(rest)?,
+                summary: is("summary"),
+                relevancy: is("relevancy"),
+            })
+        }
         "sort" => {
             let by = rest.first()?.split(',').map(sort_by).collect::<Option<_>>()?;
             Command::Sort(SortCommand { by, keys: keys(&rest[1..])? })
@@ -190,8 +208,7 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
             Command::Thread(ThreadCommand { algorithm, keys: keys(&rest[1..])? })
         }
         "append" => {
-            let word = |word: &&&str| !word.starts_with("date=") && **word != "binary";
-            let words: Vec<&str> = rest[1..].iter().filter(word).copied().collect();
+            let words: Vec<&str> = rest[1..].iter().filter(is_flag).copied().collect();
             Command::Append(AppendCommand {
                 name: first()?,
                 message: u64::from(id),
@@ -199,6 +216,24 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
                 flags: flags(&words),
                 internal_date_ms: value("date=").and_then(|word| word.parse().ok()),
                 binary: is("binary"),
+                replaces: value("replaces=").and_then(|word| word.parse().ok()),
+            })
+        }
+        "assemble" => {
+            let words: Vec<&str> = rest[1..].iter().filter(is_flag).copied().collect();
+            let part = |word: &&str| match word.strip_prefix("url=") {
+                Some(url) => Some(AssemblePart::Stored(stored(url)?)),
+                None if *word == "octets" => {
+                    Some(AssemblePart::Sent(SentPart { message: u64::from(id), size }))
+                }
+                None => None,
+            };
+            Command::Assemble(AssembleCommand {
+                name: first()?,
+                parts: rest.iter().filter_map(part).collect(),
+                flags: flags(&words),
+                internal_date_ms: value("date=").and_then(|word| word.parse().ok()),
+                replaces: value("replaces=").and_then(|word| word.parse().ok()),
             })
         }
         "idle" => Command::Idle,
@@ -240,6 +275,44 @@ fn set(word: &str) -> Option<Vec<UidRun>> {
     word.split(',').map(run).collect()
 }
 
+/// What of the words of APPEND is no setting and no part.
+fn is_flag(word: &&&str) -> bool {
+    !["binary", "octets"].contains(*word) && !word.contains('=')
+}
+
+/// `url=MAILBOX/VALIDITY/UID/SECTION`
+fn stored(words: &str) -> Option<StoredPart> {
+    let mut parts = words.splitn(4, '/');
+    let mailbox = octets(parts.next()?);
+    let mut number = || parts.next().and_then(|part| part.parse().ok());
+    let (uid_validity, uid) = (number()?, number()?);
+    let section = octets(parts.next().unwrap_or_default());
+    Some(StoredPart { mailbox, uid_validity, uid, section })
+}
+
+/// `places=1:10`, and `places=-1:10` from the end.
+fn places(words: &str) -> Result<Places, String> {
+    let (from_end, words) = words.strip_prefix('-').map_or((false, words), |rest| (true, rest));
+    let (first, last) = words.split_once(':').unwrap_or((words, words));
+    let number = |word: &str| word.parse::<u32>().map_err(|error| error.to_string());
+    Ok(Places { first: number(first)?, last: number(last)?, from_end })
+}
+
+/// `in=personal`, `in=subtree=Work,Play`
+fn search_scope(word: &str) -> Option<SearchScope> {
+    let names = |names: &str| names.split(',').map(octets).collect();
+    Some(match word.split_once('=') {
+        Some(("subtree", of)) => SearchScope::Subtree(names(of)),
+        Some(("subtree-one", of)) => SearchScope::SubtreeOne(names(of)),
+        Some(("mailboxes", of)) => SearchScope::Mailboxes(names(of)),
+        None if word == "selected" => SearchScope::Selected,
+        None if word == "inboxes" => SearchScope::Inboxes,
+        None if word == "personal" => SearchScope::Personal,
+        None if word == "subscribed" => SearchScope::Subscribed,
+        _ => return None,
+    })
+}
+
 /// `known=VALIDITY/MODSEQ/UIDS`
 fn known(words: &str) -> Result<KnownState, String> {
     let mut parts = words.split('/');
@@ -260,6 +333,7 @@ fn fetch(rest: &[&str]) -> Option<FetchCommand> {
             "structure" => command.with_structure = true,
             "preview" => command.with_preview = true,
             "vanished" => command.vanished = true,
+            "places" => command.places = Some(places(value).ok()?),
             "changed-since" => command.changed_since = value.parse().ok(),
             "section" | "binary" => command.sections.push(FetchSection {
                 section: octets(value),
@@ -295,7 +369,15 @@ fn flags(words: &[&str]) -> Flags {
 
 /// Keys in postfix order.
 fn keys(words: &[&str]) -> Option<Vec<SearchKey>> {
-    let word = |word: &&&str| !["summary", "references", "orderedsubject"].contains(*word);
+    let settings =
+        ["summary", "references", "orderedsubject", "relevancy", "update", "in=", "places="];
+    let word = |word: &&&str| {
+        let is = |setting: &&str| match setting.ends_with('=') {
+            true => word.starts_with(*setting),
+            false => **word == *setting,
+        };
+        !settings.iter().any(is)
+    };
     words.iter().filter(word).map(|word| key(word)).collect()
 }
 
@@ -313,6 +395,11 @@ fn key(word: &str) -> Option<SearchKey> {
         "subject" => {
             SearchKey::Header(HeaderKey { name: b"Subject".to_vec(), text: octets(value) })
         }
+        "fuzzy-subject" => {
+            SearchKey::FuzzyHeader(HeaderKey { name: b"Subject".to_vec(), text: octets(value) })
+        }
+        "fuzzy-body" => SearchKey::FuzzyBody(octets(value)),
+        "fuzzy-text" => SearchKey::FuzzyText(octets(value)),
         "body" => SearchKey::Body(octets(value)),
         "text" => SearchKey::Text(octets(value)),
         "modseq" => SearchKey::Modseq(value.parse().ok()?),
@@ -334,6 +421,7 @@ fn sort_by(word: &str) -> Option<SortBy> {
         "size" => SortKey::Size,
         "subject" => SortKey::Subject,
         "display-from" => SortKey::DisplayFrom,
+        "relevancy" => SortKey::Relevancy,
         _ => return None,
     };
     Some(SortBy { key, reverse })

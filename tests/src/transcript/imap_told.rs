@@ -2,7 +2,7 @@
 
 use pillarbox_engine::imap::client::types::{
     Address, BodyPart, Completion, Counters, Envelope, Event, Failure, Fetched, Mailbox, Namespace,
-    Opened, Outcome,
+    Opened, Outcome, Progress,
 };
 use pillarbox_engine::imap::types::{Flags, UidRun};
 
@@ -47,6 +47,20 @@ pub(super) fn told(event: &Event) -> String {
             "counted {} {} {:?} {:?} {:?}",
             count.call, count.count, count.min, count.max, count.modseq
         ),
+        Event::FoundIn(place) => {
+            format!("found-in {} {} {}", place.call, place.name.escape_ascii(), place.uid_validity)
+        }
+        Event::Scored(scored) => format!("scored {} {:?}", scored.call, scored.scores),
+        Event::Updated(updated) => {
+            let (removed, added) = (runs(&updated.removed), runs(&updated.added));
+            format!("updated {} removed [{removed}] added [{added}]", updated.call)
+        }
+        Event::UpdateRefused(call) => format!("update-refused {call}"),
+        Event::Progress(progress) => {
+            let number = |number: Option<u32>| number.map_or("?".into(), |n| n.to_string());
+            let Progress { call, done, goal } = *progress;
+            format!("progress {} {} of {}", number(call), number(done), number(goal))
+        }
         Event::Sorted(sorted) => format!("sorted {} {:?}", sorted.call, sorted.uids),
         Event::Threaded(threaded) => {
             let rows = threaded.rows.iter().map(|row| format!("{}:{}", row.depth, row.uid));
@@ -173,6 +187,9 @@ fn fetched(told: &Fetched) -> String {
     }
     if let Some(date) = told.internal_date_ms {
         put(format!("date={date}{:+}", told.internal_date_zone));
+    }
+    if let Some(date) = told.save_date_ms {
+        put(format!("saved={date}"));
     }
     if let Some(size) = told.size {
         put(format!("size={size}"));

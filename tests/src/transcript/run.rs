@@ -156,7 +156,12 @@ fn deliver_given(script: &Script, backend: &LocalBackend) -> Result<(), String> 
 
 type Session<R> = Conversation<R, Boxed<R>, <R as Scripted>::Service>;
 
-struct Boxed<R: Scripted>(Box<dyn Driven<R, Broken = String>>);
+struct Boxed<R: Scripted> {
+    session: Box<dyn Driven<R, Broken = String>>,
+    /// How long the host takes for each answer, and how long it took for all so far.
+    slow_ms: u64,
+    late_ms: u64,
+}
 
 impl<R: Scripted> Driven<R> for Boxed<R> {
     type Broken = String;
@@ -166,7 +171,11 @@ impl<R: Scripted> Driven<R> for Boxed<R> {
         now: Now,
         input: pillarbox_engine::Input<R>,
     ) -> Result<pillarbox_engine::Step<R>, String> {
-        self.0.step(now, input)
+        if matches!(input, pillarbox_engine::Input::Answer(..)) {
+            self.late_ms += self.slow_ms;
+        }
+        let (monotonic_ms, unix_ms) = (now.monotonic_ms + self.late_ms, now.unix_ms + self.late_ms);
+        self.session.step(Now { monotonic_ms, unix_ms }, input)
     }
 }
 
@@ -370,10 +379,14 @@ impl<'a, R: Scripted> Table<'a, R> {
             return Ok(());
         }
         let now = Now { monotonic_ms: self.waited_ms, unix_ms: START_MS + self.waited_ms };
-        let session = R::session(self.factory, &self.script.with, now);
+        let (slow, with): (Vec<_>, Vec<_>) =
+            self.script.with.iter().cloned().partition(|word| word.starts_with("slow="));
+        let slow_ms = slow.first().and_then(|word| word["slow=".len()..].parse().ok()).unwrap_or(0);
+        let session = R::session(self.factory, &with, now);
         let session = session.map_err(|error| self.error(line, &error))?;
+        let session = Boxed { session, slow_ms, late_ms: 0 };
         let service = R::service(&self.backend, &self.desk, connection as u64);
-        self.sessions.insert(connection, Conversation::new(Boxed(session), service, now));
+        self.sessions.insert(connection, Conversation::new(session, service, now));
         let greeting = self.session(connection).say(b"");
         self.hear(line.saturating_sub(1), connection, greeting)
     }

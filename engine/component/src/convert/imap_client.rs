@@ -25,22 +25,27 @@ records! {
     Call { id, command }
     SelectCommand { name, read_only, known }
     KnownState { uid_validity, modseq, uids }
-    ListCommand { pattern, subscribed, special_use, status }
+    ListCommand { pattern, subscribed, special_use, status, rights }
     CreateCommand { name, special_uses }
     RenameCommand { from, to }
     FetchCommand {
         uids, with_flags, with_facts, with_envelope, with_structure, with_preview, sections,
-        changed_since, vanished,
+        changed_since, vanished, places,
     }
     FetchSection { section, binary, part }
     OctetRange { offset, length }
     StoreCommand { uids, mode, flags, silent, unchanged_since }
     CopyCommand { uids, to, remove }
-    SearchCommand { keys, summary }
+    Places { first, last, from_end }
+    SearchCommand { keys, summary, places, relevancy, update }
+    MultiSearchCommand { scopes, keys, summary, relevancy }
     SortBy { key, reverse }
     SortCommand { by, keys }
     ThreadCommand { algorithm, keys }
-    AppendCommand { name, message, size, flags, internal_date_ms, binary }
+    AppendCommand { name, message, size, flags, internal_date_ms, binary, replaces }
+    AssembleCommand { name, parts, flags, internal_date_ms, replaces }
+    StoredPart { mailbox, uid_validity, uid, section }
+    SentPart { message, size }
     NotifyGroup { scope, events }
     QuotaCommand { name, root, set }
     RightsCommand { name, change }
@@ -55,11 +60,15 @@ records! {
     Namespace { prefix, separator }
     Namespaces { personal, others, shared }
     Fetched {
-        number, uid, flags, modseq, internal_date_ms, internal_date_zone, size, envelope, structure,
-        preview, email_id, thread_id,
+        number, uid, flags, modseq, internal_date_ms, internal_date_zone, save_date_ms, size, envelope,
+        structure, preview, email_id, thread_id,
     }
     Vanished { uids, earlier }
     Found { call, uids }
+    FoundIn { call, name, uid_validity }
+    Scored { call, scores }
+    Updated { call, removed, added }
+    Progress { call, done, goal }
     SearchCount { call, count, min, max, modseq }
     Sorted { call, uids }
     ThreadRow { depth, uid }
@@ -78,10 +87,14 @@ variants! {
     Command {
         Select(value), Unselect, Close, List(value), Status(value), Create(value), Delete(value),
         Rename(value), Subscribe(value), Unsubscribe(value), Namespace, Fetch(value), Store(value),
-        Copy(value), Expunge(value), Search(value), Sort(value), Thread(value), Append(value), Idle,
-        DoneIdling, Notify(value), Noop, Quota(value), Rights(value), Metadata(value), Logout,
+        Copy(value), Expunge(value), Search(value), CancelUpdate(value), MultiSearch(value),
+        Sort(value), Thread(value), Append(value), Assemble(value), Idle, DoneIdling, Notify(value), Noop, Quota(value), Rights(value), Metadata(value), Logout,
     }
-    SortKey { Arrival, Cc, Date, From, Size, Subject, To, DisplayFrom, DisplayTo }
+    SearchScope {
+        Selected, Inboxes, Personal, Subscribed, Subtree(value), SubtreeOne(value), Mailboxes(value),
+    }
+    AssemblePart { Stored(value), Sent(value) }
+    SortKey { Arrival, Cc, Date, From, Size, Subject, To, DisplayFrom, DisplayTo, Relevancy }
     ThreadAlgorithm { OrderedSubject, References }
     NotifyScope {
         Selected, SelectedDelayed, Inboxes, Personal, Subscribed, Subtree(value), Mailboxes(value),
@@ -96,6 +109,7 @@ variants! {
         Ready(value), Completed(value), Opened(value), Closed, Mailbox(value), Status(value),
         Namespaces(value), Capabilities(value), Exists(value), Recent(value), Flags(value),
         Fetched(value), Expunged(value), Vanished(value), Found(value), Counted(value),
+        FoundIn(value), Scored(value), Updated(value), UpdateRefused(value), Progress(value),
         Sorted(value), Threaded(value), Quota(value), Rights(value), Metadata(value), Alert(value),
         NotifyOverflow, Bye(value), Defect(value), Done(value),
     }

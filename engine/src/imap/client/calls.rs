@@ -2,6 +2,7 @@
 //! What data means stands in `untagged`.
 
 use alloc::collections::VecDeque;
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::command::{self, Lines};
@@ -35,6 +36,16 @@ pub(super) const PIPELINING: Rule = Rule {
 const WAITING_MAX: usize = 100;
 /// Commands that are due at once.
 const IN_FLIGHT_MAX: usize = 16;
+/// Searches that are kept up to date: a server refuses far fewer.
+const CONTEXTS_MAX: usize = 100;
+
+/// RFC 5267 §4.3: a search whose result the server keeps up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Context {
+    /// Its command's tag.
+    pub(super) tag: u32,
+    pub(super) call: u32,
+}
 
 /// A command whose tagged response is due.
 pub(super) struct Sent {
@@ -56,6 +67,8 @@ pub(super) enum Kind {
     Plain,
     Select,
     Search(SearchCount),
+    /// What is found comes for each mailbox by itself.
+    MultiSearch(SearchCount),
     Sort,
     Thread,
     Copy,
@@ -83,17 +96,23 @@ impl Sent {
     }
 }
 
+impl SearchCount {
+    /// Nothing was found yet.
+    pub(super) const fn of(call: u32) -> Self {
+        Self { call, count: 0, min: None, max: None, modseq: None }
+    }
+}
+
 impl Kind {
     fn of(command: &Command, call: u32) -> Self {
         match command {
             Command::Select(_) => Self::Select,
-            Command::Search(_) => {
-                Self::Search(SearchCount { call, count: 0, min: None, max: None, modseq: None })
-            }
+            Command::Search(_) => Self::Search(SearchCount::of(call)),
+            Command::MultiSearch(_) => Self::MultiSearch(SearchCount::of(call)),
             Command::Sort(_) => Self::Sort,
             Command::Thread(_) => Self::Thread,
             Command::Copy(_) => Self::Copy,
-            Command::Append(_) => Self::Append,
+            Command::Append(_) | Command::Assemble(_) => Self::Append,
             Command::Idle => Self::Idle,
             Command::Rights(_) => Self::Rights,
             Command::Logout => Self::Logout,
@@ -103,7 +122,7 @@ impl Kind {
 
     /// Whether its results do not say which command they are for.
     fn is_search(self) -> bool {
-        matches!(self, Self::Search(_) | Self::Sort | Self::Thread)
+        matches!(self, Self::Search(_) | Self::MultiSearch(_) | Self::Sort | Self::Thread)
     }
 }
 
@@ -115,9 +134,13 @@ impl Client {
             return Err((self, Misuse::WrongState));
         }
         let ids = common.waiting.iter().map(|other| other.id);
+        let ids = ids.chain(common.contexts.iter().map(|context| context.call));
         let mut ids = ids.chain(common.sent.iter().filter_map(Sent::call));
         let known = ids.any(|id| id == call.id);
-        if known || common.waiting.len() >= WAITING_MAX || !command::is_right(&call.command) {
+        let updates = matches!(&call.command, Command::Search(search) if search.update);
+        let full = common.waiting.len() >= WAITING_MAX
+            || (updates && common.contexts.len() >= CONTEXTS_MAX);
+        if known || full || !command::is_right(&call.command) {
             return Err((self, Misuse::BadValue));
         }
         common.quitting = call.command == Command::Logout;
@@ -147,6 +170,9 @@ impl Client {
             cx.event(Event::Completed(completion(id, Outcome::Ok)));
             return false;
         }
+        if let Command::CancelUpdate(search) = command {
+            return self.cancel_update(cx, id, search);
+        }
         let qresync = self.common.has_enabled("QRESYNC");
         let Some(Lines { first, then }) = command::lines(&command, self.common.offered(), qresync)
         else {
@@ -164,19 +190,40 @@ impl Client {
             });
         }
         let why = match command {
-            Command::Append(_) => &super::sending::APPEND,
+            Command::Append(_) | Command::Assemble(_) => &super::sending::APPEND,
             Command::Idle => &super::idle::IDLE,
             Command::Logout => &super::ending::LOGOUT,
             _ if !self.common.sent.is_empty() => &PIPELINING,
             _ => &TAG,
         };
+        if matches!(command, Command::Select(_) | Command::Close | Command::Unselect) {
+            // RFC 5267 §4.3: results are kept up to date as long as the mailbox is open.
+            self.common.contexts.clear();
+        }
         let kind = Kind::of(&command, id);
         let tag = self.send_line(cx, first, why);
+        if matches!(&command, Command::Search(search) if search.update) {
+            self.common.contexts.push(Context { tag, call: id });
+        }
         let end = completion(id, Outcome::Ok);
         self.common.sent.push_back(Sent { tag, kind, then, second: false, end });
         if kind == Kind::Idle {
             self.common.idle = Some(Idle::Starting);
         }
+        true
+    }
+
+    /// RFC 5267 §4.3.5: this search's result is to be told no more.
+    fn cancel_update(&mut self, cx: &mut Cx<Self>, id: u32, search: u32) -> bool {
+        let contexts = &mut self.common.contexts;
+        let Some(at) = contexts.iter().position(|context| context.call == search) else {
+            cx.event(Event::Completed(completion(id, Outcome::Ok)));
+            return false;
+        };
+        let line = Line::new(&format!("CANCELUPDATE \"A{}\"", contexts.remove(at).tag));
+        let tag = self.send_line(cx, line, &TAG);
+        let (kind, then, end) = (Kind::Plain, VecDeque::new(), completion(id, Outcome::Ok));
+        self.common.sent.push_back(Sent { tag, kind, then, second: false, end });
         true
     }
 
@@ -236,6 +283,7 @@ impl Client {
                 }
             }
             Kind::Search(count) if ok => cx.event(Event::Counted(count)),
+            Kind::Search(_) => self.common.contexts.retain(|context| context.tag != sent.tag),
             _ => {}
         }
         let Status { code, text, .. } = &status;
@@ -309,7 +357,11 @@ impl Common {
         let kind = Kind::of(&front.command, front.id);
         let alone = match &front.command {
             Command::Copy(copy) => copy.remove && !self.has("MOVE"),
-            Command::Unselect | Command::Close | Command::Notify(_) | Command::DoneIdling => true,
+            Command::Unselect
+            | Command::Close
+            | Command::Notify(_)
+            | Command::DoneIdling
+            | Command::CancelUpdate(_) => true,
             _ => matches!(
                 kind,
                 Kind::Select | Kind::Append | Kind::Idle | Kind::Rights | Kind::Logout

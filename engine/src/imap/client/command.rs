@@ -9,8 +9,9 @@ use super::line::Line;
 use super::offer::Offered;
 use super::program::{self, is_keyword};
 use super::types::{
-    Command, FetchSection, ListCommand, MetadataCommand, NotifyEvent, NotifyGroup, NotifyScope,
-    RightsCommand, SelectCommand, ThreadAlgorithm,
+    AssemblePart, Command, FetchSection, ListCommand, MetadataCommand, NotifyEvent, NotifyGroup,
+    NotifyScope, Places, RightsCommand, SearchScope, SelectCommand, SortKey, StoredPart,
+    ThreadAlgorithm,
 };
 use super::wording::{self, Charset, put_set};
 use crate::imap::grammar::print;
@@ -19,6 +20,8 @@ use crate::imap::types::{Flags, UidRun};
 /// Octets of a set, and of all other text of a command: RFC 2683 §3.2.1.5 has servers take 8,000.
 const SET_MAX: usize = 7000;
 const LINE_MAX: usize = 60_000;
+/// Parts of a message that is put together.
+const PARTS_MAX: usize = 100;
 /// Octets of a mailbox's name.
 const NAME_MAX: usize = 1000;
 
@@ -49,15 +52,44 @@ pub(super) fn is_right(command: &Command) -> bool {
             let section = |section: &FetchSection| {
                 right_section(&section.section) && section.part.is_none_or(|part| part.length > 0)
             };
-            right_set(&fetch.uids) && fetch.sections.iter().all(section)
+            right_set(&fetch.uids)
+                && fetch.sections.iter().all(section)
+                && fetch.places.is_none_or(right_places)
         }
         Command::Store(store) => right_set(&store.uids) && right_flags(&store.flags),
         Command::Copy(copy) => right_set(&copy.uids) && right_name(&copy.to),
         Command::Expunge(uids) => right_set(uids),
-        Command::Search(search) => program::is_right(&search.keys),
-        Command::Sort(sort) => !sort.by.is_empty() && program::is_right(&sort.keys),
+        Command::Search(search) => {
+            let plain = search.places.is_none() && !search.relevancy;
+            program::is_right(&search.keys)
+                && (plain || !search.summary)
+                && (!search.update || search.places.is_none())
+                && search.places.is_none_or(right_places)
+                && (!search.relevancy || program::is_fuzzy(&search.keys))
+        }
+        Command::MultiSearch(search) => {
+            program::is_right(&search.keys)
+                && !search.scopes.is_empty()
+                && search.scopes.iter().all(right_scope)
+                && (!search.relevancy || (!search.summary && program::is_fuzzy(&search.keys)))
+        }
+        Command::Sort(sort) => {
+            let by_score = sort.by.iter().any(|by| by.key == SortKey::Relevancy);
+            !sort.by.is_empty()
+                && program::is_right(&sort.keys)
+                && (!by_score || program::is_fuzzy(&sort.keys))
+        }
         Command::Thread(thread) => program::is_right(&thread.keys),
-        Command::Append(append) => right_name(&append.name) && right_flags(&append.flags),
+        Command::Append(append) => {
+            right_name(&append.name) && right_flags(&append.flags) && append.replaces != Some(0)
+        }
+        Command::Assemble(assemble) => {
+            right_name(&assemble.name)
+                && right_flags(&assemble.flags)
+                && (1..=PARTS_MAX).contains(&assemble.parts.len())
+                && assemble.parts.iter().all(right_part)
+                && assemble.replaces != Some(0)
+        }
         Command::Notify(groups) => groups.iter().all(right_group),
         Command::Quota(quota) => {
             right_text(&quota.name) && quota.set.iter().all(|limit| is_keyword(&limit.resource))
@@ -143,6 +175,7 @@ fn of_mailboxes(command: &Command, offered: &Offered, qresync: bool) -> Option<L
             wording::metadata(command, offered)
         }
         Command::Append(command) => wording::append(command, offered)?,
+        Command::Assemble(command) => wording::assemble(command, offered)?,
         _ => return None,
     })
 }
@@ -155,14 +188,8 @@ fn of_messages(command: &Command, offered: &Offered, qresync: bool) -> Option<Li
         Command::Expunge(uids) => {
             offered.has("UIDPLUS").then(|| wording::with_set("UID EXPUNGE ", uids))
         }
-        Command::Search(command) => {
-            let wanted = match (offered.has("ESEARCH"), command.summary) {
-                (false, _) => "UID SEARCH ",
-                (true, true) => "UID SEARCH RETURN (MIN MAX COUNT) ",
-                (true, false) => "UID SEARCH RETURN (MIN MAX COUNT ALL) ",
-            };
-            wording::searched(wanted, &command.keys, offered, Charset::IfNeeded)
-        }
+        Command::Search(command) => wording::search(command, offered),
+        Command::MultiSearch(command) => wording::multi_search(command, offered),
         Command::Sort(command) => wording::sort(command, offered),
         Command::Thread(command) => {
             let name = match command.algorithm {
@@ -218,6 +245,30 @@ fn right_section(section: &[u8]) -> bool {
 
 fn right_flags(flags: &Flags) -> bool {
     flags.system < 32 && flags.keywords.iter().all(|keyword| is_keyword(keyword))
+}
+
+fn right_places(places: Places) -> bool {
+    0 < places.first && places.first <= places.last
+}
+
+fn right_scope(scope: &SearchScope) -> bool {
+    match scope {
+        SearchScope::Subtree(names)
+        | SearchScope::SubtreeOne(names)
+        | SearchScope::Mailboxes(names) => {
+            !names.is_empty() && names.iter().all(|name| right_name(name))
+        }
+        _ => true,
+    }
+}
+
+fn right_part(part: &AssemblePart) -> bool {
+    match part {
+        AssemblePart::Stored(StoredPart { mailbox, uid, section, .. }) => {
+            right_name(mailbox) && *uid > 0 && right_section(section)
+        }
+        AssemblePart::Sent(own) => own.size > 0,
+    }
 }
 
 fn right_group(group: &NotifyGroup) -> bool {

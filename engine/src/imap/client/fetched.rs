@@ -28,11 +28,11 @@ pub(super) struct Read {
     pub(super) defect: bool,
 }
 
-/// `"FETCH" SP msg-att`, from its list on.
-pub(super) fn read(scan: &mut Scan<'_>, message: u32) -> Read {
+/// `"FETCH" SP msg-att`, from its list on, of the message with this number or this UID; one of the two is 0.
+pub(super) fn read(scan: &mut Scan<'_>, message: u32, by_uid: u32) -> Read {
     let mut out = Read::default();
     let fetched = &mut out.fetched;
-    fetched.number = message;
+    (fetched.number, fetched.uid) = (message, by_uid);
     if !scan.open() {
         out.defect = true;
         return out;
@@ -49,7 +49,10 @@ pub(super) fn read(scan: &mut Scan<'_>, message: u32) -> Read {
         };
         let name = item.to_ascii_uppercase();
         match &name[..] {
-            b"UID" => fetched.uid = scan.string().and_then(|word| number(&word)).unwrap_or(0),
+            b"UID" => {
+                let uid = scan.string().and_then(|word| number(&word)).unwrap_or(0);
+                fetched.uid = if by_uid > 0 { by_uid } else { uid };
+            }
             b"FLAGS" => fetched.flags = Some(flags(&scan.words(KEYWORDS_MAX + 10))),
             b"MODSEQ" => {
                 fetched.modseq = scan.words(1).first().and_then(|w| super::scan::number64(w));
@@ -58,6 +61,10 @@ pub(super) fn read(scan: &mut Scan<'_>, message: u32) -> Read {
                 if let Some((ms, zone)) = scan.nstring().and_then(|text| moment(&text)) {
                     (fetched.internal_date_ms, fetched.internal_date_zone) = (Some(ms), zone);
                 }
+            }
+            b"SAVEDATE" => {
+                let moment = scan.nstring().and_then(|text| moment(&text));
+                fetched.save_date_ms = moment.map(|(ms, _)| ms);
             }
             b"RFC822.SIZE" => fetched.size = scan.number(),
             b"ENVELOPE" => fetched.envelope = Some(envelope(scan)),
@@ -160,7 +167,7 @@ mod tests {
 
     fn fetched(text: &str) -> Read {
         let pieces = [Piece::Text(text.as_bytes().to_vec())];
-        read(&mut Scan::new(&pieces), 7)
+        read(&mut Scan::new(&pieces), 7, 0)
     }
 
     #[test]

@@ -261,13 +261,18 @@ impl Client {
         let (star, number_word) = (words.next()?, words.next()?);
         let message = number(number_word)?;
         let verb = words.next()?.split(|octet| *octet == b'(').next().unwrap_or_default();
-        if star != b"*" || !verb.eq_ignore_ascii_case(b"FETCH") {
+        let (message, uid) = match &verb.to_ascii_uppercase()[..] {
+            b"FETCH" => (message, response.uid),
+            b"UIDFETCH" => (0, message),
+            _ => return None,
+        };
+        if star != b"*" {
             return None;
         }
         let Some(Piece::Text(last)) = response.pieces.last() else { return None };
         let name = last[last.len().saturating_sub(SECTION_MAX)..].to_ascii_uppercase();
         let section = Section::at_end(&name)?;
-        Some(section.chunk(message, response.uid, Vec::new()))
+        Some(section.chunk(message, uid, Vec::new()))
     }
 
     /// A response is whole.

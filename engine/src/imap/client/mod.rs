@@ -3,6 +3,7 @@
 
 mod calls;
 mod command;
+mod commands;
 mod ending;
 mod expected;
 mod fetched;
@@ -32,7 +33,7 @@ use crate::role::{Cx, Line, Role, TextEnd, Want};
 use crate::trace::Rule;
 use crate::types::{AskId, Misuse, TlsFacts};
 
-use calls::Sent;
+use calls::{Context, Sent};
 use idle::Idle;
 use incoming::Input;
 use login::Login;
@@ -94,6 +95,8 @@ struct Common {
     outgoing: Option<Outgoing>,
     /// IDLE, from its command to its end.
     idle: Option<Idle>,
+    /// Searches of the open mailbox that the server keeps up to date.
+    contexts: Vec<Context>,
     /// A mailbox that is being opened.
     opening: Option<Opened>,
     /// A response was dropped since nothing was due last.
@@ -185,6 +188,7 @@ impl Role for Client {
             sent: VecDeque::new(),
             outgoing: None,
             idle: None,
+            contexts: Vec::new(),
             opening: None,
             incomplete: false,
             quitting: false,

@@ -65,12 +65,15 @@ impl Offered {
             "UNSELECT",
             "CHILDREN",
         ];
-        let listed = |name: &str| self.names.iter().any(|other| other == name.as_bytes());
         self.everything
-            || listed(name)
-            || (REV2.contains(&name) && listed("IMAP4REV2"))
+            || self.lists(name)
+            || (REV2.contains(&name) && self.lists("IMAP4REV2"))
             // RFC 7162 §3.2.3: QRESYNC brings CONDSTORE.
-            || (name == "CONDSTORE" && listed("QRESYNC"))
+            || (name == "CONDSTORE" && self.lists("QRESYNC"))
+    }
+
+    fn lists(&self, name: &str) -> bool {
+        self.names.iter().any(|other| other == name.as_bytes())
     }
 
     /// Whether this is a server of a version that we speak.
@@ -92,6 +95,8 @@ impl Offered {
 
     /// RFC 7888: whether a literal of so many octets may be sent unasked.
     pub(super) fn takes_unasked(&self, octets: u64) -> bool {
-        self.has("LITERAL+") || (octets <= 4096 && self.has("LITERAL-"))
+        // RFC 9051 §4.3 has short ones in IMAP4rev2, but a server of both versions speaks the older one until it is told.
+        let rev2 = self.rev2 || (self.lists("IMAP4REV2") && !self.lists("IMAP4REV1"));
+        self.lists("LITERAL+") || (octets <= 4096 && (rev2 || self.lists("LITERAL-")))
     }
 }

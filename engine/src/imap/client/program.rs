@@ -35,6 +35,14 @@ pub(super) fn is_right(keys: &[SearchKey]) -> bool {
     program(keys, &Offered::everything()).is_ok()
 }
 
+/// Whether some key of it is to be met nearly only (RFC 6203).
+pub(super) fn is_fuzzy(keys: &[SearchKey]) -> bool {
+    let fuzzy = |key: &SearchKey| {
+        matches!(key, SearchKey::FuzzyHeader(_) | SearchKey::FuzzyBody(_) | SearchKey::FuzzyText(_))
+    };
+    keys.iter().any(fuzzy)
+}
+
 /// Turns a program round.
 pub(super) fn program(keys: &[SearchKey], offered: &Offered) -> Result<Program, Wrong> {
     if keys.is_empty() || keys.len() > KEYS_MAX {

@@ -4,9 +4,13 @@
 use alloc::vec::Vec;
 
 use super::Client;
-use super::calls::Kind;
+use super::calls::{Context, Kind};
 use super::scan::{Scan, Token, number, push_uid, uid_set};
-use super::types::{Event, Found, SearchCount, Sorted, ThreadRow, Threaded};
+use super::sending::tag_number;
+use super::types::{
+    Event, Found, FoundIn, Scored, SearchCount, Sorted, ThreadRow, Threaded, Updated,
+};
+use super::untagged::meaning;
 use crate::imap::types::UidRun;
 use crate::role::Cx;
 
@@ -16,10 +20,18 @@ const RUNS_MAX: usize = 1024;
 const ROWS_MAX: usize = 4096;
 
 impl Client {
-    /// The search that is due, if it is one of these.
+    /// The search in the open mailbox that is due.
     fn search(&mut self) -> Option<&mut SearchCount> {
         self.common.sent.iter_mut().find_map(|sent| match &mut sent.kind {
             Kind::Search(count) => Some(count),
+            _ => None,
+        })
+    }
+
+    /// The search in several mailboxes that is due.
+    fn multi_search(&self) -> Option<SearchCount> {
+        self.common.sent.iter().find_map(|sent| match &sent.kind {
+            Kind::MultiSearch(count) => Some(*count),
             _ => None,
         })
     }
@@ -59,31 +71,24 @@ impl Client {
 
     /// `"ESEARCH" [search-correlator] [SP "UID"] *(SP search-return-data)`
     pub(super) fn esearched(mut self, cx: &mut Cx<Self>, scan: &mut Scan<'_>) -> Self {
-        let Some(count) = self.search() else { return self };
-        if scan.open() {
-            scan.leave();
+        let about = Correlator::read(scan, self.common.offered().utf8);
+        let context = |context: &&Context| Some(context.tag) == about.tag;
+        if let Some(context) = self.common.contexts.iter().find(context)
+            && let Some((added, removed)) = changes(scan)
+        {
+            cx.event(Event::Updated(Updated { call: context.call, removed, added }));
+            return self;
         }
-        let mut told = None;
-        while let Token::Atom(name) = scan.next() {
-            match &name.to_ascii_uppercase()[..] {
-                b"UID" => {}
-                b"ALL" => {
-                    let runs = uid_set(&scan.string().unwrap_or_default());
-                    for run in &runs {
-                        count_one(count, run.first, run.last);
-                    }
-                    for page in runs.chunks(RUNS_MAX) {
-                        tell(cx, count.call, page.to_vec());
-                    }
-                }
-                b"COUNT" => told = scan.number().and_then(|n| u32::try_from(n).ok()),
-                b"MIN" => count.min = scan.number().and_then(|n| u32::try_from(n).ok()),
-                b"MAX" => count.max = scan.number().and_then(|n| u32::try_from(n).ok()),
-                b"MODSEQ" => count.modseq = scan.number(),
-                _ => scan.skip(),
-            }
+        if let Some(SearchCount { call, .. }) = self.multi_search() {
+            // RFC 7377 §2.1: each mailbox has a response of its own.
+            let Correlator { name, uid_validity, .. } = about;
+            cx.event(Event::FoundIn(FoundIn { call, name, uid_validity }));
+            let mut count = SearchCount::of(call);
+            read_esearch(cx, scan, &mut count);
+            cx.event(Event::Counted(count));
+        } else if let Some(count) = self.search() {
+            read_esearch(cx, scan, count);
         }
-        count.count = told.unwrap_or(count.count);
         self
     }
 
@@ -123,6 +128,125 @@ impl Client {
             cx.event(Event::Threaded(Threaded { call, rows }));
         }
         self
+    }
+}
+
+/// `"(" "TAG" SP tag-string ["MAILBOX" SP astring "UIDVALIDITY" SP nz-number] ")"` (RFC 7377 §4)
+#[derive(Default)]
+struct Correlator {
+    tag: Option<u32>,
+    name: Vec<u8>,
+    uid_validity: u32,
+}
+
+impl Correlator {
+    fn read(scan: &mut Scan<'_>, utf8: bool) -> Self {
+        let mut out = Self::default();
+        if !scan.open() {
+            return out;
+        }
+        while !scan.at_end() {
+            let Some(word) = scan.string() else { continue };
+            match &word.to_ascii_uppercase()[..] {
+                b"TAG" => out.tag = scan.string().and_then(|tag| tag_number(&tag)),
+                b"MAILBOX" => out.name = meaning(&scan.string().unwrap_or_default(), utf8),
+                b"UIDVALIDITY" => {
+                    let validity = scan.number().and_then(|n| u32::try_from(n).ok());
+                    out.uid_validity = validity.unwrap_or(0);
+                }
+                _ => scan.skip(),
+            }
+        }
+        scan.close();
+        out
+    }
+}
+
+/// `["UID"] *(SP search-return-data)`
+fn read_esearch(cx: &mut Cx<Client>, scan: &mut Scan<'_>, count: &mut SearchCount) {
+    let mut told = None;
+    let small = |scan: &mut Scan<'_>| scan.number().and_then(|n| u32::try_from(n).ok());
+    while let Token::Atom(name) = scan.next() {
+        match &name.to_ascii_uppercase()[..] {
+            b"UID" => {}
+            b"ALL" => {
+                let runs = uid_set(&scan.string().unwrap_or_default());
+                for run in &runs {
+                    count_one(count, run.first, run.last);
+                }
+                tell_runs(cx, count.call, &runs);
+            }
+            b"PARTIAL" => {
+                // RFC 9394 §4: the places that were asked for, and what stands there.
+                if scan.open() {
+                    scan.skip();
+                    tell_runs(cx, count.call, &uid_set(&scan.nstring().unwrap_or_default()));
+                    scan.leave();
+                }
+            }
+            b"RELEVANCY" => read_scores(cx, scan, count.call),
+            b"COUNT" => told = small(scan),
+            b"MIN" => count.min = small(scan),
+            b"MAX" => count.max = small(scan),
+            b"MODSEQ" => count.modseq = scan.number(),
+            _ => scan.skip(),
+        }
+    }
+    count.count = told.unwrap_or(count.count);
+}
+
+/// `"(" score *(SP score) ")"` (RFC 6203 §7)
+fn read_scores(cx: &mut Cx<Client>, scan: &mut Scan<'_>, call: u32) {
+    if !scan.open() {
+        return;
+    }
+    let mut scores = Vec::new();
+    while !scan.at_end() {
+        let score = scan.number().and_then(|score| u8::try_from(score).ok());
+        scores.push(score.unwrap_or(0).clamp(1, 100));
+        if scores.len() >= ROWS_MAX {
+            cx.event(Event::Scored(Scored { call, scores: core::mem::take(&mut scores) }));
+        }
+    }
+    scan.close();
+    if !scores.is_empty() {
+        cx.event(Event::Scored(Scored { call, scores }));
+    }
+}
+
+/// `["UID"] *("ADDTO" / "REMOVEFROM" SP "(" position SP set *(SP position SP set) ")")` (RFC 5267 §5): what came and what
+/// left; none if it tells of no change.
+fn changes(scan: &Scan<'_>) -> Option<(Vec<UidRun>, Vec<UidRun>)> {
+    let mut scan = *scan;
+    let (mut added, mut removed) = (Vec::new(), Vec::new());
+    let mut any = false;
+    while let Token::Atom(name) = scan.next() {
+        let into = match &name.to_ascii_uppercase()[..] {
+            b"UID" => continue,
+            b"ADDTO" => &mut added,
+            b"REMOVEFROM" => &mut removed,
+            _ => {
+                scan.skip();
+                continue;
+            }
+        };
+        any = true;
+        if !scan.open() {
+            continue;
+        }
+        while !scan.at_end() {
+            // Where in the order it stands is of no use: what is found has none but the mailbox's.
+            scan.skip();
+            into.extend(uid_set(&scan.nstring().unwrap_or_default()));
+        }
+        scan.close();
+    }
+    any.then_some((added, removed))
+}
+
+fn tell_runs(cx: &mut Cx<Client>, call: u32, runs: &[UidRun]) {
+    for page in runs.chunks(RUNS_MAX) {
+        tell(cx, call, page.to_vec());
     }
 }
 

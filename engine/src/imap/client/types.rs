@@ -1,15 +1,14 @@
-//! What an IMAP client session and its host say to each other, in the shapes of `wit/imap.wit`.
-//! What the server is found to have stands in `values`, and what messages look like in `shape`.
+//! What an IMAP client session and its host say to each other, in the shapes of `wit/imap.wit`. What each command carries
+//! stands in `commands`, what the server is found to have in `values`, and what messages look like in `shape`.
 
 use alloc::vec::Vec;
 
-use crate::imap::types::{
-    Flags, MetadataEntry, QuotaLimit, RightsChange, SearchKey, SpecialUse, StoreMode, UidRun,
-};
+use crate::imap::types::UidRun;
 use crate::limits::Limits;
 use crate::sasl::{LoginAsk, LoginSecret};
-use crate::types::{BlobId, Refusal};
+use crate::types::Refusal;
 
+pub use super::commands::*;
 pub use super::shape::{Address, BodyPart, Envelope, Parameter};
 pub use super::values::*;
 
@@ -21,7 +20,7 @@ pub struct Config {
     /// How far TLS is insisted on.
     pub tls: TlsPolicy,
     /// RFC 5161: extensions to enable if the server offers them, such as `IMAP4rev2`,
-    /// `UTF8=ACCEPT`, `CONDSTORE`, `QRESYNC`.
+    /// `UTF8=ACCEPT`, `CONDSTORE`, `QRESYNC`, `UIDONLY`.
     pub enable: Vec<Vec<u8>>,
     /// RFC 2971: what to say of ourselves; empty says nothing, and asks nothing of the server.
     pub id: Vec<IdField>,
@@ -97,7 +96,7 @@ pub enum Ask {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct BodyChunk {
-    /// The message's number now.
+    /// The message's number now; 0 if the server tells UIDs alone (RFC 9586).
     pub number: u32,
     /// Its UID; 0 if the server tells it after the body.
     pub uid: u32,
@@ -178,14 +177,20 @@ pub enum Command {
     /// Remove those of these that have \Deleted; by UID EXPUNGE, or not at all without UIDPLUS.
     /// Events: expunged, vanished.
     Expunge(Vec<UidRun>),
-    /// Find messages. Events: found, then counted.
+    /// Find messages. Events: found and scored, then counted; with `update`, updated from then on.
     Search(SearchCommand),
+    /// RFC 5267 §4.3.5: tell no more of how the result of this search changes; by its call.
+    CancelUpdate(u32),
+    /// RFC 7377: find messages in several mailboxes. Events: found-in for each that has some, and then as of `search`.
+    MultiSearch(MultiSearchCommand),
     /// RFC 5256: find messages, in order. Events: sorted.
     Sort(SortCommand),
     /// RFC 5256: find messages, as conversations. Events: threaded.
     Thread(ThreadCommand),
-    /// Add a message. The completion carries its UID.
+    /// Add a message, or put it in the place of another. The completion carries its UID.
     Append(AppendCommand),
+    /// RFC 4469: add a message that is put together of parts. The completion carries its UID.
+    Assemble(AssembleCommand),
     /// RFC 2177: wait for changes until `done-idling` or any other call; renewed in time by the
     /// session itself.
     Idle,
@@ -203,336 +208,4 @@ pub enum Command {
     Metadata(MetadataCommand),
     /// Say goodbye, then close. No call is taken after it.
     Logout,
-}
-
-/// RFC 9051 §6.3.2, §6.3.3, RFC 7162 §3.2.5.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct SelectCommand {
-    /// The mailbox.
-    pub name: Vec<u8>,
-    /// EXAMINE.
-    pub read_only: bool,
-    /// RFC 7162: what is known of it from before; told if QRESYNC is enabled.
-    pub known: Option<KnownState>,
-}
-
-/// What is known of a mailbox from before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct KnownState {
-    /// Its validity then.
-    pub uid_validity: u32,
-    /// Its highest mod-sequence then.
-    pub modseq: u64,
-    /// UIDs known then; empty leaves them out.
-    pub uids: Vec<UidRun>,
-}
-
-/// RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct ListCommand {
-    /// Reference and pattern joined; `*` and `%` are wild.
-    pub pattern: Vec<u8>,
-    /// Only subscribed names.
-    pub subscribed: bool,
-    /// Only mailboxes with a special use.
-    pub special_use: bool,
-    /// With counters, if the server can tell them with the list.
-    pub status: bool,
-}
-
-/// RFC 9051 §6.3.4, RFC 6154 §3.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct CreateCommand {
-    /// The mailbox.
-    pub name: Vec<u8>,
-    /// Uses to give it; the server must offer CREATE-SPECIAL-USE for any.
-    pub special_uses: Vec<SpecialUse>,
-}
-
-/// RFC 9051 §6.3.6.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct RenameCommand {
-    /// The old name.
-    pub from: Vec<u8>,
-    /// The new one.
-    pub to: Vec<u8>,
-}
-
-/// RFC 9051 §6.4.5, RFC 7162 §3.1.4.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct FetchCommand {
-    /// Which messages.
-    pub uids: Vec<UidRun>,
-    /// Flags; with CONDSTORE also the mod-sequence.
-    pub with_flags: bool,
-    /// Internal date and size.
-    pub with_facts: bool,
-    /// Envelope.
-    pub with_envelope: bool,
-    /// Body structure.
-    pub with_structure: bool,
-    /// RFC 8970: the first words, if the server offers it.
-    pub with_preview: bool,
-    /// Bodies, whose octets come as chunks.
-    pub sections: Vec<FetchSection>,
-    /// Only messages changed since this mod-sequence.
-    pub changed_since: Option<u64>,
-    /// RFC 7162 §3.2.6: tell also what has vanished since `changed_since`; needs QRESYNC enabled.
-    pub vanished: bool,
-}
-
-/// BODY.PEEK or BINARY.PEEK: nothing becomes \Seen by reading.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct FetchSection {
-    /// What stands between the brackets, such as `1.2`, `HEADER.FIELDS (FROM)`, or nothing.
-    pub section: Vec<u8>,
-    /// RFC 3516: decoded by the server; it must offer BINARY.
-    pub binary: bool,
-    /// A part of it.
-    pub part: Option<OctetRange>,
-}
-
-/// A range of octets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct OctetRange {
-    /// First octet, from 0.
-    pub offset: u64,
-    /// How many at most; at least 1.
-    pub length: u64,
-}
-
-/// RFC 9051 §6.4.6, RFC 7162 §3.1.3.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct StoreCommand {
-    /// Which messages.
-    pub uids: Vec<UidRun>,
-    /// How.
-    pub mode: StoreMode,
-    /// What.
-    pub flags: Flags,
-    /// Whether the new flags need not be told.
-    pub silent: bool,
-    /// Leave messages changed after this mod-sequence as they are; the server must offer CONDSTORE.
-    pub unchanged_since: Option<u64>,
-}
-
-/// RFC 9051 §6.4.7 and §6.4.8.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct CopyCommand {
-    /// Which messages.
-    pub uids: Vec<UidRun>,
-    /// The other mailbox.
-    pub to: Vec<u8>,
-    /// Whether to remove them here.
-    pub remove: bool,
-}
-
-/// RFC 9051 §6.4.4, RFC 4731.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct SearchCommand {
-    /// What to look for, in postfix order; it leaves one result.
-    pub keys: Vec<SearchKey>,
-    /// How many, least and greatest only, where the server can say just that.
-    pub summary: bool,
-}
-
-/// RFC 5256 §3: what to sort by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
-pub enum SortKey {
-    /// Internal date.
-    Arrival,
-    /// First address of Cc.
-    Cc,
-    /// Date field.
-    Date,
-    /// First address of From.
-    From,
-    /// Octets.
-    Size,
-    /// Subject, without `Re:` and its like.
-    Subject,
-    /// First address of To.
-    To,
-    /// RFC 5957: the name that is shown of From.
-    DisplayFrom,
-    /// RFC 5957: the name that is shown of To.
-    DisplayTo,
-}
-
-/// One criterion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct SortBy {
-    /// By what.
-    pub key: SortKey,
-    /// Whether the greatest comes first.
-    pub reverse: bool,
-}
-
-/// RFC 5256.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct SortCommand {
-    /// Criteria, the weightiest first; at least one.
-    pub by: Vec<SortBy>,
-    /// What to look for, as in `search-command`.
-    pub keys: Vec<SearchKey>,
-}
-
-/// RFC 5256 §3: how conversations are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
-pub enum ThreadAlgorithm {
-    /// By subject and date.
-    OrderedSubject,
-    /// By References and In-Reply-To.
-    References,
-}
-
-/// RFC 5256.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct ThreadCommand {
-    /// How.
-    pub algorithm: ThreadAlgorithm,
-    /// What to look for, as in `search-command`.
-    pub keys: Vec<SearchKey>,
-}
-
-/// RFC 9051 §6.3.12. The session gives the message out by `transmit-blob`, so the host writes it
-/// itself: it must be as it is to be stored, each line with CRLF.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct AppendCommand {
-    /// The mailbox.
-    pub name: Vec<u8>,
-    /// The message.
-    pub message: BlobId,
-    /// Its octets.
-    pub size: u64,
-    /// Flags.
-    pub flags: Flags,
-    /// Internal date in milliseconds since 1970 UTC; none: now.
-    pub internal_date_ms: Option<u64>,
-    /// Whether it may hold NUL: then as a literal8 (RFC 3516), which the server must offer.
-    pub binary: bool,
-}
-
-/// RFC 5465 §6: of which mailboxes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
-pub enum NotifyScope {
-    /// The open one, at once.
-    Selected,
-    /// The open one, expunges only when a command allows.
-    SelectedDelayed,
-    /// Those that mail is delivered to.
-    Inboxes,
-    /// The account's own.
-    Personal,
-    /// Subscribed ones.
-    Subscribed,
-    /// These and all below them.
-    Subtree(Vec<Vec<u8>>),
-    /// These.
-    Mailboxes(Vec<Vec<u8>>),
-}
-
-/// RFC 5465 §5: of what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
-pub enum NotifyEvent {
-    /// New messages.
-    MessageNew,
-    /// Removed ones.
-    MessageExpunge,
-    /// Changed flags.
-    FlagChange,
-    /// Mailboxes made, renamed and removed.
-    MailboxName,
-    /// Subscriptions.
-    SubscriptionChange,
-    /// Annotations of mailboxes.
-    MailboxMetadataChange,
-    /// Annotations of the server.
-    ServerMetadataChange,
-}
-
-/// RFC 5465: one filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct NotifyGroup {
-    /// Of which mailboxes.
-    pub scope: NotifyScope,
-    /// Of what; empty for nothing. `message-new` needs `message-expunge` and the other way round.
-    pub events: Vec<NotifyEvent>,
-}
-
-/// RFC 9208.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct QuotaCommand {
-    /// A mailbox, or a quota root if `root` is set.
-    pub name: Vec<u8>,
-    /// Whether `name` is a quota root.
-    pub root: bool,
-    /// New limits for the root; empty only reads.
-    pub set: Vec<QuotaLimit>,
-}
-
-/// RFC 4314.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct RightsCommand {
-    /// The mailbox.
-    pub name: Vec<u8>,
-    /// A change to make; none only reads: our own rights, and everyone's if we may see them.
-    pub change: Option<RightsChange>,
-}
-
-/// RFC 5464. Either reads or writes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
-pub struct MetadataCommand {
-    /// The mailbox; empty for the server.
-    pub name: Vec<u8>,
-    /// Entries to read.
-    pub read: Vec<Vec<u8>>,
-    /// Entries to write.
-    pub write: Vec<MetadataEntry>,
 }

@@ -3,12 +3,14 @@
 
 use alloc::vec::Vec;
 
+use super::calls::{Kind, Sent};
 use super::fetched;
 use super::scan::{Piece, Scan, Token, number, uid_set};
+use super::sending::tag_number;
 use super::status::{Code, Status, Word};
 use super::types::{
     Counted, Counters, Event, IdField, Mailbox, MetadataTold, Namespace, Namespaces, Opened,
-    RightsTold, TlsPolicy, Vanished,
+    Progress, RightsTold, TlsPolicy, Vanished,
 };
 use super::{Client, State};
 use crate::imap::grammar::decode_utf7;
@@ -55,6 +57,9 @@ impl Client {
         }
         self.learn(cx, &status.code);
         self.code(cx, &status.code);
+        if status.code.name == b"INPROGRESS" && matches!(self.state, State::Open) {
+            self.progress(cx, &status.code);
+        }
         // What comes in the clear while TLS is still to come may be anybody's words, and people would believe them.
         let heard = self.common.tls.is_some()
             || self.common.config.tls == TlsPolicy::None
@@ -112,8 +117,11 @@ impl Client {
                 None => cx.event(Event::Recent(number)),
             },
             b"EXPUNGE" if number > 0 => cx.event(Event::Expunged(number)),
-            b"FETCH" if number > 0 => {
-                let read = fetched::read(scan, number);
+            name @ (b"FETCH" | b"UIDFETCH") if number > 0 => {
+                // RFC 9586 §3.3: the number is the UID, and that is all that there is of it.
+                let by_uid = name.len() > b"FETCH".len();
+                let (number, uid) = if by_uid { (0, number) } else { (number, 0) };
+                let read = fetched::read(scan, number, uid);
                 if read.defect {
                     self.defect(
                         cx,
@@ -183,16 +191,39 @@ impl Client {
         self
     }
 
+    /// `"INPROGRESS" [SP "(" (quoted / nil) SP (number / nil) SP (nz-number / nil) ")"]` (RFC 9585 §5)
+    fn progress(&self, cx: &mut Cx<Self>, code: &Code) {
+        let mut scan = Scan::new(&code.arguments);
+        scan.open();
+        let tag = scan.nstring().and_then(|tag| tag_number(&tag));
+        let sent = |tag| self.common.sent.iter().find(|sent| sent.tag == tag);
+        let call = tag.and_then(sent).and_then(Sent::call);
+        let mut number = || scan.nstring().and_then(|word| number(&word));
+        let (done, goal) = (number(), number());
+        cx.event(Event::Progress(Progress { call, done, goal }));
+    }
+
     /// What a response code tells, tagged or not.
     pub(super) fn code(&mut self, cx: &mut Cx<Self>, code: &Code) {
         let mut scan = Scan::new(&code.arguments);
         let number = |scan: &mut Scan<'_>| scan.string().and_then(|word| number(&word));
         match &code.name[..] {
             b"NOTIFICATIONOVERFLOW" => return cx.event(Event::NotifyOverflow),
-            b"COPYUID" => {
-                // RFC 6851 §4.3: MOVE tells it untagged.
-                let copy = |sent: &&mut super::Sent| sent.kind == super::calls::Kind::Copy;
-                if let Some(sent) = self.common.sent.iter_mut().find(copy) {
+            b"NOUPDATE" => {
+                // RFC 5267 §4.3.1
+                let tag = scan.string().and_then(|tag| tag_number(&tag));
+                let contexts = &mut self.common.contexts;
+                let at = contexts.iter().position(|context| Some(context.tag) == tag);
+                if let Some(at) = at {
+                    cx.event(Event::UpdateRefused(contexts.remove(at).call));
+                }
+                return;
+            }
+            b"COPYUID" | b"APPENDUID" => {
+                // RFC 6851 §4.3, RFC 8508 §4.3: MOVE and REPLACE tell it untagged.
+                let kind = if code.name == b"COPYUID" { Kind::Copy } else { Kind::Append };
+                let sent = self.common.sent.iter_mut().find(|sent| sent.kind == kind);
+                if let Some(sent) = sent {
                     sent.take_code(code);
                 }
                 return;

@@ -152,7 +152,7 @@ pub struct Namespaces {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Fetched {
-    /// Its number now.
+    /// Its number now; 0 if the server tells UIDs alone (RFC 9586).
     pub number: u32,
     /// Its UID; 0 if the server did not tell it with an unasked change.
     pub uid: u32,
@@ -164,6 +164,8 @@ pub struct Fetched {
     pub internal_date_ms: Option<u64>,
     /// The zone it was told in, in minutes east of UTC.
     pub internal_date_zone: i16,
+    /// RFC 8514: when it came into this mailbox, in milliseconds since 1970 UTC; asked for with internal date and size.
+    pub save_date_ms: Option<u64>,
     /// Octets.
     pub size: Option<u64>,
     /// Envelope.
@@ -198,6 +200,57 @@ pub struct Found {
     pub call: u32,
     /// In the server's order, which is ascending nearly always.
     pub uids: Vec<UidRun>,
+}
+
+/// RFC 7377: what is told of this call from now on, up to `counted`, is of this mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct FoundIn {
+    /// The call.
+    pub call: u32,
+    /// The mailbox.
+    pub name: Vec<u8>,
+    /// Its validity; 0 if not told.
+    pub uid_validity: u32,
+}
+
+/// RFC 6203 §4: how well those fit that were found, in the order in which they were told; at most 4,096, and more come in
+/// several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Scored {
+    /// The call.
+    pub call: u32,
+    /// From 1 to 100.
+    pub scores: Vec<u8>,
+}
+
+/// RFC 5267 §4.3: how the result of a search has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Updated {
+    /// The search's call.
+    pub call: u32,
+    /// What left it.
+    pub removed: Vec<UidRun>,
+    /// What came to it.
+    pub added: Vec<UidRun>,
+}
+
+/// RFC 9585: how far the server is with a command. It may begin anew with another goal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Progress {
+    /// The call; none if the server does not say which.
+    pub call: Option<u32>,
+    /// What is done, mostly messages.
+    pub done: Option<u32>,
+    /// What is to be done.
+    pub goal: Option<u32>,
 }
 
 /// The sum of a search.
@@ -361,8 +414,18 @@ pub enum Event {
     Vanished(Vanished),
     /// What a search found.
     Found(Found),
-    /// How much it found; said once for each search.
+    /// How much it found; said once for each search, and for each mailbox of one in several.
     Counted(SearchCount),
+    /// In which mailbox it is that something was found.
+    FoundIn(FoundIn),
+    /// How well it fits.
+    Scored(Scored),
+    /// The result of a search has changed.
+    Updated(Updated),
+    /// RFC 5267 §4.3.1: the server does not tell, or no longer, how the result of this search changes.
+    UpdateRefused(u32),
+    /// How far the server is.
+    Progress(Progress),
     /// What SORT found.
     Sorted(Sorted),
     /// What THREAD found.

@@ -3,17 +3,19 @@
 
 use alloc::collections::VecDeque;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::line::{Line, Message, Segment};
 use super::offer::Offered;
 use super::program::{Wrong, program};
 use super::types::{
-    AppendCommand, CopyCommand, FetchCommand, FetchSection, ListCommand, MetadataCommand,
-    NotifyEvent, NotifyGroup, NotifyScope, QuotaCommand, RightsCommand, SelectCommand, SortCommand,
-    SortKey, StoreCommand,
+    AppendCommand, AssembleCommand, AssemblePart, CopyCommand, FetchCommand, FetchSection,
+    ListCommand, MetadataCommand, MultiSearchCommand, NotifyEvent, NotifyGroup, NotifyScope,
+    Places, QuotaCommand, RightsCommand, SearchCommand, SearchScope, SelectCommand, SentPart,
+    SortCommand, SortKey, StoreCommand, StoredPart,
 };
-use crate::imap::grammar::print;
+use crate::imap::grammar::{print, url_of};
 use crate::imap::types::{Flags, SearchKey, StoreMode, UidRun};
 
 pub(super) fn select(command: &SelectCommand, offered: &Offered, qresync: bool) -> Line {
@@ -62,6 +64,9 @@ pub(super) fn list(command: &ListCommand, offered: &Offered) -> Option<Line> {
     if offered.has("SPECIAL-USE") {
         line.text(b" SPECIAL-USE");
     }
+    if command.rights && offered.has("LIST-MYRIGHTS") {
+        line.text(b" MYRIGHTS");
+    }
     if command.status && offered.has("LIST-STATUS") {
         line.text(b" STATUS ");
         line.text(&status_items(offered));
@@ -101,6 +106,7 @@ pub(super) fn fetch(command: &FetchCommand, offered: &Offered, qresync: bool) ->
     want(command.with_flags && condstore, b"MODSEQ");
     want(command.with_facts, b"INTERNALDATE");
     want(command.with_facts, b"RFC822.SIZE");
+    want(command.with_facts && offered.has("SAVEDATE"), b"SAVEDATE");
     want(command.with_facts && offered.has("OBJECTID"), b"EMAILID");
     want(command.with_facts && offered.has("OBJECTID"), b"THREADID");
     want(command.with_envelope, b"ENVELOPE");
@@ -120,12 +126,20 @@ pub(super) fn fetch(command: &FetchCommand, offered: &Offered, qresync: bool) ->
     line.text(b" (");
     line.text(&items.join(&b' '));
     line.text(b")");
+    let mut modifiers = Vec::new();
+    if let Some(places) = command.places {
+        offered.has("PARTIAL").then_some(())?;
+        modifiers.push(self::places(places));
+    }
     if let Some(modseq) = command.changed_since {
         if !condstore || (command.vanished && !qresync) {
             return None;
         }
         let vanished = if command.vanished { " VANISHED" } else { "" };
-        line.text(format!(" (CHANGEDSINCE {modseq}{vanished})").as_bytes());
+        modifiers.push(format!("CHANGEDSINCE {modseq}{vanished}"));
+    }
+    if !modifiers.is_empty() {
+        line.text(format!(" ({})", modifiers.join(" ")).as_bytes());
     }
     Some(line)
 }
@@ -194,6 +208,74 @@ pub(super) fn searched(
     Some(line)
 }
 
+/// RFC 9394 §4: places from the end are negative.
+fn places(places: Places) -> String {
+    let sign = if places.from_end { "-" } else { "" };
+    format!("PARTIAL {sign}{}:{sign}{}", places.first, places.last)
+}
+
+/// What RETURN asks for, but for ALL and PARTIAL.
+fn returns(relevancy: bool, update: bool) -> String {
+    let relevancy = if relevancy { " RELEVANCY" } else { "" };
+    let update = if update { " UPDATE" } else { "" };
+    format!("{relevancy}{update}")
+}
+
+/// RFC 9051 §6.4.4, RFC 9394 §3.1, RFC 6203 §4, RFC 5267 §4.3
+pub(super) fn search(command: &SearchCommand, offered: &Offered) -> Option<Line> {
+    let SearchCommand { keys, summary, places, relevancy, update } = command;
+    let needs = [
+        (places.is_some(), "PARTIAL"),
+        (*relevancy, "SEARCH=FUZZY"),
+        (*update, "CONTEXT=SEARCH"),
+        (places.is_some() || *relevancy || *update, "ESEARCH"),
+    ];
+    if needs.into_iter().any(|(needed, name)| needed && !offered.has(name)) {
+        return None;
+    }
+    if !offered.has("ESEARCH") {
+        return searched("UID SEARCH ", keys, offered, Charset::IfNeeded);
+    }
+    let which = match places {
+        Some(places) => format!(" {}", self::places(*places)),
+        None if *summary => String::new(),
+        None => " ALL".into(),
+    };
+    let more = returns(*relevancy, *update);
+    let verb = format!("UID SEARCH RETURN (MIN MAX COUNT{which}{more}) ");
+    searched(&verb, keys, offered, Charset::IfNeeded)
+}
+
+/// RFC 7377 §2.1
+pub(super) fn multi_search(command: &MultiSearchCommand, offered: &Offered) -> Option<Line> {
+    let MultiSearchCommand { scopes, keys, summary, relevancy } = command;
+    offered.has("MULTISEARCH").then_some(())?;
+    (!relevancy || offered.has("SEARCH=FUZZY")).then_some(())?;
+    let mut line = Line::new("ESEARCH IN (");
+    for (at, scope) in scopes.iter().enumerate() {
+        line.text(if at > 0 { b" " } else { b"" });
+        let (word, names): (_, &[Vec<u8>]) = match scope {
+            SearchScope::Selected => ("selected", &[]),
+            SearchScope::Inboxes => ("inboxes", &[]),
+            SearchScope::Personal => ("personal", &[]),
+            SearchScope::Subscribed => ("subscribed", &[]),
+            SearchScope::Subtree(names) => ("subtree", names),
+            SearchScope::SubtreeOne(names) => ("subtree-one", names),
+            SearchScope::Mailboxes(names) => ("mailboxes", names),
+        };
+        line.text(word.as_bytes());
+        for (at, name) in names.iter().enumerate() {
+            line.text(if at > 0 { b" " } else { b" (" });
+            line.mailbox(name, offered.utf8);
+        }
+        line.text(if names.is_empty() { b"" } else { b")" });
+    }
+    let all = if *summary { "" } else { " ALL" };
+    let verb = format!(") RETURN (MIN MAX COUNT{all}{}) ", returns(*relevancy, false));
+    line.append(searched(&verb, keys, offered, Charset::IfNeeded)?);
+    Some(line)
+}
+
 /// RFC 5256 §3 `"SORT" SP sort-criteria SP search-criteria`
 pub(super) fn sort(command: &SortCommand, offered: &Offered) -> Option<Line> {
     offered.has("SORT").then_some(())?;
@@ -201,6 +283,9 @@ pub(super) fn sort(command: &SortCommand, offered: &Offered) -> Option<Line> {
     for by in &command.by {
         if matches!(by.key, SortKey::DisplayFrom | SortKey::DisplayTo) {
             offered.has("SORT=DISPLAY").then_some(())?;
+        }
+        if by.key == SortKey::Relevancy {
+            offered.has("SEARCH=FUZZY").then_some(())?;
         }
         keys.extend(by.reverse.then_some("REVERSE"));
         keys.push(sort_key(by.key));
@@ -220,6 +305,7 @@ fn sort_key(key: SortKey) -> &'static str {
         SortKey::To => "TO",
         SortKey::DisplayFrom => "DISPLAYFROM",
         SortKey::DisplayTo => "DISPLAYTO",
+        SortKey::Relevancy => "RELEVANCY",
     }
 }
 
@@ -227,19 +313,59 @@ pub(super) fn append(command: &AppendCommand, offered: &Offered) -> Option<Line>
     if command.binary {
         offered.has("BINARY").then_some(())?;
     }
-    let mut line = Line::new("APPEND ");
-    line.mailbox(&command.name, offered.utf8);
+    let AppendCommand { name, flags, internal_date_ms: date, .. } = command;
+    let mut line = added(name, flags, *date, command.replaces, offered)?;
+    let AppendCommand { message: blob, size, binary, .. } = *command;
+    line.segments.push(Segment::Message(Message { blob, size, binary }));
+    Some(line)
+}
+
+/// RFC 4469 §5
+pub(super) fn assemble(command: &AssembleCommand, offered: &Offered) -> Option<Line> {
+    offered.has("CATENATE").then_some(())?;
+    let AssembleCommand { name, parts, flags, internal_date_ms: date, replaces } = command;
+    let mut line = added(name, flags, *date, *replaces, offered)?;
+    line.text(b"CATENATE (");
+    for (at, part) in parts.iter().enumerate() {
+        line.text(if at > 0 { b" " } else { b"" });
+        match part {
+            AssemblePart::Stored(StoredPart { mailbox, uid_validity, uid, section }) => {
+                line.text(b"URL ");
+                line.string(&url_of(mailbox, *uid_validity, *uid, section), false);
+            }
+            AssemblePart::Sent(SentPart { message: blob, size }) => {
+                line.text(b"TEXT ");
+                let message = Message { blob: *blob, size: *size, binary: false };
+                line.segments.push(Segment::Message(message));
+            }
+        }
+    }
+    line.text(b")");
+    Some(line)
+}
+
+/// APPEND, or UID REPLACE (RFC 8508 §3), up to the message.
+fn added(
+    name: &[u8],
+    flags: &Flags,
+    internal_date_ms: Option<u64>,
+    replaces: Option<u32>,
+    offered: &Offered,
+) -> Option<Line> {
+    let mut line = match replaces {
+        Some(uid) => offered.has("REPLACE").then(|| Line::new(&format!("UID REPLACE {uid} ")))?,
+        None => Line::new("APPEND "),
+    };
+    line.mailbox(name, offered.utf8);
     line.text(b" ");
-    put_flags(&mut line, &command.flags);
+    put_flags(&mut line, flags);
     line.text(b" ");
-    if let Some(ms) = command.internal_date_ms {
+    if let Some(ms) = internal_date_ms {
         let mut date = Vec::new();
         print::date_time(&mut date, ms, 0);
         line.text(&date);
         line.text(b" ");
     }
-    let AppendCommand { message: blob, size, binary, .. } = *command;
-    line.segments.push(Segment::Message(Message { blob, size, binary }));
     Some(line)
 }
 

@@ -36,4 +36,4 @@ pub use parse::{Options, parse, tag_of};
 pub use search::Key;
 pub use set::{SequenceSet, SetNumber};
 pub use sort::{Algorithm, Criterion, Sort, SortKey, Thread};
-pub use url::{MessageUrl, message_url};
+pub use url::{MessageUrl, message_url, url_of};

@@ -1,5 +1,6 @@
 //! IMAP URLs of messages and their parts (RFC 2192, RFC 4469 §3): those without a server, as CATENATE takes them.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::assembly::Piece;
@@ -21,6 +22,37 @@ pub struct MessageUrl {
     pub section: Section,
     /// The first octet of that, and how many.
     pub partial: Option<(u64, u64)>,
+}
+
+/// The URL of a part of a message, for a server that has it: `message_url` reads it again. A validity of 0 and an empty
+/// section are left out.
+#[must_use]
+pub fn url_of(mailbox: &[u8], uid_validity: u32, uid: u32, section: &[u8]) -> Vec<u8> {
+    let mut url = b"/".to_vec();
+    // Two slashes would begin the name of a server.
+    let rest = mailbox.strip_prefix(b"/");
+    url.extend_from_slice(if rest.is_some() { b"%2F" } else { b"" });
+    put_encoded(&mut url, rest.unwrap_or(mailbox));
+    if uid_validity > 0 {
+        url.extend_from_slice(format!(";UIDVALIDITY={uid_validity}").as_bytes());
+    }
+    url.extend_from_slice(format!("/;UID={uid}").as_bytes());
+    if !section.is_empty() {
+        url.extend_from_slice(b"/;SECTION=");
+        put_encoded(&mut url, section);
+    }
+    url
+}
+
+/// What RFC 3986 §2.3 leaves as it is, and the slash between a mailbox's levels; all else as `%` and two digits.
+fn put_encoded(url: &mut Vec<u8>, text: &[u8]) {
+    for &octet in text {
+        if octet.is_ascii_alphanumeric() || b"-._~/".contains(&octet) {
+            url.push(octet);
+        } else {
+            url.extend_from_slice(format!("%{octet:02X}").as_bytes());
+        }
+    }
 }
 
 /// `["/" enc-mailbox [";UIDVALIDITY=" nz-number]] "/"] ";UID=" nz-number ["/;SECTION=" …] ["/;PARTIAL=" …]`; `None` for
@@ -118,6 +150,22 @@ fn parsed_section(text: &[u8]) -> Option<Section> {
 mod tests {
     use super::super::Header;
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let name = "Other Users/böb;100%".as_bytes();
+        let url = url_of(name, 7, 20, b"1.HEADER.FIELDS (To Cc)");
+        assert_eq!(
+            url,
+            &b"/Other%20Users/b%C3%B6b%3B100%25;UIDVALIDITY=7/;UID=20/;SECTION=1.HEADER.FIELDS%20%28To%20Cc%29"[..]
+        );
+        let read = message_url(&url).expect("one");
+        assert_eq!(read.mailbox.as_deref(), Some(name));
+        assert_eq!((read.uid_validity, read.uid), (Some(7), 20));
+        assert_eq!(read.section.path, [1]);
+        assert_eq!(url_of(b"INBOX", 0, 1, b""), b"/INBOX/;UID=1");
+        assert_eq!(url_of(b"/x/y", 0, 1, b""), b"/%2Fx/y/;UID=1");
+    }
 
     #[test]
     fn urls_of_messages_are_read() {

@@ -16,6 +16,7 @@ use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::resolve;
 use super::runs::{Runs, are_runs};
+use super::uid_only;
 use crate::imap::grammar::{
     self, AppendData, AppendHead, AppendStep, Literal, SequenceSet, SetNumber, lex,
 };
@@ -198,10 +199,15 @@ pub(crate) fn replaced(
     if !work.base.features.has(Feature::Replace) {
         return Err(Reply::bad("This is not offered here").because(&CAPABILITY));
     }
+    let uid_only = work.base.uid_only;
     // RFC 8508 §3.5: valid in the selected state only.
     let Some((_, open, _)) = work.selected() else { return Err(NOT_SELECTED) };
     if open.read_only {
         return Err(READ_ONLY);
+    }
+    if !by_uid && uid_only {
+        work.cx.note_defect(&uid_only::REQUIRED);
+        return Err(uid_only::refusal());
     }
     let set = SequenceSet { ranges: [(number, number)].to_vec(), saved: false };
     let uids = match by_uid {

@@ -77,6 +77,8 @@ pub(crate) enum Feature {
     MultiSearch,
     SearchFuzzy,
     Catenate,
+    UidOnly,
+    InProgress,
 }
 
 /// When a capability is announced.
@@ -162,6 +164,8 @@ const TABLE: &[Row] = &[
     logged_in(Feature::MultiSearch, "MULTISEARCH"),
     logged_in(Feature::SearchFuzzy, "SEARCH=FUZZY"),
     logged_in(Feature::Catenate, "CATENATE"),
+    logged_in(Feature::UidOnly, "UIDONLY"),
+    logged_in(Feature::InProgress, "INPROGRESS"),
 ];
 
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.
@@ -192,6 +196,8 @@ const NEEDS: &[(Feature, &[Feature])] = &[
     (Feature::ListMyRights, &[Feature::Acl, Feature::ListExtended]),
     // RFC 6855 §3: it is there for who enables it.
     (Feature::Utf8Accept, &[Feature::Enable]),
+    // RFC 9586 §3.1: likewise.
+    (Feature::UidOnly, &[Feature::Enable]),
     // RFC 7162 §3.2.3
     (Feature::Qresync, &[Feature::Condstore, Feature::Enable]),
 ];

@@ -4,8 +4,8 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::dispatch;
 use super::item::{Item, Partial, Section};
+use super::items;
 use super::job::Work;
 use super::reply::Reply;
 use super::sieve::Sieve;
@@ -81,7 +81,7 @@ impl Source {
     pub(crate) fn new(work: &mut Work<'_>, url: Vec<u8>) -> Result<(Box<Self>, Ask), Reply> {
         let Some(parsed) = grammar::message_url(&url) else { return Err(bad_url(&url)) };
         let MessageUrl { mailbox, uid_validity, uid, section, partial } = parsed;
-        let section = dispatch::body_section(section, partial, true);
+        let section = items::body_section(section, partial, true);
         let source = |stage, peeks| {
             Box::new(Self { url: url.clone(), uid, uid_validity, section, stage, peeks })
         };

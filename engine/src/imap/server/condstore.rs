@@ -50,9 +50,14 @@ impl Base {
         self.aware >= Aware::Condstore
     }
 
-    /// RFC 7162 §3.2.10: whether VANISHED takes the place of EXPUNGE.
-    pub(super) fn tells_vanished(&self) -> bool {
+    /// RFC 7162 §3.2.3: whether QRESYNC was enabled.
+    pub(super) fn has_qresync(&self) -> bool {
         self.aware == Aware::Qresync
+    }
+
+    /// RFC 7162 §3.2.10, RFC 9586 §3.6: whether VANISHED takes the place of EXPUNGE.
+    pub(super) fn tells_vanished(&self) -> bool {
+        self.has_qresync() || self.uid_only
     }
 }
 

@@ -1,34 +1,26 @@
-//! Which command may come in which state, with which extension on offer, and what begins when it
-//! comes.
+//! What begins when a command comes. Which may come stands in `demands`; what takes more than one step is a job in a file
+//! of its own.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::capability::Feature;
 use super::condstore::Aware;
-use super::item::{Fields, Item, Partial, Section};
+use super::item::Item;
 use super::job::{Expunges, NOT_SELECTED, Next, Work};
 use super::reply::{Reply, send_bye};
 use super::runs::Runs;
 use super::state::State;
 use super::store::Wanted;
 use super::{
-    Base, acl, append, authenticate, capability, condstore, context, copy, expunge, fetch, idle,
-    list, mailbox, metadata, multisearch, notify, open, print, quota, resolve, search, sort,
+    acl, append, authenticate, capability, condstore, context, copy, demands, expunge, fetch, idle,
+    items, list, mailbox, metadata, multisearch, notify, open, print, quota, resolve, search, sort,
     status, store, thread, vanished,
 };
-use crate::imap::grammar::lex;
-use crate::imap::grammar::{
-    self, Command, FetchItem, Header, SelectOptions, SequenceSet, StatusItem,
-};
+use crate::imap::grammar::{self, Command, SelectOptions, SequenceSet, lex};
 use crate::imap::types::Event;
-use crate::message::SectionText;
 use crate::trace::Rule;
 use crate::types::TlsOffer;
 
-/// RFC 9051 §3.
-pub(crate) const STATES: Rule =
-    Rule { rfc: 9051, section: "3", gist: "Most commands are valid in certain states only." };
 /// RFC 9051 §6.2.1.
 pub(crate) const STARTTLS: Rule = Rule {
     rfc: 9051,
@@ -50,256 +42,12 @@ pub(crate) const UNAUTHENTICATE: Rule = Rule {
     gist: "UNAUTHENTICATE forgets the account and all that was enabled, but not TLS.",
 };
 
-/// The state that a command needs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Needs {
-    Nothing,
-    /// Before login only.
-    NotAuthenticated,
-    /// After login, with no mailbox open.
-    AuthenticatedOnly,
-    Authenticated,
-    Selected,
-}
-
-fn needs(command: &Command) -> Needs {
-    match command {
-        Command::Capability | Command::Noop | Command::Logout | Command::Id(_) => Needs::Nothing,
-        Command::StartTls | Command::Login(..) | Command::Authenticate(..) => {
-            Needs::NotAuthenticated
-        }
-        Command::Enable(_) => Needs::AuthenticatedOnly,
-        Command::CancelUpdate(_)
-        | Command::Check
-        | Command::Close
-        | Command::Unselect
-        | Command::Expunge
-        | Command::UidExpunge(_)
-        | Command::Search(_)
-        | Command::Sort(_)
-        | Command::Thread(_)
-        | Command::Fetch(_)
-        | Command::Store(_)
-        | Command::Copy(..)
-        | Command::Move(..) => Needs::Selected,
-        Command::MultiSearch(search) if multisearch::is_about_open(&search.sources) => {
-            Needs::Selected
-        }
-        _ => Needs::Authenticated,
-    }
-}
-
-/// Why a command cannot come in this state.
-fn wrong_state(state: &State, needs: Needs) -> Option<Reply> {
-    let text = match (needs, state) {
-        (Needs::NotAuthenticated, State::NotAuthenticated) | (Needs::Nothing, _) => return None,
-        (Needs::NotAuthenticated, _) => "Already logged in",
-        (_, State::NotAuthenticated) => "Log in first",
-        (Needs::AuthenticatedOnly, State::Selected(_)) => "Only before a mailbox is selected",
-        (Needs::Selected, State::Authenticated) => "Select a mailbox first",
-        _ => return None,
-    };
-    Some(Reply::bad(text).because(&STATES))
-}
-
-/// Extensions that a command uses.
-fn features(command: &Command) -> Vec<Feature> {
-    match command {
-        Command::Enable(_) => [Feature::Enable].into(),
-        Command::Id(_) => [Feature::Id].into(),
-        Command::Idle => [Feature::Idle].into(),
-        Command::Namespace => [Feature::Namespace].into(),
-        Command::Unselect => [Feature::Unselect].into(),
-        Command::Unauthenticate => [Feature::Unauthenticate].into(),
-        Command::Compress => [Feature::Compress].into(),
-        Command::GetQuota(_) | Command::GetQuotaRoot(_) => [Feature::Quota].into(),
-        Command::SetQuota(..) => [Feature::QuotaSet].into(),
-        Command::GetMetadata(get) => metadata_features(&get.name),
-        Command::SetMetadata(name, _) => metadata_features(name),
-        Command::Notify(notify) => notify_features(notify),
-        Command::GetAcl(_)
-        | Command::SetAcl(_)
-        | Command::DeleteAcl(..)
-        | Command::ListRights(..)
-        | Command::MyRights(_) => [Feature::Acl].into(),
-        Command::Authenticate(_, Some(_)) => [Feature::SaslIr].into(),
-        Command::Check | Command::Lsub(..) => [Feature::Rev1].into(),
-        Command::Create(_, uses) if !uses.is_empty() => [Feature::CreateSpecialUse].into(),
-        Command::Status(_, items) => status_features(items),
-        Command::List(list) => list_features(list),
-        Command::Search(search) => search_features(search.returns.as_ref(), &search.program),
-        Command::MultiSearch(command) => {
-            let search = &command.search;
-            let mut features = search_features(search.returns.as_ref(), &search.program);
-            features.push(Feature::MultiSearch);
-            features
-        }
-        Command::Sort(sort) => sort_features(sort),
-        Command::Thread(thread) => {
-            let mut features = search_features(None, &thread.program);
-            features.push(match thread.algorithm {
-                grammar::Algorithm::OrderedSubject => Feature::ThreadSubject,
-                grammar::Algorithm::References => Feature::ThreadReferences,
-            });
-            features
-        }
-        Command::CancelUpdate(_) => [Feature::ContextSearch].into(),
-        Command::UidExpunge(set) => with_set(set, [Feature::UidPlus].into()),
-        Command::Copy(_, set, _) => with_set(set, Vec::new()),
-        Command::Move(_, set, _) => with_set(set, [Feature::Move].into()),
-        Command::Select(_, options) | Command::Examine(_, options) => {
-            let used = [
-                (options.condstore, Feature::Condstore),
-                (options.known.is_some(), Feature::Qresync),
-            ];
-            used.into_iter().filter(|(used, _)| *used).map(|(_, feature)| feature).collect()
-        }
-        Command::Store(store) => {
-            let conditional = store.unchanged_since.map(|_| Feature::Condstore);
-            with_set(&store.set, conditional.into_iter().collect())
-        }
-        Command::Fetch(fetch) => fetch_features(fetch),
-        _ => Vec::new(),
-    }
-}
-
-fn with_set(set: &SequenceSet, mut features: Vec<Feature>) -> Vec<Feature> {
-    if set.saved {
-        features.push(Feature::SearchRes);
-    }
-    features
-}
-
-fn fetch_features(fetch: &grammar::Fetch) -> Vec<Feature> {
-    let mut features: Vec<Feature> = fetch.items.iter().filter_map(item_feature).collect();
-    features.extend(fetch.changed_since.map(|_| Feature::Condstore));
-    features.extend(fetch.vanished.then_some(Feature::Qresync));
-    features.extend(fetch.partial.map(|_| Feature::Partial));
-    with_set(&fetch.set, features)
-}
-
-fn item_feature(item: &FetchItem) -> Option<Feature> {
-    match item {
-        FetchItem::Rfc822 | FetchItem::Rfc822Header | FetchItem::Rfc822Text => Some(Feature::Rev1),
-        FetchItem::Binary(..) | FetchItem::BinarySize(_) => Some(Feature::Binary),
-        FetchItem::Modseq => Some(Feature::Condstore),
-        FetchItem::SaveDate => Some(Feature::SaveDate),
-        FetchItem::EmailId | FetchItem::ThreadId => Some(Feature::ObjectId),
-        FetchItem::Preview => Some(Feature::Preview),
-        _ => None,
-    }
-}
-
-fn notify_features(command: &grammar::Notify) -> Vec<Feature> {
-    let mut features = [Feature::Notify].to_vec();
-    if let grammar::Notify::Set { groups, .. } = command {
-        let items = groups.iter().filter_map(|group| group.events.message_new.as_deref()).flatten();
-        features.extend(items.filter_map(item_feature));
-    }
-    features
-}
-
-/// RFC 5464 §3.1: of the server either capability has them, of mailboxes METADATA alone.
-fn metadata_features(name: &[u8]) -> Vec<Feature> {
-    let server = Feature::MetadataServer;
-    [if name.is_empty() { server } else { Feature::Metadata }].into()
-}
-
-fn status_features(items: &[StatusItem]) -> Vec<Feature> {
-    let feature = |item: &StatusItem| match item {
-        StatusItem::Recent => Some(Feature::Rev1),
-        StatusItem::Size => Some(Feature::StatusSize),
-        // RFC 9208 §4.1.4 has DELETED too, so it is there whatever is left out.
-        StatusItem::Deleted => None,
-        StatusItem::HighestModseq => Some(Feature::Condstore),
-        StatusItem::MailboxId => Some(Feature::ObjectId),
-        StatusItem::AppendLimit => Some(Feature::AppendLimit),
-        StatusItem::DeletedStorage => Some(Feature::QuotaStorage),
-        _ => None,
-    };
-    items.iter().filter_map(feature).collect()
-}
-
-fn list_features(list: &grammar::List) -> Vec<Feature> {
-    let mut features = status_features(&list.return_status);
-    let used = [
-        (list.extended, Feature::ListExtended),
-        (list.return_rights, Feature::ListMyRights),
-        (!list.return_status.is_empty(), Feature::ListStatus),
-        (list.select_special_use || list.return_special_use, Feature::SpecialUse),
-    ];
-    features.extend(used.into_iter().filter(|(used, _)| *used).map(|(_, feature)| feature));
-    features
-}
-
-fn sort_features(sort: &grammar::Sort) -> Vec<Feature> {
-    let mut features = search_features(sort.returns.as_ref(), &sort.program);
-    // RFC 5267 §4.1: of SORT it is a capability of its own that has these.
-    for feature in &mut features {
-        if matches!(feature, Feature::Partial | Feature::ContextSearch) {
-            *feature = Feature::ContextSort;
-        }
-    }
-    features.push(Feature::Sort);
-    features.extend(sort.returns.map(|_| Feature::Esort));
-    let display = |criterion: &grammar::Criterion| {
-        matches!(criterion.key, grammar::SortKey::DisplayFrom | grammar::SortKey::DisplayTo)
-    };
-    features.extend(sort.criteria.iter().any(display).then_some(Feature::SortDisplay));
-    let by_score = |criterion: &grammar::Criterion| criterion.key == grammar::SortKey::Relevancy;
-    features.extend(sort.criteria.iter().any(by_score).then_some(Feature::SearchFuzzy));
-    features
-}
-
-fn search_features(
-    returns: Option<&grammar::SearchReturn>,
-    program: &[grammar::Key],
-) -> Vec<Feature> {
-    let mut features = Vec::new();
-    if let Some(returns) = returns {
-        features.push(Feature::Esearch);
-        if returns.save {
-            features.push(Feature::SearchRes);
-        }
-        features.extend(returns.partial.map(|_| Feature::Partial));
-        let context = returns.context || returns.update.is_some();
-        features.extend(context.then_some(Feature::ContextSearch));
-        features.extend(returns.relevancy.then_some(Feature::SearchFuzzy));
-    }
-    for key in program {
-        match key {
-            grammar::Key::Numbers(set) | grammar::Key::Uids(set) => {
-                features = with_set(set, features);
-            }
-            grammar::Key::Fuzzy => features.push(Feature::SearchFuzzy),
-            grammar::Key::Modseq(_) => features.push(Feature::Condstore),
-            grammar::Key::Younger(_) | grammar::Key::Older(_) => features.push(Feature::Within),
-            grammar::Key::SavedBefore(_)
-            | grammar::Key::SavedOn(_)
-            | grammar::Key::SavedSince(_)
-            | grammar::Key::SaveDateSupported => features.push(Feature::SaveDate),
-            grammar::Key::EmailId(_) | grammar::Key::ThreadId => features.push(Feature::ObjectId),
-            _ => {}
-        }
-    }
-    features
-}
-
-/// Whether a command would be begun: it is offered, and has its place in this state.
-pub(super) fn is_in_order(base: &Base, state: &State, command: &Command) -> bool {
-    let offered = base.features;
-    features(command).into_iter().all(|feature| offered.has(feature))
-        && wrong_state(state, needs(command)).is_none()
-}
-
 /// What begins when a command comes.
 pub(super) fn begin(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
-    let offered = work.base.features;
-    if features(&command).into_iter().any(|feature| !offered.has(feature)) {
-        return Next::done(Reply::bad("This is not offered here").because(&capability::CAPABILITY));
-    }
-    if let Some(reply) = wrong_state(work.state, needs(&command)) {
-        work.cx.note_defect(&STATES);
+    if let Some((reply, broken)) = demands::refusal(work.base, work.state, &command) {
+        if let Some(rule) = broken {
+            work.cx.note_defect(rule);
+        }
         return Next::done(reply);
     }
     if matches!(work.state, State::NotAuthenticated) {
@@ -443,6 +191,10 @@ fn enable(work: &mut Work<'_>, names: &[Vec<u8>]) {
         line.extend_from_slice(b" QRESYNC");
         work.become_aware(Aware::Qresync);
     }
+    if wanted(b"UIDONLY", Feature::UidOnly) {
+        line.extend_from_slice(b" UIDONLY");
+        work.base.uid_only = true;
+    }
     line.extend_from_slice(b"\r\n");
     lex::send(work.cx, &line, None);
 }
@@ -456,7 +208,7 @@ fn unauthenticate(work: &mut Work<'_>) -> Next {
     work.close_mailbox();
     work.cx.event(Event::Unauthenticated);
     (work.base.rev2_enabled, work.base.aware) = (false, Aware::default());
-    work.base.utf8_enabled = false;
+    (work.base.utf8_enabled, work.base.uid_only) = (false, false);
     work.base.notify = None;
     work.go(State::NotAuthenticated);
     let list = work.base.capabilities(false);
@@ -487,7 +239,7 @@ fn start_tls(work: &mut Work<'_>) -> Next {
 }
 
 fn select(work: &mut Work<'_>, name: Vec<u8>, options: SelectOptions, read_only: bool) -> Next {
-    if options.known.is_some() && !work.base.tells_vanished() {
+    if options.known.is_some() && !work.base.has_qresync() {
         return Next::done(NOT_ENABLED);
     }
     let next = open::open(work, name, options.known, read_only);
@@ -535,7 +287,7 @@ fn begin_store(work: &mut Work<'_>, command: grammar::Store) -> Next {
 
 fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
     let grammar::Fetch { uid: by_uid, set, items, changed_since, partial, vanished } = command;
-    if vanished && !work.base.tells_vanished() {
+    if vanished && !work.base.has_qresync() {
         return Next::done(NOT_ENABLED);
     }
     let uids = match messages(work, &set, by_uid) {
@@ -547,9 +299,9 @@ fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
         Some(range) => uids.places(range),
         None => uids,
     };
-    let mut items: Vec<Item> = items.into_iter().map(item).collect();
-    // RFC 9051 §6.4.9: UID FETCH gives the UID even if it is not asked for.
-    if by_uid && !items.iter().any(|item| matches!(item, Item::Uid)) {
+    let mut items: Vec<Item> = items.into_iter().map(items::item).collect();
+    // RFC 9051 §6.4.9: UID FETCH gives the UID even if it is not asked for. UIDFETCH has it in any case.
+    if by_uid && !work.base.uid_only && !items.iter().any(|item| matches!(item, Item::Uid)) {
         items.insert(0, Item::Uid);
     }
     // RFC 7162 §3.1.4.1: whoever asks for what changed is told when.
@@ -564,96 +316,4 @@ fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
         }
         _ => job.run(work),
     }
-}
-
-pub(super) fn item(item: FetchItem) -> Item {
-    let whole = |label: &str, text: SectionText, peek: bool| {
-        let (label, path) = (label.as_bytes().to_vec(), Vec::new());
-        Item::Section(Section { label, path, text, fields: None, partial: None, peek })
-    };
-    match item {
-        FetchItem::Uid => Item::Uid,
-        FetchItem::Flags => Item::Flags,
-        FetchItem::InternalDate => Item::InternalDate,
-        FetchItem::Size => Item::Size,
-        FetchItem::Envelope => Item::Envelope,
-        FetchItem::Body => Item::Structure { extended: false },
-        FetchItem::BodyStructure => Item::Structure { extended: true },
-        FetchItem::Rfc822 => whole("RFC822", SectionText::Whole, false),
-        // RFC 3501 §6.4.5: this one leaves \Seen alone.
-        FetchItem::Rfc822Header => whole("RFC822.HEADER", SectionText::Header, true),
-        FetchItem::Rfc822Text => whole("RFC822.TEXT", SectionText::Text, false),
-        FetchItem::Section(peek, section, partial) => {
-            Item::Section(body_section(section, partial, peek))
-        }
-        FetchItem::Binary(peek, path, partial) => {
-            Item::Binary(binary_section("BINARY[", path, partial, peek))
-        }
-        FetchItem::BinarySize(path) => {
-            Item::BinarySize(binary_section("BINARY.SIZE[", path, None, true))
-        }
-        FetchItem::Modseq => Item::Modseq,
-        FetchItem::SaveDate => Item::SaveDate,
-        FetchItem::EmailId => Item::EmailId,
-        FetchItem::ThreadId => Item::ThreadId,
-        FetchItem::Preview => Item::Preview,
-    }
-}
-
-pub(super) fn body_section(
-    section: grammar::Section,
-    partial: Option<(u64, u64)>,
-    peek: bool,
-) -> Section {
-    let grammar::Section { path, header } = section;
-    let (name, text, fields) = match header {
-        None => ("", SectionText::Whole, None),
-        Some(Header::All) => ("HEADER", SectionText::Header, None),
-        Some(Header::Text) => ("TEXT", SectionText::Text, None),
-        Some(Header::Mime) => ("MIME", SectionText::Mime, None),
-        Some(Header::Fields(names)) => {
-            ("HEADER.FIELDS", SectionText::Header, Some(Fields { names, not: false }))
-        }
-        Some(Header::FieldsNot(names)) => {
-            ("HEADER.FIELDS.NOT", SectionText::Header, Some(Fields { names, not: true }))
-        }
-    };
-    let mut label = [b"BODY[", &path_text(&path)[..]].concat();
-    if !path.is_empty() && !name.is_empty() {
-        label.push(b'.');
-    }
-    label.extend_from_slice(name.as_bytes());
-    if let Some(fields) = &fields {
-        label.extend_from_slice(b" (");
-        for (at, field) in fields.names.iter().enumerate() {
-            if at > 0 {
-                label.push(b' ');
-            }
-            grammar::print::astring(&mut label, field, false);
-        }
-        label.push(b')');
-    }
-    label.push(b']');
-    Section { label, path, text, fields, partial: partial.map(range), peek }
-}
-
-fn binary_section(name: &str, path: Vec<u32>, partial: Option<(u64, u64)>, peek: bool) -> Section {
-    let label = [name.as_bytes(), &path_text(&path), b"]"].concat();
-    let text = SectionText::Whole;
-    Section { label, path, text, fields: None, partial: partial.map(range), peek }
-}
-
-fn range((origin, count): (u64, u64)) -> Partial {
-    Partial { origin, count }
-}
-
-fn path_text(path: &[u32]) -> Vec<u8> {
-    let mut text = Vec::new();
-    for number in path {
-        if !text.is_empty() {
-            text.push(b'.');
-        }
-        text.extend_from_slice(format!("{number}").as_bytes());
-    }
-    text
 }

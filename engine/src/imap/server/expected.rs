@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 
 use super::capability::Feature;
-use super::dispatch;
+use super::demands;
 use super::job::Job;
 use super::state::State;
 use super::{Doing, Server};
@@ -42,13 +42,14 @@ impl Server {
         let pieces = [Piece::Text(text.to_vec(), 0)];
         let options = self.base.options();
         let command = match literal {
-            Some(_)
-                if grammar::append_head(&pieces).is_some_and(|head| head.replaces.is_some()) =>
-            {
-                return self.base.features.has(Feature::Replace)
-                    && matches!(self.state, State::Selected(_));
-            }
-            Some(_) => Command::AppendWithoutMessage,
+            Some(_) => match grammar::append_head(&pieces).and_then(|head| head.replaces) {
+                Some((by_uid, _)) => {
+                    return self.base.features.has(Feature::Replace)
+                        && matches!(self.state, State::Selected(_))
+                        && (by_uid || !self.base.uid_only);
+                }
+                None => Command::AppendWithoutMessage,
+            },
             None => match grammar::parse(&mut Piecewise::new(&pieces), options) {
                 Ok(tagged) => tagged.command,
                 Err(_) => return false,
@@ -60,6 +61,6 @@ impl Server {
             Command::Authenticate(..) => terms.mechanisms().next().is_some(),
             _ => true,
         };
-        offered && dispatch::is_in_order(&self.base, &self.state, &command)
+        offered && demands::is_in_order(&self.base, &self.state, &command)
     }
 }

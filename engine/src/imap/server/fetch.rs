@@ -9,11 +9,12 @@ use alloc::vec::Vec;
 use super::item::Item;
 use super::job::{Answered, Expunges, Job, Next, Work, wrong};
 use super::message::{Message, Told};
+use super::progress::Progress;
 use super::reply::Reply;
 use super::runs::Runs;
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
-use super::{Server, print};
+use super::{Base, Server, print, uid_only};
 use crate::imap::grammar::lex;
 use crate::imap::types::{
     Answer, Ask, FlagRow, Flags, Row, RowPage, RowsAsk, StoreAsk, StoreMode, UidRun,
@@ -137,7 +138,7 @@ impl Fetch {
                     }
                 }
             } else if let Some(row) = self.rows.pop() {
-                self.message = self.begin(row, open, cx);
+                self.message = self.begin(row, base, open, cx);
             } else {
                 return self.next_page(open);
             }
@@ -153,6 +154,12 @@ impl Fetch {
         let index = self.items.iter().any(Item::needs_index);
         let ask = RowsAsk { uids, max, index, changed_since: self.changed_since };
         Next::Ask(Ask::Rows(ask), Job::Fetch(self))
+    }
+
+    /// Messages that were told, unless one is being told.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        let between = self.message.is_none();
+        between.then(|| Progress::up_to(&self.uids, self.above, self.rows.len() as u64))
     }
 
     fn expunges(&self) -> Expunges {
@@ -181,11 +188,17 @@ impl Fetch {
     }
 
     /// Begins a message's response, if the client knows the message.
-    fn begin(&mut self, mut row: Row, open: &Selected, cx: &mut Cx<Server>) -> Option<Message> {
-        let number = open.view.number(row.uid)?;
-        let number = print::decimal(u64::from(number));
+    fn begin(
+        &mut self,
+        mut row: Row,
+        base: &Base,
+        open: &Selected,
+        cx: &mut Cx<Server>,
+    ) -> Option<Message> {
+        let head = uid_only::head(base, open, row.uid)?;
         let rule = if self.changed_since.is_some() { &CHANGED } else { &FETCH };
-        lex::send(cx, &[b"* ", &number[..], b" FETCH ("].concat(), Some(rule));
+        let rule = uid_only::why(base, rule);
+        lex::send(cx, &[b"* ", &head[..]].concat(), Some(rule));
         let whole = self.items.iter().any(Item::needs_parts);
         let decode = if whole { Index::decode } else { Index::decode_head };
         let index = row.index.take().and_then(|octets| decode(&octets).ok());

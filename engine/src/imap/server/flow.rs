@@ -38,6 +38,7 @@ impl Server {
                     job.cut(cx);
                     return self.farewell(cx, reason);
                 }
+                self.tell_progress(cx, &tag, &job);
                 cx.ask(ask);
                 (job, Wait::Answer)
             }

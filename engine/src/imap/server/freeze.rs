@@ -22,7 +22,7 @@ use crate::types::{Misuse, Now, TlsFacts};
 /// Octets of a frozen session; one that would need more stays as it is.
 const FROZEN_MAX: usize = 8192;
 /// The form's version; another one is refused.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 /// Octets of the checksum at the end.
 const CHECK_LENGTH: usize = 8;
 
@@ -75,6 +75,7 @@ impl Server {
         out.flag(base.rev2_enabled);
         out.0.push(base.aware as u8);
         out.flag(base.utf8_enabled);
+        out.flag(base.uid_only);
         out.flag(base.compressed);
         out.number(u64::from(base.errors));
         out.number(u64::from(base.idle_commands));
@@ -118,7 +119,7 @@ impl Server {
             2 => Aware::Qresync,
             _ => return None,
         };
-        let (utf8_enabled, compressed) = (input.flag()?, input.flag()?);
+        let (utf8_enabled, uid_only, compressed) = (input.flag()?, input.flag()?, input.flag()?);
         let errors = u32::try_from(input.number()?).ok()?;
         let idle_commands = u32::try_from(input.number()?).ok()?;
         let tls = if input.flag()? {
@@ -150,12 +151,15 @@ impl Server {
             tls,
             rev2_enabled,
             utf8_enabled,
+            uid_only,
             aware,
             compressed,
             errors,
             idle_commands,
             farewell,
             notify: None,
+            // It waits for a command, and that sets it.
+            progress_due_ms: 0,
         };
         Some(Self { base: Box::new(base), state, doing })
     }

@@ -172,6 +172,7 @@ impl Server {
     }
 
     fn command(mut self, cx: &mut Cx<Self>, pieces: &[Piece]) -> Self {
+        self.begin_progress(cx);
         let mut cursor = Piecewise::new(pieces);
         let options = self.base.options();
         let parsed = grammar::parse(&mut cursor, options);

@@ -73,7 +73,7 @@ impl Message {
                 self.send_flags(base, open, cx, " FLAGS ");
             }
             if self.became_seen && base.tells_modseq() {
-                self.send_sync(items, cx);
+                self.send_sync(base, items, cx);
             }
             lex::send(cx, b")\r\n", None);
             return Told::Whole;
@@ -87,9 +87,9 @@ impl Message {
     }
 
     /// RFC 7162 §3.2.4: what is told of changed flags is told with UID and mod-sequence.
-    fn send_sync(&self, items: &[Item], cx: &mut Cx<Server>) {
+    fn send_sync(&self, base: &Base, items: &[Item], cx: &mut Cx<Server>) {
         let has = |wanted: fn(&Item) -> bool| items.iter().any(wanted);
-        if !has(|item| matches!(item, Item::Uid)) {
+        if !base.uid_only && !has(|item| matches!(item, Item::Uid)) {
             let uid = print::decimal(u64::from(self.row.uid));
             lex::send(cx, &[b" UID ", &uid[..]].concat(), Some(&AWARE));
         }

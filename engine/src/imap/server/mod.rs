@@ -11,6 +11,7 @@ mod catenate;
 mod condstore;
 mod context;
 mod copy;
+mod demands;
 mod dispatch;
 mod examine;
 mod expected;
@@ -22,6 +23,7 @@ mod freeze;
 mod idle;
 mod incoming;
 mod item;
+mod items;
 mod job;
 mod list;
 mod mailbox;
@@ -34,6 +36,7 @@ mod order;
 mod phase;
 mod print;
 mod program;
+mod progress;
 mod quota;
 mod reading;
 mod relevancy;
@@ -50,6 +53,7 @@ mod status;
 mod store;
 mod tell;
 mod thread;
+mod uid_only;
 mod vanished;
 mod view;
 
@@ -98,7 +102,7 @@ pub(super) const RULES: &[&Rule] = &[
     &copy::COPYUID,
     &copy::LIMIT,
     &dispatch::STARTTLS,
-    &dispatch::STATES,
+    &demands::STATES,
     &fetch::CHANGED,
     &fetch::FETCH,
     &fetch::SEEN,
@@ -140,7 +144,11 @@ pub(super) const RULES: &[&Rule] = &[
     &tell::SIZE,
     &tell::VANISHED,
     &thread::SUBJECT,
+    &progress::PROGRESS,
     &thread::THREAD,
+    &uid_only::GONE,
+    &uid_only::REQUIRED,
+    &uid_only::UIDFETCH,
     &vanished::EARLIER,
     &vanished::MATCH,
 ];
@@ -162,6 +170,8 @@ pub(crate) struct Base {
     rev2_enabled: bool,
     /// ENABLE UTF8=ACCEPT (RFC 6855 §3).
     utf8_enabled: bool,
+    /// ENABLE UIDONLY (RFC 9586 §3.1).
+    uid_only: bool,
     aware: Aware,
     /// COMPRESS was accepted (RFC 4978 §3).
     compressed: bool,
@@ -171,6 +181,8 @@ pub(crate) struct Base {
     farewell: Option<Farewell>,
     /// RFC 5465: once NOTIFY was said.
     notify: Option<Box<notify::Notify>>,
+    /// When the client is told next how far its command is (RFC 9585 §4), on the monotonic clock.
+    progress_due_ms: u64,
 }
 
 impl Base {
@@ -268,12 +280,14 @@ impl Role for Server {
             tls: None,
             rev2_enabled: false,
             utf8_enabled: false,
+            uid_only: false,
             aware: Aware::default(),
             compressed: false,
             errors: 0,
             idle_commands: 0,
             farewell: None,
             notify: None,
+            progress_due_ms: 0,
         };
         let implicit = base.config.tls == TlsOffer::Implicit;
         let mut server = Self {
@@ -342,6 +356,7 @@ impl Role for Server {
         self.base.tls = Some(facts);
         self.base.rev2_enabled = false;
         self.base.utf8_enabled = false;
+        self.base.uid_only = false;
         self.base.aware = Aware::default();
         self.state = State::NotAuthenticated;
         if self.base.config.tls == TlsOffer::Implicit {

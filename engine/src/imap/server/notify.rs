@@ -5,9 +5,9 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::capability::Feature;
-use super::dispatch;
 use super::fetch::{self, Fetch};
 use super::item::Item;
+use super::items;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::list;
 use super::print;
@@ -344,7 +344,7 @@ pub(crate) fn notify(work: &mut Work<'_>, command: grammar::Notify) -> Next {
                 delayed: scope == Scope::SelectedDelayed,
                 messages: events.message_expunge,
                 flags: events.flag_change,
-                items: items.into_iter().map(dispatch::item).collect(),
+                items: items.into_iter().map(items::item).collect(),
             });
         } else if events != Events::default() {
             notify.groups.push(EventGroup { scope, events });

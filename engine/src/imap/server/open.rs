@@ -9,6 +9,7 @@ use super::context::Contexts;
 use super::fetch::{self, Wanted};
 use super::item::Item;
 use super::job::{Answered, Job, Next, Work, wrong};
+use super::progress::Progress;
 use super::reply::{Reply, send_untagged_ok};
 use super::runs::{Runs, are_runs};
 use super::state::{Selected, State};
@@ -60,6 +61,12 @@ pub(crate) fn open(
 }
 
 impl Open {
+    /// UIDs that were read.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        let messages = self.opened.as_ref()?.status.messages;
+        Some(Progress::new(self.uids.count(), u64::from(messages)))
+    }
+
     /// Others changed it already.
     pub(crate) fn changed(&mut self, changes: Vec<Change>) {
         self.changes.extend(changes);
@@ -137,7 +144,7 @@ impl Open {
         };
         let reply = Reply::ok(text).with_code(code);
         match again {
-            Some(again) => again.begin(reply),
+            Some(again) => again.begin(reply, work.base.uid_only),
             None => Next::done(reply),
         }
     }
@@ -175,8 +182,11 @@ impl Again {
         Self { changed, gone, since: known.modseq }
     }
 
-    fn begin(self, end: Reply) -> Next {
-        let items = [Item::Uid, Item::Flags, Item::Modseq].to_vec();
+    fn begin(self, end: Reply, uid_only: bool) -> Next {
+        let mut items = [Item::Uid, Item::Flags, Item::Modseq].to_vec();
+        if uid_only {
+            items.remove(0);
+        }
         let (uids, changed_since) = (self.changed, Some(self.since));
         let fetch = fetch::fetch(Wanted { uids, items, by_uid: true, changed_since, end });
         vanished::vanished(self.gone, self.since, fetch)
@@ -212,9 +222,9 @@ fn tell_mailbox(work: &mut Work<'_>, open: &Selected, opened: &Opened) {
     };
     send_untagged_ok(cx, &permanent, "What STORE may change for good");
     tell::send_size(base, open, cx);
-    // RFC 9051 appendix E: IMAP4rev2 has no UNSEEN code.
+    // RFC 9051 appendix E: IMAP4rev2 has no UNSEEN code. RFC 9586 §3: it would tell a number.
     let first_unseen = opened.first_unseen.and_then(|uid| open.view.number(uid));
-    if let Some(number) = first_unseen.filter(|_| !base.is_rev2()) {
+    if let Some(number) = first_unseen.filter(|_| !base.is_rev2() && !base.uid_only) {
         let code = [b"UNSEEN ", &print::decimal(u64::from(number))[..]].concat();
         send_untagged_ok(cx, &code, "The first without \\Seen");
     }

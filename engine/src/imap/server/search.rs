@@ -12,6 +12,7 @@ use super::multisearch::MultiSearch;
 use super::program::{
     self, For, by_index, by_row, evaluate, fuzzily_by_envelope, is_fuzzy, relevancy,
 };
+use super::progress::Progress;
 use super::relevancy::Scores;
 use super::reply::Reply;
 use super::result::{Form, Modseqs, Result};
@@ -255,6 +256,21 @@ fn is_scored(form: &Form, then: &Then) -> bool {
 const TOO_MANY: Reply = Reply::no("LIMIT", "Too many messages to tell how well they fit");
 
 impl Search {
+    /// Messages that were looked at, until the first is told.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        let waiting = match &self.stage {
+            Stage::Telling(_) => return None,
+            // Of those in other mailboxes nobody knows how many there are.
+            _ if self.within.multi.is_some() => return Some(Progress::UNKNOWN),
+            Stage::Host | Stage::Rows => 0,
+            Stage::Indexes(uids) => uids.count(),
+            Stage::Looking { rows, later, message } => {
+                rows.len() as u64 + later.count() + u64::from(message.is_some())
+            }
+        };
+        Some(Progress::up_to(&self.uids, self.above, waiting))
+    }
+
     fn page(&self) -> Vec<UidRun> {
         self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX))
     }

@@ -8,6 +8,7 @@ use super::fetch::page_end;
 use super::job::{Answered, Expunges, Job, Next, Work, wrong};
 use super::order;
 use super::print::decimal;
+use super::progress::Progress;
 use super::relevancy::{self, RELEVANCY, SCORES_MAX, Scores};
 use super::reply::Reply;
 use super::result::{Form, MODSEQ, PARTIAL};
@@ -144,6 +145,12 @@ pub(crate) fn sort(
 }
 
 impl Sort {
+    /// Messages whose place is known, until the first is told.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        let untold = self.passes == 1 && matches!(self.stage, Stage::Reading);
+        untold.then(|| Progress::up_to(&self.uids, self.above, 0))
+    }
+
     fn page(&self) -> Vec<UidRun> {
         self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX))
     }

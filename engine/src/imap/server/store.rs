@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::fetch::vanished;
 use super::job::{Answered, Expunges, Job, Next, Work, wrong};
+use super::progress::Progress;
 use super::reply::Reply;
 use super::runs::{Runs, are_runs};
 use super::state::Selected;
@@ -68,6 +69,11 @@ pub(crate) fn store(work: &mut Work<'_>, uids: Runs, wanted: Wanted) -> Next {
 }
 
 impl Store {
+    /// Messages whose flags are changed.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress::up_to(&self.uids, self.above, 0)
+    }
+
     fn page(&self) -> Vec<UidRun> {
         self.uids.next_page(self.above, UNTOLD_RUNS_MAX, PAGE_MAX)
     }
@@ -77,7 +83,7 @@ impl Store {
         let Some((base, open, cx)) = work.selected() else { return Next::no_mailbox() };
         while let Some(row) = self.rows.pop() {
             if self.wanted.silent {
-                tell::send_modseq(open, cx, &row);
+                tell::send_modseq(base, open, cx, &row);
             } else {
                 tell::send_flags(base, open, cx, &row);
             }

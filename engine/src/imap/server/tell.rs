@@ -12,7 +12,7 @@ use super::runs::{Runs, are_runs};
 use super::search::{self, Search};
 use super::state::{Selected, State};
 use super::view::UNTOLD_RUNS_MAX;
-use super::{Base, Server, condstore, context};
+use super::{Base, Server, condstore, context, uid_only};
 use crate::imap::grammar::lex;
 use crate::imap::types::{Answer, Ask, Change, FlagRow, RowsAsk};
 use crate::limits::PAGE_ROWS_MAX;
@@ -294,7 +294,7 @@ fn step(
             Stage::Gone { uids, above: 0, told: 0 }
         }
         Stage::Gone { uids, above, .. } if base.tells_vanished() => {
-            tell_vanished(open, cx, uids, above)
+            tell_vanished(base, open, cx, uids, above)
         }
         Stage::Gone { uids, above, told } => tell_gone(open, cx, uids, above, told),
         Stage::Arrived => {
@@ -385,7 +385,13 @@ fn answered(stage: Stage, open: &mut Selected, answer: Answer) -> Result<Stage, 
     })
 }
 
-fn tell_vanished(open: &mut Selected, cx: &mut Cx<Server>, uids: Runs, above: u32) -> Stage {
+fn tell_vanished(
+    base: &Base,
+    open: &mut Selected,
+    cx: &mut Cx<Server>,
+    uids: Runs,
+    above: u32,
+) -> Stage {
     let next = uids.next_page(above, UNTOLD_RUNS_MAX, u64::MAX);
     let Some(last) = next.last() else {
         open.view.forget(&uids);
@@ -393,7 +399,8 @@ fn tell_vanished(open: &mut Selected, cx: &mut Cx<Server>, uids: Runs, above: u3
     };
     let above = last.last;
     let line = print::untagged(&[b"VANISHED ", &print::uid_set(&next)]);
-    lex::send(cx, &line, Some(&VANISHED));
+    let why = if base.has_qresync() { &VANISHED } else { &uid_only::GONE };
+    lex::send(cx, &line, Some(why));
     open.owes_highest = true;
     Stage::Gone { uids, above, told: 0 }
 }
@@ -428,14 +435,12 @@ pub(crate) fn send_size(base: &Base, open: &Selected, cx: &mut Cx<Server>) {
 
 /// A message's flags as they are now.
 pub(crate) fn send_flags(base: &Base, open: &mut Selected, cx: &mut Cx<Server>, row: &FlagRow) {
-    let Some(number) = open.view.number(row.uid) else { return };
+    let Some(head) = uid_only::head_with_uid(base, open, row.uid) else { return };
     open.learn_keywords(cx, &row.flags);
     let recent = !base.is_rev2() && open.view.is_recent(row.uid);
     let line = print::untagged(&[
-        &print::decimal(u64::from(number)),
-        b" FETCH (UID ",
-        &print::decimal(u64::from(row.uid)),
-        b" FLAGS ",
+        &head,
+        b"FLAGS ",
         &print::flags(&row.flags, recent),
         &if base.tells_modseq() {
             [b" ", &print::modseq(row.modseq)[..]].concat()
@@ -444,19 +449,12 @@ pub(crate) fn send_flags(base: &Base, open: &mut Selected, cx: &mut Cx<Server>, 
         },
         b")",
     ]);
-    lex::send(cx, &line, Some(&FLAGS));
+    lex::send(cx, &line, Some(uid_only::why(base, &FLAGS)));
 }
 
 /// A message's mod-sequence alone: the client knows its flags.
-pub(crate) fn send_modseq(open: &Selected, cx: &mut Cx<Server>, row: &FlagRow) {
-    let Some(number) = open.view.number(row.uid) else { return };
-    let line = print::untagged(&[
-        &print::decimal(u64::from(number)),
-        b" FETCH (UID ",
-        &print::decimal(u64::from(row.uid)),
-        b" ",
-        &print::modseq(row.modseq),
-        b")",
-    ]);
+pub(crate) fn send_modseq(base: &Base, open: &Selected, cx: &mut Cx<Server>, row: &FlagRow) {
+    let Some(head) = uid_only::head_with_uid(base, open, row.uid) else { return };
+    let line = print::untagged(&[&head, &print::modseq(row.modseq), b")"]);
     lex::send(cx, &line, Some(&condstore::AWARE));
 }

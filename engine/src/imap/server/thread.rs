@@ -10,6 +10,7 @@ use super::fetch::page_end;
 use super::forest::{self, Facts, Forest, Threads};
 use super::item::Fields;
 use super::job::{Answered, Expunges, Job, Next, Work, wrong};
+use super::progress::Progress;
 use super::reply::Reply;
 use super::result::Form;
 use super::runs::Runs;
@@ -109,6 +110,12 @@ pub(crate) fn thread(form: Form, algorithm: Algorithm, uids: Runs, missing: u64)
 }
 
 impl Thread {
+    /// Messages that were read, until the first is told.
+    pub(crate) fn progress(&self) -> Option<Progress> {
+        let untold = !matches!(self.stage, Stage::Telling(_));
+        untold.then(|| Progress::up_to(&self.uids, self.above, self.rows.len() as u64))
+    }
+
     fn page(&self) -> Vec<UidRun> {
         self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(ROWS_MAX))
     }

@@ -206,7 +206,7 @@ async fn search(
     let mut uids = Vec::new();
     for run in runs {
         let keys = vec![SearchKey::Uids(vec![run])];
-        let search = SearchCommand { keys, summary: false };
+        let search = SearchCommand { keys, ..Default::default() };
         let end = reading.call(Command::Search(search)).await?;
         if end.outcome != Outcome::Ok || end.incomplete {
             let text = format!("the server does not say what is there: {}", shown(&end.text));

@@ -312,7 +312,7 @@ impl Session {
     /// The UIDs that these keys find, ascending.
     async fn search(&mut self, keys: Vec<SearchKey>) -> Result<Vec<u32>, Stopped> {
         use pillarbox_engine::imap::client::types::SearchCommand;
-        let search = Command::Search(SearchCommand { keys, summary: false });
+        let search = Command::Search(SearchCommand { keys, ..Default::default() });
         let end = self.call(search).await?;
         if end.incomplete {
             let what = "the server names too many messages in one line; ask for less";

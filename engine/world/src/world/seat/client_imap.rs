@@ -141,7 +141,7 @@ impl ImapHost {
             ImapOrder::Search(words) => {
                 self.found.clear();
                 let keys = vec![SearchKey::Text(words.clone().into_bytes())];
-                self.want("search", Command::Search(SearchCommand { keys, summary: false }));
+                self.want("search", Command::Search(SearchCommand { keys, ..Default::default() }));
             }
             ImapOrder::Structure(uid) => {
                 let fetch =

@@ -28,6 +28,8 @@ pub enum Split {
     Octets,
     /// At places that this seed draws.
     Random(u64),
+    /// The same, and the session is frozen wherever it can be.
+    Frozen(u64),
 }
 
 /// Runs a transcript.
@@ -194,7 +196,10 @@ impl<'a, R: Scripted> Table<'a, R> {
         split: Split,
         recording: bool,
     ) -> Self {
-        let random = if let Split::Random(seed) = split { seed | 1 } else { 1 };
+        let random = match split {
+            Split::Random(seed) | Split::Frozen(seed) => seed | 1,
+            Split::Whole | Split::Octets => 1,
+        };
         let (sessions, heard, said) = (BTreeMap::new(), BTreeMap::new(), Said::new());
         Self {
             script,
@@ -370,7 +375,8 @@ impl<'a, R: Scripted> Table<'a, R> {
             return Ok(());
         }
         let now = Now { monotonic_ms: self.waited_ms, unix_ms: START_MS + self.waited_ms };
-        let session = R::session(self.factory, &self.script.with, now);
+        let frozen = matches!(self.split, Split::Frozen(_));
+        let session = R::session(self.factory, &self.script.with, now, frozen);
         let session = session.map_err(|error| self.error(line, &error))?;
         let service = R::service(&self.backend, &self.desk, connection as u64);
         self.sessions.insert(connection, Conversation::new(Boxed(session), service, now));
@@ -424,7 +430,7 @@ impl<'a, R: Scripted> Table<'a, R> {
         match self.split {
             Split::Whole => vec![octets],
             Split::Octets => octets.chunks(1).collect(),
-            Split::Random(_) => {
+            Split::Random(_) | Split::Frozen(_) => {
                 let mut pieces = Vec::new();
                 let mut rest = octets;
                 while !rest.is_empty() {

@@ -48,7 +48,9 @@ impl Nested<'_> {
         }
         find_target()?;
         let mut cargo = Command::new(variable("CARGO")?);
-        cargo.current_dir(root).args(["build", "--release", "--locked", "--package", self.package]);
+        // The packages are plain libraries, so that a build of the whole workspace does not make native modules of them.
+        cargo.current_dir(root).args(["rustc", "--release", "--locked", "--package", self.package]);
+        cargo.args(["--lib", "--crate-type", "cdylib"]);
         cargo.args(["--target", TARGET, "--target-dir"]).arg(target);
         cargo.arg("--features").arg(self.features.join(","));
         for name in OUTER {

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
 use super::look::{Found, look};
+use super::progress::Visits;
 use super::server::addresses;
 use crate::client::Trust;
 use crate::drive::{Driver, End, Ends, Host, Interrupt, Record, Transcript, Wire, now};
@@ -67,7 +68,10 @@ async fn all(tries: &Tries, tls: &Arc<ClientTls>) -> Result<Probed, Error> {
     check_port(tries, tls, address).await?;
     let (greeting, offers, rows) = (None, Vec::new(), Vec::new());
     let mut probed = Probed { address, greeting, offers, tls: None, rows, wants_login: false };
-    for visit in visits(tries.channel, tries.with_unsafe) {
+    let all = visits(tries.channel, tries.with_unsafe);
+    let mut progress = Visits::new(all.len(), tries.trace);
+    for visit in all {
+        progress.next();
         let stream = match first.take() {
             Some(stream) => Ok(stream),
             None => dial(address, tries.reply_within).await,

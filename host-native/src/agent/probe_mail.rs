@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::look::{Found, look};
 use super::probe::{Made, dial, visited};
+use super::progress::Visits;
 use super::server::addresses;
 use crate::client::Trust;
 use crate::error::{Error, Kind};
@@ -60,7 +61,10 @@ async fn all(tries: &MailTries, tls: &Arc<ClientTls>) -> Result<MailProbed, Erro
     check_port(tries, tls, address).await?;
     let (greeting, offers, rows) = (None, Vec::new(), Vec::new());
     let mut probed = MailProbed { address, greeting, offers, tls: None, rows };
-    for visit in visits(tries.protocol, tries.channel, tries.with_unsafe) {
+    let all = visits(tries.protocol, tries.channel, tries.with_unsafe);
+    let mut progress = Visits::new(all.len(), tries.trace);
+    for visit in all {
+        progress.next();
         let stream = match first.take() {
             Some(stream) => Ok(stream),
             None => dial(address, tries.reply_within).await,

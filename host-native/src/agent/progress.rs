@@ -1,6 +1,6 @@
-//! How far a large message has gone, on a terminal.
+//! How far long work has gone, on a terminal: a large message, or the visits of a probe.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -39,4 +39,39 @@ impl Progress {
 fn mebi(octets: u64) -> String {
     let tenths = octets.saturating_mul(10) >> 20;
     format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
+
+/// Says which of some visits is made; the line goes away with the last of them.
+pub(crate) struct Visits {
+    all: usize,
+    made: usize,
+    shows: bool,
+}
+
+impl Visits {
+    /// Nothing is shown beside a trace, nor where standard error is no terminal.
+    pub(crate) fn new(all: usize, is_traced: bool) -> Self {
+        Self { all, made: 0, shows: !is_traced && std::io::stderr().is_terminal() }
+    }
+
+    /// The next one begins.
+    pub(crate) fn next(&mut self) {
+        self.made += 1;
+        self.write(&format!("connection {} of {} ...", self.made, self.all));
+    }
+
+    fn write(&self, text: &str) {
+        if self.shows {
+            let mut out = std::io::stderr().lock();
+            // To the beginning of the line, which is emptied first (ECMA-48: EL).
+            drop(write!(out, "\r\x1b[K{text}"));
+            drop(out.flush());
+        }
+    }
+}
+
+impl Drop for Visits {
+    fn drop(&mut self) {
+        self.write("");
+    }
 }

@@ -57,16 +57,30 @@ struct Annotated {
 /// Starts of the program whose sessions' files one directory takes.
 const STARTS_MAX: u32 = 10_000;
 
-/// `NAME.transcript`, or the first of `NAME.2.transcript`, `NAME.3.transcript` that is not there.
+/// `NAME.transcript`, or of `NAME.2.transcript`, `NAME.3.transcript` … one that is not there: the first, unless somebody
+/// removed some. It is found by halving, since a directory may serve thousands of starts.
 fn new_file(directory: &Path, name: &str) -> std::io::Result<fs::File> {
+    let path = |start: u32| match start {
+        1 => directory.join(format!("{name}.transcript")),
+        _ => directory.join(format!("{name}.{start}.transcript")),
+    };
+    let (mut taken, mut free) = (0, 1);
+    while free < STARTS_MAX && path(free).exists() {
+        (taken, free) = (free, free * 2);
+    }
+    while free - taken > 1 {
+        let middle = taken + (free - taken) / 2;
+        if path(middle).exists() { taken = middle } else { free = middle }
+    }
     let mut new = fs::OpenOptions::new();
     new.write(true).create_new(true).mode(0o600);
-    let mut opened = new.open(directory.join(format!("{name}.transcript")));
-    for start in 2..=STARTS_MAX {
+    let mut opened = new.open(path(free));
+    // Somebody else may take the name at the same moment.
+    for start in free + 1..=STARTS_MAX {
         if !opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::AlreadyExists) {
             break;
         }
-        opened = new.open(directory.join(format!("{name}.{start}.transcript")));
+        opened = new.open(path(start));
     }
     opened
 }

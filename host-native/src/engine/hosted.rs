@@ -19,9 +19,9 @@ const FROZEN_MAX: usize = 8192;
 
 // A macro, since the contract repeats one form for each role and so do the types made of it.
 
-/// One role's session in a sandbox.
+/// One role's session in a sandbox; `indexes` says whether a message that comes by it is indexed in there.
 macro_rules! hosted {
-    ($hosted:ident, $wit:ident, $entry:ident, $role:ty, $config:ty) => {
+    ($hosted:ident, $wit:ident, $entry:ident, $role:ty, $config:ty, indexes: $indexes:literal) => {
         pub(super) struct $hosted {
             sandbox: Arc<Sandbox>,
             instance: Instance,
@@ -60,7 +60,9 @@ macro_rules! hosted {
                 self.instance.start_call();
                 let stepped = self.stepper.step(&mut self.instance.store, now.convert(), &input);
                 let stepped = stepped.map_err(|error| {
-                    self.sandbox.suspect_index();
+                    if $indexes {
+                        self.sandbox.suspect_index();
+                    }
                     Trap::new(during.text(), &error)
                 })?;
                 let stepped = stepped.map_err(|misuse| Trap::misuse(misuse.convert()))?;
@@ -122,12 +124,21 @@ macro_rules! hosted {
     };
 }
 
-hosted!(Smtp, smtp_server, smtp, smtp::Server, smtp::Config);
-hosted!(SmtpClient, smtp_client, smtp_client, smtp::Client, smtp::client::types::Config);
-hosted!(Pop3, pop3_server, pop3, pop3::Server, pop3::Config);
-hosted!(Pop3Client, pop3_client, pop3_client, pop3::Client, pop3::client::types::Config);
-hosted!(ImapClient, imap_client, imap_client, imap::Client, imap::client::types::Config);
-hosted!(Imap, imap_server, imap, imap::Server, imap::types::Config);
+hosted!(Smtp, smtp_server, smtp, smtp::Server, smtp::Config, indexes: true);
+hosted!(
+    SmtpClient, smtp_client, smtp_client, smtp::Client, smtp::client::types::Config,
+    indexes: false
+);
+hosted!(Pop3, pop3_server, pop3, pop3::Server, pop3::Config, indexes: false);
+hosted!(
+    Pop3Client, pop3_client, pop3_client, pop3::Client, pop3::client::types::Config,
+    indexes: false
+);
+hosted!(
+    ImapClient, imap_client, imap_client, imap::Client, imap::client::types::Config,
+    indexes: false
+);
+hosted!(Imap, imap_server, imap, imap::Server, imap::types::Config, indexes: false);
 
 /// What a step is doing, for the message of a trap.
 #[derive(Clone, Copy)]

@@ -27,34 +27,34 @@ struct Found {
 }
 
 impl Writer {
-    pub(super) fn write(&mut self, write: Write) -> Done {
+    pub(super) fn write(&mut self, write: &Write) -> Done {
         match write {
             Write::EnsureAccount(name) => {
-                let (account, _) = self.ensure_account(&name)?;
+                let (account, _) = self.ensure_account(name)?;
                 Ok((Outcome::Account(account), Vec::new()))
             }
-            Write::RemoveAccount(name) => self.remove_account(&name),
-            Write::Stage(stage) => self.stage(&stage),
+            Write::RemoveAccount(name) => self.remove_account(name),
+            Write::Stage(stage) => self.stage(stage),
             Write::Unstage(upload) => {
-                self.staged.remove(&upload);
-                if self.unstage(upload)? {
-                    blobs::remove(&self.connection, upload)?;
+                if self.unstage(*upload)? {
+                    blobs::remove(&self.connection, *upload)?;
                 }
+                self.set_staged(*upload, None);
                 Ok((Outcome::Done, Vec::new()))
             }
-            Write::Deliver(deliver) => self.deliver(&deliver),
-            Write::Append(append) => self.append(&append),
-            Write::Collect(collect) => self.collect(&collect),
-            Write::SetFlags(set) => self.set_flags(&set),
-            Write::Expunge(expunge) => self.expunge(&expunge),
-            Write::Copy(copy) => self.copy(&copy),
-            Write::Create(create) => self.create(&create),
-            Write::Delete(named) => self.delete(&named),
-            Write::Rename(rename) => self.rename(&rename),
-            Write::Subscribe(subscribe) => self.subscribe(&subscribe),
-            Write::SetQuota(set) => self.set_quota(&set),
-            Write::SetMetadata(set) => self.set_metadata(&set),
-            Write::SetRights(set) => self.set_rights(&set),
+            Write::Deliver(deliver) => self.deliver(deliver),
+            Write::Append(append) => self.append(append),
+            Write::Collect(collect) => self.collect(collect),
+            Write::SetFlags(set) => self.set_flags(set),
+            Write::Expunge(expunge) => self.expunge(expunge),
+            Write::Copy(copy) => self.copy(copy),
+            Write::Create(create) => self.create(create),
+            Write::Delete(named) => self.delete(named),
+            Write::Rename(rename) => self.rename(rename),
+            Write::Subscribe(subscribe) => self.subscribe(subscribe),
+            Write::SetQuota(set) => self.set_quota(set),
+            Write::SetMetadata(set) => self.set_metadata(set),
+            Write::SetRights(set) => self.set_rights(set),
             Write::MarkRecent(MarkRecent { mailbox, recent_from }) => {
                 let mut mark = self.connection.prepare_cached(
                     "UPDATE mailbox SET recent_from = max(recent_from, ?2) WHERE id = ?1",
@@ -63,20 +63,20 @@ impl Writer {
                 Ok((Outcome::Done, Vec::new()))
             }
             Write::Settle(settle) => self.settle(settle),
-            Write::Block(block) => self.block(&block),
-            Write::Steer(steer) => self.steer(&steer),
+            Write::Block(block) => self.block(block),
+            Write::Steer(steer) => self.steer(steer),
         }
     }
 
     fn stage(&mut self, stage: &Stage) -> Done {
-        let at = self.staged.get(&stage.upload).copied().unwrap_or(0);
+        let at = self.staged(stage.upload).unwrap_or(0);
         if at == 0 {
             self.connection
                 .prepare_cached("INSERT OR IGNORE INTO staged (blob) VALUES (?1)")?
                 .execute([stage.upload])?;
         }
         blobs::append(&self.connection, stage.upload, at, &stage.octets)?;
-        self.staged.insert(stage.upload, at + stage.octets.len() as u64);
+        self.set_staged(stage.upload, Some(at + stage.octets.len() as u64));
         self.written += stage.octets.len() as u64;
         Ok((Outcome::Done, Vec::new()))
     }
@@ -97,7 +97,7 @@ impl Writer {
                 (blob, octets.len() as u64)
             }
             Body::Staged(upload, size) => {
-                if self.staged.get(upload) != Some(size) || !self.unstage(*upload)? {
+                if self.staged(*upload) != Some(*size) || !self.unstage(*upload)? {
                     return Err(Reason::StorageFailed.into());
                 }
                 self.taken.push(*upload);
@@ -191,14 +191,20 @@ impl Writer {
         system: u8,
         modseq: u64,
     ) -> Result<u32, Failure> {
+        // Two statements are quicker than one that gives back what it wrote: SQLite makes a table for that.
+        let uid: u32 = self
+            .connection
+            .prepare_cached("SELECT uid_next FROM mailbox WHERE id = ?1 AND uid_next < 4294967295")?
+            .query_row([mailbox], |row| row.get(0))?;
         let mut count = self.connection.prepare_cached(
             "UPDATE mailbox SET uid_next = uid_next + 1, messages = messages + 1, size = size + ?2,
              unseen = unseen + ?3, deleted = deleted + ?4, deleted_size = deleted_size + ?4 * ?2,
              highest_modseq = ?5
-             WHERE id = ?1 AND uid_next < 4294967295 RETURNING uid_next - 1",
+             WHERE id = ?1",
         )?;
         let (unseen, deleted) = (system & SEEN == 0, system & DELETED != 0);
-        Ok(count.query_row((mailbox, size, unseen, deleted, modseq), |row| row.get(0))?)
+        count.execute((mailbox, size, unseen, deleted, modseq))?;
+        Ok(uid)
     }
 
     fn append(&mut self, append: &Append) -> Done {
@@ -436,9 +442,13 @@ impl Writer {
     pub(super) fn release(&mut self, blob: u64) -> rusqlite::Result<()> {
         let uses: u64 = self
             .connection
-            .prepare_cached("UPDATE blob SET uses = uses - 1 WHERE id = ?1 RETURNING uses")?
+            .prepare_cached("SELECT uses FROM blob WHERE id = ?1")?
             .query_row([blob], |row| row.get(0))?;
-        if uses == 0 {
+        let left = uses - 1;
+        self.connection
+            .prepare_cached("UPDATE blob SET uses = ?2 WHERE id = ?1")?
+            .execute((blob, left))?;
+        if left == 0 {
             self.unused.push(blob);
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! of a server profile. A write is answered after the commit that made it durable; many writes share one commit.
 
 mod blobs;
+mod group;
 mod messages;
 mod names;
 mod open;
@@ -69,10 +70,15 @@ impl Sqlite {
             Arc::clone(&next_blob),
         )
         .map_err(|error| open::data_error(directory, &error.to_string()))?;
+        let unstarted = |error| Error::failed(format!("cannot start the store's thread: {error}"));
+        let waiting = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .map_err(unstarted)?;
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || writer.run(queue))
-            .map_err(|error| Error::failed(format!("cannot start the store's thread: {error}")))?;
+            .spawn(move || writer.run(queue, &waiting))
+            .map_err(unstarted)?;
         Ok(Self {
             directory: directory.to_owned(),
             readers: Mutex::default(),

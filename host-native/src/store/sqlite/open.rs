@@ -109,7 +109,11 @@ fn connect(directory: &Path) -> rusqlite::Result<Connection> {
     if !path.exists() {
         drop(OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path));
     }
-    let connection = Connection::open(path)?;
+    // One thread has it, so it needs no locks of its own.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.pragma_update(None, "page_size", PAGE_SIZE)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // The only setting that survives a power cut: the write-ahead log is synced at every commit.

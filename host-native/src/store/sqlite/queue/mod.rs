@@ -78,7 +78,7 @@ impl Writer {
             notice_ms,
             recipients,
         ))?;
-        self.connection.prepare_cached(sql::COUNT_MESSAGE)?.query_row((message, 1), |_| Ok(()))?;
+        self.connection.prepare_cached(sql::COUNT_MESSAGE)?.execute((message, 1))?;
         self.queue.tasks += 1;
         self.queue.held += u64::from(held);
         Ok(())
@@ -92,17 +92,21 @@ impl Writer {
         count.query_row((&task.destination, next_ms, until_ms), |row| row.get(0))
     }
 
-    /// Counts a task out whose row is gone or points elsewhere; the last one takes its destination with it.
-    fn count_out(&self, destination: u64) -> rusqlite::Result<()> {
-        let left: u64 = self
-            .connection
-            .prepare_cached(sql::COUNT_OUT)?
-            .query_row([destination], |row| row.get(0))?;
-        if left == 0 {
-            self.connection.prepare_cached(sql::DROP_DESTINATION)?.execute([destination])?;
-            return Ok(());
+    /// A task's row is gone or points elsewhere: its destination is to be counted, once for all that run now.
+    fn leave(&mut self, destination: u64) {
+        *self.went.entry(destination).or_default() += 1;
+    }
+
+    /// Counts tasks out; the last one takes its destination with it.
+    pub(super) fn count_out(&mut self) -> rusqlite::Result<()> {
+        while let Some((destination, tasks)) = self.went.pop_first() {
+            self.connection.prepare_cached(sql::COUNT_OUT)?.execute((destination, tasks))?;
+            let mut drop = self.connection.prepare_cached(sql::DROP_DESTINATION)?;
+            if drop.execute([destination])? == 0 {
+                self.set_next(destination)?;
+            }
         }
-        self.set_next(destination)
+        Ok(())
     }
 
     fn set_next(&self, destination: u64) -> rusqlite::Result<()> {
@@ -116,20 +120,18 @@ impl Writer {
         self.queue.tasks -= 1;
         self.queue.held -= u64::from(found.held);
         self.written += 200;
-        let left: u64 = self
-            .connection
-            .prepare_cached(sql::COUNT_MESSAGE)?
-            .query_row((found.message, -1), |row| row.get(0))?;
-        if left == 0 {
-            self.connection.prepare_cached(sql::DROP_MESSAGE)?.execute([found.message])?;
+        // Most messages have one task, so this is tried first.
+        if self.connection.prepare_cached(sql::DROP_MESSAGE)?.execute([found.message])? == 1 {
             self.queue.messages -= 1;
             self.release(found.message)?;
+        } else {
+            self.connection.prepare_cached(sql::COUNT_MESSAGE)?.execute((found.message, -1))?;
         }
         Ok(())
     }
 
-    pub(super) fn settle(&mut self, settle: Settle) -> Done {
-        let Settle { task, keep, accounts, reports, now_ms } = settle;
+    pub(super) fn settle(&mut self, settle: &Settle) -> Done {
+        let &Settle { task, ref keep, ref accounts, ref reports, now_ms } = settle;
         type Row = (BlobId, u64, bool, i64, u64, bool);
         let row: Option<Row> = self
             .connection
@@ -139,8 +141,8 @@ impl Writer {
             })
             .optional()?;
         let (message, destination, held, rank, size, plain) = row.ok_or(Reason::NotFound)?;
-        let mut changes = self.put_stored(message, size, plain, &accounts, now_ms)?;
-        changes.extend(self.deliver_reports(&reports)?);
+        let mut changes = self.put_stored(message, size, plain, accounts, now_ms)?;
+        changes.extend(self.deliver_reports(reports)?);
         let mut keep = keep.iter();
         match keep.next() {
             None => {
@@ -157,8 +159,7 @@ impl Writer {
                     .execute((task, to, due_ms, notice_ms, recipients))?;
             }
         }
-        // Only now, so that a destination that stays is not removed and made again.
-        self.count_out(destination)?;
+        self.leave(destination);
         for more in keep {
             self.add_task(message, held, rank, more)?;
         }
@@ -286,7 +287,7 @@ impl Writer {
             }
             Action::Delete => {
                 self.drop_task(found)?;
-                self.count_out(found.destination)?;
+                self.leave(found.destination);
                 true
             }
             Action::Clamp { now_ms, latest_ms } => {

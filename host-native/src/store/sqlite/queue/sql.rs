@@ -64,14 +64,15 @@ pub(super) const COUNT_IN: &str =
      ON CONFLICT (name) DO UPDATE SET tasks = tasks + 1, blocked_ms = min(blocked_ms, ?3),
      next_ms = coalesce(min(next_ms, excluded.next_ms), next_ms, excluded.next_ms)
      RETURNING id";
-pub(super) const COUNT_MESSAGE: &str =
-    "UPDATE queue_message SET tasks = tasks + ?2 WHERE id = ?1 RETURNING tasks";
-pub(super) const DROP_MESSAGE: &str = "DELETE FROM queue_message WHERE id = ?1";
+pub(super) const COUNT_MESSAGE: &str = "UPDATE queue_message SET tasks = tasks + ?2 WHERE id = ?1";
+/// A message with its last task.
+pub(super) const DROP_MESSAGE: &str = "DELETE FROM queue_message WHERE id = ?1 AND tasks = 1";
 pub(super) const DROP_TASK: &str = "DELETE FROM queue_task WHERE id = ?1";
-pub(super) const COUNT_OUT: &str =
-    "UPDATE queue_destination SET tasks = tasks - 1 WHERE id = ?1 RETURNING tasks";
-pub(super) const DROP_DESTINATION: &str = "DELETE FROM queue_destination WHERE id = ?1";
-pub(super) const SET_NEXT: &str = "UPDATE queue_destination SET next_ms = ?2 WHERE id = ?1";
+pub(super) const COUNT_OUT: &str = "UPDATE queue_destination SET tasks = tasks - ?2 WHERE id = ?1";
+pub(super) const DROP_DESTINATION: &str =
+    "DELETE FROM queue_destination WHERE id = ?1 AND tasks = 0";
+pub(super) const SET_NEXT: &str = "UPDATE queue_destination SET next_ms = ?2
+     WHERE id = ?1 AND next_ms IS NOT ?2";
 pub(super) const BLOCK: &str = "UPDATE queue_destination
      SET blocked_ms = ?2, failures = ?3, why = ?4 WHERE name = ?1";
 pub(super) const UNBLOCK: &str = "UPDATE queue_destination

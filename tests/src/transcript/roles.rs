@@ -120,7 +120,7 @@ impl Factory for Library {
     ) -> Box<dyn Driven<imap::Server, Broken = String>> {
         let session = Linked(Session::<imap::Server>::new(config.clone(), now));
         Box::new(Freezing::new(session, move |now, octets: &[u8]| {
-            let thawed = Session::thaw(config.clone(), now, octets);
+            let thawed = Session::<imap::Server>::thaw(config.clone(), now, octets);
             thawed.map(Linked).map_err(|misuse| format!("misuse: {misuse:?}"))
         }))
     }

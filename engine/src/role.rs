@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::limits::TEXT_LINES_NOTED_MAX;
 use crate::outbox::Outbox;
-use crate::session::Output;
+use crate::session::{Output, Session};
 use crate::trace::{Note, Part, Rule, Side, Span, is_label};
 use crate::types::{AskId, BlobRange, Misuse, Now, TlsFacts};
 
@@ -51,6 +51,18 @@ pub trait Role: Sized {
     fn on_deadline(self, cx: &mut Cx<Self>) -> Self;
     /// There is room in the outbox again (`Want::Room`): the next piece of a long reply.
     fn on_room(self, cx: &mut Cx<Self>) -> Self;
+    /// What [`Session::freeze`] gives; `None` of every session of a role that has no such form.
+    fn freeze(_session: &Session<Self>) -> Option<Vec<u8>> {
+        None
+    }
+    /// What [`Session::thaw`] gives.
+    ///
+    /// # Errors
+    /// [`Misuse::BadValue`] if the octets are not what `freeze` gave.
+    fn thaw(_config: Self::Config, _now: Now, _frozen: &[u8]) -> Result<Session<Self>, Misuse> {
+        // Nothing was ever frozen by this role.
+        Err(Misuse::BadValue)
+    }
 }
 
 /// What a role wants next.

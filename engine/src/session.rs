@@ -266,6 +266,22 @@ impl<R: Role> Session<R> {
         Ok(Step { taken, outputs })
     }
 
+    /// The session as octets, if it only waits for its peer, nothing is under way, and its role and state have such a
+    /// form. What is told to the session meanwhile is to be kept and told after `thaw`, and the deadline is that of the
+    /// last `Wait`. A session that was frozen is to be dropped: two that go on from one point answer the peer twice.
+    #[must_use]
+    pub fn freeze(&self) -> Option<Vec<u8>> {
+        R::freeze(self)
+    }
+
+    /// The session that `freeze` gave, in the configuration that it had.
+    ///
+    /// # Errors
+    /// [`Misuse::BadValue`] if the octets are not what `freeze` of this version gave.
+    pub fn thaw(config: R::Config, now: Now, frozen: &[u8]) -> Result<Self, Misuse> {
+        R::thaw(config, now, frozen)
+    }
+
     /// The role, for tests and for tools that show its state.
     pub fn role(&self) -> &R {
         self.role.as_ref().expect("a role method gives the role back before it returns")

@@ -2,11 +2,14 @@
 //! is not.
 
 mod imap_host;
+mod seeded;
 
 use imap_host::*;
-use pillarbox_engine::Session;
+use pillarbox_engine::imap::Server;
 use pillarbox_engine::imap::types::*;
 use pillarbox_engine::types::{Misuse, Now};
+use pillarbox_engine::{Output, Session};
+use seeded::Seeded;
 
 fn host() -> Host {
     let mut host = Host::new();
@@ -41,10 +44,8 @@ fn steps() -> Vec<Step> {
 }
 
 fn freeze(talk: &mut Talk) -> Option<usize> {
-    let frozen = talk.session.freeze()?;
-    talk.session = Session::thaw(config(), talk.now, &frozen).expect("what was frozen thaws");
-    assert_eq!(talk.session.freeze(), Some(frozen.clone()));
-    Some(frozen.len())
+    let Output::Wait { deadline_ms } = talk.session.poll() else { return None };
+    talk.freeze(deadline_ms)
 }
 
 #[test]
@@ -100,7 +101,7 @@ fn octets_that_are_no_frozen_session_are_refused() {
         talk.step(step, 100);
     }
     let frozen = talk.session.freeze().expect("it idles");
-    let thaw = |octets: &[u8]| Session::thaw(config(), Now::default(), octets).err();
+    let thaw = |octets: &[u8]| Session::<Server>::thaw(config(), Now::default(), octets).err();
     assert_eq!(thaw(&frozen), None);
     for at in 0..frozen.len() {
         for bit in 0..8 {
@@ -121,4 +122,101 @@ fn a_mailbox_with_too_many_gaps_stays_awake() {
     host.mailbox("INBOX").messages.retain(|message| message.uid % 2 == 0);
     let (_, talk) = selected(&host, &[]);
     assert_eq!(talk.session.freeze(), None);
+}
+
+/// What a client may say in the middle of anything, and what others do meanwhile.
+fn anything(random: &mut Seeded, at: usize) -> Step {
+    const COMMANDS: &[&str] = &[
+        "NOOP",
+        "CHECK",
+        "SELECT INBOX",
+        "EXAMINE Other",
+        "SELECT Other",
+        "UNSELECT",
+        "CLOSE",
+        "IDLE",
+        "DONE",
+        "EXPUNGE",
+        "FETCH 1:* (UID FLAGS)",
+        "UID FETCH 3:9 (FLAGS MODSEQ)",
+        "FETCH $ UID",
+        "STORE 1:2 +FLAGS (\\Deleted)",
+        "UID STORE 5 FLAGS.SILENT ($New)",
+        "SEARCH RETURN (SAVE) SEEN",
+        "SEARCH RETURN (ALL UPDATE) UNSEEN",
+        "CANCELUPDATE \"x\"",
+        "ENABLE CONDSTORE",
+        "ENABLE QRESYNC",
+        "ENABLE IMAP4rev2 UTF8=ACCEPT",
+        "SELECT INBOX (QRESYNC (7 1))",
+        "COPY 1:2 Other",
+        "MOVE 1 Other",
+        "NOTIFY SET (SELECTED (MessageNew MessageExpunge FlagChange))",
+        "NOTIFY NONE",
+        "UNAUTHENTICATE",
+        "LOGIN ann s3cret",
+        "STATUS Other (MESSAGES)",
+        "COMPRESS DEFLATE",
+        "NONSENSE",
+        "APPEND INBOX {6+}\r\nx: y\r\n",
+    ];
+    let run = |uid: u32| vec![UidRun { first: uid, last: uid }];
+    let uid = 1 + random.below(22) as u32;
+    let change = match random.below(12) {
+        0 => went(run(uid)),
+        1 => Change::Arrived(Arrived { runs: run(uid + 20), recent: uid % 2 == 0 }),
+        2 => {
+            let flags = Flags { system: uid as u8 & 31, keywords: vec![b"$Old".to_vec()] };
+            Change::Flags(vec![FlagRow { uid, flags, modseq: 10 + at as u64 }])
+        }
+        3 => Change::Resynchronise,
+        4 => return Step::Wait(random.below(60_000) as u64),
+        _ => return c(&format!("t{at} {}", random.pick(COMMANDS))),
+    };
+    Step::Call(Call::Changed(vec![change]))
+}
+
+/// Whatever was said and happened before: what follows is the same for a session that was frozen.
+#[test]
+fn whatever_is_said_it_makes_no_difference() {
+    let mut frozen = 0;
+    for seed in 1..=400 {
+        let mut random = Seeded(seed * 0x9e37_79b9);
+        let mut steps = vec![c("a LOGIN ann s3cret"), c("b SELECT INBOX")];
+        steps.extend((0..40).map(|at| anything(&mut random, at)));
+        let mut awake = Talk::new(config(), host());
+        let mut asleep = Talk::new(config(), host());
+        asleep.freezes = true;
+        for (at, step) in steps.iter().enumerate() {
+            awake.step(step, usize::MAX);
+            // Half a command is waited for awake, and frozen no more than any other.
+            asleep.step(step, 1 + random.below(40));
+            let text = |talk: &Talk| String::from_utf8_lossy(&talk.sent).into_owned();
+            assert_eq!(text(&asleep), text(&awake), "seed {seed}, step {at}");
+            assert_eq!(asleep.closed, awake.closed, "seed {seed}, step {at}");
+            if awake.closed {
+                break;
+            }
+        }
+        assert_eq!(asleep.host.events, awake.host.events, "seed {seed}");
+        frozen += asleep.frozen;
+    }
+    assert!(frozen > 2000, "only {frozen} times");
+}
+
+/// What of a session's state is too long to keep holds it awake rather than being lost.
+#[test]
+fn what_cannot_be_frozen_stays_awake() {
+    for command in [
+        "d NOTIFY SET (SELECTED (MessageNew MessageExpunge))",
+        "d SEARCH RETURN (ALL UPDATE) SEEN",
+        "d FETCH 1 {3",
+    ] {
+        let mut talk = Talk::new(config(), host());
+        [c("a LOGIN ann s3cret"), c("b SELECT INBOX")].iter().for_each(|step| talk.step(step, 99));
+        assert!(freeze(&mut talk).is_some());
+        talk.receive(command.as_bytes(), 99);
+        talk.receive(if command.ends_with('3') { b"" } else { b"\r\n" }, 99);
+        assert_eq!(freeze(&mut talk), None, "{command}");
+    }
 }

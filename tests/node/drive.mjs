@@ -7,6 +7,8 @@
 //   {"verb":"step","session":1,"now":{…},"input":{"tag":"receive","val":[…]}}
 //   {"verb":"receive","session":1,"now":{…},"octets":[…]}      and receive-end, secured, answer, call, tick, poll
 //   {"verb":"drop","session":1}
+//   {"verb":"freeze","session":1}                                  null if its state has no such form; else it is dropped
+//   {"verb":"thaw","session":1,"role":"imap-server","config":{…},"now":{…},"frozen":[…]}
 //   {"verb":"farewell","role":"smtp-server","reason":"fault"}   {"verb":"index","octets":[…],"totalSize":…}
 // Replies: {"ok":…}, {"misuse":"…"} after a mistake of the host, {"trap":"…"} when the instance is lost.
 
@@ -28,6 +30,20 @@ const VERBS = {
   },
   drop({ session }) {
     sessions.delete(session);
+  },
+  freeze({ session }) {
+    try {
+      const frozen = of(session).freeze();
+      sessions.delete(session);
+      return frozen;
+    } catch (error) {
+      if (error !== "wrong-state") throw error;
+      return null;
+    }
+  },
+  thaw({ session, role, config, now, frozen }) {
+    const { Session } = component.instance()[ROLES[role]];
+    sessions.set(session, Session.thaw(config, now, frozen));
   },
   step: ({ session, now, input }) => of(session).step(now, input),
   receive: ({ session, now, octets }) => of(session).receive(now, octets),

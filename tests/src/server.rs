@@ -1,6 +1,7 @@
 //! Starts the real `pillarbox` binary on free ports and stops it again.
 
-use std::net::{IpAddr, SocketAddr};
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -123,6 +124,21 @@ impl Server {
         let (smtp, pop3) = (address("smtp"), address("pop3"));
         let (imap, http) = (address("imap"), address("http"));
         Self { child, smtp, pop3, imap, http, ready: json.clone() }
+    }
+
+    /// A metric by its name and labels, as `/metrics` has them; 0 if it is not there.
+    ///
+    /// # Panics
+    /// If the server does not tell.
+    #[must_use]
+    pub fn metric(&self, name: &str) -> u64 {
+        let mut stream = TcpStream::connect(self.http).expect("it listens");
+        stream.write_all(b"GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n").expect("it reads");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("it answers");
+        let line = format!("{name} ");
+        let value = text.lines().find_map(|found| found.strip_prefix(&line));
+        value.map_or(0, |value| value.parse().expect("a number"))
     }
 
     /// The server's process id.

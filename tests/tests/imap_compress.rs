@@ -252,6 +252,16 @@ fn what_is_compressed_is_encrypted_too() {
     for number in 0..20 {
         client.command(&format!("n{number} NOOP"));
     }
+    // The session may be frozen meanwhile: TLS and what the peer refers back to stay as they are.
+    for round in 0..2 {
+        let until = std::time::Instant::now() + Duration::from_secs(30);
+        while server.metric("pillarbox_sessions_frozen{protocol=\"imap\"}") != 1 {
+            assert!(std::time::Instant::now() < until, "it is not frozen");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let fetched = client.command(&format!("f{round} FETCH 1 BODY.PEEK[]"));
+        assert!(fetched.contains(std::str::from_utf8(&message).expect("ASCII")), "it came whole");
+    }
     assert!(server.stop().success());
 }
 

@@ -1,8 +1,9 @@
-//! Every transcript, run whole, octet by octet and split at random, against the library, against the component in
+//! Every transcript, run whole, octet by octet, split at random and with sessions that are frozen wherever they can be, against the library, against the component in
 //! wasmtime and against the component in Node: what the server must say is the same everywhere.
 //! `PILLARBOX_RECORD=1` instead writes what the server says into the files, for a person to read and judge.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pillarbox::cli::EngineChoice;
 use pillarbox::engine::{Engine, EngineSettings};
@@ -43,7 +44,8 @@ fn against_the_library() {
         }
     }
     let random = (1..=8).map(|seed| Split::Random(seed * 7919));
-    let splits: Vec<Split> = [Split::Whole, Split::Octets].into_iter().chain(random).collect();
+    let fixed = [Split::Whole, Split::Octets, Split::Frozen(17), Split::Frozen(1999)];
+    let splits: Vec<Split> = fixed.into_iter().chain(random).collect();
     run_all(&Library, &splits);
 }
 
@@ -52,12 +54,12 @@ fn against_the_component_in_wasmtime() {
     let settings = EngineSettings::new(EngineChoice::Sandbox, Some(8));
     let engine = Engine::new(&settings).expect("the component is valid");
     run_all(
-        &Sandboxes(engine),
-        &[Split::Whole, Split::Octets, Split::Random(31), Split::Random(127)],
+        &Sandboxes(Arc::new(engine)),
+        &[Split::Whole, Split::Octets, Split::Random(31), Split::Frozen(127)],
     );
 }
 
 #[test]
 fn against_the_component_in_node() {
-    run_all(&Node::start(), &[Split::Whole, Split::Octets, Split::Random(31)]);
+    run_all(&Node::start(), &[Split::Whole, Split::Octets, Split::Frozen(31)]);
 }

@@ -76,13 +76,17 @@ macro_rules! session {
             }
 
             fn freeze(&self) -> Result<Vec<u8>, $wit::Misuse> {
-                // No role has a frozen form yet, and the contract has words for that.
-                Err(wit_types::Misuse::WrongState)
+                self.0.borrow().freeze().ok_or(wit_types::Misuse::WrongState)
             }
 
-            fn thaw(_: Vec<u8>) -> Result<$wit::Session, $wit::Misuse> {
-                // Nothing was ever frozen by this build, so these octets are not ours.
-                Err(wit_types::Misuse::BadValue)
+            fn thaw(
+                config: $wit::Config,
+                now: $wit::Now,
+                frozen: Vec<u8>,
+            ) -> Result<$wit::Session, $wit::Misuse> {
+                let session = Session::<$role>::thaw(config.convert(), now.convert(), &frozen);
+                let session = session.map_err(Convert::convert)?;
+                Ok($wit::Session::new(Self(RefCell::new(session))))
             }
         }
 

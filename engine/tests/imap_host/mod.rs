@@ -504,12 +504,17 @@ pub struct Talk {
     pub all_notes: Vec<pillarbox_engine::trace::Note>,
     /// Whether every ask is answered wrongly first.
     pub misuse: bool,
+    /// Whether the session is frozen and thawed wherever it can be.
+    pub freezes: bool,
+    /// How often it was.
+    pub frozen: usize,
+    config: Config,
 }
 
 impl Talk {
     pub fn new(config: Config, host: Host) -> Self {
         let now = Now { monotonic_ms: 0, unix_ms: 1_700_000_000_000 };
-        let session = Session::new(config, now);
+        let session = Session::new(config.clone(), now);
         let mut talk = Self {
             session,
             host,
@@ -519,6 +524,9 @@ impl Talk {
             notes: 0,
             all_notes: vec![],
             misuse: false,
+            freezes: false,
+            frozen: 0,
+            config,
         };
         talk.settle();
         talk
@@ -559,6 +567,9 @@ impl Talk {
                         deadline_ms.is_some(),
                         "a session that waits for its peer has a deadline"
                     );
+                    if self.freezes {
+                        self.freeze(deadline_ms);
+                    }
                     return;
                 }
                 Output::Close => {
@@ -567,6 +578,19 @@ impl Talk {
                 }
             }
         }
+    }
+
+    /// Goes on with a session made of what this one is, if it is one that can be frozen.
+    pub fn freeze(&mut self, deadline_ms: Option<u64>) -> Option<usize> {
+        let frozen = self.session.freeze()?;
+        let thawed = Session::thaw(self.config.clone(), self.now, &frozen);
+        self.session = thawed.expect("what was frozen thaws");
+        assert_eq!(self.session.freeze().as_ref(), Some(&frozen), "and is the same again");
+        let waits =
+            matches!(self.session.poll(), Output::Wait { deadline_ms: at } if at == deadline_ms);
+        assert!(waits, "it waits as before");
+        self.frozen += 1;
+        Some(frozen.len())
     }
 
     /// Answers that no ask can have, which must change nothing.
@@ -624,27 +648,33 @@ impl Talk {
     }
 }
 
-/// Runs the steps whole, octet by octet and traced, sees that it makes no difference, and gives
+/// Runs the steps whole, octet by octet, traced, and frozen wherever they can be, sees that it makes no difference, and gives
 /// what was sent.
 pub fn run(config: &Config, host: &Host, steps: &[Step]) -> (String, Talk) {
     let mut whole: Option<Talk> = None;
     let ways = [
-        (usize::MAX, false, false),
-        (1, false, false),
-        (7, true, false),
-        (usize::MAX, false, true),
+        (usize::MAX, false, false, false),
+        (1, false, false, false),
+        (7, true, false, false),
+        (usize::MAX, false, true, false),
+        (usize::MAX, false, false, true),
+        (5, true, false, true),
     ];
-    for (piece, trace, misuse) in ways {
+    for (piece, trace, misuse, freezes) in ways {
         let config = Config { trace, ..config.clone() };
         let mut talk = Talk::new(config, host.clone());
-        talk.misuse = misuse;
+        (talk.misuse, talk.freezes) = (misuse, freezes);
         steps.iter().for_each(|step| talk.step(step, piece));
         assert_eq!(talk.notes > 0, trace);
         match &whole {
             None => whole = Some(talk),
             Some(whole) => {
                 let text = |talk: &Talk| String::from_utf8_lossy(&talk.sent).into_owned();
-                assert_eq!(text(&talk), text(whole), "pieces of {piece}, trace {trace}");
+                assert_eq!(
+                    text(&talk),
+                    text(whole),
+                    "pieces of {piece}, trace {trace}, freezes {freezes}"
+                );
                 assert_eq!(talk.host.events, whole.host.events);
                 assert_eq!(talk.closed, whole.closed);
             }

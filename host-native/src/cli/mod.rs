@@ -145,9 +145,14 @@ pub struct ServeFlags {
     /// Directory that gets each conversation as an annotated transcript, secrets masked
     #[arg(long, value_name = "DIR", env = "PILLARBOX_TRACE_SESSIONS")]
     pub trace_sessions: Option<PathBuf>,
-    /// Connections at once; the next one is politely refused [default: as many as the kernel's limits allow, at most 2000]
+    /// Sessions at work at once; the next one waits a moment and is politely refused. A session of IMAP that rests for
+    /// some seconds is none [default: as many as the kernel's limits allow, at most 2000]
     #[arg(long, value_name = "N", env = "PILLARBOX_SLOTS")]
     pub slots: Option<u32>,
+    /// Connections at once, those that rest among them; the next one is politely refused [default: 16 for each slot, or as
+    /// many as there may be open files]
+    #[arg(long, value_name = "N", env = "PILLARBOX_CONNECTIONS")]
+    pub connections: Option<u32>,
     /// Capabilities that IMAP does not offer, such as IDLE,MOVE; also in the configuration, as `without` under [imap]
     #[arg(long, value_name = "NAMES", env = "PILLARBOX_IMAP_WITHOUT", value_delimiter = ',')]
     pub imap_without: Vec<String>,

@@ -13,8 +13,10 @@ pub struct LimitSettings {
     pub message_max: Option<u64>,
     /// Recipients of one message [default: 1,000; at least 100].
     pub recipients_max: Option<u32>,
-    /// Connections at once.
+    /// Sessions at work at once.
     pub slots: Option<u32>,
+    /// Connections at once [default: 16 for each slot].
+    pub connections: Option<u32>,
     /// Connections of one address at once [default: 50].
     pub connections_per_address: Option<u32>,
     /// Connections of one network (/24, /48) at once [default: 200].

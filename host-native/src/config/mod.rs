@@ -50,8 +50,10 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// Where transcripts go.
     pub trace_sessions: Option<PathBuf>,
-    /// Connections at once.
+    /// Sessions at work at once.
     pub slots: Option<u32>,
+    /// Connections at once.
+    pub connections: Option<u32>,
     /// Where the engine runs.
     pub engine: EngineChoice,
     /// Bounds that the configuration file changes.
@@ -257,6 +259,7 @@ impl Settings {
             log_format: flags.log_format.unwrap_or_default(),
             trace_sessions: flags.trace_sessions,
             slots: flags.slots.or(limits.slots),
+            connections: flags.connections.or(limits.connections),
             engine: flags.engine.unwrap_or_default(),
             limits,
             tls,

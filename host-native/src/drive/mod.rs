@@ -1,6 +1,7 @@
 //! Drives one session: octets in, outputs out, asks answered, until it closes. The same for every role, on both sides;
 //! what differs is behind [`Host`].
 
+mod chill;
 mod deflate;
 mod pace;
 mod record;
@@ -27,6 +28,7 @@ use crate::tls::Metered;
 
 use pace::Pace;
 
+pub(crate) use chill::Chill;
 pub(crate) use record::Record;
 pub(crate) use transcript::{Ends, Transcript};
 pub(crate) use wire::Wire;
@@ -75,6 +77,19 @@ pub(crate) trait Host<R: Role>: Send {
     fn call(&mut self) -> Option<R::Call>;
     /// The session waits for its peer, and all that it gave out is written.
     fn rests(&mut self) {}
+    /// When the session, which rests, is to be frozen; none: never.
+    fn chill(&self) -> Option<Chill> {
+        None
+    }
+    /// The session is frozen.
+    fn frozen(&mut self) {}
+    /// A session that goes on where the frozen one stands.
+    fn thaw(
+        &mut self,
+        _frozen: &[u8],
+    ) -> impl Future<Output = Result<Box<dyn Driven<R>>, End>> + Send {
+        std::future::ready(Err(End::Cut(io::Error::other("nothing is frozen here"))))
+    }
     /// Octets that the session transmits by reference.
     fn octets(&mut self, range: BlobRange) -> Result<Vec<u8>, Reason>;
     /// A fact from the session.
@@ -115,7 +130,9 @@ pub(crate) enum Interrupt<R: Role> {
 /// One connection's session, and what surrounds it.
 pub(crate) struct Driver<R: Role, H> {
     pub(crate) host: H,
-    session: Box<dyn Driven<R>>,
+    session: Life<R>,
+    /// The session was to be frozen where it rests, and has no such form there.
+    stays_warm: bool,
     record: Record,
     /// None if no fault on purpose changes the octets.
     pace: Option<Box<Pace>>,
@@ -127,6 +144,21 @@ pub(crate) struct Driver<R: Role, H> {
     /// Received, but not taken by the session yet.
     left: Vec<u8>,
     state: State,
+}
+
+/// The session, at work or frozen.
+enum Life<R: Role> {
+    Awake(Box<dyn Driven<R>>),
+    Frozen(Box<[u8]>),
+}
+
+impl<R: Role> Life<R> {
+    fn awake(&mut self) -> Option<&mut dyn Driven<R>> {
+        match self {
+            Self::Awake(session) => Some(&mut **session),
+            Self::Frozen(_) => None,
+        }
+    }
 }
 
 /// Where the last step left the session.
@@ -159,6 +191,8 @@ enum Woken<R: Role> {
     PeerEnded,
     Deadline,
     Interrupted(Interrupt<R>),
+    /// It rests for long, or its place is wanted.
+    Chilled,
 }
 
 /// A key for a connection that no other has; 0 is the program itself.
@@ -171,7 +205,8 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
     pub(crate) fn new(host: H, session: Box<dyn Driven<R>>, record: Record) -> Self {
         let (out, asks, left) = (Vec::new(), VecDeque::new(), Vec::new());
         let (pace, said, state) = (None, Instant::now(), State::Running);
-        Self { host, session, record, pace, out, said, asks, left, state }
+        let (session, stays_warm) = (Life::Awake(session), false);
+        Self { host, session, stays_warm, record, pace, out, said, asks, left, state }
     }
 
     /// Lets the session begin. With `look`, who talks before the greeting is not waiting for it, and the session should
@@ -207,12 +242,20 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                     }
                     self.host.rests();
                     let deadline = self.until(deadline_ms);
+                    let chill = self.chill();
+                    let chilled = async {
+                        match &chill {
+                            Some(chill) => chill.chilled().await,
+                            None => std::future::pending().await,
+                        }
+                    };
                     let woken = tokio::select! {
                         read = wire.read(), if self.left.is_empty() => {
                             read.map_err(End::Cut)?.map_or(Woken::PeerEnded, Woken::Octets)
                         }
                         interrupt = self.host.interrupted() => Woken::Interrupted(interrupt),
                         () = deadline => Woken::Deadline,
+                        () = chilled => Woken::Chilled,
                     };
                     self.woken(wire, woken).await?;
                 }
@@ -242,6 +285,11 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
     /// The connection is lost: the session hears what its host must tell it, what its peer said last, and then the end of
     /// it. What it says to that nobody gets.
     pub(crate) fn lose(&mut self, wire: &mut Wire) -> Result<(), Trap> {
+        let Some(session) = self.session.awake() else {
+            // It waited for its peer, and asked for nothing that would be lost now.
+            self.state = State::Closed;
+            return Ok(());
+        };
         let mut last = std::mem::take(&mut self.left);
         if let Ok(Poll::Ready(Some(octets))) = wire.try_read() {
             self.record.received(&octets);
@@ -251,10 +299,10 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             self.host.call().map(Input::Call).into_iter().collect();
         inputs.extend([Input::Receive(last), Input::ReceiveEnd]);
         self.asks.clear();
-        while !self.is_closed()
+        while !matches!(self.state, State::Closed)
             && let Some(input) = inputs.pop_front()
         {
-            let step = self.session.step(now(self.host.started()), input)?;
+            let step = session.step(now(self.host.started()), input)?;
             let ended = matches!(step.outputs.last(), Some(Output::Wait { .. } | Output::Close));
             for output in step.outputs {
                 match output {
@@ -307,6 +355,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             Woken::Interrupted(Interrupt::Changes) => self.tell_changes(wire).await.map(|_| ()),
             Woken::Interrupted(Interrupt::Call(call)) => self.call(wire, call).await,
             Woken::Deadline => self.step(wire, Input::Tick).await,
+            Woken::Chilled => self.freeze(),
         }
     }
 
@@ -349,7 +398,8 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             }
         }
         let answer = {
-            let mut answer = pin!(self.host.answer(now, ask, &mut *self.session));
+            let session = awake(&mut self.session, &mut self.host).await?;
+            let mut answer = pin!(self.host.answer(now, ask, session));
             // What is ready at once needs no write in between, so that pipelined replies leave together.
             let ready = std::future::poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await;
             match ready {
@@ -391,7 +441,9 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
 
     /// One step of the session and all that it gave out; says how many octets it took.
     async fn step_taking(&mut self, wire: &mut Wire, input: Input<R>) -> Result<usize, End> {
-        let step = self.session.step(now(self.host.started()), input).map_err(End::Trap)?;
+        let session = awake(&mut self.session, &mut self.host).await?;
+        let step = session.step(now(self.host.started()), input).map_err(End::Trap)?;
+        self.stays_warm = false;
         let taken = step.taken;
         if let Some(left) = step.left {
             self.left = left;
@@ -459,6 +511,31 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         write_all::<R, H>(wire, &mut self.out, left, self.pace.as_deref()).await
     }
 
+    /// When the session is to be frozen that waits now.
+    fn chill(&self) -> Option<Chill> {
+        let warm = matches!(self.session, Life::Awake(_)) && self.left.is_empty();
+        if warm && !self.stays_warm { self.host.chill() } else { None }
+    }
+
+    /// Freezes the session, if it can be, and keeps no buffer for it.
+    fn freeze(&mut self) -> Result<(), End> {
+        let Some(session) = self.session.awake() else { return Ok(()) };
+        match session.freeze().map_err(End::Trap)? {
+            Some(octets) => {
+                self.session = Life::Frozen(octets.into_boxed_slice());
+                (self.out, self.left, self.asks) = (Vec::new(), Vec::new(), VecDeque::new());
+                self.host.frozen();
+            }
+            None => {
+                self.stays_warm = true;
+                if let Some(chill) = self.host.chill() {
+                    chill.pass_on();
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Ends at a deadline of the session's clock.
     fn until(&self, deadline_ms: Option<u64>) -> impl Future<Output = ()> + use<R, H> {
         let at = deadline_ms.map(|ms| self.host.started() + Duration::from_millis(ms));
@@ -469,6 +546,17 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             }
         }
     }
+}
+
+/// The session, made to go on if it is frozen.
+async fn awake<'s, R: Role, H: Host<R>>(
+    session: &'s mut Life<R>,
+    host: &mut H,
+) -> Result<&'s mut dyn Driven<R>, End> {
+    if let Life::Frozen(octets) = session {
+        *session = Life::Awake(host.thaw(octets).await?);
+    }
+    Ok(session.awake().expect("it was thawed just now"))
 }
 
 /// Writes all; `heard` gets what a peer says that reads nothing, and then the connection is at its end.

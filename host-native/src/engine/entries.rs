@@ -23,6 +23,9 @@ type IndexSmallTypes<'a> = ((&'a [u8],), (Option<Vec<u8>>,));
 type ConstructorTypes<'a, Config> = ((&'a Config, types::Now), (ResourceAny,));
 type StepTypes<'a, Input, Stepped> =
     ((ResourceAny, types::Now, &'a Input), (Result<Stepped, types::Misuse>,));
+type FreezeTypes = ((ResourceAny,), (Result<Vec<u8>, types::Misuse>,));
+type ThawTypes<'a, Config> =
+    ((&'a Config, types::Now, &'a [u8]), (Result<ResourceAny, types::Misuse>,));
 
 /// Where all of them are. It belongs to one component, and is used with its instances alone.
 pub(super) struct Entries {
@@ -39,10 +42,12 @@ pub(super) struct Entries {
     index_small: ComponentExportIndex,
 }
 
-/// Where a role's sessions are made and stepped.
+/// Where a role's sessions are made, stepped and frozen.
 pub(super) struct RoleEntry<Config, Input, Stepped> {
     constructor: ComponentExportIndex,
     step: ComponentExportIndex,
+    freeze: ComponentExportIndex,
+    thaw: ComponentExportIndex,
     checked: PhantomData<fn(Config, Input) -> Stepped>,
 }
 
@@ -131,8 +136,12 @@ where
         let constructor = export(component, role, "[constructor]session")?;
         let step = export(component, role, "[method]session.step")?;
         check::<ConstructorTypes<'_, Config>>(&constructor, instance, store)?;
+        let freeze = export(component, role, "[method]session.freeze")?;
+        let thaw = export(component, role, "[static]session.thaw")?;
         check::<StepTypes<'_, Input, Stepped>>(&step, instance, store)?;
-        Ok(Self { constructor, step, checked: PhantomData })
+        check::<FreezeTypes>(&freeze, instance, store)?;
+        check::<ThawTypes<'_, Config>>(&thaw, instance, store)?;
+        Ok(Self { constructor, step, freeze, thaw, checked: PhantomData })
     }
 
     /// Starts a session in this instance.
@@ -149,6 +158,36 @@ where
         let constructor = unsafe { unchecked::<ConstructorTypes<'_, Config>>(constructor) };
         let (session,) = constructor.call(store, (config, now))?;
         Ok(Stepper { step, session, checked: PhantomData })
+    }
+
+    /// Makes a session go on in this instance that was frozen.
+    pub(super) fn thaw(
+        &self,
+        instance: Instance,
+        store: &mut Store<Guard>,
+        config: &Config,
+        now: types::Now,
+        frozen: &[u8],
+    ) -> Result<Result<Stepper<Input, Stepped>, types::Misuse>, Error> {
+        let thaw = function(&self.thaw, instance, store)?;
+        let step = function(&self.step, instance, store)?;
+        // SAFETY: `find` checked these types.
+        let thaw = unsafe { unchecked::<ThawTypes<'_, Config>>(thaw) };
+        let (thawed,) = thaw.call(store, (config, now, frozen))?;
+        Ok(thawed.map(|session| Stepper { step, session, checked: PhantomData }))
+    }
+
+    /// A session of this instance as octets.
+    pub(super) fn freeze(
+        &self,
+        instance: Instance,
+        store: &mut Store<Guard>,
+        stepper: &Stepper<Input, Stepped>,
+    ) -> Result<Result<Vec<u8>, types::Misuse>, Error> {
+        let freeze = function(&self.freeze, instance, store)?;
+        // SAFETY: `find` checked these types.
+        let freeze = unsafe { unchecked::<FreezeTypes>(freeze) };
+        Ok(freeze.call(store, (stepper.session,))?.0)
     }
 }
 

@@ -9,8 +9,13 @@ use pillarbox_engine::{Input, Output, imap, pop3, smtp};
 use super::convert::Convert;
 use super::entries::Stepper;
 use super::sandbox::{Instance, Sandbox};
-use super::wit::{imap_client, imap_server, pop3_client, pop3_server, smtp_client, smtp_server};
-use super::{Driven, StartError, Stepped, Trap};
+use super::wit::{
+    imap_client, imap_server, pop3_client, pop3_server, smtp_client, smtp_server, types,
+};
+use super::{Begin, Driven, Slot, StartError, Stepped, Trap};
+
+/// Octets of a frozen session, as the contract has it.
+const FROZEN_MAX: usize = 8192;
 
 // A macro, since the contract repeats one form for each role and so do the types made of it.
 
@@ -26,16 +31,24 @@ macro_rules! hosted {
         impl $hosted {
             pub(super) fn start(
                 sandbox: &Arc<Sandbox>,
+                slot: Slot,
+                begin: Begin<'_>,
                 config: $config,
                 now: Now,
             ) -> Result<Self, StartError> {
-                let mut instance = sandbox.instance()?;
+                let mut instance = sandbox.instance(slot)?;
                 let Instance { store, instance: exports, .. } = &mut instance;
                 let entry = &sandbox.entries().$entry;
-                let stepper = entry.start(*exports, store, &config.convert(), now.convert());
+                let (config, now) = (config.convert(), now.convert());
+                let stepper = match begin {
+                    Begin::New => entry.start(*exports, store, &config, now).map(Ok),
+                    Begin::Frozen(octets) => entry.thaw(*exports, store, &config, now, octets),
+                };
                 let stepper = stepper.map_err(|error| {
                     StartError::Trap(Trap::new("the start of a session".to_owned(), &error))
                 })?;
+                let stepper =
+                    stepper.map_err(|misuse| StartError::Trap(Trap::misuse(misuse.convert())))?;
                 Ok(Self { sandbox: Arc::clone(sandbox), instance, stepper })
             }
         }
@@ -63,6 +76,19 @@ macro_rules! hosted {
 
             fn index(&mut self, octets: &[u8]) -> Result<Option<Vec<u8>>, Trap> {
                 self.sandbox.index_here(&mut self.instance, octets)
+            }
+
+            fn freeze(&mut self) -> Result<Option<Vec<u8>>, Trap> {
+                self.instance.start_call();
+                let Instance { store, instance: exports, .. } = &mut self.instance;
+                let entry = &self.sandbox.entries().$entry;
+                let frozen = entry.freeze(*exports, store, &self.stepper);
+                match frozen.map_err(|error| Trap::new("freeze".to_owned(), &error))? {
+                    Ok(octets) if octets.len() <= FROZEN_MAX => Ok(Some(octets)),
+                    Ok(_) => Err(Trap::lie("freeze".to_owned(), "gave more than 8 KiB")),
+                    Err(types::Misuse::WrongState) => Ok(None),
+                    Err(misuse) => Err(Trap::misuse(misuse.convert())),
+                }
             }
         }
 

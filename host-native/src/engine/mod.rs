@@ -1,6 +1,6 @@
 //! Runs the engine: each session in a sandbox of its own, or, to measure what that costs, linked in
-//! natively. Nothing here waits or knows a socket; whoever drives a session brings its octets,
-//! answers and time.
+//! natively. Nothing here knows a socket, and nothing waits but for a slot; whoever drives a session
+//! brings its octets, answers and time.
 
 mod bindings;
 mod cache;
@@ -16,19 +16,23 @@ mod notes;
 mod relay;
 mod sandbox;
 mod settings;
+mod slots;
 mod trap;
 
 use std::sync::Arc;
 
 use pillarbox_engine::types::Now;
-use pillarbox_engine::{Output, Role, Session, imap, pop3, smtp};
+use pillarbox_engine::{Output, Role, imap, pop3, smtp};
 
 use bindings::wit;
+use native::Native;
 use sandbox::Sandbox;
 
 pub use pillarbox_engine::Input;
 pub use relay::Relay;
 pub use settings::EngineSettings;
+pub(crate) use settings::connections;
+pub use slots::{Slot, Slots};
 pub use trap::{Trap, TrapKind};
 
 use crate::cli::EngineChoice;
@@ -43,7 +47,16 @@ pub struct Engine {
     /// None: linked in natively.
     sandbox: Option<Arc<Sandbox>>,
     relay: Relay,
-    slots: u32,
+    slots: Arc<Slots>,
+}
+
+/// How a session begins.
+#[derive(Clone, Copy, Debug)]
+pub enum Begin<'a> {
+    /// At its beginning.
+    New,
+    /// Where the one stood that [`Driven::freeze`] made these octets of. It needs the same configuration.
+    Frozen(&'a [u8]),
 }
 
 /// A session that can be stepped, wherever it runs.
@@ -64,6 +77,13 @@ pub trait Driven<R: Role>: Send {
     /// # Errors
     /// The message broke the sandbox, and the session with it. No later message is indexed in a session then.
     fn index(&mut self, octets: &[u8]) -> Result<Option<Vec<u8>>, Trap>;
+
+    /// The session as octets, with which another one begins where this one stands; then this one is to be dropped. None if
+    /// its role or its state has no such form, or anything is under way: then it goes on.
+    ///
+    /// # Errors
+    /// The session broke its sandbox.
+    fn freeze(&mut self) -> Result<Option<Vec<u8>>, Trap>;
 }
 
 /// What one step gave.
@@ -98,20 +118,23 @@ impl Engine {
             EngineChoice::Native => None,
         };
         let relay = Relay::new(sandbox.as_ref());
-        Ok(Self { sandbox, relay, slots })
+        Ok(Self { sandbox, relay, slots: Arc::new(Slots::new(slots)) })
     }
 
-    /// How many sessions can be open at once.
+    /// The slots, of which every session that is not frozen holds one.
     #[must_use]
-    pub fn slots(&self) -> u32 {
-        self.slots
+    pub fn slots(&self) -> &Arc<Slots> {
+        &self.slots
     }
 
-    /// How many slots are taken now; 0 if the engine is linked in natively, where nothing is
-    /// counted.
+    /// How many slots are taken now.
     #[must_use]
     pub fn slots_taken(&self) -> u32 {
-        self.sandbox.as_ref().map_or(0, |sandbox| sandbox.slots_taken())
+        self.slots.taken()
+    }
+
+    fn slot(&self) -> Result<Slot, StartError> {
+        self.slots.try_take().ok_or(StartError::NoSlot)
     }
 
     /// What an SMTP server session is to index messages with that come in one piece: nothing, once a session broke that
@@ -135,9 +158,23 @@ impl Engine {
         config: smtp::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<smtp::Server>>, StartError> {
+        self.smtp_in(self.slot()?, Begin::New, config, now)
+    }
+
+    /// Starts an SMTP server session in this slot, or makes one go on that was frozen.
+    ///
+    /// # Errors
+    /// The sandbox broke, or these octets are no frozen session.
+    pub fn smtp_in(
+        &self,
+        slot: Slot,
+        begin: Begin<'_>,
+        config: smtp::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<smtp::Server>>, StartError> {
         match &self.sandbox {
-            Some(sandbox) => Ok(Box::new(hosted::Smtp::start(sandbox, config, now)?)),
-            None => Ok(Box::new(Session::<smtp::Server>::new(config, now))),
+            Some(sandbox) => Ok(Box::new(hosted::Smtp::start(sandbox, slot, begin, config, now)?)),
+            None => Ok(Box::new(Native::<smtp::Server>::start(slot, begin, config, now)?)),
         }
     }
 
@@ -150,9 +187,12 @@ impl Engine {
         config: smtp::client::types::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<smtp::Client>>, StartError> {
+        let slot = self.slot()?;
         match &self.sandbox {
-            Some(sandbox) => Ok(Box::new(hosted::SmtpClient::start(sandbox, config, now)?)),
-            None => Ok(Box::new(Session::<smtp::Client>::new(config, now))),
+            Some(sandbox) => {
+                Ok(Box::new(hosted::SmtpClient::start(sandbox, slot, Begin::New, config, now)?))
+            }
+            None => Ok(Box::new(Native::<smtp::Client>::start(slot, Begin::New, config, now)?)),
         }
     }
 
@@ -165,9 +205,23 @@ impl Engine {
         config: pop3::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<pop3::Server>>, StartError> {
+        self.pop3_in(self.slot()?, Begin::New, config, now)
+    }
+
+    /// Starts a POP3 server session in this slot, or makes one go on that was frozen.
+    ///
+    /// # Errors
+    /// The sandbox broke, or these octets are no frozen session.
+    pub fn pop3_in(
+        &self,
+        slot: Slot,
+        begin: Begin<'_>,
+        config: pop3::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<pop3::Server>>, StartError> {
         match &self.sandbox {
-            Some(sandbox) => Ok(Box::new(hosted::Pop3::start(sandbox, config, now)?)),
-            None => Ok(Box::new(Session::<pop3::Server>::new(config, now))),
+            Some(sandbox) => Ok(Box::new(hosted::Pop3::start(sandbox, slot, begin, config, now)?)),
+            None => Ok(Box::new(Native::<pop3::Server>::start(slot, begin, config, now)?)),
         }
     }
 
@@ -180,9 +234,12 @@ impl Engine {
         config: pop3::client::types::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<pop3::Client>>, StartError> {
+        let slot = self.slot()?;
         match &self.sandbox {
-            Some(sandbox) => Ok(Box::new(hosted::Pop3Client::start(sandbox, config, now)?)),
-            None => Ok(Box::new(Session::<pop3::Client>::new(config, now))),
+            Some(sandbox) => {
+                Ok(Box::new(hosted::Pop3Client::start(sandbox, slot, Begin::New, config, now)?))
+            }
+            None => Ok(Box::new(Native::<pop3::Client>::start(slot, Begin::New, config, now)?)),
         }
     }
 
@@ -195,9 +252,23 @@ impl Engine {
         config: imap::types::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<imap::Server>>, StartError> {
+        self.imap_in(self.slot()?, Begin::New, config, now)
+    }
+
+    /// Starts an IMAP server session in this slot, or makes one go on that was frozen.
+    ///
+    /// # Errors
+    /// The sandbox broke, or these octets are no frozen session.
+    pub fn imap_in(
+        &self,
+        slot: Slot,
+        begin: Begin<'_>,
+        config: imap::types::Config,
+        now: Now,
+    ) -> Result<Box<dyn Driven<imap::Server>>, StartError> {
         match &self.sandbox {
-            Some(sandbox) => Ok(Box::new(hosted::Imap::start(sandbox, config, now)?)),
-            None => Ok(Box::new(Session::<imap::Server>::new(config, now))),
+            Some(sandbox) => Ok(Box::new(hosted::Imap::start(sandbox, slot, begin, config, now)?)),
+            None => Ok(Box::new(Native::<imap::Server>::start(slot, begin, config, now)?)),
         }
     }
 
@@ -210,9 +281,12 @@ impl Engine {
         config: imap::client::types::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<imap::Client>>, StartError> {
+        let slot = self.slot()?;
         match &self.sandbox {
-            Some(sandbox) => Ok(Box::new(hosted::ImapClient::start(sandbox, config, now)?)),
-            None => Ok(Box::new(Session::<imap::Client>::new(config, now))),
+            Some(sandbox) => {
+                Ok(Box::new(hosted::ImapClient::start(sandbox, slot, Begin::New, config, now)?))
+            }
+            None => Ok(Box::new(Native::<imap::Client>::start(slot, Begin::New, config, now)?)),
         }
     }
 

@@ -2,7 +2,7 @@
 //! one is counted by.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::deadline::Deadline;
 use super::entries::{Entries, SmallIndexer};
 use super::functions::Functions;
 use super::settings::{EngineSettings, INDEX_SLOTS, RELAY_SLOTS};
-use super::{INDEX_HERE_MAX, StartError, Trap, cache};
+use super::{INDEX_HERE_MAX, Slot, StartError, Trap, cache};
 use crate::error::Error;
 
 /// The clock that ends endless calls.
@@ -42,8 +42,6 @@ pub(super) struct Sandbox {
     engine: Engine,
     pre: InstancePre<Guard>,
     entries: Entries,
-    slots: u32,
-    taken: Arc<AtomicU32>,
     index_free: Mutex<u32>,
     index_freed: Condvar,
     session_memory_max: usize,
@@ -69,9 +67,6 @@ pub(super) struct RelayInstance {
     store: Store<Guard>,
     functions: Functions,
 }
-
-/// A slot, given back when it is dropped.
-struct Slot(Arc<AtomicU32>);
 
 /// What an instance is told when it asks for memory, or for more time.
 pub(super) struct Guard {
@@ -111,8 +106,6 @@ impl Sandbox {
             engine,
             pre,
             entries,
-            slots,
-            taken: Arc::new(AtomicU32::new(0)),
             index_free: Mutex::new(INDEX_SLOTS),
             index_freed: Condvar::new(),
             session_memory_max: settings.session_memory_max,
@@ -123,20 +116,12 @@ impl Sandbox {
         })
     }
 
-    pub(super) fn slots_taken(&self) -> u32 {
-        self.taken.load(Ordering::Relaxed)
-    }
-
     pub(super) fn entries(&self) -> &Entries {
         &self.entries
     }
 
     /// A fresh instance for a session.
-    pub(super) fn instance(&self) -> Result<Instance, StartError> {
-        let take = |taken: u32| (taken < self.slots).then_some(taken + 1);
-        let taken = self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take);
-        taken.map_err(|_| StartError::NoSlot)?;
-        let slot = Slot(Arc::clone(&self.taken));
+    pub(super) fn instance(&self, slot: Slot) -> Result<Instance, StartError> {
         let mut store = self.store(self.session_memory_max, STEP_OCTETS_MAX, self.step_ticks_max);
         let instance = self.pre.instantiate(&mut store);
         let instance = instance.map_err(|error| {
@@ -248,12 +233,6 @@ impl RelayInstance {
 fn start_call(store: &mut Store<Guard>) {
     let ticks = store.data_mut().deadline.start();
     store.set_epoch_deadline(ticks);
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl ResourceLimiter for Guard {

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 use crate::cli::EngineChoice;
 use crate::error::Error;
 
-/// Connections at once, unless set or limited by the kernel.
+/// Sessions at work at once, unless set or limited by the kernel.
 const SLOTS_DEFAULT: u32 = 2000;
+/// Connections at once for each slot, unless set or limited by the kernel: one that rests needs no slot, but some 20 KiB.
+const CONNECTIONS_PER_SLOT: u32 = 16;
 /// Kernel mappings of one live instance: memory with its copy-on-write image and guards, and its
 /// tables.
 const MAPPINGS_PER_SLOT: u32 = 4;
@@ -68,10 +70,30 @@ impl EngineSettings {
             EngineChoice::Sandbox => by_mappings.unwrap_or(SLOTS_DEFAULT),
             EngineChoice::Native => u32::MAX,
         };
-        let descriptors = raise_descriptors().saturating_sub(DESCRIPTORS_SPARE);
-        let by_descriptors = u32::try_from(descriptors).unwrap_or(u32::MAX);
-        choose(self.slots, by_mappings, by_descriptors)
+        choose(self.slots, by_mappings, by_descriptors())
     }
+}
+
+/// How many connections this machine has room for beside so many slots, for what was asked.
+pub(crate) fn connections(asked: Option<u32>, slots: u32) -> Result<u32, Error> {
+    choose_connections(asked, slots, by_descriptors())
+}
+
+fn choose_connections(asked: Option<u32>, slots: u32, by_descriptors: u32) -> Result<u32, Error> {
+    match asked {
+        None => Ok(slots.saturating_mul(CONNECTIONS_PER_SLOT).min(by_descriptors).max(1)),
+        Some(0) => Err(Error::usage("connections: at least 1")),
+        Some(asked) if asked > by_descriptors => Err(Error::usage(format!(
+            "connections: {asked} of them need as many file descriptors, and {by_descriptors} are \
+             allowed; lower it, or raise the limit (ulimit -n)"
+        ))),
+        Some(asked) => Ok(asked),
+    }
+}
+
+fn by_descriptors() -> u32 {
+    let descriptors = raise_descriptors().saturating_sub(DESCRIPTORS_SPARE);
+    u32::try_from(descriptors).unwrap_or(u32::MAX)
 }
 
 fn choose(asked: Option<u32>, by_mappings: u32, by_descriptors: u32) -> Result<u32, Error> {
@@ -90,7 +112,7 @@ fn choose(asked: Option<u32>, by_mappings: u32, by_descriptors: u32) -> Result<u
     }
     if asked > by_descriptors {
         return Err(Error::usage(format!(
-            "slots: {asked} connections need as many file descriptors, and {by_descriptors} are \
+            "slots: {asked} sessions need as many file descriptors, and {by_descriptors} are \
              allowed; lower it, or raise the limit (ulimit -n)"
         )));
     }
@@ -128,6 +150,16 @@ mod tests {
         assert_eq!(choose(None, 15_000, 1_000_000).expect("valid"), SLOTS_DEFAULT);
         assert_eq!(choose(None, 1200, 1_000_000).expect("valid"), 1200);
         assert_eq!(choose(None, 15_000, 900).expect("valid"), 900);
+    }
+
+    #[test]
+    fn more_connections_than_slots_may_be_open() {
+        assert_eq!(choose_connections(None, 2000, 1_000_000).expect("valid"), 32_000);
+        assert_eq!(choose_connections(None, 2000, 20_000).expect("valid"), 20_000);
+        assert_eq!(choose_connections(Some(40_000), 100, 50_000).expect("valid"), 40_000);
+        let error = choose_connections(Some(60_000), 100, 50_000).expect_err("too many");
+        assert!(error.message.contains("ulimit -n"), "{error}");
+        assert!(choose_connections(Some(0), 100, 50_000).is_err());
     }
 
     #[test]

@@ -11,6 +11,13 @@ pub use table::print;
 pub const STRESS_PERCENT: u32 = 80;
 /// So many hundredths of the slots are kept for this machine and for addresses that somebody has logged in from.
 pub const RESERVE_PERCENT: u32 = 10;
+/// Seconds that a connection that comes waits for a slot.
+pub const ARRIVE_SECONDS: u64 = 2;
+/// Seconds that a frozen session waits for a slot when there is something for it: longer than one that comes, since it has
+/// been let in.
+pub const THAW_SECONDS: u64 = 10;
+/// Seconds of rest after which a session is frozen that has such a form; at once while slots are scarce.
+pub const FREEZE_SECONDS: u64 = 3;
 /// Connections of one address (of IPv6: one /64) at once.
 pub const CONNECTIONS_PER_ADDRESS: u32 = 50;
 /// Connections of one network (/24, /48) at once.
@@ -31,8 +38,10 @@ pub const FAULTS_BEFORE_DELAY: u32 = 10;
 /// A limit of the host's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// Connections at once.
+    /// Sessions at work at once.
     Slots,
+    /// Connections at once.
+    Connections,
     /// Slots kept for known addresses.
     SlotsReserve,
     /// Connections of one address.
@@ -61,8 +70,9 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Slots,
+        Self::Connections,
         Self::SlotsReserve,
         Self::ConnectionsPerAddress,
         Self::ConnectionsPerNetwork,
@@ -82,6 +92,7 @@ impl Limit {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Slots => "slots",
+            Self::Connections => "connections",
             Self::SlotsReserve => "slots_reserve_percent",
             Self::ConnectionsPerAddress => "connections_per_address",
             Self::ConnectionsPerNetwork => "connections_per_network",

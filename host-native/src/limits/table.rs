@@ -14,11 +14,11 @@ use crate::trust::{SPF_TERMS_MAX, SPF_VOIDS_MAX, TrustSettings};
 /// One line of the table.
 type Line = [String; 4];
 
-/// The table for these settings; `slots` is what this machine allows.
+/// The table for these settings; `slots` and `connections` are what this machine allows.
 #[must_use]
-pub fn print(settings: &Settings, slots: u32) -> String {
+pub fn print(settings: &Settings, slots: u32, connections: u32) -> String {
     let mut lines = vec![["limit", "value", "stress", "when reached"].map(str::to_owned)];
-    lines.extend(Limit::ALL.into_iter().map(|limit| host(limit, settings, slots)));
+    lines.extend(Limit::ALL.into_iter().map(|limit| host(limit, settings, slots, connections)));
     lines.extend(trust(&settings.profile));
     for (protocol, base) in [("smtp", Limits::SMTP), ("pop3", Limits::POP3), ("imap", Limits::IMAP)]
     {
@@ -45,12 +45,21 @@ fn session(protocol: &str, row: &Row, usual: &Limits, stressed: &Limits) -> Line
     [format!("{protocol}.{}", row.name), value.to_string(), stress, reply]
 }
 
-fn host(limit: Limit, settings: &Settings, slots: u32) -> Line {
+fn host(limit: Limit, settings: &Settings, slots: u32, connections: u32) -> Line {
     let LimitSettings { connections_per_address, connections_per_network, .. } = settings.limits;
     let guesses = settings.auth.as_ref().map_or_else(GuessSettings::default, |auth| auth.guesses);
     let per = |burst, ms: u64| format!("{burst} + 1 per {} s", ms / 1000);
     let (value, reply) = match limit {
-        Limit::Slots => (slots.to_string(), refusals()),
+        Limit::Slots => (
+            slots.to_string(),
+            format!(
+                "waits its turn, {} s if it comes, {} s if it was frozen; then {}",
+                super::ARRIVE_SECONDS,
+                super::THAW_SECONDS,
+                refusals()
+            ),
+        ),
+        Limit::Connections => (connections.to_string(), refusals()),
         Limit::SlotsReserve => (super::RESERVE_PERCENT.to_string(), refusals()),
         Limit::ConnectionsPerAddress => (
             connections_per_address.unwrap_or(super::CONNECTIONS_PER_ADDRESS).to_string(),
@@ -132,7 +141,7 @@ mod tests {
     fn the_table_has_every_limit_with_a_value_and_a_reply() {
         let flags = ServeFlags { memory: true, ..ServeFlags::default() };
         let settings = Settings::new(flags).expect("the dev profile");
-        let table = print(&settings, 2000);
+        let table = print(&settings, 2000, 32_000);
         for limit in Limit::ALL {
             assert_eq!(
                 table.matches(&format!("{} ", limit.name())).count(),

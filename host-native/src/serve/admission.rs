@@ -1,5 +1,6 @@
-//! Who may connect: so many at once in all, from one address and from one network; the last slots are for known ones.
-//! This machine's own programs are not counted by address, since they are not strangers.
+//! Who may connect: so many at once in all, from one address and from one network; the last places are for known ones.
+//! This machine's own programs are not counted by address, since they are not strangers. Sessions at work are counted by the
+//! slots that they hold; one that is frozen is a connection only.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,13 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::auth::Network;
 use crate::config::{LimitSettings, is_loopback};
+use crate::engine::Slots;
 use crate::limits::{
     CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_NETWORK, Limit, RESERVE_PERCENT, STRESS_PERCENT,
 };
 
 /// Counts connections.
 pub(crate) struct Admission {
-    slots: u32,
+    slots: Arc<Slots>,
+    connections_max: u32,
     address_max: u32,
     network_max: u32,
     counts: Mutex<Counts>,
@@ -22,6 +25,8 @@ pub(crate) struct Admission {
 #[derive(Default)]
 struct Counts {
     all: u32,
+    /// Of these, those that have no slot yet.
+    arriving: u32,
     addresses: HashMap<Network, u32>,
     networks: HashMap<Network, u32>,
 }
@@ -29,15 +34,17 @@ struct Counts {
 /// A connection that is counted until this is dropped.
 pub(crate) struct Ticket {
     admission: Arc<Admission>,
+    is_arriving: bool,
     /// None for this machine itself.
     counted: Option<(Network, Network)>,
 }
 
 impl Admission {
-    /// With so many slots in all.
-    pub(crate) fn new(slots: u32, limits: LimitSettings) -> Self {
+    /// With so many connections in all, whose sessions take these slots.
+    pub(crate) fn new(slots: Arc<Slots>, connections_max: u32, limits: LimitSettings) -> Self {
         Self {
             slots,
+            connections_max,
             address_max: limits.connections_per_address.unwrap_or(CONNECTIONS_PER_ADDRESS),
             network_max: limits.connections_per_network.unwrap_or(CONNECTIONS_PER_NETWORK),
             counts: Mutex::default(),
@@ -54,8 +61,8 @@ impl Admission {
         is_known: impl FnOnce() -> bool,
     ) -> Result<Ticket, Limit> {
         let mut counts = self.lock();
-        if counts.all >= self.slots {
-            return Err(Limit::Slots);
+        if counts.all >= self.connections_max {
+            return Err(Limit::Connections);
         }
         let counted = (!is_loopback(address))
             .then(|| (Network::of(address, 32, 64), Network::of(address, 24, 48)));
@@ -67,20 +74,27 @@ impl Admission {
             if count(&counts.networks, network) >= self.network_max {
                 return Err(Limit::ConnectionsPerNetwork);
             }
-            let open = self.slots - part(self.slots, RESERVE_PERCENT);
-            if counts.all >= open && !is_known() {
+            if self.fullness(&counts, 100 - RESERVE_PERCENT) >= 0 && !is_known() {
                 return Err(Limit::SlotsReserve);
             }
             *counts.addresses.entry(own).or_default() += 1;
             *counts.networks.entry(network).or_default() += 1;
         }
         counts.all += 1;
-        Ok(Ticket { admission: Arc::clone(self), counted })
+        counts.arriving += 1;
+        Ok(Ticket { admission: Arc::clone(self), is_arriving: true, counted })
     }
 
-    /// Whether so many slots are taken that whoever is silent must make room.
+    /// Whether so many slots or connections are taken that whoever is silent must make room.
     pub(crate) fn is_stressed(&self) -> bool {
-        self.lock().all > part(self.slots, STRESS_PERCENT)
+        self.fullness(&self.lock(), STRESS_PERCENT) > 0
+    }
+
+    /// How far more is taken than so many hundredths, of slots or of connections, whatever is fuller.
+    fn fullness(&self, counts: &Counts, percent: u32) -> i64 {
+        let working = self.slots.taken().saturating_add(counts.arriving);
+        let above = |taken: u32, all: u32| i64::from(taken) - i64::from(part(all, percent));
+        above(working, self.slots.all()).max(above(counts.all, self.connections_max))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Counts> {
@@ -88,8 +102,18 @@ impl Admission {
     }
 }
 
+impl Ticket {
+    /// The connection has its slot, or gets none.
+    pub(crate) fn arrived(&mut self) {
+        if std::mem::take(&mut self.is_arriving) {
+            self.admission.lock().arriving -= 1;
+        }
+    }
+}
+
 impl Drop for Ticket {
     fn drop(&mut self) {
+        self.arrived();
         let mut counts = self.admission.lock();
         counts.all -= 1;
         let Some((own, network)) = self.counted else { return };
@@ -117,9 +141,14 @@ mod tests {
         text.parse().expect("an address")
     }
 
+    fn admission(slots: u32, connections: u32) -> Arc<Admission> {
+        let slots = Arc::new(Slots::new(slots));
+        Arc::new(Admission::new(slots, connections, LimitSettings::default()))
+    }
+
     #[test]
     fn addresses_and_networks_have_their_share_and_give_it_back() {
-        let admission = Arc::new(Admission::new(2000, LimitSettings::default()));
+        let admission = admission(2000, 2000);
         let mut tickets = Vec::new();
         let mut admit = |text: &str| {
             admission.admit(address(text), || false).map(|ticket| tickets.push(ticket))
@@ -147,7 +176,7 @@ mod tests {
 
     #[test]
     fn the_last_slots_are_for_those_who_are_known() {
-        let admission = Arc::new(Admission::new(20, LimitSettings::default()));
+        let admission = admission(20, 2000);
         let admit = |host: u8, known| admission.admit(IpAddr::from([198, 51, host, 1]), || known);
         let mut tickets: Vec<_> = (0..16).map(|host| admit(host, false).ok()).collect();
         assert!(!admission.is_stressed());
@@ -157,8 +186,37 @@ mod tests {
         tickets.push(admit(18, true).ok());
         tickets.push(admission.admit(address("127.0.0.1"), || false).ok());
         assert!(tickets.iter().all(Option::is_some));
-        assert_eq!(admit(19, true).err(), Some(Limit::Slots));
         tickets.clear();
         assert!(!admission.is_stressed() && admit(19, false).is_ok());
+    }
+
+    #[test]
+    fn who_is_frozen_takes_no_slot_but_is_a_connection() {
+        let admission = admission(20, 100);
+        let admit = |host: u8| admission.admit(IpAddr::from([198, 51, host, 1]), || false);
+        let mut tickets = Vec::new();
+        for host in 0..18 {
+            let mut ticket = admit(host).expect("there is room");
+            let slot = admission.slots.try_take().expect("there is room");
+            ticket.arrived();
+            tickets.push((ticket, Some(slot)));
+        }
+        assert_eq!(admit(18).err(), Some(Limit::SlotsReserve));
+        assert!(admission.is_stressed());
+        tickets.iter_mut().for_each(|(_, slot)| *slot = None);
+        assert!(!admission.is_stressed());
+        for host in 18..90 {
+            let mut ticket = admit(host).expect("there is room");
+            ticket.arrived();
+            tickets.push((ticket, None));
+        }
+        assert!(admission.is_stressed(), "there are too many, though they rest");
+        assert_eq!(admit(90).err(), Some(Limit::SlotsReserve));
+        let local = || admission.admit(IpAddr::from([127, 0, 0, 1]), || false);
+        let locals: Vec<_> = (0..10).map(|_| local().expect("there is room")).collect();
+        assert_eq!(local().err(), Some(Limit::Connections));
+        drop(locals);
+        tickets.clear();
+        assert!(!admission.is_stressed() && admission.lock().arriving == 0);
     }
 }

@@ -12,18 +12,22 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use super::admission::Ticket;
 use super::faults::SharedFaults;
 use super::roles::{Door, Link, Served};
 use super::{Shared, proxy, serving, told_to_stop};
 use crate::config::is_loopback;
 use crate::drive::{self, Wire};
 use crate::engine::StartError;
-use crate::limits::Limit;
+use crate::limits::{ARRIVE_SECONDS, Limit};
 
 /// After an accept that failed (no descriptor left, mostly) the listener rests, so that it does not spin.
 const REST: Duration = Duration::from_millis(50);
 /// How long last words may take to be written to a peer that gets no session.
 const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long one that comes waits for a slot.
+const ARRIVE_WITHIN: Duration = Duration::from_secs(ARRIVE_SECONDS);
 
 /// Accepts connections for the role `R`.
 pub(super) struct Listener<R> {
@@ -95,10 +99,7 @@ async fn arrive<R: Served>(
     let link = Link { key, peer, port, loopback, door, is_stressed, is_facing, is_watched, faults };
     let directory = shared.backend.directory();
     match shared.admission.admit(peer, || directory.is_known_good(peer)) {
-        Ok(ticket) => {
-            serve::<R>(shared, stream, link).await;
-            drop(ticket);
-        }
+        Ok(ticket) => serve::<R>(shared, stream, link, ticket).await,
         Err(limit) => {
             shared.hits.hit(limit);
             shared.metrics.refused.with_label_values(&[R::PROTOCOL]).inc();
@@ -108,14 +109,21 @@ async fn arrive<R: Served>(
     }
 }
 
-async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link) {
+async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link, mut ticket: Ticket) {
     let metrics = Arc::clone(&shared.metrics);
     let protocol = [R::PROTOCOL];
     metrics.connections.with_label_values(&protocol).inc();
     let open = metrics.open.with_label_values(&protocol);
     open.inc();
-    match serving::start::<R>(&shared, link) {
-        Ok(driver) => serving::run(driver, Wire::plain(stream)).await,
+    let slot = shared.backend.engine().slots().take(ARRIVE_WITHIN).await;
+    ticket.arrived();
+    let started = match slot {
+        Some(slot) => serving::start::<R>(&shared, link, slot),
+        None => Err((link, StartError::NoSlot)),
+    };
+    match started {
+        // On its own on the heap: what a connection rests with is not made larger by what it began with.
+        Ok(driver) => Box::pin(serving::run(driver, Wire::plain(stream))).await,
         Err((link, error)) => refuse::<R>(&shared, stream, &link, &error).await,
     }
     open.dec();

@@ -33,8 +33,12 @@ pub(crate) struct Metrics {
     pub(crate) octets: IntCounterVec,
     /// Time that sessions wait for the store to make a write durable.
     pub(crate) wait_seconds: Histogram,
-    /// Slots that connections can take.
+    /// Slots that sessions can take.
     pub(crate) slots: IntGauge,
+    /// Sessions that are frozen now, by protocol.
+    pub(crate) frozen: IntGaugeVec,
+    /// Sessions that were thawed, by protocol.
+    pub(crate) thaws: IntCounterVec,
     /// The queue.
     pub(crate) relay: RelayMetrics,
     /// Senders that were judged, and mail that was signed.
@@ -80,8 +84,18 @@ impl Metrics {
         );
         let open = open.expect("a fixed, valid name");
         let slots =
-            IntGauge::new("pillarbox_engine_slots", "Connections that can be open at once.");
+            IntGauge::new("pillarbox_engine_slots", "Sessions that can be at work at once.");
         let slots = slots.expect("a fixed, valid name");
+        let frozen = IntGaugeVec::new(
+            Opts::new("pillarbox_sessions_frozen", "Sessions that rest and hold no slot."),
+            &["protocol"],
+        );
+        let frozen = frozen.expect("a fixed, valid name");
+        let thaws = counter(
+            "pillarbox_sessions_thawed_total",
+            "Sessions that were frozen and went on.",
+            &["protocol"],
+        );
         let buckets = vec![0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
         let options = HistogramOpts::new(
             "pillarbox_store_wait_seconds",
@@ -91,6 +105,7 @@ impl Metrics {
         let wait_seconds = wait_seconds.expect("fixed, ascending buckets");
         registry.register(Box::new(open.clone())).expect("each name is used once");
         registry.register(Box::new(slots.clone())).expect("each name is used once");
+        registry.register(Box::new(frozen.clone())).expect("each name is used once");
         registry.register(Box::new(wait_seconds.clone())).expect("each name is used once");
         let relay = RelayMetrics::new(&registry);
         let trust = TrustMetrics::new(&registry);
@@ -108,6 +123,8 @@ impl Metrics {
             octets,
             wait_seconds,
             slots,
+            frozen,
+            thaws,
             relay,
             trust,
         }

@@ -20,7 +20,7 @@ use super::log::shown;
 use crate::auth::Caller;
 use crate::backend::HostBackend;
 use crate::config::Profile;
-use crate::engine::{Driven, Engine, StartError};
+use crate::engine::{Begin, Driven, Engine, Slot, StartError};
 
 /// A connection's own facts.
 pub(crate) struct Link {
@@ -73,9 +73,14 @@ pub(crate) trait Served:
     const PROTOCOL: &'static str;
     type Service: Service<Self>;
 
+    /// Whether sessions of this role can be frozen while they rest.
+    const FREEZES: bool = false;
+
     fn config(shared: &Shared, link: &Link) -> Self::Config;
     fn session(
         engine: &Engine,
+        slot: Slot,
+        begin: Begin<'_>,
         config: Self::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<Self>>, StartError>;
@@ -264,10 +269,12 @@ impl Served for SmtpRole {
 
     fn session(
         engine: &Engine,
+        slot: Slot,
+        begin: Begin<'_>,
         config: smtp::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<Self>>, StartError> {
-        engine.smtp(config, now)
+        engine.smtp_in(slot, begin, config, now)
     }
 
     fn service(shared: &Shared, link: &Link) -> Self::Service {
@@ -370,10 +377,12 @@ impl Served for Pop3Role {
 
     fn session(
         engine: &Engine,
+        slot: Slot,
+        begin: Begin<'_>,
         config: pop3::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<Self>>, StartError> {
-        engine.pop3(config, now)
+        engine.pop3_in(slot, begin, config, now)
     }
 
     fn service(shared: &Shared, link: &Link) -> Self::Service {
@@ -411,6 +420,7 @@ impl Served for Pop3Role {
 
 impl Served for ImapRole {
     const PROTOCOL: &'static str = "imap";
+    const FREEZES: bool = true;
     type Service = ImapService<HostBackend>;
 
     fn config(shared: &Shared, link: &Link) -> imap::types::Config {
@@ -429,10 +439,12 @@ impl Served for ImapRole {
 
     fn session(
         engine: &Engine,
+        slot: Slot,
+        begin: Begin<'_>,
         config: imap::types::Config,
         now: Now,
     ) -> Result<Box<dyn Driven<Self>>, StartError> {
-        engine.imap(config, now)
+        engine.imap_in(slot, begin, config, now)
     }
 
     fn service(shared: &Shared, link: &Link) -> Self::Service {

@@ -18,11 +18,17 @@ use super::indexing::Here;
 use super::roles::{Link, Served};
 use super::{Shared, patience, told_to_stop};
 use crate::auth::Caller;
-use crate::drive::{Driver, End, Ends, Host, Interrupt, Met, Record, Transcript, Wire, now};
-use crate::engine::{Driven, StartError};
-use crate::limits::Limit;
+use crate::drive::{Chill, Driver, End, Ends, Host, Interrupt, Met, Record, Transcript, Wire, now};
+use crate::engine::{Begin, Driven, Slot, StartError};
+use crate::limits::{FREEZE_SECONDS, Limit, THAW_SECONDS};
 use crate::live::Tap;
 use crate::tls::{Metered, Secured};
+
+/// How long a session rests before it is frozen, and how long it then waits for a slot.
+const FREEZE_AFTER: Duration = Duration::from_secs(FREEZE_SECONDS);
+const THAW_WITHIN: Duration = Duration::from_secs(THAW_SECONDS);
+/// How long last words may take.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// One connection's service, and what it says of itself.
 pub(super) struct Serving<R: Served> {
@@ -36,16 +42,22 @@ pub(super) struct Serving<R: Served> {
     accounts: watch::Receiver<u64>,
     /// The session was told that the server stops.
     is_stopping: bool,
+    /// The session is frozen, and counted as such.
+    is_frozen: bool,
+    /// It was to go on, and no slot was free for it in time.
+    is_shut_out: bool,
 }
 
-/// Starts a session in a sandbox of its own.
+/// Starts a session in this slot, in a sandbox of its own.
 pub(super) fn start<R: Served>(
     shared: &Arc<Shared>,
     link: Link,
+    slot: Slot,
 ) -> Result<Driver<R, Serving<R>>, (Link, StartError)> {
     let backend = &shared.backend;
     let config = R::config(shared, &link);
-    let session = match R::session(backend.engine(), config, now(shared.started)) {
+    let session = R::session(backend.engine(), slot, Begin::New, config, now(shared.started));
+    let session = match session {
         Ok(session) => session,
         Err(error) => return Err((link, error)),
     };
@@ -63,8 +75,19 @@ pub(super) fn start<R: Served>(
     let (stopping, accounts) = (shared.stopping.clone(), shared.accounts.clone());
     let shared = Arc::clone(shared);
     let facing = Facing::new(&shared, &link);
-    let is_stopping = false;
-    let serving = Serving { shared, link, service, facing, wake, stopping, accounts, is_stopping };
+    let (is_stopping, is_frozen, is_shut_out) = (false, false, false);
+    let serving = Serving {
+        shared,
+        link,
+        service,
+        facing,
+        wake,
+        stopping,
+        accounts,
+        is_stopping,
+        is_frozen,
+        is_shut_out,
+    };
     Ok(Driver::new(serving, session, Record::new(transcript, tap)))
 }
 
@@ -92,6 +115,13 @@ pub(super) async fn run<R: Served>(mut driver: Driver<R, Serving<R>>, mut wire: 
     let (session, peer, metrics) = (host.link.session_id(), host.link.peer, &host.shared.metrics);
     match ended {
         Ok(()) => {}
+        Err(End::Cut(_)) if host.is_shut_out => {
+            host.shared.hits.hit(Limit::Slots);
+            tracing::warn!(protocol = R::PROTOCOL, session, %peer,
+                "a frozen session found no slot in time");
+            let words = R::farewell(Farewell::TooManyConnections);
+            last_words(&mut wire, &words).await;
+        }
         Err(End::Cut(error)) => {
             tracing::debug!(session, %error, "the connection was cut");
         }
@@ -106,12 +136,30 @@ pub(super) async fn run<R: Served>(mut driver: Driver<R, Serving<R>>, mut wire: 
             metrics.traps.with_label_values(&[R::PROTOCOL, trap.kind()]).inc();
             tracing::error!(protocol = R::PROTOCOL, session, %peer, %trap,
                 "a session broke its sandbox; only this connection ends");
-            let words = R::farewell(Farewell::Fault);
-            drop(tokio::time::timeout(Duration::from_secs(1), wire.write(&words)).await);
+            last_words(&mut wire, &R::farewell(Farewell::Fault)).await;
         }
     }
     // Lingering unread input would turn the close into a reset that destroys our last reply.
     drop(wire.shutdown().await);
+}
+
+/// What is said in place of a session that is gone.
+async fn last_words(wire: &mut Wire, words: &[u8]) {
+    let said = async {
+        wire.write(words).await?;
+        wire.flush().await
+    };
+    drop(tokio::time::timeout(LAST_WORDS_WITHIN, said).await);
+}
+
+impl<R: Served> Serving<R> {
+    fn count_frozen(&mut self, is_frozen: bool) {
+        if self.is_frozen != is_frozen {
+            self.is_frozen = is_frozen;
+            let gauge = self.shared.metrics.frozen.with_label_values(&[R::PROTOCOL]);
+            gauge.add(if is_frozen { 1 } else { -1 });
+        }
+    }
 }
 
 impl<R: Served> Host<R> for Serving<R> {
@@ -168,6 +216,32 @@ impl<R: Served> Host<R> for Serving<R> {
 
     fn rests(&mut self) {
         self.service.rests();
+    }
+
+    fn chill(&self) -> Option<Chill> {
+        let slots = self.shared.backend.engine().slots();
+        R::FREEZES.then(|| Chill { slots: Arc::clone(slots), after: FREEZE_AFTER })
+    }
+
+    fn frozen(&mut self) {
+        self.count_frozen(true);
+    }
+
+    async fn thaw(&mut self, frozen: &[u8]) -> Result<Box<dyn Driven<R>>, End> {
+        let engine = self.shared.backend.engine();
+        let Some(slot) = engine.slots().take(THAW_WITHIN).await else {
+            self.is_shut_out = true;
+            return Err(End::Cut(io::Error::other("no slot is free")));
+        };
+        let (config, now) = (R::config(&self.shared, &self.link), now(self.shared.started));
+        let session = R::session(engine, slot, Begin::Frozen(frozen), config, now);
+        let session = session.map_err(|error| match error {
+            StartError::NoSlot => End::Cut(io::Error::other("no slot is free")),
+            StartError::Trap(trap) => End::Trap(trap),
+        })?;
+        self.count_frozen(false);
+        self.shared.metrics.thaws.with_label_values(&[R::PROTOCOL]).inc();
+        Ok(session)
     }
 
     fn octets(&mut self, range: BlobRange) -> Result<Vec<u8>, Reason> {
@@ -238,6 +312,7 @@ impl<R: Served> Host<R> for Serving<R> {
 
 impl<R: Served> Drop for Serving<R> {
     fn drop(&mut self) {
+        self.count_frozen(false);
         let backend = &self.shared.backend;
         backend.wakes().remove(self.link.key);
         backend.directory().callers().remove(self.link.key);

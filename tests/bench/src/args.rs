@@ -75,8 +75,8 @@ pub(crate) struct Comparison {
     /// Idle IMAP connections whose memory is measured
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..=50_000))]
     pub(crate) idle: u64,
-    /// Seconds that idle connections rest before memory is counted
-    #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+    /// Seconds that idle connections rest before memory is counted; after 3 Pillarbox freezes their sessions
+    #[arg(long, default_value_t = 6.0, value_parser = seconds)]
     pub(crate) settle: f64,
     /// Write all numbers to FILE, too
     #[arg(long, value_name = "FILE")]
@@ -174,7 +174,7 @@ pub(crate) enum LoadKind {
         #[command(flatten)]
         login: Account,
         /// Seconds of rest before memory is counted
-        #[arg(long, default_value_t = 3.0, value_parser = seconds)]
+        #[arg(long, default_value_t = 6.0, value_parser = seconds)]
         settle: f64,
     },
 }

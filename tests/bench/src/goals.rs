@@ -57,7 +57,7 @@ pub(crate) fn against(work: Work, peer: Kind) -> Option<Goal> {
 
 /// What Pillarbox's number should be whatever others do.
 pub(crate) fn alone(work: Work) -> Option<Goal> {
-    matches!(work, Work::Idle { .. }).then_some(Goal::AtMost(64.0))
+    matches!(work, Work::Idle { .. }).then_some(Goal::AtMost(20.0))
 }
 
 #[cfg(test)]
@@ -75,6 +75,6 @@ mod tests {
         let flags = Work::Query(Question::Flags);
         assert_eq!(against(flags, Kind::DovecotMdbox), Some(Goal::AtMost(1.0)));
         assert_eq!(against(flags, Kind::Native), None);
-        assert_eq!(alone(Work::Idle { connections: 1000 }), Some(Goal::AtMost(64.0)));
+        assert_eq!(alone(Work::Idle { connections: 1000 }), Some(Goal::AtMost(20.0)));
     }
 }

@@ -1,6 +1,7 @@
 //! Memory per idle IMAP connection, on a server that has done nothing else.
 //! Kernel memory (socket buffers, page tables) is in no process and not counted.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ use crate::work::{account_of, opened};
 const WARM: u64 = 10;
 /// So many log in side by side.
 const AT_ONCE: u64 = 20;
+/// So many come from one address of this machine, which has ports for some 28,000.
+const PER_SOURCE: u64 = 10_000;
 
 /// Starts `kind`, makes the accounts, starts it afresh, and counts. Also gives what the server
 /// says of itself.
@@ -76,8 +79,12 @@ async fn open(count: u64, account: impl Fn(u64) -> Account) -> Result<Vec<Imap>>
         let begin = held.len() as u64;
         let more = opened(AT_ONCE.min(count - begin), |lane| {
             let account = account(begin + lane);
+            let source = source(account.address, begin + lane);
             async move {
-                let mut imap = account.log_in().await?;
+                let mut imap = match source {
+                    Some(source) => account.log_in_from(source).await?,
+                    None => account.log_in().await?,
+                };
                 imap.select("INBOX").await?;
                 imap.idle().await?;
                 Ok(imap)
@@ -86,4 +93,25 @@ async fn open(count: u64, account: impl Fn(u64) -> Account) -> Result<Vec<Imap>>
         held.extend(more.await.with_context(|| format!("after {begin} idle connections"))?);
     }
     Ok(held)
+}
+
+/// From where a connection comes: elsewhere than from here only if the server is on this machine.
+fn source(server: SocketAddr, lane: u64) -> Option<IpAddr> {
+    let last = u8::try_from(1 + lane / PER_SOURCE).ok()?;
+    let here = server.ip() == IpAddr::V4(Ipv4Addr::LOCALHOST);
+    here.then(|| IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_connections_come_from_many_addresses() {
+        let here = SocketAddr::from(([127, 0, 0, 1], 143));
+        let last = |lane| source(here, lane).map(|source| source.to_string());
+        assert_eq!(last(0).as_deref(), Some("127.0.0.1"));
+        assert_eq!(last(29_999).as_deref(), Some("127.0.0.3"));
+        assert_eq!(source(SocketAddr::from(([192, 0, 2, 1], 143)), 5), None);
+    }
 }

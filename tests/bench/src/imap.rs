@@ -1,7 +1,7 @@
 //! The IMAP driver: commands, and the little of their answers that has to be understood.
 //! Literals are counted and skipped, never kept; which work to do is `imap_work`'s choice.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use anyhow::{Result, bail, ensure};
 
@@ -36,7 +36,15 @@ pub(crate) struct Answer {
 impl Imap {
     /// Connects and reads the greeting.
     pub(crate) async fn connect(address: SocketAddr) -> Result<Self> {
-        let mut wire = Wire::connect(address).await?;
+        Self::greeted(Wire::connect(address).await?).await
+    }
+
+    /// As `connect`, from an address of this machine: one address has ports for so many connections only.
+    pub(crate) async fn connect_from(source: IpAddr, address: SocketAddr) -> Result<Self> {
+        Self::greeted(Wire::connect_from(source, address).await?).await
+    }
+
+    async fn greeted(mut wire: Wire) -> Result<Self> {
         let greeting = wire.line().await?;
         ensure!(greeting.starts_with(b"* OK"), "expected a greeting, got {}", shown(greeting));
         Ok(Self { wire, tag: 0, command: Vec::new(), literal_plus: false, multi_append: false })
@@ -119,7 +127,9 @@ impl Imap {
     pub(crate) async fn idle(&mut self) -> Result<()> {
         self.begin(b"IDLE");
         self.finish_command().await?;
-        self.continuation().await
+        self.continuation().await?;
+        self.wire.rest();
+        Ok(())
     }
 
     /// LOGOUT, and waits until the server has closed.

@@ -1,7 +1,7 @@
 //! What is asked of an IMAP server: logging in, appending, fetching, searching, filling.
 //! Each answer is held against what the corpus says it must be.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,6 +24,15 @@ impl Account {
     /// Connects and logs in.
     pub(crate) async fn log_in(&self) -> Result<Imap> {
         let mut imap = Imap::connect(self.address).await?;
+        imap.login(&self.user, &self.password).await?;
+        Ok(imap)
+    }
+}
+
+impl Account {
+    /// As `log_in`, from that address of this machine.
+    pub(crate) async fn log_in_from(&self, source: IpAddr) -> Result<Imap> {
+        let mut imap = Imap::connect_from(source, self.address).await?;
         imap.login(&self.user, &self.password).await?;
         Ok(imap)
     }

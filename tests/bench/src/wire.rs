@@ -1,12 +1,12 @@
 //! One TCP connection that reads lines and counted octets out of a buffer it keeps for life.
 //! What the lines mean is left to the protocol drivers.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// A server that says nothing for so long is taken to have stopped.
@@ -27,12 +27,35 @@ pub(crate) struct Wire {
 impl Wire {
     /// Connects without Nagle's algorithm, as every mail client and server does.
     pub(crate) async fn connect(address: SocketAddr) -> Result<Self> {
-        let stream = timeout(SILENCE_MAX, TcpStream::connect(address))
+        Self::over(TcpStream::connect(address), address).await
+    }
+
+    /// As `connect`, from that address.
+    pub(crate) async fn connect_from(source: IpAddr, address: SocketAddr) -> Result<Self> {
+        let socket = if source.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() };
+        let socket = socket.context("a socket")?;
+        socket.bind((source, 0).into()).with_context(|| format!("speaking from {source}"))?;
+        Self::over(socket.connect(address), address).await
+    }
+
+    async fn over(
+        connecting: impl Future<Output = std::io::Result<TcpStream>>,
+        address: SocketAddr,
+    ) -> Result<Self> {
+        let stream = timeout(SILENCE_MAX, connecting)
             .await
             .map_err(|_| anyhow!("{address} does not accept connections"))?
             .with_context(|| format!("connecting to {address}"))?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, input: Vec::new(), start: 0, end: 0 })
+    }
+
+    /// Keeps no buffer while nothing is expected.
+    pub(crate) fn rest(&mut self) {
+        if self.start == self.end {
+            self.input = Vec::new();
+            (self.start, self.end) = (0, 0);
+        }
     }
 
     /// Writes all of `octets`.

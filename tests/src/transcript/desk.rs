@@ -164,6 +164,7 @@ impl Scripted for smtp::Client {
         factory: &dyn Factory,
         with: &[String],
         now: Now,
+        _: bool,
     ) -> Result<Box<dyn Driven<Self, Broken = String>>, String> {
         let login = |word: &&String| word.starts_with("login=");
         let bounds: Vec<String> = with.iter().filter(|word| !login(word)).cloned().collect();

@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::rc::Rc;
+use std::sync::Arc;
 
-use pillarbox::engine::{Engine, StartError};
+use pillarbox::engine::{Begin, Engine, StartError};
 use pillarbox_engine::types::Now;
 use pillarbox_engine::{Input, Output, Role, Step, imap, pop3, smtp};
 use pillarbox_world::conversation::Driven;
@@ -14,10 +15,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::freezing::{Freeze, Freezing};
 use super::roles::Factory;
 
 /// The component in wasmtime, as the native host runs it.
-pub struct Sandboxes(pub Engine);
+pub struct Sandboxes(pub Arc<Engine>);
 
 struct Sandbox<R: Role>(Box<dyn pillarbox::engine::Driven<R>>);
 
@@ -27,6 +29,12 @@ impl<R: Role> Driven<R> for Sandbox<R> {
     fn step(&mut self, now: Now, input: Input<R>) -> Result<Step<R>, String> {
         let stepped = self.0.step(now, input).map_err(|trap| trap.to_string())?;
         Ok(Step { taken: stepped.taken, outputs: stepped.outputs })
+    }
+}
+
+impl<R: Role> Freeze for Sandbox<R> {
+    fn freeze(&mut self) -> Result<Option<Vec<u8>>, String> {
+        self.0.freeze().map_err(|trap| trap.to_string())
     }
 }
 
@@ -71,6 +79,23 @@ impl Factory for Sandboxes {
         now: Now,
     ) -> Box<dyn Driven<imap::Server, Broken = String>> {
         sandbox(self.0.imap(config, now))
+    }
+    fn imap_frozen(
+        &self,
+        config: imap::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<imap::Server, Broken = String>> {
+        let begin = |engine: &Engine, begin: Begin<'_>, config, now| {
+            let slot = engine.slots().try_take().ok_or("no slot is free")?;
+            let session = engine.imap_in(slot, begin, config, now);
+            session.map(Sandbox).map_err(|error| format!("{error:?}"))
+        };
+        let engine = Arc::clone(&self.0);
+        let session = begin(&engine, Begin::New, config.clone(), now);
+        let session = session.unwrap_or_else(|error| panic!("a session starts: {error}"));
+        Box::new(Freezing::new(session, move |now, octets: &[u8]| {
+            begin(&engine, Begin::Frozen(octets), config.clone(), now)
+        }))
     }
     fn imap_client(
         &self,
@@ -123,6 +148,10 @@ impl Node {
         R::Answer: Serialize,
         R::Call: Serialize,
     {
+        Box::new(self.in_node(role, config, now))
+    }
+
+    fn in_node(&self, role: &str, config: &impl Serialize, now: Now) -> InNode {
         let session = self.sessions.get();
         self.sessions.set(session + 1);
         let request =
@@ -131,7 +160,7 @@ impl Node {
             .borrow_mut()
             .ask(&request)
             .unwrap_or_else(|error| panic!("a session starts: {error}"));
-        Box::new(InNode { pipes: Rc::clone(&self.pipes), session })
+        InNode { pipes: Rc::clone(&self.pipes), session }
     }
 }
 
@@ -170,6 +199,22 @@ impl Factory for Node {
         now: Now,
     ) -> Box<dyn Driven<imap::Server, Broken = String>> {
         self.session("imap-server", &config, now)
+    }
+    fn imap_frozen(
+        &self,
+        config: imap::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<imap::Server, Broken = String>> {
+        let (role, pipes) = ("imap-server", Rc::clone(&self.pipes));
+        let config = serde_json::to_value(config).expect("a configuration is JSON");
+        let session = self.in_node(role, &config, now);
+        let number = session.session;
+        Box::new(Freezing::new(session, move |now, octets: &[u8]| {
+            let request = json!({"verb": "thaw", "session": number, "role": role, "config": config,
+                "now": now, "frozen": octets});
+            pipes.borrow_mut().ask(&request)?;
+            Ok(InNode { pipes: Rc::clone(&pipes), session: number })
+        }))
     }
     fn imap_client(
         &self,
@@ -234,6 +279,14 @@ where
         let outputs = stepped["outputs"].as_array_mut().ok_or("a step has outputs")?;
         let outputs = outputs.iter_mut().map(output::<R>).collect::<Result<_, _>>()?;
         Ok(Step { taken, outputs })
+    }
+}
+
+impl Freeze for InNode {
+    fn freeze(&mut self) -> Result<Option<Vec<u8>>, String> {
+        let request = json!({"verb": "freeze", "session": self.session});
+        let mut frozen = self.pipes.borrow_mut().ask(&request)?;
+        value(&mut frozen)
     }
 }
 

@@ -73,6 +73,7 @@ impl Scripted for imap::Client {
         factory: &dyn Factory,
         with: &[String],
         now: Now,
+        _: bool,
     ) -> Result<Box<dyn Driven<Self, Broken = String>>, String> {
         let own = ["login=", "enable=", "id="];
         let own = |word: &&String| own.iter().any(|prefix| word.starts_with(prefix));

@@ -2,6 +2,7 @@
 //! `tests/transcripts/README.md` explains the signs; `script` reads them, `run` holds the conversation.
 
 mod desk;
+mod freezing;
 mod hosts;
 mod imap_desk;
 mod imap_told;

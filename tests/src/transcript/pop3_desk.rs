@@ -115,6 +115,7 @@ impl Scripted for pop3::Client {
         factory: &dyn Factory,
         with: &[String],
         now: Now,
+        _: bool,
     ) -> Result<Box<dyn Driven<Self, Broken = String>>, String> {
         let own = |word: &&String| word.starts_with("login=") || word.starts_with("language=");
         let bounds: Vec<String> = with.iter().filter(|word| !own(word)).cloned().collect();

@@ -12,6 +12,7 @@ use pillarbox_world::service::local::LocalBackend;
 use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
 
 use super::desk::Desk;
+use super::freezing::{Freeze, Freezing};
 
 /// Makes sessions of every role for one kind of host.
 pub trait Factory {
@@ -41,6 +42,12 @@ pub trait Factory {
     ) -> Box<dyn Driven<pop3::Client, Broken = String>>;
     /// A session of IMAP.
     fn imap(
+        &self,
+        config: imap::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<imap::Server, Broken = String>>;
+    /// A session of IMAP that is frozen wherever it can be, and goes on as another one.
+    fn imap_frozen(
         &self,
         config: imap::types::Config,
         now: Now,
@@ -106,6 +113,17 @@ impl Factory for Library {
     ) -> Box<dyn Driven<imap::Server, Broken = String>> {
         Box::new(Linked(Session::new(config, now)))
     }
+    fn imap_frozen(
+        &self,
+        config: imap::types::Config,
+        now: Now,
+    ) -> Box<dyn Driven<imap::Server, Broken = String>> {
+        let session = Linked(Session::<imap::Server>::new(config.clone(), now));
+        Box::new(Freezing::new(session, move |now, octets: &[u8]| {
+            let thawed = Session::<imap::Server>::thaw(config.clone(), now, octets);
+            thawed.map(Linked).map_err(|misuse| format!("misuse: {misuse:?}"))
+        }))
+    }
     fn imap_client(
         &self,
         config: imap::client::types::Config,
@@ -115,13 +133,21 @@ impl Factory for Library {
     }
 }
 
+impl<R: Role> Freeze for Linked<R> {
+    fn freeze(&mut self) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.0.freeze())
+    }
+}
+
 /// A role as transcripts see it.
 pub(super) trait Scripted: Role<Ask: std::fmt::Debug> {
     type Service: Service<Self>;
+    /// A session with these settings; with `frozen` it is frozen wherever it can be, if its role has such a form.
     fn session(
         factory: &dyn Factory,
         with: &[String],
         now: Now,
+        frozen: bool,
     ) -> Result<Box<dyn Driven<Self, Broken = String>>, String>;
     fn service(backend: &Arc<LocalBackend>, desk: &Arc<Desk>, key: u64) -> Self::Service;
     /// What the application wants, by the words behind `>`.
@@ -215,6 +241,7 @@ impl Scripted for smtp::Server {
         factory: &dyn Factory,
         with: &[String],
         now: Now,
+        _: bool,
     ) -> Result<Box<dyn Driven<Self, Broken = String>>, String> {
         let service = match () {
             () if has(with, "lmtp") => smtp::Service::Lmtp,
@@ -265,6 +292,7 @@ impl Scripted for pop3::Server {
         factory: &dyn Factory,
         with: &[String],
         now: Now,
+        _: bool,
     ) -> Result<Box<dyn Driven<Self, Broken = String>>, String> {
         let config = pop3::Config {
             host_name: b"hamburger.edu".to_vec(),
@@ -305,6 +333,7 @@ impl Scripted for imap::Server {
         factory: &dyn Factory,
         with: &[String],
         now: Now,
+        frozen: bool,
     ) -> Result<Box<dyn Driven<Self, Broken = String>>, String> {
         let without = with.iter().filter_map(|word| word.strip_prefix("without:"));
         let config = imap::types::Config {
@@ -318,7 +347,7 @@ impl Scripted for imap::Server {
             limits: limits(Limits::IMAP, with)?,
             trace: has(with, "trace"),
         };
-        Ok(factory.imap(config, now))
+        Ok(if frozen { factory.imap_frozen(config, now) } else { factory.imap(config, now) })
     }
 
     fn service(backend: &Arc<LocalBackend>, _: &Arc<Desk>, key: u64) -> Self::Service {

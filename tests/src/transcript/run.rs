@@ -28,6 +28,8 @@ pub enum Split {
     Octets,
     /// At places that this seed draws.
     Random(u64),
+    /// The same, and the session is frozen wherever it can be.
+    Frozen(u64),
 }
 
 /// Runs a transcript.
@@ -203,7 +205,10 @@ impl<'a, R: Scripted> Table<'a, R> {
         split: Split,
         recording: bool,
     ) -> Self {
-        let random = if let Split::Random(seed) = split { seed | 1 } else { 1 };
+        let random = match split {
+            Split::Random(seed) | Split::Frozen(seed) => seed | 1,
+            Split::Whole | Split::Octets => 1,
+        };
         let (sessions, heard, said) = (BTreeMap::new(), BTreeMap::new(), Said::new());
         Self {
             script,
@@ -382,7 +387,8 @@ impl<'a, R: Scripted> Table<'a, R> {
         let (slow, with): (Vec<_>, Vec<_>) =
             self.script.with.iter().cloned().partition(|word| word.starts_with("slow="));
         let slow_ms = slow.first().and_then(|word| word["slow=".len()..].parse().ok()).unwrap_or(0);
-        let session = R::session(self.factory, &with, now);
+        let frozen = matches!(self.split, Split::Frozen(_));
+        let session = R::session(self.factory, &with, now, frozen);
         let session = session.map_err(|error| self.error(line, &error))?;
         let session = Boxed { session, slow_ms, late_ms: 0 };
         let service = R::service(&self.backend, &self.desk, connection as u64);
@@ -437,7 +443,7 @@ impl<'a, R: Scripted> Table<'a, R> {
         match self.split {
             Split::Whole => vec![octets],
             Split::Octets => octets.chunks(1).collect(),
-            Split::Random(_) => {
+            Split::Random(_) | Split::Frozen(_) => {
                 let mut pieces = Vec::new();
                 let mut rest = octets;
                 while !rest.is_empty() {

@@ -13,9 +13,9 @@ use super::incoming::Incoming;
 use super::job::{Job, Wait};
 use super::runs::{Runs, are_runs};
 use super::state::{Selected, State};
-use super::view::{Frozen, Modseqs, View};
+use super::view::{Frozen, Modseqs, Thawed, View};
 use super::{Base, Doing, Server};
-use crate::imap::types::{Config, UidRun};
+use crate::imap::types::{Config, FlagRow, Flags, UidRun};
 use crate::session::{Progress, Session};
 use crate::types::{Misuse, Now, TlsFacts};
 
@@ -26,47 +26,39 @@ const VERSION: u8 = 4;
 /// Octets of the checksum at the end.
 const CHECK_LENGTH: usize = 8;
 
-impl Session<Server> {
-    /// The session as octets, if it waits for a command or in IDLE and nothing is under way.
-    ///
-    /// At most 8 KiB; `None` too where that would not do. Changes of the open mailbox that come
-    /// meanwhile are to be kept and told after `thaw`; the deadline is that of the last `Wait`.
-    #[must_use]
-    pub fn freeze(&self) -> Option<Vec<u8>> {
-        let progress = self.progress()?;
-        let role = self.role();
-        let mut out = Writer(alloc::vec![VERSION]);
-        out.number(progress.received);
-        out.number(progress.sent);
-        out.number(u64::from(progress.next_ask));
-        out.flag(progress.deadline_ms.is_some());
-        out.number(progress.deadline_ms.unwrap_or(0));
-        role.write(&mut out)?;
-        let check = checksum(&out.0);
-        out.0.extend_from_slice(&check);
-        (out.0.len() <= FROZEN_MAX).then_some(out.0)
-    }
+/// The session as octets, if it waits for a command or in IDLE and nothing is under way.
+///
+/// At most 8 KiB; `None` too where that would not do.
+pub(super) fn freeze(session: &Session<Server>) -> Option<Vec<u8>> {
+    let progress = session.progress()?;
+    let mut out = Writer(alloc::vec![VERSION]);
+    out.number(progress.received);
+    out.number(progress.sent);
+    out.number(u64::from(progress.next_ask));
+    out.flag(progress.deadline_ms.is_some());
+    out.number(progress.deadline_ms.unwrap_or(0));
+    session.role().write(&mut out)?;
+    let check = checksum(&out.0);
+    out.0.extend_from_slice(&check);
+    (out.0.len() <= FROZEN_MAX).then_some(out.0)
+}
 
-    /// The session that `freeze` gave, in the configuration that it had.
-    ///
-    /// # Errors
-    /// [`Misuse::BadValue`] if the octets are not what `freeze` of this version gives.
-    pub fn thaw(config: Config, now: Now, frozen: &[u8]) -> Result<Self, Misuse> {
-        let trace = config.trace;
-        let read = |frozen| -> Option<(Server, Progress)> {
-            let mut input = Reader::new(frozen)?;
-            let received = input.number()?;
-            let sent = input.number()?;
-            let next_ask = u32::try_from(input.number()?).ok()?;
-            let has_deadline = input.flag()?;
-            let deadline_ms = Some(input.number()?).filter(|_| has_deadline);
-            let role = Server::read(config, &mut input)?;
-            let progress = Progress { received, sent, next_ask, deadline_ms };
-            input.0.is_empty().then_some((role, progress))
-        };
-        let (role, progress) = read(frozen).ok_or(Misuse::BadValue)?;
-        Ok(Self::resume(role, now, trace, progress))
-    }
+/// The session that `freeze` gave, in the configuration that it had.
+pub(super) fn thaw(config: Config, now: Now, frozen: &[u8]) -> Result<Session<Server>, Misuse> {
+    let trace = config.trace;
+    let read = |frozen| -> Option<(Server, Progress)> {
+        let mut input = Reader::new(frozen)?;
+        let received = input.number()?;
+        let sent = input.number()?;
+        let next_ask = u32::try_from(input.number()?).ok()?;
+        let has_deadline = input.flag()?;
+        let deadline_ms = Some(input.number()?).filter(|_| has_deadline);
+        let role = Server::read(config, &mut input)?;
+        let progress = Progress { received, sent, next_ask, deadline_ms };
+        input.0.is_empty().then_some((role, progress))
+    };
+    let (role, progress) = read(frozen).ok_or(Misuse::BadValue)?;
+    Ok(Session::resume(role, now, trace, progress))
 }
 
 impl Server {
@@ -177,19 +169,21 @@ impl Selected {
         out.flag(self.read_only);
         out.number(self.keywords.len() as u64);
         self.keywords.iter().for_each(|keyword| out.octets(keyword));
-        let Frozen { sets: [told, gone, arrived, recent], stale, reading, lost, modseqs } =
-            self.view.frozen();
-        for set in [&self.saved, told, gone, arrived, recent, &stale] {
+        let Frozen { sets, flags, reading, lost, modseqs, did } = self.view.frozen()?;
+        for set in [&self.saved].into_iter().chain(sets) {
             // A mailbox with many gaps is not worth the time: it would not fit.
             if set.as_slice().len() > FROZEN_MAX {
                 return None;
             }
             out.runs(set);
         }
+        out.number(flags.len() as u64);
+        flags.iter().for_each(|row| out.flag_row(row));
         out.flag(reading);
         out.flag(lost);
         let Modseqs { told, seen, gone } = modseqs;
         [told, seen, gone].into_iter().for_each(|modseq| out.number(modseq));
+        out.flag(did);
         out.flag(self.owes_highest);
         Some(())
     }
@@ -204,14 +198,18 @@ impl Selected {
             keywords.push(input.octets()?);
         }
         let saved = input.runs()?;
-        let told = input.runs()?;
-        let rest = [input.runs()?, input.runs()?, input.runs()?, input.runs()?];
-        let [gone, arrived, recent, stale] = rest;
+        let [told, gone, arrived] = [input.runs()?, input.runs()?, input.runs()?];
+        let [recent, stale, own] = [input.runs()?, input.runs()?, input.runs()?];
+        let mut flags = Vec::new();
+        for _ in 0..input.number()? {
+            flags.push(input.flag_row()?);
+        }
         let (reading, lost) = (input.flag()?, input.flag()?);
         let modseqs =
             Modseqs { told: input.number()?, seen: input.number()?, gone: input.number()? };
+        let thawed = Thawed { reading, lost, modseqs, did: input.flag()? };
         let owes_highest = input.flag()?;
-        let view = View::thawed([told, gone, arrived, recent, stale], reading, lost, modseqs);
+        let view = View::thawed([told, gone, arrived, recent, stale, own], flags, thawed);
         Some(Self {
             name,
             uid_validity,
@@ -251,6 +249,15 @@ impl Writer {
     fn octets(&mut self, octets: &[u8]) {
         self.number(octets.len() as u64);
         self.0.extend_from_slice(octets);
+    }
+
+    fn flag_row(&mut self, row: &FlagRow) {
+        let FlagRow { uid, flags: Flags { system, keywords }, modseq } = row;
+        self.number(u64::from(*uid));
+        self.0.push(*system);
+        self.number(keywords.len() as u64);
+        keywords.iter().for_each(|keyword| self.octets(keyword));
+        self.number(*modseq);
     }
 
     /// Distances rather than UIDs: most fit one octet.
@@ -303,6 +310,16 @@ impl<'a> Reader<'a> {
         let octets = self.0.get(..length)?.to_vec();
         self.0 = &self.0[length..];
         Some(octets)
+    }
+
+    fn flag_row(&mut self) -> Option<FlagRow> {
+        let (uid, system) = (u32::try_from(self.number()?).ok()?, self.octet()?);
+        let mut keywords = Vec::new();
+        for _ in 0..self.number()? {
+            keywords.push(self.octets()?);
+        }
+        let modseq = self.number()?;
+        Some(FlagRow { uid, flags: Flags { system, keywords }, modseq })
     }
 
     fn runs(&mut self) -> Option<Runs> {

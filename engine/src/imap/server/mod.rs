@@ -64,8 +64,9 @@ use super::grammar::Options;
 use super::types::{Answer, Ask, Call, Config, Event};
 use crate::role::{Cx, Line, Role, TextEnd, Want};
 use crate::sasl::server::Terms;
+use crate::session::Session;
 use crate::trace::Rule;
-use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
+use crate::types::{AskId, Farewell, Misuse, Now, TlsFacts, TlsOffer};
 
 use capability::{Feature, Features};
 use condstore::Aware;
@@ -460,6 +461,14 @@ impl Role for Server {
             Doing::Telling { after, telling, .. } => self.tell(cx, after, telling),
             doing => Self { doing, ..self },
         }
+    }
+
+    fn freeze(session: &Session<Self>) -> Option<Vec<u8>> {
+        freeze::freeze(session)
+    }
+
+    fn thaw(config: Config, now: Now, frozen: &[u8]) -> Result<Session<Self>, Misuse> {
+        freeze::thaw(config, now, frozen)
     }
 }
 

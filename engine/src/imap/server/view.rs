@@ -73,27 +73,31 @@ impl View {
         view
     }
 
-    /// All that a view is, but for flags: of those it remembers only whose must be read again.
-    pub(crate) fn frozen(&self) -> Frozen<'_> {
-        let flags = self.flags.iter().map(|row| UidRun { first: row.uid, last: row.uid });
-        let mut stale = Runs::from_unsorted(flags.collect());
-        stale.add(&self.stale);
-        Frozen {
-            sets: [self.told.runs(), &self.gone, &self.arrived, &self.recent],
-            stale,
-            reading: self.reading.is_some(),
-            lost: self.lost,
-            modseqs: self.modseqs,
+    /// All that a view is; none while it is being read again, since half of that is no place to stop at.
+    pub(crate) fn frozen(&self) -> Option<Frozen<'_>> {
+        let Self { told, gone, arrived, recent, flags, stale, reading, lost, modseqs, own } = self;
+        // What was read before it happened again counts for nothing.
+        let halfway = |reading: &Reading| !reading.restart && !reading.read.is_empty();
+        if reading.as_ref().is_some_and(halfway) {
+            return None;
         }
+        Some(Frozen {
+            sets: [told.runs(), gone, arrived, recent, stale, &own.arrived],
+            flags,
+            reading: reading.is_some(),
+            lost: *lost,
+            modseqs: *modseqs,
+            did: own.did,
+        })
     }
 
-    /// The view that `frozen` described: told, gone, arrived, recent and stale.
-    pub(crate) fn thawed(sets: [Runs; 5], reading: bool, lost: bool, modseqs: Modseqs) -> Self {
-        let [told, gone, arrived, recent, stale] = sets;
+    /// The view that `frozen` described, with the sets in the same order.
+    pub(crate) fn thawed(sets: [Runs; 6], flags: Vec<FlagRow>, thawed: Thawed) -> Self {
+        let [told_runs, gone, arrived, recent, stale, own_arrived] = sets;
+        let Thawed { reading, lost, modseqs, did } = thawed;
         let reading = reading.then(Reading::default);
-        let (told_runs, told) = (told, Numbered::default());
-        let flags = Vec::new();
-        let own = Own::default();
+        let told = Numbered::default();
+        let own = Own { arrived: own_arrived, did };
         let mut view =
             Self { told, gone, arrived, recent, flags, stale, reading, lost, modseqs, own };
         view.told.replace(told_runs);
@@ -380,12 +384,22 @@ pub(crate) struct NewlyNumbered {
 
 /// What a view is.
 pub(crate) struct Frozen<'a> {
-    /// Told, gone, arrived, recent.
-    pub(crate) sets: [&'a Runs; 4],
-    pub(crate) stale: Runs,
+    /// Told, gone, arrived, recent, stale, brought by this session.
+    pub(crate) sets: [&'a Runs; 6],
+    pub(crate) flags: &'a [FlagRow],
     pub(crate) reading: bool,
     pub(crate) lost: bool,
     pub(crate) modseqs: Modseqs,
+    /// Whether the session did something itself.
+    pub(crate) did: bool,
+}
+
+/// What a view is beside its sets and flags.
+pub(crate) struct Thawed {
+    pub(crate) reading: bool,
+    pub(crate) lost: bool,
+    pub(crate) modseqs: Modseqs,
+    pub(crate) did: bool,
 }
 
 /// Whether a change is one that the contract allows.

@@ -112,7 +112,8 @@ fn a_frozen_session_hears_what_others_hear() {
         let flags = ["--memory", "--engine", engine, "--slots", "2"];
         let server = Server::start(scratch.path(), &flags);
         assert_eq!(heard(&server, || frozen(&server, 2)), expected, "{engine}");
-        assert!(thawed(&server) >= 18, "only {} were thawed", thawed(&server));
+        // The actor for each of its four acts after the first rest, the watcher for each of the nine things it says or hears.
+        assert!(thawed(&server) >= 13, "only {} were thawed", thawed(&server));
         assert!(server.stop().success());
     }
 }

@@ -122,11 +122,11 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_wait_has_an_end_and_asks_who_rests() {
         let slots = Slots::new(1);
         let held = slots.try_take();
-        let (taken, ()) = tokio::join!(slots.take(LONG), slots.wanted());
+        let (taken, ()) = tokio::join!(slots.take(Duration::from_millis(20)), slots.wanted());
         assert!(taken.is_none(), "nobody gave it back");
         assert_eq!(slots.waiting.load(Ordering::Relaxed), 0);
         let give = async {
@@ -137,7 +137,7 @@ mod tests {
         assert!(taken.is_some() && slots.taken() == 1);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_cannot_give_its_place_passes_on() {
         let slots = Slots::new(1);
         let held = slots.try_take();

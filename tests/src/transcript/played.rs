@@ -9,6 +9,7 @@
 )]
 
 mod desk;
+mod freezing;
 mod imap_desk;
 mod imap_told;
 mod pop3_desk;

@@ -164,7 +164,7 @@ fn anything(random: &mut Seeded, at: usize) -> Step {
     let uid = 1 + random.below(22) as u32;
     let change = match random.below(12) {
         0 => went(run(uid)),
-        1 => Change::Arrived(Arrived { runs: run(uid + 20), recent: uid % 2 == 0 }),
+        1 => Change::Arrived(Arrived { runs: run(uid + 20), recent: uid.is_multiple_of(2) }),
         2 => {
             let flags = Flags { system: uid as u8 & 31, keywords: vec![b"$Old".to_vec()] };
             Change::Flags(vec![FlagRow { uid, flags, modseq: 10 + at as u64 }])

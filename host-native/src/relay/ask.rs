@@ -31,16 +31,19 @@ pub(super) fn next_host_may_help(engine: &Engine, fate: &Fate) -> bool {
     })
 }
 
-/// What an attempt means.
+/// What an attempt means, which is made once more if need be.
 ///
 /// # Errors
 /// The sandbox broke even without the words of strangers, which are left out if it broke with them: what became of a
 /// message must be written down whatever a server says.
-pub(super) fn settle(engine: &Engine, attempted: Attempted) -> Result<Settled, Reason> {
+pub(super) fn settle(
+    engine: &Engine,
+    attempted: impl Fn() -> Attempted,
+) -> Result<Settled, Reason> {
     let relay = engine.relay();
-    relay.settle(attempted.clone()).or_else(|trap| {
+    relay.settle(attempted()).or_else(|trap| {
         broke(trap);
-        relay.settle(without_words(attempted)).map_err(broke)
+        relay.settle(without_words(attempted())).map_err(broke)
     })
 }
 

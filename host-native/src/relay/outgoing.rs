@@ -149,7 +149,7 @@ impl Connection for Sending {
     async fn deliver(&mut self, parcel: Parcel) -> Vec<Fate> {
         let mut fates = self.once(&parcel, parcel.recipients.clone()).await;
         // RFC 5321 §5.1: who was put off is offered to the domain's next hosts.
-        loop {
+        while !self.way.names.is_empty() {
             let engine = self.way.shared.backend.engine();
             let open: Vec<usize> =
                 (0..fates.len()).filter(|p| next_host_may_help(engine, &fates[*p])).collect();

@@ -1,8 +1,8 @@
 //! The end of an attempt: what the engine makes of it, in one write with the reports that follow, and one line of the log.
 
 use pillarbox_engine::relay::{Attempted, Due, Handover, Outcome, Queued, ReportKind, Settled};
+use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::smtp::client::types::Fate;
-use pillarbox_engine::smtp::{Mailbox, RcptTo};
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::queue::{NewTask, QueuedMessage, Settle, Task};
 use pillarbox_world::service::{About, Backend, report};
@@ -50,7 +50,7 @@ impl<C: Carrier> Work<C> {
         let id = task.message.id;
         let mut pause = STORE_PAUSE;
         loop {
-            match settle(&self.backend, &self.metrics, task, ended.clone()).await {
+            match settle(&self.backend, &self.metrics, task, &ended).await {
                 Ok(()) => return true,
                 Err(Reason::NotFound) => {
                     tracing::info!(id, "it was removed from the queue while it was tried");
@@ -82,30 +82,27 @@ pub(crate) async fn settle(
     backend: &HostBackend,
     metrics: &RelayMetrics,
     task: &Task,
-    ended: Ended,
+    ended: &Ended,
 ) -> Result<(), Reason> {
     let now_ms = backend.relaying().clock.now_ms();
     let schedule = backend.schedule();
-    let Ended { fates, server, handover, accounts, moved } = ended;
-    let told = task.recipients.iter().zip(&fates).map(|(q, f)| (q.recipient.clone(), f.clone()));
-    let told: Vec<(RcptTo, Fate)> = told.collect();
     let message = &task.message;
-    let attempted = Attempted {
+    let attempted = || Attempted {
         schedule,
         times: message.times,
         now_unix_ms: now_ms,
         mail: message.mail.clone(),
-        handover,
-        server: server.clone(),
+        handover: ended.handover,
+        server: ended.server.clone(),
         recipients: task.recipients.clone(),
-        fates,
+        fates: ended.fates.clone(),
         seed: backend.relaying().seed ^ task.id,
     };
     let engine = backend.engine();
     let Settled { outcomes, next_unix_ms, reports } = ask::settle(engine, attempted)?;
     let kinds: Vec<&'static str> = outcomes.iter().map(word).collect();
     let recipients: Vec<Queued> = outcomes.into_iter().filter_map(waiting).collect();
-    let mut keep = moved;
+    let mut keep = ended.moved.clone();
     if let (false, Some(due_ms)) = (recipients.is_empty(), next_unix_ms) {
         let notice_ms = engine.relay().notice_unix_ms(&schedule, &message.times, now_ms);
         let notice_ms = notice_ms.map_err(broke)?;
@@ -113,10 +110,11 @@ pub(crate) async fn settle(
         keep.insert(0, NewTask { destination, recipients, due_ms, notice_ms });
     }
     let reports = make(backend, metrics, message, reports, now_ms).await?;
+    let accounts = ended.accounts.clone();
     let settle = Settle { task: task.id, keep, accounts, reports, now_ms };
     backend.write(0, Write::Settle(settle)).await?;
     let next_ms = next_unix_ms.map(|at| at.saturating_sub(now_ms));
-    log(message, task, server.as_deref(), &told, &kinds, next_ms);
+    log(task, ended, &kinds, next_ms);
     kinds.iter().for_each(|kind| metrics.outcomes.with_label_values(&[*kind]).inc());
     metrics.attempts.inc();
     Ok(())
@@ -196,49 +194,34 @@ fn report_word(kind: ReportKind) -> &'static str {
 }
 
 /// One line for each kind of outcome: recipients that fared alike are told together.
-fn log(
-    message: &QueuedMessage,
-    task: &Task,
-    server: Option<&[u8]>,
-    told: &[(RcptTo, Fate)],
-    kinds: &[&'static str],
-    next_ms: Option<u64>,
-) {
-    let mut done: Vec<(&str, String)> = Vec::new();
-    for (kind, (_, fate)) in kinds.iter().zip(told) {
-        let answer = answer(fate);
-        if done.iter().any(|known| known.0 == *kind && known.1 == answer) {
+fn log(task: &Task, ended: &Ended, kinds: &[&'static str], next_ms: Option<u64>) {
+    let id = task.message.id;
+    let host = ended.server.as_deref().map_or_else(String::new, shown);
+    let answers: Vec<String> = ended.fates.iter().map(answer).collect();
+    let alike = |a: usize, b: usize| kinds[a] == kinds[b] && answers[a] == answers[b];
+    let told = kinds.len().min(answers.len()).min(task.recipients.len());
+    for first in 0..told {
+        if (0..first).any(|before| alike(before, first)) {
             continue;
         }
-        let alike = kinds.iter().zip(told);
-        let alike = alike.filter(|(k, (_, fate))| *k == kind && self::answer(fate) == answer);
-        let names: Vec<String> = alike.map(|(_, (to, _))| address(&to.forward_path)).collect();
-        let mut to = names[..names.len().min(NAMED_MAX)].join(",");
-        if names.len() > NAMED_MAX {
-            to = format!("{to} and {} more", names.len() - NAMED_MAX);
+        let all: Vec<usize> = (first..told).filter(|other| alike(first, *other)).collect();
+        let name = |place: &usize| address(&task.recipients[*place].recipient.forward_path);
+        let mut to = all.iter().take(NAMED_MAX).map(name).collect::<Vec<_>>().join(",");
+        if all.len() > NAMED_MAX {
+            to = format!("{to} and {} more", all.len() - NAMED_MAX);
         }
-        let host = server.map_or_else(String::new, shown);
         let destination = shown(&task.destination);
-        let next_s = next_ms.filter(|_| *kind == "deferred").map(|ms| ms / 1000);
-        tracing::info!(
-            id = message.id,
-            to,
-            destination,
-            host,
-            outcome = *kind,
-            answer,
-            next_s,
-            "relayed"
-        );
-        if matches!(fate, Fate::Uncertain(_)) && *kind == "deferred" {
+        let (outcome, answer) = (kinds[first], &answers[first]);
+        let next_s = next_ms.filter(|_| outcome == "deferred").map(|ms| ms / 1000);
+        tracing::info!(id, to, destination, host, outcome, answer, next_s, "relayed");
+        if matches!(ended.fates[first], Fate::Uncertain(_)) && outcome == "deferred" {
             tracing::warn!(
-                id = message.id,
+                id,
                 to,
                 host,
                 "all of it was sent, and the answer did not come; it is tried again, and may arrive twice"
             );
         }
-        done.push((*kind, answer));
     }
 }
 

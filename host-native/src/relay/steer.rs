@@ -64,7 +64,7 @@ pub(crate) async fn bounce(
         let Some(last) = tasks.last() else { return Ok(done) };
         after = last.id;
         for task in tasks {
-            match settle(backend, metrics, &task, Ended::alike(&task, &fate, None)).await {
+            match settle(backend, metrics, &task, &Ended::alike(&task, &fate, None)).await {
                 Ok(()) => done += 1,
                 // It was over before.
                 Err(Reason::NotFound) => {}

@@ -89,6 +89,7 @@ test("what is fetched in parts is less than the whole, and is counted", async ()
   await press(page, "End");
   const talk = page.locator(".transcript select");
   await talk.selectOption({ label: await talk.locator("option", { hasText: "IMAP" }).first().textContent() });
+  await page.locator(".transcript .rows", { hasText: "RFC822.SIZE" }).waitFor();
   const size = Number(/RFC822\.SIZE (\d+)/.exec((await lines(page)).join("\n"))[1]);
   assert.ok(size > 100_000, `${size} octets`);
   const came = Number(/↓ (\d+) octets/.exec(await page.locator(".counted").innerText())[1]);

@@ -12,6 +12,7 @@ import subprocess
 import termios
 import time
 
+import thunderbird as thunderbird_profile
 from checks_python import body, imap
 from server import Server, without_trace_fields
 
@@ -226,42 +227,36 @@ def deliver(server: Server, user: str) -> None:
 
 
 def thunderbird(server: Server) -> None:
-    """Thunderbird itself, in a profile made for it, until the server's trace shows that it read the mail."""
-    import time
-
+    """Thunderbird itself, in a profile made for it, logs in, downloads a message, idles, and is told of another."""
     user = "thunderbird@hamburger.edu"
     deliver(server, user)
-    where = home(server, "thunderbird")
-    port = server.port["imap"]
-    settings = {
-        "mail.accountmanager.accounts": "account1", "mail.accountmanager.defaultaccount": "account1",
-        "mail.account.account1.server": "server1", "mail.account.account1.identities": "id1",
-        "mail.identity.id1.useremail": user, "mail.identity.id1.valid": True,
-        "mail.server.server1.type": "imap", "mail.server.server1.hostname": "127.0.0.1", "mail.server.server1.port": port,
-        "mail.server.server1.userName": user, "mail.server.server1.socketType": 0, "mail.server.server1.authMethod": 3,
-        "mail.server.server1.login_at_startup": True, "mail.server.server1.check_new_mail": True,
-        "mail.shell.checkDefaultClient": False, "datareporting.policy.dataSubmissionEnabled": False,
-        "app.update.enabled": False, "mail.provider.suppress_dialog_on_startup": True,
-    }
-    import json
-
-    lines = [f'user_pref("{name}", {json.dumps(value)});' for name, value in settings.items()]
-    (where / "user.js").write_text("\n".join(lines))
+    profile = home(server, "thunderbird")
+    thunderbird_profile.make(profile, user, "any", server.port["imap"])
     before = set(server.traces("imap"))
-    environment = os.environ | {"HOME": str(where), "MOZ_HEADLESS": "1"}
-    program = subprocess.Popen(["thunderbird", "--headless", "--profile", str(where)], env=environment,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    program = thunderbird_profile.start(profile)
+
+    def session(what: str, seen) -> str:
         for _ in range(120):
             time.sleep(0.5)
             texts = [text for name, text in server.traces("imap").items() if name not in before]
-            if any("CAPABILITY" in text.upper() for text in texts):
-                break
-        else:
-            raise AssertionError("Thunderbird never spoke to the server")
+            if found := next(filter(seen, texts), None):
+                return found
+        said = [line for text in texts for line in text.splitlines() if line.startswith("C: ")]
+        raise AssertionError(f"Thunderbird never {what}; it said {said[-20:]}")
+
+    try:
+        reads = "BODY.PEEK[]"
+        session("read the message", lambda text: reads in text)
+        # Long enough that it idles, and its session is frozen, when the next one comes.
+        time.sleep(8)
+        deliver(server, user)
+        time.sleep(15)
     finally:
         program.terminate()
         program.wait(30)
+    # A transcript is whole once its session is over.
+    session("read the message that came while it idled",
+            lambda text: " IDLE\n" in text and "* 2 EXISTS" in text and reads in text.split("* 2 EXISTS", 1)[1])
     no_errors(server, "imap", before)
 
 

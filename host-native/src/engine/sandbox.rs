@@ -284,10 +284,11 @@ fn config(settings: &EngineSettings, instances: u32) -> Config {
         .max_memory_size(
             settings.session_memory_max.max(settings.index_memory_max).max(RELAY_MEMORY_MAX),
         )
-        // Pages that a session used are cleared instead of given back, which costs a third of its
-        // life. Only so many slots are kept like that.
-        .linear_memory_keep_resident(512 << 10)
-        .table_keep_resident(128 << 10)
+        // What a session used is given back when it ends or is frozen. To clear it instead would save a third of a short
+        // session's life, but clearing touches every page that may be kept, half a mebibyte for each slot ever used, and
+        // of frozen sessions there are many more than of slots at work.
+        .linear_memory_keep_resident(0)
+        .table_keep_resident(0)
         .max_unused_warm_slots(64);
     let mut config = Config::new();
     config

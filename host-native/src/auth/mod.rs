@@ -77,6 +77,17 @@ pub fn canonical(name: &[u8], domain: &str) -> Option<String> {
     if name.contains('@') { Some(name) } else { Some(format!("{name}@{domain}")) }
 }
 
+/// A source of octets that nobody can guess.
+///
+/// # Errors
+/// [`crate::error::Kind::Failed`] if the machine has none.
+pub fn chance() -> Result<impl FnMut(&mut [u8]), Error> {
+    let random = SystemRandom::new();
+    // A machine that gives some gives more: what the system draws from does not run dry.
+    entropy::<1>()?;
+    Ok(move |octets: &mut [u8]| random.fill(octets).expect("it gave some before"))
+}
+
 /// Octets that nobody can guess.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ mod replay;
 mod send;
 mod sendmail;
 mod site;
+mod smime;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,6 +39,7 @@ Examples:
   pillarbox import --account bob@hamburger.edu --config pillarbox.toml ~/Maildir
   pillarbox mail --server imaps://bob@mail.hamburger.edu list
   pillarbox fetch imaps://bob@mail.provider.example --account bob@hamburger.edu --config pillarbox.toml
+  pillarbox smime verify --trust authority.crt letter.eml
   pillarbox replay alice-to-bob             a simulated mail Internet, in the terminal
 
 Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 address cannot be used; 4 data directory cannot be used.";
@@ -60,6 +62,8 @@ enum Word {
     Account(account::AccountFlags),
     /// Make, print and check the keys that sign outgoing mail
     Dkim(dkim::DkimFlags),
+    /// Sign, verify, encrypt and decrypt messages with S/MIME
+    Smime(Box<smime::SmimeFlags>),
     /// See and steer what waits to be relayed
     Queue(queue::QueueFlags),
     /// Collect mail from another server, by IMAP or POP3, into an account here
@@ -221,6 +225,7 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Serve(flags)) => serve::run(&Settings::new(*flags)?),
         Some(Word::Account(flags)) => account::run(flags),
         Some(Word::Dkim(flags)) => dkim::run(flags),
+        Some(Word::Smime(flags)) => smime::run(*flags),
         Some(Word::Queue(flags)) => queue::run(flags),
         Some(Word::Fetch(flags)) => fetch::run(&flags),
         Some(Word::Mail(flags)) => mail::run(&flags),

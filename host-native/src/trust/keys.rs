@@ -11,11 +11,11 @@ use mail_auth::common::crypto::{
 };
 use mail_auth::common::headers::Writable;
 use pillarbox_engine::text::base64;
-use rsa::pkcs1::DecodeRsaPublicKey;
-use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey};
+use pillarbox_smime::{PrivateKey, pem, rsa_public_info};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject;
 
+use crate::auth::chance;
 use crate::error::Error;
 
 /// Octets of a key file; the largest key that is used has some 3,300.
@@ -64,21 +64,8 @@ impl Key {
     /// # Errors
     /// [`crate::error::Kind::Usage`]: what is wrong with the file, and what to do.
     pub fn read(path: &Path) -> Result<Self, Error> {
+        let pem = read_private(path)?;
         let wrong = |why: String| Error::usage(format!("{}: {why}", path.display()));
-        let file = File::open(path).map_err(|error| wrong(format!("cannot read it: {error}")))?;
-        let metadata = file.metadata().map_err(|error| wrong(error.to_string()))?;
-        if !metadata.is_file() {
-            return Err(wrong("it is no file; name the key that keygen wrote".to_owned()));
-        }
-        if metadata.permissions().mode() & 0o077 != 0 {
-            let path = path.display();
-            return Err(wrong(format!(
-                "others may read this private key; protect it: chmod 600 {path}"
-            )));
-        }
-        let mut pem = Vec::new();
-        let read = file.take(FILE_MAX).read_to_end(&mut pem);
-        read.map_err(|error| wrong(format!("cannot read it: {error}")))?;
         Self::of_pem(&pem).map_err(wrong)
     }
 
@@ -101,10 +88,8 @@ impl Key {
         }
         let key = RsaKey::<Sha256>::from_key_der(der).map_err(|error| refused(&error))?;
         // What RFC 6376 §3.6.1 calls RSAPublicKey is published as SubjectPublicKeyInfo (its erratum 3017).
-        let public = rsa::RsaPublicKey::from_pkcs1_der(&key.public_key())
-            .map_err(|error| error.to_string())
-            .and_then(|key| key.to_public_key_der().map_err(|error| error.to_string()))?;
-        let record = format!("v=DKIM1; k=rsa; p={}", base64_text(public.as_bytes()));
+        let public = rsa_public_info(&key.public_key());
+        let record = format!("v=DKIM1; k=rsa; p={}", base64_text(&public));
         Ok(Self { key: Arc::new(DkimKey::Rsa(key)), record })
     }
 
@@ -146,34 +131,56 @@ pub fn generate(kind: Kind, path: &Path) -> Result<Key, Error> {
     let pem = match kind {
         Kind::Ed25519 => {
             let der = Ed25519Key::generate_pkcs8().map_err(|e| Error::failed(e.to_string()))?;
-            pem_of(&der)
+            pem::write("PRIVATE KEY", &der)
         }
         Kind::Rsa(bits) => {
-            let key = rsa::RsaPrivateKey::new(&mut rsa::rand_core::OsRng, bits);
-            let key = key.map_err(|error| Error::failed(format!("no RSA key: {error}")))?;
-            let der = key.to_pkcs8_der().map_err(|error| Error::failed(error.to_string()))?;
-            pem_of(der.as_bytes())
+            let key = PrivateKey::generate_rsa(bits, &mut chance()?);
+            key.map_err(|why| Error::failed(format!("no RSA key: {}", why.words())))?.to_pem()
         }
     };
+    write_new("--out", path, pem.as_bytes())?;
+    Key::read(path)
+}
+
+/// Writes a private key into a file that is new and that only its owner can read.
+///
+/// # Errors
+/// [`crate::error::Kind::Usage`] if the file is there or cannot be written; it names the flag.
+pub fn write_new(flag: &str, path: &Path, pem: &[u8]) -> Result<(), Error> {
     let wrong = |error: std::io::Error| {
         let at = path.display();
         let help = match error.kind() {
             std::io::ErrorKind::AlreadyExists => "; a key is never written over, name a new file",
             _ => "",
         };
-        Error::usage(format!("--out {at}: {error}{help}"))
+        Error::usage(format!("{flag} {at}: {error}{help}"))
     };
     let open = File::options().write(true).create_new(true).mode(0o600).open(path);
     let mut file = open.map_err(wrong)?;
-    file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)?;
-    Key::read(path)
+    file.write_all(pem).and_then(|()| file.sync_all()).map_err(wrong)
 }
 
-fn pem_of(der: &[u8]) -> String {
-    let text = base64_text(der);
-    let lines: Vec<&str> =
-        (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
-    format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines.join("\n"))
+/// The octets of a file with a private key, which nobody but its owner may be able to read.
+///
+/// # Errors
+/// What is wrong with the file, and what to do.
+pub fn read_private(path: &Path) -> Result<Vec<u8>, Error> {
+    let wrong = |why: String| Error::usage(format!("{}: {why}", path.display()));
+    let file = File::open(path).map_err(|error| wrong(format!("cannot read it: {error}")))?;
+    let metadata = file.metadata().map_err(|error| wrong(error.to_string()))?;
+    if !metadata.is_file() {
+        return Err(wrong("it is no file; name the key that keygen wrote".to_owned()));
+    }
+    if metadata.permissions().mode() & 0o077 != 0 {
+        let path = path.display();
+        return Err(wrong(format!(
+            "others may read this private key; protect it: chmod 600 {path}"
+        )));
+    }
+    let mut pem = Vec::new();
+    let read = file.take(FILE_MAX).read_to_end(&mut pem);
+    read.map_err(|error| wrong(format!("cannot read it: {error}")))?;
+    Ok(pem)
 }
 
 pub(super) fn base64_text(octets: &[u8]) -> String {

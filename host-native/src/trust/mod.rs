@@ -33,7 +33,9 @@ use verify::Sender;
 
 pub(crate) use spf::{TERMS_MAX as SPF_TERMS_MAX, VOIDS_MAX as SPF_VOIDS_MAX};
 
-pub use keys::{Key, Kind as KeyKind, RSA_BITS, generate, quoted, record_name};
+pub use keys::{
+    Key, Kind as KeyKind, RSA_BITS, generate, quoted, read_private, record_name, write_new,
+};
 pub use metrics::TrustMetrics;
 pub use settings::{Check, Checks, OnTemporary, Then, TrustPolicy, TrustSettings};
 pub use sign::Signer;

@@ -7,6 +7,8 @@ mod sink;
 mod sync;
 mod text;
 
+pub(super) use text::one_line;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};

@@ -10,6 +10,7 @@ import checks_imap
 import checks_logins
 import checks_postfix
 import checks_python
+import checks_smime
 import checks_submission
 import checks_tls
 import checks_trust
@@ -27,7 +28,7 @@ def main() -> int:
     checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_clients.CHECKS,
               *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS,
               *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS,
-              *checks_dovecot.CHECKS]
+              *checks_smime.CHECKS, *checks_dovecot.CHECKS]
     if arguments.full:
         checks.append(checks_clients.thunderbird)
     return runner.run(Server(arguments.pillarbox), checks, arguments.only)

@@ -31,7 +31,7 @@ impl<'a> Entity<'a> {
         let mut kind = kinds.next().map(|f| params::parse(&f.unfolded())).unwrap_or_default();
         kind.value.make_ascii_lowercase();
         // With two, one reader could see a signed message where another one sees none.
-        kind.ambiguous = kinds.next().is_some();
+        kind.ambiguous |= kinds.next().is_some();
         Self { raw, range, header_length, kind }
     }
 

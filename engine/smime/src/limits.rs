@@ -3,7 +3,7 @@
 /// Levels of values inside of values. A certificate in a signed message has some ten; each costs a copy.
 pub const DER_DEPTH_MAX: usize = 40;
 /// Signers that are looked at. Messages have one, seldom two; each costs at least one check of a signature.
-pub const SIGNERS_MAX: usize = 8;
+pub const SIGNERS_MAX: usize = 4;
 /// Certificates that are read from one message. A chain has three or four.
 pub const CERTIFICATES_MAX: usize = 32;
 /// Revocation lists that are read from one message.
@@ -13,13 +13,14 @@ pub const RECIPIENTS_MAX: usize = 1_000;
 /// Certificates in one chain, both ends counted. Public authorities use three or four.
 pub const CHAIN_MAX: usize = 8;
 /// Checks of signatures in the search for one chain, which certificates that name each other could make endless.
-pub const CHAIN_CHECKS_MAX: usize = 64;
+pub const CHAIN_CHECKS_MAX: usize = 32;
 /// Layers of one message, such as signed, encrypted and signed again (RFC 2634 §1.1).
 pub const LAYERS_MAX: usize = 8;
 /// Parts that are looked through for signed ones.
 pub const PARTS_MAX: usize = 1_000;
-/// Signed or encrypted parts of one message that are judged; each may cost what a whole message costs.
-pub const JUDGED_PARTS_MAX: usize = 16;
+/// Signed or encrypted parts of one message that are judged; each may cost what a whole message costs, which is at most
+/// `SIGNERS_MAX` searches of `CHAIN_CHECKS_MAX` checks in each layer: together some seconds with the largest keys.
+pub const JUDGED_PARTS_MAX: usize = 8;
 /// Depth of multiparts in which signed parts are looked for.
 pub const DEPTH_MAX: usize = 20;
 /// Bits of RSA keys that are used. Smaller ones prove nothing, and larger ones cost seconds (RFC 8551 §4.3).

@@ -41,6 +41,10 @@ pub(crate) fn judge<'b>(
         algorithm: signer.algorithm.map(|algorithm| algorithm.words()),
         reasons: Vec::new(),
     };
+    if signer.could_be_attributes(text) {
+        out.reasons.push(Reason::Unreadable);
+        return out;
+    }
     let (result, digest) = signed.digest_result(signer, pieces);
     match result {
         DigestResult::Same => {}

@@ -318,6 +318,65 @@ fn old_mail_of_rfc_4134_is_read_and_not_trusted() {
     assert_eq!(RevocationList::of_file(&old("CarlRSACRLForAll.crl")).unwrap().len(), 1);
 }
 
+/// Signed attributes, shown as if they were the content of a signature without attributes.
+#[test]
+fn attributes_are_no_content() {
+    let ca = authority(1);
+    let alice = person(2, "Alice", "alice@crepes.fr", Some(&ca));
+    let anchors = [ca.certificate];
+    let text = String::from_utf8(signed(&alice, Form::Detached)).unwrap();
+    let (_, signature) = text.split_once("smime.p7s\r\n\r\n").unwrap_or_else(|| panic!("{text}"));
+    let octets =
+        pillarbox_engine::text::base64::bits(signature.split("\r\n--").next().unwrap().as_bytes());
+    // The attributes begin with the tag [0] and a length of two octets, before the OID of the first one.
+    let first = [0x30, 0x18, 6, 9, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 1, 9, 3];
+    let at = octets.windows(first.len()).position(|octets| octets == first).unwrap();
+    let start = (0..at).rev().find(|&at| octets[at] == 0xA0).unwrap();
+    let length = at - start + (usize::from(octets[at - 1]));
+    let mut attributes = octets[start..start + length].to_vec();
+    attributes[0] = 0x31;
+    let other = without_attributes(&octets, start, length);
+    let message = [
+        b"From: alice@crepes.fr\r\nContent-Type: multipart/signed; boundary=b;\r\n protocol=\"application/pkcs7-signature\"\r\n\r\n--b\r\n".to_vec(),
+        attributes,
+        b"\r\n--b\r\nContent-Type: application/pkcs7-signature\r\nContent-Transfer-Encoding: base64\r\n\r\n".to_vec(),
+        pillarbox_engine::text::base64::encode(&other),
+        b"\r\n--b--\r\n".to_vec(),
+    ]
+    .concat();
+    let verdict = verified(&message, &known(&anchors));
+    assert_eq!(verdict.state(), State::NotSigned, "{verdict:?}");
+    assert_eq!(signer(&verdict).reasons, [Reason::Unreadable]);
+}
+
+/// Takes octets out, and out of the lengths of all that they stand in.
+fn without_attributes(octets: &[u8], start: usize, length: usize) -> Vec<u8> {
+    let mut out = octets.to_vec();
+    out.drain(start..start + length);
+    let mut at = 0;
+    // Down to the signer: ContentInfo, [0], SignedData, SET of signers, SignerInfo.
+    while at < start {
+        let (body, size) = match octets[at + 1] {
+            0x82 => (at + 4, usize::from(octets[at + 2]) << 8 | usize::from(octets[at + 3])),
+            0x81 => (at + 3, usize::from(octets[at + 2])),
+            short => (at + 2, usize::from(short)),
+        };
+        if body + size <= start {
+            at = body + size;
+            continue;
+        }
+        let less = size - length;
+        match octets[at + 1] {
+            0x82 => out[at + 2..at + 4].copy_from_slice(&(less as u16).to_be_bytes()),
+            0x81 => out[at + 2] = less as u8,
+            _ => out[at + 1] = less as u8,
+        }
+        at = body;
+    }
+    // Lengths that became short stay in their long form, which BER allows.
+    out
+}
+
 #[test]
 fn text_of_eight_bits_is_signed_in_seven() {
     let alice = person(2, "Alice", "alice@crepes.fr", None);

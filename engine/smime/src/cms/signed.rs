@@ -164,6 +164,13 @@ impl<'a> SignerInfo<'a> {
         Ok(())
     }
 
+    /// Whether what is said to be signed could be the attributes of another message: without attributes of its own, a signature
+    /// over those would fit to it as well, and who signed never meant it.
+    pub(crate) fn could_be_attributes(&self, content: &[u8]) -> bool {
+        let set = || Reader::new(content).inside(tag::SET)?.sequence()?.take(tag::OID);
+        self.attributes.is_none() && set().is_ok()
+    }
+
     /// Checks the signature with the signer's key. The content's digest is that of `digest_result`.
     pub(crate) fn check(&self, key: &PublicKey, content_digest: &[u8]) -> Check {
         let Some(algorithm) = self.algorithm else { return Check::Unknown };

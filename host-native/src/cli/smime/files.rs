@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
+use pillarbox_engine::text::date::timestamp;
 use pillarbox_smime::limits::PEM_MAX;
 use pillarbox_smime::{CannotProtect, Certificate, PrivateKey, RevocationList};
 
@@ -28,6 +29,18 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<Certificate>, Error> {
 pub(super) fn revocations(path: &Path) -> Result<Vec<RevocationList>, Error> {
     let help = "there is no revocation list in it that can be read, neither PEM nor DER";
     RevocationList::of_file(&octets(path)?).map_err(|_| wrong(path, help))
+}
+
+/// A certificate that is no longer valid, or not yet, is used for nothing new.
+pub(super) fn check_valid(path: &Path, certificate: &Certificate, now: i64) -> Result<(), Error> {
+    let (not_before, not_after) = certificate.validity();
+    if (not_before..=not_after).contains(&now) {
+        return Ok(());
+    }
+    let time =
+        |seconds: i64| timestamp(u64::try_from(seconds).unwrap_or_default().saturating_mul(1000));
+    let (from, until) = (time(not_before), time(not_after));
+    Err(wrong(path, &format!("the certificate is valid from {from} until {until}; get a new one")))
 }
 
 /// The authorities of this system that can be read.

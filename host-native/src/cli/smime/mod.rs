@@ -272,6 +272,7 @@ fn own(
 fn signed(flags: &SignFlags) -> Result<(), Error> {
     let (key, all) = own(&flags.own.key, &flags.own.cert)?;
     let (certificate, chain) = all.split_first().expect("a file without certificates is refused");
+    files::check_valid(&flags.own.cert, certificate, now())?;
     // Whoever trusts an authority has its certificate.
     let chain: Vec<Certificate> =
         chain.iter().filter(|one| one.subject_words() != one.issuer_words()).cloned().collect();
@@ -286,7 +287,9 @@ fn encrypted(flags: &EncryptFlags) -> Result<(), Error> {
     let mut recipients = Vec::new();
     for path in &flags.to {
         // Further ones in the file are those of authorities.
-        recipients.push(certificates(path)?.swap_remove(0));
+        let certificate = certificates(path)?.swap_remove(0);
+        files::check_valid(path, &certificate, now())?;
+        recipients.push(certificate);
     }
     let recipients: Vec<&Certificate> = recipients.iter().collect();
     let cipher = match flags.cipher {

@@ -124,8 +124,7 @@ impl Content {
             authors.look(&octets);
         }
         if !octets.is_empty() {
-            // Where they are, since a second place for a whole message would be one more to fetch from memory.
-            octets.splice(..0, core::mem::take(&mut self.trace));
+            put_before(&mut octets, &core::mem::take(&mut self.trace));
         }
         self.next = octets;
     }
@@ -188,6 +187,15 @@ impl Content {
         }
         (self.scan.bare).then(bare)
     }
+}
+
+/// Moves octets up where they are, since a second place for a whole message would be one more to fetch from memory.
+fn put_before(octets: &mut Vec<u8>, first: &[u8]) {
+    let length = octets.len();
+    octets.reserve_exact(first.len());
+    octets.resize(length + first.len(), 0);
+    octets.copy_within(..length, first.len());
+    octets[..first.len()].copy_from_slice(first);
 }
 
 /// The refusal of a message with bare CR, LF or NUL.

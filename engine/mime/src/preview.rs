@@ -1,6 +1,8 @@
 //! How a message's text begins (RFC 8970), made once at delivery.
 //! It takes the first text that a reader would be shown, and no more of it than can matter.
 
+use std::borrow::Cow;
+
 use pillarbox_engine::message::{Index, Part, PartKind};
 use pillarbox_engine::text::{charset, transfer};
 
@@ -41,22 +43,27 @@ fn is_text(part: &Part, subtype: &[u8]) -> bool {
 }
 
 /// What the first octets of a part's body mean.
-fn decoded(raw: &[u8], part: &Part, octets_max: usize) -> String {
+fn decoded<'a>(raw: &'a [u8], part: &Part, octets_max: usize) -> Cow<'a, str> {
     let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(raw.len());
     let body = &raw[at(part.body.start)..at(part.body.end)];
     let cut = body.len() > octets_max;
     let body = &body[..body.len().min(octets_max)];
+    let Some(mut decoder) = transfer::Decoder::new(&part.encoding) else { return "".into() };
+    let name = part.parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"charset"));
+    let name = name.map(|(_, value)| &value[..]).unwrap_or_default();
+    if decoder.is_identity()
+        && let Some(text) = charset::as_it_stands(name, body)
+    {
+        return text.into();
+    }
     let mut octets = Vec::new();
-    let Some(mut decoder) = transfer::Decoder::new(&part.encoding) else { return String::new() };
     decoder.decode(body, &mut octets);
     if !cut {
         decoder.finish(&mut octets);
     }
-    let name = part.parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"charset"));
-    let name = name.map(|(_, value)| &value[..]).unwrap_or_default();
     let mut text = String::new();
     charset::Decoder::new(name, &octets).decode(&octets, !cut, &mut text);
-    text
+    text.into()
 }
 
 /// Whether a text had as many characters as there is room for, so that what follows it changes nothing.

@@ -18,6 +18,15 @@ fn encoding(name: &[u8], octets: &[u8]) -> &'static Encoding {
     if core::str::from_utf8(octets).is_ok() { UTF_8 } else { WINDOWS_1252 }
 }
 
+/// Octets that are their own text, as those of nearly all mail are: there is nothing to decode.
+#[must_use]
+pub fn as_it_stands<'a>(charset: &[u8], octets: &'a [u8]) -> Option<&'a str> {
+    let name = charset.trim_ascii();
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+    let is_utf8 = name.is_empty() || is("utf-8") || is("us-ascii");
+    is_utf8.then(|| core::str::from_utf8(octets).ok()).flatten()
+}
+
 /// Decodes whole text.
 #[must_use]
 pub fn decode(charset: &[u8], octets: &[u8]) -> String {
@@ -144,6 +153,21 @@ mod tests {
         assert_eq!(decode(b"us-ascii", "ä".as_bytes()), "ä");
         assert_eq!(decode(b"x-unknown", b"\xff"), "ÿ");
         assert_eq!(decode(b"utf-7", b"Hi +AOQ-+-x"), "Hi ä+x");
+    }
+
+    #[test]
+    fn what_stands_there_is_what_it_means() {
+        for name in
+            [&b""[..], b"UTF-8", b" us-ascii", b"utf-7", b"iso-2022-jp", b"utf-16", b"latin1"]
+        {
+            for octets in [&b"plain"[..], "\u{feff}ä".as_bytes(), b"\xe4", b"+AOQ-", b"\xc3"] {
+                let Some(text) = as_it_stands(name, octets) else { continue };
+                assert_eq!(text, decode(name, octets), "{name:?} {octets:?}");
+            }
+        }
+        assert_eq!(as_it_stands(b"us-ascii", b"plain"), Some("plain"));
+        assert_eq!(as_it_stands(b"utf-7", b"plain"), None);
+        assert_eq!(as_it_stands(b"utf-8", b"\xc3"), None);
     }
 
     #[test]

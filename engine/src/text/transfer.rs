@@ -42,6 +42,12 @@ impl Decoder {
         }))
     }
 
+    /// Whether octets mean themselves.
+    #[must_use]
+    pub fn is_identity(&self) -> bool {
+        matches!(self.0, Encoding::Identity)
+    }
+
     /// Takes the next piece and adds what it means.
     pub fn decode(&mut self, piece: &[u8], out: &mut Vec<u8>) {
         match &mut self.0 {

@@ -116,17 +116,17 @@ impl Content {
     /// Has ready what the host gets next: these octets as they are to be stored, this hop's trace fields before the first;
     /// `end` says that they are the last.
     pub(super) fn complete(&mut self, octets: Vec<u8>, end: bool) {
-        let octets = match &mut self.completion {
+        let mut octets = match &mut self.completion {
             Some(completion) => completion.pass(&octets, end),
             None => octets,
         };
         if let Some(authors) = &mut self.authors {
             authors.look(&octets);
         }
-        self.next = match &mut self.trace {
-            trace if trace.is_empty() || octets.is_empty() => octets,
-            trace => [&core::mem::take(trace)[..], &octets].concat(),
-        };
+        if !octets.is_empty() {
+            put_before(&mut octets, &core::mem::take(&mut self.trace));
+        }
+        self.next = octets;
     }
 
     /// What an indexer need not look for again. A text that was taken has its CRs and LFs in pairs, and one at its end;
@@ -187,6 +187,15 @@ impl Content {
         }
         (self.scan.bare).then(bare)
     }
+}
+
+/// Moves octets up where they are, since a second place for a whole message would be one more to fetch from memory.
+fn put_before(octets: &mut Vec<u8>, first: &[u8]) {
+    let length = octets.len();
+    octets.reserve_exact(first.len());
+    octets.resize(length + first.len(), 0);
+    octets.copy_within(..length, first.len());
+    octets[..first.len()].copy_from_slice(first);
 }
 
 /// The refusal of a message with bare CR, LF or NUL.

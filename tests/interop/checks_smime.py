@@ -121,10 +121,11 @@ def what_is_wrong_is_named(server: Server) -> None:
         os.chmod(pathlib.Path(directory, "open.key"), 0o644)
         pathlib.Path(directory, "nothing").write_text("nothing\n")
         os.chmod(pathlib.Path(directory, "nothing"), 0o600)
-        openssl(directory, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "old.key",
-                "-out", "old.crt", "-days", "-1", "-subj", "/CN=Old")
+        # A certificate of yesterday; `req` makes none.
+        openssl(directory, "req", "-new", "-key", "bob.key", "-out", "old.csr", "-subj", "/CN=Old")
+        openssl(directory, "x509", "-req", "-in", "old.csr", "-signkey", "bob.key", "-days", "-1", "-out", "old.crt")
         wrong = [
-            (2, "valid from", "sign", "--key", "old.key", "--cert", "old.crt", "letter.eml"),
+            (2, "valid from", "sign", "--key", "bob.key", "--cert", "old.crt", "letter.eml"),
             (2, "get a new one", "encrypt", "--to", "old.crt", "letter.eml"),
             (2, "is not that of bob.key", "sign", "--key", "bob.key", "--cert", "alice.crt", "letter.eml"),
             (2, "chmod 600 open.key", "sign", "--key", "open.key", "--cert", "alice.crt", "letter.eml"),

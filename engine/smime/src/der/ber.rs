@@ -78,7 +78,7 @@ mod tests {
         {
             assert_eq!(normalised(wrong), Err(Malformed), "{wrong:?}");
         }
-        let deep = vec![0x30, 0x80].repeat(100_000);
+        let deep = [0x30, 0x80].repeat(100_000);
         assert_eq!(normalised(&deep), Err(Malformed));
         let outside = [0x30, 0x80, 0x30, 9, 2, 1, 1, 0, 0];
         assert_eq!(normalised(&outside), Err(Malformed));

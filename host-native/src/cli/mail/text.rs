@@ -12,7 +12,7 @@ pub(super) fn field(octets: &[u8]) -> String {
 }
 
 /// Without line ends, and without what a terminal would obey.
-pub(super) fn one_line(text: &str) -> String {
+pub(in crate::cli) fn one_line(text: &str) -> String {
     text.chars().map(|c| if is_harmless(c) { c } else { ' ' }).collect()
 }
 

@@ -1,5 +1,5 @@
-//! The digests that signatures use. SHA-1 is known so that old mail can be compared with what was signed; what rests on it
-//! is never trusted.
+//! The digests that signatures use. SHA-1 is known so that old mail can be compared with what was signed; what rests
+//! on it is never trusted.
 
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};

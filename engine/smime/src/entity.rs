@@ -1,5 +1,5 @@
-//! MIME entities (RFC 2045) as far as S/MIME must see them: header, content type, parts; and the canonical form in which
-//! they are signed. What is in the parts is left to others.
+//! MIME entities (RFC 2045) as far as S/MIME must see them: header, content type, parts; and the canonical form in
+//! which they are signed. What is in the parts is left to others.
 
 use std::borrow::Cow;
 use std::ops::Range;

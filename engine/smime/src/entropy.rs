@@ -1,5 +1,5 @@
-//! Entropy as the caller hands it in. This crate draws none: it asks for octets where a key, a number or a boundary must be
-//! one that nobody can guess.
+//! Entropy as the caller hands it in. This crate draws none: it asks for octets where a key, a number or a boundary
+//! must be one that nobody can guess.
 
 use std::convert::Infallible;
 

@@ -1,5 +1,5 @@
-//! PEM (RFC 7468): base64 between lines that name what it is. Keys and certificates lie in such files; what they mean is
-//! left to `key` and `certificate`.
+//! PEM (RFC 7468): base64 between lines that name what it is. Keys and certificates lie in such files; what they mean
+//! is left to `key` and `certificate`.
 
 use pillarbox_engine::text::base64;
 

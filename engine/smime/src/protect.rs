@@ -131,7 +131,8 @@ pub fn sign(
     Ok(out)
 }
 
-/// Encrypts a message. Its header stays readable, but for what describes the content: subject and addresses are not encrypted.
+/// Encrypts a message. Its header stays readable, but for what describes the content: subject and addresses are not
+/// encrypted.
 ///
 /// # Errors
 /// [`CannotProtect`]

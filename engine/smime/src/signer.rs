@@ -1,5 +1,5 @@
-//! Judges one signer: is the content what was signed, whose certificate is it, who stands behind it, was it valid then, and is
-//! its address the one that the reader sees.
+//! Judges one signer: is the content what was signed, whose certificate is it, who stands behind it, was it valid
+//! then, and is its address the one that the reader sees.
 
 use pillarbox_engine::text::header::fields;
 

@@ -1,5 +1,5 @@
-//! What a message's signatures and encryption come to: one of seven states, never one lock, with the octets that are covered
-//! and the reasons in words.
+//! What a message's signatures and encryption come to: one of seven states, never one lock, with the octets that are
+//! covered and the reasons in words.
 
 use std::ops::Range;
 
@@ -63,8 +63,8 @@ pub enum Reason {
     DigestDiffers,
     /// The signature does not belong to what it stands for.
     SignatureWrong,
-    /// A footer, another encoding or other line ends would explain it: parts are encoded, or there is text that could have been
-    /// put in on the way.
+    /// A footer, another encoding or other line ends would explain it: parts are encoded, or there is text that could
+    /// have been put in on the way.
     PerhapsOnTheWay(&'static str),
     /// The signer's certificate is neither in the message nor given.
     CertificateMissing,
@@ -259,8 +259,8 @@ pub struct Verdict {
     pub parts: Vec<SignedPart>,
     /// Reasons that concern the message as a whole.
     pub reasons: Vec<Reason>,
-    /// The innermost entity, where a layer hid it: decrypted, or taken out of an opaque signature. It is to be shown alone, and
-    /// never joined with other text, which could send it elsewhere.
+    /// The innermost entity, where a layer hid it: decrypted, or taken out of an opaque signature. It is to be shown
+    /// alone, and never joined with other text, which could send it elsewhere.
     pub content: Option<Vec<u8>>,
 }
 

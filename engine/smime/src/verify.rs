@@ -1,5 +1,6 @@
-//! Judges a message: goes through its layers from the outside, checks each signature, opens what is encrypted to a key that is
-//! given, and says which octets are covered. Whom to trust, what time it is and which keys there are comes from the caller.
+//! Judges a message: goes through its layers from the outside, checks each signature, opens what is encrypted to a
+//! key that is given, and says which octets are covered. Whom to trust, what time it is and which keys there are
+//! comes from the caller.
 
 use std::borrow::Cow;
 use std::ops::Range;

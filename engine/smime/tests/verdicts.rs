@@ -72,14 +72,14 @@ fn three_signer_unknown() {
     let verdict = verified(&message, &known(&[]));
     assert_eq!(verdict.state(), State::SignerUnknown);
     assert_eq!(signer(&verdict).reasons, [Reason::NoChain("CN=Alice".to_owned())]);
-    assert_eq!(state(&message, &known(&[alice.certificate.clone()])), State::Trusted);
+    assert_eq!(state(&message, &known(std::slice::from_ref(&alice.certificate))), State::Trusted);
     // Someone else of the same name is someone else.
     let twin = person(3, "Alice", "alice@crepes.fr", None);
     assert_eq!(state(&message, &known(&[twin.certificate])), State::SignerUnknown);
     // A certificate that is no authority's signs nobody.
     let mallory = person(4, "Mallory", "mallory@crepes.fr", Some(&alice));
     let message = signed(&mallory, Form::Detached);
-    let with = Known { others: &[alice.certificate.clone()], ..known(&[]) };
+    let with = Known { others: std::slice::from_ref(&alice.certificate), ..known(&[]) };
     assert_eq!(state(&message, &with), State::SignerUnknown);
     assert_eq!(state(&message, &known(&[alice.certificate])), State::SignerUnknown);
 }

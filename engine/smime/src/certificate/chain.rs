@@ -1,5 +1,6 @@
-//! The way from a certificate to an authority that is trusted (RFC 5280 §6.1), over certificates that came with the message.
-//! Names, signatures, and what each may do are followed here; constraints on names are not, so a critical one ends the way.
+//! The way from a certificate to an authority that is trusted (RFC 5280 §6.1), over certificates that came with the
+//! message. Names, signatures, and what each may do are followed here; constraints on names are not, so a critical
+//! one ends the way.
 
 use super::{Certificate, RevocationList, extensions};
 use crate::limits::{CHAIN_CHECKS_MAX, CHAIN_MAX};

@@ -1,5 +1,5 @@
-//! Certificates of one's own: signed by themselves, or by a small authority, for demonstrations and for people who know each
-//! other. A public authority has its own ways.
+//! Certificates of one's own: signed by themselves, or by a small authority, for demonstrations and for people who
+//! know each other. A public authority has its own ways.
 
 use sha1::{Digest as _, Sha1};
 

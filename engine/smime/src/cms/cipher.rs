@@ -1,5 +1,5 @@
-//! Ciphers of content: AES with GCM, which tells when something was changed, and with CBC, which does not and is read for the
-//! sake of older mail. And the wrapping of keys in keys (RFC 3394).
+//! Ciphers of content: AES with GCM, which tells when something was changed, and with CBC, which does not and is read
+//! for the sake of older mail. And the wrapping of keys in keys (RFC 3394).
 
 use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
 use aes::{Aes128, Aes192, Aes256};

@@ -1,5 +1,5 @@
-//! The Cryptographic Message Syntax (RFC 5652): what lies inside of signed and encrypted mail. Where it stands in a message
-//! is left to the modules above.
+//! The Cryptographic Message Syntax (RFC 5652): what lies inside of signed and encrypted mail. Where it stands in a
+//! message is left to the modules above.
 
 mod cipher;
 mod enveloped;

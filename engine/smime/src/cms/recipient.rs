@@ -1,5 +1,5 @@
-//! RecipientInfo (RFC 5652 §6.2): the content's key, encrypted to each recipient: with RSA (RFC 3370 §4.2.1, RFC 3560), or with
-//! a key that both sides agree on over P-256 (RFC 5753).
+//! RecipientInfo (RFC 5652 §6.2): the content's key, encrypted to each recipient: with RSA (RFC 3370 §4.2.1, RFC
+//! 3560), or with a key that both sides agree on over P-256 (RFC 5753).
 
 use rsa::{Oaep, Pkcs1v15Encrypt};
 use sha1::Sha1;
@@ -119,7 +119,8 @@ impl<'a> Recipient<'a> {
         match (self, &key.0) {
             (Self::Transport { oaep, key: sealed, .. }, Inner::Rsa(key)) => {
                 let source = &mut Source(entropy);
-                // Padding that is wrong gives a key that is none (RFC 3218 §2.3.2), so nobody learns that it was wrong.
+                // Padding that is wrong gives a key that is none (RFC 3218 §2.3.2), so nobody learns
+                // that it was wrong.
                 let opened = match oaep {
                     None => key.decrypt_blinded(source, Pkcs1v15Encrypt, sealed),
                     Some(Digest::Sha1) => key.decrypt_blinded(source, Oaep::<Sha1>::new(), sealed),
@@ -222,8 +223,8 @@ pub(super) fn seal_key(
     let identifier = issuer_and_serial(certificate);
     match certificate.key().ok()? {
         PublicKey::Rsa(key) => {
-            // RFC 8551 §2.3: what every reader knows. A server that tells who sends damaged keys what became of them would
-            // weaken it; readers of mail do not answer.
+            // RFC 8551 §2.3: what every reader knows. A server that tells who sends damaged keys what became of them
+            // would weaken it; readers of mail do not answer.
             let sealed = key.encrypt(&mut Source(entropy), Pkcs1v15Encrypt, content_key).ok()?;
             let algorithm = sequence(&[&oid::value(oid::RSA), &tlv(tag::NULL, &[])]);
             let sealed = tlv(tag::OCTET_STRING, &sealed);

@@ -1,4 +1,5 @@
-//! SignedData (RFC 5652 §5), read: the content, if it is inside, the certificates that came along, and what each signer says.
+//! SignedData (RFC 5652 §5), read: the content, if it is inside, the certificates that came along, and what each
+//! signer says.
 
 use std::borrow::Cow;
 
@@ -164,8 +165,8 @@ impl<'a> SignerInfo<'a> {
         Ok(())
     }
 
-    /// Whether what is said to be signed could be the attributes of another message: without attributes of its own, a signature
-    /// over those would fit to it as well, and who signed never meant it.
+    /// Whether what is said to be signed could be the attributes of another message: without attributes of its own, a
+    /// signature over those would fit to it as well, and who signed never meant it.
     pub(crate) fn could_be_attributes(&self, content: &[u8]) -> bool {
         let set = || Reader::new(content).inside(tag::SET)?.sequence()?.take(tag::OID);
         self.attributes.is_none() && set().is_ok()

@@ -1,5 +1,5 @@
-//! Makes definite lengths of BER's indefinite ones: programs that write signed or encrypted mail as they read it use those
-//! (RFC 5652 allows BER), and the reader above would have to know two forms of everything.
+//! Makes definite lengths of BER's indefinite ones: programs that write signed or encrypted mail as they read it use
+//! those (RFC 5652 allows BER), and the reader above would have to know two forms of everything.
 
 use super::{Length, Malformed, header, tag, tlv};
 use crate::limits::DER_DEPTH_MAX;

@@ -1,5 +1,6 @@
-//! Keys: RSA and the curve P-256, private ones and the public ones of certificates, and what is signed and checked with them.
-//! The arithmetic is that of the RustCrypto libraries; whose key it is, and whether it may sign, is left to `certificate`.
+//! Keys: RSA and the curve P-256, private ones and the public ones of certificates, and what is signed and checked
+//! with them. The arithmetic is that of the RustCrypto libraries; whose key it is, and whether it may sign, is left
+//! to `certificate`.
 
 mod private;
 mod signature;

@@ -29,7 +29,8 @@ pub(crate) enum Check {
 }
 
 impl SignatureAlgorithm {
-    /// Of an AlgorithmIdentifier's body. Where it only names the key's kind, as in CMS it may, the digest is the message's.
+    /// Of an AlgorithmIdentifier's body. Where it only names the key's kind, as in CMS it may, the digest is the
+    /// message's.
     pub(crate) fn read(body: &[u8], of_message: Option<Digest>) -> Result<Option<Self>, Malformed> {
         let (name, parameters) = der::algorithm(body)?;
         Ok(match name {

@@ -116,8 +116,8 @@ struct OwnFlags {
 struct SignFlags {
     #[command(flatten)]
     own: OwnFlags,
-    /// Put the content inside of the signature: servers that change text cannot break it, and programs without S/MIME show
-    /// nothing
+    /// Put the content inside of the signature: servers that change text cannot break it, and programs without S/MIME
+    /// show nothing
     #[arg(long)]
     opaque: bool,
     /// The message; - or nothing is standard input

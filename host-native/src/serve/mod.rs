@@ -19,6 +19,7 @@ mod ready;
 mod roles;
 mod serving;
 mod stream;
+mod webmail;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -393,7 +394,7 @@ fn banner(shared: &Shared, addresses: Addresses) {
          \x20 SMTP  {smtp}   send mail here{submission}{}{lmtp}\n\
          \x20 POP3  {pop3}   read it here{}\n\
          \x20 IMAP  {imap}   or here{}\n\
-         \x20 HTTP  http://{http}/   health, metrics; the playground is at http://{http}/playground/\n\
+         \x20 HTTP  http://{http}/   /mail/ is web mail, /playground/ the playground; health, metrics\n\
          \x20 mail  {}\n\
          {}",
         env!("CARGO_PKG_VERSION"),

@@ -74,6 +74,7 @@ impl Worded for Answer {
             Self::Appended(_) => plain("appended"),
             Self::Found(runs) => ("found", number(runs)),
             Self::Declined => plain("declined"),
+            Self::Candidates(runs) => ("candidates", number(runs)),
             Self::Quota(_) => plain("quota"),
             Self::Rights(_) => plain("rights"),
             Self::Metadata(_) => plain("metadata"),

@@ -92,12 +92,14 @@ impl FullText {
         *self.state.stopping.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.state.stop.notify_all();
         drop(self.wanted.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // Who only reads cannot fold the log into the file, so the worker is the last to close it.
+        self.state.ready.store(false, Ordering::Release);
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             // A worker that panicked has said so already.
             drop(thread.join());
         }
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The messages that may match a search; `None` if the index does not tell.

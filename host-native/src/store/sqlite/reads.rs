@@ -81,10 +81,7 @@ impl Store for Sqlite {
         mailbox: MailboxId,
         ask: &SearchAsk,
     ) -> Result<Option<Vec<UidRun>>, Reason> {
-        match self.full_text.get() {
-            Some(full_text) => self.read(|c| full_text.candidates(c, mailbox, ask)),
-            None => Ok(None),
-        }
+        Ok(self.full_text.get().and_then(|full_text| full_text.candidates(mailbox, ask)))
     }
 
     fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason> {

@@ -24,6 +24,14 @@ CREATE VIRTUAL TABLE text USING fts5(
 -- Blobs that were looked at; opaque ones may hold anything.
 CREATE TABLE document (blob INTEGER PRIMARY KEY, opaque INTEGER NOT NULL);
 CREATE INDEX document_opaque ON document (blob) WHERE opaque = 1;
+-- Where they are, or were.
+CREATE TABLE place (
+    mailbox INTEGER NOT NULL,
+    blob INTEGER NOT NULL,
+    uid INTEGER NOT NULL,
+    PRIMARY KEY (mailbox, blob, uid)
+) WITHOUT ROWID;
+CREATE INDEX place_blob ON place (blob);
 -- Up to this UID, all messages of a mailbox are documents.
 CREATE TABLE covered (mailbox INTEGER PRIMARY KEY, up_to INTEGER NOT NULL);
 ";

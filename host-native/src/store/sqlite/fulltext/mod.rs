@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use pillarbox_engine::imap::narrow::{Need, needed};
 use pillarbox_engine::imap::types::{SearchAsk, UidRun};
-use pillarbox_world::store::MailboxId;
+use pillarbox_world::store::{MailboxId, push_uid};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::reads::consistently;
@@ -30,6 +30,8 @@ const WANTED_MAX: usize = 64;
 const READERS_KEPT: usize = 4;
 /// Messages that hold what is needed; of more, nearly every message would be looked at anyway.
 const MATCHES_MAX: usize = 262_144;
+/// Matches that are looked up one by one; if there are more, the mailbox is gone through.
+const LOOKUPS_MAX: usize = 2000;
 /// Runs of messages to look at: a session holds them in memory.
 const RUNS_MAX: usize = 16_384;
 
@@ -103,28 +105,20 @@ impl FullText {
     }
 
     /// The messages that may match a search; `None` if the index does not tell.
-    pub(super) fn candidates(
-        &self,
-        mail: &Connection,
-        mailbox: MailboxId,
-        ask: &SearchAsk,
-    ) -> rusqlite::Result<Option<Vec<UidRun>>> {
+    pub(super) fn candidates(&self, mailbox: MailboxId, ask: &SearchAsk) -> Option<Vec<UidRun>> {
         let needs = needed(&ask.keys);
         if needs.is_empty() {
-            return Ok(None);
+            return None;
         }
         self.want(mailbox);
-        let told =
-            self.read(|index| consistently(index, || told(index, mail, mailbox, ask, &needs)));
-        match told {
-            None => Ok(None),
-            Some(Ok(candidates)) => Ok(candidates),
-            Some(Err(Broken::Mail(error))) => Err(error),
-            Some(Err(Broken::Index(error))) => {
-                tracing::warn!(%error, "the full-text index could not be read; messages are searched instead");
-                Ok(None)
-            }
-        }
+        let told = self.read(|index| consistently(index, || told(index, mailbox, ask, &needs)))?;
+        told.unwrap_or_else(|error| {
+            tracing::warn!(
+                ?error,
+                "the full-text index could not be read; messages are searched instead"
+            );
+            None
+        })
     }
 
     /// Up to which UID the messages of a mailbox are indexed.
@@ -186,19 +180,22 @@ fn up_to(index: &Connection, mailbox: MailboxId) -> Result<Option<u32>, Broken> 
     Ok(find.query_row([mailbox], |row| row.get(0)).optional()?)
 }
 
-/// What the index tells, of one state of it. The mail is read after that state began: a message that is forgotten since
-/// because it is gone is not there any more, and what came since is above all that is indexed.
+/// What the index tells, of one state of it: what came since is above all that is indexed, and a message that is gone
+/// since is not found by whoever looks at it.
 fn told(
     index: &Connection,
-    mail: &Connection,
     mailbox: MailboxId,
     ask: &SearchAsk,
     needs: &[Need],
 ) -> Result<Option<Vec<UidRun>>, Broken> {
     let Some(up_to) = up_to(index, mailbox)? else { return Ok(None) };
-    let messages = messages(mail, mailbox, &ask.uids, up_to).map_err(Broken::Mail)?;
-    let blobs = messages.iter().map(|(_, blob)| *blob);
-    let (Some(first), Some(last)) = (blobs.clone().min(), blobs.max()) else { return Ok(None) };
+    let mut find =
+        index.prepare_cached("SELECT min(blob), max(blob) FROM place WHERE mailbox = ?1")?;
+    let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let (Some(first), Some(last)): (Option<u64>, Option<u64>) = find.query_row([mailbox], row)?
+    else {
+        return Ok(None);
+    };
     let mut find = index.prepare_cached(
         "SELECT rowid FROM text WHERE text MATCH ?1 AND rowid BETWEEN ?2 AND ?3 LIMIT ?4",
     )?;
@@ -214,29 +211,32 @@ fn told(
         open.push(blob?);
     }
     open.sort_unstable();
-    let closed = messages.into_iter().filter(|(_, blob)| open.binary_search(blob).is_err());
-    let candidates = without(&ask.uids, closed.map(|(uid, _)| uid));
+    let candidates = among(&ask.uids, &places(index, mailbox, &open)?, up_to);
     Ok((candidates.len() <= RUNS_MAX).then_some(candidates))
 }
 
-/// Messages of these runs that the index covers, ascending, with their blobs.
-fn messages(
-    mail: &Connection,
-    mailbox: MailboxId,
-    runs: &[UidRun],
-    up_to: u32,
-) -> rusqlite::Result<Vec<(u32, u64)>> {
-    let mut find = mail.prepare_cached(
-        "SELECT uid, blob FROM message WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 ORDER BY uid",
-    )?;
-    let mut all = Vec::new();
-    for run in runs.iter().filter(|run| run.first <= up_to) {
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-        for message in find.query_map((mailbox, run.first, run.last.min(up_to)), row)? {
-            all.push(message?);
+/// UIDs by which these blobs, which are in order, are in a mailbox; ascending.
+fn places(index: &Connection, mailbox: MailboxId, blobs: &[u64]) -> Result<Vec<u32>, Broken> {
+    let mut uids = Vec::new();
+    if blobs.len() <= LOOKUPS_MAX {
+        let mut find =
+            index.prepare_cached("SELECT uid FROM place WHERE mailbox = ?1 AND blob = ?2")?;
+        for blob in blobs {
+            for uid in find.query_map((mailbox, blob), |row| row.get::<_, u32>(0))? {
+                uids.push(uid?);
+            }
+        }
+    } else {
+        let mut all = index.prepare_cached("SELECT blob, uid FROM place WHERE mailbox = ?1")?;
+        let mut rows = all.query([mailbox])?;
+        while let Some(row) = rows.next()? {
+            if blobs.binary_search(&row.get(0)?).is_ok() {
+                uids.push(row.get(1)?);
+            }
         }
     }
-    Ok(all)
+    uids.sort_unstable();
+    Ok(uids)
 }
 
 /// What is needed in the words of FTS5.
@@ -258,25 +258,18 @@ fn wording(needs: &[Need]) -> String {
     stack.pop().unwrap_or_default()
 }
 
-/// These runs without these UIDs, which are ascending and in them.
-fn without(runs: &[UidRun], closed: impl Iterator<Item = u32>) -> Vec<UidRun> {
-    let mut closed = closed.peekable();
+/// Of these runs, those of these UIDs that are in them, which are ascending, and all above `up_to`.
+fn among(runs: &[UidRun], uids: &[u32], up_to: u32) -> Vec<UidRun> {
     let mut left = Vec::new();
+    let mut uids = uids.iter().copied().filter(|uid| *uid <= up_to).peekable();
     for run in runs {
-        let mut first = u64::from(run.first);
-        let mut keep = |first: u64, end: u64| {
-            if let (Ok(first), Ok(last)) =
-                (u32::try_from(first), u32::try_from(end.saturating_sub(1)))
-                && first <= last
-            {
-                left.push(UidRun { first, last });
-            }
-        };
-        while let Some(uid) = closed.next_if(|uid| *uid <= run.last) {
-            keep(first, u64::from(uid));
-            first = u64::from(uid) + 1;
+        while uids.next_if(|uid| *uid < run.first).is_some() {}
+        while let Some(uid) = uids.next_if(|uid| *uid <= run.last) {
+            push_uid(&mut left, uid);
         }
-        keep(first, u64::from(run.last) + 1);
+        if run.last > up_to {
+            left.push(UidRun { first: run.first.max(up_to + 1), last: run.last });
+        }
     }
     left
 }
@@ -286,16 +279,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_closed_is_left_out() {
+    fn what_is_open_and_what_is_new_is_left() {
         let run = |first, last| UidRun { first, last };
         let runs = [run(1, 3), run(5, 5), run(7, u32::MAX)];
-        let left = |closed: &[u32]| without(&runs, closed.iter().copied());
-        assert_eq!(left(&[]), runs);
-        assert_eq!(left(&[1, 5]), [run(2, 3), run(7, u32::MAX)]);
+        assert_eq!(among(&runs, &[], 0), runs);
         assert_eq!(
-            left(&[2, 3, 9, u32::MAX]),
-            [run(1, 1), run(5, 5), run(7, 8), run(10, u32::MAX - 1)]
+            among(&runs, &[1, 2, 4, 5, 8], 8),
+            [run(1, 2), run(5, 5), run(8, 8), run(9, u32::MAX)]
         );
+        assert_eq!(among(&runs, &[3, 6, 7, 9], 7), [run(3, 3), run(7, 7), run(8, u32::MAX)]);
+        assert_eq!(among(&runs, &[], 2), [run(3, 3), run(5, 5), run(7, u32::MAX)]);
+        assert_eq!(among(&runs, &[u32::MAX], u32::MAX), [run(u32::MAX, u32::MAX)]);
     }
 
     #[test]

@@ -93,7 +93,7 @@ impl Worker {
                             octets = self.octets_max,
                             "the full-text index is as large as it may be; newer messages are searched without it"
                         );
-                        return Ok(());
+                        return self.forget(&mail, &index);
                     }
                 }
                 if self.state.rest(began.elapsed().max(REST)) {
@@ -133,7 +133,7 @@ impl Worker {
         }
         let began = Instant::now();
         index.execute_batch("BEGIN IMMEDIATE")?;
-        let added = self.add_some(mail, index, &page, began);
+        let added = self.add_some(mail, index, (mailbox, &page), began);
         let kept = added.and_then(|last| {
             index
                 .prepare_cached("INSERT OR REPLACE INTO covered (mailbox, up_to) VALUES (?1, ?2)")?
@@ -151,12 +151,17 @@ impl Worker {
         &mut self,
         mail: &Connection,
         index: &Connection,
-        page: &[(u32, u64)],
+        (mailbox, page): (MailboxId, &[(u32, u64)]),
         began: Instant,
     ) -> Result<u32, Broken> {
         let mut last = 0;
         for (uid, blob) in page {
             self.add(mail, index, *blob)?;
+            index
+                .prepare_cached(
+                    "INSERT OR IGNORE INTO place (mailbox, blob, uid) VALUES (?1, ?2, ?3)",
+                )?
+                .execute((mailbox, blob, uid))?;
             last = *uid;
             if began.elapsed() >= STEP {
                 break;
@@ -233,6 +238,7 @@ impl Worker {
                     index
                         .prepare_cached("DELETE FROM document WHERE blob = ?1")?
                         .execute([blob])?;
+                    index.prepare_cached("DELETE FROM place WHERE blob = ?1")?.execute([blob])?;
                 }
                 index.execute_batch("COMMIT")?;
             }

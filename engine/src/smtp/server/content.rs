@@ -116,17 +116,18 @@ impl Content {
     /// Has ready what the host gets next: these octets as they are to be stored, this hop's trace fields before the first;
     /// `end` says that they are the last.
     pub(super) fn complete(&mut self, octets: Vec<u8>, end: bool) {
-        let octets = match &mut self.completion {
+        let mut octets = match &mut self.completion {
             Some(completion) => completion.pass(&octets, end),
             None => octets,
         };
         if let Some(authors) = &mut self.authors {
             authors.look(&octets);
         }
-        self.next = match &mut self.trace {
-            trace if trace.is_empty() || octets.is_empty() => octets,
-            trace => [&core::mem::take(trace)[..], &octets].concat(),
-        };
+        if !octets.is_empty() {
+            // Where they are, since a second place for a whole message would be one more to fetch from memory.
+            octets.splice(..0, core::mem::take(&mut self.trace));
+        }
+        self.next = octets;
     }
 
     /// What an indexer need not look for again. A text that was taken has its CRs and LFs in pairs, and one at its end;

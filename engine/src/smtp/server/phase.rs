@@ -47,11 +47,10 @@ impl Server {
 
     /// Does a command, after the host had its say.
     pub(super) fn meet(self, cx: &mut Cx<Self>, command: Command, state: State) -> Self {
-        match phase(&command, &state) {
-            Some(phase) if self.common.config.faults => {
-                self.at_phase(cx, phase, Held::Command(command, state))
-            }
-            _ => self.command(cx, command, state),
+        let asked = self.common.config.faults.then(|| phase(&command, &state)).flatten();
+        match asked {
+            Some(phase) => self.at_phase(cx, phase, Held::Command(command, state)),
+            None => self.command(cx, command, state),
         }
     }
 

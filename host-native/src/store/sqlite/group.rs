@@ -46,7 +46,7 @@ impl Writer {
         if group.is_empty() {
             return;
         }
-        if self.failed.load(Ordering::Relaxed) {
+        if self.known.failed.load(Ordering::Relaxed) {
             return refuse(group, Reason::StorageFailed);
         }
         match self.transaction(&group) {
@@ -143,7 +143,7 @@ impl Writer {
             {
                 // On some errors SQLite gives up the whole transaction by itself: then nothing of this group happened.
                 if reason != Reason::StorageFull {
-                    self.failed.store(true, Ordering::Relaxed);
+                    self.known.failed.store(true, Ordering::Relaxed);
                 }
                 return Err(reason);
             }
@@ -282,14 +282,15 @@ mod tests {
     use pillarbox_world::store::{Body, Deliver, Expunge, MarkRecent, NewMessage, Stage};
     use rusqlite::Connection;
 
+    use super::super::Known;
     use super::super::schema::MIGRATIONS;
     use super::*;
 
     fn writer() -> Writer {
         let connection = Connection::open_in_memory().expect("memory is there");
         MIGRATIONS.iter().for_each(|step| connection.execute_batch(step).expect("it is right"));
-        let (failed, next_blob) = (Arc::default(), Arc::new(1.into()));
-        Writer::new(connection, Hub::default(), failed, next_blob).expect("the schema is new")
+        let known = Arc::new(Known { next_blob: 1.into(), ..Known::default() });
+        Writer::new(connection, Hub::default(), known).expect("the schema is new")
     }
 
     fn deliver(account: &str, body: Body) -> Write {

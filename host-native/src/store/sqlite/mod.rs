@@ -42,13 +42,23 @@ pub struct Sqlite {
     directory: PathBuf,
     readers: Mutex<Vec<Connection>>,
     jobs: mpsc::Sender<Job>,
-    failed: Arc<AtomicBool>,
-    next_blob: Arc<AtomicU64>,
+    known: Arc<Known>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     /// Once somebody keeps it.
     full_text: OnceLock<FullText>,
     /// Holds the lock on the directory as long as it is open.
     _lock: File,
+}
+
+/// What the writer and all who ask the store know without reading it.
+#[derive(Default)]
+struct Known {
+    /// A commit failed, after which nothing is written any more.
+    failed: AtomicBool,
+    /// The number of the next message that is stored.
+    next_blob: AtomicU64,
+    /// Some account had a bound on what it may hold. Where none ever had, no recipient is looked up for that.
+    limited: AtomicBool,
 }
 
 /// What the writer thread gets.
@@ -65,16 +75,10 @@ impl Sqlite {
     /// [`crate::error::Kind::Data`], naming the path and what to do.
     pub(crate) fn open(directory: &Path, hub: Hub) -> Result<Self, Error> {
         let opened = open::open(directory)?;
-        let failed = Arc::new(AtomicBool::new(false));
-        let next_blob = Arc::new(AtomicU64::new(opened.next_blob));
+        let known = Arc::new(Known { next_blob: opened.next_blob.into(), ..Known::default() });
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        let writer = writer::Writer::new(
-            opened.connection,
-            hub,
-            Arc::clone(&failed),
-            Arc::clone(&next_blob),
-        )
-        .map_err(|error| open::data_error(directory, &error.to_string()))?;
+        let writer = writer::Writer::new(opened.connection, hub, Arc::clone(&known))
+            .map_err(|error| open::data_error(directory, &error.to_string()))?;
         let unstarted = |error| Error::failed(format!("cannot start the store's thread: {error}"));
         let waiting = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -88,8 +92,7 @@ impl Sqlite {
             directory: directory.to_owned(),
             readers: Mutex::default(),
             jobs,
-            failed,
-            next_blob,
+            known,
             thread: Mutex::new(Some(thread)),
             full_text: OnceLock::new(),
             _lock: opened.lock,
@@ -126,7 +129,7 @@ impl Sqlite {
     /// Whether a commit failed, after which nothing is written any more.
     #[must_use]
     pub fn is_failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
+        self.known.failed.load(Ordering::Relaxed)
     }
 
     /// One transaction, answered when it is durable.

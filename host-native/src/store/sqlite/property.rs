@@ -1,5 +1,7 @@
 //! Quotas and annotations of the SQLite store.
 
+use std::sync::atomic::Ordering;
+
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
     AccountId, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota, annotated,
@@ -50,6 +52,15 @@ pub(super) fn is_full(c: &Connection, name: &[u8]) -> rusqlite::Result<bool> {
     }
 }
 
+/// Whether any account has a bound on what it may hold.
+pub(super) fn is_any_limited(c: &Connection) -> rusqlite::Result<bool> {
+    c.prepare(
+        "SELECT 1 FROM account
+         WHERE quota_storage_kib IS NOT NULL OR quota_messages IS NOT NULL LIMIT 1",
+    )?
+    .exists([])
+}
+
 /// Annotations that an account sees.
 pub(super) fn metadata(
     c: &Connection,
@@ -85,6 +96,10 @@ impl Writer {
 
     pub(super) fn set_quota(&self, set: &SetQuota) -> Done {
         let SetQuota { account, limits } = set;
+        if !limits.are_none() {
+            // Before anybody can see it, so that nobody is taken in whom it keeps out.
+            self.known.limited.store(true, Ordering::Relaxed);
+        }
         let changed = self
             .connection
             .prepare_cached(

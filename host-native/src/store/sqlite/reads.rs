@@ -110,6 +110,9 @@ impl Store for Sqlite {
     }
 
     fn is_full(&self, name: &[u8]) -> Result<bool, Reason> {
+        if !self.known.limited.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
         self.read(|c| property::is_full(c, name))
     }
 
@@ -155,7 +158,7 @@ impl Store for Sqlite {
     }
 
     fn upload(&self) -> UploadId {
-        self.next_blob.fetch_add(1, Ordering::Relaxed)
+        self.known.next_blob.fetch_add(1, Ordering::Relaxed)
     }
 }
 

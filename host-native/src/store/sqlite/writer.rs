@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pillarbox_engine::imap::types::Change;
@@ -14,9 +14,9 @@ use rusqlite::Connection;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use super::Job;
 use super::blobs;
 use super::queue::Counts;
+use super::{Job, Known, property};
 
 /// Writes in one commit: enough that one sync serves every connection that waits.
 const GROUP_MAX: usize = 256;
@@ -56,8 +56,7 @@ pub(super) type Done = Result<(Outcome, Changes), Failure>;
 pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) hub: Hub,
-    pub(super) failed: Arc<AtomicBool>,
-    next_blob: Arc<AtomicU64>,
+    pub(super) known: Arc<Known>,
     pub(super) modseq: u64,
     pub(super) uid_validity: u32,
     /// The queue in numbers.
@@ -90,8 +89,7 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         hub: Hub,
-        failed: Arc<AtomicBool>,
-        next_blob: Arc<AtomicU64>,
+        known: Arc<Known>,
     ) -> rusqlite::Result<Self> {
         let counter = |name: &str| {
             connection
@@ -104,6 +102,7 @@ impl Writer {
             held: counter("queue_held")?,
             latest_ms: counter("queue_latest")?,
         };
+        known.limited.store(property::is_any_limited(&connection)?, Ordering::Relaxed);
         let went = hub.passed();
         let kept = {
             let mut find = connection.prepare("SELECT id FROM blob WHERE uses = 0")?;
@@ -113,8 +112,7 @@ impl Writer {
         Ok(Self {
             connection,
             hub,
-            failed,
-            next_blob,
+            known,
             modseq,
             uid_validity: u32::try_from(uid_validity).unwrap_or(u32::MAX),
             queue,
@@ -141,7 +139,7 @@ impl Writer {
                     let next = async { tokio::time::timeout(SWEEP_AFTER, queue.recv()).await };
                     let Ok(next) = waiting.block_on(next) else {
                         // What is left is held by sessions: it is looked at again after the next writes.
-                        sweeps = !self.failed.load(Ordering::Relaxed) && self.sweep_alone();
+                        sweeps = !self.known.failed.load(Ordering::Relaxed) && self.sweep_alone();
                         continue;
                     };
                     next
@@ -157,18 +155,18 @@ impl Writer {
             closing = jobs.iter().any(|job| matches!(job, Job::Close));
             self.group(jobs);
             sweeps = !self.kept.is_empty();
-            if !self.failed.load(Ordering::Relaxed) {
+            if !self.known.failed.load(Ordering::Relaxed) {
                 self.checkpoint();
             }
         }
-        while !self.failed.load(Ordering::Relaxed) && self.sweep_alone() {}
+        while !self.known.failed.load(Ordering::Relaxed) && self.sweep_alone() {}
         // The log is folded into the main file, so that a closed store is one file.
         drop(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
     }
 
     pub(super) fn give_up(&self, error: &rusqlite::Error) {
         tracing::error!(%error, "the store failed: no mail is taken any more; restart once the disk is right");
-        self.failed.store(true, Ordering::Relaxed);
+        self.known.failed.store(true, Ordering::Relaxed);
     }
 
     fn checkpoint(&mut self) {
@@ -274,7 +272,7 @@ impl Writer {
     }
 
     pub(super) fn new_blob(&self) -> u64 {
-        self.next_blob.fetch_add(1, Ordering::Relaxed)
+        self.known.next_blob.fetch_add(1, Ordering::Relaxed)
     }
 
     /// For those that watch the account, once it is durable.

@@ -275,9 +275,9 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
             let read = rest[1..].iter().filter(|word| write.is_none() && word.starts_with('/'));
             let read = read.map(entry).collect();
             let depth = value("depth=").map_or(Some(0), |word| word.parse().ok())?;
-            let size_max = value("size-max=").and_then(|word| word.parse().ok());
+            let value_max = value("value-max=").and_then(|word| word.parse().ok());
             let write = write.into_iter().collect();
-            Command::Metadata(MetadataCommand { name: first()?, read, depth, size_max, write })
+            Command::Metadata(MetadataCommand { name: first()?, read, depth, value_max, write })
         }
         "logout" => Command::Logout,
         _ => return None,

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use pillarbox_engine::imap::types::UidRun;
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{AuthOffer, Mechanism};
 use pillarbox_engine::types::{Instead, Now, Peer, Reason, Refusal, TlsOffer};

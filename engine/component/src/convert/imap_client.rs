@@ -52,7 +52,7 @@ records! {
     QuotaCommand { name, root, set }
     RightsCommand { name, change }
     ListRightsCommand { name, identifier }
-    MetadataCommand { name, read, depth, size_max, write }
+    MetadataCommand { name, read, depth, value_max, write }
     Completion { call, outcome, code, text, incomplete, uid_validity, source, target, modified }
     Counters {
         messages, recent, uid_next, uid_validity, unseen, deleted, size, highest_modseq, mailbox_id,

@@ -114,11 +114,11 @@ pub(super) fn is_right(command: &Command) -> bool {
         Command::Language(names) => {
             names.len() <= LANGUAGES_MAX && names.iter().all(right_language)
         }
-        Command::Metadata(MetadataCommand { name, read, depth, size_max, write }) => {
+        Command::Metadata(MetadataCommand { name, read, depth, value_max, write }) => {
             let entry = |entry: &[u8]| entry.starts_with(b"/") && entry.iter().all(is_entry);
             (name.is_empty() || right_name(name))
                 && (read.is_empty() != write.is_empty())
-                && (write.is_empty() || (*depth == 0 && size_max.is_none()))
+                && (write.is_empty() || (*depth == 0 && value_max.is_none()))
                 && [0, 1, u32::MAX].contains(depth)
                 && read.iter().all(|read| entry(read))
                 && write.iter().all(|write| {

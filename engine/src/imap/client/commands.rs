@@ -496,7 +496,7 @@ pub struct MetadataCommand {
     /// How far below those to read too: 0, 1, or 4294967295 for all.
     pub depth: u32,
     /// Octets of the largest value to be told, of those that are read.
-    pub size_max: Option<u32>,
+    pub value_max: Option<u32>,
     /// Entries to write.
     pub write: Vec<MetadataEntry>,
 }

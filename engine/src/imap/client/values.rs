@@ -453,7 +453,7 @@ pub enum Event {
     Grantable(Grantable),
     /// Annotations.
     Metadata(MetadataTold),
-    /// RFC 5464 §4.2.1: some are longer than `size-max`, and were left out; the longest has so many octets.
+    /// RFC 5464 §4.2.1: some are longer than `value-max`, and were left out; the longest has so many octets.
     MetadataLeftOut(u32),
     /// RFC 5255 §3.3: languages that the server knows, or the one that it speaks now.
     Languages(Vec<Vec<u8>>),

@@ -508,13 +508,13 @@ pub(super) fn language(names: &[Vec<u8>]) -> Line {
 pub(super) fn metadata(command: &MetadataCommand, offered: &Offered) -> Line {
     let mut line =
         Line::new(if command.write.is_empty() { "GETMETADATA " } else { "SETMETADATA " });
-    let size_max = command.size_max.map(|octets| format!("MAXSIZE {octets}"));
+    let value_max = command.value_max.map(|octets| format!("MAXSIZE {octets}"));
     let depth = match command.depth {
         0 => None,
         1 => Some("DEPTH 1".into()),
         _ => Some("DEPTH infinity".into()),
     };
-    let options: Vec<String> = size_max.into_iter().chain(depth).collect();
+    let options: Vec<String> = value_max.into_iter().chain(depth).collect();
     if !options.is_empty() {
         line.text(format!("({}) ", options.join(" ")).as_bytes());
     }

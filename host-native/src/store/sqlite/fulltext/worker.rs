@@ -133,7 +133,7 @@ impl Worker {
         }
         let began = Instant::now();
         index.execute_batch("BEGIN IMMEDIATE")?;
-        let added = self.add_some(mail, index, (mailbox, &page), began);
+        let added = self.add_some(mail, index, (mailbox, &page[..]), began);
         let kept = added.and_then(|last| {
             index
                 .prepare_cached("INSERT OR REPLACE INTO covered (mailbox, up_to) VALUES (?1, ?2)")?

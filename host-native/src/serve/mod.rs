@@ -106,6 +106,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let doors = Doors::bind(&settings).await?;
     let engine = Arc::new(Engine::new(&EngineSettings::new(settings.engine, settings.slots))?);
     let store = MailStore::open(&settings.data)?;
+    store.index_texts(engine.text_reader(), u64::from(settings.search_index_mib) << 20)?;
     let hits = Hits::default();
     let directory = directory(&settings, hits.clone(), &engine)?;
     let metrics = Arc::new(Metrics::new(&hits));

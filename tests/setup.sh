@@ -43,5 +43,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 # jco, which transpiles the component for Node; exactly the locked versions.
 npm ci --prefix tests/node --no-audit --no-fund --silent || exit
+# imapflow, a client of the interop tests.
+npm ci --prefix tests/interop/node --no-audit --no-fund --silent || exit
 # playwright-core, which drives the browser that Debian has, and axe-core; neither is part of the product.
 npm ci --prefix tests/browser --no-audit --no-fund --silent

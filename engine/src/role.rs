@@ -149,6 +149,8 @@ pub struct Cx<R: Role> {
     pub(crate) sent: u64,
     pub(crate) received: u64,
     pub(crate) starting_tls: bool,
+    /// One line at most is taken at once.
+    pub(crate) line_by_line: bool,
     pub(crate) step: Lockstep,
     pub(crate) text: TextPlace,
 }
@@ -411,6 +413,12 @@ impl<R: Role> Cx<R> {
     /// have come before.
     pub fn compress(&mut self) {
         self.outbox.push(Output::Compress);
+    }
+
+    /// From now on no more than one line of what comes is taken at once, since that line may say that what follows it is
+    /// compressed; or as much as there is room for again.
+    pub fn line_by_line(&mut self, on: bool) {
+        self.line_by_line = on;
     }
 
     /// Ends the connection once all that was sent is written; nothing else is given out after it.

@@ -112,6 +112,7 @@ impl<R: Role> Session<R> {
             sent: 0,
             received: 0,
             starting_tls: false,
+            line_by_line: false,
             step: Lockstep::default(),
             text: TextPlace::default(),
         };
@@ -129,20 +130,28 @@ impl<R: Role> Session<R> {
         if self.is_deaf() {
             return octets.len();
         }
+        let octets = &octets[..self.takeable(octets)];
         let taken = self.inbox.take_in(octets, self.want(), self.cx.chunk_max);
         self.cx.step.arrive(self.inbox.arrived());
         taken
     }
 
     /// As `receive`, of octets that are nobody else's.
-    fn receive_whole(&mut self, now: Now, octets: Vec<u8>) -> usize {
+    fn receive_whole(&mut self, now: Now, mut octets: Vec<u8>) -> usize {
         self.at(now);
         if self.is_deaf() {
             return octets.len();
         }
+        octets.truncate(self.takeable(&octets));
         let taken = self.inbox.take_in_whole(octets, self.want(), self.cx.chunk_max);
         self.cx.step.arrive(self.inbox.arrived());
         taken
+    }
+
+    /// How many of these octets may be taken, if there is room.
+    fn takeable(&self, octets: &[u8]) -> usize {
+        let line = self.cx.line_by_line.then(|| memchr::memchr(b'\n', octets)).flatten();
+        line.map_or(octets.len(), |end| end + 1)
     }
 
     /// RFC 3207 §4.2: nothing received before TLS may count after it, so it is dropped.
@@ -316,6 +325,7 @@ impl<R: Role> Session<R> {
             sent,
             received,
             starting_tls: false,
+            line_by_line: false,
             step: Lockstep::at(received, sent),
             text: TextPlace::default(),
         };

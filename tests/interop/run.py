@@ -7,6 +7,7 @@ import checks_agent
 import checks_clients
 import checks_dovecot
 import checks_imap
+import checks_imapflow
 import checks_logins
 import checks_postfix
 import checks_python
@@ -25,7 +26,7 @@ def main() -> int:
     if not arguments.pillarbox.exists():
         print(f"{arguments.pillarbox} is missing; build it: cargo build --release", file=sys.stderr)
         return 2
-    checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_clients.CHECKS,
+    checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_imapflow.CHECKS, *checks_clients.CHECKS,
               *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS,
               *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS,
               *checks_smime.CHECKS, *checks_dovecot.CHECKS]

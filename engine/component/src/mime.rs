@@ -1,4 +1,6 @@
-//! The index that is made once, at delivery.
+//! The index that is made once, at delivery, and the texts of a message for whoever indexes those.
+
+use pillarbox_engine::message::{Index, Span, texts};
 
 use crate::wit::mime as wit;
 
@@ -12,4 +14,18 @@ impl wit::Guest for crate::Component {
         crate::crash::obey(&octets);
         pillarbox_mime::index_small(&octets).map(|index| index.encode())
     }
+
+    fn text_spans(index: Vec<u8>, total_size: u64) -> Vec<wit::Span> {
+        let spans = texts::spans(&decoded(&index, total_size), total_size);
+        spans.into_iter().map(|Span { start, end }| wit::Span { start, end }).collect()
+    }
+
+    fn texts(index: Vec<u8>, total_size: u64, octets: Vec<u8>) -> Vec<u8> {
+        texts::searchable(&decoded(&index, total_size), total_size, &octets).into_bytes()
+    }
+}
+
+/// As searches read it: one that cannot be understood says nothing of its message.
+fn decoded(index: &[u8], size: u64) -> Index {
+    Index::decode(index).unwrap_or_else(|_| Index::opaque(&[], size))
 }

@@ -6,6 +6,7 @@ use crate::trace::Rule;
 pub mod client;
 pub mod expected;
 pub mod grammar;
+pub mod narrow;
 pub mod rights;
 mod server;
 pub mod types;

@@ -87,7 +87,8 @@ pub enum Ask {
     Chunk(Vec<u8>),
     /// All messages of this APPEND are whole: make them durable, all or none. Answers: appended, refused.
     Commit,
-    /// Search instead of the session, if the host has a way. Answers: found, declined, refused.
+    /// Search instead of the session, if the host has a way, or say where to. Answers: found, candidates, declined,
+    /// refused.
     Search(SearchAsk),
     /// RFC 9208: read a quota root's resources, or set them. Answers: quota, refused.
     Quota(QuotaAsk),
@@ -527,7 +528,7 @@ pub enum SearchKey {
     Body(Vec<u8>),
     /// The decoded text of header and body contains this.
     Text(Vec<u8>),
-    /// RFC 6203: as `Header`, fuzzily: that is the session's business, so a host declines a search with it.
+    /// RFC 6203: as `Header`, fuzzily: that is the session's business, so a host does not find what a search with it does.
     FuzzyHeader(HeaderKey),
     /// As `Body`, in the same way.
     FuzzyBody(Vec<u8>),
@@ -723,6 +724,8 @@ pub enum Answer {
     Found(Vec<UidRun>),
     /// To `search`: do it yourself.
     Declined,
+    /// To `search`: do it yourself, among these; no other one matches. Ascending.
+    Candidates(Vec<UidRun>),
     /// To `quota`.
     Quota(Quota),
     /// To `rights`.

@@ -7,6 +7,7 @@ pub mod ids;
 mod section;
 pub mod seven_bit;
 pub mod subject;
+pub mod texts;
 
 use alloc::vec::Vec;
 

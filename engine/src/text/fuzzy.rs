@@ -71,6 +71,11 @@ impl Matcher {
         Self { words, held: Vec::new() }
     }
 
+    /// The words that are looked for, and how many slips are forgiven in each.
+    pub(crate) fn words(&self) -> impl Iterator<Item = (&[char], usize)> {
+        self.words.iter().map(|word| (&word.letters[..], slips_forgiven(word.letters.len())))
+    }
+
     /// The next piece of the text.
     pub fn look(&mut self, piece: &str) {
         if self.is_best() {
@@ -141,7 +146,7 @@ impl Word {
         if says_much && text.len() > length && text.windows(length).any(|part| part == own) {
             return INSIDE;
         }
-        let forgiven = SLIPS.iter().filter(|least| length >= **least).count();
+        let forgiven = slips_forgiven(length);
         // Each slip takes at most one letter away and brings one.
         let letters = (self.mask ^ text_mask).count_ones() as usize;
         if forgiven == 0 || letters > 2 * forgiven || length.abs_diff(text.len()) > forgiven {
@@ -152,6 +157,10 @@ impl Word {
             None => 0,
         }
     }
+}
+
+fn slips_forgiven(letters: usize) -> usize {
+    SLIPS.iter().filter(|least| letters >= **least).count()
 }
 
 /// Which letters there are, as far as 32 bits tell them apart.

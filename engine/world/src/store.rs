@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     Appended, Change, Copied, Expunged, Flags, MailboxPage, MailboxRow, MailboxStatus,
-    MailboxesAsk, Opened, RowPage, RowsAsk, SpecialUse, StoreMode, Stored, UidPage, UidRun,
-    VanishedAsk, VanishedPage,
+    MailboxesAsk, Opened, RowPage, RowsAsk, SearchAsk, SpecialUse, StoreMode, Stored, UidPage,
+    UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::limits::{METADATA_ENTRIES_MAX, METADATA_OCTETS_MAX};
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
@@ -69,6 +69,14 @@ pub trait Store: Queue {
     fn vanished(&self, mailbox: MailboxId, ask: &VanishedAsk) -> Result<VanishedPage, Reason>;
     /// A page of messages.
     fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason>;
+    /// The messages that may match a search; none other does. `None`: the store does not know, so each may.
+    fn candidates(
+        &self,
+        _mailbox: MailboxId,
+        _ask: &SearchAsk,
+    ) -> Result<Option<Vec<UidRun>>, Reason> {
+        Ok(None)
+    }
     /// Octets of a message: exactly the range; [`Reason::NotFound`] if it is not within a stored message.
     fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason>;
     /// Octets of a staged message, as far as they were staged; used to index it before it is stored.

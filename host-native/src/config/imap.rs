@@ -16,7 +16,12 @@ pub struct ImapFile {
     /// Accounts that may say what accounts may use (SETQUOTA, RFC 9208 §4.1.3).
     #[serde(default)]
     pub quota_admins: Vec<String>,
+    /// MiB that the full-text index may take on the disk [default: 1024]; 0: there is none.
+    pub search_index_mib: Option<u32>,
 }
+
+/// MiB of the full-text index, unless set.
+pub(super) const SEARCH_INDEX_MIB: u32 = 1024;
 
 /// Names of accounts as they are compared: in lower case.
 pub(super) fn quota_admins(file: &ImapFile) -> Vec<Vec<u8>> {

@@ -11,7 +11,7 @@ use wasmtime::{Error, Store};
 
 use super::sandbox::Guard;
 use super::wit::{
-    imap_client, imap_server, pop3_client, pop3_server, smtp_client, smtp_server, types,
+    imap_client, imap_server, mime, pop3_client, pop3_server, smtp_client, smtp_server, types,
 };
 
 const PACKAGE: &str = "pillarbox:mail";
@@ -20,6 +20,8 @@ const VERSION: &str = "0.1.0";
 
 type IndexTypes<'a> = ((&'a [u8], u64), (Vec<u8>,));
 type IndexSmallTypes<'a> = ((&'a [u8],), (Option<Vec<u8>>,));
+type TextSpansTypes<'a> = ((&'a [u8], u64), (Vec<mime::Span>,));
+type TextsTypes<'a> = ((&'a [u8], u64, &'a [u8]), (Vec<u8>,));
 type ConstructorTypes<'a, Config> = ((&'a Config, types::Now), (ResourceAny,));
 type StepTypes<'a, Input, Stepped> =
     ((ResourceAny, types::Now, &'a Input), (Result<Stepped, types::Misuse>,));
@@ -40,6 +42,8 @@ pub(super) struct Entries {
         RoleEntry<imap_client::Config, imap_client::Input, imap_client::Stepped>,
     index: ComponentExportIndex,
     index_small: ComponentExportIndex,
+    text_spans: ComponentExportIndex,
+    texts: ComponentExportIndex,
 }
 
 /// Where a role's sessions are made, stepped and frozen.
@@ -85,6 +89,10 @@ impl Entries {
         check::<IndexTypes<'_>>(&index, instance, store)?;
         let index_small = export(component, "mime", "index-small")?;
         check::<IndexSmallTypes<'_>>(&index_small, instance, store)?;
+        let text_spans = export(component, "mime", "text-spans")?;
+        check::<TextSpansTypes<'_>>(&text_spans, instance, store)?;
+        let texts = export(component, "mime", "texts")?;
+        check::<TextsTypes<'_>>(&texts, instance, store)?;
         Ok(Self {
             smtp: RoleEntry::find(component, "smtp-server", instance, store)?,
             smtp_client: RoleEntry::find(component, "smtp-client", instance, store)?,
@@ -94,6 +102,8 @@ impl Entries {
             imap_client: RoleEntry::find(component, "imap-client", instance, store)?,
             index,
             index_small,
+            text_spans,
+            texts,
         })
     }
 
@@ -109,6 +119,36 @@ impl Entries {
         // SAFETY: `find` checked these types.
         let index = unsafe { unchecked::<IndexTypes<'_>>(function) };
         Ok(index.call(store, (octets, total_size))?.0)
+    }
+
+    /// Where the texts of a message stand.
+    pub(super) fn text_spans(
+        &self,
+        instance: Instance,
+        store: &mut Store<Guard>,
+        index: &[u8],
+        total_size: u64,
+    ) -> Result<Vec<(u64, u64)>, Error> {
+        let function = function(&self.text_spans, instance, store)?;
+        // SAFETY: `find` checked these types.
+        let spans = unsafe { unchecked::<TextSpansTypes<'_>>(function) };
+        let (spans,) = spans.call(store, (index, total_size))?;
+        Ok(spans.into_iter().map(|span| (span.start, span.end)).collect())
+    }
+
+    /// The texts of a message.
+    pub(super) fn texts(
+        &self,
+        instance: Instance,
+        store: &mut Store<Guard>,
+        index: &[u8],
+        total_size: u64,
+        octets: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let function = function(&self.texts, instance, store)?;
+        // SAFETY: `find` checked these types.
+        let texts = unsafe { unchecked::<TextsTypes<'_>>(function) };
+        Ok(texts.call(store, (index, total_size, octets))?.0)
     }
 
     /// What indexes a message in this instance if its structure is small.

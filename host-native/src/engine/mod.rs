@@ -17,6 +17,7 @@ mod relay;
 mod sandbox;
 mod settings;
 mod slots;
+mod texts;
 mod trap;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use relay::Relay;
 pub use settings::EngineSettings;
 pub(crate) use settings::connections;
 pub use slots::{Slot, Slots};
+pub use texts::TextReader;
 pub use trap::{Trap, TrapKind};
 
 use crate::cli::EngineChoice;
@@ -294,6 +296,12 @@ impl Engine {
     #[must_use]
     pub fn relay(&self) -> &Relay {
         &self.relay
+    }
+
+    /// What reads texts of messages for a full-text index; there is room for one of them.
+    #[must_use]
+    pub fn text_reader(&self) -> TextReader {
+        TextReader::new(self.sandbox.clone())
     }
 
     /// Indexes a message of `total_size` octets, of which `octets` are the beginning or all, in an

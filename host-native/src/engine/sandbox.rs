@@ -17,7 +17,7 @@ use super::code::CodeMemory;
 use super::deadline::Deadline;
 use super::entries::{Entries, SmallIndexer};
 use super::functions::Functions;
-use super::settings::{EngineSettings, INDEX_SLOTS, RELAY_SLOTS};
+use super::settings::{EngineSettings, INDEX_SLOTS, RELAY_SLOTS, TEXT_SLOTS};
 use super::{INDEX_HERE_MAX, Slot, StartError, Trap, cache};
 use crate::error::Error;
 
@@ -32,6 +32,9 @@ const INDEX_OCTETS_MAX: usize = 64 << 20;
 /// KiB for each of its recipients; settling holds as many.
 const RELAY_OCTETS_MAX: usize = 16 << 20;
 const RELAY_MEMORY_MAX: usize = 48 << 20;
+/// The same for texts of messages: at most 1 MiB, which decoding makes some times longer.
+const TEXT_OCTETS_MAX: usize = 64 << 20;
+const TEXT_MEMORY_MAX: usize = 48 << 20;
 /// Octets of stack of native code; the sandbox's own, in its memory, is 64 KiB.
 const STACK_MAX: usize = 256 << 10;
 /// Frames of a trap's backtrace.
@@ -68,6 +71,12 @@ pub(super) struct RelayInstance {
     functions: Functions,
 }
 
+/// The instance that reads texts of messages, one after the other.
+pub(super) struct TextInstance {
+    store: Store<Guard>,
+    instance: component::Instance,
+}
+
 /// What an instance is told when it asks for memory, or for more time.
 pub(super) struct Guard {
     memory_max: usize,
@@ -83,7 +92,7 @@ pub(super) struct OverMemory {
 impl Sandbox {
     pub(super) fn new(settings: &EngineSettings, slots: u32) -> Result<Self, Error> {
         let failed = |error: wasmtime::Error| Error::failed(format!("the sandbox: {error:#}"));
-        let mut config = config(settings, slots + INDEX_SLOTS + RELAY_SLOTS);
+        let mut config = config(settings, slots + INDEX_SLOTS + RELAY_SLOTS + TEXT_SLOTS);
         let memory = Arc::new(CodeMemory::default());
         memory.install(&mut config);
         let engine = Engine::new(&config).map_err(failed)?;
@@ -190,6 +199,13 @@ impl Sandbox {
         Ok(RelayInstance { store, functions })
     }
 
+    /// A fresh instance that reads texts; its caller keeps to one at a time.
+    pub(super) fn text_instance(&self) -> Result<TextInstance, wasmtime::Error> {
+        let mut store = self.store(TEXT_MEMORY_MAX, TEXT_OCTETS_MAX, self.index_ticks_max);
+        let instance = self.pre.instantiate(&mut store)?;
+        Ok(TextInstance { store, instance })
+    }
+
     fn index_now(&self, octets: &[u8], total_size: u64) -> Result<Vec<u8>, wasmtime::Error> {
         let mut store = self.store(self.index_memory_max, INDEX_OCTETS_MAX, self.index_ticks_max);
         let instance = self.pre.instantiate(&mut store)?;
@@ -211,6 +227,31 @@ impl Instance {
     /// Starts the clock of one call.
     pub(super) fn start_call(&mut self) {
         start_call(&mut self.store);
+    }
+}
+
+impl TextInstance {
+    /// Where the texts of a message stand.
+    pub(super) fn spans(
+        &mut self,
+        sandbox: &Sandbox,
+        index: &[u8],
+        size: u64,
+    ) -> Result<Vec<(u64, u64)>, wasmtime::Error> {
+        start_call(&mut self.store);
+        sandbox.entries.text_spans(self.instance, &mut self.store, index, size)
+    }
+
+    /// Those texts.
+    pub(super) fn texts(
+        &mut self,
+        sandbox: &Sandbox,
+        index: &[u8],
+        size: u64,
+        octets: &[u8],
+    ) -> Result<Vec<u8>, wasmtime::Error> {
+        start_call(&mut self.store);
+        sandbox.entries.texts(self.instance, &mut self.store, index, size, octets)
     }
 }
 

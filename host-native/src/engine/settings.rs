@@ -21,6 +21,8 @@ const DESCRIPTORS_SPARE: u64 = 128;
 pub(super) const INDEX_SLOTS: u32 = 16;
 /// Instances of the relay functions: more than one, since a report may take milliseconds; and few, since calls are short.
 pub(super) const RELAY_SLOTS: u32 = 4;
+/// The instance that reads texts for the full-text index.
+pub(super) const TEXT_SLOTS: u32 = 1;
 
 /// What an engine is made with.
 #[derive(Clone, Debug)]
@@ -64,7 +66,7 @@ impl EngineSettings {
     pub(crate) fn slots(&self) -> Result<u32, Error> {
         let by_mappings = mappings_max().map(|mappings| {
             (mappings.saturating_sub(MAPPINGS_SPARE) / MAPPINGS_PER_SLOT)
-                .saturating_sub(INDEX_SLOTS + RELAY_SLOTS)
+                .saturating_sub(INDEX_SLOTS + RELAY_SLOTS + TEXT_SLOTS)
         });
         let by_mappings = match self.choice {
             EngineChoice::Sandbox => by_mappings.unwrap_or(SLOTS_DEFAULT),

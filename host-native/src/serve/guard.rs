@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use ring::rand::{SecureRandom, SystemRandom};
 use subtle::ConstantTimeEq;
 
+use crate::auth::entropy;
 use crate::error::Error;
 
 /// Names by which a browser on this machine reaches a loopback address.
@@ -39,9 +39,7 @@ impl Guard {
     /// # Errors
     /// There is no entropy.
     pub(super) fn new(http: SocketAddr) -> Result<Self, Error> {
-        let mut octets = [0; TOKEN_OCTETS];
-        let filled = SystemRandom::new().fill(&mut octets);
-        filled.map_err(|_| Error::failed("the system gives no random octets"))?;
+        let octets: [u8; TOKEN_OCTETS] = entropy()?;
         let token = octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
         let port = http.port();
         let mut hosts: Vec<String> = NAMES.iter().map(|name| format!("{name}:{port}")).collect();

@@ -1,5 +1,6 @@
 //! HTTP: health, metrics, and a page that says where everything is.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode, header};
@@ -12,7 +13,7 @@ use super::bridge::{self, Services};
 use super::guard::Guard;
 use super::playground;
 use super::ready::Addresses;
-use super::{Shared, faults_http, stream};
+use super::{Shared, faults_http, stream, webmail};
 
 /// Serves until the task is ended.
 pub(super) async fn serve(
@@ -31,6 +32,7 @@ pub(super) async fn serve(
         .merge(clock(&shared))
         .merge(faults_http::routes(&shared))
         .merge(playground::routes())
+        .merge(webmail::routes(&shared, addresses.http))
         .merge(live(&shared, &addresses, guard.as_ref()))
         .layer(axum::middleware::from_fn(
             move |headers: HeaderMap, request, next: axum::middleware::Next| {
@@ -49,6 +51,7 @@ pub(super) async fn serve(
                 }
             },
         ));
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     if let Err(error) = axum::serve(listener, routes).await {
         tracing::error!(%error, "HTTP ended");
     }
@@ -138,6 +141,7 @@ fn page(addresses: &Addresses) -> String {
          <table><tr><td>Send mail<td>SMTP<td><code>{smtp}</code>\
          <tr><td>Read mail<td>IMAP<td><code>{imap}</code>\
          <tr><td><td>POP3<td><code>{pop3}</code></table>\
+         <p><a href=/mail/>Web mail</a>: read and write here, signed in with your name and password.</p>\
          <p><a href=/playground/>Playground</a>: watch mail travel, and speak the protocols yourself.</p>\
          <p><a href=/livez>livez</a> · <a href=/readyz>readyz</a> · <a href=/metrics>metrics</a></p></html>"
     )

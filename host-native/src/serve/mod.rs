@@ -19,6 +19,7 @@ mod ready;
 mod roles;
 mod serving;
 mod stream;
+mod webmail;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -105,6 +106,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let doors = Doors::bind(&settings).await?;
     let engine = Arc::new(Engine::new(&EngineSettings::new(settings.engine, settings.slots))?);
     let store = MailStore::open(&settings.data)?;
+    store.index_texts(engine.text_reader(), u64::from(settings.search_index_mib) << 20)?;
     let hits = Hits::default();
     let directory = directory(&settings, hits.clone(), &engine)?;
     let metrics = Arc::new(Metrics::new(&hits));
@@ -393,7 +395,7 @@ fn banner(shared: &Shared, addresses: Addresses) {
          \x20 SMTP  {smtp}   send mail here{submission}{}{lmtp}\n\
          \x20 POP3  {pop3}   read it here{}\n\
          \x20 IMAP  {imap}   or here{}\n\
-         \x20 HTTP  http://{http}/   health, metrics; the playground is at http://{http}/playground/\n\
+         \x20 HTTP  http://{http}/   /mail/ is web mail, /playground/ the playground; health, metrics\n\
          \x20 mail  {}\n\
          {}",
         env!("CARGO_PKG_VERSION"),

@@ -6,9 +6,10 @@ mod sqlite;
 use pillarbox_engine::types::Reason;
 use pillarbox_world::hub::{Hub, SessionKey};
 use pillarbox_world::service::local::SharedStore;
-use pillarbox_world::store::{Outcome, Store, Write};
+use pillarbox_world::store::{MailboxId, Outcome, Store, Write};
 
 use crate::config::Data;
+use crate::engine::TextReader;
 use crate::error::Error;
 
 pub use sqlite::Sqlite;
@@ -70,6 +71,26 @@ impl MailStore {
             // Only a refusal is lost, and nobody waits for one: what is written later is a hint or a clean-up.
             Kind::Memory(store) => drop(store.write(&self.hub, 0, write)),
             Kind::Sqlite(store) => store.write_later(write),
+        }
+    }
+
+    /// Keeps a full-text index of what is searched, of at most so many octets; with 0, none. A store in memory has none.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn index_texts(&self, reader: TextReader, octets_max: u64) -> Result<(), Error> {
+        match &self.kind {
+            Kind::Memory(_) => Ok(()),
+            Kind::Sqlite(store) => store.index_texts(reader, octets_max),
+        }
+    }
+
+    /// Up to which UID the full-text index has the messages of a mailbox; searches of later ones read them.
+    #[must_use]
+    pub fn indexed_up_to(&self, mailbox: MailboxId) -> Option<u32> {
+        match &self.kind {
+            Kind::Memory(_) => None,
+            Kind::Sqlite(store) => store.indexed_up_to(mailbox),
         }
     }
 

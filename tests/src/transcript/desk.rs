@@ -199,7 +199,9 @@ impl Scripted for smtp::Client {
         match verdict {
             Verdict::Refused(refusal) => Answer::Refused(refusal),
             // A misuse, which the transcript's own run then shows.
-            Verdict::Instead(_) | Verdict::Hiding(_) => Answer::Octets(Vec::new()),
+            Verdict::Instead(_) | Verdict::Hiding(_) | Verdict::Candidates(_) => {
+                Answer::Octets(Vec::new())
+            }
         }
     }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use pillarbox_engine::imap;
 use pillarbox_engine::imap::client::types::{
-    Answer, AppendCommand, Ask, AssembleCommand, AssemblePart, Call, Command, Config, CopyCommand,
-    CreateCommand, FetchCommand, FetchSection, IdField, KnownState, ListCommand, MetadataCommand,
-    MultiSearchCommand, NotifyEvent, NotifyGroup, NotifyScope, OctetRange, Places, QuotaCommand,
-    RenameCommand, RightsCommand, SearchCommand, SearchScope, SelectCommand, SentPart, SortBy,
-    SortCommand, SortKey, StoreCommand, StoredPart, ThreadAlgorithm, ThreadCommand, Timeouts,
-    TlsPolicy,
+    Answer, AppendAllCommand, AppendCommand, AppendMessage, Ask, AssembleCommand, AssemblePart,
+    Call, Command, Config, CopyCommand, CreateCommand, FetchCommand, FetchSection, IdField,
+    KnownState, ListCommand, ListRightsCommand, MetadataCommand, MultiSearchCommand, NotifyEvent,
+    NotifyGroup, NotifyScope, OctetRange, Places, QuotaCommand, RenameCommand, RightsCommand,
+    SearchCommand, SearchScope, SelectCommand, SentPart, SortBy, SortCommand, SortKey,
+    StoreCommand, StoredPart, ThreadAlgorithm, ThreadCommand, Timeouts, TlsPolicy,
 };
 use pillarbox_engine::imap::types::{
     Flags, HeaderKey, MetadataEntry, SearchKey, SpecialUse, StoreMode, UidRun,
@@ -106,7 +106,7 @@ impl Scripted for imap::Client {
     fn verdict(verdict: Verdict, _: &Ask) -> Answer {
         match verdict {
             Verdict::Refused(refusal) => Answer::Refused(refusal),
-            Verdict::Instead(_) | Verdict::Hiding(_) => Answer::Done,
+            Verdict::Instead(_) | Verdict::Hiding(_) | Verdict::Candidates(_) => Answer::Done,
         }
     }
 
@@ -117,7 +117,7 @@ impl Scripted for imap::Client {
         let id = id.ok_or("expected the call's number")?;
         let name = words.next().ok_or("expected what is wanted")?;
         let rest: Vec<&str> = words.collect();
-        if name == "append" || name == "assemble" {
+        if ["append", "append-all", "assemble"].contains(&name) {
             desk.keep(u64::from(id), octets);
         }
         let command = command(id, name, &rest, octets.len() as u64);
@@ -220,6 +220,20 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
                 replaces: value("replaces=").and_then(|word| word.parse().ok()),
             })
         }
+        // Two of the same, of which the first has these flags.
+        "append-all" => {
+            let words: Vec<&str> = rest[1..].iter().filter(is_flag).copied().collect();
+            let message = |flags, internal_date_ms| AppendMessage {
+                message: u64::from(id),
+                size,
+                flags,
+                internal_date_ms,
+                binary: is("binary"),
+            };
+            let date = value("date=").and_then(|word| word.parse().ok());
+            let messages = vec![message(flags(&words), None), message(Flags::default(), date)];
+            Command::AppendAll(AppendAllCommand { name: first()?, messages })
+        }
         "assemble" => {
             let words: Vec<&str> = rest[1..].iter().filter(is_flag).copied().collect();
             let part = |word: &&str| match word.strip_prefix("url=") {
@@ -246,15 +260,24 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
             Command::Quota(QuotaCommand { name: first()?, root: is("root"), set: Vec::new() })
         }
         "rights" => Command::Rights(RightsCommand { name: first()?, change: None }),
+        "list-rights" => {
+            Command::ListRights(ListRightsCommand { name: first()?, identifier: second()? })
+        }
+        "language" => Command::Language(rest.iter().map(|word| octets(word)).collect()),
+        "compress" => Command::Compress,
+        "unauthenticate" => Command::Unauthenticate,
         "metadata" => {
             let entry = |word: &&str| octets(word);
             let write = value("value=").map(|value| MetadataEntry {
                 entry: second().unwrap_or_default(),
                 value: Some(octets(value)),
             });
-            let read = if write.is_some() { vec![] } else { rest[1..].iter().map(entry).collect() };
+            let read = rest[1..].iter().filter(|word| write.is_none() && word.starts_with('/'));
+            let read = read.map(entry).collect();
+            let depth = value("depth=").map_or(Some(0), |word| word.parse().ok())?;
+            let value_max = value("value-max=").and_then(|word| word.parse().ok());
             let write = write.into_iter().collect();
-            Command::Metadata(MetadataCommand { name: first()?, read, write })
+            Command::Metadata(MetadataCommand { name: first()?, read, depth, value_max, write })
         }
         "logout" => Command::Logout,
         _ => return None,

@@ -81,6 +81,16 @@ pub(super) fn told(event: &Event) -> String {
             let (name, mine) = (rights.name.escape_ascii(), rights.mine.escape_ascii());
             format!("rights {name} [{mine}] [{}]", entries.join(" "))
         }
+        Event::Grantable(told) => {
+            let (name, who) = (told.name.escape_ascii(), told.identifier.escape_ascii());
+            format!(
+                "grantable {name} {who} [{}] [{}]",
+                told.always.escape_ascii(),
+                words(&told.groups)
+            )
+        }
+        Event::MetadataLeftOut(octets) => format!("metadata-left-out {octets}"),
+        Event::Languages(names) => format!("languages {}", words(names)),
         Event::Metadata(told) => {
             let entry = |entry: &pillarbox_engine::imap::types::MetadataEntry| {
                 let value = entry.value.as_deref().unwrap_or(b"NIL").escape_ascii();

@@ -145,7 +145,7 @@ impl Scripted for pop3::Client {
     fn verdict(verdict: Verdict, _: &Ask) -> Answer {
         match verdict {
             Verdict::Refused(refusal) => Answer::Refused(refusal),
-            Verdict::Instead(_) | Verdict::Hiding(_) => Answer::Done,
+            Verdict::Instead(_) | Verdict::Hiding(_) | Verdict::Candidates(_) => Answer::Done,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::sync::Arc;
 
+use pillarbox_engine::imap::types::UidRun;
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{AuthOffer, Mechanism};
 use pillarbox_engine::types::{Instead, Now, Peer, Reason, Refusal, TlsOffer};
@@ -281,6 +282,7 @@ impl Scripted for smtp::Server {
             (Verdict::Refused(refusal), _) => smtp::Answer::Refused(refusal),
             (Verdict::Instead(instead), _) => smtp::Answer::Instead(instead),
             (Verdict::Hiding(keywords), _) => smtp::Answer::Hiding(keywords),
+            (Verdict::Candidates(_), _) => smtp::Answer::Hiding(Vec::new()),
         }
     }
 }
@@ -321,7 +323,7 @@ impl Scripted for pop3::Server {
             (Verdict::Refused(refusal), _) => pop3::Answer::Refused(refusal),
             (Verdict::Instead(instead), _) => pop3::Answer::Instead(instead),
             // A misuse, which the transcript's own run then shows.
-            (Verdict::Hiding(_), _) => pop3::Answer::Octets(Vec::new()),
+            (Verdict::Hiding(_) | Verdict::Candidates(_), _) => pop3::Answer::Octets(Vec::new()),
         }
     }
 }
@@ -361,6 +363,7 @@ impl Scripted for imap::Server {
             }
             (Verdict::Refused(refusal), _) => imap::types::Answer::Refused(refusal),
             (Verdict::Instead(instead), _) => imap::types::Answer::Instead(instead),
+            (Verdict::Candidates(runs), _) => imap::types::Answer::Candidates(runs),
             // A misuse, which the transcript's own run then shows.
             (Verdict::Hiding(_), _) => imap::types::Answer::Octets(Vec::new()),
         }
@@ -376,6 +379,8 @@ pub(super) enum Verdict {
     Instead(Instead),
     /// `hiding STARTTLS SIZE`
     Hiding(Vec<Vec<u8>>),
+    /// `candidates 2,5`
+    Candidates(Vec<UidRun>),
 }
 
 impl FromStr for Verdict {
@@ -394,7 +399,13 @@ impl FromStr for Verdict {
                 Ok(Self::Instead(Instead { code, text, close }))
             }
             "hiding" => Ok(Self::Hiding(rest.split(' ').map(|w| w.as_bytes().to_vec()).collect())),
-            _ => Err(format!("`! {words}`: expected refused, instead, last or hiding")),
+            "candidates" => {
+                let uid = |word: &str| word.parse().map(|uid| UidRun { first: uid, last: uid });
+                let runs: Result<_, std::num::ParseIntError> =
+                    rest.split(',').filter(|word| !word.is_empty()).map(uid).collect();
+                runs.map(Self::Candidates).map_err(|_| format!("`{rest}` are no UIDs"))
+            }
+            _ => Err(format!("`! {words}`: expected refused, instead, last, hiding or candidates")),
         }
     }
 }

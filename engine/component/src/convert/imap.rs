@@ -86,7 +86,7 @@ variants! {
     Answer {
         Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value),
         Vanished(value), Octets(value), Stored(value), Expunged(value), Copied(value), Appended(value),
-        Found(value), Declined, Quota(value), Rights(value), Metadata(value), Done,
+        Found(value), Declined, Candidates(value), Quota(value), Rights(value), Metadata(value), Done,
         Refused(value), Instead(value),
     }
     Call { Changed(value), Noticed(value), Farewell(value) }

@@ -43,13 +43,16 @@ records! {
     SortCommand { by, keys }
     ThreadCommand { algorithm, keys }
     AppendCommand { name, message, size, flags, internal_date_ms, binary, replaces }
+    AppendAllCommand { name, messages }
+    AppendMessage { message, size, flags, internal_date_ms, binary }
     AssembleCommand { name, parts, flags, internal_date_ms, replaces }
     StoredPart { mailbox, uid_validity, uid, section }
     SentPart { message, size }
     NotifyGroup { scope, events }
     QuotaCommand { name, root, set }
     RightsCommand { name, change }
-    MetadataCommand { name, read, write }
+    ListRightsCommand { name, identifier }
+    MetadataCommand { name, read, depth, value_max, write }
     Completion { call, outcome, code, text, incomplete, uid_validity, source, target, modified }
     Counters {
         messages, recent, uid_next, uid_validity, unseen, deleted, size, highest_modseq, mailbox_id,
@@ -74,6 +77,7 @@ records! {
     ThreadRow { depth, uid }
     Threaded { call, rows }
     RightsTold { name, mine, entries }
+    Grantable { name, identifier, always, groups }
     MetadataTold { name, entries }
     Ready { capabilities, enabled, server, preauth }
     Failure { cause, code, text }
@@ -88,7 +92,9 @@ variants! {
         Select(value), Unselect, Close, List(value), Status(value), Create(value), Delete(value),
         Rename(value), Subscribe(value), Unsubscribe(value), Namespace, Fetch(value), Store(value),
         Copy(value), Expunge(value), Search(value), CancelUpdate(value), MultiSearch(value),
-        Sort(value), Thread(value), Append(value), Assemble(value), Idle, DoneIdling, Notify(value), Noop, Quota(value), Rights(value), Metadata(value), Logout,
+        Sort(value), Thread(value), Append(value), AppendAll(value), Assemble(value), Idle, DoneIdling, Notify(value), Noop,
+        Quota(value), Rights(value), ListRights(value), Metadata(value), Language(value), Compress,
+        Unauthenticate, Logout,
     }
     SearchScope {
         Selected, Inboxes, Personal, Subscribed, Subtree(value), SubtreeOne(value), Mailboxes(value),
@@ -110,7 +116,8 @@ variants! {
         Namespaces(value), Capabilities(value), Exists(value), Recent(value), Flags(value),
         Fetched(value), Expunged(value), Vanished(value), Found(value), Counted(value),
         FoundIn(value), Scored(value), Updated(value), UpdateRefused(value), Progress(value),
-        Sorted(value), Threaded(value), Quota(value), Rights(value), Metadata(value), Alert(value),
+        Sorted(value), Threaded(value), Quota(value), Rights(value), Grantable(value),
+        Metadata(value), MetadataLeftOut(value), Languages(value), Alert(value),
         NotifyOverflow, Bye(value), Defect(value), Done(value),
     }
 }

@@ -32,6 +32,13 @@ pub(super) const PIPELINING: Rule = Rule {
     gist: "A command may be sent before those before it are answered, unless one would change what another means.",
 };
 
+/// RFC 4978 §3.
+pub(super) const COMPRESS: Rule = Rule {
+    rfc: 4978,
+    section: "3",
+    gist: "After the OK to COMPRESS both directions are compressed; nothing else is said until then.",
+};
+
 /// Calls that may wait.
 const WAITING_MAX: usize = 100;
 /// Commands that are due at once.
@@ -76,6 +83,8 @@ pub(super) enum Kind {
     Idle,
     /// What follows the first command may fail.
     Rights,
+    Compress,
+    Unauthenticate,
     Logout,
 }
 
@@ -91,7 +100,14 @@ impl Sent {
         !self.then.is_empty()
             || matches!(
                 self.kind,
-                Kind::Own | Kind::Select | Kind::Append | Kind::Idle | Kind::Rights | Kind::Logout
+                Kind::Own
+                    | Kind::Select
+                    | Kind::Append
+                    | Kind::Idle
+                    | Kind::Rights
+                    | Kind::Compress
+                    | Kind::Unauthenticate
+                    | Kind::Logout
             )
     }
 }
@@ -112,9 +128,11 @@ impl Kind {
             Command::Sort(_) => Self::Sort,
             Command::Thread(_) => Self::Thread,
             Command::Copy(_) => Self::Copy,
-            Command::Append(_) | Command::Assemble(_) => Self::Append,
+            Command::Append(_) | Command::AppendAll(_) | Command::Assemble(_) => Self::Append,
             Command::Idle => Self::Idle,
             Command::Rights(_) => Self::Rights,
+            Command::Compress => Self::Compress,
+            Command::Unauthenticate => Self::Unauthenticate,
             Command::Logout => Self::Logout,
             _ => Self::Plain,
         }
@@ -174,8 +192,11 @@ impl Client {
             return self.cancel_update(cx, id, search);
         }
         let qresync = self.common.has_enabled("QRESYNC");
-        let Some(Lines { first, then }) = command::lines(&command, self.common.offered(), qresync)
-        else {
+        // RFC 8437 §3: compression would end with the login, and RFC 4978 §3 begins once.
+        let twice = matches!(command, Command::Compress | Command::Unauthenticate)
+            && self.common.compressed;
+        let lines = command::lines(&command, self.common.offered(), qresync);
+        let Some(Lines { first, then }) = lines.filter(|_| !twice) else {
             let text = b"The server does not offer this".to_vec();
             let end = Completion { text, ..completion(id, Outcome::Unsupported) };
             cx.event(Event::Completed(end));
@@ -190,7 +211,10 @@ impl Client {
             });
         }
         let why = match command {
-            Command::Append(_) | Command::Assemble(_) => &super::sending::APPEND,
+            Command::Append(_) | Command::AppendAll(_) | Command::Assemble(_) => {
+                &super::sending::APPEND
+            }
+            Command::Compress => &COMPRESS,
             Command::Idle => &super::idle::IDLE,
             Command::Logout => &super::ending::LOGOUT,
             _ if !self.common.sent.is_empty() => &PIPELINING,
@@ -207,6 +231,7 @@ impl Client {
         }
         let end = completion(id, Outcome::Ok);
         self.common.sent.push_back(Sent { tag, kind, then, second: false, end });
+        cx.line_by_line(kind == Kind::Compress);
         if kind == Kind::Idle {
             self.common.idle = Some(Idle::Starting);
         }
@@ -276,6 +301,13 @@ impl Client {
             _ => {}
         }
         match sent.kind {
+            Kind::Compress => {
+                cx.line_by_line(false);
+                if ok {
+                    self.common.compressed = true;
+                    cx.compress();
+                }
+            }
             Kind::Select => {
                 let opened = self.common.opening.take();
                 if let Some(opened) = opened.filter(|_| ok) {
@@ -297,12 +329,24 @@ impl Client {
             cx,
             Completion { outcome, code: code.name.clone(), text: text.clone(), ..sent.end },
         );
+        if sent.kind == Kind::Unauthenticate && ok {
+            return self.begin_anew(cx);
+        }
         if sent.kind == Kind::Logout {
             self.say_done(cx, None);
             return self.close(cx);
         }
         let client = self.rest(cx);
         client.pump(cx)
+    }
+
+    /// RFC 8437 §3: nothing is left of the account that was logged in to, nor of what was agreed on with it.
+    fn begin_anew(mut self, cx: &mut Cx<Self>) -> Self {
+        let common = &mut self.common;
+        common.forget_server();
+        common.contexts.clear();
+        (common.preauth, common.logins, common.login_refusal) = (false, 0, None);
+        self.ask(cx, super::opening::Asked::Capability)
     }
 
     /// Tells the host that a call is over.
@@ -364,7 +408,13 @@ impl Common {
             | Command::CancelUpdate(_) => true,
             _ => matches!(
                 kind,
-                Kind::Select | Kind::Append | Kind::Idle | Kind::Rights | Kind::Logout
+                Kind::Select
+                    | Kind::Append
+                    | Kind::Idle
+                    | Kind::Rights
+                    | Kind::Compress
+                    | Kind::Unauthenticate
+                    | Kind::Logout
             ),
         };
         let clash =

@@ -9,9 +9,9 @@ use super::line::Line;
 use super::offer::Offered;
 use super::program::{self, is_keyword};
 use super::types::{
-    AssemblePart, Command, FetchSection, ListCommand, MetadataCommand, NotifyEvent, NotifyGroup,
-    NotifyScope, Places, RightsCommand, SearchScope, SelectCommand, SortKey, StoredPart,
-    ThreadAlgorithm,
+    AppendMessage, AssemblePart, Command, FetchSection, ListCommand, MetadataCommand, NotifyEvent,
+    NotifyGroup, NotifyScope, Places, RightsCommand, SearchScope, SelectCommand, SortKey,
+    StoredPart, ThreadAlgorithm,
 };
 use super::wording::{self, Charset, put_set};
 use crate::imap::grammar::print;
@@ -22,6 +22,9 @@ const SET_MAX: usize = 7000;
 const LINE_MAX: usize = 60_000;
 /// Parts of a message that is put together.
 const PARTS_MAX: usize = 100;
+/// Languages of one command, and octets of the name of one.
+const LANGUAGES_MAX: usize = 20;
+const LANGUAGE_MAX: usize = 64;
 /// Octets of a mailbox's name.
 const NAME_MAX: usize = 1000;
 
@@ -83,6 +86,12 @@ pub(super) fn is_right(command: &Command) -> bool {
         Command::Append(append) => {
             right_name(&append.name) && right_flags(&append.flags) && append.replaces != Some(0)
         }
+        Command::AppendAll(append) => {
+            let right = |message: &AppendMessage| right_flags(&message.flags);
+            right_name(&append.name)
+                && (1..=PARTS_MAX).contains(&append.messages.len())
+                && append.messages.iter().all(right)
+        }
         Command::Assemble(assemble) => {
             right_name(&assemble.name)
                 && right_flags(&assemble.flags)
@@ -101,10 +110,16 @@ pub(super) fn is_right(command: &Command) -> bool {
                     .as_ref()
                     .is_none_or(|change| right_text(&change.identifier) && right(&change.rights))
         }
-        Command::Metadata(MetadataCommand { name, read, write }) => {
+        Command::ListRights(list) => right_name(&list.name) && right_text(&list.identifier),
+        Command::Language(names) => {
+            names.len() <= LANGUAGES_MAX && names.iter().all(right_language)
+        }
+        Command::Metadata(MetadataCommand { name, read, depth, value_max, write }) => {
             let entry = |entry: &[u8]| entry.starts_with(b"/") && entry.iter().all(is_entry);
             (name.is_empty() || right_name(name))
                 && (read.is_empty() != write.is_empty())
+                && (write.is_empty() || (*depth == 0 && value_max.is_none()))
+                && [0, 1, u32::MAX].contains(depth)
                 && read.iter().all(|read| entry(read))
                 && write.iter().all(|write| {
                     entry(&write.entry) && write.value.as_deref().is_none_or(right_text)
@@ -169,12 +184,17 @@ fn of_mailboxes(command: &Command, offered: &Offered, qresync: bool) -> Option<L
             offered.has("QUOTA").then_some(())?;
             wording::quota(command, offered)
         }
+        Command::ListRights(command) => {
+            offered.has("ACL").then_some(())?;
+            wording::list_rights(command, offered)
+        }
         Command::Metadata(command) => {
             let server = command.name.is_empty() && offered.has("METADATA-SERVER");
             (server || offered.has("METADATA")).then_some(())?;
             wording::metadata(command, offered)
         }
         Command::Append(command) => wording::append(command, offered)?,
+        Command::AppendAll(command) => wording::append_all(command, offered)?,
         Command::Assemble(command) => wording::assemble(command, offered)?,
         _ => return None,
     })
@@ -212,6 +232,9 @@ fn of_session(command: &Command, offered: &Offered) -> Option<Line> {
         Command::Namespace => word("NAMESPACE"),
         Command::Idle => word("IDLE"),
         Command::Notify(groups) => offered.has("NOTIFY").then(|| wording::notify(groups, offered)),
+        Command::Unauthenticate => word("UNAUTHENTICATE"),
+        Command::Compress => offered.has("COMPRESS=DEFLATE").then(|| Line::new("COMPRESS DEFLATE")),
+        Command::Language(names) => offered.has("LANGUAGE").then(|| wording::language(names)),
         Command::Close => Some(Line::new("CLOSE")),
         Command::Noop => Some(Line::new("NOOP")),
         Command::Logout => Some(Line::new("LOGOUT")),
@@ -245,6 +268,12 @@ fn right_section(section: &[u8]) -> bool {
 
 fn right_flags(flags: &Flags) -> bool {
     flags.system < 32 && flags.keywords.iter().all(|keyword| is_keyword(keyword))
+}
+
+/// `language-range` (RFC 4647 §2.1)
+fn right_language(name: &Vec<u8>) -> bool {
+    let plain = |octet: &u8| octet.is_ascii_alphanumeric() || b"-*".contains(octet);
+    (1..=LANGUAGE_MAX).contains(&name.len()) && name.iter().all(plain)
 }
 
 fn right_places(places: Places) -> bool {

@@ -314,6 +314,34 @@ pub struct AppendCommand {
     pub replaces: Option<u32>,
 }
 
+/// RFC 3502 §6.3.11.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct AppendAllCommand {
+    /// The mailbox.
+    pub name: Vec<u8>,
+    /// The messages, in order; at least one, at most 100.
+    pub messages: Vec<AppendMessage>,
+}
+
+/// One of several messages; as in `append-command`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct AppendMessage {
+    /// The message.
+    pub message: BlobId,
+    /// Its octets.
+    pub size: u64,
+    /// Flags.
+    pub flags: Flags,
+    /// Internal date in milliseconds since 1970 UTC; none: now.
+    pub internal_date_ms: Option<u64>,
+    /// Whether it may hold NUL.
+    pub binary: bool,
+}
+
 /// RFC 4469; the server must offer CATENATE.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -445,6 +473,17 @@ pub struct RightsCommand {
     pub change: Option<RightsChange>,
 }
 
+/// RFC 4314 §3.7.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct ListRightsCommand {
+    /// The mailbox.
+    pub name: Vec<u8>,
+    /// Who.
+    pub identifier: Vec<u8>,
+}
+
 /// RFC 5464. Either reads or writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -454,6 +493,10 @@ pub struct MetadataCommand {
     pub name: Vec<u8>,
     /// Entries to read.
     pub read: Vec<Vec<u8>>,
+    /// How far below those to read too: 0, 1, or 4294967295 for all.
+    pub depth: u32,
+    /// Octets of the largest value to be told, of those that are read.
+    pub value_max: Option<u32>,
     /// Entries to write.
     pub write: Vec<MetadataEntry>,
 }

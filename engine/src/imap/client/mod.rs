@@ -57,6 +57,7 @@ pub const RULES: &[&Rule] = &[
     &sending::APPEND,
     &calls::TAG,
     &calls::PIPELINING,
+    &calls::COMPRESS,
     &idle::IDLE,
     &ending::LOGOUT,
     &ending::BYE,
@@ -81,6 +82,8 @@ struct Common {
     /// What was enabled, in upper case.
     enabled: Vec<Vec<u8>>,
     preauth: bool,
+    /// Both directions are compressed.
+    compressed: bool,
     /// The server said what it offers while a login was under way.
     told_with_login: bool,
     /// What the handshake gave, once TLS is up.
@@ -116,6 +119,14 @@ impl Common {
         const NOTHING: &Offered =
             &Offered { names: Vec::new(), utf8: false, rev2: false, everything: false };
         self.offered.as_ref().unwrap_or(NOTHING)
+    }
+
+    /// What the server said of itself is to be asked for again.
+    fn forget_server(&mut self) {
+        self.offered = None;
+        self.enabled.clear();
+        self.server.clear();
+        self.incomplete = false;
     }
 
     fn has(&self, name: &str) -> bool {
@@ -181,6 +192,7 @@ impl Role for Client {
             server: Vec::new(),
             enabled: Vec::new(),
             preauth: false,
+            compressed: false,
             told_with_login: false,
             tls: None,
             tag: 0,
@@ -267,10 +279,7 @@ impl Role for Client {
             return self.go(cx, State::Greeting);
         }
         // RFC 9051 §6.2.1: what the server said before, or whoever could write into the clear, is forgotten.
-        self.common.offered = None;
-        self.common.enabled.clear();
-        self.common.server.clear();
-        self.common.incomplete = false;
+        self.common.forget_server();
         self.ask(cx, Asked::Capability)
     }
 

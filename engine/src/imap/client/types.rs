@@ -189,6 +189,8 @@ pub enum Command {
     Thread(ThreadCommand),
     /// Add a message, or put it in the place of another. The completion carries its UID.
     Append(AppendCommand),
+    /// RFC 3502: add several messages, all or none; the server must offer MULTIAPPEND. The completion carries their UIDs.
+    AppendAll(AppendAllCommand),
     /// RFC 4469: add a message that is put together of parts. The completion carries its UID.
     Assemble(AssembleCommand),
     /// RFC 2177: wait for changes until `done-idling` or any other call; renewed in time by the
@@ -204,8 +206,18 @@ pub enum Command {
     Quota(QuotaCommand),
     /// RFC 4314. Events: rights.
     Rights(RightsCommand),
-    /// RFC 5464. Events: metadata.
+    /// RFC 4314 §3.4: what somebody may be given. Events: grantable.
+    ListRights(ListRightsCommand),
+    /// RFC 5464. Events: metadata, metadata-left-out.
     Metadata(MetadataCommand),
+    /// RFC 5255 §3.2: have the server speak the first of these languages that it knows; none: which it knows. Events:
+    /// languages.
+    Language(Vec<Vec<u8>>),
+    /// RFC 4978: compress both directions from now on, by the output `compress`.
+    Compress,
+    /// RFC 8437: leave the mailbox and the account, and log in anew: the host is asked as before, and `ready` is told
+    /// again. Unsupported once the connection is compressed.
+    Unauthenticate,
     /// Say goodbye, then close. No call is taken after it.
     Logout,
 }

@@ -9,8 +9,8 @@ use super::scan::{Piece, Scan, Token, number, uid_set};
 use super::sending::tag_number;
 use super::status::{Code, Status, Word};
 use super::types::{
-    Counted, Counters, Event, IdField, Mailbox, MetadataTold, Namespace, Namespaces, Opened,
-    Progress, RightsTold, TlsPolicy, Vanished,
+    Counted, Counters, Event, Grantable, IdField, Mailbox, MetadataTold, Namespace, Namespaces,
+    Opened, Progress, RightsTold, TlsPolicy, Vanished,
 };
 use super::{Client, State};
 use crate::imap::grammar::decode_utf7;
@@ -182,6 +182,8 @@ impl Client {
                 let mine = scan.string().unwrap_or_default();
                 Some(Event::Rights(RightsTold { name, mine, entries: Vec::new() }))
             }
+            b"LISTRIGHTS" => Some(Event::Grantable(grantable(scan, utf8))),
+            b"LANGUAGE" => Some(Event::Languages(languages(scan))),
             b"METADATA" => Some(Event::Metadata(metadata(scan, utf8))),
             _ => None,
         };
@@ -208,6 +210,15 @@ impl Client {
         let mut scan = Scan::new(&code.arguments);
         let number = |scan: &mut Scan<'_>| scan.string().and_then(|word| number(&word));
         match &code.name[..] {
+            b"METADATA" => {
+                // RFC 5464 §4.2.1
+                let long =
+                    scan.string().is_some_and(|word| word.eq_ignore_ascii_case(b"LONGENTRIES"));
+                if let Some(octets) = number(&mut scan).filter(|_| long) {
+                    cx.event(Event::MetadataLeftOut(octets));
+                }
+                return;
+            }
             b"NOTIFICATIONOVERFLOW" => return cx.event(Event::NotifyOverflow),
             b"NOUPDATE" => {
                 // RFC 5267 §4.3.1
@@ -361,6 +372,29 @@ fn acl(scan: &mut Scan<'_>, utf8: bool) -> RightsTold {
         entries.push(RightsEntry { identifier, rights });
     }
     RightsTold { name, mine: Vec::new(), entries }
+}
+
+/// `mailbox SP identifier SP rights *(SP rights)` (RFC 4314 §3.7)
+fn grantable(scan: &mut Scan<'_>, utf8: bool) -> Grantable {
+    let name = meaning(&scan.string().unwrap_or_default(), utf8);
+    let identifier = scan.string().unwrap_or_default();
+    let always = scan.string().unwrap_or_default();
+    let mut groups = Vec::new();
+    while let Some(rights) = scan.string().filter(|_| groups.len() < THINGS_MAX) {
+        groups.push(rights);
+    }
+    Grantable { name, identifier, always, groups }
+}
+
+/// `"(" lang-tag-quoted *(SP lang-tag-quoted) ")"` (RFC 5255 §3.3)
+fn languages(scan: &mut Scan<'_>) -> Vec<Vec<u8>> {
+    let mut names = Vec::new();
+    if scan.open() {
+        while !scan.at_end() && names.len() < THINGS_MAX {
+            names.push(scan.string().unwrap_or_default());
+        }
+    }
+    names
 }
 
 /// `mailbox SP ("(" entry SP value … ")" / entry *(SP entry))`

@@ -316,6 +316,21 @@ pub struct RightsTold {
     pub entries: Vec<RightsEntry>,
 }
 
+/// RFC 4314 §3.7: what somebody may be given on a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Grantable {
+    /// The mailbox.
+    pub name: Vec<u8>,
+    /// Who.
+    pub identifier: Vec<u8>,
+    /// Rights that are always theirs, as letters.
+    pub always: Vec<u8>,
+    /// Rights that may be given, those tied together in one.
+    pub groups: Vec<Vec<u8>>,
+}
+
 /// Annotations of a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -434,8 +449,14 @@ pub enum Event {
     Quota(Vec<QuotaResource>),
     /// Rights.
     Rights(RightsTold),
+    /// What somebody may be given.
+    Grantable(Grantable),
     /// Annotations.
     Metadata(MetadataTold),
+    /// RFC 5464 §4.2.1: some are longer than `value-max`, and were left out; the longest has so many octets.
+    MetadataLeftOut(u32),
+    /// RFC 5255 §3.3: languages that the server knows, or the one that it speaks now.
+    Languages(Vec<Vec<u8>>),
     /// The server has something to say to people; at most 512 octets.
     Alert(Vec<u8>),
     /// RFC 5465 §5.8: the server tells nothing unasked any more.

@@ -10,10 +10,11 @@ use super::line::{Line, Message, Segment};
 use super::offer::Offered;
 use super::program::{Wrong, program};
 use super::types::{
-    AppendCommand, AssembleCommand, AssemblePart, CopyCommand, FetchCommand, FetchSection,
-    ListCommand, MetadataCommand, MultiSearchCommand, NotifyEvent, NotifyGroup, NotifyScope,
-    Places, QuotaCommand, RightsCommand, SearchCommand, SearchScope, SelectCommand, SentPart,
-    SortCommand, SortKey, StoreCommand, StoredPart,
+    AppendAllCommand, AppendCommand, AppendMessage, AssembleCommand, AssemblePart, CopyCommand,
+    FetchCommand, FetchSection, ListCommand, ListRightsCommand, MetadataCommand,
+    MultiSearchCommand, NotifyEvent, NotifyGroup, NotifyScope, Places, QuotaCommand, RightsCommand,
+    SearchCommand, SearchScope, SelectCommand, SentPart, SortCommand, SortKey, StoreCommand,
+    StoredPart,
 };
 use crate::imap::grammar::{print, url_of};
 use crate::imap::types::{Flags, SearchKey, StoreMode, UidRun};
@@ -357,14 +358,34 @@ fn added(
         None => Line::new("APPEND "),
     };
     line.mailbox(name, offered.utf8);
+    put_options(&mut line, flags, internal_date_ms);
+    Some(line)
+}
+
+/// `append-opts SP`
+fn put_options(line: &mut Line, flags: &Flags, internal_date_ms: Option<u64>) {
     line.text(b" ");
-    put_flags(&mut line, flags);
+    put_flags(line, flags);
     line.text(b" ");
     if let Some(ms) = internal_date_ms {
         let mut date = Vec::new();
         print::date_time(&mut date, ms, 0);
         line.text(&date);
         line.text(b" ");
+    }
+}
+
+/// RFC 3502 §6.3.11
+pub(super) fn append_all(command: &AppendAllCommand, offered: &Offered) -> Option<Line> {
+    offered.has("MULTIAPPEND").then_some(())?;
+    let mut line = Line::new("APPEND ");
+    line.mailbox(&command.name, offered.utf8);
+    for AppendMessage { message: blob, size, flags, internal_date_ms, binary } in &command.messages
+    {
+        (!binary || offered.has("BINARY")).then_some(())?;
+        put_options(&mut line, flags, *internal_date_ms);
+        let message = Message { blob: *blob, size: *size, binary: *binary };
+        line.segments.push(Segment::Message(message));
     }
     Some(line)
 }
@@ -465,9 +486,38 @@ pub(super) fn rights(
     line
 }
 
+/// RFC 4314 §3.7
+pub(super) fn list_rights(command: &ListRightsCommand, offered: &Offered) -> Line {
+    let mut line = Line::new("LISTRIGHTS ");
+    line.mailbox(&command.name, offered.utf8);
+    line.text(b" ");
+    line.string(&command.identifier, offered.utf8);
+    line
+}
+
+/// RFC 5255 §3.2
+pub(super) fn language(names: &[Vec<u8>]) -> Line {
+    let mut line = Line::new("LANGUAGE");
+    for name in names {
+        line.text(b" ");
+        line.string(name, false);
+    }
+    line
+}
+
 pub(super) fn metadata(command: &MetadataCommand, offered: &Offered) -> Line {
     let mut line =
         Line::new(if command.write.is_empty() { "GETMETADATA " } else { "SETMETADATA " });
+    let value_max = command.value_max.map(|octets| format!("MAXSIZE {octets}"));
+    let depth = match command.depth {
+        0 => None,
+        1 => Some("DEPTH 1".into()),
+        _ => Some("DEPTH infinity".into()),
+    };
+    let options: Vec<String> = value_max.into_iter().chain(depth).collect();
+    if !options.is_empty() {
+        line.text(format!("({}) ", options.join(" ")).as_bytes());
+    }
     line.mailbox(&command.name, offered.utf8);
     line.text(b" (");
     for (at, entry) in command.read.iter().enumerate() {

@@ -1,6 +1,5 @@
-//! Looks through the octets of one message for the texts of a SEARCH (RFC 9051 §6.4.4): header
-//! sections as decoded fields, text parts with transfer encoding and charset undone; one chunk at a
-//! time, until all is known.
+//! Looks through the octets of one message for the texts of a SEARCH (RFC 9051 §6.4.4), one chunk at a
+//! time, until all is known. How octets become text is in `message::texts`.
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
@@ -9,15 +8,13 @@ use alloc::vec::Vec;
 use super::program::{evaluate, is_fuzzy};
 use crate::imap::types::{HeaderKey, SearchKey};
 use crate::limits::CHUNK_MAX;
-use crate::message::{Index, Part, PartKind, Span};
+use crate::message::texts::{self, Of, Read, Segment};
+use crate::message::{Index, Span};
 use crate::text::find::{self, Finder};
 use crate::text::fuzzy::Matcher;
 use crate::text::header::Field;
-use crate::text::{charset, header, transfer, words};
+use crate::text::{header, words};
 use crate::types::Misuse;
-
-/// Octets of one field that are looked at as a field; a longer one is looked at in pieces.
-const FIELD_MAX: usize = 64 * 1024;
 
 /// A message that is being looked through.
 pub(crate) struct Examination {
@@ -36,28 +33,6 @@ pub(crate) struct Examination {
     segments: VecDeque<Segment>,
     /// Where the next chunk of the first segment begins.
     at: u64,
-}
-
-/// Octets that are read in one way.
-struct Segment {
-    span: Span,
-    reader: Reader,
-}
-
-enum Reader {
-    Fields { held: Vec<u8>, of: Of },
-    Text { transfer: transfer::Decoder, name: Vec<u8>, charset: Option<charset::Decoder> },
-}
-
-/// Whose header section it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Of {
-    /// The message's own: HEADER keys look here.
-    Message,
-    /// A part's: MIME fields.
-    Part,
-    /// A message's inside: it is body to the one outside.
-    Inner,
 }
 
 impl Examination {
@@ -97,7 +72,8 @@ impl Examination {
         let fields = fields || has(|key| matches!(key, SearchKey::FuzzyHeader(_)));
         let whole = !texts.is_empty() || fuzzy_texts;
         let inside = whole || !bodies.is_empty() || fuzzy_bodies;
-        let segments = segments(index, size, fields || whole, inside);
+        let segments: VecDeque<Segment> =
+            texts::segments(index, size, fields || whole, inside).collect();
         let at = segments.front().map_or(0, |segment| segment.span.start);
         Self { known, texts, bodies, text_finder, body_finder, fuzzy, scored, segments, at }
     }
@@ -140,23 +116,9 @@ impl Examination {
         let Some(mut segment) = self.segments.pop_front() else { return Ok(()) };
         self.at += due;
         let last = self.at >= segment.span.end;
-        match &mut segment.reader {
-            Reader::Fields { held, of } => {
-                held.extend_from_slice(octets);
-                let of = *of;
-                let whole = if last { held.len() } else { whole_fields(held) };
-                let fields: Vec<u8> = held.drain(..whole).collect();
-                self.look_at_fields(program, &fields, of);
-            }
-            Reader::Text { transfer, name, charset } => {
-                let mut decoded = Vec::new();
-                transfer.decode(octets, &mut decoded);
-                if last {
-                    transfer.finish(&mut decoded);
-                }
-                let charset = charset.get_or_insert_with(|| charset::Decoder::new(name, &decoded));
-                let mut text = String::new();
-                charset.decode(&decoded, last, &mut text);
+        match segment.read(octets, last) {
+            Read::Fields(fields, of) => self.look_at_fields(program, &fields, of),
+            Read::Text(text) => {
                 self.text_finder.look(&text);
                 self.body_finder.look(&text);
                 self.look_fuzzily(program, &text, |key| !matches!(key, SearchKey::FuzzyHeader(_)));
@@ -235,9 +197,7 @@ impl Examination {
                     }
                 }
             }
-            let mut line = String::from_utf8_lossy(field.name).into_owned();
-            line.push_str(": ");
-            line.push_str(&text);
+            let line = texts::line(&field, &text);
             self.look_at_field_fuzzily(program, &field, &line, of);
             self.text_finder.look(&line);
             self.text_finder.cut();
@@ -263,49 +223,4 @@ impl Examination {
             }
         }
     }
-}
-
-/// How many octets are whole fields: up to the last line that begins one.
-fn whole_fields(held: &[u8]) -> usize {
-    let begins = |at: &usize| held[at - 1] == b'\n' && !matches!(held[*at], b' ' | b'\t');
-    let last = (1..held.len()).rev().find(begins).unwrap_or(0);
-    if last == 0 && held.len() > FIELD_MAX { held.len() } else { last }
-}
-
-/// What is to be read of a message, in its order.
-fn segments(index: &Index, size: u64, header: bool, inside: bool) -> VecDeque<Segment> {
-    let mut segments = VecDeque::new();
-    let mut add = |span: Span, reader: Reader| {
-        let end = span.end.min(size);
-        if span.start < end {
-            segments.push_back(Segment { span: Span { start: span.start, end }, reader });
-        }
-    };
-    for (at, part) in index.parts.iter().enumerate() {
-        let of = match index.parts.get(part.parent as usize) {
-            _ if at == 0 => Of::Message,
-            Some(parent) if parent.kind == PartKind::Message => Of::Inner,
-            _ => Of::Part,
-        };
-        if (of == Of::Message && header) || (of != Of::Message && inside) {
-            add(part.header, Reader::Fields { held: Vec::new(), of });
-        }
-        if inside && is_text(index, part) {
-            let transfer = transfer::Decoder::new(&part.encoding)
-                .or_else(|| transfer::Decoder::new(b"8bit"))
-                .expect("8bit is known");
-            let charset =
-                part.parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"charset"));
-            let name = charset.map(|(_, value)| value.clone()).unwrap_or_default();
-            add(part.body, Reader::Text { transfer, name, charset: None });
-        }
-    }
-    segments
-}
-
-/// RFC 9051 §6.4.4: what is neither text nor a message need not be looked at.
-fn is_text(index: &Index, part: &Part) -> bool {
-    // What a limit left unparsed may hold anything, so it is looked at as it stands.
-    let opaque = index.truncated && part.encoding == b"binary";
-    part.kind == PartKind::Leaf && (part.media_type.eq_ignore_ascii_case(b"text") || opaque)
 }

@@ -417,6 +417,14 @@ impl Search {
                 self.found = Runs::from_unsorted(runs).common(&self.uids);
                 return Ok(self.found(work));
             }
+            (Stage::Host, Answer::Candidates(runs)) => {
+                if !are_runs(&runs) {
+                    return Err((Job::Search(self), Misuse::BadValue));
+                }
+                self.uids = Runs::from_unsorted(runs).common(&self.uids);
+                self.stage = Stage::Rows;
+                Ok(())
+            }
             (Stage::Rows, Answer::Rows(page)) => self.take_rows(page),
             (Stage::Indexes(_), Answer::Rows(page)) => self.take_indexes(page),
             (Stage::Looking { message: Some(message), .. }, Answer::Octets(octets)) => {

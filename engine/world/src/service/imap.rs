@@ -350,8 +350,12 @@ impl<B: Backend> ImapService<B> {
                 self.drop_append();
                 outcome.map(Answer::Appended)
             }
-            // A scan of the messages by the session is the one reading of SEARCH for now.
-            Ask::Search(_) => Ok(Answer::Declined),
+            // A scan of the messages by the session is the one reading of SEARCH; a store may say which of them.
+            Ask::Search(ask) => {
+                let mailbox = self.mailbox(Rights::READ)?;
+                let candidates = self.backend.store().candidates(mailbox, &ask)?;
+                Ok(candidates.map_or(Answer::Declined, Answer::Candidates))
+            }
             Ask::Quota(ask) => self.quota(ask).await.map(Answer::Quota),
             Ask::Metadata(ask) => self.metadata(ask).await.map(Answer::Metadata),
             Ask::Rights(ask) => self.rights(ask).await.map(Answer::Rights),

@@ -19,6 +19,7 @@ use crate::hub::SessionKey;
 use crate::store::{AccountId, Expunge, MailboxId, SetFlags, Store, Write};
 use crate::web::{Request, Response, only};
 
+use pages::Reader;
 use visits::Visit;
 pub use visits::Visits;
 
@@ -40,6 +41,8 @@ pub struct WebMail<B: Backend> {
     visits: Arc<Visits>,
     /// The browser's address.
     peer: Vec<u8>,
+    /// What stands before the path of every target.
+    base: &'static str,
 }
 
 /// Why a request was not done.
@@ -64,39 +67,50 @@ impl From<Reason> for Not {
 impl<B: Backend> WebMail<B> {
     /// For the connection `key` of a browser at `peer`; what people signed in to is in `visits`, for all connections.
     pub fn new(backend: Arc<B>, key: SessionKey, visits: Arc<Visits>, peer: Vec<u8>) -> Self {
-        Self { backend, key, visits, peer }
+        Self { backend, key, visits, peer, base: "" }
+    }
+
+    /// All targets begin with this, a path without a slash at its end, since the server has other things too.
+    #[must_use]
+    pub fn under(self, base: &'static str) -> Self {
+        Self { base, ..self }
     }
 
     /// Whether a request brings a password.
     #[must_use]
-    pub fn signs_in(request: &Request) -> bool {
-        request.method == "POST" && request.path() == "/login"
+    pub fn signs_in(&self, request: &Request) -> bool {
+        request.method == "POST" && self.path(request) == Some("/login")
     }
 
     /// Whether a request brings a letter.
     #[must_use]
-    pub fn sends(request: &Request) -> bool {
-        request.method == "POST" && request.path() == "/send"
+    pub fn sends(&self, request: &Request) -> bool {
+        request.method == "POST" && self.path(request) == Some("/send")
+    }
+
+    /// What a request is for, if it is for something here.
+    fn path<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        request.path().strip_prefix(self.base)
     }
 
     /// The answer. `chance` are octets that nobody can guess, other ones for each request.
     pub async fn answer(&self, now: Now, request: &Request, chance: [u8; 16]) -> Response {
         match self.route(now, request, chance).await {
             Ok(response) | Err(Not::Done(response)) => response,
-            Err(Not::SignedIn) => see("/login"),
+            Err(Not::SignedIn) => self.see("/login"),
         }
     }
 
     async fn route(&self, now: Now, request: &Request, chance: [u8; 16]) -> Result<Response, Not> {
-        let path = request.path();
+        let Some(path) = self.path(request) else { return Ok(Response::of(404)) };
         let methods = match path {
-            "/" | "/login" | "/inbox" | "/compose" | "/sent" => "GET, HEAD",
+            "" | "/" | "/login" | "/inbox" | "/compose" | "/sent" => "GET, HEAD",
             "/delete" | "/send" | "/logout" => "POST",
             _ if path.starts_with("/message/") => "GET, HEAD",
             _ => return Ok(Response::of(404)),
         };
         let method = if request.method == "HEAD" { "GET" } else { &request.method[..] };
-        if Self::signs_in(request) {
+        if self.signs_in(request) {
             return self.sign_in(now, request, chance).await;
         }
         match (method, methods) {
@@ -106,20 +120,20 @@ impl<B: Backend> WebMail<B> {
             _ => return Ok(Response::of(501)),
         }
         if path == "/login" {
-            return Ok(pages::login(200, self.backend.host_name(), ""));
+            return Ok(self.login(200, ""));
         }
         let visit = request.cookie(COOKIE).and_then(|id| self.visits.of(id, now));
         let visit = visit.ok_or(Not::SignedIn)?;
         match path {
-            "/" => Ok(see("/inbox")),
+            "" | "/" => Ok(self.see("/inbox")),
             "/inbox" => self.inbox(&visit),
-            "/compose" => Ok(pages::compose(200, &visit.name, [""; 3], "")),
+            "/compose" => Ok(pages::compose(200, self.reader(&visit), [""; 3], "")),
             "/send" => self.send(now, &visit, request, chance).await,
-            "/sent" => Ok(pages::sent(&visit.name)),
+            "/sent" => Ok(pages::sent(self.reader(&visit))),
             "/delete" => self.delete(&visit, request).await,
             "/logout" => {
                 self.visits.end(&visit.id);
-                Ok(see_with(cookie("", "; Max-Age=0"), "/login"))
+                Ok(self.see_with(self.cookie("", "; Max-Age=0"), "/login"))
             }
             _ => self.message(&visit, path.trim_start_matches("/message/")).await,
         }
@@ -142,17 +156,40 @@ impl<B: Backend> WebMail<B> {
             (Some(bound), LoginAnswer::Accepted(_)) => {
                 // A new name for each visit: one that somebody else knew before would let them in.
                 let id = self.visits.begin(bound.id, bound.name, now, chance);
-                Ok(see_with(cookie(&id, ""), "/inbox"))
+                Ok(self.see_with(self.cookie(&id, ""), "/inbox"))
             }
             (_, LoginAnswer::Refused(refusal)) if refusal.reason != Reason::BadCredentials => {
                 Err(refusal.reason.into())
             }
-            _ => Ok(pages::login(
-                403,
-                self.backend.host_name(),
-                "Name and password do not go together.",
-            )),
+            _ => Ok(self.login(403, "Name and password do not go together.")),
         }
+    }
+
+    fn login(&self, status: u16, why: &str) -> Response {
+        pages::login(status, self.backend.host_name(), self.base, why)
+    }
+
+    fn reader<'a>(&self, visit: &'a Visit) -> Reader<'a> {
+        Reader { base: self.base, name: &visit.name }
+    }
+
+    /// What to look at next.
+    fn see(&self, path: &str) -> Response {
+        let location = [self.base, path].concat();
+        Response { fields: vec![("Location", location)], ..Response::of(303) }
+    }
+
+    fn see_with(&self, field: (&'static str, String), path: &str) -> Response {
+        let mut response = self.see(path);
+        response.fields.push(field);
+        response
+    }
+
+    /// The cookie. Scripts do not see it (RFC 6265 §4.1.2.6), and no other site can have it shown.
+    fn cookie(&self, value: &str, more: &str) -> (&'static str, String) {
+        let base = self.base;
+        let text = format!("{COOKIE}={value}; Path={base}/; HttpOnly; SameSite=Strict{more}");
+        ("Set-Cookie", text)
     }
 
     fn rows(&self, mailbox: MailboxId, uids: UidRun) -> Result<Vec<Row>, Reason> {
@@ -202,7 +239,7 @@ impl<B: Backend> WebMail<B> {
             let is_read = row.flags.system & SEEN != 0;
             listed.push((row.uid, view.subject, view.from.join(", "), is_read));
         }
-        Ok(pages::inbox(&visit.name, &listed))
+        Ok(pages::inbox(self.reader(visit), &listed))
     }
 
     async fn message(&self, visit: &Visit, number: &str) -> Result<Response, Not> {
@@ -224,7 +261,7 @@ impl<B: Backend> WebMail<B> {
             self.backend.write(self.key, Write::SetFlags(set)).await?;
         }
         let view = pillarbox_mime::view(&octets).unwrap_or_default();
-        Ok(pages::message(&visit.name, uid, &view))
+        Ok(pages::message(self.reader(visit), uid, &view))
     }
 
     async fn delete(&self, visit: &Visit, request: &Request) -> Result<Response, Not> {
@@ -234,25 +271,8 @@ impl<B: Backend> WebMail<B> {
         let uids = vec![UidRun { first: uid, last: uid }];
         let expunge = Expunge { mailbox, uids, deleted_only: false };
         self.backend.write(self.key, Write::Expunge(expunge)).await?;
-        Ok(see("/inbox"))
+        Ok(self.see("/inbox"))
     }
-}
-
-/// What to look at next.
-fn see(path: &str) -> Response {
-    Response { fields: vec![("Location", path.to_owned())], ..Response::of(303) }
-}
-
-fn see_with(field: (&'static str, String), path: &str) -> Response {
-    let mut response = see(path);
-    response.fields.push(field);
-    response
-}
-
-/// The cookie. Scripts do not see it (RFC 6265 §4.1.2.6), and no other site can have it shown.
-fn cookie(value: &str, more: &str) -> (&'static str, String) {
-    let text = format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict{more}");
-    ("Set-Cookie", text)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! The embedded store: one SQLite file in WAL mode, one thread that writes and syncs, readers on the callers' threads.
 //!
-//! The directory holds `mail.db` (with its `-wal` and `-shm`), `lock` with the process that has it open, and `accounts`
+//! The directory holds `mail.db` (with its `-wal` and `-shm`), `search.db` once texts were searched, `lock` with the process that has it open, and `accounts`
 //! of a server profile. A write is answered after the commit that made it durable; many writes share one commit.
 
 mod blobs;
+mod fulltext;
 mod group;
 mod messages;
 mod names;
@@ -19,15 +20,17 @@ mod writer;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pillarbox_engine::types::Reason;
 use pillarbox_world::hub::{Hub, SessionKey};
-use pillarbox_world::store::{Outcome, Write};
+use pillarbox_world::store::{MailboxId, Outcome, Write};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::engine::TextReader;
 use crate::error::Error;
+use fulltext::FullText;
 
 /// Writes that may wait; beyond it writers wait to be let in.
 const QUEUE_MAX: usize = 1024;
@@ -41,6 +44,8 @@ pub struct Sqlite {
     jobs: mpsc::Sender<Job>,
     known: Arc<Known>,
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    /// Once somebody keeps it.
+    full_text: OnceLock<FullText>,
     /// Holds the lock on the directory as long as it is open.
     _lock: File,
 }
@@ -89,6 +94,7 @@ impl Sqlite {
             jobs,
             known,
             thread: Mutex::new(Some(thread)),
+            full_text: OnceLock::new(),
             _lock: opened.lock,
         })
     }
@@ -97,6 +103,27 @@ impl Sqlite {
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Keeps a full-text index of at most so many octets from now on; with 0 there is none.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub(crate) fn index_texts(&self, reader: TextReader, octets_max: u64) -> Result<(), Error> {
+        if octets_max == 0 {
+            fulltext::remove(&self.directory);
+            return Ok(());
+        }
+        let kept = FullText::start(&self.directory, reader, octets_max);
+        let unstarted = |e| Error::failed(format!("cannot start the full-text index: {e}"));
+        drop(self.full_text.set(kept.map_err(unstarted)?));
+        Ok(())
+    }
+
+    /// Up to which UID the full-text index has the messages of a mailbox.
+    #[must_use]
+    pub fn indexed_up_to(&self, mailbox: MailboxId) -> Option<u32> {
+        self.full_text.get()?.up_to(mailbox)
     }
 
     /// Whether a commit failed, after which nothing is written any more.
@@ -123,6 +150,9 @@ impl Sqlite {
 
     /// Lets the writes that wait end, and ends the writer.
     pub async fn close(&self) {
+        if let Some(full_text) = self.full_text.get() {
+            full_text.stop();
+        }
         drop(self.jobs.send(Job::Close).await);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {

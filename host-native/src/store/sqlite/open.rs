@@ -8,8 +8,8 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::blobs;
 use super::schema::{APPLICATION_ID, MIGRATIONS};
+use super::{blobs, fulltext};
 use crate::error::{Error, Kind};
 
 /// The file of the mail store.
@@ -38,6 +38,7 @@ pub(super) fn open(directory: &Path) -> Result<Opened, Error> {
     migrate(&connection, directory)?;
     let next_blob =
         recover(&connection).map_err(|error| data_error(directory, &error.to_string()))?;
+    fulltext::rebind(&connection, directory);
     Ok(Opened { connection, next_blob, lock })
 }
 
@@ -103,7 +104,7 @@ fn check_is_ours(directory: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn connect(directory: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(directory: &Path) -> rusqlite::Result<Connection> {
     let path = directory.join(FILE);
     // Made by hand first, so that nobody else can read it even for a moment.
     if !path.exists() {

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
-    MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row, RowPage, RowsAsk, UidPage,
-    UidRun, VanishedAsk, VanishedPage,
+    MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row, RowPage, RowsAsk, SearchAsk,
+    UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::store::{
@@ -74,6 +74,14 @@ impl Store for Sqlite {
 
     fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason> {
         self.read(|c| consistently(c, || rows(c, mailbox, ask)))
+    }
+
+    fn candidates(
+        &self,
+        mailbox: MailboxId,
+        ask: &SearchAsk,
+    ) -> Result<Option<Vec<UidRun>>, Reason> {
+        Ok(self.full_text.get().and_then(|full_text| full_text.candidates(mailbox, ask)))
     }
 
     fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason> {
@@ -155,10 +163,10 @@ impl Store for Sqlite {
 }
 
 /// Runs several queries on one state of the file.
-pub(super) fn consistently<T>(
+pub(super) fn consistently<T, E: From<rusqlite::Error>>(
     connection: &Connection,
-    read: impl FnOnce() -> rusqlite::Result<T>,
-) -> rusqlite::Result<T> {
+    read: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
     connection.prepare_cached("BEGIN")?.execute([])?;
     let value = read();
     connection.prepare_cached("COMMIT")?.execute([])?;

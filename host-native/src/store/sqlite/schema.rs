@@ -4,7 +4,8 @@
 pub(super) const APPLICATION_ID: i32 = 0x5042_4F58;
 
 /// Steps from version n to n + 1. A step that was released is never changed.
-pub(super) const MIGRATIONS: [&str; 6] = [FIRST, QUEUE, EXPUNGED, PROPERTY, COLLECTED, SHARED];
+pub(super) const MIGRATIONS: [&str; 7] =
+    [FIRST, QUEUE, EXPUNGED, PROPERTY, COLLECTED, SHARED, SEARCH];
 
 const FIRST: &str = "
 CREATE TABLE counter (
@@ -181,4 +182,9 @@ CREATE TABLE acl (
     PRIMARY KEY (mailbox, identifier)
 ) WITHOUT ROWID;
 CREATE INDEX acl_identifier ON acl (identifier);
+";
+
+const SEARCH: &str = "
+-- By this the full-text index knows the store that it was made of.
+INSERT INTO counter VALUES ('search_binding', 0);
 ";

@@ -10,7 +10,7 @@ use pillarbox_engine::text::date::date_time;
 use pillarbox_engine::types::{Now, Reason, Refusal};
 
 use super::visits::Visit;
-use super::{Not, WebMail, pages, see};
+use super::{Not, WebMail, pages};
 use crate::service::{Backend, Service, SmtpService};
 use crate::web::{Request, Response};
 
@@ -32,7 +32,8 @@ impl<B: Backend> WebMail<B> {
         let [to, subject, text] =
             ["to", "subject", "text"].map(|name| request.field(name).unwrap_or_default());
         // The form comes back with what was written, and why it cannot be sent.
-        let again = |why: &str| pages::compose(422, &visit.name, [&to[..], &subject, &text], why);
+        let again =
+            |why: &str| pages::compose(422, self.reader(visit), [&to[..], &subject, &text], why);
         if to.trim().is_empty() {
             return Ok(again("Say to whom it goes."));
         }
@@ -41,7 +42,7 @@ impl<B: Backend> WebMail<B> {
             Err(refused) => return Ok(again(&refused.to_string())),
         };
         match self.submit(now, visit, made).await {
-            Ok(()) => Ok(see("/sent")),
+            Ok(()) => Ok(self.see("/sent")),
             Err(Refusal { reason: Reason::NotFound, .. }) => {
                 Ok(again("There is nobody of this address here."))
             }

@@ -195,3 +195,24 @@ fn a_list_shows_the_newest() {
     assert_eq!(links.len(), LISTED_MAX as usize);
     assert_eq!((links[0], *links.last().expect("many")), ("/message/55", "/message/6"));
 }
+
+#[test]
+fn it_may_stand_beside_other_things() {
+    let mut browser = Browser::new();
+    let (backend, visits) =
+        (Arc::new(LocalBackend::new(b"crepes.fr")), Arc::new(Visits::default()));
+    browser.mail = WebMail::new(backend, 1, visits, b"192.0.2.1".to_vec()).under("/mail");
+    assert_eq!(browser.ask("GET", "/inbox", "").status, 404);
+    assert_eq!(browser.ask("GET", "/mailbox", "").status, 404);
+    assert_eq!(place(&browser.ask("GET", "/mail", "")), (303, "/mail/login"));
+    let response = browser.ask("POST", "/mail/login", "user=alice&password=sesame");
+    assert_eq!(place(&response), (303, "/mail/inbox"));
+    let given = response.fields.iter().find(|(name, _)| *name == "Set-Cookie");
+    assert!(given.is_some_and(|(_, value)| value.contains("; Path=/mail/;")));
+    for target in ["/mail/inbox", "/mail/compose", "/mail/sent"] {
+        let page = browser.page(target);
+        let links: Vec<_> = page.lines.iter().filter_map(|line| line.link.as_deref()).collect();
+        assert!(!links.is_empty() && links.iter().all(|link| link.starts_with("/mail/")));
+        assert!(page.form.is_none_or(|form| form.action.starts_with("/mail/")));
+    }
+}

@@ -63,8 +63,8 @@ impl WebSeat {
 
     /// A request is there: faults, and what it takes until it is answered.
     fn meet(&mut self, request: Request, cx: &mut Cx<'_>) -> Option<Response> {
-        let mail = self.mail.is_some();
-        if mail {
+        let mail = self.mail.as_ref().map(|(mail, _)| mail);
+        if mail.is_some() {
             let about = format!("{} {}", request.method, request.path());
             cx.effects.push(Effect::Ask("request", about));
         }
@@ -72,10 +72,10 @@ impl WebSeat {
         // A web server greets nobody: what happens before a greeting elsewhere happens before the first answer here.
         let first = std::mem::replace(&mut self.fresh, false).then_some(Stage::Connect);
         let mut stages: Vec<Stage<'_>> = first.into_iter().chain([Stage::Verb(&verb)]).collect();
-        if mail && WebMail::<NodeBackend>::signs_in(&request) {
+        if mail.is_some_and(|mail| mail.signs_in(&request)) {
             stages.push(Stage::Login);
         }
-        if mail && WebMail::<NodeBackend>::sends(&request) {
+        if mail.is_some_and(|mail| mail.sends(&request)) {
             stages.push(Stage::EndOfData);
         }
         let (mut instead, mut delay_ms) = (None, 0_u64);
@@ -91,7 +91,7 @@ impl WebSeat {
             }
         }
         // What a form brings is written down before it is answered.
-        if mail && instead.is_none() && request.method == "POST" {
+        if self.mail.is_some() && instead.is_none() && request.method == "POST" {
             delay_ms = delay_ms.saturating_add(SYNC_MS);
         }
         if delay_ms > 0 {
@@ -119,8 +119,8 @@ impl WebSeat {
             }
             (None, None) => give(&self.pages, request),
         };
-        let taken = WebMail::<NodeBackend>::sends(request) && response.status == 303;
-        if self.mail.is_some() && taken {
+        let sends = self.mail.as_ref().is_some_and(|(mail, _)| mail.sends(request));
+        if sends && response.status == 303 {
             let Some((instead, _)) = self.strike(Stage::Commit, cx) else {
                 self.cut(cx);
                 return None;

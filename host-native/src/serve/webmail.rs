@@ -1,0 +1,156 @@
+//! `/mail/`: mail by the web. HTTP itself is axum's and what a request does is `pillarbox_world::service::web`'s, the same
+//! that answers in the playground; here is who may come, what is written down of it, and how the pages look.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use axum::{Router, http::Method};
+use pillarbox_world::service::Backend;
+use pillarbox_world::service::web::{Visits, WebMail};
+use pillarbox_world::web::{self, BODY_MAX};
+
+use super::{Shared, shown};
+use crate::auth::{Caller, entropy};
+use crate::config::is_loopback;
+use crate::drive::{next_key, now};
+
+/// What the paths of its pages begin with.
+const BASE: &str = "/mail";
+/// Pages are text and forms: they load their style and nothing else, run nothing, and stand in nobody's frame.
+const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    // With none at all a browser would not say that a form comes from here.
+    (header::REFERRER_POLICY, "same-origin"),
+    // It is somebody's mail.
+    (header::CACHE_CONTROL, "no-store"),
+];
+/// What every page begins with, and what is put behind it. In the playground a page has no looks.
+const BEGINNING: &[u8] = b"<!doctype html>\n";
+const LOOKS: &[u8] =
+    b"<html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\n\
+    <link rel=stylesheet href=\"/mail/style.css\">\n";
+const STYLE: &str = include_str!("webmail.css");
+
+/// Somebody who forgets a password, and what they are told.
+const IN_THE_CLEAR: &str = "web mail takes passwords, and this address is served without TLS: let HTTP listen on a \
+    loopback address with a proxy in front that does TLS, or set auth.allow_cleartext_login\n";
+
+/// The routes.
+pub(super) fn routes(shared: &Arc<Shared>, http: SocketAddr) -> Router {
+    let is_safe = is_loopback(http.ip()) || shared.settings.allow_cleartext_login;
+    let (shared, visits) = (Arc::clone(shared), Arc::new(Visits::default()));
+    let answer = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
+        let mut response = match is_safe {
+            true => answer(&shared, &visits, peer, request).await,
+            false => (StatusCode::FORBIDDEN, IN_THE_CLEAR).into_response(),
+        };
+        for (name, value) in HEADERS {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    };
+    let style = ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE);
+    Router::new()
+        .route("/mail/style.css", get(async move || style))
+        .route("/mail", any(answer.clone()))
+        .route("/mail/", any(answer.clone()))
+        .route("/mail/{*path}", any(answer))
+}
+
+async fn answer(
+    shared: &Arc<Shared>,
+    visits: &Arc<Visits>,
+    peer: SocketAddr,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, BODY_MAX).await else {
+        let why = format!("a letter by the web has at most {BODY_MAX} octets\n");
+        return (StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
+    };
+    let Ok(chance) = entropy() else {
+        return (StatusCode::INTERNAL_SERVER_ERROR, "the system gives no random octets\n")
+            .into_response();
+    };
+    let asked = web::Request {
+        method: head.method.as_str().to_owned(),
+        target: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
+        cookies: cookies(&head.headers),
+        body: body.to_vec(),
+    };
+    let address = peer.ip().to_canonical();
+    let key = next_key();
+    let callers = shared.backend.directory().callers();
+    callers.set(key, Caller { address, identities: Vec::new() });
+    let backend = Arc::clone(&shared.backend);
+    let mail = WebMail::new(backend, key, Arc::clone(visits), address.to_string().into_bytes());
+    let mail = mail.under(BASE);
+    let response = mail.answer(now(shared.started), &asked, chance).await;
+    shared.backend.directory().callers().remove(key);
+    write_down(shared, &mail, &asked, &response, peer);
+    dressed(response, head.method == Method::HEAD)
+}
+
+/// What a browser shows again; a browser that speaks HTTP/1.1 sends one such field (RFC 6265 §5.4).
+fn cookies(headers: &HeaderMap) -> String {
+    let fields = headers.get_all(header::COOKIE).iter();
+    let fields: Vec<&str> = fields.filter_map(|field| field.to_str().ok()).collect();
+    fields.join("; ")
+}
+
+/// Logins and letters are counted and logged as those of the other protocols are.
+fn write_down(
+    shared: &Shared,
+    mail: &WebMail<crate::backend::HostBackend>,
+    asked: &web::Request,
+    response: &web::Response,
+    peer: SocketAddr,
+) {
+    let is_done = response.status == 303;
+    if mail.signs_in(asked) {
+        let account = asked.field("user").unwrap_or_default();
+        let account = shown(account.as_bytes());
+        let how = if is_done { "accepted" } else { "refused" };
+        shared.metrics.logins.with_label_values(&["http", how]).inc();
+        if is_done {
+            tracing::info!(protocol = "http", account, %peer, "login");
+        } else {
+            let status = response.status;
+            tracing::warn!(protocol = "http", account, status, %peer, "login refused");
+        }
+    } else if mail.sends(asked) && is_done {
+        tracing::info!(protocol = "http", %peer, "a letter was taken");
+    }
+}
+
+/// The response as axum has it; a page gets its looks.
+fn dressed(response: web::Response, is_head: bool) -> Response {
+    let mut body = response.body;
+    if body.starts_with(BEGINNING) {
+        body.splice(BEGINNING.len()..BEGINNING.len(), LOOKS.iter().copied());
+    }
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if body.is_empty() && (status.is_client_error() || status.is_server_error()) {
+        body = format!("{status}\n").into_bytes();
+    }
+    let mut made = Response::new(Body::from(if is_head { Vec::new() } else { body }));
+    *made.status_mut() = status;
+    let kind = if response.media_type.is_empty() { "text/plain" } else { &response.media_type[..] };
+    let fields = response.fields.iter().map(|(name, value)| (*name, &value[..]));
+    for (name, value) in fields.chain([("Content-Type", kind)]) {
+        // What no field may hold was in no page of ours.
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value))
+        else {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        made.headers_mut().append(name, value);
+    }
+    made
+}

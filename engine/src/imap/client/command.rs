@@ -112,7 +112,7 @@ pub(super) fn is_right(command: &Command) -> bool {
         }
         Command::ListRights(list) => right_name(&list.name) && right_text(&list.identifier),
         Command::Language(names) => {
-            names.len() <= LANGUAGES_MAX && names.iter().all(right_language)
+            names.len() <= LANGUAGES_MAX && names.iter().all(|name| right_language(name))
         }
         Command::Metadata(MetadataCommand { name, read, depth, value_max, write }) => {
             let entry = |entry: &[u8]| entry.starts_with(b"/") && entry.iter().all(is_entry);
@@ -271,7 +271,7 @@ fn right_flags(flags: &Flags) -> bool {
 }
 
 /// `language-range` (RFC 4647 §2.1)
-fn right_language(name: &Vec<u8>) -> bool {
+fn right_language(name: &[u8]) -> bool {
     let plain = |octet: &u8| octet.is_ascii_alphanumeric() || b"-*".contains(octet);
     (1..=LANGUAGE_MAX).contains(&name.len()) && name.iter().all(plain)
 }

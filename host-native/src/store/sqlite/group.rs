@@ -46,7 +46,7 @@ impl Writer {
         if group.is_empty() {
             return;
         }
-        if self.known.failed.load(Ordering::Relaxed) {
+        if self.has_failed() {
             return refuse(group, Reason::StorageFailed);
         }
         match self.transaction(&group) {

@@ -139,7 +139,7 @@ impl Writer {
                     let next = async { tokio::time::timeout(SWEEP_AFTER, queue.recv()).await };
                     let Ok(next) = waiting.block_on(next) else {
                         // What is left is held by sessions: it is looked at again after the next writes.
-                        sweeps = !self.known.failed.load(Ordering::Relaxed) && self.sweep_alone();
+                        sweeps = !self.has_failed() && self.sweep_alone();
                         continue;
                     };
                     next
@@ -155,13 +155,18 @@ impl Writer {
             closing = jobs.iter().any(|job| matches!(job, Job::Close));
             self.group(jobs);
             sweeps = !self.kept.is_empty();
-            if !self.known.failed.load(Ordering::Relaxed) {
+            if !self.has_failed() {
                 self.checkpoint();
             }
         }
-        while !self.known.failed.load(Ordering::Relaxed) && self.sweep_alone() {}
+        while !self.has_failed() && self.sweep_alone() {}
         // The log is folded into the main file, so that a closed store is one file.
         drop(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+    }
+
+    /// Whether nothing is written any more.
+    pub(super) fn has_failed(&self) -> bool {
+        self.known.failed.load(Ordering::Relaxed)
     }
 
     pub(super) fn give_up(&self, error: &rusqlite::Error) {

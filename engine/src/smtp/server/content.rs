@@ -123,7 +123,7 @@ impl Content {
         if let Some(authors) = &mut self.authors {
             authors.look(&octets);
         }
-        if !octets.is_empty() {
+        if !octets.is_empty() && !self.trace.is_empty() {
             put_before(&mut octets, &core::mem::take(&mut self.trace));
         }
         self.next = octets;

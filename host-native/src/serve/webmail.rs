@@ -38,7 +38,7 @@ const LOOKS: &[u8] =
     <link rel=stylesheet href=\"/mail/style.css\">\n";
 const STYLE: &str = include_str!("webmail.css");
 
-/// Somebody who forgets a password, and what they are told.
+/// What is said where passwords would be read on their way.
 const IN_THE_CLEAR: &str = "web mail takes passwords, and this address is served without TLS: let HTTP listen on a \
     loopback address with a proxy in front that does TLS, or set auth.allow_cleartext_login\n";
 

@@ -88,7 +88,8 @@ def encrypted_mail_opens_with_the_right_key(server: Server) -> None:
         for cipher in ("aes-256-gcm", "aes-128-gcm", "aes-256-cbc", "aes-128-cbc"):
             to = ("--to", "bob.crt", "--to", "alice.crt", "--cipher", cipher)
             sealed = pillarbox(server, "smime", "encrypt", *to, cwd=directory, input=signed.stdout).stdout
-            assert b"far" not in sealed and b"Subject: Ketchup" in sealed
+            # A word of the letter's, with what base64 has no octet for; three letters alone could come by chance.
+            assert b"is far." not in sealed and b"Subject: Ketchup" in sealed
             pathlib.Path(directory, "sealed.eml").write_bytes(sealed)
             for name in ("alice", "bob"):
                 keys = ("--key", f"{name}.key", "--cert", f"{name}.crt")

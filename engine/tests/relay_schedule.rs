@@ -5,7 +5,7 @@ mod seeded;
 
 use pillarbox_engine::relay::{
     Deadline, Schedule, ScheduleFault, Times, Turn, end_unix_ms, first_attempt, host_backoff,
-    in_order, next_attempt, notice_unix_ms, times_of,
+    in_order, mail_left, next_attempt, notice_unix_ms, times_of,
 };
 use pillarbox_engine::smtp::{ByMode, DeliverBy, MailFrom};
 use seeded::Seeded;
@@ -97,7 +97,8 @@ fn any_schedule_keeps_its_bounds() {
             assert!(next > now && next <= end);
             let longest = schedule.interval_ms_max + schedule.interval_ms_max / 10;
             assert!(next - now <= longest);
-            assert!(next == end || next - now >= schedule.first_ms, "too early");
+            let told = deadline.is_some_and(|deadline| deadline.at_unix_ms == next);
+            assert!(next == end || told || next - now >= schedule.first_ms, "too early");
             now = next;
         }
         assert_eq!(next_attempt(&schedule, &times, end, 1, 0), None);
@@ -190,4 +191,21 @@ fn a_sender_is_told_of_the_delay_and_then_of_the_end() {
     let times = Times { came_unix_ms: CAME, ..Times::default() };
     assert_eq!(notice_unix_ms(&schedule, &times, CAME), CAME + 4 * HOUR);
     assert_eq!(notice_unix_ms(&schedule, &times, CAME + 4 * HOUR), CAME + 5 * DAY);
+}
+
+/// RFC 2852: whoever set a time to be told at is told then; and what has passed is taken off.
+#[test]
+fn a_time_that_the_sender_set_is_kept() {
+    let by = DeliverBy { seconds: 2 * 3600, mode: ByMode::Notify, trace: false };
+    let mail = MailFrom { deliver_by: Some(by), ..MailFrom::default() };
+    let (schedule, times) = (Schedule::default(), times_of(&mail, CAME));
+    for seed in 0..50 {
+        let all = attempts(&schedule, &times, seed);
+        assert!(all.contains(&(CAME + 2 * HOUR)), "an attempt is made at the time itself");
+    }
+    let left = |passed| mail_left(&mail, CAME, CAME + passed).deliver_by.expect("it stays").seconds;
+    assert_eq!((left(0), left(1999), left(HOUR), left(3 * HOUR)), (7200, 7199, 3600, -3600));
+    assert_eq!(left(u64::MAX - CAME), -999_999_999, "nine digits are all that can be said");
+    let plain = MailFrom::default();
+    assert_eq!(mail_left(&plain, CAME, CAME + DAY), plain);
 }

@@ -3,7 +3,7 @@
 
 use pillarbox_engine::relay::{
     Attempted, Deadline, Expiry, Handover, Outcome, Queued, ReportKind, Schedule, Times, Unreached,
-    fate_of, next_host_may_help, settle, status,
+    fate_of, next_host_may_help, same_host_may_help, settle, status,
 };
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
 use pillarbox_engine::smtp::{ByMode, DeliverBy, MailFrom, Mailbox, Notify, RcptTo};
@@ -258,6 +258,7 @@ fn every_failure_before_a_session_has_its_status() {
         (Unreached::PolicyMismatch, "4.7.5"),
         (Unreached::Loop, "5.4.6"),
         (Unreached::OurFault, "4.3.0"),
+        (Unreached::NoNextHop, "4.4.4"),
         (Unreached::Withdrawn, "5.3.0"),
     ];
     for (why, expected) in cases {
@@ -265,9 +266,12 @@ fn every_failure_before_a_session_has_its_status() {
         let EnhancedStatus { class, subject, detail } = status(&fate);
         assert_eq!(format!("{class}.{subject}.{detail}"), expected, "{why:?}");
         assert_eq!(matches!(fate, Fate::Failed(_)), class == 5);
-        assert_eq!(next_host_may_help(&fate), class == 4);
+        assert!(next_host_may_help(&fate), "no server has said no");
+        assert!(!same_host_may_help(&fate));
     }
     assert!(!next_host_may_help(&accepted()));
+    let said_no = Failure { reply: Some(reply(550, None)), ..failure(550) };
+    assert!(!next_host_may_help(&Fate::Failed(said_no)));
     assert!(!next_host_may_help(&Fate::Uncertain(failure(450))));
 }
 

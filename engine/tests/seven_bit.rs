@@ -2,7 +2,7 @@
 
 mod seeded;
 
-use pillarbox_engine::message::seven_bit::{Encoder, Findings, Obstacle, Surveyor};
+use pillarbox_engine::message::seven_bit::{Encoder, Findings, LineMeter, Obstacle, Surveyor};
 use pillarbox_engine::text::header::{fields, section_length};
 use pillarbox_engine::text::transfer::Decoder;
 use seeded::Seeded;
@@ -331,5 +331,21 @@ fn memory_does_not_grow_with_the_message() {
         out.clear();
         encoder.take(&piece, &mut out);
         assert!(out.len() < 24 * 1024, "{}", out.len());
+    }
+}
+
+/// RFC 5321 §4.5.3.1.6: 998 octets and CRLF, however the text comes in pieces.
+#[test]
+fn lines_are_measured_across_pieces() {
+    let text = |length: usize| ["short\r\n", &"x".repeat(length), "\r\nshort\r\n"].concat();
+    let is_too_long = |text: &str, piece: usize| {
+        let mut lines = LineMeter::default();
+        text.as_bytes().chunks(piece).for_each(|piece| lines.take(piece));
+        lines.is_too_long()
+    };
+    for piece in [1, 7, 999, 1000, 5000] {
+        assert!(!is_too_long(&text(998), piece));
+        assert!(is_too_long(&text(999), piece));
+        assert!(is_too_long(&"x".repeat(1100), piece), "without an end");
     }
 }

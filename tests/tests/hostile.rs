@@ -105,6 +105,48 @@ fn addresses_and_networks_have_their_share() {
 }
 
 #[test]
+fn who_comes_or_sends_too_often_is_put_off() {
+    let scratch = Scratch::new("hostile-rates");
+    let limits = "connections_per_address_and_minute = 4\nmessages_per_address_and_minute = 2\n\
+                  recipients_per_account_and_hour = 3";
+    let server = start(scratch.path(), limits);
+    let mut peer = Peer::from("198.51.100.1", server.smtp);
+    assert!(peer.line().starts_with("220"));
+    assert!(peer.say("HELO stranger.example").starts_with("250"));
+    for reply in ["250", "250", "451 4.3.2"] {
+        let said = peer.say("MAIL FROM:<eve@stranger.example>");
+        assert!(said.starts_with(reply), "{said}");
+        assert!(peer.say("RSET").starts_with("250"));
+    }
+    assert_eq!(hits(&server, "messages_per_address_and_minute"), 1);
+    let mut other = Peer::from("198.51.100.2", server.smtp);
+    assert!(other.line().starts_with("220") && other.say("HELO b.example").starts_with("250"));
+    assert!(other.say("MAIL FROM:<eve@stranger.example>").starts_with("250"), "somebody else");
+    for _ in 0..3 {
+        assert!(Peer::from("198.51.100.1", server.pop3).line().starts_with("+OK"));
+    }
+    assert!(Peer::from("198.51.100.1", server.pop3).line().starts_with("-ERR"));
+    assert_eq!(hits(&server, "connections_per_address_and_minute"), 1);
+    // Whoever logged in is counted by account, wherever from.
+    let mut count = 0;
+    for source in ["198.51.100.7", "198.51.100.8"] {
+        let mut ann = Peer::from(source, server.smtp);
+        assert!(ann.line().starts_with("220"));
+        assert!(ann.say("HELO laptop.example").starts_with("250"));
+        let said = ann.say("AUTH PLAIN AGFubkBhLmV4YW1wbGUAcGVuY2ls");
+        assert!(said.starts_with("235"), "{said}");
+        assert!(ann.say("MAIL FROM:<ann@a.example>").starts_with("250"));
+        for _ in 0..2 {
+            let said = ann.say("RCPT TO:<ann@a.example>");
+            count += 1;
+            assert_eq!(said.starts_with("250"), count <= 3, "{count}: {said}");
+        }
+    }
+    assert_eq!(hits(&server, "recipients_per_account_and_hour"), 1);
+    assert!(server.stop().success());
+}
+
+#[test]
 fn under_stress_the_silent_and_the_faulty_make_room() {
     let scratch = Scratch::new("hostile-stress");
     let server = start(scratch.path(), "slots = 20");

@@ -227,6 +227,10 @@ fn five_days_pass_on_the_test_clock_and_an_operator_sees_them() {
     let first = listed[0]["id"].to_string();
     let shown = json(&queue(&config, &["show", &first, "--json"]));
     assert_eq!(shown[0]["from"], "alice@ours.example");
+    until("metrics tell the queue's depth", || {
+        let depth = ["messages", "tasks"].map(|of| server.metric(&format!("pillarbox_queue_{of}")));
+        depth == [2, 2] && server.metric("pillarbox_relay_unreached_total") > 0
+    });
     json(&queue(&config, &["hold", &first, "--json"]));
     let tries = |log: &str| log.matches("not reached").count();
     for hour in 0..122 {
@@ -241,6 +245,17 @@ fn five_days_pass_on_the_test_clock_and_an_operator_sees_them() {
         }
     }
     until("the other one is given up", || stats()["tasks"].as_u64() == Some(1));
+    until("metrics tell the queue's age and what became of its mail", || {
+        let outcomes = ["delivered", "failed", "expired"].map(|outcome| {
+            server.metric(&format!("pillarbox_relay_recipients_total{{outcome=\"{outcome}\"}}"))
+        });
+        let reports = ["delayed", "failed"].map(|kind| {
+            server.metric(&format!("pillarbox_relay_reports_total{{kind=\"{kind}\"}}"))
+        });
+        let held = server.metric("pillarbox_queue_tasks_held");
+        let days = server.metric("pillarbox_queue_oldest_seconds") / 86_400;
+        (outcomes, reports, held, days) == ([0, 0, 1], [1, 1], 1, 5)
+    });
     let log = std::fs::read_to_string(scratch.path().join("log")).expect("there is a log");
     assert!((100..140).contains(&tries(&log)), "{} tries, one an hour", tries(&log));
     let mut imap = Wire::connect(server.imap).expect("it listens");

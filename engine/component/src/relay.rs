@@ -34,6 +34,14 @@ impl wit::Guest for crate::Component {
         engine::next_host_may_help(&fate.convert())
     }
 
+    fn same_host_may_help(fate: wit::Fate) -> bool {
+        engine::same_host_may_help(&fate.convert())
+    }
+
+    fn mail_left(mail: wit::MailFrom, came_unix_ms: u64, now_unix_ms: u64) -> wit::MailFrom {
+        engine::mail_left(&mail.convert(), came_unix_ms, now_unix_ms).convert()
+    }
+
     fn times_of(mail: wit::MailFrom, came_unix_ms: u64) -> wit::Times {
         engine::times_of(&mail.convert(), came_unix_ms).convert()
     }

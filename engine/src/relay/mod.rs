@@ -13,9 +13,10 @@ use crate::trace::Rule;
 pub use report::{make_report, octets_wanted};
 pub use route::{BadHop, choose_route, destination, next_hop};
 pub use schedule::{
-    end_unix_ms, first_attempt, host_backoff, in_order, next_attempt, notice_unix_ms, times_of,
+    end_unix_ms, first_attempt, host_backoff, in_order, mail_left, next_attempt, notice_unix_ms,
+    times_of,
 };
-pub use settle::{next_host_may_help, settle, status};
+pub use settle::{next_host_may_help, same_host_may_help, settle, status};
 pub use types::{
     Attempted, Deadline, Due, Exchange, Expiry, Handover, Hop, Lookup, Notice, Outcome, Place,
     Queued, Report, ReportKind, Reported, Route, Schedule, ScheduleFault, Settled, Times,

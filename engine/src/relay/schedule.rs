@@ -6,6 +6,7 @@ use core::cmp::Reverse;
 
 use super::Draw;
 use super::types::{Deadline, Schedule, ScheduleFault, Times, Turn};
+use crate::smtp::client::BY_SECONDS_MAX;
 use crate::smtp::{ByMode, MailFrom};
 use crate::trace::Rule;
 
@@ -86,6 +87,12 @@ impl Times {
         }
     }
 
+    /// When the sender wants to be told, if it set a time for that.
+    fn notify_unix_ms(&self) -> Option<u64> {
+        let deadline = self.deadline.filter(|deadline| deadline.mode == ByMode::Notify);
+        deadline.map(|deadline| deadline.at_unix_ms)
+    }
+
     /// The message's own end, if it has one.
     pub(super) fn return_unix_ms(&self) -> Option<u64> {
         let deadline = self.deadline.filter(|deadline| deadline.mode == ByMode::Return);
@@ -146,8 +153,23 @@ pub fn next_attempt(
         return None;
     }
     let delay = spread(schedule.delay_ms(failures), failures, seed);
-    let due = now_unix_ms.saturating_add(delay).max(times.hold_until_unix_ms.unwrap_or(0));
-    Some(due.min(end))
+    // RFC 2852: whoever set a time to be told at is told then, not at the attempt after it.
+    let notify = times.notify_unix_ms().filter(|at| *at > now_unix_ms).unwrap_or(end);
+    let due = now_unix_ms.saturating_add(delay).min(notify);
+    Some(due.max(times.hold_until_unix_ms.unwrap_or(0)).min(end))
+}
+
+/// MAIL as it is given to the next server: of the time in which the message is to be delivered, what has passed since it
+/// came is taken off (RFC 2852).
+#[must_use]
+pub fn mail_left(mail: &MailFrom, came_unix_ms: u64, now_unix_ms: u64) -> MailFrom {
+    let mut mail = mail.clone();
+    if let Some(by) = &mut mail.deliver_by {
+        let passed = now_unix_ms.saturating_sub(came_unix_ms) / SECOND;
+        let passed = i32::try_from(passed).unwrap_or(i32::MAX);
+        by.seconds = by.seconds.saturating_sub(passed).max(-(BY_SECONDS_MAX as i32));
+    }
+    mail
 }
 
 /// Milliseconds for which a host that could not be reached is left alone, after so many failures on end.

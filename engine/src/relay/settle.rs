@@ -8,6 +8,7 @@ use super::schedule::{end_unix_ms, next_attempt};
 use super::types::{
     Attempted, Due, Expiry, Handover, Outcome, Queued, ReportKind, Reported, Settled, Tried,
 };
+use crate::smtp::client::is_used_up;
 use crate::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
 use crate::smtp::{Notify, RcptTo};
 use crate::trace::Rule;
@@ -88,10 +89,23 @@ pub fn settle(attempted: Attempted) -> Settled {
 
 /// Whether a recipient with this fate may be offered to the next of a domain's hosts at once (RFC 5321 §5.1).
 ///
-/// Not after an uncertain end: that host may have the message, and another would double it.
+/// Not after an uncertain end: that host may have the message, and another would double it. What the message needs and
+/// one host does not offer, another may (RFC 8689 §4.2.1).
 #[must_use]
 pub fn next_host_may_help(fate: &Fate) -> bool {
-    matches!(fate, Fate::Deferred(_))
+    match fate {
+        Fate::Deferred(_) => true,
+        // No server has said no: the client found that it cannot give the message to this one.
+        Fate::Failed(failure) => failure.reply.is_none(),
+        Fate::Accepted(_) | Fate::Uncertain(_) => false,
+    }
+}
+
+/// Whether a recipient with this fate is to be offered to the same host again at once, over a new connection: the last one
+/// had served as many messages as its server allows (RFC 9422 MAILMAX), and others of them were served.
+#[must_use]
+pub fn same_host_may_help(fate: &Fate) -> bool {
+    matches!(fate, Fate::Deferred(failure) if is_used_up(failure))
 }
 
 /// The RFC 3463 status of a fate: the server's own if it has one of the fate's class, or else ours.

@@ -117,6 +117,8 @@ pub enum Unreached {
     OurFault,
     /// The operator took the message out of the queue and wants its sender told.
     Withdrawn,
+    /// DNS knows nothing of the host that the transport map names: the map is wrong, not the message.
+    NoNextHop,
 }
 
 /// When to try again.

@@ -29,6 +29,8 @@ pub fn fate_of(why: Unreached) -> Fate {
         Unreached::PolicyMismatch => (false, "4.7.5 No server that the domain's policy names"),
         Unreached::Loop => (true, "5.4.6 The mail would come back to this server"),
         Unreached::OurFault => (false, "4.3.0 This server could not make the attempt"),
+        // A slip in a setting is mended, and must not cost all mail that waits.
+        Unreached::NoNextHop => (false, "4.4.4 The host that mail is sent by has no address"),
         Unreached::Withdrawn => (true, "5.3.0 The operator removed the message from the queue"),
     };
     let failure =

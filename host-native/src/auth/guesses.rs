@@ -4,9 +4,10 @@
 //! has a bucket of his own there, which no attack from elsewhere fills.
 
 use std::collections::HashMap;
-use std::hash::Hash;
 use std::net::IpAddr;
 use std::time::Duration;
+
+use super::buckets::{Bucket, Buckets, make_room};
 
 /// Failures from a network that has failed less than this are judged even while its account is under attack: a right
 /// password from elsewhere must get in.
@@ -16,8 +17,6 @@ const SITE_FACTOR: u64 = 4;
 /// Each failure more makes the next answer come so much later, up to the second.
 const DELAY_STEP: Duration = Duration::from_millis(250);
 const DELAY_MAX: Duration = Duration::from_millis(2500);
-/// Networks, accounts, and pairs of account and address that are remembered.
-const ENTRIES_MAX: usize = 65_536;
 /// For how long an address is known as an account's own.
 const GOOD_FOR_MS: u64 = 30 * 24 * 3600 * 1000;
 
@@ -224,94 +223,9 @@ fn delay(failures: u64) -> Duration {
     DELAY_STEP.saturating_mul(failures.saturating_add(1)).min(DELAY_MAX)
 }
 
-/// What leaks: one unit in each period.
-#[derive(Clone, Copy, Debug, Default)]
-struct Bucket {
-    /// Milliseconds until it is empty, from `at_ms` on.
-    full_ms: u64,
-    at_ms: u64,
-}
-
-impl Bucket {
-    /// Units in it, a begun one counted.
-    fn level(&self, now_ms: u64, period_ms: u64) -> u64 {
-        self.left(now_ms).div_ceil(period_ms)
-    }
-
-    fn left(&self, now_ms: u64) -> u64 {
-        self.full_ms.saturating_sub(now_ms.saturating_sub(self.at_ms))
-    }
-
-    fn add(&mut self, now_ms: u64, period_ms: u64) {
-        *self = Self { full_ms: self.left(now_ms).saturating_add(period_ms), at_ms: now_ms };
-    }
-
-    fn take(&mut self, now_ms: u64, period_ms: u64) {
-        *self = Self { full_ms: self.left(now_ms).saturating_sub(period_ms), at_ms: now_ms };
-    }
-}
-
-#[derive(Debug)]
-struct Buckets<K>(HashMap<K, Bucket>);
-
-impl<K> Default for Buckets<K> {
-    fn default() -> Self {
-        Self(HashMap::new())
-    }
-}
-
-impl<K: Clone + Eq + Hash> Buckets<K> {
-    fn level<Q: Eq + Hash + ?Sized>(&self, key: &Q, now_ms: u64, period_ms: u64) -> u64
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        self.0.get(key).map_or(0, |bucket| bucket.level(now_ms, period_ms))
-    }
-
-    fn add(&mut self, key: K, now_ms: u64, period_ms: u64) {
-        if !self.0.contains_key(&key) {
-            make_room(&mut self.0, |bucket| bucket.left(now_ms) > 0, |bucket| bucket.left(now_ms));
-        }
-        self.0.entry(key).or_default().add(now_ms, period_ms);
-    }
-
-    fn take<Q: Eq + Hash + ?Sized>(&mut self, key: &Q, now_ms: u64, period_ms: u64)
-    where
-        K: std::borrow::Borrow<Q>,
-    {
-        if let Some(bucket) = self.0.get_mut(key) {
-            bucket.take(now_ms, period_ms);
-        }
-    }
-}
-
-/// Drops what says nothing any more, and if that is not enough the half that says least, in one go so that it is rare.
-fn make_room<K: Clone + Eq + Hash, V>(
-    map: &mut HashMap<K, V>,
-    is_used: impl Fn(&V) -> bool,
-    weight: impl Fn(&V) -> u64,
-) {
-    if map.len() < ENTRIES_MAX {
-        return;
-    }
-    map.retain(|_, value| is_used(value));
-    if map.len() < ENTRIES_MAX * 3 / 4 {
-        return;
-    }
-    let mut weights: Vec<u64> = map.values().map(&weight).collect();
-    let middle = weights.len() / 2;
-    let (_, &mut median, _) = weights.select_nth_unstable(middle);
-    let mut equal = 0;
-    map.retain(|_, value| {
-        let weight = weight(value);
-        equal += usize::from(weight == median);
-        // Of equal ones every other is kept, or a flood of equals would clear or keep all.
-        weight > median || (weight == median && equal % 2 == 0)
-    });
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::buckets::ENTRIES_MAX;
     use super::*;
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));

@@ -1,6 +1,7 @@
 //! Who is let in: passwords, SCRAM proofs, tokens and certificates, judged for accounts or for everyone.
 //! How a mechanism's messages look is the engine's; here there are only credentials and verdicts.
 
+mod buckets;
 mod guesses;
 mod hashing;
 mod judge;
@@ -20,6 +21,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::error::Error;
 
+pub(crate) use buckets::Rate;
 pub(crate) use guesses::Network;
 pub use guesses::{GuessSettings, Guesses};
 pub(crate) use hashing::WAITING_MAX;

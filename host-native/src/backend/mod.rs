@@ -2,6 +2,7 @@
 //! One value, shared by every connection.
 
 mod directory;
+mod rates;
 mod wakes;
 
 use std::collections::BTreeSet;
@@ -26,6 +27,7 @@ use crate::store::MailStore;
 use crate::trust::Trust;
 
 pub use directory::{AccountDirectory, HostDirectory};
+pub(crate) use rates::Rates;
 pub use wakes::Wakes;
 
 /// Messages above this are indexed on a thread for long work, and only a few at once.
@@ -47,6 +49,8 @@ pub struct HostBackend {
     trust: Option<Trust>,
     /// None where everybody may.
     quota_admins: Option<Vec<Vec<u8>>>,
+    /// None where nobody is a stranger.
+    rates: Option<Rates>,
 }
 
 /// What the backend knows of relaying.
@@ -105,7 +109,7 @@ impl HostBackend {
         let large = Semaphore::new(INDEX_LARGE_MAX);
         let (wakes, trust) = (Wakes::default(), None);
         let quota_admins = Some(Vec::new());
-        Self { store, directory, engine, wakes, large, relaying, trust, quota_admins }
+        Self { store, directory, engine, wakes, large, relaying, trust, quota_admins, rates: None }
     }
 
     /// The same with accounts that may set quotas; without such a list everybody may.
@@ -120,6 +124,12 @@ impl HostBackend {
     pub fn with_trust(mut self, trust: Option<Trust>) -> Self {
         self.trust = trust;
         self
+    }
+
+    /// The same with bounds on how much may come at a time.
+    #[must_use]
+    pub(crate) fn with_rates(self, rates: Option<Rates>) -> Self {
+        Self { rates, ..self }
     }
 
     /// Whether mail for this domain has its mailboxes here.
@@ -219,6 +229,14 @@ impl Backend for HostBackend {
     fn sets_quotas(&self, account: &[u8]) -> bool {
         let is_account = |admin: &Vec<u8>| admin == account;
         self.quota_admins.as_ref().is_none_or(|admins| admins.iter().any(is_account))
+    }
+
+    fn admits_message(&self, peer: &[u8]) -> Result<(), Refusal> {
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.message(peer))
+    }
+
+    fn admits_recipient(&self, account: &[u8]) -> Result<(), Refusal> {
+        self.rates.as_ref().map_or(Ok(()), |rates| rates.recipient(account))
     }
 
     fn host_name(&self) -> &[u8] {

@@ -21,6 +21,12 @@ pub struct LimitSettings {
     pub connections_per_address: Option<u32>,
     /// Connections of one network (/24, /48) at once [default: 200].
     pub connections_per_network: Option<u32>,
+    /// Connections that come from one address (of IPv6: one /64) within a minute [default: 600].
+    pub connections_per_address_and_minute: Option<u32>,
+    /// Messages of strangers from one address (of IPv6: one /64) within a minute [default: 600].
+    pub messages_per_address_and_minute: Option<u32>,
+    /// Recipients that one account writes to within an hour [default: 5,000].
+    pub recipients_per_account_and_hour: Option<u32>,
     /// Failed logins of one network (/24, /64) at once [default: 10].
     pub login_failures_per_network: Option<u32>,
     /// Failed logins at one account at once [default: 20].
@@ -40,6 +46,9 @@ impl LimitSettings {
         let counts = [
             ("connections_per_address", self.connections_per_address),
             ("connections_per_network", self.connections_per_network),
+            ("connections_per_address_and_minute", self.connections_per_address_and_minute),
+            ("messages_per_address_and_minute", self.messages_per_address_and_minute),
+            ("recipients_per_account_and_hour", self.recipients_per_account_and_hour),
             ("login_failures_per_network", self.login_failures_per_network),
             ("login_failures_per_account", self.login_failures_per_account),
         ];

@@ -41,6 +41,8 @@ functions! {
     choose_route "choose-route" (Vec<wit::Exchange>, Vec<Vec<u8>>, u64) -> wit::Route;
     fate_of "fate-of" (wit::Unreached) -> wit::Fate;
     next_host_may_help "next-host-may-help" (wit::Fate) -> bool;
+    same_host_may_help "same-host-may-help" (wit::Fate) -> bool;
+    mail_left "mail-left" (wit::MailFrom, u64, u64) -> wit::MailFrom;
     times_of "times-of" (wit::MailFrom, u64) -> wit::Times;
     notice_unix_ms "notice-unix-ms" (wit::Schedule, wit::Times, u64) -> u64;
     end_unix_ms "end-unix-ms" (wit::Schedule, wit::Times) -> u64;

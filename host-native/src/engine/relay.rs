@@ -113,6 +113,33 @@ impl Relay {
         sandboxed.call("judging a fate", |f| &f.next_host_may_help, taken)
     }
 
+    /// As [`engine::same_host_may_help`].
+    ///
+    /// # Errors
+    /// The sandbox broke.
+    pub fn same_host_may_help(&self, fate: &Fate) -> Result<bool, Trap> {
+        let Some(sandboxed) = &self.0 else { return Ok(engine::same_host_may_help(fate)) };
+        let taken = (fate.clone().convert(),);
+        sandboxed.call("judging a fate", |f| &f.same_host_may_help, taken)
+    }
+
+    /// As [`engine::mail_left`].
+    ///
+    /// # Errors
+    /// The sandbox broke.
+    pub fn mail_left(
+        &self,
+        mail: &MailFrom,
+        came_unix_ms: u64,
+        now_unix_ms: u64,
+    ) -> Result<MailFrom, Trap> {
+        let Some(sandboxed) = &self.0 else {
+            return Ok(engine::mail_left(mail, came_unix_ms, now_unix_ms));
+        };
+        let taken = (mail.clone().convert(), came_unix_ms, now_unix_ms);
+        Ok(sandboxed.call("timing a deadline", |f| &f.mail_left, taken)?.convert())
+    }
+
     /// As [`engine::times_of`].
     ///
     /// # Errors

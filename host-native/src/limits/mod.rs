@@ -22,6 +22,12 @@ pub const FREEZE_SECONDS: u64 = 3;
 pub const CONNECTIONS_PER_ADDRESS: u32 = 50;
 /// Connections of one network (/24, /48) at once.
 pub const CONNECTIONS_PER_NETWORK: u32 = 200;
+/// Connections that come from one address (of IPv6: one /64) within a minute.
+pub const CONNECTIONS_PER_MINUTE: u32 = 600;
+/// Messages of strangers from one address (of IPv6: one /64) within a minute.
+pub const MESSAGES_PER_ADDRESS: u32 = 600;
+/// Recipients that one account writes to within an hour.
+pub const RECIPIENTS_PER_ACCOUNT: u32 = 5000;
 /// Seconds for a TLS handshake.
 pub const HANDSHAKE_SECONDS: u64 = 10;
 /// Octets that a peer may send before its handshake is done.
@@ -48,6 +54,12 @@ pub enum Limit {
     ConnectionsPerAddress,
     /// Connections of one network.
     ConnectionsPerNetwork,
+    /// Connections that come from one address within a minute.
+    ConnectionsPerMinute,
+    /// Messages of strangers from one address within a minute.
+    MessagesPerAddress,
+    /// Recipients that one account writes to within an hour.
+    RecipientsPerAccount,
     /// Time of a TLS handshake.
     HandshakeSeconds,
     /// Octets of a TLS handshake.
@@ -70,12 +82,15 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Slots,
         Self::Connections,
         Self::SlotsReserve,
         Self::ConnectionsPerAddress,
         Self::ConnectionsPerNetwork,
+        Self::ConnectionsPerMinute,
+        Self::MessagesPerAddress,
+        Self::RecipientsPerAccount,
         Self::ProxyHeader,
         Self::HandshakeSeconds,
         Self::HandshakeOctets,
@@ -96,6 +111,9 @@ impl Limit {
             Self::SlotsReserve => "slots_reserve_percent",
             Self::ConnectionsPerAddress => "connections_per_address",
             Self::ConnectionsPerNetwork => "connections_per_network",
+            Self::ConnectionsPerMinute => "connections_per_address_and_minute",
+            Self::MessagesPerAddress => "messages_per_address_and_minute",
+            Self::RecipientsPerAccount => "recipients_per_account_and_hour",
             Self::HandshakeSeconds => "tls_handshake_seconds",
             Self::HandshakeOctets => "tls_handshake_octets",
             Self::ProxyHeader => "proxy_header_seconds",

@@ -69,6 +69,18 @@ fn host(limit: Limit, settings: &Settings, slots: u32, connections: u32) -> Line
             connections_per_network.unwrap_or(super::CONNECTIONS_PER_NETWORK).to_string(),
             refusals(),
         ),
+        Limit::ConnectionsPerMinute => {
+            let set = settings.limits.connections_per_address_and_minute;
+            (set.unwrap_or(super::CONNECTIONS_PER_MINUTE).to_string(), refusals())
+        }
+        Limit::MessagesPerAddress => {
+            let set = settings.limits.messages_per_address_and_minute;
+            (set.unwrap_or(super::MESSAGES_PER_ADDRESS).to_string(), "451 4.3.2 to MAIL".into())
+        }
+        Limit::RecipientsPerAccount => {
+            let set = settings.limits.recipients_per_account_and_hour;
+            (set.unwrap_or(super::RECIPIENTS_PER_ACCOUNT).to_string(), "451 4.3.2 to RCPT".into())
+        }
         Limit::ProxyHeader => (super::PROXY_SECONDS.to_string(), "closed".into()),
         Limit::HandshakeSeconds => (super::HANDSHAKE_SECONDS.to_string(), "closed".into()),
         Limit::HandshakeOctets => (super::HANDSHAKE_OCTETS.to_string(), "closed".into()),

@@ -19,6 +19,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::Pending;
 use super::asks::{Ask, Envelope, KEYS_MAX, Key, Mailbox, Origin, PART_MAX, Reply, Row, Stored};
 use crate::backend::HostBackend;
+use crate::store;
 
 /// Mailboxes in one answer.
 const MAILBOXES_MAX: u32 = 200;
@@ -259,16 +260,11 @@ fn reply(outcome: Result<Outcome, Reason>) -> Reply {
 
 fn refused(reason: Reason) -> Reply {
     let message = match reason {
-        Reason::OverQuota => "the account has no room: its quota is used up".to_owned(),
-        Reason::StorageFull => "the disk is full".to_owned(),
-        Reason::StorageFailed => {
-            "the store failed; its log or the messages above say more".to_owned()
-        }
-        Reason::NotFound => "the account or the mailbox is gone".to_owned(),
-        Reason::NotPermitted => "no mailbox can have this name".to_owned(),
-        reason => format!("the store says {reason:?}"),
+        Reason::NotFound => "the account or the mailbox is gone",
+        Reason::NotPermitted => "no mailbox can have this name",
+        reason => store::words(reason),
     };
-    Reply::Error { message }
+    Reply::Error { message: message.to_owned() }
 }
 
 fn text(octets: &[u8]) -> String {

@@ -7,18 +7,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::queue::TaskId;
 use pillarbox_world::store::Store;
+use prometheus::IntGauge;
 use tokio::sync::Notify;
 
 /// Tasks that are read at once.
 pub(super) const PAGE: u32 = 64;
 
 /// A destination that is worked at.
-#[derive(Debug)]
 pub(super) struct Active {
     /// Its key.
     pub(super) name: Vec<u8>,
     /// Told that there may be more to do.
     pub(super) news: Notify,
+    /// Tasks of all destinations that are taken.
+    in_hand: IntGauge,
     state: Mutex<State>,
 }
 
@@ -37,9 +39,9 @@ struct State {
 
 impl Active {
     /// With its first worker.
-    pub(super) fn new(name: Vec<u8>) -> Self {
+    pub(super) fn new(name: Vec<u8>, in_hand: IntGauge) -> Self {
         let state = State { workers: 1, ..State::default() };
-        Self { name, news: Notify::new(), state: Mutex::new(state) }
+        Self { name, news: Notify::new(), in_hand, state: Mutex::new(state) }
     }
 
     /// Takes the next task that is due and that nobody has.
@@ -59,18 +61,27 @@ impl Active {
             ready.extend(due.into_iter().filter(|task| !taken.contains(task)));
         }
         let next = state.ready.pop_front();
-        state.taken.extend(next);
+        if let Some(task) = next {
+            self.hold(&mut state, task);
+        }
         Ok(next)
     }
 
     /// Takes one task, unless somebody has it.
     pub(super) fn take_this(&self, task: TaskId) -> bool {
-        self.state().taken.insert(task)
+        self.hold(&mut self.state(), task)
+    }
+
+    fn hold(&self, state: &mut State, task: TaskId) -> bool {
+        let is_free = state.taken.insert(task);
+        self.in_hand.add(i64::from(is_free));
+        is_free
     }
 
     /// What became of a task is written down, or it was not touched.
     pub(super) fn done(&self, task: TaskId) {
-        self.state().taken.remove(&task);
+        let was_taken = self.state().taken.remove(&task);
+        self.in_hand.sub(i64::from(was_taken));
     }
 
     /// Whether another worker would find something to do; it is counted then.
@@ -119,5 +130,13 @@ impl Active {
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic while holding it leaves numbers at worst; the store is the truth.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        // Whatever ended the work ended it for these too.
+        let taken = self.state().taken.len();
+        self.in_hand.sub(i64::try_from(taken).unwrap_or(0));
     }
 }

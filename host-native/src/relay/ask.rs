@@ -31,6 +31,14 @@ pub(super) fn next_host_may_help(engine: &Engine, fate: &Fate) -> bool {
     })
 }
 
+/// Whether the same host should be offered this recipient over a new connection.
+pub(super) fn same_host_may_help(engine: &Engine, fate: &Fate) -> bool {
+    engine.relay().same_host_may_help(fate).unwrap_or_else(|trap| {
+        broke(trap);
+        false
+    })
+}
+
 /// What an attempt means, which is made once more if need be.
 ///
 /// # Errors

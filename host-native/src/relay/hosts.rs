@@ -93,7 +93,18 @@ impl Hosts {
             Ok(address) => (vec![address], false),
             Err(_) => match self.dns.addresses(name).await {
                 Ok(answer) => (answer.records, answer.secure),
-                Err(NoAnswer::NoName | NoAnswer::NoRecords) => return Err(Unreached::NoAddress),
+                Err(NoAnswer::NoName | NoAnswer::NoRecords) => {
+                    return Err(match hop.next_hop.lookup {
+                        Lookup::Exchanges | Lookup::Nothing => Unreached::NoAddress,
+                        Lookup::Addresses => {
+                            tracing::error!(
+                                host = name,
+                                "DNS knows no such host: mend relay.smart_host or relay.routes; its mail waits"
+                            );
+                            Unreached::NoNextHop
+                        }
+                    });
+                }
                 Err(NoAnswer::Temporary(_)) => return Err(Unreached::DnsFailed),
             },
         };

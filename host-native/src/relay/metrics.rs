@@ -15,6 +15,8 @@ pub(crate) struct RelayMetrics {
     pub(crate) unreached: IntCounter,
     /// Connections open now.
     pub(crate) open: IntGauge,
+    /// Tasks that are being tried.
+    pub(crate) in_hand: IntGauge,
     /// Messages in the queue.
     pub(crate) messages: IntGauge,
     /// Tasks in the queue.
@@ -57,6 +59,10 @@ impl RelayMetrics {
                 "Connections to other servers that could not be opened.",
             ),
             open: gauge("pillarbox_relay_connections_open", "Connections to other servers."),
+            in_hand: gauge(
+                "pillarbox_queue_tasks_in_hand",
+                "Tasks that are being tried, or whose outcome is being written down.",
+            ),
             messages: gauge("pillarbox_queue_messages", "Messages in the queue."),
             tasks: gauge("pillarbox_queue_tasks", "Messages in the queue, for each destination."),
             held: gauge("pillarbox_queue_tasks_held", "Tasks that an operator holds."),

@@ -11,6 +11,7 @@ use super::settle::{address, answer};
 use super::steer::{Done, bounce, steer};
 use crate::backend::HostBackend;
 use crate::serve::shown;
+use crate::store;
 
 /// Messages or destinations in one answer.
 pub(crate) const PAGE_MAX: u32 = 200;
@@ -157,7 +158,7 @@ pub(crate) async fn operate(
     match answered(backend, metrics, request).await {
         Ok(response) => response,
         Err(Reason::NotFound) => Response::Error { message: missing },
-        Err(reason) => Response::Error { message: format!("the store says {reason:?}") },
+        Err(reason) => Response::Error { message: store::words(reason).to_owned() },
     }
 }
 

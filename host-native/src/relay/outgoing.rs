@@ -10,7 +10,7 @@ use pillarbox_engine::smtp::client::types::Fate;
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 use pillarbox_world::service::Backend;
 
-use super::ask::{fate_of, next_host_may_help};
+use super::ask::{fate_of, next_host_may_help, same_host_may_help};
 use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::hosts::{Host, Hosts};
 use crate::backend::HostBackend;
@@ -20,6 +20,7 @@ use crate::client::{
 };
 use crate::config::RouteLogin;
 use crate::dns::Dns;
+use crate::engine::Engine;
 
 /// Carries mail over SMTP.
 pub(crate) struct Outgoing {
@@ -98,14 +99,16 @@ impl Way {
     /// A connection to the next host, or why there is none; nothing if there is no host left.
     async fn next(&mut self) -> Option<Result<(client::Connection, String), NotReached>> {
         let name = self.names.pop_front()?;
-        let found = self.shared.hosts.host(&self.hop, self.proof, &name, self.is_proven).await;
-        let Host { target, security } = match found {
-            Ok(host) => host,
-            Err(why) => {
-                let fate = fate_of(self.shared.backend.engine(), why);
-                return Some(Err(NotReached { fate, server: None }));
-            }
-        };
+        Some(self.to(&name).await.map(|connection| (connection, name)))
+    }
+
+    /// A connection to this host, or why there is none.
+    async fn to(&self, name: &str) -> Result<client::Connection, NotReached> {
+        let found = self.shared.hosts.host(&self.hop, self.proof, name, self.is_proven).await;
+        let Host { target, security } = found.map_err(|why| {
+            let fate = fate_of(self.shared.backend.engine(), why);
+            NotReached { fate, server: None }
+        })?;
         let mut settings = Settings::new(self.shared.host_name.clone());
         settings.service = self.hop.service;
         settings.security = security;
@@ -113,7 +116,7 @@ impl Way {
         settings.limits.message_max = self.shared.message_max;
         let opened = self.shared.client.open(&target, &settings).await;
         let failed = |OpenError { kind, failure, .. }| {
-            let server = Some(name.clone().into_bytes());
+            let server = Some(name.to_owned().into_bytes());
             let fate = match (self.proof, kind) {
                 (Proof::Required, OpenErrorKind::Tls) => {
                     fate_of(self.shared.backend.engine(), Unreached::TlsRequired)
@@ -122,7 +125,7 @@ impl Way {
             };
             NotReached { fate, server }
         };
-        Some(opened.map(|connection| (connection, name.clone())).map_err(failed))
+        opened.map_err(failed)
     }
 }
 
@@ -148,27 +151,31 @@ impl Connection for Sending {
 
     async fn deliver(&mut self, parcel: Parcel) -> Vec<Fate> {
         let mut fates = self.once(&parcel, parcel.recipients.clone()).await;
+        self.finish(&parcel, &mut fates).await;
         // RFC 5321 §5.1: who was put off is offered to the domain's next hosts.
         while !self.way.names.is_empty() {
-            let engine = self.way.shared.backend.engine();
-            let open: Vec<usize> =
-                (0..fates.len()).filter(|p| next_host_may_help(engine, &fates[*p])).collect();
+            let open = self.open(&fates, next_host_may_help);
             if open.is_empty() {
                 break;
             }
             match self.way.next().await {
                 None => break,
-                Some(Err(_)) => continue,
+                Some(Err(NotReached { fate, .. })) => {
+                    // That host may yet offer what this one does not: the message waits for it.
+                    for place in open {
+                        if matches!((&fates[place], &fate), (Fate::Failed(_), Fate::Deferred(_))) {
+                            fates[place] = fate.clone();
+                        }
+                    }
+                    continue;
+                }
                 Some(Ok((connection, server))) => {
-                    let before = std::mem::replace(&mut self.connection, connection);
-                    before.quit().await;
+                    self.change_to(connection).await;
                     self.server = server;
                 }
             }
-            let to = open.iter().map(|place| parcel.recipients[*place].clone()).collect();
-            for (place, fate) in open.into_iter().zip(self.once(&parcel, to).await) {
-                fates[place] = fate;
-            }
+            self.again(&parcel, &mut fates, open).await;
+            self.finish(&parcel, &mut fates).await;
         }
         fates
     }
@@ -179,6 +186,40 @@ impl Connection for Sending {
 }
 
 impl Sending {
+    /// RFC 9422: who had no turn before the server had served as many messages as it allows over one connection gets it
+    /// over another one, for as long as that serves anybody.
+    async fn finish(&mut self, parcel: &Parcel, fates: &mut [Fate]) {
+        let mut before = usize::MAX;
+        loop {
+            let open = self.open(fates, same_host_may_help);
+            if open.is_empty() || open.len() >= before {
+                return;
+            }
+            before = open.len();
+            let Ok(connection) = self.way.to(&self.server).await else { return };
+            self.change_to(connection).await;
+            self.again(parcel, fates, open).await;
+        }
+    }
+
+    /// The places of those whose fate is not the last one.
+    fn open(&self, fates: &[Fate], may_help: fn(&Engine, &Fate) -> bool) -> Vec<usize> {
+        let engine = self.way.shared.backend.engine();
+        (0..fates.len()).filter(|place| may_help(engine, &fates[*place])).collect()
+    }
+
+    async fn change_to(&mut self, connection: client::Connection) {
+        std::mem::replace(&mut self.connection, connection).quit().await;
+    }
+
+    /// Offers the message to some of its recipients once more.
+    async fn again(&mut self, parcel: &Parcel, fates: &mut [Fate], places: Vec<usize>) {
+        let to = places.iter().map(|place| parcel.recipients[*place].clone()).collect();
+        for (place, fate) in places.into_iter().zip(self.once(parcel, to).await) {
+            fates[place] = fate;
+        }
+    }
+
     async fn once(&mut self, parcel: &Parcel, recipients: Vec<RcptTo>) -> Vec<Fate> {
         let backend = Arc::clone(&self.way.shared.backend);
         let source = Stored { backend, blob: parcel.blob, skip: parcel.skip, size: parcel.size };

@@ -192,7 +192,7 @@ impl<C: Carrier> Work<C> {
             return;
         }
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else { return };
-        let active = Arc::new(Active::new(name.clone()));
+        let active = Arc::new(Active::new(name.clone(), self.metrics.in_hand.clone()));
         all.insert(name, Arc::clone(&active));
         drop(all);
         self.spawn(active, place);

@@ -213,7 +213,7 @@ fn log(task: &Task, ended: &Ended, kinds: &[&'static str], next_ms: Option<u64>)
         let destination = shown(&task.destination);
         let (outcome, answer) = (kinds[first], &answers[first]);
         let next_s = next_ms.filter(|_| outcome == "deferred").map(|ms| ms / 1000);
-        tracing::info!(id, to, destination, host, outcome, answer, next_s, "relayed");
+        tracing::info!(id, to, destination, host, outcome, answer, next_s, "attempted");
         if matches!(ended.fates[first], Fate::Uncertain(_)) && outcome == "deferred" {
             tracing::warn!(
                 id,

@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pillarbox_engine::relay::{Handover, Hop, Unreached};
+use pillarbox_engine::smtp::MailFrom;
 use pillarbox_engine::smtp::client::types::{Fate, TlsPolicy};
 use pillarbox_engine::types::Reason;
-use pillarbox_world::queue::{Block, LOCAL, NewTask, Settle, TLS_OPTIONAL, Task, TaskId};
+use pillarbox_world::queue::{
+    Block, LOCAL, NewTask, QueuedMessage, Settle, TLS_OPTIONAL, Task, TaskId,
+};
 use pillarbox_world::service::Backend;
 use pillarbox_world::store::Write;
 use tokio::task::JoinSet;
@@ -226,9 +229,10 @@ impl<C: Carrier> Worker<C> {
         let Some(line) = &mut self.line else { return };
         let note = self.work.begun.begin(task.id);
         let message = &task.message;
+        let mail = mail_left(&self.work, message);
         let recipients = task.recipients.iter().map(|queued| queued.recipient.clone()).collect();
         let parcel = Parcel {
-            mail: message.mail.clone(),
+            mail,
             recipients,
             blob: message.id,
             skip: message.skip,
@@ -367,6 +371,20 @@ impl<C: Carrier> Worker<C> {
             }
         }
     }
+}
+
+/// MAIL as the next server gets it. Few messages have a time of their own, and the others need no visit to the sandbox.
+fn mail_left<C: Carrier>(work: &Work<C>, message: &QueuedMessage) -> MailFrom {
+    if message.mail.deliver_by.is_none() {
+        return message.mail.clone();
+    }
+    let relay = work.backend.engine().relay();
+    relay.mail_left(&message.mail, message.times.came_unix_ms, work.now_ms()).unwrap_or_else(
+        |trap| {
+            broke(trap);
+            message.mail.clone()
+        },
+    )
 }
 
 /// What a message asks of TLS. A report of one that required it goes on without (RFC 8689 §5): it must not be lost.

@@ -1,16 +1,18 @@
-//! Who may connect: so many at once in all, from one address and from one network; the last places are for known ones.
+//! Who may connect: so many at once in all, from one address and from one network, and so many a minute; the last places are for known ones.
 //! This machine's own programs are not counted by address, since they are not strangers. Sessions at work are counted by the
 //! slots that they hold; one that is frozen is a connection only.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::auth::Network;
+use crate::auth::{Network, Rate};
 use crate::config::{LimitSettings, is_loopback};
 use crate::engine::Slots;
 use crate::limits::{
-    CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_NETWORK, Limit, RESERVE_PERCENT, STRESS_PERCENT,
+    CONNECTIONS_PER_ADDRESS, CONNECTIONS_PER_MINUTE, CONNECTIONS_PER_NETWORK, Limit,
+    RESERVE_PERCENT, STRESS_PERCENT,
 };
 
 /// Counts connections.
@@ -19,6 +21,7 @@ pub(crate) struct Admission {
     connections_max: u32,
     address_max: u32,
     network_max: u32,
+    rate: Rate<Network>,
     counts: Mutex<Counts>,
 }
 
@@ -42,9 +45,11 @@ pub(crate) struct Ticket {
 impl Admission {
     /// With so many connections in all, whose sessions take these slots.
     pub(crate) fn new(slots: Arc<Slots>, connections_max: u32, limits: LimitSettings) -> Self {
+        let rate = limits.connections_per_address_and_minute.unwrap_or(CONNECTIONS_PER_MINUTE);
         Self {
             slots,
             connections_max,
+            rate: Rate::new(rate, Duration::from_secs(60)),
             address_max: limits.connections_per_address.unwrap_or(CONNECTIONS_PER_ADDRESS),
             network_max: limits.connections_per_network.unwrap_or(CONNECTIONS_PER_NETWORK),
             counts: Mutex::default(),
@@ -76,6 +81,9 @@ impl Admission {
             }
             if self.fullness(&counts, 100 - RESERVE_PERCENT) >= 0 && !is_known() {
                 return Err(Limit::SlotsReserve);
+            }
+            if !self.rate.take(&own) {
+                return Err(Limit::ConnectionsPerMinute);
             }
             *counts.addresses.entry(own).or_default() += 1;
             *counts.networks.entry(network).or_default() += 1;
@@ -172,6 +180,21 @@ mod tests {
         tickets.clear();
         assert!(admission.lock().addresses.is_empty() && admission.lock().networks.is_empty());
         assert_eq!(admission.lock().all, 0);
+    }
+
+    #[test]
+    fn who_comes_too_often_waits() {
+        let limits = LimitSettings {
+            connections_per_address_and_minute: Some(3),
+            ..LimitSettings::default()
+        };
+        let admission = Arc::new(Admission::new(Arc::new(Slots::new(20)), 200, limits));
+        let admit = |text: &str| admission.admit(address(text), || false).map(drop);
+        assert!((0..3).all(|_| admit("192.0.2.1").is_ok()));
+        assert_eq!(admit("192.0.2.1").err(), Some(Limit::ConnectionsPerMinute));
+        assert!(admit("192.0.2.2").is_ok());
+        assert!((0..10).all(|_| admit("127.0.0.1").is_ok()));
+        assert_eq!(admission.lock().all, 0, "who is refused is not counted");
     }
 
     #[test]

@@ -30,7 +30,7 @@ use pillarbox_world::service::Backend;
 use tokio::sync::watch;
 
 use crate::accounts::Accounts;
-use crate::backend::{HostBackend, HostDirectory, Relaying};
+use crate::backend::{HostBackend, HostDirectory, Rates, Relaying};
 use crate::client::policy::Policies;
 use crate::client::sts::{MtaSts, WebFetch};
 use crate::client::{Client, Trace};
@@ -117,8 +117,13 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let relaying = Relaying::of(&settings, QueueClock::start());
     let resolver = resolver(&settings)?;
     let trust = trust(&settings, resolver.as_deref(), &metrics)?;
+    let rates = match &settings.profile {
+        Profile::Dev => None,
+        Profile::Server(_) => Some(Rates::new(settings.limits, hits.clone())),
+    };
     let backend = HostBackend::new(store, directory, engine, relaying)
         .with_trust(trust)
+        .with_rates(rates)
         .with_quota_admins(settings.quota_admins.clone());
     let backend = Arc::new(backend);
     let (stop, stopping) = watch::channel(false);

@@ -14,6 +14,24 @@ use crate::error::Error;
 
 pub use sqlite::Sqlite;
 
+/// Why the store did not do what was asked, and what helps, for people.
+pub(crate) fn words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::OverQuota => "the account has no room: its quota is used up",
+        Reason::StorageFull => "the disk is full: make room, and try again",
+        Reason::StorageFailed => {
+            "the store failed, and nothing was changed; the log or the messages above say more"
+        }
+        Reason::NotFound => "it is not there any more",
+        Reason::AlreadyExists => "it is there already",
+        Reason::InUse => "something else has it in use; try again later",
+        Reason::TooLarge => "it is larger than this server takes",
+        Reason::TooMany => "there are too many of them already",
+        Reason::Overloaded => "the server has too much to do; try again later",
+        _ => "the server does not do this",
+    }
+}
+
 /// A store, and the hub that tells sessions of its changes.
 pub struct MailStore {
     kind: Kind,

@@ -36,7 +36,7 @@ variants! {
     Lookup { Exchanges, Addresses, Nothing }
     Unreached {
         DnsFailed, NoSuchDomain, NullMx, NoAddress, Refused, TimedOut, Unreachable, TlsFailed,
-        TlsRequired, PolicyMismatch, Loop, OurFault, Withdrawn,
+        TlsRequired, PolicyMismatch, Loop, OurFault, Withdrawn, NoNextHop,
     }
     Handover { Reporting, Silent, Final }
     Outcome { Delivered, Failed, Expired, Waits(value) }

@@ -6,7 +6,7 @@ mod walk;
 
 use alloc::vec::Vec;
 
-use memchr::memchr2;
+use memchr::{memchr_iter, memchr2};
 
 use crate::text::header;
 pub(crate) use encode::{Base64, QuotedPrintable};
@@ -82,6 +82,34 @@ struct Notes {
     obstacle: Option<Obstacle>,
     head: Option<Head>,
     content: Content,
+}
+
+/// Looks whether all lines of a text are short enough for any server (RFC 5321 §4.5.3.1.6), whatever parts it has.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LineMeter {
+    /// Octets since the last LF.
+    line: u64,
+    too_long: bool,
+}
+
+impl LineMeter {
+    /// Takes the next octets.
+    pub fn take(&mut self, octets: &[u8]) {
+        let mut from = 0;
+        for end in memchr_iter(b'\n', octets) {
+            // CRLF is not counted.
+            self.too_long |= self.line + (end - from) as u64 > LINE_MAX + 1;
+            (self.line, from) = (0, end + 1);
+        }
+        self.line += (octets.len() - from) as u64;
+        self.too_long |= self.line > LINE_MAX + 1;
+    }
+
+    /// Whether one was longer.
+    #[must_use]
+    pub const fn is_too_long(&self) -> bool {
+        self.too_long
+    }
 }
 
 /// What was seen of one part's content.

@@ -22,7 +22,7 @@ use crate::trace::{Part, Rule};
 use crate::types::Misuse;
 
 /// RFC 2852: nine digits.
-const BY_SECONDS_MAX: u32 = 999_999_999;
+pub(crate) const BY_SECONDS_MAX: u32 = 999_999_999;
 /// The year 10000, which RFC 3339 cannot write.
 const HOLD_UNTIL_MAX: u64 = 253_402_300_800_000;
 

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use super::command::{self, send};
 use super::content::{Content, END_OF_DATA};
 use super::fates::{Loss, is_crowded, judge};
+use super::obstacle::NO_MORE_MESSAGES;
 use super::reply::Kind;
 use super::transaction::{Expected, MailStep, Transaction};
 use super::types::{Fate, Reply, Stage};
@@ -167,8 +168,7 @@ impl Client {
             tx.next_round(&self.common);
             return self.go(cx, State::Envelope(tx));
         }
-        let loss = Loss::new("4.4.5", "The server takes no more messages over this connection");
-        tx.fates.rest(&Fate::Deferred(loss.failure(Stage::Session)));
+        tx.fates.rest(&Fate::Deferred(NO_MORE_MESSAGES.failure(Stage::Session)));
         self.finish(cx, tx.delivery.id, tx.fates);
         self.next(cx)
     }

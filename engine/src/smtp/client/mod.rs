@@ -25,10 +25,12 @@ use crate::sasl::client as sasl;
 use crate::trace::Rule;
 use crate::types::{AskId, Misuse, TlsFacts};
 
+pub(crate) use command::BY_SECONDS_MAX;
 use content::Content;
 use fates::Loss;
 use greeting::Hello;
 use login::Login;
+pub(crate) use obstacle::is_used_up;
 use offer::Offered;
 use reply::{Read, Reader};
 use transaction::{Survey, Transaction};

@@ -4,11 +4,19 @@
 use super::Common;
 use super::command::is_utf8;
 use super::fates::Loss;
-use super::types::{Delivery, Stage, TlsPolicy};
+use super::types::{Delivery, Failure, Stage, TlsPolicy};
 use crate::smtp::types::{ByMode, Service};
 
 pub(super) const NO_UTF8: Loss =
     Loss::new("5.6.7", "The address is in UTF-8, and the server does not offer SMTPUTF8");
+/// RFC 9422 MAILMAX.
+pub(super) const NO_MORE_MESSAGES: Loss =
+    Loss::new("4.4.5", "The server takes no more messages over this connection");
+
+/// Whether a recipient waits for nothing but a new connection.
+pub(crate) fn is_used_up(failure: &Failure) -> bool {
+    *failure == NO_MORE_MESSAGES.failure(Stage::Session)
+}
 
 /// What forbids a delivery over this connection.
 pub(super) fn obstacle(delivery: &Delivery, common: &Common) -> Option<(Stage, Loss)> {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::message::seven_bit::{Encoder, Surveyor};
+use pillarbox_engine::message::seven_bit::{Encoder, LineMeter, Surveyor};
 use pillarbox_engine::text::header::{fields, section_length};
 use pillarbox_engine::types::Reason;
 
@@ -111,6 +111,18 @@ impl Content {
         }
         let named = fields(&head).filter(|field| field.is(name));
         Ok(named.map(|field| skip + field.start as u64..skip + field.end as u64).collect())
+    }
+
+    /// Whether a line behind so many octets is longer than every server takes.
+    pub(super) fn has_long_line<B: Backend>(&self, backend: &B, skip: u64) -> Result<bool, Reason> {
+        let (size, lying) = (self.size(), self.lying(backend));
+        let (mut at, mut lines) = (skip, LineMeter::default());
+        while at < size && !lines.is_too_long() {
+            let piece = lying.octets(at, READ_MAX.min(size - at))?;
+            lines.take(&piece);
+            at += piece.len() as u64;
+        }
+        Ok(lines.is_too_long())
     }
 
     /// Puts the message into seven bits (RFC 6152 §3) behind so many octets; false if that cannot be done, and then it

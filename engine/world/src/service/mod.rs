@@ -73,6 +73,20 @@ pub trait Backend: Send + Sync + 'static {
     fn sets_quotas(&self, _account: &[u8]) -> bool {
         false
     }
+    /// Whether a message more may come from a stranger at this address now; if so, it is counted.
+    ///
+    /// # Errors
+    /// Too many came.
+    fn admits_message(&self, _peer: &[u8]) -> Result<(), Refusal> {
+        Ok(())
+    }
+    /// Whether this account may write to one recipient more now; if so, it is counted.
+    ///
+    /// # Errors
+    /// There were too many.
+    fn admits_recipient(&self, _account: &[u8]) -> Result<(), Refusal> {
+        Ok(())
+    }
     /// The queue's clock, in milliseconds since 1970 UTC: unlike the wall clock it never jumps.
     fn queue_ms(&self, now: Now) -> u64 {
         now.unix_ms

@@ -210,6 +210,9 @@ impl<B: Backend> SmtpService<B> {
         if let (Some(account), Some(from)) = (&self.account, &sender.reverse_path) {
             self.backend.directory().sender(account, from)?;
         }
+        if self.account.is_none() && !self.client.relays {
+            self.backend.admits_message(&self.client.name)?;
+        }
         self.transaction.sender = sender;
         Ok(())
     }
@@ -222,6 +225,9 @@ impl<B: Backend> SmtpService<B> {
             if self.backend.store().is_full(account).map_err(Refusal::new)? {
                 return Err(Refusal::new(Reason::OverQuota));
             }
+        }
+        if let Some(account) = &self.account {
+            self.backend.admits_recipient(account)?;
         }
         self.transaction.add(to, taken);
         Ok(())
@@ -239,6 +245,7 @@ impl<B: Backend> SmtpService<B> {
         self.is_own = self.writes_as_itself(&envelope.authors)?;
         // RFC 6531 §3.5: a server without SMTPUTF8 must not get it as it is.
         self.transaction.sender.smtputf8 |= envelope.utf8_undeclared;
+        self.declare_body(envelope).map_err(Refusal::new)?;
         let junk = self.consider(envelope).await?;
         if self.transaction.elsewhere.is_empty() {
             self.drop_return_paths(envelope.return_path_octets).await.map_err(Refusal::new)?;
@@ -264,6 +271,22 @@ impl<B: Backend> SmtpService<B> {
         let id = blob.to_string().into_bytes();
         self.delivered = Some(Delivery { id: id.clone(), from, accounts, queued, size });
         Ok(Committed { id, fates: Vec::new() })
+    }
+
+    /// Has a message that goes on sent as what it is, whatever MAIL said: one with eight bits only where they are taken
+    /// (RFC 6152 §3), and one with lines that are too long for a text (RFC 5321 §4.5.3.1.6) as no text at all (RFC 3030
+    /// §3). A server that takes neither gets it encoded.
+    fn declare_body(&mut self, envelope: &Envelope) -> Result<(), Reason> {
+        let body = self.transaction.sender.body;
+        if self.transaction.elsewhere.is_empty() || body == Body::BinaryMime {
+            return Ok(());
+        }
+        if self.content.has_long_line(&*self.backend, envelope.return_path_octets)? {
+            self.transaction.sender.body = Body::BinaryMime;
+        } else if envelope.eight_bit && body == Body::SevenBit {
+            self.transaction.sender.body = Body::EightBitMime;
+        }
+        Ok(())
     }
 
     /// RFC 5321 §4.4: at the final delivery there is one Return-Path, our own. A message that goes on is nobody's to look
@@ -333,7 +356,8 @@ impl<B: Backend> SmtpService<B> {
             account: self.account.as_deref(),
             is_own: self.is_own,
             // SMTPUTF8 goes only where eight bits are taken (RFC 6531 §3.1).
-            wide: (envelope.eight_bit && !self.transaction.sender.smtputf8) || envelope.binary,
+            wide: (envelope.eight_bit && !self.transaction.sender.smtputf8)
+                || self.transaction.sender.body == Body::BinaryMime,
             leaves: !self.transaction.elsewhere.is_empty(),
         }
     }

@@ -176,7 +176,7 @@ impl World {
         host.clone_into(&mut job.host);
         let Some(task) = job.task.clone() else { return };
         job.number = 1;
-        let delivery = delivery(&task, 1);
+        let delivery = delivery(&task, 1, self.unix_ms(self.now));
         let carried = Carried { delivery, outgoing: Outgoing::Stored(backend), login: None };
         let host_name = self.node(node).setup.name.clone().into_bytes();
         let service = smtp::Service::Smtp;
@@ -227,9 +227,10 @@ impl World {
         match self.next_task(&backend, destination) {
             Some(task) => {
                 self.tell_queue(node, &task, Fate::Tried);
+                let unix_ms = self.unix_ms(self.now);
                 let job = self.job(node, destination);
                 job.number += 1;
-                let delivery = delivery(&task, job.number);
+                let delivery = delivery(&task, job.number, unix_ms);
                 job.task = Some(task);
                 self.order(id, Order::Deliver(delivery));
             }
@@ -292,11 +293,11 @@ impl World {
     }
 }
 
-fn delivery(task: &Task, id: u32) -> Delivery {
+fn delivery(task: &Task, id: u32, now_unix_ms: u64) -> Delivery {
     let message = &task.message;
     Delivery {
         id,
-        mail: message.mail.clone(),
+        mail: relay::mail_left(&message.mail, message.times.came_unix_ms, now_unix_ms),
         recipients: task.recipients.iter().map(|queued| queued.recipient.clone()).collect(),
         message: message.id,
         offset: message.skip,

@@ -1,5 +1,6 @@
 //! The runner from the handing over of a message to its arrival or its return, on a clock that a test moves.
 
+mod carrying;
 mod hosts;
 mod rig;
 mod wishes;

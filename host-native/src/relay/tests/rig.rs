@@ -45,6 +45,7 @@ struct State {
     /// Recipients that are refused, by local part.
     refused: Mutex<BTreeMap<Vec<u8>, u16>>,
     arrived: Mutex<Vec<Arrived>>,
+    mails: Mutex<Vec<MailFrom>>,
     connects: AtomicU32,
     open: Mutex<BTreeMap<Vec<u8>, (u32, u32)>>,
     pause_ms: AtomicU32,
@@ -85,6 +86,10 @@ impl Servers {
     /// The most connections that a host had at once.
     pub(super) fn most_open(&self, host: &str) -> u32 {
         lock(&self.0.open).get(host.as_bytes()).map_or(0, |(_, most)| *most)
+    }
+    /// MAIL of each message that was offered.
+    pub(super) fn mails(&self) -> Vec<MailFrom> {
+        lock(&self.0.mails).clone()
     }
     pub(super) fn arrived(&self) -> Vec<Arrived> {
         lock(&self.0.arrived).clone()
@@ -139,6 +144,7 @@ impl Connection for Server {
         if pause > 0 {
             tokio::time::sleep(Duration::from_millis(pause.into())).await;
         }
+        lock(&self.state.mails).push(parcel.mail.clone());
         let refused = lock(&self.state.refused).clone();
         let (mut fates, mut taken) = (Vec::new(), Vec::new());
         for to in &parcel.recipients {
@@ -309,7 +315,8 @@ impl Rig {
     pub(super) async fn until_tried(&self) {
         let idle = |rig: &Self| {
             let due = rig.backend.store().due_destinations(rig.clock.now_ms(), 1);
-            due.is_ok_and(|due| due.is_empty())
+            // Looked at in this order: what was due a moment ago is in hand now, or done with.
+            due.is_ok_and(|due| due.is_empty()) && rig.metrics.in_hand.get() == 0
         };
         self.until("nothing is due", idle).await;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pillarbox_engine::relay::{Place, Transport, Unreached};
 use pillarbox_engine::smtp::client::types::TlsPolicy;
-use pillarbox_engine::smtp::{ByMode, DeliverBy, Envelope, Flush, MailFrom, Notify, Service};
+use pillarbox_engine::smtp::{Body, ByMode, DeliverBy, Envelope, Flush, MailFrom, Notify, Service};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::service::Backend;
 
@@ -131,6 +131,49 @@ async fn a_message_that_cannot_have_its_proof_waits_alone() {
     rig.until("it was tried", |rig| rig.servers.connects() == 1).await;
     let failures = rig.backend.store().destination(b"half.example").expect("it waits").failures;
     assert_eq!(failures, 0, "the host itself is not to blame");
+    rig.end().await;
+}
+
+/// RFC 2852: each server is told of the time that is left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_passed_is_taken_off_a_deadline() {
+    let mut rig = Rig::new("left", few());
+    rig.servers.fails("far.example", Unreached::Refused);
+    rig.start();
+    let came = rig.clock.now_ms();
+    let by = DeliverBy { seconds: 7200, mode: ByMode::Return, trace: false };
+    let mail = MailFrom { deliver_by: Some(by), ..alice() };
+    rig.send_as(mail, &["ann@far.example"], None, Envelope::default()).await;
+    for _ in 0..5 {
+        assert!(rig.next().await);
+    }
+    rig.until_tried().await;
+    rig.servers.works("far.example");
+    assert!(rig.next().await);
+    rig.until_empty().await;
+    let passed = i32::try_from((rig.clock.now_ms() - came) / 1000).expect("less than a day");
+    let left = rig.servers.mails()[0].deliver_by.expect("it is told").seconds;
+    assert!(passed > 600, "some attempts were in vain");
+    assert!((7200 - passed..=7202 - passed).contains(&left), "{left} of 7200 after {passed}");
+    rig.end().await;
+}
+
+/// RFC 6152 §3, RFC 5321 §4.5.3.1.6: a message is sent on as what it is, whatever MAIL said of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_not_declared_is_declared_to_the_next_server() {
+    let mut rig = Rig::new("undeclared", few());
+    rig.start();
+    let long = vec![b'x'; 2000];
+    for (last, eight_bit, body) in [
+        (&b"Cr\xC3\xA8me\r\n"[..], true, Body::EightBitMime),
+        (b"Creme\r\n", false, Body::SevenBit),
+        (&long, false, Body::BinaryMime),
+    ] {
+        let envelope = Envelope { last: last.to_vec(), eight_bit, ..Envelope::default() };
+        rig.send_as(alice(), &["ann@far.example"], None, envelope).await;
+        rig.until_empty().await;
+        assert_eq!(rig.servers.mails().last().expect("it came").body, body);
+    }
     rig.end().await;
 }
 

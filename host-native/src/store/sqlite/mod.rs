@@ -4,6 +4,7 @@
 //! of a server profile. A write is answered after the commit that made it durable; many writes share one commit.
 
 mod blobs;
+mod checkpoint;
 mod fulltext;
 mod group;
 mod messages;
@@ -46,6 +47,8 @@ pub struct Sqlite {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     /// Once somebody keeps it.
     full_text: OnceLock<FullText>,
+    /// Open as long as any connection: closing it takes their locks away.
+    _main: Arc<File>,
     /// Holds the lock on the directory as long as it is open.
     _lock: File,
 }
@@ -77,7 +80,11 @@ impl Sqlite {
         let opened = open::open(directory)?;
         let known = Arc::new(Known { next_blob: opened.next_blob.into(), ..Known::default() });
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        let writer = writer::Writer::new(opened.connection, hub, Arc::clone(&known))
+        let main = Arc::new(opened.main);
+        let checkpoint =
+            checkpoint::Checkpoint::start(directory, Arc::clone(&main), Arc::clone(&known))?;
+        let (connection, known_too) = (opened.connection, Arc::clone(&known));
+        let writer = writer::Writer::new(connection, hub, known_too, Some(checkpoint))
             .map_err(|error| open::data_error(directory, &error.to_string()))?;
         let unstarted = |error| Error::failed(format!("cannot start the store's thread: {error}"));
         let waiting = tokio::runtime::Builder::new_current_thread()
@@ -95,6 +102,7 @@ impl Sqlite {
             known,
             thread: Mutex::new(Some(thread)),
             full_text: OnceLock::new(),
+            _main: main,
             _lock: opened.lock,
         })
     }

@@ -23,6 +23,8 @@ const PAGE_SIZE: u32 = 8192;
 pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) next_blob: u64,
+    /// The main file once more, to sync it.
+    pub(super) main: File,
     pub(super) lock: File,
 }
 
@@ -39,7 +41,9 @@ pub(super) fn open(directory: &Path) -> Result<Opened, Error> {
     let next_blob =
         recover(&connection).map_err(|error| data_error(directory, &error.to_string()))?;
     fulltext::rebind(&connection, directory);
-    Ok(Opened { connection, next_blob, lock })
+    let main = OpenOptions::new().read(true).write(true).open(directory.join(FILE));
+    let main = main.map_err(failed)?;
+    Ok(Opened { connection, next_blob, main, lock })
 }
 
 pub(super) fn data_error(directory: &Path, what: &str) -> Error {

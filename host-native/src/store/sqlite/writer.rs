@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::blobs;
+use super::checkpoint::{self, CHECKPOINT_AT, Checkpoint};
 use super::queue::Counts;
 use super::{Job, Known, property};
 
@@ -24,8 +25,6 @@ const GROUP_MAX: usize = 256;
 const SWEEP_MAX: usize = 32;
 /// What may be swept away goes with the next writes; if none come for so long, it goes alone.
 const SWEEP_AFTER: Duration = Duration::from_millis(10);
-/// Octets of the write-ahead log after which its pages are moved to the main file.
-const CHECKPOINT_AT: u64 = 32 << 20;
 
 /// Changes of one mailbox, for those that have it open.
 pub(super) type Changes = Vec<(MailboxId, Change)>;
@@ -80,6 +79,8 @@ pub(super) struct Writer {
     pub(super) written: u64,
     /// What the write that runs did to names and annotations.
     pub(super) happenings: Happenings,
+    /// Moves the log; none for a store in memory.
+    checkpoint: Option<Checkpoint>,
 }
 
 /// What happened to accounts, for those that watch them.
@@ -90,6 +91,7 @@ impl Writer {
         connection: Connection,
         hub: Hub,
         known: Arc<Known>,
+        checkpoint: Option<Checkpoint>,
     ) -> rusqlite::Result<Self> {
         let counter = |name: &str| {
             connection
@@ -125,6 +127,7 @@ impl Writer {
             taken: Vec::new(),
             written: 0,
             happenings: Vec::new(),
+            checkpoint,
         })
     }
 
@@ -160,6 +163,7 @@ impl Writer {
             }
         }
         while !self.has_failed() && self.sweep_alone() {}
+        drop(self.checkpoint.take());
         // The log is folded into the main file, so that a closed store is one file.
         drop(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
     }
@@ -175,13 +179,17 @@ impl Writer {
     }
 
     fn checkpoint(&mut self) {
-        if self.written < CHECKPOINT_AT {
+        let Some(checkpoint) = &mut self.checkpoint else { return };
+        if self.written >= CHECKPOINT_AT {
+            checkpoint.begin();
+        }
+        if !checkpoint.is_moved() {
             return;
         }
         self.written = 0;
         let moved = self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
         if let Err(error) = moved {
-            tracing::warn!(%error, "the write-ahead log could not be folded into the store");
+            checkpoint::failed(&error, &self.known);
         }
     }
 

@@ -290,7 +290,7 @@ mod tests {
         let connection = Connection::open_in_memory().expect("memory is there");
         MIGRATIONS.iter().for_each(|step| connection.execute_batch(step).expect("it is right"));
         let known = Arc::new(Known { next_blob: 1.into(), ..Known::default() });
-        Writer::new(connection, Hub::default(), known, None).expect("the schema is new")
+        Writer::new(connection, Hub::default(), known).expect("the schema is new")
     }
 
     fn deliver(account: &str, body: Body) -> Write {

@@ -4,7 +4,6 @@
 //! of a server profile. A write is answered after the commit that made it durable; many writes share one commit.
 
 mod blobs;
-mod checkpoint;
 mod fulltext;
 mod group;
 mod messages;
@@ -47,8 +46,6 @@ pub struct Sqlite {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     /// Once somebody keeps it.
     full_text: OnceLock<FullText>,
-    /// Open as long as any connection: closing it takes their locks away.
-    _main: Arc<File>,
     /// Holds the lock on the directory as long as it is open.
     _lock: File,
 }
@@ -80,11 +77,7 @@ impl Sqlite {
         let opened = open::open(directory)?;
         let known = Arc::new(Known { next_blob: opened.next_blob.into(), ..Known::default() });
         let (jobs, queue) = mpsc::channel(QUEUE_MAX);
-        let main = Arc::new(opened.main);
-        let checkpoint =
-            checkpoint::Checkpoint::start(directory, Arc::clone(&main), Arc::clone(&known))?;
-        let (connection, known_too) = (opened.connection, Arc::clone(&known));
-        let writer = writer::Writer::new(connection, hub, known_too, Some(checkpoint))
+        let writer = writer::Writer::new(opened.connection, hub, Arc::clone(&known))
             .map_err(|error| open::data_error(directory, &error.to_string()))?;
         let unstarted = |error| Error::failed(format!("cannot start the store's thread: {error}"));
         let waiting = tokio::runtime::Builder::new_current_thread()
@@ -102,7 +95,6 @@ impl Sqlite {
             known,
             thread: Mutex::new(Some(thread)),
             full_text: OnceLock::new(),
-            _main: main,
             _lock: opened.lock,
         })
     }

@@ -23,8 +23,6 @@ const PAGE_SIZE: u32 = 8192;
 pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) next_blob: u64,
-    /// The main file once more, to sync it.
-    pub(super) main: File,
     pub(super) lock: File,
 }
 
@@ -41,9 +39,7 @@ pub(super) fn open(directory: &Path) -> Result<Opened, Error> {
     let next_blob =
         recover(&connection).map_err(|error| data_error(directory, &error.to_string()))?;
     fulltext::rebind(&connection, directory);
-    let main = OpenOptions::new().read(true).write(true).open(directory.join(FILE));
-    let main = main.map_err(failed)?;
-    Ok(Opened { connection, next_blob, main, lock })
+    Ok(Opened { connection, next_blob, lock })
 }
 
 pub(super) fn data_error(directory: &Path, what: &str) -> Error {

@@ -15,7 +15,6 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::blobs;
-use super::checkpoint::{self, CHECKPOINT_AT, Checkpoint};
 use super::queue::Counts;
 use super::{Job, Known, property};
 
@@ -25,6 +24,14 @@ const GROUP_MAX: usize = 256;
 const SWEEP_MAX: usize = 32;
 /// What may be swept away goes with the next writes; if none come for so long, it goes alone.
 const SWEEP_AFTER: Duration = Duration::from_millis(10);
+/// Octets of the write-ahead log after which its pages are moved to the main file.
+const CHECKPOINT_AT: u64 = 32 << 20;
+
+/// Whether what kept the log from being folded can pass by itself.
+fn is_passing(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
+}
 
 /// Changes of one mailbox, for those that have it open.
 pub(super) type Changes = Vec<(MailboxId, Change)>;
@@ -79,8 +86,6 @@ pub(super) struct Writer {
     pub(super) written: u64,
     /// What the write that runs did to names and annotations.
     pub(super) happenings: Happenings,
-    /// Moves the log; none for a store in memory.
-    checkpoint: Option<Checkpoint>,
 }
 
 /// What happened to accounts, for those that watch them.
@@ -91,7 +96,6 @@ impl Writer {
         connection: Connection,
         hub: Hub,
         known: Arc<Known>,
-        checkpoint: Option<Checkpoint>,
     ) -> rusqlite::Result<Self> {
         let counter = |name: &str| {
             connection
@@ -127,7 +131,6 @@ impl Writer {
             taken: Vec::new(),
             written: 0,
             happenings: Vec::new(),
-            checkpoint,
         })
     }
 
@@ -163,7 +166,6 @@ impl Writer {
             }
         }
         while !self.has_failed() && self.sweep_alone() {}
-        drop(self.checkpoint.take());
         // The log is folded into the main file, so that a closed store is one file.
         drop(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
     }
@@ -179,17 +181,19 @@ impl Writer {
     }
 
     fn checkpoint(&mut self) {
-        let Some(checkpoint) = &mut self.checkpoint else { return };
-        if self.written >= CHECKPOINT_AT {
-            checkpoint.begin();
-        }
-        if !checkpoint.is_moved() {
+        if self.written < CHECKPOINT_AT {
             return;
         }
         self.written = 0;
         let moved = self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
-        if let Err(error) = moved {
-            checkpoint::failed(&error, &self.known);
+        match moved {
+            Ok(()) => {}
+            // A full disk may be emptied, and a log that is not folded only grows.
+            Err(error) if is_passing(&error) => {
+                tracing::warn!(%error, "the write-ahead log could not be folded into the store");
+            }
+            // A second sync may report success for octets that the kernel has already dropped.
+            Err(error) => self.give_up(&error),
         }
     }
 

@@ -127,13 +127,12 @@ impl Fetch {
             if cx.outbox_full() {
                 return Next::Room(Job::Fetch(self));
             }
-            if let Some(message) = self.message.take() {
-                let step = message.tell(&self.items, &mut self.failed, base, open, cx);
-                match step {
-                    Told::More(message) => self.message = Some(message),
-                    Told::Whole => {}
-                    Told::Octets(range, message) => {
-                        self.message = Some(message);
+            let Self { message, items, failed, .. } = &mut *self;
+            if let Some(told) = message {
+                match told.tell(items, failed, base, open, cx) {
+                    Told::More => {}
+                    Told::Whole => *message = None,
+                    Told::Octets(range) => {
                         return Next::Ask(Ask::Octets(range), Job::Fetch(self));
                     }
                 }
@@ -195,13 +194,11 @@ impl Fetch {
         open: &Selected,
         cx: &mut Cx<Server>,
     ) -> Option<Message> {
-        let head = uid_only::head(base, open, row.uid)?;
+        let head = uid_only::response_head(base, open, row.uid)?;
         let rule = if self.changed_since.is_some() { &CHANGED } else { &FETCH };
         let rule = uid_only::why(base, rule);
-        lex::send(cx, &[b"* ", &head[..]].concat(), Some(rule));
-        let whole = self.items.iter().any(Item::needs_parts);
-        let decode = if whole { Index::decode } else { Index::decode_head };
-        let index = row.index.take().and_then(|octets| decode(&octets).ok());
+        lex::send(cx, &head, Some(rule));
+        let index = row.index.take().and_then(|octets| self.decode(&octets));
         if index.is_none() && self.items.iter().any(Item::needs_index) {
             // The host gave none that can be read: what needs it is NIL, and the end says that
             // something is wrong.
@@ -209,6 +206,12 @@ impl Fetch {
         }
         let flags_due = self.became_seen.contains(row.uid);
         Some(Message::new(row, index, flags_due))
+    }
+
+    fn decode(&self, octets: &[u8]) -> Option<Box<Index>> {
+        let whole = self.items.iter().any(Item::needs_parts);
+        let decode = if whole { Index::decode } else { Index::decode_head };
+        decode(octets).ok().map(Box::new)
     }
 
     pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {

@@ -1,5 +1,8 @@
 //! One message's FETCH response (RFC 9051 §7.5.2): item after item, as there is room.
 
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
 use super::condstore::AWARE;
 use super::fetch::{FETCH, SEEN};
 use super::item::{Item, Partial, Section};
@@ -14,10 +17,13 @@ use crate::message::Index;
 use crate::role::Cx;
 use crate::types::BlobRange;
 
-/// The message that is being told.
+/// Octets that the flags of most messages take.
+const FLAGS_OCTETS: usize = 48;
+
+/// The message that is being told. It stays where it is while its items are told: there may be very many.
 pub(crate) struct Message {
     row: Row,
-    index: Option<Index>,
+    index: Option<Box<Index>>,
     /// Items told.
     told: usize,
     flags_told: bool,
@@ -28,14 +34,14 @@ pub(crate) struct Message {
 
 /// What became of telling a bit more of a message.
 pub(crate) enum Told {
-    More(Message),
-    Octets(BlobRange, Message),
+    More,
+    Octets(BlobRange),
     Whole,
 }
 
 impl Message {
     /// A message whose response has begun; `flags_due`: its flags changed and must be told with it.
-    pub(crate) fn new(row: Row, index: Option<Index>, flags_due: bool) -> Self {
+    pub(crate) fn new(row: Row, index: Option<Box<Index>>, flags_due: bool) -> Self {
         let became_seen = flags_due;
         Self { row, index, told: 0, flags_told: !flags_due, became_seen, reading: None }
     }
@@ -47,7 +53,7 @@ impl Message {
 
     /// Tells the next item, or a chunk of it, or the end.
     pub(crate) fn tell(
-        mut self,
+        &mut self,
         items: &[Item],
         failed: &mut Option<Reply>,
         base: &Base,
@@ -59,13 +65,13 @@ impl Message {
                 Step::Octets(span, reading) => {
                     let (blob, offset, length) = (self.row.blob, span.start, span.length());
                     self.reading = Some(reading);
-                    Told::Octets(BlobRange { blob, offset, length }, self)
+                    Told::Octets(BlobRange { blob, offset, length })
                 }
                 Step::Room(reading) => {
                     self.reading = Some(reading);
-                    Told::More(self)
+                    Told::More
                 }
-                Step::Done => Told::More(self),
+                Step::Done => Told::More,
             };
         }
         let Some(item) = items.get(self.told) else {
@@ -83,7 +89,7 @@ impl Message {
         }
         self.told += 1;
         self.tell_item(item, failed, base, open, cx);
-        Told::More(self)
+        Told::More
     }
 
     /// RFC 7162 §3.2.4: what is told of changed flags is told with UID and mod-sequence.
@@ -152,16 +158,18 @@ impl Message {
     fn send_flags(&mut self, base: &Base, open: &mut Selected, cx: &mut Cx<Server>, name: &str) {
         let row = &self.row;
         let recent = !base.is_rev2() && open.view.is_recent(row.uid);
-        let flags = print::flags(&row.flags, recent);
+        let mut told = Vec::with_capacity(FLAGS_OCTETS);
+        told.extend_from_slice(name.as_bytes());
+        print::put_flags(&mut told, &row.flags, recent);
         open.view.flags_told(row.uid, row.modseq);
         let rule = if self.flags_told { &FETCH } else { &SEEN };
-        lex::send(cx, &[name.as_bytes(), &flags].concat(), Some(rule));
+        lex::send(cx, &told, Some(rule));
         self.flags_told = true;
     }
 
     fn tell_section(&mut self, section: &Section, cx: &mut Cx<Server>) {
         print::send_section_name(cx, section);
-        let Some(span) = section.span(self.index.as_ref(), self.row.size) else {
+        let Some(span) = section.span(self.index.as_deref(), self.row.size) else {
             // RFC 9051 §6.4.5.1: a part that is not there has no octets.
             cx.send(b"NIL", "nil", None);
             return;
@@ -189,8 +197,8 @@ impl Message {
         cx: &mut Cx<Server>,
     ) {
         print::send_section_name(cx, section);
-        let span = section.span(self.index.as_ref(), self.row.size);
-        let encoding = self.index.as_ref().and_then(|index| section.encoding(index));
+        let span = section.span(self.index.as_deref(), self.row.size);
+        let encoding = self.index.as_deref().and_then(|index| section.encoding(index));
         let sieve = encoding.map(Sieve::decoder);
         match (span, sieve) {
             (Some(span), Some(Some(sieve))) => {

@@ -27,8 +27,13 @@ pub(crate) fn untagged(parts: &[&[u8]]) -> Vec<u8> {
 
 pub(crate) fn flags(flags: &Flags, recent: bool) -> Vec<u8> {
     let mut out = Vec::new();
-    print::flags(&mut out, flags, recent);
+    put_flags(&mut out, flags, recent);
     out
+}
+
+/// As `flags`, behind what is there.
+pub(crate) fn put_flags(out: &mut Vec<u8>, flags: &Flags, recent: bool) {
+    print::flags(out, flags, recent);
 }
 
 /// `flag-perm` in parentheses: these, and `\*` since keywords can be made.

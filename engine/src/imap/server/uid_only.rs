@@ -8,6 +8,7 @@ use super::print::decimal;
 use super::reply::Reply;
 use super::state::Selected;
 use crate::imap::grammar::{Command, Key};
+use crate::text::number::push_decimal;
 use crate::trace::Rule;
 
 /// RFC 9586 §3.
@@ -28,6 +29,9 @@ pub(crate) const GONE: Rule = Rule {
     section: "3.6",
     gist: "What is gone is told by VANISHED, with its UIDs, in place of EXPUNGE.",
 };
+
+/// Octets that the head of a response takes at most.
+const HEAD_OCTETS: usize = 24;
 
 /// What is answered to a command that names messages by number.
 pub(crate) fn refusal() -> Reply {
@@ -58,13 +62,26 @@ fn has_numbers(program: &[Key]) -> bool {
 }
 
 /// `12 FETCH (`, or `345 UIDFETCH (`, if the client knows the message.
-pub(crate) fn head(base: &Base, open: &Selected, uid: u32) -> Option<Vec<u8>> {
+fn head(base: &Base, open: &Selected, uid: u32) -> Option<Vec<u8>> {
+    named(Vec::new(), base, open, uid)
+}
+
+/// The same, with the `* ` that a response begins with.
+pub(crate) fn response_head(base: &Base, open: &Selected, uid: u32) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(HEAD_OCTETS);
+    out.extend_from_slice(b"* ");
+    named(out, base, open, uid)
+}
+
+fn named(mut out: Vec<u8>, base: &Base, open: &Selected, uid: u32) -> Option<Vec<u8>> {
     let number = open.view.number(uid)?;
     let (named, verb) = match base.uid_only {
         true => (uid, &b" UIDFETCH ("[..]),
         false => (number, &b" FETCH ("[..]),
     };
-    Some([&decimal(u64::from(named)), verb].concat())
+    push_decimal(&mut out, u64::from(named));
+    out.extend_from_slice(verb);
+    Some(out)
 }
 
 /// As `head`, with the UID behind it where that was not told yet.

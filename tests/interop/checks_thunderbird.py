@@ -45,6 +45,7 @@ class Visit:
             self.deliver(subject, words)
         program.make(self.profile, USER, "any", self.server.port["imap"], self.server.port["submission"])
         self.thunderbird = program.Thunderbird(self.profile)
+        self.thunderbird.open()
 
     def deliver(self, subject: str, words: str) -> None:
         text = (f"From: Alice <alice@crepes.fr>\r\nTo: {USER}\r\nSubject: {subject}\r\nMessage-ID: <{subject}@crepes.fr>\r\n"
@@ -126,7 +127,9 @@ def lists_folders(visit: Visit) -> None:
         const rows = [...pane.folderTree.rows].map(row => `${row.depth} ${row.name}`);
         return arguments[0].every(row => rows.includes(row));
     """, wanted)
-    above = visit.thunderbird.script("return pane.folderPane.getRowForFolder(folder('Sauces/Ketchup')).parentNode.closest('li').name")
+    above = visit.thunderbird.script("""
+        return pane.folderPane.getRowForFolder(folder("Sauces/Ketchup")).parentNode.closest("li").name;
+    """)
     assert above == "Sauces", above
     visit.traced("the folders being listed", r"^S: \* L(?:IST|SUB) .*Sauces/Ketchup")
 
@@ -236,10 +239,12 @@ def is_told_while_it_idles(visit: Visit) -> None:
     visit.deliver(PUSHED, PUSHED_WORDS)
     visit.thunderbird.wait("the new message in its list", """
         const view = pane.gDBView;
-        return Array.from({ length: view.rowCount }, (_, row) => view.cellTextForColumn(row, "subjectCol")).includes(arguments[0]);
+        const subjects = Array.from({ length: view.rowCount }, (_, row) => view.cellTextForColumn(row, "subjectCol"));
+        return subjects.includes(arguments[0]);
     """, PUSHED)
     # Nothing is said by it between IDLE and what it is told.
-    visit.traced("a push to a session that idled", rf"^C: \S+ IDLE\n(?:(?!C: ).*\n)*?S: \* {len(WORDS)} EXISTS\n(?:(?!C: ).*\n)*?C: DONE")
+    visit.traced("a push to a session that idled",
+                 rf"^C: \S+ IDLE\n(?:(?!C: ).*\n)*?S: \* {len(WORDS)} EXISTS\n(?:(?!C: ).*\n)*?C: DONE")
 
 
 def is_seen_on_the_screen(visit: Visit) -> None:
@@ -300,7 +305,8 @@ def thunderbird(server: Server) -> None:
     try:
         carry_out(visit)
         for protocol, what, pattern in visit.due:
-            program.wait(f"{what} in the trace: {pattern.pattern}", lambda: any(map(pattern.search, visit.sessions(protocol))), 30)
+            program.wait(f"{what} in the trace: {pattern.pattern}",
+                         lambda: any(map(pattern.search, visit.sessions(protocol))), 30)
         for protocol in OWN:
             no_errors(server, protocol, visit.before)
     except Exception as error:

@@ -72,7 +72,8 @@ def store_password(profile: pathlib.Path, user: str, password: str) -> None:
         }
         for number, realm in enumerate(("imap://127.0.0.1", "smtp://127.0.0.1"), 1)
     ]
-    kept = {"nextId": 3, "logins": logins, "potentiallyVulnerablePasswords": [], "dismissedBreachAlertsByLoginGUID": {}, "version": 3}
+    kept = {"nextId": 3, "logins": logins, "potentiallyVulnerablePasswords": [],
+            "dismissedBreachAlertsByLoginGUID": {}, "version": 3}
     (profile / "logins.json").write_text(json.dumps(kept))
 
 
@@ -120,7 +121,7 @@ def wait(what: str, found: Callable, within_s: float = 60):
 
 
 class Thunderbird:
-    """The program with its main window open. Scripts find in it what PRELUDE names."""
+    """The program, started. Scripts run in its main window and find there what PRELUDE names."""
 
     PRELUDE = """
         const { MailServices } = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
@@ -145,14 +146,12 @@ class Thunderbird:
         self.log = open(profile / "output", "wb")
         self.process = subprocess.Popen(words, env=environment, stdout=self.log, stderr=subprocess.STDOUT)
         self.remote = None
-        try:
-            port = wait("Marionette's port", self.port, 120)
-            self.remote = Marionette(port)
-            self.wait("its main window", "return pane?.document.readyState == 'complete' && pane.folderTree?.rows.length > 1")
-            self.script("main.moveTo(0, 0); main.resizeTo(screen.width, screen.height)")
-        except BaseException:
-            self.stop()
-            raise
+
+    def open(self) -> None:
+        """Waits for its main window, and lets it fill the screen."""
+        self.remote = Marionette(wait("Marionette's port", self.port, 120))
+        self.wait("its main window", "return pane?.document.readyState == 'complete' && pane.folderTree?.rows.length > 1")
+        self.script("main.moveTo(0, 0); main.resizeTo(screen.width, screen.height)")
 
     def port(self) -> int:
         if self.process.poll() is not None:

@@ -21,8 +21,8 @@ WORDS = {"salt": "Do you like salt?", "ketchup": "Do you like ketchup?", "pickle
 # Comes last, while Thunderbird idles.
 PUSHED, PUSHED_WORDS = "mustard", "How about mustard?"
 DRAFT, DRAFT_WORDS = "Grüße", "A spoon of ketchup, please."
-# What tells its sessions from our own clients' here: it names itself by ID, and logs in to send.
-OWN = {"imap": '"Thunderbird"', "smtp": "C: AUTH "}
+# What tells its sessions from those of our own clients here, which use LOGIN and send without a login.
+OWN = {"imap": " authenticate ", "smtp": "C: AUTH "}
 
 
 class Visit:
@@ -151,7 +151,7 @@ def marks_it_unread_and_read(visit: Visit) -> None:
     visit.wait_for_flags("INBOX", "ketchup", set())
     visit.command("cmd_markAsRead")
     visit.wait_for_flags("INBOX", "ketchup", {"\\Seen"})
-    visit.thunderbird.wait("it as read in its list", "return pane.gDBView.hdrForFirstSelectedMessage.isRead")
+    visit.thunderbird.wait("it as read in its list", "return pane.gDBView?.hdrForFirstSelectedMessage?.isRead")
     visit.traced("it being marked unread, then read",
                  r"(?i)^C: \S+ UID store \d+ -Flags \(\\Seen\)\n(?:.*\n)*?C: \S+ UID store \d+ \+Flags \(\\Seen\)")
 
@@ -171,7 +171,7 @@ def moves_it(visit: Visit) -> None:
     visit.command("cmd_moveMessage", KITCHEN_READ)
     visit.wait_for_flags(KITCHEN, "ketchup", {"\\Seen", "\\Flagged"})
     assert set(visit.mailbox("INBOX")) == set(WORDS) - {"ketchup"}
-    visit.thunderbird.wait("it gone from its list", "return pane.gDBView.rowCount == arguments[0]", len(WORDS) - 1)
+    visit.thunderbird.wait("it gone from its list", "return pane.gDBView?.rowCount == arguments[0]", len(WORDS) - 1)
     visit.thunderbird.script("pane.displayFolder(folder(arguments[0]))", KITCHEN_READ)
     visit.show("ketchup", WORDS["ketchup"])
     visit.thunderbird.script("pane.displayFolder(folder('INBOX'))")
@@ -243,7 +243,7 @@ def is_told_while_it_idles(visit: Visit) -> None:
     visit.deliver(PUSHED, PUSHED_WORDS)
     visit.thunderbird.wait("the new message in its list", """
         const view = pane.gDBView;
-        const subjects = Array.from({ length: view.rowCount }, (_, row) => view.cellTextForColumn(row, "subjectCol"));
+        const subjects = Array.from({ length: view?.rowCount ?? 0 }, (_, row) => view.cellTextForColumn(row, "subjectCol"));
         return subjects.includes(arguments[0]);
     """, PUSHED)
     # Nothing is said by it between IDLE and what it is told.
@@ -295,12 +295,21 @@ def carry_out(visit: Visit) -> None:
             task(visit)
             print(f"       thunderbird {task.__name__.replace('_', ' ')} ({time.monotonic() - start:.1f} s)", flush=True)
     except Exception as error:
+        seen = ""
         if visit.thunderbird:
             visit.thunderbird.screen.store(SHOTS / "failed.png")
-        raise AssertionError(f"Thunderbird {doing}: {error}") from error
+            seen = f"; what its screen showed is in {SHOTS / 'failed.png'}"
+        raise AssertionError(f"Thunderbird {doing}: {error}{seen}") from error
     finally:
         if visit.thunderbird:
             visit.thunderbird.stop()
+
+
+def tail(transcript: str) -> str:
+    """Which session it is, and the end of what was said there, without what is said about it."""
+    name, *lines = transcript.splitlines()
+    said = [line[:300] for line in lines if not line.startswith("#") or "DEFECT" in line]
+    return "\n".join([name, *said[-30:]])
 
 
 def thunderbird(server: Server) -> None:
@@ -314,7 +323,7 @@ def thunderbird(server: Server) -> None:
         for protocol in OWN:
             no_errors(server, protocol, visit.before)
     except Exception as error:
-        tails = ["\n".join(text.splitlines()[-60:]) for protocol in OWN for text in visit.sessions(protocol)]
+        tails = [tail(text) for protocol in OWN for text in visit.sessions(protocol)]
         raise AssertionError("\n\n".join([str(error), "Its sessions ended so:", *tails])) from error
 
 

@@ -22,7 +22,10 @@ class Marionette:
         self.number += 1
         octets = json.dumps([0, self.number, name, parameters]).encode()
         self.wire.sendall(b"%d:%s" % (len(octets), octets))
-        _, number, error, result = self.receive()
+        try:
+            _, number, error, result = self.receive()
+        except AssertionError as failed:
+            raise AssertionError(f"{name}: {failed}") from None
         if number != self.number:
             raise AssertionError(f"Marionette answered command {number} in place of {self.number}, {name}")
         if error:
@@ -43,7 +46,10 @@ class Marionette:
         return json.loads(octets)
 
     def more(self) -> None:
-        octets = self.wire.recv(65536)
+        try:
+            octets = self.wire.recv(65536)
+        except TimeoutError:
+            raise AssertionError(f"no answer in {self.wire.gettimeout():.0f} s: a dialog may be open that holds all up") from None
         if not octets:
             raise AssertionError("Marionette closed the connection")
         self.buffer += octets

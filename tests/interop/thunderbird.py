@@ -168,7 +168,7 @@ class Thunderbird:
         return wait(f"Thunderbird: {what}", lambda: self.script(text, *arguments), within_s)
 
     def stop(self) -> None:
-        """Ends it as its menu would, so that it logs out; by force if it does not hear or does not go."""
+        """Asks it to quit, and ends it by force if it does not hear or does not go."""
         try:
             if self.remote:
                 self.remote.call("Marionette:Quit", flags=["eForceQuit"])
@@ -180,6 +180,8 @@ class Thunderbird:
             if self.process.poll() is None:
                 self.process.kill()
                 self.process.wait(30)
+            if self.remote:
+                self.remote.close()
             self.log.close()
             self.screen.stop()
 

@@ -3,6 +3,7 @@
 import email
 import email.policy
 import re
+import shutil
 import smtplib
 import time
 import urllib.request
@@ -37,6 +38,8 @@ class Visit:
 
     def start(self) -> None:
         """Puts mailboxes and messages there, makes the account, and opens the program."""
+        # Pictures are of this run.
+        shutil.rmtree(SHOTS, ignore_errors=True)
         box = imap(self.server, USER, None)
         for name in FOLDERS:
             assert box.create(f'"{name}"')[0] == "OK" and box.subscribe(f'"{name}"')[0] == "OK", name

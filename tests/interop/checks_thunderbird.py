@@ -133,6 +133,8 @@ def lists_folders(visit: Visit) -> None:
         const rows = [...pane.folderTree.rows].map(row => `${row.depth} ${row.name}`);
         return arguments[0].every(row => rows.includes(row));
     """, wanted)
+    # Only then is it moved: what it finds out about its folders at the start takes as long as the machine is busy.
+    program.wait("rest in all IMAP sessions", visit.resting)
     above = visit.thunderbird.script("""
         return pane.folderPane.getRowForFolder(folder("Sauces/Ketchup")).parentNode.closest("li").name;
     """)
@@ -326,8 +328,9 @@ def thunderbird(server: Server) -> None:
         for protocol in OWN:
             no_errors(server, protocol, visit.before)
     except Exception as error:
+        shutil.copytree(server.directory / "traces", SHOTS / "traces", dirs_exist_ok=True)
         tails = [tail(text) for protocol in OWN for text in visit.sessions(protocol)]
-        raise AssertionError("\n\n".join([str(error), "Its sessions ended so:", *tails])) from error
+        raise AssertionError("\n\n".join([str(error), f"Its sessions ended so (whole in {SHOTS / 'traces'}):", *tails])) from error
 
 
 CHECKS = [thunderbird]

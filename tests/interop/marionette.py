@@ -7,7 +7,7 @@ import socket
 class Marionette:
     """One session with a program of Mozilla's, whose windows' scripts may do all that the program itself may."""
 
-    def __init__(self, port: int, timeout_s: float = 60):
+    def __init__(self, port: int, timeout_s: float = 180):
         self.wire = socket.create_connection(("127.0.0.1", port), timeout_s)
         self.buffer = b""
         self.number = 0

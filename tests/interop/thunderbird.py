@@ -110,7 +110,7 @@ def make(profile: pathlib.Path, user: str, password: str, imap: int, submission:
     store_password(profile, user, password)
 
 
-def wait(what: str, found: Callable, within_s: float = 60):
+def wait(what: str, found: Callable, within_s: float = 120):
     """The first thing found that is not false; an error that says what was waited for, and what there was instead."""
     until = time.monotonic() + within_s
     while not (seen := found()):
@@ -163,7 +163,7 @@ class Thunderbird:
     def script(self, text: str, *arguments):
         return self.remote.script(self.PRELUDE + text, *arguments)
 
-    def wait(self, what: str, text: str, *arguments, within_s: float = 60):
+    def wait(self, what: str, text: str, *arguments, within_s: float = 120):
         """What a script gives once that is not false."""
         return wait(f"Thunderbird: {what}", lambda: self.script(text, *arguments), within_s)
 

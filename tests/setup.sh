@@ -9,7 +9,7 @@ wanted=(
     "swaks swaks" "msmtp msmtp" "mutt mutt" "mbsync isync" "fetchmail fetchmail" "getmail getmail6"
     "chromium chromium" "postfix postfix" "dovecot dovecot-core" "openssl openssl" "strace strace"
 )
-[ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird")
+[ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird" "Xvfb xvfb")
 
 missing=()
 for entry in "${wanted[@]}"; do

@@ -1,4 +1,4 @@
-"""Programs that people use: swaks, curl, msmtp, mutt, mbsync, fetchmail, getmail, Thunderbird."""
+"""Programs that people use: swaks, curl, msmtp, mutt, mbsync, fetchmail, getmail."""
 
 import fcntl
 import mailbox
@@ -12,7 +12,6 @@ import subprocess
 import termios
 import time
 
-import thunderbird as thunderbird_profile
 from checks_python import body, imap
 from server import Server, without_trace_fields
 
@@ -224,40 +223,6 @@ def deliver(server: Server, user: str) -> None:
 
     with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as client:
         client.sendmail("alice@crepes.fr", [user], sample(user.split("@")[0]))
-
-
-def thunderbird(server: Server) -> None:
-    """Thunderbird itself, in a profile made for it, logs in, downloads a message, idles, and is told of another."""
-    user = "thunderbird@hamburger.edu"
-    deliver(server, user)
-    profile = home(server, "thunderbird")
-    thunderbird_profile.make(profile, user, "any", server.port["imap"])
-    before = set(server.traces("imap"))
-    program = thunderbird_profile.start(profile)
-
-    def session(what: str, seen) -> str:
-        for _ in range(120):
-            time.sleep(0.5)
-            texts = [text for name, text in server.traces("imap").items() if name not in before]
-            if found := next(filter(seen, texts), None):
-                return found
-        said = [line for text in texts for line in text.splitlines() if line.startswith("C: ")]
-        raise AssertionError(f"Thunderbird never {what}; it said {said[-20:]}")
-
-    try:
-        reads = "BODY.PEEK[]"
-        session("read the message", lambda text: reads in text)
-        # Long enough that it idles, and its session is frozen, when the next one comes.
-        time.sleep(8)
-        deliver(server, user)
-        time.sleep(15)
-    finally:
-        program.terminate()
-        program.wait(30)
-    # A transcript is whole once its session is over.
-    session("read the message that came while it idled",
-            lambda text: " IDLE\n" in text and "* 2 EXISTS" in text and reads in text.split("* 2 EXISTS", 1)[1])
-    no_errors(server, "imap", before)
 
 
 CHECKS = [

@@ -13,6 +13,7 @@ import checks_postfix
 import checks_python
 import checks_smime
 import checks_submission
+import checks_thunderbird
 import checks_tls
 import checks_trust
 import runner
@@ -31,7 +32,7 @@ def main() -> int:
               *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS,
               *checks_smime.CHECKS, *checks_dovecot.CHECKS]
     if arguments.full:
-        checks.append(checks_clients.thunderbird)
+        checks += checks_thunderbird.CHECKS
     return runner.run(Server(arguments.pillarbox), checks, arguments.only)
 
 

@@ -17,11 +17,12 @@ use bundle::Bundle;
 const SKIP: &str = "PILLARBOX_SKIP_WEB";
 
 /// What goes into the page, from the workspace's root; nothing else makes it new.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "Cargo.lock",
     "Cargo.toml",
     "rust-toolchain.toml",
     "engine/Cargo.toml",
+    "engine/build.rs",
     "engine/src",
     "engine/mime/Cargo.toml",
     "engine/mime/src",

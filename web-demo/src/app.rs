@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::browser;
+use crate::charsets;
 use crate::controls::{Button, Dialog, Icon, Switch, icon};
 use crate::route::Route;
 use crate::view;
@@ -74,6 +75,7 @@ impl Theme {
 #[wasm_bindgen(start)]
 fn start() {
     std::panic::set_hook(Box::new(|panic| browser::complain(&panic.to_string())));
+    charsets::give();
     leptos::mount::mount_to_body(app);
     browser::milestone("app:interactive");
 }

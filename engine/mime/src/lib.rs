@@ -1,9 +1,11 @@
 //! MIME for Pillarbox: one parse at delivery makes the index that every later reader uses.
-//! Structure comes from a scanner of our own, in one pass with bounds on parts and depth: `mail-parser` has none, and
-//! loses parameters after a fold; it decodes what a person wants to see (`view`).
+//! Structure comes from a scanner of our own, in one pass with bounds on parts and depth, and everything is read from that:
+//! what an index says and what a person is shown (`view`) cannot disagree. Tests hold it against `mail-parser`.
 
 mod fields;
+mod html;
 mod preview;
+mod references;
 mod scan;
 pub mod spans;
 mod view;

@@ -6,14 +6,14 @@ use std::borrow::Cow;
 use pillarbox_engine::message::{Index, Part, PartKind};
 use pillarbox_engine::text::{charset, transfer};
 
+use crate::html;
+
 /// RFC 8970 §3.2: at most so many characters.
 const CHARACTERS_MAX: usize = 200;
 /// Octets of a part that are looked at: markup may be long before the first word.
 const OCTETS_MAX: usize = 32 * 1024;
 /// Octets that hold the whole beginning of most texts: to decode more of each message would be half of indexing it.
 const OCTETS_FIRST: usize = 1024;
-/// Elements of HTML whose content is not shown.
-const HIDDEN: [&str; 4] = ["script", "style", "head", "title"];
 
 /// The beginning of the text, in UTF-8, on one line; empty if there is none that can be shown.
 pub(crate) fn preview(raw: &[u8], index: &Index) -> Vec<u8> {
@@ -24,7 +24,7 @@ pub(crate) fn preview(raw: &[u8], index: &Index) -> Vec<u8> {
             (first, Enough::Yes) => first,
             (_, Enough::No) => shortened(&decoded(raw, part, OCTETS_MAX)).0,
         },
-        (None, Some(part)) => shortened(&without_markup(&decoded(raw, part, OCTETS_MAX))).0,
+        (None, Some(part)) => shortened(&html::text(&decoded(raw, part, OCTETS_MAX))).0,
         (None, None) => return Vec::new(),
     };
     text.into_bytes()
@@ -111,81 +111,6 @@ fn shortened(text: &str) -> (String, Enough) {
 
 fn is_shown(c: char) -> bool {
     !c.is_control() && c != '\u{feff}' && c != '\u{200b}' && c != '\u{34f}'
-}
-
-/// What HTML shows as text, about: tags end words, and hidden elements are passed over.
-fn without_markup(html: &str) -> String {
-    let mut out = String::new();
-    let mut rest = html;
-    while let Some(at) = rest.find('<') {
-        put_text(&rest[..at], &mut out);
-        out.push(' ');
-        rest = &rest[at + 1..];
-        if let Some(after) = rest.strip_prefix("!--") {
-            rest = after.find("-->").map_or("", |end| &after[end + 3..]);
-            continue;
-        }
-        let name: String = rest.chars().take_while(char::is_ascii_alphanumeric).take(10).collect();
-        let Some(end) = rest.find('>') else { return out };
-        rest = &rest[end + 1..];
-        let name = name.to_ascii_lowercase();
-        if HIDDEN.contains(&&name[..]) {
-            rest = after_end_tag(rest, &name);
-        }
-    }
-    put_text(rest, &mut out);
-    out
-}
-
-/// What follows `</name`; an element that is not closed hides the rest.
-fn after_end_tag<'a>(text: &'a str, name: &str) -> &'a str {
-    let mut rest = text;
-    while let Some(at) = rest.find("</") {
-        rest = &rest[at + 2..];
-        let found = rest.get(..name.len()).is_some_and(|word| word.eq_ignore_ascii_case(name));
-        if found {
-            return rest.find('>').map_or("", |end| &rest[end + 1..]);
-        }
-    }
-    ""
-}
-
-/// Text with the common character references as what they mean.
-fn put_text(text: &str, out: &mut String) {
-    let mut rest = text;
-    while let Some(at) = rest.find('&') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let name = rest.bytes().take(10).position(|octet| octet == b';');
-        let meant = name.and_then(|end| reference(&rest[..end]).map(|meant| (meant, end)));
-        match meant {
-            Some((meant, end)) => {
-                out.push(meant);
-                rest = &rest[end + 1..];
-            }
-            None => out.push('&'),
-        }
-    }
-    out.push_str(rest);
-}
-
-fn reference(name: &str) -> Option<char> {
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16),
-            None => number.parse(),
-        };
-        return char::from_u32(code.ok()?);
-    }
-    Some(match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        "nbsp" => ' ',
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

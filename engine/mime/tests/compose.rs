@@ -1,5 +1,6 @@
 //! What is composed is read back by another parser as what it was, and by our own index without any doubt.
 
+use mail_parser::MimeHeaders;
 use pillarbox_engine::message::compose::{
     Composed, Draft, File, FileName, MediaType, Origin, Piece, Text, compose, parse_people,
 };
@@ -181,20 +182,28 @@ fn another_parser_reads_the_same() {
     let composed = compose(&draft, Origin { unix_ms: 1_767_603_600_000, seed: [7; 16] })
         .expect("it has an author");
     let message = octets(&composed, &[vec![5; 1000]]);
+    let theirs = mail_parser::MessageParser::default().parse(&message).expect("it is a message");
+    assert_eq!(theirs.subject(), Some(draft.subject.as_ref().expect("set").as_str()));
+    let from = theirs.from().and_then(|list| list.first()).expect("it has an author");
+    assert_eq!((from.name(), from.address()), (Some("Jörg der"), Some("j@crepes.fr")));
+    let to = theirs.to().and_then(|list| list.first()).expect("it has a recipient");
+    assert_eq!((to.name(), to.address()), (Some("B, Bob"), Some("bob@hamburger.edu")));
+    let text = theirs.body_text(0).expect("it has a text");
+    assert_eq!(text.trim_end(), "Wie geht's?\r\n.");
+    let files: Vec<_> = theirs.attachments().collect();
+    assert_eq!(files.len(), 1);
+    let name = "Übersicht über alles, was man wissen möchte.pdf";
+    assert_eq!((files[0].attachment_name(), files[0].contents().len()), (Some(name), 1000));
+    // And our own view is what that parser sees.
     let view = pillarbox_mime::view(&message).expect("it is small");
-    assert_eq!(view.subject, draft.subject.as_ref().expect("set").as_str());
+    assert_eq!(view.subject, theirs.subject().unwrap_or_default());
     assert_eq!(view.from, ["Jörg der <j@crepes.fr>"]);
     assert_eq!(view.to, ["B, Bob <bob@hamburger.edu>"]);
-    assert_eq!(view.text.as_deref().map(str::trim_end), Some("Wie geht's?\r\n."));
+    assert_eq!(view.text.as_deref(), Some(&*text));
     assert_eq!(view.attachments.len(), 1);
-    assert_eq!(
-        view.attachments[0].name.as_deref(),
-        Some("Übersicht über alles, was man wissen möchte.pdf")
-    );
-    assert_eq!(
-        (view.attachments[0].media_type.as_str(), view.attachments[0].size),
-        ("application/pdf", 1000)
-    );
+    assert_eq!(view.attachments[0].name.as_deref(), Some(name));
+    let (media_type, size) = (view.attachments[0].media_type.as_str(), view.attachments[0].size);
+    assert_eq!((media_type, size), ("application/pdf", 1000));
 }
 
 #[test]

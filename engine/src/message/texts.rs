@@ -4,12 +4,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use unicode_normalization::char::is_combining_mark;
-
 use super::{Index, Part, PartKind, Span};
 use crate::limits::CHUNK_MAX;
 use crate::text::find::folded;
 use crate::text::header::Field;
+use crate::text::unicode::is_combining_mark;
 use crate::text::{charset, header, transfer, words};
 
 /// Octets of one field that are looked at as a field; a longer one is looked at in pieces.

@@ -3,7 +3,7 @@
 
 use alloc::string::String;
 
-use unicode_normalization::char::decompose_compatible;
+use super::unicode::decomposition;
 
 /// Text in the form in which its octets are compared: each character in title case, then decomposed.
 ///
@@ -19,7 +19,13 @@ pub fn casemapped(text: &str) -> String {
             '\0'..='\x7f' => out.push(character.to_ascii_uppercase()),
             // RFC 5051 §2 goes by the mappings of UnicodeData.txt, where syllables of Hangul have none.
             '\u{ac00}'..='\u{d7a3}' => out.push(character),
-            _ => decompose_compatible(title_case(character), |part| out.push(part)),
+            _ => {
+                let title = title_case(character);
+                match decomposition(title) {
+                    Some(parts) => out.push_str(parts),
+                    None => out.push(title),
+                }
+            }
         }
     }
     out

@@ -3,19 +3,31 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use encoding_rs::{DecoderResult, Encoding, UTF_8, WINDOWS_1252};
+#[cfg(feature = "given-charsets")]
+mod given;
+#[cfg(not(feature = "given-charsets"))]
+mod tables;
+
+#[cfg(feature = "given-charsets")]
+pub use given::{Given, Open, give};
+
+#[cfg(feature = "given-charsets")]
+use given as known;
+#[cfg(not(feature = "given-charsets"))]
+use tables as known;
+
+use known::{Encoding, Pieces};
 
 /// The encoding that a charset's name means; unknown and missing ones are read as UTF-8 where that fits, else as
 /// windows-1252, which gives every octet a character.
-fn encoding(name: &[u8], octets: &[u8]) -> &'static Encoding {
-    if let Some(known) = Encoding::for_label_no_replacement(name.trim_ascii()) {
+fn encoding(name: &[u8], octets: &[u8]) -> Encoding {
+    let is_utf8 = || core::str::from_utf8(octets).is_ok();
+    match known::encoding(name.trim_ascii()) {
         // "us-ascii" is an alias of windows-1252 there; mail that says so and is not is mostly UTF-8.
-        if known != WINDOWS_1252 || core::str::from_utf8(octets).is_err() {
-            return known;
-        }
-        return UTF_8;
+        Some(known) if !(known.is_windows_1252() && is_utf8()) => known,
+        None if !is_utf8() => known::windows_1252(),
+        _ => known::utf_8(),
     }
-    if core::str::from_utf8(octets).is_ok() { UTF_8 } else { WINDOWS_1252 }
 }
 
 /// Octets that are their own text, as those of nearly all mail are: there is nothing to decode.
@@ -33,8 +45,7 @@ pub fn decode(charset: &[u8], octets: &[u8]) -> String {
     if charset.trim_ascii().eq_ignore_ascii_case(b"utf-7") {
         return decode_utf7(octets);
     }
-    let (text, _) = encoding(charset, octets).decode_without_bom_handling(octets);
-    text.into_owned()
+    encoding(charset, octets).decode(octets)
 }
 
 /// Names of charsets that are known, each once; many have other names too.
@@ -47,8 +58,7 @@ pub const NAMES: &str = "UTF-8 US-ASCII UTF-7 UTF-16BE UTF-16LE ISO-8859-1 ISO-8
 /// Whether a charset's name is known.
 #[must_use]
 pub fn is_known(name: &[u8]) -> bool {
-    name.trim_ascii().eq_ignore_ascii_case(b"utf-7")
-        || Encoding::for_label_no_replacement(name).is_some()
+    name.trim_ascii().eq_ignore_ascii_case(b"utf-7") || known::encoding(name.trim_ascii()).is_some()
 }
 
 /// Decodes text that comes in pieces.
@@ -57,7 +67,7 @@ pub struct Decoder {
 }
 
 enum Kind {
-    Known(alloc::boxed::Box<encoding_rs::Decoder>),
+    Known(Pieces),
     /// UTF-7 is short and rare: gathered, up to a bound, and decoded at the end.
     Utf7(Vec<u8>),
 }
@@ -77,14 +87,13 @@ impl Decoder {
             Err(error) if error.error_len().is_none() => &first[..error.valid_up_to()],
             _ => first,
         };
-        let decoder = encoding(charset, whole).new_decoder_without_bom_handling();
-        Self { kind: Kind::Known(alloc::boxed::Box::new(decoder)) }
+        Self { kind: Kind::Known(encoding(charset, whole).pieces()) }
     }
 
     /// Decodes the next piece, and with `last` whatever was left of the ones before.
     pub fn decode(&mut self, octets: &[u8], last: bool, out: &mut String) {
         match &mut self.kind {
-            Kind::Known(decoder) => decode_piece(decoder, octets, last, out),
+            Kind::Known(pieces) => pieces.decode(octets, last, out),
             Kind::Utf7(held) => {
                 let room = UTF7_MAX.saturating_sub(held.len()).min(octets.len());
                 held.extend_from_slice(&octets[..room]);
@@ -92,21 +101,6 @@ impl Decoder {
                     out.push_str(&decode_utf7(held));
                 }
             }
-        }
-    }
-}
-
-fn decode_piece(decoder: &mut encoding_rs::Decoder, octets: &[u8], last: bool, out: &mut String) {
-    let mut rest = octets;
-    loop {
-        let needed = decoder.max_utf8_buffer_length_without_replacement(rest.len());
-        out.reserve(needed.unwrap_or(rest.len() * 3 + 16));
-        let (result, read) = decoder.decode_to_string_without_replacement(rest, out, last);
-        rest = &rest[read..];
-        match result {
-            DecoderResult::InputEmpty => return,
-            DecoderResult::OutputFull => {}
-            DecoderResult::Malformed(..) => out.push('\u{FFFD}'),
         }
     }
 }

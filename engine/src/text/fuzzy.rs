@@ -3,9 +3,8 @@
 
 use alloc::vec::Vec;
 
-use unicode_normalization::char::is_combining_mark;
-
 use super::find::folded;
+use super::unicode::is_combining_mark;
 
 /// Words of a query that count.
 const WORDS_MAX: usize = 16;

@@ -14,3 +14,5 @@ pub mod number;
 pub mod params;
 pub mod transfer;
 pub mod words;
+
+pub(crate) mod unicode;

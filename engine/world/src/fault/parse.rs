@@ -262,10 +262,23 @@ fn parse_span(value: &str) -> Result<Span, Problem> {
 }
 
 fn parse_probability(value: &str) -> Result<u32, Problem> {
-    let number: Option<f64> = value.parse().ok().filter(|p| (0.0..=1.0).contains(p));
-    // Between 0 and a million, so nothing is lost.
-    let ppm = number.map(|p| (p * 1e6).round() as u32);
-    ppm.ok_or_else(|| Problem::new("p", "expected a probability from 0 to 1, such as 0.25"))
+    let expected = "expected a probability from 0 to 1, such as 0.25";
+    millionths(value).filter(|ppm| *ppm <= 1_000_000).ok_or_else(|| Problem::new("p", expected))
+}
+
+/// A decimal number below ten, rounded to millionths. The standard library's floating point would bring tables that are
+/// larger than this module.
+fn millionths(value: &str) -> Option<u32> {
+    let (whole, fraction) = value.split_once('.').unwrap_or((value, ""));
+    let is_number = |digits: &str| digits.bytes().all(|octet| octet.is_ascii_digit());
+    if whole.len() + fraction.len() == 0 || !is_number(whole) || !is_number(fraction) {
+        return None;
+    }
+    let whole = whole.trim_start_matches('0').bytes().map(|digit| u32::from(digit - b'0'));
+    let whole = whole.take(2).fold(0, |number, digit| 10 * number + digit);
+    let digit = |at| fraction.as_bytes().get(at).map_or(0, |digit| u32::from(digit - b'0'));
+    let ppm = (0..6).fold(whole.min(9), |number, at| 10 * number + digit(at));
+    Some(ppm + u32::from(digit(6) >= 5))
 }
 
 fn parse_over(value: &str) -> Result<(u32, u64), Problem> {
@@ -518,5 +531,17 @@ mod tests {
             parse_file("any/verb=MAIL/drop\nany/verb=MAL/drop").expect_err("wrong");
         assert_eq!((line, problem.field.as_str()), (2, "verb"));
         assert_eq!(parse_file("seed=x").expect_err("wrong").1.field, "seed");
+    }
+
+    #[test]
+    fn probabilities_are_rounded_to_millionths() {
+        let right =
+            [("0", 0), ("1", 1_000_000), ("0.25", 250_000), (".5", 500_000), ("1.", 1_000_000)];
+        for (value, ppm) in right.into_iter().chain([("0.0000015", 2), ("0.0000014999", 1)]) {
+            assert_eq!(parse_probability(value).ok(), Some(ppm), "{value}");
+        }
+        for value in ["", ".", "-0.5", "0,5", "1.000001", "2", "19", "nan", "1e-3", "4294967297"] {
+            assert!(parse_probability(value).is_err(), "{value}");
+        }
     }
 }

@@ -1,6 +1,5 @@
 // S/MIME in the message lab: the second module, the seven states, the octets that are covered, scenario 15 and challenge 24.
 import assert from "node:assert/strict";
-import { request } from "node:http";
 import { after, before, test } from "node:test";
 import { SIZES, THEMES, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
@@ -139,7 +138,7 @@ test("encrypted to Bob: Eve sees base64 and the header, Bob the text, alone", as
   await close();
 });
 
-test("the second module is small, is asked for only when it is needed, and can be asked for again", async () => {
+test("the second module is asked for only when it is needed, and can be asked for again", async () => {
   const asked = [];
   const { page, close, context } = await open(browser, server, "#/");
   page.on("request", (one) => MODULE.test(one.url()) && asked.push(one.url()));
@@ -154,21 +153,6 @@ test("the second module is small, is asked for only when it is needed, and can b
   await context.unroute(MODULE);
   await page.getByRole("button", { name: "Try again" }).click();
   await state(page).waitFor();
-  const sizes = await Promise.all([...new Set(asked.map((url) => url.split("?")[0]))].map((url) => new Promise((resolve, reject) => {
-    request(url, { headers: { "accept-encoding": "gzip" } }, (answer) => {
-      let size = 0;
-      answer.on("data", (part) => { size += part.length; }).on("end", () => resolve([url, answer, size]));
-    }).on("error", reject).end();
-  })));
-  assert.equal(sizes.length, 2);
-  let total = 0;
-  for (const [url, answer, size] of sizes) {
-    assert.equal(answer.headers["content-encoding"], "gzip");
-    assert.match(answer.headers["cache-control"], /immutable/);
-    console.log(`  ${url.split("/").at(-1)}: ${size} octets in gzip`);
-    total += size;
-  }
-  assert.ok(total <= 300 * 1024, `${total} octets`);
   // Once it is here it is not loaded again.
   const before = asked.length;
   await page.evaluate(() => { location.hash = "#/"; });

@@ -17,11 +17,13 @@ const SIGNED: &str = "signed";
 pub(super) fn lab(world: Option<&str>) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set("Message lab".to_owned());
-    let wrong = world.map(message::arrived).and_then(Result::err);
-    let mut all: Vec<(String, Vec<u8>)> =
-        world.map(message::arrived).and_then(Result::ok).unwrap_or_default();
+    let (mut all, wrong) = match world.map(message::arrived) {
+        None => (Vec::new(), None),
+        Some(Ok(all)) => (all, None),
+        Some(Err(why)) => (Vec::new(), Some(why)),
+    };
     all.extend(SAMPLES.map(|(name, text)| (name.to_owned(), message::octets(text))));
-    let options = all.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
+    let options: Vec<_> = all.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
     let protected =
         |(_, octets): &&(String, Vec<u8>)| covered::is_protected(&message::parts(octets));
     let first = all.iter().find(protected);

@@ -217,7 +217,7 @@ fn octets<P: Fn(Vec<u8>) + Copy + Send + Sync + 'static>(
     };
     view! {
         <p class="legend small" id="legend">{legend}</p>
-        <Octets name="The message, octet by octet" press=move |at| bench.flip(at)>
+        <Octets name="The message, octet by octet" here=here press=move |at| bench.flip(at)>
             <For each=move || lines.get() key=Clone::clone children=drawn />
         </Octets>
         <div class="flip">

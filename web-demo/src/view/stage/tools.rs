@@ -63,7 +63,9 @@ pub(crate) fn messages(player: Player, target: Option<&'static str>) -> AnyView 
         player.version.track();
         player.read(|story| {
             let source = story.source();
-            let link = (!source.messages().is_empty()).then(|| source.link(0));
+            // Where the story goes on, some may come.
+            let some = !source.is_told() || !source.messages().is_empty();
+            let link = some.then(|| source.link(0));
             link.map(|link| Route::Message(Some(link)).to_string())
         })
     });

@@ -34,12 +34,12 @@ pub fn lines(raw: &[u8], covered: &[Range<usize>]) -> Vec<Line> {
     shown.split_inclusive(|octet| *octet == b'\n').map(line).collect()
 }
 
-/// How an octet is shown where it stands alone.
+/// How an octet is shown where it stands alone: CR as what it did to a carriage, LF to paper.
 #[must_use]
 pub fn shown(octet: u8) -> char {
     match octet {
-        b'\r' => '␍',
-        b'\n' => '␊',
+        b'\r' => '←',
+        b'\n' => '↓',
         octet => super::lines::shown(octet),
     }
 }

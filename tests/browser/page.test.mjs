@@ -53,6 +53,18 @@ test("files are small, hashed, compressed, and carry the page's policy", async (
   console.log(`  all: ${total.br} octets in br, ${total.gzip} in gzip`);
   // Browsers ask this machine, and servers with TLS, for br; see the test of the first load. gzip is for all others.
   assert.ok(total.gzip <= 1_310_720, `${total.gzip} octets are loaded at first in gzip`);
+  // What signs and encrypts is none of that; it is kept for use without the network.
+  assert.ok(!names.some((name) => name.includes("smime")), names.join());
+  const worker = (await ask("sw.js")).body.toString();
+  let second = 0;
+  for (const name of new Set(worker.match(/smime-\w+\.(?:wasm|js)/g))) {
+    const file = await ask(name, { "accept-encoding": "gzip" });
+    assert.equal(file.headers["content-encoding"], "gzip", name);
+    assert.match(file.headers["cache-control"], /immutable/, name);
+    console.log(`  ${name}: ${file.body.length} octets in gzip`);
+    second += file.body.length;
+  }
+  assert.ok(second > 50_000 && second <= 300 * 1024, `${second} octets of S/MIME in gzip`);
   assert.equal((await ask("nothing.js")).status, 404);
   assert.equal((await ask("./", { host: "evil.example" })).status, 421, "another site's name");
 });

@@ -18,6 +18,25 @@ addEventListener('error', (event) => {
   if (event.error instanceof WebAssembly.RuntimeError) document.documentElement.dataset.broken = 'yes';
 });
 
+// S/MIME is a module of its own, loaded when a screen first needs it. Each try has another name, since a browser may
+// remember that something could not be imported.
+let smime, tries = 0;
+globalThis.pillarboxSmime = async (ready, failed) => {
+  let desk;
+  try {
+    if (!smime) {
+      tries += 1;
+      const loaded = await import(`./%SMIME_JS%${tries > 1 ? `?${tries}` : ''}`);
+      await loaded.default({ module_or_path: new URL('./%SMIME_WASM%', import.meta.url) });
+      smime = loaded;
+    }
+    desk = new smime.Desk();
+  } catch (error) {
+    return failed(error.message ?? String(error));
+  }
+  ready(desk);
+};
+
 if (typeof WebAssembly !== 'object') {
   fail('This browser does not run WebAssembly, or its settings forbid it.');
 } else {

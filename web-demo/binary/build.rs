@@ -16,8 +16,11 @@ use bundle::Bundle;
 /// Builds without the page, for work on something else.
 const SKIP: &str = "PILLARBOX_SKIP_WEB";
 
+/// The page's module, and the one that it loads when it first needs it: packages, and names of files.
+const MODULES: [(&str, &str); 2] = [("pillarbox-web", "app"), ("pillarbox-web-smime", "smime")];
+
 /// What goes into the page, from the workspace's root; nothing else makes it new.
-const SOURCES: [&str; 16] = [
+const SOURCES: [&str; 20] = [
     "Cargo.lock",
     "Cargo.toml",
     "rust-toolchain.toml",
@@ -26,11 +29,15 @@ const SOURCES: [&str; 16] = [
     "engine/src",
     "engine/mime/Cargo.toml",
     "engine/mime/src",
+    "engine/smime/Cargo.toml",
+    "engine/smime/src",
     "engine/world",
     "engine/component/binary/cargo.rs",
     "web-demo/Cargo.toml",
     "web-demo/assets",
     "web-demo/src",
+    "web-demo/smime/Cargo.toml",
+    "web-demo/smime/src",
     "web-demo/binary/build.rs",
     "web-demo/binary/bundle.rs",
     "web-demo/binary/smaller.rs",
@@ -65,21 +72,26 @@ fn run() -> Result<(), Box<dyn Error>> {
     } else {
         // Views whose types are erased are compiled once, not once for each place where they stand.
         let flags = ["-Ctarget-feature=+simd128", "--cfg", "erase_components"];
-        let package = "pillarbox-web";
         let (profile, crate_types) = (&PROFILE, CRATE_TYPES);
-        let nested = cargo::Nested { package, features: &[], profile, crate_types, flags: &flags };
-        let module = nested.build(&SOURCES, &out.join("wasm"))?;
+        let glue = out.join("glue");
+        for (package, name) in MODULES {
+            let (features, flags) = (&[], &flags);
+            let nested = cargo::Nested { package, features, profile, crate_types, flags };
+            let module = nested.build(&SOURCES, &out.join("wasm"))?;
+            bind(&module, name, &glue)?;
+        }
         let assets = PathBuf::from(cargo::variable("CARGO_MANIFEST_DIR")?).join("../assets");
-        page(&module, &assets, &out.join("glue"))?
+        bundle::page(&glue, &assets)?
     };
     bundle.write(&out)
 }
 
-fn page(module: &Path, assets: &Path, glue: &Path) -> Result<Bundle, Box<dyn Error>> {
+/// Writes a module with its glue.
+fn bind(module: &Path, name: &str, glue: &Path) -> Result<(), Box<dyn Error>> {
     let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
-    bindgen.input_path(module).out_name("app").typescript(false);
+    bindgen.input_path(module).out_name(name).typescript(false);
     bindgen.web(true)?.omit_default_module_path(true);
     bindgen.remove_name_section(true).remove_producers_section(true);
     bindgen.generate(glue)?;
-    bundle::page(glue, assets)
+    Ok(())
 }

@@ -38,7 +38,15 @@ pub(crate) fn page(glue: &Path, assets: &Path) -> Result<Bundle, Box<dyn Error>>
     let script = bundle.hashed("app.js", JS, read(&glue.join("app.js"))?);
     let style = bundle.hashed("style.css", CSS, style(assets, text)?.into_bytes());
     let icon = bundle.hashed("icon.svg", "image/svg+xml", read(&assets.join("icon.svg"))?);
-    let names = [("APP_WASM", &module), ("APP_JS", &script), ("STYLE", &style), ("ICON", &icon)];
+    let (smime_module, smime_script) = bundle.second(glue, read)?;
+    let names = [
+        ("APP_WASM", &module),
+        ("APP_JS", &script),
+        ("STYLE", &style),
+        ("ICON", &icon),
+        ("SMIME_WASM", &smime_module),
+        ("SMIME_JS", &smime_script),
+    ];
     let named = |mut text: String| {
         for (placeholder, name) in names {
             text = text.replace(&format!("%{placeholder}%"), name);
@@ -87,6 +95,17 @@ impl File {
 }
 
 impl Bundle {
+    /// Adds the module that is loaded when it is first needed, and its glue.
+    fn second(
+        &mut self,
+        glue: &Path,
+        read: impl Fn(&Path) -> Result<Vec<u8>, String>,
+    ) -> Result<(String, String), Box<dyn Error>> {
+        let module = smaller(&read(&glue.join("smime_bg.wasm"))?)?;
+        let module = self.hashed("smime.wasm", "application/wasm", module);
+        Ok((module, self.hashed("smime.js", JS, read(&glue.join("smime.js"))?)))
+    }
+
     /// Adds a file under its name with its hash, and gives that.
     fn hashed(&mut self, name: &str, content_type: &'static str, octets: Vec<u8>) -> String {
         let (stem, extension) = name.split_once('.').unwrap_or((name, ""));

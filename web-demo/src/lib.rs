@@ -20,4 +20,6 @@ mod link;
 #[cfg(target_arch = "wasm32")]
 mod player;
 #[cfg(target_arch = "wasm32")]
+mod smime;
+#[cfg(target_arch = "wasm32")]
 mod view;

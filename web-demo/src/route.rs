@@ -15,8 +15,8 @@ pub enum Route {
     Shared(String),
     /// Speaking a protocol by hand.
     HandsOn,
-    /// A message's structure and octets.
-    Message,
+    /// A message's structure and octets; of a world, by its scenario's name or its link, those that arrived there.
+    Message(Option<String>),
     /// The octets of a scenario's connections.
     Wire(Option<String>),
     /// HTTP and SMTP side by side.
@@ -45,7 +45,8 @@ impl Route {
             ("c", "") => Self::Challenges(None),
             ("c", name) if plain(name) => Self::Challenges(Some(name.to_owned())),
             ("speak", "") => Self::HandsOn,
-            ("message", "") => Self::Message,
+            ("message", "") => Self::Message(None),
+            ("message", world) if plain(world) => Self::Message(Some(world.to_owned())),
             ("live", "") => Self::Live,
             ("access", "") => Self::Access,
             ("wire", "") => Self::Wire(None),
@@ -63,7 +64,8 @@ impl fmt::Display for Route {
             Self::Scenario(name) => write!(f, "#/s/{name}"),
             Self::Shared(world) => write!(f, "#/w/{world}"),
             Self::HandsOn => f.write_str("#/speak"),
-            Self::Message => f.write_str("#/message"),
+            Self::Message(None) => f.write_str("#/message"),
+            Self::Message(Some(world)) => write!(f, "#/message/{world}"),
             Self::Live => f.write_str("#/live"),
             Self::Access => f.write_str("#/access"),
             Self::Wire(None) => f.write_str("#/wire"),
@@ -87,7 +89,8 @@ mod tests {
             Route::Scenario(name()),
             Route::Shared("1AbC-_9".to_owned()),
             Route::HandsOn,
-            Route::Message,
+            Route::Message(None),
+            Route::Message(Some("1AbC-_9".to_owned())),
             Route::Live,
             Route::Access,
             Route::Compare,

@@ -1,6 +1,5 @@
 //! S/MIME (RFC 8551): signs, verifies, encrypts and decrypts mail. It has no clock, draws no entropy and does no I/O:
-//! time, chance, keys and whom to trust come from the caller, which is the command line, and never the server. It needs
-//! no more in a page.
+//! time, chance, keys and whom to trust come from the caller, which is the command line or the page, and never the server.
 //!
 //! The syntax (DER, CMS, certificates) is read here and not by a library: mail of other programs is often BER, every
 //! length and every level must be bounded, and a verdict must say which octets it is about. The cryptography is

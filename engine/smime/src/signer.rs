@@ -39,6 +39,8 @@ pub(crate) fn judge<'b>(
         chain: Vec::new(),
         signing_time: signer.signing_time,
         algorithm: signer.algorithm.map(|algorithm| algorithm.words()),
+        signed_digest: signer.message_digest.map(<[u8]>::to_vec),
+        content_digest: None,
         reasons: Vec::new(),
     };
     if signer.could_be_attributes(text) {
@@ -46,6 +48,7 @@ pub(crate) fn judge<'b>(
         return out;
     }
     let (result, digest) = signed.digest_result(signer, pieces);
+    out.content_digest = Some(digest.clone()).filter(|digest| !digest.is_empty());
     match result {
         DigestResult::Same => {}
         DigestResult::Unknown => {

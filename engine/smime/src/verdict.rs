@@ -195,6 +195,10 @@ pub struct Signer {
     pub signing_time: Option<i64>,
     /// Such as `RSA with SHA-256`.
     pub algorithm: Option<String>,
+    /// The content's digest as it was signed, where the signature says one beside it (RFC 5652 §11.2).
+    pub signed_digest: Option<Vec<u8>>,
+    /// The digest of the content that is here; none if its algorithm is not known.
+    pub content_digest: Option<Vec<u8>>,
     /// Why.
     pub reasons: Vec<Reason>,
 }

@@ -140,6 +140,8 @@ fn six_altered() {
     let anchors = [ca.certificate];
     let message = signed(&alice, Form::Detached);
     let verdict = verified(&message, &known(&anchors));
+    let digest = signer(&verdict).content_digest.clone();
+    assert!(digest.is_some() && signer(&verdict).signed_digest == digest);
     let text = covered(&verdict, &message);
     let start = text.as_ptr() as usize - message.as_ptr() as usize;
     // Each octet that is covered is covered, and the range stays where it is.
@@ -148,7 +150,10 @@ fn six_altered() {
         other[at] ^= 1;
         let verdict = verified(&other, &known(&anchors));
         assert_eq!(verdict.state(), State::Altered, "octet {at}");
-        assert_eq!(signer(&verdict).reasons[0], Reason::DigestDiffers);
+        let signer = signer(&verdict);
+        assert_eq!(signer.reasons[0], Reason::DigestDiffers);
+        assert_eq!(signer.signed_digest, digest, "what was signed is still known");
+        assert_ne!(signer.content_digest, digest);
     }
     let footer = replaced(&message, "pickles?\r\n", "pickles?\r\n-- \r\nA list\r\n");
     let footer = replaced(&footer, "Subject:", "List-Id: <crepes.fr>\r\nSubject:");

@@ -4,6 +4,7 @@ mod area;
 mod dialog;
 mod finder;
 mod icon;
+mod octets;
 mod rows;
 mod tabs;
 
@@ -11,6 +12,7 @@ pub(crate) use area::Area;
 pub(crate) use dialog::Dialog;
 pub(crate) use finder::Finder;
 pub(crate) use icon::{Icon, icon};
+pub(crate) use octets::Octets;
 pub(crate) use rows::{Piece, Row};
 pub(crate) use tabs::tabs;
 

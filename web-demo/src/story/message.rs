@@ -4,6 +4,7 @@
 use pillarbox_world::annotate::value;
 use pillarbox_world::catalogue;
 
+use super::Source;
 use super::lines::text_alone;
 
 /// Octets that are looked at.
@@ -75,6 +76,31 @@ pub fn octets(typed: &str) -> Vec<u8> {
     let mut octets = typed.replace("\r\n", "\n").replace('\n', "\r\n").into_bytes();
     octets.truncate(OCTETS_MAX);
     octets
+}
+
+/// What is typed to have these octets; what is no text is lost in it.
+#[must_use]
+pub fn typed(raw: &[u8]) -> String {
+    String::from_utf8_lossy(raw).replace("\r\n", "\n")
+}
+
+/// Messages that arrived in a world, by the name of its scenario or by its link: names and octets. What lies in mailboxes
+/// comes first; what devices show follows where it is something else.
+///
+/// # Errors
+/// There is no such world.
+pub fn arrived(world: &str) -> Result<Vec<(String, Vec<u8>)>, String> {
+    let source = match Source::scenario(world) {
+        Some(source) => source,
+        None => Source::shared(world)?.0,
+    };
+    let mut out: Vec<(String, Vec<u8>)> = Vec::new();
+    for (name, octets) in source.messages() {
+        if out.iter().all(|(_, known)| *known != octets) {
+            out.push((name.trim_end_matches(".eml").to_owned(), octets));
+        }
+    }
+    Ok(out)
 }
 
 /// The parts of a message, each before what lies in it.
@@ -162,6 +188,16 @@ mod tests {
         let shown = shown(&octets(SAMPLES[0].1));
         assert_eq!(shown.subject, "Crème brûlée");
         assert!(shown.text.contains("Möchten Sie"), "{shown:?}");
+    }
+
+    #[test]
+    fn what_arrived_is_listed_once() {
+        let all = arrived("smime").expect("it is a scenario");
+        let names: Vec<&str> = all.iter().map(|(name, _)| &name[..]).collect();
+        assert_eq!(names[0], "bob@hamburger.edu-INBOX-1");
+        assert_eq!(all.len(), 3, "the laptop's copies are the same: {names:?}");
+        assert!(super::super::covered::is_protected(&parts(&all[0].1)));
+        assert!(arrived("nothing").is_err());
     }
 
     #[test]

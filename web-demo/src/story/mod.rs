@@ -5,6 +5,7 @@ pub mod access;
 pub mod beside;
 pub mod challenge;
 pub mod compare;
+pub mod covered;
 mod faults;
 pub mod hands;
 pub mod layout;

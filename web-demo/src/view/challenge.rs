@@ -191,6 +191,7 @@ fn acts(
             <Button class="small-button" disabled=has_line press=cut>"Cut the line"</Button>
             <Button class="small-button" press=move || wait(60_000)>"Wait 1 min"</Button>
             <Button class="small-button" press=move || wait(3_600_000)>"Wait 1 h"</Button>
+            {stage::messages(player, Some("_blank"))}
         </section>
     }
     .into_any()

@@ -3,16 +3,81 @@
 use leptos::prelude::*;
 
 use crate::app::Ui;
-use crate::controls::{Row, Select, TextArea};
+use crate::controls::{Row, Select, TextArea, tabs};
+use crate::story::covered;
 use crate::story::message::{self, Facts, Part, SAMPLES, Shown};
 
-/// The screen of the message lab.
-pub(super) fn lab() -> AnyView {
+use super::smime;
+
+/// The values of the tabs.
+const PARTS: &str = "parts";
+const SIGNED: &str = "signed";
+
+/// The screen of the message lab, with the messages of a world if one is named.
+pub(super) fn lab(world: Option<&str>) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set("Message lab".to_owned());
-    let typed = RwSignal::new(SAMPLES[0].1.to_owned());
-    let sample = RwSignal::new(SAMPLES[0].0.to_owned());
-    let raw = Memo::new(move |_| message::octets(&typed.get()));
+    let (mut all, wrong) = match world.map(message::arrived) {
+        None => (Vec::new(), None),
+        Some(Ok(all)) => (all, None),
+        Some(Err(why)) => (Vec::new(), Some(why)),
+    };
+    all.extend(SAMPLES.map(|(name, text)| (name.to_owned(), message::octets(text))));
+    let options: Vec<_> = all.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
+    let protected =
+        |(_, octets): &&(String, Vec<u8>)| covered::is_protected(&message::parts(octets));
+    let first = all.iter().find(protected);
+    let tab = RwSignal::new(if first.is_some() { SIGNED } else { PARTS }.to_owned());
+    let (name, octets) = first.unwrap_or(&all[0]).clone();
+    let typed = RwSignal::new(message::typed(&octets));
+    let (sample, raw) = (RwSignal::new(name), RwSignal::new(octets));
+    let put = move |octets: Vec<u8>| {
+        typed.set(message::typed(&octets));
+        raw.set(octets);
+    };
+    // What somebody types is the message; what was put there may hold octets that no text has.
+    Effect::new(move |_| {
+        let text = typed.get();
+        if raw.with_untracked(|raw| message::typed(raw) != text) {
+            raw.set(message::octets(&text));
+        }
+    });
+    let all = StoredValue::new(all);
+    let choose = move |name: String| {
+        let found = all.with_value(|all| all.iter().find(|(known, _)| *known == name).cloned());
+        if let Some((name, octets)) = found {
+            put(octets);
+            sample.set(name);
+        }
+    };
+    let names = [(PARTS, "Parts"), (SIGNED, "Signed and encrypted")];
+    let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
+    let panes = move || match tab.get().as_str() {
+        SIGNED => smime::bench(raw, put),
+        _ => parts(raw),
+    };
+    view! {
+        <div class="lab">
+            <div class="choices-bar" role="group" aria-label="Message">
+                <Select label="A message to begin with" options=Signal::stored(options) chosen=sample set=choose />
+                {tabs("lab", "What to look at", names, tab)}
+                <p class="muted small">{move || told(raw.with(|raw| message::facts(raw)))}</p>
+                {wrong.map(|why| view! { <p class="defect" role="alert">{why}</p> })}
+            </div>
+            <div class="lab-panes">
+                <section class="pane" aria-label="As it travels">
+                    <h2 class="pane-title">"The message, as it travels"</h2>
+                    <TextArea label="The message" value=typed />
+                </section>
+                <div class="lab-panel" id="lab-panel" role="tabpanel">{panes}</div>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// Its parts, and what each means.
+fn parts(raw: RwSignal<Vec<u8>>) -> AnyView {
     let parts = Memo::new(move |_| raw.with(|raw| message::parts(raw)));
     let pin = RwSignal::new(None::<Part>);
     let hover = RwSignal::new(None::<Part>);
@@ -21,38 +86,19 @@ pub(super) fn lab() -> AnyView {
         pin.set(None);
         hover.set(None);
     });
-    let options = SAMPLES.map(|(name, _)| (name.to_owned(), name.to_owned())).to_vec();
-    let choose = move |name: String| {
-        if let Some((_, text)) = SAMPLES.iter().find(|(known, _)| *known == name) {
-            typed.set((*text).to_owned());
-            sample.set(name);
-        }
-    };
     view! {
-        <div class="lab">
-            <div class="choices-bar" role="group" aria-label="Message">
-                <Select label="A message to begin with" options=Signal::stored(options) chosen=sample set=choose />
-                <p class="muted small">{move || told(raw.with(|raw| message::facts(raw)))}</p>
+        <section class="pane" aria-label="Its parts">
+            <h2 class="pane-title">"Its parts"</h2>
+            {tree(parts, pin, hover)}
+        </section>
+        <section class="pane" aria-label="Meaning">
+            <h2 class="pane-title">"What it means"</h2>
+            <div class="inspected">
+                {meaning(raw, pin, hover)}
+                <h4>"What a reader sees"</h4>
+                {move || seen(raw.with(|raw| message::shown(raw)))}
             </div>
-            <div class="lab-panes">
-                <section class="pane" aria-label="As it travels">
-                    <h2 class="pane-title">"The message, as it travels"</h2>
-                    <TextArea label="The message" value=typed />
-                </section>
-                <section class="pane" aria-label="Its parts">
-                    <h2 class="pane-title">"Its parts"</h2>
-                    {tree(parts, pin, hover)}
-                </section>
-                <section class="pane" aria-label="Meaning">
-                    <h2 class="pane-title">"What it means"</h2>
-                    <div class="inspected">
-                        {meaning(raw, pin, hover)}
-                        <h4>"What a reader sees"</h4>
-                        {move || seen(raw.with(|raw| message::shown(raw)))}
-                    </div>
-                </section>
-            </div>
-        </div>
+        </section>
     }
     .into_any()
 }
@@ -96,7 +142,7 @@ fn tree(
 }
 
 fn meaning(
-    raw: Memo<Vec<u8>>,
+    raw: RwSignal<Vec<u8>>,
     pin: RwSignal<Option<Part>>,
     hover: RwSignal<Option<Part>>,
 ) -> AnyView {

@@ -8,6 +8,7 @@ mod home;
 mod live;
 mod message;
 mod palette;
+mod smime;
 mod stage;
 pub(crate) mod wire;
 
@@ -24,7 +25,7 @@ const NAVIGATION: [(Route, &str); 8] = [
     (Route::Access, "Access lab"),
     (Route::Wire(None), "Wire"),
     (Route::Compare, "Compare"),
-    (Route::Message, "Message lab"),
+    (Route::Message(None), "Message lab"),
     (Route::Challenges(None), "Challenges"),
     (Route::Live, "Live"),
 ];
@@ -52,7 +53,7 @@ pub(crate) fn is_fixed(route: &Route) -> bool {
             | Route::Access
             | Route::Wire(_)
             | Route::Compare
-            | Route::Message
+            | Route::Message(_)
             | Route::Challenges(Some(_))
     )
 }
@@ -81,7 +82,7 @@ pub(crate) fn screen(route: Route) -> AnyView {
         Route::Challenges(None) => challenge::list(),
         Route::Challenges(Some(id)) => challenge::challenge(&id),
         Route::HandsOn => hands::hands_on(),
-        Route::Message => message::lab(),
+        Route::Message(world) => message::lab(world.as_deref()),
         Route::Live => live::live(),
         Route::Access => access::access(),
         Route::Wire(name) => wire::screen(name.as_deref()),

@@ -30,7 +30,7 @@ pub(crate) struct SignerInfo<'a> {
     attributes: Option<&'a [u8]>,
     pub(crate) algorithm: Option<SignatureAlgorithm>,
     signature: &'a [u8],
-    message_digest: Option<&'a [u8]>,
+    pub(crate) message_digest: Option<&'a [u8]>,
     attribute_type: Option<&'a [u8]>,
     /// When it says that it signed, in seconds since 1970.
     pub(crate) signing_time: Option<i64>,

@@ -22,7 +22,7 @@ const NARROW: &str = "(max-width: 899px)";
 
 pub(crate) use inspector::{inspector, meaning};
 pub(crate) use map::map;
-pub(crate) use tools::{faults, files};
+pub(crate) use tools::{faults, files, messages};
 pub(crate) use transcript::{First, compared_line, transcript};
 
 /// The stage of a scenario.

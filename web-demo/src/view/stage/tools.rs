@@ -50,10 +50,33 @@ pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
             <Button class="quiet small-button" id="files" press=move || saves.set(true)>
                 {icon(Icon::Save)}<span>"Files"</span>
             </Button>
+            {messages(player, None)}
         </div>
         {files(player, saves, false)}
     }
     .into_any()
+}
+
+/// The way to the message lab with what arrived in this world, if anything did.
+pub(crate) fn messages(player: Player, target: Option<&'static str>) -> AnyView {
+    let place = Memo::new(move |_| {
+        player.version.track();
+        player.read(|story| {
+            let source = story.source();
+            // Where the story goes on, some may come.
+            let some = !source.is_told() || !source.messages().is_empty();
+            let link = some.then(|| source.link(0));
+            link.map(|link| Route::Message(Some(link)).to_string())
+        })
+    });
+    let link = move |href: String| {
+        view! {
+            <a class="button quiet small-button messages" href=href target=target rel=target.map(|_| "noopener")>
+                {icon(Icon::Letter)}<span>"Messages"</span>
+            </a>
+        }
+    };
+    view! { {move || place.get().map(link)} }.into_any()
 }
 
 /// All that happened as files, and what runs the same in a terminal.

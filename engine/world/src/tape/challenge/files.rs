@@ -30,4 +30,5 @@ pub(super) const CHALLENGES: &[(&str, &str)] = files![
     "seven-bit-hop",
     "decode-by-hand",
     "forged-from",
+    "prove-altered",
 ];

@@ -22,6 +22,7 @@ pub(super) const SCENARIOS: &[(&str, &str)] = files![
     "seven-bits",
     "mime-by-hand",
     "http-and-smtp",
+    "smime",
     "web-mail",
     "passwords",
     "ports",

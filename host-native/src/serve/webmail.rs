@@ -143,7 +143,9 @@ fn write_down(shared: &Shared, happened: &Happened, status: u16, peer: SocketAdd
             login("refused");
             tracing::warn!(protocol = "http", account, status, %peer, "login refused");
         }
-        Happened::Sent(_) => tracing::info!(protocol = "http", account, %peer, "a letter was taken"),
+        Happened::Sent(_) => {
+            tracing::info!(protocol = "http", account, %peer, "a letter was taken")
+        }
     }
 }
 

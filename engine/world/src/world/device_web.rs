@@ -68,7 +68,7 @@ impl World {
         letter: &Letter,
     ) -> Result<(), String> {
         if !(letter.html.is_empty() && letter.pictures.is_empty() && letter.files.is_empty()) {
-            return Err("the form of this web mail takes plain text alone".to_owned());
+            return Err("this browser is of 1996: it sends text, and no files".to_owned());
         }
         self.show(node, Screen::Sending { subject: letter.subject.clone() });
         let fields = [("to", &letter.to), ("subject", &letter.subject), ("text", &letter.text)];

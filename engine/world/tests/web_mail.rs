@@ -62,14 +62,15 @@ fn http_at_both_ends_and_smtp_between() {
     send(&mut tape, "Lunch");
     assert!(matches!(status(&tape, "alice-laptop"), Screen::Sent { .. }));
     check(&mut tape);
-    assert_eq!(listed(&tape), ["Lunch from alice@crepes.fr, 01 Jan 2026 00:00, unread"]);
+    let row = listed(&tape).remove(0);
+    assert!(row.starts_with("Lunch from alice@crepes.fr, ") && row.ends_with(", unread"), "{row}");
     assert_eq!(status(&tape, "bob-laptop"), Screen::Got { new: 1, shown: 1 });
     browse(&mut tape, "read 1");
     let shown = tape.world().browser(node(&tape, "bob-laptop"));
     assert_eq!(shown.page.title, "Lunch");
     assert!(shown.page.lines.iter().any(|line| line.text == "Do you like ketchup?"));
     check(&mut tape);
-    assert_eq!(listed(&tape), ["Lunch from alice@crepes.fr, read"]);
+    assert_eq!(listed(&tape), [row.trim_end_matches(", unread")]);
     browse(&mut tape, "delete 1");
     assert_eq!((listed(&tape).len(), inbox(&tape)), (0, 0));
     let spoken: Vec<_> = tape.world().wires().iter().map(|wire| wire.protocol).collect();

@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
@@ -10,9 +11,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Router, http::Method};
+use pillarbox_engine::limits::Limits;
 use pillarbox_world::service::Backend;
 use pillarbox_world::service::web::{Happened, Visits, WebMail};
-use pillarbox_world::web;
+use pillarbox_world::web::{self, BODY_MAX};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -23,8 +25,12 @@ use crate::drive::{next_key, now};
 
 /// What the paths of its pages begin with.
 const BASE: &str = "/mail";
-/// Requests that are answered at once; others wait. Each may hold a letter with its files, and a search reads much mail.
+/// Requests that are answered at once; others wait. A search reads much mail.
 const AT_ONCE_MAX: usize = 8;
+/// Letters with files that come at once: each is held in memory, several times while it is composed.
+const LETTERS_MAX: usize = 4;
+/// What a form brings is there after so long.
+const BODY_TIME: Duration = Duration::from_secs(300);
 /// Pages are text and forms: they load their style and nothing else, run nothing, and stand in nobody's frame. The one frame in
 /// them is for HTML of a letter, which has a policy of its own.
 const POLICY: &str = "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -51,7 +57,10 @@ const IN_THE_CLEAR: &str = "web mail takes passwords, and this address is served
 pub(super) fn routes(shared: &Arc<Shared>, http: SocketAddr) -> Router {
     let is_safe = is_loopback(http.ip()) || shared.settings.allow_cleartext_login;
     let (shared, visits) = (Arc::clone(shared), Arc::new(Visits::default()));
-    let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
+    let places = Arc::new(Places {
+        answers: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+        letters: Arc::new(Semaphore::new(LETTERS_MAX)),
+    });
     let answer = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
         let mut response = match is_safe {
             true => answer(&shared, &visits, &places, peer, request).await,
@@ -71,10 +80,16 @@ pub(super) fn routes(shared: &Arc<Shared>, http: SocketAddr) -> Router {
         .route("/mail/{*path}", any(answer))
 }
 
+/// Places for what costs memory or time.
+struct Places {
+    answers: Arc<Semaphore>,
+    letters: Arc<Semaphore>,
+}
+
 async fn answer(
     shared: &Arc<Shared>,
     visits: &Arc<Visits>,
-    places: &Arc<Semaphore>,
+    places: &Places,
     peer: SocketAddr,
     request: Request,
 ) -> Response {
@@ -91,30 +106,45 @@ async fn answer(
     let address = peer.ip().to_canonical();
     let key = next_key();
     let (backend, visits) = (Arc::clone(&shared.backend), Arc::clone(visits));
-    let mail = WebMail::new(backend, key, visits, address.to_string().into_bytes()).under(BASE);
-    let Ok(_place) = places.acquire().await else { return failed("web mail has ended\n") };
+    let limits = shared.settings.limits.apply(Limits::SMTP, false);
+    let mail = WebMail::new(backend, key, visits, address.to_string().into_bytes());
+    let mail = mail.under(BASE).within(limits);
     let max = mail.body_max(now(shared.started), &asked);
-    let Ok(body) = to_bytes(body, max).await else {
-        let why = format!("what a form brings here has at most {max} octets\n");
-        return (StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
+    let letter = match max > BODY_MAX {
+        true => Arc::clone(&places.letters).acquire_owned().await.ok(),
+        false => None,
     };
-    asked.body = body.to_vec();
+    asked.body = match tokio::time::timeout(BODY_TIME, to_bytes(body, max)).await {
+        Ok(Ok(body)) => body.to_vec(),
+        Ok(Err(_)) => {
+            let why = format!("what a form brings here has at most {max} octets\n");
+            return (StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
+        }
+        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "this took too long\n").into_response(),
+    };
+    // Taken once all is there: who sends slowly holds up nobody.
+    let place = Arc::clone(&places.answers).acquire_owned().await;
     let Ok(chance) = entropy() else { return failed("the system gives no random octets\n") };
-    let callers = shared.backend.directory().callers();
-    callers.set(key, Caller { address, identities: Vec::new() });
-    let moment = now(shared.started);
-    // A list reads many messages, and a search all of them: that holds up nobody else here.
-    let handle = Handle::current();
+    let (handle, moment) = (Handle::current(), now(shared.started));
+    let shared = Arc::clone(shared);
+    // A list reads many messages, and a search all of them: that holds up nobody else here. It is done to its end though the
+    // browser may have gone.
     let answered = tokio::task::spawn_blocking(move || {
-        handle.block_on(async { mail.answer(moment, &asked, chance).await })
+        let _places = (letter, place);
+        let callers = shared.backend.directory().callers();
+        callers.set(key, Caller { address, identities: Vec::new() });
+        let answered = handle.block_on(mail.answer(moment, &asked, chance));
+        callers.remove(key);
+        let (response, happened) = answered;
+        if let Some(happened) = happened {
+            write_down(&shared, &happened, response.status, peer);
+        }
+        response
     });
-    let answered = answered.await;
-    callers.remove(key);
-    let Ok((response, happened)) = answered else { return failed("this could not be shown\n") };
-    if let Some(happened) = happened {
-        write_down(shared, &happened, response.status, peer);
+    match answered.await {
+        Ok(response) => dressed(response, is_head),
+        Err(_) => failed("this could not be shown\n"),
     }
-    dressed(response, is_head)
 }
 
 fn text_of(headers: &HeaderMap, name: &HeaderName) -> String {

@@ -138,7 +138,11 @@ impl Reader {
 
     fn line_ends(&mut self) {
         let line = std::mem::take(&mut self.line);
-        let text = line.text.trim_end().to_owned();
+        let text = match self.preformatted {
+            true => line.text.trim_end(),
+            false => line.text.trim(),
+        };
+        let text = text.to_owned();
         let is_kept = self.preformatted || !text.is_empty();
         if is_kept && self.page.lines.len() < LINES_MAX {
             self.page.lines.push(Line { text, ..line });

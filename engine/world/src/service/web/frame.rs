@@ -27,7 +27,7 @@ const BEGINNING: &str = "<!doctype html>\n<html lang=\"\"><meta charset=utf-8>\
     </style><body>\n";
 /// Pictures of a message that stand in its page.
 const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
-/// Pictures of one message that are looked for.
+/// Parts of one message that have a Content-ID and are looked at.
 const PICTURES_COUNT_MAX: usize = 50;
 
 impl<B: Backend> Call<'_, B> {
@@ -61,13 +61,14 @@ impl<B: Backend> Call<'_, B> {
         html: &str,
     ) -> Result<Vec<(String, String)>, Reason> {
         let (mut out, mut left) = (Vec::new(), PICTURES_MAX as u64);
-        for part in &letter.index.parts {
+        let named = letter.index.parts.iter().filter(|part| part.id.is_some());
+        for part in named.take(PICTURES_COUNT_MAX) {
             let Some(id) = &part.id else { continue };
             let id = String::from_utf8_lossy(id);
             let id = id.trim().trim_start_matches('<').trim_end_matches('>');
             let kind = media_type(part);
             let is_shown = PICTURES.contains(&&kind[..]) && html.contains(&["cid:", id].concat());
-            if id.is_empty() || !is_shown || out.len() >= PICTURES_COUNT_MAX {
+            if id.is_empty() || !is_shown {
                 continue;
             }
             // What is too large is not shown here; it is among the files.

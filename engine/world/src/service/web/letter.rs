@@ -224,9 +224,17 @@ impl<B: Backend> Call<'_, B> {
         if recipients.is_empty() {
             return Err(Why("Say to whom it goes.".to_owned()));
         }
+        let mail = self.mail;
+        let limits = &mail.limits;
+        if recipients.len() > limits.recipients_max as usize {
+            return Err(Why("These are more people than a letter may go to.".to_owned()));
+        }
         let author = draft.from[0].mailbox.clone();
         let (path, trace) = self.mail.trace(self.desk.now, &author, chance);
         let (octets, smtputf8) = made.octets(draft, trace)?;
+        if octets.len() as u64 > limits.message_max {
+            return Err(Why("With its files it is larger than a letter may be.".to_owned()));
+        }
         let letter = Outgoing { author, recipients, octets, return_path_octets: path, smtputf8 };
         let sent = self.mail.submit(self.desk.now, &self.visit.name, letter).await;
         sent.map_err(|Refusal { reason, .. }| match reason {

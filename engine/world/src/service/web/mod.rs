@@ -22,6 +22,7 @@ mod write;
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::MailboxRow;
+use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{Credentials, LoginAnswer, PasswordCredentials};
 use pillarbox_engine::types::{Now, Reason};
 
@@ -53,6 +54,8 @@ pub struct WebMail<B: Backend> {
     peer: Vec<u8>,
     /// What stands before the path of every target.
     base: &'static str,
+    /// How large a letter may be, and to how many it may go.
+    limits: Limits,
 }
 
 /// What a request came to, for a host that keeps a log.
@@ -107,7 +110,13 @@ struct Call<'a, B: Backend> {
 impl<B: Backend> WebMail<B> {
     /// For the connection `key` of a browser at `peer`; what people signed in to is in `visits`, for all connections.
     pub fn new(backend: Arc<B>, key: SessionKey, visits: Arc<Visits>, peer: Vec<u8>) -> Self {
-        Self { backend, key, visits, peer, base: "" }
+        Self { backend, key, visits, peer, base: "", limits: Limits::SMTP }
+    }
+
+    /// What this server's sessions of SMTP are bound to, letters by the web are too.
+    #[must_use]
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// All targets begin with this, a path without a slash at its end, since the server has other things too.

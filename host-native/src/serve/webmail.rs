@@ -205,3 +205,30 @@ fn dressed(response: web::Response, is_head: bool) -> Response {
     }
     made
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn pages_get_their_looks_and_letters_keep_their_policy() {
+        let page = |fields: Vec<(&'static str, String)>| web::Response {
+            media_type: "text/html; charset=utf-8".to_owned(),
+            body: [BEGINNING, b"<title>x</title>"].concat(),
+            fields,
+            ..web::Response::of(200)
+        };
+        let text = async |response: Response| {
+            let body = to_bytes(response.into_body(), 1 << 20).await.expect("it is there");
+            String::from_utf8(body.to_vec()).expect("UTF-8")
+        };
+        assert!(text(dressed(page(Vec::new()), false)).await.contains("/mail/style.css"));
+        let policy = ("Content-Security-Policy", "sandbox".to_owned());
+        let letter = dressed(page(vec![policy]), false);
+        assert_eq!(letter.headers()[header::CONTENT_SECURITY_POLICY], "sandbox");
+        assert!(!text(letter).await.contains("style.css"));
+        assert_eq!(text(dressed(page(Vec::new()), true)).await, "", "HEAD has no body");
+        let split = ("Location", "/a\r\nSet-Cookie: b".to_owned());
+        assert_eq!(dressed(page(vec![split]), false).status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
+}

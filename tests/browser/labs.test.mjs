@@ -55,8 +55,8 @@ test("a browser shows the mailbox as a page, and keeps nothing", async () => {
   assert.equal(await state("Library PC"), "read");
   await shot(page, "access-web");
   await library.getByRole("button", { name: "Delete: Lunch" }).click();
-  assert.equal((await truth(page)).Lunch, undefined, "gone from the server, and so from everywhere");
-  assert.ok((await lines(page)).some((line) => line.includes("POST /delete")), "the conversation behind it is shown");
+  assert.deepEqual((await truth(page)).Lunch, [true, false, false, false, false, false], "in Trash, and so in nobody's inbox");
+  assert.ok((await lines(page)).some((line) => line.includes("POST /act")), "the conversation behind it is shown");
   assert.ok(!(await page.content()).includes("hungry"), "the password is masked");
   assert.deepEqual(wrong, []);
   await close();
@@ -68,13 +68,13 @@ test("web mail: the network tab lists requests, and what each caused", async () 
   await page.locator(".network .empty").waitFor();
   await page.locator("body").press("End");
   const rows = page.locator(".network tbody tr");
-  await page.locator(".network tbody tr", { hasText: "GET /message/1" }).first().waitFor();
+  await page.locator(".network tbody tr", { hasText: "GET /in/INBOX/1" }).first().waitFor();
   assert.ok(await rows.count() > 20);
   const sent = rows.filter({ hasText: "POST /send" }).first();
   assert.match(await sent.innerText(), /Alice's browser[\s\S]*303 See Other/);
   const caused = (asked) => page.locator(".network tr", { hasText: asked }).first().locator("xpath=following-sibling::tr[1]").innerText();
   assert.match(await caused("POST /send"), /it caused: .*queue.*port 25/);
-  assert.match(await caused("GET /message/1"), /it caused: .*INBOX/);
+  assert.match(await caused("GET /in/INBOX/1"), /it caused: .*INBOX/);
   await sent.getByRole("button").click();
   await page.locator(".inspector", { hasText: "RFC 9112" }).waitFor();
   assert.ok((await lines(page)).some((line) => line.includes("to=bob%40hamburger.edu")), "the form is shown as it was sent");

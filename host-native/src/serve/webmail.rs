@@ -3,6 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
@@ -10,9 +11,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Router, http::Method};
+use pillarbox_engine::limits::Limits;
 use pillarbox_world::service::Backend;
-use pillarbox_world::service::web::{Visits, WebMail};
+use pillarbox_world::service::web::{Happened, Visits, WebMail};
 use pillarbox_world::web::{self, BODY_MAX};
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 
 use super::{Shared, shown};
 use crate::auth::{Caller, entropy};
@@ -21,8 +25,15 @@ use crate::drive::{next_key, now};
 
 /// What the paths of its pages begin with.
 const BASE: &str = "/mail";
-/// Pages are text and forms: they load their style and nothing else, run nothing, and stand in nobody's frame.
-const POLICY: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Requests that are answered at once; others wait. A search reads much mail.
+const AT_ONCE_MAX: usize = 8;
+/// Letters with files that come at once: each is held in memory, several times while it is composed.
+const LETTERS_MAX: usize = 4;
+/// What a form brings is there after so long.
+const BODY_TIME: Duration = Duration::from_secs(300);
+/// Pages are text and forms: they load their style and nothing else, run nothing, and stand in nobody's frame. The one frame in
+/// them is for HTML of a letter, which has a policy of its own.
+const POLICY: &str = "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const HEADERS: [(HeaderName, &str); 4] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -46,13 +57,18 @@ const IN_THE_CLEAR: &str = "web mail takes passwords, and this address is served
 pub(super) fn routes(shared: &Arc<Shared>, http: SocketAddr) -> Router {
     let is_safe = is_loopback(http.ip()) || shared.settings.allow_cleartext_login;
     let (shared, visits) = (Arc::clone(shared), Arc::new(Visits::default()));
+    let places = Arc::new(Places {
+        answers: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+        letters: Arc::new(Semaphore::new(LETTERS_MAX)),
+    });
     let answer = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
         let mut response = match is_safe {
-            true => answer(&shared, &visits, peer, request).await,
+            true => answer(&shared, &visits, &places, peer, request).await,
             false => (StatusCode::FORBIDDEN, IN_THE_CLEAR).into_response(),
         };
+        // What has a policy of its own keeps it.
         for (name, value) in HEADERS {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
         }
         response
     };
@@ -64,38 +80,75 @@ pub(super) fn routes(shared: &Arc<Shared>, http: SocketAddr) -> Router {
         .route("/mail/{*path}", any(answer))
 }
 
+/// Places for what costs memory or time.
+struct Places {
+    answers: Arc<Semaphore>,
+    letters: Arc<Semaphore>,
+}
+
 async fn answer(
     shared: &Arc<Shared>,
     visits: &Arc<Visits>,
+    places: &Places,
     peer: SocketAddr,
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, BODY_MAX).await else {
-        let why = format!("a letter by the web has at most {BODY_MAX} octets\n");
-        return (StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
-    };
-    let Ok(chance) = entropy() else {
-        return (StatusCode::INTERNAL_SERVER_ERROR, "the system gives no random octets\n")
-            .into_response();
-    };
-    let asked = web::Request {
+    let is_head = head.method == Method::HEAD;
+    let mut asked = web::Request {
         method: head.method.as_str().to_owned(),
         target: head.uri.path_and_query().map_or("/", |target| target.as_str()).to_owned(),
         cookies: cookies(&head.headers),
-        body: body.to_vec(),
+        media_type: text_of(&head.headers, &header::CONTENT_TYPE),
+        body: Vec::new(),
     };
+    let failed = |why: &'static str| (StatusCode::INTERNAL_SERVER_ERROR, why).into_response();
     let address = peer.ip().to_canonical();
     let key = next_key();
-    let callers = shared.backend.directory().callers();
-    callers.set(key, Caller { address, identities: Vec::new() });
-    let backend = Arc::clone(&shared.backend);
-    let mail = WebMail::new(backend, key, Arc::clone(visits), address.to_string().into_bytes());
-    let mail = mail.under(BASE);
-    let response = mail.answer(now(shared.started), &asked, chance).await;
-    shared.backend.directory().callers().remove(key);
-    write_down(shared, &mail, &asked, &response, peer);
-    dressed(response, head.method == Method::HEAD)
+    let (backend, visits) = (Arc::clone(&shared.backend), Arc::clone(visits));
+    let limits = shared.settings.limits.apply(Limits::SMTP, false);
+    let mail = WebMail::new(backend, key, visits, address.to_string().into_bytes());
+    let mail = mail.under(BASE).within(limits);
+    let max = mail.body_max(now(shared.started), &asked);
+    let letter = match max > BODY_MAX {
+        true => Arc::clone(&places.letters).acquire_owned().await.ok(),
+        false => None,
+    };
+    asked.body = match tokio::time::timeout(BODY_TIME, to_bytes(body, max)).await {
+        Ok(Ok(body)) => body.to_vec(),
+        Ok(Err(_)) => {
+            let why = format!("what a form brings here has at most {max} octets\n");
+            return (StatusCode::PAYLOAD_TOO_LARGE, why).into_response();
+        }
+        Err(_) => return (StatusCode::REQUEST_TIMEOUT, "this took too long\n").into_response(),
+    };
+    // Taken once all is there: who sends slowly holds up nobody.
+    let place = Arc::clone(&places.answers).acquire_owned().await;
+    let Ok(chance) = entropy() else { return failed("the system gives no random octets\n") };
+    let (handle, moment) = (Handle::current(), now(shared.started));
+    let shared = Arc::clone(shared);
+    // A list reads many messages, and a search all of them: that holds up nobody else here. It is done to its end though the
+    // browser may have gone.
+    let answered = tokio::task::spawn_blocking(move || {
+        let _places = (letter, place);
+        let callers = shared.backend.directory().callers();
+        callers.set(key, Caller { address, identities: Vec::new() });
+        let answered = handle.block_on(mail.answer(moment, &asked, chance));
+        callers.remove(key);
+        let (response, happened) = answered;
+        if let Some(happened) = happened {
+            write_down(&shared, &happened, response.status, peer);
+        }
+        response
+    });
+    match answered.await {
+        Ok(response) => dressed(response, is_head),
+        Err(_) => failed("this could not be shown\n"),
+    }
+}
+
+fn text_of(headers: &HeaderMap, name: &HeaderName) -> String {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
 }
 
 /// What a browser shows again; a browser that speaks HTTP/1.1 sends one such field (RFC 6265 §5.4).
@@ -106,34 +159,32 @@ fn cookies(headers: &HeaderMap) -> String {
 }
 
 /// Logins and letters are counted and logged as those of the other protocols are.
-fn write_down(
-    shared: &Shared,
-    mail: &WebMail<crate::backend::HostBackend>,
-    asked: &web::Request,
-    response: &web::Response,
-    peer: SocketAddr,
-) {
-    let is_done = response.status == 303;
-    if mail.signs_in(asked) {
-        let account = asked.field("user").unwrap_or_default();
-        let account = shown(account.as_bytes());
-        let how = if is_done { "accepted" } else { "refused" };
-        shared.metrics.logins.with_label_values(&["http", how]).inc();
-        if is_done {
+fn write_down(shared: &Shared, happened: &Happened, status: u16, peer: SocketAddr) {
+    let (Happened::SignedIn(account) | Happened::SignInRefused(account) | Happened::Sent(account)) =
+        happened;
+    let account = shown(account.as_bytes());
+    let login = |how: &str| shared.metrics.logins.with_label_values(&["http", how]).inc();
+    match happened {
+        Happened::SignedIn(_) => {
+            login("accepted");
             tracing::info!(protocol = "http", account, %peer, "login");
-        } else {
-            let status = response.status;
+        }
+        Happened::SignInRefused(_) => {
+            login("refused");
             tracing::warn!(protocol = "http", account, status, %peer, "login refused");
         }
-    } else if mail.sends(asked) && is_done {
-        tracing::info!(protocol = "http", %peer, "a letter was taken");
+        Happened::Sent(_) => {
+            tracing::info!(protocol = "http", account, %peer, "a letter was taken")
+        }
     }
 }
 
 /// The response as axum has it; a page gets its looks.
 fn dressed(response: web::Response, is_head: bool) -> Response {
     let mut body = response.body;
-    if body.starts_with(BEGINNING) {
+    // HTML of a letter has its own.
+    let is_ours = !response.fields.iter().any(|(name, _)| *name == "Content-Security-Policy");
+    if is_ours && body.starts_with(BEGINNING) {
         body.splice(BEGINNING.len()..BEGINNING.len(), LOOKS.iter().copied());
     }
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -153,4 +204,31 @@ fn dressed(response: web::Response, is_head: bool) -> Response {
         made.headers_mut().append(name, value);
     }
     made
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn pages_get_their_looks_and_letters_keep_their_policy() {
+        let page = |fields: Vec<(&'static str, String)>| web::Response {
+            media_type: "text/html; charset=utf-8".to_owned(),
+            body: [BEGINNING, b"<title>x</title>"].concat(),
+            fields,
+            ..web::Response::of(200)
+        };
+        let text = async |response: Response| {
+            let body = to_bytes(response.into_body(), 1 << 20).await.expect("it is there");
+            String::from_utf8(body.to_vec()).expect("UTF-8")
+        };
+        assert!(text(dressed(page(Vec::new()), false)).await.contains("/mail/style.css"));
+        let policy = ("Content-Security-Policy", "sandbox".to_owned());
+        let letter = dressed(page(vec![policy]), false);
+        assert_eq!(letter.headers()[header::CONTENT_SECURITY_POLICY], "sandbox");
+        assert!(!text(letter).await.contains("style.css"));
+        assert_eq!(text(dressed(page(Vec::new()), true)).await, "", "HEAD has no body");
+        let split = ("Location", "/a\r\nSet-Cookie: b".to_owned());
+        assert_eq!(dressed(page(vec![split]), false).status(), StatusCode::INTERNAL_SERVER_ERROR);
+    }
 }

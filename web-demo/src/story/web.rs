@@ -147,11 +147,11 @@ mod tests {
         assert_eq!(
             first,
             [
-                ("GET /compose", "303 See Other"),
+                ("GET /write", "303 See Other"),
                 ("GET /login", "200 OK"),
                 ("POST /login", "303 See Other"),
-                ("GET /inbox", "200 OK"),
-                ("GET /compose", "200 OK"),
+                ("GET /in/INBOX", "200 OK"),
+                ("GET /write", "200 OK"),
                 ("POST /send", "303 See Other"),
                 ("GET /sent", "200 OK"),
             ]
@@ -161,7 +161,7 @@ mod tests {
         let caused = send.caused.join("; ");
         assert!(caused.contains("queue") && caused.contains("port 25"), "{caused}");
         assert!(all[6].caused.is_empty(), "{:?}", all[6]);
-        let read = all.iter().find(|asked| asked.what == "GET /message/1").expect("Bob reads");
+        let read = all.iter().find(|asked| asked.what == "GET /in/INBOX/1").expect("Bob reads");
         assert!(read.caused[0].contains("INBOX"), "{:?}", read.caused);
         assert!(all.iter().all(|asked| asked.octets.iter().all(|octets| *octets > 30)));
         // Looking back, there were fewer.

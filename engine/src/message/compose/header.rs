@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::people::Person;
+use super::values::MessageId;
 use crate::text::base64;
 
 /// RFC 5322 §2.1.1: octets of a line, its end not counted.
@@ -93,6 +94,17 @@ pub(super) fn addresses(out: &mut Vec<u8>, name: &str, people: &[Person]) {
             }
         }
     }
+    field.end();
+}
+
+/// Writes `1*msg-id` (RFC 5322 §3.6.4), if there are any. An id stays as it is, however long its line gets by it: in an
+/// encoded word it would be another one.
+pub(super) fn ids(out: &mut Vec<u8>, name: &str, ids: &[MessageId]) {
+    if ids.is_empty() {
+        return;
+    }
+    let mut field = FieldWriter::new(out, name);
+    ids.iter().for_each(|id| field.word(&format!("<{}>", id.as_str()), false));
     field.end();
 }
 

@@ -20,9 +20,9 @@ use content::{Boundaries, Writer};
 pub use composed::{Composed, FilePiece, Piece};
 pub use people::{Person, parse_mailboxes, parse_people, parse_person};
 pub use ready::{Head, Reader, Ready};
-pub use values::{FieldName, FileName, MediaType, Refused, Text};
+pub use values::{FieldName, FileName, MediaType, MessageId, Refused, Text};
 
-/// What a person wants to say. Blind recipients are no part of a message, so they have no place here.
+/// What a person wants to say.
 #[derive(Clone, Debug, Default)]
 pub struct Draft {
     /// Who wrote it; at least one.
@@ -35,6 +35,12 @@ pub struct Draft {
     pub to: Vec<Person>,
     /// Who gets a copy that everyone sees.
     pub cc: Vec<Person>,
+    /// Who gets a copy that nobody else sees: for a message that is kept, never for one that is sent (RFC 5322 §3.6.3).
+    pub bcc: Vec<Person>,
+    /// What it answers (RFC 5322 §3.6.4).
+    pub in_reply_to: Option<MessageId>,
+    /// What came before it, the oldest first and what it answers last.
+    pub references: Vec<MessageId>,
     /// What it is about.
     pub subject: Option<Text>,
     /// Other fields.
@@ -90,12 +96,15 @@ pub fn compose(draft: &Draft, origin: Origin) -> Result<Composed, Refused> {
         ("Reply-To", &draft.reply_to),
         ("To", &draft.to),
         ("Cc", &draft.cc),
+        ("Bcc", &draft.bcc),
     ];
     for (name, people) in lists.iter().filter(|(_, people)| !people.is_empty()) {
         header::addresses(&mut out, name, people);
     }
     let id = format!("<{}.{unique}@{}>", origin.unix_ms, id_domain(author));
     header::plain(&mut out, "Message-ID", &id);
+    header::ids(&mut out, "In-Reply-To", draft.in_reply_to.as_slice());
+    header::ids(&mut out, "References", &draft.references);
     if let Some(subject) = &draft.subject {
         header::unstructured(&mut out, "Subject", subject.as_str());
     }

@@ -135,6 +135,36 @@ impl FileName {
     }
 }
 
+/// What a message is called by others, without its brackets (RFC 5322 §3.6.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageId(String);
+
+impl MessageId {
+    /// `id-left "@" id-right`, as any message has it: printable, and short enough for one line (RFC 5322 §2.1.1).
+    ///
+    /// # Errors
+    /// [`Refused`]: it would not be read as one id again.
+    pub fn new(id: &[u8]) -> Result<Self, Refused> {
+        const ID_MAX: usize = 900;
+        let text = String::from_utf8_lossy(id).into_owned();
+        if id.len() > ID_MAX {
+            return Err(Refused::TooLong(ID_MAX));
+        }
+        let good = |octet: u8| (b'!'..=b'~').contains(&octet) && !b"<>\"\\".contains(&octet);
+        let is_id = text.bytes().all(good)
+            && text
+                .split_once('@')
+                .is_some_and(|(left, right)| !left.is_empty() && !right.is_empty());
+        if is_id { Ok(Self(text)) } else { Err(Refused::NotAnAddress(shown(&text))) }
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The name of a field that a person adds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldName(String);
@@ -311,6 +341,21 @@ mod tests {
             assert_eq!(Text::new(text).map(|text| text.0).as_deref(), Ok(text));
         }
         assert!(Text::new(&"a".repeat(COMPOSED_TEXT_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn ids_are_what_is_read_again() {
+        let long = [&b"a".repeat(80)[..], b"@b.example"].concat();
+        for id in [&b"a@b"[..], b"1.2$x@[192.0.2.1]", &long] {
+            let read = MessageId::new(id).map(|id| id.0.into_bytes());
+            assert_eq!(read.as_deref(), Ok(id));
+            let field = [b"<", id, b">"].concat();
+            assert_eq!(crate::message::ids::message_ids(&field).collect::<Vec<_>>(), [id]);
+        }
+        for id in [&b""[..], b"a", b"@b", b"a@", b"a b@c", b"a@b>", b"a@b\r\nBcc: x", b"\xff@b"] {
+            assert!(MessageId::new(id).is_err(), "{}", id.escape_ascii());
+        }
+        assert!(MessageId::new(&[&b"a".repeat(999)[..], b"@b"].concat()).is_err());
     }
 
     #[test]

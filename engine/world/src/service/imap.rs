@@ -72,6 +72,12 @@ impl<B: Backend> ImapService<B> {
         Self { backend, key, bound, open, peeked, append, listens, granted, held }
     }
 
+    /// The same for an account that has logged in another way than this session knows.
+    pub(super) fn signed_in(mut self, id: AccountId, name: &[u8]) -> Self {
+        self.bound = Some(Bound { id, name: name.to_vec() });
+        self
+    }
+
     pub(super) fn set_listens(&mut self, listens: bool) {
         self.listens = listens;
     }

@@ -6,8 +6,8 @@ use super::rules;
 
 /// Its media type.
 pub(super) const FORM: &str = "application/x-www-form-urlencoded";
-/// Fields of one form; no page of a web mail has a tenth of that.
-const FIELDS_MAX: usize = 100;
+/// Fields of one form; no page of a web mail has half of that.
+pub(super) const FIELDS_MAX: usize = 200;
 
 /// Writes fields, in their order.
 pub(super) fn encode(fields: &[(String, String)]) -> String {
@@ -21,6 +21,15 @@ pub(super) fn encode(fields: &[(String, String)]) -> String {
         put(value, &mut out);
     }
     out
+}
+
+/// Text as it can stand in any place of a target.
+#[must_use]
+pub fn encoded(text: &str) -> String {
+    let mut out = String::new();
+    put(text, &mut out);
+    // In a path, a plus means itself; one of the text's own is a code by now.
+    out.replace('+', "%20")
 }
 
 fn put(text: &str, out: &mut String) {
@@ -49,7 +58,9 @@ pub(super) fn decode(octets: &[u8]) -> Vec<(String, String)> {
     pairs.take(FIELDS_MAX).map(read).collect()
 }
 
-fn plain(octets: &[u8]) -> String {
+/// The text that was meant by what stands in a target or a form.
+#[must_use]
+pub fn plain(octets: &[u8]) -> String {
     let digit = |at: usize| {
         let octet = octets.get(at)?;
         char::from(*octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok())

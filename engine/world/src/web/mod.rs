@@ -5,6 +5,7 @@
 mod client;
 mod form;
 mod head;
+mod multipart;
 pub mod page;
 mod rules;
 mod server;
@@ -15,6 +16,8 @@ mod writing;
 use pillarbox_engine::trace::Note;
 
 pub use client::{Client, Heard};
+pub use form::{encoded, plain as decoded};
+pub use multipart::{Given, Upload};
 pub use rules::RULES;
 pub use server::Server;
 
@@ -64,6 +67,8 @@ pub struct Request {
     pub target: String,
     /// What the browser was given before to show again (RFC 6265 §4.2).
     pub cookies: String,
+    /// What it brings is this; empty: what a plain form says.
+    pub media_type: String,
     /// What it brings.
     pub body: Vec<u8>,
 }
@@ -82,11 +87,17 @@ impl Request {
         pairs.find(|(own, _)| *own == name).map(|(_, value)| value)
     }
 
-    /// What the form that it brings says in this field.
+    /// What stands behind the question mark of the target, as a form that was sent by GET.
     #[must_use]
-    pub fn field(&self, name: &str) -> Option<String> {
-        let found = form::decode(&self.body).into_iter().find(|(own, _)| own == name);
-        found.map(|(_, value)| value)
+    pub fn query(&self) -> Given {
+        let query = self.target.split_once('?').map_or("", |(_, query)| query);
+        Given { fields: form::decode(query.as_bytes()), files: Vec::new() }
+    }
+
+    /// What the form that it brings says.
+    #[must_use]
+    pub fn given(&self) -> Given {
+        multipart::read(&self.media_type, &self.body)
     }
 }
 

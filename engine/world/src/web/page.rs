@@ -11,8 +11,16 @@ pub struct Page {
     pub title: String,
     /// Its lines.
     pub lines: Vec<Line>,
-    /// Its last form.
-    pub form: Option<Form>,
+    /// Its forms.
+    pub forms: Vec<Form>,
+}
+
+impl Page {
+    /// The form that is sent to this place, whatever stands before it.
+    #[must_use]
+    pub fn form(&self, place: &str) -> Option<&Form> {
+        self.forms.iter().find(|form| form.action.ends_with(place))
+    }
 }
 
 /// A line.
@@ -40,7 +48,7 @@ pub struct Form {
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// What is filled in: `password`, `hidden`; empty: text.
+    /// What is filled in: `password`, `hidden`, `checkbox`, `file`; `submit`: it sends the form; empty: text.
     pub kind: String,
     /// What stands in it already.
     pub value: String,
@@ -95,6 +103,9 @@ struct Reader {
     in_title: bool,
     /// Whether line ends in the text count.
     preformatted: bool,
+    /// What comes stands in the last field of the last form.
+    in_textarea: bool,
+    in_option: bool,
 }
 
 impl Reader {
@@ -102,6 +113,17 @@ impl Reader {
         let text = decoded(text);
         if self.in_title {
             self.page.title.push_str(&text);
+            return;
+        }
+        if self.in_textarea {
+            let form = self.page.forms.last_mut();
+            if let Some(field) = form.and_then(|form| form.fields.last_mut()) {
+                // A line end directly behind the tag is none of the text.
+                field.value.push_str(text.strip_prefix('\n').unwrap_or(&text));
+            }
+            return;
+        }
+        if self.in_option {
             return;
         }
         for (at, line) in text.split('\n').enumerate() {
@@ -116,7 +138,11 @@ impl Reader {
 
     fn line_ends(&mut self) {
         let line = std::mem::take(&mut self.line);
-        let text = line.text.trim_end().to_owned();
+        let text = match self.preformatted {
+            true => line.text.trim_end(),
+            false => line.text.trim(),
+        };
+        let text = text.to_owned();
         let is_kept = self.preformatted || !text.is_empty();
         if is_kept && self.page.lines.len() < LINES_MAX {
             self.page.lines.push(Line { text, ..line });
@@ -147,17 +173,24 @@ impl Reader {
                 self.preformatted = false;
             }
             "form" => {
-                self.page.form = Some(Form { action: value("action"), fields: Vec::new() });
+                self.line_ends();
+                self.page.forms.push(Form { action: value("action"), fields: Vec::new() });
             }
-            "input" | "textarea" => {
-                let field =
-                    Field { name: value("name"), kind: value("type"), value: value("value") };
-                let form = self.page.form.as_mut();
+            "input" | "textarea" | "select" | "button" => {
+                let kind = if name == "button" { "submit".to_owned() } else { value("type") };
+                let field = Field { name: value("name"), kind, value: value("value") };
+                let form = self.page.forms.last_mut();
                 if let Some(form) = form.filter(|_| !field.name.is_empty()) {
                     form.fields.push(field);
                 }
+                self.in_textarea = name == "textarea";
             }
-            "br" | "p" | "h1" | "li" | "/li" | "/h1" => self.line_ends(),
+            "/textarea" => self.in_textarea = false,
+            // What can be chosen is no text; who chooses knows it.
+            "option" => self.in_option = true,
+            "/select" => self.in_option = false,
+            "br" | "p" | "h1" | "h2" | "li" | "/li" | "/h1" | "/h2" | "/form" | "details"
+            | "summary" | "/summary" | "/details" | "nav" => self.line_ends(),
             _ => {}
         }
     }
@@ -231,17 +264,19 @@ mod tests {
             "<!doctype html><title>In&amp;box</title><h1>Mail</h1>\n<ol><li><a href=\"/message/1\">\
              Lunch</a> from Alice &lt;alice@crepes.fr&gt;</li><li>two</ol><p>end\
              <form method=post action='/send'><input name=to><input type=password name=\"p\">\
-             <textarea name=text></textarea><input type=submit></form>",
+             <textarea name=text>\none\ntwo</textarea><select><option>a<option>b</select><input type=submit>\
+             <button name=act value=go></button></form>",
         );
         assert_eq!(page.title, "In&box");
         let lines: Vec<_> = page.lines.iter().map(|line| &line.text[..]).collect();
         assert_eq!(lines, ["Mail", "Lunch from Alice <alice@crepes.fr>", "two", "end"]);
         assert_eq!(page.lines[1].link.as_deref(), Some("/message/1"));
         assert_eq!(page.lines[1].label, "Lunch");
-        let form = page.form.expect("there is one");
+        let form = page.form("/send").expect("there is one");
         assert!(form.asks_password());
         let names: Vec<_> = form.fields.iter().map(|field| &field.name[..]).collect();
-        assert_eq!((&form.action[..], names), ("/send", vec!["to", "p", "text"]));
+        assert_eq!((&form.action[..], names), ("/send", vec!["to", "p", "text", "act"]));
+        assert_eq!((&form.fields[2].value[..], &form.fields[3].kind[..]), ("one\ntwo", "submit"));
     }
 
     #[test]
@@ -250,7 +285,7 @@ mod tests {
         let page = read(&format!("<pre>{}</pre>", escaped(text)));
         let lines: Vec<_> = page.lines.iter().map(|line| &line.text[..]).collect();
         assert_eq!(lines.join("\n"), text);
-        assert_eq!(page.form, None);
+        assert!(page.forms.is_empty());
     }
 
     #[test]

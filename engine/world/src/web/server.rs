@@ -103,9 +103,11 @@ impl Server {
                     self.received += body.len() as u64;
                     let without_body = head.method == "HEAD";
                     self.state = State::Asked { without_body, close: head.close };
-                    let cookies = head.fields.value("cookie").unwrap_or_default().to_owned();
+                    let value = |name| head.fields.value(name).unwrap_or_default().to_owned();
+                    let (cookies, media_type) = (value("cookie"), value("content-type"));
                     let Head { method, target, .. } = head;
-                    out.push(Output::Request(Request { method, target, cookies, body }));
+                    let request = Request { method, target, cookies, media_type, body };
+                    out.push(Output::Request(request));
                     return;
                 }
                 state => {

@@ -166,7 +166,7 @@ fn a_browser_and_a_server_agree() {
                 panic!("a request is whole")
             };
             assert_eq!(request.cookie("visit"), Some("1234"));
-            assert_eq!(request.field("password").is_some(), form.is_some());
+            assert_eq!(request.given().all("password").next().is_some(), form.is_some());
             let answer = Response {
                 fields: vec![
                     ("Location", "/inbox".to_owned()),

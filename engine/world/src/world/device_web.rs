@@ -28,7 +28,7 @@ pub(crate) struct Browser {
 /// Messages that a list names, and unread ones.
 fn listed(list: &Page) -> (u64, u64) {
     let is_message =
-        |line: &&Line| line.link.as_ref().is_some_and(|link| link.starts_with("/message/"));
+        |line: &&Line| line.link.as_ref().is_some_and(|link| link.starts_with("/in/INBOX/"));
     let all = list.lines.iter().filter(is_message);
     let new = all.clone().filter(|line| line.text.ends_with("unread"));
     (all.count() as u64, new.count() as u64)
@@ -68,7 +68,7 @@ impl World {
         letter: &Letter,
     ) -> Result<(), String> {
         if !(letter.html.is_empty() && letter.pictures.is_empty() && letter.files.is_empty()) {
-            return Err("the form of this web mail takes plain text alone".to_owned());
+            return Err("this browser is of 1996: it sends text, and no files".to_owned());
         }
         self.show(node, Screen::Sending { subject: letter.subject.clone() });
         let fields = [("to", &letter.to), ("subject", &letter.subject), ("text", &letter.text)];
@@ -96,7 +96,7 @@ impl World {
         match news {
             WebNews::Cookies(cookies) => browser.cookies = cookies,
             WebNews::Shown(path, page) => {
-                if path == "/inbox" {
+                if path == "/in/INBOX" {
                     browser.list = (*page).clone();
                 }
                 browser.path = path;
@@ -105,7 +105,8 @@ impl World {
             WebNews::Done(how) => {
                 let wish = browser.wish.take();
                 let ((shown, new), title) = (listed(&browser.list), browser.page.title.clone());
-                let first = browser.page.lines.last().map(|line| line.text.clone());
+                // Behind its title a page says what was done.
+                let first = browser.page.lines.get(1).map(|line| line.text.clone());
                 let told = match (how, wish) {
                     (Ok(()), Some(Wish::Inbox)) => Screen::Got { new, shown },
                     (Ok(()), Some(Wish::Send(_))) => {

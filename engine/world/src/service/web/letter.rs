@@ -1,103 +1,293 @@
-//! A letter from a form: it becomes a message, and then it is submitted as one that comes by SMTP is.
+//! A letter from a sheet: it becomes a message, and then it is submitted as one that comes by SMTP is, or kept.
 
 use std::sync::Arc;
 
+use pillarbox_engine::imap::types::{Flags, SpecialUse};
 use pillarbox_engine::message::compose::{
-    Draft, Origin, Person, Piece, Refused, Text, compose, parse_people, parse_person,
+    Draft, FieldName, File, FileName, MediaType, MessageId, Origin, Person, Piece, Refused, Text,
+    compose, parse_people, parse_person,
 };
+use pillarbox_engine::message::ids::message_ids;
 use pillarbox_engine::smtp::{Answer, Ask, Body, Envelope, MailFrom, Mailbox, RcptTo};
 use pillarbox_engine::text::date::date_time;
 use pillarbox_engine::types::{Now, Reason, Refusal};
 
-use super::visits::Visit;
-use super::{Not, WebMail, pages};
+use super::desk::{ANSWERED, DRAFT, Letter, SEEN, for_use, one, system};
+use super::show::file_name;
+use super::write::{ANSWERS, Sheet, placed};
+use super::{Call, Happened, Not, WebMail, told};
 use crate::service::{Backend, Service, SmtpService};
-use crate::web::{Request, Response};
+use crate::web::{Given, Request, Response, encoded};
+
+/// Octets of all files of one letter.
+const FILES_MAX: usize = 24 << 20;
+/// What is brought to the service at once.
+const PIECE: usize = 256 << 10;
+/// Messages that a letter names as those before it; of more the first and the last.
+const REFERENCES_MAX: usize = 100;
+
+/// A file that goes along.
+struct Enclosed {
+    file: File,
+    octets: Vec<u8>,
+}
+
+/// What a letter is composed of.
+struct Made {
+    draft: Draft,
+    bcc: Vec<Person>,
+    files: Vec<Vec<u8>>,
+    origin: Origin,
+}
+
+/// Why a letter is not sent, in words for who wrote it.
+struct Why(String);
+
+impl From<Refused> for Why {
+    fn from(refused: Refused) -> Self {
+        Self(refused.to_string())
+    }
+}
+
+impl From<Reason> for Why {
+    fn from(reason: Reason) -> Self {
+        Self(told(reason).1.to_owned())
+    }
+}
+
+impl Made {
+    /// The message, and whether an address in it needs SMTPUTF8.
+    fn octets(&self, draft: &Draft, before: Vec<u8>) -> Result<(Vec<u8>, bool), Refused> {
+        let composed = compose(draft, self.origin)?;
+        let mut out = before;
+        for piece in composed.pieces(0, composed.size()) {
+            match piece {
+                Piece::Octets(octets) => out.extend_from_slice(octets),
+                Piece::File(piece) => {
+                    // Both lie within the file, which is held.
+                    let start = piece.start as usize;
+                    let octets = &self.files[piece.file][start..start + piece.length as usize];
+                    out.extend(piece.encode(octets));
+                }
+            }
+        }
+        Ok((out, composed.needs_utf8()))
+    }
+}
+
+impl<B: Backend> Call<'_, B> {
+    pub(super) async fn send(
+        &mut self,
+        request: &Request,
+        chance: [u8; 16],
+        happened: &mut Option<Happened>,
+    ) -> Result<Response, Not> {
+        let given = request.given();
+        let sheet = Sheet::of(&given);
+        let is_draft = given.get("act") == "draft";
+        let done = match self.made(&sheet, &given, request, chance).await {
+            Ok(made) if is_draft => self.keep(&sheet, made).await,
+            Ok(made) => self.submit(&sheet, made, chance, happened).await,
+            Err(why) => Err(why),
+        };
+        match done {
+            Ok(response) => Ok(response),
+            // It comes back with what was written, and why it cannot be sent.
+            Err(Why(mut why)) => {
+                if !given.files.is_empty() {
+                    why.push_str(" Choose the files again, please.");
+                }
+                Ok(self.sheet_with_files(422, &sheet, &why).await)
+            }
+        }
+    }
+
+    async fn made(
+        &mut self,
+        sheet: &Sheet,
+        given: &Given,
+        request: &Request,
+        chance: [u8; 16],
+    ) -> Result<Made, Why> {
+        let name = self.visit.name.clone();
+        let domain = name.split_once('@').map(|(_, domain)| domain);
+        let author = parse_person(&name, domain)?;
+        let list = |text: &str| parse_people(text, domain);
+        let (to, cc, bcc) = (list(&sheet.to)?, list(&sheet.cc)?, list(&sheet.bcc)?);
+        let subject = sheet.subject.trim();
+        let mut enclosed = Vec::new();
+        for upload in &given.files {
+            let octets = request.body.get(upload.octets.clone()).unwrap_or_default();
+            enclosed.push(file(&upload.name, &upload.media_type, octets.to_vec())?);
+        }
+        for place in &sheet.kept {
+            let kept = self.kept(place).await?;
+            enclosed.push(kept);
+            let held: usize = enclosed.iter().map(|one| one.octets.len()).sum();
+            if held > FILES_MAX {
+                return Err(Why("The files are larger than a letter may be.".to_owned()));
+            }
+        }
+        let (attachments, files) = enclosed.into_iter().map(|one| (one.file, one.octets)).unzip();
+        let (in_reply_to, references) = self.before(sheet).await?;
+        let draft = Draft {
+            from: vec![author],
+            to,
+            cc,
+            in_reply_to,
+            references,
+            subject: (!subject.is_empty()).then(|| Text::new(subject)).transpose()?,
+            text: Some(sheet.text.clone()),
+            attachments,
+            ..Draft::default()
+        };
+        let origin = Origin { unix_ms: self.desk.now.unix_ms, seed: chance };
+        Ok(Made { draft, bcc, files, origin })
+    }
+
+    /// A file of a stored message.
+    async fn kept(&mut self, place: &str) -> Result<Enclosed, Why> {
+        let (message, at) = placed(place).ok_or(Reason::NotFound)?;
+        let (folder, uid) = placed(message).ok_or(Reason::NotFound)?;
+        let letter = self.desk.letter(folder, uid).await?;
+        let part = letter.index.parts.get(at as usize).ok_or(Reason::NotFound)?;
+        let octets = self.part(&letter, part, 2 * FILES_MAX as u64).await?;
+        file(&file_name(part), &super::show::media_type(part), octets)
+    }
+
+    /// What a letter answers, and what came before that (RFC 5322 §3.6.4). One that is handed on is a new one.
+    async fn before(
+        &mut self,
+        sheet: &Sheet,
+    ) -> Result<(Option<MessageId>, Vec<MessageId>), Reason> {
+        let Some((folder, uid)) = placed(&sheet.re).filter(|_| sheet.how != "forward") else {
+            return Ok((None, Vec::new()));
+        };
+        // It may be gone meanwhile: then this is a new letter.
+        let Ok(Letter { index, .. }) = self.desk.letter(folder, uid).await else {
+            return Ok((None, Vec::new()));
+        };
+        let read = |field: Option<&Vec<u8>>| -> Vec<MessageId> {
+            let ids = message_ids(field.map_or(&[][..], |field| &field[..]));
+            ids.filter_map(|id| MessageId::new(&id).ok()).collect()
+        };
+        let id = read(index.envelope.message_id.as_ref()).into_iter().next();
+        let mut references = read(index.references.as_ref());
+        if references.is_empty() {
+            let answered = read(index.envelope.in_reply_to.as_ref());
+            // RFC 5322 §3.6.4: of several nobody knows which came first.
+            references = if answered.len() == 1 { answered } else { Vec::new() };
+        }
+        references.extend(id.clone());
+        if references.len() > REFERENCES_MAX {
+            references.drain(1..references.len() + 1 - REFERENCES_MAX);
+        }
+        Ok((id, references))
+    }
+
+    /// Puts a letter into the folder for drafts, in place of what it was before.
+    async fn keep(&mut self, sheet: &Sheet, made: Made) -> Result<Response, Why> {
+        let drafts = for_use(&self.folders, SpecialUse::Drafts).map(|row| row.name.clone());
+        let drafts = drafts.ok_or_else(|| Why("There is no folder for drafts.".to_owned()))?;
+        let mut draft = Draft { bcc: made.bcc.clone(), ..made.draft.clone() };
+        if !sheet.re.is_empty() {
+            let answers = [&sheet.how, " ", &sheet.re[..]].concat();
+            draft.fields.push((FieldName::new(ANSWERS)?, Text::new(&answers)?));
+        }
+        let (octets, _) = made.octets(&draft, Vec::new())?;
+        let appended = self.desk.put(&drafts, &octets, DRAFT | SEEN).await?;
+        self.without_draft(sheet).await;
+        self.mail.visits.tell(&self.visit.id, "The draft is kept.", None);
+        let uid = appended.uids.first().map_or(0, |run| run.first).to_string();
+        let place = [&String::from_utf8_lossy(&drafts), "/", &uid[..]].concat();
+        Ok(self.mail.see(&["/write?draft=", &encoded(&place)].concat()))
+    }
+
+    /// The draft that a letter was is no more. One that cannot be removed is there twice, which harms less than losing it.
+    async fn without_draft(&mut self, sheet: &Sheet) {
+        let Some((folder, uid)) = placed(&sheet.draft) else { return };
+        if self.desk.letter(folder, uid).await.is_ok_and(|own| own.row.flags.system & DRAFT != 0) {
+            _ = self.desk.remove(&one(uid)).await;
+        }
+    }
+
+    async fn submit(
+        &mut self,
+        sheet: &Sheet,
+        made: Made,
+        chance: [u8; 16],
+        happened: &mut Option<Happened>,
+    ) -> Result<Response, Why> {
+        let draft = &made.draft;
+        let people = draft.to.iter().chain(&draft.cc).chain(&made.bcc);
+        let recipients: Vec<Mailbox> = people.map(|person| person.mailbox.clone()).collect();
+        if recipients.is_empty() {
+            return Err(Why("Say to whom it goes.".to_owned()));
+        }
+        let mail = self.mail;
+        let limits = &mail.limits;
+        if recipients.len() > limits.recipients_max as usize {
+            return Err(Why("These are more people than a letter may go to.".to_owned()));
+        }
+        let author = draft.from[0].mailbox.clone();
+        let (path, trace) = self.mail.trace(self.desk.now, &author, chance);
+        let (octets, smtputf8) = made.octets(draft, trace)?;
+        if octets.len() as u64 > limits.message_max {
+            return Err(Why("With its files it is larger than a letter may be.".to_owned()));
+        }
+        let letter = Outgoing { author, recipients, octets, return_path_octets: path, smtputf8 };
+        let sent = self.mail.submit(self.desk.now, &self.visit.name, letter).await;
+        sent.map_err(|Refusal { reason, .. }| match reason {
+            Reason::NotFound => Why("There is nobody of this address here.".to_owned()),
+            Reason::OverQuota => Why("The mailbox of this address is full.".to_owned()),
+            reason => reason.into(),
+        })?;
+        *happened = Some(Happened::Sent(self.visit.name.clone()));
+        let kept = self.keep_copy(&made).await;
+        let notice = if kept.is_ok() { "" } else { "It is sent, but no copy of it could be kept." };
+        self.mail.visits.tell(&self.visit.id, notice, None);
+        self.without_draft(sheet).await;
+        // That it was answered is a hint to who reads; the letter is sent whether it is kept or not.
+        if let Some((folder, uid)) = placed(&sheet.re)
+            && self.desk.letter(folder, uid).await.is_ok()
+        {
+            let forwarded = Flags { system: 0, keywords: vec![b"$Forwarded".to_vec()] };
+            let flags = if sheet.how == "forward" { forwarded } else { system(ANSWERED) };
+            _ = self.desk.flag(&one(uid), true, flags).await;
+        }
+        Ok(self.mail.see("/sent"))
+    }
+
+    /// A copy for who wrote it, which says who got it blindly.
+    async fn keep_copy(&mut self, made: &Made) -> Result<(), Why> {
+        let Some(row) = for_use(&self.folders, SpecialUse::Sent) else { return Ok(()) };
+        let name = row.name.clone();
+        let draft = Draft { bcc: made.bcc.clone(), ..made.draft.clone() };
+        let (octets, _) = made.octets(&draft, Vec::new())?;
+        self.desk.put(&name, &octets, SEEN).await?;
+        Ok(())
+    }
+}
+
+fn file(name: &str, media_type: &str, octets: Vec<u8>) -> Result<Enclosed, Why> {
+    let name = FileName::new(name)?;
+    let by_name = || MediaType::of_name(name.as_str());
+    let media_type = MediaType::new(media_type).unwrap_or_else(|_| by_name());
+    let file = File { name, media_type, size: octets.len() as u64 };
+    Ok(Enclosed { file, octets })
+}
 
 /// A message with its envelope.
-struct Made {
-    mail: MailFrom,
+struct Outgoing {
+    author: Mailbox,
     recipients: Vec<Mailbox>,
-    envelope: Envelope,
+    /// Trace fields of this hop first.
+    octets: Vec<u8>,
+    return_path_octets: u64,
+    smtputf8: bool,
 }
 
 impl<B: Backend> WebMail<B> {
-    pub(super) async fn send(
-        &self,
-        now: Now,
-        visit: &Visit,
-        request: &Request,
-        chance: [u8; 16],
-    ) -> Result<Response, Not> {
-        let [to, subject, text] =
-            ["to", "subject", "text"].map(|name| request.field(name).unwrap_or_default());
-        // The form comes back with what was written, and why it cannot be sent.
-        let again =
-            |why: &str| pages::compose(422, self.reader(visit), [&to[..], &subject, &text], why);
-        if to.trim().is_empty() {
-            return Ok(again("Say to whom it goes."));
-        }
-        let made = match self.made(now, visit, [&to[..], &subject, &text], chance) {
-            Ok(made) => made,
-            Err(refused) => return Ok(again(&refused.to_string())),
-        };
-        match self.submit(now, visit, made).await {
-            Ok(()) => Ok(self.see("/sent")),
-            Err(Refusal { reason: Reason::NotFound, .. }) => {
-                Ok(again("There is nobody of this address here."))
-            }
-            Err(Refusal { reason: Reason::OverQuota, .. }) => {
-                Ok(again("The mailbox of this address is full."))
-            }
-            Err(refusal) => Err(refusal.reason.into()),
-        }
-    }
-
-    fn made(
-        &self,
-        now: Now,
-        visit: &Visit,
-        [to, subject, text]: [&str; 3],
-        chance: [u8; 16],
-    ) -> Result<Made, Refused> {
-        let domain = visit.name.split_once('@').map(|(_, domain)| domain);
-        let author = parse_person(&visit.name, domain)?;
-        let to = parse_people(to, domain)?;
-        let draft = Draft {
-            from: vec![author.clone()],
-            to: to.clone(),
-            subject: (!subject.is_empty()).then(|| Text::new(subject)).transpose()?,
-            text: Some(text.to_owned()),
-            ..Draft::default()
-        };
-        let composed = compose(&draft, Origin { unix_ms: now.unix_ms, seed: chance })?;
-        let smtputf8 = composed.needs_utf8();
-        let (path, mut octets) = self.trace(now, &author.mailbox, chance);
-        for piece in composed.pieces(0, composed.size()) {
-            // There are no files: all pieces are octets.
-            if let Piece::Octets(part) = piece {
-                octets.extend_from_slice(part);
-            }
-        }
-        let eight_bit = !octets.is_ascii();
-        let mail = MailFrom {
-            reverse_path: Some(author.mailbox.clone()),
-            body: if eight_bit { Body::EightBitMime } else { Body::SevenBit },
-            smtputf8,
-            ..MailFrom::default()
-        };
-        let envelope = Envelope {
-            size: octets.len() as u64,
-            last: octets,
-            eight_bit,
-            return_path_octets: path,
-            authors: vec![author.mailbox],
-            ..Envelope::default()
-        };
-        let recipients = to.into_iter().map(|person: Person| person.mailbox).collect();
-        Ok(Made { mail, recipients, envelope })
-    }
-
     /// The fields that this hop puts before a message, and octets of those that are for final delivery alone
     /// (RFC 5321 §4.4).
     fn trace(&self, now: Now, from: &Mailbox, chance: [u8; 16]) -> (u64, Vec<u8>) {
@@ -124,14 +314,32 @@ impl<B: Backend> WebMail<B> {
     }
 
     /// What an SMTP session asks for a submitted message, so that there is one reading of it.
-    async fn submit(&self, now: Now, visit: &Visit, made: Made) -> Result<(), Refusal> {
-        let account = visit.name.clone().into_bytes();
+    async fn submit(&self, now: Now, account: &str, letter: Outgoing) -> Result<(), Refusal> {
+        let Outgoing { author, recipients, mut octets, return_path_octets, smtputf8 } = letter;
+        let account = account.as_bytes().to_vec();
         let mut service = SmtpService::new(Arc::clone(&self.backend), self.key).signed_in(account);
-        let mut asks = vec![Ask::Sender(made.mail)];
-        for forward_path in made.recipients {
+        let eight_bit = !octets.is_ascii();
+        let mail = MailFrom {
+            reverse_path: Some(author.clone()),
+            body: if eight_bit { Body::EightBitMime } else { Body::SevenBit },
+            smtputf8,
+            ..MailFrom::default()
+        };
+        let size = octets.len() as u64;
+        let mut asks = vec![Ask::Sender(mail)];
+        for forward_path in recipients {
             asks.push(Ask::Recipient(RcptTo { forward_path, ..RcptTo::default() }));
         }
-        asks.push(Ask::Commit(made.envelope));
+        let last = octets.split_off(octets.len().saturating_sub(1) / PIECE * PIECE);
+        asks.extend(octets.chunks(PIECE).map(|piece| Ask::Chunk(piece.to_vec())));
+        asks.push(Ask::Commit(Envelope {
+            size,
+            last,
+            eight_bit,
+            return_path_octets,
+            authors: vec![author],
+            ..Envelope::default()
+        }));
         for ask in asks {
             if let Answer::Refused(refusal) = service.answer(now, ask, &mut ()).await {
                 return Err(refusal);

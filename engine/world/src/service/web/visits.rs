@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use pillarbox_engine::imap::types::UidRun;
 use pillarbox_engine::types::Now;
 
 use crate::store::AccountId;
@@ -18,7 +19,21 @@ pub(super) struct Visit {
     pub(super) id: String,
     pub(super) account: AccountId,
     pub(super) name: String,
+    /// What the next list says first.
+    pub(super) notice: String,
+    /// What can be undone, until something else is done.
+    pub(super) undo: Option<Undo>,
     used_ms: u64,
+}
+
+/// Messages that were moved.
+#[derive(Clone, Debug)]
+pub(super) struct Undo {
+    /// Where they are.
+    pub(super) from: String,
+    /// Where they were.
+    pub(super) to: String,
+    pub(super) uids: Vec<UidRun>,
 }
 
 /// Who has signed in at one server.
@@ -40,17 +55,17 @@ impl Visits {
     pub(super) fn begin(
         &self,
         account: AccountId,
-        name: Vec<u8>,
+        name: String,
         now: Now,
         chance: [u8; 16],
     ) -> String {
         let id = format!("{:032x}", u128::from_be_bytes(chance));
-        let name = String::from_utf8_lossy(&name).into_owned();
         let mut all = self.all();
         if all.len() >= VISITS_MAX {
             all.pop_front();
         }
-        all.push_back(Visit { id: id.clone(), account, name, used_ms: now.monotonic_ms });
+        let (notice, undo, used_ms) = (String::new(), None, now.monotonic_ms);
+        all.push_back(Visit { id: id.clone(), account, name, notice, undo, used_ms });
         id
     }
 
@@ -66,6 +81,21 @@ impl Visits {
         visit.used_ms = now_ms;
         all.push_back(visit.clone());
         Some(visit)
+    }
+
+    /// Something was done: the next list says so, and it may be undone.
+    pub(super) fn tell(&self, id: &str, notice: &str, undo: Option<Undo>) {
+        if let Some(visit) = self.all().iter_mut().find(|visit| visit.id == id) {
+            notice.clone_into(&mut visit.notice);
+            visit.undo = undo;
+        }
+    }
+
+    /// What was done was said.
+    pub(super) fn told(&self, id: &str) {
+        if let Some(visit) = self.all().iter_mut().find(|visit| visit.id == id) {
+            visit.notice.clear();
+        }
     }
 
     /// Somebody has signed out.

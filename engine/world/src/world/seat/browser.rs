@@ -30,9 +30,9 @@ impl Wish {
     /// The page that a person goes to for it.
     fn page(&self) -> String {
         match self {
-            Self::Inbox | Self::SignOut => "/inbox".to_owned(),
-            Self::Read(number) | Self::Delete(number) => format!("/message/{number}"),
-            Self::Send(_) => "/compose".to_owned(),
+            Self::Inbox | Self::SignOut => "/in/INBOX".to_owned(),
+            Self::Read(number) | Self::Delete(number) => format!("/in/INBOX/{number}"),
+            Self::Send(_) => "/write".to_owned(),
         }
     }
 }
@@ -142,8 +142,8 @@ impl BrowserSeat {
 
     /// What a person does with a page that they look at.
     fn look(&mut self, page: &Page, cx: &mut Cx<'_>) {
-        let form = page.form.clone().unwrap_or_default();
-        if form.asks_password() {
+        let form = |place| page.form(place).cloned().unwrap_or_default();
+        if let Some(form) = page.forms.iter().find(|form| form.asks_password()) {
             // Who has just signed out sees this page, and is where they wanted to be.
             if self.acted || self.signed_in {
                 return self.done(Ok(()), cx);
@@ -156,7 +156,7 @@ impl BrowserSeat {
                 ("user", _) => user.clone(),
                 _ => field.value.clone(),
             };
-            return self.send(&form, value, cx);
+            return self.send(form, "", value, cx);
         }
         if self.acted {
             return self.done(Ok(()), cx);
@@ -169,11 +169,11 @@ impl BrowserSeat {
             Wish::Inbox | Wish::Read(_) => self.done(Ok(()), cx),
             Wish::SignOut => {
                 self.acted = true;
-                self.ask("/logout", Some(&[]), cx);
+                self.send(&form("/logout"), "", |field| field.value.clone(), cx);
             }
             Wish::Delete(_) => {
                 self.acted = true;
-                self.send(&form, |field| field.value.clone(), cx);
+                self.send(&form("/act"), "delete", |field| field.value.clone(), cx);
             }
             Wish::Send(fields) => {
                 self.acted = true;
@@ -181,13 +181,26 @@ impl BrowserSeat {
                     let own = fields.iter().find(|(own, _)| *own == field.name);
                     own.map_or_else(|| field.value.clone(), |(_, value)| value.clone())
                 };
-                self.send(&form, value, cx);
+                self.send(&form("/send"), "send", value, cx);
             }
         }
     }
 
-    fn send(&mut self, form: &Form, value: impl Fn(&Field) -> String, cx: &mut Cx<'_>) {
-        let fields = form.fields.iter();
+    /// Sends a form by the button of this value.
+    fn send(
+        &mut self,
+        form: &Form,
+        button: &str,
+        value: impl Fn(&Field) -> String,
+        cx: &mut Cx<'_>,
+    ) {
+        // What is not filled in, chosen or pressed is not sent.
+        let is_sent = |field: &&Field| match &field.kind[..] {
+            "checkbox" | "file" => false,
+            "submit" => field.value == button,
+            _ => true,
+        };
+        let fields = form.fields.iter().filter(is_sent);
         // However they are typed, line ends of a form are CRLF.
         let line_ends = |text: String| text.replace("\r\n", "\n").replace('\n', "\r\n");
         let fields: Vec<_> =

@@ -113,7 +113,7 @@ impl WebSeat {
             (None, Some((mail, backend))) => {
                 let own = give(&self.pages, request);
                 match own.status {
-                    404 => at_once(mail.answer(cx.now, request, backend.chance())),
+                    404 => at_once(mail.answer(cx.now, request, backend.chance())).0,
                     _ => own,
                 }
             }

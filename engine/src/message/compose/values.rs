@@ -309,6 +309,8 @@ pub(super) fn shown(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     /// reliability: every octet that could end a line, a header or a terminal's patience.

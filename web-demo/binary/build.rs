@@ -11,8 +11,6 @@ use std::env;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use bundle::Bundle;
-
 /// Builds without the page, for work on something else.
 const SKIP: &str = "PILLARBOX_SKIP_WEB";
 

@@ -205,7 +205,7 @@ fn who_types_http_by_hand_meets_the_same_server() {
     let said = String::from_utf8_lossy(tape.octets(wire, Dir::ToClient, 0..u64::MAX)).into_owned();
     // The line end that was typed behind the form stands before the next request, if there is one.
     assert!(
-        said.starts_with("HTTP/1.1 303 See Other\r\nLocation: /inbox\r\nSet-Cookie: visit="),
+        said.starts_with("HTTP/1.1 303 See Other\r\nLocation: /in/INBOX\r\nSet-Cookie: visit="),
         "{said}"
     );
 }

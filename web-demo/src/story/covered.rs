@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn lines_know_which_of_their_octets_are_covered() {
         let raw = b"a: b\r\n\r\none\r\ntwo\r\n";
-        let lines = lines(raw, &[8..16]);
+        let lines = lines(raw, std::slice::from_ref(&(8..16)));
         let seen: Vec<_> = lines
             .iter()
             .map(|line| (line.start, line.octets.len(), line.covered.clone()))
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn no_more_is_shown_than_can_be() {
         let raw = vec![b'x'; SHOWN_MAX + 1];
-        assert_eq!(lines(&raw, &[0..raw.len()])[0].octets.len(), SHOWN_MAX);
+        assert_eq!(lines(&raw, std::slice::from_ref(&(0..raw.len())))[0].octets.len(), SHOWN_MAX);
         assert_eq!(lines(b"", &[]), []);
     }
 

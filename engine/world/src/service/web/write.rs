@@ -118,7 +118,7 @@ impl<B: Backend> Call<'_, B> {
             for address in people(&envelope.to).chain(people(&envelope.cc)) {
                 let same =
                     |other: &&Address| mailbox(other).eq_ignore_ascii_case(&mailbox(address));
-                if !is_me(&address) && !to.iter().chain(&cc).any(|other| same(other)) {
+                if !is_me(&address) && !to.iter().chain(&cc).any(same) {
                     cc.push(address);
                 }
             }

@@ -195,12 +195,22 @@ test("looking back changes nothing, and every place is reached in time", async (
     return performance.now() - start;
   }, to);
   const seen = async () => [await page.locator(".sequence").innerText(), await page.locator(".transcript").innerText()];
+  // Until what is seen stands still: the first look may come before the page has caught up.
+  const settled = async () => {
+    for (let before = await seen(), tries = 0; tries < 50; tries += 1) {
+      await page.waitForTimeout(50);
+      const now = await seen();
+      if (now.join() === before.join()) return now;
+      before = now;
+    }
+    throw new Error("the page does not come to rest");
+  };
   await seek(Math.floor(max / 2));
-  const middle = await seen();
+  const middle = await settled();
   const times = [];
   for (let at = 0; at <= 40; at += 1) times.push(await seek(Math.floor((max * ((at * 17) % 41)) / 40)));
   await seek(Math.floor(max / 2));
-  assert.deepEqual(await seen(), middle);
+  assert.deepEqual(await settled(), middle);
   times.sort((a, b) => a - b);
   console.log(`  ${max} entries; a seek takes ${times[20].toFixed(1)} ms, at the 95th percentile ${times[38].toFixed(1)} ms`);
   assert.deepEqual(wrong, []);
@@ -443,10 +453,14 @@ function charsetOctets() {
 test("the browser decodes every charset as the engine's own tables do, to the octet", async () => {
   const known = readFileSync(new URL("charsets.txt", import.meta.url), "utf8").trim().split("\n");
   assert.ok(known.length > 40, `${known.length} charsets`);
+  // Each takes some seconds to be shown: without --full, those that are put right after the browser, and two others.
+  const hardest = ["Big5", "EUC-JP", "ISO-2022-JP", "GB18030", "windows-1252"];
+  const chosen = process.env.PILLARBOX_FULL === "1" ? known : known.filter((line) => hardest.includes(line.split(" ")[0]));
+  assert.ok(chosen.length >= hardest.length, "all of them are in the list");
   const body = charsetOctets().toString("base64").replace(/.{76}/g, "$&\n");
   const { page, wrong, close } = await open(browser, server, "#/message");
   const other = [];
-  for (const [name, hash] of known.map((line) => line.split(" "))) {
+  for (const [name, hash] of chosen.map((line) => line.split(" "))) {
     const fields = `Subject: ${name}\nContent-Type: text/plain; charset=${name}\nContent-Transfer-Encoding: base64\n\n`;
     await page.locator(".editor").fill(fields + body);
     await page.waitForFunction((name) => document.querySelector(".seen b").textContent === name, name);

@@ -135,7 +135,7 @@ test("check 22: compose with a file, receive, reply, thread shown, search, move,
   await deliver("ann@crepes.fr", "From: Carl <carl@a.example>\r\nSubject: Ketchup\r\n\r\nRed.");
   await ann.page.goto(at(INBOX));
   await ann.page.getByRole("searchbox").fill("from:carl is:unread red");
-  await ann.page.keyboard.press("Enter");
+  await Promise.all([ann.page.waitForURL((url) => url.search !== ""), ann.page.keyboard.press("Enter")]);
   assert.equal(await ann.page.locator("ol li").count(), 1);
   assert.match(await ann.page.textContent("ol"), /Ketchup from Carl/);
   await shot(ann.page, "webmail-search");
@@ -260,7 +260,7 @@ test("who has not signed in sees nothing, and pages of other origins do nothing"
 test("a page of another site cannot have a browser act for who is signed in", async () => {
   const { page, close } = await visit("fay@hamburger.edu");
   const port = new URL(at("/")).port;
-  const evil = createServer((_, response) => response.end(`<form method=post action="http://127.0.0.1:${port}/mail/folders">
+  const evil = createServer((_, response) => response.setHeader("Content-Type", "text/html").end(`<form method=post action="http://127.0.0.1:${port}/mail/folders">
     <input name=act value=create><input name=name value=Stolen></form><script>document.forms[0].submit()</script>`));
   await new Promise((resolve) => evil.listen(0, "localhost", resolve));
   await page.goto(`http://localhost:${evil.address().port}/`);

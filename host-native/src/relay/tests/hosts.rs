@@ -100,6 +100,18 @@ async fn mail_never_goes_back_to_this_host() {
     }
 }
 
+/// RFC 5321 §5.1: a domain without hosts is an error at once; a slip in our own settings is not its mail's.
+#[tokio::test]
+async fn a_host_that_nobody_knows_is_for_good_only_if_the_domain_named_it() {
+    let hosts = hosts(&[]);
+    let found = async |lookup| {
+        let hop = hop("nowhere.example", lookup, TlsPolicy::Opportunistic);
+        hosts.host(&hop, Proof::Usual, "nowhere.example", false).await.map(|_| ())
+    };
+    assert_eq!(found(Lookup::Exchanges).await, Err(Unreached::NoAddress));
+    assert_eq!(found(Lookup::Addresses).await, Err(Unreached::NoNextHop));
+}
+
 /// RFC 8689 §4.2, RFC 8461.
 #[tokio::test]
 async fn a_host_must_prove_as_much_as_the_message_asks_for() {

@@ -79,7 +79,8 @@ async fn arrive<R: Served>(
     let own = stream.local_addr();
     let mut peer = socket.ip().to_canonical();
     if shared.settings.trusted.proxy.contains(&peer) {
-        match proxy::client(&mut stream, peer).await {
+        // What is over soon is apart on the heap, here and below: a connection rests with what this future holds.
+        match Box::pin(proxy::client(&mut stream, peer)).await {
             Ok(client) => peer = client,
             Err(error) => {
                 shared.hits.hit(Limit::ProxyHeader);
@@ -104,7 +105,7 @@ async fn arrive<R: Served>(
             shared.hits.hit(limit);
             shared.metrics.refused.with_label_values(&[R::PROTOCOL]).inc();
             tracing::warn!(protocol = R::PROTOCOL, %peer, limit = limit.name(), "refused");
-            say::<R>(stream, &link, Farewell::TooManyConnections).await;
+            Box::pin(say::<R>(stream, &link, Farewell::TooManyConnections)).await;
         }
     }
 }
@@ -122,9 +123,8 @@ async fn serve<R: Served>(shared: Arc<Shared>, stream: TcpStream, link: Link, mu
         None => Err((link, StartError::NoSlot)),
     };
     match started {
-        // On its own on the heap: what a connection rests with is not made larger by what it began with.
         Ok(driver) => Box::pin(serving::run(driver, Wire::plain(stream))).await,
-        Err((link, error)) => refuse::<R>(&shared, stream, &link, &error).await,
+        Err((link, error)) => Box::pin(refuse::<R>(&shared, stream, &link, &error)).await,
     }
     open.dec();
 }

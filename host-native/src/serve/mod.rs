@@ -19,6 +19,7 @@ mod ready;
 mod roles;
 mod serving;
 mod stream;
+mod trim;
 mod webmail;
 
 use std::net::SocketAddr;
@@ -78,6 +79,8 @@ pub(crate) struct Shared {
     pub(crate) faults: Option<SharedFaults>,
     /// What is said, for those who watch; none in a server profile, where it is nobody else's business.
     pub(crate) journal: Option<Arc<Journal>>,
+    /// Gives memory back after many sessions were frozen.
+    trim: Arc<trim::Trim>,
     pub(crate) started: Instant,
     /// Turns true once, when the server is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
@@ -147,6 +150,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         tls,
         faults,
         journal,
+        trim: Arc::default(),
         started,
         stopping,
         accounts,

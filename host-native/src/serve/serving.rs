@@ -225,6 +225,7 @@ impl<R: Served> Host<R> for Serving<R> {
 
     fn frozen(&mut self) {
         self.count_frozen(true);
+        self.shared.trim.frozen();
     }
 
     async fn thaw(&mut self, frozen: &[u8]) -> Result<Box<dyn Driven<R>>, End> {

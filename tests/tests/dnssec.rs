@@ -70,7 +70,9 @@ async fn dane_holds_where_the_whole_way_is_proved() {
         let host = &format!("mx.{domain}");
         let (mx_secure, address_secure) = (true, true);
         let canonical = host;
-        let next = NextHop { domain, host, canonical, port: 25, mx_secure, address_secure };
+        let alias_secure = false;
+        let next =
+            NextHop { domain, host, canonical, port: 25, mx_secure, address_secure, alias_secure };
         policies.security(next, 0).await
     };
     let proved = security("signed.example").await;

@@ -302,7 +302,11 @@ fn strangers_learn_who_is_here_only_where_the_operator_wants_it() {
     assert_eq!(peer.say(asked[1]), "250 2.0.0 <team@a.example>");
     assert_eq!(peer.say(asked[2]), "250-2.0.0 <ann@a.example>");
     assert_eq!(peer.line(), "250 2.0.0 <bob@far.example>");
-    for line in ["VRFY eve@a.example", "VRFY bob@far.example", "VRFY ann@@", "EXPN ann@a.example"] {
+    for line in ["VRFY ann", "VRFY Ann Lee <ann@a.example>", "VRFY ann@a.example SMTPUTF8"] {
+        assert_eq!(peer.say(line), "250 2.0.0 <ann@a.example>", "{line}");
+    }
+    let nobody = ["VRFY eve@a.example", "VRFY bob@far.example", "VRFY ann@@"];
+    for line in nobody.iter().chain(&["EXPN Ann@a.example", "EXPN ann+x@a.example"]) {
         let said = peer.say(line);
         assert!(said.starts_with("55"), "{line}: {said}");
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::look::{Found, look};
 use super::{Outgoing, Server};
 use crate::cli::EngineChoice;
-use crate::client::{Client, Envelope, OpenError, OpenErrorKind, Security, Target, Trace};
+use crate::client::{Client, Envelope, Login, OpenError, OpenErrorKind, Security, Target, Trace};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::{Error, Kind};
 use crate::serve::shown;
@@ -115,6 +115,8 @@ fn refused(server: &Server, target: &Target, error: &OpenError) -> Error {
     let name = &target.name;
     let login = error.failure.diagnosis.starts_with("4.7.8")
         || error.failure.reply.as_ref().is_some_and(|reply| matches!(reply.code, 534 | 535));
+    let nothing = error.failure.diagnosis.starts_with("4.7.0");
+    let by_certificate = server.settings.login.as_ref().is_some_and(Login::is_by_certificate);
     let (kind, help) = match error.kind {
         OpenErrorKind::Unreachable | OpenErrorKind::NoAddress
             if server.shown.starts_with("127.") =>
@@ -131,6 +133,10 @@ fn refused(server: &Server, target: &Target, error: &OpenError) -> Error {
             Kind::Unavailable,
             "--ca FILE trusts another authority, such as certificate.pem in a Pillarbox's data \
              directory; --tls opportunistic asks for no proof",
+        ),
+        OpenErrorKind::Session if by_certificate && (login || nothing) => (
+            Kind::Permission,
+            "does the server offer EXTERNAL over TLS, trust the issuer of --cert, and know --user? --trace shows it",
         ),
         OpenErrorKind::Session if login => (Kind::Permission, "are --user and its password right?"),
         OpenErrorKind::Session => (Kind::Temporary, "try again later, or see more with --trace"),

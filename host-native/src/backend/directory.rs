@@ -146,6 +146,16 @@ impl Directory for HostDirectory {
         }
     }
 
+    fn domains(&self) -> Vec<Vec<u8>> {
+        match &self.profile {
+            Profile::Open(..) => Vec::new(),
+            Profile::Accounts(accounts) => {
+                let domains = accounts.profile.domains.iter();
+                domains.map(|domain| domain.clone().into_bytes()).collect()
+            }
+        }
+    }
+
     fn sender(&self, account: &[u8], from: &Mailbox) -> Result<(), Refusal> {
         match &self.profile {
             Profile::Open(_, open) => open.sender(account, from),

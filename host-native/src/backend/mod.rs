@@ -254,8 +254,8 @@ impl Backend for HostBackend {
         self.quota_admins.as_ref().is_none_or(|admins| admins.iter().any(is_account))
     }
 
-    fn has_room(&self) -> Result<(), Reason> {
-        self.room.as_ref().map_or(Ok(()), Room::check)
+    fn has_room(&self, size: u64) -> Result<(), Reason> {
+        self.room.as_ref().map_or(Ok(()), |room| room.check(size))
     }
 
     fn admits_message(&self, peer: &[u8]) -> Result<(), Refusal> {

@@ -26,6 +26,7 @@ pub(crate) struct Room {
 #[derive(Clone, Copy)]
 struct Seen {
     at: Instant,
+    free: u64,
     has_room: bool,
 }
 
@@ -38,21 +39,18 @@ impl Room {
 
     /// # Errors
     /// [`Reason::StorageFull`].
-    pub(super) fn check(&self) -> Result<(), Reason> {
+    pub(super) fn check(&self, size: u64) -> Result<(), Reason> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.filter(|seen| seen.at.elapsed() < EVERY);
-        let has_room = match known {
-            Some(known) => known.has_room,
-            None => self.look(&mut seen),
-        };
-        if has_room {
+        let seen = known.unwrap_or_else(|| self.look(&mut seen));
+        if seen.has_room && seen.free.saturating_sub(size) >= self.least {
             return Ok(());
         }
         self.hits.hit(Limit::DiskFree);
         Err(Reason::StorageFull)
     }
 
-    fn look(&self, seen: &mut Option<Seen>) -> bool {
+    fn look(&self, seen: &mut Option<Seen>) -> Seen {
         // What cannot be asked is found out by writing.
         let free = free(&self.directory).unwrap_or(u64::MAX);
         let has_room = free >= self.least;
@@ -67,8 +65,7 @@ impl Room {
             (false, true) => tracing::info!(free_mib, "the disk has room again, and mail is taken"),
             _ => {}
         }
-        *seen = Some(Seen { at: Instant::now(), has_room });
-        has_room
+        *seen.insert(Seen { at: Instant::now(), free, has_room })
     }
 }
 
@@ -94,11 +91,12 @@ mod tests {
     fn mail_is_put_off_before_the_disk_is_full() {
         let directory = std::env::temp_dir();
         let room = |least| Room::new(&directory, least, Hits::default()).expect("a path");
-        assert_eq!(room(1).check(), Ok(()));
+        assert_eq!(room(1).check(0), Ok(()));
+        assert_eq!(room(1).check(u64::MAX), Err(Reason::StorageFull), "it would not fit");
         let full = room(u64::MAX);
-        assert_eq!(full.check(), Err(Reason::StorageFull));
-        assert_eq!(full.check(), Err(Reason::StorageFull), "as was seen a moment ago");
+        assert_eq!(full.check(0), Err(Reason::StorageFull));
+        assert_eq!(full.check(0), Err(Reason::StorageFull), "as was seen a moment ago");
         let gone = Room::new(Path::new("/nowhere/at/all"), u64::MAX, Hits::default());
-        assert_eq!(gone.expect("a path").check(), Ok(()), "the store itself says what is wrong");
+        assert_eq!(gone.expect("a path").check(0), Ok(()), "the store itself says what is wrong");
     }
 }

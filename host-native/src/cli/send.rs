@@ -62,7 +62,8 @@ pub(super) struct ServerFlags {
         conflicts_with = "password_file"
     )]
     token_file: Option<PathBuf>,
-    /// Our own certificate, as PEM, for a server that asks for one; with a user, or EXTERNAL, in place of a password
+    /// Our own certificate, as PEM, shown to a server that asks for one; without a password, --user or --mechanism EXTERNAL
+    /// also logs in by it
     #[arg(long, value_name = "FILE", env = "PILLARBOX_CERT")]
     cert: Option<PathBuf>,
     /// The certificate's private key, as PEM

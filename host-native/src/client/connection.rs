@@ -19,6 +19,15 @@ use crate::engine::StartError;
 
 /// Addresses of one host that are tried; more are not worth the time that a slow one costs.
 const ADDRESSES_MAX: usize = 16;
+/// Failures to connect that say nothing of the other host.
+const OURS: [i32; 6] = [
+    libc::EMFILE,
+    libc::ENFILE,
+    libc::ENOBUFS,
+    libc::ENETDOWN,
+    libc::ENETUNREACH,
+    libc::EADDRNOTAVAIL,
+];
 /// How long the goodbye of a server is waited for; nothing depends on it.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
 /// For logs, metrics and file names.
@@ -71,7 +80,9 @@ pub(super) async fn open(
             Ok(answered) => answered,
             Err(gone) => {
                 let diagnosis = format!("4.4.1 The server cannot be reached: {}", gone.error);
-                let error = OpenError::new(OpenErrorKind::Unreachable, diagnosis).at(gone.address);
+                let is_ours = gone.error.raw_os_error().is_some_and(|errno| OURS.contains(&errno));
+                let kind = if is_ours { OpenErrorKind::Here } else { OpenErrorKind::Unreachable };
+                let error = OpenError::new(kind, diagnosis).at(gone.address);
                 // What an address that answered said is worth more.
                 return Err(last.unwrap_or(error));
             }

@@ -78,6 +78,11 @@ impl Login {
         Ok(Self { user, secret, mechanism, cleartext })
     }
 
+    /// Whether a certificate proves the user.
+    pub(crate) fn is_by_certificate(&self) -> bool {
+        matches!(self.secret, Secret::Certificate)
+    }
+
     /// The answer to a session's ask; `verified`: it is proven who the server is.
     pub(super) async fn answer(&self, ask: LoginAsk, verified: bool) -> LoginSecret {
         match ask {

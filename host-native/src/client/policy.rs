@@ -32,6 +32,8 @@ pub struct NextHop<'a> {
     pub mx_secure: bool,
     /// Whether DNSSEC proves the host's addresses.
     pub address_secure: bool,
+    /// Whether it proves that the host is an alias ([`crate::dns::Answer::alias_secure`]).
+    pub alias_secure: bool,
 }
 
 /// Why a host must not get the mail now.
@@ -105,7 +107,7 @@ impl Policies {
 
     /// What the host's zone says of its certificate; nothing if it says nothing, or cannot prove it.
     async fn dane(&self, hop: NextHop<'_>) -> Result<Option<Trust>, Unfit> {
-        for base in self.tlsa_bases(hop).await? {
+        for base in tlsa_bases(hop) {
             match self.dns.tlsa(hop.port, base).await {
                 Ok(answer) if answer.secure => {
                     let names = vec![base.to_owned(), hop.domain.to_owned()];
@@ -120,21 +122,17 @@ impl Policies {
         }
         Ok(None)
     }
+}
 
-    /// Below which names associations are looked for (RFC 7672 §2.2.2, §2.2.3): where the host's CNAMEs end, then the host;
-    /// the host alone if its alias is proven and what that leads to is not.
-    async fn tlsa_bases<'a>(&self, hop: NextHop<'a>) -> Result<Vec<&'a str>, Unfit> {
-        let is_alias = !hop.canonical.eq_ignore_ascii_case(hop.host);
-        // RFC 7672 §2.2.1: without proof of the way to the host, proof of the host is worth nothing.
-        match (hop.mx_secure, hop.address_secure, is_alias) {
-            (true, true, true) => Ok(vec![hop.canonical, hop.host]),
-            (true, true, false) => Ok(vec![hop.host]),
-            (true, false, true) => match self.dns.alias(hop.host).await {
-                Ok(answer) if answer.secure => Ok(vec![hop.host]),
-                Ok(_) | Err(NoAnswer::NoName | NoAnswer::NoRecords) => Ok(Vec::new()),
-                Err(NoAnswer::Temporary(why)) => Err(Unfit::Unknown(why)),
-            },
-            (true, false, false) | (false, ..) => Ok(Vec::new()),
-        }
+/// Below which names associations are looked for (RFC 7672 §2.2.2, §2.2.3): where the host's CNAMEs end, then the host; the
+/// host alone if its alias is proven and what that leads to is not.
+fn tlsa_bases(hop: NextHop<'_>) -> Vec<&str> {
+    let is_alias = !hop.canonical.eq_ignore_ascii_case(hop.host);
+    // RFC 7672 §2.2.1: without proof of the way to the host, proof of the host is worth nothing.
+    match (hop.mx_secure, hop.address_secure, is_alias) {
+        (true, true, true) => vec![hop.canonical, hop.host],
+        (true, true, false) => vec![hop.host],
+        (true, false, true) if hop.alias_secure => vec![hop.host],
+        _ => Vec::new(),
     }
 }

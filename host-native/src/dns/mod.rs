@@ -30,8 +30,6 @@ pub enum Kind {
     Tlsa,
     /// RFC 1035 §3.3.12.
     Ptr,
-    /// RFC 1035 §3.3.1: the alias itself, which is not followed.
-    Cname,
 }
 
 /// One record's data.
@@ -49,8 +47,6 @@ pub enum Record {
     Tlsa(Tlsa),
     /// A name of an address, without a dot at its end.
     Ptr(String),
-    /// The name that another one stands for, without a dot at its end.
-    Cname(String),
 }
 
 /// A mail exchanger (RFC 5321 §5.1).
@@ -84,6 +80,8 @@ pub struct Answer<T> {
     pub name: String,
     /// Whether DNSSEC proves all of it, aliases included.
     pub secure: bool,
+    /// Whether DNSSEC proves that the name asked for is an alias, whatever that leads to.
+    pub alias_secure: bool,
 }
 
 /// Why there is no answer.
@@ -167,7 +165,9 @@ impl Dns {
         match tokio::join!(v6, v4) {
             (Ok(v6), Ok(v4)) => {
                 let records = [v6.records, v4.records].concat();
-                Ok(Answer { records, name: v6.name, secure: v6.secure && v4.secure })
+                let (secure, alias_secure) =
+                    (v6.secure && v4.secure, v6.alias_secure && v4.alias_secure);
+                Ok(Answer { records, name: v6.name, secure, alias_secure })
             }
             (Ok(found), Err(_)) | (Err(_), Ok(found)) => Ok(found),
             (Err(NoAnswer::Temporary(why)), _) | (_, Err(NoAnswer::Temporary(why))) => {
@@ -185,18 +185,6 @@ impl Dns {
     pub async fn txt(&self, name: &str) -> Result<Answer<Vec<u8>>, NoAnswer> {
         self.of(name, Kind::Txt, |record| match record {
             Record::Txt(text) => Some(text),
-            _ => None,
-        })
-        .await
-    }
-
-    /// The name that this one stands for: one step, which is all that the proof is about.
-    ///
-    /// # Errors
-    /// [`NoAnswer`]; no records if it is no alias.
-    pub async fn alias(&self, name: &str) -> Result<Answer<String>, NoAnswer> {
-        self.of(name, Kind::Cname, |record| match record {
-            Record::Cname(name) => Some(name),
             _ => None,
         })
         .await
@@ -220,11 +208,11 @@ impl Dns {
         kind: Kind,
         take: fn(Record) -> Option<T>,
     ) -> Result<Answer<T>, NoAnswer> {
-        let Answer { records, name, secure } = self.0.look_up(name, kind).await?;
+        let Answer { records, name, secure, alias_secure } = self.0.look_up(name, kind).await?;
         let records: Vec<T> = records.into_iter().filter_map(take).take(RECORDS_MAX).collect();
         if records.is_empty() {
             return Err(NoAnswer::NoRecords);
         }
-        Ok(Answer { records, name, secure })
+        Ok(Answer { records, name, secure, alias_secure })
     }
 }

@@ -108,18 +108,19 @@ fn record_type(kind: Kind) -> RecordType {
         Kind::Txt => RecordType::TXT,
         Kind::Tlsa => RecordType::TLSA,
         Kind::Ptr => RecordType::PTR,
-        Kind::Cname => RecordType::CNAME,
     }
 }
 
 /// The records of the name that aliases lead to, and whether all on the way is proven.
 fn read(lookup: &Lookup, asked: Name, kind: Kind) -> Result<Answer<Record>, NoAnswer> {
-    let mut secure = true;
-    let mut name = asked;
+    let (mut secure, mut alias_secure) = (true, false);
+    let mut name = asked.clone();
     let mut records = Vec::new();
     for record in lookup.answers() {
         match record.proof {
-            Proof::Secure => {}
+            Proof::Secure => {
+                alias_secure |= record.record_type() == RecordType::CNAME && record.name == asked;
+            }
             Proof::Bogus => {
                 return Err(NoAnswer::Temporary("DNSSEC validation failed".to_owned()));
             }
@@ -135,7 +136,7 @@ fn read(lookup: &Lookup, asked: Name, kind: Kind) -> Result<Answer<Record>, NoAn
     if records.is_empty() {
         return Err(NoAnswer::NoRecords);
     }
-    Ok(Answer { records, name: text(&name), secure })
+    Ok(Answer { records, name: text(&name), secure, alias_secure })
 }
 
 fn data(data: &RData) -> Option<Record> {
@@ -151,7 +152,6 @@ fn data(data: &RData) -> Option<Record> {
             data: tlsa.cert_data.clone(),
         }),
         RData::PTR(name) => Record::Ptr(text(name)),
-        RData::CNAME(name) => Record::Cname(text(name)),
         _ => return None,
     })
 }

@@ -14,7 +14,7 @@ pub trait Carrier: Send + Sync + 'static {
     /// One of them.
     type Connection: Connection;
 
-    /// Connects to the first server of this hop that serves us.
+    /// Connects to the first server of this hop that serves us; if it is `urgent`, also to one that is left alone.
     ///
     /// # Errors
     /// There is none; what follows holds for everything that waits for this hop.
@@ -23,6 +23,7 @@ pub trait Carrier: Send + Sync + 'static {
         hop: &Hop,
         proof: Proof,
         login: Option<&RouteLogin>,
+        urgent: bool,
     ) -> impl Future<Output = Result<Self::Connection, NotReached>> + Send;
 }
 
@@ -43,7 +44,8 @@ pub enum Proof {
 pub struct NotReached {
     /// For each recipient.
     pub fared: Fared,
-    /// Until when all hosts are left alone; none if that does not lie in the hosts.
+    /// Until when all hosts are left alone; none if it does not lie in the hosts. If none of them was tried just now, nothing
+    /// was attempted.
     pub rest: Option<Rest>,
 }
 

@@ -108,7 +108,10 @@ impl Hosts {
         named: Named,
     ) -> Result<Host, Unreached> {
         let found = match name.parse::<IpAddr>() {
-            Ok(address) => Answer { records: vec![address], name: name.to_owned(), secure: false },
+            Ok(address) => {
+                let (records, name) = (vec![address], name.to_owned());
+                Answer { records, name, secure: false, alias_secure: false }
+            }
             Err(_) => match self.dns.addresses(name).await {
                 Ok(answer) => answer,
                 Err(NoAnswer::NoName | NoAnswer::NoRecords) if hop.mapped => {
@@ -135,6 +138,7 @@ impl Hosts {
             port: hop.port(),
             mx_secure: named != Named::Unproven,
             address_secure: found.secure,
+            alias_secure: found.alias_secure,
         };
         let security = self.security(hop, proof, named, way).await?;
         Ok(Host { target: Target { name: name.to_owned(), addresses }, security })

@@ -13,7 +13,7 @@ use pillarbox_world::service::Backend;
 use super::ask::{broke, next_host_may_help, same_host_may_help, unserved};
 use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::hosts::{Host, Hosts, Named};
-use super::resting::{Rest, Resting, Serving};
+use super::resting::{Attempt, Rest, Resting, Serving};
 use crate::backend::HostBackend;
 use crate::client::policy::Policies;
 use crate::client::{
@@ -76,6 +76,7 @@ impl Carrier for Outgoing {
         hop: &Hop,
         proof: Proof,
         login: Option<&RouteLogin>,
+        urgent: bool,
     ) -> Result<Sending, NotReached> {
         let shared = Arc::clone(&self.shared);
         let seed = shared.backend.relaying().seed ^ shared.now_ms();
@@ -84,7 +85,7 @@ impl Carrier for Outgoing {
         let login = login.map(|login| read_login(login, hop)).transpose().map_err(nowhere)?;
         let mut failed = nowhere(Unreached::NoAddress).fared;
         let (hop, names) = (hop.clone(), names.into());
-        let mut way = Way { shared, hop, proof, names, named, login };
+        let mut way = Way { shared, hop, proof, names, named, login, urgent };
         let mut rests = Vec::new();
         while let Some(opened) = way.next().await {
             match opened {
@@ -100,10 +101,7 @@ impl Carrier for Outgoing {
                 }
             }
         }
-        // There is something to try once the first of them may be tried.
-        let rests = rests.into_iter().collect::<Option<Vec<Rest>>>();
-        let rest = rests.and_then(|rests| rests.into_iter().min_by_key(|rest| rest.until_ms));
-        Err(NotReached { fared: failed, rest })
+        Err(NotReached { fared: failed, rest: soonest(rests) })
     }
 }
 
@@ -115,6 +113,7 @@ struct Way {
     names: std::collections::VecDeque<String>,
     named: Named,
     login: Option<Login>,
+    urgent: bool,
 }
 
 impl Way {
@@ -127,7 +126,9 @@ impl Way {
     /// A connection to this host, or why there is none.
     async fn to(&self, name: &str) -> Result<Opened, NotReached> {
         let (shared, port) = (&self.shared, self.hop.port());
-        if let Some((rest, failure)) = shared.resting().find(name, port, shared.now_ms()) {
+        let pause_ms = shared.backend.schedule().first_ms;
+        let resting = shared.resting().find(name, port, shared.now_ms(), pause_ms);
+        if let Some((rest, failure)) = resting.filter(|_| !self.urgent) {
             let fared = not_served(name, Fate::Deferred(failure));
             return Err(NotReached { fared, rest: Some(rest) });
         }
@@ -138,16 +139,17 @@ impl Way {
         settings.security = security;
         settings.login.clone_from(&self.login);
         settings.limits.message_max = self.shared.message_max;
+        let attempt = shared.resting().tries(name, port);
         match shared.client.open(&target, &settings).await {
             Ok(connection) => {
-                let serving = shared.resting().served(name, port);
-                Ok(Opened { connection, server: name.to_owned(), _serving: serving })
+                let (server, _serving) = (name.to_owned(), attempt.served());
+                Ok(Opened { connection, server, _serving })
             }
-            Err(error) => Err(self.not_reached(name, error)),
+            Err(error) => Err(self.not_reached(name, error, attempt)),
         }
     }
 
-    fn not_reached(&self, name: &str, error: OpenError) -> NotReached {
+    fn not_reached(&self, name: &str, error: OpenError, attempt: Attempt) -> NotReached {
         let OpenError { kind, failure, .. } = error;
         if (self.proof, kind) == (Proof::Required, OpenErrorKind::Tls) {
             let Fared { fate, .. } = self.shared.nowhere(Unreached::TlsRequired).fared;
@@ -159,12 +161,12 @@ impl Way {
             OpenErrorKind::Session => self.login.is_none(),
             OpenErrorKind::NoAddress | OpenErrorKind::Tls | OpenErrorKind::Here => false,
         };
-        let rest = rests.then(|| self.rest(name, &failure)).flatten();
+        let rest = rests.then(|| self.rest(attempt, &failure)).flatten();
         NotReached { fared: not_served(name, Fate::Deferred(failure)), rest }
     }
 
     /// The host is left alone, for longer and longer.
-    fn rest(&self, name: &str, failure: &Failure) -> Option<Rest> {
+    fn rest(&self, attempt: Attempt, failure: &Failure) -> Option<Rest> {
         let backend = &self.shared.backend;
         let (relaying, schedule) = (backend.relaying(), backend.schedule());
         let pause_ms = |failures: u32| {
@@ -175,9 +177,16 @@ impl Way {
                 schedule.first_ms
             })
         };
-        let now_ms = self.shared.now_ms();
-        relaying.resting.failed(name, self.hop.port(), failure, now_ms, pause_ms)
+        attempt.failed(failure, self.shared.now_ms(), pause_ms)
     }
+}
+
+/// When the first of all hosts may be tried; none if one of them failed otherwise.
+fn soonest(rests: Vec<Option<Rest>>) -> Option<Rest> {
+    let rests = rests.into_iter().collect::<Option<Vec<Rest>>>()?;
+    let is_new = rests.iter().any(|rest| rest.is_new);
+    let first = rests.into_iter().min_by_key(|rest| rest.until_ms)?;
+    Some(Rest { is_new, ..first })
 }
 
 /// How recipients fared with a host that did not serve them.

@@ -135,7 +135,8 @@ impl<C: Carrier> Worker<C> {
             self.work.changed.notify_one();
             return written.map(|_| Next::More);
         }
-        if let Err(not_reached) = self.reach(&hop, proof(&task)).await? {
+        let urgent = self.is_urgent(&task)?;
+        if let Err(not_reached) = self.reach(&hop, proof(&task), urgent).await? {
             return self.unreached(task, &hop, not_reached).await;
         }
         self.send(task).await;
@@ -179,10 +180,15 @@ impl<C: Carrier> Worker<C> {
         Ok(Some(keep))
     }
 
-    /// The way of a task: that of all its recipients, since the key of its destination says all that a way does.
+    /// The way of a task: that of all its recipients, since the key of its destination says what a way does.
     fn hop(&self, task: &Task) -> Result<Hop, Trap> {
         let first = task.recipients.first().map(|queued| &queued.recipient.forward_path.domain);
         let mut hop = self.work.routes.hop(first.unwrap_or(&task.destination))?;
+        // All but this: mail for the next hop's own domain goes the same way as what the map sends there. Where the map may be
+        // wrong, all of it waits.
+        for queued in task.recipients.iter().skip(1) {
+            hop.mapped |= self.work.routes.hop(&queued.recipient.forward_path.domain)?.mapped;
+        }
         // RFC 8689 §4.2.1: by a proven connection, or not at all.
         let unproved = matches!(hop.tls, TlsPolicy::None | TlsPolicy::Opportunistic);
         if proof(task) == Proof::Required && unproved {
@@ -191,8 +197,21 @@ impl<C: Carrier> Worker<C> {
         Ok(hop)
     }
 
+    /// Whether somebody must be told something of this destination's mail now, such as that it is given up: not before its
+    /// hosts were tried once more.
+    fn is_urgent(&self, task: &Task) -> Result<bool, Reason> {
+        let now_ms = self.work.now_ms();
+        let waits = self.work.backend.store().notice_tasks(&self.active.name, now_ms, 1)?;
+        Ok(task.notice_ms <= now_ms || !waits.is_empty())
+    }
+
     /// Sees to it that there is a connection.
-    async fn reach(&mut self, hop: &Hop, proof: Proof) -> Result<Result<(), NotReached>, Reason> {
+    async fn reach(
+        &mut self,
+        hop: &Hop,
+        proof: Proof,
+        urgent: bool,
+    ) -> Result<Result<(), NotReached>, Reason> {
         if let Some(line) = &mut self.line {
             let fits = line.tls == hop.tls && line.proof == proof;
             if fits && line.connection.is_usable().await {
@@ -203,7 +222,7 @@ impl<C: Carrier> Worker<C> {
         // The way's own, also where a message asks for more TLS or for less than its way does.
         let name = &self.active.name;
         let login = self.work.settings.logins.get(name.strip_suffix(TLS_OPTIONAL).unwrap_or(name));
-        let connection = match self.work.carrier.connect(hop, proof, login).await {
+        let connection = match self.work.carrier.connect(hop, proof, login, urgent).await {
             Ok(connection) => connection,
             Err(not_reached) => return Ok(Err(not_reached)),
         };
@@ -270,6 +289,13 @@ impl<C: Carrier> Worker<C> {
     ) -> Result<Next, Reason> {
         self.work.metrics.unreached.inc();
         let NotReached { fared, rest } = not_reached;
+        if let Some(rest) = rest.filter(|rest| !rest.is_new) {
+            // Nothing was attempted, so nothing became of it.
+            self.leave_alone(&fared.fate, Some(rest)).await?;
+            self.active.done(task.id);
+            self.active.give_up();
+            return Ok(Next::End);
+        }
         if proof(&task) == Proof::Required {
             // What this message asks for is not missed by the others.
             self.apply(task.id, &fared).await?;
@@ -331,7 +357,9 @@ impl<C: Carrier> Worker<C> {
         let name = &self.active.name;
         let now_ms = self.work.now_ms();
         let (failures, pause_ms) = match rest {
-            Some(rest) => (rest.failures, rest.until_ms.saturating_sub(now_ms)),
+            Some(rest) => {
+                (rest.failures, rest.until_ms.saturating_sub(now_ms) + self.spread(rest, now_ms))
+            }
             None => {
                 let failures = backend.store().destination(name).map_or(0, |found| found.failures);
                 let failures = failures.saturating_add(1);
@@ -356,6 +384,16 @@ impl<C: Carrier> Worker<C> {
         let (destination, why) = (name.clone(), why.into_bytes());
         let block = Block { destination, until_ms, failures, why };
         backend.write(0, Write::Block(block)).await.map(|_| ())
+    }
+
+    /// The destinations of one host come back one after the other.
+    fn spread(&self, rest: Rest, now_ms: u64) -> u64 {
+        let seed = self.work.backend.relaying().seed;
+        let lot =
+            self.active.name.iter().fold(seed, |lot, octet| {
+                (lot ^ u64::from(*octet)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
+        lot % (rest.until_ms.saturating_sub(now_ms) / 10 + 1)
     }
 
     /// Messages that were not tried, since their host is left alone, have senders who must be told all the same.

@@ -56,8 +56,16 @@ pub(super) fn pair(
     if chain.is_empty() {
         return Err(failed(certificate, &"there is no CERTIFICATE section in it"));
     }
-    let private = PrivateKeyDer::from_pem_slice(&pem(key)?);
-    let private = private.map_err(|error| failed(key, &format!("no private key: {error:?}")))?;
+    let octets = pem(key)?;
+    let private = PrivateKeyDer::from_pem_slice(&octets).map_err(|error| {
+        let is_encrypted = octets.windows(9).any(|word| word == b"ENCRYPTED");
+        match is_encrypted {
+            true => {
+                failed(key, &"the private key is encrypted; take the passphrase off: openssl pkey")
+            }
+            false => failed(key, &format!("no private key: {error:?}")),
+        }
+    })?;
     Ok((chain, private))
 }
 

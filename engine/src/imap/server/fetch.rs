@@ -54,9 +54,6 @@ pub(crate) const GONE: Rule = Rule {
 /// Rows of a page whose messages become \Seen: so many are marked before their octets are sent.
 const SEEN_ROWS_MAX: u32 = 32;
 
-/// Values of a message that is told in one piece; a client may ask for any number, over and over.
-const VALUES_MAX: usize = 16;
-
 const NO_INDEX: Reply = Reply::no("SERVERBUG", "The index of a message cannot be read");
 
 /// Messages being told.
@@ -104,7 +101,7 @@ pub(crate) fn fetch(wanted: Wanted) -> Box<Fetch> {
     let Wanted { uids, items, by_uid, changed_since, end } = wanted;
     let values = items.iter().map(Item::value).collect::<Option<Vec<_>>>();
     Box::new(Fetch {
-        values: values.filter(|values| values.len() <= VALUES_MAX),
+        values,
         line: Vec::new(),
         items,
         by_uid,

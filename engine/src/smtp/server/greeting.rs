@@ -92,6 +92,8 @@ impl Server {
             max => format!(" MAILMAX={max}"),
         };
         list(offered.limits, &format!("LIMITS RCPTMAX={}{messages}", limits.recipients_max));
+        // RFC 5321 §3.5.2: who supports it lists it; VRFY is known to be there.
+        list(self.common.config.verify, "EXPN");
         list(offered.etrn, "ETRN");
         list(offered.xclient, &format!("XCLIENT {XCLIENT_NAMES}"));
         list(offered.enhanced_status_codes, "ENHANCEDSTATUSCODES");

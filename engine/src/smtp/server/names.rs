@@ -78,13 +78,18 @@ impl Server {
     }
 
     pub(super) fn names_answered(
-        self,
+        mut self,
         cx: &mut Cx<Self>,
         before: State,
         answer: Answer,
     ) -> Result<Self, (Self, Misuse)> {
         match answer {
             Answer::Mailboxes(mailboxes) if !mailboxes.is_empty() => {
+                // Who only asks for names is no client with mail.
+                if self.is_tired() {
+                    self.state = before;
+                    return Ok(self.end_tired(cx));
+                }
                 for (at, mailbox) in mailboxes.iter().enumerate() {
                     let separator = if at + 1 < mailboxes.len() { '-' } else { ' ' };
                     cx.send(

@@ -348,7 +348,10 @@ impl<B: Backend> ImapService<B> {
             Ask::Store(ask) => self.store_flags(ask).await,
             Ask::Expunge(uids) => self.expunge(uids).await,
             Ask::Copy(ask) => self.copy(ask, now).await,
-            Ask::Append(ask) => Box::pin(self.append(ask, now, indexer)).await,
+            Ask::Append(ask) => {
+                self.backend.has_room(ask.size)?;
+                Box::pin(self.append(ask, now, indexer)).await
+            }
             Ask::Chunk(octets) => {
                 let append = self.append.as_mut().ok_or(Reason::NotPermitted)?;
                 append.content.add(&*self.backend, self.key, &octets).await?;

@@ -73,11 +73,11 @@ pub trait Backend: Send + Sync + 'static {
     fn sets_quotas(&self, _account: &[u8]) -> bool {
         false
     }
-    /// Whether there is room for a message more; a host says no before its disk is full.
+    /// Whether there is room for a message more, of so many octets if that is known; a host says no before its disk is full.
     ///
     /// # Errors
     /// [`Reason::StorageFull`].
-    fn has_room(&self) -> Result<(), Reason> {
+    fn has_room(&self, _size: u64) -> Result<(), Reason> {
         Ok(())
     }
     /// Whether a message more may come from a stranger at this address now; if so, it is counted.
@@ -220,6 +220,11 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// [`Reason::NotFound`] for an unknown recipient of ours, [`Reason::NotPermitted`] for one elsewhere.
     fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal>;
+
+    /// The domains whose mailboxes are here, as far as they can be listed.
+    fn domains(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
 
     /// Whether an account may send mail from this address.
     ///

@@ -211,7 +211,7 @@ impl<B: Backend> SmtpService<B> {
         if let (Some(account), Some(from)) = (&self.account, &sender.reverse_path) {
             self.backend.directory().sender(account, from)?;
         }
-        self.backend.has_room().map_err(Refusal::new)?;
+        self.backend.has_room(sender.size.unwrap_or(0)).map_err(Refusal::new)?;
         if self.account.is_none() && !self.client.relays {
             self.backend.admits_message(&self.client.name)?;
         }
@@ -221,31 +221,52 @@ impl<B: Backend> SmtpService<B> {
 
     /// VRFY (RFC 5321 §3.5): the mailbox, if mail for it ends here.
     fn verified(&self, name: &[u8]) -> Result<Vec<Mailbox>, Refusal> {
-        let mailbox = self.named(name)?;
-        let taken = self.backend.directory().recipient(&mailbox, false)?;
-        if taken.is_nobody() { Err(Refusal::new(Reason::NotFound)) } else { Ok(vec![mailbox]) }
+        self.named(name).map(|(mailbox, _)| vec![mailbox])
     }
 
     /// EXPN (RFC 5321 §3.5): whom an alias stands for. A mailbox is no list.
     fn expanded(&self, name: &[u8]) -> Result<Vec<Mailbox>, Refusal> {
-        let mailbox = self.named(name)?;
-        let taken = self.backend.directory().recipient(&mailbox, false)?;
+        let (mailbox, taken) = self.named(name)?;
         let here = taken.accounts.iter().filter_map(|account| parse_mailbox(account, true).ok());
         let elsewhere = taken.elsewhere.into_iter().map(|elsewhere| elsewhere.address);
         let members: Vec<Mailbox> = here.chain(elsewhere).collect();
-        if members.is_empty() || members == [mailbox] {
+        let is_own = |member: &Mailbox| {
+            let base = mailbox.local_part.split(|octet| *octet == b'+').next().unwrap_or_default();
+            let locals = [&mailbox.local_part[..], base];
+            member.domain.eq_ignore_ascii_case(&mailbox.domain)
+                && locals.iter().any(|local| member.local_part.eq_ignore_ascii_case(local))
+        };
+        if members.is_empty() || members.iter().all(is_own) {
             return Err(Refusal::new(Reason::NotFound));
         }
         Ok(members)
     }
 
-    /// RFC 5321 §4.1.1.6: an address, or a user's name alone, which is meant at this host.
-    fn named(&self, name: &[u8]) -> Result<Mailbox, Refusal> {
+    /// Who is meant (RFC 5321 §3.5.1): an address, alone or behind a person's name, or a user's name at one of the domains
+    /// here; and where mail for it goes.
+    fn named(&self, name: &[u8]) -> Result<(Mailbox, Taken), Refusal> {
+        // RFC 6531 §3.7.4.2: the parameter says only what the reply may hold.
         let name = name.trim_ascii();
-        let name = name.strip_prefix(b"<").and_then(|name| name.strip_suffix(b">")).unwrap_or(name);
-        let whole = [name, b"@", self.backend.host_name()].concat();
-        let parsed = parse_mailbox(name, true).or_else(|_| parse_mailbox(&whole, true));
-        parsed.map_err(|_| Refusal::new(Reason::NotFound))
+        let name = match name.iter().rposition(|octet| *octet == b' ') {
+            Some(at) if name[at + 1..].eq_ignore_ascii_case(b"SMTPUTF8") => name[..at].trim_ascii(),
+            _ => name,
+        };
+        let inside = name.strip_suffix(b">").and_then(|name| {
+            name.iter().rposition(|octet| *octet == b'<').map(|at| &name[at + 1..])
+        });
+        let name = inside.unwrap_or(name);
+        let directory = self.backend.directory();
+        let mut meant: Vec<Mailbox> = parse_mailbox(name, true).into_iter().collect();
+        if meant.is_empty() {
+            let domains = [vec![self.backend.host_name().to_vec()], directory.domains()].concat();
+            let at = |domain: Vec<u8>| parse_mailbox(&[name, b"@", &domain].concat(), true).ok();
+            meant = domains.into_iter().filter_map(at).collect();
+        }
+        let found = meant.into_iter().find_map(|mailbox| {
+            let taken = directory.recipient(&mailbox, false).ok()?;
+            (!taken.is_nobody()).then_some((mailbox, taken))
+        });
+        found.ok_or_else(|| Refusal::new(Reason::NotFound))
     }
 
     fn recipient(&mut self, to: &RcptTo) -> Result<(), Refusal> {

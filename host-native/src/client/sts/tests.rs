@@ -20,6 +20,7 @@ impl Source for Announcing {
                 records: vec![Record::Txt(format!("v=STSv1; id={id};").into_bytes())],
                 name: name.to_owned(),
                 secure: false,
+                alias_secure: false,
             }),
         };
         Box::pin(std::future::ready(answer))

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::outgoing::{Outgoing, Sending};
+use super::super::resting::Rest;
 use super::super::steer::steer;
 use super::super::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::few;
@@ -39,7 +40,7 @@ impl Source for Zone {
             }
             _ => Vec::new(),
         };
-        let answer = Answer { records, name: name.to_owned(), secure: false };
+        let answer = Answer { records, name: name.to_owned(), secure: false, alias_secure: false };
         let found = if answer.records.is_empty() { Err(NoAnswer::NoRecords) } else { Ok(answer) };
         Box::pin(std::future::ready(found))
     }
@@ -155,11 +156,15 @@ impl Ground {
     }
 
     async fn connect(&self, domain: &str) -> Result<Sending, NotReached> {
+        self.connect_as(domain, false).await
+    }
+
+    async fn connect_as(&self, domain: &str, urgent: bool) -> Result<Sending, NotReached> {
         let (host, lookup) = (domain.as_bytes().to_vec(), Lookup::Exchanges);
         let next_hop = Place { host, lookup, port: Some(self.port) };
         let tls = TlsPolicy::Opportunistic;
         let hop = Hop { next_hop, service: Service::Smtp, tls, mapped: false };
-        self.outgoing.connect(&hop, Proof::Usual, None).await
+        self.outgoing.connect(&hop, Proof::Usual, None, urgent).await
     }
 }
 
@@ -253,17 +258,23 @@ async fn a_host_that_is_down_is_left_alone_by_all_domains() {
         refused.rest.expect("all its hosts are down")
     };
     let rest = rest_of("two.example").await;
-    assert_eq!((rest.failures, tried()), (1, 1));
+    assert_eq!((rest.failures, rest.is_new, tried()), (1, true, 1));
     let later = rest_of("other.example").await;
-    assert_eq!((later, tried()), (rest, 1), "for as long as the first failure says");
+    let same = Rest { is_new: false, ..rest };
+    assert_eq!((later, tried()), (same, 1), "for as long as the first failure says");
+    // Before a message is given up, its hosts are tried whatever is known of them.
+    assert!(ground.connect_as("other.example", true).await.is_err());
+    assert_eq!(tried(), 2);
+    let rest = rest_of("two.example").await;
+    assert_eq!((rest.failures, rest.is_new), (2, false));
     ground.rig.clock.advance(rest.until_ms - relaying.clock.now_ms());
     let again = rest_of("other.example").await;
-    assert_eq!((again.failures, tried()), (2, 2));
+    assert_eq!((again.failures, tried()), (3, 3));
     assert!(again.until_ms - relaying.clock.now_ms() > relaying.schedule.first_ms);
     // Whoever asks for it to be tried now means it.
     let retry = Action::Retry { now_ms: relaying.clock.now_ms() };
     steer(&ground.rig.backend, &Which::All, retry).await.expect("the queue is there");
-    assert_eq!((rest_of("two.example").await.failures, tried()), (1, 3));
+    assert_eq!((rest_of("two.example").await.failures, tried()), (1, 4));
     ground.rig.end().await;
 }
 

@@ -33,8 +33,12 @@ impl Source for Zone {
             (Kind::Txt, "_mta-sts.policy.example") => Some(Record::Txt(b"v=STSv1; id=1".into())),
             _ => None,
         };
-        let answer =
-            |record| Answer { records: vec![record], name: name.to_owned(), secure: false };
+        let answer = |record| Answer {
+            records: vec![record],
+            name: name.to_owned(),
+            secure: false,
+            alias_secure: false,
+        };
         let none = if name == "unknown.example" { NoAnswer::NoName } else { NoAnswer::NoRecords };
         Box::pin(std::future::ready(record.map(answer).ok_or(none)))
     }

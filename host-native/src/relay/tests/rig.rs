@@ -104,6 +104,7 @@ impl Carrier for Servers {
         hop: &Hop,
         proof: Proof,
         _: Option<&RouteLogin>,
+        _: bool,
     ) -> Result<Server, NotReached> {
         self.0.connects.fetch_add(1, Ordering::Relaxed);
         let host = hop.next_hop.host.clone();

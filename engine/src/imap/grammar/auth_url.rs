@@ -116,7 +116,8 @@ fn user_and_host(server: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 fn user_of(text: &[u8]) -> Option<Vec<u8>> {
     let plain = |octet: &u8| !b":/@;".contains(octet);
     let user = decoded(text).filter(|_| text.iter().all(plain))?;
-    let right = (1..=ACL_IDENTIFIER_MAX).contains(&user.len()) && core::str::from_utf8(&user).is_ok();
+    let right =
+        (1..=ACL_IDENTIFIER_MAX).contains(&user.len()) && core::str::from_utf8(&user).is_ok();
     right.then_some(user)
 }
 
@@ -187,7 +188,11 @@ fn url(cursor: &mut Piecewise<'_>, before: usize) -> Read<Vec<u8>> {
         cursor.tokens.truncate(first);
         put_tokens(&mut cursor.tokens, &url, start, end);
     }
-    if url.len() > URL_OCTETS_MAX { cursor.expected("a URL of at most 4,096 octets") } else { Ok(url) }
+    if url.len() > URL_OCTETS_MAX {
+        cursor.expected("a URL of at most 4,096 octets")
+    } else {
+        Ok(url)
+    }
 }
 
 fn put_tokens(tokens: &mut Vec<Token>, url: &[u8], start: u64, end: u64) {
@@ -227,7 +232,8 @@ mod tests {
         assert_eq!(secret_of_url(full.as_bytes()), RUMP.len());
         let (read, token) = auth_url(full.as_bytes()).expect("one");
         assert_eq!((read, token.len(), token[0]), (url, 16, 0x91));
-        let more = "IMAP://b%40x;AUTH=*@[::1]:143/Other%20Users/x/;uid=1/;partial=5.7;URLAUTH=AuthUser";
+        let more =
+            "IMAP://b%40x;AUTH=*@[::1]:143/Other%20Users/x/;uid=1/;partial=5.7;URLAUTH=AuthUser";
         let url = auth_url_rump(more.as_bytes()).expect("one");
         assert_eq!((&url.owner[..], &url.host[..]), (&b"b@x"[..], &b"[::1]"[..]));
         assert_eq!((url.message.partial, url.access), (Some((5, 7)), UrlAccess::AuthUser));
@@ -252,15 +258,25 @@ mod tests {
         ] {
             assert_eq!(wrong(url), message, "{url}");
         }
-        for url in ["imap://h/x/;UID=1;URLAUTH=anonymous", "imap://;AUTH=*@h/x/;UID=1;URLAUTH=anonymous"] {
+        for url in
+            ["imap://h/x/;UID=1;URLAUTH=anonymous", "imap://;AUTH=*@h/x/;UID=1;URLAUTH=anonymous"]
+        {
             assert!(wrong(url).contains("owner"), "{url}");
         }
         assert!(wrong("imap://b@h/x/;UID=1").contains("access identifier"));
-        for access in ["", "user", "user+", "submit+", "stream", "anonymous;x", "anonymous:internal"] {
+        for access in
+            ["", "user", "user+", "submit+", "stream", "anonymous;x", "anonymous:internal"]
+        {
             let url = alloc::format!("imap://b@h/x/;UID=1;URLAUTH={access}");
             assert!(wrong(&url).contains("known access"), "{url}");
         }
-        for date in ["", "2026-01-05", "2026-02-30T00:00:00Z", "2026-01-05T24:00:00Z", "2026-01-05T09:00:00"] {
+        for date in [
+            "",
+            "2026-01-05",
+            "2026-02-30T00:00:00Z",
+            "2026-01-05T24:00:00Z",
+            "2026-01-05T09:00:00",
+        ] {
             let url = alloc::format!("imap://b@h/x/;UID=1;EXPIRE={date};URLAUTH=anonymous");
             assert!(wrong(&url).contains("EXPIRE"), "{url}");
         }

@@ -131,11 +131,7 @@ impl<'a> Piecewise<'a> {
 
     /// Nothing may be left.
     pub(super) fn end(&self) -> Read<()> {
-        if self.at_end() {
-            Ok(())
-        } else {
-            self.expected("the end of the command")
-        }
+        if self.at_end() { Ok(()) } else { self.expected("the end of the command") }
     }
 
     /// Reads with `read`, and notes what it took under a label.

@@ -41,8 +41,7 @@ pub(crate) const CODE: &[u8] = b"URLMECH INTERNAL";
 
 const OTHER_MECHANISM: Reply =
     Reply::no("CANNOT", "INTERNAL is the only mechanism here").because(&MECHANISM);
-const NOT_YOURS: Reply =
-    Reply::bad("A URL is of no mailbox that you have here").because(&GENERATE);
+const NOT_YOURS: Reply = Reply::bad("A URL is of no mailbox that you have here").because(&GENERATE);
 
 /// Octets of a token that a host may give.
 const TOKEN_OCTETS: core::ops::RangeInclusive<usize> = 16..=64;

@@ -114,7 +114,8 @@ impl<B: Backend> ImapService<B> {
     /// The mailbox that is read, open or looked into, if this account still may.
     fn readable(&self) -> Result<MailboxId, Reason> {
         let Some(peeked) = &self.peeked else { return self.mailbox(Rights::READ) };
-        let may = || self.rights_of(&peeked.reader, peeked.mailbox).map(|may| may.has(Rights::READ));
+        let may =
+            || self.rights_of(&peeked.reader, peeked.mailbox).map(|may| may.has(Rights::READ));
         match peeked.is_own || may()? {
             true => Ok(peeked.mailbox),
             false => Err(Reason::NotPermitted),

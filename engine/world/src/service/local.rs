@@ -290,7 +290,12 @@ impl LocalBackend {
     #[must_use]
     pub fn new(domain: &[u8]) -> Self {
         let directory = OpenDirectory { domain: domain.to_vec() };
-        Self { store: SharedStore::default(), hub: Hub::default(), directory, keys: AtomicU64::new(0) }
+        Self {
+            store: SharedStore::default(),
+            hub: Hub::default(),
+            directory,
+            keys: AtomicU64::new(0),
+        }
     }
 }
 

@@ -5,10 +5,12 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
+use super::fetch::page_end;
 use super::item::{Item, Partial, Section};
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reading::{Reading, Step};
 use super::reply::Reply;
+use super::runs::Runs;
 use super::sieve::Sieve;
 use super::url_auth::{is_here, rump};
 use super::{Base, Server, items, print};
@@ -132,6 +134,11 @@ impl UrlFetch {
                 Ok(Next::Ask(Ask::Rows(ask), Job::UrlFetch(self)))
             }
             (Stage::Row { uid, section }, Answer::Rows(page)) => {
+                let asked = Runs::from_unsorted([UidRun { first: uid, last: uid }].to_vec());
+                if page_end(&asked, &page).is_none() {
+                    self.at = Stage::Row { uid, section };
+                    return Err((Job::UrlFetch(self), Misuse::BadValue));
+                }
                 match page.rows.into_iter().find(|row| row.uid == uid) {
                     Some(row) => self.tell(work, &row, &section),
                     None => self.tell_nothing(work),

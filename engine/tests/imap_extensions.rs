@@ -467,7 +467,7 @@ fn urls_are_authorized_and_lead_to_octets_until_they_expire() {
     });
     let steps = [
         c(&format!("a GENURLAUTH \"{rump}\" INTERNAL {text} internal")),
-        c(&format!("b URLFETCH \"{}\" {}", authorized(text), authorized(field))),
+        c(&format!("b URLFETCH \"{}\" \"{}\"", authorized(text), authorized(field))),
         c(&format!("c URLFETCH {} {}", authorized(&early), authorized(&late))),
         c(&format!("d URLFETCH {} {rump} x", authorized(rump).replace("UID=2", "UID=3"))),
         c("e FETCH 2 FLAGS"),

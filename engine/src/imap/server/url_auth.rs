@@ -74,7 +74,7 @@ pub(crate) fn generate(work: &mut Work<'_>, urls: Vec<(AuthUrl, Vec<u8>)>) -> Ne
     if due.iter().any(|url| !is_here(work, url)) {
         return Next::done(NOT_YOURS);
     }
-    UrlAuth::Generate { due, done: Vec::new() }.next(work)
+    next(work, due, Vec::new())
 }
 
 /// Whether a URL is of this server. Its name is compared, as the greeting has it.
@@ -90,26 +90,29 @@ pub(crate) fn reset(name: Option<Vec<u8>>, mechanisms: &[Vec<u8>]) -> Next {
     Next::Ask(Ask::ResetKey(name), Job::UrlAuth(job))
 }
 
-impl UrlAuth {
-    fn next(self, work: &mut Work<'_>) -> Next {
-        let Self::Generate { due, done } = &self else { return Next::Room(Job::UrlAuth(self)) };
-        match due.front().map(rump) {
-            Some(url) => Next::Ask(Ask::AuthorizeUrl(url), Job::UrlAuth(self)),
-            None => {
-                tell(work.cx, done);
-                Next::done(Reply::ok("URLs authorized"))
-            }
+/// Has the host authorize the first URL that is due; once there is none, tells those that are done.
+fn next(work: &mut Work<'_>, due: VecDeque<AuthUrl>, done: Vec<(Vec<u8>, Vec<u8>)>) -> Next {
+    match due.front().map(rump) {
+        Some(url) => {
+            Next::Ask(Ask::AuthorizeUrl(url), Job::UrlAuth(UrlAuth::Generate { due, done }))
+        }
+        None => {
+            tell(work.cx, &done);
+            Next::done(Reply::ok("URLs authorized"))
         }
     }
+}
 
-    pub(crate) fn answer(mut self, work: &mut Work<'_>, answer: Answer) -> Answered {
-        match (&mut self, answer) {
-            (Self::Generate { due, done }, Answer::UrlToken(token)) => {
+impl UrlAuth {
+    pub(crate) fn answer(self, work: &mut Work<'_>, answer: Answer) -> Answered {
+        match (self, answer) {
+            (Self::Generate { mut due, mut done }, Answer::UrlToken(token)) => {
                 if !TOKEN_OCTETS.contains(&token.len()) {
-                    return Err((Job::UrlAuth(self), Misuse::BadValue));
+                    let job = Self::Generate { due, done };
+                    return Err((Job::UrlAuth(job), Misuse::BadValue));
                 }
                 done.extend(due.pop_front().map(|url| (url.rump, token)));
-                Ok(self.next(work))
+                Ok(next(work, due, done))
             }
             // RFC 4467 §5: BAD, and whether there is such an account or such a mailbox is not told.
             (Self::Generate { .. }, Answer::Refused(refusal))
@@ -124,7 +127,7 @@ impl UrlAuth {
                 Ok(Next::done(Reply::ok("The key is a new one").with_code(CODE).because(&RESET)))
             }
             (_, Answer::Refused(refusal)) => Ok(Next::done(Reply::refused(refusal))),
-            _ => wrong(Job::UrlAuth(self)),
+            (job, _) => wrong(Job::UrlAuth(job)),
         }
     }
 }

@@ -75,18 +75,18 @@ impl<B: Backend> ImapService<B> {
         Ok(opened)
     }
 
-    /// RFC 4467 §2.3
+    /// RFC 4467 §2.3. Whoever is named must have an account: one who has none wrote nothing that is to be sent.
     fn is_for_us(&self, access: &UrlAccess) -> Result<bool, Reason> {
-        let bound = self.bound()?;
+        let (bound, directory) = (self.bound()?, self.backend().directory());
         Ok(match access {
             UrlAccess::Anonymous => true,
-            UrlAccess::AuthUser => !bound.is_anonymous,
-            UrlAccess::User(user) => {
-                let known = self.backend().directory().known(user);
-                !bound.is_anonymous && known.as_ref() == Some(&bound.name)
-            }
+            _ if bound.is_anonymous => false,
+            UrlAccess::AuthUser => true,
+            UrlAccess::User(user) => directory.known(user).as_ref() == Some(&bound.name),
             // For whom it takes the mail such a server has made sure of.
-            UrlAccess::Submit(_) => !bound.is_anonymous && self.backend().submits(&bound.name),
+            UrlAccess::Submit(user) => {
+                self.backend().submits(&bound.name) && directory.known(user).is_some()
+            }
         })
     }
 
@@ -106,5 +106,195 @@ impl<B: Backend> ImapService<B> {
             }
         }
         Ok(place)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+    use std::sync::{Arc, Mutex};
+
+    use pillarbox_engine::imap::types::{Answer, Ask};
+    use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer, PasswordCredentials};
+    use pillarbox_engine::smtp::Mailbox;
+    use pillarbox_engine::types::{Now, Refusal};
+
+    use super::*;
+    use crate::conversation::at_once;
+    use crate::hub::{Hub, SessionKey, Wake};
+    use crate::service::local::{LocalBackend, SharedStore};
+    use crate::service::{Indexed, Service, Taken};
+
+    /// A host that knows its accounts.
+    struct Town {
+        local: LocalBackend,
+        people: People,
+    }
+
+    struct People(Mutex<Vec<&'static [u8]>>);
+
+    impl Directory for People {
+        async fn login(&self, _key: SessionKey, credentials: Credentials) -> LoginAnswer {
+            let name = match credentials {
+                Credentials::Password(given) => given.user,
+                _ => b"guest".to_vec(),
+            };
+            LoginAnswer::Accepted(Account { name, server_signature: Vec::new() })
+        }
+        fn known(&self, name: &[u8]) -> Option<Vec<u8>> {
+            let people = self.0.lock().expect("nobody panicked");
+            people.contains(&name).then(|| name.to_vec())
+        }
+        fn recipient(&self, _to: &Mailbox, _may_relay: bool) -> Result<Taken, Refusal> {
+            Err(Refusal::new(Reason::NotFound))
+        }
+        fn sender(&self, _account: &[u8], _from: &Mailbox) -> Result<(), Refusal> {
+            Ok(())
+        }
+    }
+
+    impl Backend for Town {
+        type Store = SharedStore;
+        type Directory = People;
+
+        fn store(&self) -> &SharedStore {
+            self.local.store()
+        }
+        fn directory(&self) -> &People {
+            &self.people
+        }
+        fn hub(&self) -> &Hub {
+            self.local.hub()
+        }
+        fn write(
+            &self,
+            origin: SessionKey,
+            write: Write,
+        ) -> impl Future<Output = Result<Outcome, Reason>> + Send {
+            self.local.write(origin, write)
+        }
+        fn write_later(&self, write: Write) {
+            self.local.write_later(write);
+        }
+        fn index(
+            &self,
+            octets: Vec<u8>,
+            size: u64,
+        ) -> impl Future<Output = Result<Indexed, Reason>> + Send {
+            self.local.index(octets, size)
+        }
+        fn wake(&self, key: SessionKey) -> Wake {
+            self.local.wake(key)
+        }
+        fn host_name(&self) -> &[u8] {
+            b"hamburger.edu"
+        }
+        fn submits(&self, account: &[u8]) -> bool {
+            account == b"submit"
+        }
+        fn chance(&self) -> Result<[u8; 32], Reason> {
+            self.local.chance()
+        }
+    }
+
+    fn town() -> Arc<Town> {
+        let people: Vec<&[u8]> = vec![b"bob", b"ann", b"submit", b"guest"];
+        let people = People(Mutex::new(people));
+        Arc::new(Town { local: LocalBackend::new(b"hamburger.edu"), people })
+    }
+
+    /// A session of somebody; of nobody in particular if it is the guest's.
+    fn session(town: &Arc<Town>, key: SessionKey, name: &[u8]) -> ImapService<Town> {
+        let credentials = match name {
+            b"guest" => Credentials::Anonymous(Vec::new()),
+            _ => Credentials::Password(PasswordCredentials {
+                authorization: Vec::new(),
+                user: name.to_vec(),
+                password: b"secret".to_vec(),
+            }),
+        };
+        let mut session = ImapService::new(Arc::clone(town), key);
+        let answer = ask(&mut session, Ask::Login(credentials));
+        assert!(matches!(answer, Answer::Login(LoginAnswer::Accepted(_))), "{answer:?}");
+        session
+    }
+
+    fn ask(session: &mut ImapService<Town>, ask: Ask) -> Answer {
+        at_once(session.answer(Now::default(), ask, &mut ()))
+    }
+
+    fn url(owner: &[u8], access: UrlAccess) -> UrlRump {
+        let rump = format!("{} {access:?}", owner.escape_ascii()).into_bytes();
+        let (owner, mailbox) = (owner.to_vec(), b"INBOX".to_vec());
+        UrlRump { rump, owner, mailbox, uid_validity: None, access }
+    }
+
+    fn authorized(session: &mut ImapService<Town>, url: UrlRump) -> UrlClaim {
+        match ask(session, Ask::AuthorizeUrl(url.clone())) {
+            Answer::UrlToken(token) => UrlClaim { url, token },
+            other => panic!("{url:?} {other:?}"),
+        }
+    }
+
+    fn is_good(session: &mut ImapService<Town>, claim: &UrlClaim) -> bool {
+        match ask(session, Ask::RedeemUrl(claim.clone())) {
+            Answer::Opened(opened) => opened.read_only,
+            Answer::Refused(refusal) => {
+                let hidden = matches!(refusal.reason, Reason::NotFound | Reason::NotPermitted);
+                assert!(hidden, "{refusal:?}");
+                false
+            }
+            other => panic!("{claim:?} {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_url_is_good_for_whom_it_names_and_for_nobody_else() {
+        let town = town();
+        let names = [&b"bob"[..], b"ann", b"submit", b"guest"];
+        let mut sessions = [1, 2, 3, 4].map(|key| session(&town, key, names[key as usize - 1]));
+        let user = |name: &[u8]| UrlAccess::User(name.to_vec());
+        let submit = |name: &[u8]| UrlAccess::Submit(name.to_vec());
+        for (access, good) in [
+            (UrlAccess::Anonymous, [true, true, true, true]),
+            (UrlAccess::AuthUser, [true, true, true, false]),
+            (user(b"ann"), [false, true, false, false]),
+            (user(b"nobody"), [false; 4]),
+            // Not even by name is whoever did not say who it is somebody.
+            (user(b"guest"), [false; 4]),
+            (submit(b"bob"), [false, false, true, false]),
+            (submit(b"nobody"), [false; 4]),
+        ] {
+            let claim = authorized(&mut sessions[0], url(b"bob", access.clone()));
+            let found = sessions.each_mut().map(|session| is_good(session, &claim));
+            assert_eq!(found, good, "{access:?}");
+            // The token is not that of the same URL for others.
+            let other = UrlRump { rump: b"another".to_vec(), ..claim.url };
+            let other = UrlClaim { url: other, token: claim.token };
+            assert!(!sessions.iter_mut().any(|session| is_good(session, &other)), "{access:?}");
+        }
+    }
+
+    #[test]
+    fn urls_are_authorized_by_their_owners_alone_and_end_with_them() {
+        let town = town();
+        let [mut bob, mut ann, mut guest] = [(1, &b"bob"[..]), (2, b"ann"), (3, b"guest")]
+            .map(|(key, name)| session(&town, key, name));
+        let refused = |session: &mut ImapService<Town>, owner: &[u8]| {
+            let answer = ask(session, Ask::AuthorizeUrl(url(owner, UrlAccess::Anonymous)));
+            assert!(matches!(answer, Answer::Refused(_)), "{answer:?}");
+        };
+        refused(&mut ann, b"bob");
+        refused(&mut ann, b"nobody");
+        refused(&mut guest, b"guest");
+        let of_bob = authorized(&mut bob, url(b"bob", UrlAccess::Anonymous));
+        let of_ann = authorized(&mut ann, url(b"ann", UrlAccess::Anonymous));
+        assert!(is_good(&mut ann, &of_bob) && is_good(&mut guest, &of_ann));
+        // One owner's keys are not the other's.
+        assert_eq!(ask(&mut ann, Ask::ResetKey(None)), Answer::Done);
+        assert!(is_good(&mut ann, &of_bob) && !is_good(&mut guest, &of_ann));
+        // Whoever has no account any more has no URLs either.
+        town.people.0.lock().expect("nobody panicked").retain(|name| name != b"bob");
+        assert!(!is_good(&mut ann, &of_bob));
     }
 }

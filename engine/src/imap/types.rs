@@ -733,14 +733,20 @@ pub struct UrlRump {
 }
 
 /// A URL that somebody uses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct UrlClaim {
     /// What it says.
     pub url: UrlRump,
-    /// Its token; 16 to 64 octets.
+    /// Its token; 16 to 64 octets. Never logged.
     pub token: Vec<u8>,
+}
+
+impl core::fmt::Debug for UrlClaim {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "UrlClaim {{ url: {:?}, token: ****** }}", self.url)
+    }
 }
 
 /// What the host answers.

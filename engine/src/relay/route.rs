@@ -50,13 +50,14 @@ pub fn next_hop(transports: &[Transport], domain: &[u8]) -> Hop {
     let (service, tls) = best
         .map_or((Service::Smtp, TlsPolicy::Opportunistic), |(_, found)| (found.service, found.tls));
     let configured = best.and_then(|(_, transport)| transport.next_hop.clone());
+    let mapped = configured.is_some();
     let next_hop = configured.unwrap_or_else(|| match literal(&domain) {
         Some(address) => {
             Place { host: print_address(address), lookup: Lookup::Nothing, port: None }
         }
         None => Place { host: domain, lookup: Lookup::Exchanges, port: None },
     });
-    Hop { next_hop, service, tls }
+    Hop { next_hop, service, tls, mapped }
 }
 
 /// How well a pattern fits; none if it does not. Longer is more specific, and a whole name is more than what it ends with.

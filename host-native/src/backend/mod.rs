@@ -23,7 +23,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::auth::entropy;
 use crate::config::{Profile, Settings};
 use crate::engine::Engine;
-use crate::relay::{QueueClock, broke};
+use crate::relay::{QueueClock, Resting, broke};
 use crate::store::MailStore;
 use crate::trust::Trust;
 
@@ -69,6 +69,8 @@ pub struct Relaying {
     pub news: Arc<Notify>,
     /// Spreads attempts, so that a queue does not come back all at once.
     pub seed: u64,
+    /// Hosts that are left alone.
+    pub(crate) resting: Resting,
     flushes: Arc<Mutex<BTreeSet<Flush>>>,
 }
 
@@ -79,8 +81,8 @@ impl Relaying {
         let host_name = host_name.as_bytes().to_vec();
         // Of every process another.
         let seed = RandomState::new().hash_one(std::process::id());
-        let (news, flushes) = (Arc::default(), Arc::default());
-        Self { host_name, schedule, clock, news, seed, flushes }
+        let (news, flushes, resting) = (Arc::default(), Arc::default(), Resting::default());
+        Self { host_name, schedule, clock, news, seed, resting, flushes }
     }
 
     /// By these settings.

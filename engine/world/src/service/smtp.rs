@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::relay::{Attempted, Handover, Queued, Times};
+use pillarbox_engine::relay::{Attempted, Fared, Handover, Queued, Times};
 use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
 use pillarbox_engine::smtp::{
@@ -429,19 +429,19 @@ impl<B: Backend> SmtpService<B> {
         if fates.is_empty() {
             return Ok(Vec::new());
         }
-        let (recipients, fates) = fates
+        let server = Some(backend.host_name().to_vec());
+        let fared = |fate| Fared { fate, server: server.clone(), handover: Handover::Final };
+        let (recipients, fared) = fates
             .into_iter()
-            .map(|(recipient, fate)| (Queued { recipient, ..Queued::default() }, fate))
+            .map(|(recipient, fate)| (Queued { recipient, ..Queued::default() }, fared(fate)))
             .unzip();
         let settled = backend.settle(Attempted {
             schedule: backend.schedule(),
             times: *times,
             now_unix_ms: times.came_unix_ms,
             mail: sender.clone(),
-            handover: Handover::Final,
-            server: Some(backend.host_name().to_vec()),
-            fates,
             recipients,
+            fared,
             seed: 0,
         })?;
         let mut reports = Vec::new();

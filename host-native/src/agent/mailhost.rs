@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::fd::{AsRawFd, RawFd};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -57,7 +57,7 @@ pub(super) fn in_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error
 
 /// The configuration of a client that believes these, and shows no certificate of its own.
 pub(super) fn trusting(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
-    believing(roots).map(ConfigBuilder::with_no_client_auth)
+    Ok(believing(roots)?.with_no_client_auth())
 }
 
 /// The same before it is said what it shows.

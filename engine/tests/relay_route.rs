@@ -211,6 +211,19 @@ fn without_a_map_mail_goes_to_its_domain() {
     assert_eq!(hop("[IPv6:2001:db8::1]"), direct(place("2001:db8::1", Lookup::Nothing)));
 }
 
+/// What DNS does not know of a place is the map's fault only where the map leads elsewhere.
+#[test]
+fn a_map_that_leads_elsewhere_answers_for_it() {
+    let mapped = |place: &str| {
+        let next_hop = Some(Place::parse(place.as_bytes()).expect("a place"));
+        let (service, tls) = (Service::Smtp, TlsPolicy::Opportunistic);
+        let transport = Transport { pattern: b"*".to_vec(), next_hop, service, tls };
+        next_hop(&[transport], b"Crepes.FR").mapped
+    };
+    assert!(mapped("isp.example") && mapped("[crepes.fr]") && mapped("[192.0.2.1]"));
+    assert!(!mapped("crepes.fr") && !mapped("crepes.fr:2525"), "for its port alone");
+}
+
 #[test]
 fn places_are_read_as_people_write_them() {
     for text in ["a.example", "a.example:2525", "[a.example]", "[192.0.2.1]:26", "[2001:db8::1]:25"]

@@ -84,8 +84,8 @@ pub struct Hop {
     pub service: Service,
     /// How far TLS is insisted on.
     pub tls: TlsPolicy,
-    /// Whether the transport map names the place: what DNS does not know there is a fault of the map, and no reason to
-    /// give mail up ([`Unreached::NoNextHop`]).
+    /// Whether the transport map leads elsewhere than to the domain itself: what DNS does not know there is a fault of
+    /// the map, and no reason to give mail up ([`Unreached::NoNextHop`]).
     pub mapped: bool,
 }
 

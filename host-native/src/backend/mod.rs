@@ -3,6 +3,7 @@
 
 mod directory;
 mod rates;
+mod room;
 mod wakes;
 
 use std::collections::BTreeSet;
@@ -29,6 +30,7 @@ use crate::trust::Trust;
 
 pub use directory::{AccountDirectory, HostDirectory};
 pub(crate) use rates::Rates;
+pub(crate) use room::Room;
 pub use wakes::Wakes;
 
 /// Messages above this are indexed on a thread for long work, and only a few at once.
@@ -54,6 +56,8 @@ pub struct HostBackend {
     rates: Option<Rates>,
     /// Servers that take mail for others.
     submission_entities: Vec<Vec<u8>>,
+    /// None where there is no disk.
+    room: Option<Room>,
 }
 
 /// What the backend knows of relaying.
@@ -126,6 +130,7 @@ impl HostBackend {
             quota_admins,
             rates: None,
             submission_entities,
+            room: None,
         }
     }
 
@@ -154,6 +159,12 @@ impl HostBackend {
     #[must_use]
     pub(crate) fn with_rates(self, rates: Option<Rates>) -> Self {
         Self { rates, ..self }
+    }
+
+    /// The same with a disk that is to keep some room.
+    #[must_use]
+    pub(crate) fn with_room(self, room: Option<Room>) -> Self {
+        Self { room, ..self }
     }
 
     /// Whether mail for this domain has its mailboxes here.
@@ -253,6 +264,10 @@ impl Backend for HostBackend {
     fn sets_quotas(&self, account: &[u8]) -> bool {
         let is_account = |admin: &Vec<u8>| admin == account;
         self.quota_admins.as_ref().is_none_or(|admins| admins.iter().any(is_account))
+    }
+
+    fn has_room(&self) -> Result<(), Reason> {
+        self.room.as_ref().map_or(Ok(()), Room::check)
     }
 
     fn admits_message(&self, peer: &[u8]) -> Result<(), Refusal> {

@@ -379,8 +379,12 @@ impl<B: Backend> ImapService<B> {
             Ask::Quota(ask) => self.quota(ask).await.map(Answer::Quota),
             Ask::Metadata(ask) => self.metadata(ask).await.map(Answer::Metadata),
             Ask::Rights(ask) => self.rights(ask).await.map(Answer::Rights),
-            Ask::AuthorizeUrl(url) => self.authorize_url(&url).await.map(Answer::UrlToken),
-            Ask::ResetKey(name) => self.reset_key(name.as_deref()).await.map(|()| Answer::Done),
+            Ask::AuthorizeUrl(url) => {
+                Box::pin(self.authorize_url(&url)).await.map(Answer::UrlToken)
+            }
+            Ask::ResetKey(name) => {
+                Box::pin(self.reset_key(name.as_deref())).await.map(|()| Answer::Done)
+            }
             Ask::RedeemUrl(claim) => self.redeem_url(&claim).map(Answer::Opened),
             Ask::Watch => self.listen().map(|()| Answer::Done),
             ask => self.judge_names(ask).await,

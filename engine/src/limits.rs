@@ -50,6 +50,10 @@ pub const METADATA_OCTETS_MAX: usize = 256 * 1024;
 pub const ACL_IDENTIFIER_MAX: usize = 255;
 /// Entries of one mailbox's access control list: some groups of people, not a directory.
 pub const ACL_ENTRIES_MAX: usize = 128;
+/// URLs of one GENURLAUTH or URLFETCH (RFC 4467): the parts of one message that is being sent.
+pub const URLS_MAX: usize = 32;
+/// Octets of such a URL: a mailbox's name of 1,000 octets, each of them encoded, and a section with some fields.
+pub const URL_OCTETS_MAX: usize = 4096;
 /// Event groups of one NOTIFY (RFC 5465 §3.1 lets a server refuse what is too much): each is looked at for every change.
 pub const NOTIFY_GROUPS_MAX: usize = 32;
 /// Mailboxes that one NOTIFY names.

@@ -240,7 +240,7 @@ fn unauthenticate_goes_back_to_before_the_login() {
          OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE \
          COMPRESS=DEFLATE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX QUOTASET \
          METADATA METADATA-SERVER UTF8=ACCEPT REPLACE SAVELIMIT=100000 NOTIFY ACL RIGHTS=kxte \
-         LIST-MYRIGHTS CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH SEARCH=FUZZY CATENATE UIDONLY INPROGRESS] Logged in\n\
+         LIST-MYRIGHTS CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH SEARCH=FUZZY CATENATE URLAUTH UIDONLY INPROGRESS] Logged in\n\
          g BAD ENABLE QRESYNC comes first\n* STATUS INBOX (RECENT 0)\nh OK Status told\n",
     );
     assert_eq!(talk.host.events, ["Closed", "Unauthenticated"]);
@@ -260,6 +260,8 @@ fn every_capability_can_be_left_out_and_is_not_understood_then() {
         ("PARTIAL", "UID FETCH 1:* UID (PARTIAL 1:2)"),
         ("APPENDLIMIT", "STATUS INBOX (APPENDLIMIT)"),
         ("UNAUTHENTICATE", "UNAUTHENTICATE"),
+        ("URLAUTH", "RESETKEY INBOX"),
+        ("URLAUTH", "URLFETCH x"),
     ];
     for (name, command) in commands {
         assert!(capability_names().any(|known| known == name));
@@ -444,5 +446,76 @@ fn uids_after_and_before_are_ranges_that_end() {
         "* SEARCH 5 9\na OK Searched\n* SEARCH\nb OK Searched\n* SEARCH\nc OK Searched\n\
          * SEARCH 1 2\nd OK Searched\n* SEARCH\ne OK Searched\n* SEARCH 5\nf OK Searched\n\
          g BAD Expected a number above 0 at octet 23\n",
+    );
+}
+
+/// A URL of the test host with its token.
+fn authorized(rump: &str) -> String {
+    let token = KEY.token(rump.as_bytes());
+    let digits: String = token.iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("{rump}:internal:{digits}")
+}
+
+#[test]
+fn urls_are_authorized_and_lead_to_octets_until_they_expire() {
+    let rump = "imap://ann@mail.example/INBOX/;UID=2;URLAUTH=anonymous";
+    let text = "imap://ann@MAIL.example:143/INBOX/;UID=2/;SECTION=TEXT;URLAUTH=anonymous";
+    let field = "imap://ann@mail.example/INBOX/;UID=2/;SECTION=HEADER.FIELDS%20(X-Preview);URLAUTH=authuser";
+    // The session stands at 22:13:20.
+    let [early, late] = ["22:13:20Z", "22:13:21Z"].map(|until| {
+        format!("imap://ann@mail.example/INBOX/;UID=2/;SECTION=TEXT;EXPIRE=2023-11-14T{until};URLAUTH=anonymous")
+    });
+    let steps = [
+        c(&format!("a GENURLAUTH \"{rump}\" INTERNAL {text} internal")),
+        c(&format!("b URLFETCH \"{}\" \"{}\"", authorized(text), authorized(field))),
+        c(&format!("c URLFETCH {} {}", authorized(&early), authorized(&late))),
+        c(&format!("d URLFETCH {} {rump} x", authorized(rump).replace("UID=2", "UID=3"))),
+        c("e FETCH 2 FLAGS"),
+    ];
+    let (said, talk) = selected(&host(), &steps);
+    same(
+        &said,
+        &format!(
+            "* GENURLAUTH \"{}\" \"{}\"\na OK URLs authorized\n\
+             * URLFETCH \"{}\" {{3}}\n2\n\n* URLFETCH \"{}\" {{21}}\nX-Preview: text 2\n\n\nb OK URLs followed\n\
+             * URLFETCH \"{}\" NIL\n* URLFETCH \"{}\" {{3}}\n2\n\nc OK URLs followed\n\
+             * URLFETCH \"{}\" NIL\n* URLFETCH \"{rump}\" NIL\n* URLFETCH \"x\" NIL\nd OK URLs followed\n\
+             * 2 FETCH (FLAGS (\\Seen))\ne OK Fetched\n",
+            authorized(rump),
+            authorized(text),
+            authorized(text),
+            authorized(field),
+            authorized(&early),
+            authorized(&late),
+            authorized(rump).replace("UID=2", "UID=3"),
+        ),
+    );
+    assert_eq!(talk.host.events, ["Unpeeked"; 3]);
+}
+
+#[test]
+fn a_url_that_is_not_right_is_refused_whole() {
+    let right = "imap://ann@mail.example/INBOX/;UID=2;URLAUTH=anonymous";
+    let steps = [
+        c(&format!("a GENURLAUTH {right} INTERNAL {} INTERNAL", right.replace("ann@", "bob@"))),
+        c(&format!("b GENURLAUTH {} INTERNAL", right.replace("mail.", "web."))),
+        c(&format!("c GENURLAUTH {right} XSAMPLE")),
+        c(&format!("d GENURLAUTH {} INTERNAL", right.replace("ann@", ""))),
+        c("e RESETKEY"),
+        c("f RESETKEY INBOX internal"),
+        c("g RESETKEY INBOX XSAMPLE"),
+        c(&format!("h URLFETCH{}", " x".repeat(33))),
+        c(&format!("i URLFETCH \"{}\"", "x".repeat(4097))),
+    ];
+    let (said, _) = selected(&host(), &steps);
+    same(
+        &said,
+        "a BAD A URL is of no mailbox that you have here\nb BAD A URL is of no mailbox that you have here\n\
+         c NO [CANNOT] INTERNAL is the only mechanism here\n\
+         d BAD Expected a URL that names its owner before an @ at octet 63\n\
+         e OK All keys removed\nf OK [URLMECH INTERNAL] The key is a new one\n\
+         g NO [CANNOT] INTERNAL is the only mechanism here\n\
+         h BAD Expected at most 32 URLs at octet 75\n\
+         i BAD Expected a URL of at most 4,096 octets at octet 4110\n",
     );
 }

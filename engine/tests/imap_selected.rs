@@ -60,7 +60,8 @@ fn select_tells_the_mailbox() {
     let counts = "* 5 EXISTS\n* 1 RECENT\n* OK [UNSEEN 1] The first without \\Seen\n";
     let uids = "* OK [UIDVALIDITY 7] UIDs hold as long\n* OK [UIDNEXT 11] The next UID at least\n\
                 * OK [HIGHESTMODSEQ 1] The highest mod-sequence to keep\n\
-                * OK [MAILBOXID (m1)] The same whatever its name\n";
+                * OK [MAILBOXID (m1)] The same whatever its name\n\
+                * OK [URLMECH INTERNAL] How URLs can be authorized\n";
     let closed = "* OK [CLOSED] Previous mailbox closed\n";
     same(
         &text,

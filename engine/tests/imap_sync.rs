@@ -180,7 +180,8 @@ fn again(host: &Host, parameter: &str) -> String {
     let (text, _) = logged_in(host, &[c("a ENABLE QRESYNC CONDSTORE"), c(&select)]);
     assert!(text.starts_with("* ENABLED CONDSTORE QRESYNC\r\na OK"), "{text}");
     let end = text.find("* OK [HIGHESTMODSEQ 95]").expect("it is always told");
-    let line = text[end..].find("its name\r\n").expect("a line") + "its name\r\n".len();
+    let last = "be authorized\r\n";
+    let line = text[end..].find(last).expect("a line") + last.len();
     text[end + line..].to_owned()
 }
 

@@ -10,24 +10,37 @@ use pillarbox_engine::{Output, Session};
 
 /// All notes of a session that is sent these octets, and how many octets it sent.
 fn notes(input: &[u8]) -> (Vec<Note>, u64) {
+    let (notes, sent, _) = held(input);
+    (notes, sent)
+}
+
+/// The same, with the octets that passed through the session itself, up to the first that did not.
+fn held(input: &[u8]) -> (Vec<Note>, u64, Vec<u8>) {
     let mut host = Host::new();
     host.put("INBOX", "Subject: x\n\nbody\n", 0);
     let now = Now::default();
     let config = Config { trace: true, ..config() };
     let mut session: Session<pillarbox_engine::imap::Server> = Session::new(config, now);
-    let (mut notes, mut sent) = (vec![], 0);
+    let (mut notes, mut sent, mut said) = (vec![], 0, vec![]);
     let mut rest = input;
     loop {
         rest = &rest[session.receive(now, rest)..];
         match session.poll() {
-            Output::Transmit(octets) => sent += octets.len() as u64,
+            Output::Transmit(octets) => {
+                if sent == said.len() as u64 {
+                    said.extend_from_slice(&octets);
+                }
+                sent += octets.len() as u64;
+            }
             Output::TransmitBlob(range) => sent += range.length,
             Output::Ask(id, ask) => {
                 let answer = host.answer(ask);
                 session.answer(now, id, answer).expect("a right answer");
             }
             Output::Note(note) => notes.push(note),
-            Output::Wait { .. } | Output::Close if rest.is_empty() => return (notes, sent),
+            Output::Wait { .. } | Output::Close if rest.is_empty() => {
+                return (notes, sent, said);
+            }
             _ => {}
         }
     }
@@ -84,5 +97,44 @@ fn passwords_are_secret_however_they_come() {
                 && span.start <= at && span.end >= at + 6)
         };
         assert!(notes.iter().any(hidden), "{text}");
+    }
+}
+
+#[test]
+fn tokens_of_urls_are_secret_both_ways() {
+    let rump = "imap://ann@mail.example/INBOX/;UID=1;URLAUTH=anonymous";
+    let token: String = KEY.token(rump.as_bytes()).iter().map(|o| format!("{o:02x}")).collect();
+    let url = format!("{rump}:internal:{token}");
+    let commands = [
+        format!("b GENURLAUTH \"{rump}\" INTERNAL"),
+        format!("b URLFETCH {url}"),
+        format!("b URLFETCH \"{url}\" \"{url}\""),
+        format!("b URLFETCH {{{}+}}\r\n{url}", url.len()),
+        format!("b URLFETCH \"\\\"{url}\""),
+        format!("b URLFETCH {url} "),
+        format!("b URLFETCH {url}(\""),
+    ];
+    for command in commands {
+        let input = format!("a LOGIN ann s3cret\r\n{command}\r\n");
+        let (notes, _, said) = held(input.as_bytes());
+        for (side, octets) in [(Side::Received, input.as_bytes()), (Side::Sent, &said[..])] {
+            for at in 0..octets.len().saturating_sub(token.len()) {
+                if !octets[at..].starts_with(token.as_bytes()) {
+                    continue;
+                }
+                let (start, end) = (at as u64, (at + token.len()) as u64);
+                let of = |note: &Note, secret: bool| match note {
+                    Note::Span(span) => {
+                        span.side == side
+                            && span.secret == secret
+                            && span.start < end
+                            && span.end > start
+                    }
+                    _ => false,
+                };
+                assert!(!notes.iter().any(|note| of(note, false)), "{side:?}: {command}");
+                assert!(notes.iter().any(|note| of(note, true)), "{side:?}: {command}");
+            }
+        }
     }
 }

@@ -8,11 +8,12 @@ use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     Flags, MailboxesAsk, RowsAsk, SpecialUse, StoreMode, UidRun, VanishedAsk, VanishedPage,
 };
-use pillarbox_engine::types::BlobRange;
+use pillarbox_engine::imap::url_token::AccessKey;
+use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::store::{
     Append, Body, Collect, Copy, Create, Deliver, EXPUNGED_RUNS_MAX, Expunge, MarkRecent, Named,
-    NewMessage, Outcome, QuotaLimits, Rename, SetFlags, SetMetadata, SetQuota, SetRights,
-    SharedAsk, Stage, Store, Subscribe, Write,
+    NewMessage, Outcome, QuotaLimits, Rename, SetAccessKey, SetFlags, SetMetadata, SetQuota,
+    SetRights, SharedAsk, Stage, Store, Subscribe, Write,
 };
 
 /// Steps of one run; 40 runs of them.
@@ -144,6 +145,9 @@ fn mailbox(store: &(dyn Store + Send + Sync), account: u64, name: &[u8]) -> Vec<
     let mut seen = vec![format!("{opened:?}"), format!("{:?}", store.uids(id, 3))];
     seen.push(format!("{:?}", store.metadata(account, Some(id)).expect("it is there")));
     seen.push(format!("{:?} {:?}", store.place(id), store.acl(id)));
+    // A key is not shown by itself.
+    let key = store.access_key(account, id).expect("it is there");
+    seen.push(format!("{:?}", key.map(|key| *key.octets())));
     let all = vec![UidRun { first: 1, last: u32::MAX }];
     for since in [0, opened.status.highest_modseq / 2, opened.status.highest_modseq] {
         let ask = VanishedAsk { since, above: 2 };
@@ -240,6 +244,12 @@ fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
             let rights = random.rights();
             Write::SetRights(SetRights { mailbox, identifier, mode, rights })
         }
+        16 if random.below(3) > 0 => {
+            let (key, replaces) =
+                (AccessKey::new([random.below(256) as u8; 32]), random.below(2) == 0);
+            Write::SetAccessKey(SetAccessKey { account, mailbox, key, replaces })
+        }
+        16 if random.below(4) == 0 => Write::ForgetAccessKeys(account),
         _ if random.below(2) == 0 => {
             Write::MarkRecent(MarkRecent { mailbox, recent_from: random.below(9) as u32 })
         }
@@ -511,4 +521,64 @@ async fn what_was_collected_before_is_not_stored_again() {
     pair.compare(account);
     pair.write(Write::RemoveAccount(b"bob@x".to_vec())).await.expect("it is there");
     drop(std::fs::remove_dir_all(&pair.directory));
+}
+
+#[tokio::test]
+async fn access_keys_are_of_one_account_and_one_mailbox_and_go_with_either() {
+    let pair = Pair::new("access-keys");
+    let mut accounts = Vec::new();
+    for name in [&b"bob@x"[..], b"ann@x"] {
+        let ensured = pair.write(Write::EnsureAccount(name.to_vec())).await;
+        let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
+        accounts.push(account);
+    }
+    let [bob, ann] = accounts[..] else { panic!("two accounts") };
+    let create = Create { account: bob, name: b"a".to_vec(), special_uses: Vec::new() };
+    pair.write(Write::Create(create)).await.expect("it is made");
+    let mailbox = pair.memory.reads().mailbox(bob, b"a").expect("it is there");
+    let inbox = pair.memory.reads().mailbox(bob, b"INBOX").expect("it is there");
+    let set = async |account, mailbox, octet, replaces| {
+        let key = AccessKey::new([octet; 32]);
+        let write = Write::SetAccessKey(SetAccessKey { account, mailbox, key, replaces });
+        match pair.write(write).await {
+            Ok(Outcome::AccessKey(kept)) => Ok(kept.octets()[0]),
+            Ok(other) => panic!("a key: {other:?}"),
+            Err(reason) => Err(reason),
+        }
+    };
+    let kept = |account, mailbox| {
+        let one = pair.memory.reads().access_key(account, mailbox);
+        assert_eq!(one, pair.sqlite.reads().access_key(account, mailbox));
+        one.map(|key| key.map(|key| key.octets()[0]))
+    };
+    assert_eq!(kept(bob, mailbox), Ok(None));
+    assert_eq!(set(bob, mailbox, 1, false).await, Ok(1));
+    assert_eq!(set(bob, mailbox, 2, false).await, Ok(1), "the one that is there is kept");
+    assert_eq!(set(bob, mailbox, 3, true).await, Ok(3));
+    assert_eq!(set(ann, mailbox, 4, false).await, Ok(4));
+    assert_eq!(set(bob, inbox, 5, false).await, Ok(5));
+    assert_eq!(set(bob, 999, 6, false).await, Err(Reason::NotFound));
+    assert_eq!(set(999, mailbox, 6, false).await, Err(Reason::NotFound));
+    assert_eq!((kept(bob, mailbox), kept(ann, mailbox)), (Ok(Some(3)), Ok(Some(4))));
+    // Over a rename it stays, since it is of the mailbox and not of its name.
+    let rename = Rename { account: bob, from: b"a".to_vec(), to: b"b".to_vec() };
+    pair.write(Write::Rename(rename)).await.expect("it is renamed");
+    assert_eq!(kept(bob, mailbox), Ok(Some(3)));
+    pair.write(Write::ForgetAccessKeys(bob)).await.expect("they are forgotten");
+    assert_eq!((kept(bob, mailbox), kept(bob, inbox)), (Ok(None), Ok(None)));
+    assert_eq!(kept(ann, mailbox), Ok(Some(4)), "hers is her own");
+    pair.write(Write::RemoveAccount(b"ann@x".to_vec())).await.expect("she is removed");
+    assert_eq!(kept(ann, mailbox), Ok(None));
+    assert_eq!(set(bob, mailbox, 7, false).await, Ok(7));
+    pair.write(Write::Delete(Named { account: bob, name: b"b".to_vec() })).await.expect("it goes");
+    assert_eq!(kept(bob, mailbox), Err(Reason::NotFound));
+    assert_eq!(set(bob, inbox, 8, false).await, Ok(8));
+    pair.sqlite.close().await;
+    let Pair { memory, sqlite, directory } = pair;
+    drop((memory, sqlite));
+    let sqlite = MailStore::open(&Data::Directory(directory.clone())).expect("it opens again");
+    let after = sqlite.reads().access_key(bob, inbox);
+    assert_eq!(after, Ok(Some(AccessKey::new([8; 32]))), "it is durable");
+    sqlite.close().await;
+    drop(std::fs::remove_dir_all(&directory));
 }

@@ -10,6 +10,7 @@ pub mod narrow;
 pub mod rights;
 mod server;
 pub mod types;
+pub mod url_token;
 
 pub use client::Client;
 pub use server::{Server, capability_names, farewell};

@@ -98,6 +98,15 @@ pub enum Ask {
     Rights(RightsAsk),
     /// RFC 5464: read or write annotations. Answers: metadata, refused.
     Metadata(MetadataAsk),
+    /// RFC 4467 §5: the token that makes this URL good for whom it names; of the account's own mailboxes alone, and those
+    /// that it may read. Answers: url-token, refused.
+    AuthorizeUrl(UrlRump),
+    /// RFC 4467 §7: make a new mailbox access key, so that URLs made before are good no more; without a mailbox, forget
+    /// those of all mailboxes of this account. Answers: done, refused.
+    ResetKey(Option<Vec<u8>>),
+    /// RFC 4467 §6: look into the mailbox of a URL as its owner may, if its token is right and it is for this account;
+    /// from then on as after `Peek`. Answers: opened, refused.
+    RedeemUrl(UrlClaim),
     /// RFC 5465: from now on tell changes of other mailboxes too (`Call::Noticed`), until `Event::Unwatched`. Answers:
     /// done, refused.
     Watch,
@@ -732,6 +741,55 @@ pub struct MetadataEntry {
     pub value: Option<Vec<u8>>,
 }
 
+/// RFC 4467 §2.3: who may use a URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
+pub enum UrlAccess {
+    /// `submit+`: a server that takes mail, for this account. That it is that account's mail such a server has made sure.
+    Submit(Vec<u8>),
+    /// `user+`: this account.
+    User(Vec<u8>),
+    /// `authuser`: whoever has an account.
+    AuthUser,
+    /// `anonymous`: everybody.
+    Anonymous,
+}
+
+/// RFC 4467 §3: a URL without its token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct UrlRump {
+    /// Its octets, of which the token is made; at most 4,096.
+    pub rump: Vec<u8>,
+    /// The account by whose key.
+    pub owner: Vec<u8>,
+    /// The mailbox, as its owner calls it.
+    pub mailbox: Vec<u8>,
+    /// What its UIDVALIDITY must be.
+    pub uid_validity: Option<u32>,
+    /// Who may use it.
+    pub access: UrlAccess,
+}
+
+/// A URL that somebody uses.
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct UrlClaim {
+    /// What it says.
+    pub url: UrlRump,
+    /// Its token; 16 to 64 octets. Never logged.
+    pub token: Vec<u8>,
+}
+
+impl core::fmt::Debug for UrlClaim {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "UrlClaim {{ url: {:?}, token: ****** }}", self.url)
+    }
+}
+
 /// What the host answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -775,6 +833,8 @@ pub enum Answer {
     Rights(Rights),
     /// To `metadata`: what was read.
     Metadata(Vec<MetadataEntry>),
+    /// To `authorize-url`: the token; 16 to 64 octets.
+    UrlToken(Vec<u8>),
     /// Yes.
     Done,
     /// No.

@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 
 use pillarbox_engine::imap::Server;
 use pillarbox_engine::imap::types::*;
+use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::message::{Envelope, Index, Part, PartKind, Span};
 use pillarbox_engine::sasl::{Account, AuthOffer, Credentials, LoginAnswer, Mechanism};
 use pillarbox_engine::text::{address, date, header};
 use pillarbox_engine::types::{BlobRange, Misuse, Now, Reason, Refusal, TlsFacts, TlsOffer};
 use pillarbox_engine::{Output, Session};
+
+/// Of all mailboxes.
+pub const KEY: AccessKey = AccessKey::new([7; 32]);
 
 #[derive(Clone)]
 pub struct Stored {
@@ -141,7 +145,14 @@ impl Host {
         }
         match ask {
             Ask::Phase(_) | Ask::Watch => Answer::Done,
-            Ask::Peek(name) => match self.mailboxes.get(&name) {
+            Ask::AuthorizeUrl(url) if url.owner == b"ann" => Answer::UrlToken(KEY.token(&url.rump)),
+            Ask::AuthorizeUrl(_) => refused(Reason::NotPermitted),
+            Ask::ResetKey(_) => Answer::Done,
+            Ask::RedeemUrl(claim) if !KEY.is_token(&claim.url.rump, &claim.token) => {
+                refused(Reason::NotPermitted)
+            }
+            Ask::RedeemUrl(UrlClaim { url: UrlRump { mailbox: name, .. }, .. })
+            | Ask::Peek(name) => match self.mailboxes.get(&name) {
                 Some(mailbox) => {
                     let opened = Opened {
                         status: Self::status(mailbox),
@@ -599,6 +610,7 @@ impl Talk {
         let unsound = vec![UidRun { first: 9, last: 3 }];
         let wrong = [
             Answer::Metadata(vec![]),
+            Answer::UrlToken(vec![1; 15]),
             Answer::Quota(Quota::default()),
             Answer::Expunged(Expunged { runs: unsound.clone(), modseq: 5 }),
             Answer::Vanished(VanishedPage { known: true, runs: vec![], more: true }),

@@ -9,6 +9,7 @@ use pillarbox_engine::imap::types::{
     MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, SearchAsk, SpecialUse, StoreMode,
     Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
+use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::limits::{METADATA_ENTRIES_MAX, METADATA_OCTETS_MAX};
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 
@@ -112,6 +113,12 @@ pub trait Store: Queue {
     fn account_name(&self, account: AccountId) -> Result<Vec<u8>, Reason>;
     /// Who has which rights to a mailbox beside its owner, in the order of identifiers (RFC 4314).
     fn acl(&self, mailbox: MailboxId) -> Result<Vec<(Vec<u8>, Rights)>, Reason>;
+    /// The key by which an account's URLs to a mailbox are authorized, once there is one (RFC 4467 §2.2).
+    fn access_key(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+    ) -> Result<Option<AccessKey>, Reason>;
     /// A page of mailboxes that others let somebody see, in the order of their paths' octets.
     fn shared(&self, ask: &SharedAsk) -> Result<Vec<Shared>, Reason>;
     /// Whose mailboxes somebody may see, but for one account.
@@ -229,6 +236,11 @@ pub enum Write {
     /// Changes one identifier's rights to a mailbox; with none left its entry is gone. Outcome: done;
     /// [`Reason::NotFound`], [`Reason::TooMany`].
     SetRights(SetRights),
+    /// Keeps a key for an account's URLs to a mailbox; it goes with either, and stays over a rename. Outcome: access key,
+    /// the one that is kept; [`Reason::NotFound`].
+    SetAccessKey(SetAccessKey),
+    /// Forgets all keys of an account's URLs. Outcome: done.
+    ForgetAccessKeys(AccountId),
     /// Raises a mailbox's mark of \Recent to `recent_from`, never lowers it. Need not be durable. Outcome: done.
     MarkRecent(MarkRecent),
     /// Ends an attempt to relay. Outcome: done; [`Reason::NotFound`] if the task is over.
@@ -558,6 +570,19 @@ impl SetRights {
     }
 }
 
+/// A mailbox access key (RFC 4467 §2.2). An account has one for each mailbox at most, its own or another's.
+#[derive(Clone, Copy, Debug)]
+pub struct SetAccessKey {
+    /// Whose URLs.
+    pub account: AccountId,
+    /// To which mailbox.
+    pub mailbox: MailboxId,
+    /// The key.
+    pub key: AccessKey,
+    /// Whether it replaces another one; else that one is kept.
+    pub replaces: bool,
+}
+
 /// A mark of \Recent.
 #[derive(Clone, Copy, Debug)]
 pub struct MarkRecent {
@@ -586,6 +611,8 @@ pub enum Outcome {
     Expunged(Expunged),
     /// To copy or move.
     Copied(Copied),
+    /// To set an access key: the one that is kept.
+    AccessKey(AccessKey),
     /// To steer.
     Steered(Steered),
 }

@@ -21,6 +21,7 @@ use pillarbox_world::service::{Backend, Indexed};
 use pillarbox_world::store::{Deliver, Outcome, Store, Write};
 use tokio::sync::{Notify, Semaphore};
 
+use crate::auth::entropy;
 use crate::config::{Profile, Settings};
 use crate::engine::Engine;
 use crate::relay::{QueueClock, Resting, broke};
@@ -53,6 +54,8 @@ pub struct HostBackend {
     quota_admins: Option<Vec<Vec<u8>>>,
     /// None where nobody is a stranger.
     rates: Option<Rates>,
+    /// Servers that take mail for others.
+    submission_entities: Vec<Vec<u8>>,
     /// None where there is no disk.
     room: Option<Room>,
 }
@@ -115,6 +118,7 @@ impl HostBackend {
         let large = Semaphore::new(INDEX_LARGE_MAX);
         let (wakes, trust) = (Wakes::default(), None);
         let quota_admins = Some(Vec::new());
+        let submission_entities = Vec::new();
         Self {
             store,
             directory,
@@ -125,8 +129,16 @@ impl HostBackend {
             trust,
             quota_admins,
             rates: None,
+            submission_entities,
             room: None,
         }
+    }
+
+    /// The same with accounts of servers that take mail for others (RFC 4467 §2.3).
+    #[must_use]
+    pub fn with_submission_entities(mut self, accounts: Vec<Vec<u8>>) -> Self {
+        self.submission_entities = accounts;
+        self
     }
 
     /// The same with accounts that may set quotas; without such a list everybody may.
@@ -264,6 +276,17 @@ impl Backend for HostBackend {
 
     fn admits_recipient(&self, account: &[u8]) -> Result<(), Refusal> {
         self.rates.as_ref().map_or(Ok(()), |rates| rates.recipient(account))
+    }
+
+    fn submits(&self, account: &[u8]) -> bool {
+        self.submission_entities.iter().any(|entity| entity == account)
+    }
+
+    fn chance(&self) -> Result<[u8; 32], Reason> {
+        entropy().map_err(|error| {
+            tracing::error!(%error, "no key can be made");
+            Reason::StorageFailed
+        })
     }
 
     fn host_name(&self) -> &[u8] {

@@ -16,6 +16,9 @@ pub struct ImapFile {
     /// Accounts that may say what accounts may use (SETQUOTA, RFC 9208 §4.1.3).
     #[serde(default)]
     pub quota_admins: Vec<String>,
+    /// Accounts of servers that take mail for others, and read by their URLs what is to be sent (`submit+`, RFC 4467 §2.3).
+    #[serde(default)]
+    pub submission_entities: Vec<String>,
     /// MiB that the full-text index may take on the disk [default: 1024]; 0: there is none.
     pub search_index_mib: Option<u32>,
 }
@@ -24,8 +27,8 @@ pub struct ImapFile {
 pub(super) const SEARCH_INDEX_MIB: u32 = 1024;
 
 /// Names of accounts as they are compared: in lower case.
-pub(super) fn quota_admins(file: &ImapFile) -> Vec<Vec<u8>> {
-    file.quota_admins.iter().map(|name| name.to_lowercase().into_bytes()).collect()
+pub(super) fn accounts(names: &[String]) -> Vec<Vec<u8>> {
+    names.iter().map(|name| name.to_lowercase().into_bytes()).collect()
 }
 
 /// Joins the capabilities that the file and the flag leave out.

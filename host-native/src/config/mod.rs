@@ -78,6 +78,8 @@ pub struct Settings {
     pub imap_without: Vec<Vec<u8>>,
     /// Accounts that may set quotas; none in the dev profile, where everybody may.
     pub quota_admins: Option<Vec<Vec<u8>>>,
+    /// Accounts of servers that take mail for others (RFC 4467 §2.3).
+    pub submission_entities: Vec<Vec<u8>>,
     /// MiB that the full-text index may take on the disk; 0: there is none.
     pub search_index_mib: u32,
     /// Seconds between two openings of a maildrop over POP3 (RFC 2449 §6.5).
@@ -239,7 +241,9 @@ impl Settings {
         let without = file.as_ref().map(|file| &file.imap.without[..]).unwrap_or_default();
         let mut imap_without = imap::without(without, &flags.imap_without)?;
         let pop3 = file.as_ref().map(|file| file.pop3.clone()).unwrap_or_default();
-        let quota_admins = file.as_ref().map(|file| imap::quota_admins(&file.imap));
+        let quota_admins = file.as_ref().map(|file| imap::accounts(&file.imap.quota_admins));
+        let submission_entities = file.as_ref().map(|file| &file.imap.submission_entities[..]);
+        let submission_entities = imap::accounts(submission_entities.unwrap_or_default());
         let search_index_mib = file.as_ref().and_then(|file| file.imap.search_index_mib);
         let search_index_mib = search_index_mib.unwrap_or(imap::SEARCH_INDEX_MIB);
         if quota_admins.as_ref().is_some_and(Vec::is_empty) {
@@ -279,6 +283,7 @@ impl Settings {
             faults,
             imap_without,
             quota_admins,
+            submission_entities,
             search_index_mib,
             pop3_login_delay_s: pop3.login_delay_s,
         };

@@ -130,7 +130,8 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         .with_trust(trust)
         .with_rates(rates)
         .with_room(room)
-        .with_quota_admins(settings.quota_admins.clone());
+        .with_quota_admins(settings.quota_admins.clone())
+        .with_submission_entities(settings.submission_entities.clone());
     let backend = Arc::new(backend);
     let (stop, stopping) = watch::channel(false);
     let (accounts_changed, accounts) = watch::channel(0);

@@ -32,7 +32,10 @@ impl Service<imap::Client> for ImapDesk {
         match ask {
             Ask::Login(ask) => Answer::Login(self.0.secret(ask)),
             Ask::Chunk(chunk) => {
-                let place = format!("{}={}", chunk.number, chunk.uid);
+                let place = match &chunk.url {
+                    Some(url) => url.escape_ascii().to_string(),
+                    None => format!("{}={}", chunk.number, chunk.uid),
+                };
                 let kind = if chunk.binary { "binary" } else { "body" };
                 let origin = chunk.origin.map_or_else(String::new, |at| format!("<{at}>"));
                 let section = chunk.section.escape_ascii();
@@ -263,6 +266,9 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
         "list-rights" => {
             Command::ListRights(ListRightsCommand { name: first()?, identifier: second()? })
         }
+        "authorize-urls" => Command::AuthorizeUrls(rest.iter().map(|word| octets(word)).collect()),
+        "reset-key" => Command::ResetKey(first()),
+        "fetch-urls" => Command::FetchUrls(rest.iter().map(|word| octets(word)).collect()),
         "language" => Command::Language(rest.iter().map(|word| octets(word)).collect()),
         "compress" => Command::Compress,
         "unauthenticate" => Command::Unauthenticate,

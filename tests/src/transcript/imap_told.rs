@@ -90,6 +90,11 @@ pub(super) fn told(event: &Event) -> String {
             )
         }
         Event::MetadataLeftOut(octets) => format!("metadata-left-out {octets}"),
+        Event::UrlsAuthorized(urls) => format!("urls-authorized {}", words(urls)),
+        Event::UrlFetched(told) => {
+            let found = if told.found { "found" } else { "nothing" };
+            format!("url-fetched {} {found}", told.url.escape_ascii())
+        }
         Event::Languages(names) => format!("languages {}", words(names)),
         Event::Metadata(told) => {
             let entry = |entry: &pillarbox_engine::imap::types::MetadataEntry| {

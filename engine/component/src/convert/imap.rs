@@ -70,6 +70,8 @@ records! {
     Quota { roots, resources }
     RightsAsk { name, change }
     MetadataAsk { name, read, depth, write }
+    UrlRump { rump, owner, mailbox, uid_validity, access }
+    UrlClaim { url, token }
     MailboxPage { rows, more }
     Arrived { runs, recent }
     MessagesNotice { row, counted, flagged }
@@ -83,14 +85,16 @@ variants! {
         Login(value), Mailboxes(value), Create(value), Delete(value), Rename(value),
         Subscribe(value), Status(value), Open(value), Uids(value), Rows(value), Flags(value),
         Vanished(value), Octets(value), Store(value), Expunge(value), Copy(value), Append(value), Chunk(value), Commit,
-        Search(value), Quota(value), Rights(value), Metadata(value), Watch, Peek(value), Phase(value),
+        Search(value), Quota(value), Rights(value), Metadata(value), AuthorizeUrl(value), ResetKey(value),
+        RedeemUrl(value), Watch, Peek(value), Phase(value),
     }
     Answer {
         Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value), Flags(value),
         Vanished(value), Octets(value), Stored(value), Expunged(value), Copied(value), Appended(value),
-        Found(value), Declined, Candidates(value), Quota(value), Rights(value), Metadata(value), Done,
-        Refused(value), Instead(value),
+        Found(value), Declined, Candidates(value), Quota(value), Rights(value), Metadata(value),
+        UrlToken(value), Done, Refused(value), Instead(value),
     }
+    UrlAccess { Submit(value), User(value), AuthUser, Anonymous }
     Call { Changed(value), Noticed(value), Farewell(value) }
     Notice { Messages(value), Name(value), Subscription(value), Metadata(value), Overflow }
     Change { Arrived(value), Flags(value), Expunged(value), Resynchronise, Deleted }

@@ -21,7 +21,7 @@ records! {
     Config { tls, enable, id, limits, timeouts, trace }
     Timeouts { reply_ms, idle_renew_ms }
     IdField { name, value }
-    BodyChunk { number, uid, section, binary, origin, size, octets, last }
+    BodyChunk { number, uid, section, url, binary, origin, size, octets, last }
     Call { id, command }
     SelectCommand { name, read_only, known }
     KnownState { uid_validity, modseq, uids }
@@ -79,6 +79,7 @@ records! {
     RightsTold { name, mine, entries }
     Grantable { name, identifier, always, groups }
     MetadataTold { name, entries }
+    UrlFetched { url, found }
     Ready { capabilities, enabled, server, preauth }
     Failure { cause, code, text }
 }
@@ -93,8 +94,8 @@ variants! {
         Rename(value), Subscribe(value), Unsubscribe(value), Namespace, Fetch(value), Store(value),
         Copy(value), Expunge(value), Search(value), CancelUpdate(value), MultiSearch(value),
         Sort(value), Thread(value), Append(value), AppendAll(value), Assemble(value), Idle, DoneIdling, Notify(value), Noop,
-        Quota(value), Rights(value), ListRights(value), Metadata(value), Language(value), Compress,
-        Unauthenticate, Logout,
+        Quota(value), Rights(value), ListRights(value), Metadata(value), AuthorizeUrls(value),
+        ResetKey(value), FetchUrls(value), Language(value), Compress, Unauthenticate, Logout,
     }
     SearchScope {
         Selected, Inboxes, Personal, Subscribed, Subtree(value), SubtreeOne(value), Mailboxes(value),
@@ -117,7 +118,8 @@ variants! {
         Fetched(value), Expunged(value), Vanished(value), Found(value), Counted(value),
         FoundIn(value), Scored(value), Updated(value), UpdateRefused(value), Progress(value),
         Sorted(value), Threaded(value), Quota(value), Rights(value), Grantable(value),
-        Metadata(value), MetadataLeftOut(value), Languages(value), Alert(value),
+        Metadata(value), MetadataLeftOut(value), UrlsAuthorized(value), UrlFetched(value),
+        Languages(value), Alert(value),
         NotifyOverflow, Bye(value), Defect(value), Done(value),
     }
 }

@@ -16,6 +16,7 @@ use super::types::{
 use super::wording::{self, Charset, put_set};
 use crate::imap::grammar::print;
 use crate::imap::types::{Flags, UidRun};
+use crate::limits::{URL_OCTETS_MAX, URLS_MAX};
 
 /// Octets of a set, and of all other text of a command: RFC 2683 §3.2.1.5 has servers take 8,000.
 const SET_MAX: usize = 7000;
@@ -111,6 +112,10 @@ pub(super) fn is_right(command: &Command) -> bool {
                     .is_none_or(|change| right_text(&change.identifier) && right(&change.rights))
         }
         Command::ListRights(list) => right_name(&list.name) && right_text(&list.identifier),
+        Command::AuthorizeUrls(urls) | Command::FetchUrls(urls) => {
+            (1..=URLS_MAX).contains(&urls.len()) && urls.iter().all(|url| right_url(url))
+        }
+        Command::ResetKey(name) => name.as_deref().is_none_or(right_name),
         Command::Language(names) => {
             names.len() <= LANGUAGES_MAX && names.iter().all(|name| right_language(name))
         }
@@ -234,6 +239,13 @@ fn of_session(command: &Command, offered: &Offered) -> Option<Line> {
         Command::Notify(groups) => offered.has("NOTIFY").then(|| wording::notify(groups, offered)),
         Command::Unauthenticate => word("UNAUTHENTICATE"),
         Command::Compress => offered.has("COMPRESS=DEFLATE").then(|| Line::new("COMPRESS DEFLATE")),
+        Command::AuthorizeUrls(urls) => {
+            offered.has("URLAUTH").then(|| wording::authorize_urls(urls))
+        }
+        Command::ResetKey(name) => {
+            offered.has("URLAUTH").then(|| wording::reset_key(name.as_deref(), offered))
+        }
+        Command::FetchUrls(urls) => offered.has("URLAUTH").then(|| wording::fetch_urls(urls)),
         Command::Language(names) => offered.has("LANGUAGE").then(|| wording::language(names)),
         Command::Close => Some(Line::new("CLOSE")),
         Command::Noop => Some(Line::new("NOOP")),
@@ -259,6 +271,10 @@ pub(super) fn right_text(text: &[u8]) -> bool {
 
 fn right_name(name: &[u8]) -> bool {
     (1..=NAME_MAX).contains(&name.len()) && right_text(name) && core::str::from_utf8(name).is_ok()
+}
+
+fn right_url(url: &[u8]) -> bool {
+    (1..=URL_OCTETS_MAX).contains(&url.len()) && right_text(url)
 }
 
 fn right_section(section: &[u8]) -> bool {

@@ -3,11 +3,12 @@
 
 use alloc::vec::Vec;
 
-use super::scan::{Scan, Token, number};
+use super::scan::{Piece, Scan, Token, number};
 use super::structure::{envelope, structure};
-use super::types::{BodyChunk, Fetched};
+use super::types::{BodyChunk, Event, Fetched, UrlFetched};
 use crate::imap::grammar::moment;
 use crate::imap::types::Flags;
+use crate::limits::URLS_MAX;
 
 /// Keywords of one message that are told.
 const KEYWORDS_MAX: usize = 100;
@@ -134,8 +135,67 @@ impl<'a> Section<'a> {
     pub(super) fn chunk(&self, number: u32, uid: u32, octets: Vec<u8>) -> BodyChunk {
         let Self { section, binary, origin } = *self;
         let (section, size) = (section.to_vec(), octets.len() as u64);
-        BodyChunk { number, uid, section, binary, origin, size, octets, last: true }
+        let url = None;
+        BodyChunk { number, uid, section, url, binary, origin, size, octets, last: true }
     }
+}
+
+/// Octets to which a URL leads.
+fn url_chunk(url: Vec<u8>, octets: Vec<u8>) -> BodyChunk {
+    BodyChunk {
+        number: 0,
+        uid: 0,
+        section: Vec::new(),
+        url: Some(url),
+        binary: false,
+        origin: None,
+        size: octets.len() as u64,
+        octets,
+        last: true,
+    }
+}
+
+/// The octets whose literal comes next, if a URL stands before it that has none yet.
+pub(super) fn url_body(pieces: &[Piece]) -> Option<BodyChunk> {
+    if pieces.len() > 2 * URLS_MAX {
+        return None;
+    }
+    let mut scan = Scan::new(pieces);
+    scan.next();
+    scan.next();
+    loop {
+        let url = match scan.next() {
+            Token::Atom(url) => url.to_vec(),
+            Token::Text(url) => url.into_owned(),
+            _ => return None,
+        };
+        if scan.peek() == Token::End {
+            return Some(url_chunk(url, Vec::new()));
+        }
+        scan.next();
+    }
+}
+
+/// `"URLFETCH" 1*(SP url-full SP nstring)` (RFC 4467 §9): octets that stood in the line, and what became of each URL.
+pub(super) fn urls(scan: &mut Scan<'_>) -> (Vec<BodyChunk>, Vec<Event>) {
+    let (mut bodies, mut events) = (Vec::new(), Vec::new());
+    while let Some(url) = scan.string().filter(|_| events.len() < BODIES_MAX) {
+        let found = match scan.peek() {
+            Token::Body => {
+                scan.next();
+                true
+            }
+            _ => match scan.nstring() {
+                Some(octets) => {
+                    bodies.push(url_chunk(url.clone(), octets));
+                    true
+                }
+                None => false,
+            },
+        };
+        events.push(Event::UrlFetched(UrlFetched { url, found }));
+    }
+    (bodies, events)
 }
 
 /// Flags as they came. \Recent is no flag of the message but of the session.
@@ -162,7 +222,6 @@ fn identifier(scan: &mut Scan<'_>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scan::Piece;
     use super::*;
 
     fn fetched(text: &str) -> Read {

@@ -5,12 +5,13 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::fetched::Section;
+use super::fetched::{Section, url_body};
 use super::scan::{Piece, number};
 use super::status::Status;
-use super::types::{Ask, BodyChunk, Cause, Event, Failure, Fetched};
+use super::types::{Ask, BodyChunk, Cause, Event, Failure};
 use super::{Client, State};
 use crate::imap::grammar::lex::{self, Place};
+use crate::imap::grammar::secret_of_url;
 use crate::limits::CHUNK_MAX;
 use crate::role::{Cx, Line, LineFault};
 use crate::trace::{Part, Rule};
@@ -60,7 +61,7 @@ pub(super) enum Input {
     /// The host's answer to a chunk of a body, of which so many octets are left.
     Chunk(Box<Response>, Body, u64),
     /// The host's answer to a chunk of a body that stood in a line; then those behind it, and what else was told.
-    Strings(VecDeque<BodyChunk>, Box<Fetched>),
+    Strings(VecDeque<BodyChunk>, VecDeque<Event>),
 }
 
 /// A body on its way to the host.
@@ -139,7 +140,11 @@ impl Client {
         octets: Vec<u8>,
     ) -> Self {
         let start = cx.received().saturating_sub(octets.len() as u64);
-        cx.note_received(start, cx.received(), "literal", Some(&LITERAL));
+        if response.holds_urls() {
+            cx.note_secret(start, cx.received(), "literal");
+        } else {
+            cx.note_received(start, cx.received(), "literal", Some(&LITERAL));
+        }
         if !response.failed
             && let Some(Piece::Literal(held)) = response.pieces.last_mut()
         {
@@ -186,12 +191,12 @@ impl Client {
         self.rest(cx)
     }
 
-    /// Gives the host bodies that stood in a line, and then what else was told of the message.
-    pub(super) fn tell_fetched(
+    /// Gives the host bodies that stood in a line, and then what else was told.
+    pub(super) fn tell_bodies(
         mut self,
         cx: &mut Cx<Self>,
         bodies: Vec<BodyChunk>,
-        fetched: Fetched,
+        events: VecDeque<Event>,
     ) -> Self {
         let mut strings = VecDeque::new();
         for body in bodies {
@@ -201,11 +206,12 @@ impl Client {
                 let end = (at + CHUNK_MAX).min(length);
                 let (octets, last) = (body.octets[at..end].to_vec(), end == length);
                 let BodyChunk { number, uid, binary, origin, size, .. } = body;
-                let section = body.section.clone();
+                let (section, url) = (body.section.clone(), body.url.clone());
                 strings.push_back(BodyChunk {
                     number,
                     uid,
                     section,
+                    url,
                     binary,
                     origin,
                     size,
@@ -219,21 +225,21 @@ impl Client {
             }
         }
         *self.input = Input::Between;
-        self.next_string(cx, strings, Box::new(fetched))
+        self.next_string(cx, strings, events)
     }
 
     fn next_string(
         mut self,
         cx: &mut Cx<Self>,
         mut strings: VecDeque<BodyChunk>,
-        fetched: Box<Fetched>,
+        events: VecDeque<Event>,
     ) -> Self {
         match strings.pop_front() {
             Some(chunk) => {
                 cx.ask(Ask::Chunk(chunk));
-                *self.input = Input::Strings(strings, fetched);
+                *self.input = Input::Strings(strings, events);
             }
-            None => cx.event(Event::Fetched(*fetched)),
+            None => events.into_iter().for_each(|event| cx.event(event)),
         }
         self.rest(cx)
     }
@@ -243,13 +249,14 @@ impl Client {
         self,
         cx: &mut Cx<Self>,
         mut strings: VecDeque<BodyChunk>,
-        fetched: Box<Fetched>,
+        events: VecDeque<Event>,
         taken: bool,
     ) -> Self {
         if !taken {
-            strings.clear();
+            let url = strings.front().and_then(|next| next.url.clone());
+            strings.retain(|other| url.is_some() && other.url != url);
         }
-        self.next_string(cx, strings, fetched)
+        self.next_string(cx, strings, events)
     }
 
     /// The body whose literal comes next, if it is one.
@@ -259,6 +266,9 @@ impl Client {
         };
         let mut words = first.split(|octet| *octet == b' ').filter(|word| !word.is_empty());
         let (star, number_word) = (words.next()?, words.next()?);
+        if star == b"*" && number_word.eq_ignore_ascii_case(b"URLFETCH") {
+            return url_body(&response.pieces);
+        }
         let message = number(number_word)?;
         let verb = words.next()?.split(|octet| *octet == b'(').next().unwrap_or_default();
         let (message, uid) = match &verb.to_ascii_uppercase()[..] {
@@ -309,8 +319,12 @@ impl Client {
         let mut why = first.then_some(&RESPONSE);
         for Part { start, end, label } in lex::parts(&line.octets[..text], place) {
             let (start, end) = (line.start + start as u64, line.start + end as u64);
+            let within = |offset: u64| usize::try_from(offset - line.start).unwrap_or(usize::MAX);
             if challenge && label == "text" {
                 cx.note_secret(start, end, "challenge");
+            } else if holds_token(&line.octets[within(start)..within(end)]) {
+                // RFC 4467 §2.5: whoever knows it can use it.
+                cx.note_secret(start, end, label);
             } else {
                 cx.note_received(start, end, label, why.take());
             }
@@ -321,6 +335,20 @@ impl Client {
         } else {
             cx.note_received(end, line.end, "CRLF", None);
         }
+    }
+}
+
+/// Whether a word is a URL with a token.
+fn holds_token(word: &[u8]) -> bool {
+    secret_of_url(word) < word.len()
+}
+
+impl Response {
+    /// Whether its literals may be URLs with tokens.
+    fn holds_urls(&self) -> bool {
+        let Some(Piece::Text(first)) = self.pieces.first() else { return false };
+        let name = first.split(|octet| *octet == b' ').nth(1).unwrap_or_default();
+        [&b"GENURLAUTH"[..], b"URLFETCH"].iter().any(|word| word.eq_ignore_ascii_case(name))
     }
 }
 

@@ -307,8 +307,8 @@ impl Role for Client {
             Input::Chunk(response, body, left) => {
                 Ok(self.chunk_answered(cx, response, body, left, taken))
             }
-            Input::Strings(strings, fetched) => {
-                Ok(self.strings_answered(cx, strings, fetched, taken))
+            Input::Strings(strings, events) => {
+                Ok(self.strings_answered(cx, strings, events, taken))
             }
             input => {
                 *self.input = input;

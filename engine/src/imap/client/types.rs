@@ -102,6 +102,8 @@ pub struct BodyChunk {
     pub uid: u32,
     /// What stands between the brackets, in upper case, such as `1.2`, `HEADER`, or nothing.
     pub section: Vec<u8>,
+    /// RFC 4467: the URL that leads to these octets; then they are of no message by number or UID.
+    pub url: Option<Vec<u8>>,
     /// RFC 3516: whether the server has decoded it.
     pub binary: bool,
     /// The first octet's place if a part of the body was asked for.
@@ -210,6 +212,14 @@ pub enum Command {
     ListRights(ListRightsCommand),
     /// RFC 5464. Events: metadata, metadata-left-out.
     Metadata(MetadataCommand),
+    /// RFC 4467 §7: have these URLs, which have everything but a token, made good for whom they name; at most 32. The server
+    /// must offer URLAUTH. Events: urls-authorized.
+    AuthorizeUrls(Vec<Vec<u8>>),
+    /// RFC 4467 §7: have URLs of this mailbox, or of all, that were made before be good no more.
+    ResetKey(Option<Vec<u8>>),
+    /// RFC 4467 §7: read to what these URLs lead, which come with their tokens; at most 32. Events: url-fetched, each after
+    /// the chunks of its octets.
+    FetchUrls(Vec<Vec<u8>>),
     /// RFC 5255 §3.2: have the server speak the first of these languages that it knows; none: which it knows. Events:
     /// languages.
     Language(Vec<Vec<u8>>),

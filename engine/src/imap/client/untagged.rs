@@ -128,7 +128,7 @@ impl Client {
                         "A part of a message's data could not be read; it was left out.",
                     );
                 }
-                return self.tell_fetched(cx, read.bodies, read.fetched);
+                return self.tell_bodies(cx, read.bodies, [Event::Fetched(read.fetched)].into());
             }
             _ => {}
         }
@@ -183,6 +183,17 @@ impl Client {
                 Some(Event::Rights(RightsTold { name, mine, entries: Vec::new() }))
             }
             b"LISTRIGHTS" => Some(Event::Grantable(grantable(scan, utf8))),
+            b"GENURLAUTH" => {
+                let mut urls = Vec::new();
+                while let Some(url) = scan.string().filter(|_| urls.len() < THINGS_MAX) {
+                    urls.push(url);
+                }
+                Some(Event::UrlsAuthorized(urls))
+            }
+            b"URLFETCH" => {
+                let (bodies, events) = fetched::urls(scan);
+                return self.tell_bodies(cx, bodies, events.into());
+            }
             b"LANGUAGE" => Some(Event::Languages(languages(scan))),
             b"METADATA" => Some(Event::Metadata(metadata(scan, utf8))),
             _ => None,

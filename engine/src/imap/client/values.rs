@@ -342,6 +342,17 @@ pub struct MetadataTold {
     pub entries: Vec<MetadataEntry>,
 }
 
+/// RFC 4467 §8: whether a URL leads anywhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct UrlFetched {
+    /// The URL, as the server said it again.
+    pub url: Vec<u8>,
+    /// Whether there were octets; all have come as chunks.
+    pub found: bool,
+}
+
 /// The session is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -455,6 +466,10 @@ pub enum Event {
     Metadata(MetadataTold),
     /// RFC 5464 §4.2.1: some are longer than `value-max`, and were left out; the longest has so many octets.
     MetadataLeftOut(u32),
+    /// RFC 4467 §8: URLs with their tokens.
+    UrlsAuthorized(Vec<Vec<u8>>),
+    /// Whether a URL leads anywhere.
+    UrlFetched(UrlFetched),
     /// RFC 5255 §3.3: languages that the server knows, or the one that it speaks now.
     Languages(Vec<Vec<u8>>),
     /// The server has something to say to people; at most 512 octets.

@@ -390,6 +390,37 @@ pub(super) fn append_all(command: &AppendAllCommand, offered: &Offered) -> Optio
     Some(line)
 }
 
+/// RFC 4467 §9 `genurlauth`
+pub(super) fn authorize_urls(urls: &[Vec<u8>]) -> Line {
+    let mut line = Line::new("GENURLAUTH");
+    for url in urls {
+        line.text(b" ");
+        line.string(url, false);
+        line.text(b" INTERNAL");
+    }
+    line
+}
+
+/// RFC 4467 §9 `resetkey`
+pub(super) fn reset_key(name: Option<&[u8]>, offered: &Offered) -> Line {
+    let mut line = Line::new("RESETKEY");
+    if let Some(name) = name {
+        line.text(b" ");
+        line.mailbox(name, offered.utf8);
+    }
+    line
+}
+
+/// RFC 4467 §9 `urlfetch`. Whoever has such a URL can use it, so it is not shown.
+pub(super) fn fetch_urls(urls: &[Vec<u8>]) -> Line {
+    let mut line = Line::new("URLFETCH");
+    for url in urls {
+        line.text(b" ");
+        line.secret(url, false);
+    }
+    line
+}
+
 pub(super) fn notify(groups: &[NotifyGroup], offered: &Offered) -> Line {
     if groups.is_empty() {
         return Line::new("NOTIFY NONE");

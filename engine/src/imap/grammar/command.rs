@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::auth_url::AuthUrl;
 use super::search::Key;
 use super::set::{SequenceSet, SetNumber};
 use super::sort::{Sort, Thread};
@@ -82,6 +83,12 @@ pub enum Command {
     ListRights(Vec<u8>, Vec<u8>),
     /// MYRIGHTS
     MyRights(Vec<u8>),
+    /// GENURLAUTH (RFC 4467): URLs, each with a mechanism in upper case.
+    GenUrlAuth(Vec<(AuthUrl, Vec<u8>)>),
+    /// RESETKEY: the mailbox, or all; and mechanisms in upper case.
+    ResetKey(Option<Vec<u8>>, Vec<Vec<u8>>),
+    /// URLFETCH: URLs, whatever they are.
+    UrlFetch(Vec<Vec<u8>>),
     /// NOTIFY (RFC 5465)
     Notify(Notify),
     /// IDLE

@@ -124,14 +124,14 @@ impl<'a> Piecewise<'a> {
         &text[..end]
     }
 
+    /// Whether nothing is left.
+    pub(super) fn at_end(&self) -> bool {
+        self.piece + 1 >= self.pieces.len() && self.text().is_empty()
+    }
+
     /// Nothing may be left.
     pub(super) fn end(&self) -> Read<()> {
-        let last = self.piece + 1 >= self.pieces.len();
-        if last && self.text().is_empty() {
-            Ok(())
-        } else {
-            self.expected("the end of the command")
-        }
+        if self.at_end() { Ok(()) } else { self.expected("the end of the command") }
     }
 
     /// Reads with `read`, and notes what it took under a label.

@@ -1,7 +1,7 @@
 //! Dates in commands: `date` of SEARCH and `date-time` of APPEND (RFC 9051 §9).
 
 use super::cursor::{Piecewise, Read};
-use crate::text::date::{days, month};
+use crate::text::date::{Civil, civil, days, month};
 
 /// `date = date-text / DQUOTE date-text DQUOTE`, as days since 1970.
 pub(super) fn date(cursor: &mut Piecewise<'_>) -> Read<i32> {
@@ -68,4 +68,73 @@ pub(in crate::imap) fn moment(text: &[u8]) -> Option<(u64, i16)> {
     let seconds = day(day_word)? * 86_400 + i64::from(hour * 3600 + minute * 60 + second);
     let unix = (seconds - i64::from(zone) * 60).checked_mul(1000)?;
     Some((u64::try_from(unix).unwrap_or(0), zone))
+}
+
+/// RFC 3339 §5.6 `date-time`, as milliseconds since 1970 UTC. A date that is none, and one before 1970, is nothing.
+pub(super) fn internet_moment(text: &[u8]) -> Option<u64> {
+    let (date, rest) = text.split_at_checked(10)?;
+    let (time, rest) = rest.split_at_checked(9)?;
+    let number = |text: &[u8], at: usize, length: usize| digits(text.get(at..at + length)?);
+    let (year, month, day) = (number(date, 0, 4)?, number(date, 5, 2)?, number(date, 8, 2)?);
+    let (hour, minute, second) = (number(time, 1, 2)?, number(time, 4, 2)?, number(time, 7, 2)?);
+    let marked = [date[4], date[7], time[0].to_ascii_uppercase(), time[3], time[6]] == *b"--T::";
+    if !marked || hour > 23 || minute > 59 || second > 60 || !(1..=12).contains(&month) {
+        return None;
+    }
+    let civil_day = Civil { year: i64::from(year), month: month as u8, day: day as u8 };
+    let days = days(civil_day.year, civil_day.month, civil_day.day);
+    if civil(days) != civil_day {
+        return None;
+    }
+    let (fraction, zone) = match rest.strip_prefix(b".") {
+        Some(rest) => {
+            let end = rest.iter().position(|octet| !octet.is_ascii_digit())?;
+            (Some(&rest[..end]).filter(|fraction| !fraction.is_empty())?, &rest[end..])
+        }
+        None => (&b""[..], rest),
+    };
+    let east = match zone {
+        b"Z" | b"z" => 0,
+        [sign @ (b'+' | b'-'), clock @ ..] if clock.len() == 5 && clock[2] == b':' => {
+            let (hour, minute) = (number(clock, 0, 2)?, number(clock, 3, 2)?);
+            let minutes = i64::from(hour * 60 + minute);
+            let right = hour < 24 && minute < 60;
+            Some(if *sign == b'+' { minutes } else { -minutes }).filter(|_| right)?
+        }
+        _ => return None,
+    };
+    let thousandth = |at: usize| fraction.get(at).map_or(0, |digit| u64::from(digit - b'0'));
+    let ms = thousandth(0) * 100 + thousandth(1) * 10 + thousandth(2);
+    let seconds = days * 86_400 + i64::from(hour * 3600 + minute * 60 + second) - east * 60;
+    u64::try_from(seconds).ok()?.checked_mul(1000)?.checked_add(ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_of_the_internet_are_read() {
+        let read = |text: &str| internet_moment(text.as_bytes());
+        assert_eq!(read("1970-01-01T00:00:00Z"), Some(0));
+        assert_eq!(read("2026-01-05t09:00:00.1239z"), Some(1_767_603_600_123));
+        assert_eq!(read("2026-01-05T10:30:00+01:30"), Some(1_767_603_600_000));
+        assert_eq!(read("2024-02-29T23:59:60-00:00"), Some(1_709_251_200_000));
+        for wrong in [
+            "",
+            "2026-01-05T09:00:00",
+            "2026-01-05 09:00:00Z",
+            "2026-02-29T09:00:00Z",
+            "2026-13-01T09:00:00Z",
+            "2026-01-00T09:00:00Z",
+            "2026-01-05T09:60:00Z",
+            "2026-01-05T09:00:00.Z",
+            "2026-01-05T09:00:00+0100",
+            "2026-01-05T09:00:00+24:00",
+            "1969-12-31T23:59:59Z",
+            "2026-01-05T09:00:00Zx",
+        ] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
 }

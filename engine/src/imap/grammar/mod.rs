@@ -4,6 +4,7 @@
 mod acl;
 mod append;
 mod assembly;
+mod auth_url;
 mod command;
 mod cursor;
 mod date;
@@ -23,6 +24,7 @@ mod url;
 
 pub use append::{append_head, append_line};
 pub use assembly::{Assembled, Assembly, Literal, Piece, Problem, split_head};
+pub use auth_url::{AuthUrl, auth_url, auth_url_rump, secret_of_url};
 pub use command::{
     AppendData, AppendHead, AppendStep, Command, EventGroup, Events, Fetch, FetchItem, GetMetadata,
     Header, Known, List, MultiSearch, Notify, PartialRange, Scope, Search, SearchReturn, Section,

@@ -11,7 +11,7 @@ use super::mailbox::{mailbox_name, meaning, with_inbox};
 use super::search::{multi_search, search};
 use super::set::{ascending_set, plain_set, sequence_set};
 use super::sort::{sort, thread};
-use super::{acl, append, metadata, notify, quota};
+use super::{acl, append, auth_url, metadata, notify, quota};
 use crate::imap::types::{Flags, SpecialUse, StoreMode};
 
 /// What was enabled or is true of the session, as far as grammar depends on it.
@@ -86,6 +86,9 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         }
         b"GETACL" => Command::GetAcl(name(cursor)?),
         b"MYRIGHTS" => Command::MyRights(name(cursor)?),
+        b"GENURLAUTH" => auth_url::generate(cursor)?,
+        b"RESETKEY" => auth_url::reset(cursor, options)?,
+        b"URLFETCH" => auth_url::fetch(cursor)?,
         b"NOTIFY" => notify::notify(cursor, options)?,
         b"IDLE" => Command::Idle,
         b"CHECK" => Command::Check,
@@ -546,6 +549,17 @@ mod tests {
             "a MOVE 1,3:4,$ x",
             "a MOVE $,1 x ",
             "a UID EXPUNGE 1:*",
+            "a GENURLAUTH imap://b@h/x/;UID=1;URLAUTH=anonymous INTERNAL",
+            "a GENURLAUTH \"imap://b@h/x/;UID=1;URLAUTH=user+c\" INTERNAL imap://b@h/x/;UID=2;URLAUTH=authuser X",
+            "a GENURLAUTH imap://b@h/x/;UID=1;URLAUTH=anonymous ",
+            "a GENURLAUTH imap://b@h/x/;UID=1 INTERNAL ",
+            "a GENURLAUTH ",
+            "a RESETKEY",
+            "a RESETKEY INBOX",
+            "a RESETKEY INBOX INTERNAL XSAMPLE",
+            "a RESETKEY a//b ",
+            "a URLFETCH x \"y z\"",
+            "a URLFETCH ",
             "a COMPRESS deflate",
             "a COMPRESS GZIP ",
             "a CREATE x (USE (\\Sent))",

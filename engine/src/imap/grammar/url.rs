@@ -95,11 +95,11 @@ fn place(text: &[u8]) -> Option<(Option<Vec<u8>>, Option<u32>)> {
     Some((Some(mailbox_name(&name, true).ok()?), validity))
 }
 
-fn find(text: &[u8], label: &[u8]) -> Option<usize> {
+pub(super) fn find(text: &[u8], label: &[u8]) -> Option<usize> {
     text.windows(label.len()).position(|part| part.eq_ignore_ascii_case(label))
 }
 
-fn after<'a>(text: &'a [u8], label: &[u8]) -> Option<&'a [u8]> {
+pub(super) fn after<'a>(text: &'a [u8], label: &[u8]) -> Option<&'a [u8]> {
     let head = text.get(..label.len())?;
     head.eq_ignore_ascii_case(label).then(|| &text[label.len()..])
 }
@@ -120,7 +120,7 @@ fn range(text: &[u8]) -> Option<(u64, u64)> {
 }
 
 /// `%` and two digits stand for an octet.
-fn decoded(text: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn decoded(text: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&octet, behind)) = rest.split_first() {

@@ -77,6 +77,7 @@ pub(crate) enum Feature {
     MultiSearch,
     SearchFuzzy,
     Catenate,
+    UrlAuth,
     UidOnly,
     InProgress,
 }
@@ -164,6 +165,7 @@ const TABLE: &[Row] = &[
     logged_in(Feature::MultiSearch, "MULTISEARCH"),
     logged_in(Feature::SearchFuzzy, "SEARCH=FUZZY"),
     logged_in(Feature::Catenate, "CATENATE"),
+    logged_in(Feature::UrlAuth, "URLAUTH"),
     logged_in(Feature::UidOnly, "UIDONLY"),
     logged_in(Feature::InProgress, "INPROGRESS"),
 ];

@@ -101,6 +101,9 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::SetQuota(..) => [Feature::QuotaSet].into(),
         Command::GetMetadata(get) => metadata_features(&get.name),
         Command::SetMetadata(name, _) => metadata_features(name),
+        Command::GenUrlAuth(_) | Command::ResetKey(..) | Command::UrlFetch(_) => {
+            [Feature::UrlAuth].into()
+        }
         Command::Notify(notify) => notify_features(notify),
         Command::GetAcl(_)
         | Command::SetAcl(_)

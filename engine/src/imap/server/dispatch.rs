@@ -14,7 +14,7 @@ use super::store::Wanted;
 use super::{
     acl, append, authenticate, capability, condstore, context, copy, demands, expunge, fetch, idle,
     items, list, mailbox, metadata, multisearch, notify, open, print, quota, resolve, search, sort,
-    status, store, thread, vanished,
+    status, store, thread, url_auth, url_fetch, vanished,
 };
 use crate::imap::grammar::{self, Command, SelectOptions, SequenceSet, lex};
 use crate::imap::types::Event;
@@ -139,6 +139,9 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
         Command::SetQuota(root, limits) => quota::set(root, limits),
         Command::GetMetadata(get) => metadata::get(get),
         Command::SetMetadata(name, entries) => metadata::set(name, entries),
+        Command::GenUrlAuth(urls) => url_auth::generate(work, urls),
+        Command::ResetKey(name, mechanisms) => url_auth::reset(name, &mechanisms),
+        Command::UrlFetch(urls) => url_fetch::fetch(work, urls),
         Command::CancelUpdate(tags) => context::cancel(work, &tags),
         Command::Notify(command) => notify::notify(work, command),
         Command::GetAcl(name) => acl::get(name),

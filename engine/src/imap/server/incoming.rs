@@ -79,7 +79,7 @@ impl Server {
     pub(super) fn command_line(self, cx: &mut Cx<Self>, incoming: Incoming, line: Line) -> Self {
         let Incoming { assembly, doomed } = incoming;
         let start = assembly.start().unwrap_or(line.start);
-        let secret = is_login(assembly.first().unwrap_or(&line.octets));
+        let secret = may_hold_secret(assembly.first().unwrap_or(&line.octets));
         let logged_in = !matches!(self.state, State::NotAuthenticated);
         let plus = self.base.features.has(Feature::LiteralPlus);
         let assembled = assembly.line(&line, &self.base.config.limits, logged_in, plus);
@@ -282,7 +282,7 @@ fn reply_to(bad: Bad) -> Reply {
 }
 
 /// Notes what the octets of a command are; what follows LOGIN and cannot be parsed may be a
-/// password all the same.
+/// password all the same, and what follows URLFETCH a token.
 ///
 /// With `open` a literal follows, whose head holds the line end.
 fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: bool, open: bool) {
@@ -310,7 +310,7 @@ fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: 
     if !failed {
         note_between(cx, pieces, at, text_end, None);
     } else if let Some(Piece::Text(text, _)) = pieces.first()
-        && is_login(text)
+        && may_hold_secret(text)
     {
         cx.note_secret(rest, text_end, "unparsed");
     } else {
@@ -364,14 +364,14 @@ fn note_between(
     }
 }
 
-fn is_login(text: &[u8]) -> bool {
+fn may_hold_secret(text: &[u8]) -> bool {
     // A tag may be missing, or stand twice: what was meant is masked all the same.
     let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(3);
     words.any(|word| {
         let begins = |verb: &[u8]| {
             word.get(..verb.len()).is_some_and(|head| head.eq_ignore_ascii_case(verb))
         };
-        begins(b"LOGIN") || begins(b"AUTHENTICATE")
+        begins(b"LOGIN") || begins(b"AUTHENTICATE") || begins(b"URLFETCH")
     })
 }
 

@@ -24,6 +24,8 @@ use super::state::{Selected, State};
 use super::status::Status;
 use super::store::Store;
 use super::thread::Thread;
+use super::url_auth::UrlAuth;
+use super::url_fetch::UrlFetch;
 use super::vanished::Vanished;
 use super::{Base, Server, acl, quota};
 use crate::imap::types::{Answer, Ask, Event};
@@ -69,6 +71,8 @@ pub(crate) enum Job {
     Quota(quota::Wanted),
     Metadata(Metadata),
     Rights(acl::Wanted),
+    UrlAuth(UrlAuth),
+    UrlFetch(Box<UrlFetch>),
     Notify(Box<Setting>),
     Open(Box<Open>),
     Append(Box<Append>),
@@ -155,6 +159,8 @@ impl Job {
             Self::Quota(job) => job.answer(work, answer),
             Self::Metadata(job) => job.answer(work, answer),
             Self::Rights(job) => job.answer(work, answer),
+            Self::UrlAuth(job) => job.answer(work, answer),
+            Self::UrlFetch(job) => job.answer(work, answer),
             Self::Notify(job) => job.answer(work, answer),
             Self::Open(job) => job.answer(work, answer),
             Self::Append(job) => job.answer(work, answer),
@@ -175,6 +181,7 @@ impl Job {
     pub(crate) fn room(self, work: &mut Work<'_>) -> Next {
         match self {
             Self::List(job) => job.run(work),
+            Self::UrlFetch(job) => job.run(work),
             Self::Notify(job) => job.run(work),
             Self::Vanished(job) => job.run(work),
             Self::Fetch(job) => job.run(work),

@@ -54,6 +54,8 @@ mod store;
 mod tell;
 mod thread;
 mod uid_only;
+mod url_auth;
+mod url_fetch;
 mod vanished;
 mod view;
 
@@ -150,6 +152,11 @@ pub(super) const RULES: &[&Rule] = &[
     &uid_only::GONE,
     &uid_only::REQUIRED,
     &uid_only::UIDFETCH,
+    &url_auth::GENERATE,
+    &url_auth::MECHANISM,
+    &url_auth::RESET,
+    &url_fetch::FETCH,
+    &url_fetch::VALID,
     &vanished::EARLIER,
     &vanished::MATCH,
 ];

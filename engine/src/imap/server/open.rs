@@ -14,7 +14,7 @@ use super::reply::{Reply, send_untagged_ok};
 use super::runs::{Runs, are_runs};
 use super::state::{Selected, State};
 use super::view::{UNTOLD_RUNS_MAX, VIEW_RUNS_MAX, View};
-use super::{condstore, print, tell, vanished};
+use super::{condstore, print, tell, url_auth, vanished};
 use crate::imap::grammar::Known;
 use crate::imap::grammar::lex;
 use crate::imap::rights::Rights;
@@ -240,6 +240,10 @@ fn tell_mailbox(work: &mut Work<'_>, open: &Selected, opened: &Opened) {
     if base.features.has(Feature::ObjectId) {
         let code = print::mailbox_id(&opened.status.mailbox_id);
         send_untagged_ok(cx, &code, "The same whatever its name");
+    }
+    if base.features.has(Feature::UrlAuth) {
+        // RFC 4467 §8: in response to SELECT and EXAMINE.
+        send_untagged_ok(cx, url_auth::CODE, "How URLs can be authorized");
     }
     if base.is_rev2() {
         let name = print::mailbox(base, &open.name);

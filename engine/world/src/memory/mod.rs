@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{Flags, SpecialUse, UidRun};
+use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::types::BlobId;
 
 use crate::store::{AccountId, MailboxId, QuotaLimits, UploadId};
@@ -81,6 +82,8 @@ struct Mailbox {
     messages: BTreeMap<u32, Message>,
     /// Who has which rights beside the owner (RFC 4314).
     acl: BTreeMap<Vec<u8>, Rights>,
+    /// By account: what its URLs to this mailbox are authorized with (RFC 4467).
+    access_keys: BTreeMap<AccountId, AccessKey>,
     /// Annotations by name, with whose they are; what is shared is 0's.
     annotations: BTreeMap<(AccountId, Vec<u8>), Vec<u8>>,
 }

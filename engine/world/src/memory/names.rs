@@ -8,8 +8,8 @@ use pillarbox_engine::types::Reason;
 use super::writes::{arrived, plain};
 use super::{Account, Mailbox, MemoryStore};
 use crate::store::{
-    AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, SetRights,
-    Subscribe, Written, push_uid,
+    AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, SetAccessKey,
+    SetRights, Subscribe, Written, push_uid,
 };
 
 const INBOX: &[u8] = b"INBOX";
@@ -46,6 +46,7 @@ impl MemoryStore {
         // Who comes by this name later is somebody else.
         for mailbox in self.mailboxes.values_mut() {
             mailbox.acl.remove(name);
+            mailbox.access_keys.remove(&id);
         }
         Ok(Written::new(Outcome::Done, changes))
     }
@@ -64,6 +65,7 @@ impl MemoryStore {
             keywords: Vec::new(),
             messages: std::collections::BTreeMap::new(),
             acl: std::collections::BTreeMap::new(),
+            access_keys: std::collections::BTreeMap::new(),
             annotations: std::collections::BTreeMap::new(),
         };
         self.mailboxes.insert(self.counters.mailbox, mailbox);
@@ -151,6 +153,23 @@ impl MemoryStore {
         let happening = |account| (account, Happening::Rights(set.mailbox));
         let happenings = whose.filter(|_| old != new).map(happening).into_iter().collect();
         Ok(Written { happenings, ..plain(Outcome::Done) })
+    }
+
+    pub(super) fn set_access_key(&mut self, set: &SetAccessKey) -> Result<Written, Reason> {
+        self.account_of(set.account)?;
+        let mailbox = self.mailboxes.get_mut(&set.mailbox).ok_or(Reason::NotFound)?;
+        let kept = mailbox.access_keys.entry(set.account).or_insert(set.key);
+        if set.replaces {
+            *kept = set.key;
+        }
+        Ok(plain(Outcome::AccessKey(*kept)))
+    }
+
+    pub(super) fn forget_access_keys(&mut self, account: AccountId) -> Written {
+        for mailbox in self.mailboxes.values_mut() {
+            mailbox.access_keys.remove(&account);
+        }
+        plain(Outcome::Done)
     }
 
     pub(super) fn delete(&mut self, named: &Named) -> Result<Written, Reason> {

@@ -8,6 +8,7 @@ use pillarbox_engine::imap::types::{
     MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row, RowPage, RowsAsk, UidPage,
     UidRun, VanishedAsk, VanishedPage,
 };
+use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::{Account, DELETED, Mailbox, MemoryStore, SEEN};
@@ -279,6 +280,14 @@ impl Store for MemoryStore {
     fn acl(&self, mailbox: MailboxId) -> Result<Vec<(Vec<u8>, Rights)>, Reason> {
         let entries = self.mailbox_of(mailbox)?.acl.iter();
         Ok(entries.map(|(who, rights)| (who.clone(), *rights)).collect())
+    }
+
+    fn access_key(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+    ) -> Result<Option<AccessKey>, Reason> {
+        Ok(self.mailbox_of(mailbox)?.access_keys.get(&account).copied())
     }
 
     fn shared(&self, ask: &SharedAsk) -> Result<Vec<Shared>, Reason> {

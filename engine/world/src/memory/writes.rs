@@ -40,6 +40,8 @@ impl Writer for MemoryStore {
             Write::SetQuota(set) => self.set_quota(&set),
             Write::SetMetadata(set) => self.set_metadata(set),
             Write::SetRights(set) => self.set_rights(&set),
+            Write::SetAccessKey(set) => self.set_access_key(&set),
+            Write::ForgetAccessKeys(account) => Ok(self.forget_access_keys(account)),
             Write::MarkRecent(mark) => {
                 let mailbox = self.mailboxes.get_mut(&mark.mailbox).ok_or(Reason::NotFound)?;
                 mailbox.recent_from = mailbox.recent_from.max(mark.recent_from);

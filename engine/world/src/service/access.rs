@@ -8,7 +8,7 @@ use pillarbox_engine::imap::types::{
 use pillarbox_engine::types::Reason;
 
 use super::imap::ImapService;
-use super::{Backend, Directory};
+use super::{Backend, Bound, Directory};
 use crate::store::{AccountId, MailboxId, SetRights, Shared, SharedAsk, Store, Write};
 
 /// A mailbox, and what this account may do with it.
@@ -43,7 +43,11 @@ pub(super) struct Name<'a> {
 impl<B: Backend> ImapService<B> {
     /// Whose name it is. One below `Other Users` that names no account is nobody's.
     pub(super) fn name<'a>(&self, name: &'a [u8]) -> Result<Name<'a>, Reason> {
-        let own = self.bound()?.id;
+        self.name_of(self.bound()?.id, name)
+    }
+
+    /// Whose name it is, as the account `own` calls it.
+    fn name_of<'a>(&self, own: AccountId, name: &'a [u8]) -> Result<Name<'a>, Reason> {
         let Some(path) = name.strip_prefix(OTHER_USERS) else {
             // The namespace itself is nobody's mailbox.
             let reserved = &OTHER_USERS[..OTHER_USERS.len() - 1];
@@ -65,7 +69,17 @@ impl<B: Backend> ImapService<B> {
     /// # Errors
     /// [`Reason::NotFound`] too for one that this account cannot see; [`Reason::NotPermitted`].
     pub(super) fn reach(&self, name: &[u8], needed: Rights) -> Result<Place, Reason> {
-        let place = self.look_up(name)?;
+        self.reach_as(self.bound()?, name, needed)
+    }
+
+    /// The same for somebody else, as whom something is done.
+    pub(super) fn reach_as(
+        &self,
+        who: &Bound,
+        name: &[u8],
+        needed: Rights,
+    ) -> Result<Place, Reason> {
+        let place = self.look_up(who, name)?;
         match place.rights.has(needed) {
             true => Ok(place),
             false => Err(missing(place.rights)),
@@ -84,19 +98,23 @@ impl<B: Backend> ImapService<B> {
         Ok(Allowed { account, name, rights })
     }
 
-    fn look_up(&self, name: &[u8]) -> Result<Place, Reason> {
-        let Name { account, name, is_own } = self.name(name)?;
+    fn look_up(&self, who: &Bound, name: &[u8]) -> Result<Place, Reason> {
+        let Name { account, name, is_own } = self.name_of(who.id, name)?;
         let mailbox = self.backend().store().mailbox(account, name)?;
-        let rights = if is_own { Rights::ALL } else { self.rights_to(mailbox)? };
+        let rights = if is_own { Rights::ALL } else { self.rights_of(&who.name, mailbox)? };
         Ok(Place { account, name: name.to_vec(), mailbox, rights })
     }
 
     /// What this account may do with somebody else's mailbox.
     pub(super) fn rights_to(&self, mailbox: MailboxId) -> Result<Rights, Reason> {
-        let me = &self.bound()?.name;
+        self.rights_of(&self.bound()?.name, mailbox)
+    }
+
+    /// What an account may do with somebody else's mailbox.
+    pub(super) fn rights_of(&self, account: &[u8], mailbox: MailboxId) -> Result<Rights, Reason> {
         let list = self.backend().store().acl(mailbox)?;
-        let mine = list.iter().filter(|(who, _)| who == me || who == ANYONE);
-        Ok(mine.fold(Rights::NONE, |rights, (_, more)| rights.and(*more)))
+        let theirs = list.iter().filter(|(who, _)| who == account || who == ANYONE);
+        Ok(theirs.fold(Rights::NONE, |rights, (_, more)| rights.and(*more)))
     }
 
     /// Whose mailbox somebody would make under this name: RFC 4314 §4 asks for `k` to the nearest that is above it.
@@ -126,7 +144,7 @@ impl<B: Backend> ImapService<B> {
         &self,
         ask: RightsAsk,
     ) -> Result<pillarbox_engine::imap::types::Rights, Reason> {
-        let place = self.look_up(&ask.name)?;
+        let place = self.look_up(self.bound()?, &ask.name)?;
         if !place.rights.has_any(Rights::ANY) {
             return Err(Reason::NotFound);
         }

@@ -48,9 +48,12 @@ struct Open {
     last_uid: u32,
 }
 
-struct Peeked {
-    mailbox: MailboxId,
-    is_own: bool,
+pub(super) struct Peeked {
+    pub(super) mailbox: MailboxId,
+    /// As whose it is read.
+    pub(super) reader: Vec<u8>,
+    /// Whether it is the reader's own.
+    pub(super) is_own: bool,
 }
 
 /// Messages of an APPEND that is not committed yet.
@@ -74,7 +77,7 @@ impl<B: Backend> ImapService<B> {
 
     /// The same for an account that has logged in another way than this session knows.
     pub(super) fn signed_in(mut self, id: AccountId, name: &[u8]) -> Self {
-        self.bound = Some(Bound { id, name: name.to_vec() });
+        self.bound = Some(Bound { id, name: name.to_vec(), is_anonymous: false });
         self
     }
 
@@ -117,7 +120,9 @@ impl<B: Backend> ImapService<B> {
     /// The mailbox that is read, open or looked into, if this account still may.
     fn readable(&self) -> Result<MailboxId, Reason> {
         let Some(peeked) = &self.peeked else { return self.mailbox(Rights::READ) };
-        match peeked.is_own || self.rights_to(peeked.mailbox)?.has(Rights::READ) {
+        let may =
+            || self.rights_of(&peeked.reader, peeked.mailbox).map(|may| may.has(Rights::READ));
+        match peeked.is_own || may()? {
             true => Ok(peeked.mailbox),
             false => Err(Reason::NotPermitted),
         }
@@ -129,9 +134,15 @@ impl<B: Backend> ImapService<B> {
         let mut opened = self.backend.store().opened(mailbox)?;
         opened.rights = rights.letters();
         opened.read_only = true;
-        let is_own = account == self.account_id()?;
-        self.peeked = Some(Peeked { mailbox, is_own });
+        let bound = self.bound()?;
+        let (reader, is_own) = (bound.name.clone(), account == bound.id);
+        self.peeked = Some(Peeked { mailbox, reader, is_own });
         Ok(opened)
+    }
+
+    /// From now on another mailbox is read than the open one.
+    pub(super) fn set_peeked(&mut self, peeked: Option<Peeked>) {
+        self.peeked = peeked;
     }
 
     fn close(&mut self) {
@@ -371,6 +382,13 @@ impl<B: Backend> ImapService<B> {
             Ask::Quota(ask) => self.quota(ask).await.map(Answer::Quota),
             Ask::Metadata(ask) => self.metadata(ask).await.map(Answer::Metadata),
             Ask::Rights(ask) => self.rights(ask).await.map(Answer::Rights),
+            Ask::AuthorizeUrl(url) => {
+                Box::pin(self.authorize_url(&url)).await.map(Answer::UrlToken)
+            }
+            Ask::ResetKey(name) => {
+                Box::pin(self.reset_key(name.as_deref())).await.map(|()| Answer::Done)
+            }
+            Ask::RedeemUrl(claim) => self.redeem_url(&claim).map(Answer::Opened),
             Ask::Watch => self.listen().map(|()| Answer::Done),
             ask => self.judge_names(ask).await,
         }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::imap::rights::Rights;
@@ -10,6 +11,7 @@ use pillarbox_engine::imap::types::{
     MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, UidPage, VanishedAsk,
     VanishedPage,
 };
+use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
 use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::types::{BlobId, BlobRange, Reason, Refusal};
@@ -216,6 +218,13 @@ impl Store for SharedStore {
     fn acl(&self, mailbox: MailboxId) -> Result<Vec<(Vec<u8>, Rights)>, Reason> {
         self.lock().acl(mailbox)
     }
+    fn access_key(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+    ) -> Result<Option<AccessKey>, Reason> {
+        self.lock().access_key(account, mailbox)
+    }
     fn shared(&self, ask: &SharedAsk) -> Result<Vec<crate::store::Shared>, Reason> {
         self.lock().shared(ask)
     }
@@ -273,6 +282,7 @@ pub struct LocalBackend {
     store: SharedStore,
     hub: Hub,
     directory: OpenDirectory,
+    keys: AtomicU64,
 }
 
 impl LocalBackend {
@@ -280,7 +290,12 @@ impl LocalBackend {
     #[must_use]
     pub fn new(domain: &[u8]) -> Self {
         let directory = OpenDirectory { domain: domain.to_vec() };
-        Self { store: SharedStore::default(), hub: Hub::default(), directory }
+        Self {
+            store: SharedStore::default(),
+            hub: Hub::default(),
+            directory,
+            keys: AtomicU64::new(0),
+        }
     }
 }
 
@@ -318,5 +333,15 @@ impl Backend for LocalBackend {
     fn sets_quotas(&self, _account: &[u8]) -> bool {
         // Everybody is let in as everybody.
         true
+    }
+    fn submits(&self, account: &[u8]) -> bool {
+        account.starts_with(b"submit@")
+    }
+    fn chance(&self) -> Result<[u8; 32], Reason> {
+        // There is nothing to keep from anybody, and the same tests give the same octets.
+        let number = self.keys.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut octets = [0; 32];
+        octets[..8].copy_from_slice(&number.to_be_bytes());
+        Ok(octets)
     }
 }

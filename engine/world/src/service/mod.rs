@@ -10,6 +10,7 @@ mod property;
 mod report;
 mod smtp;
 pub mod trust;
+mod url_auth;
 mod watch;
 pub mod web;
 
@@ -93,6 +94,17 @@ pub trait Backend: Send + Sync + 'static {
     /// There were too many.
     fn admits_recipient(&self, _account: &[u8]) -> Result<(), Refusal> {
         Ok(())
+    }
+    /// Whether this account is a server that takes mail for others, and makes sure whose it is (RFC 4467 §2.3).
+    fn submits(&self, _account: &[u8]) -> bool {
+        false
+    }
+    /// Octets that nobody can guess, for keys.
+    ///
+    /// # Errors
+    /// [`Reason::Unsupported`]: this host has none.
+    fn chance(&self) -> Result<[u8; 32], Reason> {
+        Err(Reason::Unsupported)
     }
     /// The queue's clock, in milliseconds since 1970 UTC: unlike the wall clock it never jumps.
     fn queue_ms(&self, now: Now) -> u64 {
@@ -298,6 +310,8 @@ pub trait Service<R: Role>: Send {
 struct Bound {
     id: AccountId,
     name: Vec<u8>,
+    /// Whoever it is did not say (RFC 4505).
+    is_anonymous: bool,
 }
 
 /// Judges credentials and binds the connection to the account, making it if it is new.
@@ -307,6 +321,7 @@ async fn log_in<B: Backend>(
     credentials: Credentials,
 ) -> (Option<Bound>, LoginAnswer) {
     let refused = |refusal| (None, LoginAnswer::Refused(refusal));
+    let is_anonymous = matches!(credentials, Credentials::Anonymous(_));
     let account = match backend.directory().login(key, credentials).await {
         LoginAnswer::Accepted(account) => account,
         answer => return (None, answer),
@@ -321,7 +336,7 @@ async fn log_in<B: Backend>(
         },
         Err(reason) => return refused(Refusal::new(reason)),
     };
-    let bound = Bound { id, name: name.clone() };
+    let bound = Bound { id, name: name.clone(), is_anonymous };
     (Some(bound), LoginAnswer::Accepted(account))
 }
 

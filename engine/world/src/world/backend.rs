@@ -256,4 +256,12 @@ impl Backend for NodeBackend {
     fn schedule(&self) -> Schedule {
         self.schedule
     }
+
+    fn chance(&self) -> Result<[u8; 32], Reason> {
+        let mut octets = [0; 32];
+        let mut draw = self.draw();
+        octets[..16].copy_from_slice(&draw.octets());
+        octets[16..].copy_from_slice(&draw.octets());
+        Ok(octets)
+    }
 }

@@ -55,6 +55,8 @@ impl Writer {
             Write::SetQuota(set) => self.set_quota(set),
             Write::SetMetadata(set) => self.set_metadata(set),
             Write::SetRights(set) => self.set_rights(set),
+            Write::SetAccessKey(set) => self.set_access_key(set),
+            Write::ForgetAccessKeys(account) => self.forget_access_keys(*account),
             Write::MarkRecent(MarkRecent { mailbox, recent_from }) => {
                 let mut mark = self.connection.prepare_cached(
                     "UPDATE mailbox SET recent_from = max(recent_from, ?2) WHERE id = ?1",

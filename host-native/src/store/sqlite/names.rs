@@ -141,6 +141,7 @@ impl Writer {
             "DELETE FROM subscription WHERE account = ?1",
             "DELETE FROM annotation WHERE mailbox = 0 AND account = ?1",
             "DELETE FROM collected WHERE account = ?1",
+            "DELETE FROM access_key WHERE account = ?1",
             "DELETE FROM account WHERE id = ?1",
         ] {
             self.connection.prepare_cached(sql)?.execute([account])?;
@@ -165,6 +166,7 @@ impl Writer {
             "DELETE FROM expunged WHERE mailbox = ?1",
             "DELETE FROM annotation WHERE mailbox = ?1",
             "DELETE FROM acl WHERE mailbox = ?1",
+            "DELETE FROM access_key WHERE mailbox = ?1",
             "DELETE FROM mailbox WHERE id = ?1",
         ] {
             self.connection.prepare_cached(sql)?.execute([mailbox])?;

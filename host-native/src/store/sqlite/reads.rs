@@ -7,6 +7,7 @@ use pillarbox_engine::imap::types::{
     FlagPage, FlagRow, FlagsAsk, MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row,
     RowPage, RowsAsk, SearchAsk, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
+use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::store::{
     AccountId, MailboxId, MaildropEntry, Quota, Shared, SharedAsk, Store, UploadId, push_uid,
@@ -151,6 +152,19 @@ impl Store for Sqlite {
 
     fn acl(&self, mailbox: MailboxId) -> Result<Vec<(Vec<u8>, Rights)>, Reason> {
         self.read(|c| sharing::acl(c, mailbox))
+    }
+
+    fn access_key(
+        &self,
+        account: AccountId,
+        mailbox: MailboxId,
+    ) -> Result<Option<AccessKey>, Reason> {
+        self.read(|c| {
+            if !c.prepare_cached("SELECT 1 FROM mailbox WHERE id = ?1")?.exists([mailbox])? {
+                return Err(rusqlite::Error::QueryReturnedNoRows);
+            }
+            sharing::access_key(c, account, mailbox)
+        })
     }
 
     fn shared(&self, ask: &SharedAsk) -> Result<Vec<Shared>, Reason> {

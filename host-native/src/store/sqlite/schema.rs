@@ -4,8 +4,8 @@
 pub(super) const APPLICATION_ID: i32 = 0x5042_4F58;
 
 /// Steps from version n to n + 1. A step that was released is never changed.
-pub(super) const MIGRATIONS: [&str; 7] =
-    [FIRST, QUEUE, EXPUNGED, PROPERTY, COLLECTED, SHARED, SEARCH];
+pub(super) const MIGRATIONS: [&str; 8] =
+    [FIRST, QUEUE, EXPUNGED, PROPERTY, COLLECTED, SHARED, SEARCH, ACCESS];
 
 const FIRST: &str = "
 CREATE TABLE counter (
@@ -187,4 +187,15 @@ CREATE INDEX acl_identifier ON acl (identifier);
 const SEARCH: &str = "
 -- By this the full-text index knows the store that it was made of.
 INSERT INTO counter VALUES ('search_binding', 0);
+";
+
+const ACCESS: &str = "
+-- RFC 4467: the keys by which accounts' URLs to mailboxes are authorized.
+CREATE TABLE access_key (
+    mailbox INTEGER NOT NULL,
+    account INTEGER NOT NULL,
+    key BLOB NOT NULL,
+    PRIMARY KEY (mailbox, account)
+) WITHOUT ROWID;
+CREATE INDEX access_key_account ON access_key (account);
 ";

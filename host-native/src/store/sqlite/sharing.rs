@@ -1,10 +1,12 @@
-//! Access control lists of the SQLite store (RFC 4314): who beside its owner may do what with a mailbox.
+//! Access control lists of the SQLite store (RFC 4314): who beside its owner may do what with a mailbox; and the keys of URLs
+//! by which others read single messages (RFC 4467).
 
 use pillarbox_engine::imap::rights::{ANYONE, Rights};
+use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::limits::ACL_ENTRIES_MAX;
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
-    AccountId, Happening, MailboxId, Outcome, SetRights, Shared, SharedAsk,
+    AccountId, Happening, MailboxId, Outcome, SetAccessKey, SetRights, Shared, SharedAsk,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -15,6 +17,17 @@ pub(super) fn acl(c: &Connection, mailbox: MailboxId) -> rusqlite::Result<Vec<(V
     c.prepare_cached("SELECT identifier, rights FROM acl WHERE mailbox = ?1 ORDER BY identifier")?
         .query_map([mailbox], |row| Ok((row.get(0)?, Rights::from_bits(row.get(1)?))))?
         .collect()
+}
+
+/// The key of an account's URLs to a mailbox.
+pub(super) fn access_key(
+    c: &Connection,
+    account: AccountId,
+    mailbox: MailboxId,
+) -> rusqlite::Result<Option<AccessKey>> {
+    c.prepare_cached("SELECT key FROM access_key WHERE mailbox = ?1 AND account = ?2")?
+        .query_row((mailbox, account), |row| row.get(0).map(AccessKey::new))
+        .optional()
 }
 
 /// A page of others' mailboxes that somebody may see.
@@ -87,6 +100,31 @@ impl Writer {
                 self.happened(account, Happening::Rights(*mailbox));
             }
         }
+        Ok((Outcome::Done, Vec::new()))
+    }
+
+    pub(super) fn set_access_key(&self, set: &SetAccessKey) -> Done {
+        let SetAccessKey { account, mailbox, key, replaces } = *set;
+        let c = &self.connection;
+        let there = c.prepare_cached("SELECT 1 FROM mailbox WHERE id = ?1")?.exists([mailbox])?
+            && c.prepare_cached("SELECT 1 FROM account WHERE id = ?1")?.exists([account])?;
+        if !there {
+            return Err(Reason::NotFound.into());
+        }
+        if let Some(kept) = access_key(c, account, mailbox)?.filter(|_| !replaces) {
+            return Ok((Outcome::AccessKey(kept), Vec::new()));
+        }
+        c.prepare_cached(
+            "INSERT OR REPLACE INTO access_key (mailbox, account, key) VALUES (?1, ?2, ?3)",
+        )?
+        .execute((mailbox, account, key.octets()))?;
+        Ok((Outcome::AccessKey(key), Vec::new()))
+    }
+
+    pub(super) fn forget_access_keys(&self, account: AccountId) -> Done {
+        self.connection
+            .prepare_cached("DELETE FROM access_key WHERE account = ?1")?
+            .execute([account])?;
         Ok((Outcome::Done, Vec::new()))
     }
 

@@ -324,6 +324,22 @@ impl Story {
         Some(format!("{} → {} · {protocol}", self.name(talk.client), self.name(talk.server)))
     }
 
+    /// Who listens on a connection, and how far they can read, in words; none: nobody.
+    #[must_use]
+    pub fn listener(&self, wire: WireId) -> Option<String> {
+        let world = self.source.tape().world();
+        let heard = Dir::BOTH.map(|dir| world.overheard(wire, dir).last().map(|range| range.end));
+        let view = world.wires().into_iter().find(|view| view.id == wire)?;
+        match (view.tapped, heard, view.tls_from) {
+            (true, _, [Some(0), Some(0)]) => Some("Somebody listens, and sees only TLS".to_owned()),
+            (_, [None, None], _) => None,
+            (_, _, [Some(_), Some(_)]) => {
+                Some("Somebody listens, and reads it up to TLS".to_owned())
+            }
+            _ => Some("Somebody listens, and reads it".to_owned()),
+        }
+    }
+
     /// Where something matters: its share of the way, and how it is marked.
     #[must_use]
     pub fn marks(&self) -> Vec<(f32, &'static str)> {

@@ -463,7 +463,14 @@ impl Source {
             }
             annotator.note(&noted.note, octets);
         }
-        Annotated { all: annotator.of(side).to_vec(), defects }
+        let mut all = annotator.of(side).to_vec();
+        // What somebody on the line has read is nobody's secret any more: that is what a reader should see.
+        let heard = self.tape.world().overheard(wire, dir);
+        for annotation in all.iter_mut().filter(|annotation| annotation.secret) {
+            let (start, end) = (annotation.at.start, annotation.at.end);
+            annotation.secret = !heard.iter().any(|range| range.start <= start && end <= range.end);
+        }
+        Annotated { all, defects }
     }
 }
 

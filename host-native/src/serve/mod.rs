@@ -19,6 +19,7 @@ mod ready;
 mod roles;
 mod serving;
 mod stream;
+mod visitors;
 mod webmail;
 
 use std::net::SocketAddr;

@@ -13,6 +13,7 @@ pub mod lines;
 pub mod live;
 pub mod message;
 mod octets;
+pub mod recorded;
 pub mod scene;
 mod source;
 pub mod web;
@@ -216,10 +217,21 @@ impl Story {
         let items: Vec<Item> = self
             .nodes()
             .iter()
-            .map(|node| Item { id: node.id.0, kind: node.kind, rows: node.users.len() })
+            .map(|node| Item { id: node.id.0, kind: node.kind, rows: self.rows_on_map(node) })
             .collect();
         let links: Vec<(u16, u16)> = self.links().iter().map(|(a, b)| (a.0, b.0)).collect();
         if tall { layout::place_tall(&items, &links) } else { layout::place(&items, &links) }
+    }
+
+    /// Mailboxes that are drawn at a node: those of its users, and on a server that lets everybody in of whoever has mail.
+    fn rows_on_map(&self, node: &NodeInfo) -> usize {
+        let place = self.whole.nodes.get(&node.id);
+        let mut accounts: Vec<&String> = place
+            .into_iter()
+            .flat_map(|place| place.mailboxes.keys().map(|(name, _)| name))
+            .collect();
+        accounts.dedup();
+        node.users.len().max(accounts.len())
     }
 
     /// A node's name, as people say it.

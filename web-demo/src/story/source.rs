@@ -145,10 +145,10 @@ impl Source {
         Ok((source, opened.view.parse().ok()))
     }
 
-    /// The world as text for a link.
+    /// The world as text for a link; none: it is too long for one.
     #[must_use]
-    pub fn link(&self, cursor: usize) -> String {
-        self.tape.encode(&cursor.to_string())
+    pub fn link(&self, cursor: usize) -> Option<String> {
+        Some(self.tape.encode(&cursor.to_string())).filter(|link| Tape::fits(link))
     }
 
     /// A tape, as far as it has gone.

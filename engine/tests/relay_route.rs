@@ -183,6 +183,7 @@ fn each_level_of_tls_is_a_destination_of_its_own() {
         next_hop: Place::parse(b"[mx.isp.example]:25").expect("a place"),
         service: Service::Smtp,
         tls,
+        mapped: true,
     };
     let keys = [
         (TlsPolicy::Opportunistic, "[mx.isp.example]:25"),
@@ -199,10 +200,28 @@ fn each_level_of_tls_is_a_destination_of_its_own() {
 fn without_a_map_mail_goes_to_its_domain() {
     let hop = |domain: &str| next_hop(&[], domain.as_bytes());
     let place = |host: &str, lookup| Place { host: host.as_bytes().to_vec(), lookup, port: None };
-    let direct = |next_hop| Hop { next_hop, service: Service::Smtp, tls: TlsPolicy::Opportunistic };
+    let direct = |next_hop| Hop {
+        next_hop,
+        service: Service::Smtp,
+        tls: TlsPolicy::Opportunistic,
+        mapped: false,
+    };
     assert_eq!(hop("Crepes.FR"), direct(place("crepes.fr", Lookup::Exchanges)));
     assert_eq!(hop("[192.0.2.1]"), direct(place("192.0.2.1", Lookup::Nothing)));
     assert_eq!(hop("[IPv6:2001:db8::1]"), direct(place("2001:db8::1", Lookup::Nothing)));
+}
+
+/// What DNS does not know of a place is the map's fault only where the map leads elsewhere.
+#[test]
+fn a_map_that_leads_elsewhere_answers_for_it() {
+    let mapped = |place: &str| {
+        let next_hop = Some(Place::parse(place.as_bytes()).expect("a place"));
+        let (service, tls) = (Service::Smtp, TlsPolicy::Opportunistic);
+        let transport = Transport { pattern: b"*".to_vec(), next_hop, service, tls };
+        next_hop(&[transport], b"Crepes.FR").mapped
+    };
+    assert!(mapped("isp.example") && mapped("[crepes.fr]") && mapped("[192.0.2.1]"));
+    assert!(!mapped("crepes.fr") && !mapped("crepes.fr:2525"), "for its port alone");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 #![allow(missing_docs)]
 
 use pillarbox_engine::relay::{
-    Attempted, Deadline, Expiry, Handover, Outcome, Queued, ReportKind, Schedule, Times, Unreached,
-    fate_of, next_host_may_help, same_host_may_help, settle, status,
+    Attempted, Deadline, Expiry, Fared, Handover, Outcome, Queued, ReportKind, Schedule, Times,
+    Unreached, fate_of, next_host_may_help, same_host_may_help, settle, status,
 };
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
 use pillarbox_engine::smtp::{ByMode, DeliverBy, MailFrom, Mailbox, Notify, RcptTo};
@@ -53,18 +53,25 @@ fn accepted() -> Fate {
     Fate::Accepted(reply(250, None))
 }
 
+/// At one server, which reports nothing itself.
 fn attempted(age_ms: u64, recipients: Vec<Queued>, fates: Vec<Fate>) -> Attempted {
+    let server = Some(b"mx.hamburger.edu".to_vec());
+    let fared = |fate| Fared { fate, server: server.clone(), handover: Handover::Silent };
     Attempted {
         schedule: Schedule::default(),
         times: Times { came_unix_ms: CAME, ..Times::default() },
         now_unix_ms: CAME + age_ms,
         mail: MailFrom { reverse_path: Some(mailbox("alice@crepes.fr")), ..MailFrom::default() },
-        handover: Handover::Silent,
-        server: Some(b"mx.hamburger.edu".to_vec()),
         recipients,
-        fates,
+        fared: fates.into_iter().map(fared).collect(),
         seed: 1,
     }
+}
+
+/// The same, where others answer for it.
+fn handed(handover: Handover, mut attempted: Attempted) -> Attempted {
+    attempted.fared.iter_mut().for_each(|fared| fared.handover = handover);
+    attempted
 }
 
 /// RFC 2852 by-trace: each step is told of, unless NOTIFY says never.
@@ -81,7 +88,7 @@ fn a_traced_message_is_reported_at_each_step() {
             let attempt = attempted(0, vec![queued(notify)], vec![accepted()]);
             let mail = MailFrom { deliver_by: Some(by), ..attempt.mail.clone() };
             let kinds = |mail| {
-                let settled = settle(Attempted { handover, mail, ..attempt.clone() });
+                let settled = settle(handed(handover, Attempted { mail, ..attempt.clone() }));
                 settled.reports.iter().map(|due| due.kind).collect::<Vec<_>>()
             };
             let expected = if never { vec![] } else { vec![kind] };
@@ -102,7 +109,7 @@ fn every_fate_and_every_notify_gives_the_reports_that_rfc_3461_wants() {
             for handover in handovers {
                 for age in [0, 5 * HOUR, 5 * DAY] {
                     let attempt = attempted(age, vec![queued(notify)], vec![fate.clone()]);
-                    let settled = settle(Attempted { handover, ..attempt });
+                    let settled = settle(handed(handover, attempt));
                     let expected = match (which, handover, age) {
                         (0, Handover::Reporting, _) => None,
                         (0, _, _) if !told(|notify| notify.success, false) => None,
@@ -215,6 +222,33 @@ fn each_recipient_goes_its_own_way() {
     let settled = settle(attempted(0, vec![queued(None)], vec![accepted(), accepted()]));
     assert_eq!(settled.outcomes, [Outcome::Delivered]);
     assert_eq!(settle(attempted(0, Vec::new(), Vec::new())).next_unix_ms, None);
+}
+
+/// RFC 5321 §5.1: of a domain's hosts one may take whom another puts off, and only one of them may report by itself.
+#[test]
+fn each_recipient_is_told_of_with_the_server_that_took_it() {
+    let asks = || queued(notify(true, false, false));
+    let by = |server: &str, handover, fate| Fared {
+        fate,
+        server: Some(server.as_bytes().to_vec()),
+        handover,
+    };
+    let attempt = Attempted {
+        fared: vec![
+            by("mx1.hamburger.edu", Handover::Reporting, accepted()),
+            by("mx2.hamburger.edu", Handover::Silent, accepted()),
+            by("mx2.hamburger.edu", Handover::Silent, Fate::Deferred(failure(450))),
+        ],
+        ..attempted(0, vec![asks(), asks(), asks()], Vec::new())
+    };
+    let settled = settle(attempt);
+    let [due] = &settled.reports[..] else { panic!("{settled:?}") };
+    assert_eq!(due.kind, ReportKind::Relayed);
+    let [relayed] = &due.recipients[..] else { panic!("{due:?}") };
+    assert_eq!(relayed.tried.server.as_deref(), Some(&b"mx2.hamburger.edu"[..]));
+    let Outcome::Waits(waits) = &settled.outcomes[2] else { panic!("{settled:?}") };
+    let last = waits.last.as_ref().expect("it was tried");
+    assert_eq!(last.server.as_deref(), Some(&b"mx2.hamburger.edu"[..]));
 }
 
 #[test]

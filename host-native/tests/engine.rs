@@ -14,7 +14,7 @@ use pillarbox::engine::{
     Driven, Engine, EngineSettings, INDEX_HERE_MAX, Input, StartError, TrapKind,
 };
 use pillarbox_engine::limits::Limits;
-use pillarbox_engine::relay::{Attempted, Handover, Outcome, Queued, Schedule, Times};
+use pillarbox_engine::relay::{Attempted, Fared, Handover, Outcome, Queued, Schedule, Times};
 use pillarbox_engine::sasl::AuthOffer;
 use pillarbox_engine::smtp::client::types::{Fate, Reply};
 use pillarbox_engine::smtp::{MailFrom, Mailbox, RcptTo};
@@ -368,15 +368,15 @@ fn an_attempt_is_settled_in_microseconds() {
         };
         let words = vec![b"Message accepted for delivery".to_vec()];
         let fate = Fate::Accepted(Reply { code: 250, status: None, lines: words });
+        let server = Some(b"mx.hamburger.edu".to_vec());
+        let fared = Fared { fate, server, handover: Handover::Silent };
         Attempted {
             schedule: Schedule::default(),
             times: Times { came_unix_ms: 1, ..Times::default() },
             now_unix_ms: 1000,
             mail: MailFrom::default(),
-            handover: Handover::Silent,
-            server: Some(b"mx.hamburger.edu".to_vec()),
             recipients: (0..2).map(recipient).collect(),
-            fates: vec![fate; 2],
+            fared: vec![fared; 2],
             seed: 1,
         }
     };

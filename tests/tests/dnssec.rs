@@ -69,7 +69,8 @@ async fn dane_holds_where_the_whole_way_is_proved() {
     let security = async |domain: &str| {
         let host = &format!("mx.{domain}");
         let (mx_secure, address_secure) = (true, true);
-        let next = NextHop { domain, host, port: 25, mx_secure, address_secure };
+        let canonical = host;
+        let next = NextHop { domain, host, canonical, port: 25, mx_secure, address_secure };
         policies.security(next, 0).await
     };
     let proved = security("signed.example").await;

@@ -11,11 +11,15 @@ use std::time::{Duration, Instant};
 use pillarbox_tests::server::{Scratch, Server, binary};
 
 fn start(scratch: &Path, limits: &str) -> Server {
+    start_with(scratch, &format!("[limits]\n{limits}\n"))
+}
+
+fn start_with(scratch: &Path, sections: &str) -> Server {
     let config = scratch.join("pillarbox.toml");
     let data = scratch.join("data");
     let text = format!(
         "data = {data:?}\ndomains = [\"a.example\"]\n[proxy]\nfrom = [\"127.0.0.1\"]\n\
-         [auth]\nallow_cleartext_login = true\n[limits]\n{limits}\n"
+         [auth]\nallow_cleartext_login = true\n{sections}"
     );
     fs::write(&config, text).expect("the scratch directory is writable");
     let config = config.to_str().expect("UTF-8");
@@ -254,5 +258,53 @@ fn without_tls_no_password_crosses_a_network() {
     let server = Server::start(scratch.path(), &["--config", config]);
     assert!(!auth(&server, "198.51.100.1"));
     assert!(auth(&server, "127.0.0.1"));
+    assert!(server.stop().success());
+}
+
+/// RFC 5321 §4.2.3: mail is put off while there is still room for what must be written down of the mail before it.
+#[test]
+fn mail_is_put_off_before_the_disk_is_full() {
+    let scratch = Scratch::new("hostile-room");
+    let server = start(scratch.path(), "disk_free_mib = 4294967295");
+    let mut peer = Peer::from("198.51.100.1", server.smtp);
+    assert!(peer.line().starts_with("220"));
+    assert!(peer.say("HELO stranger.example").starts_with("250"));
+    let said = peer.say("MAIL FROM:<eve@stranger.example>");
+    assert!(said.starts_with("452 4.3.1"), "{said}");
+    assert!(peer.say("NOOP").starts_with("250"), "the session goes on");
+    assert_eq!(hits(&server, "disk_free_mib"), 1);
+    assert!(server.stop().success());
+}
+
+/// RFC 5321 §3.5, §7.3.
+#[test]
+fn strangers_learn_who_is_here_only_where_the_operator_wants_it() {
+    let scratch = Scratch::new("hostile-names");
+    let sections = |verify| {
+        format!(
+            "[smtp]\nverify = {verify}\n[aliases]\n\
+             \"team@a.example\" = [\"ann@a.example\", \"bob@far.example\"]\n"
+        )
+    };
+    let asked = ["VRFY ann@a.example", "VRFY <team@a.example>", "EXPN team@a.example"];
+    let server = start_with(scratch.path(), &sections(false));
+    let mut peer = Peer::from("198.51.100.1", server.smtp);
+    assert!(peer.line().starts_with("220") && peer.say("HELO b.example").starts_with("250"));
+    for line in asked.iter().chain(&["VRFY eve@a.example"]) {
+        assert!(peer.say(line).starts_with("252"), "{line}");
+    }
+    assert!(server.stop().success());
+    let scratch = Scratch::new("hostile-names-told");
+    let server = start_with(scratch.path(), &sections(true));
+    let mut peer = Peer::from("198.51.100.1", server.smtp);
+    assert!(peer.line().starts_with("220") && peer.say("HELO b.example").starts_with("250"));
+    assert_eq!(peer.say(asked[0]), "250 2.0.0 <ann@a.example>");
+    assert_eq!(peer.say(asked[1]), "250 2.0.0 <team@a.example>");
+    assert_eq!(peer.say(asked[2]), "250-2.0.0 <ann@a.example>");
+    assert_eq!(peer.line(), "250 2.0.0 <bob@far.example>");
+    for line in ["VRFY eve@a.example", "VRFY bob@far.example", "VRFY ann@@", "EXPN ann@a.example"] {
+        let said = peer.say(line);
+        assert!(said.starts_with("55"), "{line}: {said}");
+    }
     assert!(server.stop().success());
 }

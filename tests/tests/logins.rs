@@ -1,8 +1,9 @@
 //! Every mechanism in every protocol, over real TLS of both versions, with the engine's own client on the other side.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -44,8 +45,7 @@ fn prepare(scratch: &Path) -> String {
     let server = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("entropy");
     write("server.pem", &server.cert.pem());
     write("server.key", &server.signing_key.serialize_pem());
-    let owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-    fs::set_permissions(scratch.join("server.key"), owner).expect("it is ours");
+    fs::set_permissions(scratch.join("server.key"), Permissions::from_mode(0o600)).expect("ours");
     let mut authority = CertificateParams::default();
     authority.distinguished_name.push(DnType::CommonName, "an authority");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -57,6 +57,7 @@ fn prepare(scratch: &Path) -> String {
     let key = KeyPair::generate().expect("entropy");
     write("client.pem", &client.signed_by(&key, &authority).expect("fine").pem());
     write("client.key", &key.serialize_pem());
+    fs::set_permissions(scratch.join("client.key"), Permissions::from_mode(0o600)).expect("ours");
     let hash: String = Sha256::digest(TOKEN).iter().map(|octet| format!("{octet:02x}")).collect();
     write("tokens", &format!("{hash} {USER}\n"));
     let config = format!(
@@ -273,5 +274,48 @@ fn every_mechanism_in_every_protocol_over_tls() {
             }
         }
     }
+    assert!(server.stop().success());
+}
+
+/// Our own clients show a certificate where a server asks for one, and log in by it (EXTERNAL).
+#[test]
+fn the_programs_log_in_by_a_certificate() {
+    let scratch = Scratch::new("logins-own");
+    let config = prepare(scratch.path());
+    let server = Server::start(scratch.path(), &["--config", &config]);
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(binary());
+        let run = command.args(arguments).current_dir(scratch.path()).stdin(Stdio::null());
+        let output = run.output().expect("the binary starts");
+        let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let at = |service| format!("localhost:{}", server.at(service).port());
+    let shown = ["--ca", "server.pem", "--cert", "client.pem", "--key", "client.key"];
+    let send = |more: &[&str]| {
+        let (to, submissions) = (["send", "--to", USER, "--text", "hi"], at("submissions"));
+        let how = ["--trace", "--from", USER, "--server", &submissions, "--tls", "implicit"];
+        run(&[&to[..], &how, more].concat())
+    };
+    let (code, _, said) = send(&[&shown[..], &["--user", USER]].concat());
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("AUTH EXTERNAL"), "{said}");
+    let (code, _, said) = send(&[&shown[..], &["--mechanism", "EXTERNAL"]].concat());
+    assert_eq!(code, Some(0), "as whom the certificate says: {said}");
+    // It is nobody else's.
+    let (code, _, said) = send(&[&shown[..], &["--user", "eve@a.example"]].concat());
+    assert_eq!(code, Some(77), "{said}");
+    let (code, _, said) = send(&["--ca", "server.pem", "--cert", "client.pem"]);
+    assert!(code == Some(2) && said.contains("--key"), "{said}");
+    let wrong = ["--ca", "server.pem", "--cert", "client.pem", "--key", "server.key"];
+    let (code, _, said) = send(&[&wrong[..], &["--user", USER]].concat());
+    assert!(code == Some(2) && said.contains("client.pem"), "{code:?} {said}");
+    let list = ["mail", "list", "--server", &format!("imaps://{}", at("imaps")), "--user", USER];
+    let (code, listed, said) = run(&[&list[..], &shown].concat());
+    assert!(code == Some(0) && listed.contains(USER), "{listed} {said}");
+    let url = format!("pop3s://{}", at("pop3s"));
+    let fetch = ["fetch", "--config", &config, "--account", USER, "--user", USER, &url, "--trace"];
+    let (code, _, said) = run(&[&fetch[..], &shown].concat());
+    assert!(code == Some(0) && said.contains("AUTH EXTERNAL"), "{said}");
     assert!(server.stop().success());
 }

@@ -524,7 +524,8 @@ impl Fetch for Told {
 
 fn hop(proven: bool) -> NextHop<'static> {
     let (domain, host) = ("hamburger.example", HOST);
-    NextHop { domain, host, port: 25, mx_secure: proven, address_secure: proven }
+    let (mx_secure, address_secure) = (proven, proven);
+    NextHop { domain, host, canonical: host, port: 25, mx_secure, address_secure }
 }
 
 const ANNOUNCED: &str = "_mta-sts.hamburger.example";
@@ -556,6 +557,35 @@ async fn dane_decides_before_mta_sts() {
     assert_eq!(decide(Err(NoAnswer::NoRecords), true).await, Ok(Security::Opportunistic));
     // What cannot be looked up may be what somebody hides.
     let failed = decide(Err(NoAnswer::Temporary("timeout".into())), true).await;
+    assert_eq!(failed, Err(Unfit::Unknown("timeout".into())));
+}
+
+/// RFC 7672 §2.2.2, §2.2.3: associations stand where the host's CNAMEs end, or else below the host's own name.
+#[tokio::test]
+async fn associations_are_looked_for_where_aliases_end() {
+    const END: &str = "cluster.example";
+    const END_TLSA: &str = "_25._tcp.cluster.example";
+    let record = |octet| vec![Record::Tlsa(tlsa(3, 1, 1, &[octet; 32]))];
+    let found = |name, octet| (name, Kind::Tlsa, Ok((record(octet), true)));
+    let alias = |secure| (HOST, Kind::Cname, Ok((vec![Record::Cname(END.into())], secure)));
+    let decide = async |known: Vec<Known>, address_secure| {
+        let way = NextHop { canonical: END, address_secure, ..hop(true) };
+        Policies::new(Dns::new(Arc::new(Table(known))), None).security(way, 0).await
+    };
+    let by = |base: &str, octet| {
+        let names = vec![base.to_owned(), "hamburger.example".to_owned()];
+        let trust = Associations::new(vec![tlsa(3, 1, 1, &[octet; 32])], names);
+        Ok(Security::Required(Trust::Dane(trust.expect("usable"))))
+    };
+    let open = Ok(Security::Opportunistic);
+    let both = || vec![found(END_TLSA, 1), found(TLSA_NAME, 2), alias(true)];
+    assert_eq!(decide(both(), true).await, by(END, 1));
+    assert_eq!(decide(vec![found(TLSA_NAME, 2), alias(true)], true).await, by(HOST, 2));
+    // The alias is proven, and what it leads to is not.
+    assert_eq!(decide(both(), false).await, by(HOST, 2));
+    assert_eq!(decide(vec![found(TLSA_NAME, 2), alias(false)], false).await, open);
+    let hidden = (HOST, Kind::Cname, Err(NoAnswer::Temporary("timeout".into())));
+    let failed = decide(vec![found(TLSA_NAME, 2), hidden], false).await;
     assert_eq!(failed, Err(Unfit::Unknown("timeout".into())));
 }
 

@@ -18,8 +18,8 @@ pub use schedule::{
 };
 pub use settle::{next_host_may_help, same_host_may_help, settle, status};
 pub use types::{
-    Attempted, Deadline, Due, Exchange, Expiry, Handover, Hop, Lookup, Notice, Outcome, Place,
-    Queued, Report, ReportKind, Reported, Route, Schedule, ScheduleFault, Settled, Times,
+    Attempted, Deadline, Due, Exchange, Expiry, Fared, Handover, Hop, Lookup, Notice, Outcome,
+    Place, Queued, Report, ReportKind, Reported, Route, Schedule, ScheduleFault, Settled, Times,
     Transport, Tried, Turn, Unreached,
 };
 pub use unreached::fate_of;

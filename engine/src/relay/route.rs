@@ -50,13 +50,16 @@ pub fn next_hop(transports: &[Transport], domain: &[u8]) -> Hop {
     let (service, tls) = best
         .map_or((Service::Smtp, TlsPolicy::Opportunistic), |(_, found)| (found.service, found.tls));
     let configured = best.and_then(|(_, transport)| transport.next_hop.clone());
+    let is_mapped = configured.is_some();
     let next_hop = configured.unwrap_or_else(|| match literal(&domain) {
         Some(address) => {
             Place { host: print_address(address), lookup: Lookup::Nothing, port: None }
         }
-        None => Place { host: domain, lookup: Lookup::Exchanges, port: None },
+        None => Place { host: domain.clone(), lookup: Lookup::Exchanges, port: None },
     });
-    Hop { next_hop, service, tls }
+    // A map may name a domain for its port or its TLS alone; what DNS says of it is still the recipient's fault.
+    let is_own = next_hop.lookup == Lookup::Exchanges && next_hop.host == domain;
+    Hop { mapped: is_mapped && !is_own, next_hop, service, tls }
 }
 
 /// How well a pattern fits; none if it does not. Longer is more specific, and a whole name is more than what it ends with.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::schedule::{end_unix_ms, next_attempt};
 use super::types::{
-    Attempted, Due, Expiry, Handover, Outcome, Queued, ReportKind, Reported, Settled, Tried,
+    Attempted, Due, Expiry, Fared, Handover, Outcome, Queued, ReportKind, Reported, Settled, Tried,
 };
 use crate::smtp::client::is_used_up;
 use crate::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
@@ -37,9 +37,8 @@ pub(super) const FAILURE: Rule = Rule {
 /// Judges an attempt: 2yz is over, 5yz fails at once, everything else waits for its next turn or for the end.
 #[must_use]
 pub fn settle(attempted: Attempted) -> Settled {
-    let Attempted { schedule, times, now_unix_ms, mail, handover, server, recipients, .. } =
-        attempted;
-    let mut fates = attempted.fates.into_iter();
+    let Attempted { schedule, times, now_unix_ms, mail, recipients, .. } = attempted;
+    let mut fared = attempted.fared.into_iter();
     let failures = recipients.iter().map(|queued| queued.attempts).max().unwrap_or(0);
     let failures = failures.saturating_add(1);
     let next = next_attempt(&schedule, &times, now_unix_ms, failures, attempted.seed);
@@ -53,8 +52,8 @@ pub fn settle(attempted: Attempted) -> Settled {
     let mut reports = Reports { muted, traced, lists: Default::default() };
     let mut outcomes = Vec::with_capacity(recipients.len());
     for queued in recipients {
-        let fate = fates.next().unwrap_or_else(unserved);
-        let tried = Tried { fate, server: server.clone(), at_unix_ms: now_unix_ms };
+        let Fared { fate, server, handover } = fared.next().unwrap_or_else(unserved);
+        let tried = Tried { fate, server, at_unix_ms: now_unix_ms };
         let outcome = match (&tried.fate, next) {
             (Fate::Accepted(_), _) => {
                 reports.success(handover, &queued.recipient, tried);
@@ -133,9 +132,10 @@ fn parse_status(diagnosis: &str) -> Option<EnhancedStatus> {
 }
 
 /// For a recipient to whom nothing happened.
-fn unserved() -> Fate {
+fn unserved() -> Fared {
     let diagnosis = String::from("4.3.0 The recipient's turn did not come");
-    Fate::Deferred(Failure { stage: Stage::Session, reply: None, diagnosis })
+    let fate = Fate::Deferred(Failure { stage: Stage::Session, reply: None, diagnosis });
+    Fared { fate, server: None, handover: Handover::Silent }
 }
 
 /// The reports that an attempt makes due.

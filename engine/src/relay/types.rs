@@ -84,6 +84,9 @@ pub struct Hop {
     pub service: Service,
     /// How far TLS is insisted on.
     pub tls: TlsPolicy,
+    /// Whether the transport map leads elsewhere than to the domain itself: what DNS does not know there is a fault of
+    /// the map, and no reason to give mail up ([`Unreached::NoNextHop`]).
+    pub mapped: bool,
 }
 
 /// Why there was no session with any server; each becomes a fate by [`fate_of`](super::fate_of).
@@ -117,7 +120,7 @@ pub enum Unreached {
     OurFault,
     /// The operator took the message out of the queue and wants its sender told.
     Withdrawn,
-    /// DNS knows nothing of the host that the transport map names: the map is wrong, not the message.
+    /// DNS knows no host where the transport map leads to: the map is wrong, not the message.
     NoNextHop,
 }
 
@@ -227,6 +230,20 @@ pub enum Handover {
     Final,
 }
 
+/// What an attempt came to for one recipient. Several of a domain's hosts may have served those of one message
+/// (RFC 5321 §5.1), so each has its own server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct Fared {
+    /// What became of it.
+    pub fate: Fate,
+    /// The server that said so; none if none was talked to.
+    pub server: Option<Vec<u8>>,
+    /// Who answers for the recipient if it was accepted.
+    pub handover: Handover,
+}
+
 /// An attempt that has ended, for some recipients of one message at one destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -240,14 +257,10 @@ pub struct Attempted {
     pub now_unix_ms: u64,
     /// MAIL as it was given to us.
     pub mail: MailFrom,
-    /// Who answers for those that were accepted.
-    pub handover: Handover,
-    /// The server that was talked to, if any.
-    pub server: Option<Vec<u8>>,
     /// The recipients that were tried.
     pub recipients: Vec<Queued>,
-    /// One fate for each, in order; who has none was not served and is tried again.
-    pub fates: Vec<Fate>,
+    /// One for each, in order; who has none was not served and is tried again.
+    pub fared: Vec<Fared>,
     /// Spreads attempts, so that a queue does not come back all at once.
     pub seed: u64,
 }

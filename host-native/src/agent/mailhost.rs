@@ -3,20 +3,18 @@
 use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::fd::{AsRawFd, RawFd};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pillarbox_engine::smtp::grammar::parse_domain;
 
-use super::server::{addresses, is_loopback, login};
+use super::server::{Certificates, addresses, is_loopback, login};
 use super::{Access, TlsChoice};
 use crate::cli::EngineChoice;
 use crate::client::reading::{Ended, Terms, Why};
 use crate::client::{Client, Security, Target, Trace, Trust};
 use crate::engine::{Engine, EngineSettings};
 use crate::error::{Error, Kind};
-use crate::tls::ClientTls;
 
 /// RFC 2177 §3 has a client begin IDLE anew within half an hour; what forgets quiet connections on the way is often quicker.
 const IDLE_RENEW: Duration = Duration::from_secs(9 * 60);
@@ -111,7 +109,7 @@ pub(crate) struct MailHost {
     pub(crate) url: MailUrl,
     pub(crate) user: String,
     pub(crate) terms: Terms,
-    ca: Option<PathBuf>,
+    certificates: Certificates,
     trace: bool,
 }
 
@@ -143,14 +141,16 @@ impl MailHost {
         };
         let has_secret = access.password.is_some()
             || access.password_file.is_some()
-            || access.token_file.is_some();
+            || access.token_file.is_some()
+            || access.cert.is_some();
         if !has_secret {
             access.password = prompt(&format!("Password of {user} at {}: ", url.host))?;
         }
         let login = login(&access, local)?;
         let connect_within = Duration::from_secs(30);
         let terms = Terms { security, login, connect_within, idle_renew: IDLE_RENEW };
-        Ok(Self { url, user, terms, ca: access.ca, trace })
+        let certificates = Certificates::of(&access)?;
+        Ok(Self { url, user, terms, certificates, trace })
     }
 
     /// Where it is shown to be.
@@ -164,7 +164,7 @@ impl MailHost {
     /// The engine or the authorities cannot be loaded.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         let engine = Engine::new(&EngineSettings::new(EngineChoice::Sandbox, Some(1)))?;
-        let tls = Arc::new(ClientTls::new(self.ca.as_deref())?);
+        let tls = Arc::new(self.certificates.tls()?);
         let writer = || Trace::Writer(Arc::new(Mutex::new(std::io::stderr())));
         Ok(Client::new(Arc::new(engine), tls, self.trace.then(writer)))
     }

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use crate::client::{Login, Secret, Security, Settings, Target, Trust};
 use crate::error::{Error, Kind};
+use crate::tls::ClientTls;
 
 /// Where a Pillarbox for development takes submissions, and where it takes all mail.
 const LOCAL_PORTS: [u16; 2] = [1587, 1025];
@@ -47,8 +48,47 @@ pub(crate) struct Access {
     pub(crate) password: Option<String>,
     pub(crate) password_file: Option<PathBuf>,
     pub(crate) token_file: Option<PathBuf>,
+    pub(crate) cert: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
     pub(crate) mechanism: Option<String>,
     pub(crate) name: Option<String>,
+}
+
+/// How a server proves itself, and what it is shown if it asks for a certificate.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Certificates {
+    /// Authorities that are trusted beside those of the system.
+    pub(crate) ca: Option<PathBuf>,
+    /// Our certificate and its key.
+    own: Option<(PathBuf, PathBuf)>,
+}
+
+impl Certificates {
+    /// # Errors
+    /// There is a certificate without its key, or a key without its certificate.
+    pub(crate) fn of(access: &Access) -> Result<Self, Error> {
+        let own = match (access.cert.clone(), access.key.clone()) {
+            (None, None) => None,
+            (Some(cert), Some(key)) => Some((cert, key)),
+            (Some(_), None) => {
+                return Err(Error::usage("--cert needs its private key: --key FILE"));
+            }
+            (None, Some(_)) => {
+                return Err(Error::usage("--key needs its certificate: --cert FILE"));
+            }
+        };
+        Ok(Self { ca: access.ca.clone(), own })
+    }
+
+    /// # Errors
+    /// A file cannot be read or is wrong; the message names it.
+    pub(crate) fn tls(&self) -> Result<ClientTls, Error> {
+        let tls = ClientTls::new(self.ca.as_deref())?;
+        match &self.own {
+            Some((cert, key)) => tls.with_identity(cert, key),
+            None => Ok(tls),
+        }
+    }
 }
 
 /// The configuration file of `sendmail`.
@@ -62,6 +102,8 @@ pub(crate) struct ServerFile {
     pub(crate) password: Option<String>,
     pub(crate) password_file: Option<PathBuf>,
     pub(crate) token_file: Option<PathBuf>,
+    pub(crate) cert: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
     pub(crate) mechanism: Option<String>,
     /// Our name in EHLO.
     pub(crate) name: Option<String>,
@@ -105,6 +147,8 @@ impl ServerFile {
             password: if named { access.password } else { self.password },
             password_file: secret(self.password_file, access.password_file),
             token_file: secret(self.token_file, access.token_file),
+            cert: access.cert.or(self.cert),
+            key: access.key.or(self.key),
             mechanism: access.mechanism.or(self.mechanism),
             name: access.name.or(self.name),
         }
@@ -116,7 +160,7 @@ pub(crate) struct Server {
     /// Its name and port as they were given.
     pub(crate) shown: String,
     pub(crate) settings: Settings,
-    pub(crate) ca: Option<PathBuf>,
+    pub(crate) certificates: Certificates,
     /// Host and port, the first that answers.
     hosts: Vec<(String, u16)>,
 }
@@ -152,8 +196,9 @@ impl Server {
             TlsChoice::Implicit => Security::Implicit(Trust::Pkix),
         };
         settings.login = login(&access, local)?;
+        let certificates = Certificates::of(&access)?;
         let shown = access.server.unwrap_or_else(|| "127.0.0.1:1587".to_owned());
-        Ok(Self { shown, settings, ca: access.ca, hosts })
+        Ok(Self { shown, settings, certificates, hosts })
     }
 
     /// Asks the system where the server is.
@@ -216,7 +261,7 @@ pub(super) fn login(access: &Access, local: bool) -> Result<Option<Login>, Error
         Some(name) => {
             let known = Mechanism::from_name(name.as_bytes());
             Some(known.ok_or_else(|| {
-                let some = "PLAIN, LOGIN, SCRAM-SHA-1, SCRAM-SHA-256, OAUTHBEARER or XOAUTH2";
+                let some = "PLAIN, LOGIN, SCRAM-SHA-256, OAUTHBEARER, XOAUTH2 or EXTERNAL";
                 Error::usage(format!("--mechanism: `{name}` is none that is known; try {some}"))
             })?)
         }
@@ -227,11 +272,18 @@ pub(super) fn login(access: &Access, local: bool) -> Result<Option<Login>, Error
         (Some(password), ..) => Some(Secret::Password(password.clone())),
         _ => None,
     };
+    // Without a user, a certificate is only shown: some servers let in by that alone.
+    let by_certificate = access.cert.is_some() && secret.is_none();
+    if by_certificate && (access.user.is_some() || mechanism == Some(Mechanism::External)) {
+        let user = access.user.clone().unwrap_or_default();
+        let login = Login::new(user, Secret::Certificate, mechanism, local);
+        return login.map(Some).map_err(|error| Error::usage(format!("login: {error}")));
+    }
     match (&access.user, secret) {
         (None, None) if mechanism.is_none() => Ok(None),
         (None, _) => Err(Error::usage("a login needs --user (or PILLARBOX_USER)")),
         (Some(user), None) => {
-            let ways = "--password-file FILE or the variable PILLARBOX_PASSWORD";
+            let ways = "--password-file FILE, the variable PILLARBOX_PASSWORD, or --cert and --key";
             Err(Error::usage(format!("--user {user}: its password is missing; give {ways}")))
         }
         (Some(user), Some(secret)) => {

@@ -47,7 +47,7 @@ pub(crate) fn submit(server: &Server, submission: Submission) -> Result<Outcome,
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| Error::failed(format!("no runtime: {error}")))?;
     let engine = Engine::new(&EngineSettings::new(EngineChoice::Sandbox, Some(1)))?;
-    let tls = Arc::new(ClientTls::new(server.ca.as_deref())?);
+    let tls = Arc::new(server.certificates.tls()?);
     let writer = || Trace::Writer(Arc::new(Mutex::new(std::io::stderr())));
     let trace = submission.trace.then(writer);
     let client = Client::new(Arc::new(engine), Arc::clone(&tls), trace);

@@ -3,6 +3,7 @@
 
 mod directory;
 mod rates;
+mod room;
 mod wakes;
 
 use std::collections::BTreeSet;
@@ -22,12 +23,13 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::config::{Profile, Settings};
 use crate::engine::Engine;
-use crate::relay::{QueueClock, broke};
+use crate::relay::{QueueClock, Resting, broke};
 use crate::store::MailStore;
 use crate::trust::Trust;
 
 pub use directory::{AccountDirectory, HostDirectory};
 pub(crate) use rates::Rates;
+pub(crate) use room::Room;
 pub use wakes::Wakes;
 
 /// Messages above this are indexed on a thread for long work, and only a few at once.
@@ -51,6 +53,8 @@ pub struct HostBackend {
     quota_admins: Option<Vec<Vec<u8>>>,
     /// None where nobody is a stranger.
     rates: Option<Rates>,
+    /// None where there is no disk.
+    room: Option<Room>,
 }
 
 /// What the backend knows of relaying.
@@ -66,6 +70,8 @@ pub struct Relaying {
     pub news: Arc<Notify>,
     /// Spreads attempts, so that a queue does not come back all at once.
     pub seed: u64,
+    /// Hosts that are left alone.
+    pub(crate) resting: Resting,
     flushes: Arc<Mutex<BTreeSet<Flush>>>,
 }
 
@@ -76,8 +82,8 @@ impl Relaying {
         let host_name = host_name.as_bytes().to_vec();
         // Of every process another.
         let seed = RandomState::new().hash_one(std::process::id());
-        let (news, flushes) = (Arc::default(), Arc::default());
-        Self { host_name, schedule, clock, news, seed, flushes }
+        let (news, flushes, resting) = (Arc::default(), Arc::default(), Resting::default());
+        Self { host_name, schedule, clock, news, seed, resting, flushes }
     }
 
     /// By these settings.
@@ -109,7 +115,18 @@ impl HostBackend {
         let large = Semaphore::new(INDEX_LARGE_MAX);
         let (wakes, trust) = (Wakes::default(), None);
         let quota_admins = Some(Vec::new());
-        Self { store, directory, engine, wakes, large, relaying, trust, quota_admins, rates: None }
+        Self {
+            store,
+            directory,
+            engine,
+            wakes,
+            large,
+            relaying,
+            trust,
+            quota_admins,
+            rates: None,
+            room: None,
+        }
     }
 
     /// The same with accounts that may set quotas; without such a list everybody may.
@@ -130,6 +147,12 @@ impl HostBackend {
     #[must_use]
     pub(crate) fn with_rates(self, rates: Option<Rates>) -> Self {
         Self { rates, ..self }
+    }
+
+    /// The same with a disk that is to keep some room.
+    #[must_use]
+    pub(crate) fn with_room(self, room: Option<Room>) -> Self {
+        Self { room, ..self }
     }
 
     /// Whether mail for this domain has its mailboxes here.
@@ -229,6 +252,10 @@ impl Backend for HostBackend {
     fn sets_quotas(&self, account: &[u8]) -> bool {
         let is_account = |admin: &Vec<u8>| admin == account;
         self.quota_admins.as_ref().is_none_or(|admins| admins.iter().any(is_account))
+    }
+
+    fn has_room(&self) -> Result<(), Reason> {
+        self.room.as_ref().map_or(Ok(()), Room::check)
     }
 
     fn admits_message(&self, peer: &[u8]) -> Result<(), Refusal> {

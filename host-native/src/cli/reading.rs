@@ -24,6 +24,12 @@ pub(super) struct ReadFlags {
         conflicts_with = "password_file"
     )]
     token_file: Option<PathBuf>,
+    /// Our own certificate, as PEM, for a server that asks for one; with a user, or EXTERNAL, in place of a password
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_CERT", global = true)]
+    cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_KEY", global = true)]
+    key: Option<PathBuf>,
     /// The login's only mechanism, such as SCRAM-SHA-256 [default: the best that both sides have]
     #[arg(long, value_name = "NAME", env = "PILLARBOX_MECHANISM", global = true)]
     mechanism: Option<String>,
@@ -48,6 +54,8 @@ impl ReadFlags {
             password: std::env::var("PILLARBOX_PASSWORD").ok(),
             password_file: self.password_file.clone(),
             token_file: self.token_file.clone(),
+            cert: self.cert.clone(),
+            key: self.key.clone(),
             mechanism: self.mechanism.clone(),
             ..Access::default()
         }

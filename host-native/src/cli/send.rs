@@ -62,6 +62,12 @@ pub(super) struct ServerFlags {
         conflicts_with = "password_file"
     )]
     token_file: Option<PathBuf>,
+    /// Our own certificate, as PEM, for a server that asks for one; with a user, or EXTERNAL, in place of a password
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_CERT")]
+    cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM
+    #[arg(long, value_name = "FILE", env = "PILLARBOX_KEY")]
+    key: Option<PathBuf>,
     /// The login's only mechanism, such as SCRAM-SHA-256 [default: the best that both sides have]
     #[arg(long, value_name = "NAME", env = "PILLARBOX_MECHANISM")]
     mechanism: Option<String>,
@@ -81,6 +87,8 @@ impl ServerFlags {
             password: std::env::var("PILLARBOX_PASSWORD").ok(),
             password_file: self.password_file,
             token_file: self.token_file,
+            cert: self.cert,
+            key: self.key,
             mechanism: self.mechanism,
             name: self.name,
         }

@@ -45,6 +45,8 @@ The file says which server, in TOML; each key has a variable that beats it:
   ca = \"/etc/ssl/crepes.pem\"            PILLARBOX_CA
   user = \"alice\"                        PILLARBOX_USER
   password_file = \"/etc/alice.secret\"   PILLARBOX_PASSWORD_FILE, or PILLARBOX_PASSWORD
+  cert = \"/etc/alice.pem\"               PILLARBOX_CERT     with key, in place of a password (EXTERNAL)
+  key = \"/etc/alice.key\"                PILLARBOX_KEY
   domain = \"crepes.fr\"                  for addresses without one  [default: this machine's name]
   from = \"alice@crepes.fr\"              the sender, if nothing else names one
 
@@ -143,6 +145,8 @@ fn environment() -> Result<Access, Error> {
         password: text("PILLARBOX_PASSWORD"),
         password_file: path("PILLARBOX_PASSWORD_FILE"),
         token_file: path("PILLARBOX_TOKEN_FILE"),
+        cert: path("PILLARBOX_CERT"),
+        key: path("PILLARBOX_KEY"),
         mechanism: text("PILLARBOX_MECHANISM"),
         name: text("PILLARBOX_NAME"),
     })

@@ -27,12 +27,15 @@ pub enum Secret {
     Password(String),
     /// An OAuth 2.0 access token.
     Token(String),
+    /// The certificate that the connection shows (EXTERNAL, RFC 4422 appendix A); the user is whom to act as, and may be
+    /// empty: then the server reads it from the certificate.
+    Certificate,
 }
 
 /// Why a login is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginError {
-    /// The user name is empty or holds a control character.
+    /// The user name holds a control character, or is empty though the secret is no certificate.
     User,
     /// The password or token is empty or holds what cannot be sent.
     Secret,
@@ -55,7 +58,8 @@ impl Login {
     ) -> Result<Self, LoginError> {
         let user = user.into();
         let printable = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
-        if !printable(&user) {
+        let unnamed = user.is_empty() && matches!(secret, Secret::Certificate);
+        if !(unnamed || printable(&user)) {
             return Err(LoginError::User);
         }
         let right = match &secret {
@@ -63,6 +67,7 @@ impl Login {
             Secret::Token(token) => {
                 !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())
             }
+            Secret::Certificate => true,
         };
         if !right {
             return Err(LoginError::Secret);
@@ -111,10 +116,14 @@ impl Login {
             Vec::new()
         };
         let secret = if is_scram(mechanism) { Vec::new() } else { self.secret.octets() };
+        let (authorization, user) = match self.secret {
+            Secret::Certificate => (self.user.clone().into_bytes(), Vec::new()),
+            Secret::Password(_) | Secret::Token(_) => (Vec::new(), self.user.clone().into_bytes()),
+        };
         LoginSecret::Credentials(ClientCredentials {
             mechanism,
-            authorization: Vec::new(),
-            user: self.user.clone().into_bytes(),
+            authorization,
+            user,
             secret,
             nonce,
         })
@@ -143,12 +152,14 @@ impl Secret {
                 is_scram(mechanism) || matches!(mechanism, Mechanism::Plain | Mechanism::Login)
             }
             Self::Token(_) => matches!(mechanism, Mechanism::Oauthbearer | Mechanism::Xoauth2),
+            Self::Certificate => mechanism == Mechanism::External,
         }
     }
 
     fn octets(&self) -> Vec<u8> {
         match self {
             Self::Password(text) | Self::Token(text) => text.clone().into_bytes(),
+            Self::Certificate => Vec::new(),
         }
     }
 }
@@ -180,7 +191,9 @@ impl fmt::Display for LoginError {
             Self::Secret => {
                 "the password or token is empty or holds a character that cannot be sent"
             }
-            Self::Mechanism => "the mechanism does not fit a password or token as given",
+            Self::Mechanism => {
+                "the mechanism does not fit a password, token or certificate as given"
+            }
         })
     }
 }

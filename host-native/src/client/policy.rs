@@ -23,9 +23,12 @@ pub struct NextHop<'a> {
     pub domain: &'a str,
     /// The host that takes it: an MX, or the domain itself.
     pub host: &'a str,
+    /// The name that has its addresses: the same, or where its CNAMEs end ([`crate::dns::Answer::name`]).
+    pub canonical: &'a str,
     /// The port there.
     pub port: u16,
-    /// Whether DNSSEC proves that the host takes the domain's mail ([`crate::dns::Answer::secure`] of the MX).
+    /// Whether DNSSEC proves that the host takes the domain's mail ([`crate::dns::Answer::secure`] of the MX), or nobody
+    /// has to, since it is the domain itself or was configured.
     pub mx_secure: bool,
     /// Whether DNSSEC proves the host's addresses.
     pub address_secure: bool,
@@ -75,20 +78,8 @@ impl Policies {
     /// # Errors
     /// [`Unfit`]: another host of the domain may do, and this one later.
     pub async fn security(&self, hop: NextHop<'_>, now_ms: u64) -> Result<Security, Unfit> {
-        // RFC 7672 §2.2.1: without proof of the way to the host, proof of the host is worth nothing.
-        if hop.mx_secure && hop.address_secure {
-            match self.dns.tlsa(hop.port, hop.host).await {
-                Ok(answer) if answer.secure => {
-                    let names = vec![hop.host.to_owned(), hop.domain.to_owned()];
-                    // RFC 7672 §2.2: records that cannot be used still say that there is TLS.
-                    let trust = Associations::new(answer.records, names);
-                    let trust = trust.map_or(Trust::Any, Trust::Dane);
-                    return Ok(Security::Required(trust));
-                }
-                Ok(_) | Err(NoAnswer::NoName | NoAnswer::NoRecords) => {}
-                // RFC 7672 §2.1.2.
-                Err(NoAnswer::Temporary(why)) => return Err(Unfit::Unknown(why)),
-            }
+        if let Some(trust) = self.dane(hop).await? {
+            return Ok(Security::Required(trust));
         }
         let Some(sts) = &self.sts else { return Ok(Security::Opportunistic) };
         let Some(policy) = sts.policy(&self.dns, hop.domain, now_ms).await else {
@@ -109,6 +100,41 @@ impl Policies {
                 Ok(Security::Opportunistic)
             }
             (Mode::None, _) => Ok(Security::Opportunistic),
+        }
+    }
+
+    /// What the host's zone says of its certificate; nothing if it says nothing, or cannot prove it.
+    async fn dane(&self, hop: NextHop<'_>) -> Result<Option<Trust>, Unfit> {
+        for base in self.tlsa_bases(hop).await? {
+            match self.dns.tlsa(hop.port, base).await {
+                Ok(answer) if answer.secure => {
+                    let names = vec![base.to_owned(), hop.domain.to_owned()];
+                    // RFC 7672 §2.2: records that cannot be used still say that there is TLS.
+                    let trust = Associations::new(answer.records, names);
+                    return Ok(Some(trust.map_or(Trust::Any, Trust::Dane)));
+                }
+                Ok(_) | Err(NoAnswer::NoName | NoAnswer::NoRecords) => {}
+                // RFC 7672 §2.1.2.
+                Err(NoAnswer::Temporary(why)) => return Err(Unfit::Unknown(why)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Below which names associations are looked for (RFC 7672 §2.2.2, §2.2.3): where the host's CNAMEs end, then the host;
+    /// the host alone if its alias is proven and what that leads to is not.
+    async fn tlsa_bases<'a>(&self, hop: NextHop<'a>) -> Result<Vec<&'a str>, Unfit> {
+        let is_alias = !hop.canonical.eq_ignore_ascii_case(hop.host);
+        // RFC 7672 §2.2.1: without proof of the way to the host, proof of the host is worth nothing.
+        match (hop.mx_secure, hop.address_secure, is_alias) {
+            (true, true, true) => Ok(vec![hop.canonical, hop.host]),
+            (true, true, false) => Ok(vec![hop.host]),
+            (true, false, true) => match self.dns.alias(hop.host).await {
+                Ok(answer) if answer.secure => Ok(vec![hop.host]),
+                Ok(_) | Err(NoAnswer::NoName | NoAnswer::NoRecords) => Ok(Vec::new()),
+                Err(NoAnswer::Temporary(why)) => Err(Unfit::Unknown(why)),
+            },
+            (true, false, false) | (false, ..) => Ok(Vec::new()),
         }
     }
 }

@@ -91,6 +91,9 @@ pub struct SmtpFile {
     /// Addresses that may say XCLIENT.
     #[serde(default)]
     pub xclient: Vec<IpAddr>,
+    /// Whether VRFY and EXPN tell who is here, to anybody [default: false].
+    #[serde(default)]
+    pub verify: bool,
 }
 
 /// Addresses that are believed when they speak for others.

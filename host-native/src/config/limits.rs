@@ -27,6 +27,8 @@ pub struct LimitSettings {
     pub messages_per_address_and_minute: Option<u32>,
     /// Recipients that one account writes to within an hour [default: 5,000].
     pub recipients_per_account_and_hour: Option<u32>,
+    /// MiB that stay free on the disk; below that, mail is put off [default: twice `message_max`].
+    pub disk_free_mib: Option<u32>,
     /// Failed logins of one network (/24, /64) at once [default: 10].
     pub login_failures_per_network: Option<u32>,
     /// Failed logins at one account at once [default: 20].
@@ -58,6 +60,13 @@ impl LimitSettings {
             }
             None => Ok(()),
         }
+    }
+
+    /// Octets that stay free on the disk.
+    #[must_use]
+    pub fn disk_free_min(self) -> u64 {
+        let message_max = self.message_max.unwrap_or(Limits::SMTP.message_max);
+        self.disk_free_mib.map_or(message_max.saturating_mul(2), |mib| u64::from(mib) << 20)
     }
 
     /// A session's bounds with what is set, tighter while the host is under stress.

@@ -70,6 +70,8 @@ pub struct Settings {
     pub allow_cleartext_login: bool,
     /// Who is believed when it speaks for others.
     pub trusted: Trusted,
+    /// Whether VRFY and EXPN tell who is here.
+    pub smtp_verify: bool,
     /// Faults on purpose; none in a server profile.
     pub faults: Option<FaultSettings>,
     /// Capabilities that IMAP sessions do not offer.
@@ -233,6 +235,7 @@ impl Settings {
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
         let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
         let trusted = file.as_ref().map(|file| Trusted::new(&file.proxy, &file.smtp));
+        let smtp_verify = file.as_ref().is_some_and(|file| file.smtp.verify);
         let without = file.as_ref().map(|file| &file.imap.without[..]).unwrap_or_default();
         let mut imap_without = imap::without(without, &flags.imap_without)?;
         let pop3 = file.as_ref().map(|file| file.pop3.clone()).unwrap_or_default();
@@ -272,6 +275,7 @@ impl Settings {
             dev_password: flags.dev_password,
             allow_cleartext_login,
             trusted: trusted.unwrap_or_default(),
+            smtp_verify,
             faults,
             imap_without,
             quota_admins,

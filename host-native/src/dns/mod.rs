@@ -30,6 +30,8 @@ pub enum Kind {
     Tlsa,
     /// RFC 1035 §3.3.12.
     Ptr,
+    /// RFC 1035 §3.3.1: the alias itself, which is not followed.
+    Cname,
 }
 
 /// One record's data.
@@ -47,6 +49,8 @@ pub enum Record {
     Tlsa(Tlsa),
     /// A name of an address, without a dot at its end.
     Ptr(String),
+    /// The name that another one stands for, without a dot at its end.
+    Cname(String),
 }
 
 /// A mail exchanger (RFC 5321 §5.1).
@@ -181,6 +185,18 @@ impl Dns {
     pub async fn txt(&self, name: &str) -> Result<Answer<Vec<u8>>, NoAnswer> {
         self.of(name, Kind::Txt, |record| match record {
             Record::Txt(text) => Some(text),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The name that this one stands for: one step, which is all that the proof is about.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]; no records if it is no alias.
+    pub async fn alias(&self, name: &str) -> Result<Answer<String>, NoAnswer> {
+        self.of(name, Kind::Cname, |record| match record {
+            Record::Cname(name) => Some(name),
             _ => None,
         })
         .await

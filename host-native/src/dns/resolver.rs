@@ -108,6 +108,7 @@ fn record_type(kind: Kind) -> RecordType {
         Kind::Txt => RecordType::TXT,
         Kind::Tlsa => RecordType::TLSA,
         Kind::Ptr => RecordType::PTR,
+        Kind::Cname => RecordType::CNAME,
     }
 }
 
@@ -150,6 +151,7 @@ fn data(data: &RData) -> Option<Record> {
             data: tlsa.cert_data.clone(),
         }),
         RData::PTR(name) => Record::Ptr(text(name)),
+        RData::CNAME(name) => Record::Cname(text(name)),
         _ => return None,
     })
 }

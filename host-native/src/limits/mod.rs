@@ -60,6 +60,8 @@ pub enum Limit {
     MessagesPerAddress,
     /// Recipients that one account writes to within an hour.
     RecipientsPerAccount,
+    /// What stays free on the disk.
+    DiskFree,
     /// Time of a TLS handshake.
     HandshakeSeconds,
     /// Octets of a TLS handshake.
@@ -82,7 +84,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Slots,
         Self::Connections,
         Self::SlotsReserve,
@@ -91,6 +93,7 @@ impl Limit {
         Self::ConnectionsPerMinute,
         Self::MessagesPerAddress,
         Self::RecipientsPerAccount,
+        Self::DiskFree,
         Self::ProxyHeader,
         Self::HandshakeSeconds,
         Self::HandshakeOctets,
@@ -114,6 +117,7 @@ impl Limit {
             Self::ConnectionsPerMinute => "connections_per_address_and_minute",
             Self::MessagesPerAddress => "messages_per_address_and_minute",
             Self::RecipientsPerAccount => "recipients_per_account_and_hour",
+            Self::DiskFree => "disk_free_mib",
             Self::HandshakeSeconds => "tls_handshake_seconds",
             Self::HandshakeOctets => "tls_handshake_octets",
             Self::ProxyHeader => "proxy_header_seconds",

@@ -81,6 +81,10 @@ fn host(limit: Limit, settings: &Settings, slots: u32, connections: u32) -> Line
             let set = settings.limits.recipients_per_account_and_hour;
             (set.unwrap_or(super::RECIPIENTS_PER_ACCOUNT).to_string(), "451 4.3.2 to RCPT".into())
         }
+        Limit::DiskFree => {
+            let least = settings.limits.disk_free_min();
+            ((least >> 20).to_string(), "452 4.3.1 to MAIL".into())
+        }
         Limit::ProxyHeader => (super::PROXY_SECONDS.to_string(), "closed".into()),
         Limit::HandshakeSeconds => (super::HANDSHAKE_SECONDS.to_string(), "closed".into()),
         Limit::HandshakeOctets => (super::HANDSHAKE_OCTETS.to_string(), "closed".into()),

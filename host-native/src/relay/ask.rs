@@ -1,7 +1,7 @@
 //! The engine's relay functions as the queue calls them: what is said where their sandbox breaks, so that a bug of ours
 //! costs one message some time and never the queue.
 
-use pillarbox_engine::relay::{Attempted, Queued, Settled, Tried, Unreached};
+use pillarbox_engine::relay::{Attempted, Fared, Handover, Queued, Settled, Tried, Unreached};
 use pillarbox_engine::smtp::client::types::{Failure, Fate, Stage};
 use pillarbox_engine::types::Reason;
 
@@ -15,12 +15,17 @@ pub(crate) fn broke(trap: Trap) -> Reason {
 }
 
 /// The fate of recipients whose server was not talked to.
-pub(crate) fn fate_of(engine: &Engine, why: Unreached) -> Fate {
+fn fate_of(engine: &Engine, why: Unreached) -> Fate {
     engine.relay().fate_of(why).unwrap_or_else(|trap| {
         broke(trap);
         let diagnosis = "4.3.0 This server could not make the attempt".to_owned();
         Fate::Deferred(Failure { stage: Stage::Session, reply: None, diagnosis })
     })
+}
+
+/// How recipients fared whose server was not talked to.
+pub(super) fn unserved(engine: &Engine, why: Unreached) -> Fared {
+    Fared { fate: fate_of(engine, why), server: None, handover: Handover::Silent }
 }
 
 /// Whether the domain's next host should be offered this recipient.
@@ -56,7 +61,7 @@ pub(super) fn settle(
 }
 
 fn without_words(mut attempted: Attempted) -> Attempted {
-    attempted.fates.iter_mut().for_each(silence);
+    attempted.fared.iter_mut().for_each(|fared| silence(&mut fared.fate));
     for Queued { last, .. } in &mut attempted.recipients {
         if let Some(Tried { fate, .. }) = last {
             silence(fate);

@@ -2,11 +2,11 @@
 
 use std::future::Future;
 
-use pillarbox_engine::relay::Hop;
-use pillarbox_engine::smtp::client::types::Fate;
+use pillarbox_engine::relay::{Fared, Hop};
 use pillarbox_engine::smtp::{MailFrom, RcptTo};
 use pillarbox_engine::types::BlobId;
 
+use super::resting::Rest;
 use crate::config::RouteLogin;
 
 /// Opens connections to next hops.
@@ -17,7 +17,7 @@ pub trait Carrier: Send + Sync + 'static {
     /// Connects to the first server of this hop that serves us.
     ///
     /// # Errors
-    /// There is none; the fate is that of everything that waits for this hop.
+    /// There is none; what follows holds for everything that waits for this hop.
     fn connect(
         &self,
         hop: &Hop,
@@ -41,22 +41,18 @@ pub enum Proof {
 /// Why there is no connection.
 #[derive(Clone, Debug)]
 pub struct NotReached {
-    /// As a recipient's fate.
-    pub fate: Fate,
-    /// The server that was talked to, if any.
-    pub server: Option<Vec<u8>>,
+    /// For each recipient.
+    pub fared: Fared,
+    /// Until when all hosts are left alone; none if that does not lie in the hosts.
+    pub rest: Option<Rest>,
 }
 
 /// A connection over which one message after another can be sent.
 pub trait Connection: Send + 'static {
-    /// The server's name, for reports and the log.
-    fn server(&self) -> Vec<u8>;
-    /// Whether the server reports success by itself (RFC 3461 §5.2.1).
-    fn reports(&self) -> bool;
     /// Whether another message can be sent; waits for nothing.
     fn is_usable(&mut self) -> impl Future<Output = bool> + Send;
-    /// Sends a message, and says what became of each recipient, in order.
-    fn deliver(&mut self, parcel: Parcel) -> impl Future<Output = Vec<Fate>> + Send;
+    /// Sends a message, and says how each recipient fared, in order.
+    fn deliver(&mut self, parcel: Parcel) -> impl Future<Output = Vec<Fared>> + Send;
     /// Says goodbye.
     fn quit(self) -> impl Future<Output = ()> + Send;
 }

@@ -21,6 +21,17 @@ pub(super) struct Host {
     pub(super) security: Security,
 }
 
+/// Who says that a host is the next hop's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// An MX record without proof.
+    Unproven,
+    /// An MX record that DNSSEC proves.
+    Proven,
+    /// Nobody needs to: it is the next hop itself, by the map or since the domain has no MX (RFC 7672 §2.2.2).
+    Itself,
+}
+
 /// Looks hosts up.
 #[derive(Clone)]
 pub(super) struct Hosts {
@@ -35,25 +46,32 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// The names of a hop's hosts, best first, and whether DNSSEC proves that they are the domain's.
+    /// The names of a hop's hosts, best first, and who says so.
     pub(super) async fn names(
         &self,
         hop: &Hop,
         seed: u64,
-    ) -> Result<(Vec<String>, bool), Unreached> {
+    ) -> Result<(Vec<String>, Named), Unreached> {
         let host = text(&hop.next_hop.host)?;
-        match hop.next_hop.lookup {
-            // Whoever configured the host meant it, so its own zone is enough.
-            Lookup::Nothing | Lookup::Addresses => Ok((vec![host], true)),
-            Lookup::Exchanges => self.exchanges(host, seed).await,
+        if hop.next_hop.lookup != Lookup::Exchanges {
+            return Ok((vec![host], Named::Itself));
         }
+        self.exchanges(&host, seed).await.map_err(|why| match why {
+            // RFC 5321 §5.1 makes these the recipient's fault, which a slip in our own settings is not.
+            Unreached::NoSuchDomain | Unreached::NullMx if hop.mapped => {
+                wrong_map(&host);
+                Unreached::NoNextHop
+            }
+            why => why,
+        })
     }
 
-    async fn exchanges(&self, domain: String, seed: u64) -> Result<(Vec<String>, bool), Unreached> {
-        let Answer { records, secure, .. } = match self.dns.mx(&domain).await {
+    async fn exchanges(&self, domain: &str, seed: u64) -> Result<(Vec<String>, Named), Unreached> {
+        // RFC 5321 §5.1: then the domain itself is its exchange.
+        let implicit = || Ok((vec![domain.to_owned()], Named::Itself));
+        let Answer { records, secure, .. } = match self.dns.mx(domain).await {
             Ok(answer) => answer,
-            // RFC 5321 §5.1: then the domain itself is its exchange.
-            Err(NoAnswer::NoRecords) => return Ok((vec![domain], false)),
+            Err(NoAnswer::NoRecords) => return implicit(),
             Err(NoAnswer::NoName) => return Err(Unreached::NoSuchDomain),
             Err(NoAnswer::Temporary(why)) => {
                 tracing::debug!(domain, why, "DNS");
@@ -73,9 +91,9 @@ impl Hosts {
             Route::Hosts(names) => {
                 let names: Result<Vec<String>, Unreached> =
                     names.iter().map(|name| text(name)).collect();
-                Ok((names?, secure))
+                Ok((names?, if secure { Named::Proven } else { Named::Unproven }))
             }
-            Route::Implicit => Ok((vec![domain], false)),
+            Route::Implicit => implicit(),
             Route::Null => Err(Unreached::NullMx),
             Route::Ours => Err(Unreached::Loop),
         }
@@ -87,28 +105,22 @@ impl Hosts {
         hop: &Hop,
         proof: Proof,
         name: &str,
-        is_proven: bool,
+        named: Named,
     ) -> Result<Host, Unreached> {
-        let (addresses, secure) = match name.parse::<IpAddr>() {
-            Ok(address) => (vec![address], false),
+        let found = match name.parse::<IpAddr>() {
+            Ok(address) => Answer { records: vec![address], name: name.to_owned(), secure: false },
             Err(_) => match self.dns.addresses(name).await {
-                Ok(answer) => (answer.records, answer.secure),
-                Err(NoAnswer::NoName | NoAnswer::NoRecords) => {
-                    return Err(match hop.next_hop.lookup {
-                        Lookup::Exchanges | Lookup::Nothing => Unreached::NoAddress,
-                        Lookup::Addresses => {
-                            tracing::error!(
-                                host = name,
-                                "DNS knows no such host: mend relay.smart_host or relay.routes; its mail waits"
-                            );
-                            Unreached::NoNextHop
-                        }
-                    });
+                Ok(answer) => answer,
+                Err(NoAnswer::NoName | NoAnswer::NoRecords) if hop.mapped => {
+                    wrong_map(name);
+                    return Err(Unreached::NoNextHop);
                 }
+                Err(NoAnswer::NoName | NoAnswer::NoRecords) => return Err(Unreached::NoAddress),
                 Err(NoAnswer::Temporary(_)) => return Err(Unreached::DnsFailed),
             },
         };
-        let addresses = addresses.into_iter().map(|address| SocketAddr::new(address, hop.port()));
+        let addresses =
+            found.records.iter().copied().map(|address| SocketAddr::new(address, hop.port()));
         let by_exchange = hop.next_hop.lookup == Lookup::Exchanges;
         let addresses: Vec<SocketAddr> =
             addresses.filter(|address| !self.is_ours(*address, by_exchange)).collect();
@@ -116,7 +128,15 @@ impl Hosts {
             // Mail to ourselves would come round for ever.
             return Err(Unreached::Loop);
         }
-        let security = self.security(hop, proof, name, (is_proven, secure)).await?;
+        let way = NextHop {
+            domain: &text(&hop.next_hop.host)?,
+            host: name,
+            canonical: &found.name,
+            port: hop.port(),
+            mx_secure: named != Named::Unproven,
+            address_secure: found.secure,
+        };
+        let security = self.security(hop, proof, named, way).await?;
         Ok(Host { target: Target { name: name.to_owned(), addresses }, security })
     }
 
@@ -140,8 +160,8 @@ impl Hosts {
         &self,
         hop: &Hop,
         proof: Proof,
-        name: &str,
-        (mx_secure, address_secure): (bool, bool),
+        named: Named,
+        way: NextHop<'_>,
     ) -> Result<Security, Unreached> {
         match hop.tls {
             TlsPolicy::None => return Ok(Security::None),
@@ -152,20 +172,17 @@ impl Hosts {
             }
             TlsPolicy::Opportunistic | TlsPolicy::Required => {}
         }
-        let domain = text(&hop.next_hop.host)?;
-        let port = hop.port();
-        let next = NextHop { domain: &domain, host: name, port, mx_secure, address_secure };
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-        let found = self.policies.security(next, now_ms).await.map_err(|unfit| {
-            tracing::info!(domain, host = name, %unfit, "the host must not get the mail");
+        let found = self.policies.security(way, now_ms).await.map_err(|unfit| {
+            tracing::info!(domain = way.domain, host = way.host, %unfit, "the host must not get the mail");
             match unfit {
                 Unfit::Unknown(_) => Unreached::DnsFailed,
                 Unfit::NotNamed => Unreached::PolicyMismatch,
             }
         })?;
         // RFC 8689 §4.2.1: DNSSEC or MTA-STS must say that the host is the domain's; a name alone may be anybody's.
-        let vouched = mx_secure
+        let vouched = named == Named::Proven
             || hop.next_hop.lookup != Lookup::Exchanges
             || matches!(found, Security::Required(_));
         if proof == Proof::Required && !vouched {
@@ -179,6 +196,11 @@ impl Hosts {
             (_, found) => found,
         })
     }
+}
+
+fn wrong_map(host: &str) {
+    let mend = "mend relay.smart_host or relay.routes; its mail waits";
+    tracing::error!(host, "DNS knows no host that takes mail there: {mend}");
 }
 
 /// Whether this machine has the address: the kernel leaves from it to go there.

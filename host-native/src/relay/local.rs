@@ -1,6 +1,6 @@
 //! Mail that waited for mailboxes here: held until a time of its sender's choice, or for a domain that has become ours.
 
-use pillarbox_engine::relay::{Handover, Queued};
+use pillarbox_engine::relay::{Fared, Handover, Queued};
 use pillarbox_engine::smtp::RcptTo;
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
 use pillarbox_engine::types::Reason;
@@ -12,14 +12,16 @@ use crate::backend::HostBackend;
 
 /// Where the recipients' mail goes now; the task has only those left that end here.
 pub(super) fn deliver(backend: &HostBackend, mut task: Task) -> (Task, Ended) {
-    let mut fates = Vec::new();
+    let server = Some(backend.host_name().to_vec());
+    let fared = |fate| Fared { fate, server: server.clone(), handover: Handover::Final };
+    let mut ends = Vec::new();
     let (mut accounts, mut moved): (Vec<Vec<u8>>, Vec<NewTask>) = (Vec::new(), Vec::new());
     let mut here = Vec::new();
     for queued in std::mem::take(&mut task.recipients) {
         let taken = match backend.directory().recipient(&queued.recipient.forward_path, true) {
             Ok(taken) => taken,
             Err(refusal) => {
-                fates.push(refused(refusal.reason));
+                ends.push(fared(refused(refusal.reason)));
                 here.push(queued);
                 continue;
             }
@@ -37,13 +39,13 @@ pub(super) fn deliver(backend: &HostBackend, mut task: Task) -> (Task, Ended) {
         }
         let recipient = queued.recipient.clone();
         if !taken.accounts.is_empty() {
-            fates.push(accepted());
+            ends.push(fared(accepted()));
             here.push(queued);
         }
         // RFC 5321 §6.1: an alias may stand for somebody who is not here any more, and its sender is told.
         for member in taken.unknown {
             let recipient = RcptTo { forward_path: member, ..recipient.clone() };
-            fates.push(refused(Reason::NotFound));
+            ends.push(fared(refused(Reason::NotFound)));
             here.push(Queued { recipient, ..Queued::default() });
         }
         for account in taken.accounts {
@@ -53,8 +55,7 @@ pub(super) fn deliver(backend: &HostBackend, mut task: Task) -> (Task, Ended) {
         }
     }
     task.recipients = here;
-    let server = Some(backend.host_name().to_vec());
-    (task, Ended { fates, server, handover: Handover::Final, accounts, moved })
+    (task, Ended { fared: ends, accounts, moved })
 }
 
 fn accepted() -> Fate {

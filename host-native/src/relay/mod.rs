@@ -11,6 +11,7 @@ mod local;
 mod metrics;
 mod operate;
 mod outgoing;
+mod resting;
 mod routes;
 mod runner;
 mod settle;
@@ -19,11 +20,13 @@ mod worker;
 
 pub use carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 pub use clock::QueueClock;
+pub use resting::Rest;
 
 pub(crate) use ask::broke;
 pub(crate) use metrics::RelayMetrics;
 pub(crate) use operate::{Message, Request, Response, Stats, Target, operate};
 pub(crate) use outgoing::Outgoing;
+pub(crate) use resting::Resting;
 pub(crate) use routes::Routes;
 pub(crate) use runner::Runner;
 pub(crate) use settle::address;

@@ -4,15 +4,16 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use pillarbox_engine::relay::{Hop, Lookup, Unreached};
+use pillarbox_engine::relay::{Fared, Handover, Hop, Lookup, Unreached};
 use pillarbox_engine::smtp::RcptTo;
-use pillarbox_engine::smtp::client::types::Fate;
+use pillarbox_engine::smtp::client::types::{Failure, Fate};
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 use pillarbox_world::service::Backend;
 
-use super::ask::{fate_of, next_host_may_help, same_host_may_help};
+use super::ask::{broke, next_host_may_help, same_host_may_help, unserved};
 use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
-use super::hosts::{Host, Hosts};
+use super::hosts::{Host, Hosts, Named};
+use super::resting::{Rest, Resting, Serving};
 use crate::backend::HostBackend;
 use crate::client::policy::Policies;
 use crate::client::{
@@ -33,6 +34,21 @@ struct Shared {
     hosts: Hosts,
     host_name: String,
     message_max: u64,
+}
+
+impl Shared {
+    fn resting(&self) -> &Resting {
+        &self.backend.relaying().resting
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.backend.relaying().clock.now_ms()
+    }
+
+    /// Nothing was talked to.
+    fn nowhere(&self, why: Unreached) -> NotReached {
+        NotReached { fared: unserved(self.backend.engine(), why), rest: None }
+    }
 }
 
 impl Outgoing {
@@ -62,26 +78,32 @@ impl Carrier for Outgoing {
         login: Option<&RouteLogin>,
     ) -> Result<Sending, NotReached> {
         let shared = Arc::clone(&self.shared);
-        let seed = shared.backend.relaying().seed ^ shared.backend.relaying().clock.now_ms();
-        let engine = Arc::clone(shared.backend.engine());
-        let nowhere = |why| NotReached { fate: fate_of(&engine, why), server: None };
-        let (names, is_proven) = shared.hosts.names(hop, seed).await.map_err(nowhere)?;
+        let seed = shared.backend.relaying().seed ^ shared.now_ms();
+        let nowhere = |why| shared.nowhere(why);
+        let (names, named) = shared.hosts.names(hop, seed).await.map_err(nowhere)?;
         let login = login.map(|login| read_login(login, hop)).transpose().map_err(nowhere)?;
+        let mut failed = nowhere(Unreached::NoAddress).fared;
         let (hop, names) = (hop.clone(), names.into());
-        let mut way = Way { shared, hop, proof, names, is_proven, login };
-        let mut failed = nowhere(Unreached::NoAddress);
+        let mut way = Way { shared, hop, proof, names, named, login };
+        let mut rests = Vec::new();
         while let Some(opened) = way.next().await {
             match opened {
-                Ok((connection, server)) => return Ok(Sending { connection, server, way }),
-                // A failure that later tries may mend outweighs one for good: RFC 5321 §5.1 has all hosts tried.
-                Err(error) if matches!(error.fate, Fate::Deferred(_)) => failed = error,
-                Err(error) if failed.server.is_none() && matches!(failed.fate, Fate::Failed(_)) => {
-                    failed = error;
+                Ok(opened) => return Ok(Sending { opened, way }),
+                Err(NotReached { fared, rest }) => {
+                    rests.push(rest);
+                    let is_first =
+                        matches!(failed.fate, Fate::Failed(_)) && failed.server.is_none();
+                    // A failure that later tries may mend outweighs one for good: RFC 5321 §5.1 has all hosts tried.
+                    if is_first || matches!(fared.fate, Fate::Deferred(_)) {
+                        failed = fared;
+                    }
                 }
-                Err(_) => {}
             }
         }
-        Err(failed)
+        // There is something to try once the first of them may be tried.
+        let rests = rests.into_iter().collect::<Option<Vec<Rest>>>();
+        let rest = rests.and_then(|rests| rests.into_iter().min_by_key(|rest| rest.until_ms));
+        Err(NotReached { fared: failed, rest })
     }
 }
 
@@ -91,136 +113,167 @@ struct Way {
     hop: Hop,
     proof: Proof,
     names: std::collections::VecDeque<String>,
-    is_proven: bool,
+    named: Named,
     login: Option<Login>,
 }
 
 impl Way {
     /// A connection to the next host, or why there is none; nothing if there is no host left.
-    async fn next(&mut self) -> Option<Result<(client::Connection, String), NotReached>> {
+    async fn next(&mut self) -> Option<Result<Opened, NotReached>> {
         let name = self.names.pop_front()?;
-        Some(self.to(&name).await.map(|connection| (connection, name)))
+        Some(self.to(&name).await)
     }
 
     /// A connection to this host, or why there is none.
-    async fn to(&self, name: &str) -> Result<client::Connection, NotReached> {
-        let found = self.shared.hosts.host(&self.hop, self.proof, name, self.is_proven).await;
-        let Host { target, security } = found.map_err(|why| {
-            let fate = fate_of(self.shared.backend.engine(), why);
-            NotReached { fate, server: None }
-        })?;
+    async fn to(&self, name: &str) -> Result<Opened, NotReached> {
+        let (shared, port) = (&self.shared, self.hop.port());
+        if let Some((rest, failure)) = shared.resting().find(name, port, shared.now_ms()) {
+            let fared = not_served(name, Fate::Deferred(failure));
+            return Err(NotReached { fared, rest: Some(rest) });
+        }
+        let found = shared.hosts.host(&self.hop, self.proof, name, self.named).await;
+        let Host { target, security } = found.map_err(|why| shared.nowhere(why))?;
         let mut settings = Settings::new(self.shared.host_name.clone());
         settings.service = self.hop.service;
         settings.security = security;
         settings.login.clone_from(&self.login);
         settings.limits.message_max = self.shared.message_max;
-        let opened = self.shared.client.open(&target, &settings).await;
-        let failed = |OpenError { kind, failure, .. }| {
-            let server = Some(name.to_owned().into_bytes());
-            let fate = match (self.proof, kind) {
-                (Proof::Required, OpenErrorKind::Tls) => {
-                    fate_of(self.shared.backend.engine(), Unreached::TlsRequired)
-                }
-                _ => Fate::Deferred(failure),
-            };
-            NotReached { fate, server }
-        };
-        opened.map_err(failed)
+        match shared.client.open(&target, &settings).await {
+            Ok(connection) => {
+                let serving = shared.resting().served(name, port);
+                Ok(Opened { connection, server: name.to_owned(), _serving: serving })
+            }
+            Err(error) => Err(self.not_reached(name, error)),
+        }
     }
+
+    fn not_reached(&self, name: &str, error: OpenError) -> NotReached {
+        let OpenError { kind, failure, .. } = error;
+        if (self.proof, kind) == (Proof::Required, OpenErrorKind::Tls) {
+            let Fared { fate, .. } = self.shared.nowhere(Unreached::TlsRequired).fared;
+            return NotReached { fared: not_served(name, fate), rest: None };
+        }
+        // What this way asks of a host another may not: it rests only if it would serve nobody.
+        let rests = match kind {
+            OpenErrorKind::Unreachable => true,
+            OpenErrorKind::Session => self.login.is_none(),
+            OpenErrorKind::NoAddress | OpenErrorKind::Tls | OpenErrorKind::Here => false,
+        };
+        let rest = rests.then(|| self.rest(name, &failure)).flatten();
+        NotReached { fared: not_served(name, Fate::Deferred(failure)), rest }
+    }
+
+    /// The host is left alone, for longer and longer.
+    fn rest(&self, name: &str, failure: &Failure) -> Option<Rest> {
+        let backend = &self.shared.backend;
+        let (relaying, schedule) = (backend.relaying(), backend.schedule());
+        let pause_ms = |failures: u32| {
+            let seed = relaying.seed ^ u64::from(failures);
+            let pause_ms = backend.engine().relay().host_backoff(failures, &schedule, seed);
+            pause_ms.unwrap_or_else(|trap| {
+                broke(trap);
+                schedule.first_ms
+            })
+        };
+        let now_ms = self.shared.now_ms();
+        relaying.resting.failed(name, self.hop.port(), failure, now_ms, pause_ms)
+    }
+}
+
+/// How recipients fared with a host that did not serve them.
+fn not_served(name: &str, fate: Fate) -> Fared {
+    let server = Some(name.to_owned().into_bytes());
+    Fared { fate, server, handover: Handover::Silent }
+}
+
+/// An open connection, and to whom.
+struct Opened {
+    connection: client::Connection,
+    server: String,
+    _serving: Serving,
 }
 
 /// An open connection, and the hosts behind it.
 pub(crate) struct Sending {
-    connection: client::Connection,
-    server: String,
+    opened: Opened,
     way: Way,
 }
 
 impl Connection for Sending {
-    fn server(&self) -> Vec<u8> {
-        self.server.clone().into_bytes()
-    }
-
-    fn reports(&self) -> bool {
-        self.connection.offer().is_some_and(|offer| offer.extensions.dsn)
-    }
-
     async fn is_usable(&mut self) -> bool {
-        self.connection.is_usable().await
+        self.opened.connection.is_usable().await
     }
 
-    async fn deliver(&mut self, parcel: Parcel) -> Vec<Fate> {
-        let mut fates = self.once(&parcel, parcel.recipients.clone()).await;
-        self.finish(&parcel, &mut fates).await;
+    async fn deliver(&mut self, parcel: Parcel) -> Vec<Fared> {
+        let mut fared = self.once(&parcel, parcel.recipients.clone()).await;
+        self.finish(&parcel, &mut fared).await;
         // RFC 5321 §5.1: who was put off is offered to the domain's next hosts.
         while !self.way.names.is_empty() {
-            let open = self.open(&fates, next_host_may_help);
+            let open = self.open(&fared, next_host_may_help);
             if open.is_empty() {
                 break;
             }
             match self.way.next().await {
                 None => break,
-                Some(Err(NotReached { fate, .. })) => {
+                Some(Err(NotReached { fared: next, .. })) => {
                     // That host may yet offer what this one does not: the message waits for it.
                     for place in open {
-                        if matches!((&fates[place], &fate), (Fate::Failed(_), Fate::Deferred(_))) {
-                            fates[place] = fate.clone();
+                        let here = &fared[place].fate;
+                        if matches!((here, &next.fate), (Fate::Failed(_), Fate::Deferred(_))) {
+                            fared[place] = next.clone();
                         }
                     }
                     continue;
                 }
-                Some(Ok((connection, server))) => {
-                    self.change_to(connection).await;
-                    self.server = server;
-                }
+                Some(Ok(opened)) => self.change_to(opened).await,
             }
-            self.again(&parcel, &mut fates, open).await;
-            self.finish(&parcel, &mut fates).await;
+            self.again(&parcel, &mut fared, open).await;
+            self.finish(&parcel, &mut fared).await;
         }
-        fates
+        fared
     }
 
     async fn quit(self) {
-        self.connection.quit().await;
+        self.opened.connection.quit().await;
     }
 }
 
 impl Sending {
     /// RFC 9422: who had no turn before the server had served as many messages as it allows over one connection gets it
     /// over another one, for as long as that serves anybody.
-    async fn finish(&mut self, parcel: &Parcel, fates: &mut [Fate]) {
+    async fn finish(&mut self, parcel: &Parcel, fared: &mut [Fared]) {
         let mut before = usize::MAX;
         loop {
-            let open = self.open(fates, same_host_may_help);
+            let open = self.open(fared, same_host_may_help);
             if open.is_empty() || open.len() >= before {
                 return;
             }
             before = open.len();
-            let Ok(connection) = self.way.to(&self.server).await else { return };
-            self.change_to(connection).await;
-            self.again(parcel, fates, open).await;
+            let Ok(opened) = self.way.to(&self.opened.server).await else { return };
+            self.change_to(opened).await;
+            self.again(parcel, fared, open).await;
         }
     }
 
     /// The places of those whose fate is not the last one.
-    fn open(&self, fates: &[Fate], may_help: fn(&Engine, &Fate) -> bool) -> Vec<usize> {
+    fn open(&self, fared: &[Fared], may_help: fn(&Engine, &Fate) -> bool) -> Vec<usize> {
         let engine = self.way.shared.backend.engine();
-        (0..fates.len()).filter(|place| may_help(engine, &fates[*place])).collect()
+        (0..fared.len()).filter(|place| may_help(engine, &fared[*place].fate)).collect()
     }
 
-    async fn change_to(&mut self, connection: client::Connection) {
-        std::mem::replace(&mut self.connection, connection).quit().await;
+    async fn change_to(&mut self, opened: Opened) {
+        std::mem::replace(&mut self.opened, opened).connection.quit().await;
     }
 
     /// Offers the message to some of its recipients once more.
-    async fn again(&mut self, parcel: &Parcel, fates: &mut [Fate], places: Vec<usize>) {
+    async fn again(&mut self, parcel: &Parcel, fared: &mut [Fared], places: Vec<usize>) {
         let to = places.iter().map(|place| parcel.recipients[*place].clone()).collect();
-        for (place, fate) in places.into_iter().zip(self.once(parcel, to).await) {
-            fates[place] = fate;
+        for (place, again) in places.into_iter().zip(self.once(parcel, to).await) {
+            fared[place] = again;
         }
     }
 
-    async fn once(&mut self, parcel: &Parcel, recipients: Vec<RcptTo>) -> Vec<Fate> {
+    async fn once(&mut self, parcel: &Parcel, recipients: Vec<RcptTo>) -> Vec<Fared> {
         let backend = Arc::clone(&self.way.shared.backend);
         let source = Stored { backend, blob: parcel.blob, skip: parcel.skip, size: parcel.size };
         let envelope = Envelope {
@@ -229,7 +282,14 @@ impl Sending {
             plain: parcel.plain,
             require_tls: parcel.mail.require_tls && parcel.mail.reverse_path.is_some(),
         };
-        self.connection.deliver(envelope, Arc::new(source)).await
+        let Opened { connection, server, .. } = &mut self.opened;
+        let fates = connection.deliver(envelope, Arc::new(source)).await;
+        // RFC 3461 §5.2.1: a server that offers DSN tells of success itself.
+        let reports = connection.offer().is_some_and(|offer| offer.extensions.dsn);
+        let handover = if reports { Handover::Reporting } else { Handover::Silent };
+        let server = server.as_bytes();
+        let fared = |fate| Fared { fate, server: Some(server.to_vec()), handover };
+        fates.into_iter().map(fared).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The end of an attempt: what the engine makes of it, in one write with the reports that follow, and one line of the log.
 
-use pillarbox_engine::relay::{Attempted, Due, Handover, Outcome, Queued, ReportKind, Settled};
+use pillarbox_engine::relay::{Attempted, Due, Fared, Outcome, Queued, ReportKind, Settled};
 use pillarbox_engine::smtp::Mailbox;
 use pillarbox_engine::smtp::client::types::Fate;
 use pillarbox_engine::types::{BlobRange, Reason};
@@ -23,11 +23,7 @@ const NAMED_MAX: usize = 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {
     /// One for each recipient of the task, in order.
-    pub(crate) fates: Vec<Fate>,
-    /// The server that was talked to, if any.
-    pub(crate) server: Option<Vec<u8>>,
-    /// Who answers for those that were accepted.
-    pub(crate) handover: Handover,
+    pub(crate) fared: Vec<Fared>,
     /// Accounts whose INBOX gets the message.
     pub(crate) accounts: Vec<Vec<u8>>,
     /// Recipients that go elsewhere from here, untried.
@@ -35,11 +31,10 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// All recipients have one fate.
-    pub(crate) fn alike(task: &Task, fate: &Fate, server: Option<Vec<u8>>) -> Self {
-        let fates = vec![fate.clone(); task.recipients.len()];
-        let (accounts, moved) = (Vec::new(), Vec::new());
-        Self { fates, server, handover: Handover::Silent, accounts, moved }
+    /// All recipients fared alike.
+    pub(crate) fn alike(task: &Task, fared: &Fared) -> Self {
+        let fared = vec![fared.clone(); task.recipients.len()];
+        Self { fared, accounts: Vec::new(), moved: Vec::new() }
     }
 }
 
@@ -92,10 +87,8 @@ pub(crate) async fn settle(
         times: message.times,
         now_unix_ms: now_ms,
         mail: message.mail.clone(),
-        handover: ended.handover,
-        server: ended.server.clone(),
         recipients: task.recipients.clone(),
-        fates: ended.fates.clone(),
+        fared: ended.fared.clone(),
         seed: backend.relaying().seed ^ task.id,
     };
     let engine = backend.engine();
@@ -196,9 +189,12 @@ fn report_word(kind: ReportKind) -> &'static str {
 /// One line for each kind of outcome: recipients that fared alike are told together.
 fn log(task: &Task, ended: &Ended, kinds: &[&'static str], next_ms: Option<u64>) {
     let id = task.message.id;
-    let host = ended.server.as_deref().map_or_else(String::new, shown);
-    let answers: Vec<String> = ended.fates.iter().map(answer).collect();
-    let alike = |a: usize, b: usize| kinds[a] == kinds[b] && answers[a] == answers[b];
+    let server = |fared: &Fared| fared.server.as_deref().map_or_else(String::new, shown);
+    let hosts: Vec<String> = ended.fared.iter().map(server).collect();
+    let answers: Vec<String> = ended.fared.iter().map(|fared| answer(&fared.fate)).collect();
+    let alike = |a: usize, b: usize| {
+        (kinds[a], &hosts[a], &answers[a]) == (kinds[b], &hosts[b], &answers[b])
+    };
     let told = kinds.len().min(answers.len()).min(task.recipients.len());
     for first in 0..told {
         if (0..first).any(|before| alike(before, first)) {
@@ -211,10 +207,10 @@ fn log(task: &Task, ended: &Ended, kinds: &[&'static str], next_ms: Option<u64>)
             to = format!("{to} and {} more", all.len() - NAMED_MAX);
         }
         let destination = shown(&task.destination);
-        let (outcome, answer) = (kinds[first], &answers[first]);
+        let (outcome, host, answer) = (kinds[first], &hosts[first], &answers[first]);
         let next_s = next_ms.filter(|_| outcome == "deferred").map(|ms| ms / 1000);
         tracing::info!(id, to, destination, host, outcome, answer, next_s, "attempted");
-        if matches!(ended.fates[first], Fate::Uncertain(_)) && outcome == "deferred" {
+        if matches!(ended.fared[first].fate, Fate::Uncertain(_)) && outcome == "deferred" {
             tracing::warn!(
                 id,
                 to,

@@ -6,7 +6,7 @@ use pillarbox_world::queue::{Action, Steer, Steered, Which};
 use pillarbox_world::service::Backend;
 use pillarbox_world::store::{Outcome, Write};
 
-use super::ask::fate_of;
+use super::ask::unserved;
 use super::metrics::RelayMetrics;
 use super::settle::{Ended, settle};
 use crate::backend::HostBackend;
@@ -32,6 +32,9 @@ pub(crate) async fn steer(
     which: &Which,
     action: Action,
 ) -> Result<Done, Reason> {
+    if matches!(action, Action::Retry { .. } | Action::Clamp { .. }) {
+        backend.relaying().resting.wake_all();
+    }
     let (mut done, mut after) = (Done::default(), 0);
     loop {
         let step = Steer { which: which.clone(), after, action };
@@ -57,14 +60,14 @@ pub(crate) async fn bounce(
     metrics: &RelayMetrics,
     message: BlobId,
 ) -> Result<u64, Reason> {
-    let fate = fate_of(backend.engine(), Unreached::Withdrawn);
+    let fared = unserved(backend.engine(), Unreached::Withdrawn);
     let (mut done, mut after) = (0, 0);
     loop {
         let tasks = backend.store().tasks(message, after, PAGE)?;
         let Some(last) = tasks.last() else { return Ok(done) };
         after = last.id;
         for task in tasks {
-            match settle(backend, metrics, &task, &Ended::alike(&task, &fate, None)).await {
+            match settle(backend, metrics, &task, &Ended::alike(&task, &fared)).await {
                 Ok(()) => done += 1,
                 // It was over before.
                 Err(Reason::NotFound) => {}

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pillarbox_engine::relay::{Handover, Hop, Unreached};
+use pillarbox_engine::relay::{Fared, Hop, Unreached};
 use pillarbox_engine::smtp::MailFrom;
 use pillarbox_engine::smtp::client::types::{Fate, TlsPolicy};
 use pillarbox_engine::types::Reason;
@@ -15,9 +15,10 @@ use pillarbox_world::store::Write;
 use tokio::task::JoinSet;
 
 use super::active::{Active, PAGE};
-use super::ask::{broke, fate_of};
+use super::ask::{broke, unserved};
 use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::local;
+use super::resting::Rest;
 use super::runner::Work;
 use super::settle::{Ended, answer};
 use crate::engine::Trap;
@@ -120,8 +121,8 @@ impl<C: Carrier> Worker<C> {
             Err(trap) => {
                 // Of all that waits here, only this message cannot be sent.
                 broke(trap);
-                let fate = fate_of(self.work.backend.engine(), Unreached::OurFault);
-                let ended = Ended::alike(&task, &fate, None);
+                let fared = unserved(self.work.backend.engine(), Unreached::OurFault);
+                let ended = Ended::alike(&task, &fared);
                 self.write_down(task, ended, None).await;
                 return Ok(Next::More);
             }
@@ -135,7 +136,7 @@ impl<C: Carrier> Worker<C> {
             return written.map(|_| Next::More);
         }
         if let Err(not_reached) = self.reach(&hop, proof(&task)).await? {
-            return self.unreached(task, not_reached).await;
+            return self.unreached(task, &hop, not_reached).await;
         }
         self.send(task).await;
         Ok(Next::More)
@@ -239,15 +240,8 @@ impl<C: Carrier> Worker<C> {
             size: message.sent_size(),
             plain: message.plain,
         };
-        let fates = line.connection.deliver(parcel).await;
-        let reports = line.connection.reports();
-        let ended = Ended {
-            fates,
-            server: Some(line.connection.server()),
-            handover: if reports { Handover::Reporting } else { Handover::Silent },
-            accounts: Vec::new(),
-            moved: Vec::new(),
-        };
+        let fared = line.connection.deliver(parcel).await;
+        let ended = Ended { fared, accounts: Vec::new(), moved: Vec::new() };
         self.write_down(task, ended, Some(note)).await;
     }
 
@@ -268,24 +262,36 @@ impl<C: Carrier> Worker<C> {
     }
 
     /// There is no connection: for good, or for now.
-    async fn unreached(&mut self, task: Task, not_reached: NotReached) -> Result<Next, Reason> {
+    async fn unreached(
+        &mut self,
+        task: Task,
+        hop: &Hop,
+        not_reached: NotReached,
+    ) -> Result<Next, Reason> {
         self.work.metrics.unreached.inc();
-        let NotReached { fate, server } = not_reached;
+        let NotReached { fared, rest } = not_reached;
         if proof(&task) == Proof::Required {
             // What this message asks for is not missed by the others.
-            self.apply(task.id, &fate, &server).await?;
+            self.apply(task.id, &fared).await?;
             return Ok(Next::More);
         }
-        if matches!(fate, Fate::Failed(_)) {
-            // What holds for one holds for all that wait for this domain; those read already need no further look-up.
-            self.apply(task.id, &fate, &server).await?;
+        if matches!(fared.fate, Fate::Failed(_)) {
+            // What holds for one holds for all that go this way; those read already need no further look-up.
+            self.apply(task.id, &fared).await?;
             for _ in 0..PAGE {
                 if !self.active.has_ready() {
                     break;
                 }
                 let now_ms = self.work.now_ms();
                 let Some(id) = self.active.take(self.work.backend.store(), now_ms)? else { break };
-                self.apply(id, &fate, &server).await?;
+                let task = self.fresh_anyway(id)?;
+                if task.is_some_and(|task| self.hop(&task).is_ok_and(|other| other == *hop)) {
+                    self.apply(id, &fared).await?;
+                } else {
+                    // It has its own turn.
+                    self.active.done(id);
+                    break;
+                }
             }
             return Ok(Next::More);
         }
@@ -294,20 +300,15 @@ impl<C: Carrier> Worker<C> {
             self.active.done(task.id);
             return Ok(Next::End);
         }
-        self.leave_alone(&fate).await?;
-        self.apply(task.id, &fate, &server).await?;
-        self.tell_of_delays(&fate, &server).await?;
+        self.leave_alone(&fared.fate, rest).await?;
+        self.apply(task.id, &fared).await?;
+        self.tell_of_delays(&fared).await?;
         Ok(Next::End)
     }
 
-    async fn apply(
-        &mut self,
-        id: TaskId,
-        fate: &Fate,
-        server: &Option<Vec<u8>>,
-    ) -> Result<(), Reason> {
+    async fn apply(&mut self, id: TaskId, fared: &Fared) -> Result<(), Reason> {
         if let Some(task) = self.fresh_anyway(id)? {
-            let ended = Ended::alike(&task, fate, server.clone());
+            let ended = Ended::alike(&task, fared);
             self.write_down(task, ended, None).await;
         } else {
             self.active.done(id);
@@ -323,16 +324,23 @@ impl<C: Carrier> Worker<C> {
         }
     }
 
-    /// The host is left alone for longer and longer: one row, however much waits for it.
-    async fn leave_alone(&mut self, fate: &Fate) -> Result<(), Reason> {
+    /// The destination is left alone for longer and longer, or for as long as its hosts are: one row, however much waits
+    /// for it.
+    async fn leave_alone(&mut self, fate: &Fate, rest: Option<Rest>) -> Result<(), Reason> {
         let backend = &self.work.backend;
         let name = &self.active.name;
-        let failures = backend.store().destination(name).map_or(0, |found| found.failures);
-        let failures = failures.saturating_add(1);
-        let seed = backend.relaying().seed ^ failures as u64;
-        let relay = backend.engine().relay();
-        let pause_ms = relay.host_backoff(failures, &backend.schedule(), seed).map_err(broke)?;
         let now_ms = self.work.now_ms();
+        let (failures, pause_ms) = match rest {
+            Some(rest) => (rest.failures, rest.until_ms.saturating_sub(now_ms)),
+            None => {
+                let failures = backend.store().destination(name).map_or(0, |found| found.failures);
+                let failures = failures.saturating_add(1);
+                let seed = backend.relaying().seed ^ u64::from(failures);
+                let relay = backend.engine().relay();
+                let pause_ms = relay.host_backoff(failures, &backend.schedule(), seed);
+                (failures, pause_ms.map_err(broke)?)
+            }
+        };
         // Who must be told something meanwhile is told in time: of a delay, or that his message is given up. But however
         // many those are, the host is not tried more often than after its first failure.
         let least_ms = pause_ms.min(backend.schedule().first_ms);
@@ -351,11 +359,7 @@ impl<C: Carrier> Worker<C> {
     }
 
     /// Messages that were not tried, since their host is left alone, have senders who must be told all the same.
-    async fn tell_of_delays(
-        &mut self,
-        fate: &Fate,
-        server: &Option<Vec<u8>>,
-    ) -> Result<(), Reason> {
+    async fn tell_of_delays(&mut self, fared: &Fared) -> Result<(), Reason> {
         loop {
             while self.settling.join_next().await.is_some() {}
             let now_ms = self.work.now_ms();
@@ -367,7 +371,7 @@ impl<C: Carrier> Worker<C> {
                 return Ok(());
             }
             for id in late {
-                self.apply(id, fate, server).await?;
+                self.apply(id, fared).await?;
             }
         }
     }

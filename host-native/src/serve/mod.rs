@@ -31,7 +31,7 @@ use pillarbox_world::service::Backend;
 use tokio::sync::watch;
 
 use crate::accounts::Accounts;
-use crate::backend::{HostBackend, HostDirectory, Rates, Relaying};
+use crate::backend::{HostBackend, HostDirectory, Rates, Relaying, Room};
 use crate::client::policy::Policies;
 use crate::client::sts::{MtaSts, WebFetch};
 use crate::client::{Client, Trace};
@@ -122,9 +122,12 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         Profile::Dev => None,
         Profile::Server(_) => Some(Rates::new(settings.limits, hits.clone())),
     };
+    let least = settings.limits.disk_free_min();
+    let room = store.directory().and_then(|directory| Room::new(directory, least, hits.clone()));
     let backend = HostBackend::new(store, directory, engine, relaying)
         .with_trust(trust)
         .with_rates(rates)
+        .with_room(room)
         .with_quota_admins(settings.quota_admins.clone());
     let backend = Arc::new(backend);
     let (stop, stopping) = watch::channel(false);

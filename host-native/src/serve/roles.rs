@@ -258,7 +258,7 @@ impl Served for SmtpRole {
                 xclient: may_forward(shared, link),
                 ..smtp::Extensions::default()
             },
-            verify: false,
+            verify: shared.settings.smtp_verify,
             return_path: true,
             faults: link.is_facing,
             index: shared.backend.engine().indexer(),

@@ -5,9 +5,10 @@ use std::fmt::Display;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use rustls::client::WantsClientCert;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use super::provider;
 use crate::error::Error;
@@ -54,11 +55,18 @@ pub(super) fn in_file(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error
     Ok(all)
 }
 
-/// The configuration of a client that believes these.
+/// The configuration of a client that believes these, and shows no certificate of its own.
 pub(super) fn trusting(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+    Ok(believing(roots)?.with_no_client_auth())
+}
+
+/// The same before it is said what it shows.
+pub(super) fn believing(
+    roots: RootCertStore,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, rustls::Error> {
     let config = ClientConfig::builder_with_provider(provider());
     let config = config.with_safe_default_protocol_versions()?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    Ok(config.with_root_certificates(roots))
 }
 
 fn failed(file: &Path, what: &dyn Display) -> Error {

@@ -37,9 +37,19 @@ pub(super) fn check_key(key: &Path) -> Result<(), Error> {
 
 /// Reads a chain and its key.
 pub(super) fn read(certificate: &Path, key: &Path, clients: &ClientAuth) -> Result<Loaded, Error> {
-    let failed = |path: &Path, what: &dyn std::fmt::Display| {
-        Error::usage(format!("tls: {}: {what}", path.display()))
-    };
+    let (chain, private) = pair(certificate, key)?;
+    let clients = clients.verifier()?;
+    loaded(chain, private, clients).map_err(|error| {
+        let pair = format!("{error}; does {} belong to this certificate?", key.display());
+        failed(certificate, &pair)
+    })
+}
+
+/// The sections of two PEM files.
+pub(super) fn pair(
+    certificate: &Path,
+    key: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Error> {
     let pem = |path: &Path| fs::read(path).map_err(|error| failed(path, &error));
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem(certificate)?).collect();
     let chain = chain.map_err(|error| failed(certificate, &format!("not PEM: {error:?}")))?;
@@ -48,11 +58,11 @@ pub(super) fn read(certificate: &Path, key: &Path, clients: &ClientAuth) -> Resu
     }
     let private = PrivateKeyDer::from_pem_slice(&pem(key)?);
     let private = private.map_err(|error| failed(key, &format!("no private key: {error:?}")))?;
-    let clients = clients.verifier()?;
-    loaded(chain, private, clients).map_err(|error| {
-        let pair = format!("{error}; does {} belong to this certificate?", key.display());
-        failed(certificate, &pair)
-    })
+    Ok((chain, private))
+}
+
+fn failed(path: &Path, what: &dyn std::fmt::Display) -> Error {
+    Error::usage(format!("tls: {}: {what}", path.display()))
 }
 
 /// A certificate for `host_name` and this machine's own names, signed by itself.

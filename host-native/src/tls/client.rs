@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use pillarbox_engine::types::TlsFacts;
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore,
+    SignatureScheme,
 };
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -40,6 +41,13 @@ pub struct ClientTls {
     any: Arc<ClientConfig>,
     /// Trusted beside those of the system.
     more: Vec<CertificateDer<'static>>,
+    identity: Option<Identity>,
+}
+
+/// What proves us to a server that asks for a certificate.
+struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
 }
 
 impl ClientTls {
@@ -49,9 +57,28 @@ impl ClientTls {
     /// The file cannot be read or holds no certificate; the message names it.
     pub fn new(ca_file: Option<&Path>) -> Result<Self, Error> {
         let more = ca_file.map(authorities::in_file).transpose()?.unwrap_or_default();
-        let verifier = Arc::new(AnyCertificate::new());
-        let any = Arc::new(config(verifier).map_err(|error| Error::failed(error.to_string()))?);
-        Ok(Self { pkix: OnceLock::new(), any, more })
+        let any = config(Arc::new(AnyCertificate::new()), None);
+        let any = Arc::new(any.map_err(|error| Error::failed(error.to_string()))?);
+        Ok(Self { pkix: OnceLock::new(), any, more, identity: None })
+    }
+
+    /// The same, showing this certificate to every server that asks for one; both files are PEM, the chain with our own
+    /// certificate first.
+    ///
+    /// # Errors
+    /// A file cannot be read or is wrong, others may read the key, or the two do not belong together; the message names
+    /// the file.
+    pub fn with_identity(mut self, certificate: &Path, key: &Path) -> Result<Self, Error> {
+        certificate::check_key(key)?;
+        let (chain, key) = certificate::pair(certificate, key)?;
+        self.identity = Some(Identity { chain, key });
+        let any = config(Arc::new(AnyCertificate::new()), self.identity.as_ref());
+        self.any = Arc::new(any.map_err(|error| {
+            let file = certificate.display();
+            Error::usage(format!("tls: {file}: {error}; does the key belong to this certificate?"))
+        })?);
+        self.pkix = OnceLock::new();
+        Ok(self)
     }
 
     /// The handshake with the server of this name.
@@ -69,11 +96,16 @@ impl ClientTls {
             Trust::Pkix => self.pkix()?,
             Trust::Dane(associations) => {
                 let verifier = Arc::new(Dane::new(associations.clone()));
-                let mut config = config(verifier).map_err(io::Error::other)?;
+                let config = config(verifier, self.identity.as_ref());
+                let mut config = config.map_err(io::Error::other)?;
                 // A session that is taken up again would not be judged again.
                 config.resumption = Resumption::disabled();
                 Arc::new(config)
             }
+        };
+        let name = match trust {
+            Trust::Dane(associations) => associations.base().unwrap_or(name),
+            Trust::Any | Trust::Pkix => name,
         };
         let server = server_name(name, &stream)?;
         let stream = Metered::new(stream, HANDSHAKE_OCTETS);
@@ -92,7 +124,8 @@ impl ClientTls {
         }
         let mut roots = RootCertStore::clone(authorities::of_system());
         roots.add_parsable_certificates(self.more.iter().cloned());
-        let config = authorities::trusting(roots).map_err(io::Error::other)?;
+        let config = authorities::believing(roots).map_err(io::Error::other)?;
+        let config = showing(config, self.identity.as_ref()).map_err(io::Error::other)?;
         Ok(Arc::clone(self.pkix.get_or_init(|| Arc::new(config))))
     }
 }
@@ -125,13 +158,27 @@ fn in_words(error: io::Error) -> io::Error {
 }
 
 /// A configuration with a judgement of its own.
-fn config(verifier: Arc<dyn ServerCertVerifier>) -> Result<ClientConfig, rustls::Error> {
+fn config(
+    verifier: Arc<dyn ServerCertVerifier>,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, rustls::Error> {
     let config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(verifier)
-        .with_no_client_auth();
-    Ok(config)
+        .with_custom_certificate_verifier(verifier);
+    showing(config, identity)
+}
+
+fn showing(
+    config: ConfigBuilder<ClientConfig, WantsClientCert>,
+    identity: Option<&Identity>,
+) -> Result<ClientConfig, rustls::Error> {
+    match identity {
+        None => Ok(config.with_no_client_auth()),
+        Some(Identity { chain, key }) => {
+            config.with_client_auth_cert(chain.clone(), key.clone_key())
+        }
+    }
 }
 
 /// The name to ask for and to look for; of an address literal, or of what is no name, the address.

@@ -31,11 +31,16 @@ pub struct Associations {
 impl Associations {
     /// Those of these records that mail can use; none if it can use none (RFC 7672 §3.1).
     ///
-    /// `names` are the host's, and those of the domain that it takes mail for (RFC 7672 §3.2.2).
+    /// `names` are the one below which they were found, and the domain that the host takes mail for (RFC 7672 §3.2.2).
     #[must_use]
     pub fn new(records: Vec<Tlsa>, names: Vec<String>) -> Option<Self> {
         let records: Vec<Tlsa> = records.into_iter().filter(is_usable).take(RECORDS_MAX).collect();
         (!records.is_empty()).then_some(Self { records, names })
+    }
+
+    /// The name that the server is asked for (RFC 7672 §8.1): the one below which the associations were found.
+    pub(super) fn base(&self) -> Option<&str> {
+        self.names.first().map(String::as_str)
     }
 }
 

@@ -10,16 +10,15 @@ records! {
     Exchange { preference, name }
     Transport { pattern, next_hop, service, tls }
     Place { host, lookup, port }
-    Hop { next_hop, service, tls }
+    Hop { next_hop, service, tls, mapped }
     Schedule { first_ms, interval_ms_max, lifetime_ms, delay_report_ms }
     Times { came_unix_ms, hold_until_unix_ms, deadline }
     Deadline { at_unix_ms, mode }
     Turn { priority, due_unix_ms, came_unix_ms }
     Queued { recipient, attempts, last, delay_reported }
     Tried { fate, server, at_unix_ms }
-    Attempted {
-        schedule, times, now_unix_ms, mail, handover, server, recipients, fates, seed,
-    }
+    Fared { fate, server, handover }
+    Attempted { schedule, times, now_unix_ms, mail, recipients, fared, seed }
     Settled { outcomes, next_unix_ms, reports }
     Due { kind, recipients, until_unix_ms }
     Reported { recipient, tried, expired }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::capability::Feature;
 use super::condstore::Aware;
-use super::item::Item;
+use super::item::{Item, Value};
 use super::job::{Expunges, NOT_SELECTED, Next, Work};
 use super::reply::{Reply, send_bye};
 use super::runs::Runs;
@@ -301,12 +301,12 @@ fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
     };
     let mut items: Vec<Item> = items.into_iter().map(items::item).collect();
     // RFC 9051 §6.4.9: UID FETCH gives the UID even if it is not asked for. UIDFETCH has it in any case.
-    if by_uid && !work.base.uid_only && !items.iter().any(|item| matches!(item, Item::Uid)) {
-        items.insert(0, Item::Uid);
+    if by_uid && !work.base.uid_only && !items.iter().any(|item| item.is(Value::Uid)) {
+        items.insert(0, Item::Value(Value::Uid));
     }
     // RFC 7162 §3.1.4.1: whoever asks for what changed is told when.
-    if changed_since.is_some() && !items.iter().any(|item| matches!(item, Item::Modseq)) {
-        items.push(Item::Modseq);
+    if changed_since.is_some() && !items.iter().any(|item| item.is(Value::Modseq)) {
+        items.push(Item::Value(Value::Modseq));
     }
     let end = Reply::ok("Fetched");
     let job = fetch::fetch(fetch::Wanted { uids, items, by_uid, changed_since, end });

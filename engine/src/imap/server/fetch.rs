@@ -6,9 +6,9 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::item::Item;
+use super::item::{Item, Value};
 use super::job::{Answered, Expunges, Job, Next, Work, wrong};
-use super::message::{Message, Told};
+use super::message::{self, Message, Told};
 use super::progress::Progress;
 use super::reply::Reply;
 use super::runs::Runs;
@@ -53,6 +53,9 @@ pub(crate) const GONE: Rule = Rule {
 /// Rows of a page whose messages become \Seen: so many are marked before their octets are sent.
 const SEEN_ROWS_MAX: u32 = 32;
 
+/// Values of a message that is told in one piece; a client may ask for any number, over and over.
+const VALUES_MAX: usize = 16;
+
 const NO_INDEX: Reply = Reply::no("SERVERBUG", "The index of a message cannot be read");
 
 /// Messages being told.
@@ -75,6 +78,10 @@ pub(crate) struct Fetch {
     /// Those of them that became \Seen just now.
     became_seen: Runs,
     message: Option<Message>,
+    /// Where nothing but short values is asked for: those, so that a message is told in one piece.
+    values: Option<Vec<Value>>,
+    /// What one message is told by; kept for the next.
+    line: Vec<u8>,
 }
 
 /// The end of a command when messages that it named by number were gone.
@@ -94,7 +101,10 @@ pub(crate) struct Wanted {
 
 pub(crate) fn fetch(wanted: Wanted) -> Box<Fetch> {
     let Wanted { uids, items, by_uid, changed_since, end } = wanted;
+    let values = items.iter().map(Item::value).collect::<Option<Vec<_>>>();
     Box::new(Fetch {
+        values: values.filter(|values| values.len() <= VALUES_MAX),
+        line: Vec::new(),
         items,
         by_uid,
         changed_since,
@@ -137,7 +147,11 @@ impl Fetch {
                     }
                 }
             } else if let Some(row) = self.rows.pop() {
-                self.message = self.begin(row, base, open, cx);
+                if self.values.is_some() {
+                    self.tell_values(&row, base, open, cx);
+                } else {
+                    self.message = self.begin(row, base, open, cx);
+                }
             } else {
                 return self.next_page(open);
             }
@@ -186,6 +200,29 @@ impl Fetch {
         Next::Done(Reply::refused(refusal), self.expunges())
     }
 
+    /// Tells a message in one piece, if the client knows it.
+    fn tell_values(&mut self, row: &Row, base: &Base, open: &mut Selected, cx: &mut Cx<Server>) {
+        let rule = self.why(base);
+        let Self { values, line, .. } = self;
+        line.clear();
+        if !uid_only::put_response_head(line, base, open, row.uid) {
+            return;
+        }
+        for (at, value) in values.iter().flatten().enumerate() {
+            if at > 0 {
+                line.push(b' ');
+            }
+            message::put_value(line, *value, row, base, open);
+        }
+        line.extend_from_slice(b")\r\n");
+        lex::send(cx, line, Some(rule));
+    }
+
+    fn why(&self, base: &Base) -> &'static Rule {
+        let rule = if self.changed_since.is_some() { &CHANGED } else { &FETCH };
+        uid_only::why(base, rule)
+    }
+
     /// Begins a message's response, if the client knows the message.
     fn begin(
         &mut self,
@@ -195,9 +232,7 @@ impl Fetch {
         cx: &mut Cx<Server>,
     ) -> Option<Message> {
         let head = uid_only::response_head(base, open, row.uid)?;
-        let rule = if self.changed_since.is_some() { &CHANGED } else { &FETCH };
-        let rule = uid_only::why(base, rule);
-        lex::send(cx, &head, Some(rule));
+        lex::send(cx, &head, Some(self.why(base)));
         let index = row.index.take().and_then(|octets| self.decode(&octets));
         if index.is_none() && self.items.iter().any(Item::needs_index) {
             // The host gave none that can be read: what needs it is NIL, and the end says that

@@ -8,18 +8,7 @@ use crate::message::{Index, PartKind, SectionText, Span, part, section};
 /// A data item of FETCH.
 #[derive(Clone, Debug)]
 pub(crate) enum Item {
-    Uid,
-    Flags,
-    InternalDate,
-    Size,
-    /// RFC 7162 §3.1.4.2
-    Modseq,
-    /// RFC 8514
-    SaveDate,
-    /// RFC 8474
-    EmailId,
-    /// RFC 8474
-    ThreadId,
+    Value(Value),
     /// RFC 8970
     Preview,
     Envelope,
@@ -33,6 +22,23 @@ pub(crate) enum Item {
     Binary(Section),
     /// BINARY.SIZE
     BinarySize(Section),
+}
+
+/// A short value of a message's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Value {
+    Uid,
+    Flags,
+    InternalDate,
+    Size,
+    /// RFC 7162 §3.1.4.2
+    Modseq,
+    /// RFC 8514
+    SaveDate,
+    /// RFC 8474
+    EmailId,
+    /// RFC 8474
+    ThreadId,
 }
 
 /// Octets of a message.
@@ -65,11 +71,18 @@ pub(crate) struct Partial {
 }
 
 impl Item {
+    pub(crate) fn value(&self) -> Option<Value> {
+        if let Self::Value(value) = self { Some(*value) } else { None }
+    }
+
+    pub(crate) fn is(&self, value: Value) -> bool {
+        self.value() == Some(value)
+    }
+
     /// Whether a page of rows must carry indexes.
     pub(crate) fn needs_index(&self) -> bool {
         match self {
-            Self::Uid | Self::Flags | Self::InternalDate | Self::Size | Self::Modseq => false,
-            Self::SaveDate | Self::EmailId | Self::ThreadId => false,
+            Self::Value(_) => false,
             Self::Section(section) => !section.is_whole_message(),
             Self::Envelope | Self::Preview => true,
             Self::Structure { .. } | Self::Binary(_) | Self::BinarySize(_) => true,

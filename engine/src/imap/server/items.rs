@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::item::{Fields, Item, Partial, Section};
+use super::item::{Fields, Item, Partial, Section, Value};
 use crate::imap::grammar::{self, FetchItem, Header};
 use crate::message::SectionText;
 
@@ -14,10 +14,10 @@ pub(super) fn item(item: FetchItem) -> Item {
         Item::Section(Section { label, path, text, fields: None, partial: None, peek })
     };
     match item {
-        FetchItem::Uid => Item::Uid,
-        FetchItem::Flags => Item::Flags,
-        FetchItem::InternalDate => Item::InternalDate,
-        FetchItem::Size => Item::Size,
+        FetchItem::Uid => Item::Value(Value::Uid),
+        FetchItem::Flags => Item::Value(Value::Flags),
+        FetchItem::InternalDate => Item::Value(Value::InternalDate),
+        FetchItem::Size => Item::Value(Value::Size),
         FetchItem::Envelope => Item::Envelope,
         FetchItem::Body => Item::Structure { extended: false },
         FetchItem::BodyStructure => Item::Structure { extended: true },
@@ -34,10 +34,10 @@ pub(super) fn item(item: FetchItem) -> Item {
         FetchItem::BinarySize(path) => {
             Item::BinarySize(binary_section("BINARY.SIZE[", path, None, true))
         }
-        FetchItem::Modseq => Item::Modseq,
-        FetchItem::SaveDate => Item::SaveDate,
-        FetchItem::EmailId => Item::EmailId,
-        FetchItem::ThreadId => Item::ThreadId,
+        FetchItem::Modseq => Item::Value(Value::Modseq),
+        FetchItem::SaveDate => Item::Value(Value::SaveDate),
+        FetchItem::EmailId => Item::Value(Value::EmailId),
+        FetchItem::ThreadId => Item::Value(Value::ThreadId),
         FetchItem::Preview => Item::Preview,
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::condstore::AWARE;
 use super::fetch::{FETCH, SEEN};
-use super::item::{Item, Partial, Section};
+use super::item::{Item, Partial, Section, Value};
 use super::reading::{Reading, Step};
 use super::reply::Reply;
 use super::sieve::Sieve;
@@ -15,6 +15,7 @@ use crate::imap::grammar::lex;
 use crate::imap::types::Row;
 use crate::message::Index;
 use crate::role::Cx;
+use crate::text::number::push_decimal;
 use crate::types::BlobRange;
 
 /// Octets that the flags of most messages take.
@@ -94,12 +95,12 @@ impl Message {
 
     /// RFC 7162 §3.2.4: what is told of changed flags is told with UID and mod-sequence.
     fn send_sync(&self, base: &Base, items: &[Item], cx: &mut Cx<Server>) {
-        let has = |wanted: fn(&Item) -> bool| items.iter().any(wanted);
-        if !base.uid_only && !has(|item| matches!(item, Item::Uid)) {
+        let has = |value| items.iter().any(|item| item.is(value));
+        if !base.uid_only && !has(Value::Uid) {
             let uid = print::decimal(u64::from(self.row.uid));
             lex::send(cx, &[b" UID ", &uid[..]].concat(), Some(&AWARE));
         }
-        if !has(|item| matches!(item, Item::Modseq)) {
+        if !has(Value::Modseq) {
             let modseq = print::modseq(self.row.modseq);
             lex::send(cx, &[b" ", &modseq[..]].concat(), Some(&AWARE));
         }
@@ -113,41 +114,32 @@ impl Message {
         open: &mut Selected,
         cx: &mut Cx<Server>,
     ) {
-        let row = &self.row;
-        let mut put = |name: &str, value: &[u8]| {
+        let put = |cx: &mut Cx<Server>, name: &str, value: &[u8]| {
             lex::send(cx, &[name.as_bytes(), value].concat(), Some(&FETCH));
         };
         match item {
-            Item::Uid => put("UID ", &print::decimal(u64::from(row.uid))),
-            Item::Flags => self.send_flags(base, open, cx, "FLAGS "),
-            Item::InternalDate => {
-                let date = print::date_time(row.internal_date_ms, row.internal_date_zone);
-                put("INTERNALDATE ", &date);
+            // They may have changed by being fetched.
+            Item::Value(Value::Flags) => self.send_flags(base, open, cx, "FLAGS "),
+            Item::Value(value) => {
+                let mut told = Vec::with_capacity(FLAGS_OCTETS);
+                put_value(&mut told, *value, &self.row, base, open);
+                lex::send(cx, &told, Some(&FETCH));
             }
-            Item::Size => put("RFC822.SIZE ", &print::decimal(row.size)),
-            Item::Modseq => put("", &print::modseq(row.modseq)),
-            // RFC 8514 §4.2: when it was, but not where: in UTC.
-            Item::SaveDate => put("SAVEDATE ", &print::date_time(row.save_date_ms, 0)),
-            Item::EmailId => {
-                put("EMAILID ", &[b"(M", &print::decimal(row.blob)[..], b")"].concat());
-            }
-            // RFC 8474 §5.2: this server does not keep threads.
-            Item::ThreadId => put("THREADID ", b"NIL"),
             Item::Preview => {
                 // RFC 8970 §3.2: a message that has none has an empty one.
                 let preview = self.index.as_ref().map_or(&b""[..], |index| &index.preview);
-                put("PREVIEW ", &print::string(base, preview));
+                put(cx, "PREVIEW ", &print::string(base, preview));
             }
             Item::Envelope => {
                 let envelope =
                     self.index.as_ref().map(|index| print::envelope(base, &index.envelope));
-                put("ENVELOPE ", &envelope.unwrap_or_else(|| b"NIL".to_vec()));
+                put(cx, "ENVELOPE ", &envelope.unwrap_or_else(|| b"NIL".to_vec()));
             }
             Item::Structure { extended } => {
                 let name = if *extended { "BODYSTRUCTURE " } else { "BODY " };
                 let structure =
                     self.index.as_ref().map(|index| print::body_structure(base, index, *extended));
-                put(name, &structure.unwrap_or_else(|| b"NIL".to_vec()));
+                put(cx, name, &structure.unwrap_or_else(|| b"NIL".to_vec()));
             }
             Item::Section(section) => self.tell_section(section, cx),
             Item::Binary(section) => self.tell_binary(section, false, failed, cx),
@@ -156,12 +148,9 @@ impl Message {
     }
 
     fn send_flags(&mut self, base: &Base, open: &mut Selected, cx: &mut Cx<Server>, name: &str) {
-        let row = &self.row;
-        let recent = !base.is_rev2() && open.view.is_recent(row.uid);
         let mut told = Vec::with_capacity(FLAGS_OCTETS);
         told.extend_from_slice(name.as_bytes());
-        print::put_flags(&mut told, &row.flags, recent);
-        open.view.flags_told(row.uid, row.modseq);
+        put_flags(&mut told, &self.row, base, open);
         let rule = if self.flags_told { &FETCH } else { &SEEN };
         lex::send(cx, &told, Some(rule));
         self.flags_told = true;
@@ -214,4 +203,50 @@ impl Message {
             _ => cx.send(if size_only { b"0" } else { b"NIL" }, "nil", None),
         }
     }
+}
+
+/// A value behind other octets; the flags count as told.
+pub(crate) fn put_value(
+    out: &mut Vec<u8>,
+    value: Value,
+    row: &Row,
+    base: &Base,
+    open: &mut Selected,
+) {
+    let mut put = |name: &str, value: &[u8]| {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(value);
+    };
+    match value {
+        Value::Uid => {
+            put("UID ", b"");
+            push_decimal(out, u64::from(row.uid));
+        }
+        Value::Flags => {
+            put("FLAGS ", b"");
+            put_flags(out, row, base, open);
+        }
+        Value::InternalDate => {
+            let date = print::date_time(row.internal_date_ms, row.internal_date_zone);
+            put("INTERNALDATE ", &date);
+        }
+        Value::Size => {
+            put("RFC822.SIZE ", b"");
+            push_decimal(out, row.size);
+        }
+        Value::Modseq => put("", &print::modseq(row.modseq)),
+        // RFC 8514 §4.2: when it was, but not where: in UTC.
+        Value::SaveDate => put("SAVEDATE ", &print::date_time(row.save_date_ms, 0)),
+        Value::EmailId => {
+            put("EMAILID ", &[b"(M", &print::decimal(row.blob)[..], b")"].concat());
+        }
+        // RFC 8474 §5.2: this server does not keep threads.
+        Value::ThreadId => put("THREADID ", b"NIL"),
+    }
+}
+
+fn put_flags(out: &mut Vec<u8>, row: &Row, base: &Base, open: &mut Selected) {
+    let recent = !base.is_rev2() && open.view.is_recent(row.uid);
+    print::put_flags(out, &row.flags, recent);
+    open.view.flags_told(row.uid, row.modseq);
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::capability::Feature;
 use super::context::Contexts;
 use super::fetch::{self, Wanted};
-use super::item::Item;
+use super::item::{Item, Value};
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::progress::Progress;
 use super::reply::{Reply, send_untagged_ok};
@@ -183,7 +183,7 @@ impl Again {
     }
 
     fn begin(self, end: Reply, uid_only: bool) -> Next {
-        let mut items = [Item::Uid, Item::Flags, Item::Modseq].to_vec();
+        let mut items = [Value::Uid, Value::Flags, Value::Modseq].map(Item::Value).to_vec();
         if uid_only {
             items.remove(0);
         }

@@ -63,25 +63,31 @@ fn has_numbers(program: &[Key]) -> bool {
 
 /// `12 FETCH (`, or `345 UIDFETCH (`, if the client knows the message.
 fn head(base: &Base, open: &Selected, uid: u32) -> Option<Vec<u8>> {
-    named(Vec::new(), base, open, uid)
+    let mut out = Vec::new();
+    put_head(&mut out, base, open, uid).map(|()| out)
 }
 
 /// The same, with the `* ` that a response begins with.
 pub(crate) fn response_head(base: &Base, open: &Selected, uid: u32) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(HEAD_OCTETS);
-    out.extend_from_slice(b"* ");
-    named(out, base, open, uid)
+    put_response_head(&mut out, base, open, uid).then_some(out)
 }
 
-fn named(mut out: Vec<u8>, base: &Base, open: &Selected, uid: u32) -> Option<Vec<u8>> {
+/// The same behind other octets; whether the client knows the message.
+pub(crate) fn put_response_head(out: &mut Vec<u8>, base: &Base, open: &Selected, uid: u32) -> bool {
+    out.extend_from_slice(b"* ");
+    put_head(out, base, open, uid).is_some()
+}
+
+fn put_head(out: &mut Vec<u8>, base: &Base, open: &Selected, uid: u32) -> Option<()> {
     let number = open.view.number(uid)?;
     let (named, verb) = match base.uid_only {
         true => (uid, &b" UIDFETCH ("[..]),
         false => (number, &b" FETCH ("[..]),
     };
-    push_decimal(&mut out, u64::from(named));
+    push_decimal(out, u64::from(named));
     out.extend_from_slice(verb);
-    Some(out)
+    Some(())
 }
 
 /// As `head`, with the UID behind it where that was not told yet.

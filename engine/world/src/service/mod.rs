@@ -73,6 +73,13 @@ pub trait Backend: Send + Sync + 'static {
     fn sets_quotas(&self, _account: &[u8]) -> bool {
         false
     }
+    /// Whether there is room for a message more; a host says no before its disk is full.
+    ///
+    /// # Errors
+    /// [`Reason::StorageFull`].
+    fn has_room(&self) -> Result<(), Reason> {
+        Ok(())
+    }
     /// Whether a message more may come from a stranger at this address now; if so, it is counted.
     ///
     /// # Errors

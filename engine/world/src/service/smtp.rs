@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::relay::{Attempted, Handover, Queued, Times};
+use pillarbox_engine::relay::{Attempted, Fared, Handover, Queued, Times};
 use pillarbox_engine::sasl::LoginAnswer;
 use pillarbox_engine::smtp::client::types::{EnhancedStatus, Failure, Fate, Reply, Stage};
+use pillarbox_engine::smtp::grammar::parse_mailbox;
 use pillarbox_engine::smtp::{
     Answer, Ask, Body, Committed, Envelope, Event, MailFrom, Mailbox, RcptTo, Server,
 };
@@ -210,11 +211,41 @@ impl<B: Backend> SmtpService<B> {
         if let (Some(account), Some(from)) = (&self.account, &sender.reverse_path) {
             self.backend.directory().sender(account, from)?;
         }
+        self.backend.has_room().map_err(Refusal::new)?;
         if self.account.is_none() && !self.client.relays {
             self.backend.admits_message(&self.client.name)?;
         }
         self.transaction.sender = sender;
         Ok(())
+    }
+
+    /// VRFY (RFC 5321 §3.5): the mailbox, if mail for it ends here.
+    fn verified(&self, name: &[u8]) -> Result<Vec<Mailbox>, Refusal> {
+        let mailbox = self.named(name)?;
+        let taken = self.backend.directory().recipient(&mailbox, false)?;
+        if taken.is_nobody() { Err(Refusal::new(Reason::NotFound)) } else { Ok(vec![mailbox]) }
+    }
+
+    /// EXPN (RFC 5321 §3.5): whom an alias stands for. A mailbox is no list.
+    fn expanded(&self, name: &[u8]) -> Result<Vec<Mailbox>, Refusal> {
+        let mailbox = self.named(name)?;
+        let taken = self.backend.directory().recipient(&mailbox, false)?;
+        let here = taken.accounts.iter().filter_map(|account| parse_mailbox(account, true).ok());
+        let elsewhere = taken.elsewhere.into_iter().map(|elsewhere| elsewhere.address);
+        let members: Vec<Mailbox> = here.chain(elsewhere).collect();
+        if members.is_empty() || members == [mailbox] {
+            return Err(Refusal::new(Reason::NotFound));
+        }
+        Ok(members)
+    }
+
+    /// RFC 5321 §4.1.1.6: an address, or a user's name alone, which is meant at this host.
+    fn named(&self, name: &[u8]) -> Result<Mailbox, Refusal> {
+        let name = name.trim_ascii();
+        let name = name.strip_prefix(b"<").and_then(|name| name.strip_suffix(b">")).unwrap_or(name);
+        let whole = [name, b"@", self.backend.host_name()].concat();
+        let parsed = parse_mailbox(name, true).or_else(|_| parse_mailbox(&whole, true));
+        parsed.map_err(|_| Refusal::new(Reason::NotFound))
     }
 
     fn recipient(&mut self, to: &RcptTo) -> Result<(), Refusal> {
@@ -429,19 +460,19 @@ impl<B: Backend> SmtpService<B> {
         if fates.is_empty() {
             return Ok(Vec::new());
         }
-        let (recipients, fates) = fates
+        let server = Some(backend.host_name().to_vec());
+        let fared = |fate| Fared { fate, server: server.clone(), handover: Handover::Final };
+        let (recipients, fared) = fates
             .into_iter()
-            .map(|(recipient, fate)| (Queued { recipient, ..Queued::default() }, fate))
+            .map(|(recipient, fate)| (Queued { recipient, ..Queued::default() }, fared(fate)))
             .unzip();
         let settled = backend.settle(Attempted {
             schedule: backend.schedule(),
             times: *times,
             now_unix_ms: times.came_unix_ms,
             mail: sender.clone(),
-            handover: Handover::Final,
-            server: Some(backend.host_name().to_vec()),
-            fates,
             recipients,
+            fared,
             seed: 0,
         })?;
         let mut reports = Vec::new();
@@ -552,7 +583,13 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
                 let begun = self.backend.flush(&flush).map_err(Refusal::new);
                 begun.map_or_else(Answer::Refused, Answer::Flushing)
             }
-            Ask::Verify(_) | Ask::Expand(_) => Answer::Refused(Refusal::new(Reason::Unsupported)),
+            // Asked only where the session's configuration lets everybody know.
+            Ask::Verify(name) => {
+                self.verified(&name).map_or_else(Answer::Refused, Answer::Mailboxes)
+            }
+            Ask::Expand(name) => {
+                self.expanded(&name).map_or_else(Answer::Refused, Answer::Mailboxes)
+            }
             // Whoever has faults answers before this is asked.
             Ask::Phase(_) => Answer::Done,
         }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use pillarbox_engine::relay::{self, Exchange, Lookup, Route, Unreached};
+use pillarbox_engine::relay::{self, Exchange, Fared, Handover, Lookup, Route, Unreached};
 use pillarbox_engine::smtp;
 use pillarbox_engine::smtp::client::types::{Delivery, Fate as Carriage, TlsPolicy};
 
@@ -12,7 +12,7 @@ use super::backend::NodeBackend;
 use super::errand::{Question, Then, client_config};
 use super::ids::{NodeId, Time, WireId};
 use super::log::{DnsAnswer, Fate, Queue, What};
-use super::relay_settle::Ended;
+use super::relay_settle::alike;
 use super::seat::{Carried, News, Order, Outgoing, Seat, SmtpHost};
 use super::{Due, End, Owner, World};
 use crate::queue::{Block, Queue as _, Task};
@@ -221,8 +221,9 @@ impl World {
         }
         let (reports, server) = (job.reports, job.host.clone().into_bytes());
         let Some(task) = job.task.take() else { return };
-        let ended = Ended { fates, server: Some(server), reports };
-        self.settle(node, &task, ended);
+        let handover = if reports { Handover::Reporting } else { Handover::Silent };
+        let fared = |fate| Fared { fate, server: Some(server.clone()), handover };
+        self.settle(node, &task, fates.into_iter().map(fared).collect());
         let backend = self.node(node).backend.clone().expect("only servers have queues");
         match self.next_task(&backend, destination) {
             Some(task) => {
@@ -259,7 +260,7 @@ impl World {
         let Some(task) = job.task else { return };
         let fate = relay::fate_of(why);
         if let Carriage::Failed(_) = fate {
-            self.settle(node, &task, Ended::alike(&task, &fate));
+            self.settle(node, &task, alike(&task, &fate));
             self.plan_queue(node);
             return;
         }
@@ -273,7 +274,7 @@ impl World {
             why: super::errand::unreached(why).as_bytes().to_vec(),
         };
         self.write(node, &backend, Write::Block(block));
-        self.settle(node, &task, Ended::alike(&task, &fate));
+        self.settle(node, &task, alike(&task, &fate));
         self.tell_of_delays(node, &backend, destination, &fate);
         self.plan_queue(node);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pillarbox_engine::relay::{self, Attempted, Due as Report, Handover, Outcome, Settled};
+use pillarbox_engine::relay::{self, Attempted, Due as Report, Fared, Handover, Outcome, Settled};
 use pillarbox_engine::smtp::client::types::Fate as Carried;
 use pillarbox_engine::types::BlobRange;
 
@@ -21,22 +21,10 @@ const CALM_SEEDS: u64 = 512;
 /// Tasks whose senders are told of a delay together.
 const PAGE: u32 = 100;
 
-/// How an attempt ended.
-pub(super) struct Ended {
-    /// One for each recipient of the task, in order.
-    pub(super) fates: Vec<Carried>,
-    /// The server that was talked to, if any.
-    pub(super) server: Option<Vec<u8>>,
-    /// Whether it reports itself.
-    pub(super) reports: bool,
-}
-
-impl Ended {
-    /// All recipients have one fate.
-    pub(super) fn alike(task: &Task, fate: &Carried) -> Self {
-        let fates = vec![fate.clone(); task.recipients.len()];
-        Self { fates, server: None, reports: false }
-    }
+/// What an attempt came to that reached no server: the same for each recipient.
+pub(super) fn alike(task: &Task, fate: &Carried) -> Vec<Fared> {
+    let fared = Fared { fate: fate.clone(), server: None, handover: Handover::Silent };
+    vec![fared; task.recipients.len()]
 }
 
 impl World {
@@ -68,27 +56,24 @@ impl World {
     }
 
     /// Writes down what follows from an attempt.
-    pub(super) fn settle(&mut self, node: NodeId, task: &Task, ended: Ended) {
+    pub(super) fn settle(&mut self, node: NodeId, task: &Task, fared: Vec<Fared>) {
         let Some(backend) = self.node(node).backend.clone() else { return };
         let now_ms = self.unix_ms(self.now);
         let schedule = backend.schedule();
-        let Ended { fates, server, reports } = ended;
-        let told: Vec<String> = fates.iter().map(|fate| fate_words(fate).1).collect();
+        let told: Vec<String> = fared.iter().map(|fared| fate_words(&fared.fate).1).collect();
         let message = &task.message;
         let Settled { outcomes, next_unix_ms, reports } = relay::settle(Attempted {
             schedule,
             times: message.times,
             now_unix_ms: now_ms,
             mail: message.mail.clone(),
-            handover: if reports { Handover::Reporting } else { Handover::Silent },
-            server,
             recipients: task.recipients.clone(),
-            fates,
+            fared,
             seed: self.seed(node, task, now_ms),
         });
         let next = next_unix_ms.map(|at| Time(at.saturating_sub(self.start_unix_ms)));
         // Recipients that fared alike are told together.
-        let mut fared: Vec<Fate> = Vec::new();
+        let mut fates: Vec<Fate> = Vec::new();
         for (outcome, why) in outcomes.iter().zip(told) {
             let fate = match outcome {
                 Outcome::Delivered => Fate::Delivered { why },
@@ -96,8 +81,8 @@ impl World {
                 Outcome::Expired => Fate::Expired { why },
                 Outcome::Waits(_) => Fate::Deferred { next: next.unwrap_or(self.now), why },
             };
-            if !fared.contains(&fate) {
-                fared.push(fate);
+            if !fates.contains(&fate) {
+                fates.push(fate);
             }
         }
         let waiting = outcomes.into_iter().filter_map(|outcome| match outcome {
@@ -116,7 +101,7 @@ impl World {
         let written = backend.write_now(Write::Settle(settle));
         if written.is_ok() {
             let cause = self.cause;
-            for fate in fared {
+            for fate in fates {
                 self.cause = cause;
                 self.tell_queue(node, task, fate);
             }
@@ -164,7 +149,7 @@ impl World {
         let now_ms = self.unix_ms(self.now);
         for id in backend.store.notice_tasks(destination, now_ms, PAGE).unwrap_or_default() {
             if let Ok(task) = backend.store.task(id) {
-                self.settle(node, &task, Ended::alike(&task, fate));
+                self.settle(node, &task, alike(&task, fate));
             }
         }
     }

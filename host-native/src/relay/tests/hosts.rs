@@ -7,7 +7,7 @@ use pillarbox_engine::smtp::Service;
 use pillarbox_engine::smtp::client::types::TlsPolicy;
 
 use super::super::Proof;
-use super::super::hosts::Hosts;
+use super::super::hosts::{Hosts, Named};
 use crate::cli::EngineChoice;
 use crate::client::Security;
 use crate::client::policy::Policies;
@@ -23,6 +23,8 @@ impl Source for Zone {
         let mx = |exchange: &str| Record::Mx(Mx { preference: 1, exchange: exchange.to_owned() });
         let record = match (kind, name) {
             (Kind::Mx, "loop.example") => Some(mx("mx.ours.example")),
+            (Kind::Mx, "null.example") => Some(mx("")),
+            (Kind::Mx, "bare.example" | "unknown.example") => None,
             (Kind::Mx, domain) => Some(mx(&format!("127-0-0-9.{domain}"))),
             (Kind::A, name) => {
                 let label = name.split('.').next().unwrap_or_default();
@@ -33,7 +35,8 @@ impl Source for Zone {
         };
         let answer =
             |record| Answer { records: vec![record], name: name.to_owned(), secure: false };
-        Box::pin(std::future::ready(record.map(answer).ok_or(NoAnswer::NoRecords)))
+        let none = if name == "unknown.example" { NoAnswer::NoName } else { NoAnswer::NoRecords };
+        Box::pin(std::future::ready(record.map(answer).ok_or(none)))
     }
 }
 
@@ -61,7 +64,8 @@ fn hosts(own_addresses: &[&str]) -> Hosts {
 
 fn hop(host: &str, lookup: Lookup, tls: TlsPolicy) -> Hop {
     let next_hop = Place { host: host.as_bytes().to_vec(), lookup, port: None };
-    Hop { next_hop, service: Service::Smtp, tls }
+    let mapped = lookup != Lookup::Exchanges;
+    Hop { next_hop, service: Service::Smtp, tls, mapped }
 }
 
 /// RFC 5321 §5.1, §6.3.
@@ -73,7 +77,7 @@ async fn mail_never_goes_back_to_this_host() {
     assert_eq!(here.names(&ours, 1).await, Err(Unreached::Loop), "by name");
     let found = async |own: &str, name: &str| {
         hosts(&[own])
-            .host(&by_mx, Proof::Usual, name, false)
+            .host(&by_mx, Proof::Usual, name, Named::Unproven)
             .await
             .map(|host| host.target.addresses)
     };
@@ -104,12 +108,34 @@ async fn mail_never_goes_back_to_this_host() {
 #[tokio::test]
 async fn a_host_that_nobody_knows_is_for_good_only_if_the_domain_named_it() {
     let hosts = hosts(&[]);
-    let found = async |lookup| {
-        let hop = hop("nowhere.example", lookup, TlsPolicy::Opportunistic);
-        hosts.host(&hop, Proof::Usual, "nowhere.example", false).await.map(|_| ())
+    let found = async |lookup, mapped| {
+        let hop = Hop { mapped, ..hop("nowhere.example", lookup, TlsPolicy::Opportunistic) };
+        hosts.host(&hop, Proof::Usual, "nowhere.example", Named::Unproven).await.map(|_| ())
     };
-    assert_eq!(found(Lookup::Exchanges).await, Err(Unreached::NoAddress));
-    assert_eq!(found(Lookup::Addresses).await, Err(Unreached::NoNextHop));
+    assert_eq!(found(Lookup::Exchanges, false).await, Err(Unreached::NoAddress));
+    assert_eq!(found(Lookup::Exchanges, true).await, Err(Unreached::NoNextHop));
+    assert_eq!(found(Lookup::Addresses, true).await, Err(Unreached::NoNextHop));
+    for (domain, why) in
+        [("unknown.example", Unreached::NoSuchDomain), ("null.example", Unreached::NullMx)]
+    {
+        let direct = hop(domain, Lookup::Exchanges, TlsPolicy::Opportunistic);
+        assert_eq!(hosts.names(&direct, 1).await, Err(why));
+        let mapped = Hop { mapped: true, ..direct };
+        assert_eq!(hosts.names(&mapped, 1).await, Err(Unreached::NoNextHop), "{domain}");
+    }
+}
+
+/// RFC 7672 §2.2.2: a domain without MX is its own host, so that nobody has to prove who its host is.
+#[tokio::test]
+async fn who_names_a_host_is_known() {
+    let hosts = hosts(&[]);
+    let named = async |host, lookup| {
+        let names = hosts.names(&hop(host, lookup, TlsPolicy::Opportunistic), 1).await;
+        names.map(|(_, named)| named)
+    };
+    assert_eq!(named("far.example", Lookup::Exchanges).await, Ok(Named::Unproven));
+    assert_eq!(named("bare.example", Lookup::Exchanges).await, Ok(Named::Itself));
+    assert_eq!(named("far.example", Lookup::Addresses).await, Ok(Named::Itself));
 }
 
 /// RFC 8689 §4.2, RFC 8461.
@@ -118,7 +144,8 @@ async fn a_host_must_prove_as_much_as_the_message_asks_for() {
     let hosts = hosts(&[]);
     let security = async |domain: &str, lookup, tls, proof| {
         let name = format!("127-0-0-9.{domain}");
-        let host = hosts.host(&hop(domain, lookup, tls), proof, &name, false).await;
+        let named = if lookup == Lookup::Exchanges { Named::Unproven } else { Named::Itself };
+        let host = hosts.host(&hop(domain, lookup, tls), proof, &name, named).await;
         host.map(|host| host.security)
     };
     let (mx, addresses) = (Lookup::Exchanges, Lookup::Addresses);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pillarbox_engine::imap::types::{RowsAsk, UidRun};
-use pillarbox_engine::relay::{Hop, Unreached, fate_of};
+use pillarbox_engine::relay::{Fared, Handover, Hop, Unreached, fate_of};
 use pillarbox_engine::smtp::client::types::{Failure, Fate, Reply, Stage, TlsPolicy};
 use pillarbox_engine::smtp::{Answer, Ask, Envelope, MailFrom, Mailbox, Notify, RcptTo};
 use pillarbox_engine::types::{BlobRange, Now};
@@ -108,13 +108,13 @@ impl Carrier for Servers {
         self.0.connects.fetch_add(1, Ordering::Relaxed);
         let host = hop.next_hop.host.clone();
         if let Some(why) = lock(&self.0.down).get(&host) {
-            return Err(NotReached { fate: fate_of(*why), server: None });
+            return Err(not_reached(*why));
         }
         if proof != Proof::Optional && lock(&self.0.unproved).contains(&host) {
-            return Err(NotReached { fate: fate_of(Unreached::TlsFailed), server: None });
+            return Err(not_reached(Unreached::TlsFailed));
         }
         if hop.tls == TlsPolicy::Required && lock(&self.0.unsafe_tls).contains(&host) {
-            return Err(NotReached { fate: fate_of(Unreached::TlsFailed), server: None });
+            return Err(not_reached(Unreached::TlsFailed));
         }
         let mut open = lock(&self.0.open);
         let (now, most) = open.entry(host.clone()).or_default();
@@ -124,22 +124,21 @@ impl Carrier for Servers {
     }
 }
 
+fn not_reached(why: Unreached) -> NotReached {
+    let fared = Fared { fate: fate_of(why), server: None, handover: Handover::Silent };
+    NotReached { fared, rest: None }
+}
+
 pub(super) struct Server {
     host: Vec<u8>,
     state: Arc<State>,
 }
 
 impl Connection for Server {
-    fn server(&self) -> Vec<u8> {
-        self.host.clone()
-    }
-    fn reports(&self) -> bool {
-        false
-    }
     async fn is_usable(&mut self) -> bool {
         lock(&self.state.down).get(&self.host).is_none()
     }
-    async fn deliver(&mut self, parcel: Parcel) -> Vec<Fate> {
+    async fn deliver(&mut self, parcel: Parcel) -> Vec<Fared> {
         let pause = self.state.pause_ms.load(Ordering::Relaxed);
         if pause > 0 {
             tokio::time::sleep(Duration::from_millis(pause.into())).await;
@@ -147,6 +146,8 @@ impl Connection for Server {
         lock(&self.state.mails).push(parcel.mail.clone());
         let refused = lock(&self.state.refused).clone();
         let (mut fates, mut taken) = (Vec::new(), Vec::new());
+        let server = Some(self.host.clone());
+        let fared = |fate| Fared { fate, server: server.clone(), handover: Handover::Silent };
         for to in &parcel.recipients {
             let code = refused.get(&to.forward_path.local_part).copied();
             let words = vec![b"Words of the server".to_vec()];
@@ -172,7 +173,7 @@ impl Connection for Server {
             let host = String::from_utf8_lossy(&self.host).into_owned();
             lock(&self.state.arrived).push((host, taken, octets));
         }
-        fates
+        fates.into_iter().map(fared).collect()
     }
     async fn quit(self) {}
 }

@@ -189,7 +189,9 @@ test("by hand: what is typed is what a real program hears", async () => {
   await page.locator(".line.client", { hasText: /rcpt to/i }).locator(".speaker").click();
   await page.locator(".inspector", { hasText: "RFC 5321 §4.1.1.3" }).waitFor();
   await shot(page, "visitors-by-hand");
-  await page.locator(".line.client", { hasText: /quit/i }).waitFor();
+  // It has followed until here, past the message, and says so.
+  await page.locator(".would", { hasText: "221" }).waitFor();
+  await shot(page, "visitors-by-hand-end");
   await type("221 bye");
   assert.equal(await sent, "sent");
   assert.ok((await lines(page)).includes("C: Is anybody in?"));

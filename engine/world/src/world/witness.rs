@@ -16,7 +16,7 @@ impl World {
     /// # Errors
     /// There is no such node, or nobody knows what is spoken on that port.
     pub fn witness(&mut self, client: &str, server: &str, port: u16) -> Result<WireId, String> {
-        let id = self.from_outside(client, server, port)?;
+        let id = self.open_outside(client, server, port)?;
         self.wire_mut(id).seats[End::Server.index()] = Some(Box::new(Typist::new(Vec::new())));
         Ok(id)
     }
@@ -31,7 +31,7 @@ impl World {
         if !by_hand && !self.node(node).setup.ports.contains(&port) {
             return Err(format!("{server} does not listen on {port}"));
         }
-        let id = self.from_outside(client, server, port)?;
+        let id = self.open_outside(client, server, port)?;
         let mut seat = self.server_seat(id);
         if by_hand {
             // The client is no session of this world that could note what is said, so the engine reads along.
@@ -45,7 +45,7 @@ impl World {
     }
 
     /// A wire that is open, whose client is outside.
-    fn from_outside(&mut self, client: &str, server: &str, port: u16) -> Result<WireId, String> {
+    fn open_outside(&mut self, client: &str, server: &str, port: u16) -> Result<WireId, String> {
         let nodes = [self.node_of(client)?, self.node_of(server)?];
         let (protocol, _) = Protocol::of_port(port).ok_or(format!("nothing is known of {port}"))?;
         let id = WireId(u32::try_from(self.wires.len()).map_err(|_| "too many wires".to_owned())?);
@@ -216,6 +216,17 @@ mod tests {
         assert!(labels(&world) > 0, "what the client says is noted");
         assert!(would(&world).is_some_and(|would| would.starts_with("250 ")));
         say(&mut world, true, b"250 hello\r\n");
+        for (said, answer) in [
+            ("MAIL FROM:<ann@test.example>\r\n", "250 fine\r\n"),
+            ("RCPT TO:<bob@test.example>\r\n", "250 fine\r\n"),
+            ("DATA\r\n", "354 go on\r\n"),
+            ("Subject: A visit\r\n\r\nIs anybody in?\r\n.\r\n", "250 taken\r\n"),
+        ] {
+            say(&mut world, false, said.as_bytes());
+            let wanted = Some(answer.as_bytes()[0]);
+            assert_eq!(would(&world).and_then(|would| would.bytes().next()), wanted, "{said}");
+            say(&mut world, true, answer.as_bytes());
+        }
         say(&mut world, false, b"MAIL FROM:<ann@test.example>\r\n");
         let before = labels(&world);
         say(&mut world, true, b"451 not now\r\n");
@@ -223,6 +234,6 @@ mod tests {
         say(&mut world, false, b"RSET\r\n");
         assert_eq!(labels(&world), before, "from here on it cannot follow");
         let said = world.octets(wire, Dir::ToClient, 0..u64::MAX);
-        assert_eq!(said, b"220 me\r\n250 hello\r\n451 not now\r\n");
+        assert_eq!(said, b"220 me\r\n250 hello\r\n250 fine\r\n250 fine\r\n354 go on\r\n250 taken\r\n451 not now\r\n");
     }
 }

@@ -42,6 +42,8 @@ impl Reader {
                 }
                 Effect::Note(Note::State { .. }) => cx.effects.push(effect),
                 Effect::Note(Note::Defect(_)) if of_client => cx.effects.push(effect),
+                // What a store takes time for is told to it later, as to every session.
+                Effect::Later(_) => cx.effects.push(effect),
                 _ => {}
             }
         }
@@ -49,8 +51,8 @@ impl Reader {
 
     fn compare(&mut self) {
         let (typed, would) = (self.senses(&self.typed), self.senses(&self.would));
-        let agree = typed.len() <= would.len()
-            && typed.iter().zip(&would).all(|(one, other)| self.same(one, other));
+        // Who types may be quicker than a store; what the engine says then is compared once it says it.
+        let agree = typed.iter().zip(&would).all(|(one, other)| self.same(one, other));
         if !agree || self.typed.len() + self.would.len() > KEPT_MAX {
             self.engine = None;
         }
@@ -77,7 +79,10 @@ impl Drive for Reader {
                 self.compare();
             }
             Turn::Order(_) => {}
-            other => self.read(other.clone(), cx),
+            other => {
+                self.read(other.clone(), cx);
+                self.compare();
+            }
         }
         self.typist.turn(turn, cx);
     }
@@ -88,9 +93,11 @@ impl Drive for Reader {
 
     fn would_say(&self) -> Option<Vec<u8>> {
         self.engine.as_ref()?;
-        let said = self.senses(&self.typed).len();
         let ends = senses(self.protocol, &self.would);
-        let from = said.checked_sub(1).and_then(|last| ends.get(last)).map_or(0, |(_, end)| *end);
+        let from = match self.senses(&self.typed).len() {
+            0 => 0,
+            said => ends.get(said - 1)?.1,
+        };
         self.would.get(from..).filter(|rest| !rest.is_empty()).map(<[u8]>::to_vec)
     }
 }

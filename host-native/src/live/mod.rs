@@ -4,5 +4,5 @@
 mod journal;
 mod tap;
 
-pub(crate) use journal::{Journal, Told, Watcher};
+pub(crate) use journal::{Journal, Told};
 pub(crate) use tap::Tap;

@@ -23,7 +23,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::bridge::Services;
 use super::guard::{Guard, Refused};
 use super::{Shared, told_to_stop};
-use crate::live::{Journal, Told, Watcher};
+use crate::live::{Journal, Told};
 
 /// Watchers at once: tabs and scripts of one developer.
 const WATCHERS_MAX: usize = 16;
@@ -92,10 +92,8 @@ impl Stream {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| full)?;
         if !is_socket {
             let (sender, events) = mpsc::channel(1);
-            // Whoever has the answer's head misses nothing from then on.
-            let watcher = self.journal.watch(after);
             tokio::spawn(async move {
-                self.tell_program(sender, watcher).await;
+                self.tell_program(sender, after).await;
                 drop(place);
             });
             let kind =
@@ -151,7 +149,8 @@ impl Stream {
         }
     }
 
-    async fn tell_program(self, sender: mpsc::Sender<Bytes>, mut watcher: Watcher) {
+    async fn tell_program(self, sender: mpsc::Sender<Bytes>, after: Option<u64>) {
+        let mut watcher = self.journal.watch(after);
         let mut stopping = self.shared.stopping.clone();
         let mut pings = tokio::time::interval(PING_EVERY);
         loop {

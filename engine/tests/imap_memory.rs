@@ -82,6 +82,7 @@ fn answer(ask: Ask, index: &[u8]) -> Answer {
         }
         Ask::Uids(above) => Answer::Uids(uids(above)),
         Ask::Rows(ask) => Answer::Rows(rows(&ask, index)),
+        Ask::Flags(ask) => Answer::Flags(rows(&ask.into(), index).into()),
         Ask::Octets(range) => Answer::Octets(vec![b'x'; range.length as usize]),
         Ask::Store(ask) => {
             let rows =

@@ -215,9 +215,12 @@ fn without_a_map_mail_goes_to_its_domain() {
 #[test]
 fn a_map_that_leads_elsewhere_answers_for_it() {
     let mapped = |place: &str| {
-        let next_hop = Some(Place::parse(place.as_bytes()).expect("a place"));
-        let (service, tls) = (Service::Smtp, TlsPolicy::Opportunistic);
-        let transport = Transport { pattern: b"*".to_vec(), next_hop, service, tls };
+        let transport = Transport {
+            pattern: b"*".to_vec(),
+            next_hop: Some(Place::parse(place.as_bytes()).expect("a place")),
+            service: Service::Smtp,
+            tls: TlsPolicy::Opportunistic,
+        };
         next_hop(&[transport], b"Crepes.FR").mapped
     };
     assert!(mapped("isp.example") && mapped("[crepes.fr]") && mapped("[192.0.2.1]"));

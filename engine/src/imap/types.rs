@@ -71,6 +71,8 @@ pub enum Ask {
     Uids(u32),
     /// A page of messages, ascending. Answers: rows, refused.
     Rows(RowsAsk),
+    /// A page of flags, ascending. Answers: flags, refused.
+    Flags(FlagsAsk),
     /// RFC 7162 §3.2.6: UIDs that are gone from the open mailbox, ascending. Answers: vanished, refused.
     Vanished(VanishedAsk),
     /// Octets of a message. Answers: octets (exactly the range), refused.
@@ -286,6 +288,27 @@ pub struct RowsAsk {
     pub changed_since: Option<u64>,
 }
 
+/// A page of flags: a row has much that synchronising them needs not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct FlagsAsk {
+    /// Which; ascending runs, at most 256.
+    pub uids: Vec<UidRun>,
+    /// At most so many.
+    pub max: u32,
+    /// RFC 7162 §3.1.4.1: only messages with a mod-sequence above this.
+    pub changed_since: Option<u64>,
+}
+
+/// For a host that has no shorter way to the flags.
+impl From<FlagsAsk> for RowsAsk {
+    fn from(ask: FlagsAsk) -> Self {
+        let FlagsAsk { uids, max, changed_since } = ask;
+        Self { uids, max, index: false, changed_since }
+    }
+}
+
 /// A page of what was expunged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -334,7 +357,7 @@ pub struct Flags {
 }
 
 /// One message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct Row {
@@ -367,6 +390,24 @@ pub struct RowPage {
     pub rows: Vec<Row>,
     /// Whether the asked-for UIDs above the last row were not looked at.
     pub more: bool,
+}
+
+/// A page of flags.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct FlagPage {
+    /// Ascending by UID.
+    pub rows: Vec<FlagRow>,
+    /// Whether the asked-for UIDs above the last row were not looked at.
+    pub more: bool,
+}
+
+impl From<RowPage> for FlagPage {
+    fn from(page: RowPage) -> Self {
+        let row = |Row { uid, flags, modseq, .. }| FlagRow { uid, flags, modseq };
+        Self { rows: page.rows.into_iter().map(row).collect(), more: page.more }
+    }
 }
 
 /// RFC 9051 §6.4.6.
@@ -708,6 +749,8 @@ pub enum Answer {
     Uids(UidPage),
     /// To `rows`.
     Rows(RowPage),
+    /// To `flags`.
+    Flags(FlagPage),
     /// To `octets`.
     Octets(Vec<u8>),
     /// To `store`.

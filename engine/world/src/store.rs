@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
-    Appended, Change, Copied, Expunged, Flags, MailboxPage, MailboxRow, MailboxStatus,
-    MailboxesAsk, Opened, RowPage, RowsAsk, SearchAsk, SpecialUse, StoreMode, Stored, UidPage,
-    UidRun, VanishedAsk, VanishedPage,
+    Appended, Change, Copied, Expunged, FlagPage, Flags, FlagsAsk, MailboxPage, MailboxRow,
+    MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, SearchAsk, SpecialUse, StoreMode,
+    Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::limits::{METADATA_ENTRIES_MAX, METADATA_OCTETS_MAX};
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
@@ -69,6 +69,10 @@ pub trait Store: Queue {
     fn vanished(&self, mailbox: MailboxId, ask: &VanishedAsk) -> Result<VanishedPage, Reason>;
     /// A page of messages.
     fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason>;
+    /// A page of flags.
+    fn flags(&self, mailbox: MailboxId, ask: &FlagsAsk) -> Result<FlagPage, Reason> {
+        self.rows(mailbox, &ask.clone().into()).map(FlagPage::from)
+    }
     /// The messages that may match a search; none other does. `None`: the store does not know, so each may.
     fn candidates(
         &self,

@@ -53,6 +53,8 @@ records! {
     Opened { status, read_only, rights, first_unseen, recent_from, keywords, uids }
     UidPage { runs, more }
     RowsAsk { uids, max, index, changed_since }
+    FlagsAsk { uids, max, changed_since }
+    FlagPage { rows, more }
     VanishedAsk { since, above }
     VanishedPage { known, runs, more }
     Expunged { runs, modseq }
@@ -79,12 +81,12 @@ variants! {
     wit, engine;
     Ask {
         Login(value), Mailboxes(value), Create(value), Delete(value), Rename(value),
-        Subscribe(value), Status(value), Open(value), Uids(value), Rows(value),
+        Subscribe(value), Status(value), Open(value), Uids(value), Rows(value), Flags(value),
         Vanished(value), Octets(value), Store(value), Expunge(value), Copy(value), Append(value), Chunk(value), Commit,
         Search(value), Quota(value), Rights(value), Metadata(value), Watch, Peek(value), Phase(value),
     }
     Answer {
-        Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value),
+        Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value), Flags(value),
         Vanished(value), Octets(value), Stored(value), Expunged(value), Copied(value), Appended(value),
         Found(value), Declined, Candidates(value), Quota(value), Rights(value), Metadata(value), Done,
         Refused(value), Instead(value),

@@ -17,7 +17,8 @@ use super::view::UNTOLD_RUNS_MAX;
 use super::{Base, Server, print, uid_only};
 use crate::imap::grammar::lex;
 use crate::imap::types::{
-    Answer, Ask, FlagRow, Flags, Row, RowPage, RowsAsk, StoreAsk, StoreMode, UidRun,
+    Answer, Ask, FlagPage, FlagRow, Flags, FlagsAsk, Row, RowPage, RowsAsk, StoreAsk, StoreMode,
+    UidRun,
 };
 use crate::limits::PAGE_ROWS_MAX;
 use crate::message::Index;
@@ -163,9 +164,15 @@ impl Fetch {
         if uids.is_empty() {
             return self.end(open);
         }
+        let changed_since = self.changed_since;
+        let by_flags = |values: &Vec<Value>| values.iter().all(|value| value.is_flags());
+        if self.values.as_ref().is_some_and(by_flags) {
+            let ask = FlagsAsk { uids, max: PAGE_ROWS_MAX, changed_since };
+            return Next::Ask(Ask::Flags(ask), Job::Fetch(self));
+        }
         let max = if self.sets_seen() { SEEN_ROWS_MAX } else { PAGE_ROWS_MAX };
         let index = self.items.iter().any(Item::needs_index);
-        let ask = RowsAsk { uids, max, index, changed_since: self.changed_since };
+        let ask = RowsAsk { uids, max, index, changed_since };
         Next::Ask(Ask::Rows(ask), Job::Fetch(self))
     }
 
@@ -258,6 +265,10 @@ impl Fetch {
                 Ok(()) => Ok(self.mark_seen(work)),
                 Err(misuse) => Err((Job::Fetch(self), misuse)),
             },
+            Answer::Flags(page) if self.rows.is_empty() => match self.take_flags(page) {
+                Ok(()) => Ok(self.run(work)),
+                Err(misuse) => Err((Job::Fetch(self), misuse)),
+            },
             Answer::Stored(stored) if !self.rows.is_empty() => {
                 self.stored(work, &stored.rows);
                 Ok(self.run(work))
@@ -270,13 +281,31 @@ impl Fetch {
     }
 
     fn take_page(&mut self, page: RowPage) -> Result<(), Misuse> {
-        let asked = Runs::from_unsorted(self.page());
-        let up_to = page_end(&asked, &page).ok_or(Misuse::BadValue)?;
-        let looked_at = asked.count() - asked.above(up_to).count();
-        self.missing += looked_at.saturating_sub(page.rows.len() as u64);
-        self.above = up_to;
+        self.passed(|asked| page_end(asked, &page), page.rows.len())?;
         self.rows = page.rows;
         self.rows.reverse();
+        Ok(())
+    }
+
+    fn take_flags(&mut self, page: FlagPage) -> Result<(), Misuse> {
+        self.passed(|asked| flags_end(asked, &page), page.rows.len())?;
+        let rows = page.rows.into_iter().rev();
+        let row = |FlagRow { uid, flags, modseq }| Row { uid, flags, modseq, ..Row::default() };
+        self.rows = rows.map(row).collect();
+        Ok(())
+    }
+
+    /// A page has come, with so many rows.
+    fn passed(
+        &mut self,
+        end: impl FnOnce(&Runs) -> Option<u32>,
+        rows: usize,
+    ) -> Result<(), Misuse> {
+        let asked = Runs::from_unsorted(self.page());
+        let up_to = end(&asked).ok_or(Misuse::BadValue)?;
+        let looked_at = asked.count() - asked.above(up_to).count();
+        self.missing += looked_at.saturating_sub(rows as u64);
+        self.above = up_to;
         Ok(())
     }
 
@@ -341,8 +370,21 @@ impl Fetch {
 
 /// Up to which UID a page has looked, if it is one that the contract allows.
 pub(crate) fn page_end(asked: &Runs, page: &RowPage) -> Option<u32> {
-    let ascending = page.rows.windows(2).all(|pair| pair[0].uid < pair[1].uid);
-    let sound = ascending && page.rows.iter().all(|row| asked.contains(row.uid));
-    let last = if page.more { page.rows.last()?.uid } else { asked.last()? };
-    sound.then_some(last)
+    end_of(asked, page.rows.iter().map(|row| row.uid), page.more)
+}
+
+/// The same of a page of flags.
+pub(crate) fn flags_end(asked: &Runs, page: &FlagPage) -> Option<u32> {
+    end_of(asked, page.rows.iter().map(|row| row.uid), page.more)
+}
+
+fn end_of(asked: &Runs, uids: impl Iterator<Item = u32>, more: bool) -> Option<u32> {
+    let mut last = 0;
+    for uid in uids {
+        if uid <= last || !asked.contains(uid) {
+            return None;
+        }
+        last = uid;
+    }
+    if more { Some(last).filter(|last| *last > 0) } else { asked.last() }
 }

@@ -41,6 +41,13 @@ pub(crate) enum Value {
     ThreadId,
 }
 
+impl Value {
+    /// Whether a row of flags has it.
+    pub(crate) fn is_flags(self) -> bool {
+        matches!(self, Self::Uid | Self::Flags | Self::Modseq)
+    }
+}
+
 /// Octets of a message.
 #[derive(Clone, Debug)]
 pub(crate) struct Section {

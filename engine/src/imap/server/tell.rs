@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::fetch::{Fetch, page_end};
+use super::fetch::{Fetch, flags_end};
 use super::job::{Job, Next, Work};
 use super::notify::{self, Wanted};
 use super::print;
@@ -14,7 +14,7 @@ use super::state::{Selected, State};
 use super::view::UNTOLD_RUNS_MAX;
 use super::{Base, Server, condstore, context, uid_only};
 use crate::imap::grammar::lex;
-use crate::imap::types::{Answer, Ask, Change, FlagRow, RowsAsk};
+use crate::imap::types::{Answer, Ask, Change, FlagRow, FlagsAsk};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -330,8 +330,8 @@ fn step(
                 let max = PAGE_ROWS_MAX;
                 let page = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(max));
                 if !page.is_empty() {
-                    let ask = RowsAsk { uids: page, max, index: false, changed_since: None };
-                    return Step::Ask(Ask::Rows(ask), Stage::Stale { uids, above, rows, new });
+                    let ask = FlagsAsk { uids: page, max, changed_since: None };
+                    return Step::Ask(Ask::Flags(ask), Stage::Stale { uids, above, rows, new });
                 }
                 if expunges {
                     open.view.all_told();
@@ -366,16 +366,14 @@ fn answered(stage: Stage, open: &mut Selected, answer: Answer) -> Result<Stage, 
             }
             Stage::Going
         }
-        (Stage::Stale { uids, above, new, .. }, Answer::Rows(page)) => {
+        (Stage::Stale { uids, above, new, .. }, Answer::Flags(page)) => {
             let asked = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX));
-            let Some(up_to) = page_end(&Runs::from_unsorted(asked), &page) else {
+            let Some(up_to) = flags_end(&Runs::from_unsorted(asked), &page) else {
                 let stage = Stage::Stale { uids, above, rows: Vec::new(), new };
                 return Err((stage, Misuse::BadValue));
             };
-            let rows = page.rows.into_iter().rev();
-            let rows =
-                rows.map(|row| FlagRow { uid: row.uid, flags: row.flags, modseq: row.modseq });
-            Stage::Stale { rows: rows.collect(), uids, above: up_to, new }
+            let rows = page.rows.into_iter().rev().collect();
+            Stage::Stale { rows, uids, above: up_to, new }
         }
         // The messages are still there; only the news of their flags is lost to a failed store.
         (Stage::Stale { new, .. }, Answer::Refused(_)) => {

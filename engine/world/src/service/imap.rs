@@ -323,7 +323,9 @@ impl<B: Backend> ImapService<B> {
             // Whoever has faults answers before this is asked.
             Ask::Phase(_) => Ok(Answer::Done),
             Ask::Login(credentials) => {
-                let (bound, answer) = log_in(&*self.backend, self.key, credentials).await;
+                // What is large and seldom is apart on the heap, so that a connection does not rest with room for it.
+                let login = Box::pin(log_in(&*self.backend, self.key, credentials));
+                let (bound, answer) = login.await;
                 if matches!(answer, LoginAnswer::Accepted(_)) {
                     self.bound = bound;
                 }
@@ -338,6 +340,7 @@ impl<B: Backend> ImapService<B> {
             Ask::Peek(name) => self.peek(&name).map(Answer::Opened),
             Ask::Uids(after) => store.uids(self.readable()?, after).map(Answer::Uids),
             Ask::Rows(ask) => self.rows(&ask),
+            Ask::Flags(ask) => store.flags(self.readable()?, &ask).map(Answer::Flags),
             Ask::Vanished(ask) => {
                 store.vanished(self.mailbox(Rights::READ)?, &ask).map(Answer::Vanished)
             }
@@ -345,14 +348,14 @@ impl<B: Backend> ImapService<B> {
             Ask::Store(ask) => self.store_flags(ask).await,
             Ask::Expunge(uids) => self.expunge(uids).await,
             Ask::Copy(ask) => self.copy(ask, now).await,
-            Ask::Append(ask) => self.append(ask, now, indexer).await,
+            Ask::Append(ask) => Box::pin(self.append(ask, now, indexer)).await,
             Ask::Chunk(octets) => {
                 let append = self.append.as_mut().ok_or(Reason::NotPermitted)?;
                 append.content.add(&*self.backend, self.key, &octets).await?;
                 Ok(Answer::Done)
             }
             Ask::Commit => {
-                let outcome = self.commit(now, indexer).await;
+                let outcome = Box::pin(self.commit(now, indexer)).await;
                 self.drop_append();
                 outcome.map(Answer::Appended)
             }

@@ -95,7 +95,9 @@ impl<B: Backend> Service<Server> for Pop3Service<B> {
             // Whoever has faults answers before this is asked.
             Ask::Phase(_) => return Answer::Done,
             Ask::Login(credentials) => {
-                let (bound, answer) = log_in(&*self.backend, self.key, credentials).await;
+                // Seldom and large, so that a connection does not rest with room for it.
+                let login = Box::pin(log_in(&*self.backend, self.key, credentials));
+                let (bound, answer) = login.await;
                 if matches!(answer, LoginAnswer::Accepted(_)) {
                     self.bound = bound;
                 }

@@ -560,7 +560,9 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
         self.note_parties(&ask);
         match ask {
             Ask::Login(credentials) => {
-                let (bound, answer) = log_in(&*self.backend, self.key, credentials).await;
+                // What is large and seldom is apart on the heap, so that a connection does not rest with room for it.
+                let login = Box::pin(log_in(&*self.backend, self.key, credentials));
+                let (bound, answer) = login.await;
                 if matches!(answer, LoginAnswer::Accepted(_)) {
                     self.account = bound.map(|bound| bound.name);
                     self.is_nobody = false;
@@ -572,13 +574,15 @@ impl<B: Backend> Service<Server> for SmtpService<B> {
             Ask::Chunk(octets) => done(
                 self.content.add(&*self.backend, self.key, &octets).await.map_err(Refusal::new),
             ),
-            Ask::Commit(mut envelope) => match self.commit(now, &mut envelope, indexer).await {
-                Ok(committed) => Answer::Committed(committed),
-                Err(refusal) => {
-                    self.reset();
-                    Answer::Refused(refusal)
+            Ask::Commit(mut envelope) => {
+                match Box::pin(self.commit(now, &mut envelope, indexer)).await {
+                    Ok(committed) => Answer::Committed(committed),
+                    Err(refusal) => {
+                        self.reset();
+                        Answer::Refused(refusal)
+                    }
                 }
-            },
+            }
             Ask::Flush(flush) => {
                 let begun = self.backend.flush(&flush).map_err(Refusal::new);
                 begun.map_or_else(Answer::Refused, Answer::Flushing)

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
-    MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row, RowPage, RowsAsk, SearchAsk,
-    UidPage, UidRun, VanishedAsk, VanishedPage,
+    FlagPage, FlagRow, FlagsAsk, MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row,
+    RowPage, RowsAsk, SearchAsk, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::store::{
@@ -74,6 +74,10 @@ impl Store for Sqlite {
 
     fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason> {
         self.read(|c| consistently(c, || rows(c, mailbox, ask)))
+    }
+
+    fn flags(&self, mailbox: MailboxId, ask: &FlagsAsk) -> Result<FlagPage, Reason> {
+        self.read(|c| consistently(c, || flag_rows(c, mailbox, ask)))
     }
 
     fn candidates(
@@ -332,6 +336,40 @@ fn vanished(
     Ok(vanished_page(runs, ask.above))
 }
 
+/// Whether there may be something above a mod-sequence. The usual answer to who was away: nothing has changed.
+fn has_changed(c: &Connection, mailbox: MailboxId, since: u64) -> rusqlite::Result<bool> {
+    if since == 0 {
+        return Ok(true);
+    }
+    let mut find = c.prepare_cached("SELECT highest_modseq FROM mailbox WHERE id = ?1")?;
+    let highest: u64 = find.query_row([mailbox], |row| row.get(0))?;
+    Ok(highest > since)
+}
+
+fn flag_rows(c: &Connection, mailbox: MailboxId, ask: &FlagsAsk) -> rusqlite::Result<FlagPage> {
+    let mut find = c.prepare_cached(
+        "SELECT uid, flags, keywords, modseq FROM message
+         WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND modseq > ?5 ORDER BY uid LIMIT ?4",
+    )?;
+    let since = ask.changed_since.unwrap_or(0);
+    let mut rows: Vec<FlagRow> = Vec::new();
+    if !has_changed(c, mailbox, since)? {
+        return Ok(FlagPage::default());
+    }
+    for run in &ask.uids {
+        let limit = i64::from(ask.max) + 1;
+        let mut found = find.query((mailbox, run.first, run.last, limit, since))?;
+        while let Some(row) = found.next()? {
+            if rows.len() >= ask.max as usize {
+                return Ok(FlagPage { rows, more: true });
+            }
+            let flags = flags(row.get(1)?, row.get(2)?);
+            rows.push(FlagRow { uid: row.get(0)?, flags, modseq: row.get(3)? });
+        }
+    }
+    Ok(FlagPage { rows, more: false })
+}
+
 fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> rusqlite::Result<RowPage> {
     let mut find = c.prepare_cached(
         "SELECT uid, blob, size, flags, keywords, modseq, date_ms, zone, save_ms
@@ -339,14 +377,8 @@ fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> rusqlite::Result<R
          ORDER BY uid LIMIT ?4",
     )?;
     let since = ask.changed_since.unwrap_or(0);
-    if since > 0 {
-        // The usual answer to who was away: nothing has changed.
-        let highest: u64 = c
-            .prepare_cached("SELECT highest_modseq FROM mailbox WHERE id = ?1")?
-            .query_row([mailbox], |row| row.get(0))?;
-        if since >= highest {
-            return Ok(RowPage::default());
-        }
+    if !has_changed(c, mailbox, since)? {
+        return Ok(RowPage::default());
     }
     let mut index = c.prepare_cached("SELECT index_octets FROM blob WHERE id = ?1")?;
     let mut rows: Vec<Row> = Vec::new();

@@ -311,6 +311,32 @@ test("a hop of seven bits ruins what is sent raw; what is encoded arrives", asyn
   await close();
 });
 
+test("a password that was stolen can be seen, and cannot be stolen any more", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/c/steal-the-password");
+  const choose = (list, words) => page.getByLabel(list).selectOption({ label: words });
+  const type = async (text) => { await page.fill("#prompt", text); await page.keyboard.press("Enter"); };
+  await choose("Lines and TLS …", "Listen on the line Bob's laptop – hamburger.edu");
+  await choose("Read mail on …", "Bob's laptop: POP3, keep");
+  const login = page.locator(".line.client", { hasText: "AUTH PLAIN" });
+  await page.locator(".listener", { hasText: "reads it" }).waitFor();
+  const heard = (await login.locator(".said").innerText()).replace("↵", "").trim();
+  assert.match(heard, /^AUTH PLAIN AGJv/, "what Eve hears is not masked");
+  await shot(page, "challenge-stolen");
+  await choose("Connect by hand to …", "hamburger.edu, port 110 (POP3)");
+  await type(heard);
+  await page.locator(".goal-row.held", { hasText: "let in" }).waitFor();
+  await type("QUIT");
+  assert.equal(await page.locator(".goal-row.held").count(), 2);
+  await choose("Lines and TLS …", "Bob's laptop: use TLS from now on");
+  await choose("Read mail on …", "Bob's laptop: POP3, keep");
+  await page.locator(".solved").waitFor();
+  await page.locator(".listener", { hasText: "sees only TLS" }).waitFor();
+  assert.match(await page.locator(".line.client", { hasText: "AUTH PLAIN" }).innerText(), /•••/, "what she cannot read is masked");
+  await shot(page, "challenge-sealed");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("on a small window nothing lies upon anything else, and nothing is cut off", async () => {
   const { page, wrong, close } = await open(browser, server, "#/c/say-helo", { size: SIZES.narrow });
   await page.locator(".first-steps").waitFor();

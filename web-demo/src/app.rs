@@ -25,6 +25,8 @@ pub(crate) struct Ui {
     pub(crate) told: RwSignal<String>,
     /// A key pressed outside of fields, for the screen that is shown.
     pub(crate) key: RwSignal<Option<String>>,
+    /// Whether a stage is shown, which has its own keys.
+    pub(crate) on_stage: RwSignal<bool>,
     help: RwSignal<bool>,
     palette: RwSignal<bool>,
     theme: RwSignal<Theme>,
@@ -88,6 +90,7 @@ fn app() -> impl IntoView {
         narrate: RwSignal::new(browser::kept("silent").is_none()),
         told: RwSignal::new(String::new()),
         key: RwSignal::new(None),
+        on_stage: RwSignal::new(false),
         help: RwSignal::new(false),
         palette: RwSignal::new(false),
         theme: RwSignal::new(Theme::kept()),
@@ -190,7 +193,8 @@ fn listen(ui: Ui) {
         } else {
             let scrolls = key == " " || key.starts_with("Arrow");
             let on_control = scrolls && browser::is_on_control();
-            if !on_control && view::takes_key(&ui.route.get_untracked(), &key) {
+            let (route, on_stage) = (ui.route.get_untracked(), ui.on_stage.get_untracked());
+            if !on_control && view::takes_key(&route, on_stage, &key) {
                 event.prevent_default();
                 ui.key.set(Some(key));
             }

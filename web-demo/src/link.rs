@@ -16,6 +16,10 @@ use crate::story::live::{Heard, Told};
 
 /// What both ends of a bridge speak.
 const SUBPROTOCOL: &str = "pillarbox.v1";
+/// Why there is no connection at all.
+const CLOSED_BROWSER: &str = "the browser opens no connection";
+/// Octets of one frame to a visitor; the server takes few more.
+const FRAME_MAX: usize = 32 * 1024;
 /// How long after a loss it is tried again: first, and at most.
 const AGAIN_MS: (u64, u64) = (1_000, 10_000);
 /// Names of states that are remembered.
@@ -46,6 +50,14 @@ pub(crate) enum News {
     Came(WireId, Vec<u8>),
     /// It is over, and why.
     Ended(WireId, String),
+    /// The server listens for this page, at this address.
+    Listening(String),
+    /// A visitor came, from there.
+    Arrived(u32, String),
+    /// A visitor said this; nothing: they say nothing more.
+    Visitor(u32, Vec<u8>),
+    /// The server listens for this page no longer, and why.
+    Deaf(String),
 }
 
 /// The way to the server.
@@ -63,6 +75,7 @@ struct Inner {
     token: String,
     last: Option<u64>,
     bridges: Vec<(WireId, WebSocket)>,
+    listener: Option<WebSocket>,
     failures: u32,
     /// Grows with each attempt, so that what an earlier one left behind is known.
     attempt: u32,
@@ -181,18 +194,22 @@ impl Link {
         self.hear.try_with_value(|hear| hear(news));
     }
 
-    /// Connects to a service, by its name.
-    pub(crate) fn open(self, wire: WireId, service: &str) {
-        let place = place(&format!("bridge/tcp?service={service}"));
-        let socket = place.and_then(|place| WebSocket::new_with_str(&place, SUBPROTOCOL).ok());
-        let Some(socket) = socket else {
-            self.say(News::Ended(wire, "the browser opens no connection".to_owned()));
-            return;
-        };
+    /// A WebSocket for octets, which says the token first.
+    fn bridge(self, path: &str) -> Option<WebSocket> {
+        let socket = WebSocket::new_with_str(&place(path)?, SUBPROTOCOL).ok()?;
         socket.set_binary_type(BinaryType::Arraybuffer);
         let token = self.inner.try_with_value(|inner| inner.token.clone()).unwrap_or_default();
         let opened = socket.clone();
         on_open(&socket, move || drop(opened.send_with_str(&token)));
+        Some(socket)
+    }
+
+    /// Connects to a service, by its name.
+    pub(crate) fn open(self, wire: WireId, service: &str) {
+        let Some(socket) = self.bridge(&format!("bridge/tcp?service={service}")) else {
+            self.say(News::Ended(wire, CLOSED_BROWSER.to_owned()));
+            return;
+        };
         on_message(&socket, move |data| match data.as_string() {
             Some(text) => {
                 let local = JSON::parse(&text).ok().and_then(|told| text_of(&told, "local"));
@@ -205,11 +222,7 @@ impl Link {
         on_close(&socket, move |event| {
             let known = self.inner.try_update_value(|inner| inner.take(wire)).flatten();
             if known.is_some() {
-                let why = match event.reason() {
-                    reason if reason.is_empty() => "the server took no connection".to_owned(),
-                    reason => reason,
-                };
-                self.say(News::Ended(wire, why));
+                self.say(News::Ended(wire, reason(&event)));
             }
         });
         self.inner.try_update_value(|inner| inner.bridges.push((wire, socket)));
@@ -229,11 +242,64 @@ impl Link {
         close(self.inner.try_update_value(|inner| inner.take(wire)).flatten());
     }
 
+    /// Asks the server to listen on a port for this page, and for no other one any more.
+    pub(crate) fn listen(self, port: u16) {
+        self.listen_no_longer();
+        let Some(socket) = self.bridge(&format!("bridge/listen?port={port}")) else {
+            self.say(News::Deaf(CLOSED_BROWSER.to_owned()));
+            return;
+        };
+        on_message(&socket, move |data| match data.as_string() {
+            Some(text) => {
+                let Ok(told) = JSON::parse(&text) else { return };
+                let opened = number(&told, "opened").and_then(|number| u32::try_from(number).ok());
+                if let Some(address) = text_of(&told, "listening") {
+                    self.say(News::Listening(address));
+                } else if let (Some(opened), Some(peer)) = (opened, text_of(&told, "peer")) {
+                    self.say(News::Arrived(opened, peer));
+                }
+            }
+            None => {
+                let frame = Uint8Array::new(&data).to_vec();
+                if let Some((number, octets)) = frame.split_first_chunk() {
+                    self.say(News::Visitor(u32::from_be_bytes(*number), octets.to_vec()));
+                }
+            }
+        });
+        on_close(&socket, move |event| {
+            let known = self.inner.try_update_value(|inner| inner.listener.take()).flatten();
+            if known.is_some() {
+                self.say(News::Deaf(reason(&event)));
+            }
+        });
+        self.inner.try_update_value(|inner| inner.listener = Some(socket));
+    }
+
+    /// Lets the port go.
+    pub(crate) fn listen_no_longer(self) {
+        close(self.inner.try_update_value(|inner| inner.listener.take()).flatten());
+    }
+
+    /// Answers a visitor; with nothing: says that this was all.
+    pub(crate) fn answer(self, number: u32, octets: &[u8]) {
+        self.inner.try_with_value(|inner| {
+            let socket = inner.listener.as_ref()?;
+            let frame = |octets: &[u8]| [&number.to_be_bytes()[..], octets].concat();
+            if octets.is_empty() {
+                return socket.send_with_u8_array(&frame(&[])).ok();
+            }
+            octets
+                .chunks(FRAME_MAX)
+                .try_for_each(|part| socket.send_with_u8_array(&frame(part)).ok())
+        });
+    }
+
     /// Nothing of it is left open.
     fn leave(self) {
         let inner = self.inner.try_update_value(std::mem::take);
         let Some(inner) = inner else { return };
         close(inner.stream);
+        close(inner.listener);
         inner.bridges.into_iter().for_each(|(_, socket)| close(Some(socket)));
     }
 }
@@ -247,6 +313,14 @@ fn place(path: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{scheme}://{}/{path}", location.host().ok()?))
+}
+
+/// Why a connection is over, in the server's words.
+fn reason(event: &CloseEvent) -> String {
+    match event.reason() {
+        reason if reason.is_empty() => "the server took no connection".to_owned(),
+        reason => reason,
+    }
 }
 
 fn close(socket: Option<WebSocket>) {
@@ -304,7 +378,10 @@ fn told(event: &JsValue) -> Option<Told> {
             Told::Said { session, parts: parts.iter().filter_map(part).collect() }
         }
         "full" => Told::Full { session },
-        "closed" => Told::Closed { session },
+        "closed" => {
+            let unread = number(event, "unread").unwrap_or_default();
+            Told::Closed { session, unread }
+        }
         _ => return None,
     })
 }
@@ -332,6 +409,9 @@ fn part(part: &JsValue) -> Option<Heard> {
     if let Some(to) = text_of(part, "state") {
         let from = state(text_of(part, "was").unwrap_or_default());
         return Some(Heard::Noted(Note::State { from, to: state(to) }));
+    }
+    if !field(part, "secured").is_undefined() {
+        return Some(Heard::Secured);
     }
     field(part, "defect")
         .is_truthy()

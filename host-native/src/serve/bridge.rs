@@ -29,24 +29,24 @@ const SUBPROTOCOL: &str = "pillarbox.v1";
 const BRIDGES_MAX: usize = 8;
 /// Octets of one frame from a page.
 const FRAME_MAX: usize = 64 * 1024;
-/// Octets read from the service at once.
-const READ_MAX: usize = 16 * 1024;
+/// Octets read from a connection at once.
+pub(super) const READ_MAX: usize = 16 * 1024;
 /// Octets a second from a page; more is taken later.
-const RATE_MAX: u64 = 1024 * 1024;
+pub(super) const RATE_MAX: u64 = 1024 * 1024;
 /// A connection on which nobody says anything for so long is closed.
-const IDLE_MAX: Duration = Duration::from_secs(300);
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(300);
 /// How long the token may take, a connection to this machine, and a frame that is sent.
 const PROMPT_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a connection ended, as the page is told (RFC 6455 §7.4.2: 4000 and more are ours).
-mod code {
-    pub(super) const DONE: u16 = 1000;
-    pub(super) const STOPPING: u16 = 1001;
+pub(super) mod code {
+    pub(in super::super) const DONE: u16 = 1000;
+    pub(in super::super) const STOPPING: u16 = 1001;
     pub(super) const TOKEN: u16 = 4001;
-    pub(super) const UNREACHED: u16 = 4002;
+    pub(in super::super) const UNREACHED: u16 = 4002;
     pub(super) const IDLE: u16 = 4003;
-    pub(super) const WRONG: u16 = 4004;
-    pub(super) const CUT: u16 = 4005;
+    pub(in super::super) const WRONG: u16 = 4004;
+    pub(in super::super) const CUT: u16 = 4005;
 }
 
 /// Services that a page may name.
@@ -104,8 +104,8 @@ pub(super) fn routes(shared: &Arc<Shared>, guard: &Guard, services: &Services) -
         async move |uri: Uri,
                     headers: HeaderMap,
                     RawQuery(query): RawQuery,
-                    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
-            match bridge.clone().open(&uri, &headers, query.as_deref(), upgrade) {
+                    asked: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
+            match bridge.clone().open(&uri, &headers, query.as_deref(), asked) {
                 Ok(response) => response,
                 Err(refused) => {
                     tracing::warn!(why = refused.1, "the bridge refused somebody");
@@ -125,7 +125,36 @@ struct Bridge {
 }
 
 /// How a connection ended: code and words.
-type Ending = (u16, &'static str);
+pub(super) type Ending = (u16, &'static str);
+
+/// A WebSocket for octets, as both bridges have it.
+pub(super) fn upgrade(
+    asked: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<WebSocketUpgrade, Refused> {
+    let asked = asked
+        .map_err(|_| Refused(StatusCode::BAD_REQUEST, "this is no WebSocket handshake"))?
+        .protocols([SUBPROTOCOL])
+        .max_message_size(FRAME_MAX)
+        .max_frame_size(FRAME_MAX);
+    if asked.selected_protocol().is_none() {
+        return Err(Refused(StatusCode::BAD_REQUEST, "expected the subprotocol pillarbox.v1"));
+    }
+    Ok(asked)
+}
+
+/// Waits for the first frame, which must be the token.
+pub(super) async fn token(socket: &mut WebSocket, guard: &Guard) -> Result<(), Ending> {
+    match tokio::time::timeout(PROMPT_WITHIN, socket.recv()).await {
+        Ok(Some(Ok(Message::Text(token)))) if guard.is_token(token.as_bytes()) => Ok(()),
+        _ => Err((code::TOKEN, "the first frame must be the token of this start")),
+    }
+}
+
+/// Says why it is over.
+pub(super) async fn end(socket: &mut WebSocket, (code, reason): Ending) {
+    let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+    drop(tokio::time::timeout(PROMPT_WITHIN, socket.send(close)).await);
+}
 
 impl Bridge {
     fn open(
@@ -133,29 +162,22 @@ impl Bridge {
         uri: &Uri,
         headers: &HeaderMap,
         query: Option<&str>,
-        upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+        asked: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
     ) -> Result<Response, Refused> {
         self.guard.own_page(uri, headers)?;
         let (service, address) = self.services.find(query)?;
-        let upgrade = upgrade
-            .map_err(|_| Refused(StatusCode::BAD_REQUEST, "this is no WebSocket handshake"))?
-            .protocols([SUBPROTOCOL])
-            .max_message_size(FRAME_MAX)
-            .max_frame_size(FRAME_MAX);
-        if upgrade.selected_protocol().is_none() {
-            return Err(Refused(StatusCode::BAD_REQUEST, "expected the subprotocol pillarbox.v1"));
-        }
+        let asked = upgrade(asked)?;
         let place = Arc::clone(&self.places).try_acquire_owned();
         let place = place.map_err(|_| {
             Refused(StatusCode::SERVICE_UNAVAILABLE, "too many connections over the bridge")
         })?;
-        Ok(upgrade.on_upgrade(async move |mut socket| {
-            let (code, reason) = match self.carry(&mut socket, service, address).await {
+        Ok(asked.on_upgrade(async move |mut socket| {
+            let ending = match self.carry(&mut socket, service, address).await {
                 Ok(ending) | Err(ending) => ending,
             };
+            let (code, reason) = ending;
             tracing::debug!(service, code, reason, "a connection over the bridge ended");
-            let close = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-            drop(tokio::time::timeout(PROMPT_WITHIN, socket.send(close)).await);
+            end(&mut socket, ending).await;
             drop(place);
         }))
     }
@@ -166,11 +188,7 @@ impl Bridge {
         service: &'static str,
         address: SocketAddr,
     ) -> Result<Ending, Ending> {
-        let first = tokio::time::timeout(PROMPT_WITHIN, socket.recv()).await;
-        match first {
-            Ok(Some(Ok(Message::Text(token)))) if self.guard.is_token(token.as_bytes()) => {}
-            _ => return Err((code::TOKEN, "the first frame must be the token of this start")),
-        }
+        token(socket, &self.guard).await?;
         const UNREACHED: Ending = (code::UNREACHED, "the service takes no connection");
         let stream = tokio::time::timeout(PROMPT_WITHIN, TcpStream::connect(address)).await;
         let stream = stream.ok().and_then(Result::ok).ok_or(UNREACHED)?;
@@ -229,12 +247,15 @@ impl Bridge {
 }
 
 /// What the page says next, once it may.
-async fn hear(socket: &mut WebSocket, due: Instant) -> Option<Result<Message, axum::Error>> {
+pub(super) async fn hear(
+    socket: &mut WebSocket,
+    due: Instant,
+) -> Option<Result<Message, axum::Error>> {
     tokio::time::sleep_until(due.into()).await;
     socket.recv().await
 }
 
-async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Ending> {
+pub(super) async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Ending> {
     match tokio::time::timeout(PROMPT_WITHIN, socket.send(message)).await {
         Ok(Ok(())) => Ok(()),
         _ => Err((code::DONE, "the page is gone")),

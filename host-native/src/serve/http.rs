@@ -13,6 +13,7 @@ use super::bridge::{self, Services};
 use super::guard::Guard;
 use super::playground;
 use super::ready::Addresses;
+use super::visitors;
 use super::{Shared, faults_http, stream, webmail};
 
 /// Serves until the task is ended.
@@ -63,6 +64,7 @@ fn live(shared: &Arc<Shared>, addresses: &Addresses, guard: Option<&Guard>) -> R
     let services = Services::new(addresses);
     stream::routes(shared, journal, guard, &services)
         .merge(bridge::routes(shared, guard, &services))
+        .merge(visitors::routes(shared, guard))
 }
 
 /// With `--test-clock` alone: tests move the queue's clock, so that days pass in seconds.

@@ -20,6 +20,7 @@ mod roles;
 mod serving;
 mod stream;
 mod trim;
+mod visitors;
 mod webmail;
 
 use std::net::SocketAddr;

@@ -2,7 +2,7 @@
 //! What counts as done is judged by the world library.
 
 use pillarbox_world::tape::{self, Challenge, Tape};
-use pillarbox_world::world::{Action, Check, End, Phase, Way, WireId};
+use pillarbox_world::world::{Action, Check, End, LinkSetup, Phase, Way, WireId};
 
 use super::hands::Part;
 use super::layout::Kind;
@@ -121,6 +121,32 @@ impl Story {
                 (words, Action::Connect { from: from.clone(), host, port, script: Vec::new() })
             })
             .collect()
+    }
+
+    /// What can be changed about lines and devices, with words.
+    #[must_use]
+    pub fn changes(&self) -> Vec<(String, Action)> {
+        let name =
+            |id| self.nodes().iter().find(|node| node.id == id).map(|node| node.name.clone());
+        let taps = self.source.tape().world().links().iter().filter_map(|link| {
+            let words = format!("Listen on the line {} – {}", self.name(link.a), self.name(link.b));
+            let tapped = LinkSetup {
+                a: name(link.a)?,
+                b: name(link.b)?,
+                latency_ms: link.latency_ms,
+                octets_per_s: link.octets_per_s,
+                chunk: link.chunk,
+                tapped: true,
+                seven_bit: link.seven_bit,
+            };
+            Some((words, Action::Link(tapped)))
+        });
+        let devices = self.nodes().iter().filter(|node| node.kind == Kind::Device);
+        let secured = devices.map(|node| {
+            let words = format!("{}: use TLS from now on", node.title);
+            (words, Action::Secure { device: node.name.clone(), on: true })
+        });
+        taps.chain(secured).collect()
     }
 
     /// Ways to read mail: on which device and how, with words.

@@ -1,13 +1,19 @@
 //! Real conversations as a story: those that this page has with the server that served it, and those that the server tells
 //! of. Octets and notes are entered as they come; nothing here knows how they travel.
 
-use pillarbox_engine::trace::Note;
+use pillarbox_engine::trace::{Note, Side};
 use pillarbox_world::annotate::Grade;
-use pillarbox_world::tape::Scenario;
+use pillarbox_world::tape::{Recording, Scenario};
 use pillarbox_world::world::{Action, Check, Dir, End, Letter, Phase, Time, Way, WireId, WireView};
 
 use super::hands::Part;
+use super::recorded::{self, Simulation};
 use super::{Source, Story, source};
+
+mod visitors;
+
+pub use visitors::Service;
+use visitors::Visitor;
 
 /// What the record is kept in.
 const WORLD: &str = include_str!("live.toml");
@@ -17,13 +23,17 @@ const ENTRIES_MAX: usize = 3_000;
 const LISTED_MAX: usize = 60;
 /// Events that wait until it is known whose they are.
 const WAITING_MAX: usize = 512;
+/// Why there is no simulation of it.
+const SILENT: &str = "The program said nothing yet.";
 /// The page's own node, and the server's.
 const PAGE: &str = "page";
 const SERVER: &str = "server";
 
 /// The server's services, by name, with the port that each of them usually has.
 const SERVICES: [(&str, u16); 5] =
-    [("smtp", 25), ("submission", 587), ("lmtp", 25), ("pop3", 110), ("imap", 143)];
+    [("smtp", 25), ("submission", 587), (LMTP, 25), ("pop3", 110), ("imap", 143)];
+/// Spoken between the parts of one server; no world has it.
+const LMTP: &str = "lmtp";
 
 /// What the server tells of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +65,8 @@ pub enum Told {
     Closed {
         /// Which conversation.
         session: String,
+        /// Octets that were never read, and so never told.
+        unread: u64,
     },
 }
 
@@ -65,6 +77,8 @@ pub enum Heard {
     Octets(End, Vec<u8>),
     /// What the server's session noted.
     Noted(Note),
+    /// From here on it is inside TLS.
+    Secured,
 }
 
 /// What must be done outside, for a connection of this page's own.
@@ -76,12 +90,20 @@ pub enum Errand {
     Send(WireId, Vec<u8>),
     /// End the connection.
     Close(WireId),
+    /// Answer the visitor of this number.
+    Answer(WireId, u32, Vec<u8>),
+    /// Let the visitor of this number go.
+    Leave(WireId, u32),
 }
 
 impl Errand {
     fn wire(&self) -> WireId {
         match self {
-            Self::Open(wire, _) | Self::Send(wire, _) | Self::Close(wire) => *wire,
+            Self::Open(wire, _)
+            | Self::Send(wire, _)
+            | Self::Close(wire)
+            | Self::Answer(wire, ..)
+            | Self::Leave(wire, _) => *wire,
         }
     }
 }
@@ -142,6 +164,29 @@ struct Own {
     closed: bool,
 }
 
+/// What is known of a conversation that the server told of, beside its octets.
+#[derive(Clone, Debug)]
+struct Known {
+    /// Whether it is of a service that worlds have.
+    simulated: bool,
+    tls: bool,
+    ending: Ending,
+    unread: u64,
+    /// Entries of the record up to which it is whole.
+    whole: usize,
+}
+
+/// How a conversation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Open,
+    Over,
+    /// The server tells no more of it.
+    Full,
+    /// Some of it was lost.
+    Lost,
+}
+
 /// What is known of real conversations.
 #[derive(Debug, Default)]
 pub struct Live {
@@ -149,6 +194,8 @@ pub struct Live {
     sessions: Vec<(String, WireId)>,
     own: Vec<(WireId, Own)>,
     peers: Vec<(WireId, String)>,
+    known: Vec<(WireId, Known)>,
+    visitors: Vec<(WireId, Visitor)>,
     /// What came while it was not known whether it is of this page's own connections.
     waiting: Vec<Told>,
     listed: Vec<Conversation>,
@@ -215,10 +262,9 @@ impl Live {
                 own.closed = true;
                 errands.push(Errand::Close(id));
             }
-            if errands.iter().any(|errand| errand.wire() == id) {
-                self.touch(id);
-            }
         }
+        self.answer_visitors(story, &mut errands);
+        errands.iter().for_each(|errand| self.touch(errand.wire()));
         errands
     }
 
@@ -256,7 +302,8 @@ impl Live {
     /// # Errors
     /// It is over, or not theirs.
     pub fn say(&mut self, story: &mut Story, wire: WireId, octets: &[u8]) -> Result<(), String> {
-        let action = Action::Type { wire: wire.0, server: false, octets: octets.to_vec() };
+        let server = self.is_visited(wire);
+        let action = Action::Type { wire: wire.0, server, octets: octets.to_vec() };
         self.touch(wire);
         story.act(|source| {
             let end = source.length();
@@ -266,7 +313,7 @@ impl Live {
 
     /// Somebody ends a connection of this page's own.
     pub fn hang_up(&mut self, story: &mut Story, wire: WireId) {
-        let action = Action::HangUp { wire: wire.0, server: false };
+        let action = Action::HangUp { wire: wire.0, server: self.is_visited(wire) };
         self.touch(wire);
         story.act(|source| {
             let end = source.length();
@@ -339,18 +386,87 @@ impl Live {
                 let Some(wire) = self.session(&session) else { return };
                 let own = self.is_own(wire);
                 self.touch(wire);
+                if parts.contains(&Heard::Secured) {
+                    self.change(wire, |known| known.tls = true);
+                }
                 story.act(|source| enter(source, wire, own, parts));
             }
-            Told::Full { session } | Told::Closed { session } => {
-                let Some(wire) = self.session(&session) else { return };
-                self.sessions.retain(|(known, _)| *known != session);
-                self.touch(wire);
-                if !self.is_own(wire) {
-                    story.act(|source| source.witnessed().witness_end(wire, End::Server));
-                }
-            }
+            Told::Full { session } => self.over(story, &session, Ending::Full, 0),
+            Told::Closed { session, unread } => self.over(story, &session, Ending::Over, unread),
         }
         self.list(story);
+    }
+
+    /// No more is told of a conversation.
+    fn over(&mut self, story: &mut Story, session: &str, ending: Ending, unread: u64) {
+        let Some(wire) = self.session(session) else { return };
+        self.sessions.retain(|(known, _)| known != session);
+        self.touch(wire);
+        self.change(wire, |known| {
+            known.unread = unread;
+            if known.ending == Ending::Open {
+                known.ending = ending;
+            }
+        });
+        if !self.is_own(wire) {
+            story.act(|source| source.witnessed().witness_end(wire, End::Server));
+        }
+    }
+
+    /// Some of what the server told is lost: of whatever goes on nobody knows how much.
+    pub fn lost(&mut self, story: &Story) {
+        let length = story.source().length();
+        for (wire, known) in &mut self.known {
+            let goes_on = self.sessions.iter().any(|(_, open)| open == wire);
+            if goes_on && known.ending == Ending::Open {
+                known.ending = Ending::Lost;
+                known.whole = length;
+            }
+        }
+    }
+
+    fn change(&mut self, wire: WireId, change: impl FnOnce(&mut Known)) {
+        if let Some((_, known)) = self.known.iter_mut().find(|(known, _)| *known == wire) {
+            change(known);
+        }
+    }
+
+    /// A conversation as a simulation, in which the program says to the engine what it said to the server.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn simulate(&self, story: &Story, wire: WireId) -> Result<Simulation, String> {
+        let known = self.known_of(wire)?;
+        let recording = Recording::of(story.source().tape().world(), wire, known.whole);
+        let recording = recording.ok_or(SILENT)?;
+        let lacks = [
+            (known.tls, recorded::TLS),
+            (known.ending == Ending::Open, recorded::OPEN),
+            (known.ending == Ending::Full, recorded::FULL),
+            (known.ending == Ending::Lost, recorded::LOST),
+            (known.unread > 0, recorded::UNREAD),
+        ];
+        let lacks = lacks.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| words);
+        Simulation::of(&recording, lacks.collect())
+    }
+
+    /// Why a conversation has no simulation; none: it has one.
+    #[must_use]
+    pub fn unsimulated(&self, story: &Story, wire: WireId) -> Option<String> {
+        let notes = story.source().tape().world().all_notes(wire, End::Server);
+        let is_read = |note| matches!(note, Note::Span(span) if span.side == Side::Received);
+        let has_spoken = notes.iter().any(|noted| is_read(noted.note));
+        match self.known_of(wire) {
+            Ok(_) if has_spoken => None,
+            Ok(_) => Some(SILENT.to_owned()),
+            Err(why) => Some(why),
+        }
+    }
+
+    fn known_of(&self, wire: WireId) -> Result<&Known, String> {
+        let found = self.known.iter().find(|(known, _)| *known == wire);
+        let (_, known) = found.ok_or("The server did not tell of this conversation.")?;
+        if known.simulated { Ok(known) } else { Err("This service has no simulation.".to_owned()) }
     }
 
     fn opened(
@@ -364,7 +480,7 @@ impl Live {
         let ours = self.own.iter().find(|(_, own)| own.local.as_deref() == Some(&peer));
         if let Some((wire, _)) = ours {
             let wire = *wire;
-            self.sessions.push((session, wire));
+            self.begins(session, wire, service, tls);
             return;
         }
         let Some((_, port)) = SERVICES.iter().find(|(name, _)| *name == service) else { return };
@@ -375,13 +491,21 @@ impl Live {
         let Ok(wire) = wire else { return };
         let who = if tls { format!("{peer}, TLS") } else { peer };
         self.peers.push((wire, who));
-        self.sessions.push((session, wire));
+        self.begins(session, wire, service, tls);
         self.touch(wire);
+    }
+
+    fn begins(&mut self, session: String, wire: WireId, service: &str, tls: bool) {
+        self.sessions.push((session, wire));
+        let (ending, whole) = (Ending::Open, usize::MAX);
+        let simulated = service != LMTP;
+        self.known.push((wire, Known { simulated, tls, ending, unread: 0, whole }));
     }
 
     /// Begins the record anew, unless something of it is open here.
     fn forget(&mut self, story: &mut Story) -> bool {
-        if self.own.iter().any(|(_, own)| !own.closed) {
+        let visited = self.visitors.iter().any(|(_, visitor)| visitor.is_here());
+        if visited || self.own.iter().any(|(_, own)| !own.closed) {
             return false;
         }
         let now_ms = story.source().start_unix_ms() + story.source().tape().now().0;
@@ -426,7 +550,12 @@ impl Live {
             (true, false) => "this page".to_owned(),
             _ => {
                 let known = self.peers.iter().find(|(known, _)| *known == wire.id);
-                known.map(|(_, who)| who.clone()).unwrap_or_default()
+                let who = known.map(|(_, who)| who.clone()).unwrap_or_default();
+                match (self.is_visited(wire.id), wire.typed[1]) {
+                    (true, true) => format!("you ← {who}"),
+                    (true, false) => format!("this page ← {who}"),
+                    _ => who,
+                }
             }
         };
         Conversation {
@@ -446,8 +575,12 @@ impl Live {
     pub fn typing(&self, story: &Story, wire: WireId) -> Option<(WireId, Part)> {
         let wires = story.source().tape().world().wires();
         let found = wires.into_iter().find(|known| known.id == wire)?;
-        let types = self.is_own(wire) && found.typed[0] && found.phase == Phase::Open;
-        types.then_some((wire, Part::Client))
+        let part = match (self.is_own(wire), self.is_visited(wire), found.typed) {
+            (true, _, [true, _]) => Part::Client,
+            (_, true, [_, true]) => Part::Server,
+            _ => return None,
+        };
+        (found.phase == Phase::Open).then_some((wire, part))
     }
 
     /// The newest connection of this page's own.
@@ -468,164 +601,11 @@ fn enter(source: &mut Source, wire: WireId, own: bool, parts: Vec<Heard>) {
             Heard::Octets(end, octets) if !own => {
                 source.witnessed().witness_octets(wire, end, &octets);
             }
-            Heard::Octets(..) => {}
+            Heard::Octets(..) | Heard::Secured => {}
             Heard::Noted(note) => source.witnessed().witness_note(wire, End::Server, note),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use pillarbox_engine::trace::{Side, Span};
-    use pillarbox_world::world::EntryId;
-
-    fn span(side: Side, start: u64, end: u64, label: &'static str) -> Heard {
-        Heard::Noted(Note::Span(Span { side, start, end, label, secret: false, why: None }))
-    }
-
-    fn opened(session: &str, service: &str, peer: &str) -> Told {
-        let (session, service) = (session.to_owned(), service.to_owned());
-        Told::Opened { session, service, peer: peer.to_owned(), tls: false }
-    }
-
-    #[test]
-    fn what_others_say_is_listed_and_explained() {
-        let (mut live, mut story) = Live::begin(1_000);
-        live.told(&mut story, opened("a", "smtp", "127.0.0.1:5000"));
-        let parts = vec![
-            Heard::Octets(End::Server, b"220 here\r\n".to_vec()),
-            span(Side::Sent, 0, 3, "reply code"),
-            span(Side::Sent, 3, 4, "SP"),
-            span(Side::Sent, 4, 8, "reply text"),
-            span(Side::Sent, 8, 10, "CRLF"),
-            Heard::Noted(Note::State { from: "", to: "Connected" }),
-        ];
-        live.told(&mut story, Told::Said { session: "a".to_owned(), parts });
-        let parts = vec![
-            Heard::Octets(End::Client, b"NOOP\r\n".to_vec()),
-            span(Side::Received, 0, 4, "verb"),
-            span(Side::Received, 4, 6, "CRLF"),
-        ];
-        live.told(&mut story, Told::Said { session: "a".to_owned(), parts });
-        let listed = live.conversations().to_vec();
-        assert_eq!(listed.len(), 1);
-        assert_eq!(
-            (&listed[0].who[..], listed[0].own, listed[0].open),
-            ("127.0.0.1:5000", false, true)
-        );
-        assert_eq!(listed[0].last, "220 here");
-        let wire = listed[0].wire;
-        let lines = story.spoken(wire, usize::MAX);
-        let said: Vec<String> = lines
-            .iter()
-            .map(|line| line.pieces.iter().map(|piece| &piece.text[..]).collect())
-            .collect();
-        assert_eq!(said, ["220 here↵", "NOOP↵"]);
-        let explained = story.explain(wire, Dir::ToServer, 0, 4).expect("it was noted");
-        assert_eq!(explained.label, "verb");
-        assert!(explained.what.is_some());
-        live.told(&mut story, Told::Closed { session: "a".to_owned() });
-        assert!(!live.conversations()[0].open);
-    }
-
-    #[test]
-    fn by_hand_octets_go_out_and_the_server_s_notes_explain_them() {
-        let (mut live, mut story) = Live::begin(0);
-        live.begin_task(&mut story, Task::Type(25)).expect("the page may connect");
-        let errands = live.pass(&mut story, 10);
-        let [Errand::Open(wire, "smtp")] = errands[..] else { panic!("{errands:?}") };
-        // What the server tells of it may come before the page knows that it is its own.
-        live.told(&mut story, opened("b", "smtp", "127.0.0.1:6000"));
-        live.connected(&mut story, wire, "127.0.0.1:6000".to_owned());
-        live.came(&mut story, wire, b"220 here\r\n");
-        let parts = vec![
-            Heard::Octets(End::Server, b"220 here\r\n".to_vec()),
-            span(Side::Sent, 0, 10, "reply text"),
-            Heard::Noted(Note::State { from: "", to: "Connected" }),
-        ];
-        live.told(&mut story, Told::Said { session: "b".to_owned(), parts });
-        assert_eq!(live.conversations().len(), 1, "{:?}", live.conversations());
-        assert_eq!(live.typing(&story, wire), Some((wire, Part::Client)));
-        assert!(
-            story
-                .sayable(Some(wire), Part::Client)
-                .iter()
-                .any(|one| one.example.starts_with("EHLO"))
-        );
-        live.say(&mut story, wire, b"EHLO me\r\n").expect("it is open");
-        assert_eq!(live.pass(&mut story, 20), [Errand::Send(wire, b"EHLO me\r\n".to_vec())]);
-        assert_eq!(story.octets(wire, Dir::ToClient, 0, 99), b"220 here\r\n", "entered once");
-        live.ended(&mut story, wire);
-        assert_eq!(live.pass(&mut story, 30), [Errand::Close(wire)]);
-        assert_eq!(live.typing(&story, wire), None);
-    }
-
-    #[test]
-    fn the_page_s_own_client_speaks_to_who_answers() {
-        let (mut live, mut story) = Live::begin(0);
-        let task = Task::Send {
-            from: "ann@here".to_owned(),
-            to: "bob@hamburger.edu".to_owned(),
-            subject: "Lunch".to_owned(),
-            text: "Do you like ketchup?".to_owned(),
-        };
-        live.begin_task(&mut story, task).expect("the page may send");
-        let mut sent = Vec::new();
-        let (mut now, mut wire) = (0, None);
-        let replies: [&[u8]; 7] = [
-            b"220 here ESMTP\r\n",
-            b"250 here\r\n",
-            b"250 2.1.0 Sender ok\r\n",
-            b"250 2.1.5 Recipient ok\r\n",
-            b"354 go on\r\n",
-            b"250 2.0.0 Taken\r\n",
-            b"221 bye\r\n",
-        ];
-        let mut replies = replies.into_iter();
-        for _ in 0..40 {
-            now += 100;
-            let errands = live.pass(&mut story, now);
-            let mut speaks = false;
-            for errand in errands {
-                match errand {
-                    Errand::Open(id, service) => {
-                        assert_eq!(service, "smtp");
-                        wire = Some(id);
-                        live.connected(&mut story, id, "127.0.0.1:7000".to_owned());
-                        speaks = true;
-                    }
-                    Errand::Send(_, octets) => {
-                        sent.extend(octets);
-                        speaks = sent.ends_with(b"\r\n");
-                    }
-                    Errand::Close(id) => live.ended(&mut story, id),
-                }
-            }
-            if let (true, Some(wire), Some(reply)) = (speaks, wire, replies.next()) {
-                live.came(&mut story, wire, reply);
-            }
-        }
-        let said = String::from_utf8_lossy(&sent).into_owned();
-        for wanted in ["MAIL FROM:<ann@here>", "RCPT TO:<bob@hamburger.edu>", "\r\n.\r\n", "QUIT"] {
-            assert!(said.contains(wanted), "{wanted} in {said}");
-        }
-        assert!(story.source().tape().now() >= Time(4_000));
-        let length = story.source().tape().entries(EntryId(0)).len();
-        assert_eq!(length, story.source().length());
-    }
-
-    #[test]
-    fn a_long_record_begins_anew() {
-        let (mut live, mut story) = Live::begin(0);
-        for number in 0..1_000 {
-            let session = number.to_string();
-            live.told(&mut story, opened(&session, "pop3", "127.0.0.1:1"));
-            live.told(&mut story, Told::Closed { session });
-        }
-        assert!(live.has_forgotten);
-        assert!(story.entries().len() <= ENTRIES_MAX + 10);
-        assert!(live.conversations().len() <= LISTED_MAX);
-        assert!(live.sessions.is_empty());
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ pub mod lines;
 pub mod live;
 pub mod message;
 mod octets;
+pub mod recorded;
 pub mod scene;
 mod source;
 pub mod web;
@@ -216,10 +217,21 @@ impl Story {
         let items: Vec<Item> = self
             .nodes()
             .iter()
-            .map(|node| Item { id: node.id.0, kind: node.kind, rows: node.users.len() })
+            .map(|node| Item { id: node.id.0, kind: node.kind, rows: self.rows_on_map(node) })
             .collect();
         let links: Vec<(u16, u16)> = self.links().iter().map(|(a, b)| (a.0, b.0)).collect();
         if tall { layout::place_tall(&items, &links) } else { layout::place(&items, &links) }
+    }
+
+    /// Mailboxes that are drawn at a node: those of its users, and on a server that lets everybody in of whoever has mail.
+    fn rows_on_map(&self, node: &NodeInfo) -> usize {
+        let place = self.whole.nodes.get(&node.id);
+        let mut accounts: Vec<&String> = place
+            .into_iter()
+            .flat_map(|place| place.mailboxes.keys().map(|(name, _)| name))
+            .collect();
+        accounts.dedup();
+        node.users.len().max(accounts.len())
     }
 
     /// A node's name, as people say it.
@@ -322,6 +334,22 @@ impl Story {
         let talk = scene.wires.get(&wire)?;
         let protocol = source::protocol_name(talk.protocol);
         Some(format!("{} → {} · {protocol}", self.name(talk.client), self.name(talk.server)))
+    }
+
+    /// Who listens on a connection, and how far they can read, in words; none: nobody.
+    #[must_use]
+    pub fn listener(&self, wire: WireId) -> Option<String> {
+        let world = self.source.tape().world();
+        let heard = Dir::BOTH.map(|dir| world.overheard(wire, dir).last().map(|range| range.end));
+        let view = world.wires().into_iter().find(|view| view.id == wire)?;
+        match (view.tapped, heard, view.tls_from) {
+            (true, _, [Some(0), Some(0)]) => Some("Somebody listens, and sees only TLS".to_owned()),
+            (_, [None, None], _) => None,
+            (_, _, [Some(_), Some(_)]) => {
+                Some("Somebody listens, and reads it up to TLS".to_owned())
+            }
+            _ => Some("Somebody listens, and reads it".to_owned()),
+        }
     }
 
     /// Where something matters: its share of the way, and how it is marked.

@@ -145,10 +145,10 @@ impl Source {
         Ok((source, opened.view.parse().ok()))
     }
 
-    /// The world as text for a link.
+    /// The world as text for a link; none: it is too long for one.
     #[must_use]
-    pub fn link(&self, cursor: usize) -> String {
-        self.tape.encode(&cursor.to_string())
+    pub fn link(&self, cursor: usize) -> Option<String> {
+        Some(self.tape.encode(&cursor.to_string())).filter(|link| Tape::fits(link))
     }
 
     /// A tape, as far as it has gone.
@@ -463,7 +463,14 @@ impl Source {
             }
             annotator.note(&noted.note, octets);
         }
-        Annotated { all: annotator.of(side).to_vec(), defects }
+        let mut all = annotator.of(side).to_vec();
+        // What somebody on the line has read is nobody's secret any more: that is what a reader should see.
+        let heard = self.tape.world().overheard(wire, dir);
+        for annotation in all.iter_mut().filter(|annotation| annotation.secret) {
+            let (start, end) = (annotation.at.start, annotation.at.end);
+            annotation.secret = !heard.iter().any(|range| range.start <= start && end <= range.end);
+        }
+        Annotated { all, defects }
     }
 }
 

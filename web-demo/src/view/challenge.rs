@@ -170,6 +170,7 @@ fn acts(
         view! { <Select label=label options=Signal::stored(options) chosen=again set=set /> }
     };
     let (doors, readings) = player.read(|story| (story.doors(), story.readings()));
+    let changes = player.read(|story| story.changes());
     let wait = move |ms: u64| {
         player.change(|story| story.think(ms));
         player.seek(usize::MAX);
@@ -187,6 +188,7 @@ fn acts(
         <section class="pane acts" aria-label="What you can do">
             {choose("Connect by hand to …", doors)}
             {choose("Read mail on …", readings)}
+            {choose("Lines and TLS …", changes)}
             <Button class="small-button" press=move || faults.set(true)>{icon(Icon::Fault)}<span>"Faults"</span></Button>
             <Button class="small-button" disabled=has_line press=cut>"Cut the line"</Button>
             <Button class="small-button" press=move || wait(60_000)>"Wait 1 min"</Button>

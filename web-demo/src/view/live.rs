@@ -3,18 +3,18 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use pillarbox_world::world::WireId;
+use pillarbox_world::world::{Dir, WireId};
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Dialog, Field, Icon, Prompt, Row, TextArea, icon};
+use crate::controls::{Button, Dialog, Field, Icon, Prompt, Row, Select, TextArea, icon};
 use crate::link::{Link, News, Status};
 use crate::player::Player;
 use crate::story::Story;
 use crate::story::hands::{PORTS, Part};
-use crate::story::live::{Conversation, Errand, Live, Task};
+use crate::story::live::{Conversation, Errand, Live, Service, Task};
 
-use super::{hands, stage};
+use super::{hands, simulated, stage};
 
 /// How often it is looked whether something is due.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -29,6 +29,10 @@ struct Desk {
     listed: RwSignal<Vec<Conversation>>,
     /// What went wrong last, in words.
     wrong: RwSignal<Option<String>>,
+    /// The conversation that is shown as a simulation.
+    opened: RwSignal<Option<WireId>>,
+    /// How visitors of this page are answered, and where it listens for them, once it does.
+    serves: RwSignal<Option<(Service, Option<String>)>>,
 }
 
 impl Desk {
@@ -75,6 +79,8 @@ impl Desk {
                 }
                 Errand::Send(wire, octets) => link.send(wire, &octets),
                 Errand::Close(wire) => link.close(wire),
+                Errand::Answer(_, number, octets) => link.answer(number, &octets),
+                Errand::Leave(_, number) => link.answer(number, &[]),
             }
         }
     }
@@ -93,6 +99,7 @@ impl Desk {
                 }
             }
             News::Gap => {
+                self.both(|live, story| live.lost(story));
                 self.wrong.set(Some("Some of what was said is lost: too much at once.".to_owned()))
             }
             News::Connected(wire, local) => {
@@ -105,7 +112,34 @@ impl Desk {
                 self.change(|live, story| live.ended(story, wire));
                 self.ui.told.set(format!("The connection is over: {why}."));
             }
+            News::Listening(address) => {
+                self.ui.told.set(format!("This page is a server at {address}."));
+                self.serves.update(|serves| {
+                    if let Some((_, at)) = serves {
+                        *at = Some(address);
+                    }
+                });
+            }
+            News::Arrived(number, peer) => {
+                let Some((service, _)) = self.serves.get_untracked() else { return };
+                let wire = self.change(|live, story| live.arrived(story, number, peer, service));
+                self.player.pin.set(None);
+                self.player.chosen.set(wire.flatten());
+            }
+            News::Visitor(number, octets) => {
+                self.change(|live, story| live.visitor_said(story, number, &octets));
+            }
+            News::Deaf(why) => {
+                self.closed();
+                self.wrong.set(Some(format!("This page is a server no longer: {why}.")));
+            }
         }
+    }
+
+    /// Nobody can visit this page.
+    fn closed(self) {
+        self.serves.set(None);
+        self.change(|live, story| live.visitors_gone(story));
     }
 
     fn task(self, task: Task) {
@@ -118,7 +152,6 @@ impl Desk {
 /// The screen.
 pub(super) fn live() -> AnyView {
     let ui: Ui = expect_context();
-    ui.title.set("Live".to_owned());
     let (live, story) = Live::begin(js_sys::Date::now() as u64);
     let desk = Desk {
         ui,
@@ -127,6 +160,8 @@ pub(super) fn live() -> AnyView {
         link: StoredValue::new_local(None),
         listed: RwSignal::new(Vec::new()),
         wrong: RwSignal::new(None),
+        opened: RwSignal::new(None),
+        serves: RwSignal::new(None),
     };
     let link = Link::new(move |news| desk.hear(news));
     desk.link.set_value(Some(link));
@@ -136,7 +171,56 @@ pub(super) fn live() -> AnyView {
     // Whoever comes here when nobody serves the page needs nothing but to know how to get one that does.
     let is_nobody = Memo::new(move |_| link.status.get() == Status::Nobody);
     let content = move || if is_nobody.get() { nobody(link) } else { table(desk, link) };
-    view! { <div class="hands live">{content}</div> }.into_any()
+    view! {
+        {move || match desk.opened.get() {
+            Some(wire) => simulation(desk, wire),
+            None => {
+                ui.title.set("Live".to_owned());
+                view! { <div class="hands live">{content}</div> }.into_any()
+            }
+        }}
+    }
+    .into_any()
+}
+
+/// A conversation as a simulation, in place of the table until somebody goes back to it.
+fn simulation(desk: Desk, wire: WireId) -> AnyView {
+    let back = move || desk.opened.set(None);
+    match desk.both(|live, story| live.simulate(story, wire)) {
+        Some(Ok(simulation)) => simulated::screen(simulation, back),
+        _ => {
+            back();
+            ().into_any()
+        }
+    }
+}
+
+/// Opens the conversation that is shown as a simulation.
+fn simulate(desk: Desk) -> AnyView {
+    let wire = desk.player.wire;
+    let why_not = Memo::new(move |_| {
+        desk.player.version.track();
+        let wire = wire.get()?;
+        Some(desk.live.with_value(|live| desk.player.read(|story| live.unsimulated(story, wire))))
+    });
+    let is_off = Signal::derive(move || why_not.get().flatten().is_some());
+    let words = move || {
+        why_not
+            .get()
+            .flatten()
+            .unwrap_or_else(|| "What the program said, said again to the engine here.".to_owned())
+    };
+    view! {
+        <Show when=move || why_not.get().is_some()>
+            <div class="simulate">
+                <Button class="small-button" disabled=is_off press=move || desk.opened.set(wire.get_untracked())>
+                    {icon(Icon::Play)}<span>"Open as a simulation"</span>
+                </Button>
+                <span class="muted small">{words}</span>
+            </div>
+        </Show>
+    }
+    .into_any()
 }
 
 fn nobody(link: Link) -> AnyView {
@@ -163,6 +247,7 @@ fn table(desk: Desk, link: Link) -> AnyView {
             {list(desk, link)}
             <div class="hands-left">
                 {stage::transcript(desk.player, false)}
+                {simulate(desk)}
                 {move || desk.wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
                 {speak(desk)}
             </div>
@@ -180,6 +265,7 @@ fn bar(desk: Desk, link: Link) -> AnyView {
         Status::Nobody => ("chip bad", "✖ nobody answers"),
     };
     let is_off = Signal::derive(move || !matches!(link.status.get(), Status::There(_)));
+    let serves = RwSignal::new(false);
     let sends = RwSignal::new(false);
     let reads = RwSignal::new(false);
     let saves = RwSignal::new(false);
@@ -200,11 +286,82 @@ fn bar(desk: Desk, link: Link) -> AnyView {
                 {icon(Icon::Devices)}<span>"Read mail …"</span>
             </Button>
             {by_hand.into_iter().collect_view()}
+            <Button class="small-button" disabled=is_off press=move || serves.set(true)>
+                {icon(Icon::Share)}<span>"Be the server …"</span>
+            </Button>
             <Button class="quiet small-button" press=move || saves.set(true)>{icon(Icon::Save)}<span>"Files"</span></Button>
         </div>
+        {serving(desk, link)}
         {stage::files(desk.player, saves, true)}
+        {serve_dialog(desk, link, serves)}
         {send_dialog(desk, sends)}
         {read_dialog(desk, reads)}
+    }
+    .into_any()
+}
+
+/// Where this page listens, and how to visit it.
+fn serving(desk: Desk, link: Link) -> AnyView {
+    let stop = move || {
+        link.listen_no_longer();
+        desk.closed();
+    };
+    let told = move || {
+        let (service, address) = desk.serves.get()?;
+        let who = if service.by_hand { "you answer" } else { "the engine in this page answers" };
+        let what = match &address {
+            Some(address) => format!("● this page is a server at {address}: {who}"),
+            None => "asking for the port …".to_owned(),
+        };
+        let example = address.map(|address| service.example(&address));
+        Some(view! {
+            <div class="choices-bar serving" role="group" aria-label="This page as a server">
+                <span class="chip good" role="status">{what}</span>
+                <Button class="small-button" press=stop>"Stop"</Button>
+                {example.map(|example| view! { <code class="small">{example}</code> })}
+            </div>
+        })
+    };
+    view! { {told} }.into_any()
+}
+
+fn serve_dialog(desk: Desk, link: Link, open: RwSignal<bool>) -> AnyView {
+    let place = RwSignal::new("2626".to_owned());
+    let port = RwSignal::new(PORTS[0].0.to_string());
+    let who = RwSignal::new("engine".to_owned());
+    let ports = PORTS.map(|(port, name)| (port.to_string(), name.to_owned())).to_vec();
+    let whom = [("engine", "The engine in this page"), ("hand", "I type the answers")];
+    let whom = whom.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
+    let (ports, whom) = (Signal::stored(ports), Signal::stored(whom));
+    let wrong = RwSignal::new(false);
+    let start = move || {
+        let place = place.get_untracked().trim().parse::<u16>().ok().filter(|place| *place >= 1024);
+        let (Some(place), Ok(port)) = (place, port.get_untracked().parse()) else {
+            wrong.set(true);
+            return;
+        };
+        wrong.set(false);
+        open.set(false);
+        desk.closed();
+        desk.wrong.set(None);
+        let by_hand = who.with_untracked(|who| who == "hand");
+        desk.serves.set(Some((Service { port, by_hand }, None)));
+        link.listen(place);
+    };
+    view! {
+        <Dialog open=open title="Be the server">
+            <p class="muted">
+                "Your server lends this page a port of your own machine, and of no other one. Any program that connects to it "
+                "speaks with this page: a command, or the mail program that you use. It ends when you stop it or leave."
+            </p>
+            <div class="form">
+                <Select label="What is spoken" options=ports chosen=port set=move |value| port.set(value) />
+                <Select label="Who answers" options=whom chosen=who set=move |value| who.set(value) />
+                <Field label="Port, 1024 or more" value=place send=start />
+                <Show when=move || wrong.get()><p class="defect" role="alert">"A port is a number from 1024 to 65535."</p></Show>
+                <div class="go"><Button class="primary" press=start>"Listen"</Button></div>
+            </div>
+        </Dialog>
     }
     .into_any()
 }
@@ -341,9 +498,18 @@ fn speak(desk: Desk) -> AnyView {
         let (wire, part) = at.get()?;
         Some(player.read(|story| story.state_beyond(wire, part)))
     });
-    let label = Signal::derive(move || match state.get() {
-        Some(state) if !state.is_empty() => format!("{state} · C:"),
-        _ => "C:".to_owned(),
+    let label = Signal::derive(move || {
+        let served = matches!(at.get(), Some((_, Part::Server)));
+        let letter = if served { Dir::ToClient.letter() } else { Dir::ToServer.letter() };
+        match state.get() {
+            Some(state) if !state.is_empty() => format!("{state} · {letter}:"),
+            _ => format!("{letter}:"),
+        }
+    });
+    let advice = Memo::new(move |_| {
+        player.version.track();
+        let (wire, _) = at.get()?;
+        desk.live.with_value(|live| player.read(|story| live.advice(story, wire)))
     });
     let send = move |ended: bool| {
         let Some((wire, _)) = at.get_untracked() else { return };
@@ -361,12 +527,32 @@ fn speak(desk: Desk) -> AnyView {
             desk.change(|live, story| live.hang_up(story, wire));
         }
     };
+    let would = Memo::new(move |_| {
+        player.version.track();
+        let (wire, _) = at.get()?;
+        desk.live.with_value(|live| player.read(|story| live.would_say(story, wire)))
+    });
+    let example = move || {
+        let lines = would.get()?;
+        let take = lines.join("\n");
+        let lines = lines.into_iter().map(|line| view! { <code>{line}</code> }).collect_view();
+        let take = move || {
+            line.set(take.clone());
+            browser::focus("prompt");
+        };
+        Some(view! {
+            <p class="small">"The engine, which reads along, would say:"</p>
+            <Button class="quiet small-button wrap would" press=take><span class="offer">{lines}</span></Button>
+        })
+    };
     let typed: Signal<Option<(WireId, Part)>> = at.into();
     view! {
         <Show when=move || at.get().is_some()>
             <details class="sayable" open=true>
                 <summary>"What can I say now?"</summary>
                 {hands::palette(player, move || typed.get(), line)}
+                {move || advice.get().map(|advice| view! { <p class="small">{advice}</p> })}
+                {example}
                 <Button class="quiet small-button" press=hang_up>"Hang up"</Button>
             </details>
             <Prompt label=label value=line history=said send=send />

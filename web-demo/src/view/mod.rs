@@ -8,6 +8,7 @@ mod home;
 mod live;
 mod message;
 mod palette;
+mod simulated;
 mod smime;
 mod stage;
 pub(crate) mod wire;
@@ -59,13 +60,13 @@ pub(crate) fn is_fixed(route: &Route) -> bool {
 }
 
 /// Whether a screen has a use for this key.
-pub(crate) fn takes_key(route: &Route, key: &str) -> bool {
+pub(crate) fn takes_key(route: &Route, on_stage: bool, key: &str) -> bool {
     match route {
         Route::Home => {
             matches!(key, " " | ".")
                 || key.len() == 1 && key.bytes().all(|octet| (b'1'..=b'9').contains(&octet))
         }
-        Route::Scenario(_) | Route::Shared(_) => {
+        _ if on_stage => {
             let letters =
                 [" ", ".", "ArrowRight", "ArrowLeft", "Home", "End", "Escape", "e", "f", "c"];
             letters.contains(&key)

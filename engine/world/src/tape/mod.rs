@@ -24,6 +24,7 @@
 //!   past, it begins a branch ([`Tape::branches`], [`Tape::switch`]). [`Tape::set_level`] makes the network harder from the
 //!   beginning on. [`Tape::refused`] tells which actions came to nothing in this run.
 //! - **Winding.** [`Tape::step`], [`Tape::run_to`], [`Tape::seek`], [`Tape::seek_entry`], [`Tape::ahead`].
+//! - **Recordings.** [`Recording::of`] takes what was said on a connection outside, [`Recording::tape`] is its story.
 //! - **Challenges.** [`Challenge::all`], [`Challenge::start`], [`Tape::check`].
 //! - **Links.** [`Tape::encode`], [`Tape::decode`]; `#/w/` and what `encode` gives.
 //! - **Files.** [`export`]: transcript, JSON lines, lab report, pcapng, messages.
@@ -34,6 +35,7 @@
 mod annotations;
 mod challenge;
 pub mod export;
+mod recording;
 pub mod scenario;
 pub mod share;
 
@@ -44,6 +46,7 @@ use pillarbox_engine::expected::Expected;
 use crate::world::{Action, Checkpoint, Dir, End, Entry, EntryId, Noted, Time, WireId, World};
 
 pub use challenge::{Challenge, Goal, HINTS, Test};
+pub use recording::{Agrees, Answer, Lack, PLAYED_MAX, Recording};
 pub use scenario::{Level, Prediction, Scenario, Variant};
 
 /// Entries between two moments that are remembered.

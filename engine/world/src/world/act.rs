@@ -41,6 +41,12 @@ impl World {
                 self.errand(node, Errand { host: host.clone(), port: *port, goal });
                 Ok(())
             }
+            Action::Play { from, host, port, parts } => {
+                let node = self.node_of(from)?;
+                let goal = Goal::Play(parts.clone());
+                self.errand(node, Errand { host: host.clone(), port: *port, goal });
+                Ok(())
+            }
             Action::Type { wire, server, octets } => {
                 let (wire, end) = self.typed_end(*wire, *server)?;
                 self.turn(wire, end, Turn::Type(octets.clone()));

@@ -35,6 +35,17 @@ pub enum Action {
         /// Lines of a script: `C: ` says one, `S: ` waits for one that begins so, `.` hangs up; empty: typed by hand.
         script: Vec<String>,
     },
+    /// A program at a node connects to a port and says what it was recorded to say, whatever it is answered.
+    Play {
+        /// At which node.
+        from: String,
+        /// The host to connect to.
+        host: String,
+        /// The port.
+        port: u16,
+        /// What it says, in order; then it hangs up.
+        parts: Vec<Played>,
+    },
     /// Somebody types on a wire; the octets go as they are.
     Type {
         /// The wire's number.
@@ -101,6 +112,17 @@ pub enum Action {
     },
 }
 
+/// A part of what a program was recorded to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Played {
+    /// Whether it was said after the server had said something since the part before.
+    pub answered: bool,
+    /// How long after the part before, in milliseconds.
+    pub after_ms: u64,
+    /// The octets; none: nothing is said, and only time passes.
+    pub octets: Vec<u8>,
+}
+
 /// A message as somebody writes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Letter {
@@ -154,6 +176,9 @@ impl Action {
                 format!("{device}: {order}")
             }
             Self::Connect { from, host, port, .. } => format!("{from}: connect to {host}:{port}"),
+            Self::Play { from, host, port, .. } => {
+                format!("{from}: say to {host}:{port} what was recorded")
+            }
             Self::Type { wire, octets, .. } => format!("type {} octets on {wire}", octets.len()),
             Self::HangUp { wire, .. } => format!("hang up {wire}"),
             Self::Cut { wire } => format!("cut {wire}"),

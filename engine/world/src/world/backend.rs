@@ -18,6 +18,9 @@ use crate::store::{Outcome, Write};
 use super::ids::Draw;
 use super::setup::NodeSetup;
 
+/// Octets of a name at a server that lets everybody in.
+const NAME_MAX: usize = 255;
+
 /// Who has an account at a server, and whose mail it takes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct People {
@@ -26,6 +29,7 @@ pub(crate) struct People {
     pub(crate) users: BTreeMap<Vec<u8>, Vec<u8>>,
     pub(crate) aliases: BTreeMap<Vec<u8>, Vec<Mailbox>>,
     pub(crate) open_relay: bool,
+    pub(crate) anyone: bool,
 }
 
 impl People {
@@ -46,14 +50,22 @@ impl People {
             users: setup.users.iter().map(user).collect(),
             aliases: setup.aliases.iter().map(alias).collect(),
             open_relay: setup.open_relay,
+            anyone: setup.anyone,
         }
     }
 
     /// The account of an address or of a login name.
     fn account(&self, name: &[u8]) -> Option<Vec<u8>> {
-        let name = name.to_ascii_lowercase();
+        let mut name = name.to_ascii_lowercase();
         if self.users.contains_key(&name) {
             return Some(name);
+        }
+        if self.anyone {
+            let fine = !name.is_empty() && !name.iter().any(u8::is_ascii_control);
+            if let (false, Some(domain)) = (name.contains(&b'@'), self.domains.first()) {
+                name = [&name[..], b"@", domain].concat();
+            }
+            return (fine && name.len() <= NAME_MAX).then_some(name);
         }
         if name.contains(&b'@') {
             return None;
@@ -87,7 +99,9 @@ impl Directory for Accounts {
         };
         let people = self.people();
         let user = people.account(&given.user);
-        let right = user.filter(|user| people.users.get(user) == Some(&given.password));
+        let is_right =
+            |user: &Vec<u8>| people.anyone || people.users.get(user) == Some(&given.password);
+        let right = user.filter(is_right);
         let wanted = given.authorization;
         match right {
             Some(name) if wanted.is_empty() || people.account(&wanted).as_ref() == Some(&name) => {
@@ -104,7 +118,7 @@ impl Directory for Accounts {
     fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal> {
         let people = self.people();
         let domain = to.domain.to_ascii_lowercase();
-        if !domain.is_empty() && !people.domains.contains(&domain) {
+        if !domain.is_empty() && !people.anyone && !people.domains.contains(&domain) {
             if !may_relay && !people.open_relay {
                 return Err(Refusal::new(Reason::NotPermitted));
             }
@@ -130,7 +144,11 @@ impl Directory for Accounts {
 
     fn sender(&self, account: &[u8], from: &Mailbox) -> Result<(), Refusal> {
         let full = [&from.local_part[..], b"@", &from.domain].concat().to_ascii_lowercase();
-        if full == account { Ok(()) } else { Err(Refusal::new(Reason::NotPermitted)) }
+        if full == account || self.people().anyone {
+            Ok(())
+        } else {
+            Err(Refusal::new(Reason::NotPermitted))
+        }
     }
 }
 

@@ -8,11 +8,12 @@ use pillarbox_engine::smtp::client::types::TlsPolicy;
 use pillarbox_engine::types::Now;
 use pillarbox_engine::{imap, pop3, smtp};
 
+use super::action::Played;
 use super::ids::{NodeId, Protocol, WireId};
 use super::log::{Dns, DnsAnswer, Screen, What};
 use super::seat::{
     BrowsePlan, BrowserSeat, Carried, Drive, ImapHost, ImapPlan, Line, News, PopHost, PopPlan,
-    Seat, SmtpHost, Typist, WebNews,
+    Reel, Seat, SmtpHost, Typist, WebNews,
 };
 use super::setup::Kind;
 use super::{Due, Owner, World};
@@ -50,6 +51,7 @@ pub(super) enum Goal {
     Imap(ImapPlan, TlsPolicy),
     Browse(BrowsePlan),
     Type(Vec<Line>),
+    Play(Vec<Played>),
 }
 
 impl World {
@@ -157,7 +159,7 @@ impl World {
             }
         };
         let owner = match errand.goal {
-            Goal::Type(_) => Owner::Hand,
+            Goal::Type(_) | Goal::Play(_) => Owner::Hand,
             Goal::Submit(..) | Goal::Pop(..) | Goal::Imap(..) | Goal::Browse(_) => {
                 Owner::Device(node)
             }
@@ -177,7 +179,7 @@ impl World {
             Goal::Submit(..) => self.show(node, Screen::NotSent { why }),
             Goal::Browse(_) => self.web_news(node, WebNews::Done(Err(why))),
             Goal::Pop(..) | Goal::Imap(..) => self.show(node, Screen::Failed { why }),
-            Goal::Type(_) => {}
+            Goal::Type(_) | Goal::Play(_) => {}
         }
     }
 
@@ -235,6 +237,7 @@ pub(super) fn unreached(why: Unreached) -> &'static str {
 fn seat(errand: &Errand, host_name: Vec<u8>, now: Now) -> Box<dyn Drive> {
     match &errand.goal {
         Goal::Type(script) => Box::new(Typist::new(script.clone())),
+        Goal::Play(parts) => Box::new(Reel::new(parts.clone())),
         Goal::Browse(plan) => Box::new(BrowserSeat::new(&errand.host, plan.clone())),
         Goal::Submit(carried, tls) => {
             let submission = errand.port != 25;

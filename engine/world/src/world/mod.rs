@@ -36,7 +36,7 @@ use node::Node;
 use seat::Order;
 use wire::Wire;
 
-pub use action::{Action, Check, Letter, Way};
+pub use action::{Action, Check, Letter, Played, Way};
 pub use checkpoint::Checkpoint;
 pub use device::PICTURE_MAX;
 pub(crate) use device::picture;
@@ -45,6 +45,7 @@ pub use dns::Zones;
 pub(crate) use ids::Draw;
 pub use ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
 pub use log::{Dns, DnsAnswer, Entry, Fate, Mailbox, Queue, Said, Screen, What};
+pub(crate) use seat::senses;
 pub use setup::{AccountSetup, Kind, LinkSetup, NodeSetup, Persona, Record, START_UNIX_MS, Setup};
 pub use view::{
     BrowserView, Flight, LinkView, MailboxView, NodeView, QueueView, RemoteRow, RemoteView,

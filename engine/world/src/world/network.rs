@@ -162,7 +162,11 @@ impl World {
         }
         let arrives = arrivals.last().map_or(self.now, |(at, _)| *at);
         let travelled = self.travelled(id, dir, octets, &link);
+        let in_clear = self.wire(id).tls_from[dir.index()].is_none();
         let stream = &mut self.wire_mut(id).streams[dir.index()];
+        if link.tapped && in_clear {
+            stream.overhear(start..start + octets.len() as u64);
+        }
         stream.sent.extend_from_slice(octets);
         stream.last = arrives;
         let node = self.wire(id).node(end);

@@ -210,6 +210,13 @@ impl World {
         found.map_or(&[], |wire| within(&wire.streams[dir.index()].arrived, range))
     }
 
+    /// Which octets of a direction travelled in the clear while somebody listened, in order.
+    #[must_use]
+    pub fn overheard(&self, wire: WireId, dir: Dir) -> &[Range<u64>] {
+        let found = self.wires.get(wire.0 as usize);
+        found.map_or(&[], |wire| &wire.streams[dir.index()].overheard)
+    }
+
     /// What one end's session noted about one direction, in causal order: of what it received or of what it sent.
     #[must_use]
     pub fn notes(&self, wire: WireId, dir: Dir, end: End) -> Vec<Noted> {

@@ -87,6 +87,8 @@ pub struct NodeSetup {
     pub cleartext: bool,
     /// Whether anybody may send to anywhere: a mistake, to be seen what it leads to.
     pub open_relay: bool,
+    /// Whether every name with every password is let in, and every address has a mailbox: a server for development.
+    pub anyone: bool,
     /// SMTP extensions that it offers.
     pub extensions: Extensions,
     /// When it tries mail again.
@@ -118,6 +120,7 @@ impl NodeSetup {
             tls: false,
             cleartext: true,
             open_relay: false,
+            anyone: false,
             // DATA is what books show; a scenario may offer BDAT too.
             extensions: Extensions { chunking: false, binary_mime: false, ..Extensions::default() },
             schedule: lesson_schedule(),

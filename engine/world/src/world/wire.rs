@@ -1,6 +1,8 @@
 //! Links between nodes, and the wires over them: what was sent, what has arrived, and what is on its way.
 //! Nothing here knows a protocol.
 
+use std::ops::Range;
+
 use pillarbox_engine::trace::{Note, Side};
 
 use super::ids::{Dir, End, NodeId, Protocol, Time, WireId};
@@ -106,6 +108,17 @@ pub(crate) struct Stream {
     pub(crate) corrupt: Vec<u64>,
     pub(crate) lf_only: bool,
     pub(crate) seven_bit: bool,
+    /// Octets that travelled in the clear while somebody listened, in order.
+    pub(crate) overheard: Vec<Range<u64>>,
+}
+
+impl Stream {
+    pub(crate) fn overhear(&mut self, range: Range<u64>) {
+        match self.overheard.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => self.overheard.push(range),
+        }
+    }
 }
 
 impl Wire {

@@ -58,9 +58,15 @@ fn missing() -> AnyView {
     .into_any()
 }
 
-fn stage(story: Story, cursor: usize) -> AnyView {
+/// The stage of a story.
+pub(crate) fn stage(story: Story, cursor: usize) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set(story.title());
+    ui.key.set(None);
+    ui.on_stage.set(true);
+    on_cleanup(move || {
+        let _ = ui.on_stage.try_set(false);
+    });
     let player = Player::new(story);
     player.seek(cursor);
     player.narrate(ui);
@@ -71,7 +77,7 @@ fn stage(story: Story, cursor: usize) -> AnyView {
             ui.key.set(None);
             match key.as_str() {
                 "f" => faults.set(true),
-                "c" => tools::copy_link(ui, player),
+                "c" => drop(tools::copy_link(ui, player)),
                 key => player.key(key),
             }
         }

@@ -21,13 +21,12 @@ pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
         player.read(|story| story.source().faults().len())
     });
     let saves = RwSignal::new(false);
-    let copied = RwSignal::new(false);
+    let copied = RwSignal::new(None::<bool>);
     let link = move || {
-        copy_link(ui, player);
-        copied.set(true);
+        copied.set(Some(copy_link(ui, player)));
         set_timeout(
             move || {
-                let _ = copied.try_set(false);
+                let _ = copied.try_set(None);
             },
             std::time::Duration::from_secs(2),
         );
@@ -45,7 +44,11 @@ pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
             </Button>
             <Button class="quiet small-button" id="link" press=link>
                 {icon(Icon::Share)}
-                <span>{move || if copied.get() { "Copied" } else { "Link" }}</span>
+                <span>{move || match copied.get() {
+                    None => "Link",
+                    Some(true) => "Copied",
+                    Some(false) => "Too long for a link",
+                }}</span>
             </Button>
             <Button class="quiet small-button" id="files" press=move || saves.set(true)>
                 {icon(Icon::Save)}<span>"Files"</span>
@@ -65,7 +68,7 @@ pub(crate) fn messages(player: Player, target: Option<&'static str>) -> AnyView 
             let source = story.source();
             // Where the story goes on, some may come.
             let some = !source.is_told() || !source.messages().is_empty();
-            let link = some.then(|| source.link(0));
+            let link = some.then(|| source.link(0)).flatten();
             link.map(|link| Route::Message(Some(link)).to_string())
         })
     });
@@ -129,10 +132,11 @@ fn again(player: Player, saved: impl Fn(&str) + Copy + Send + Sync + 'static) ->
         };
         player.read(|story| story.source().messages()).into_iter().map(message).collect_view()
     };
-    let command = move || {
-        let link = player.read(|story| story.source().link(player.cursor.get_untracked()));
-        format!("pillarbox replay '{link}'")
-    };
+    let command =
+        move || match player.read(|story| story.source().link(player.cursor.get_untracked())) {
+            Some(link) => format!("pillarbox replay '{link}'"),
+            None => TOO_LONG.to_owned(),
+        };
     let number = move || player.read(|story| story.source().hash());
     view! {
         <h3>"Messages in mailboxes"</h3>
@@ -147,12 +151,24 @@ fn again(player: Player, saved: impl Fn(&str) + Copy + Send + Sync + 'static) ->
     .into_any()
 }
 
-/// Puts a link to this very moment on the clipboard. It starts a simulation, and holds nothing else.
-pub(super) fn copy_link(ui: Ui, player: Player) {
+/// What is said where there is no link.
+const TOO_LONG: &str = "All that is said here is too long for a link.";
+
+/// Puts a link to this very moment on the clipboard, if there is one, and says whether there is. It starts a simulation,
+/// and holds nothing else.
+pub(super) fn copy_link(ui: Ui, player: Player) -> bool {
     let cursor = player.cursor.get_untracked();
-    let route = Route::Shared(player.read(|story| story.source().link(cursor)));
-    browser::copy(&format!("{}{route}", browser::base()));
-    ui.told.set("A link to this moment was copied.".to_owned());
+    let link = player.read(|story| story.source().link(cursor));
+    let told = match &link {
+        Some(link) => {
+            let route = Route::Shared(link.clone());
+            browser::copy(&format!("{}{route}", browser::base()));
+            "A link to this moment was copied."
+        }
+        None => TOO_LONG,
+    };
+    ui.told.set(told.to_owned());
+    link.is_some()
 }
 
 fn word(level: Level) -> &'static str {

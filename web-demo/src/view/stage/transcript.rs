@@ -54,6 +54,11 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
         let wire = player.wire.get()?;
         player.scene.with(|scene| scene.wires.get(&wire).map(|talk| talk.octets))
     });
+    let listener = Memo::new(move |_| {
+        player.version.track();
+        let wire = player.wire.get()?;
+        player.read(|story| story.listener(wire))
+    });
     let wires = Signal::derive(move || {
         player.version.track();
         let mut all = vec![(String::new(), "the one that speaks".to_owned())];
@@ -85,6 +90,7 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
                 {move || counted.get().map(|[to, from]| view! {
                     <span class="counted muted small">{format!("↑ {to} ↓ {from} octets")}</span>
                 })}
+                {move || listener.get().map(|words| view! { <span class="chip warn listener">{words}</span> })}
                 <Show when=move || { choose && wires.get().len() > 2 }>
                     <Select label="Which connection" options=wires chosen=chosen set=move |value: String| {
                         player.chosen.set(value.parse().ok().map(WireId));

@@ -30,5 +30,6 @@ pub(super) const CHALLENGES: &[(&str, &str)] = files![
     "seven-bit-hop",
     "decode-by-hand",
     "forged-from",
+    "steal-the-password",
     "prove-altered",
 ];

@@ -5,15 +5,19 @@
 //! count  = "mailbox" address mailbox | "screen" device | "queue" server | "tried" server | "delivered" server
 //!        | "deferred" server | "failed" server | "connections" port | "octets" device | "strikes" | "cuts"
 //! holds  = "message" address "contains" text | "reads" address "contains" text | "said" ("client"|"server") text
-//!        | "typed" text | "state" name
+//!        | "typed" text | "state" name | "reached" name | "overheard" text | "sealed" device
 //! compare = "==" | ">=" | "<="
 //! ```
 //!
 //! `message` looks into stored octets, `reads` into what a person would see of them. `said` and `typed` look for lines
-//! that begin so, without regard to case; a text that begins with `*` may stand anywhere in the line.
+//! that begin so, without regard to case; a text that begins with `*` may stand anywhere in the line. `overheard` looks so
+//! at lines that went in the clear while somebody listened. `reached` is a state of a server to whom somebody types.
+//! `sealed` looks at the last connection of a device: it came to a good end, and of its secrets none went in the clear.
 
-use crate::tape::export::dialogue;
-use crate::world::{Dir, End, EntryId, Fate, NodeId, What, World};
+use pillarbox_engine::trace::Note;
+
+use crate::tape::export::{Spoken, dialogue, secrets};
+use crate::world::{Dir, End, EntryId, Fate, NodeId, Phase, Screen, What, WireId, World};
 
 /// Something to achieve.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,12 @@ pub enum Test {
     Typed(String),
     /// A server's session came to this state.
     State(String),
+    /// One did with whose client's end somebody types at.
+    Reached(String),
+    /// Somebody who listened could read a line like this.
+    Overheard(String),
+    /// The last connection of this device succeeded, and said its secrets inside TLS alone.
+    Sealed(String),
 }
 
 /// What is counted.
@@ -111,6 +121,9 @@ impl Test {
             },
             "typed" => Ok(Self::Typed(rest.to_owned())),
             "state" => Ok(Self::State(rest.to_owned())),
+            "reached" => Ok(Self::Reached(rest.to_owned())),
+            "overheard" => Ok(Self::Overheard(rest.to_owned())),
+            "sealed" => Ok(Self::Sealed(rest.to_owned())),
             _ => {
                 let mut words: Vec<&str> = text.split(' ').collect();
                 let number = words.pop().and_then(|word| word.parse().ok()).ok_or_else(wrong)?;
@@ -161,6 +174,18 @@ impl Test {
             Self::State(name) => world.entries(EntryId(0)).iter().any(|entry| {
                 matches!(&entry.what, What::State { end: End::Server, to, .. } if to == name)
             }),
+            Self::Reached(name) => world.wires().iter().filter(|wire| wire.typed[0]).any(|wire| {
+                let notes = world.all_notes(wire.id, End::Server).iter();
+                let mut states = notes.filter_map(|noted| match noted.note {
+                    Note::State { to, .. } => Some(to),
+                    _ => None,
+                });
+                states.any(|to| to == name)
+            }),
+            Self::Overheard(wanted) => {
+                world.wires().iter().any(|wire| overheard(world, wire.id, wanted))
+            }
+            Self::Sealed(device) => is_sealed(world, device),
         }
     }
 }
@@ -249,13 +274,143 @@ fn messages_of(world: &World, address: &str) -> Vec<Vec<u8>> {
     all.filter(|row| row.account == address).map(|row| row.octets).collect()
 }
 
-fn said(world: &World, wire: crate::world::WireId, dir: Dir, wanted: &str) -> bool {
+fn said(world: &World, wire: WireId, dir: Dir, wanted: &str) -> bool {
+    dialogue(world, wire, true).iter().any(|line| line.dir == dir && is_like(line, wanted))
+}
+
+fn is_like(line: &Spoken, wanted: &str) -> bool {
+    let text = String::from_utf8_lossy(&line.octets).to_lowercase();
     let wanted = wanted.to_lowercase();
-    dialogue(world, wire, true).iter().filter(|line| line.dir == dir).any(|line| {
-        let text = String::from_utf8_lossy(&line.octets).to_lowercase();
-        match wanted.strip_prefix('*') {
-            Some(part) => text.contains(part),
-            None => text.starts_with(&wanted),
-        }
+    match wanted.strip_prefix('*') {
+        Some(part) => text.contains(part),
+        None => text.starts_with(&wanted),
+    }
+}
+
+/// Whether such a line went in the clear, all of it while somebody listened.
+fn overheard(world: &World, wire: WireId, wanted: &str) -> bool {
+    dialogue(world, wire, true).iter().any(|line| {
+        let end = line.start + line.octets.len() as u64;
+        let heard = world.overheard(wire, line.dir).iter();
+        let mut whole = heard.filter(|range| range.start <= line.start && end <= range.end);
+        whole.next().is_some() && is_like(line, wanted)
     })
+}
+
+/// Whether a device's last connection succeeded, and of its secrets, of which there were some, none went in the clear.
+fn is_sealed(world: &World, device: &str) -> bool {
+    let Some(device) = node(world, device) else { return false };
+    let wires = world.wires();
+    let Some(last) = wires.iter().rev().find(|wire| wire.client == device) else { return false };
+    let mut after = world.entries(EntryId(0)).iter().filter(|entry| entry.at >= last.opened);
+    let failed = after.any(|entry| {
+        let told =
+            matches!(entry.what, What::Screen(Screen::Failed { .. } | Screen::NotSent { .. }));
+        told && entry.node == Some(device)
+    });
+    let all = Dir::BOTH.map(|dir| {
+        let sealed = last.tls_from[usize::from(dir == Dir::ToClient)].unwrap_or(u64::MAX);
+        let secrets = secrets(world, last.id, dir);
+        (secrets.len(), secrets.iter().all(|span| span.start >= sealed))
+    });
+    let some = all.iter().any(|(count, _)| *count > 0);
+    last.phase == Phase::Closed && !failed && some && all.iter().all(|(_, sealed)| *sealed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tape::{Scenario, Tape};
+    use crate::world::{Action, Check, LinkSetup, Time, Way};
+
+    fn holds(tape: &Tape, test: &str) -> bool {
+        Test::parse(test).expect("it is a test").holds(tape.world())
+    }
+
+    fn act(tape: &mut Tape, action: Action) {
+        tape.act(action).expect("the sandbox has these nodes");
+        let until = tape.now().after(5_000);
+        tape.run_to(until);
+    }
+
+    fn check(tape: &mut Tape, device: &str) {
+        act(tape, Action::Check(Check { device: device.to_owned(), way: Way::PopKeep }));
+    }
+
+    fn listen(tape: &mut Tape, tapped: bool) {
+        act(
+            tape,
+            Action::Link(LinkSetup {
+                a: "bob-laptop".to_owned(),
+                b: "hamburger.edu".to_owned(),
+                latency_ms: 5,
+                octets_per_s: None,
+                chunk: None,
+                tapped,
+                seven_bit: false,
+            }),
+        );
+    }
+
+    fn secure(tape: &mut Tape, on: bool) {
+        act(tape, Action::Secure { device: "bob-laptop".to_owned(), on });
+    }
+
+    fn by_hand(tape: &mut Tape, script: &[&str]) {
+        let (from, host) = ("crepes.fr".to_owned(), "hamburger.edu".to_owned());
+        let script = script.iter().map(|line| (*line).to_owned()).collect();
+        act(tape, Action::Connect { from, host, port: 110, script });
+    }
+
+    fn start() -> Tape {
+        let scenario = Scenario::find("passwords").expect("it is there");
+        let mut tape =
+            Tape::new(Scenario { script: Vec::new(), ..scenario }, 1).expect("it begins");
+        tape.run_to(Time(1));
+        tape
+    }
+
+    #[test]
+    fn only_what_went_in_the_clear_while_somebody_listened_is_overheard() {
+        let login = "overheard AUTH PLAIN AGJvYkBoYW1idXJnZXIuZWR1AGh1bmdyeQ==";
+        let mut tape = start();
+        listen(&mut tape, false);
+        check(&mut tape, "bob-laptop");
+        assert!(!holds(&tape, login), "nobody listened");
+        assert!(holds(&tape, "said client AUTH PLAIN"));
+        listen(&mut tape, true);
+        secure(&mut tape, true);
+        check(&mut tape, "bob-laptop");
+        assert!(!holds(&tape, login), "it was inside TLS");
+        assert!(!holds(&tape, "overheard *OK"), "answers were too");
+        secure(&mut tape, false);
+        check(&mut tape, "bob-laptop");
+        assert!(holds(&tape, login));
+        assert!(!holds(&tape, "overheard AUTH PLAIN zzz"));
+    }
+
+    #[test]
+    fn a_device_is_sealed_by_its_last_connection() {
+        let mut tape = start();
+        assert!(!holds(&tape, "sealed bob-laptop"), "there was none");
+        assert!(!holds(&tape, "sealed nobody"));
+        check(&mut tape, "bob-laptop");
+        assert!(!holds(&tape, "sealed bob-laptop"), "its login went in the clear");
+        secure(&mut tape, true);
+        check(&mut tape, "bob-laptop");
+        assert!(holds(&tape, "sealed bob-laptop"));
+        // Whoever is logged in has the maildrop alone (RFC 1939 §4).
+        by_hand(&mut tape, &["S: +OK", "C: USER bob", "S: +OK", "C: PASS hungry"]);
+        check(&mut tape, "bob-laptop");
+        assert!(!holds(&tape, "sealed bob-laptop"), "it came to no good end");
+    }
+
+    #[test]
+    fn a_state_is_reached_only_by_who_types() {
+        let mut tape = start();
+        check(&mut tape, "bob-laptop");
+        assert!(holds(&tape, "state TRANSACTION") && !holds(&tape, "reached TRANSACTION"));
+        by_hand(&mut tape, &["S: +OK", "C: USER bob", "S: +OK", "C: PASS hungry", "S: +OK"]);
+        assert!(holds(&tape, "reached TRANSACTION") && !holds(&tape, "reached nowhere"));
+    }
 }

@@ -1,6 +1,6 @@
 //! What was said on a wire, line by line, as the lecture prints dialogues.
 
-use pillarbox_engine::trace::{Note, Side};
+use pillarbox_engine::trace::{Note, Side, Span};
 
 use crate::world::{Dir, End, EntryId, Protocol, Time, What, WireId, WireView, World};
 
@@ -20,7 +20,8 @@ pub struct Spoken {
 /// What was said on a wire, in the order in which it left.
 #[must_use]
 pub fn dialogue(world: &World, wire: WireId, secrets: bool) -> Vec<Spoken> {
-    let hidden = Dir::BOTH.map(|dir| if secrets { Vec::new() } else { hidden(world, wire, dir) });
+    let hidden =
+        Dir::BOTH.map(|dir| if secrets { Vec::new() } else { self::secrets(world, wire, dir) });
     let mut said: Vec<Spoken> = Vec::new();
     // The line of each direction that has no end yet.
     let mut open: [Option<usize>; 2] = [None, None];
@@ -51,22 +52,22 @@ pub fn dialogue(world: &World, wire: WireId, secrets: bool) -> Vec<Spoken> {
     said
 }
 
-/// Ranges that must not be shown, by either end's word.
-fn hidden(world: &World, wire: WireId, dir: Dir) -> Vec<(u64, u64)> {
+/// What must not be shown, by either end's word.
+pub(in crate::tape) fn secrets(world: &World, wire: WireId, dir: Dir) -> Vec<Span> {
     let ends = [End::Client, End::Server].into_iter();
     let spans = ends.flat_map(|end| {
         let side = if dir.sender() == end { Side::Sent } else { Side::Received };
         let notes = world.all_notes(wire, end).iter();
         notes.filter_map(move |noted| match noted.note {
-            Note::Span(span) if span.side == side && span.secret => Some((span.start, span.end)),
+            Note::Span(span) if span.side == side && span.secret => Some(span),
             _ => None,
         })
     });
     spans.collect()
 }
 
-fn mask(line: &[u8], start: u64, hidden: &[(u64, u64)]) -> Vec<u8> {
-    let is_hidden = |at: u64| hidden.iter().any(|(from, to)| *from <= at && at < *to);
+fn mask(line: &[u8], start: u64, hidden: &[Span]) -> Vec<u8> {
+    let is_hidden = |at: u64| hidden.iter().any(|span| (span.start..span.end).contains(&at));
     let octets = line.iter().zip(start..);
     let shown = octets.map(|(octet, at)| match *octet {
         b'\r' | b'\n' => *octet,

@@ -7,6 +7,7 @@ mod messages;
 mod pcapng;
 mod report;
 
+pub(super) use dialogue::secrets;
 pub use dialogue::{Spoken, dialogue, transcript};
 pub use json::jsonl;
 pub use messages::{Eml, mbox, messages};

@@ -37,6 +37,10 @@ pub(super) const SCENARIOS: &[(&str, &str)] = files![
     "mail-loop",
 ];
 
+/// The world in which what was recorded is said again.
+pub(super) const RECORDED: (&str, &str) =
+    ("recorded", include_str!("../../../scenarios/base/recorded.toml"));
+
 const BASES: &[(&str, &str)] = files!["base/towns"];
 
 /// The text of what several scenarios build on.

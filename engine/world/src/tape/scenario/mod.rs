@@ -115,10 +115,13 @@ impl Scenario {
         }
     }
 
-    /// The scenario that a link names: one of these, the world of a challenge (`challenge:say-helo`), or a world that a
-    /// seed makes up (`random:17`).
+    /// The scenario that a link names: one of these, the world of a challenge (`challenge:say-helo`), the world of a
+    /// recording (`recorded`), or a world that a seed makes up (`random:17`).
     #[must_use]
     pub fn named(id: &str) -> Option<Self> {
+        if id == files::RECORDED.0 {
+            return Some(Self::recorded());
+        }
         if let Some(seed) = id.strip_prefix("random:") {
             return Some(Self::random(seed.parse().ok()?));
         }
@@ -126,6 +129,16 @@ impl Scenario {
             Some(name) => Some(super::Challenge::find(name)?.scenario),
             None => Self::find(id),
         }
+    }
+
+    /// The world in which a [`Recording`](super::Recording) is said again.
+    ///
+    /// # Panics
+    /// If it makes no sense, which a test would find.
+    #[must_use]
+    pub fn recorded() -> Self {
+        let (id, text) = files::RECORDED;
+        Self::parse(id, text).expect("the world that is built in makes sense")
     }
 
     /// A world that a seed makes up: servers, people, mail, faults and crashes, all of which end after a while.

@@ -1,7 +1,7 @@
 //! Actions as octets. A kind's number never changes its meaning; a new kind has a new one.
 
 use super::codec::{Reader, Writer};
-use crate::world::{Action, Check, Letter, LinkSetup, Record, Way};
+use crate::world::{Action, Check, Letter, LinkSetup, Played, Record, Way};
 
 pub(super) fn write(out: &mut Writer, action: &Action) {
     match action {
@@ -103,6 +103,17 @@ pub(super) fn write(out: &mut Writer, action: &Action) {
             out.number(17);
             [device, order].into_iter().for_each(|part| out.text(part));
         }
+        Action::Play { from, host, port, parts } => {
+            out.number(18);
+            out.text(from);
+            out.text(host);
+            out.number(u64::from(*port));
+            out.each(parts, |out, part| {
+                out.truth(part.answered);
+                out.number(part.after_ms);
+                out.octets(&part.octets);
+            });
+        }
     }
 }
 
@@ -168,8 +179,21 @@ pub(super) fn read(reader: &mut Reader<'_>) -> Option<Action> {
         15 => Action::Secure { device: reader.text()?, on: reader.truth()? },
         16 => Action::Answer { node: reader.text()?, port: reader.small()? },
         17 => Action::Browse { device: reader.text()?, order: reader.text()? },
+        18 => Action::Play {
+            from: reader.text()?,
+            host: reader.text()?,
+            port: reader.small()?,
+            parts: reader.each(played)?,
+        },
         _ => return None,
     })
+}
+
+/// A part of a recording; nobody waits for longer than a day.
+fn played(reader: &mut Reader<'_>) -> Option<Played> {
+    let answered = reader.truth()?;
+    let after_ms = reader.number().filter(|ms| *ms <= 86_400_000)?;
+    Some(Played { answered, after_ms, octets: reader.octets()? })
 }
 
 /// A picture's size. A few octets of a link must not become gigabytes.

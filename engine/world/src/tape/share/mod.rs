@@ -15,6 +15,8 @@ use codec::{Reader, Writer};
 const FORMAT: char = '1';
 /// Octets of a link once it is decoded.
 pub const OCTETS_MAX: usize = 64 << 10;
+/// Characters of a link, with the one of its format.
+const LINK_MAX: usize = OCTETS_MAX / 3 * 4 + 1;
 /// Actions of one link.
 pub const ACTIONS_MAX: usize = 10_000;
 /// Octets of what a page adds for itself: cursor, pins, panels.
@@ -97,13 +99,19 @@ impl Tape {
         format!("{FORMAT}{}", codec::base64(&out.octets))
     }
 
+    /// Whether [`decode`](Self::decode) takes this text by its length; the story of a long recording is too long for it.
+    #[must_use]
+    pub fn fits(link: &str) -> bool {
+        link.len() <= LINK_MAX
+    }
+
     /// The tape of a link, at the moment that it was made at.
     ///
     /// # Errors
     /// [`BadLink`].
     pub fn decode(link: &str) -> Result<Opened, BadLink> {
         let text = link.strip_prefix(FORMAT).ok_or(BadLink::Format)?;
-        if text.len() > OCTETS_MAX / 3 * 4 {
+        if !Self::fits(link) {
             return Err(BadLink::TooLong);
         }
         let octets = codec::unbase64(text).ok_or(BadLink::Broken)?;

@@ -5,6 +5,8 @@ mod browser;
 mod client;
 mod client_imap;
 mod client_pop;
+mod reader;
+mod reel;
 mod server;
 mod typist;
 mod web;
@@ -26,6 +28,8 @@ pub(crate) use browser::{BrowsePlan, BrowserSeat, Cookies, WebNews, Wish};
 pub(crate) use client::{Carried, Login, Order, Outgoing, SmtpHost};
 pub(crate) use client_imap::{ImapHost, ImapNews, ImapPlan};
 pub(crate) use client_pop::{PopHost, PopPlan};
+pub(crate) use reader::{Reader, senses};
+pub(crate) use reel::Reel;
 pub(crate) use server::ServerHost;
 pub(crate) use typist::{Line, Typist};
 pub(crate) use web::WebSeat;
@@ -123,6 +127,11 @@ pub(crate) trait Drive {
 
     /// The typist, if somebody types here.
     fn typist(&mut self) -> Option<&mut Typist> {
+        None
+    }
+
+    /// What the engine would say now in place of who types here, where it reads along.
+    fn would_say(&self) -> Option<Vec<u8>> {
         None
     }
 }

@@ -1,0 +1,242 @@
+// The page as a server: who may have a port of this machine lent, and what real programs hear when they visit it.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { connect, createServer } from "node:net";
+import { after, before, test } from "node:test";
+import { SIZES, THEMES, lines, open, serious, shot, startBrowser, startServer } from "./rig.mjs";
+
+let server, browser;
+before(async () => { server = await startServer(); browser = await startBrowser(); });
+after(async () => { await browser?.close(); server?.stop(); });
+
+const own = () => `http://${server.http}`;
+
+/** A port that nobody has. */
+const free = () => new Promise((resolve) => {
+  const probe = createServer().listen(0, "127.0.0.1", () => { const { port } = probe.address(); probe.close(() => resolve(port)); });
+});
+
+/** Whether somebody listens on a port. */
+const listens = (port) => new Promise((resolve) => {
+  const socket = connect(port, "127.0.0.1", () => { socket.destroy(); resolve(true); });
+  socket.on("error", () => resolve(false));
+});
+
+const until = async (test, why) => {
+  for (let tries = 0; !(await test()); tries += 1) {
+    assert.ok(tries < 100, why);
+    await new Promise((done) => setTimeout(done, 50));
+  }
+};
+
+/** The status of a WebSocket handshake as somebody might try it. */
+const handshake = (target, { host = server.http, origin = own(), protocol = "pillarbox.v1" } = {}) => new Promise((resolve, reject) => {
+  const fields = [
+    `Host: ${host}`, ...(origin === null ? [] : [`Origin: ${origin}`]), "Upgrade: websocket", "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", ...(protocol ? [`Sec-WebSocket-Protocol: ${protocol}`] : []),
+  ];
+  const socket = connect(Number(server.http.split(":")[1]), "127.0.0.1", () => socket.write(`GET ${target} HTTP/1.1\r\n${fields.join("\r\n")}\r\n\r\n`));
+  socket.once("data", (octets) => { socket.destroy(); resolve(Number(octets.toString("latin1").split(" ")[1])); }).on("error", reject);
+});
+
+/** A program of Python's; what it prints. */
+const python = (text, ...args) => new Promise((resolve, reject) => {
+  const program = spawn("python3", ["-c", text, ...args.map(String)], { stdio: ["ignore", "pipe", "pipe"] });
+  let said = "", wrong = "";
+  program.stdout.on("data", (part) => { said += part; });
+  program.stderr.on("data", (part) => { wrong += part; });
+  program.on("close", (code) => (code === 0 ? resolve(said.trim()) : reject(new Error(wrong))));
+});
+
+const SENDS = `
+import smtplib, sys
+with smtplib.SMTP("127.0.0.1", int(sys.argv[1]), timeout=60) as smtp:
+    smtp.sendmail("ann@test.example", ["bob@test.example"], "Subject: A visit\\r\\n\\r\\nIs anybody in?\\r\\n")
+print("sent")
+`;
+const READS = `
+import poplib, sys
+pop = poplib.POP3("127.0.0.1", int(sys.argv[1]), timeout=60)
+pop.user("bob@test.example"); pop.pass_("s3cr3t-word")
+print(pop.stat()[0], b"\\n".join(pop.retr(1)[1]).decode())
+pop.quit()
+`;
+
+test("nobody but the own page is lent a port, and none that is the system's", async () => {
+  const port = await free();
+  const place = `/bridge/listen?port=${port}`;
+  for (const origin of [null, "null", "http://127.0.0.1:1", "https://evil.example", `http://localhost:${server.http.split(":")[1]}`]) {
+    assert.equal(await handshake(place, { origin }), 403, `${origin}`);
+  }
+  for (const host of ["evil.example", `evil.example:${server.http.split(":")[1]}`, "127.0.0.1"]) {
+    assert.equal(await handshake(place, { host, origin: `http://${host}` }), 421, host);
+  }
+  assert.equal(await handshake(place, { protocol: null }), 400);
+  assert.equal(await handshake(place, { protocol: "other" }), 400);
+  for (const query of ["", "?port=25", "?port=1023", "?port=65536", `?port=${port}&host=0.0.0.0`, `?host=0.0.0.0&port=${port}`, `?port=0.0.0.0:${port}`, "?port=0"]) {
+    assert.equal(await handshake(`/bridge/listen${query}`), 400, query);
+  }
+  assert.equal(await listens(port), false, "nobody listens before the token is there");
+  const mine = await open(browser, server);
+  const closed = await mine.page.evaluate(({ host, place }) => Promise.all(["", "0".repeat(32)].map((token) => new Promise((done) => {
+    const socket = new WebSocket(`ws://${host}${place}`, "pillarbox.v1");
+    socket.onopen = () => socket.send(token);
+    socket.onmessage = () => done("listens");
+    socket.onclose = (event) => done(event.code);
+  }))), { host: server.http, place });
+  assert.deepEqual(closed, [4001, 4001]);
+  assert.equal(await listens(port), false);
+  await mine.close();
+});
+
+test("ports are few, each is had by one, and all are free again when the page goes", async () => {
+  const ports = [await free(), await free(), await free()];
+  const mine = await open(browser, server);
+  const asked = await mine.page.evaluate(async ({ host, token, ports }) => {
+    window.kept = [];
+    const listen = (port) => new Promise((done) => {
+      const socket = new WebSocket(`ws://${host}/bridge/listen?port=${port}`, "pillarbox.v1");
+      window.kept.push(socket);
+      socket.onopen = () => socket.send(token);
+      socket.onmessage = (event) => done(JSON.parse(event.data).listening);
+      socket.onclose = (event) => done(event.code);
+    });
+    return [await listen(ports[0]), await listen(ports[0]), await listen(ports[1]), await listen(ports[2])];
+  }, { host: server.http, token: server.token, ports });
+  assert.deepEqual(asked, [`127.0.0.1:${ports[0]}`, 4002, `127.0.0.1:${ports[1]}`, 1006]);
+  // More visitors than are taken wait outside; whoever is inside is not disturbed.
+  const sockets = [];
+  for (let count = 0; count < 12; count += 1) {
+    const socket = connect(ports[0], "127.0.0.1");
+    sockets.push(socket);
+    await new Promise((done) => socket.once("connect", done));
+  }
+  const heard = await mine.page.evaluate(() => new Promise((done) => {
+    let opened = 0;
+    window.kept[0].onmessage = (event) => { if (typeof event.data === "string") opened += 1; };
+    setTimeout(() => done(opened), 500);
+  }));
+  assert.ok(heard <= 8, `${heard} at once`);
+  sockets.forEach((socket) => socket.destroy());
+  await mine.close();
+  await until(async () => !(await listens(ports[0])) && !(await listens(ports[1])), "the ports stay open");
+});
+
+/** Live, with a port that the page is a server on. */
+async function serve(page, port, { by = "The engine in this page", speaks = "SMTP" } = {}) {
+  await page.getByRole("button", { name: /Be the server/ }).click();
+  const dialog = page.locator("dialog[open]");
+  await dialog.getByLabel("What is spoken").selectOption({ label: speaks });
+  await dialog.getByLabel("Who answers").selectOption({ label: by });
+  await dialog.getByLabel(/^Port/).fill(`${port}`);
+  if (!(await page.locator(".serving").count())) await shot(page, "visitors-dialog");
+  await dialog.getByRole("button", { name: "Listen" }).click();
+  await page.locator(".serving", { hasText: `127.0.0.1:${port}` }).waitFor();
+}
+
+async function live(options = {}) {
+  const opened = await open(browser, server, "#/live", options);
+  await opened.page.locator(".live .chip.good", { hasText: "connected" }).waitFor();
+  return opened;
+}
+
+test("a real program sends to the engine in the page, and another reads it there", async () => {
+  const { page, wrong, close } = await live();
+  const ports = [await free(), await free()];
+  await serve(page, ports[0]);
+  assert.equal(await python(SENDS, ports[0]), "sent");
+  const talk = page.locator(".talk", { hasText: "this page" }).first();
+  await talk.click();
+  await page.locator(".line.client", { hasText: /quit/i }).waitFor();
+  const said = await lines(page);
+  assert.match(said[0], /^S: 220 engine\.example /);
+  assert.ok(said.includes("C: Is anybody in?"), said.join("\n"));
+  await page.locator(".line.client", { hasText: /rcpt to/i }).locator(".speaker").click();
+  await page.locator(".inspector", { hasText: "RFC 5321 §4.1.1.3" }).waitFor();
+  await shot(page, "visitors-engine");
+  await serve(page, ports[1], { speaks: "POP3" });
+  await until(async () => !(await listens(ports[0])), "the port before is let go");
+  const read = await python(READS, ports[1]);
+  assert.match(read, /^1 [\s\S]*Is anybody in\?$/);
+  await page.locator(".line.client", { hasText: "RETR 1" }).waitFor();
+  assert.ok(!(await page.content()).includes("s3cr3t-word"), "its password is masked");
+  // What it said is a simulation like every other one.
+  await page.getByRole("button", { name: "Open as a simulation" }).click();
+  await page.locator(".lacks", { hasText: "Passwords: 1 masked" }).waitFor();
+  await page.getByRole("button", { name: "Back to Live" }).click();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await until(async () => !(await listens(ports[1])), "the port is let go");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("by hand: what is typed is what a real program hears", async () => {
+  const { page, wrong, close } = await live();
+  const port = await free();
+  await serve(page, port, { by: "I type the answers" });
+  const sent = python(SENDS, port);
+  await page.locator("#prompt").waitFor();
+  const type = async (text) => { await page.fill("#prompt", text); await page.keyboard.press("Enter"); };
+  await page.locator(".sayable", { hasText: "speak first" }).waitFor();
+  // The engine reads along: what it would say can be taken, and what the client says is explained.
+  await page.locator(".would").click();
+  assert.match(await page.locator("#prompt").inputValue(), /^220 you /);
+  await type("220 by.hand");
+  for (const [heard, answer] of [[/^ehlo/i, "250 pleased to meet you"], [/^mail/i, "250 fine"], [/^rcpt/i, "250 fine"], [/^data/i, "354 go on"], [/^\.$/, "250 taken"]]) {
+    await page.waitForFunction((heard) => [...document.querySelectorAll(".line.client .said")].some((one) => new RegExp(heard, "i").test(one.textContent.replace(/↵$/, ""))), heard.source);
+    await type(answer);
+  }
+  await page.locator(".line.client", { hasText: /rcpt to/i }).locator(".speaker").click();
+  await page.locator(".inspector", { hasText: "RFC 5321 §4.1.1.3" }).waitFor();
+  await shot(page, "visitors-by-hand");
+  // It has followed until here, past the message, and says so.
+  await page.locator(".would", { hasText: "221" }).waitFor();
+  await shot(page, "visitors-by-hand-end");
+  await type("221 bye");
+  assert.equal(await sent, "sent");
+  assert.ok((await lines(page)).includes("C: Is anybody in?"));
+  assert.deepEqual(wrong, []);
+  await close();
+  await until(async () => !(await listens(port)), "the port is let go with the page");
+});
+
+test("a program that is refused hears that, and a taken port is told of", async () => {
+  const { page, close } = await live();
+  const port = await free();
+  await serve(page, port, { by: "I type the answers" });
+  const refused = python(SENDS, port).then(() => "sent", (error) => error.message);
+  await page.locator("#prompt").waitFor();
+  await page.fill("#prompt", "554 not today");
+  await page.keyboard.press("Enter");
+  assert.match(await refused, /554, b'not today'/);
+  const other = await live();
+  await other.page.getByRole("button", { name: /Be the server/ }).click();
+  await other.page.locator("dialog[open]").getByLabel(/^Port/).fill("80");
+  await other.page.locator("dialog[open]").getByRole("button", { name: "Listen" }).click();
+  await other.page.locator("dialog[open] [role=alert]").waitFor();
+  await other.page.locator("dialog[open]").getByLabel(/^Port/).fill(`${port}`);
+  await other.page.locator("dialog[open]").getByRole("button", { name: "Listen" }).click();
+  await other.page.locator("[role=alert]", { hasText: "it is taken" }).waitFor();
+  await other.close();
+  await close();
+});
+
+for (const theme of THEMES) {
+  for (const [sizeName, size] of Object.entries(SIZES)) {
+    test(`the page as a server, ${theme}, ${sizeName}: nothing serious for axe, nothing wider than the window`, async () => {
+      const { page, wrong, close } = await live({ theme, size, reducedMotion: "reduce" });
+      const port = await free();
+      await serve(page, port, { by: "I type the answers" });
+      const socket = connect(port, "127.0.0.1", () => socket.write("EHLO me\r\n"));
+      await page.locator(".line.client", { hasText: "EHLO me" }).waitFor();
+      await page.waitForTimeout(150);
+      await shot(page, `visitors-${theme}-${sizeName}`);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${wide} pixels too wide`);
+      assert.deepEqual(await serious(page), []);
+      assert.deepEqual(wrong, []);
+      socket.destroy();
+      await close();
+    });
+  }
+}

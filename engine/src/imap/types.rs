@@ -289,7 +289,7 @@ pub struct UidPage {
 pub struct RowsAsk {
     /// Which; ascending runs, at most 256.
     pub uids: Vec<UidRun>,
-    /// At most so many rows. With `index` the host may end a page early, at 64 KiB of indexes.
+    /// At most so many rows. The host may end a page early, at 64 KiB of indexes and keywords.
     pub max: u32,
     /// Whether rows carry the message's index.
     pub index: bool,
@@ -304,7 +304,7 @@ pub struct RowsAsk {
 pub struct FlagsAsk {
     /// Which; ascending runs, at most 256.
     pub uids: Vec<UidRun>,
-    /// At most so many.
+    /// At most so many. The host may end a page early, at 64 KiB of keywords.
     pub max: u32,
     /// RFC 7162 §3.1.4.1: only messages with a mod-sequence above this.
     pub changed_since: Option<u64>,

@@ -690,6 +690,36 @@ pub fn permitted(old: &Flags, new: Flags, may: Rights) -> Flags {
     Flags { system, keywords: if keywords { new.keywords } else { old.keywords.clone() } }
 }
 
+/// Keywords that the messages of one mailbox have, each counted once: a row with all of them still fits into a session.
+pub const MAILBOX_KEYWORDS_MAX: usize = 1000;
+
+/// Octets of indexes and keywords with which a page of rows ends.
+pub const PAGE_OCTETS_MAX: usize = 64 * 1024;
+
+/// Adds the keywords of a message to those of its mailbox; whether there are more now.
+///
+/// # Errors
+/// [`Reason::TooMany`] beyond [`MAILBOX_KEYWORDS_MAX`].
+pub fn learn_keywords(known: &mut Vec<Vec<u8>>, flags: &Flags) -> Result<bool, Reason> {
+    let before = known.len();
+    for keyword in &flags.keywords {
+        if known.iter().any(|other| other.eq_ignore_ascii_case(keyword)) {
+            continue;
+        }
+        if known.len() >= MAILBOX_KEYWORDS_MAX {
+            return Err(Reason::TooMany);
+        }
+        known.push(keyword.clone());
+    }
+    Ok(known.len() > before)
+}
+
+/// Octets of keywords.
+#[must_use]
+pub fn keyword_octets(flags: &Flags) -> usize {
+    flags.keywords.iter().map(Vec::len).sum()
+}
+
 /// Flags after a change; a keyword keeps the spelling in which the mailbox first had it.
 #[must_use]
 pub fn combined(old: &Flags, mode: StoreMode, change: &Flags, known: &[Vec<u8>]) -> Flags {

@@ -22,7 +22,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::bridge::{Ending, IDLE_MAX, RATE_MAX, READ_MAX, code, hear, send, token, upgrade};
 use super::guard::{Guard, Refused};
@@ -36,6 +36,10 @@ const VISITORS_MAX: usize = 8;
 const PORT_MIN: u16 = 1024;
 /// Frames on their way to the page, and to one visitor.
 const FRAMES_MAX: usize = 32;
+/// How long a visitor may take nothing of what was said.
+const TAKE_WITHIN: Duration = Duration::from_secs(10);
+/// How much silence counts towards what may be said.
+const CREDIT: Duration = Duration::from_secs(1);
 /// Octets of a connection's number.
 const NUMBER: usize = 4;
 
@@ -123,19 +127,23 @@ impl Visitors {
         let (to_page, mut said) = mpsc::channel::<(u32, Bytes)>(FRAMES_MAX);
         // With this they all are gone when the page is.
         let mut tasks = JoinSet::new();
-        let mut visitors: Vec<(u32, mpsc::Sender<Bytes>)> = Vec::new();
+        let mut visitors: Vec<Visitor> = Vec::new();
         let mut stopping = self.shared.stopping.clone();
-        let (began, mut taken, mut last) = (Instant::now(), 0_u64, 0_u32);
+        let (mut due, mut last) = (Instant::now(), 0_u32);
+        let mut full_since: Option<Instant> = None;
         loop {
-            let due = began + Duration::from_millis(taken.saturating_mul(1000) / RATE_MAX);
+            let is_full = visitors.iter().any(Visitor::is_full);
+            full_since = full_since.filter(|_| is_full).or(is_full.then(Instant::now));
+            let waited = full_since.map_or(Duration::ZERO, |since| since.elapsed());
+            let left = TAKE_WITHIN.saturating_sub(waited);
             tokio::select! {
                 visitor = listener.accept(), if tasks.len() < VISITORS_MAX => {
                     let (stream, peer) =
                         visitor.map_err(|_| (code::CUT, "the system takes no more connections"))?;
                     last += 1;
                     let (sender, from_page) = mpsc::channel(FRAMES_MAX);
-                    visitors.push((last, sender));
-                    tasks.spawn(visit(stream, last, from_page, to_page.clone()));
+                    let task = tasks.spawn(visit(stream, last, from_page, to_page.clone()));
+                    visitors.push(Visitor { number: last, sender, task });
                     let opened = json!({ "opened": last, "peer": peer.to_string() }).to_string();
                     send(socket, Message::text(opened)).await?;
                 }
@@ -144,11 +152,22 @@ impl Visitors {
                     send(socket, Message::Binary(frame.into())).await?;
                 }
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {
-                    visitors.retain(|(_, sender)| !sender.is_closed());
+                    visitors.retain(|visitor| !visitor.sender.is_closed());
                 }
-                heard = hear(socket, due) => match heard {
+                // What the page says waits while one of its visitors has to take what it said before.
+                stuck = room(&visitors, left), if is_full => if let Some(at) = stuck {
+                    let stuck = visitors.remove(at);
+                    stuck.task.abort();
+                    let end = Message::Binary(stuck.number.to_be_bytes().to_vec().into());
+                    send(socket, end).await?;
+                },
+                heard = hear(socket, due), if !is_full => match heard {
                     Some(Ok(Message::Binary(frame))) => {
-                        taken += frame.len() as u64;
+                        // Who was silent may not say all of it at once.
+                        let now = Instant::now();
+                        let cost = frame.len() as u64 * 1_000_000 / RATE_MAX;
+                        due = due.max(now.checked_sub(CREDIT).unwrap_or(now));
+                        due += Duration::from_micros(cost);
                         answer(&mut visitors, frame)?;
                     }
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
@@ -164,16 +183,36 @@ impl Visitors {
     }
 }
 
-/// What the page says to one of its visitors. One who is gone already hears nothing, and one who takes nothing is left.
-fn answer(visitors: &mut Vec<(u32, mpsc::Sender<Bytes>)>, mut frame: Bytes) -> Result<(), Ending> {
+/// One who visits a page.
+struct Visitor {
+    number: u32,
+    sender: mpsc::Sender<Bytes>,
+    task: AbortHandle,
+}
+
+impl Visitor {
+    fn is_full(&self) -> bool {
+        self.sender.capacity() == 0 && !self.sender.is_closed()
+    }
+}
+
+/// Waits until the first visitor who has much to take has taken some; which one it is if that takes too long.
+async fn room(visitors: &[Visitor], within: Duration) -> Option<usize> {
+    let at = visitors.iter().position(Visitor::is_full)?;
+    let taken = tokio::time::timeout(within, visitors[at].sender.reserve()).await;
+    taken.is_err().then_some(at)
+}
+
+/// What the page says to one of its visitors. One who is gone already hears nothing.
+fn answer(visitors: &mut Vec<Visitor>, mut frame: Bytes) -> Result<(), Ending> {
     if frame.len() < NUMBER {
         return Err((code::WRONG, "a frame begins with a connection's number"));
     }
     let octets = frame.split_off(NUMBER);
     let number = frame.iter().fold(0, |number, octet| number << 8 | u32::from(*octet));
-    let Some(at) = visitors.iter().position(|(known, _)| *known == number) else { return Ok(()) };
+    let Some(at) = visitors.iter().position(|known| known.number == number) else { return Ok(()) };
     // Without its sender a visitor's connection ends once all was written.
-    if octets.is_empty() || visitors[at].1.try_send(octets).is_err() {
+    if octets.is_empty() || visitors[at].sender.try_send(octets).is_err() {
         visitors.remove(at);
     }
     Ok(())
@@ -254,22 +293,33 @@ mod tests {
         assert!(port(None).is_err());
     }
 
-    #[test]
-    fn a_frame_reaches_the_visitor_that_it_is_for() {
+    #[tokio::test]
+    async fn a_frame_reaches_the_visitor_that_it_is_for() {
         let (one, mut first) = mpsc::channel(FRAMES_MAX);
         let (other, mut second) = mpsc::channel(FRAMES_MAX);
-        let mut visitors = vec![(1, one), (258, other)];
+        let mut tasks = JoinSet::new();
+        let mut visitor = |number, sender| {
+            let task = tasks.spawn(std::future::pending::<()>());
+            Visitor { number, sender, task }
+        };
+        let mut visitors = vec![visitor(1, one), visitor(258, other)];
         let frame = |octets: &[u8]| Bytes::copy_from_slice(octets);
         answer(&mut visitors, frame(&[0, 0, 1, 2, b'h', b'i'])).expect("it has a number");
         assert_eq!(second.try_recv().expect("it came"), &b"hi"[..]);
         assert!(first.try_recv().is_err());
         answer(&mut visitors, frame(&[0, 0, 0, 9, b'h'])).expect("one who is gone is nothing new");
         assert!(answer(&mut visitors, frame(&[0, 0, 1])).is_err());
-        for _ in 0..=FRAMES_MAX {
+        for _ in 0..FRAMES_MAX {
             answer(&mut visitors, frame(&[0, 0, 0, 1, b'x'])).expect("it has a number");
         }
-        assert_eq!(visitors.len(), 1, "who takes nothing is left");
+        // The page waits for one who takes little, and nothing is lost.
+        assert!(visitors[0].is_full() && !visitors[1].is_full());
+        let (stuck, taken) = tokio::join!(room(&visitors, TAKE_WITHIN), first.recv());
+        assert_eq!((stuck, taken.as_deref()), (None, Some(&b"x"[..])));
+        answer(&mut visitors, frame(&[0, 0, 0, 1, b'x'])).expect("it has a number");
+        let soon = Duration::from_millis(10);
+        assert_eq!(room(&visitors, soon).await, Some(0), "who takes nothing for long is known");
         answer(&mut visitors, frame(&[0, 0, 1, 2])).expect("it has a number");
-        assert!(visitors.is_empty(), "nothing behind the number is the end");
+        assert_eq!(visitors.len(), 1, "nothing behind the number is the end");
     }
 }

@@ -61,7 +61,7 @@ pub(super) enum Input {
     /// The host's answer to a chunk of a body, of which so many octets are left.
     Chunk(Box<Response>, Body, u64),
     /// The host's answer to a chunk of a body that stood in a line; then those behind it, and what else was told.
-    Strings(VecDeque<BodyChunk>, VecDeque<Event>),
+    Strings(Option<Vec<u8>>, VecDeque<BodyChunk>, VecDeque<Event>),
 }
 
 /// A body on its way to the host.
@@ -236,8 +236,9 @@ impl Client {
     ) -> Self {
         match strings.pop_front() {
             Some(chunk) => {
+                let url = chunk.url.clone();
                 cx.ask(Ask::Chunk(chunk));
-                *self.input = Input::Strings(strings, events);
+                *self.input = Input::Strings(url, strings, events);
             }
             None => events.into_iter().for_each(|event| cx.event(event)),
         }
@@ -248,12 +249,12 @@ impl Client {
     pub(super) fn strings_answered(
         self,
         cx: &mut Cx<Self>,
+        url: Option<Vec<u8>>,
         mut strings: VecDeque<BodyChunk>,
         events: VecDeque<Event>,
         taken: bool,
     ) -> Self {
         if !taken {
-            let url = strings.front().and_then(|next| next.url.clone());
             strings.retain(|other| url.is_some() && other.url != url);
         }
         self.next_string(cx, strings, events)

@@ -307,8 +307,8 @@ impl Role for Client {
             Input::Chunk(response, body, left) => {
                 Ok(self.chunk_answered(cx, response, body, left, taken))
             }
-            Input::Strings(strings, events) => {
-                Ok(self.strings_answered(cx, strings, events, taken))
+            Input::Strings(url, strings, events) => {
+                Ok(self.strings_answered(cx, url, strings, events, taken))
             }
             input => {
                 *self.input = input;

@@ -4,6 +4,7 @@
 use alloc::vec::Vec;
 
 use super::assembly::Piece;
+use super::auth_url;
 use super::command::{AppendData, AppendHead, AppendStep, Command};
 use super::cursor::{Piecewise, Read};
 use super::date::date_time;
@@ -122,7 +123,7 @@ fn parts(cursor: &mut Piecewise<'_>, mut fresh: bool, out: &mut Vec<AppendStep>)
             out.push(AppendStep::UrlLiteral);
             return Ok(());
         }
-        let url = cursor.labelled("url", false, |cursor| cursor.astring("a URL"))?;
+        let url = auth_url::masked(cursor)?;
         out.push(AppendStep::Url(url));
     }
 }

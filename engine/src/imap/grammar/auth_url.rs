@@ -61,6 +61,10 @@ pub fn auth_url_rump(url: &[u8]) -> Result<AuthUrl, &'static str> {
     let (server, path) = rest.split_at(at);
     // RFC 4467 §5: the owner must be named.
     let (owner, host) = user_and_host(server).ok_or("a URL that names its owner before an @")?;
+    // The token begins behind the first of these, so there is one.
+    if find(server, URL_AUTH).is_some() {
+        return Err(WHAT);
+    }
     let at = find(path, URL_AUTH).ok_or("a URL with an access identifier")?;
     let (path, access) = (&path[..at], &path[at + URL_AUTH.len()..]);
     let access = access_identifier(access).ok_or("a known access identifier at the URL's end")?;
@@ -182,17 +186,23 @@ fn url(cursor: &mut Piecewise<'_>, before: usize) -> Read<Vec<u8>> {
     if before >= URLS_MAX {
         return cursor.expected("at most 32 URLs");
     }
+    let url = masked(cursor)?;
+    if url.len() > URL_OCTETS_MAX {
+        cursor.expected("a URL of at most 4,096 octets")
+    } else {
+        Ok(url)
+    }
+}
+
+/// `astring`: a URL, whose token is noted as a secret if it has one.
+pub(super) fn masked(cursor: &mut Piecewise<'_>) -> Read<Vec<u8>> {
     let first = cursor.tokens.len();
     let url = cursor.labelled("url", false, |cursor| cursor.astring("a URL"))?;
     if let Some(Token { start, end, .. }) = cursor.tokens.get(first).copied() {
         cursor.tokens.truncate(first);
         put_tokens(&mut cursor.tokens, &url, start, end);
     }
-    if url.len() > URL_OCTETS_MAX {
-        cursor.expected("a URL of at most 4,096 octets")
-    } else {
-        Ok(url)
-    }
+    Ok(url)
 }
 
 fn put_tokens(tokens: &mut Vec<Token>, url: &[u8], start: u64, end: u64) {

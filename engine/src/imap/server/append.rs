@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::Server;
 use super::capability::{CAPABILITY, Feature};
-use super::catenate::{CATENATE, Source};
+use super::catenate::Source;
 use super::expunge::READ_ONLY;
 use super::fetch::vanished;
 use super::incoming::NON_SYNC;
@@ -313,7 +313,8 @@ impl Append {
             url.extend_from_slice(&octets);
             let (left, url) = (*left, if *left == 0 { core::mem::take(url) } else { Vec::new() });
             let end = work.cx.received();
-            work.cx.note_received(end - octets.len() as u64, end, "literal", Some(&CATENATE));
+            // It may be one with a token, which is known only once all of it is here.
+            work.cx.note_secret(end - octets.len() as u64, end, "literal");
             if left == 0 {
                 self.steps.push_back(AppendStep::Url(url));
             }

@@ -9,7 +9,7 @@ use super::items;
 use super::job::Work;
 use super::reply::Reply;
 use super::sieve::Sieve;
-use crate::imap::grammar::{self, MessageUrl};
+use crate::imap::grammar::{self, MessageUrl, secret_of_url};
 use crate::imap::types::{Answer, Ask, RowsAsk, UidRun};
 use crate::limits::CHUNK_MAX;
 use crate::message::Index;
@@ -71,6 +71,7 @@ pub(crate) enum Step {
 /// A URL of which there are no octets.
 fn bad_url(url: &[u8]) -> Reply {
     let text_char = |&o: &u8| if (0x21..0x7f).contains(&o) && o != b']' { o } else { b'?' };
+    let (url, _) = url.split_at(secret_of_url(url));
     let url: Vec<u8> = url.iter().take(URL_TOLD_MAX).map(text_char).collect();
     let reply = Reply::no("", "There is no such message, or no such part").because(&BAD_URL);
     reply.with_code([b"BADURL ", &url[..]].concat())

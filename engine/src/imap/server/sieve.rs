@@ -64,7 +64,10 @@ enum LinePart {
 }
 
 impl FieldSieve {
-    pub(crate) fn new(fields: Fields) -> Self {
+    pub(crate) fn new(mut fields: Fields) -> Self {
+        // Looked up for each field of a header, and a client may name very many.
+        fields.names.iter_mut().for_each(|name| name.make_ascii_lowercase());
+        fields.names.sort_unstable();
         Self { fields, line: LinePart::Start, name: Vec::new(), taking: false }
     }
 
@@ -114,7 +117,7 @@ impl FieldSieve {
 
     fn decide(&mut self, too_long: bool) {
         let name = self.name.strip_suffix(b":").unwrap_or(&self.name).trim_ascii_end();
-        let named = self.fields.names.iter().any(|wanted| wanted.eq_ignore_ascii_case(name));
+        let named = self.fields.names.binary_search(&name.to_ascii_lowercase()).is_ok();
         self.taking = !too_long && named != self.fields.not;
     }
 }

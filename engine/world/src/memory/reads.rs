@@ -13,14 +13,12 @@ use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::{Account, DELETED, Mailbox, MemoryStore, SEEN};
 use crate::store::{
-    AccountId, Annotations, MailboxId, MaildropEntry, Quota, Shared, SharedAsk, Store, UploadId,
-    push_uid, vanished_page,
+    AccountId, Annotations, MailboxId, MaildropEntry, PAGE_OCTETS_MAX, Quota, Shared, SharedAsk,
+    Store, UploadId, keyword_octets, push_uid, vanished_page,
 };
 
 /// Runs in one page of UIDs.
 const RUNS_MAX: usize = 256;
-/// Octets of indexes in one page of rows.
-const INDEX_OCTETS_MAX: usize = 64 * 1024;
 
 impl MemoryStore {
     pub(super) fn account_of(&self, id: AccountId) -> Result<&Account, Reason> {
@@ -208,8 +206,7 @@ impl Store for MemoryStore {
         let mut octets = 0;
         for run in ask.uids.iter().filter(|run| run.first <= run.last) {
             for (uid, message) in mailbox.messages.range(run.first..=run.last) {
-                if rows.len() >= ask.max as usize
-                    || (octets >= INDEX_OCTETS_MAX && !rows.is_empty())
+                if rows.len() >= ask.max as usize || (octets >= PAGE_OCTETS_MAX && !rows.is_empty())
                 {
                     return Ok(RowPage { rows, more: true });
                 }
@@ -217,7 +214,7 @@ impl Store for MemoryStore {
                     continue;
                 }
                 let row = self.row(*uid, message, ask.index)?;
-                octets += row.index.as_ref().map_or(0, Vec::len);
+                octets += row.index.as_ref().map_or(0, Vec::len) + keyword_octets(&row.flags);
                 rows.push(row);
             }
         }

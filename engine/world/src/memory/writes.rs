@@ -11,7 +11,7 @@ use pillarbox_engine::types::{BlobId, Reason};
 use super::{Blob, DELETED, Mailbox, MemoryStore, Message};
 use crate::store::{
     Append, Body, Collect, Copy, Deliver, Expunge, MailboxId, NewMessage, Outcome, SetFlags, Stage,
-    Write, Writer, Written, combined, permitted, push_uid, runs_to_forget,
+    Write, Writer, Written, combined, learn_keywords, permitted, push_uid, runs_to_forget,
 };
 
 impl Writer for MemoryStore {
@@ -74,10 +74,10 @@ impl Mailbox {
     }
 
     pub(super) fn add(&mut self, message: Message) -> Result<u32, Reason> {
+        learn_keywords(&mut self.keywords, &message.flags)?;
         let uid = self.uid_next;
         self.uid_next = uid.checked_add(1).ok_or(Reason::TooMany)?;
         self.highest_modseq = message.modseq;
-        self.learn_keywords(&message.flags);
         self.messages.insert(uid, message);
         Ok(uid)
     }
@@ -93,17 +93,14 @@ impl Mailbox {
             self.forgotten_modseq = up_to;
         }
     }
-
-    fn learn_keywords(&mut self, flags: &Flags) {
-        for keyword in &flags.keywords {
-            if !self.keywords.iter().any(|known| known.eq_ignore_ascii_case(keyword)) {
-                self.keywords.push(keyword.clone());
-            }
-        }
-    }
 }
 
 impl MemoryStore {
+    /// Messages in all mailboxes.
+    pub(crate) fn mail_count(&self) -> usize {
+        self.mailboxes.values().map(|mailbox| mailbox.messages.len()).sum()
+    }
+
     pub(super) fn next_modseq(&mut self) -> u64 {
         self.counters.modseq += 1;
         self.counters.modseq
@@ -273,7 +270,7 @@ impl MemoryStore {
         let mailbox = self.mailboxes.get_mut(&set.mailbox).ok_or(Reason::NotFound)?;
         let (mut stored, mut changed) = (Stored::default(), Vec::new());
         if !matches!(set.mode, StoreMode::Remove) {
-            mailbox.learn_keywords(&set.flags);
+            learn_keywords(&mut mailbox.keywords, &set.flags)?;
         }
         for uid in mailbox.present(&set.uids) {
             let Some(message) = mailbox.messages.get_mut(&uid) else { continue };

@@ -358,7 +358,12 @@ impl<B: Backend> ImapService<B> {
             Ask::Octets(range) => self.octets(range).map(Answer::Octets),
             Ask::Store(ask) => self.store_flags(ask).await,
             Ask::Expunge(uids) => self.expunge(uids).await,
-            Ask::Copy(ask) => self.copy(ask, now).await,
+            Ask::Copy(ask) => {
+                if !ask.remove {
+                    self.backend.has_room(0)?;
+                }
+                self.copy(ask, now).await
+            }
             Ask::Append(ask) => {
                 self.backend.has_room(ask.size)?;
                 Box::pin(self.append(ask, now, indexer)).await

@@ -145,6 +145,12 @@ impl SharedStore {
         Ok(written.outcome)
     }
 
+    /// Messages in all mailboxes.
+    #[must_use]
+    pub fn mail_count(&self) -> usize {
+        self.lock().mail_count()
+    }
+
     fn lock(&self) -> Locked<'_> {
         Locked(self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -208,11 +208,20 @@ struct Octets {
 impl Octets {
     fn of(world: &World, wire: WireId) -> Self {
         let notes = world.all_notes(wire, End::Server).iter();
-        let ends = notes.filter_map(|noted| match noted.note {
-            Note::Span(span) if span.side == Side::Received => Some(span.end),
+        let spans = notes.filter_map(|noted| match noted.note {
+            Note::Span(span) if span.side == Side::Received => Some((span.start, span.end)),
             _ => None,
         });
-        let read = ends.max().unwrap_or(0);
+        let mut spans: Vec<(u64, u64)> = spans.collect();
+        spans.sort_unstable();
+        // Behind a gap nobody knows what is a secret.
+        let mut read = 0;
+        for (start, end) in spans {
+            if start > read {
+                break;
+            }
+            read = read.max(end);
+        }
         let mut secrets = secrets(world, wire, Dir::ToServer);
         // Both ends may have noted one.
         secrets.sort_by_key(|span| (span.start, span.end));

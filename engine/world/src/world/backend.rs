@@ -173,6 +173,9 @@ pub(crate) struct NodeBackend {
     chance: Mutex<Draw>,
 }
 
+/// Messages of one server: a link of two thousand letters could make millions.
+const MESSAGES_MAX: usize = 10_000;
+
 impl NodeBackend {
     pub(super) fn new(setup: &NodeSetup, chance: Draw) -> Self {
         Self {
@@ -239,6 +242,10 @@ impl Backend for NodeBackend {
 
     fn directory(&self) -> &Accounts {
         &self.accounts
+    }
+
+    fn has_room(&self, _size: u64) -> Result<(), Reason> {
+        if self.store.mail_count() < MESSAGES_MAX { Ok(()) } else { Err(Reason::StorageFull) }
     }
 
     fn hub(&self) -> &Hub {

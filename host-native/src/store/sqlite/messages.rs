@@ -11,7 +11,7 @@ use pillarbox_world::store::{
     SetFlags, Stage, Write,
 };
 
-use pillarbox_world::store::{combined, permitted, push_uid, runs_to_forget};
+use pillarbox_world::store::{combined, learn_keywords, permitted, push_uid, runs_to_forget};
 
 use super::rows::{DELETED, SEEN, flags, keywords_column, keywords_of_octets, keywords_to_octets};
 use super::writer::{Changes, Done, Failure, Writer};
@@ -274,13 +274,7 @@ impl Writer {
             .prepare_cached("SELECT keywords FROM mailbox WHERE id = ?1")?
             .query_row([mailbox], |row| row.get(0))?;
         let mut known = keywords_of_octets(&octets);
-        let before = known.len();
-        for keyword in &flags.keywords {
-            if !known.iter().any(|other| other.eq_ignore_ascii_case(keyword)) {
-                known.push(keyword.clone());
-            }
-        }
-        if known.len() > before {
+        if learn_keywords(&mut known, flags).map_err(Failure::Refused)? {
             self.connection
                 .prepare_cached("UPDATE mailbox SET keywords = ?2 WHERE id = ?1")?
                 .execute((mailbox, keywords_to_octets(&known)))?;

@@ -10,8 +10,8 @@ use pillarbox_engine::imap::types::{
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::store::{
-    AccountId, MailboxId, MaildropEntry, Quota, Shared, SharedAsk, Store, UploadId, push_uid,
-    vanished_page,
+    AccountId, MailboxId, MaildropEntry, PAGE_OCTETS_MAX, Quota, Shared, SharedAsk, Store,
+    UploadId, keyword_octets, push_uid, vanished_page,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -20,8 +20,6 @@ use super::{Sqlite, blobs, property, sharing};
 
 /// Runs in one page of UIDs.
 const RUNS_MAX: usize = 256;
-/// Octets of indexes in one page of rows.
-const INDEX_OCTETS_MAX: usize = 64 * 1024;
 
 impl Store for Sqlite {
     fn account(&self, name: &[u8]) -> Result<Option<AccountId>, Reason> {
@@ -366,7 +364,7 @@ fn flag_rows(c: &Connection, mailbox: MailboxId, ask: &FlagsAsk) -> rusqlite::Re
          WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND modseq > ?5 ORDER BY uid LIMIT ?4",
     )?;
     let since = ask.changed_since.unwrap_or(0);
-    let mut rows: Vec<FlagRow> = Vec::new();
+    let (mut rows, mut octets) = (Vec::new(), 0);
     if !has_changed(c, mailbox, since)? {
         return Ok(FlagPage::default());
     }
@@ -374,10 +372,11 @@ fn flag_rows(c: &Connection, mailbox: MailboxId, ask: &FlagsAsk) -> rusqlite::Re
         let limit = i64::from(ask.max) + 1;
         let mut found = find.query((mailbox, run.first, run.last, limit, since))?;
         while let Some(row) = found.next()? {
-            if rows.len() >= ask.max as usize {
+            if rows.len() >= ask.max as usize || octets >= PAGE_OCTETS_MAX {
                 return Ok(FlagPage { rows, more: true });
             }
             let flags = flags(row.get(1)?, row.get(2)?);
+            octets += keyword_octets(&flags);
             rows.push(FlagRow { uid: row.get(0)?, flags, modseq: row.get(3)? });
         }
     }
@@ -401,7 +400,7 @@ fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> rusqlite::Result<R
         let limit = i64::from(ask.max) + 1;
         let mut found = find.query((mailbox, run.first, run.last, limit, since))?;
         while let Some(row) = found.next()? {
-            if rows.len() >= ask.max as usize || (octets >= INDEX_OCTETS_MAX && !rows.is_empty()) {
+            if rows.len() >= ask.max as usize || (octets >= PAGE_OCTETS_MAX && !rows.is_empty()) {
                 return Ok(RowPage { rows, more: true });
             }
             let blob: u64 = row.get(1)?;
@@ -409,12 +408,13 @@ fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> rusqlite::Result<R
                 true => Some(index.query_row([blob], |row| row.get::<_, Vec<u8>>(0))?),
                 false => None,
             };
-            octets += index.as_ref().map_or(0, Vec::len);
+            let flags = flags(row.get(3)?, row.get(4)?);
+            octets += index.as_ref().map_or(0, Vec::len) + keyword_octets(&flags);
             rows.push(Row {
                 uid: row.get(0)?,
                 blob,
                 size: row.get(2)?,
-                flags: flags(row.get(3)?, row.get(4)?),
+                flags,
                 modseq: row.get(5)?,
                 internal_date_ms: row.get(6)?,
                 internal_date_zone: row.get(7)?,

@@ -82,6 +82,10 @@ impl Live {
         peer: String,
         service: Service,
     ) -> Option<WireId> {
+        // A record without end would fill the page.
+        if story.source().length() > super::ENTRIES_MAX && !self.forget(story) {
+            return None;
+        }
         let server = if service.by_hand { YOU } else { ENGINE };
         let wire = story.act(|source| source.witnessed().visit("programs", server, service.port));
         let wire = wire.ok()?;

@@ -358,7 +358,8 @@ impl<C: Carrier> Worker<C> {
         let now_ms = self.work.now_ms();
         let (failures, pause_ms) = match rest {
             Some(rest) => {
-                (rest.failures, rest.until_ms.saturating_sub(now_ms) + self.spread(rest, now_ms))
+                let more_ms = if rest.is_new { 0 } else { self.spread(rest, now_ms) };
+                (rest.failures, rest.until_ms.saturating_sub(now_ms).saturating_add(more_ms))
             }
             None => {
                 let failures = backend.store().destination(name).map_or(0, |found| found.failures);
@@ -386,7 +387,8 @@ impl<C: Carrier> Worker<C> {
         backend.write(0, Write::Block(block)).await.map(|_| ())
     }
 
-    /// The destinations of one host come back one after the other.
+    /// The destinations of one host come back one after the other, but for the one that has tried it, whose time says so much
+    /// already.
     fn spread(&self, rest: Rest, now_ms: u64) -> u64 {
         let seed = self.work.backend.relaying().seed;
         let lot =

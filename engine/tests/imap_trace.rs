@@ -113,6 +113,8 @@ fn tokens_of_urls_are_secret_both_ways() {
         format!("b URLFETCH \"\\\"{url}\""),
         format!("b URLFETCH {url} "),
         format!("b URLFETCH {url}(\""),
+        format!("b APPEND INBOX CATENATE (URL \"{url}\")"),
+        format!("b APPEND INBOX CATENATE (URL {{{}+}}\r\n{url})", url.len()),
     ];
     for command in commands {
         let input = format!("a LOGIN ann s3cret\r\n{command}\r\n");

@@ -184,8 +184,8 @@ impl<C: Carrier> Worker<C> {
     fn hop(&self, task: &Task) -> Result<Hop, Trap> {
         let first = task.recipients.first().map(|queued| &queued.recipient.forward_path.domain);
         let mut hop = self.work.routes.hop(first.unwrap_or(&task.destination))?;
-        // All but this: mail for the next hop's own domain goes the same way as what the map sends there. Where the map may be
-        // wrong, all of it waits.
+        // What the key does not say: mail for the next hop's own domain goes the same way as what the map sends there. Where
+        // the map may be wrong, all of it waits.
         for queued in task.recipients.iter().skip(1) {
             hop.mapped |= self.work.routes.hop(&queued.recipient.forward_path.domain)?.mapped;
         }

@@ -135,8 +135,7 @@ impl<C: Carrier> Worker<C> {
             self.work.changed.notify_one();
             return written.map(|_| Next::More);
         }
-        let urgent = self.is_urgent(&task)?;
-        if let Err(not_reached) = self.reach(&hop, proof(&task), urgent).await? {
+        if let Err(not_reached) = self.reach(&hop, &task).await? {
             return self.unreached(task, &hop, not_reached).await;
         }
         self.send(task).await;
@@ -206,12 +205,8 @@ impl<C: Carrier> Worker<C> {
     }
 
     /// Sees to it that there is a connection.
-    async fn reach(
-        &mut self,
-        hop: &Hop,
-        proof: Proof,
-        urgent: bool,
-    ) -> Result<Result<(), NotReached>, Reason> {
+    async fn reach(&mut self, hop: &Hop, task: &Task) -> Result<Result<(), NotReached>, Reason> {
+        let proof = proof(task);
         if let Some(line) = &mut self.line {
             let fits = line.tls == hop.tls && line.proof == proof;
             if fits && line.connection.is_usable().await {
@@ -222,6 +217,7 @@ impl<C: Carrier> Worker<C> {
         // The way's own, also where a message asks for more TLS or for less than its way does.
         let name = &self.active.name;
         let login = self.work.settings.logins.get(name.strip_suffix(TLS_OPTIONAL).unwrap_or(name));
+        let urgent = self.is_urgent(task)?;
         let connection = match self.work.carrier.connect(hop, proof, login, urgent).await {
             Ok(connection) => connection,
             Err(not_reached) => return Ok(Err(not_reached)),

@@ -42,10 +42,21 @@ fn host() -> Host {
     host
 }
 
+/// The same host: it keeps nothing of orders, all of them, or forgets them at every step of a command.
+fn hosts() -> impl Iterator<Item = Host> {
+    let forgetful = (0..4).map(|pages| Orders::kept(Some(pages)));
+    let all = [Orders::Declined, Orders::kept(None)].into_iter().chain(forgetful);
+    all.map(|orders| Host { orders, ..host() })
+}
+
 #[test]
 fn messages_come_in_the_order_of_the_criteria() {
+    hosts().for_each(|host| orders_are_right(&host));
+}
+
+fn orders_are_right(host: &Host) {
     let (text, _) = selected(
-        &host(),
+        host,
         &[
             c("a SORT (ARRIVAL) UTF-8 ALL"),
             c("b SORT (REVERSE ARRIVAL) US-ASCII 2:4"),
@@ -80,8 +91,12 @@ fn messages_come_in_the_order_of_the_criteria() {
 
 #[test]
 fn an_extended_sort_gives_what_is_asked_for() {
+    hosts().for_each(|host| extended_sorts_are_right(&host));
+}
+
+fn extended_sorts_are_right(host: &Host) {
     let (text, _) = selected(
-        &host(),
+        host,
         &[
             c("a SORT RETURN () (DATE) UTF-8 ALL"),
             c("b UID SORT RETURN (MIN MAX COUNT) (REVERSE DATE) UTF-8 ALL"),
@@ -91,6 +106,9 @@ fn an_extended_sort_gives_what_is_asked_for() {
             c("f SORT RETURN (MAX) (SUBJECT) UTF-8 MODSEQ 20"),
             c("g SORT RETURN (SAVE) (SUBJECT) UTF-8 1:2"),
             c("h SORT (REVERSE SUBJECT) UTF-8 $"),
+            c("i SORT RETURN (PARTIAL 2:4 COUNT) (DATE) UTF-8 ALL"),
+            c("j SORT RETURN (PARTIAL -1:-2) (DATE) UTF-8 ALL"),
+            c("k SORT RETURN (PARTIAL 7:9 MIN) (DATE) UTF-8 ALL"),
         ],
     );
     same(
@@ -101,8 +119,39 @@ fn an_extended_sort_gives_what_is_asked_for() {
          * ESEARCH (TAG \"d\") MIN 5\nd OK Sorted\n* 5 FETCH (UID 5)\ne OK Fetched\n\
          * OK [HIGHESTMODSEQ 60] The highest mod-sequence to keep\n\
          * ESEARCH (TAG \"f\") MAX 6 MODSEQ 20\nf OK Sorted\n\
-         g OK Sorted\n* SORT 1 2\nh OK Sorted\n",
+         g OK Sorted\n* SORT 1 2\nh OK Sorted\n\
+         * ESEARCH (TAG \"i\") COUNT 6 PARTIAL (2:4 3,1:2)\ni OK Sorted\n\
+         * ESEARCH (TAG \"j\") PARTIAL (-1:-2 5,4)\nj OK Sorted\n\
+         * ESEARCH (TAG \"k\") MIN 6 PARTIAL (7:9 NIL)\nk OK Sorted\n",
     );
+}
+
+#[test]
+fn an_order_of_more_than_a_page_is_told_whole() {
+    const MESSAGES: u32 = 9_000;
+    let mut host = Host { orders: Orders::kept(None), page: 1_000, ..Host::new() };
+    for number in 0..MESSAGES {
+        let subject = number * 7919 % MESSAGES;
+        host.put("INBOX", &format!("Subject: {subject:05}\n\nx\n"), 0);
+    }
+    let (text, talk) = selected(
+        &host,
+        &[c("a SORT (SUBJECT) UTF-8 ALL"), c("b SORT (SUBJECT) UTF-8 1:8500")],
+    );
+    let mut expected: Vec<u32> = (0..MESSAGES).collect();
+    expected.sort_by_key(|number| number * 7919 % MESSAGES);
+    let line = |most: u32| {
+        let told = expected.iter().filter(|number| **number < most);
+        told.fold(String::from("* SORT"), |line, number| format!("{line} {}", number + 1))
+    };
+    let (all, some) = (line(MESSAGES), line(8500));
+    assert_eq!(text, format!("{all}\r\na OK Sorted\r\n{some}\r\nb OK Sorted\r\n"));
+    let Orders::Kept(kept, _) = &talk.host.orders else { panic!("they are kept") };
+    assert_eq!(kept.values().map(|keys| keys.len()).sum::<usize>(), MESSAGES as usize);
+    // What is forgotten between two pages is told again.
+    let forgetful = Host { orders: Orders::kept(Some(2)), ..host };
+    let (text, _) = selected(&forgetful, &[c("a SORT (SUBJECT) UTF-8 ALL")]);
+    assert_eq!(text, format!("{all}\r\na OK Sorted\r\n"));
 }
 
 #[test]
@@ -128,8 +177,12 @@ fn threads_are_made_by_both_algorithms() {
 
 #[test]
 fn messages_that_go_meanwhile_are_missed_and_that_is_said() {
+    hosts().for_each(|host| what_went_is_missed(&host));
+}
+
+fn what_went_is_missed(host: &Host) {
     let (text, _) = selected(
-        &host(),
+        host,
         &[
             Step::Host(|host| host.mailbox("INBOX").messages.retain(|m| m.uid != 2)),
             c("a SORT (DATE) UTF-8 ALL"),

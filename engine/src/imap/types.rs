@@ -92,6 +92,11 @@ pub enum Ask {
     /// Search instead of the session, if the host has a way, or say where to. Answers: found, candidates, declined,
     /// refused.
     Search(SearchAsk),
+    /// RFC 5256: messages in an order of the session's own, if the host keeps what sessions told it of that. Answers:
+    /// order, declined, refused.
+    Order(OrderAsk),
+    /// What messages of the open mailbox are sorted by, for `Order` to be answered from. Answers: done, declined, refused.
+    SortKeys(SortKeys),
     /// RFC 9208: read a quota root's resources, or set them. Answers: quota, refused.
     Quota(QuotaAsk),
     /// RFC 4314: read a mailbox's rights, or change them. Answers: rights, refused (unsupported: of nobody, or fixed).
@@ -417,6 +422,48 @@ impl From<RowPage> for FlagPage {
         let row = |Row { uid, flags, modseq, .. }| FlagRow { uid, flags, modseq };
         Self { rows: page.rows.into_iter().map(row).collect(), more: page.more }
     }
+}
+
+/// RFC 5256: a page of messages in order. What a message is sorted by never changes, so a host may keep what sessions
+/// told it for all sessions with this mailbox, and may forget it at any time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct OrderAsk {
+    /// Which order: octets of the session's own, at most 16.
+    pub by: Vec<u8>,
+    /// Of these messages; ascending runs, any number.
+    pub uids: Vec<UidRun>,
+    /// Begin after so many of them.
+    pub skip: u64,
+    /// At most so many; if there are so many left, exactly so many.
+    pub max: u32,
+}
+
+/// Messages in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct OrderPage {
+    /// Of those asked for, those whose keys the host does not have; ascending. If there are any, all else is empty.
+    pub unknown: Vec<UidRun>,
+    /// The page.
+    pub uids: Vec<u32>,
+    /// The first of all that were asked for, 0 if none was.
+    pub first: u32,
+    /// The last of all that were asked for, 0 if none was.
+    pub last: u32,
+}
+
+/// What messages are sorted by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct SortKeys {
+    /// In which order, as in `OrderAsk`.
+    pub by: Vec<u8>,
+    /// One for each message: octets whose comparison decides, of which the last four are its UID, the highest first.
+    pub keys: Vec<Vec<u8>>,
 }
 
 /// RFC 9051 §6.4.6.
@@ -823,10 +870,12 @@ pub enum Answer {
     Appended(Appended),
     /// To `search`: the matches, ascending.
     Found(Vec<UidRun>),
-    /// To `search`: do it yourself.
+    /// To `search`, `order` and `sort-keys`: do it yourself.
     Declined,
     /// To `search`: do it yourself, among these; no other one matches. Ascending.
     Candidates(Vec<UidRun>),
+    /// To `order`.
+    Order(OrderPage),
     /// To `quota`.
     Quota(Quota),
     /// To `rights`.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{Address, Ambiguity, Envelope, Index, Parameters, Part, PartKind, Span};
 
 /// The form's version.
-const VERSION: u8 = 2;
+pub(super) const VERSION: u8 = 2;
 /// Without references and preview; stores that are older have messages with such indexes.
 const FIRST_VERSION: u8 = 1;
 /// No list in an index is longer: the indexer's own limit on parts and addresses is lower.
@@ -77,7 +77,15 @@ impl Index {
     }
 }
 
-fn head(reader: &mut Reader<'_>) -> Result<Index, BadIndex> {
+/// What stands before the envelope.
+pub(super) struct Fixed {
+    bits: u8,
+    size: u64,
+    pub(super) sent: Option<(i64, i16)>,
+}
+
+/// The version, and what stands before the envelope.
+pub(super) fn fixed(reader: &mut Reader<'_>) -> Result<(u8, Fixed), BadIndex> {
     let version = reader.octet()?;
     if !matches!(version, VERSION | FIRST_VERSION) {
         return Err(BadIndex);
@@ -92,9 +100,14 @@ fn head(reader: &mut Reader<'_>) -> Result<Index, BadIndex> {
         }
         _ => return Err(BadIndex),
     };
+    Ok((version, Fixed { bits, size, sent }))
+}
+
+fn head(reader: &mut Reader<'_>) -> Result<Index, BadIndex> {
+    let (version, Fixed { bits, size, sent }) = fixed(reader)?;
     let envelope = envelope(reader)?;
     let (references, preview) = match version {
-        VERSION => (Some(reader.text()?), reader.text()?),
+        VERSION => (Some(reader.text()?.to_vec()), reader.text()?.to_vec()),
         _ => (None, Vec::new()),
     };
     let (plain, eight_bit, truncated) = (bits & 1 != 0, bits & 2 != 0, bits & 4 != 0);
@@ -206,7 +219,7 @@ fn put_part(out: &mut Vec<u8>, part: &Part) {
     }
 }
 
-struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
 
 impl<'a> Reader<'a> {
     fn octet(&mut self) -> Result<u8, BadIndex> {
@@ -238,7 +251,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list's length; each entry has at least one octet, so no list is longer than what is left.
-    fn count(&mut self) -> Result<u64, BadIndex> {
+    pub(super) fn count(&mut self) -> Result<u64, BadIndex> {
         let count = self.number()?;
         if count > LIST_MAX || count > self.0.len() as u64 { Err(BadIndex) } else { Ok(count) }
     }
@@ -250,16 +263,24 @@ impl<'a> Reader<'a> {
         Ok(first)
     }
 
-    fn text(&mut self) -> Result<Vec<u8>, BadIndex> {
+    pub(super) fn text(&mut self) -> Result<&'a [u8], BadIndex> {
         let length = self.number()?;
-        Ok(self.octets(length)?.to_vec())
+        self.octets(length)
     }
 
-    fn optional(&mut self) -> Result<Option<Vec<u8>>, BadIndex> {
+    pub(super) fn optional(&mut self) -> Result<Option<&'a [u8]>, BadIndex> {
         match self.number()?.checked_sub(1) {
             None => Ok(None),
-            Some(length) => Ok(Some(self.octets(length)?.to_vec())),
+            Some(length) => self.octets(length).map(Some),
         }
+    }
+
+    fn own_text(&mut self) -> Result<Vec<u8>, BadIndex> {
+        self.text().map(<[u8]>::to_vec)
+    }
+
+    fn own_optional(&mut self) -> Result<Option<Vec<u8>>, BadIndex> {
+        Ok(self.optional()?.map(<[u8]>::to_vec))
     }
 
     fn span(&mut self) -> Result<Span, BadIndex> {
@@ -268,14 +289,14 @@ impl<'a> Reader<'a> {
     }
 
     fn parameters(&mut self) -> Result<Parameters, BadIndex> {
-        (0..self.count()?).map(|_| Ok((self.text()?, self.text()?))).collect()
+        (0..self.count()?).map(|_| Ok((self.own_text()?, self.own_text()?))).collect()
     }
 
     fn addresses(&mut self) -> Result<Vec<Address>, BadIndex> {
         let count = self.count()?;
         let mut list = Vec::new();
         for _ in 0..count {
-            let (name, mailbox, host) = (self.optional()?, self.optional()?, self.optional()?);
+            let (name, mailbox, host) = (self.own_optional()?, self.own_optional()?, self.own_optional()?);
             list.push(Address { name, mailbox, host });
         }
         Ok(list)
@@ -283,8 +304,8 @@ impl<'a> Reader<'a> {
 }
 
 fn envelope(reader: &mut Reader<'_>) -> Result<Envelope, BadIndex> {
-    let (date, subject) = (reader.optional()?, reader.optional()?);
-    let (in_reply_to, message_id) = (reader.optional()?, reader.optional()?);
+    let (date, subject) = (reader.own_optional()?, reader.own_optional()?);
+    let (in_reply_to, message_id) = (reader.own_optional()?, reader.own_optional()?);
     let (from, sender, reply_to) = (reader.addresses()?, reader.addresses()?, reader.addresses()?);
     let (to, cc, bcc) = (reader.addresses()?, reader.addresses()?, reader.addresses()?);
     Ok(Envelope { date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id })
@@ -300,16 +321,16 @@ fn part(reader: &mut Reader<'_>) -> Result<Part, BadIndex> {
     };
     let (header, body) = (reader.span()?, reader.span()?);
     let lines = reader.small()?;
-    let (media_type, subtype) = (reader.text()?, reader.text()?);
+    let (media_type, subtype) = (reader.own_text()?, reader.own_text()?);
     let parameters = reader.parameters()?;
-    let encoding = reader.text()?;
-    let (id, description) = (reader.optional()?, reader.optional()?);
-    let (md5, location) = (reader.optional()?, reader.optional()?);
+    let encoding = reader.own_text()?;
+    let (id, description) = (reader.own_optional()?, reader.own_optional()?);
+    let (md5, location) = (reader.own_optional()?, reader.own_optional()?);
     let disposition = match reader.octet()? {
         0 => None,
-        _ => Some((reader.text()?, reader.parameters()?)),
+        _ => Some((reader.own_text()?, reader.parameters()?)),
     };
-    let language = (0..reader.count()?).map(|_| reader.text()).collect::<Result<_, _>>()?;
+    let language = (0..reader.count()?).map(|_| reader.own_text()).collect::<Result<_, _>>()?;
     let envelope = match reader.octet()? {
         0 => None,
         _ => Some(envelope(reader)?),

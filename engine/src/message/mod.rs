@@ -3,6 +3,7 @@
 
 mod codec;
 pub mod compose;
+mod head;
 pub mod ids;
 mod section;
 pub mod seven_bit;
@@ -13,6 +14,7 @@ use alloc::vec::Vec;
 
 pub use crate::text::address::Address;
 pub use codec::BadIndex;
+pub use head::{AddressRef, Addresses, Head};
 pub use section::{SectionText, part, section};
 
 /// A range of a message's octets, half-open.

@@ -11,6 +11,11 @@ use super::{base64, charset};
 /// charset are decoded together, since many writers cut within a character, though §5 forbids it.
 #[must_use]
 pub fn decode(text: &[u8]) -> String {
+    // Nearly all texts are so, and each message of a mailbox that is searched has some.
+    if memchr::memmem::find(text, b"=?").is_none() {
+        let plain = charset::as_it_stands(b"", text);
+        return plain.map_or_else(|| charset::decode(b"", text), String::from);
+    }
     let mut out = String::new();
     // Octets of neighbouring words of one charset, not decoded yet.
     let mut held: Option<(&[u8], Vec<u8>)> = None;

@@ -1,7 +1,7 @@
 //! A host of a few mailboxes in memory, and a way to talk to an IMAP session over it.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its part")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pillarbox_engine::imap::Server;
 use pillarbox_engine::imap::types::*;
@@ -52,6 +52,59 @@ pub struct Host {
     pub page: usize,
     /// Of the last change.
     pub modseq: u64,
+    pub orders: Orders,
+}
+
+/// What is kept of orders.
+#[derive(Clone, Debug)]
+pub enum Orders {
+    /// Nothing is.
+    Declined,
+    /// Keys by mailbox and order; all are forgotten after so many more pages, if that is given.
+    Kept(BTreeMap<(Vec<u8>, Vec<u8>), BTreeSet<Vec<u8>>>, Option<u32>),
+}
+
+impl Orders {
+    pub fn kept(forget_after: Option<u32>) -> Self {
+        Self::Kept(BTreeMap::new(), forget_after)
+    }
+
+    fn page(&mut self, mailbox: &[u8], ask: &OrderAsk) -> Answer {
+        let Self::Kept(orders, forget_after) = self else { return Answer::Declined };
+        if let Some(pages) = forget_after {
+            match pages.checked_sub(1) {
+                Some(left) => *pages = left,
+                None => {
+                    (*orders, *forget_after) = (BTreeMap::new(), None);
+                }
+            }
+        }
+        let keys = orders.entry((mailbox.to_vec(), ask.by.clone())).or_default();
+        let uid = |key: &Vec<u8>| u32::from_be_bytes(*key.last_chunk().expect("a key has a UID"));
+        let known: BTreeSet<u32> = keys.iter().map(uid).collect();
+        let asked = ask.uids.iter().flat_map(|run| run.first..=run.last);
+        let unknown: Vec<UidRun> = asked
+            .filter(|uid| !known.contains(uid))
+            .map(|uid| UidRun { first: uid, last: uid })
+            .collect();
+        if !unknown.is_empty() {
+            return Answer::Order(OrderPage { unknown, ..OrderPage::default() });
+        }
+        let all: Vec<u32> = keys.iter().map(uid).filter(|uid| within(&ask.uids, *uid)).collect();
+        let page = all.iter().skip(ask.skip as usize).take(ask.max as usize);
+        Answer::Order(OrderPage {
+            unknown,
+            uids: page.copied().collect(),
+            first: all.first().copied().unwrap_or_default(),
+            last: all.last().copied().unwrap_or_default(),
+        })
+    }
+
+    fn keep(&mut self, mailbox: &[u8], told: SortKeys) -> Answer {
+        let Self::Kept(orders, _) = self else { return Answer::Declined };
+        orders.entry((mailbox.to_vec(), told.by)).or_default().extend(told.keys);
+        Answer::Done
+    }
 }
 
 impl Host {
@@ -66,6 +119,7 @@ impl Host {
             refuse: None,
             page: 2,
             modseq: 2,
+            orders: Orders::Declined,
         };
         host.mailbox("INBOX");
         host
@@ -267,6 +321,14 @@ impl Host {
                 Answer::Appended(Appended { uid_validity: 7, uids, replaced_modseq })
             }
             Ask::Search(_) => Answer::Declined,
+            Ask::Order(ask) => {
+                let mailbox = self.open.clone().expect("a mailbox is open");
+                self.orders.page(&mailbox, &ask)
+            }
+            Ask::SortKeys(told) => {
+                let mailbox = self.open.clone().expect("a mailbox is open");
+                self.orders.keep(&mailbox, told)
+            }
             Ask::Quota(_) | Ask::Rights(_) | Ask::Metadata(_) => refused(Reason::Unsupported),
         }
     }

@@ -8,6 +8,7 @@ pub mod conversation;
 pub mod fault;
 pub mod hub;
 pub mod memory;
+pub mod orders;
 pub mod queue;
 pub mod service;
 pub mod store;

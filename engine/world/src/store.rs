@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     Appended, Change, Copied, Expunged, FlagPage, Flags, FlagsAsk, MailboxPage, MailboxRow,
-    MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, SearchAsk, SpecialUse, StoreMode,
-    Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
+    MailboxStatus, MailboxesAsk, Opened, OrderAsk, OrderPage, RowPage, RowsAsk, SearchAsk, SortKeys,
+    SpecialUse, StoreMode, Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::limits::{METADATA_ENTRIES_MAX, METADATA_OCTETS_MAX};
@@ -82,6 +82,10 @@ pub trait Store: Queue {
     ) -> Result<Option<Vec<UidRun>>, Reason> {
         Ok(None)
     }
+    /// A page of an order that sessions told; `None`: it is not kept. See [`crate::orders`].
+    fn order(&self, mailbox: MailboxId, ask: &OrderAsk) -> Option<OrderPage>;
+    /// Keeps what messages are sorted by; false if it is not kept.
+    fn keep_order(&self, mailbox: MailboxId, told: SortKeys) -> bool;
     /// Octets of a message: exactly the range; [`Reason::NotFound`] if it is not within a stored message.
     fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason>;
     /// Octets of a staged message, as far as they were staged; used to index it before it is stored.

@@ -27,7 +27,7 @@ pub(crate) struct Answer {
     pub(crate) fetched: u64,
     /// Octets in literals.
     pub(crate) octets: u64,
-    /// Numbers in SEARCH responses.
+    /// Numbers in SEARCH, SORT and THREAD responses.
     pub(crate) found: u64,
     /// The last EXISTS.
     pub(crate) exists: u64,
@@ -194,8 +194,9 @@ fn untagged(line: &[u8], answer: &mut Answer) -> bool {
     }
     if second == b"EXISTS" {
         answer.exists = digits(first).unwrap_or(0);
-    } else if first == b"SEARCH" {
-        let numbers = line[2..].split(|&octet| octet == b' ').skip(1);
+    } else if [&b"SEARCH"[..], b"SORT", b"THREAD"].contains(&first) {
+        // Threads stand in parentheses, with or without a space before the next: RFC 5256 §4.
+        let numbers = line[2..].split(|octet| b" ()".contains(octet)).skip(1);
         answer.found += numbers.filter(|number| digits(number).is_some()).count() as u64;
     }
     false
@@ -236,9 +237,11 @@ mod tests {
         assert!(!untagged(b"* 10000 EXISTS", &mut answer));
         assert!(!untagged(b"* SEARCH 2 84 882", &mut answer));
         assert!(!untagged(b"* SEARCH", &mut answer));
+        assert!(!untagged(b"* SORT 7 1", &mut answer));
+        assert!(!untagged(b"* THREAD (2)(3 6 (4 23)(44 7 96))((9)(10))", &mut answer));
         assert!(!untagged(b"* OK FETCH is not one", &mut answer));
         assert!(!untagged(b"* ", &mut answer));
-        let expected = Answer { fetched: 1, octets: 0, found: 3, exists: 10000 };
+        let expected = Answer { fetched: 1, octets: 0, found: 15, exists: 10000 };
         assert_eq!(answer, expected);
     }
 

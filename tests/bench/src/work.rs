@@ -47,6 +47,8 @@ pub(crate) enum Topic {
     Fetch,
     /// IMAP SEARCH of headers and bodies.
     Search,
+    /// IMAP SORT and THREAD.
+    Order,
     /// POP3 login, LIST and RETR of 200 messages of 10 KiB.
     Pop3,
     /// Memory per idle IMAP connection.
@@ -106,6 +108,9 @@ impl Work {
             Self::Append { .. } => Topic::Append,
             Self::Query(Question::Flags | Question::Envelope | Question::Bodies)
             | Self::Bodies { .. } => Topic::Fetch,
+            Self::Query(Question::SortDate | Question::SortSubject | Question::Thread) => {
+                Topic::Order
+            }
             Self::Query(_) => Topic::Search,
             Self::Pop3 { .. } => Topic::Pop3,
             Self::Idle { .. } => Topic::Idle,
@@ -137,6 +142,9 @@ impl Work {
                 Question::SearchFrom => "SEARCH FROM".to_owned(),
                 Question::SearchSubject => "SEARCH SUBJECT".to_owned(),
                 Question::SearchBody => "SEARCH BODY".to_owned(),
+                Question::SortDate => "SORT (DATE)".to_owned(),
+                Question::SortSubject => "SORT (SUBJECT)".to_owned(),
+                Question::Thread => "THREAD REFERENCES".to_owned(),
             },
             Self::Bodies { connections } => {
                 format!("FETCH bodies of 20 KiB, {}", over(connections))
@@ -296,6 +304,7 @@ pub(crate) fn list(full: bool, idle_connections: u64) -> Vec<Work> {
         list.push(Work::Query(Question::SearchFrom));
     }
     list.extend([Question::SearchSubject, Question::SearchBody].map(Work::Query));
+    list.extend([Question::SortDate, Question::SortSubject, Question::Thread].map(Work::Query));
     list.extend(connections(&[1, 10], &[10]).map(|connections| Work::Pop3 { connections }));
     list.push(Work::Idle { connections: idle_connections });
     list

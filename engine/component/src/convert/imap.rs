@@ -55,6 +55,9 @@ records! {
     RowsAsk { uids, max, index, changed_since }
     FlagsAsk { uids, max, changed_since }
     FlagPage { rows, more }
+    OrderAsk { by, uids, skip, max }
+    OrderPage { unknown, uids, first, last }
+    SortKeys { by, keys }
     VanishedAsk { since, above }
     VanishedPage { known, runs, more }
     Expunged { runs, modseq }
@@ -85,13 +88,13 @@ variants! {
         Login(value), Mailboxes(value), Create(value), Delete(value), Rename(value),
         Subscribe(value), Status(value), Open(value), Uids(value), Rows(value), Flags(value),
         Vanished(value), Octets(value), Store(value), Expunge(value), Copy(value), Append(value), Chunk(value), Commit,
-        Search(value), Quota(value), Rights(value), Metadata(value), AuthorizeUrl(value), ResetKey(value),
+        Search(value), Order(value), SortKeys(value), Quota(value), Rights(value), Metadata(value), AuthorizeUrl(value), ResetKey(value),
         RedeemUrl(value), Watch, Peek(value), Phase(value),
     }
     Answer {
         Login(value), Mailboxes(value), Status(value), Opened(value), Uids(value), Rows(value), Flags(value),
         Vanished(value), Octets(value), Stored(value), Expunged(value), Copied(value), Appended(value),
-        Found(value), Declined, Candidates(value), Quota(value), Rights(value), Metadata(value),
+        Found(value), Declined, Candidates(value), Order(value), Quota(value), Rights(value), Metadata(value),
         UrlToken(value), Done, Refused(value), Instead(value),
     }
     UrlAccess { Submit(value), User(value), AuthUser, Anonymous }

@@ -25,6 +25,7 @@ mod incoming;
 mod item;
 mod items;
 mod job;
+mod kept;
 mod list;
 mod mailbox;
 mod message;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::imap::grammar::{Criterion, SortKey};
 use crate::imap::types::Row;
 use crate::message::subject::base_subject;
-use crate::message::{Address, Index};
+use crate::message::{AddressRef, Addresses, Head};
 use crate::text::casemap::casemapped;
 use crate::text::words;
 
@@ -19,8 +19,18 @@ pub(crate) fn needs_index(criterion: &Criterion) -> bool {
     !matches!(criterion.key, SortKey::Arrival | SortKey::Size | SortKey::Relevancy)
 }
 
+/// Names an order, as octets: one for each criterion.
+pub(crate) fn label(criteria: &[Criterion]) -> Vec<u8> {
+    criteria.iter().map(|by| (by.key as u8) << 1 | u8::from(by.reverse)).collect()
+}
+
 /// A message's place, as octets; the last four are its UID.
-pub(crate) fn key(criteria: &[Criterion], row: &Row, index: Option<&Index>, score: u8) -> Vec<u8> {
+pub(crate) fn key(
+    criteria: &[Criterion],
+    row: &Row,
+    head: Option<&Head<'_>>,
+    score: u8,
+) -> Vec<u8> {
     let mut key = Vec::with_capacity(64);
     for criterion in criteria {
         let from = key.len();
@@ -34,10 +44,10 @@ pub(crate) fn key(criteria: &[Criterion], row: &Row, index: Option<&Index>, scor
             SortKey::Size => key.extend_from_slice(&row.size.to_be_bytes()),
             SortKey::Date => {
                 // The sign turned round: octets are compared without one.
-                let sent = sent_ms(row, index) as u64 ^ (1 << 63);
+                let sent = sent_ms(row, head) as u64 ^ (1 << 63);
                 key.extend_from_slice(&sent.to_be_bytes());
             }
-            text => put_text(&mut key, &text_of(text, index)),
+            text => put_text(&mut key, &text_of(text, head)),
         }
         if criterion.reverse {
             key[from..].iter_mut().for_each(|octet| *octet = !*octet);
@@ -53,36 +63,37 @@ pub(crate) fn uid(key: &[u8]) -> u32 {
 }
 
 /// RFC 5256 §2.2: the Date field in UTC, or else the internal date.
-pub(crate) fn sent_ms(row: &Row, index: Option<&Index>) -> i64 {
+pub(crate) fn sent_ms(row: &Row, head: Option<&Head<'_>>) -> i64 {
     let received = i64::try_from(row.internal_date_ms).unwrap_or(i64::MAX);
-    index.and_then(|index| index.sent).map_or(received, |(sent, _)| sent)
+    head.and_then(|head| head.sent).map_or(received, |(sent, _)| sent)
 }
 
-fn text_of(key: SortKey, index: Option<&Index>) -> String {
-    let Some(envelope) = index.map(|index| &index.envelope) else { return String::new() };
-    let mailbox = |list: &[Address]| {
-        list.first().and_then(|one| one.mailbox.as_ref()).map(|text| words::decode(text))
+fn text_of(key: SortKey, head: Option<&Head<'_>>) -> String {
+    let Some(head) = head else { return String::new() };
+    let mailbox = |mut list: Addresses<'_>| {
+        list.next().and_then(|one| one.mailbox).map(|text| words::decode(text))
     };
     let text = match key {
-        SortKey::Cc => mailbox(&envelope.cc),
-        SortKey::From => mailbox(&envelope.from),
-        SortKey::To => mailbox(&envelope.to),
-        SortKey::DisplayFrom => envelope.from.first().map(display),
-        SortKey::DisplayTo => envelope.to.first().map(display),
-        SortKey::Subject => envelope.subject.as_ref().map(|body| base_subject(body).text),
+        SortKey::Cc => mailbox(head.cc),
+        SortKey::From => mailbox(head.from),
+        SortKey::To => mailbox(head.to),
+        SortKey::DisplayFrom => { head.from }.next().map(display),
+        SortKey::DisplayTo => { head.to }.next().map(display),
+        SortKey::Subject => head.subject.map(|body| base_subject(body).text),
         SortKey::Arrival | SortKey::Date | SortKey::Size | SortKey::Relevancy => None,
     };
     casemapped(&text.unwrap_or_default())
 }
 
 /// RFC 5957 §3: the name that is shown, or else the address.
-fn display(address: &Address) -> String {
-    let name = address.name.as_ref().map(|name| words::decode(name));
+fn display(address: AddressRef<'_>) -> String {
+    let AddressRef { name, mailbox, host } = address;
+    let name = name.map(|name| words::decode(name));
     if let Some(name) = name.filter(|name| !name.is_empty()) {
         return name;
     }
-    let mut text = address.mailbox.as_ref().map(|text| words::decode(text)).unwrap_or_default();
-    if let (Some(_), Some(host)) = (&address.mailbox, &address.host) {
+    let mut text = mailbox.map(|text| words::decode(text)).unwrap_or_default();
+    if let (Some(_), Some(host)) = (mailbox, host) {
         text.push('@');
         text.push_str(&words::decode(host));
     }
@@ -104,7 +115,7 @@ fn put_text(key: &mut Vec<u8>, text: &str) {
 mod tests {
     use super::*;
     use crate::imap::types::Flags;
-    use crate::message::Envelope;
+    use crate::message::{Envelope, Index};
 
     fn row(uid: u32, internal_date_ms: u64) -> Row {
         Row {
@@ -120,9 +131,14 @@ mod tests {
         }
     }
 
-    fn subject(text: &str) -> Index {
+    fn subject(text: &str) -> Vec<u8> {
         let subject = Some(text.as_bytes().to_vec());
-        Index { envelope: Envelope { subject, ..Envelope::default() }, ..Index::default() }
+        let envelope = Envelope { subject, ..Envelope::default() };
+        Index { envelope, ..Index::default() }.encode()
+    }
+
+    fn read(octets: &[u8]) -> Head<'_> {
+        Head::read(octets).expect("it was just encoded")
     }
 
     fn by(key: SortKey, reverse: bool) -> [Criterion; 1] {
@@ -132,7 +148,7 @@ mod tests {
     #[test]
     fn texts_compare_as_octets_and_equal_ones_by_uid() {
         let place = |reverse, uid, text: &str| {
-            key(&by(SortKey::Subject, reverse), &row(uid, 0), Some(&subject(text)), 1)
+            key(&by(SortKey::Subject, reverse), &row(uid, 0), Some(&read(&subject(text))), 1)
         };
         assert!(place(false, 9, "Re: a") < place(false, 1, "ab"));
         assert!(place(false, 1, "re: A") < place(false, 2, "a"));
@@ -144,9 +160,9 @@ mod tests {
 
     #[test]
     fn dates_before_1970_come_first_and_the_internal_date_stands_in() {
-        let index = |sent| Index { sent, ..Index::default() };
         let place = |uid, received, sent| {
-            key(&by(SortKey::Date, false), &row(uid, received), Some(&index(sent)), 1)
+            let octets = Index { sent, ..Index::default() }.encode();
+            key(&by(SortKey::Date, false), &row(uid, received), Some(&read(&octets)), 1)
         };
         assert!(place(9, 5000, Some((-7, 0))) < place(1, 0, Some((3, 60))));
         assert!(place(9, 2, None) < place(1, 0, Some((3, 60))));
@@ -154,9 +170,9 @@ mod tests {
 
     #[test]
     fn what_is_shown_is_the_name_or_else_the_address() {
-        let address = |name: Option<&str>, mailbox: Option<&str>, host: Option<&str>| {
-            let octets = |text: Option<&str>| text.map(|text| text.as_bytes().to_vec());
-            display(&Address { name: octets(name), mailbox: octets(mailbox), host: octets(host) })
+        let address = |name, mailbox, host| {
+            let octets = |text: Option<&'static str>| text.map(str::as_bytes);
+            display(AddressRef { name: octets(name), mailbox: octets(mailbox), host: octets(host) })
         };
         assert_eq!(address(Some("=?utf-8?q?=C3=84nn?="), Some("a"), Some("b")), "Änn");
         assert_eq!(address(Some(""), Some("a"), Some("b")), "a@b");

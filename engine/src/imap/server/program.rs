@@ -10,8 +10,8 @@ use super::runs::Runs;
 use super::state::Selected;
 use crate::imap::grammar::Key;
 use crate::imap::types::{Flags, HeaderKey, Row, SearchKey, UidRun};
-use crate::message::Index;
-use crate::text::{address::Address, find, fuzzy, words};
+use crate::message::{AddressRef, Addresses, Head};
+use crate::text::{find, fuzzy, words};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -244,54 +244,51 @@ fn local_day(unix_ms: i64, zone: i16) -> i64 {
 }
 
 /// What a row and the head of an index say of a key.
-pub(crate) fn by_index(row: &Row, index: &Index, key: &SearchKey, now_ms: u64) -> Option<bool> {
-    let day = || index.sent.map(|(ms, zone)| local_day(ms, zone));
+pub(crate) fn by_head(row: &Row, head: &Head<'_>, key: &SearchKey, now_ms: u64) -> Option<bool> {
+    let day = || head.sent.map(|(ms, zone)| local_day(ms, zone));
     Some(match key {
         // A message without a date that can be read was sent on no day.
         SearchKey::SentBefore(wanted) => day().is_some_and(|day| day < i64::from(*wanted)),
         SearchKey::SentOn(wanted) => day().is_some_and(|day| day == i64::from(*wanted)),
         SearchKey::SentSince(wanted) => day().is_some_and(|day| day >= i64::from(*wanted)),
-        SearchKey::Header(header) => return by_envelope(index, header),
+        SearchKey::Header(header) => return by_envelope(head, header),
         SearchKey::FuzzyHeader(header) => {
-            return fuzzily_by_envelope(index, header).map(|score| score.is_some());
+            return fuzzily_by_envelope(head, header).map(|score| score.is_some());
         }
         key => return by_row(row, key, now_ms),
     })
 }
 
 /// Fields that the envelope holds whole; `None` for any other.
-fn by_envelope(index: &Index, key: &HeaderKey) -> Option<bool> {
-    let envelope = &index.envelope;
+fn by_envelope(head: &Head<'_>, key: &HeaderKey) -> Option<bool> {
     let needle = find::folded(&alloc::string::String::from_utf8_lossy(&key.text));
-    let value = |value: &Option<Vec<u8>>| {
-        value.as_ref().is_some_and(|value| find::contains(&words::decode(value), &needle))
-    };
-    let list = |list: &[Address]| {
-        list.iter().any(|address| find::contains(&address_text(address), &needle))
+    let list = |mut list: Addresses<'_>| {
+        list.any(|address| find::contains(&address_text(address), &needle))
     };
     Some(match &key.name.to_ascii_uppercase()[..] {
-        b"FROM" => list(&envelope.from),
-        b"TO" => list(&envelope.to),
-        b"CC" => list(&envelope.cc),
-        b"BCC" => list(&envelope.bcc),
-        b"SUBJECT" => value(&envelope.subject),
+        b"FROM" => list(head.from),
+        b"TO" => list(head.to),
+        b"CC" => list(head.cc),
+        b"BCC" => list(head.bcc),
+        b"SUBJECT" => {
+            head.subject.is_some_and(|value| find::contains(&words::decode(value), &needle))
+        }
         _ => return None,
     })
 }
 
 /// As `by_envelope`, fuzzily: how well it fits.
-pub(crate) fn fuzzily_by_envelope(index: &Index, key: &HeaderKey) -> Option<Option<u8>> {
-    let envelope = &index.envelope;
-    let list = |list: &[Address]| {
-        list.iter().filter_map(|address| fuzzy::score(&key.text, &address_text(address))).max()
+pub(crate) fn fuzzily_by_envelope(head: &Head<'_>, key: &HeaderKey) -> Option<Option<u8>> {
+    let list = |list: Addresses<'_>| {
+        list.filter_map(|address| fuzzy::score(&key.text, &address_text(address))).max()
     };
     Some(match &key.name.to_ascii_uppercase()[..] {
-        b"FROM" => list(&envelope.from),
-        b"TO" => list(&envelope.to),
-        b"CC" => list(&envelope.cc),
-        b"BCC" => list(&envelope.bcc),
+        b"FROM" => list(head.from),
+        b"TO" => list(head.to),
+        b"CC" => list(head.cc),
+        b"BCC" => list(head.bcc),
         b"SUBJECT" => {
-            let subject = envelope.subject.as_ref().map(|subject| words::decode(subject));
+            let subject = head.subject.map(|subject| words::decode(subject));
             subject.and_then(|subject| fuzzy::score(&key.text, &subject))
         }
         _ => return None,
@@ -335,12 +332,13 @@ pub(crate) fn relevancy(
 }
 
 /// `name <mailbox@host>`
-fn address_text(address: &Address) -> alloc::string::String {
-    let mut text = address.name.as_ref().map(|name| words::decode(name)).unwrap_or_default();
-    if let Some(mailbox) = &address.mailbox {
+fn address_text(address: AddressRef<'_>) -> alloc::string::String {
+    let AddressRef { name, mailbox, host } = address;
+    let mut text = name.map(|name| words::decode(name)).unwrap_or_default();
+    if let Some(mailbox) = mailbox {
         text.push_str(if text.is_empty() { "<" } else { " <" });
         text.push_str(&words::decode(mailbox));
-        if let Some(host) = &address.host {
+        if let Some(host) = host {
             text.push('@');
             text.push_str(&words::decode(host));
         }

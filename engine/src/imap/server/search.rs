@@ -10,7 +10,7 @@ use super::fetch::page_end;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::multisearch::MultiSearch;
 use super::program::{
-    self, For, by_index, by_row, evaluate, fuzzily_by_envelope, is_fuzzy, relevancy,
+    self, For, by_head, by_row, evaluate, fuzzily_by_envelope, is_fuzzy, relevancy,
 };
 use super::progress::Progress;
 use super::relevancy::Scores;
@@ -23,7 +23,7 @@ use super::{context, sort, thread};
 use crate::imap::grammar::{self, Algorithm, Criterion, Key, Update};
 use crate::imap::types::{Answer, Ask, Row, RowPage, RowsAsk, SearchAsk, SearchKey, UidRun};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::message::Index;
+use crate::message::{Head, Index};
 use crate::types::{BlobId, BlobRange, Misuse, Reason};
 
 /// A search.
@@ -114,7 +114,7 @@ impl Examined {
 }
 
 /// How well a key fits, if the head of an index says so.
-fn by_head(head: Option<&Index>, key: &SearchKey) -> Option<u8> {
+fn fuzzily_by_head(head: Option<&Head<'_>>, key: &SearchKey) -> Option<u8> {
     match (head, key) {
         (Some(head), SearchKey::FuzzyHeader(key)) => fuzzily_by_envelope(head, key).flatten(),
         _ => None,
@@ -296,7 +296,8 @@ impl Search {
                 return sort::sort(work, self.form, criteria, found).run(work);
             }
             Then::Thread(algorithm) => {
-                return thread::thread(self.form, algorithm, found, self.missing).run(work);
+                let (form, missing) = (self.form, self.missing);
+                return thread::thread(form, algorithm, found, missing, self.now_ms).run(work);
             }
         }
         if let Some(program) = self.update.take()
@@ -504,9 +505,9 @@ impl Search {
                 return None;
             };
             let octets = row.index.as_deref().unwrap_or_default();
-            let head = Index::decode_head(octets).ok();
+            let head = Head::read(octets).ok();
             let known = |key: &SearchKey| match &head {
-                Some(head) => by_index(&row, head, key, self.now_ms),
+                Some(head) => by_head(&row, head, key, self.now_ms),
                 None => by_row(&row, key, self.now_ms),
             };
             let is_open = |key: &SearchKey| is_fuzzy(key) && known(key).is_none();
@@ -514,7 +515,7 @@ impl Search {
             match evaluate(&self.program, |_, key| known(key)) {
                 Some(true) if !unscored => {
                     if let Some(scores) = &mut self.scores {
-                        let fits = |key: &SearchKey| by_head(head.as_ref(), key);
+                        let fits = |key: &SearchKey| fuzzily_by_head(head.as_ref(), key);
                         let leaf = |_, key: &SearchKey| (known(key).unwrap_or(false), fits(key));
                         scores.add(row.uid, relevancy(&self.program, leaf));
                     }
@@ -527,7 +528,7 @@ impl Search {
                         Index::decode(octets).unwrap_or_else(|_| Index::opaque(&[], row.size));
                     let known = self.program.iter().map(known).collect();
                     let scored = self.scores.is_some();
-                    let fits = |key: &SearchKey| by_head(head.as_ref(), key);
+                    let fits = |key: &SearchKey| fuzzily_by_head(head.as_ref(), key);
                     let fits = match scored {
                         true => self.program.iter().map(fits).collect(),
                         false => Vec::new(),

@@ -1,11 +1,12 @@
-//! SORT and UID SORT (RFC 5256 §3, RFC 5267 §3): after the search, the rows of what was found are read
-//! once, and once more for every part of the order that does not fit in memory with the others.
+//! SORT and UID SORT (RFC 5256 §3, RFC 5267 §3): after the search, the host may know the order. If not, the rows of what
+//! was found are read once, and once more for every part of the order that does not fit in memory with the others.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::fetch::page_end;
 use super::job::{Answered, Expunges, Job, Next, Work, wrong};
+use super::kept::{Kept, Place};
 use super::order;
 use super::print::decimal;
 use super::progress::Progress;
@@ -17,10 +18,10 @@ use super::selection::Selection;
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use super::{Server, context, search};
-use crate::imap::grammar::{self, Criterion, SearchReturn, lex};
+use crate::imap::grammar::{self, Criterion, SearchReturn, SortKey, lex};
 use crate::imap::types::{Answer, Ask, RowPage, RowsAsk, UidRun};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::message::Index;
+use crate::message::Head;
 use crate::role::Cx;
 use crate::trace::Rule;
 use crate::types::Misuse;
@@ -40,6 +41,8 @@ pub(crate) const ESORT: Rule = Rule {
 
 /// Passes over the rows of one SORT: some 500,000 messages by their subjects, and more by dates.
 const PASSES_MAX: u32 = 48;
+/// Octets of numbers that are sent at once.
+const TEXT_OCTETS: usize = 4096;
 
 const TOO_MANY: Reply = Reply::no("LIMIT", "Too many messages to sort at once");
 
@@ -60,6 +63,12 @@ pub(crate) struct Sort {
     selection: Selection,
     ends: Ends,
     stage: Stage,
+    /// Whether the response has begun: what was begun of a line cannot be taken back, and one that ends early would lie.
+    begun: bool,
+    /// Numbers on their way.
+    text: Vec<u8>,
+    /// A range that may grow.
+    held: Option<(u32, u32)>,
     /// Whether something stands behind ALL or PARTIAL.
     told_any: bool,
     /// RELEVANCY without ALL: the numbers themselves are not told.
@@ -74,23 +83,24 @@ pub(crate) struct Sort {
 #[derive(Debug, Default)]
 struct Ends {
     count: u64,
-    least: Option<Place>,
-    greatest: Option<Place>,
+    least: Option<End>,
+    greatest: Option<End>,
     highest_modseq: u64,
 }
 
 #[derive(Clone, Debug)]
-struct Place {
+struct End {
     key: Vec<u8>,
     modseq: u64,
 }
 
 enum Stage {
+    /// The host may keep the order.
+    Kept(Kept),
     Reading,
-    /// Those in order, of this pass; `held`: a range that may grow.
+    /// Those in order, of this pass, from this one on.
     Telling {
         at: usize,
-        held: Option<(u32, u32)>,
     },
     /// How well those fit that were told, from this one on.
     Scores {
@@ -125,7 +135,7 @@ pub(crate) fn sort(
 ) -> Box<Sort> {
     let Found { uids, scores, missing } = found;
     let little = work.selected().is_some_and(|(_, open, _)| open.is_full_of_gaps());
-    Box::new(Sort {
+    let mut sort = Box::new(Sort {
         criteria,
         form,
         uids,
@@ -137,18 +147,49 @@ pub(crate) fn sort(
         selection: Selection::new(little),
         ends: Ends::default(),
         stage: Stage::Reading,
+        begun: false,
+        text: Vec::new(),
+        held: None,
         told_any: false,
         silent: false,
         places: None,
         passed: 0,
-    })
+    });
+    if sort.may_be_kept() {
+        sort.stage = Stage::Kept(Kept::Asking(sort.first_place()));
+    }
+    sort
 }
 
 impl Sort {
     /// Messages whose place is known, until the first is told.
     pub(crate) fn progress(&self) -> Option<Progress> {
-        let untold = self.passes == 1 && matches!(self.stage, Stage::Reading);
-        untold.then(|| Progress::up_to(&self.uids, self.above, 0))
+        match &self.stage {
+            _ if self.begun => None,
+            Stage::Kept(Kept::Learning(_, learning)) => {
+                let all = self.uids.count();
+                Some(Progress::new(all.saturating_sub(learning.left()), all))
+            }
+            _ => Some(Progress::up_to(&self.uids, self.above, 0)),
+        }
+    }
+
+    /// Whether the order depends on nothing that changes, and nothing is told that only rows say.
+    fn may_be_kept(&self) -> bool {
+        let by_score = self.criteria.iter().any(|by| by.key == SortKey::Relevancy);
+        !by_score && !self.tells_scores() && !self.form.wants_modseq && !self.uids.is_empty()
+    }
+
+    /// Where what is told begins and ends in the order.
+    fn first_place(&self) -> Place {
+        let count = self.uids.count();
+        let (first, last) = match self.form.returns() {
+            None => (1, count),
+            Some(SearchReturn { partial: Some(range), .. }) => range.places(count),
+            Some(returns) if returns.all => (1, count),
+            Some(_) => (1, 0),
+        };
+        Place::new(first.saturating_sub(1).min(count), last.min(count))
     }
 
     fn page(&self) -> Vec<UidRun> {
@@ -161,7 +202,50 @@ impl Sort {
             if cx.outbox_full() {
                 return Next::Room(Job::Sort(self));
             }
-            match self.stage {
+            match &mut self.stage {
+                Stage::Kept(Kept::Asking(place)) => {
+                    let ask = place.ask(&self.criteria, &self.uids);
+                    return Next::Ask(ask, Job::Sort(self));
+                }
+                Stage::Kept(Kept::Learning(place, learning)) => {
+                    if let Some(ask) = learning.ask(&self.criteria) {
+                        return Next::Ask(ask, Job::Sort(self));
+                    }
+                    let (gone, mut place) = (learning.gone(), *place);
+                    if !gone.is_empty() {
+                        if self.begun {
+                            return Self::broken();
+                        }
+                        self.missing += gone.count();
+                        self.uids = self.uids.without(&gone);
+                        place = place.moved(self.first_place());
+                    }
+                    self.stage = match self.uids.is_empty() {
+                        true => Stage::Reading,
+                        false => Stage::Kept(Kept::Asking(place)),
+                    };
+                }
+                Stage::Kept(Kept::Telling(place, uids, at)) => {
+                    if !self.begun {
+                        self.passed = place.skip();
+                        if !self.tell_head(open, cx) {
+                            return self.end();
+                        }
+                        continue;
+                    }
+                    let Some(&uid) = uids.get(*at) else {
+                        let Some(place) = place.after(uids.len()) else {
+                            return self.finish(cx);
+                        };
+                        self.stage = Stage::Kept(Kept::Asking(place));
+                        continue;
+                    };
+                    *at += 1;
+                    self.tell(uid, open);
+                    if self.text.len() >= TEXT_OCTETS {
+                        self.send_text(cx);
+                    }
+                }
                 Stage::Reading => {
                     let uids = self.page();
                     if !uids.is_empty() {
@@ -184,59 +268,93 @@ impl Sort {
                             return self.end();
                         }
                     }
-                    self.stage = Stage::Telling { at: 0, held: None };
+                    self.stage = Stage::Telling { at: 0 };
                 }
-                Stage::Telling { at, held } => {
-                    let Some(next) = self.tell(at, held, open, cx) else {
-                        self.above = 0;
-                        self.passes += 1;
-                        let past = self.places.is_some_and(|(_, last)| self.passed >= last);
-                        if !past && self.selection.next_pass() {
-                            self.stage = Stage::Reading;
-                            continue;
+                Stage::Telling { at } => {
+                    let uid = self.selection.key(*at).map(order::uid);
+                    *at += 1;
+                    let is_past = self.places.is_some_and(|(_, last)| self.passed >= last);
+                    if let Some(uid) = uid.filter(|_| !is_past) {
+                        self.tell(uid, open);
+                        if self.text.len() >= TEXT_OCTETS {
+                            self.send_text(cx);
                         }
+                        continue;
+                    }
+                    self.above = 0;
+                    self.passes += 1;
+                    if !is_past && self.selection.next_pass() {
+                        self.stage = Stage::Reading;
+                        continue;
+                    }
+                    if self.tells_scores() && !self.told_scores.is_empty() {
                         self.tell_partial_end(cx);
-                        if self.tells_scores() && !self.told_scores.is_empty() {
-                            lex::send(cx, b" RELEVANCY (", Some(&RELEVANCY));
-                            self.stage = Stage::Scores { at: 0 };
-                            continue;
-                        }
-                        self.tell_tail(cx);
-                        return self.end();
-                    };
-                    self.stage = next;
+                        lex::send(cx, b" RELEVANCY (", Some(&RELEVANCY));
+                        self.stage = Stage::Scores { at: 0 };
+                        continue;
+                    }
+                    return self.finish(cx);
                 }
                 Stage::Scores { at } => {
-                    let rest = self.told_scores.get(at..).unwrap_or_default();
+                    let rest = self.told_scores.get(*at..).unwrap_or_default();
                     if rest.is_empty() {
                         lex::send(cx, b")", Some(&RELEVANCY));
                         self.tell_tail(cx);
                         return self.end();
                     }
                     let page = rest.iter().take(1000).copied();
-                    let next = at + page.len();
-                    lex::send(cx, &relevancy::list(page, at == 0), Some(&RELEVANCY));
-                    self.stage = Stage::Scores { at: next };
+                    let is_first = *at == 0;
+                    *at += page.len();
+                    lex::send(cx, &relevancy::list(page, is_first), Some(&RELEVANCY));
                 }
             }
         }
     }
 
     pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
-        match answer {
-            Answer::Rows(page) => match self.take(page) {
-                Ok(()) => Ok(self.run(work)),
-                Err(misuse) => Err((Job::Sort(self), misuse)),
-            },
-            // What was begun of a line cannot be taken back; a line that ends early would lie.
-            Answer::Refused(_) if self.passes > 1 => {
-                Ok(Next::Bye(Some("UNAVAILABLE"), "The store failed within a response"))
+        let taken = match (&mut self.stage, answer) {
+            (_, Answer::Refused(_) | Answer::Declined) if self.begun => return Ok(Self::broken()),
+            (_, Answer::Refused(refusal)) => {
+                return Ok(Next::Done(Reply::refused(refusal), self.form.expunges()));
             }
-            Answer::Refused(refusal) => {
-                Ok(Next::Done(Reply::refused(refusal), self.form.expunges()))
+            (Stage::Kept(Kept::Asking(place)), Answer::Order(page)) => {
+                let ends = (page.first, page.last);
+                match place.take(page, &self.uids) {
+                    Err(misuse) => Err(misuse),
+                    Ok(Some(kept)) => {
+                        if matches!(kept, Kept::Telling(..)) && !self.begun {
+                            self.ends = Ends::of(self.uids.count(), ends);
+                        }
+                        self.stage = Stage::Kept(kept);
+                        Ok(())
+                    }
+                    Ok(None) if self.begun => return Ok(Self::broken()),
+                    Ok(None) => {
+                        self.stage = Stage::Reading;
+                        Ok(())
+                    }
+                }
             }
-            _ => wrong(Job::Sort(self)),
+            (Stage::Kept(Kept::Asking(_) | Kept::Learning(..)), Answer::Declined) => {
+                self.stage = Stage::Reading;
+                Ok(())
+            }
+            (Stage::Kept(Kept::Learning(_, learning)), Answer::Rows(page)) => {
+                learning.take(&self.criteria, &page)
+            }
+            (Stage::Kept(Kept::Learning(..)), Answer::Done) => Ok(()),
+            (Stage::Reading, Answer::Rows(page)) => self.take(page),
+            _ => return wrong(Job::Sort(self)),
+        };
+        match taken {
+            Ok(()) => Ok(self.run(work)),
+            Err(misuse) => Err((Job::Sort(self), misuse)),
         }
+    }
+
+    /// The store failed within a response, which cannot be taken back.
+    fn broken() -> Next {
+        Next::Bye(Some("UNAVAILABLE"), "The store failed within a response")
     }
 
     fn take(&mut self, page: RowPage) -> Result<(), Misuse> {
@@ -248,7 +366,7 @@ impl Sort {
         }
         self.above = up_to;
         for row in page.rows {
-            let head = row.index.as_deref().and_then(|index| Index::decode_head(index).ok());
+            let head = row.index.as_deref().and_then(|index| Head::read(index).ok());
             let key = order::key(&self.criteria, &row, head.as_ref(), self.scores.of(row.uid));
             self.selection.offer(&key);
             if self.passes == 1 {
@@ -260,12 +378,13 @@ impl Sort {
 
     /// The beginning of the response; false if that is all of it.
     fn tell_head(&mut self, open: &mut Selected, cx: &mut Cx<Server>) -> bool {
+        self.begun = true;
         let Some(returns) = self.form.returns() else {
             lex::send(cx, b"* SORT", Some(&SORT));
             return true;
         };
         let ends = &self.ends;
-        let number = |place: &Option<Place>| {
+        let number = |place: &Option<End>| {
             place.as_ref().map(|place| self.form.number(open, order::uid(&place.key)))
         };
         let (least, greatest) = (number(&ends.least), number(&ends.greatest));
@@ -319,71 +438,72 @@ impl Sort {
         Runs::from_unsorted(uids.map(|uid| UidRun { first: uid, last: uid }).collect())
     }
 
-    /// The next number; `None` if this pass has no more.
-    fn tell(
-        &mut self,
-        at: usize,
-        held: Option<(u32, u32)>,
-        open: &Selected,
-        cx: &mut Cx<Server>,
-    ) -> Option<Stage> {
-        let Some(key) = self.selection.key(at).map(<[u8]>::to_vec) else {
-            if let Some(range) = held {
-                self.send_range(cx, range);
-            }
-            return None;
-        };
-        let number = self.form.number(open, order::uid(&key));
+    /// The next in order.
+    fn tell(&mut self, uid: u32, open: &Selected) {
         self.passed += 1;
-        if let Some((first, last)) = self.places {
-            if self.passed > last {
-                if let Some(range) = held {
-                    self.send_range(cx, range);
-                }
-                return None;
-            }
-            if self.passed < first {
-                return Some(Stage::Telling { at: at + 1, held: None });
-            }
+        if self.places.is_some_and(|(first, _)| self.passed < first) {
+            return;
         }
         if self.tells_scores() {
-            self.told_scores.push(self.scores.of(order::uid(&key)));
+            self.told_scores.push(self.scores.of(uid));
         }
         if self.silent {
-            return Some(Stage::Telling { at: at + 1, held: None });
+            return;
         }
+        let number = self.form.number(open, uid);
         if self.form.returns().is_none() {
-            lex::send(cx, &[b" ", &decimal(u64::from(number))[..]].concat(), None);
-            return Some(Stage::Telling { at: at + 1, held: None });
+            self.text.push(b' ');
+            self.text.extend_from_slice(&decimal(u64::from(number)));
+            return;
         }
-        let held = match held {
+        match self.held {
             // RFC 5267 §3.2: a range only where the order is that of the numbers.
-            Some((first, last)) if last.checked_add(1) == Some(number) => (first, number),
-            Some(range) => {
-                self.send_range(cx, range);
-                (number, number)
+            Some((first, last)) if last.checked_add(1) == Some(number) => {
+                self.held = Some((first, number));
             }
-            None => (number, number),
-        };
-        Some(Stage::Telling { at: at + 1, held: Some(held) })
+            _ => {
+                self.put_range();
+                self.held = Some((number, number));
+            }
+        }
     }
 
-    fn send_range(&mut self, cx: &mut Cx<Server>, (first, last): (u32, u32)) {
-        let mut text = if self.told_any { b",".to_vec() } else { Vec::new() };
-        self.told_any = true;
-        text.extend_from_slice(&decimal(u64::from(first)));
-        if last > first {
-            text.push(b':');
-            text.extend_from_slice(&decimal(u64::from(last)));
+    /// Puts the range that was held, if there is one, behind the others.
+    fn put_range(&mut self) {
+        let Some((first, last)) = self.held.take() else { return };
+        if self.told_any {
+            self.text.push(b',');
         }
-        lex::send(cx, &text, Some(&ESORT));
+        self.told_any = true;
+        self.text.extend_from_slice(&decimal(u64::from(first)));
+        if last > first {
+            self.text.push(b':');
+            self.text.extend_from_slice(&decimal(u64::from(last)));
+        }
+    }
+
+    fn send_text(&mut self, cx: &mut Cx<Server>) {
+        if !self.text.is_empty() {
+            let why = if self.form.returns().is_none() { None } else { Some(&ESORT) };
+            lex::send(cx, &self.text, why);
+            self.text.clear();
+        }
     }
 
     fn tells_scores(&self) -> bool {
         self.form.returns().is_some_and(|returns| returns.relevancy)
     }
 
-    fn tell_partial_end(&self, cx: &mut Cx<Server>) {
+    /// After the last number.
+    fn finish(mut self: Box<Self>, cx: &mut Cx<Server>) -> Next {
+        self.tell_partial_end(cx);
+        self.tell_tail(cx);
+        self.end()
+    }
+
+    fn tell_partial_end(&mut self, cx: &mut Cx<Server>) {
+        self.put_range();
+        self.send_text(cx);
         if self.places.is_some() {
             lex::send(cx, if self.told_any { b")" } else { b"NIL)" }, Some(&PARTIAL));
         }
@@ -393,7 +513,7 @@ impl Sort {
         let ends = &self.ends;
         if self.form.wants_modseq && ends.count > 0 {
             let returns = self.form.returns();
-            let modseq = |place: &Option<Place>| place.as_ref().map_or(0, |place| place.modseq);
+            let modseq = |place: &Option<End>| place.as_ref().map_or(0, |place| place.modseq);
             let told = match returns {
                 Some(SearchReturn { min, max, all: false, count: false, .. }) => {
                     let least = if min { modseq(&ends.least) } else { 0 };
@@ -420,14 +540,22 @@ impl Sort {
 }
 
 impl Ends {
+    /// Of so many, without mod-sequences.
+    fn of(count: u64, (first, last): (u32, u32)) -> Self {
+        let end = |uid: u32| {
+            (uid > 0).then(|| End { key: uid.to_be_bytes().to_vec(), modseq: 0 })
+        };
+        Self { count, least: end(first), greatest: end(last), highest_modseq: 0 }
+    }
+
     fn add(&mut self, key: Vec<u8>, modseq: u64) {
         self.count += 1;
         self.highest_modseq = self.highest_modseq.max(modseq);
         if self.least.as_ref().is_none_or(|least| key < least.key) {
-            self.least = Some(Place { key: key.clone(), modseq });
+            self.least = Some(End { key: key.clone(), modseq });
         }
         if self.greatest.as_ref().is_none_or(|greatest| key > greatest.key) {
-            self.greatest = Some(Place { key, modseq });
+            self.greatest = Some(End { key, modseq });
         }
     }
 }

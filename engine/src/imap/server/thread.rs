@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use sha2::{Digest, Sha256};
+use siphasher::sip::SipHasher13;
 
 use super::fetch::page_end;
 use super::forest::{self, Facts, Forest, Threads};
@@ -19,10 +19,10 @@ use super::view::UNTOLD_RUNS_MAX;
 use super::{order, search};
 use crate::imap::grammar::{self, Algorithm, lex};
 use crate::imap::types::{Answer, Ask, Row, RowPage, RowsAsk, UidRun};
-use crate::limits::CHUNK_MAX;
+use crate::limits::{CHUNK_MAX, PAGE_ROWS_MAX};
 use crate::message::ids::message_ids;
 use crate::message::subject::base_subject;
-use crate::message::{Index, Span};
+use crate::message::{Head, Index, Span};
 use crate::text::casemap::casemapped;
 use crate::text::header;
 use crate::trace::Rule;
@@ -48,8 +48,6 @@ const NODES_MAX: usize = 20_000;
 const NODES_MAX_LITTLE: usize = 6_000;
 /// References of one message that are looked at: the last ones, which are its nearest ancestors.
 const REFERENCES_MAX: usize = 256;
-/// Rows asked for at once: each may have many references, and a step has its time.
-const ROWS_MAX: u32 = 32;
 /// Octets of a References field, as an index keeps it.
 const FIELD_MAX: usize = 64 * 1024;
 
@@ -68,6 +66,7 @@ pub(crate) struct Thread {
     forest: Forest,
     /// For ORDEREDSUBJECT: subject, date and UID.
     by_subject: Vec<(u64, i64, u32)>,
+    stands_for: StandIn,
     stage: Stage,
 }
 
@@ -94,8 +93,14 @@ pub(crate) fn begin(work: &mut Work<'_>, tag: &[u8], command: grammar::Thread) -
     search::begin(work, program, form, search::Then::Thread(algorithm))
 }
 
-/// Threads what a search found.
-pub(crate) fn thread(form: Form, algorithm: Algorithm, uids: Runs, missing: u64) -> Box<Thread> {
+/// Threads what a search found; `now_ms`: when.
+pub(crate) fn thread(
+    form: Form,
+    algorithm: Algorithm,
+    uids: Runs,
+    missing: u64,
+    now_ms: u64,
+) -> Box<Thread> {
     Box::new(Thread {
         form,
         algorithm,
@@ -105,6 +110,7 @@ pub(crate) fn thread(form: Form, algorithm: Algorithm, uids: Runs, missing: u64)
         rows: Vec::new(),
         forest: Forest::default(),
         by_subject: Vec::new(),
+        stands_for: StandIn::new(now_ms),
         stage: Stage::Reading,
     })
 }
@@ -117,7 +123,7 @@ impl Thread {
     }
 
     fn page(&self) -> Vec<UidRun> {
-        self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(ROWS_MAX))
+        self.uids.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX))
     }
 
     pub(crate) fn run(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
@@ -139,7 +145,7 @@ impl Thread {
                     }
                     let uids = self.page();
                     if !uids.is_empty() {
-                        let (max, changed_since) = (ROWS_MAX, None);
+                        let (max, changed_since) = (PAGE_ROWS_MAX, None);
                         let ask = RowsAsk { uids, max, index: true, changed_since };
                         return Next::Ask(Ask::Rows(ask), Job::Thread(self));
                     }
@@ -157,7 +163,7 @@ impl Thread {
                     if let Some(range) = header.next() {
                         return Next::Ask(Ask::Octets(range), Job::Thread(self));
                     }
-                    let facts = header.finish();
+                    let facts = header.finish(&self.stands_for);
                     self.forest.add(&facts);
                     self.stage = Stage::Reading;
                 }
@@ -177,35 +183,33 @@ impl Thread {
 
     /// What a row and its index say of a message.
     fn look_at(&mut self, row: Row) {
-        let head = row.index.as_deref().and_then(|index| Index::decode_head(index).ok());
-        let subject = head.as_ref().and_then(|index| index.envelope.subject.as_deref());
+        let head = row.index.as_deref().and_then(|index| Head::read(index).ok());
+        let subject = head.and_then(|head| head.subject);
         let subject = base_subject(subject.unwrap_or_default());
         let stands_for = match casemapped(&subject.text) {
             text if text.is_empty() => 0,
-            text => hash(text.as_bytes()).max(1),
+            text => self.stands_for.text(text.as_bytes()).max(1),
         };
         let sent_ms = order::sent_ms(&row, head.as_ref());
         if self.algorithm == Algorithm::OrderedSubject {
             self.by_subject.push((stands_for, sent_ms, row.uid));
             return;
         }
-        let first = |body: Option<&Vec<u8>>| {
-            let body = body.map_or(&b""[..], |body| &body[..]);
-            message_ids(body).next().map(|id| hash(&id))
+        let first = |body: Option<&[u8]>| {
+            message_ids(body.unwrap_or_default()).next().map(|id| self.stands_for.text(&id))
         };
-        let envelope = head.as_ref().map(|index| &index.envelope);
-        let reply_to = first(envelope.and_then(|envelope| envelope.in_reply_to.as_ref()));
+        let reply_to = first(head.and_then(|head| head.in_reply_to));
         let mut facts = Facts {
             uid: row.uid,
             sent_ms,
             subject: stands_for,
             is_reply: subject.is_reply,
-            id: first(envelope.and_then(|envelope| envelope.message_id.as_ref())),
+            id: first(head.and_then(|head| head.message_id)),
             references: Vec::new(),
         };
-        match head.as_ref().and_then(|index| index.references.as_deref()) {
+        match head.and_then(|head| head.references) {
             Some(field) => {
-                facts.references = references(field, reply_to);
+                facts.references = self.stands_for.references(field, reply_to);
                 self.forest.add(&facts);
             }
             None => self.stage = Stage::Header(Box::new(Header::new(facts, reply_to, &row))),
@@ -280,22 +284,31 @@ impl Header {
         Ok(())
     }
 
-    fn finish(&mut self) -> Facts {
+    fn finish(&mut self, stands_for: &StandIn) -> Facts {
         let field = header::fields(&self.field).next().map(|field| field.unfolded());
-        let references = references(field.as_deref().unwrap_or_default(), self.reply_to);
+        let field = field.as_deref().unwrap_or_default();
+        let references = stands_for.references(field, self.reply_to);
         Facts { references, ..core::mem::take(&mut self.facts) }
     }
 }
 
-/// RFC 5256 §3: the References field, or if it has no valid ID the first of In-Reply-To.
-fn references(field: &[u8], reply_to: Option<u64>) -> Vec<u64> {
-    let mut all: Vec<u64> = message_ids(field).map(|id| hash(&id)).collect();
-    all.drain(..all.len().saturating_sub(REFERENCES_MAX));
-    if all.is_empty() { reply_to.into_iter().collect() } else { all }
-}
+/// Gives texts numbers that stand for them: two texts have one number by no accident that anybody will see. Who writes a
+/// Message ID does not know when somebody will thread it, so no mail can make the table of numbers slow.
+struct StandIn(SipHasher13);
 
-/// What stands for a text: nobody finds two texts with one value by accident.
-fn hash(octets: &[u8]) -> u64 {
-    let digest = Sha256::digest(octets);
-    digest.first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets))
+impl StandIn {
+    fn new(now_ms: u64) -> Self {
+        Self(SipHasher13::new_with_keys(now_ms, !now_ms))
+    }
+
+    fn text(&self, octets: &[u8]) -> u64 {
+        self.0.hash(octets)
+    }
+
+    /// RFC 5256 §3: the References field, or if it has no valid ID the first of In-Reply-To.
+    fn references(&self, field: &[u8], reply_to: Option<u64>) -> Vec<u64> {
+        let mut all: Vec<u64> = message_ids(field).map(|id| self.text(&id)).collect();
+        all.drain(..all.len().saturating_sub(REFERENCES_MAX));
+        if all.is_empty() { reply_to.into_iter().collect() } else { all }
+    }
 }

@@ -8,7 +8,7 @@ mod reads;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pillarbox_engine::imap::rights::Rights;
@@ -16,6 +16,7 @@ use pillarbox_engine::imap::types::{Flags, SpecialUse, UidRun};
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::types::BlobId;
 
+use crate::orders::Orders;
 use crate::store::{AccountId, MailboxId, QuotaLimits, UploadId};
 
 /// A store in memory.
@@ -29,6 +30,7 @@ pub struct MemoryStore {
     /// Blobs without use that can still be read; see [`MemoryStore::take_unused`].
     unused: Vec<BlobId>,
     queue: queue::State,
+    orders: KeptOrders,
     counters: Counters,
 }
 
@@ -50,6 +52,31 @@ struct Uploads(AtomicU64);
 impl Clone for Uploads {
     fn clone(&self) -> Self {
         Self(AtomicU64::new(self.0.load(Ordering::Relaxed)))
+    }
+}
+
+/// What sessions told of orders; a clone of a store has its own.
+#[derive(Debug)]
+struct KeptOrders(Mutex<Orders>);
+
+impl KeptOrders {
+    /// The world's mailboxes are small, and there are many worlds.
+    const OCTETS_MAX: usize = 256 * 1024;
+
+    fn lock(&self) -> MutexGuard<'_, Orders> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for KeptOrders {
+    fn default() -> Self {
+        Self(Mutex::new(Orders::new(Self::OCTETS_MAX)))
+    }
+}
+
+impl Clone for KeptOrders {
+    fn clone(&self) -> Self {
+        Self(Mutex::new(self.lock().clone()))
     }
 }
 

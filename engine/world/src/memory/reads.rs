@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use pillarbox_engine::imap::rights::{ANYONE, Rights};
 use pillarbox_engine::imap::types::{
-    MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row, RowPage, RowsAsk, UidPage,
-    UidRun, VanishedAsk, VanishedPage,
+    MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, OrderAsk, OrderPage, Row, RowPage, RowsAsk,
+    SortKeys, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::types::{BlobRange, Reason};
@@ -219,6 +219,14 @@ impl Store for MemoryStore {
             }
         }
         Ok(RowPage { rows, more: false })
+    }
+
+    fn order(&self, mailbox: MailboxId, ask: &OrderAsk) -> Option<OrderPage> {
+        self.orders.lock().page(mailbox, ask)
+    }
+
+    fn keep_order(&self, mailbox: MailboxId, told: SortKeys) -> bool {
+        self.orders.lock().keep(mailbox, told)
     }
 
     fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason> {

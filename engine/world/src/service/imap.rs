@@ -384,6 +384,14 @@ impl<B: Backend> ImapService<B> {
                 let candidates = self.backend.store().candidates(mailbox, &ask)?;
                 Ok(candidates.map_or(Answer::Declined, Answer::Candidates))
             }
+            Ask::Order(ask) => {
+                let page = self.backend.store().order(self.mailbox(Rights::READ)?, &ask);
+                Ok(page.map_or(Answer::Declined, Answer::Order))
+            }
+            Ask::SortKeys(told) => {
+                let kept = self.backend.store().keep_order(self.mailbox(Rights::READ)?, told);
+                Ok(if kept { Answer::Done } else { Answer::Declined })
+            }
             Ask::Quota(ask) => self.quota(ask).await.map(Answer::Quota),
             Ask::Metadata(ask) => self.metadata(ask).await.map(Answer::Metadata),
             Ask::Rights(ask) => self.rights(ask).await.map(Answer::Rights),

@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
-    MailboxPage, MailboxStatus, MailboxesAsk, Opened, RowPage, RowsAsk, UidPage, VanishedAsk,
-    VanishedPage,
+    MailboxPage, MailboxStatus, MailboxesAsk, Opened, OrderAsk, OrderPage, RowPage, RowsAsk, SortKeys,
+    UidPage, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
@@ -187,6 +187,12 @@ impl Store for SharedStore {
 
     fn rows(&self, mailbox: MailboxId, ask: &RowsAsk) -> Result<RowPage, Reason> {
         self.lock().rows(mailbox, ask)
+    }
+    fn order(&self, mailbox: MailboxId, ask: &OrderAsk) -> Option<OrderPage> {
+        self.lock().order(mailbox, ask)
+    }
+    fn keep_order(&self, mailbox: MailboxId, told: SortKeys) -> bool {
+        self.lock().keep_order(mailbox, told)
     }
     fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason> {
         self.lock().octets(range)

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use pillarbox_engine::types::Reason;
 use pillarbox_world::hub::{Hub, SessionKey};
+use pillarbox_world::orders::Orders;
 use pillarbox_world::store::{MailboxId, Outcome, Write};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
@@ -34,6 +35,8 @@ use fulltext::FullText;
 
 /// Writes that may wait; beyond it writers wait to be let in.
 const QUEUE_MAX: usize = 1024;
+/// Memory of what messages are sorted by: some 200,000 messages of one mailbox by their subjects.
+const ORDERS_OCTETS_MAX: usize = 32 * 1024 * 1024;
 /// Reading connections kept open; more are opened and closed as needed.
 const READERS_KEPT: usize = 16;
 
@@ -46,6 +49,7 @@ pub struct Sqlite {
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
     /// Once somebody keeps it.
     full_text: OnceLock<FullText>,
+    orders: Mutex<Orders>,
     /// Holds the lock on the directory as long as it is open.
     _lock: File,
 }
@@ -95,6 +99,7 @@ impl Sqlite {
             known,
             thread: Mutex::new(Some(thread)),
             full_text: OnceLock::new(),
+            orders: Mutex::new(Orders::new(ORDERS_OCTETS_MAX)),
             _lock: opened.lock,
         })
     }

@@ -1,11 +1,12 @@
 //! Reads of the SQLite store: each in one short transaction, on the caller's thread.
 
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
-    FlagPage, FlagRow, FlagsAsk, MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, Row,
-    RowPage, RowsAsk, SearchAsk, UidPage, UidRun, VanishedAsk, VanishedPage,
+    FlagPage, FlagRow, FlagsAsk, MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened,
+    OrderAsk, OrderPage, Row, RowPage, RowsAsk, SearchAsk, SortKeys, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::types::{BlobRange, Reason};
@@ -85,6 +86,14 @@ impl Store for Sqlite {
         ask: &SearchAsk,
     ) -> Result<Option<Vec<UidRun>>, Reason> {
         Ok(self.full_text.get().and_then(|full_text| full_text.candidates(mailbox, ask)))
+    }
+
+    fn order(&self, mailbox: MailboxId, ask: &OrderAsk) -> Option<OrderPage> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).page(mailbox, ask)
+    }
+
+    fn keep_order(&self, mailbox: MailboxId, told: SortKeys) -> bool {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).keep(mailbox, told)
     }
 
     fn octets(&self, range: BlobRange) -> Result<Vec<u8>, Reason> {
@@ -384,16 +393,24 @@ fn flag_rows(c: &Connection, mailbox: MailboxId, ask: &FlagsAsk) -> rusqlite::Re
 }
 
 fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> rusqlite::Result<RowPage> {
-    let mut find = c.prepare_cached(
-        "SELECT uid, blob, size, flags, keywords, modseq, date_ms, zone, save_ms
-         FROM message WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND modseq > ?5
-         ORDER BY uid LIMIT ?4",
-    )?;
+    let mut find = c.prepare_cached(match ask.index {
+        false => {
+            "SELECT uid, blob, size, flags, keywords, modseq, date_ms, zone, save_ms
+             FROM message WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND modseq > ?5
+             ORDER BY uid LIMIT ?4"
+        }
+        // CROSS: the messages decide what is looked up, and in which order.
+        true => {
+            "SELECT uid, blob, message.size, flags, keywords, modseq, date_ms, zone, save_ms, index_octets
+             FROM message CROSS JOIN blob ON blob.id = message.blob
+             WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND modseq > ?5
+             ORDER BY uid LIMIT ?4"
+        }
+    })?;
     let since = ask.changed_since.unwrap_or(0);
     if !has_changed(c, mailbox, since)? {
         return Ok(RowPage::default());
     }
-    let mut index = c.prepare_cached("SELECT index_octets FROM blob WHERE id = ?1")?;
     let mut rows: Vec<Row> = Vec::new();
     let mut octets = 0;
     for run in &ask.uids {
@@ -403,16 +420,12 @@ fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> rusqlite::Result<R
             if rows.len() >= ask.max as usize || (octets >= PAGE_OCTETS_MAX && !rows.is_empty()) {
                 return Ok(RowPage { rows, more: true });
             }
-            let blob: u64 = row.get(1)?;
-            let index = match ask.index {
-                true => Some(index.query_row([blob], |row| row.get::<_, Vec<u8>>(0))?),
-                false => None,
-            };
+            let index: Option<Vec<u8>> = if ask.index { Some(row.get(9)?) } else { None };
             let flags = flags(row.get(3)?, row.get(4)?);
             octets += index.as_ref().map_or(0, Vec::len) + keyword_octets(&flags);
             rows.push(Row {
                 uid: row.get(0)?,
-                blob,
+                blob: row.get(1)?,
                 size: row.get(2)?,
                 flags,
                 modseq: row.get(5)?,

@@ -33,7 +33,9 @@ pub const DOMAIN_MAX: usize = 255;
 pub const PATH_MAX: usize = 256;
 /// Depth of MIME parts, search keys and parenthesised lists; beyond it structure is opaque or the command is refused.
 pub const DEPTH_MAX: usize = 64;
-/// Messages that one COPY copies (RFC 9738 §3 asks for at least 1,000): it is one transaction, for which all others wait.
+/// Messages that one APPEND appends (RFC 9738 §3 asks for at least 1,000, and this is the number that is announced).
+pub const APPEND_MESSAGES_MAX: u32 = 1_000;
+/// Messages that one COPY copies: it is one transaction, for which all others wait.
 pub const COPY_MESSAGES_MAX: u64 = 100_000;
 /// Milliseconds between two words on how far a command is: RFC 9585 §4 recommends 10 to 15 seconds, and lines that say no
 /// more than that are noise to most clients.

@@ -191,9 +191,12 @@ fn one_bad_message_undoes_them_all() {
 
 #[test]
 fn many_messages_at_once_are_bounded() {
-    let many = "a APPEND INBOX {1+}\nx".to_owned() + &" {1+}\nx".repeat(64) + "\n";
+    let many = "a APPEND INBOX {1+}\nx".to_owned() + &" {1+}\nx".repeat(1000) + "\n";
     let (text, talk) = selected(&host(), &[octets(&many), c("b NOOP")]);
-    same(&text, "a NO [LIMIT] Too many messages at once\nb OK Done\n");
+    same(
+        &text,
+        "a NO [MESSAGELIMIT 1000] Too many messages at once: none was appended\nb OK Done\n",
+    );
     assert_eq!(talk.host.events, ["AppendDropped"]);
 }
 
@@ -239,8 +242,8 @@ fn unauthenticate_goes_back_to_before_the_login() {
          SORT=DISPLAY ESORT THREAD=ORDEREDSUBJECT THREAD=REFERENCES I18NLEVEL=1 WITHIN SAVEDATE \
          OBJECTID PREVIEW PARTIAL MULTIAPPEND APPENDLIMIT=52428800 UNAUTHENTICATE \
          COMPRESS=DEFLATE QUOTA QUOTA=RES-STORAGE QUOTA=RES-MESSAGE QUOTA=RES-MAILBOX QUOTASET \
-         METADATA METADATA-SERVER UTF8=ACCEPT REPLACE SAVELIMIT=100000 NOTIFY ACL RIGHTS=kxte \
-         LIST-MYRIGHTS CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH SEARCH=FUZZY CATENATE URLAUTH UIDONLY INPROGRESS] Logged in\n\
+         METADATA METADATA-SERVER UTF8=ACCEPT REPLACE SAVELIMIT=1000 NOTIFY ACL RIGHTS=kxte \
+         LIST-MYRIGHTS CONTEXT=SEARCH CONTEXT=SORT MULTISEARCH SEARCH=FUZZY CATENATE URLAUTH UIDONLY LANGUAGE LIST-METADATA INPROGRESS] Logged in\n\
          g BAD ENABLE QRESYNC comes first\n* STATUS INBOX (RECENT 0)\nh OK Status told\n",
     );
     assert_eq!(talk.host.events, ["Closed", "Unauthenticated"]);

@@ -362,7 +362,7 @@ fn search_by_every_kind_of_key() {
         &text,
         "* SEARCH 1\na OK Searched\n* SEARCH 2\nb OK Searched\n* SEARCH 2\nc OK Searched\n\
          d NO [BADCHARSET (UTF-8 …)] This charset is not known\n\
-         e BAD There is no message with this number\n* SEARCH 10\nf OK Searched\n\
+         * SEARCH\ne OK Searched\n* SEARCH 10\nf OK Searched\n\
          * SEARCH\ng OK Searched\n",
     );
 }

@@ -134,10 +134,8 @@ fn an_order_of_more_than_a_page_is_told_whole() {
         let subject = number * 7919 % MESSAGES;
         host.put("INBOX", &format!("Subject: {subject:05}\n\nx\n"), 0);
     }
-    let (text, talk) = selected(
-        &host,
-        &[c("a SORT (SUBJECT) UTF-8 ALL"), c("b SORT (SUBJECT) UTF-8 1:8500")],
-    );
+    let (text, talk) =
+        selected(&host, &[c("a SORT (SUBJECT) UTF-8 ALL"), c("b SORT (SUBJECT) UTF-8 1:8500")]);
     let mut expected: Vec<u32> = (0..MESSAGES).collect();
     expected.sort_by_key(|number| number * 7919 % MESSAGES);
     let line = |most: u32| {

@@ -226,6 +226,14 @@ pub const COMMANDS: &[Form] = &[
         "Close the mailbox, and remove nothing.",
     ),
     form(
+        "LANGUAGE",
+        "tag SP LANGUAGE *(SP language-range)",
+        "{tag} LANGUAGE en",
+        5255,
+        "3.2",
+        "In which languages does the server speak to people, and which shall it use?",
+    ),
+    form(
         "UNAUTHENTICATE",
         "tag SP UNAUTHENTICATE",
         "{tag} UNAUTHENTICATE",

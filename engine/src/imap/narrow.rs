@@ -38,8 +38,7 @@ pub fn needed(program: &[SearchKey]) -> Vec<Need> {
                 let text = folded(&String::from_utf8_lossy(text));
                 contains(&text.chars().collect::<Vec<_>>())
             }
-            // Others than those of the envelope are looked for in the octets of the header section.
-            SearchKey::Header(HeaderKey { name, text }) if !is_of_envelope(name) => {
+            SearchKey::Header(HeaderKey { text, .. }) => {
                 let text = folded(&String::from_utf8_lossy(text));
                 contains(&text.chars().collect::<Vec<_>>())
             }
@@ -61,12 +60,6 @@ pub fn needed(program: &[SearchKey]) -> Vec<Need> {
         stack.push(next);
     }
     stack.pop().flatten().unwrap_or_default()
-}
-
-fn is_of_envelope(name: &[u8]) -> bool {
-    [&b"FROM"[..], b"TO", b"CC", b"BCC", b"SUBJECT"]
-        .iter()
-        .any(|own| name.eq_ignore_ascii_case(own))
 }
 
 /// These characters in a row.
@@ -171,7 +164,7 @@ mod tests {
             SearchKey::Header(HeaderKey { name, text })
         };
         assert_eq!(shown(&[header("X-Y")]), "ABC");
-        assert_eq!(shown(&[header("subject")]), "");
+        assert_eq!(shown(&[header("subject")]), "ABC");
     }
 
     #[test]

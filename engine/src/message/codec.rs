@@ -296,7 +296,8 @@ impl<'a> Reader<'a> {
         let count = self.count()?;
         let mut list = Vec::new();
         for _ in 0..count {
-            let (name, mailbox, host) = (self.own_optional()?, self.own_optional()?, self.own_optional()?);
+            let (name, mailbox, host) =
+                (self.own_optional()?, self.own_optional()?, self.own_optional()?);
             list.push(Address { name, mailbox, host });
         }
         Ok(list)

@@ -1,5 +1,6 @@
 //! The head of an index as it stands in its octets: for who looks at a little of it, of many messages. Nothing is copied.
 
+use super::Address;
 use super::codec::{BadIndex, Reader};
 
 /// Everything of an index but ambiguities and parts; see [`Index`](super::Index) and [`Envelope`](super::Envelope).
@@ -40,7 +41,7 @@ pub struct Addresses<'a> {
     left: u64,
 }
 
-/// One address, or a mark of a group; see [`Address`](super::Address).
+/// One address, or a mark of a group; see [`Address`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AddressRef<'a> {
     /// Display name.
@@ -49,6 +50,13 @@ pub struct AddressRef<'a> {
     pub mailbox: Option<&'a [u8]>,
     /// Domain.
     pub host: Option<&'a [u8]>,
+}
+
+impl<'a> From<&'a Address> for AddressRef<'a> {
+    fn from(address: &'a Address) -> Self {
+        let Address { name, mailbox, host } = address;
+        Self { name: name.as_deref(), mailbox: mailbox.as_deref(), host: host.as_deref() }
+    }
 }
 
 impl<'a> Iterator for Addresses<'a> {

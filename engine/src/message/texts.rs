@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Index, Part, PartKind, Span};
+use super::{AddressRef, Index, Part, PartKind, Span};
 use crate::limits::CHUNK_MAX;
 use crate::text::find::folded;
 use crate::text::header::Field;
@@ -126,6 +126,31 @@ pub(crate) fn line(field: &Field<'_>, value: &str) -> String {
     line
 }
 
+/// An address as SEARCH sees it: `name <mailbox@host>`, decoded.
+pub(crate) fn address_text(address: AddressRef<'_>) -> String {
+    let AddressRef { name, mailbox, host } = address;
+    let mut text = name.map(words::decode).unwrap_or_default();
+    if let Some(mailbox) = mailbox {
+        text.push_str(if text.is_empty() { "<" } else { " <" });
+        text.push_str(&words::decode(mailbox));
+        if let Some(host) = host {
+            text.push('@');
+            text.push_str(&words::decode(host));
+        }
+        text.push('>');
+    }
+    text
+}
+
+/// What SEARCH sees of an envelope, text by text.
+fn of_envelope(index: &Index) -> impl Iterator<Item = String> + '_ {
+    let envelope = &index.envelope;
+    let lists = [&envelope.from, &envelope.to, &envelope.cc, &envelope.bcc];
+    let addresses = lists.into_iter().flatten().map(|address| address_text(address.into()));
+    let subject = envelope.subject.iter().map(|subject| words::decode(subject));
+    subject.chain(addresses)
+}
+
 /// Where the texts of a message stand: all that SEARCH ever looks at.
 #[must_use]
 pub fn spans(index: &Index, size: u64) -> Vec<Span> {
@@ -135,11 +160,16 @@ pub fn spans(index: &Index, size: u64) -> Vec<Span> {
 /// The texts of a message in the form in which they are compared (`text::find::folded`), one to a line; `octets` are those
 /// of its [`spans`], one after the other.
 ///
-/// What SEARCH finds in the message stands in this text in one piece. What has marks on its letters follows without them
+/// What SEARCH finds in the message or its envelope stands in this text in one piece. What has marks on its letters follows without them
 /// too, since fuzzy matching takes no notice of them.
 #[must_use]
 pub fn searchable(index: &Index, size: u64, octets: &[u8]) -> String {
     let mut out = String::new();
+    for text in of_envelope(index) {
+        out.push_str(&folded(&text));
+        out.push('\n');
+    }
+    put_bare(&mut out, 0);
     let mut rest = octets;
     for mut segment in segments(index, size, true, true) {
         let length = usize::try_from(segment.span.length()).unwrap_or(usize::MAX).min(rest.len());
@@ -162,10 +192,15 @@ pub fn searchable(index: &Index, size: u64, octets: &[u8]) -> String {
             }
         }
         out.push('\n');
-        if !out[from..].is_ascii() && out[from..].chars().any(is_combining_mark) {
-            let bare: String = out[from..].chars().filter(|c| !is_combining_mark(*c)).collect();
-            out.push_str(&bare);
-        }
+        put_bare(&mut out, from);
     }
     out
+}
+
+/// What has marks on its letters, from there on, once more without them.
+fn put_bare(out: &mut String, from: usize) {
+    if !out[from..].is_ascii() && out[from..].chars().any(is_combining_mark) {
+        let bare: String = out[from..].chars().filter(|c| !is_combining_mark(*c)).collect();
+        out.push_str(&bare);
+    }
 }

@@ -12,10 +12,12 @@ use crate::store::MailboxId;
 
 /// Octets that an order's name has at most.
 const NAME_MAX: usize = 16;
-/// Octets of memory that a key takes beside its own.
-const KEY_COST: usize = 40;
-/// Octets that a key has at least in memory, to judge from their number what an order will take.
-const KEY_GUESS: usize = KEY_COST + 12;
+/// Octets of memory that a key takes beside its own: its place, and its UID.
+const KEY_COST: usize = 12;
+/// Octets that a key takes at least, to judge from their number what an order will take.
+const KEY_GUESS: usize = KEY_COST + 8;
+/// Octets of the keys of one order: their places are numbers of 32 bits.
+const ORDER_MAX: usize = u32::MAX as usize;
 
 /// Orders of mailboxes.
 #[derive(Clone, Debug)]
@@ -28,11 +30,14 @@ pub struct Orders {
 
 #[derive(Clone, Debug, Default)]
 struct Order {
-    /// In order; each ends with its UID.
-    keys: Vec<Box<[u8]>>,
-    /// Their UIDs, ascending.
+    /// Keys, one after the other as they came.
+    octets: Vec<u8>,
+    /// Where each begins and how long it is; in order, but for those that came since somebody asked.
+    keys: Vec<(u32, u32)>,
+    /// Their UIDs, ascending, but for those.
     uids: Vec<u32>,
-    octets: usize,
+    /// How many are in order.
+    sorted: usize,
     used: u64,
 }
 
@@ -55,14 +60,16 @@ impl Orders {
             return Some(OrderPage { unknown: ask.uids.clone(), ..OrderPage::default() });
         };
         order.used = self.uses;
+        order.sort();
         let unknown = order.lacking(&ask.uids);
         if !unknown.is_empty() {
             return Some(OrderPage { unknown, ..OrderPage::default() });
         }
         let all = order.uids.len() as u64 == wanted;
         let is_wanted = |uid: &u32| all || contains(&ask.uids, *uid);
-        let uids = || order.keys.iter().map(|key| uid_of(key)).filter(is_wanted);
-        let last = order.keys.iter().rev().map(|key| uid_of(key)).find(is_wanted);
+        let uid = |key: &(u32, u32)| uid_of(order.key(*key));
+        let uids = || order.keys.iter().map(uid).filter(is_wanted);
+        let last = order.keys.iter().rev().map(uid).find(is_wanted);
         let skip = usize::try_from(ask.skip).unwrap_or(usize::MAX);
         Some(OrderPage {
             unknown: Vec::new(),
@@ -80,11 +87,12 @@ impl Orders {
         self.uses += 1;
         let name = (mailbox, told.by);
         let order = self.kept.entry(name.clone()).or_default();
-        let before = order.octets;
+        let before = order.memory();
         order.used = self.uses;
-        order.add(told.keys);
-        self.octets = self.octets - before + order.octets;
-        if order.octets > self.octets_max / 2 {
+        order.add(&told.keys);
+        let memory = order.memory();
+        self.octets = self.octets - before + memory;
+        if memory > (self.octets_max / 2).min(ORDER_MAX) {
             self.forget(&name);
             return false;
         }
@@ -98,7 +106,7 @@ impl Orders {
 
     fn forget(&mut self, name: &(MailboxId, Vec<u8>)) {
         if let Some(order) = self.kept.remove(name) {
-            self.octets -= order.octets;
+            self.octets -= order.memory();
         }
     }
 }
@@ -119,21 +127,45 @@ impl Order {
         lacking
     }
 
-    fn add(&mut self, keys: Vec<Vec<u8>>) {
-        let mut new: Vec<(u32, Box<[u8]>)> = keys
-            .into_iter()
-            .filter(|key| uid_of(key) > 0)
-            .map(|key| (uid_of(&key), key.into_boxed_slice()))
-            .filter(|(uid, _)| self.uids.binary_search(uid).is_err())
-            .collect();
-        new.sort_unstable();
-        new.dedup_by_key(|(uid, _)| *uid);
-        self.octets += new.iter().map(|(_, key)| key.len() + KEY_COST).sum::<usize>();
-        self.uids.extend(new.iter().map(|(uid, _)| *uid));
-        self.keys.extend(new.into_iter().map(|(_, key)| key));
-        // Both are sorted runs, one after the other, which a stable sort only has to merge.
+    fn memory(&self) -> usize {
+        self.octets.len() + self.keys.len() * KEY_COST
+    }
+
+    fn key(&self, (start, length): (u32, u32)) -> &[u8] {
+        let start = start as usize;
+        self.octets.get(start..start + length as usize).unwrap_or_default()
+    }
+
+    /// Adds keys at the end: a session tells them in many parts, and asks when all are told.
+    fn add(&mut self, keys: &[Vec<u8>]) {
+        for key in keys {
+            let uid = uid_of(key);
+            let place = (u32::try_from(self.octets.len()), u32::try_from(key.len()));
+            let is_new = || self.uids[..self.sorted].binary_search(&uid).is_err();
+            if let (Ok(start), Ok(length)) = place
+                && uid > 0
+                && is_new()
+            {
+                self.octets.extend_from_slice(key);
+                self.keys.push((start, length));
+                self.uids.push(uid);
+            }
+        }
+    }
+
+    fn sort(&mut self) {
+        if self.sorted == self.keys.len() {
+            return;
+        }
+        // Stable, so that what was in order is only merged. The session names each message once; if two sessions told the
+        // same at once, their keys are equal and stand side by side.
+        let mut keys = std::mem::take(&mut self.keys);
+        keys.sort_by(|a, b| self.key(*a).cmp(self.key(*b)));
+        keys.dedup_by(|a, b| uid_of(self.key(*a)) == uid_of(self.key(*b)));
+        self.keys = keys;
         self.uids.sort();
-        self.keys.sort();
+        self.uids.dedup();
+        self.sorted = self.keys.len();
     }
 }
 
@@ -213,7 +245,7 @@ mod tests {
         assert!(knows(&mut orders, 1) && !knows(&mut orders, 2) && knows(&mut orders, 5));
         assert!(!orders.keep(1, told(&[("long enough to be too much for one", 2), ("b", 3)])));
         assert!(!knows(&mut orders, 1), "all of it is forgotten");
-        let sum: usize = orders.kept.values().map(|order| order.octets).sum();
+        let sum: usize = orders.kept.values().map(Order::memory).sum();
         assert_eq!(sum, orders.octets);
     }
 

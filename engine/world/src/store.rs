@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     Appended, Change, Copied, Expunged, FlagPage, Flags, FlagsAsk, MailboxPage, MailboxRow,
-    MailboxStatus, MailboxesAsk, Opened, OrderAsk, OrderPage, RowPage, RowsAsk, SearchAsk, SortKeys,
-    SpecialUse, StoreMode, Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
+    MailboxStatus, MailboxesAsk, Opened, OrderAsk, OrderPage, RowPage, RowsAsk, SearchAsk,
+    SortKeys, SpecialUse, StoreMode, Stored, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::limits::{METADATA_ENTRIES_MAX, METADATA_OCTETS_MAX};
@@ -308,6 +308,18 @@ pub struct NewMessage {
     pub internal_date_ms: u64,
     /// Minutes east of UTC.
     pub internal_date_zone: i16,
+}
+
+impl NewMessage {
+    /// Octets of it that are in memory.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let body = match &self.body {
+            Body::Whole(octets) => octets.len(),
+            Body::Staged(..) => 0,
+        };
+        body + self.index.len()
+    }
 }
 
 /// A delivery.

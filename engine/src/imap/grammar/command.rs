@@ -61,6 +61,8 @@ pub enum Command {
     Status(Vec<u8>, Vec<StatusItem>),
     /// UNAUTHENTICATE (RFC 8437)
     Unauthenticate,
+    /// LANGUAGE (RFC 5255): language ranges, the one that is liked best first; none to be told of all languages.
+    Language(Vec<Vec<u8>>),
     /// COMPRESS DEFLATE (RFC 4978)
     Compress,
     /// GETQUOTA (RFC 9208): the root.
@@ -327,6 +329,8 @@ pub struct List {
     pub return_rights: bool,
     /// RETURN (STATUS (…)) (RFC 5819); empty if not asked for.
     pub return_status: Vec<StatusItem>,
+    /// RETURN (METADATA (…)) (RFC 9590); empty if not asked for.
+    pub return_metadata: Vec<Vec<u8>>,
 }
 
 /// A counter of STATUS.

@@ -38,6 +38,13 @@ pub(super) fn get(cursor: &mut Piecewise<'_>, options: Options) -> Read<Command>
     Ok(Command::GetMetadata(get))
 }
 
+/// `"(" entry *(SP entry) ")"`, as LIST has it (RFC 9590).
+pub(super) fn entries(cursor: &mut Piecewise<'_>) -> Read<Vec<Vec<u8>>> {
+    let entries = cursor.list("(", entry)?;
+    bounded(cursor, &entries)?;
+    Ok(entries)
+}
+
 /// Whether a list of options stands here, and not one of entries.
 fn is_options(text: &[u8]) -> bool {
     let words: [&[u8]; 2] = [b"(MAXSIZE ", b"(DEPTH "];

@@ -14,6 +14,9 @@ use super::sort::{sort, thread};
 use super::{acl, append, auth_url, metadata, notify, quota};
 use crate::imap::types::{Flags, SpecialUse, StoreMode};
 
+/// Language ranges of one LANGUAGE command.
+const LANGUAGES_MAX: usize = 64;
+
 /// What was enabled or is true of the session, as far as grammar depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
@@ -94,6 +97,7 @@ fn arguments(cursor: &mut Piecewise<'_>, verb: &[u8], options: Options) -> Read<
         b"CHECK" => Command::Check,
         b"CLOSE" => Command::Close,
         b"UNAUTHENTICATE" => Command::Unauthenticate,
+        b"LANGUAGE" => language(cursor)?,
         b"COMPRESS" => compress(cursor)?,
         b"UNSELECT" => Command::Unselect,
         b"EXPUNGE" => Command::Expunge,
@@ -178,6 +182,18 @@ fn authenticate(cursor: &mut Piecewise<'_>) -> Read<Command> {
         initial = Some(cursor.labelled("initial-resp", true, read)?);
     }
     Ok(Command::Authenticate(mechanism.to_vec(), initial))
+}
+
+/// `"LANGUAGE" *(SP lang-range-quoted)`
+fn language(cursor: &mut Piecewise<'_>) -> Read<Command> {
+    let mut ranges = Vec::new();
+    while cursor.take(b' ') {
+        ranges.push(cursor.astring("a language range such as en")?);
+        if ranges.len() > LANGUAGES_MAX {
+            return cursor.expected("not so many languages");
+        }
+    }
+    Ok(Command::Language(ranges))
 }
 
 /// `"COMPRESS" SP algorithm`
@@ -392,6 +408,9 @@ fn list_return(cursor: &mut Piecewise<'_>, list: &mut List) -> Read<()> {
     } else if cursor.take_word(b"STATUS") {
         cursor.space()?;
         list.return_status = status_items(cursor)?;
+    } else if cursor.take_word(b"METADATA") {
+        cursor.space()?;
+        list.return_metadata = metadata::entries(cursor)?;
     } else {
         return cursor.expected("a return option that is known");
     }

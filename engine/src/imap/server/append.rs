@@ -3,11 +3,13 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::Server;
 use super::capability::{CAPABILITY, Feature};
 use super::catenate::Source;
+use super::copy::LIMIT;
 use super::expunge::READ_ONLY;
 use super::fetch::vanished;
 use super::incoming::NON_SYNC;
@@ -21,6 +23,7 @@ use crate::imap::grammar::{
     self, AppendData, AppendHead, AppendStep, Literal, SequenceSet, SetNumber, lex,
 };
 use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event, Expunged, UidRun};
+use crate::limits::APPEND_MESSAGES_MAX;
 use crate::role::{Cx, Line};
 use crate::trace::{Part, Rule};
 use crate::types::{Misuse, Reason};
@@ -51,9 +54,6 @@ pub(crate) const UTF8: Rule = Rule {
     section: "4",
     gist: "A message with UTF-8 in its header comes as UTF8 (literal8).",
 };
-
-/// Messages of one APPEND: small ones are held in memory until all have come.
-const MESSAGES_MAX: u32 = 64;
 
 /// A message coming in.
 pub(crate) struct Append {
@@ -245,8 +245,10 @@ impl Append {
             Reply::no("TOOBIG", "The message is too large")
         } else if ask.size == 0 && !self.catenates {
             Reply::no("CANNOT", "An empty message is none: nothing was appended").because(&MULTI)
-        } else if self.before >= MESSAGES_MAX {
-            Reply::no("LIMIT", "Too many messages at once").because(&MULTI)
+        } else if self.before >= APPEND_MESSAGES_MAX {
+            let code = format!("MESSAGELIMIT {APPEND_MESSAGES_MAX}").into_bytes();
+            let reply = Reply::no("", "Too many messages at once: none was appended");
+            reply.with_code(code).because(&LIMIT)
         } else {
             return Next::Ask(Ask::Append(ask), Job::Append(self));
         };

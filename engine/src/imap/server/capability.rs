@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::print;
 use crate::imap::types::Config;
-use crate::limits::COPY_MESSAGES_MAX;
+use crate::limits::APPEND_MESSAGES_MAX;
 use crate::sasl::server::Terms;
 use crate::trace::Rule;
 use crate::types::TlsOffer;
@@ -79,6 +79,8 @@ pub(crate) enum Feature {
     Catenate,
     UrlAuth,
     UidOnly,
+    Language,
+    ListMetadata,
     InProgress,
 }
 
@@ -167,6 +169,8 @@ const TABLE: &[Row] = &[
     logged_in(Feature::Catenate, "CATENATE"),
     logged_in(Feature::UrlAuth, "URLAUTH"),
     logged_in(Feature::UidOnly, "UIDONLY"),
+    logged_in(Feature::Language, "LANGUAGE"),
+    logged_in(Feature::ListMetadata, "LIST-METADATA"),
     logged_in(Feature::InProgress, "INPROGRESS"),
 ];
 
@@ -196,6 +200,8 @@ const NEEDS: &[(Feature, &[Feature])] = &[
     // RFC 4314 §5.1.1: it says more of ACL. RFC 8440 §3: an option of LIST's RETURN.
     (Feature::AclRights, &[Feature::Acl]),
     (Feature::ListMyRights, &[Feature::Acl, Feature::ListExtended]),
+    // RFC 9590: likewise, of METADATA.
+    (Feature::ListMetadata, &[Feature::Metadata, Feature::ListExtended]),
     // RFC 6855 §3: it is there for who enables it.
     (Feature::Utf8Accept, &[Feature::Enable]),
     // RFC 9586 §3.1: likewise.
@@ -226,6 +232,11 @@ impl Features {
         Self(set)
     }
 
+    /// All but one.
+    pub(crate) const fn but(self, feature: Feature) -> Self {
+        Self(self.0 & !flag(feature))
+    }
+
     pub(crate) const fn has(self, feature: Feature) -> bool {
         self.0 & flag(feature) != 0
     }
@@ -253,7 +264,8 @@ pub(crate) fn list(
             let limit = match row.feature {
                 // RFC 7889 §2: one limit for all mailboxes.
                 Feature::AppendLimit => append_limit(config),
-                Feature::SaveLimit => COPY_MESSAGES_MAX,
+                // RFC 9738 §3: one number for both; COPY takes more.
+                Feature::SaveLimit => u64::from(APPEND_MESSAGES_MAX),
                 _ => continue,
             };
             list.push(b'=');

@@ -1,4 +1,5 @@
-//! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8): one transaction of the host, all or none.
+//! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8): one transaction of the host, all or none. A MOVE of very many is several, one
+//! after the other, as RFC 6851 §3.3 lets it be.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -24,8 +25,8 @@ pub(crate) const COPYUID: Rule = Rule {
 pub(crate) const LIMIT: Rule = Rule {
     rfc: 9738,
     section: "3.1",
-    gist: "A COPY of more messages than the limit is refused whole, and told the lowest UID of those \
-           that would fit.",
+    gist: "A COPY or APPEND of more messages than the limit is refused whole; COPY is told the lowest UID of \
+           those that would fit.",
 };
 
 /// A copy or move that the host is making.
@@ -33,6 +34,8 @@ pub(crate) struct Copy {
     to: Vec<u8>,
     remove: bool,
     by_uid: bool,
+    /// Those that the next transactions move.
+    rest: Runs,
 }
 
 /// COPY and MOVE, by sequence number unless `by_uid`.
@@ -55,15 +58,13 @@ pub(crate) fn copy(
         // which.
         return Next::done(vanished());
     }
-    if let Some(reply) = too_many(&uids) {
+    if let Some(reply) = too_many(&uids).filter(|_| !remove) {
         return Next::done(reply);
     }
-    let ask = CopyAsk { uids: uids.into_vec(), to: to.clone(), remove };
-    Next::Ask(Ask::Copy(ask), Job::Copy(Copy { to, remove, by_uid }))
+    Copy { to, remove, by_uid, rest: uids }.next()
 }
 
 /// RFC 9738 §3.1: what is too much for one transaction is refused whole, and the code tells from where on it would not be.
-/// MOVE is one transaction here too (RFC 6851 §3.3 lets it be less).
 fn too_many(uids: &Runs) -> Option<Reply> {
     let over = uids.count().checked_sub(COPY_MESSAGES_MAX).filter(|over| *over > 0)?;
     let mut left = over;
@@ -81,6 +82,14 @@ fn too_many(uids: &Runs) -> Option<Reply> {
 }
 
 impl Copy {
+    /// The next transaction.
+    fn next(mut self) -> Next {
+        let uids = self.rest.next_page(0, usize::MAX, COPY_MESSAGES_MAX);
+        self.rest = self.rest.above(uids.last().map_or(u32::MAX, |run| run.last));
+        let ask = CopyAsk { uids, to: self.to.clone(), remove: self.remove };
+        Next::Ask(Ask::Copy(ask), Job::Copy(self))
+    }
+
     pub(crate) fn answer(self, work: &mut Work<'_>, answer: Answer) -> Answered {
         match answer {
             Answer::Copied(copied) => {
@@ -97,7 +106,7 @@ impl Copy {
     }
 
     fn copied(self, work: &mut Work<'_>, copied: Copied) -> Next {
-        if !self.by_uid && copied.source.is_empty() {
+        if !self.by_uid && copied.source.is_empty() && self.rest.is_empty() {
             // RFC 2180 §4.4.1: they went while the host was asked, and OK would say that they are there now.
             return Next::done(vanished());
         }
@@ -124,6 +133,9 @@ impl Copy {
                 send_untagged_ok(cx, &code, "These were moved");
             }
             open.view.expunge(Expunged { runs: copied.source, modseq: copied.modseq });
+            if !self.rest.is_empty() {
+                return self.next();
+            }
             return Next::done(Reply::ok("Moved"));
         }
         let reply = Reply::ok("Copied").because(&COPYUID);

@@ -49,7 +49,11 @@ enum Needs {
 
 fn needs(command: &Command) -> Needs {
     match command {
-        Command::Capability | Command::Noop | Command::Logout | Command::Id(_) => Needs::Nothing,
+        Command::Capability
+        | Command::Noop
+        | Command::Logout
+        | Command::Id(_)
+        | Command::Language(_) => Needs::Nothing,
         Command::StartTls | Command::Login(..) | Command::Authenticate(..) => {
             Needs::NotAuthenticated
         }
@@ -97,6 +101,7 @@ fn features(command: &Command) -> Vec<Feature> {
         Command::Unselect => [Feature::Unselect].into(),
         Command::Unauthenticate => [Feature::Unauthenticate].into(),
         Command::Compress => [Feature::Compress].into(),
+        Command::Language(_) => [Feature::Language].into(),
         Command::GetQuota(_) | Command::GetQuotaRoot(_) => [Feature::Quota].into(),
         Command::SetQuota(..) => [Feature::QuotaSet].into(),
         Command::GetMetadata(get) => metadata_features(&get.name),
@@ -213,6 +218,7 @@ fn list_features(list: &grammar::List) -> Vec<Feature> {
     let used = [
         (list.extended, Feature::ListExtended),
         (list.return_rights, Feature::ListMyRights),
+        (!list.return_metadata.is_empty(), Feature::ListMetadata),
         (!list.return_status.is_empty(), Feature::ListStatus),
         (list.select_special_use || list.return_special_use, Feature::SpecialUse),
     ];

@@ -28,6 +28,13 @@ pub(crate) const STARTTLS: Rule = Rule {
     gist: "After STARTTLS nothing that came before counts, and it is not offered again.",
 };
 
+/// RFC 5255 §3.2.
+pub(crate) const LANGUAGE: Rule = Rule {
+    rfc: 5255,
+    section: "3.2",
+    gist: "LANGUAGE names the languages of what is said to people, or changes to the first range that one matches.",
+};
+
 /// RFC 4978 §3.
 pub(crate) const COMPRESS: Rule = Rule {
     rfc: 4978,
@@ -134,6 +141,7 @@ fn at_once(work: &mut Work<'_>, command: Command) -> Next {
         Command::StartTls => start_tls(work),
         Command::Unauthenticate => unauthenticate(work),
         Command::Compress => compress(work),
+        Command::Language(ranges) => language(work, &ranges),
         Command::GetQuota(root) => quota::of_root(root),
         Command::GetQuotaRoot(name) => quota::of_mailbox(name),
         Command::SetQuota(root, limits) => quota::set(root, limits),
@@ -205,8 +213,9 @@ fn enable(work: &mut Work<'_>, names: &[Vec<u8>]) {
 /// RFC 8437 §3: as the connection was before the login, but for TLS.
 fn unauthenticate(work: &mut Work<'_>) -> Next {
     if work.base.compressed {
-        // RFC 8437 §3 would have compression end with it; a client that wants both can connect anew.
-        return Next::done(Reply::no("CANNOT", "Not while the connection is compressed"));
+        // RFC 8437 §3: NO is no answer. Compression would have to end with it, which no host is asked to do; a client
+        // that wants both connects anew.
+        return Next::Bye(None, "Log in again over a new connection: this one is compressed");
     }
     work.close_mailbox();
     work.cx.event(Event::Unauthenticated);
@@ -217,6 +226,30 @@ fn unauthenticate(work: &mut Work<'_>) -> Next {
     let list = work.base.capabilities(false);
     let reply = Reply::ok("Log in again").because(&UNAUTHENTICATE);
     Next::done(reply.with_code([b"CAPABILITY ", &list[..]].concat()))
+}
+
+/// RFC 5255 §3.2: what is said is said in English, and there is no other language to change to.
+fn language(work: &mut Work<'_>, ranges: &[Vec<u8>]) -> Next {
+    if ranges.is_empty() {
+        lex::send(work.cx, b"* LANGUAGE (en i-default)\r\n", Some(&LANGUAGE));
+        return Next::done(Reply::ok("Languages told"));
+    }
+    let Some(tag) = ranges.iter().find_map(|range| spoken(range)) else {
+        return Next::done(Reply::no("CANNOT", "None of these languages is spoken").because(&LANGUAGE));
+    };
+    lex::send(work.cx, &[b"* LANGUAGE (", tag, b")\r\n"].concat(), Some(&LANGUAGE));
+    Next::done(Reply::ok("This language is spoken").because(&LANGUAGE))
+}
+
+/// The language that a range matches (RFC 4647 §3.4: a range is cut from its end until it matches).
+fn spoken(range: &[u8]) -> Option<&'static [u8]> {
+    let first = range.split(|octet| *octet == b'-').next().unwrap_or_default();
+    let english = [&b"en"[..], b"*"].iter().any(|known| first.eq_ignore_ascii_case(known));
+    match range {
+        _ if english || range.eq_ignore_ascii_case(b"default") => Some(b"en"),
+        _ if range.eq_ignore_ascii_case(b"i-default") => Some(b"i-default"),
+        _ => None,
+    }
 }
 
 /// RFC 4978 §3. Only after login: who is nobody's guest gets no memory for it.

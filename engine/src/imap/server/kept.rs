@@ -98,7 +98,9 @@ impl Place {
             }
             let forgets = self.forgets + 1;
             let place = Self { forgets, ..self };
-            return Ok((forgets <= FORGETS_MAX).then(|| Kept::Learning(place, Learning::new(unknown))));
+            return Ok(
+                (forgets <= FORGETS_MAX).then(|| Kept::Learning(place, Learning::new(unknown)))
+            );
         }
         let due = uids.count().saturating_sub(self.skip).min(u64::from(self.wanted()));
         let are_known = page.uids.iter().all(|uid| uids.contains(*uid));
@@ -132,8 +134,7 @@ impl Learning {
     }
 
     pub(crate) fn take(&mut self, criteria: &[Criterion], page: &RowPage) -> Result<(), Misuse> {
-        self.above =
-            page_end(&Runs::from_unsorted(self.page()), page).ok_or(Misuse::BadValue)?;
+        self.above = page_end(&Runs::from_unsorted(self.page()), page).ok_or(Misuse::BadValue)?;
         for row in &page.rows {
             let head = row.index.as_deref().and_then(|index| Head::read(index).ok());
             let key = order::key(criteria, row, head.as_ref(), 0);

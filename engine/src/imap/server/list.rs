@@ -1,4 +1,4 @@
-//! LIST (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154) and LSUB (RFC 3501 §6.3.9), page by page.
+//! LIST (RFC 9051 §6.3.9, RFC 5258, RFC 5819, RFC 6154, RFC 9590) and LSUB (RFC 3501 §6.3.9), page by page.
 //! What a name's answer owes to names below it is known only later: such names wait on a stack of
 //! their own line.
 
@@ -8,10 +8,10 @@ use alloc::vec::Vec;
 
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::Reply;
-use super::{Base, Server, acl, print};
+use super::{Base, Server, acl, metadata, print};
 use crate::imap::grammar::{self, StatusItem, lex, matches};
 use crate::imap::rights::Rights;
-use crate::imap::types::{Answer, Ask, MailboxPage, MailboxRow, MailboxesAsk};
+use crate::imap::types::{Answer, Ask, MailboxPage, MailboxRow, MailboxesAsk, MetadataAsk};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -45,6 +45,8 @@ pub(crate) struct List {
     more: bool,
     /// Names whose answer depends on names below; each is a beginning of the next.
     waiting: Vec<Waiting>,
+    /// Names that were told and whose annotations are due, the next one last.
+    annotated: Vec<Vec<u8>>,
 }
 
 struct Waiting {
@@ -94,6 +96,7 @@ fn begin(options: grammar::List, lsub: bool) -> Next {
         rows: Vec::new(),
         more: true,
         waiting: Vec::new(),
+        annotated: Vec::new(),
     };
     Box::new(job).ask()
 }
@@ -120,10 +123,20 @@ impl List {
 
     pub(crate) fn answer(mut self: Box<Self>, work: &mut Work<'_>, answer: Answer) -> Answered {
         match answer {
-            Answer::Mailboxes(page) => match self.take_page(page) {
+            Answer::Mailboxes(page) if self.annotated.is_empty() => match self.take_page(page) {
                 Ok(()) => Ok(self.run(work)),
                 Err(misuse) => Err((Job::List(self), misuse)),
             },
+            Answer::Metadata(entries) if !self.annotated.is_empty() => {
+                let name = self.annotated.pop().unwrap_or_default();
+                metadata::send(work, &name, None, &entries);
+                Ok(self.run(work))
+            }
+            // It is gone, or its annotations are not for this user: LIST goes on.
+            Answer::Refused(_) if !self.annotated.is_empty() => {
+                self.annotated.pop();
+                Ok(self.run(work))
+            }
             Answer::Refused(refusal) => Ok(Next::done(Reply::refused(refusal))),
             _ => wrong(Job::List(self)),
         }
@@ -142,6 +155,11 @@ impl List {
         loop {
             if work.cx.outbox_full() {
                 return Next::Room(Job::List(self));
+            }
+            if let Some(name) = self.annotated.last() {
+                let (name, read) = (name.clone(), self.options.return_metadata.clone());
+                let ask = MetadataAsk { name, read, depth: 0, write: Vec::new() };
+                return Next::Ask(Ask::Metadata(ask), Job::List(self));
             }
             match self.rows.pop() {
                 Some(row) => self.look_at(work, row),
@@ -218,7 +236,7 @@ impl List {
         }
     }
 
-    fn tell_waiting(&self, work: &mut Work<'_>, waiting: &Waiting) {
+    fn tell_waiting(&mut self, work: &mut Work<'_>, waiting: &Waiting) {
         if self.is_selected(&waiting.row) {
             self.tell(work, &waiting.row, waiting.child);
         } else if waiting.hidden_child {
@@ -226,7 +244,7 @@ impl List {
         }
     }
 
-    fn tell(&self, work: &mut Work<'_>, row: &MailboxRow, child: bool) {
+    fn tell(&mut self, work: &mut Work<'_>, row: &MailboxRow, child: bool) {
         let base = &*work.base;
         let name = print::mailbox(base, &row.name);
         let attributes = self.attributes(base, row).join(&b' ');
@@ -242,6 +260,9 @@ impl List {
             lex::send(work.cx, &acl::my_rights(work, &row.name, rights), Some(&acl::MY_RIGHTS));
         }
         self.tell_status(work.base, work.cx, row);
+        if !self.options.return_metadata.is_empty() && row.selectable {
+            self.annotated.insert(0, row.name.clone());
+        }
     }
 
     /// RFC 5819 §2

@@ -71,12 +71,13 @@ impl Metadata {
     }
 }
 
-fn tell(
+/// Tells entries and their values; gives the octets of the longest value that was left out, 0 if none was.
+pub(super) fn send(
     work: &mut Work<'_>,
     name: &[u8],
     value_max: Option<u32>,
     entries: &[MetadataEntry],
-) -> Next {
+) -> usize {
     let mut list = Vec::new();
     let mut longest = 0;
     for MetadataEntry { entry, value } in entries {
@@ -104,6 +105,16 @@ fn tell(
         let line = print::untagged(&[b"METADATA ", &place, b" (", &list, b")"]);
         lex::send(work.cx, &line, Some(&VALUES));
     }
+    longest
+}
+
+fn tell(
+    work: &mut Work<'_>,
+    name: &[u8],
+    value_max: Option<u32>,
+    entries: &[MetadataEntry],
+) -> Next {
+    let longest = send(work, name, value_max, entries);
     let reply = Reply::ok("Metadata told");
     Next::done(match longest {
         0 => reply,

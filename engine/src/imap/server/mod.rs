@@ -96,6 +96,7 @@ pub(super) const RULES: &[&Rule] = &[
     &catenate::BAD_URL,
     &catenate::CATENATE,
     &dispatch::COMPRESS,
+    &dispatch::LANGUAGE,
     &dispatch::UNAUTHENTICATE,
     &condstore::AWARE,
     &condstore::DELAYED,
@@ -236,7 +237,12 @@ impl Base {
     }
 
     fn capabilities(&self, logged_in: bool) -> Vec<u8> {
-        capability::list(self.features, &self.config, self.terms(), logged_in)
+        // RFC 8437 §3: compression would have to end with it.
+        let features = match self.compressed {
+            true => self.features.but(Feature::Unauthenticate),
+            false => self.features,
+        };
+        capability::list(features, &self.config, self.terms(), logged_in)
     }
 }
 

@@ -70,9 +70,8 @@ pub(crate) fn sent_ms(row: &Row, head: Option<&Head<'_>>) -> i64 {
 
 fn text_of(key: SortKey, head: Option<&Head<'_>>) -> String {
     let Some(head) = head else { return String::new() };
-    let mailbox = |mut list: Addresses<'_>| {
-        list.next().and_then(|one| one.mailbox).map(|text| words::decode(text))
-    };
+    let mailbox =
+        |mut list: Addresses<'_>| list.next().and_then(|one| one.mailbox).map(words::decode);
     let text = match key {
         SortKey::Cc => mailbox(head.cc),
         SortKey::From => mailbox(head.from),
@@ -88,11 +87,11 @@ fn text_of(key: SortKey, head: Option<&Head<'_>>) -> String {
 /// RFC 5957 §3: the name that is shown, or else the address.
 fn display(address: AddressRef<'_>) -> String {
     let AddressRef { name, mailbox, host } = address;
-    let name = name.map(|name| words::decode(name));
+    let name = name.map(words::decode);
     if let Some(name) = name.filter(|name| !name.is_empty()) {
         return name;
     }
-    let mut text = mailbox.map(|text| words::decode(text)).unwrap_or_default();
+    let mut text = mailbox.map(words::decode).unwrap_or_default();
     if let (Some(_), Some(host)) = (mailbox, host) {
         text.push('@');
         text.push_str(&words::decode(host));

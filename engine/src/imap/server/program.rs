@@ -10,7 +10,8 @@ use super::runs::Runs;
 use super::state::Selected;
 use crate::imap::grammar::Key;
 use crate::imap::types::{Flags, HeaderKey, Row, SearchKey, UidRun};
-use crate::message::{AddressRef, Addresses, Head};
+use crate::message::texts::address_text;
+use crate::message::{Addresses, Head};
 use crate::text::{find, fuzzy, words};
 
 /// Milliseconds of a day.
@@ -26,8 +27,6 @@ pub(crate) enum For {
     Now,
     /// It is evaluated again later, when other messages are there.
     Later,
-    /// As `Now`, of any mailbox: numbers that no message has name nothing (RFC 7377 §2).
-    Any,
 }
 
 /// The program with its sets as UIDs, or why it cannot be.
@@ -52,12 +51,7 @@ pub(crate) fn compile(
             Key::System(bits) => SearchKey::Flags(bits),
             Key::Recent => set(open.view.recent().common(open.view.uids()))?,
             Key::Keyword(keyword) => SearchKey::Keyword(keyword),
-            Key::Numbers(numbers) if purpose == For::Any => {
-                set(resolve::numbers_there(open, &numbers))?
-            }
-            Key::Numbers(numbers) => {
-                set(resolve::numbers(open, &numbers).ok_or(resolve::NO_SUCH_NUMBER)?)?
-            }
+            Key::Numbers(numbers) => set(resolve::numbers_there(open, &numbers))?,
             Key::Uids(uids) => set(resolve::uids(open, &uids))?,
             Key::Larger(size) => SearchKey::Larger(size),
             Key::Smaller(size) => SearchKey::Smaller(size),
@@ -288,7 +282,7 @@ pub(crate) fn fuzzily_by_envelope(head: &Head<'_>, key: &HeaderKey) -> Option<Op
         b"CC" => list(head.cc),
         b"BCC" => list(head.bcc),
         b"SUBJECT" => {
-            let subject = head.subject.map(|subject| words::decode(subject));
+            let subject = head.subject.map(words::decode);
             subject.and_then(|subject| fuzzy::score(&key.text, &subject))
         }
         _ => return None,
@@ -329,22 +323,6 @@ pub(crate) fn relevancy(
         stack.push(next);
     }
     stack.pop().unwrap_or_default().1
-}
-
-/// `name <mailbox@host>`
-fn address_text(address: AddressRef<'_>) -> alloc::string::String {
-    let AddressRef { name, mailbox, host } = address;
-    let mut text = name.map(|name| words::decode(name)).unwrap_or_default();
-    if let Some(mailbox) = mailbox {
-        text.push_str(if text.is_empty() { "<" } else { " <" });
-        text.push_str(&words::decode(mailbox));
-        if let Some(host) = host {
-            text.push('@');
-            text.push_str(&words::decode(host));
-        }
-        text.push('>');
-    }
-    text
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use crate::trace::Rule;
 pub(crate) const NUMBER: Rule = Rule {
     rfc: 9051,
     section: "9",
-    gist: "A sequence number above the number of messages is an error; a UID that \
-           is not there is not.",
+    gist: "A sequence number above the number of messages is an error, but in a search; a UID that \
+           is not there is none.",
 };
 
 /// What the client is told of a number that no message has.
@@ -48,7 +48,7 @@ pub(crate) fn numbers(open: &Selected, set: &SequenceSet) -> Option<Runs> {
     Some(uids)
 }
 
-/// As `numbers`; those above the count name nothing (RFC 7377 §2).
+/// As `numbers`, for a search: those above the count name nothing (RFC 7377 §2: that is so of any SEARCH).
 pub(crate) fn numbers_there(open: &Selected, set: &SequenceSet) -> Runs {
     let count = open.view.count();
     let number = |number: SetNumber| match number {

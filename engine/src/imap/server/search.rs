@@ -208,8 +208,7 @@ fn begin_with(
         (None, Some((_, open, _))) => &*open,
         (None, None) => return Next::no_mailbox(),
     };
-    let purpose = if form.is_of_any() { For::Any } else { For::Now };
-    let program = match program::compile(open, keys, purpose) {
+    let program = match program::compile(open, keys, For::Now) {
         Ok(program) => program,
         Err(reply) => return within.refused(work, reply, &form),
     };

@@ -542,9 +542,7 @@ impl Sort {
 impl Ends {
     /// Of so many, without mod-sequences.
     fn of(count: u64, (first, last): (u32, u32)) -> Self {
-        let end = |uid: u32| {
-            (uid > 0).then(|| End { key: uid.to_be_bytes().to_vec(), modseq: 0 })
-        };
+        let end = |uid: u32| (uid > 0).then(|| End { key: uid.to_be_bytes().to_vec(), modseq: 0 });
         Self { count, least: end(first), greatest: end(last), highest_modseq: 0 }
     }
 

@@ -8,8 +8,8 @@ mod reads;
 mod writes;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{Flags, SpecialUse, UidRun};

@@ -5,8 +5,8 @@ use std::sync::atomic::Ordering;
 
 use pillarbox_engine::imap::rights::{ANYONE, Rights};
 use pillarbox_engine::imap::types::{
-    MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, OrderAsk, OrderPage, Row, RowPage, RowsAsk,
-    SortKeys, UidPage, UidRun, VanishedAsk, VanishedPage,
+    MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened, OrderAsk, OrderPage, Row,
+    RowPage, RowsAsk, SortKeys, UidPage, UidRun, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::types::{BlobRange, Reason};

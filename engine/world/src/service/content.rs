@@ -240,7 +240,17 @@ impl Content {
         Ok(())
     }
 
-    async fn stage<B: Backend>(&mut self, backend: &B, key: SessionKey) -> Result<(), Reason> {
+    /// Octets in memory.
+    pub(super) fn held(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Puts what is held into the store.
+    pub(super) async fn stage<B: Backend>(
+        &mut self,
+        backend: &B,
+        key: SessionKey,
+    ) -> Result<(), Reason> {
         let octets = core::mem::take(&mut self.held);
         if octets.is_empty() {
             return Ok(());

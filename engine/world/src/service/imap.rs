@@ -56,6 +56,9 @@ pub(super) struct Peeked {
     pub(super) is_own: bool,
 }
 
+/// Octets of the messages of one APPEND that are held in memory; more wait in the store.
+const TOGETHER_MAX: usize = 8 << 20;
+
 /// Messages of an APPEND that is not committed yet.
 struct Appending {
     name: Vec<u8>,
@@ -264,7 +267,11 @@ impl<B: Backend> ImapService<B> {
             store.check_quota(account, ask.size, 1)?;
         }
         let content = Content::default();
-        if self.append.is_some() {
+        if let Some(append) = &mut self.append {
+            let held: usize = append.complete.iter().map(NewMessage::held).sum();
+            if held + append.content.held() > TOGETHER_MAX {
+                append.content.stage(&*self.backend, self.key).await?;
+            }
             self.complete(now, indexer).await?;
         }
         match &mut self.append {

@@ -35,8 +35,8 @@ use fulltext::FullText;
 
 /// Writes that may wait; beyond it writers wait to be let in.
 const QUEUE_MAX: usize = 1024;
-/// Memory of what messages are sorted by: some 200,000 messages of one mailbox by their subjects.
-const ORDERS_OCTETS_MAX: usize = 32 * 1024 * 1024;
+/// Memory of what messages are sorted by, half of it for one order: some 1,000,000 messages by their subjects.
+const ORDERS_OCTETS_MAX: usize = 128 * 1024 * 1024;
 /// Reading connections kept open; more are opened and closed as needed.
 const READERS_KEPT: usize = 16;
 

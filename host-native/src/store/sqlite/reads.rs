@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     FlagPage, FlagRow, FlagsAsk, MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened,
-    OrderAsk, OrderPage, Row, RowPage, RowsAsk, SearchAsk, SortKeys, UidPage, UidRun, VanishedAsk, VanishedPage,
+    OrderAsk, OrderPage, Row, RowPage, RowsAsk, SearchAsk, SortKeys, UidPage, UidRun, VanishedAsk,
+    VanishedPage,
 };
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::types::{BlobRange, Reason};

@@ -11,7 +11,7 @@ use super::Broken;
 
 const FILE: &str = "search.db";
 /// What makes a file of another kind or time useless; a new one costs time alone.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 /// Octets of a page: most lists of a piece are short.
 const PAGE_SIZE: u32 = 4096;
 

@@ -57,7 +57,11 @@ pub(crate) fn against(work: Work, peer: Kind) -> Option<Goal> {
 
 /// What Pillarbox's number should be whatever others do.
 pub(crate) fn alone(work: Work) -> Option<Goal> {
-    matches!(work, Work::Idle { .. }).then_some(Goal::AtMost(20.0))
+    match work {
+        Work::Idle { .. } => Some(Goal::AtMost(20.0)),
+        Work::Push => Some(Goal::AtMost(100.0)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -132,6 +132,17 @@ impl Imap {
         Ok(())
     }
 
+    /// In IDLE: waits until the server tells of so many messages.
+    pub(crate) async fn told_of(&mut self, messages: u64) -> Result<()> {
+        let mut answer = Answer::default();
+        while answer.exists < messages {
+            let line = self.wire.line().await?;
+            ensure!(line.starts_with(b"* "), "expected * EXISTS, got {}", shown(line));
+            untagged(line, &mut answer);
+        }
+        Ok(())
+    }
+
     /// LOGOUT, and waits until the server has closed.
     pub(crate) async fn logout(mut self) -> Result<()> {
         self.run("LOGOUT").await?;

@@ -81,6 +81,35 @@ impl Session for Append {
     }
 }
 
+/// One connection appends a message, and another one that IDLEs is told of it.
+pub(crate) struct Push {
+    watcher: Imap,
+    told: u64,
+    append: Append,
+}
+
+impl Push {
+    pub(crate) async fn open(account: &Account) -> Result<Self> {
+        let append = Append::open(account, 2048, 0).await?;
+        let mut watcher = account.log_in().await?;
+        let told = watcher.select("INBOX").await?;
+        watcher.idle().await?;
+        Ok(Self { watcher, told, append })
+    }
+}
+
+impl Session for Push {
+    async fn operate(&mut self, progress: &Progress) -> Result<()> {
+        self.told += 1;
+        self.append.operate(progress).await?;
+        self.watcher.told_of(self.told).await
+    }
+
+    async fn close(self) -> Result<()> {
+        self.append.close().await
+    }
+}
+
 /// One command over a selected mailbox, over and over.
 pub(crate) struct Query {
     imap: Imap,

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use clap::ValueEnum;
 use tokio::task::JoinSet;
 
-use crate::imap_work::{Account, Append, LoginSelect, Query, Question};
+use crate::imap_work::{Account, Append, LoginSelect, Push, Query, Question};
 use crate::load::{Sample, Session, Window, rate, repeat};
 use crate::pop3::Reader;
 use crate::relay::ENQUEUE_LANES;
@@ -49,6 +49,8 @@ pub(crate) enum Topic {
     Search,
     /// IMAP SORT and THREAD.
     Order,
+    /// IMAP: from an APPEND to what an idling connection is told.
+    Push,
     /// POP3 login, LIST and RETR of 200 messages of 10 KiB.
     Pop3,
     /// Memory per idle IMAP connection.
@@ -80,6 +82,7 @@ pub(crate) enum Work {
         connections: u64,
     },
     Query(Question),
+    Push,
     Bodies {
         connections: u64,
     },
@@ -112,6 +115,7 @@ impl Work {
                 Topic::Order
             }
             Self::Query(_) => Topic::Search,
+            Self::Push => Topic::Push,
             Self::Pop3 { .. } => Topic::Pop3,
             Self::Idle { .. } => Topic::Idle,
         }
@@ -146,6 +150,7 @@ impl Work {
                 Question::SortSubject => "SORT (SUBJECT)".to_owned(),
                 Question::Thread => "THREAD REFERENCES".to_owned(),
             },
+            Self::Push => "APPEND of 2 KiB until an idling connection is told".to_owned(),
             Self::Bodies { connections } => {
                 format!("FETCH bodies of 20 KiB, {}", over(connections))
             }
@@ -164,7 +169,7 @@ impl Work {
             Self::Connect { .. } => ("connections/s", true),
             Self::Login { .. } => ("logins/s", true),
             Self::Bodies { .. } => ("MB/s", true),
-            Self::Query(_) => ("ms", false),
+            Self::Query(_) | Self::Push => ("ms", false),
             Self::Idle { .. } => ("KiB", false),
         };
         Unit { name, more_is_better }
@@ -174,7 +179,7 @@ impl Work {
     pub(crate) fn value(self, sample: &Sample) -> f64 {
         match self {
             Self::Bodies { .. } => sample.octets as f64 / sample.seconds / 1e6,
-            Self::Query(_) => sample.operation_ms.unwrap_or(f64::NAN),
+            Self::Query(_) | Self::Push => sample.operation_ms.unwrap_or(f64::NAN),
             Self::Idle { .. } => sample.kib_each.unwrap_or(f64::NAN),
             _ => sample.operations as f64 / sample.seconds,
         }
@@ -224,6 +229,12 @@ impl Work {
                 let mut query = Query::open(&account(imap()?, "query"), SMALL.0, question).await?;
                 let sample = repeat(&mut query, window, QUERIES_MIN, pid).await?;
                 query.close().await?;
+                Ok(sample)
+            }
+            Self::Push => {
+                let mut push = Push::open(&account(imap()?, "push")).await?;
+                let sample = repeat(&mut push, window, QUERIES_MIN, pid).await?;
+                push.close().await?;
                 Ok(sample)
             }
             Self::Bodies { connections } => {
@@ -305,6 +316,7 @@ pub(crate) fn list(full: bool, idle_connections: u64) -> Vec<Work> {
     }
     list.extend([Question::SearchSubject, Question::SearchBody].map(Work::Query));
     list.extend([Question::SortDate, Question::SortSubject, Question::Thread].map(Work::Query));
+    list.push(Work::Push);
     list.extend(connections(&[1, 10], &[10]).map(|connections| Work::Pop3 { connections }));
     list.push(Work::Idle { connections: idle_connections });
     list

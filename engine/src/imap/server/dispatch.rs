@@ -235,7 +235,9 @@ fn language(work: &mut Work<'_>, ranges: &[Vec<u8>]) -> Next {
         return Next::done(Reply::ok("Languages told"));
     }
     let Some(tag) = ranges.iter().find_map(|range| spoken(range)) else {
-        return Next::done(Reply::no("CANNOT", "None of these languages is spoken").because(&LANGUAGE));
+        return Next::done(
+            Reply::no("CANNOT", "None of these languages is spoken").because(&LANGUAGE),
+        );
     };
     lex::send(work.cx, &[b"* LANGUAGE (", tag, b")\r\n"].concat(), Some(&LANGUAGE));
     Next::done(Reply::ok("This language is spoken").because(&LANGUAGE))

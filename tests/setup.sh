@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 wanted=(
     "cc gcc" "curl curl" "git git" "gzip gzip" "python3 python3" "node nodejs" "npm npm"
     "swaks swaks" "msmtp msmtp" "mutt mutt" "mbsync isync" "fetchmail fetchmail" "getmail getmail6"
+    "alpine alpine" "offlineimap offlineimap3"
     "chromium chromium" "postfix postfix" "dovecot dovecot-core" "openssl openssl" "strace strace"
 )
 [ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird" "Xvfb xvfb")

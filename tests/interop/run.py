@@ -11,6 +11,7 @@ import checks_imapflow
 import checks_logins
 import checks_postfix
 import checks_python
+import checks_readers
 import checks_smime
 import checks_submission
 import checks_thunderbird
@@ -27,7 +28,7 @@ def main() -> int:
     if not arguments.pillarbox.exists():
         print(f"{arguments.pillarbox} is missing; build it: cargo build --release", file=sys.stderr)
         return 2
-    checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_imapflow.CHECKS, *checks_clients.CHECKS,
+    checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_imapflow.CHECKS, *checks_clients.CHECKS, *checks_readers.CHECKS,
               *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS,
               *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS,
               *checks_smime.CHECKS, *checks_dovecot.CHECKS]

@@ -231,7 +231,7 @@ pub const COMMANDS: &[Form] = &[
         "{tag} LANGUAGE en",
         5255,
         "3.2",
-        "In which languages does the server speak to people, and which shall it use?",
+        "Ask in which languages the server speaks to people, or choose one.",
     ),
     form(
         "UNAUTHENTICATE",

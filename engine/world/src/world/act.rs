@@ -137,17 +137,19 @@ impl World {
             self.plan_queue(id);
             return;
         }
-        let open: Vec<(WireId, [NodeId; 2])> = self
+        let open: Vec<(WireId, Phase, [NodeId; 2])> = self
             .wires
             .iter()
             .filter(|wire| wire.phase != Phase::Closed)
-            .map(|wire| (wire.id, wire.nodes))
+            .map(|wire| (wire.id, wire.phase, wire.nodes))
             .collect();
         self.node_mut(id).jobs.clear();
         self.node_mut(id).queue_at = None;
-        for (wire, nodes) in open {
+        for (wire, phase, nodes) in open {
             for end in [End::Client, End::Server] {
-                if nodes[end.index()] == id {
+                // A request that is still on its way here finds what is here then.
+                let is_there = phase == Phase::Open || end == End::Client;
+                if is_there && nodes[end.index()] == id {
                     self.cut(wire, end);
                 }
             }

@@ -59,6 +59,10 @@ impl World {
     /// A request for a connection is there.
     pub(super) fn open(&mut self, id: WireId) {
         let wire = self.wire(id);
+        // Whoever asked is gone meanwhile.
+        if wire.phase != Phase::Opening {
+            return;
+        }
         let (nodes, port) = (wire.nodes, wire.port);
         let server = nodes[End::Server.index()];
         let latency = self.link(nodes[0], nodes[1]).latency_ms;
@@ -130,6 +134,9 @@ impl World {
     pub(super) fn not_opened(&mut self, id: WireId, why: &'static str) {
         let now = self.now;
         let wire = self.wire_mut(id);
+        if wire.phase != Phase::Opening {
+            return;
+        }
         wire.phase = Phase::Closed;
         wire.closed = Some(now);
         wire.seats = [None, None];

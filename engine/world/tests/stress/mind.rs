@@ -209,7 +209,10 @@ impl Mind {
         // RFC 9051 §7.5.1
         let verb = command.as_ref().and_then(|command| command.split(' ').next());
         let expunges = match verb {
-            Some(verb) => at_once || !matches!(verb, "FETCH" | "STORE" | "SEARCH"),
+            Some(verb) => {
+                let by_number = matches!(verb, "FETCH" | "STORE" | "SEARCH" | "SORT" | "THREAD");
+                at_once || !by_number
+            }
             None => at_once,
         };
         let greets = !std::mem::replace(&mut self.greeted, true);
@@ -261,6 +264,13 @@ impl Mind {
                 if command.as_deref() == Some("UID SEARCH ALL") {
                     model.found_all(&found);
                 }
+            }
+            "SORT" | "THREAD" => {
+                let numbers = rest.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty());
+                let mut found: Vec<u32> = numbers.map(|n| n.parse().expect("a number")).collect();
+                // Each once, which `found` sees by their order.
+                found.sort_unstable();
+                model.found(verb == Some("UID"), &found, line);
             }
             _ => {}
         }
@@ -407,7 +417,7 @@ impl Mind {
         let sign = random.one(&["+", "-", "+"]);
         // RFC 5465 §5.3: a client that is told at once does well to use UIDs; numbers would be those of another moment.
         let uids_only = self.apart && self.told == Told::AtOnce;
-        let number = random.below(18);
+        let number = random.below(20);
         let keeps = model.name == SAFE && (9..14).contains(&number) && number != 11;
         let command = match number {
             _ if keeps => "NOOP".to_owned(),
@@ -431,6 +441,12 @@ impl Mind {
                 let name = self.name(random.one(&MAILBOXES));
                 format!("APPEND {name} CATENATE (URL \";UID={uid}\")")
             }
+            18 => {
+                let by = random.one(&["SUBJECT", "REVERSE ARRIVAL", "SIZE REVERSE SUBJECT"]);
+                let uid = random.one(&["", "UID "]);
+                format!("{uid}SORT ({by}) UTF-8 {}", random.one(&["ALL", "UNDELETED"]))
+            }
+            19 => format!("{}THREAD REFERENCES UTF-8 ALL", random.one(&["", "UID "])),
             16 => {
                 let name = self.name(random.one(&MAILBOXES));
                 format!(
@@ -440,7 +456,7 @@ impl Mind {
             }
             _ => return None,
         };
-        let by_number = ["FETCH", "STORE", "SEARCH", "COPY", "MOVE"];
+        let by_number = ["FETCH", "STORE", "SEARCH", "SORT", "THREAD", "COPY", "MOVE"];
         let verb = command.split(' ').next().unwrap_or_default();
         match uids_only && by_number.contains(&verb) {
             true => Some("UID FETCH 1:* (FLAGS)".to_owned()),

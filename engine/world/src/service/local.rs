@@ -8,8 +8,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
-    MailboxPage, MailboxStatus, MailboxesAsk, Opened, OrderAsk, OrderPage, RowPage, RowsAsk, SortKeys,
-    UidPage, VanishedAsk, VanishedPage,
+    MailboxPage, MailboxStatus, MailboxesAsk, Opened, OrderAsk, OrderPage, RowPage, RowsAsk,
+    SortKeys, UidPage, VanishedAsk, VanishedPage,
 };
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
@@ -52,6 +52,11 @@ impl Directory for OpenDirectory {
             Credentials::Token(given) => given.authorization,
             Credentials::Digest(given) => given.user,
             Credentials::Anonymous(_) => b"anonymous".to_vec(),
+            Credentials::Preauthenticated(name) => name,
+            // Every digest is right here, so it need not be of anything new.
+            Credentials::DigestStart => {
+                return LoginAnswer::DigestChallenge([b"<1.1@", &self.domain[..], b">"].concat());
+            }
             // These need a secret or a certificate, and here is neither.
             Credentials::External(_) | Credentials::ScramStart(_) | Credentials::ScramFinish(_) => {
                 return refused(Reason::Unsupported);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pillarbox_engine::imap::types::{
-    Appended, Arrived, Change, Copied, Expunged, FlagRow, Flags, StoreMode, Stored, UidRun,
+    Appended, Arrived, Change, Copied, Expunged, FlagRow, Flags, Stored, UidRun,
 };
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{

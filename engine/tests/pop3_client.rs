@@ -158,17 +158,24 @@ fn calls_have_numbers_of_their_own_and_right_values() {
 /// RFC 2595 §4: what was said before the handshake is not believed, and what came early is not the server's.
 #[test]
 fn nothing_from_before_tls_counts_after_it() {
-    let required = Config { tls: TlsPolicy::Required, apop: true, ..config() };
-    let mut drive = Drive::new(required.clone());
-    drive.hear(b"+OK <a@b>\r\n");
-    assert_eq!(drive.hear(b"+OK\r\nSTLS\r\nSASL PLAIN\r\nUSER\r\n.\r\n"), "STLS\r\n");
-    drive.hear(b"+OK\r\n+OK\r\nSASL LOGIN\r\n.\r\n");
-    assert_eq!(drive.secure(), "CAPA\r\n");
-    // What was injected went with the handshake; the server itself has nothing of it to say.
-    let said = drive.hear(b"+OK\r\nUSER\r\n.\r\n");
-    assert_eq!(said, "USER bob\r\n", "no APOP over a timestamp that anybody could write");
+    let required = Config { tls: TlsPolicy::Required, ..config() };
+    let secured = |config: Config| {
+        let mut drive = Drive::new(config);
+        drive.hear(b"+OK <a@b>\r\n");
+        assert_eq!(drive.hear(b"+OK\r\nSTLS\r\nSASL PLAIN\r\nUSER\r\n.\r\n"), "STLS\r\n");
+        drive.hear(b"+OK\r\n+OK\r\nSASL LOGIN\r\n.\r\n");
+        assert_eq!(drive.secure(), "CAPA\r\n");
+        // What was injected went with the handshake; the server itself has nothing of it to say.
+        let said = drive.hear(b"+OK\r\nUSER\r\n.\r\n");
+        (drive, said)
+    };
+    let (drive, said) = secured(required.clone());
+    assert_eq!(said, "USER bob\r\n");
     let Some(LoginAsk::Choose(choice)) = drive.logins.first() else { panic!() };
     assert!(choice.secured && choice.mechanisms == [Mechanism::Login]);
+    // No APOP over a timestamp that anybody could write, and no password in its place.
+    let (drive, said) = secured(Config { apop: true, ..required.clone() });
+    assert_eq!((said.as_str(), drive.logins.len()), ("QUIT\r\n", 0));
 
     // Both replies at once: the second cannot be to what was said after the first.
     let mut drive = Drive::new(required.clone());

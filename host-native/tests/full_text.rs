@@ -235,6 +235,7 @@ impl Bench {
                     password_commands: true,
                     cleartext: true,
                 },
+                preauth: None,
                 without: Vec::new(),
                 faults: false,
                 limits: Limits::IMAP,

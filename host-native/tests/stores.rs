@@ -11,9 +11,9 @@ use pillarbox_engine::imap::types::{
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::types::{BlobRange, Reason};
 use pillarbox_world::store::{
-    Append, Body, Collect, Copy, Create, Deliver, EXPUNGED_RUNS_MAX, Expunge, MarkRecent, Named,
-    NewMessage, Outcome, QuotaLimits, Rename, SetAccessKey, SetFlags, SetMetadata, SetQuota,
-    SetRights, SharedAsk, Stage, Store, Subscribe, Write,
+    Append, Body, Collect, Copy, Create, Deliver, EXPUNGED_RUNS_MAX, Expunge, MAILBOXES_MAX,
+    MarkRecent, Named, NewMessage, Outcome, QuotaLimits, Rename, SetAccessKey, SetFlags,
+    SetMetadata, SetQuota, SetRights, SharedAsk, Stage, Store, Subscribe, Write,
 };
 
 /// Steps of one run; 40 runs of them.
@@ -581,4 +581,110 @@ async fn access_keys_are_of_one_account_and_one_mailbox_and_go_with_either() {
     assert_eq!(after, Ok(Some(AccessKey::new([8; 32]))), "it is durable");
     sqlite.close().await;
     drop(std::fs::remove_dir_all(&directory));
+}
+
+/// RFC 7162 §3.1.3: a change that changes nothing leaves nothing behind, not even a keyword's name.
+#[tokio::test]
+async fn a_keyword_is_the_mailboxs_once_a_message_has_it() {
+    let pair = Pair::new("keywords");
+    let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
+    let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
+    let inbox = pair.memory.reads().mailbox(account, b"INBOX").expect("it is there");
+    let mut message = Random(3).message();
+    (message.flags, message.body) = (Flags::default(), Body::Whole(b"x".to_vec()));
+    let append = Append {
+        account,
+        name: b"INBOX".to_vec(),
+        messages: vec![message],
+        replaces: None,
+        now_ms: 1,
+    };
+    pair.write(Write::Append(append)).await.expect("there is room");
+    let set = |mode, keyword: &str| SetFlags {
+        mailbox: inbox,
+        uids: vec![UidRun { first: 1, last: 9 }],
+        mode,
+        flags: Flags { system: 0, keywords: vec![keyword.as_bytes().to_vec()] },
+        unchanged_since: None,
+        may: Rights::ALL,
+    };
+    let known = || {
+        let [one, two] = [&pair.memory, &pair.sqlite]
+            .map(|store| store.reads().opened(inbox).expect("it is there").keywords);
+        assert_eq!(one, two);
+        one.iter().map(|keyword| String::from_utf8_lossy(keyword).into_owned()).collect::<Vec<_>>()
+    };
+    let (add, remove) = (StoreMode::Add, StoreMode::Remove);
+    let nothing = [
+        SetFlags { unchanged_since: Some(1), ..set(add, "changed") },
+        SetFlags { uids: vec![UidRun { first: 7, last: 9 }], ..set(add, "gone") },
+        SetFlags { may: Rights::READ, ..set(StoreMode::Replace, "forbidden") },
+        set(remove, "removed"),
+    ];
+    for change in nothing {
+        let stored = pair.write(Write::SetFlags(change)).await;
+        assert!(matches!(stored, Ok(Outcome::Stored(_))), "{stored:?}");
+        assert_eq!(known(), [""; 0]);
+    }
+    pair.write(Write::SetFlags(set(add, "There"))).await.expect("it is there");
+    // The first spelling stays, and what a message has had is listed from then on.
+    pair.write(Write::SetFlags(set(add, "THERE"))).await.expect("it is there");
+    pair.write(Write::SetFlags(set(remove, "there"))).await.expect("it is there");
+    assert_eq!(known(), ["There"]);
+    drop(std::fs::remove_dir_all(&pair.directory));
+}
+
+#[tokio::test]
+async fn an_account_has_so_many_mailboxes_and_no_more() {
+    let pair = Pair::new("many-names");
+    let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
+    let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
+    let create = |name: &str| {
+        let (name, special_uses) = (name.as_bytes().to_vec(), Vec::new());
+        Write::Create(Create { account, name, special_uses })
+    };
+    // One path of so many levels makes as many mailboxes as there may be, but for three.
+    let first = pair.memory.reads().quota(account).expect("it is there").mailboxes;
+    let (mut left, mut at) = (MAILBOXES_MAX - first - 3, 0);
+    while left > 0 {
+        let levels = left.min(200);
+        let path = format!("{at}{}", "/a".repeat(usize::try_from(levels).expect("few") - 1));
+        pair.memory.write(0, create(&path)).await.expect("there is room");
+        (left, at) = (left - levels, at + 1);
+    }
+    // There the names alone count, and putting them in by hand is quicker than making a mailbox for each.
+    pair.sqlite.close().await;
+    let Pair { memory, sqlite, directory } = pair;
+    drop(sqlite);
+    let names = rusqlite::Connection::open(directory.join("mail.db")).expect("it is a database");
+    names
+        .execute(
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+             INSERT INTO name (account, name, mailbox) SELECT ?1, CAST('n' || i AS BLOB), NULL FROM n",
+            (account, MAILBOXES_MAX - first - 3),
+        )
+        .expect("they fit");
+    drop(names);
+    let sqlite = MailStore::open(&Data::Directory(directory.clone())).expect("it opens again");
+    let pair = Pair { memory, sqlite, directory };
+
+    let too_many = || Err(Reason::TooMany);
+    let rename = |from: &str, to: &str| {
+        let (from, to) = (from.as_bytes().to_vec(), to.as_bytes().to_vec());
+        Write::Rename(Rename { account, from, to })
+    };
+    let done = |outcome: Result<Outcome, Reason>| outcome.map(|_| ());
+    assert_eq!(done(pair.write(create("x/y/z/w")).await), too_many());
+    assert_eq!(done(pair.write(create("x/y")).await), Ok(()));
+    assert_eq!(done(pair.write(rename("x/y", "x/z/v/y")).await), too_many());
+    assert_eq!(done(pair.write(rename("INBOX", "v/w")).await), too_many());
+    assert_eq!(done(pair.write(rename("INBOX", "old")).await), Ok(()));
+    assert_eq!(done(pair.write(create("one")).await), too_many());
+    assert_eq!(done(pair.write(rename("INBOX", "older")).await), too_many());
+    // What is taken away makes room, and another name is no new one.
+    assert_eq!(done(pair.write(rename("old", "older")).await), Ok(()));
+    let named = Named { account, name: b"older".to_vec() };
+    assert_eq!(done(pair.write(Write::Delete(named)).await), Ok(()));
+    assert_eq!(done(pair.write(create("one")).await), Ok(()));
+    drop(std::fs::remove_dir_all(&pair.directory));
 }

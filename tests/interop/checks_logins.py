@@ -199,9 +199,41 @@ def one_password_for_development(server: Server) -> None:
         box.logout()
 
 
+def digests_by_pythons_clients(server: Server) -> None:
+    with running(server.binary, "--dev-password", "pencil", "--apop", "--cram-md5") as own:
+        pop = poplib.POP3("localhost", own.port["pop3"], timeout=30)
+        assert pop.apop(USER, "pencil").startswith(b"+OK"), "APOP"
+        pop.quit()
+        pop = poplib.POP3("localhost", own.port["pop3"], timeout=30)
+        try:
+            pop.apop(USER, "pen")
+        except poplib.error_proto:
+            pass
+        else:
+            raise AssertionError("a wrong password was right")
+        pop.close()
+        box = imaplib.IMAP4("localhost", own.port["imap"], timeout=30)
+        assert box.login_cram_md5(USER, "pencil")[0] == "OK"
+        box.logout()
+        with smtplib.SMTP("localhost", own.port["smtp"], timeout=30) as client:
+            client.ehlo()
+            client.user, client.password = USER, "pencil"
+            assert client.auth("CRAM-MD5", client.auth_cram_md5)[0] == 235
+    with running(server.binary) as own:
+        pop = poplib.POP3("localhost", own.port["pop3"], timeout=30)
+        try:
+            pop.apop(USER, "pencil")
+        except poplib.error_proto:
+            pass
+        else:
+            raise AssertionError("APOP is off unless it is wanted")
+        pop.close()
+
+
 CHECKS = [
     real_clients_log_in_to_accounts,
     signed_tokens_open_accounts,
     tokens_are_asked_about_and_withdrawn,
     one_password_for_development,
+    digests_by_pythons_clients,
 ]

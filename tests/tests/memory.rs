@@ -102,6 +102,7 @@ fn a_hundred_thousand_messages_are_fetched() {
         session_id: b"1".to_vec(),
         tls: TlsOffer::None,
         auth: AuthOffer { mechanisms: Vec::new(), password_commands: true, cleartext: true },
+        preauth: None,
         without: Vec::new(),
         faults: false,
         limits: Limits::IMAP,

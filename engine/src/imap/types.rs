@@ -22,7 +22,11 @@ pub struct Config {
     pub tls: TlsOffer,
     /// Logins on this listener.
     pub auth: AuthOffer,
-    /// Capabilities not to offer, by name, such as `MOVE`; for tests of clients.
+    /// The account that the peer is known to be, by means that the session does not see: then the greeting is PREAUTH,
+    /// once the host has said so to [`Credentials::Preauthenticated`]. `None`: the peer logs in.
+    pub preauth: Option<Vec<u8>>,
+    /// Capabilities not to offer, by name, such as `MOVE`; for tests of clients. Of `IMAP4rev1` and `IMAP4rev2` the first
+    /// stays if both are named: without either it would be no IMAP.
     pub without: Vec<Vec<u8>>,
     /// Whether the host has its say at each command (`Ask::Phase`); for faults on purpose alone.
     pub faults: bool,

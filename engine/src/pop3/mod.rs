@@ -10,7 +10,7 @@ mod server;
 mod types;
 
 pub use client::Client;
-pub use server::{Server, Words, farewell};
+pub use server::{Server, Words, capability_names, farewell};
 pub use types::{Answer, Ask, Call, Config, EntriesAsk, Entry, Event, NumberRun, Opened};
 
 /// The rules that the side with the maildrop follows; the other one has its own.

@@ -24,6 +24,8 @@ pub struct Config {
     pub auth: AuthOffer,
     /// RFC 1939 §7: the timestamp of the greeting that offers APOP, `<…@…>`, new for each connection; `None`: no APOP.
     pub apop_timestamp: Option<Vec<u8>>,
+    /// Capabilities not to offer, by name, such as `UIDL`; for tests of clients.
+    pub without: Vec<Vec<u8>>,
     /// RFC 2449 §6.5 LOGIN-DELAY: seconds between two openings of a maildrop; 0: none, and none is announced.
     pub login_delay_s: u32,
     /// Whether the host has its say at each command (`Ask::Phase`); for faults on purpose alone.

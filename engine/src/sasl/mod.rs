@@ -6,10 +6,12 @@ use crate::trace::Rule;
 
 mod binding;
 pub mod client;
+pub mod digest;
 pub mod scram;
 pub mod server;
 mod types;
 
+pub(crate) use types::is_among;
 pub use types::{
     Account, AuthOffer, ClientCredentials, Credentials, DigestCredentials, LoginAnswer, LoginAsk,
     LoginChoice, LoginSecret, Mechanism, PasswordCredentials, SaltPassword, ScramFinish,
@@ -25,6 +27,8 @@ const EXCHANGE: Rule = Rule {
 /// The rules that this module follows.
 pub const RULES: &[&Rule] = &[
     &EXCHANGE,
+    &server::ANONYMOUS_MESSAGE,
+    &server::CRAM_RESPONSE,
     &server::PLAIN_MESSAGE,
     &server::EXTERNAL_MESSAGE,
     &server::TOKEN_MESSAGE,

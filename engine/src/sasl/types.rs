@@ -32,6 +32,21 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Plain,
+        Self::Login,
+        Self::CramMd5,
+        Self::ScramSha1,
+        Self::ScramSha1Plus,
+        Self::ScramSha256,
+        Self::ScramSha256Plus,
+        Self::Oauthbearer,
+        Self::Xoauth2,
+        Self::External,
+        Self::Anonymous,
+    ];
+
     /// Its registered name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -53,20 +68,26 @@ impl Mechanism {
     /// The mechanism of this name, in any case.
     #[must_use]
     pub fn from_name(name: &[u8]) -> Option<Self> {
-        let all = [
-            Self::Plain,
-            Self::Login,
-            Self::CramMd5,
-            Self::ScramSha1,
-            Self::ScramSha1Plus,
-            Self::ScramSha256,
-            Self::ScramSha256Plus,
-            Self::Oauthbearer,
-            Self::Xoauth2,
-            Self::External,
-            Self::Anonymous,
-        ];
-        all.into_iter().find(|mechanism| mechanism.name().as_bytes().eq_ignore_ascii_case(name))
+        let named = |mechanism: &Self| mechanism.name().as_bytes().eq_ignore_ascii_case(name);
+        Self::ALL.into_iter().find(named)
+    }
+
+    /// How a server announces it, and by which name it is left out: `AUTH=` and its own name.
+    #[must_use]
+    pub const fn capability(self) -> &'static str {
+        match self {
+            Self::Plain => "AUTH=PLAIN",
+            Self::Login => "AUTH=LOGIN",
+            Self::CramMd5 => "AUTH=CRAM-MD5",
+            Self::ScramSha1 => "AUTH=SCRAM-SHA-1",
+            Self::ScramSha1Plus => "AUTH=SCRAM-SHA-1-PLUS",
+            Self::ScramSha256 => "AUTH=SCRAM-SHA-256",
+            Self::ScramSha256Plus => "AUTH=SCRAM-SHA-256-PLUS",
+            Self::Oauthbearer => "AUTH=OAUTHBEARER",
+            Self::Xoauth2 => "AUTH=XOAUTH2",
+            Self::External => "AUTH=EXTERNAL",
+            Self::Anonymous => "AUTH=ANONYMOUS",
+        }
     }
 }
 
@@ -76,13 +97,24 @@ impl Mechanism {
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct AuthOffer {
     /// SASL mechanisms, best first; empty offers none. Those with channel binding are offered only
-    /// over a channel with data for it (`TlsFacts`), EXTERNAL only if it gave an identity; CRAM-MD5
-    /// and ANONYMOUS never yet.
+    /// over a channel with data for it (`TlsFacts`), EXTERNAL only if it gave an identity.
     pub mechanisms: Vec<Mechanism>,
     /// Whether the protocol's own password commands (USER and PASS, LOGIN) are offered too.
     pub password_commands: bool,
     /// Whether a password may come without TLS; only right on loopback.
     pub cleartext: bool,
+}
+
+impl AuthOffer {
+    /// Leaves out the mechanisms whose capability, such as `AUTH=PLAIN`, is among these.
+    pub fn leave_out(&mut self, without: &[Vec<u8>]) {
+        self.mechanisms.retain(|mechanism| !is_among(without, mechanism.capability()));
+    }
+}
+
+/// Whether a capability is among these names, in any case.
+pub(crate) fn is_among(names: &[Vec<u8>], capability: &str) -> bool {
+    names.iter().any(|name| name.eq_ignore_ascii_case(capability.as_bytes()))
 }
 
 /// What a peer gave to be let in.
@@ -107,6 +139,12 @@ pub enum Credentials {
     External(Vec<u8>),
     /// Anyone, with a trace text. Answers: accepted, refused.
     Anonymous(Vec<u8>),
+    /// A CRAM-MD5 client waits for a challenge, of which nothing is known yet. Answers:
+    /// digest-challenge, refused.
+    DigestStart,
+    /// Whom the session's own configuration names: no peer can bring this. Answers: accepted,
+    /// refused.
+    Preauthenticated(Vec<u8>),
 }
 
 /// A name and a password, prepared by nothing: the host compares after its own preparation (RFC
@@ -130,8 +168,8 @@ impl core::fmt::Debug for PasswordCredentials {
     }
 }
 
-/// A keyed digest (RFC 1939 §7 APOP, RFC 2195 CRAM-MD5).
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A keyed digest (RFC 1939 §7 APOP, RFC 2195 CRAM-MD5); [`is_of`](Self::is_of) judges it.
+#[derive(Clone, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct DigestCredentials {
@@ -143,6 +181,14 @@ pub struct DigestCredentials {
     pub digest: Vec<u8>,
     /// Whether HMAC-MD5 (CRAM-MD5) or plain MD5 over challenge and secret (APOP).
     pub hmac: bool,
+}
+
+impl core::fmt::Debug for DigestCredentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // Digest and challenge together let passwords be tried at leisure.
+        let (name, user) = (if self.hmac { "CRAM-MD5" } else { "APOP" }, self.user.escape_ascii());
+        write!(f, "DigestCredentials {{ {name}, user: \"{user}\", digest: ****** }}")
+    }
 }
 
 /// RFC 5802 §5.1: the start of a SCRAM exchange.
@@ -212,6 +258,9 @@ pub enum LoginAnswer {
     Refused(crate::types::Refusal),
     /// How to go on with SCRAM.
     ScramParameters(ScramParameters),
+    /// RFC 2195 §2: the challenge, a message-id `<…@…>` of at most 500 octets, with fresh entropy
+    /// in it.
+    DigestChallenge(Vec<u8>),
 }
 
 /// The account that a connection is bound to.
@@ -311,7 +360,8 @@ pub struct ClientCredentials {
     pub mechanism: Mechanism,
     /// Whom to act as; empty means the user itself.
     pub authorization: Vec<u8>,
-    /// Who logs in; empty with `External` and `Anonymous`.
+    /// Who logs in; empty with `External` and `Anonymous`. A name with a space cannot be said by
+    /// APOP.
     pub user: Vec<u8>,
     /// The password, the token, or the trace text of `Anonymous`; empty with SCRAM, where
     /// `SaltPassword` is asked.

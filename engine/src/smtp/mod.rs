@@ -3,6 +3,7 @@
 
 use crate::trace::Rule;
 
+mod capability;
 pub mod client;
 pub mod expected;
 pub mod grammar;
@@ -10,6 +11,7 @@ pub mod probe;
 mod server;
 mod types;
 
+pub use capability::capability_names;
 pub use client::Client;
 pub use server::{Server, Words, farewell};
 pub use types::{

@@ -542,6 +542,7 @@ pub fn config() -> Config {
             password_commands: true,
             cleartext: true,
         },
+        preauth: None,
         without: vec![],
         faults: false,
         limits: Limits::IMAP,

@@ -22,6 +22,7 @@ pub fn config() -> Config {
             cleartext: true,
         },
         apop_timestamp: Some(b"<1.2@hamburger.edu>".to_vec()),
+        without: Vec::new(),
         login_delay_s: 0,
         faults: false,
         limits: Limits::POP3,

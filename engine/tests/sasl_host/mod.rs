@@ -17,7 +17,7 @@ pub const CLIENT_NONCE: &[u8] = b"rOprNGfwEbeRWgbNEkqO";
 const SALT: &[u8] = b"sixteen octets..";
 const ITERATIONS: u32 = 4096;
 
-pub const ALL: [Mechanism; 9] = [
+pub const ALL: [Mechanism; 10] = [
     Mechanism::External,
     Mechanism::ScramSha256Plus,
     Mechanism::ScramSha1Plus,
@@ -27,6 +27,7 @@ pub const ALL: [Mechanism; 9] = [
     Mechanism::Xoauth2,
     Mechanism::Plain,
     Mechanism::Login,
+    Mechanism::CramMd5,
 ];
 
 /// Slow to make, so made once.
@@ -85,6 +86,14 @@ impl Host {
                 let nonce = format!("%hvYDpWUa2RaTCAfuxFIlj)hNlF$k{}", self.nonces).into_bytes();
                 let (salt, iterations) = (SALT.to_vec(), ITERATIONS);
                 LoginAnswer::ScramParameters(ScramParameters { salt, iterations, nonce })
+            }
+            Credentials::DigestStart => {
+                self.nonces += 1;
+                let challenge = format!("<{}.697170952@postoffice.reston.mci.net>", self.nonces);
+                LoginAnswer::DigestChallenge(challenge.into_bytes())
+            }
+            Credentials::Digest(given) if given.user == USER && given.is_of(PASSWORD) => {
+                accepted(vec![])
             }
             Credentials::ScramFinish(given)
                 if itself(&given.authorization) && given.user == USER =>

@@ -383,6 +383,22 @@ pub struct SetFlags {
     pub may: Rights,
 }
 
+impl SetFlags {
+    /// RFC 7162 §3.1.3: whether a message of this modseq may be changed still.
+    #[must_use]
+    pub fn may_change(&self, modseq: u64) -> bool {
+        self.unchanged_since.is_none_or(|since| modseq <= since)
+    }
+
+    /// Whether a message of this modseq gets all keywords of the change. Only then does its mailbox learn them: what no
+    /// message ever had is not to be listed for ever.
+    #[must_use]
+    pub fn gives_keywords(&self, modseq: u64) -> bool {
+        let (_, keywords) = self.may.flags();
+        self.mode != StoreMode::Remove && keywords && self.may_change(modseq)
+    }
+}
+
 /// A removal.
 #[derive(Clone, Debug)]
 pub struct Expunge {
@@ -704,6 +720,18 @@ pub fn permitted(old: &Flags, new: Flags, may: Rights) -> Flags {
     let (system, keywords) = may.flags();
     let system = new.system & system | old.system & !system;
     Flags { system, keywords: if keywords { new.keywords } else { old.keywords.clone() } }
+}
+
+/// Names of mailboxes that one account has: listing them takes time, and each is some kilobytes on the disk.
+pub const MAILBOXES_MAX: u64 = 100_000;
+
+/// Whether an account with so many names may have so many more.
+///
+/// # Errors
+/// [`Reason::TooMany`] beyond [`MAILBOXES_MAX`].
+pub fn check_names(names: u64, more: u64) -> Result<(), Reason> {
+    let fits = more == 0 || names.saturating_add(more) <= MAILBOXES_MAX;
+    if fits { Ok(()) } else { Err(Reason::TooMany) }
 }
 
 /// Keywords that the messages of one mailbox have, each counted once: a row with all of them still fits into a session.

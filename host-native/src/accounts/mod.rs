@@ -2,6 +2,7 @@
 //! The file is read again when it changes, so that `pillarbox account` acts on a running server.
 
 mod live;
+mod readable;
 mod scram;
 
 use std::collections::BTreeMap;
@@ -19,10 +20,12 @@ use crate::auth::prepared;
 use crate::error::{Error, Kind};
 
 pub use live::LiveAccounts;
+pub use readable::Readable;
 pub use scram::{ITERATIONS, SALT_OCTETS, Verifier};
 
 const HEAD: &str = "\
-# Accounts of this Pillarbox server, one a line: name, Argon2id hash, SCRAM verifiers (RFC 5803).
+# Accounts of this Pillarbox server, one a line: name, Argon2id hash, SCRAM verifiers (RFC 5803); behind READABLE$ the
+# password itself in base64, where `pillarbox account` was told --readable.
 # Changed by `pillarbox account`; a running server notices.
 ";
 
@@ -33,6 +36,8 @@ pub struct Secret {
     pub hash: String,
     /// For SCRAM; none in a line that an older version wrote.
     pub scram: Vec<Verifier>,
+    /// The password itself, for APOP and CRAM-MD5; none unless somebody asked for that.
+    pub readable: Option<Readable>,
 }
 
 impl Secret {
@@ -48,7 +53,7 @@ impl Secret {
         let hash = hash.map_err(|e| Error::failed(format!("cannot hash the password: {e}")))?;
         let scram = [Hash::Sha1, Hash::Sha256].map(|hash| Verifier::new(hash, &password));
         let scram = scram.into_iter().collect::<Result<_, _>>()?;
-        Ok(Self { hash: hash.to_string(), scram })
+        Ok(Self { hash: hash.to_string(), scram, readable: None })
     }
 
     /// What a SCRAM exchange with this hash function is judged by.
@@ -67,13 +72,18 @@ impl Secret {
     }
 
     /// ```text
-    /// hash *(SP verifier)
+    /// hash *(SP verifier) [SP readable]
     /// ```
     fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split(' ');
-        let hash = words.next().filter(|hash| PasswordHash::new(hash).is_ok())?.to_owned();
-        let scram = words.map(Verifier::parse).collect::<Option<_>>()?;
-        Some(Self { hash, scram })
+        let mut words: Vec<&str> = text.split(' ').collect();
+        let readable = words.last().and_then(|word| Readable::parse(word));
+        if readable.is_some() {
+            words.pop();
+        }
+        let (hash, scram) = words.split_first()?;
+        let hash = Some(*hash).filter(|hash| PasswordHash::new(hash).is_ok())?.to_owned();
+        let scram = scram.iter().map(|word| Verifier::parse(word)).collect::<Option<_>>()?;
+        Some(Self { hash, scram, readable })
     }
 }
 
@@ -103,7 +113,7 @@ impl Accounts {
             let entry = entry.and_then(|(name, secret)| Some((name, Secret::parse(secret)?)));
             let Some((name, secret)) = entry else {
                 let what = format!(
-                    "line {}: expected a name, an Argon2id hash and SCRAM verifiers, if any",
+                    "line {}: expected a name, an Argon2id hash, SCRAM verifiers, if any, and READABLE$, if at all",
                     at + 1
                 );
                 return Err(data_error(file, &what));
@@ -123,9 +133,10 @@ impl Accounts {
             fs::create_dir_all(directory).map_err(failed)?;
         }
         let mut text = HEAD.to_owned();
-        for (name, Secret { hash, scram }) in &self.0 {
+        for (name, Secret { hash, scram, readable }) in &self.0 {
             let scram: String = scram.iter().map(|verifier| format!(" {verifier}")).collect();
-            text.push_str(&format!("{name} {hash}{scram}\n"));
+            let readable = readable.iter().map(|readable| format!(" {}", readable.to_line()));
+            text.push_str(&format!("{name} {hash}{scram}{}\n", readable.collect::<String>()));
         }
         let new = file.with_extension("new");
         let mut options = fs::OpenOptions::new();
@@ -151,13 +162,29 @@ impl Accounts {
         self.0.contains_key(name)
     }
 
-    /// Adds an account, or changes its password.
+    /// Adds an account, or changes its password; only what cannot be turned back into it is kept.
     ///
     /// # Errors
     /// As [`Secret::new`].
     pub fn set(&mut self, name: &str, password: &str) -> Result<(), Error> {
         self.0.insert(name.to_owned(), Secret::new(password)?);
         Ok(())
+    }
+
+    /// The same, with the password itself kept beside that: APOP and CRAM-MD5 are judged by nothing less.
+    ///
+    /// # Errors
+    /// As [`Secret::new`].
+    pub fn set_readable(&mut self, name: &str, password: &str) -> Result<(), Error> {
+        let readable = Some(Readable::new(password));
+        self.0.insert(name.to_owned(), Secret { readable, ..Secret::new(password)? });
+        Ok(())
+    }
+
+    /// Whether any account has a password that can be read.
+    #[must_use]
+    pub fn has_readable(&self) -> bool {
+        self.0.values().any(|secret| secret.readable.is_some())
     }
 
     /// Removes an account.
@@ -215,6 +242,21 @@ mod tests {
         for hash in [Hash::Sha1, Hash::Sha256] {
             let kept = bob.verifier(hash).expect("it was made");
             assert_eq!(kept.keys, Keys::derive(hash, b"IX", &kept.salt, kept.iterations));
+        }
+        // Only who is told to keep a password keeps it, and only until the next one.
+        let mut accounts = again;
+        accounts.set_readable("cyd@a.example", "a pass wörd").expect("a password");
+        accounts.write(&file).expect("it can be written");
+        let mut accounts = Accounts::read(&file).expect("a new file");
+        let kept = accounts.secret("cyd@a.example").and_then(|secret| secret.readable.clone());
+        assert_eq!(kept.expect("it was kept").octets(), "a pass wörd".as_bytes());
+        assert!(accounts.has_readable());
+        assert!(!format!("{accounts:?}").contains("YSBwYXNz"), "it is in no log");
+        accounts.set("cyd@a.example", "another").expect("a password");
+        assert!(!accounts.has_readable());
+        for word in ["READABLE$", "READABLE$?", "readable$YQ==", "READABLE$YQ== SCRAM-SHA-1$1"] {
+            fs::write(&file, format!("ann@a.example {old} {word}\n")).expect("it is ours");
+            assert!(Accounts::read(&file).is_err(), "{word}");
         }
         fs::write(&file, format!("ann@a.example {old} SCRAM-SHA-1$1\n")).expect("it is ours");
         let error = Accounts::read(&file).expect_err("no verifier");

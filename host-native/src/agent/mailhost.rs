@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use pillarbox_engine::smtp::grammar::parse_domain;
 
-use super::server::{Certificates, addresses, is_loopback, login};
+use super::server::{Certificates, addresses, is_anonymous, is_loopback, login, login_to_pop3};
 use super::{Access, TlsChoice};
 use crate::cli::EngineChoice;
 use crate::client::reading::{Ended, Terms, Why};
@@ -143,10 +143,13 @@ impl MailHost {
             || access.password_file.is_some()
             || access.token_file.is_some()
             || access.cert.is_some();
-        if !has_secret {
+        if !has_secret && !is_anonymous(&access) {
             access.password = prompt(&format!("Password of {user} at {}: ", url.host))?;
         }
-        let login = login(&access, local)?;
+        let login = match url.protocol {
+            Protocol::Pop3 => login_to_pop3(&access, local)?,
+            Protocol::Imap => login(&access, local)?,
+        };
         let connect_within = Duration::from_secs(30);
         let terms = Terms { security, login, connect_within, idle_renew: IDLE_RENEW };
         let certificates = Certificates::of(&access)?;

@@ -255,23 +255,53 @@ pub(super) fn is_loopback(host: &str) -> bool {
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
+/// How `--mechanism` names what POP3 has in place of one.
+const APOP: &str = "APOP";
+
+fn is_named(access: &Access, mechanism: &str) -> bool {
+    access.mechanism.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(mechanism))
+}
+
+/// Whether nothing is proved, so that no password is asked for.
+pub(super) fn is_anonymous(access: &Access) -> bool {
+    is_named(access, Mechanism::Anonymous.name())
+}
+
+/// As `login`, for a server of POP3, which may have APOP.
+pub(super) fn login_to_pop3(access: &Access, local: bool) -> Result<Option<Login>, Error> {
+    if !is_named(access, APOP) {
+        return login(access, local);
+    }
+    match (&access.user, secret(access)?) {
+        (Some(user), Some(secret @ Secret::Password(_))) => {
+            let login = Login::by_apop(user.clone(), secret, local);
+            login.map(Some).map_err(|error| Error::usage(format!("login: {error}")))
+        }
+        _ => Err(Error::usage("--mechanism APOP: it proves a password; give --user and one")),
+    }
+}
+
 pub(super) fn login(access: &Access, local: bool) -> Result<Option<Login>, Error> {
     let mechanism = match &access.mechanism {
         None => None,
+        Some(name) if name.eq_ignore_ascii_case(APOP) => {
+            return Err(Error::usage("--mechanism: APOP is a login of POP3 alone"));
+        }
         Some(name) => {
             let known = Mechanism::from_name(name.as_bytes());
             Some(known.ok_or_else(|| {
-                let some = "PLAIN, LOGIN, SCRAM-SHA-256, OAUTHBEARER, XOAUTH2 or EXTERNAL";
+                let some = "PLAIN, LOGIN, SCRAM-SHA-256, CRAM-MD5, OAUTHBEARER, XOAUTH2, EXTERNAL \
+                            or ANONYMOUS";
                 Error::usage(format!("--mechanism: `{name}` is none that is known; try {some}"))
             })?)
         }
     };
-    let secret = match (&access.password, &access.password_file, &access.token_file) {
-        (_, _, Some(file)) => Some(Secret::Token(secret_in(file)?)),
-        (_, Some(file), _) => Some(Secret::Password(secret_in(file)?)),
-        (Some(password), ..) => Some(Secret::Password(password.clone())),
-        _ => None,
-    };
+    if mechanism == Some(Mechanism::Anonymous) {
+        let user = access.user.clone().unwrap_or_default();
+        let login = Login::new(user, Secret::Nothing, mechanism, local);
+        return login.map(Some).map_err(|error| Error::usage(format!("login: {error}")));
+    }
+    let secret = secret(access)?;
     // Without a user, a certificate is only shown: some servers let in by that alone.
     let by_certificate = access.cert.is_some() && secret.is_none();
     if by_certificate && (access.user.is_some() || mechanism == Some(Mechanism::External)) {
@@ -292,6 +322,16 @@ pub(super) fn login(access: &Access, local: bool) -> Result<Option<Login>, Error
             login.map(Some).map_err(|error| Error::usage(format!("login: {error}")))
         }
     }
+}
+
+/// The password or token that was given.
+fn secret(access: &Access) -> Result<Option<Secret>, Error> {
+    Ok(match (&access.password, &access.password_file, &access.token_file) {
+        (_, _, Some(file)) => Some(Secret::Token(secret_in(file)?)),
+        (_, Some(file), _) => Some(Secret::Password(secret_in(file)?)),
+        (Some(password), ..) => Some(Secret::Password(password.clone())),
+        _ => None,
+    })
 }
 
 /// The first line of a file.

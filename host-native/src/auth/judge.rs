@@ -6,19 +6,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pillarbox_engine::sasl::{
-    Account, Credentials, LoginAnswer, Mechanism, PasswordCredentials, ScramFinish,
-    TokenCredentials,
+    Account, Credentials, DigestCredentials, LoginAnswer, Mechanism, PasswordCredentials,
+    ScramFinish, TokenCredentials,
 };
-use pillarbox_engine::types::Reason;
+use pillarbox_engine::types::{Reason, Refusal};
 use sha2::{Digest, Sha256};
 
 use super::guesses::{Admission, Guesses, Reached};
 use super::hashing::Hashing;
 use super::scram::{self, ServerSecret, refused};
 use super::token::{TokenFault, Tokens};
-use super::{Caller, canonical};
+use super::{Caller, canonical, digest};
 use crate::accounts::{LiveAccounts, Secret, verify};
-use crate::config::AuthSettings;
+use crate::config::{AuthSettings, ExtraLogins};
 use crate::error::Error;
 use crate::limits::{Hits, Limit};
 
@@ -44,6 +44,7 @@ pub struct Judge {
     dummy: String,
     tokens: Option<Tokens>,
     has_client_ca: bool,
+    extra: ExtraLogins,
     hits: Hits,
     started: Instant,
 }
@@ -66,6 +67,13 @@ impl Judge {
         hits: Hits,
     ) -> Result<Self, Error> {
         let tokens = settings.tokens.as_ref().map(|tokens| Tokens::new(tokens, domain));
+        let digests = settings.extra.apop || settings.extra.cram_md5;
+        if digests && !accounts.now().has_readable() {
+            tracing::warn!(
+                "APOP and CRAM-MD5 are not offered: no account keeps a password that can be read; \
+                 `pillarbox account password --readable` keeps one"
+            );
+        }
         Ok(Self {
             accounts,
             domain: domain.to_owned(),
@@ -77,6 +85,7 @@ impl Judge {
             dummy: Secret::new("a password that nobody has")?.hash,
             tokens: tokens.transpose()?,
             has_client_ca: settings.has_client_ca,
+            extra: settings.extra,
             hits,
             started: Instant::now(),
         })
@@ -97,8 +106,15 @@ impl Judge {
             (Mechanism::Xoauth2, self.tokens.is_some()),
             (Mechanism::Plain, true),
             (Mechanism::Login, true),
+            (Mechanism::CramMd5, self.extra.cram_md5 && accounts.has_readable()),
         ];
         all.into_iter().filter(|(_, usable)| *usable).map(|(mechanism, _)| mechanism).collect()
+    }
+
+    /// Whether somebody could log in by APOP.
+    #[must_use]
+    pub fn offers_apop(&self) -> bool {
+        self.extra.apop && self.accounts.now().has_readable()
     }
 
     /// Whether anybody has logged in from this address lately.
@@ -135,7 +151,13 @@ impl Judge {
             Credentials::External(authorization) => {
                 return (self.external(caller, authorization), Duration::ZERO);
             }
-            Credentials::Digest(_) | Credentials::Anonymous(_) => {
+            Credentials::Digest(given) => canonical(&given.user, &self.domain),
+            Credentials::DigestStart if self.extra.cram_md5 => {
+                return (digest::start(&self.domain), Duration::ZERO);
+            }
+            Credentials::Preauthenticated(name) => return (self.known(name), Duration::ZERO),
+            // Nobody is let in here who has no account.
+            Credentials::DigestStart | Credentials::Anonymous(_) => {
                 return (refused(Reason::Unsupported), Duration::ZERO);
             }
         };
@@ -158,6 +180,7 @@ impl Judge {
             Credentials::Password(given) => self.password(rank, &counted, given).await,
             Credentials::ScramFinish(given) => self.proof(&counted, &given),
             Credentials::Token(given) => self.token(given).await,
+            Credentials::Digest(given) => self.digest(&counted, &given),
             _ => Err(Reason::Unsupported),
         };
         match judged {
@@ -201,6 +224,45 @@ impl Judge {
         let signature = scram::finish(&self.accounts.now(), &self.secret, name, given);
         let signature = signature.ok_or(Reason::BadCredentials)?;
         self.authorized(name, &given.authorization, signature)
+    }
+
+    /// APOP and CRAM-MD5. An account without a readable password fails as one that is not there.
+    fn digest(&self, name: &str, given: &DigestCredentials) -> Result<Proved, Reason> {
+        let is_on = if given.hmac { self.extra.cram_md5 } else { self.extra.apop };
+        if !is_on {
+            return Err(Reason::Unsupported);
+        }
+        let accounts = self.accounts.now();
+        let kept = accounts.secret(name).map(|secret| secret.readable.as_ref());
+        if kept == Some(None) {
+            tracing::info!(
+                account = name,
+                "a login by APOP or CRAM-MD5, of an account whose password cannot be read; \
+                 `pillarbox account password --readable` keeps it"
+            );
+        }
+        let kept = kept.flatten();
+        let octets = kept.map_or(self.dummy.as_bytes(), |readable| readable.octets());
+        if given.is_of(octets) && kept.is_some() {
+            self.authorized(name, b"", Vec::new())
+        } else {
+            Err(Reason::BadCredentials)
+        }
+    }
+
+    /// Whom a listener's configuration names: whoever reaches it is that one, if there is such an account.
+    fn known(&self, name: &[u8]) -> LoginAnswer {
+        let name = canonical(name, &self.domain);
+        match name.filter(|name| self.accounts.now().contains(name)) {
+            Some(name) => {
+                let (name, server_signature) = (name.into_bytes(), Vec::new());
+                LoginAnswer::Accepted(Account { name, server_signature })
+            }
+            None => {
+                let text = Some(b"The account that this listener is for does not exist".to_vec());
+                LoginAnswer::Refused(Refusal { reason: Reason::NotPermitted, text })
+            }
+        }
     }
 
     async fn token(&self, given: TokenCredentials) -> Result<Proved, Reason> {

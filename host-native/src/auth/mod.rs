@@ -2,6 +2,7 @@
 //! How a mechanism's messages look is the engine's; here there are only credentials and verdicts.
 
 mod buckets;
+mod digest;
 mod guesses;
 mod hashing;
 mod judge;
@@ -22,6 +23,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use crate::error::Error;
 
 pub(crate) use buckets::Rate;
+pub use digest::challenge;
 pub(crate) use guesses::Network;
 pub use guesses::{GuessSettings, Guesses};
 pub(crate) use hashing::WAITING_MAX;

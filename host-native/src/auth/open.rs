@@ -9,9 +9,14 @@ use pillarbox_engine::types::Reason;
 use subtle::ConstantTimeEq;
 
 use super::scram::{parameters, refused};
-use super::{Caller, entropy, prepared};
+use super::{Caller, digest, entropy, prepared};
 use crate::accounts::SALT_OCTETS;
+use crate::config::ExtraLogins;
 use crate::error::Error;
+use crate::serve::shown;
+
+/// Whose mailbox is opened to who does not say who it is.
+const ANONYMOUS: &[u8] = b"anonymous";
 
 /// RFC 7677 §4 asks for no fewer; more would only slow tests down.
 const ITERATIONS: u32 = 4096;
@@ -22,6 +27,7 @@ pub struct OpenJudge {
     /// Of a name without one.
     domain: String,
     password: Option<Password>,
+    extra: ExtraLogins,
 }
 
 /// The one password, with keys that are the same for every name.
@@ -45,7 +51,19 @@ impl OpenJudge {
     /// The password is none (RFC 4013), or the machine has no entropy.
     pub fn new(domain: &str, password: Option<&str>) -> Result<Self, Error> {
         let password = password.map(Password::new).transpose()?;
-        Ok(Self { domain: domain.to_lowercase(), password })
+        Ok(Self { domain: domain.to_lowercase(), password, extra: ExtraLogins::default() })
+    }
+
+    /// The same with logins that are off unless somebody wants them.
+    #[must_use]
+    pub fn with_extra(self, extra: ExtraLogins) -> Self {
+        Self { extra, ..self }
+    }
+
+    /// Whether somebody could log in by APOP.
+    #[must_use]
+    pub fn offers_apop(&self) -> bool {
+        self.extra.apop && self.password.is_some()
     }
 
     /// The mechanisms that can be completed, best first.
@@ -65,7 +83,12 @@ impl OpenJudge {
             Mechanism::Oauthbearer,
             Mechanism::Xoauth2,
         ];
-        scram.chain(open).collect()
+        let extra = [
+            (Mechanism::CramMd5, self.extra.cram_md5 && self.password.is_some()),
+            (Mechanism::Anonymous, self.extra.anonymous),
+        ];
+        let extra = extra.into_iter().filter(|(_, is_on)| *is_on).map(|(mechanism, _)| mechanism);
+        scram.chain(open).chain(extra).collect()
     }
 
     /// Judges credentials.
@@ -98,7 +121,24 @@ impl OpenJudge {
                     None => return refused(Reason::BadCredentials),
                 }
             }
-            Credentials::Digest(_) | Credentials::Anonymous(_) => {
+            Credentials::DigestStart if self.extra.cram_md5 && self.password.is_some() => {
+                return digest::start(&self.domain);
+            }
+            Credentials::Digest(given) => {
+                let is_on = if given.hmac { self.extra.cram_md5 } else { self.extra.apop };
+                match self.password.as_ref().filter(|_| is_on) {
+                    Some(own) if given.is_of(own.text.as_bytes()) => (given.user, Vec::new()),
+                    Some(_) => return refused(Reason::BadCredentials),
+                    None => return refused(Reason::Unsupported),
+                }
+            }
+            Credentials::Anonymous(trace) if self.extra.anonymous => {
+                // RFC 4505 §2: it says who it is, and nothing proves it.
+                tracing::info!(trace = shown(&trace), "anonymous login");
+                (ANONYMOUS.to_vec(), Vec::new())
+            }
+            Credentials::Preauthenticated(name) => (name, Vec::new()),
+            Credentials::DigestStart | Credentials::Anonymous(_) => {
                 return refused(Reason::Unsupported);
             }
         };

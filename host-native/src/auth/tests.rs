@@ -78,7 +78,9 @@ fn name(answer: &LoginAnswer) -> Result<&str, Reason> {
     match answer {
         LoginAnswer::Accepted(account) => Ok(std::str::from_utf8(&account.name).expect("UTF-8")),
         LoginAnswer::Refused(refusal) => Err(refusal.reason),
-        LoginAnswer::ScramParameters(_) => panic!("not in this exchange"),
+        LoginAnswer::ScramParameters(_) | LoginAnswer::DigestChallenge(_) => {
+            panic!("not in this exchange")
+        }
     }
 }
 

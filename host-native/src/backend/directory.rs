@@ -14,7 +14,7 @@ use pillarbox_world::service::{Directory, Elsewhere, Taken};
 
 use crate::accounts::{Accounts, LiveAccounts};
 use crate::auth::{Callers, Judge, OpenJudge, canonical};
-use crate::config::{AuthSettings, ServerProfile};
+use crate::config::{AuthSettings, ExtraLogins, ServerProfile};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::Hits;
@@ -42,8 +42,8 @@ impl HostDirectory {
     ///
     /// # Errors
     /// As [`OpenJudge::new`].
-    pub fn open(domain: &str, password: Option<&str>) -> Result<Self, Error> {
-        let judge = OpenJudge::new(domain, password)?;
+    pub fn open(domain: &str, password: Option<&str>, extra: ExtraLogins) -> Result<Self, Error> {
+        let judge = OpenJudge::new(domain, password)?.with_extra(extra);
         let directory = OpenDirectory { domain: domain.to_lowercase().into_bytes() };
         Ok(Self { callers: Callers::default(), profile: Profile::Open(judge, directory) })
     }
@@ -74,6 +74,15 @@ impl HostDirectory {
         match &self.profile {
             Profile::Open(judge, _) => judge.mechanisms(),
             Profile::Accounts(accounts) => accounts.judge.mechanisms(),
+        }
+    }
+
+    /// Whether somebody could log in by APOP.
+    #[must_use]
+    pub fn offers_apop(&self) -> bool {
+        match &self.profile {
+            Profile::Open(judge, _) => judge.offers_apop(),
+            Profile::Accounts(accounts) => accounts.judge.offers_apop(),
         }
     }
 

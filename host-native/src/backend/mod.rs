@@ -58,6 +58,7 @@ pub struct HostBackend {
     submission_entities: Vec<Vec<u8>>,
     /// None where there is no disk.
     room: Option<Room>,
+    annotations: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 /// What the backend knows of relaying.
@@ -131,7 +132,15 @@ impl HostBackend {
             rates: None,
             submission_entities,
             room: None,
+            annotations: Vec::new(),
         }
+    }
+
+    /// The same with annotations that everybody may read (RFC 5464 §6.2).
+    #[must_use]
+    pub fn with_annotations(mut self, annotations: Vec<(Vec<u8>, Vec<u8>)>) -> Self {
+        self.annotations = annotations;
+        self
     }
 
     /// The same with accounts of servers that take mail for others (RFC 4467 §2.3).
@@ -259,6 +268,10 @@ impl Backend for HostBackend {
 
     fn wake(&self, key: SessionKey) -> Wake {
         self.wakes.wake(key)
+    }
+
+    fn annotations(&self) -> &[(Vec<u8>, Vec<u8>)] {
+        &self.annotations
     }
 
     fn sets_quotas(&self, account: &[u8]) -> bool {

@@ -30,6 +30,8 @@ enum Word {
     Add {
         /// Its address, such as bob@hamburger.edu
         address: String,
+        #[command(flatten)]
+        kept: Kept,
     },
     /// List the accounts
     List,
@@ -42,7 +44,28 @@ enum Word {
     Password {
         /// Its address
         address: String,
+        #[command(flatten)]
+        kept: Kept,
     },
+}
+
+/// What is kept of a password.
+#[derive(Debug, Args)]
+struct Kept {
+    /// Keep the password itself beside its hash, for APOP and CRAM-MD5, which need it: whoever reads the accounts file
+    /// then has it. Setting a password without this flag takes it out again
+    #[arg(long)]
+    readable: bool,
+}
+
+impl Kept {
+    fn set(&self, accounts: &mut Accounts, name: &str) -> Result<(), Error> {
+        let password = read_password(name)?;
+        match self.readable {
+            true => accounts.set_readable(name, &password),
+            false => accounts.set(name, &password),
+        }
+    }
 }
 
 pub(super) fn run(flags: AccountFlags) -> Result<(), Error> {
@@ -62,19 +85,19 @@ pub(super) fn run(flags: AccountFlags) -> Result<(), Error> {
             accounts.names().for_each(|name| println!("{name}"));
             return Ok(());
         }
-        Word::Add { address } => {
+        Word::Add { address, kept } => {
             let name = canonical(&address, &domains)?;
             if accounts.contains(&name) {
                 let help = "to change its password, use `pillarbox account password`";
                 return Err(Error::usage(format!("account {name} exists already; {help}")));
             }
-            accounts.set(&name, &read_password(&name)?)?;
+            kept.set(&mut accounts, &name)?;
             println!("added {name}");
         }
-        Word::Password { address } => {
+        Word::Password { address, kept } => {
             let name = canonical(&address, &domains)?;
             known(&accounts, &name)?;
-            accounts.set(&name, &read_password(&name)?)?;
+            kept.set(&mut accounts, &name)?;
             println!("changed the password of {name}");
         }
         Word::Remove { address } => {

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Place, Settings};
+use crate::config::{Place, Preauth, Settings};
 use crate::error::Error;
 use crate::serve;
 
@@ -97,6 +97,7 @@ enum Word {
 
 /// Flags of `serve`.
 #[derive(Clone, Debug, Default, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct ServeFlags {
     /// Where SMTP listens; port 0 takes a free one [default: 127.0.0.1:1025]
     #[arg(long, value_name = "ADDR", env = "PILLARBOX_SMTP")]
@@ -157,9 +158,29 @@ pub struct ServeFlags {
     /// many as there may be open files]
     #[arg(long, value_name = "N", env = "PILLARBOX_CONNECTIONS")]
     pub connections: Option<u32>,
-    /// Capabilities that IMAP does not offer, such as IDLE,MOVE; also in the configuration, as `without` under [imap]
+    /// Capabilities that IMAP does not offer, such as IDLE,MOVE or STARTTLS,AUTH=PLAIN; also in the configuration, as
+    /// `without` under [imap]
     #[arg(long, value_name = "NAMES", env = "PILLARBOX_IMAP_WITHOUT", value_delimiter = ',')]
     pub imap_without: Vec<String>,
+    /// Capabilities that POP3 does not offer, such as UIDL,SASL; `without` under [pop3]
+    #[arg(long, value_name = "NAMES", env = "PILLARBOX_POP3_WITHOUT", value_delimiter = ',')]
+    pub pop3_without: Vec<String>,
+    /// Keywords of EHLO that SMTP does not offer, such as PIPELINING,8BITMIME; `without` under [smtp]
+    #[arg(long, value_name = "NAMES", env = "PILLARBOX_SMTP_WITHOUT", value_delimiter = ',')]
+    pub smtp_without: Vec<String>,
+    /// An account, and where IMAP listens for it alone: whoever connects there is logged in by the greeting (PREAUTH).
+    /// Only this machine may reach the address; also in the configuration, under [imap.preauth]
+    #[arg(long, value_name = "ACCOUNT=ADDR", env = "PILLARBOX_IMAP_PREAUTH")]
+    pub imap_preauth: Option<Preauth>,
+    /// Offer APOP on POP3; needs --dev-password, or accounts with a password kept --readable
+    #[arg(long, env = "PILLARBOX_APOP")]
+    pub apop: bool,
+    /// Offer CRAM-MD5 on SMTP, POP3 and IMAP; needs the same
+    #[arg(long, env = "PILLARBOX_CRAM_MD5")]
+    pub cram_md5: bool,
+    /// Offer ANONYMOUS on SMTP, POP3 and IMAP [dev profile only]
+    #[arg(long, env = "PILLARBOX_ANONYMOUS")]
+    pub anonymous: bool,
     /// A fault on purpose, such as 'any/verb=RCPT,nth=1/reply=451 4.7.1 later'; repeatable [dev profile only]
     #[arg(long = "fault", value_name = "RULE", env = "PILLARBOX_FAULT", value_delimiter = '\n')]
     pub fault: Vec<String>,

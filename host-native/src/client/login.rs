@@ -17,6 +17,8 @@ pub struct Login {
     secret: Secret,
     /// Only this one.
     mechanism: Option<Mechanism>,
+    /// APOP alone, which POP3 has in place of a mechanism (RFC 1939 §7).
+    apop: bool,
     cleartext: bool,
 }
 
@@ -30,12 +32,14 @@ pub enum Secret {
     /// The certificate that the connection shows (EXTERNAL, RFC 4422 appendix A); the user is whom to act as, and may be
     /// empty: then the server reads it from the certificate.
     Certificate,
+    /// Nothing (ANONYMOUS, RFC 4505): the user is whom to name, and may be empty.
+    Nothing,
 }
 
 /// Why a login is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginError {
-    /// The user name holds a control character, or is empty though the secret is no certificate.
+    /// The user name holds a control character, or is empty though it is what the secret proves.
     User,
     /// The password or token is empty or holds what cannot be sent.
     Secret,
@@ -58,7 +62,7 @@ impl Login {
     ) -> Result<Self, LoginError> {
         let user = user.into();
         let printable = |text: &str| !text.is_empty() && !text.chars().any(char::is_control);
-        let unnamed = user.is_empty() && matches!(secret, Secret::Certificate);
+        let unnamed = user.is_empty() && matches!(secret, Secret::Certificate | Secret::Nothing);
         if !(unnamed || printable(&user)) {
             return Err(LoginError::User);
         }
@@ -67,7 +71,7 @@ impl Login {
             Secret::Token(token) => {
                 !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())
             }
-            Secret::Certificate => true,
+            Secret::Certificate | Secret::Nothing => true,
         };
         if !right {
             return Err(LoginError::Secret);
@@ -75,7 +79,26 @@ impl Login {
         if mechanism.is_some_and(|mechanism| !secret.fits(mechanism)) {
             return Err(LoginError::Mechanism);
         }
-        Ok(Self { user, secret, mechanism, cleartext })
+        Ok(Self { user, secret, mechanism, apop: false, cleartext })
+    }
+
+    /// A login with a password by APOP, and in no other way.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn by_apop(
+        user: impl Into<String>,
+        secret: Secret,
+        cleartext: bool,
+    ) -> Result<Self, LoginError> {
+        // A session that is told so has APOP stand where others say the password.
+        let login = Self::new(user, secret, Some(Mechanism::Login), cleartext)?;
+        Ok(Self { apop: true, ..login })
+    }
+
+    /// Whether it is by APOP.
+    pub(crate) fn is_by_apop(&self) -> bool {
+        self.apop
     }
 
     /// Whether a certificate proves the user.
@@ -99,8 +122,14 @@ impl Login {
             return LoginSecret::NoLogin;
         }
         let may = |mechanism: &Mechanism| {
-            let hidden = choice.secured || self.cleartext || is_scram(*mechanism);
+            let hidden = choice.secured
+                || self.cleartext
+                || is_scram(*mechanism)
+                || *mechanism == Mechanism::Anonymous;
+            // What a listener can try passwords on nobody takes without meaning it.
+            let meant = *mechanism != Mechanism::CramMd5 || self.mechanism.is_some();
             self.secret.fits(*mechanism)
+                && meant
                 && hidden
                 && self.mechanism.is_none_or(|only| only == *mechanism)
                 && !(again && (is_scram(*mechanism) || self.mechanism.is_some()))
@@ -121,9 +150,11 @@ impl Login {
             Vec::new()
         };
         let secret = if is_scram(mechanism) { Vec::new() } else { self.secret.octets() };
-        let (authorization, user) = match self.secret {
-            Secret::Certificate => (self.user.clone().into_bytes(), Vec::new()),
-            Secret::Password(_) | Secret::Token(_) => (Vec::new(), self.user.clone().into_bytes()),
+        let named = self.user.clone().into_bytes();
+        let (authorization, user, secret) = match self.secret {
+            Secret::Certificate => (named, Vec::new(), secret),
+            Secret::Password(_) | Secret::Token(_) => (Vec::new(), named, secret),
+            Secret::Nothing => (Vec::new(), Vec::new(), named),
         };
         LoginSecret::Credentials(ClientCredentials {
             mechanism,
@@ -154,17 +185,19 @@ impl Secret {
     fn fits(&self, mechanism: Mechanism) -> bool {
         match self {
             Self::Password(_) => {
-                is_scram(mechanism) || matches!(mechanism, Mechanism::Plain | Mechanism::Login)
+                is_scram(mechanism)
+                    || matches!(mechanism, Mechanism::Plain | Mechanism::Login | Mechanism::CramMd5)
             }
             Self::Token(_) => matches!(mechanism, Mechanism::Oauthbearer | Mechanism::Xoauth2),
             Self::Certificate => mechanism == Mechanism::External,
+            Self::Nothing => mechanism == Mechanism::Anonymous,
         }
     }
 
     fn octets(&self) -> Vec<u8> {
         match self {
             Self::Password(text) | Self::Token(text) => text.clone().into_bytes(),
-            Self::Certificate => Vec::new(),
+            Self::Certificate | Self::Nothing => Vec::new(),
         }
     }
 }

@@ -6,10 +6,47 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::LimitSettings;
+use super::{ConfigFile, LimitSettings};
 use crate::auth::{GuessSettings, TokenSettings, WebSettings};
+use crate::cli::ServeFlags;
 use crate::error::Error;
 use crate::http::Url;
+
+/// Logins that are off unless somebody wants them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExtraLogins {
+    /// APOP of POP3 (RFC 1939 §7), for accounts whose password can be read.
+    pub apop: bool,
+    /// CRAM-MD5 (RFC 2195), likewise.
+    pub cram_md5: bool,
+    /// ANONYMOUS (RFC 4505), in the dev profile alone.
+    pub anonymous: bool,
+}
+
+impl ExtraLogins {
+    /// Joins flags and file.
+    pub(super) fn new(flags: &ServeFlags, file: Option<&ConfigFile>) -> Result<Self, Error> {
+        let extra = Self {
+            apop: flags.apop || file.is_some_and(|file| file.pop3.apop),
+            cram_md5: flags.cram_md5 || file.is_some_and(|file| file.auth.cram_md5),
+            anonymous: flags.anonymous,
+        };
+        if file.is_some() && extra.anonymous {
+            let message =
+                "--anonymous is for the dev profile: a server lets nobody in without an account";
+            return Err(Error::usage(message));
+        }
+        let asked = [("--apop", extra.apop), ("--cram-md5", extra.cram_md5)];
+        match asked.into_iter().find(|(_, is_on)| *is_on) {
+            Some((flag, _)) if file.is_none() && flags.dev_password.is_none() => {
+                let help = "without a password that both sides know there is nothing to digest; \
+                            give one with --dev-password";
+                Err(Error::usage(format!("{flag}: {help}")))
+            }
+            _ => Ok(extra),
+        }
+    }
+}
 
 /// How logins to accounts are judged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +61,8 @@ pub struct AuthSettings {
     pub secret: PathBuf,
     /// Whether certificates of clients are looked at.
     pub has_client_ca: bool,
+    /// Logins that are off unless somebody wants them.
+    pub extra: ExtraLogins,
 }
 
 /// `[auth]` of the configuration file.
@@ -33,6 +72,9 @@ pub struct AuthFile {
     /// Whether passwords may come without TLS from other machines [default: false].
     #[serde(default)]
     pub allow_cleartext_login: bool,
+    /// Whether CRAM-MD5 (RFC 2195) is offered, for accounts whose password can be read [default: false].
+    #[serde(default)]
+    pub cram_md5: bool,
     /// By account, whom else it may act as.
     #[serde(default)]
     pub act_as: BTreeMap<String, Vec<String>>,
@@ -94,6 +136,9 @@ pub struct SmtpFile {
     /// Whether VRFY and EXPN tell who is here, to anybody [default: false].
     #[serde(default)]
     pub verify: bool,
+    /// Capabilities that are neither announced nor accepted.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 /// Addresses that are believed when they speak for others.
@@ -131,7 +176,8 @@ impl AuthFile {
             ..usual
         };
         let secret = data.join("secret");
-        Ok(AuthSettings { act_as: act_as.collect(), tokens, guesses, secret, has_client_ca })
+        let (act_as, extra) = (act_as.collect(), ExtraLogins::default());
+        Ok(AuthSettings { act_as, tokens, guesses, secret, has_client_ca, extra })
     }
 }
 

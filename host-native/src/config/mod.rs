@@ -9,6 +9,7 @@ mod limits;
 mod listen;
 mod relay;
 mod trust;
+mod without;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -23,15 +24,18 @@ use crate::error::Error;
 use crate::tls::{ClientAuth, Source};
 use crate::trust::TrustSettings;
 
-pub use auth::{AuthFile, AuthSettings, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile};
+pub use auth::{
+    AuthFile, AuthSettings, ExtraLogins, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile,
+};
 pub use dns::DnsFile;
 pub use faults::FaultSettings;
 pub(crate) use faults::here;
-pub use imap::ImapFile;
+pub use imap::{ImapFile, Preauth};
 pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
 pub use trust::{DkimFile, DkimSettings, TrustFile, TrustPolicyFile, check_name};
+pub use without::Without;
 
 /// What `pillarbox serve` does.
 #[derive(Clone, Debug)]
@@ -74,8 +78,14 @@ pub struct Settings {
     pub smtp_verify: bool,
     /// Faults on purpose; none in a server profile.
     pub faults: Option<FaultSettings>,
-    /// Capabilities that IMAP sessions do not offer.
-    pub imap_without: Vec<Vec<u8>>,
+    /// Capabilities that sessions do not offer.
+    pub without: Without,
+    /// Logins that are off unless somebody wants them.
+    pub extra_logins: ExtraLogins,
+    /// A listener of IMAP on which whoever comes is logged in.
+    pub preauth: Option<Preauth>,
+    /// What IMAP tells of the server (RFC 5464 §6.2).
+    pub annotations: Vec<(Vec<u8>, Vec<u8>)>,
     /// Accounts that may set quotas; none in the dev profile, where everybody may.
     pub quota_admins: Option<Vec<Vec<u8>>>,
     /// Accounts of servers that take mail for others (RFC 4467 §2.3).
@@ -191,6 +201,12 @@ pub struct Pop3File {
     /// Seconds between two openings of a maildrop (RFC 2449 §6.5); 0: none.
     #[serde(default)]
     pub login_delay_s: u32,
+    /// Whether APOP (RFC 1939 §7) is offered, for accounts whose password can be read [default: false].
+    #[serde(default)]
+    pub apop: bool,
+    /// Capabilities that are neither announced nor accepted.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 /// The certificate, as the file has it.
@@ -235,11 +251,15 @@ impl Settings {
         let faults = FaultSettings::new(&flags, file.is_some())?;
         let limits = file.as_ref().map(|file| file.limits).unwrap_or_default();
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
+        let extra_logins = ExtraLogins::new(&flags, file.as_ref())?;
         let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
+        let auth = auth.map(|auth| AuthSettings { extra: extra_logins, ..auth });
         let trusted = file.as_ref().map(|file| Trusted::new(&file.proxy, &file.smtp));
         let smtp_verify = file.as_ref().is_some_and(|file| file.smtp.verify);
-        let without = file.as_ref().map(|file| &file.imap.without[..]).unwrap_or_default();
-        let mut imap_without = imap::without(without, &flags.imap_without)?;
+        let mut without = Without::new(&flags, file.as_ref())?;
+        let imap = file.as_ref().map(|file| &file.imap);
+        let preauth = Preauth::new(&flags, imap)?;
+        let annotations = imap.map(ImapFile::annotations).transpose()?.unwrap_or_default();
         let pop3 = file.as_ref().map(|file| file.pop3.clone()).unwrap_or_default();
         let quota_admins = file.as_ref().map(|file| imap::accounts(&file.imap.quota_admins));
         let submission_entities = file.as_ref().map(|file| &file.imap.submission_entities[..]);
@@ -248,7 +268,7 @@ impl Settings {
         let search_index_mib = search_index_mib.unwrap_or(imap::SEARCH_INDEX_MIB);
         if quota_admins.as_ref().is_some_and(Vec::is_empty) {
             // What nobody may do is not announced.
-            imap_without.push(b"QUOTASET".to_vec());
+            without.imap.push(b"QUOTASET".to_vec());
         }
         let allow_cleartext_login =
             file.as_ref().is_some_and(|file| file.auth.allow_cleartext_login);
@@ -281,7 +301,10 @@ impl Settings {
             trusted: trusted.unwrap_or_default(),
             smtp_verify,
             faults,
-            imap_without,
+            without,
+            extra_logins,
+            preauth,
+            annotations,
             quota_admins,
             submission_entities,
             search_index_mib,

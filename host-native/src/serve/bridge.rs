@@ -279,6 +279,7 @@ mod tests {
             pop3s: None,
             imaps: None,
             lmtp: None,
+            imap_preauth: None,
         })
     }
 

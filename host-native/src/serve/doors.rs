@@ -26,12 +26,14 @@ pub(super) struct Doors {
     pop3s: Option<TcpListener>,
     imaps: Option<TcpListener>,
     lmtp: Option<TcpListener>,
+    imap_preauth: Option<TcpListener>,
 }
 
 impl Doors {
     /// Takes every address; a port in use is the commonest mistake.
     pub(super) async fn bind(settings: &Settings) -> Result<Self, Error> {
         let listen = settings.listen;
+        let preauth = settings.preauth.as_ref().map(|preauth| preauth.listen);
         Ok(Self {
             smtp: bind("--smtp", listen.smtp).await?,
             pop3: bind("--pop3", listen.pop3).await?,
@@ -42,6 +44,7 @@ impl Doors {
             pop3s: bind_if("--pop3s", listen.pop3s).await?,
             imaps: bind_if("--imaps", listen.imaps).await?,
             lmtp: bind_if("--lmtp", listen.lmtp).await?,
+            imap_preauth: bind_if("--imap-preauth", preauth).await?,
         })
     }
 
@@ -62,6 +65,7 @@ impl Doors {
             pop3s: option(&self.pop3s)?,
             imaps: option(&self.imaps)?,
             lmtp: option(&self.lmtp)?,
+            imap_preauth: option(&self.imap_preauth)?,
         })
     }
 
@@ -70,7 +74,7 @@ impl Doors {
         let tls = shared.settings.tls.as_ref();
         let upgrade = tls.map_or(TlsOffer::None, |_| TlsOffer::Upgrade);
         let plain = tls.filter(|tls| tls.starttls).map_or(TlsOffer::None, |_| TlsOffer::Upgrade);
-        let door = |tls, service| Door { tls, service };
+        let door = |tls, service| Door { tls, service, preauth: false };
         let smtp = |listener, tls, service| {
             let listener: Option<TcpListener> = listener;
             listener.map(|listener| {
@@ -84,9 +88,9 @@ impl Doors {
                 tokio::spawn(Listener::<Pop3Role>::new(listener, door, Arc::clone(shared)).run())
             })
         };
-        let imap = |listener: Option<TcpListener>, tls| {
+        let imap = |listener: Option<TcpListener>, tls, preauth| {
             listener.map(|listener| {
-                let door = door(tls, Service::Smtp);
+                let door = Door { preauth, ..door(tls, Service::Smtp) };
                 tokio::spawn(Listener::<ImapRole>::new(listener, door, Arc::clone(shared)).run())
             })
         };
@@ -97,8 +101,10 @@ impl Doors {
             smtp(self.lmtp, plain, Service::Lmtp),
             pop3(Some(self.pop3), plain),
             pop3(self.pop3s, TlsOffer::Implicit),
-            imap(Some(self.imap), plain),
-            imap(self.imaps, TlsOffer::Implicit),
+            imap(Some(self.imap), plain, false),
+            imap(self.imaps, TlsOffer::Implicit, false),
+            // RFC 9051 §6.2.1: STARTTLS stands before the login, which there is none of.
+            imap(self.imap_preauth, TlsOffer::None, true),
         ];
         (self.http, all.into_iter().flatten().collect())
     }

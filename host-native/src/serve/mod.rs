@@ -132,7 +132,8 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         .with_rates(rates)
         .with_room(room)
         .with_quota_admins(settings.quota_admins.clone())
-        .with_submission_entities(settings.submission_entities.clone());
+        .with_submission_entities(settings.submission_entities.clone())
+        .with_annotations(settings.annotations.clone());
     let backend = Arc::new(backend);
     let (stop, stopping) = watch::channel(false);
     let (accounts_changed, accounts) = watch::channel(0);
@@ -360,7 +361,10 @@ pub(crate) fn directory(
         (Profile::Server(profile), Some(auth)) => {
             HostDirectory::accounts((**profile).clone(), auth, hits, engine)
         }
-        _ => HostDirectory::open(&settings.host_name, settings.dev_password.as_deref()),
+        _ => {
+            let password = settings.dev_password.as_deref();
+            HostDirectory::open(&settings.host_name, password, settings.extra_logins)
+        }
     }
 }
 
@@ -385,7 +389,7 @@ async fn stop_signal() -> Result<&'static str, Error> {
 
 fn banner(shared: &Shared, addresses: Addresses) {
     let Addresses { smtp, pop3, imap, http, submission, submissions, .. } = addresses;
-    let Addresses { pop3s, imaps, lmtp, .. } = addresses;
+    let Addresses { pop3s, imaps, lmtp, imap_preauth, .. } = addresses;
     let ms = shared.started.elapsed().as_millis();
     if shared.settings.log_format == crate::cli::LogFormat::Json {
         tracing::info!(%smtp, %pop3, %imap, %http, start_ms = ms, "ready");
@@ -404,11 +408,15 @@ fn banner(shared: &Shared, addresses: Addresses) {
     let submission =
         submission.map_or_else(String::new, |address| format!(", submission {address}"));
     let lmtp = lmtp.map_or_else(String::new, |address| format!(", LMTP {address}"));
+    let preauth = shared.settings.preauth.as_ref().zip(imap_preauth);
+    let preauth = preauth.map_or_else(String::new, |(preauth, address)| {
+        format!(", as {} without a login {address}", preauth.account)
+    });
     println!(
         "Pillarbox {} is ready ({ms} ms): {profile}\n\
          \x20 SMTP  {smtp}   send mail here{submission}{}{lmtp}\n\
          \x20 POP3  {pop3}   read it here{}\n\
-         \x20 IMAP  {imap}   or here{}\n\
+         \x20 IMAP  {imap}   or here{}{preauth}\n\
          \x20 HTTP  http://{http}/   /mail/ is web mail, /playground/ the playground; health, metrics\n\
          \x20 mail  {}\n\
          {}",

@@ -28,6 +28,8 @@ pub(super) struct Addresses {
     pub(super) imaps: Option<SocketAddr>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) lmtp: Option<SocketAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) imap_preauth: Option<SocketAddr>,
 }
 
 /// What the file holds.

@@ -17,7 +17,7 @@ use pillarbox_world::service::{
 
 use super::Shared;
 use super::log::shown;
-use crate::auth::Caller;
+use crate::auth::{Caller, challenge};
 use crate::backend::HostBackend;
 use crate::config::Profile;
 use crate::engine::{Begin, Driven, Engine, Slot, StartError};
@@ -49,6 +49,8 @@ pub(crate) struct Door {
     pub(crate) tls: TlsOffer,
     /// Of an SMTP listener: which of its services.
     pub(crate) service: smtp::Service,
+    /// Of an IMAP listener: whether who comes is logged in, as the one whom the settings name.
+    pub(crate) preauth: bool,
 }
 
 impl Link {
@@ -111,9 +113,36 @@ fn auth(shared: &Shared, link: &Link) -> AuthOffer {
     AuthOffer {
         mechanisms: shared.backend.directory().mechanisms(),
         password_commands: true,
-        // No password crosses a network in the clear, unless somebody said so.
-        cleartext: link.loopback || shared.settings.allow_cleartext_login,
+        cleartext: takes_cleartext(shared, link),
     }
+}
+
+/// Who comes to the listener of one account is that account; but not who is brought there by a proxy on this machine.
+fn preauth(shared: &Shared, link: &Link) -> Option<Vec<u8>> {
+    let preauth = shared.settings.preauth.as_ref();
+    let account = preauth.map(|preauth| preauth.account.clone().into_bytes());
+    account.filter(|_| link.door.preauth && link.loopback)
+}
+
+/// RFC 1939 §7: the greeting offers APOP, so it is told before there could be STLS. Whoever listened could try passwords at
+/// leisure; so there is none but where a password might come too.
+fn apop_timestamp(shared: &Shared, link: &Link) -> Option<Vec<u8>> {
+    let open = link.door.tls == TlsOffer::Implicit || takes_cleartext(shared, link);
+    if !open || !shared.backend.directory().offers_apop() {
+        return None;
+    }
+    match challenge(&shared.settings.host_name) {
+        Ok(timestamp) => Some(timestamp),
+        Err(error) => {
+            tracing::error!(%error, "no timestamp, so there is no APOP");
+            None
+        }
+    }
+}
+
+/// No password crosses a network in the clear, unless somebody said so.
+fn takes_cleartext(shared: &Shared, link: &Link) -> bool {
+    link.loopback || shared.settings.allow_cleartext_login
 }
 
 fn limits(shared: &Shared, link: &Link, base: Limits) -> Limits {
@@ -173,7 +202,7 @@ fn login(
             shared.metrics.logins.with_label_values(&[protocol, "refused"]).inc();
             tracing::warn!(protocol, session, reason = ?refusal.reason, peer = %link.peer, "login refused");
         }
-        LoginAnswer::ScramParameters(_) => {}
+        LoginAnswer::ScramParameters(_) | LoginAnswer::DigestChallenge(_) => {}
     }
 }
 
@@ -241,7 +270,7 @@ impl Served for SmtpRole {
     type Service = SmtpService<HostBackend>;
 
     fn config(shared: &Shared, link: &Link) -> smtp::Config {
-        smtp::Config {
+        let mut config = smtp::Config {
             host_name: host_name(shared),
             service: link.door.service,
             peer: peer(link),
@@ -264,7 +293,9 @@ impl Served for SmtpRole {
             index: shared.backend.engine().indexer(),
             limits: limits(shared, link, Limits::SMTP),
             trace: is_tracing(shared, link),
-        }
+        };
+        config.leave_out(&shared.settings.without.smtp);
+        config
     }
 
     fn session(
@@ -367,7 +398,8 @@ impl Served for Pop3Role {
             session_id: link.session_id().into_bytes(),
             tls: link.door.tls,
             auth: auth(shared, link),
-            apop_timestamp: None,
+            apop_timestamp: apop_timestamp(shared, link),
+            without: shared.settings.without.pop3.clone(),
             login_delay_s: shared.settings.pop3_login_delay_s,
             faults: link.is_facing,
             limits: limits(shared, link, Limits::POP3),
@@ -430,7 +462,8 @@ impl Served for ImapRole {
             session_id: link.session_id().into_bytes(),
             tls: link.door.tls,
             auth: auth(shared, link),
-            without: shared.settings.imap_without.clone(),
+            preauth: preauth(shared, link),
+            without: shared.settings.without.imap.clone(),
             faults: link.is_facing,
             limits: limits(shared, link, Limits::IMAP),
             trace: is_tracing(shared, link),

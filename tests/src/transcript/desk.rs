@@ -21,11 +21,17 @@ use super::roles::{Factory, Scripted, Verdict, has, limits};
 /// RFC 5802 §5: the client's nonce of its example.
 const NONCE: &[u8] = b"fyko+d2lbbFgONRv9qkxdawL";
 
+/// Mechanisms that are neither offered nor taken but where a transcript says so.
+pub(super) const OFF_BY_DEFAULT: [(&str, Mechanism); 2] =
+    [("cram-md5", Mechanism::CramMd5), ("anonymous", Mechanism::Anonymous)];
+
 /// What the connections of one transcript share.
 #[derive(Default)]
 pub(super) struct Desk {
     /// User and password.
     login: Option<(String, String)>,
+    /// A mechanism that nobody takes without meaning it.
+    meant: Option<Mechanism>,
     messages: Mutex<HashMap<BlobId, Vec<u8>>>,
     events: Mutex<VecDeque<String>>,
 }
@@ -35,7 +41,9 @@ impl Desk {
     pub(super) fn new(with: &[String]) -> Self {
         let login = with.iter().find_map(|word| word.strip_prefix("login=")?.split_once(':'));
         let login = login.map(|(user, password)| (user.to_owned(), password.to_owned()));
-        Self { login, ..Self::default() }
+        let meant = OFF_BY_DEFAULT.into_iter().find(|(word, _)| has(with, word));
+        let meant = meant.map(|(_, mechanism)| mechanism);
+        Self { login, meant, ..Self::default() }
     }
 
     /// What a session told next.
@@ -102,9 +110,12 @@ impl Desk {
         let Some((user, password)) = &self.login else { return LoginSecret::NoLogin };
         match ask {
             LoginAsk::Choose(choice) if choice.attempt == 1 => {
-                let password_fits = |mechanism: &Mechanism| {
-                    Hash::of(*mechanism).is_some()
-                        || matches!(mechanism, Mechanism::Plain | Mechanism::Login)
+                let password_fits = |mechanism: &Mechanism| match self.meant {
+                    Some(meant) => *mechanism == meant,
+                    None => {
+                        Hash::of(*mechanism).is_some()
+                            || matches!(mechanism, Mechanism::Plain | Mechanism::Login)
+                    }
                 };
                 let Some(mechanism) = choice.mechanisms.into_iter().find(password_fits) else {
                     return LoginSecret::NoLogin;

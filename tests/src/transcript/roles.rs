@@ -12,7 +12,7 @@ use pillarbox_world::conversation::Driven;
 use pillarbox_world::service::local::LocalBackend;
 use pillarbox_world::service::{ImapService, Pop3Service, Service, SmtpService};
 
-use super::desk::Desk;
+use super::desk::{Desk, OFF_BY_DEFAULT};
 use super::freezing::{Freeze, Freezing};
 
 /// Makes sessions of every role for one kind of host.
@@ -158,8 +158,10 @@ pub(super) trait Scripted: Role<Ask: std::fmt::Debug> {
     fn verdict(verdict: Verdict, ask: &Self::Ask) -> Self::Answer;
 }
 
-fn auth() -> AuthOffer {
-    let mechanisms = vec![Mechanism::Plain, Mechanism::Login];
+fn auth(with: &[String]) -> AuthOffer {
+    let mut mechanisms = vec![Mechanism::Plain, Mechanism::Login];
+    let wanted = OFF_BY_DEFAULT.into_iter().filter(|(word, _)| has(with, word));
+    mechanisms.extend(wanted.map(|(_, mechanism)| mechanism));
     AuthOffer { mechanisms, password_commands: true, cleartext: true }
 }
 
@@ -203,11 +205,17 @@ fn tls(with: &[String]) -> TlsOffer {
     if has(with, "starttls") { TlsOffer::Upgrade } else { TlsOffer::None }
 }
 
-/// The usual extensions, without `without:KEYWORD` and with `with:KEYWORD`.
+/// Capabilities behind `without:`.
+fn without(with: &[String]) -> Vec<Vec<u8>> {
+    let names = with.iter().filter_map(|word| word.strip_prefix("without:"));
+    names.map(|name| name.as_bytes().to_vec()).collect()
+}
+
+/// The usual extensions, with `with:KEYWORD`.
 fn extensions(with: &[String]) -> Result<smtp::Extensions, String> {
     let mut offered = smtp::Extensions::default();
     for word in with {
-        let Some((switch, keyword)) = word.split_once(':') else { continue };
+        let Some(keyword) = word.strip_prefix("with:") else { continue };
         let place = match keyword {
             "PIPELINING" => &mut offered.pipelining,
             "SIZE" => &mut offered.size,
@@ -226,11 +234,7 @@ fn extensions(with: &[String]) -> Result<smtp::Extensions, String> {
             "XCLIENT" => &mut offered.xclient,
             _ => return Err(format!("`{word}`: no such extension")),
         };
-        *place = match switch {
-            "with" => true,
-            "without" => false,
-            _ => return Err(format!("`{word}`: expected `with:` or `without:`")),
-        };
+        *place = true;
     }
     Ok(offered)
 }
@@ -249,13 +253,13 @@ impl Scripted for smtp::Server {
             () if has(with, "submission") => smtp::Service::Submission,
             () => smtp::Service::Smtp,
         };
-        let config = smtp::Config {
+        let mut config = smtp::Config {
             host_name: b"hamburger.edu".to_vec(),
             service,
             peer: peer(),
             session_id: b"1".to_vec(),
             tls: tls(with),
-            auth: auth(),
+            auth: auth(with),
             auth_required: has(with, "auth-required"),
             extensions: extensions(with)?,
             verify: has(with, "verify"),
@@ -267,6 +271,7 @@ impl Scripted for smtp::Server {
             limits: limits(Limits::SMTP, with)?,
             trace: has(with, "trace"),
         };
+        config.leave_out(&without(with));
         Ok(factory.smtp(config, now))
     }
 
@@ -301,8 +306,9 @@ impl Scripted for pop3::Server {
             peer: peer(),
             session_id: b"1".to_vec(),
             tls: tls(with),
-            auth: auth(),
+            auth: auth(with),
             apop_timestamp: has(with, "apop").then(|| b"<1.1@hamburger.edu>".to_vec()),
+            without: without(with),
             login_delay_s: if has(with, "login-delay") { 60 } else { 0 },
             faults: has(with, "faults"),
             limits: limits(Limits::POP3, with)?,
@@ -337,14 +343,14 @@ impl Scripted for imap::Server {
         now: Now,
         frozen: bool,
     ) -> Result<Box<dyn Driven<Self, Broken = String>>, String> {
-        let without = with.iter().filter_map(|word| word.strip_prefix("without:"));
         let config = imap::types::Config {
             host_name: b"hamburger.edu".to_vec(),
             peer: peer(),
             session_id: b"1".to_vec(),
             tls: tls(with),
-            auth: auth(),
-            without: without.map(|word| word.as_bytes().to_vec()).collect(),
+            auth: auth(with),
+            preauth: has(with, "preauth").then(|| b"bob@hamburger.edu".to_vec()),
+            without: without(with),
             faults: has(with, "faults"),
             limits: limits(Limits::IMAP, with)?,
             trace: has(with, "trace"),

@@ -44,7 +44,7 @@ variants! {
 
 records! {
     wit, engine;
-    Config { host_name, peer, session_id, tls, auth, without, faults, limits, trace }
+    Config { host_name, peer, session_id, tls, auth, preauth, without, faults, limits, trace }
     MailboxesAsk { after, prefix, max, status }
     CreateAsk { name, special_uses }
     RenameAsk { from, to }

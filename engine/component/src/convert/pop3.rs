@@ -7,7 +7,10 @@ use super::{records, variants};
 
 records! {
     wit, engine;
-    Config { host_name, peer, session_id, tls, auth, apop_timestamp, login_delay_s, faults, limits, trace }
+    Config {
+        host_name, peer, session_id, tls, auth, apop_timestamp, without, login_delay_s, faults,
+        limits, trace,
+    }
     EntriesAsk { first, max }
     NumberRun { first, last }
     Opened { count, octets }

@@ -28,9 +28,9 @@ variants! {
     }
     Credentials {
         Password(value), Digest(value), ScramStart(value), ScramFinish(value), Token(value),
-        External(value), Anonymous(value),
+        External(value), Anonymous(value), DigestStart, Preauthenticated(value),
     }
-    LoginAnswer { Accepted(value), Refused(value), ScramParameters(value) }
+    LoginAnswer { Accepted(value), Refused(value), ScramParameters(value), DigestChallenge(value) }
     LoginAsk { Choose(value), SaltPassword(value) }
     LoginSecret { Credentials(value), SaltedPassword(value), NoLogin }
 }

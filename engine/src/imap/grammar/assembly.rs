@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::append::append_head;
 use super::parse::tag_of;
-use crate::limits::Limits;
+use crate::limits::{Limits, METADATA_VALUE_MAX};
 use crate::role::{Line, LineFault};
 
 /// A piece of a command.
@@ -36,6 +36,8 @@ pub enum Problem {
     BadOctet,
     /// The literals are larger than the limit.
     LiteralTooBig,
+    /// A value of SETMETADATA is larger than any may be (RFC 5464 §4.3).
+    ValueTooBig,
     /// What looks like a literal's head is none.
     BadLiteral,
 }
@@ -127,7 +129,9 @@ impl Assembly {
         let max = if logged_in { u64::from(limits.literals_max) } else { 4096 };
         let total = self.literals.saturating_add(head.size);
         // RFC 7888 §5: with LITERAL- a literal that does not wait has at most 4,096 octets.
-        if total > max || (!plus && !head.waits && head.size > 4096) {
+        if logged_in && head.size > METADATA_VALUE_MAX as u64 && self.sets_metadata() {
+            self.failed.get_or_insert(Problem::ValueTooBig);
+        } else if total > max || (!plus && !head.waits && head.size > 4096) {
             self.failed.get_or_insert(Problem::LiteralTooBig);
         }
         match self.failed {
@@ -140,6 +144,11 @@ impl Assembly {
                 Assembled::Literal(self, head)
             }
         }
+    }
+
+    fn sets_metadata(&self) -> bool {
+        let mut words = self.first().unwrap_or_default().split(|&octet| octet == b' ').skip(1);
+        words.next().is_some_and(|verb| verb.eq_ignore_ascii_case(b"SETMETADATA"))
     }
 
     /// Octets of the literal came, all or some; the command goes on with a line once all did.
@@ -250,5 +259,25 @@ mod tests {
         assert_eq!(assembly.line(&line(b""), &limits, true, true), refused);
         let waiting = Assembly::default().line(&line(b"a X {9}"), &limits, true, true);
         assert_eq!(waiting, refused);
+    }
+
+    #[test]
+    fn a_value_that_is_too_big_is_told_from_a_literal_that_is() {
+        let problem = |text: &[u8]| match first(text) {
+            Assembled::Refused(_, problem) => Some(problem),
+            _ => None,
+        };
+        let value = Some(Problem::ValueTooBig);
+        assert_eq!(problem(b"a SETMETADATA INBOX (/private/comment {16384}"), None);
+        assert_eq!(problem(b"a setmetadata INBOX (/private/comment {16385}"), value);
+        assert_eq!(problem(b"a SETMETADATA INBOX (/private/comment ~{65537}"), value);
+        assert_eq!(problem(b"a SEARCH TEXT {65537}"), Some(Problem::LiteralTooBig));
+        let known = Assembly::default().line(
+            &line(b"a SETMETADATA INBOX (/private/comment {65537}"),
+            &Limits::IMAP,
+            false,
+            true,
+        );
+        assert_eq!(known, Assembled::Refused(Some(b"a".to_vec()), Problem::LiteralTooBig));
     }
 }

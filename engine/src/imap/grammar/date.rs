@@ -20,11 +20,11 @@ fn day(text: &[u8]) -> Option<i64> {
     if words.next().is_some() || year.len() != 4 || number.len() > 2 {
         return None;
     }
-    let number = digits(number)?;
+    let (year, day) = (i64::from(digits(year)?), digits(number)? as u8);
     let month = month(name)?;
-    (1..=31)
-        .contains(&number)
-        .then(|| days(i64::from(digits(year).unwrap_or(0)), month, number as u8))
+    let days = days(year, month, day);
+    // The 31st of February would silently be another day.
+    (civil(days) == Civil { year, month, day }).then_some(days)
 }
 
 fn digits(text: &[u8]) -> Option<u32> {
@@ -112,6 +112,29 @@ pub(super) fn internet_moment(text: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn days_are_those_of_the_calendar() {
+        assert_eq!(day(b"1-Jan-1970"), Some(0));
+        assert_eq!(day(b"29-feb-2024"), Some(19_782));
+        assert_eq!(moment(b" 5-Jan-2026 09:00:00 +0000"), Some((1_767_603_600_000, 0)));
+        let wrong: [&[u8]; 9] = [
+            b"31-Feb-2026",
+            b"29-Feb-2026",
+            b"31-Apr-2026",
+            b"0-Jan-2026",
+            b"32-Jan-2026",
+            b"5-Foo-2026",
+            b"5-Jan-abcd",
+            b"5-Jan-026",
+            b"005-Jan-2026",
+        ];
+        for wrong in wrong {
+            assert_eq!(day(wrong), None, "{}", wrong.escape_ascii());
+            let moment = moment(&[wrong, b" 00:00:00 +0000"].concat());
+            assert_eq!(moment, None, "{}", wrong.escape_ascii());
+        }
+    }
 
     #[test]
     fn moments_of_the_internet_are_read() {

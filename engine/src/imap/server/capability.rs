@@ -7,6 +7,7 @@ use super::print;
 use crate::imap::types::Config;
 use crate::limits::APPEND_MESSAGES_MAX;
 use crate::sasl::server::Terms;
+use crate::sasl::{Mechanism, is_among};
 use crate::trace::Rule;
 use crate::types::TlsOffer;
 
@@ -174,6 +175,11 @@ const TABLE: &[Row] = &[
     logged_in(Feature::InProgress, "INPROGRESS"),
 ];
 
+/// What is announced as the connection is, and can be left out too.
+const STARTTLS: &str = "STARTTLS";
+/// See `STARTTLS`. Where it is left out LOGIN is refused all the same, as by servers that do not say so before.
+const LOGIN_DISABLED: &str = "LOGINDISABLED";
+
 /// What is nothing without something else: it is left out with it. Whoever stands behind another here may need it.
 const NEEDS: &[(Feature, &[Feature])] = &[
     // RFC 5182 §2.1, RFC 9394 §3.1: options of RETURN, which is ESEARCH's.
@@ -216,9 +222,11 @@ pub(crate) struct Features(u64);
 
 impl Features {
     pub(crate) fn new(without: &[Vec<u8>]) -> Self {
-        let left_out =
-            |row: &Row| without.iter().any(|name| name.eq_ignore_ascii_case(row.name.as_bytes()));
-        let mut set = TABLE.iter().filter(|row| !left_out(row)).fold(0, |set, row| set | bit(row));
+        let offered = TABLE.iter().filter(|row| !is_among(without, row.name));
+        let mut set = offered.fold(0, |set, row| set | bit(row));
+        if set & (flag(Feature::Rev1) | flag(Feature::Rev2)) == 0 {
+            set |= flag(Feature::Rev1);
+        }
         // RFC 7888 §3: only one of the two may be announced; the smaller promise is for who leaves
         // out the larger.
         if set & flag(Feature::LiteralPlus) != 0 {
@@ -276,14 +284,14 @@ pub(crate) fn list(
         return list;
     }
     if config.tls == TlsOffer::Upgrade && !terms.secured {
-        add(&mut list, &[b"STARTTLS"]);
+        add(&mut list, &[STARTTLS.as_bytes()]);
     }
     for mechanism in terms.mechanisms() {
-        add(&mut list, &[b"AUTH=", mechanism.name().as_bytes()]);
+        add(&mut list, &[mechanism.capability().as_bytes()]);
     }
     // RFC 9051 §6.2.3: announced whenever LOGIN would be refused.
-    if !login_allowed(config, terms.secured) {
-        add(&mut list, &[b"LOGINDISABLED"]);
+    if !login_allowed(config, terms.secured) && !is_among(&config.without, LOGIN_DISABLED) {
+        add(&mut list, &[LOGIN_DISABLED.as_bytes()]);
     }
     list
 }
@@ -295,7 +303,16 @@ pub(crate) fn append_limit(config: &Config) -> u64 {
 
 /// The names by which capabilities are left out.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    TABLE.iter().map(|row| row.name)
+    let of_logins = Mechanism::ALL.into_iter().map(Mechanism::capability);
+    TABLE.iter().map(|row| row.name).chain([STARTTLS, LOGIN_DISABLED]).chain(of_logins)
+}
+
+/// Leaves out what is not in the table: TLS, and mechanisms.
+pub(crate) fn leave_out(config: &mut Config) {
+    if config.tls == TlsOffer::Upgrade && is_among(&config.without, STARTTLS) {
+        config.tls = TlsOffer::None;
+    }
+    config.auth.leave_out(&config.without);
 }
 
 /// Whether LOGIN is taken now (RFC 9051 §11.7).

@@ -197,6 +197,7 @@ impl Server {
         matches!(
             self.doing,
             Doing::Greeting
+                | Doing::Admitting
                 | Doing::Job { wait: Wait::Answer, .. }
                 | Doing::Telling { wait: Wait::Answer, .. }
         )
@@ -212,7 +213,7 @@ impl Server {
         code: Option<&'static str>,
         text: &'static str,
     ) -> Self {
-        reply::send_bye(cx, code, text.as_bytes());
+        reply::send_bye(cx, code.map(str::as_bytes), text.as_bytes());
         self.close(cx)
     }
 

@@ -5,7 +5,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::capability::Features;
+use super::capability::{self, Features};
 use super::condstore::Aware;
 use super::context::Contexts;
 use super::idle::{self, Idle};
@@ -103,7 +103,7 @@ impl Server {
         (base.farewell.is_none() && base.notify.is_none()).then_some(())
     }
 
-    fn read(config: Config, input: &mut Reader<'_>) -> Option<Self> {
+    fn read(mut config: Config, input: &mut Reader<'_>) -> Option<Self> {
         let rev2_enabled = input.flag()?;
         let aware = match input.octet()? {
             0 => Aware::Not,
@@ -136,6 +136,7 @@ impl Server {
             _ => return None,
         };
         let features = Features::new(&config.without);
+        capability::leave_out(&mut config);
         let farewell = None;
         let base = Base {
             config,

@@ -10,7 +10,8 @@ use super::job::Next;
 use super::reply::Reply;
 use super::runs::Runs;
 use super::state::State;
-use super::{Base, Doing, Server, append, phase};
+use super::{Base, Doing, Server, append, metadata, phase};
+use crate::foreign;
 use crate::imap::grammar::lex;
 use crate::imap::grammar::{
     self, Assembled, Assembly, Bad, Command, Literal, Piece, Piecewise, Problem, Token,
@@ -76,11 +77,20 @@ impl Incoming {
 }
 
 impl Server {
+    /// A line of a command came.
+    ///
+    /// Where nobody has to log in a web page must not get in: it can make a browser on this machine send a request, whose
+    /// body could hold commands. So a line that begins as HTTP does ends the connection, though it could be a command with
+    /// an odd tag.
     pub(super) fn command_line(self, cx: &mut Cx<Self>, incoming: Incoming, line: Line) -> Self {
         let Incoming { assembly, doomed } = incoming;
         let start = assembly.start().unwrap_or(line.start);
         let secret = may_hold_secret(assembly.first().unwrap_or(&line.octets));
         let logged_in = !matches!(self.state, State::NotAuthenticated);
+        if self.base.config.preauth.is_some() && foreign::is_request(&line.octets) {
+            note_refused(cx, start, secret);
+            return self.bye(cx, None, "This server speaks IMAP and no other protocol");
+        }
         let plus = self.base.features.has(Feature::LiteralPlus);
         let assembled = assembly.line(&line, &self.base.config.limits, logged_in, plus);
         match (assembled, doomed) {
@@ -147,7 +157,6 @@ impl Server {
 
     /// A command that is refused before it is parsed.
     fn refuse(mut self, cx: &mut Cx<Self>, tag: Option<Vec<u8>>, problem: Problem) -> Self {
-        cx.note_defect(&SYNTAX);
         let reply = match problem {
             Problem::LineTooLong => {
                 if matches!(self.state, State::NotAuthenticated) {
@@ -160,8 +169,13 @@ impl Server {
             Problem::LiteralTooBig => {
                 Reply::bad("The literal is too large").with_code(&b"TOOBIG"[..])
             }
+            // RFC 5464 §4.3 names this answer; it breaks no rule of the grammar.
+            Problem::ValueTooBig => {
+                return self.go(cx, tag.unwrap_or_default(), Next::done(metadata::too_long()));
+            }
             Problem::BadLiteral => Reply::bad("This is no literal"),
         };
+        cx.note_defect(&SYNTAX);
         self.defect(cx, tag.unwrap_or_default(), reply)
     }
 

@@ -45,11 +45,16 @@ pub(crate) fn set(name: Vec<u8>, entries: Vec<MetadataEntry>) -> Next {
         entry.value.as_ref().is_some_and(|value| value.len() > METADATA_VALUE_MAX)
     };
     if entries.iter().any(long) {
-        let code = format!("METADATA MAXSIZE {METADATA_VALUE_MAX}").into_bytes();
-        return Next::done(Reply::no("", "A value is too long").with_code(code).because(&SET));
+        return Next::done(too_long());
     }
     let ask = MetadataAsk { name, read: Vec::new(), depth: 0, write: entries };
     Next::Ask(Ask::Metadata(ask), Job::Metadata(Metadata::Write))
+}
+
+/// What is answered where a value is longer than any may be.
+pub(super) fn too_long() -> Reply {
+    let code = format!("METADATA MAXSIZE {METADATA_VALUE_MAX}").into_bytes();
+    Reply::no("", "A value is too long").with_code(code).because(&SET)
 }
 
 impl Metadata {

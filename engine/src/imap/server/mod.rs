@@ -20,6 +20,7 @@ mod fetch;
 mod flow;
 mod forest;
 mod freeze;
+mod greeting;
 mod idle;
 mod incoming;
 mod item;
@@ -112,6 +113,7 @@ pub(super) const RULES: &[&Rule] = &[
     &fetch::FETCH,
     &fetch::SEEN,
     &fetch::GONE,
+    &greeting::PREAUTH,
     &idle::DONE,
     &incoming::LITERAL,
     &incoming::NON_SYNC,
@@ -256,6 +258,8 @@ enum Doing {
     Telling { after: After, telling: Telling, wait: Wait },
     /// The host has its say before the greeting.
     Greeting,
+    /// The host says whether the peer is let in as whom the configuration names.
+    Admitting,
     /// STARTTLS was accepted.
     Securing,
     /// Over.
@@ -286,9 +290,10 @@ impl Role for Server {
     type Call = Call;
     type Event = Event;
 
-    fn start(config: Config, cx: &mut Cx<Self>) -> Self {
+    fn start(mut config: Config, cx: &mut Cx<Self>) -> Self {
         cx.trace(config.trace);
         let features = Features::new(&config.without);
+        capability::leave_out(&mut config);
         let base = Base {
             config,
             features,
@@ -323,7 +328,7 @@ impl Role for Server {
         let wait = match &self.doing {
             Doing::Command(incoming) => return incoming.want(&self.base, &self.state),
             Doing::Job { wait, .. } | Doing::Telling { wait, .. } => *wait,
-            Doing::Greeting => return Want::Answer,
+            Doing::Greeting | Doing::Admitting => return Want::Answer,
             Doing::Securing => return Want::Secured,
             Doing::Over => return Want::Nothing,
         };
@@ -405,6 +410,10 @@ impl Role for Server {
                 }
             }
             Doing::Greeting => match self.greeting_answered(cx, answer) {
+                (server, None) => Ok(server),
+                (server, Some(misuse)) => Err((server, misuse)),
+            },
+            Doing::Admitting => match self.admitted(cx, answer) {
                 (server, None) => Ok(server),
                 (server, Some(misuse)) => Err((server, misuse)),
             },
@@ -496,12 +505,4 @@ pub fn capability_names() -> impl Iterator<Item = &'static str> {
 pub fn farewell(reason: Farewell) -> Vec<u8> {
     let (code, text) = (reply::farewell_code(reason), reply::farewell_text(reason));
     [b"* BYE [", code.as_bytes(), b"] ", text.as_bytes(), b"\r\n"].concat()
-}
-
-impl Server {
-    /// RFC 9051 §7.1.1
-    fn say_greeting(&self, cx: &mut Cx<Self>) {
-        let list = self.base.capabilities(false);
-        reply::send_greeting(cx, &list, &self.base.config.host_name);
-    }
 }

@@ -8,10 +8,9 @@ use super::append::Form;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::{Reply, Status};
 use super::state::State;
-use super::{Doing, Server, append, dispatch, reply};
+use super::{append, dispatch};
 use crate::imap::grammar::{Command, Piece};
 use crate::imap::types::{Answer, AppendAsk, Ask};
-use crate::role::Cx;
 use crate::types::{Misuse, Phase};
 
 /// What begins once the host has had its say.
@@ -64,44 +63,6 @@ impl Held {
                 })
             }
             _ => wrong(Job::Phase(self)),
-        }
-    }
-}
-
-impl Server {
-    /// Greets, after the host had its say.
-    pub(super) fn begin(mut self, cx: &mut Cx<Self>) -> Self {
-        if self.base.config.faults {
-            cx.ask(Ask::Phase(Phase::Connected));
-            self.doing = Doing::Greeting;
-        } else {
-            self.say_greeting(cx);
-            self.doing = Doing::Command(Box::default());
-        }
-        self.settle(cx)
-    }
-
-    /// RFC 9051 §7.1.5: a greeting that is BYE says that there will be no session, whatever the host wants after it.
-    pub(super) fn greeting_answered(
-        mut self,
-        cx: &mut Cx<Self>,
-        answer: Answer,
-    ) -> (Self, Option<Misuse>) {
-        match answer {
-            Answer::Done => {
-                self.say_greeting(cx);
-                self.doing = Doing::Command(Box::default());
-                (self.settle(cx), None)
-            }
-            Answer::Instead(instead) if instead.is_fit() => {
-                reply::send_bye(cx, None, &instead.text);
-                (self.close(cx), None)
-            }
-            answer => {
-                self.doing = Doing::Greeting;
-                let bad_value = matches!(answer, Answer::Instead(_));
-                (self, Some(if bad_value { Misuse::BadValue } else { Misuse::WrongAnswer }))
-            }
         }
     }
 }

@@ -121,6 +121,11 @@ impl Reply {
         }
     }
 
+    /// Says it as the end of the connection.
+    pub(crate) fn send_bye(&self, cx: &mut Cx<Server>) {
+        send_bye(cx, self.code.as_deref(), &self.text);
+    }
+
     fn send_untagged(&self, cx: &mut Cx<Server>) {
         cx.send(b"*", "untagged", None);
         self.send_rest(cx);
@@ -186,22 +191,35 @@ pub(crate) fn send_untagged_ok(cx: &mut Cx<Server>, code: &[u8], text: &'static 
 }
 
 /// Sends the greeting (RFC 9051 §7.1.1).
-pub(crate) fn send_greeting(cx: &mut Cx<Server>, capabilities: &[u8], host_name: &[u8]) {
+pub(crate) fn send_greeting(
+    cx: &mut Cx<Server>,
+    capabilities: &[u8],
+    host_name: &[u8],
+    preauth: Option<&'static Rule>,
+) {
     let text = [&printable(host_name)[..], b" IMAP server ready"].concat();
-    let code = [b"CAPABILITY ", capabilities].concat();
-    let mut greeting = Reply::ok("").with_code(code);
-    greeting.text = Cow::Owned(text);
-    greeting.send_untagged(cx);
+    cx.send(b"*", "untagged", None);
+    cx.send(b" ", "SP", None);
+    cx.send(
+        if preauth.is_some() { b"PREAUTH" } else { b"OK" },
+        "status",
+        preauth.or(Some(&TAGGED)),
+    );
+    cx.send(b" ", "SP", None);
+    cx.send(&[b"[CAPABILITY ", capabilities, b"]"].concat(), "resp-text-code", None);
+    cx.send(b" ", "SP", None);
+    cx.send(&text, "text", None);
+    cx.send(b"\r\n", "CRLF", None);
 }
 
 /// Sends BYE.
-pub(crate) fn send_bye(cx: &mut Cx<Server>, code: Option<&'static str>, text: &[u8]) {
+pub(crate) fn send_bye(cx: &mut Cx<Server>, code: Option<&[u8]>, text: &[u8]) {
     cx.send(b"*", "untagged", None);
     cx.send(b" ", "SP", None);
     cx.send(b"BYE", "status", Some(&BYE));
     cx.send(b" ", "SP", None);
     if let Some(code) = code {
-        cx.send(&[b"[", code.as_bytes(), b"]"].concat(), "resp-text-code", None);
+        cx.send(&[b"[", code, b"]"].concat(), "resp-text-code", None);
         cx.send(b" ", "SP", None);
     }
     cx.send(text, "text", None);

@@ -4,13 +4,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use md5::{Digest, Md5};
-
 use super::reply::Status;
 use super::types::{Ask, Cause, Code, Event, Failure};
 use super::{Client, State, send};
 use crate::role::Cx;
 use crate::sasl::client as sasl;
+use crate::sasl::digest;
 use crate::sasl::{ClientCredentials, LoginAsk, LoginChoice, LoginSecret, Mechanism};
 use crate::trace::Rule;
 use crate::types::Misuse;
@@ -99,7 +98,7 @@ impl Client {
             (Login::Choosing, LoginSecret::Credentials(given)) => {
                 let by_command = given.mechanism == Mechanism::Login;
                 if by_command && self.common.has_password_command() {
-                    match is_fit(&given) {
+                    match is_fit(&given, self.common.config.apop) {
                         true => return Ok(self.say_password(cx, &given)),
                         false => (Login::Choosing, Misuse::BadValue),
                     }
@@ -125,9 +124,8 @@ impl Client {
 
     /// APOP, or USER with PASS to follow.
     fn say_password(self, cx: &mut Cx<Self>, given: &ClientCredentials) -> Self {
-        let apop = self.common.apop_timestamp().filter(|_| !given.user.contains(&b' '));
-        let login = if let Some(timestamp) = apop {
-            let digest = hexadecimal(&Md5::digest([timestamp, &given.secret].concat()));
+        let login = if let Some(timestamp) = self.common.apop_timestamp() {
+            let digest = digest::apop(timestamp, &given.secret);
             cx.send(b"APOP", "verb", Some(&APOP));
             cx.send(b" ", "SP", None);
             cx.send(&given.user, "user name", None);
@@ -240,9 +238,10 @@ impl Client {
 }
 
 impl super::Common {
-    /// Whether `login` can be said as USER and PASS, or as APOP.
+    /// Whether `login` can be said as USER and PASS, or as APOP where that is wanted in their place: who wants to prove
+    /// the password does not want to say it.
     fn has_password_command(&self) -> bool {
-        self.capabilities.user || self.apop_timestamp().is_some()
+        if self.config.apop { self.apop_timestamp().is_some() } else { self.capabilities.user }
     }
 
     fn apop_timestamp(&self) -> Option<&[u8]> {
@@ -250,19 +249,13 @@ impl super::Common {
     }
 }
 
-/// Whether a name and a password can stand in a command line.
-fn is_fit(given: &ClientCredentials) -> bool {
+/// Whether a name and a password can stand in a command line; in that of APOP a space ends the name.
+fn is_fit(given: &ClientCredentials, apop: bool) -> bool {
     let fits = |part: &[u8]| {
         let length = 1..=COMMAND_MAX - b"USER \r\n".len();
         length.contains(&part.len()) && !part.iter().any(|octet| matches!(octet, 0 | b'\r' | b'\n'))
     };
-    fits(&given.user) && fits(&given.secret)
-}
-
-fn hexadecimal(octets: &[u8]) -> Vec<u8> {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = |octet: &u8| [DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]];
-    octets.iter().flat_map(digits).collect()
+    fits(&given.user) && fits(&given.secret) && !(apop && given.user.contains(&b' '))
 }
 
 /// Tells the host which rule a server broke, if it broke one.
@@ -270,17 +263,5 @@ fn tell(cx: &mut Cx<Client>, fault: sasl::Fault) {
     if let Some(rule) = fault.rule() {
         cx.note_defect(rule);
         cx.event(Event::Defect(rule.gist.as_bytes().to_vec()));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// RFC 1939 §7, its own example.
-    #[test]
-    fn the_digest_is_that_of_the_standard() {
-        let digest = Md5::digest(b"<1896.697170952@dbc.mtview.ca.us>tanstaaf");
-        assert_eq!(hexadecimal(&digest), b"c4c9334bac560ecc979e58001b3e22fb");
     }
 }

@@ -8,6 +8,7 @@ use super::reply::Status;
 use super::types::{Capabilities, Cause, Event, Failure, Maildrop, Ready, TlsPolicy};
 use super::{Client, Flow, State, offer, send, text_of};
 use crate::role::{Cx, Line};
+use crate::sasl::digest::is_challenge;
 use crate::trace::Rule;
 
 /// RFC 2449 §5.
@@ -31,9 +32,6 @@ pub(super) const UTF8: Rule = Rule {
 /// RFC 6856 §3.1.
 pub(super) const LANG: Rule =
     Rule { rfc: 6856, section: "3.1", gist: "LANG names the language of the server's words." };
-
-/// Octets of a timestamp that APOP may use: RFC 1939 §3 allows no longer line.
-const TIMESTAMP_MAX: usize = 500;
 
 /// When CAPA was said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -225,18 +223,10 @@ pub(super) fn is_tag(tag: &[u8]) -> bool {
 }
 
 /// RFC 1939 §7 timestamp: `"<" local-part "@" domain ">"`, printable.
-///
-/// What is no message-id is not taken: digests over octets that somebody in between has chosen would give a password
-/// away, letter by letter.
 fn timestamp(greeting: &[u8]) -> Option<&[u8]> {
     let start = greeting.iter().position(|octet| *octet == b'<')?;
     let length = greeting[start..].iter().position(|octet| *octet == b'>')?;
-    let found = &greeting[start..=start + length];
-    let inner = &found[1..length];
-    let visible = |octet: &u8| octet.is_ascii_graphic() && *octet != b'<';
-    let ats = inner.iter().filter(|octet| **octet == b'@').count();
-    let right = ats == 1 && !inner.starts_with(b"@") && !inner.ends_with(b"@");
-    (right && found.len() <= TIMESTAMP_MAX && inner.iter().all(visible)).then_some(found)
+    Some(&greeting[start..=start + length]).filter(|found| is_challenge(found))
 }
 
 #[cfg(test)]

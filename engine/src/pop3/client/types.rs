@@ -14,7 +14,8 @@ use crate::types::Refusal;
 pub struct Config {
     /// How far TLS is insisted on.
     pub tls: TlsPolicy,
-    /// Whether APOP is used if the server offers it and the host chooses `login`.
+    /// Whether APOP stands in the place of USER and PASS, which are never said then: `login` means it where the server
+    /// offers it, and is not offered elsewhere.
     pub apop: bool,
     /// RFC 6856: whether to ask for UTF-8 if the server offers it.
     pub utf8: bool,

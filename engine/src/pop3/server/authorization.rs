@@ -187,37 +187,4 @@ impl Server {
         self.ok(cx, self.common.words.map_or(&text[..], |words| words.opened));
         self.go(cx, State::Transaction(alloc::boxed::Box::new(Maildrop::new(opened))))
     }
-
-    /// CAPA (RFC 2449 §5).
-    pub(super) fn capabilities(&self, cx: &mut Cx<Self>, logged_in: bool) {
-        let config = &self.common.config;
-        self.ok(cx, "capabilities follow");
-        let mut sasl = alloc::string::String::from("SASL");
-        for mechanism in self.common.terms().mechanisms() {
-            sasl.push(' ');
-            sasl.push_str(mechanism.name());
-        }
-        let delay = alloc::format!("LOGIN-DELAY {}", config.login_delay_s);
-        let stls = config.tls == TlsOffer::Upgrade && self.common.tls.is_none() && !logged_in;
-        let lines = [
-            ("USER", self.offers_passwords()),
-            (&sasl, sasl.len() > "SASL".len()),
-            ("STLS", stls),
-            ("TOP", true),
-            ("UIDL", true),
-            ("PIPELINING", true),
-            ("RESP-CODES", true),
-            ("AUTH-RESP-CODE", true),
-            ("EXPIRE NEVER", true),
-            (&delay, config.login_delay_s > 0),
-            ("UTF8", true),
-            ("LANG", true),
-            ("IMPLEMENTATION Pillarbox", true),
-        ];
-        for (line, _) in lines.iter().filter(|(_, offered)| *offered) {
-            cx.send(line.as_bytes(), "capability", None);
-            cx.send(b"\r\n", "CRLF", None);
-        }
-        cx.send(b".\r\n", "end of response", None);
-    }
 }

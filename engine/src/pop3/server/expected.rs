@@ -12,6 +12,8 @@ impl Server {
     #[must_use]
     pub fn expected(&self) -> Vec<Expected> {
         let wanted = |word: &str| match &self.state {
+            // What this server does not know it is not told.
+            State::Authorization(_) | State::Transaction(_) if !self.common.has(word) => false,
             State::Authenticating(_) => matches!(word, "response" | "cancellation"),
             State::Authorization(user) => match word {
                 "USER" => self.offers_passwords(),

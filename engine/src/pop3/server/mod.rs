@@ -1,6 +1,7 @@
 //! The POP3 server (RFC 1939): AUTHORIZATION, TRANSACTION and UPDATE, each a state that owns only what is true in it.
 
 mod authorization;
+mod capability;
 mod expected;
 mod language;
 mod listing;
@@ -156,14 +157,17 @@ impl State {
 
 impl Server {
     fn ok(&self, cx: &mut Cx<Self>, text: &str) {
-        Self::respond(cx, b"+OK", text.as_bytes());
+        self.respond(cx, b"+OK", text.as_bytes());
     }
 
     fn err(&self, cx: &mut Cx<Self>, text: &str) {
-        Self::respond(cx, b"-ERR", text.as_bytes());
+        self.respond(cx, b"-ERR", text.as_bytes());
     }
 
-    fn respond(cx: &mut Cx<Self>, status: &[u8], text: &[u8]) {
+    fn respond(&self, cx: &mut Cx<Self>, status: &[u8], mut text: &[u8]) {
+        if code_length(text) > 0 && !self.common.may_say(text) {
+            text = &text[code_length(text) + 1..];
+        }
         cx.send(status, "status", Some(&RESPONSE));
         if !text.is_empty() {
             cx.send(b" ", "SP", None);
@@ -176,7 +180,7 @@ impl Server {
     }
 
     fn refuse(&self, cx: &mut Cx<Self>, refusal: &Refusal) {
-        Self::respond(cx, b"-ERR", &refused(refusal));
+        self.respond(cx, b"-ERR", &refused(refusal));
     }
 
     fn go(mut self, cx: &mut Cx<Self>, state: State) -> Self {
@@ -266,6 +270,9 @@ impl Server {
         match grammar::parse(&line.octets) {
             Ok(command) if command != Command::Quit && self.is_tired(&state) => {
                 self.end(cx, "too many commands that do nothing")
+            }
+            Ok(command) if !self.common.knows(&command) => {
+                self.mistake(cx, "unknown command", &LINE, state)
             }
             Ok(command) => self.meet(cx, line, command, state),
             Err(Syntax::Verb) => self.mistake(cx, "unknown command", &LINE, state),
@@ -392,9 +399,15 @@ impl Role for Server {
     }
 }
 
+/// The names by which `Config::without` leaves capabilities out.
+pub fn capability_names() -> impl Iterator<Item = &'static str> {
+    capability::names()
+}
+
 impl Server {
-    fn start_with(config: Config, words: Option<&'static Words>, cx: &mut Cx<Self>) -> Self {
+    fn start_with(mut config: Config, words: Option<&'static Words>, cx: &mut Cx<Self>) -> Self {
         cx.trace(config.trace);
+        capability::leave_out(&mut config);
         let implicit = config.tls == TlsOffer::Implicit;
         let common = Common {
             config,
@@ -424,7 +437,7 @@ impl Server {
             greeting.push(b' ');
             greeting.extend_from_slice(timestamp);
         }
-        Self::respond(cx, b"+OK", &greeting);
+        self.respond(cx, b"+OK", &greeting);
     }
 
     fn wrong_answer(mut self, state: State) -> (Self, Misuse) {

@@ -67,7 +67,7 @@ impl Server {
             }
             (Held::Command(command, state), Answer::Done) => Ok(self.command(cx, command, state)),
             (held, Answer::Instead(instead)) if instead.is_fit() => {
-                Self::respond(cx, b"-ERR", &instead.text);
+                self.respond(cx, b"-ERR", &instead.text);
                 Ok(match held {
                     // RFC 1939 §6: a connection that is closed so removes nothing.
                     Held::Command(_, state) if !instead.close => self.go(cx, state),

@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::binding::Binding;
+use super::digest::{cram_md5, is_challenge};
 use super::{ClientCredentials, Mechanism, SaltPassword, scram as shared};
 use crate::text::base64;
 use crate::trace::Rule;
@@ -31,8 +32,12 @@ pub struct Policy {
     pub cleartext: bool,
 }
 
-/// Best first: keys bound to the channel, keys, tokens, and the password itself last.
-const BEST_FIRST: [Mechanism; 9] = [
+/// Characters of a trace text (RFC 4505 §2).
+const TRACE_CHARACTERS_MAX: usize = 255;
+
+/// Best first: keys bound to the channel, keys, tokens, and then the password itself. Behind it are those that nobody
+/// should take without meaning it: a digest that a listener can try passwords on, and no name at all.
+const BEST_FIRST: [Mechanism; 11] = [
     Mechanism::External,
     Mechanism::ScramSha256Plus,
     Mechanism::ScramSha1Plus,
@@ -42,6 +47,8 @@ const BEST_FIRST: [Mechanism; 9] = [
     Mechanism::Xoauth2,
     Mechanism::Plain,
     Mechanism::Login,
+    Mechanism::CramMd5,
+    Mechanism::Anonymous,
 ];
 
 impl Policy {
@@ -55,6 +62,8 @@ impl Policy {
             Mechanism::ScramSha256Plus | Mechanism::ScramSha1Plus => Binding::best(tls).is_some(),
             // It is the identity that TLS gave: without TLS there is none.
             Mechanism::External => tls.is_some(),
+            // It has no secret.
+            Mechanism::Anonymous => true,
             _ => tls.is_some() || self.cleartext,
         };
         let wanted = |mechanism: Mechanism| self.only.is_empty() || self.only.contains(&mechanism);
@@ -124,6 +133,8 @@ enum State {
     User { user: Vec<u8>, password: Vec<u8> },
     /// LOGIN, before the password.
     Password(Vec<u8>),
+    /// CRAM-MD5, before the challenge.
+    Digest { user: Vec<u8>, secret: Vec<u8> },
     /// A token was sent: another challenge says why it failed.
     Token,
     /// SCRAM, before client-first-message.
@@ -174,7 +185,12 @@ impl Exchange {
             | Mechanism::ScramSha256Plus => {
                 State::First(Box::new(Scram::new(&given, offered, tls)?))
             }
-            Mechanism::CramMd5 | Mechanism::Anonymous => return Err(Misuse::BadValue),
+            Mechanism::CramMd5 => {
+                let right = is_part(&given.user) && !given.secret.is_empty();
+                let ClientCredentials { user, secret, .. } = given;
+                right.then_some(State::Digest { user, secret }).ok_or(Misuse::BadValue)?
+            }
+            Mechanism::Anonymous => State::Message(trace(given)?),
         };
         Ok(Self { mechanism, state })
     }
@@ -222,6 +238,16 @@ impl Exchange {
             State::Message(message) => respond(after_message(mechanism), &message),
             State::User { user, password } => respond(State::Password(password), &user),
             State::Password(password) => respond(State::Spoken, &password),
+            // What is no message-id may be made to find the secret out.
+            State::Digest { user, secret } => {
+                match base64::decode(text).filter(|challenge| is_challenge(challenge)) {
+                    Some(challenge) => {
+                        let digest = cram_md5(&challenge, &secret);
+                        respond(State::Spoken, &[&user[..], b" ", &digest].concat())
+                    }
+                    None => Step::Cancel(Fault::Malformed),
+                }
+            }
             State::First(scram) => {
                 let message = scram.first_message().to_vec();
                 respond(State::Begun(scram), &message)
@@ -343,6 +369,14 @@ fn external(given: ClientCredentials) -> Result<Vec<u8>, Misuse> {
     is_name(&name).then_some(name).ok_or(Misuse::BadValue)
 }
 
+/// RFC 4505 §2: an address, a word, or nothing.
+fn trace(given: ClientCredentials) -> Result<Vec<u8>, Misuse> {
+    let text = given.secret;
+    let characters = core::str::from_utf8(&text).map(|text| text.chars().count());
+    let right = is_name(&text) && characters.is_ok_and(|count| count <= TRACE_CHARACTERS_MAX);
+    right.then_some(text).ok_or(Misuse::BadValue)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::scram::Hash;
@@ -394,6 +428,38 @@ mod tests {
         let (exchange, password) = responded(exchange.challenge(b"not base64"));
         assert_eq!((&name[..], &password[..]), (&b"user"[..], &b"pencil"[..]));
         assert_eq!(exchange.succeeded(), Ok(()));
+    }
+
+    /// RFC 2195 §2.
+    #[test]
+    fn cram_md5_digests_the_challenge_and_nothing_but_a_challenge() {
+        let mut given = given(Mechanism::CramMd5);
+        (given.user, given.secret) = (b"tim".to_vec(), b"tanstaaftanstaaf".to_vec());
+        let mut exchange = begin(given);
+        assert_eq!(exchange.initial_response(1000), None);
+        assert_eq!(exchange.clone().succeeded(), Err(Fault::Unproven));
+        let challenge = b"PDE4OTYuNjk3MTcwOTUyQHBvc3RvZmZpY2UucmVzdG9uLm1jaS5uZXQ+";
+        let (after, message) = responded(exchange.clone().challenge(challenge));
+        assert_eq!(message, b"tim b913a602c7eda7a495b4e6e7334d3890");
+        assert!(matches!(after.clone().challenge(b""), Step::Cancel(Fault::Malformed)));
+        assert_eq!(after.succeeded(), Ok(()));
+        for wrong in [&b""[..], b"?", &text(b"1896"), &text(b"<a b@c>")] {
+            let step = exchange.clone().challenge(wrong);
+            assert!(matches!(step, Step::Cancel(Fault::Malformed)), "{}", wrong.escape_ascii());
+        }
+    }
+
+    /// RFC 4505 §4.
+    #[test]
+    fn anonymous_leaves_a_word_or_none() {
+        let mut sirhc = given(Mechanism::Anonymous);
+        sirhc.secret = b"sirhc".to_vec();
+        assert_eq!(begin(sirhc.clone()).initial_response(100), Some(b"c2lyaGM=".to_vec()));
+        sirhc.secret = Vec::new();
+        assert_eq!(begin(sirhc.clone()).initial_response(100), Some(b"=".to_vec()));
+        sirhc.secret = "ä".repeat(256).into_bytes();
+        let long = Exchange::new(sirhc, &[Mechanism::Anonymous], None);
+        assert_eq!(long.err(), Some(Misuse::BadValue));
     }
 
     #[test]
@@ -524,6 +590,10 @@ mod tests {
         let offered = [Login, Plain, ScramSha1, Xoauth2, ScramSha256Plus, ScramSha256, External];
         let careful = Policy::default();
         assert_eq!(careful.choices(&offered, None), [ScramSha256, ScramSha1]);
+        let weak = [Mechanism::Anonymous, Mechanism::CramMd5, Login];
+        assert_eq!(careful.choices(&weak, None), [Mechanism::Anonymous]);
+        let last = [Login, Mechanism::CramMd5, Mechanism::Anonymous];
+        assert_eq!(careful.choices(&weak, Some(&TlsFacts::default())), last);
         let tls = TlsFacts { exporter: b"exported".to_vec(), ..TlsFacts::default() };
         let all = [External, ScramSha256Plus, ScramSha256, ScramSha1, Xoauth2, Plain, Login];
         assert_eq!(careful.choices(&offered, Some(&tls)), all);
@@ -534,7 +604,7 @@ mod tests {
     #[test]
     fn what_a_mechanism_cannot_carry_is_the_hosts_mistake() {
         type Spoil = fn(&mut ClientCredentials);
-        let wrong: [(Mechanism, Spoil); 10] = [
+        let wrong: [(Mechanism, Spoil); 11] = [
             (Mechanism::Plain, |given| given.secret = b"a\0b".to_vec()),
             (Mechanism::Plain, |given| given.user = Vec::new()),
             (Mechanism::Login, |given| given.secret = Vec::new()),
@@ -544,7 +614,8 @@ mod tests {
             (Mechanism::ScramSha1, |given| given.nonce.truncate(17)),
             (Mechanism::ScramSha1, |given| given.nonce[0] = b','),
             (Mechanism::ScramSha1, |given| given.user = Vec::new()),
-            (Mechanism::CramMd5, |_| {}),
+            (Mechanism::CramMd5, |given| given.user = Vec::new()),
+            (Mechanism::Anonymous, |given| given.secret = b"a\0b".to_vec()),
         ];
         for (mechanism, spoil) in wrong {
             let mut given = given(mechanism);

@@ -2,6 +2,8 @@
 //! and to its verdict. How a protocol frames challenges is the role's; whether credentials are
 //! right is the host's.
 
+mod anonymous;
+mod cram;
 mod external;
 mod login;
 mod plain;
@@ -12,11 +14,14 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::binding::Binding;
+use super::digest::is_challenge;
 use super::{Account, AuthOffer, Credentials, LoginAnswer, Mechanism, scram as shared};
 use crate::text::base64;
 use crate::trace::Rule;
 use crate::types::{Misuse, Reason, Refusal, TlsFacts};
 
+pub(super) use anonymous::ANONYMOUS_MESSAGE;
+pub(super) use cram::CRAM_RESPONSE;
 pub(super) use external::EXTERNAL_MESSAGE;
 pub(super) use plain::PLAIN_MESSAGE;
 use scram::{Judging, Salted, Scram};
@@ -46,8 +51,8 @@ impl<'a> Terms<'a> {
 
     /// The mechanisms that can be used now, best first; none while the terms are not open.
     ///
-    /// SCRAM too waits for TLS: who listens could try passwords at leisure, and reads the mail
-    /// after the login anyway.
+    /// SCRAM and CRAM-MD5 too wait for TLS: who listens could try passwords at leisure, and reads
+    /// the mail after the login anyway.
     pub fn mechanisms(self) -> impl Iterator<Item = Mechanism> + 'a {
         let open = self.are_open();
         let usable = move |mechanism: &Mechanism| match mechanism {
@@ -55,7 +60,6 @@ impl<'a> Terms<'a> {
                 Binding::best(self.tls).is_some()
             }
             Mechanism::External => self.tls.is_some_and(|tls| tls.client_identity.is_some()),
-            Mechanism::CramMd5 | Mechanism::Anonymous => false,
             _ => true,
         };
         self.offer.mechanisms.iter().copied().filter(move |mechanism| open && usable(mechanism))
@@ -82,6 +86,12 @@ enum State {
     LoginPassword(Vec<u8>),
     /// EXTERNAL's only message.
     External,
+    /// ANONYMOUS's only message.
+    Anonymous,
+    /// The host makes CRAM-MD5's challenge.
+    Challenging,
+    /// CRAM-MD5's response to this challenge.
+    Challenged(Vec<u8>),
     /// The only message that is to go well, of a mechanism with tokens.
     Token(Kind),
     /// Why the token failed was told; whatever the peer says now, it is refused.
@@ -134,7 +144,12 @@ impl Exchange {
             | Mechanism::ScramSha1Plus
             | Mechanism::ScramSha256
             | Mechanism::ScramSha256Plus => State::First(mechanism),
-            Mechanism::CramMd5 | Mechanism::Anonymous => return Step::Malformed(&super::EXCHANGE),
+            Mechanism::Anonymous => State::Anonymous,
+            // RFC 4954 §4, RFC 4959 §3: where the server speaks first there is no initial response.
+            Mechanism::CramMd5 if initial.is_some() => return Step::Malformed(&CRAM_RESPONSE),
+            Mechanism::CramMd5 => {
+                return Step::Ask(Self(State::Challenging), Credentials::DigestStart);
+            }
         };
         let first = Self(state);
         match initial {
@@ -190,6 +205,14 @@ impl Exchange {
                 Some(credentials) => Step::Ask(Self(State::Judging), credentials),
                 None => Step::Malformed(&EXTERNAL_MESSAGE),
             },
+            State::Anonymous => match anonymous::read(message) {
+                Some(credentials) => Step::Ask(Self(State::Judging), credentials),
+                None => Step::Malformed(&ANONYMOUS_MESSAGE),
+            },
+            State::Challenged(sent) => match cram::read(sent, &message) {
+                Some(credentials) => Step::Ask(Self(State::Judging), credentials),
+                None => Step::Malformed(&CRAM_RESPONSE),
+            },
             State::Token(kind) => match kind.read(&message) {
                 Some(given) if given.token.is_empty() => {
                     token_failed(kind, Refusal::new(Reason::BadCredentials))
@@ -219,6 +242,7 @@ impl Exchange {
             | State::LoginPassword(_)
             | State::Proved(_)
             | State::TokenFailed(_)
+            | State::Challenging
             | State::Judging
             | State::JudgingToken(_)
             | State::Salting(_)
@@ -230,8 +254,8 @@ impl Exchange {
     ///
     /// # Errors
     /// [`Misuse::WrongAnswer`] if this ask takes no such answer: nobody is let in on a name alone.
-    /// [`Misuse::BadValue`] if SCRAM's parameters or signature are out of their bounds. The
-    /// exchange is as it was.
+    /// [`Misuse::BadValue`] if SCRAM's parameters or signature are out of their bounds, or a
+    /// challenge is no message-id. The exchange is as it was.
     pub fn answered(self, answer: LoginAnswer) -> Result<Step, (Self, Misuse)> {
         match (self.0, answer) {
             (State::JudgingToken(kind), LoginAnswer::Refused(refusal)) if kind.tells(&refusal) => {
@@ -240,12 +264,20 @@ impl Exchange {
             (
                 State::Judging
                 | State::JudgingToken(_)
+                | State::Challenging
                 | State::Salting(_)
                 | State::JudgingProof(_),
                 LoginAnswer::Refused(refusal),
             ) => Ok(Step::Refused(refusal, None)),
             (State::Judging | State::JudgingToken(_), LoginAnswer::Accepted(account)) => {
                 Ok(Step::Accepted(account))
+            }
+            (State::Challenging, LoginAnswer::DigestChallenge(made)) if is_challenge(&made) => {
+                let text = base64::encode(&made);
+                Ok(Step::Challenge(Self(State::Challenged(made)), text))
+            }
+            (State::Challenging, LoginAnswer::DigestChallenge(_)) => {
+                Err((Self(State::Challenging), Misuse::BadValue))
             }
             (State::Salting(scram), LoginAnswer::ScramParameters(parameters)) => {
                 match scram.salted(&parameters) {
@@ -288,7 +320,7 @@ fn is_name(name: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::scram::{Hash, Keys};
-    use super::super::{PasswordCredentials, ScramParameters, TokenCredentials};
+    use super::super::{DigestCredentials, PasswordCredentials, ScramParameters, TokenCredentials};
     use super::*;
     use Mechanism::{External, Login, Oauthbearer, Plain, ScramSha1, ScramSha256};
     use Mechanism::{ScramSha256Plus, Xoauth2};
@@ -365,6 +397,65 @@ mod tests {
         assert!(matches!(respond(password, b""), Step::Malformed(_)));
     }
 
+    /// RFC 2195 §2.
+    #[test]
+    fn cram_md5_asks_the_host_for_a_challenge_of_its_own() {
+        let (offer, challenge) = (offer(), &b"<1896.697170952@postoffice.reston.mci.net>"[..]);
+        let terms = Terms { offer: &offer, secured: true, tls: None };
+        let early = Exchange::start(Mechanism::CramMd5, Some(b"dGlt"), terms);
+        assert_eq!(early, Step::Malformed(&CRAM_RESPONSE));
+        let step = Exchange::start(Mechanism::CramMd5, None, terms);
+        let Step::Ask(exchange, Credentials::DigestStart) = step else { panic!("{step:?}") };
+        let wrong = exchange.answered(LoginAnswer::Accepted(account(Vec::new())));
+        let (exchange, misuse) = wrong.expect_err("nobody was named");
+        assert_eq!(misuse, Misuse::WrongAnswer);
+        let wrong = exchange.answered(LoginAnswer::DigestChallenge(b"1896".to_vec()));
+        let (exchange, misuse) = wrong.expect_err("no message-id");
+        assert_eq!(misuse, Misuse::BadValue);
+        let step = exchange.answered(LoginAnswer::DigestChallenge(challenge.to_vec()));
+        let (exchange, sent) = challenged(step.expect("a challenge"));
+        assert_eq!(sent, challenge);
+        let given = DigestCredentials {
+            user: b"tim t".to_vec(),
+            challenge: challenge.to_vec(),
+            digest: b"b913a602c7eda7a495b4e6e7334d3890".to_vec(),
+            hmac: true,
+        };
+        let response = base64::encode(b"tim t B913a602c7eda7a495b4e6e7334d3890");
+        let step = respond(exchange.clone(), &response);
+        assert_eq!(step, Step::Ask(Exchange::judging(), Credentials::Digest(given)));
+        assert_eq!(respond(exchange.clone(), b"*"), Step::Cancelled);
+        let wrong: [&[u8]; 5] = [
+            b"",
+            b"b913a602c7eda7a495b4e6e7334d3890",
+            b" b913a602c7eda7a495b4e6e7334d3890",
+            b"tim b913a602c7eda7a495b4e6e7334d389",
+            b"tim b913a602c7eda7a495b4e6e7334d389x",
+        ];
+        for response in wrong {
+            let step = respond(exchange.clone(), &base64::encode(response));
+            assert_eq!(step, Step::Malformed(&CRAM_RESPONSE), "{}", response.escape_ascii());
+        }
+    }
+
+    /// RFC 4505 §2.
+    #[test]
+    fn anonymous_says_a_word_or_nothing() {
+        let asked = |text: &[u8]| {
+            let ask = Credentials::Anonymous(text.to_vec());
+            Step::Ask(Exchange::judging(), ask)
+        };
+        assert_eq!(start(Mechanism::Anonymous, b"sirhc"), asked(b"sirhc"));
+        let long = "ä".repeat(255);
+        assert_eq!(start(Mechanism::Anonymous, long.as_bytes()), asked(long.as_bytes()));
+        let (offer, long) = (offer(), "a".repeat(256));
+        let terms = Terms { offer: &offer, secured: true, tls: None };
+        assert_eq!(Exchange::start(Mechanism::Anonymous, Some(b"="), terms), asked(b""));
+        for wrong in [&b"a\0b"[..], b"\xff", long.as_bytes()] {
+            assert_eq!(start(Mechanism::Anonymous, wrong), Step::Malformed(&ANONYMOUS_MESSAGE));
+        }
+    }
+
     #[test]
     fn an_empty_initial_response_is_written() {
         let offer = offer();
@@ -374,7 +465,6 @@ mod tests {
         assert!(matches!(Exchange::start(External, Some(b""), terms), Step::Malformed(_)));
         assert!(matches!(Exchange::start(Plain, Some(b"="), terms), Step::Malformed(_)));
         assert!(matches!(start(External, b"a\0b"), Step::Malformed(_)));
-        assert!(matches!(start(Mechanism::Anonymous, b"a"), Step::Malformed(_)));
     }
 
     /// RFC 7628 §4.1 and §4.3.

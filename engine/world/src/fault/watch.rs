@@ -263,9 +263,10 @@ fn reader_stage(phase: &Phase) -> Stage<'_> {
     }
 }
 
-/// A SCRAM client's first message is judged with its second.
+/// A SCRAM client's first message is judged with its second, and who waits for a challenge has said nothing yet.
 fn login_stage(credentials: &Credentials) -> Option<Stage<'static>> {
-    (!matches!(credentials, Credentials::ScramStart(_))).then_some(Stage::Login)
+    let begins = matches!(credentials, Credentials::ScramStart(_) | Credentials::DigestStart);
+    (!begins).then_some(Stage::Login)
 }
 
 /// The role has its own reply for a refused login; the class of the code says which, and its words are said.

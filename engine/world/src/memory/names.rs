@@ -9,7 +9,7 @@ use super::writes::{arrived, plain};
 use super::{Account, Mailbox, MemoryStore};
 use crate::store::{
     AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, SetAccessKey,
-    SetRights, Subscribe, Written, push_uid,
+    SetRights, Subscribe, Written, check_names, push_uid,
 };
 
 const INBOX: &[u8] = b"INBOX";
@@ -86,8 +86,9 @@ impl MemoryStore {
         if matches!(names.get(&create.name), Some(Some(_))) {
             return Err(Reason::AlreadyExists);
         }
-        let quota = self.quota_of(create.account)?;
-        quota.check(0, 0, 1 + self.missing_superiors(create.account, &create.name)?)?;
+        let more = 1 + self.missing_superiors(create.account, &create.name)?;
+        check_names(names.len() as u64, more)?;
+        self.quota_of(create.account)?.check(0, 0, more)?;
         let mailbox = self.new_mailbox(create.special_uses.clone());
         let account = self.account_mut(create.account)?;
         account.names.insert(create.name.clone(), Some(mailbox));
@@ -226,6 +227,8 @@ impl MemoryStore {
         if account.names.contains_key(&rename.to) {
             return Err(Reason::AlreadyExists);
         }
+        let more = self.missing_superiors(rename.account, &rename.to)?;
+        check_names(account.names.len() as u64, more + u64::from(rename.from == INBOX))?;
         if rename.from == INBOX {
             return self.rename_inbox(rename);
         }

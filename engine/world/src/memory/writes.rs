@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::{
-    Appended, Arrived, Change, Copied, Expunged, FlagRow, Flags, SpecialUse, StoreMode, Stored,
-    UidRun,
+    Appended, Arrived, Change, Copied, Expunged, FlagRow, Flags, SpecialUse, Stored, UidRun,
 };
 use pillarbox_engine::types::{BlobId, Reason};
 
@@ -269,12 +268,16 @@ impl MemoryStore {
         let modseq = self.counters.modseq + 1;
         let mailbox = self.mailboxes.get_mut(&set.mailbox).ok_or(Reason::NotFound)?;
         let (mut stored, mut changed) = (Stored::default(), Vec::new());
-        if !matches!(set.mode, StoreMode::Remove) {
+        let uids = mailbox.present(&set.uids);
+        let gives = |uid: &u32| {
+            mailbox.messages.get(uid).is_some_and(|message| set.gives_keywords(message.modseq))
+        };
+        if uids.iter().any(gives) {
             learn_keywords(&mut mailbox.keywords, &set.flags)?;
         }
-        for uid in mailbox.present(&set.uids) {
+        for uid in uids {
             let Some(message) = mailbox.messages.get_mut(&uid) else { continue };
-            if set.unchanged_since.is_some_and(|since| message.modseq > since) {
+            if !set.may_change(message.modseq) {
                 push_uid(&mut stored.modified, uid);
                 continue;
             }

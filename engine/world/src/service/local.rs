@@ -52,6 +52,11 @@ impl Directory for OpenDirectory {
             Credentials::Token(given) => given.authorization,
             Credentials::Digest(given) => given.user,
             Credentials::Anonymous(_) => b"anonymous".to_vec(),
+            Credentials::Preauthenticated(name) => name,
+            // Every digest is right here, so it need not be of anything new.
+            Credentials::DigestStart => {
+                return LoginAnswer::DigestChallenge([b"<1.1@", &self.domain[..], b">"].concat());
+            }
             // These need a secret or a certificate, and here is neither.
             Credentials::External(_) | Credentials::ScramStart(_) | Credentials::ScramFinish(_) => {
                 return refused(Reason::Unsupported);

@@ -70,6 +70,10 @@ pub trait Backend: Send + Sync + 'static {
     fn wake(&self, key: SessionKey) -> crate::hub::Wake;
     /// This host's name, for reports.
     fn host_name(&self) -> &[u8];
+    /// Annotations of the server that everybody may read and nobody may write, such as `/shared/admin` (RFC 5464 §6.2).
+    fn annotations(&self) -> &[(Vec<u8>, Vec<u8>)] {
+        &[]
+    }
     /// Whether this account may say what accounts may use (RFC 9208 §4.1.3).
     fn sets_quotas(&self, _account: &[u8]) -> bool {
         false

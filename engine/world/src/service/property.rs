@@ -72,7 +72,11 @@ impl<B: Backend> ImapService<B> {
             self.write(Write::SetMetadata(SetMetadata { account, mailbox, entries })).await?;
             return Ok(Vec::new());
         }
-        let all = store.metadata(account, mailbox)?;
+        let mut all = store.metadata(account, mailbox)?;
+        if mailbox.is_none() {
+            all.extend_from_slice(self.backend().annotations());
+            all.sort();
+        }
         let wanted = |name: &[u8]| ask.read.iter().any(|entry| is_within(name, entry, ask.depth));
         let read = all.into_iter().filter(|(name, _)| wanted(name));
         Ok(read.map(|(entry, value)| MetadataEntry { entry, value: Some(value) }).collect())

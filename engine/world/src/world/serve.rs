@@ -127,6 +127,7 @@ impl Facts {
             tls: self.tls,
             auth: self.auth,
             apop_timestamp: None,
+            without: Vec::new(),
             login_delay_s: 0,
             faults: true,
             limits: Limits::POP3,
@@ -141,6 +142,7 @@ impl Facts {
             session_id: self.session_id,
             tls: self.tls,
             auth: self.auth,
+            preauth: None,
             // A reader could not follow compressed octets.
             without: vec![b"COMPRESS=DEFLATE".to_vec()],
             faults: true,

@@ -35,6 +35,7 @@ impl Client {
             session_id: key.to_string().into_bytes(),
             tls: TlsOffer::None,
             auth: AuthOffer { mechanisms, password_commands: true, cleartext: true },
+            preauth: None,
             without: vec![],
             faults: false,
             limits: Limits::IMAP,

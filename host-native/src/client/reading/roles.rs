@@ -6,7 +6,7 @@ use pillarbox_engine::types::{Now, Reason, Refusal};
 use pillarbox_engine::{Role, imap, pop3};
 
 use super::{Ended, Terms, Why};
-use crate::client::Security;
+use crate::client::{Login, Security};
 use crate::engine::{Driven, Engine, StartError};
 use crate::serve::shown;
 
@@ -147,7 +147,7 @@ impl Reads for pop3::Client {
 
     fn session(
         engine: &Engine,
-        _terms: &Terms,
+        terms: &Terms,
         security: &Security,
         trace: bool,
         now: Now,
@@ -161,7 +161,7 @@ impl Reads for pop3::Client {
         };
         let config = Config {
             tls,
-            apop: false,
+            apop: terms.login.as_ref().is_some_and(Login::is_by_apop),
             // Messages come as they are stored.
             utf8: true,
             language: Vec::new(),

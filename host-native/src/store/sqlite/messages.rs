@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pillarbox_engine::imap::types::{
-    Appended, Arrived, Change, Copied, Expunged, FlagRow, Flags, StoreMode, Stored, UidRun,
+    Appended, Arrived, Change, Copied, Expunged, FlagRow, Flags, Stored, UidRun,
 };
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
@@ -301,14 +301,15 @@ impl Writer {
     }
 
     fn set_flags(&mut self, set: &SetFlags) -> Done {
-        let learn =
-            if set.mode == StoreMode::Remove { Flags::default() } else { set.flags.clone() };
+        let found = self.present(set.mailbox, &set.uids)?;
+        let learns = found.iter().any(|message| set.gives_keywords(message.modseq));
+        let learn = if learns { set.flags.clone() } else { Flags::default() };
         let known = self.learn_keywords(set.mailbox, &learn)?;
         let modseq = self.modseq + 1;
         let (mut stored, mut changed) = (Stored::default(), Vec::new());
         let (mut unseen, mut deleted, mut deleted_size) = (0i64, 0i64, 0i64);
-        for message in self.present(set.mailbox, &set.uids)? {
-            if set.unchanged_since.is_some_and(|since| message.modseq > since) {
+        for message in found {
+            if !set.may_change(message.modseq) {
                 push_uid(&mut stored.modified, message.uid);
                 continue;
             }

@@ -5,6 +5,7 @@ use pillarbox_engine::imap::types::{Change, SpecialUse};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
     AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, Subscribe,
+    check_names,
 };
 use rusqlite::OptionalExtension;
 
@@ -178,8 +179,9 @@ impl Writer {
         if matches!(self.entry(create.account, &create.name)?, Some(Some(_))) {
             return Err(Reason::AlreadyExists.into());
         }
-        let superiors = self.missing_superiors(create.account, &create.name)?;
-        self.check_quota(create.account, (0, 0), (0, 0), 1 + superiors)?;
+        let more = 1 + self.missing_superiors(create.account, &create.name)?;
+        self.check_names(create.account, more)?;
+        self.check_quota(create.account, (0, 0), (0, 0), more)?;
         let mailbox = self.new_mailbox(&create.special_uses)?;
         self.put_name(create.account, &create.name, Some(mailbox))?;
         self.make_superiors(create.account, &create.name)?;
@@ -194,6 +196,13 @@ impl Writer {
             missing += u64::from(self.entry(account, &name[..at])?.is_none());
         }
         Ok(missing)
+    }
+
+    /// Whether an account may have so many names more.
+    fn check_names(&self, account: AccountId, more: u64) -> Result<(), Failure> {
+        let mut count =
+            self.connection.prepare_cached("SELECT count(*) FROM name WHERE account = ?1")?;
+        Ok(check_names(count.query_row([account], |row| row.get(0))?, more)?)
     }
 
     /// RFC 9051 §6.3.4: superior names are made too; here as mailboxes, so that every client can open them.
@@ -253,6 +262,8 @@ impl Writer {
         if self.entry(*account, to)?.is_some() {
             return Err(Reason::AlreadyExists.into());
         }
+        let superiors = self.missing_superiors(*account, to)?;
+        self.check_names(*account, superiors + u64::from(from == INBOX))?;
         if from == INBOX {
             let inbox = mailbox(&self.connection, *account, INBOX)?;
             let target = self.new_mailbox(&[])?;

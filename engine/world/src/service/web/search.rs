@@ -181,6 +181,7 @@ impl<B: Backend> Desk<B> {
             session_id: b"web".to_vec(),
             tls: TlsOffer::None,
             auth: AuthOffer { mechanisms: Vec::new(), password_commands: true, cleartext: true },
+            preauth: None,
             without: Vec::new(),
             faults: false,
             limits: Limits::IMAP,

@@ -58,7 +58,10 @@ pub(super) fn credentials(given: &Credentials) -> Words {
         Credentials::ScramStart(given) => text(&given.user),
         Credentials::ScramFinish(given) => text(&given.user),
         Credentials::Token(given) => text(&given.authorization),
-        Credentials::External(_) | Credentials::Anonymous(_) => String::new(),
+        Credentials::Preauthenticated(name) => text(name),
+        Credentials::External(_) | Credentials::Anonymous(_) | Credentials::DigestStart => {
+            String::new()
+        }
     };
     ("login", user)
 }
@@ -68,6 +71,7 @@ pub(super) fn login_answer(answer: &LoginAnswer) -> Words {
         LoginAnswer::Accepted(account) => ("login", format!("accepted: {}", text(&account.name))),
         LoginAnswer::Refused(refusal) => ("login", format!("refused: {:?}", refusal.reason)),
         LoginAnswer::ScramParameters(_) => ("login", "scram-parameters".to_owned()),
+        LoginAnswer::DigestChallenge(_) => ("login", "digest-challenge".to_owned()),
     }
 }
 

@@ -139,6 +139,10 @@ async fn answer(
     let limits = shared.settings.limits.apply(Limits::SMTP, false);
     let mail = WebMail::new(backend, key, visits, address.to_string().into_bytes());
     let mail = mail.under(BASE).within(limits).holding(UNDO_MS);
+    let mail = match &shared.said {
+        Some(said) => mail.showing(Arc::new(said.clone())),
+        None => mail,
+    };
     if asked.path() == LIVE && asked.method == "GET" {
         return places.streams.open(shared, &mail, &asked);
     }

@@ -22,12 +22,52 @@
   };
   const after = (tries) => RETRY_MS[Math.min(tries, RETRY_MS.length - 1)];
 
+  document.getElementById("protocol")?.addEventListener("toggle", (event) => event.target.open && protocol());
+  if (document.getElementById("smtp")) watchSmtp();
   if (nav) follow();
   // What was written by somebody who is not signed in any more is nobody else's.
   else Object.keys(sessionStorage).forEach((key) => key.startsWith("sheet:") && sessionStorage.removeItem(key));
   document.querySelectorAll("form.held").forEach(count);
   const sheet = document.querySelector("form.sheet[enctype]");
   if (sheet) keep(sheet);
+
+  /** Puts the requests in place that the page made by itself meanwhile. */
+  async function protocol() {
+    const block = document.getElementById("protocol");
+    if (!block?.open) return;
+    const page = await ask(`${BASE}/protocol?live=1`);
+    const all = page ? [...page.querySelectorAll("pre.wire")].reverse() : [];
+    const shown = [...block.querySelectorAll("pre.wire")];
+    // What the page showed first is where it begins.
+    const from = all.findIndex((one) => one.textContent === shown[0]?.textContent);
+    if (from < 0 || all.length - from === shown.length) return;
+    shown.forEach((one) => one.remove());
+    block.querySelector("summary").after(...all.slice(from));
+  }
+
+  /** What became of a letter comes in while its page is seen, for as long as a first try takes. */
+  function watchSmtp() {
+    let left = 30;
+    const timer = setInterval(async () => {
+      if (document.hidden) return;
+      if (--left < 0) clearInterval(timer);
+      const place = new URL(location);
+      place.searchParams.set("live", "1");
+      const page = await ask(place);
+      const [old, fresh] = [document.getElementById("smtp"), page?.getElementById("smtp")];
+      if (fresh && fresh.innerHTML !== old.innerHTML) old.replaceChildren(...fresh.childNodes);
+    }, 2000);
+  }
+
+  /** A page as it is now; none if it is not to be had. */
+  async function ask(place) {
+    try {
+      const response = await fetch(place, { redirect: "manual" });
+      return response.ok ? new DOMParser().parseFromString(await response.text(), "text/html") : null;
+    } catch {
+      return null;
+    }
+  }
 
   /** Whatever happens to somebody's mail is shown here while this page is seen. */
   function follow() {
@@ -205,6 +245,7 @@
           tries = 0;
           const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
           tell(`Saved ${time}`, false);
+          protocol();
           return "saved";
         }
         [how, why] = response.type === "opaqueredirect"
@@ -214,6 +255,7 @@
         [how, why] = ["down", "the server is not reached"];
       }
       changed = true;
+      protocol();
       tell(`Not saved: ${why}${/[.!]$/.test(why) ? "" : "."} What you wrote is still here.`, true);
       if (how !== "sent") timer = setTimeout(save, after(tries));
       tries += 1;

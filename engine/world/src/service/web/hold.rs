@@ -85,6 +85,11 @@ impl<B: Backend> Call<'_, B> {
 
     pub(super) fn sent(&self) -> Response {
         let mut body = Html::default();
+        let last = self.mail.visits.sent(self.visit.account, |_| true);
+        if let Some((folder, uid)) = last.as_ref().and_then(|last| placed(&last.copy)) {
+            let place = self.frame().at(folder, &["/", &uid.to_string(), "/smtp"].concat());
+            body.put("<p>").link(&place, "Show me the SMTP").put("\n");
+        }
         let why = match (&self.visit.notice[..], self.held(&mut body)) {
             ("", true) => {
                 "Your server holds the letter for 5 seconds. Then it sees to it that it arrives, whether this page is \
@@ -138,6 +143,7 @@ impl<B: Backend> Call<'_, B> {
             }
         };
         visits.give_back(&self.visit.id, &held.sheet, &place);
+        visits.forget_sent(held.message);
         visits.tell(&self.visit.id, said, None);
         Ok(self.mail.see(&["/write?draft=", &encoded(&place)].concat()))
     }

@@ -239,6 +239,8 @@ impl<B: Backend> Call<'_, B> {
             return Err(Why("With its files it is larger than a letter may be.".to_owned()));
         }
         let hold_until_ms = self.hold_until_ms();
+        let size = octets.len() as u64;
+        let asked = mail.asked(self.desk.now, (&author, &recipients), (size, hold_until_ms));
         let letter = Outgoing {
             author,
             recipients,
@@ -259,8 +261,11 @@ impl<B: Backend> Call<'_, B> {
         self.mail.visits.tell(&self.visit.id, notice, None);
         self.without_draft(sheet).await;
         let marked = self.mark_answered(sheet).await;
-        if let (Some(_), Ok(Some(copy))) = (hold_until_ms, kept) {
-            self.may_be_taken_back(message, sheet, copy, marked);
+        if let Ok(Some(copy)) = kept {
+            self.remember(message, copy.clone(), asked);
+            if hold_until_ms.is_some() {
+                self.may_be_taken_back(message, sheet, copy, marked);
+            }
         }
         Ok(self.mail.see("/sent"))
     }

@@ -15,6 +15,7 @@ mod letter;
 mod list;
 mod live;
 mod page;
+mod protocol;
 mod rich;
 mod search;
 mod show;
@@ -37,6 +38,7 @@ use desk::Desk;
 pub use hold::UNDO_MS;
 pub use live::Listening;
 use page::{Frame, Html};
+pub use protocol::Conversations;
 use visits::Visit;
 pub use visits::Visits;
 
@@ -49,7 +51,8 @@ pub const FORM_MAX: usize = 25 << 20;
 const FORMS: [&str; 8] =
     ["/act", "/undo", "/folders", "/login", "/logout", "/send", "/draft", "/unsend"];
 /// Places that show something; below `/in/` are folders and messages.
-const PAGES: [&str; 7] = ["", "/", "/folders", "/folders/delete", "/login", "/sent", "/write"];
+const PAGES: [&str; 8] =
+    ["", "/", "/folders", "/folders/delete", "/login", "/protocol", "/sent", "/write"];
 
 /// Answers one connection's requests.
 pub struct WebMail<B: Backend> {
@@ -64,6 +67,8 @@ pub struct WebMail<B: Backend> {
     limits: Limits,
     /// How long a letter can be taken back.
     undo_ms: u64,
+    /// What is said to other servers, where the protocol is shown.
+    conversations: Option<Arc<dyn Conversations>>,
 }
 
 /// What a request came to, for a host that keeps a log.
@@ -118,7 +123,16 @@ struct Call<'a, B: Backend> {
 impl<B: Backend> WebMail<B> {
     /// For the connection `key` of a browser at `peer`; what people signed in to is in `visits`, for all connections.
     pub fn new(backend: Arc<B>, key: SessionKey, visits: Arc<Visits>, peer: Vec<u8>) -> Self {
-        Self { backend, key, visits, peer, base: "", limits: Limits::SMTP, undo_ms: 0 }
+        Self {
+            backend,
+            key,
+            visits,
+            peer,
+            base: "",
+            limits: Limits::SMTP,
+            undo_ms: 0,
+            conversations: None,
+        }
     }
 
     /// What this server's sessions of SMTP are bound to, letters by the web are too.
@@ -131,6 +145,12 @@ impl<B: Backend> WebMail<B> {
     #[must_use]
     pub fn holding(self, undo_ms: u64) -> Self {
         Self { undo_ms, ..self }
+    }
+
+    /// Shows people what they ask for by HTTP, and what their letters cause by SMTP.
+    #[must_use]
+    pub fn showing(self, conversations: Arc<dyn Conversations>) -> Self {
+        Self { conversations: Some(conversations), ..self }
     }
 
     /// All targets begin with this, a path without a slash at its end, since the server has other things too.
@@ -172,7 +192,7 @@ impl<B: Backend> WebMail<B> {
         chance: [u8; 16],
     ) -> (Response, Option<Happened>) {
         let mut happened = None;
-        let response = match self.route(now, request, chance, &mut happened).await {
+        let mut response = match self.route(now, request, chance, &mut happened).await {
             Ok(response) => response,
             Err(Not::SignedIn) => self.see("/login"),
             Err(Not::Because(reason)) => {
@@ -183,6 +203,7 @@ impl<B: Backend> WebMail<B> {
                 frame.page(status, "Not done", why, &body)
             }
         };
+        self.note(request, &mut response);
         (response, happened)
     }
 
@@ -234,6 +255,7 @@ impl<B: Backend> WebMail<B> {
             ("/send", _) => call.send(request, chance, happened).await,
             ("/draft", _) => call.save(request, chance).await,
             ("/unsend", _) => call.unsend(&request.given()).await,
+            ("/protocol", _) => call.show_requests(),
             ("/sent", _) => Ok(call.sent()),
             ("/logout", _) => {
                 self.visits.end(&call.visit.id);

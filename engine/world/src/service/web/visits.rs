@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use pillarbox_engine::imap::types::{Flags, UidRun};
 use pillarbox_engine::types::{BlobId, Now};
 
+use super::protocol::{EXCHANGES_MAX, Exchange, Sent};
 use crate::store::AccountId;
 
 /// Visits at once; beyond, the one that was used longest ago ends.
@@ -14,6 +15,8 @@ const VISITS_MAX: usize = 1000;
 const SHEETS_MAX: usize = 32;
 /// Letters of one visit that the queue holds and that can be taken back, the latest.
 const HELD_MAX: usize = 8;
+/// Letters of all accounts of which is known what was asked for them, the latest.
+const SENT_MAX: usize = 500;
 /// A visit ends when nothing was asked for so long, in milliseconds.
 const UNUSED_MS_MAX: u64 = 30 * 60_000;
 
@@ -31,6 +34,8 @@ pub(super) struct Visit {
     pub(super) held: Vec<Held>,
     /// By the name of a sheet, the draft that it is kept as.
     sheets: VecDeque<(String, Kept)>,
+    /// What was asked, where that is shown.
+    pub(super) exchanges: VecDeque<Exchange>,
     used_ms: u64,
 }
 
@@ -74,17 +79,56 @@ pub(super) struct Undo {
 
 /// Who has signed in at one server.
 #[derive(Debug, Default)]
-pub struct Visits(Mutex<VecDeque<Visit>>);
+pub struct Visits {
+    all: Mutex<VecDeque<Visit>>,
+    sent: Mutex<VecDeque<(AccountId, Sent)>>,
+}
 
 impl Visits {
     /// Others that are the same.
     #[must_use]
     pub fn copy(&self) -> Self {
-        Self(Mutex::new(self.all().clone()))
+        Self { all: Mutex::new(self.all().clone()), sent: Mutex::new(self.all_sent().clone()) }
     }
 
     fn all(&self) -> MutexGuard<'_, VecDeque<Visit>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn all_sent(&self) -> MutexGuard<'_, VecDeque<(AccountId, Sent)>> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An account sent a letter.
+    pub(super) fn remember(&self, account: AccountId, sent: Sent) {
+        let mut all = self.all_sent();
+        if all.len() >= SENT_MAX {
+            all.pop_front();
+        }
+        all.push_back((account, sent));
+    }
+
+    /// A letter was not sent after all.
+    pub(super) fn forget_sent(&self, message: BlobId) {
+        self.all_sent().retain(|(_, sent)| sent.message != message);
+    }
+
+    /// A letter that this account sent, the latest of those that are meant.
+    pub(super) fn sent(&self, account: AccountId, meant: impl Fn(&Sent) -> bool) -> Option<Sent> {
+        let all = self.all_sent();
+        let mut own = all.iter().rev().filter(|(whose, _)| *whose == account);
+        own.find(|(_, sent)| meant(sent)).map(|(_, sent)| sent.clone())
+    }
+
+    /// Something was asked in this visit; all that was, as far as it is remembered.
+    pub(super) fn note(&self, id: &str, exchange: Exchange) -> Option<VecDeque<Exchange>> {
+        self.with(id, |visit| {
+            if visit.exchanges.len() >= EXCHANGES_MAX {
+                visit.exchanges.pop_front();
+            }
+            visit.exchanges.push_back(exchange);
+            visit.exchanges.clone()
+        })
     }
 
     /// Somebody has signed in; the name of their visit.
@@ -108,6 +152,7 @@ impl Visits {
             undo: None,
             held: Vec::new(),
             sheets: VecDeque::new(),
+            exchanges: VecDeque::new(),
             used_ms: now.monotonic_ms,
         });
         id

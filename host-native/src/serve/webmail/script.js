@@ -27,9 +27,39 @@
   if (nav) follow();
   // What was written by somebody who is not signed in any more is nobody else's.
   else Object.keys(sessionStorage).forEach((key) => key.startsWith("sheet:") && sessionStorage.removeItem(key));
+  const listing = document.getElementById("listing");
+  if (listing) choose();
   document.querySelectorAll("form.held").forEach(count);
   const sheet = document.querySelector("form.sheet[enctype]");
   if (sheet) keep(sheet);
+
+  /** Messages are chosen all at once, or with Shift from one to another. */
+  function choose() {
+    const boxes = () => [...listing.querySelectorAll("[name=uid]")];
+    const label = document.createElement("label");
+    const all = Object.assign(document.createElement("input"), { type: "checkbox" });
+    label.className = "check all";
+    label.append(all, " Choose all on this page");
+    listing.before(label);
+    let last = null;
+    const tidy = () => {
+      label.hidden = boxes().length < 2;
+      all.checked = boxes().length > 0 && boxes().every((box) => box.checked);
+      all.indeterminate = !all.checked && boxes().some((box) => box.checked);
+    };
+    all.addEventListener("change", () => boxes().forEach((box) => { box.checked = all.checked; }));
+    listing.addEventListener("click", (event) => {
+      const box = event.target.closest("[name=uid]");
+      if (!box) return;
+      const between = boxes();
+      const [from, to] = [between.findIndex((other) => other.value === last), between.indexOf(box)].sort((a, b) => a - b);
+      if (event.shiftKey && from >= 0) between.slice(from, to + 1).forEach((other) => { other.checked = box.checked; });
+      last = box.value;
+      tidy();
+    });
+    new MutationObserver(tidy).observe(listing, { childList: true });
+    tidy();
+  }
 
   /** Puts the requests in place that the page made by itself meanwhile. */
   async function protocol() {

@@ -347,14 +347,13 @@ impl<B: Backend> WebMail<B> {
     async fn submit(&self, now: Now, account: &str, letter: Outgoing) -> Result<BlobId, Refusal> {
         let Outgoing { author, recipients, mut octets, return_path_octets, smtputf8, .. } = letter;
         let account = account.as_bytes().to_vec();
-        let mut service = SmtpService::new(Arc::clone(&self.backend), self.key).signed_in(account);
+        let service = SmtpService::new(Arc::clone(&self.backend), self.key).signed_in(account);
+        let mut service = service.holding(letter.hold_until_ms);
         let eight_bit = !octets.is_ascii();
         let mail = MailFrom {
             reverse_path: Some(author.clone()),
             body: if eight_bit { Body::EightBitMime } else { Body::SevenBit },
             smtputf8,
-            // RFC 4865: as FUTURERELEASE has it held.
-            hold_until_ms: letter.hold_until_ms,
             ..MailFrom::default()
         };
         let size = octets.len() as u64;

@@ -158,15 +158,14 @@ impl<B: Backend> WebMail<B> {
             ["<", &String::from_utf8_lossy(&path), ">"].concat()
         };
         let mut lines = vec![["# ", &date_time(now.unix_ms)].concat()];
-        let mut mail = ["MAIL FROM:", &path(author), " SIZE=", &octets.to_string()].concat();
-        if let Some(until_ms) = hold_until_ms {
-            let seconds = until_ms.saturating_sub(now.unix_ms) / 1000;
-            mail.push_str(&[" HOLDFOR=", &seconds.to_string()].concat());
-        }
-        lines.push(mail);
+        lines.push(["MAIL FROM:", &path(author), " SIZE=", &octets.to_string()].concat());
         lines.extend(to.iter().take(RECIPIENTS_MAX).map(|to| ["RCPT TO:", &path(to)].concat()));
         if to.len() > RECIPIENTS_MAX {
             lines.push(["# … ", &(to.len() - RECIPIENTS_MAX).to_string(), " more"].concat());
+        }
+        if let Some(until_ms) = hold_until_ms {
+            let seconds = (until_ms.saturating_sub(now.unix_ms) / 1000).to_string();
+            lines.push(["# held for ", &seconds, " s, as HOLDFOR has it (RFC 4865)"].concat());
         }
         lines
     }

@@ -45,6 +45,7 @@ fn a_letter_is_held_and_can_be_taken_back() {
     let [message] = &browser.waiting()[..] else { panic!("it waits") };
     let hold = browser.now_ms + 1_767_603_600_000 + UNDO_MS + 1000;
     assert_eq!(message.times.hold_until_unix_ms, Some(hold), "the queue holds it, and no page");
+    assert_eq!(message.mail.hold_until_ms, None, "no other server is asked to hold it");
     let id = message.id.to_string();
     assert!(has(&browser.lines("/in/INBOX"), ", answered"));
     let sent = browser.page("/sent");
@@ -119,7 +120,7 @@ fn a_sheet_is_one_draft_however_often_it_is_saved() {
     let (_, body) = browser.save(&[("to", "bob@"), ("subject", "Hi"), ("text", "two")]);
     assert!(body.contains("name=draft value=\"Drafts/2\""), "{body}");
     let drafts = browser.lines("/in/Drafts");
-    assert_eq!(drafts.iter().filter(|line| line.contains(" to ")).count(), 1, "{drafts:?}");
+    assert_eq!(drafts.iter().filter(|line| line.contains("Hi to ")).count(), 1, "{drafts:?}");
     assert!(browser.text("/in/Drafts/2/raw").contains("X-Web-Mail-To: bob@\r\n"));
     // A page that is loaded again, by its own name or by what was its draft.
     for target in [&["/write?draft=Drafts/1&sheet=", SHEET].concat()[..], "/write?draft=Drafts/2"] {
@@ -201,4 +202,73 @@ fn a_page_is_told_of_what_others_do_until_its_visit_ends() {
     browser.sign_in();
     browser.deliver("Subject: Hi\n\ntext\n");
     assert_eq!(woken.load(Ordering::Relaxed), before, "nobody listens any more");
+}
+
+/// What was said to other servers, as a test knows it.
+struct Told;
+
+impl Conversations for Told {
+    fn expect(&self, _message: pillarbox_engine::types::BlobId) {}
+
+    fn of(&self, _message: pillarbox_engine::types::BlobId) -> Vec<String> {
+        vec!["C: MAIL FROM:<alice@crepes.fr>\nS: 250 2.1.0 <OK>".to_owned()]
+    }
+}
+
+#[test]
+fn the_protocol_is_shown_without_secrets_and_to_nobody_else() {
+    let mut browser = Browser::new();
+    browser.mail = browser.mail.showing(Arc::new(Told));
+    browser.sign_in();
+    let id = browser.cookies.trim_start_matches("visit=").to_owned();
+    let list = browser.text("/in/INBOX");
+    for said in [
+        "POST /login HTTP/1.1\n",
+        "  password = ******\n",
+        "Set-Cookie: visit=******; Path=/; HttpOnly",
+        "GET /in/INBOX HTTP/1.1\nCookie: visit=******\n",
+    ] {
+        assert!(list.contains(said), "{said}: {list}");
+    }
+    assert!(!list.contains("sesame") && !list.contains(&id));
+    let list = browser.text("/in/INBOX?live=1");
+    assert!(!list.contains("id=protocol"), "what a page asks by itself is no action");
+    browser.send("<b>Hi</b>", &"word ".repeat(100));
+    let sent = browser.text("/sent");
+    assert!(sent.contains("subject = &lt;b&gt;Hi&lt;/b&gt;\n"), "{sent}");
+    assert!(
+        sent.contains("word … (500 octets)\n") || sent.contains("word… (500 octets)\n"),
+        "{sent}"
+    );
+    assert!(!sent.contains("/login"), "a page shows what led to it");
+    assert!(browser.text("/protocol").contains("POST /login HTTP/1.1\n"), "all of it is there");
+    let smtp = browser.page("/sent");
+    let link = smtp.lines.iter().find(|line| line.label == "Show me the SMTP");
+    assert_eq!(link.expect("it leads there").link.as_deref(), Some("/in/Sent/1/smtp"));
+    let shown = browser.text("/in/Sent/1/smtp");
+    for said in
+        ["MAIL FROM:&lt;alice@crepes.fr&gt; SIZE=", "# queued as ", "S: 250 2.1.0 &lt;OK&gt;"]
+    {
+        assert!(shown.contains(said), "{said}: {shown}");
+    }
+    assert!(browser.text("/in/Sent/1").contains("Show me the SMTP"));
+    // Another account has a copy of the same number.
+    let response = browser.ask("POST", "/login", "user=bob&password=sesame");
+    assert_eq!(response.status, 303);
+    let visit = browser
+        .mail
+        .visits
+        .of(browser.cookies.trim_start_matches("visit="), Now { monotonic_ms: 0, unix_ms: 0 });
+    let now = Now { monotonic_ms: 0, unix_ms: 0 };
+    let mut desk = Desk::new(&browser.mail.backend, 2, &visit.expect("bob is in"), now);
+    at_once(desk.put(b"Sent", b"Subject: x\r\n\r\n", 0, None)).expect("there is room");
+    assert_eq!(browser.ask("GET", "/in/Sent/1/smtp", "").status, 404);
+    assert!(!browser.text("/in/Sent/1").contains("Show me the SMTP"));
+    assert!(!browser.text("/protocol").contains("alice"), "nor what alice asked");
+    // Where it is not shown, nothing of it is there.
+    let mut browser = Browser::alice();
+    browser.send("Hi", "x");
+    assert!(!browser.text("/sent").contains("rotocol"));
+    assert_eq!(browser.ask("GET", "/protocol", "").status, 404);
+    assert_eq!(browser.ask("GET", "/in/Sent/1/smtp", "").status, 404);
 }

@@ -43,6 +43,7 @@ async function visit(name, size = SIZES.wide, colorScheme = "light") {
 /** What the queue held is there by now; the page shows it without being loaded. */
 const arrives = (page, text) => page.locator("#listing").getByText(text).first().waitFor({ timeout: 15_000 });
 
+const read = (page, subject) => page.locator("#listing").getByText(subject).first().click();
 const press = (page, name) => page.getByRole("button", { name, exact: true }).click();
 const follow = (page, name) => page.getByRole("link", { name, exact: true }).first().click();
 /** Nothing is wider than the screen. */
@@ -57,7 +58,7 @@ test("a letter is read, answered by another and deleted, and what it says is nev
   assert.match(await page.textContent("ol"), /<b>Lunch<\/b> & more from Alice, .*, unread/);
   await shot(page, "webmail-inbox");
   assert.deepEqual(await serious(page), []);
-  await page.getByText("Lunch").click();
+  await read(page, "Lunch");
   assert.equal((await page.textContent("pre")).trim(), "<script>document.title = 1</script>");
   assert.equal(await page.locator("pre script").count(), 0);
   assert.equal(await page.title(), "<b>Lunch</b> & more");
@@ -77,7 +78,7 @@ test("a letter is read, answered by another and deleted, and what it says is nev
   assert.deepEqual(await serious(page), []);
   await follow(page, "Inbox");
   assert.doesNotMatch(await page.textContent("ol"), /, unread/);
-  await page.getByText("Lunch").click();
+  await read(page, "Lunch");
   await press(page, "Delete");
   await page.waitForURL(at(INBOX));
   assert.match(await page.textContent("body"), /1 message moved to Trash\.[\s\S]*No messages\./);
@@ -88,7 +89,7 @@ test("a letter is read, answered by another and deleted, and what it says is nev
   await arrives(carol.page, "Lunch");
   await fits(carol.page);
   await shot(carol.page, "webmail-narrow-inbox");
-  await carol.page.getByText("Lunch").click();
+  await read(carol.page, "Lunch");
   assert.match(await carol.page.textContent("pre"), /Crème brûlée\?\n\.\n/);
   await fits(carol.page);
   await shot(carol.page, "webmail-narrow");
@@ -111,7 +112,7 @@ test("check 22: compose with a file, receive, reply, thread shown, search, move,
   const ben = await visit("ben@hamburger.edu");
   await arrives(ben.page, "Menu for Friday");
   assert.match(await ben.page.textContent("ol"), /Menu for Friday from ann@crepes\.fr, .*with files, unread/);
-  await ben.page.getByText("Menu for Friday").click();
+  await read(ben.page, "Menu for Friday");
   const [download] = await Promise.all([ben.page.waitForEvent("download"), ben.page.getByRole("link", { name: /Menü/ }).click()]);
   assert.match(download.suggestedFilename(), /^Menü .1.\.html$/);
   const chunks = [];
@@ -128,21 +129,21 @@ test("check 22: compose with a file, receive, reply, thread shown, search, move,
   await ben.page.getByLabel("Text").fill("I'll");
   await press(ben.page, "Keep as draft");
   await follow(ben.page, "Drafts");
-  await ben.page.getByText("Menu for Friday").click();
+  await read(ben.page, "Menu for Friday");
   await follow(ben.page, "Go on writing");
   await ben.page.getByLabel("Text").fill("I'll come.");
   await press(ben.page, "Send");
   await ben.page.waitForURL(at("/sent"));
   await follow(ben.page, "Inbox");
   assert.match(await ben.page.textContent("ol"), /, answered/);
-  await ben.page.getByText("Menu for Friday").click();
+  await read(ben.page, "Menu for Friday");
   assert.match(await ben.page.textContent(".thread"), /Menu for Friday from ann@crepes\.fr[\s\S]*Re: Menu for Friday from ben@hamburger\.edu, .*in Sent/);
   await shot(ben.page, "webmail-thread");
   assert.deepEqual(await serious(ben.page), []);
 
   await ann.page.goto(at(INBOX));
   await arrives(ann.page, "Re: Menu for Friday");
-  await ann.page.getByText("Re: Menu for Friday").click();
+  await read(ann.page, "Re: Menu for Friday");
   assert.match(await ann.page.textContent("pre"), /I'll come\./);
   assert.match(await ann.page.textContent(".thread"), /Menu for Friday .*in Sent/);
   await deliver("ann@crepes.fr", "From: Carl <carl@a.example>\r\nSubject: Ketchup\r\n\r\nRed.");
@@ -173,7 +174,7 @@ test("check 22: compose with a file, receive, reply, thread shown, search, move,
   await follow(ann.page, "Delete Menus/2026");
   assert.equal(await ann.page.title(), "Delete Menus/2026?");
   await press(ann.page, "Delete for ever");
-  assert.doesNotMatch(await ann.page.textContent("main"), /Menus\/2026/);
+  assert.doesNotMatch(await ann.page.textContent("main > ul"), /Menus\/2026/);
   await shot(ann.page, "webmail-folders");
   assert.deepEqual(await serious(ann.page), []);
   assert.deepEqual([...ann.wrong, ...ben.wrong], []);
@@ -281,7 +282,7 @@ test("a sheet keeps itself: one draft, restored after a reload, with files, and 
   const ida = await visit("ida@hamburger.edu");
   const { page } = ida;
   await follow(page, "Write");
-  await page.getByLabel("To", { exact: true }).fill("jo");
+  await page.getByLabel("To", { exact: true }).fill("jo@");
   await page.getByLabel("Subject").fill("Plans");
   await page.getByLabel("Text").fill("First.");
   await state(page, /^Saved \d\d:\d\d$/);
@@ -297,8 +298,8 @@ test("a sheet keeps itself: one draft, restored after a reload, with files, and 
     form.dispatchEvent(new DragEvent("drop", { dataTransfer: bring("dropped.txt"), bubbles: true, cancelable: true }));
     form.dispatchEvent(new ClipboardEvent("paste", { clipboardData: bring("pasted.txt"), bubbles: true, cancelable: true }));
   });
-  await page.getByRole("checkbox", { name: /dropped\.txt, 6 octets/ }).waitFor();
-  await page.getByRole("checkbox", { name: /pasted\.txt, 6 octets/ }).waitFor();
+  await page.getByRole("checkbox", { name: /dropped\.txt/ }).waitFor();
+  await page.getByRole("checkbox", { name: /pasted\.txt/ }).waitFor();
   await shot(page, "webmail-saved");
   assert.deepEqual(await serious(page), []);
   const drafts = async () => {
@@ -307,14 +308,15 @@ test("a sheet keeps itself: one draft, restored after a reload, with files, and 
   };
   assert.equal(await drafts(), 1);
   await page.reload();
-  assert.equal(await page.getByLabel("To", { exact: true }).inputValue(), "jo");
+  assert.equal(await page.getByLabel("To", { exact: true }).inputValue(), "jo@");
   assert.equal((await page.getByLabel("Text").inputValue()).trim(), "First. Second.");
   assert.equal(await page.getByRole("checkbox", { name: /\.txt/ }).count(), 2);
   // Loaded again at once: what was typed a moment ago is there.
   await page.getByLabel("Text").fill("Third.");
   await page.reload();
   assert.equal((await page.getByLabel("Text").inputValue()).trim(), "Third.");
-  await state(page, /^Saved/);
+  // The page that went has saved it, or the one that came does.
+  for (let kept = ""; !kept.includes("Third."); kept = await (await page.request.get(page.url())).text()) await page.waitForTimeout(200);
   assert.equal(await drafts(), 1);
   // The browser breaks.
   const address = page.url();
@@ -349,7 +351,7 @@ test("a sheet keeps itself: one draft, restored after a reload, with files, and 
 
   const jo = await visit("jo@hamburger.edu", SIZES.narrow, "dark");
   await arrives(jo.page, "Plans");
-  await jo.page.getByText("Plans").click();
+  await read(jo.page, "Plans");
   assert.match(await jo.page.textContent("pre"), /Fourth\./);
   assert.match(await jo.page.textContent(".files"), /dropped\.txt[\s\S]*pasted\.txt/);
   await follow(jo.page, "Reply");

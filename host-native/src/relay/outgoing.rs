@@ -163,7 +163,11 @@ impl Way {
             Ok(connection) => {
                 let (server, _serving) = (name.to_owned(), attempt.served());
                 let line = line.map(|line| {
-                    let begun = format!("# SMTP with {name} {}\n", connection.address());
+                    let address = connection.address();
+                    let begun = match name == address.ip().to_string() {
+                        true => format!("# SMTP with {address}\n"),
+                        false => format!("# SMTP with {name} {address}\n"),
+                    };
                     let begun = begun + &line.take();
                     (line, begun)
                 });

@@ -364,7 +364,8 @@
       event.preventDefault();
       const button = event.submitter;
       const how = button?.value === "discard" ? "saved" : await save();
-      while (saving) await saving;
+      // At least once: within its own event a form is not submitted again.
+      do await saving; while (saving);
       // Where nothing reaches the server the form would be lost with its page.
       if (how === "out" || how === "down") return;
       clearTimeout(timer);

@@ -85,11 +85,6 @@ impl<B: Backend> Call<'_, B> {
 
     pub(super) fn sent(&self) -> Response {
         let mut body = Html::default();
-        let last = self.mail.visits.sent(self.visit.account, |_| true);
-        if let Some((folder, uid)) = last.as_ref().and_then(|last| placed(&last.copy)) {
-            let place = self.frame().at(folder, &["/", &uid.to_string(), "/smtp"].concat());
-            body.put("<p>").link(&place, "Show me the SMTP").put("\n");
-        }
         let why = match (&self.visit.notice[..], self.held(&mut body)) {
             ("", true) => {
                 "Your server holds the letter for 5 seconds. Then it sees to it that it arrives, whether this page is \
@@ -98,6 +93,11 @@ impl<B: Backend> Call<'_, B> {
             ("", false) => "Your server has the letter, and sees to it that it arrives.",
             (notice, _) => notice,
         };
+        let last = self.mail.visits.sent(self.visit.account, |_| true);
+        if let Some((folder, uid)) = last.as_ref().and_then(|last| placed(&last.copy)) {
+            let place = self.frame().at(folder, &["/", &uid.to_string(), "/smtp"].concat());
+            body.put("<p>").link(&place, "Show me the SMTP").put("\n");
+        }
         self.mail.visits.told(&self.visit.id);
         self.frame().page(200, "Sent", why, &body)
     }

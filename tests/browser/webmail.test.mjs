@@ -300,6 +300,7 @@ test("a sheet keeps itself: one draft, restored after a reload, with files, and 
   });
   await page.getByRole("checkbox", { name: /dropped\.txt/ }).waitFor();
   await page.getByRole("checkbox", { name: /pasted\.txt/ }).waitFor();
+  await page.locator(".state").scrollIntoViewIfNeeded();
   await shot(page, "webmail-saved");
   assert.deepEqual(await serious(page), []);
   const drafts = async () => {
@@ -328,6 +329,7 @@ test("a sheet keeps itself: one draft, restored after a reload, with files, and 
   await again.route("**/draft", (route) => route.abort());
   await again.getByLabel("Text").fill("Fourth.");
   await state(again, /^Not saved: the server is not reached\. What you wrote is still here\.$/);
+  await again.locator(".state").scrollIntoViewIfNeeded();
   await shot(again, "webmail-not-saved");
   assert.deepEqual(await serious(again), []);
   await press(again, "Send");
@@ -358,6 +360,7 @@ test("a sheet keeps itself: one draft, restored after a reload, with files, and 
   await jo.page.getByLabel("Text").fill("Fine.");
   await state(jo.page, /^Saved/);
   await fits(jo.page);
+  await jo.page.locator(".state").scrollIntoViewIfNeeded();
   await shot(jo.page, "webmail-narrow-write");
   assert.deepEqual(await serious(jo.page), []);
   await jo.close();
@@ -383,6 +386,11 @@ test("a letter is taken back within five seconds, and goes though its page is cl
   assert.equal(await page.getByLabel("Bcc").inputValue(), "max@hamburger.edu");
   await shot(page, "webmail-undone");
   assert.deepEqual(await serious(page), []);
+  // Sent again as it is, and taken back again.
+  await press(page, "Send");
+  await page.waitForURL(at("/sent"));
+  await page.getByRole("button", { name: "Undo send" }).click();
+  await page.waitForURL(/\/write\?/);
   await write("Meant");
   const letter = await page.locator("[name=letter]").inputValue();
   await shot(page, "webmail-sent");

@@ -364,8 +364,9 @@
       event.preventDefault();
       const button = event.submitter;
       const how = button?.value === "discard" ? "saved" : await save();
-      // At least once: within its own event a form is not submitted again.
-      do await saving; while (saving);
+      while (saving) await saving;
+      // In a task of its own: while a form's event is told it is not submitted again.
+      await new Promise((resolve) => setTimeout(resolve));
       // Where nothing reaches the server the form would be lost with its page.
       if (how === "out" || how === "down") return;
       clearTimeout(timer);

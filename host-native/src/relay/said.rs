@@ -17,7 +17,10 @@ const OCTETS_MAX: usize = 64 * 1024;
 
 /// What was said, by message.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Said(Arc<Mutex<VecDeque<(BlobId, Vec<String>)>>>);
+pub(crate) struct Said(Arc<Mutex<Kept>>);
+
+/// Messages in the order in which they were promised, each with its conversations.
+type Kept = VecDeque<(BlobId, Vec<String>)>;
 
 /// The transcript of one connection, as far as nobody has taken it.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +33,7 @@ struct Written {
 }
 
 impl Said {
-    fn all(&self) -> MutexGuard<'_, VecDeque<(BlobId, Vec<String>)>> {
+    fn all(&self) -> MutexGuard<'_, Kept> {
         // A list is whole between any two lines.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -96,11 +96,12 @@ impl Random {
                     _ => Which::Message(task.map_or(1, |task| task.message.id)),
                 };
                 let now_ms = self.below(100);
-                let action = match self.below(8) {
+                let action = match self.below(9) {
                     0..=2 => Action::Hold,
                     3 | 4 => Action::Release,
                     5 => Action::Retry { now_ms },
                     6 => Action::Clamp { now_ms, latest_ms: now_ms + 20 },
+                    7 => Action::Recall { now_ms },
                     _ => Action::Delete,
                 };
                 Write::Steer(Steer { which, after: self.below(3), action })

@@ -255,6 +255,11 @@ pub enum Action {
     },
     /// They are removed; nobody is told.
     Delete,
+    /// The same for who sent a message and takes it back, while none of its tasks is due: all of them, or none.
+    Recall {
+        /// The queue's clock.
+        now_ms: u64,
+    },
     /// Those due later than `latest_ms` are due now, unless their sender wanted it so: the clock was set back.
     Clamp {
         /// The queue's clock.
@@ -284,6 +289,12 @@ impl QueuedMessage {
 }
 
 impl Action {
+    /// Whether nothing is done since one of the tasks that are meant is due then.
+    #[must_use]
+    pub fn comes_too_late(self, mut due_ms: impl Iterator<Item = u64>) -> bool {
+        matches!(self, Self::Recall { now_ms } if due_ms.any(|due_ms| due_ms <= now_ms))
+    }
+
     /// When a task is due after a clock was set back; none: it stays.
     #[must_use]
     pub fn clamped(times: &Times, due_ms: u64, now_ms: u64, latest_ms: u64) -> Option<u64> {

@@ -58,6 +58,14 @@ impl Client {
         Self { metrics: Some(metrics), ..self }
     }
 
+    /// The same, and what is said goes to this writer too, unless it goes to files.
+    #[must_use]
+    #[allow(dead_code, reason = "only who runs a queue tells")]
+    pub(crate) fn told_to(self, writer: Arc<Mutex<dyn std::io::Write + Send>>) -> Self {
+        let trace = self.trace.or(Some(Trace::Writer(writer)));
+        Self { trace, ..self }
+    }
+
     /// Connects to the first address that answers, and drives the session until mail can be sent.
     ///
     /// Addresses are tried in order; where one is slow the next is tried beside it, and where one does not serve the

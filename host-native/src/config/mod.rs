@@ -9,7 +9,11 @@ mod limits;
 mod listen;
 mod relay;
 mod trust;
+<<<<<<< HEAD
 mod without;
+=======
+mod web_mail;
+>>>>>>> webmail
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -35,7 +39,11 @@ pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
 pub use trust::{DkimFile, DkimSettings, TrustFile, TrustPolicyFile, check_name};
+<<<<<<< HEAD
 pub use without::Without;
+=======
+pub use web_mail::WebMailFile;
+>>>>>>> webmail
 
 /// What `pillarbox serve` does.
 #[derive(Clone, Debug)]
@@ -94,6 +102,8 @@ pub struct Settings {
     pub search_index_mib: u32,
     /// Seconds between two openings of a maildrop over POP3 (RFC 2449 §6.5).
     pub pop3_login_delay_s: u32,
+    /// Whether web mail shows people its requests and the conversations that their letters cause.
+    pub show_protocol: bool,
 }
 
 /// Where mail is kept.
@@ -192,6 +202,9 @@ pub struct ConfigFile {
     /// POP3 alone.
     #[serde(default)]
     pub pop3: Pop3File,
+    /// Web mail alone.
+    #[serde(default)]
+    pub web_mail: WebMailFile,
 }
 
 /// `[pop3]` of the configuration file.
@@ -261,6 +274,8 @@ impl Settings {
         let preauth = Preauth::new(&flags, imap)?;
         let annotations = imap.map(ImapFile::annotations).transpose()?.unwrap_or_default();
         let pop3 = file.as_ref().map(|file| file.pop3.clone()).unwrap_or_default();
+        // Without a file this is a developer's own machine.
+        let show_protocol = file.as_ref().is_none_or(|file| file.web_mail.show_protocol);
         let quota_admins = file.as_ref().map(|file| imap::accounts(&file.imap.quota_admins));
         let submission_entities = file.as_ref().map(|file| &file.imap.submission_entities[..]);
         let submission_entities = imap::accounts(submission_entities.unwrap_or_default());
@@ -309,6 +324,7 @@ impl Settings {
             submission_entities,
             search_index_mib,
             pop3_login_delay_s: pop3.login_delay_s,
+            show_protocol,
         };
         settings.limits.check()?;
         settings.check_tls()?;

@@ -14,6 +14,7 @@ mod outgoing;
 mod resting;
 mod routes;
 mod runner;
+mod said;
 mod settle;
 mod steer;
 mod worker;
@@ -29,6 +30,7 @@ pub(crate) use outgoing::Outgoing;
 pub(crate) use resting::Resting;
 pub(crate) use routes::Routes;
 pub(crate) use runner::Runner;
+pub(crate) use said::Said;
 pub(crate) use settle::address;
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use super::ask::{broke, next_host_may_help, same_host_may_help, unserved};
 use super::carrier::{Carrier, Connection, NotReached, Parcel, Proof};
 use super::hosts::{Host, Hosts, Named};
 use super::resting::{Attempt, Rest, Resting, Serving};
+use super::said::{Line, Said};
 use crate::backend::HostBackend;
 use crate::client::policy::Policies;
 use crate::client::{
@@ -34,6 +35,8 @@ struct Shared {
     hosts: Hosts,
     host_name: String,
     message_max: u64,
+    /// What was said, for those who are to see it.
+    said: Option<Said>,
 }
 
 impl Shared {
@@ -64,7 +67,16 @@ impl Outgoing {
         let own_names = vec![backend.host_name().to_vec()];
         let engine = Arc::clone(backend.engine());
         let hosts = Hosts { engine, dns, policies, own_names, own_addresses };
-        Self { shared: Arc::new(Shared { backend, client, hosts, host_name, message_max }) }
+        let said = None;
+        Self { shared: Arc::new(Shared { backend, client, hosts, host_name, message_max, said }) }
+    }
+
+    /// The same, and what is said is kept for those who are to see it.
+    pub(crate) fn telling(mut self, said: Option<Said>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.said = said;
+        }
+        self
     }
 }
 
@@ -140,10 +152,26 @@ impl Way {
         settings.login.clone_from(&self.login);
         settings.limits.message_max = self.shared.message_max;
         let attempt = shared.resting().tries(name, port);
-        match shared.client.open(&target, &settings).await {
+        let line = shared.said.as_ref().map(|_| Line::default());
+        let opened = match &line {
+            None => shared.client.open(&target, &settings).await,
+            Some(line) => {
+                shared.client.clone().told_to(line.writer()).open(&target, &settings).await
+            }
+        };
+        match opened {
             Ok(connection) => {
                 let (server, _serving) = (name.to_owned(), attempt.served());
-                Ok(Opened { connection, server, _serving })
+                let line = line.map(|line| {
+                    let address = connection.address();
+                    let begun = match name == address.ip().to_string() {
+                        true => format!("# SMTP with {address}\n"),
+                        false => format!("# SMTP with {name} {address}\n"),
+                    };
+                    let begun = begun + &line.take();
+                    (line, begun)
+                });
+                Ok(Opened { connection, server, line, _serving })
             }
             Err(error) => Err(self.not_reached(name, error, attempt)),
         }
@@ -199,6 +227,8 @@ fn not_served(name: &str, fate: Fate) -> Fared {
 struct Opened {
     connection: client::Connection,
     server: String,
+    /// Its transcript, and how that began, before any message.
+    line: Option<(Line, String)>,
     _serving: Serving,
 }
 
@@ -291,8 +321,13 @@ impl Sending {
             plain: parcel.plain,
             require_tls: parcel.mail.require_tls && parcel.mail.reverse_path.is_some(),
         };
-        let Opened { connection, server, .. } = &mut self.opened;
+        let Opened { connection, server, line, .. } = &mut self.opened;
+        // What came before is about nothing or about others.
+        line.as_ref().map(|(line, _)| line.take());
         let fates = connection.deliver(envelope, Arc::new(source)).await;
+        if let (Some(said), Some((line, begun))) = (&self.way.shared.said, line) {
+            said.keep(parcel.blob, format!("{begun}{}", line.take()));
+        }
         // RFC 3461 §5.2.1: a server that offers DSN tells of success itself.
         let reports = connection.offer().is_some_and(|offer| offer.extensions.dsn);
         let handover = if reports { Handover::Reporting } else { Handover::Silent };

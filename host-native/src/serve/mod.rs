@@ -43,7 +43,7 @@ use crate::engine::{self, Engine, EngineSettings};
 use crate::error::{Error, Kind};
 use crate::limits::Hits;
 use crate::live::Journal;
-use crate::relay::{Outgoing, QueueClock, Runner};
+use crate::relay::{Outgoing, QueueClock, Runner, Said};
 use crate::store::MailStore;
 use crate::tls::{ClientTls, ServerTls};
 use crate::trust::Trust;
@@ -80,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) faults: Option<SharedFaults>,
     /// What is said, for those who watch; none in a server profile, where it is nobody else's business.
     pub(crate) journal: Option<Arc<Journal>>,
+    /// What is said to carry letters, where web mail shows it.
+    pub(crate) said: Option<Said>,
     /// Gives memory back after many sessions were frozen.
     trim: Arc<trim::Trim>,
     pub(crate) started: Instant,
@@ -144,6 +146,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
     let faults = settings.faults.as_ref().map(SharedFaults::new);
     let is_dev = matches!(settings.profile, Profile::Dev);
     let journal = is_dev.then(|| Arc::new(Journal::default()));
+    let said = settings.show_protocol.then(Said::default);
     let shared = Shared {
         settings,
         backend,
@@ -153,6 +156,7 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         tls,
         faults,
         journal,
+        said,
         trim: Arc::default(),
         started,
         stopping,
@@ -276,6 +280,7 @@ fn runner(
     // What was taken is sent, whatever the limit is today; the next server has its own.
     let message_max = u64::MAX;
     let carrier = Outgoing::new(Arc::clone(&backend), client, names, own, message_max);
+    let carrier = carrier.telling(shared.said.clone());
     let metrics = shared.metrics.relay.clone();
     let stopping = shared.stopping.clone();
     Runner::new(backend, carrier, Arc::new(settings), relays, metrics, stopping)

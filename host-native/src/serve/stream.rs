@@ -28,9 +28,9 @@ use crate::live::{Journal, Told};
 /// Watchers at once: tabs and scripts of one developer.
 const WATCHERS_MAX: usize = 16;
 /// A watcher that takes nothing for so long is left.
-const SEND_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const SEND_WITHIN: Duration = Duration::from_secs(30);
 /// So often something is said, so that both sides notice when the other is gone.
-const PING_EVERY: Duration = Duration::from_secs(20);
+pub(super) const PING_EVERY: Duration = Duration::from_secs(20);
 /// What a watcher has to say is nothing; so much is read of it.
 const HEARD_MAX: usize = 1024;
 
@@ -197,7 +197,7 @@ fn after(query: Option<&str>) -> Result<Option<u64>, Refused> {
 }
 
 /// A response's body that goes on as long as somebody sends.
-struct Events(mpsc::Receiver<Bytes>);
+pub(super) struct Events(pub(super) mpsc::Receiver<Bytes>);
 
 impl hyper::body::Body for Events {
     type Data = Bytes;

@@ -1,6 +1,9 @@
 //! `/mail/`: mail by the web. HTTP itself is axum's and what a request does is `pillarbox_world::service::web`'s, the same
 //! that answers in the playground; here is who may come, what is written down of it, and how the pages look.
 
+mod live;
+
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +16,7 @@ use axum::routing::{any, get};
 use axum::{Router, http::Method};
 use pillarbox_engine::limits::Limits;
 use pillarbox_world::service::Backend;
-use pillarbox_world::service::web::{Happened, Visits, WebMail};
+use pillarbox_world::service::web::{Happened, UNDO_MS, Visits, WebMail};
 use pillarbox_world::web::{self, BODY_MAX};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
@@ -22,18 +25,26 @@ use super::{Shared, shown};
 use crate::auth::{Caller, entropy};
 use crate::config::is_loopback;
 use crate::drive::{next_key, now};
+use live::Streams;
 
 /// What the paths of its pages begin with.
 const BASE: &str = "/mail";
+/// Where a page is told of what happens.
+const LIVE: &str = "/mail/live";
+/// Where letters are sent to, kept and taken back.
+const LETTERS: [&str; 3] = ["/mail/send", "/mail/draft", "/mail/unsend"];
 /// Requests that are answered at once; others wait. A search reads much mail.
 const AT_ONCE_MAX: usize = 8;
 /// Letters with files that come at once: each is held in memory, several times while it is composed.
 const LETTERS_MAX: usize = 4;
 /// What a form brings is there after so long.
 const BODY_TIME: Duration = Duration::from_secs(300);
-/// Pages are text and forms: they load their style and nothing else, run nothing, and stand in nobody's frame. The one frame in
-/// them is for HTML of a letter, which has a policy of its own.
-const POLICY: &str = "default-src 'none'; style-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/// Letters of one visit are written one after the other, by so many locks for all visits: a page that saves what it has when
+/// it is closed makes no second draft of a letter that is being saved.
+const TURNS: usize = 16;
+/// Pages are text and forms: they load their style and one script, ask nobody else, and stand in nobody's frame. The one frame
+/// in them is for HTML of a letter, which has a policy of its own and runs nothing.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const HEADERS: [(HeaderName, &str); 4] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -46,8 +57,9 @@ const HEADERS: [(HeaderName, &str); 4] = [
 const BEGINNING: &[u8] = b"<!doctype html>\n";
 const LOOKS: &[u8] =
     b"<html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\n\
-    <link rel=stylesheet href=\"/mail/style.css\">\n";
+    <link rel=stylesheet href=\"/mail/style.css\"><script defer src=\"/mail/script.js\"></script>\n";
 const STYLE: &str = include_str!("webmail.css");
+const SCRIPT: &str = include_str!("webmail/script.js");
 
 /// What is said where passwords would be read on their way.
 const IN_THE_CLEAR: &str = "web mail takes passwords, and this address is served without TLS: let HTTP listen on a \
@@ -60,6 +72,8 @@ pub(super) fn routes(shared: &Arc<Shared>, http: SocketAddr) -> Router {
     let places = Arc::new(Places {
         answers: Arc::new(Semaphore::new(AT_ONCE_MAX)),
         letters: Arc::new(Semaphore::new(LETTERS_MAX)),
+        turns: std::array::from_fn(|_| Arc::new(Semaphore::new(1))),
+        streams: Arc::new(Streams::default()),
     });
     let answer = async move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request| {
         let mut response = match is_safe {
@@ -72,9 +86,13 @@ pub(super) fn routes(shared: &Arc<Shared>, http: SocketAddr) -> Router {
         }
         response
     };
-    let style = ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], STYLE);
+    let file = |kind, text: &'static str| {
+        let kind = HeaderValue::from_static(kind);
+        get(async move || ([(header::CONTENT_TYPE, kind)], text))
+    };
     Router::new()
-        .route("/mail/style.css", get(async move || style))
+        .route("/mail/style.css", file("text/css; charset=utf-8", STYLE))
+        .route("/mail/script.js", file("text/javascript; charset=utf-8", SCRIPT))
         .route("/mail", any(answer.clone()))
         .route("/mail/", any(answer.clone()))
         .route("/mail/{*path}", any(answer))
@@ -84,6 +102,18 @@ pub(super) fn routes(shared: &Arc<Shared>, http: SocketAddr) -> Router {
 struct Places {
     answers: Arc<Semaphore>,
     letters: Arc<Semaphore>,
+    turns: [Arc<Semaphore>; TURNS],
+    streams: Arc<Streams>,
+}
+
+impl Places {
+    /// The lock for what a visit writes.
+    fn turn(&self, cookies: &str) -> Arc<Semaphore> {
+        let mut hasher = DefaultHasher::new();
+        cookies.hash(&mut hasher);
+        // A remainder is within the array.
+        Arc::clone(&self.turns[(hasher.finish() % TURNS as u64) as usize])
+    }
 }
 
 async fn answer(
@@ -108,7 +138,14 @@ async fn answer(
     let (backend, visits) = (Arc::clone(&shared.backend), Arc::clone(visits));
     let limits = shared.settings.limits.apply(Limits::SMTP, false);
     let mail = WebMail::new(backend, key, visits, address.to_string().into_bytes());
-    let mail = mail.under(BASE).within(limits);
+    let mail = mail.under(BASE).within(limits).holding(UNDO_MS);
+    let mail = match &shared.said {
+        Some(said) => mail.showing(Arc::new(said.clone())),
+        None => mail,
+    };
+    if asked.path() == LIVE && asked.method == "GET" {
+        return places.streams.open(shared, &mail, &asked);
+    }
     let max = mail.body_max(now(shared.started), &asked);
     let letter = match max > BODY_MAX {
         true => Arc::clone(&places.letters).acquire_owned().await.ok(),
@@ -123,18 +160,26 @@ async fn answer(
         Err(_) => return (StatusCode::REQUEST_TIMEOUT, "this took too long\n").into_response(),
     };
     // Taken once all is there: who sends slowly holds up nobody.
+    let turn = match asked.method == "POST" && LETTERS.contains(&asked.path()) {
+        true => places.turn(&asked.cookies).acquire_owned().await.ok(),
+        false => None,
+    };
     let place = Arc::clone(&places.answers).acquire_owned().await;
     let Ok(chance) = entropy() else { return failed("the system gives no random octets\n") };
     let (handle, moment) = (Handle::current(), now(shared.started));
     let shared = Arc::clone(shared);
     // A list reads many messages, and a search all of them: that holds up nobody else here. It is done to its end though the
     // browser may have gone.
+    let streams = Arc::clone(&places.streams);
     let answered = tokio::task::spawn_blocking(move || {
-        let _places = (letter, place);
+        let _places = (letter, turn, place);
         let callers = shared.backend.directory().callers();
         callers.set(key, Caller { address, identities: Vec::new() });
         let answered = handle.block_on(mail.answer(moment, &asked, chance));
         callers.remove(key);
+        if asked.path() == "/mail/logout" {
+            streams.ended.notify_waiters();
+        }
         let (response, happened) = answered;
         if let Some(happened) = happened {
             write_down(&shared, &happened, response.status, peer);

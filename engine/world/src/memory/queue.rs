@@ -171,6 +171,10 @@ impl MemoryStore {
 
     pub(super) fn steer(&mut self, steer: &Steer) -> Written {
         let looked = self.queue.chosen(&steer.which, steer.after);
+        let due = looked.iter().map(|id| self.queue.tasks[id].task.due_ms);
+        if steer.action.comes_too_late(due) {
+            return plain(Outcome::Steered(Steered::default()));
+        }
         let more = looked.len() == STEER_MAX as usize;
         let last = looked.last().copied().filter(|_| more);
         let (mut tasks, mut held) = (0, 0);
@@ -202,7 +206,7 @@ impl MemoryStore {
                 self.queue.blocked.remove(&destination);
                 true
             }
-            Action::Delete => {
+            Action::Delete | Action::Recall { .. } => {
                 self.queue.tasks.remove(&id);
                 self.drop_if_done(message);
                 true

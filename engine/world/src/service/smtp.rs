@@ -72,6 +72,8 @@ pub struct SmtpService<B: Backend> {
     is_nobody: bool,
     /// All authors of the message that is being taken are addresses of the account's own.
     is_own: bool,
+    /// Until when the queue holds what is sent, on the session's wall clock, whatever MAIL says.
+    holds_until_ms: Option<u64>,
     transaction: Transaction,
     content: Content,
     delivered: Option<Delivery>,
@@ -137,6 +139,7 @@ impl<B: Backend> SmtpService<B> {
             account: None,
             is_nobody: false,
             is_own: false,
+            holds_until_ms: None,
             transaction: Transaction::default(),
             content: Content::default(),
             delivered: None,
@@ -154,6 +157,13 @@ impl<B: Backend> SmtpService<B> {
     /// The same for an account that has logged in another way than this session knows.
     pub(crate) fn signed_in(mut self, account: Vec<u8>) -> Self {
         self.account = Some(account);
+        self
+    }
+
+    /// The same where the queue holds what is sent until then, on the session's wall clock. It is nobody else's to hold, so no
+    /// other server is told of it.
+    pub(crate) fn holding(mut self, until_ms: Option<u64>) -> Self {
+        self.holds_until_ms = until_ms;
         self
     }
 
@@ -427,7 +437,10 @@ impl<B: Backend> SmtpService<B> {
         let Transaction { sender, mut accounts, mut here, mut elsewhere, mut lost, .. } =
             transaction;
         let now_ms = backend.queue_ms(now);
-        let times = times(backend, &sender, now, now_ms)?;
+        let mut times = times(backend, &sender, now, now_ms)?;
+        if let Some(until_ms) = self.holds_until_ms {
+            times.hold_until_unix_ms = Some(now_ms + until_ms.saturating_sub(now.unix_ms));
+        }
         let due_ms = match times.hold_until_unix_ms {
             Some(_) => backend.first_attempt(&times, now_ms)?,
             None => now_ms,

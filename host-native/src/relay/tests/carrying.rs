@@ -8,13 +8,14 @@ use pillarbox_engine::smtp::client::types::{Fate, TlsPolicy};
 use pillarbox_engine::smtp::{Body, Envelope, MailFrom, RcptTo, Service};
 use pillarbox_world::queue::{Action, Which};
 use pillarbox_world::service::Backend;
+use pillarbox_world::service::web::Conversations;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::outgoing::{Outgoing, Sending};
 use super::super::resting::Rest;
 use super::super::steer::steer;
-use super::super::{Carrier, Connection, NotReached, Parcel, Proof};
+use super::super::{Carrier, Connection, NotReached, Parcel, Proof, Said};
 use super::few;
 use super::rig::{Rig, mailbox};
 use crate::cli::EngineChoice;
@@ -210,6 +211,47 @@ async fn a_server_that_takes_few_at_a_time_is_asked_again_at_once() {
     assert_eq!(heard.count(FIRST, "connected"), 3);
     assert_eq!(heard.count(FIRST, "MAIL"), 3);
     assert_eq!(heard.count(SECOND, "connected"), 0, "the best host has served everybody");
+}
+
+/// What was said for a message tells of that one alone, though its connection carried another one before.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_said_for_a_message_is_kept_for_whom_it_was_promised_to() {
+    let mut ground = Ground::new("said", [Some(WILLING), Some(WILLING)]).await;
+    let said = Said::default();
+    ground.outgoing = ground.outgoing.telling(Some(said.clone()));
+    let connection = ground.connect("two.example").await;
+    let mut connection = connection.unwrap_or_else(|_| panic!("a host is there"));
+    let mut blobs = Vec::new();
+    for to in ["ann@two.example", "ben@two.example"] {
+        let envelope = Envelope { last: b"Subject: x\r\n\r\n".to_vec(), ..Envelope::default() };
+        let blob = ground.rig.send_as(alice(), &[to], None, envelope).await;
+        if to.starts_with("ben") {
+            said.expect(blob);
+        }
+        let messages = ground.rig.backend.store().messages(blob - 1, 1).expect("it can be read");
+        let size = messages[0].sent_size();
+        let recipients = vec![RcptTo { forward_path: mailbox(to), ..RcptTo::default() }];
+        let parcel = Parcel { mail: alice(), recipients, blob, skip: 0, size, plain: false };
+        assert!(all_accepted(&connection.deliver(parcel).await));
+        blobs.push(blob);
+    }
+    connection.quit().await;
+    ground.rig.end().await;
+    assert!(said.of(blobs[0]).is_empty(), "nobody was promised it");
+    let [text] = &said.of(blobs[1])[..] else { panic!("one connection") };
+    for line in [
+        "# SMTP with 127-0-0-8.two.example 127.0.0.8:",
+        "S: 220",
+        "C: EHLO ",
+        "C: MAIL FROM:<alice@ours.example>",
+        "C: RCPT TO:<ben@two.example>",
+        "C: Subject: x\n",
+        "S: 250 2.0.0 fine\n",
+        "RFC 5321 §",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(!text.contains("ann@"), "{text}");
 }
 
 /// RFC 6531 §3.5, RFC 8689 §4.2.1: of a domain's hosts one may offer what another does not.

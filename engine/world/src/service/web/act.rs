@@ -67,7 +67,7 @@ impl<B: Backend> Call<'_, B> {
     }
 
     /// Into the folder for what is deleted; from there, or where is none, for ever.
-    async fn delete(&mut self, folder: &str, uids: &[UidRun]) -> Result<(), Reason> {
+    pub(super) async fn delete(&mut self, folder: &str, uids: &[UidRun]) -> Result<(), Reason> {
         let trash = for_use(&self.folders, SpecialUse::Trash);
         match trash.filter(|row| row.name != folder.as_bytes()) {
             Some(row) => {

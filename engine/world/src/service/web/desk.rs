@@ -159,12 +159,14 @@ impl<B: Backend> Desk<B> {
         self.ask(Ask::Expunge(uids.to_vec())).await.map(drop)
     }
 
-    /// Puts a message into a folder.
+    /// Puts a message into a folder, in place of one of the open folder if one is named (RFC 8508): there is always one of
+    /// both.
     pub(super) async fn put(
         &mut self,
         folder: &[u8],
         octets: &[u8],
         flags: u8,
+        replaces: Option<u32>,
     ) -> Result<Appended, Reason> {
         let ask = AppendAsk {
             name: folder.to_vec(),
@@ -172,7 +174,7 @@ impl<B: Backend> Desk<B> {
             flags: system(flags),
             internal_date_ms: None,
             internal_date_zone: 0,
-            replaces: None,
+            replaces,
         };
         self.ask(Ask::Append(ask)).await?;
         for piece in octets.chunks(PIECE) {
@@ -183,6 +185,12 @@ impl<B: Backend> Desk<B> {
             _ => Err(Reason::StorageFailed),
         }
     }
+}
+
+/// Where a message is that was put into a folder.
+pub(super) fn appended_at(folder: &[u8], appended: &Appended) -> String {
+    let uid = appended.uids.first().map_or(0, |run| run.first).to_string();
+    [&String::from_utf8_lossy(folder), "/", &uid[..]].concat()
 }
 
 /// Nothing but system flags.

@@ -4,20 +4,21 @@ use std::sync::Arc;
 
 use pillarbox_engine::imap::types::{Flags, SpecialUse};
 use pillarbox_engine::message::compose::{
-    Draft, FieldName, File, FileName, MediaType, MessageId, Origin, Person, Piece, Refused, Text,
-    compose, parse_people, parse_person,
+    Draft, File, FileName, MediaType, MessageId, Origin, Person, Piece, Refused, Text, compose,
+    parse_people, parse_person,
 };
 use pillarbox_engine::message::ids::message_ids;
 use pillarbox_engine::smtp::{Answer, Ask, Body, Envelope, MailFrom, Mailbox, RcptTo};
 use pillarbox_engine::text::date::date_time;
-use pillarbox_engine::types::{Now, Reason, Refusal};
+use pillarbox_engine::types::{BlobId, Now, Reason, Refusal};
 
-use super::desk::{ANSWERED, DRAFT, Letter, SEEN, for_use, one, system};
+use super::desk::{ANSWERED, Letter, SEEN, appended_at, for_use, one, system};
+use super::list::is_forward;
 use super::show::file_name;
-use super::write::{ANSWERS, Sheet, placed};
+use super::write::{Sheet, placed};
 use super::{Call, Happened, Not, WebMail, told};
 use crate::service::{Backend, Service, SmtpService};
-use crate::web::{Given, Request, Response, encoded};
+use crate::web::{Given, Request, Response};
 
 /// Octets of all files of one letter.
 const FILES_MAX: usize = 24 << 20;
@@ -33,15 +34,15 @@ struct Enclosed {
 }
 
 /// What a letter is composed of.
-struct Made {
-    draft: Draft,
-    bcc: Vec<Person>,
+pub(super) struct Made {
+    pub(super) draft: Draft,
+    pub(super) bcc: Vec<Person>,
     files: Vec<Vec<u8>>,
     origin: Origin,
 }
 
 /// Why a letter is not sent, in words for who wrote it.
-struct Why(String);
+pub(super) struct Why(pub(super) String);
 
 impl From<Refused> for Why {
     fn from(refused: Refused) -> Self {
@@ -57,7 +58,11 @@ impl From<Reason> for Why {
 
 impl Made {
     /// The message, and whether an address in it needs SMTPUTF8.
-    fn octets(&self, draft: &Draft, before: Vec<u8>) -> Result<(Vec<u8>, bool), Refused> {
+    pub(super) fn octets(
+        &self,
+        draft: &Draft,
+        before: Vec<u8>,
+    ) -> Result<(Vec<u8>, bool), Refused> {
         let composed = compose(draft, self.origin)?;
         let mut out = before;
         for piece in composed.pieces(0, composed.size()) {
@@ -83,12 +88,14 @@ impl<B: Backend> Call<'_, B> {
         happened: &mut Option<Happened>,
     ) -> Result<Response, Not> {
         let given = request.given();
-        let sheet = Sheet::of(&given);
-        let is_draft = given.get("act") == "draft";
-        let done = match self.made(&sheet, &given, request, chance).await {
-            Ok(made) if is_draft => self.keep(&sheet, made).await,
-            Ok(made) => self.submit(&sheet, made, chance, happened).await,
-            Err(why) => Err(why),
+        let sheet = self.sheet_of(&given);
+        let done = match given.get("act") {
+            "discard" => return self.discard(&sheet).await,
+            "draft" => match self.made(&sheet, &given, request, chance).await {
+                Ok(made) => self.keep_by_hand(&sheet, made).await,
+                Err(why) => Err(why),
+            },
+            _ => self.send_once(&sheet, &given, request, chance, happened).await,
         };
         match done {
             Ok(response) => Ok(response),
@@ -102,7 +109,29 @@ impl<B: Backend> Call<'_, B> {
         }
     }
 
-    async fn made(
+    /// What stands on a sheet that was sent goes once, however often its button is pressed.
+    async fn send_once(
+        &mut self,
+        sheet: &Sheet,
+        given: &Given,
+        request: &Request,
+        chance: [u8; 16],
+        happened: &mut Option<Happened>,
+    ) -> Result<Response, Why> {
+        let mail = self.mail;
+        let visits = &mail.visits;
+        if !visits.claim(&self.visit.id, &sheet.name) {
+            visits.tell(&self.visit.id, "This letter was sent before; it went once.", None);
+            return Ok(self.mail.see("/sent"));
+        }
+        let done = match self.made(sheet, given, request, chance).await {
+            Ok(made) => self.submit(sheet, made, chance, happened).await,
+            Err(why) => Err(why),
+        };
+        done.inspect_err(|_| visits.give_back(&self.visit.id, &sheet.name, &sheet.draft))
+    }
+
+    pub(super) async fn made(
         &mut self,
         sheet: &Sheet,
         given: &Given,
@@ -185,32 +214,6 @@ impl<B: Backend> Call<'_, B> {
         Ok((id, references))
     }
 
-    /// Puts a letter into the folder for drafts, in place of what it was before.
-    async fn keep(&mut self, sheet: &Sheet, made: Made) -> Result<Response, Why> {
-        let drafts = for_use(&self.folders, SpecialUse::Drafts).map(|row| row.name.clone());
-        let drafts = drafts.ok_or_else(|| Why("There is no folder for drafts.".to_owned()))?;
-        let mut draft = Draft { bcc: made.bcc.clone(), ..made.draft.clone() };
-        if !sheet.re.is_empty() {
-            let answers = [&sheet.how, " ", &sheet.re[..]].concat();
-            draft.fields.push((FieldName::new(ANSWERS)?, Text::new(&answers)?));
-        }
-        let (octets, _) = made.octets(&draft, Vec::new())?;
-        let appended = self.desk.put(&drafts, &octets, DRAFT | SEEN).await?;
-        self.without_draft(sheet).await;
-        self.mail.visits.tell(&self.visit.id, "The draft is kept.", None);
-        let uid = appended.uids.first().map_or(0, |run| run.first).to_string();
-        let place = [&String::from_utf8_lossy(&drafts), "/", &uid[..]].concat();
-        Ok(self.mail.see(&["/write?draft=", &encoded(&place)].concat()))
-    }
-
-    /// The draft that a letter was is no more. One that cannot be removed is there twice, which harms less than losing it.
-    async fn without_draft(&mut self, sheet: &Sheet) {
-        let Some((folder, uid)) = placed(&sheet.draft) else { return };
-        if self.desk.letter(folder, uid).await.is_ok_and(|own| own.row.flags.system & DRAFT != 0) {
-            _ = self.desk.remove(&one(uid)).await;
-        }
-    }
-
     async fn submit(
         &mut self,
         sheet: &Sheet,
@@ -235,9 +238,19 @@ impl<B: Backend> Call<'_, B> {
         if octets.len() as u64 > limits.message_max {
             return Err(Why("With its files it is larger than a letter may be.".to_owned()));
         }
-        let letter = Outgoing { author, recipients, octets, return_path_octets: path, smtputf8 };
+        let hold_until_ms = self.hold_until_ms();
+        let size = octets.len() as u64;
+        let asked = mail.asked(self.desk.now, (&author, &recipients), (size, hold_until_ms));
+        let letter = Outgoing {
+            author,
+            recipients,
+            octets,
+            return_path_octets: path,
+            smtputf8,
+            hold_until_ms,
+        };
         let sent = self.mail.submit(self.desk.now, &self.visit.name, letter).await;
-        sent.map_err(|Refusal { reason, .. }| match reason {
+        let message = sent.map_err(|Refusal { reason, .. }| match reason {
             Reason::NotFound => Why("There is nobody of this address here.".to_owned()),
             Reason::OverQuota => Why("The mailbox of this address is full.".to_owned()),
             reason => reason.into(),
@@ -247,25 +260,41 @@ impl<B: Backend> Call<'_, B> {
         let notice = if kept.is_ok() { "" } else { "It is sent, but no copy of it could be kept." };
         self.mail.visits.tell(&self.visit.id, notice, None);
         self.without_draft(sheet).await;
-        // That it was answered is a hint to who reads; the letter is sent whether it is kept or not.
-        if let Some((folder, uid)) = placed(&sheet.re)
-            && self.desk.letter(folder, uid).await.is_ok()
-        {
-            let forwarded = Flags { system: 0, keywords: vec![b"$Forwarded".to_vec()] };
-            let flags = if sheet.how == "forward" { forwarded } else { system(ANSWERED) };
-            _ = self.desk.flag(&one(uid), true, flags).await;
+        let marked = self.mark_answered(sheet).await;
+        if let Ok(Some(copy)) = kept {
+            self.remember(message, copy.clone(), asked);
+            if hold_until_ms.is_some() {
+                self.may_be_taken_back(message, sheet, copy, marked);
+            }
         }
         Ok(self.mail.see("/sent"))
     }
 
-    /// A copy for who wrote it, which says who got it blindly.
-    async fn keep_copy(&mut self, made: &Made) -> Result<(), Why> {
-        let Some(row) = for_use(&self.folders, SpecialUse::Sent) else { return Ok(()) };
+    /// That a message was answered is a hint to who reads; the letter is sent whether it is kept or not. The flags that are
+    /// new.
+    async fn mark_answered(&mut self, sheet: &Sheet) -> Option<Flags> {
+        let (folder, uid) = placed(&sheet.re)?;
+        let own = self.desk.letter(folder, uid).await.ok()?.row.flags;
+        let flags = match &sheet.how[..] {
+            "forward" => Flags { system: 0, keywords: vec![b"$Forwarded".to_vec()] },
+            _ => system(ANSWERED),
+        };
+        let has_it = match flags.system {
+            0 => own.keywords.iter().any(|word| is_forward(word)),
+            flag => own.system & flag != 0,
+        };
+        let is_done = self.desk.flag(&one(uid), true, flags.clone()).await.is_ok();
+        (is_done && !has_it).then_some(flags)
+    }
+
+    /// A copy for who wrote it, which says who got it blindly; where it is.
+    async fn keep_copy(&mut self, made: &Made) -> Result<Option<String>, Why> {
+        let Some(row) = for_use(&self.folders, SpecialUse::Sent) else { return Ok(None) };
         let name = row.name.clone();
         let draft = Draft { bcc: made.bcc.clone(), ..made.draft.clone() };
         let (octets, _) = made.octets(&draft, Vec::new())?;
-        self.desk.put(&name, &octets, SEEN).await?;
-        Ok(())
+        let appended = self.desk.put(&name, &octets, SEEN, None).await?;
+        Ok(Some(appended_at(&name, &appended)))
     }
 }
 
@@ -285,6 +314,7 @@ struct Outgoing {
     octets: Vec<u8>,
     return_path_octets: u64,
     smtputf8: bool,
+    hold_until_ms: Option<u64>,
 }
 
 impl<B: Backend> WebMail<B> {
@@ -313,11 +343,12 @@ impl<B: Backend> WebMail<B> {
         (length, out)
     }
 
-    /// What an SMTP session asks for a submitted message, so that there is one reading of it.
-    async fn submit(&self, now: Now, account: &str, letter: Outgoing) -> Result<(), Refusal> {
-        let Outgoing { author, recipients, mut octets, return_path_octets, smtputf8 } = letter;
+    /// What an SMTP session asks for a submitted message, so that there is one reading of it; the message's name.
+    async fn submit(&self, now: Now, account: &str, letter: Outgoing) -> Result<BlobId, Refusal> {
+        let Outgoing { author, recipients, mut octets, return_path_octets, smtputf8, .. } = letter;
         let account = account.as_bytes().to_vec();
-        let mut service = SmtpService::new(Arc::clone(&self.backend), self.key).signed_in(account);
+        let service = SmtpService::new(Arc::clone(&self.backend), self.key).signed_in(account);
+        let mut service = service.holding(letter.hold_until_ms);
         let eight_bit = !octets.is_ascii();
         let mail = MailFrom {
             reverse_path: Some(author.clone()),
@@ -340,11 +371,15 @@ impl<B: Backend> WebMail<B> {
             authors: vec![author],
             ..Envelope::default()
         }));
+        let mut name = None;
         for ask in asks {
-            if let Answer::Refused(refusal) = service.answer(now, ask, &mut ()).await {
-                return Err(refusal);
+            match service.answer(now, ask, &mut ()).await {
+                Answer::Refused(refusal) => return Err(refusal),
+                Answer::Committed(committed) => name = Some(committed.id),
+                _ => {}
             }
         }
-        Ok(())
+        let number = name.and_then(|name| std::str::from_utf8(&name).ok()?.parse().ok());
+        number.ok_or_else(|| Refusal::new(Reason::StorageFailed))
     }
 }

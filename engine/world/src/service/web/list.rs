@@ -131,6 +131,7 @@ impl<B: Backend> Call<'_, B> {
             body.put("<form class=undo method=post action=\"").put(base);
             body.put("/undo\"><button>Undo</button></form>\n");
         }
+        self.held(&mut body);
         let words = asked.get("q");
         body.put("<form class=search role=search action=\"").text(&self.frame().at(folder, ""));
         body.put("\">\n").field("Search", "type=search name=q", words);
@@ -140,13 +141,15 @@ impl<B: Backend> Call<'_, B> {
                 .link(&self.frame().at(folder, ""), "All messages")
                 .put("\n");
         }
+        body.put("<div id=listing>\n");
         if letters.is_empty() {
             body.put("<p>No messages.\n");
         } else {
             self.rows(folder, &letters, asked, &mut body);
             self.turn(folder, (skip, letters.len() as u64, total), asked, &mut body);
         }
-        if self.visit.undo.is_none() {
+        body.put("</div>\n");
+        if self.visit.undo.is_none() && asked.get("live") != "1" {
             self.mail.visits.told(&self.visit.id);
         }
         Ok(self.frame().page(200, &title(folder), why, &body))

@@ -7,11 +7,15 @@
 
 mod act;
 mod desk;
+mod draft;
 mod folders;
 mod frame;
+mod hold;
 mod letter;
 mod list;
+mod live;
 mod page;
+mod protocol;
 mod rich;
 mod search;
 mod show;
@@ -31,7 +35,10 @@ use crate::hub::SessionKey;
 use crate::web::{BODY_MAX, Request, Response, decoded, only};
 
 use desk::Desk;
+pub use hold::UNDO_MS;
+pub use live::Listening;
 use page::{Frame, Html};
+pub use protocol::Conversations;
 use visits::Visit;
 pub use visits::Visits;
 
@@ -41,9 +48,11 @@ const COOKIE: &str = "visit";
 /// once its files are in base64.
 pub const FORM_MAX: usize = 25 << 20;
 /// Places that forms are sent to.
-const FORMS: [&str; 6] = ["/act", "/undo", "/folders", "/login", "/logout", "/send"];
+const FORMS: [&str; 8] =
+    ["/act", "/undo", "/folders", "/login", "/logout", "/send", "/draft", "/unsend"];
 /// Places that show something; below `/in/` are folders and messages.
-const PAGES: [&str; 7] = ["", "/", "/folders", "/folders/delete", "/login", "/sent", "/write"];
+const PAGES: [&str; 8] =
+    ["", "/", "/folders", "/folders/delete", "/login", "/protocol", "/sent", "/write"];
 
 /// Answers one connection's requests.
 pub struct WebMail<B: Backend> {
@@ -56,6 +65,10 @@ pub struct WebMail<B: Backend> {
     base: &'static str,
     /// How large a letter may be, and to how many it may go.
     limits: Limits,
+    /// How long a letter can be taken back.
+    undo_ms: u64,
+    /// What is said to other servers, where the protocol is shown.
+    conversations: Option<Arc<dyn Conversations>>,
 }
 
 /// What a request came to, for a host that keeps a log.
@@ -110,13 +123,34 @@ struct Call<'a, B: Backend> {
 impl<B: Backend> WebMail<B> {
     /// For the connection `key` of a browser at `peer`; what people signed in to is in `visits`, for all connections.
     pub fn new(backend: Arc<B>, key: SessionKey, visits: Arc<Visits>, peer: Vec<u8>) -> Self {
-        Self { backend, key, visits, peer, base: "", limits: Limits::SMTP }
+        Self {
+            backend,
+            key,
+            visits,
+            peer,
+            base: "",
+            limits: Limits::SMTP,
+            undo_ms: 0,
+            conversations: None,
+        }
     }
 
     /// What this server's sessions of SMTP are bound to, letters by the web are too.
     #[must_use]
     pub fn within(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Letters can be taken back for so many milliseconds: the queue, which must keep mail for mailboxes here too, holds them.
+    #[must_use]
+    pub fn holding(self, undo_ms: u64) -> Self {
+        Self { undo_ms, ..self }
+    }
+
+    /// Shows people what they ask for by HTTP, and what their letters cause by SMTP.
+    #[must_use]
+    pub fn showing(self, conversations: Arc<dyn Conversations>) -> Self {
+        Self { conversations: Some(conversations), ..self }
     }
 
     /// All targets begin with this, a path without a slash at its end, since the server has other things too.
@@ -141,7 +175,8 @@ impl<B: Backend> WebMail<B> {
     #[must_use]
     pub fn body_max(&self, now: Now, request: &Request) -> usize {
         let visit = request.cookie(COOKIE).and_then(|id| self.visits.of(id, now));
-        if self.sends(request) && visit.is_some() { FORM_MAX } else { BODY_MAX }
+        let takes_files = self.sends(request) || self.path(request) == Some("/draft");
+        if takes_files && visit.is_some() { FORM_MAX } else { BODY_MAX }
     }
 
     /// What a request is for, if it is for something here.
@@ -157,7 +192,7 @@ impl<B: Backend> WebMail<B> {
         chance: [u8; 16],
     ) -> (Response, Option<Happened>) {
         let mut happened = None;
-        let response = match self.route(now, request, chance, &mut happened).await {
+        let mut response = match self.route(now, request, chance, &mut happened).await {
             Ok(response) => response,
             Err(Not::SignedIn) => self.see("/login"),
             Err(Not::Because(reason)) => {
@@ -168,6 +203,7 @@ impl<B: Backend> WebMail<B> {
                 frame.page(status, "Not done", why, &body)
             }
         };
+        self.note(request, &mut response);
         (response, happened)
     }
 
@@ -195,7 +231,13 @@ impl<B: Backend> WebMail<B> {
                 false => Ok(self.login(200, "")),
             };
         }
-        let visit = request.cookie(COOKIE).and_then(|id| self.visits.of(id, now));
+        // What a page asks by itself keeps no visit alive, and takes no notice away from who reads it.
+        let is_live = !posts && request.query().get("live") == "1";
+        let id = request.cookie(COOKIE).ok_or(Not::SignedIn)?;
+        let visit = match is_live {
+            true => self.visits.glance(id, now).map(|visit| visit.without_notice()),
+            false => self.visits.of(id, now),
+        };
         let visit = visit.ok_or(Not::SignedIn)?;
         let mut desk = Desk::new(&self.backend, self.key, &visit, now);
         let folders = desk.folders().await?;
@@ -209,8 +251,11 @@ impl<B: Backend> WebMail<B> {
             ("/folders/delete", _) => call.ask_to_delete(request.query().get("name")),
             ("/act", _) => call.act(&request.given()).await,
             ("/undo", _) => call.undo().await,
-            ("/write", _) => call.write(&request.query()).await,
+            ("/write", _) => call.write(&request.query(), chance).await,
             ("/send", _) => call.send(request, chance, happened).await,
+            ("/draft", _) => call.save(request, chance).await,
+            ("/unsend", _) => call.unsend(&request.given()).await,
+            ("/protocol", _) => call.show_requests(),
             ("/sent", _) => Ok(call.sent()),
             ("/logout", _) => {
                 self.visits.end(&call.visit.id);
@@ -293,15 +338,6 @@ impl<B: Backend> Call<'_, B> {
     /// What to look at next: a folder's list, or a message of it.
     fn see(&self, folder: &str, rest: &str) -> Response {
         Response { fields: vec![("Location", self.frame().at(folder, rest))], ..Response::of(303) }
-    }
-
-    fn sent(&self) -> Response {
-        let why = match &self.visit.notice[..] {
-            "" => "Your server has the letter, and sees to it that it arrives.",
-            notice => notice,
-        };
-        self.mail.visits.told(&self.visit.id);
-        self.frame().page(200, "Sent", why, &Html::default())
     }
 
     /// What is below `/in/`: a folder, a message of it, or something of that.

@@ -22,6 +22,11 @@ impl Html {
         self
     }
 
+    /// What is written.
+    pub(super) fn into_octets(self) -> Vec<u8> {
+        self.0.into_bytes()
+    }
+
     /// What is written already.
     pub(super) fn join(&mut self, other: &Self) -> &mut Self {
         self.put(&other.0)

@@ -124,6 +124,7 @@ impl<B: Backend> Call<'_, B> {
         match what.split_once('/').unwrap_or((what, "")) {
             ("", "") => self.read(folder, letter, asked.get("as") == "html", remote).await,
             ("html", "") => self.frame_of(&letter, remote).await,
+            ("smtp", "") => self.show_smtp(folder, letter.row.uid),
             ("structure", "") => Ok(self.structure(folder, &letter)),
             ("raw", "") => {
                 let Letter { row, .. } = letter;
@@ -214,6 +215,10 @@ impl<B: Backend> Call<'_, B> {
         }
         let mut body = Html::default();
         head(self.frame(), folder, &letter, &mut body);
+        if self.sent_as(folder, uid).is_some() {
+            let place = self.frame().at(folder, &["/", &uid.to_string(), "/smtp"].concat());
+            body.put("<p>").link(&place, "Show me the SMTP").put("\n");
+        }
         let whole = if as_html && !texts(&letter.index, "html").is_empty() {
             self.framed(folder, &letter, remote, &mut body).await?
         } else {

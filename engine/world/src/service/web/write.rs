@@ -16,9 +16,15 @@ use crate::web::{Given, Response};
 /// The field of a draft that says what it answers, and how; it is never sent.
 pub(super) const ANSWERS: &str = "X-Web-Mail-Answers";
 
+/// Fields of a draft that hold what somebody began to type for To, Cc and Bcc, and that is no list of addresses yet; they are
+/// never sent.
+pub(super) const UNFINISHED: [&str; 3] = ["X-Web-Mail-To", "X-Web-Mail-Cc", "X-Web-Mail-Bcc"];
+
 /// What stands on a sheet.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sheet {
+    /// Its own name, under which it is known what it is kept as.
+    pub(super) name: String,
     pub(super) to: String,
     pub(super) cc: String,
     pub(super) bcc: String,
@@ -38,6 +44,7 @@ impl Sheet {
     pub(super) fn of(given: &Given) -> Self {
         let text = |name| given.get(name).to_owned();
         Self {
+            name: named(given.get("sheet")).to_owned(),
             to: text("to"),
             cc: text("cc"),
             bcc: text("bcc"),
@@ -49,6 +56,12 @@ impl Sheet {
             kept: given.all("keep").map(str::to_owned).collect(),
         }
     }
+}
+
+/// The name of a sheet, if it is one that was given here; else nothing.
+fn named(text: &str) -> &str {
+    let is_name = text.len() == 16 && text.bytes().all(|octet| octet.is_ascii_hexdigit());
+    if is_name { text } else { "" }
 }
 
 /// A folder and a number behind the last slash.
@@ -81,25 +94,42 @@ fn marked(subject: &str, mark: &str, known: &[&str]) -> String {
 }
 
 impl<B: Backend> Call<'_, B> {
-    pub(super) async fn write(&mut self, asked: &Given) -> Result<Response, Not> {
-        let (re, draft) = (asked.get("re"), asked.get("draft"));
-        if let Some((folder, uid)) = placed(draft) {
-            let letter = self.desk.letter(folder, uid).await?;
-            let sheet = self.taken_up(draft, &letter).await?;
-            let notice = self.visit.notice.clone();
-            self.mail.visits.told(&self.visit.id);
-            return Ok(self.sheet_with_files(200, &sheet, &notice).await);
-        }
-        let Some((folder, uid)) = placed(re) else {
-            let sheet = Sheet { to: asked.get("to").to_owned(), ..Sheet::default() };
-            return Ok(self.sheet_with_files(200, &sheet, "").await);
+    pub(super) async fn write(&mut self, asked: &Given, chance: [u8; 16]) -> Result<Response, Not> {
+        let (mail, id) = (self.mail, self.visit.id.clone());
+        let visits = &mail.visits;
+        // A page that is loaded again goes on with what was kept of it.
+        let name = match named(asked.get("sheet")) {
+            own if !own.is_empty() && !visits.is_sent(&id, own) => own.to_owned(),
+            _ => format!("{:016x}", u128::from_be_bytes(chance) >> 64),
         };
-        let letter = self.desk.letter(folder, uid).await?;
-        let sheet = match asked.get("how") {
-            "forward" => self.handed_on(re, &letter).await?,
-            how => self.answer_to(re, how, &letter).await?,
+        let kept = visits.draft_of(&id, &name);
+        let draft = kept.as_deref().unwrap_or(asked.get("draft"));
+        let mut notice = String::new();
+        let sheet = match (placed(draft), placed(asked.get("re"))) {
+            (Some((folder, uid)), _) => match self.desk.letter(folder, uid).await {
+                Ok(letter) => {
+                    notice = self.visit.notice.clone();
+                    visits.told(&id);
+                    self.taken_up(draft, &letter).await?
+                }
+                Err(Reason::NotFound) => {
+                    let said =
+                        "This draft is not there any more: it was sent, discarded or kept anew.";
+                    visits.tell(&id, said, None);
+                    return Ok(self.see(folder, ""));
+                }
+                Err(reason) => return Err(reason.into()),
+            },
+            (None, Some((folder, uid))) => {
+                let letter = self.desk.letter(folder, uid).await?;
+                match asked.get("how") {
+                    "forward" => self.handed_on(asked.get("re"), &letter).await?,
+                    how => self.answer_to(asked.get("re"), how, &letter).await?,
+                }
+            }
+            (None, None) => Sheet { to: asked.get("to").to_owned(), ..Sheet::default() },
         };
-        Ok(self.sheet_with_files(200, &sheet, "").await)
+        Ok(self.sheet_with_files(200, &Sheet { name, ..sheet }, &notice).await)
     }
 
     async fn answer_to(&mut self, re: &str, how: &str, letter: &Letter) -> Result<Sheet, Reason> {
@@ -165,21 +195,26 @@ impl<B: Backend> Call<'_, B> {
     }
 
     /// A draft that was kept.
-    async fn taken_up(&mut self, draft: &str, letter: &Letter) -> Result<Sheet, Reason> {
+    pub(super) async fn taken_up(&mut self, draft: &str, letter: &Letter) -> Result<Sheet, Reason> {
         let envelope = &letter.index.envelope;
         let header = letter.index.parts.first().map(|part| part.header).unwrap_or_default();
         let head = self.desk.octets(&letter.row, header).await?;
-        let answers = fields(&head).find(|field| field.is(ANSWERS.as_bytes()));
-        let answers = answers.map(|field| shown(Some(&field.unfolded()), "")).unwrap_or_default();
+        let noted = |name: &str| {
+            let field = fields(&head).find(|field| field.is(name.as_bytes()));
+            field.map(|field| shown(Some(&field.unfolded()), ""))
+        };
+        let answers = noted(ANSWERS).unwrap_or_default();
         let (how, re) = answers.split_once(' ').unwrap_or_default();
+        let [to, cc, bcc] = UNFINISHED.map(noted);
         let (text, _) = self.plain(letter).await?;
         let list = |list: &[Address]| typed(&people(list).collect::<Vec<_>>());
         let kept =
             files(&letter.index).into_iter().map(|at| [draft, "/", &at.to_string()].concat());
         Ok(Sheet {
-            to: list(&envelope.to),
-            cc: list(&envelope.cc),
-            bcc: list(&envelope.bcc),
+            name: String::new(),
+            to: to.unwrap_or_else(|| list(&envelope.to)),
+            cc: cc.unwrap_or_else(|| list(&envelope.cc)),
+            bcc: bcc.unwrap_or_else(|| list(&envelope.bcc)),
             subject: shown(envelope.subject.as_ref(), ""),
             text,
             re: re.to_owned(),
@@ -206,29 +241,36 @@ impl<B: Backend> Call<'_, B> {
         why: &str,
     ) -> Response {
         let mut kept = Html::default();
+        self.kept_files(sheet, &mut kept).await;
+        self.sheet_page(status, sheet, &kept, why)
+    }
+
+    /// The files that go along already.
+    pub(super) async fn kept_files(&mut self, sheet: &Sheet, body: &mut Html) {
         for place in &sheet.kept {
             // What is gone meanwhile goes along no more.
             let Ok(name) = self.kept_name(place).await else { continue };
-            kept.put("<p><label class=check><input type=checkbox checked name=keep value=\"");
-            kept.text(place).put("\"> ").text(&name).put("</label>\n");
+            body.put("<p><label class=check><input type=checkbox checked name=keep value=\"");
+            body.text(place).put("\"> ").text(&name).put("</label>\n");
         }
-        self.sheet_page(status, sheet, &kept, why)
     }
 
     fn sheet_page(&self, status: u16, sheet: &Sheet, kept: &Html, why: &str) -> Response {
         let mut body = Html::default();
         body.put("<form class=sheet method=post enctype=\"multipart/form-data\" action=\"");
-        body.put(self.mail.base).put("/send\">\n").hidden("re", &sheet.re);
+        body.put(self.mail.base).put("/send\">\n").hidden("sheet", &sheet.name);
+        body.hidden("re", &sheet.re);
         body.hidden("how", &sheet.how).hidden("draft", &sheet.draft);
         body.field("To", "name=to autocomplete=off", &sheet.to);
         body.field("Cc", "name=cc autocomplete=off", &sheet.cc);
         body.field("Bcc", "name=bcc autocomplete=off", &sheet.bcc);
         body.field("Subject", "name=subject", &sheet.subject);
         body.put("<p><label>Text <textarea name=text rows=16 cols=72>\n").text(&sheet.text);
-        body.put("</textarea></label>\n").join(kept);
+        body.put("</textarea></label>\n<div id=kept>\n").join(kept).put("</div>\n");
         body.put("<p><label>Files <input type=file name=files multiple></label>\n");
         // The first one is what the Enter key does: nothing that cannot be taken back.
         body.put("<p class=tools>\n").button("draft", "Keep as draft").button("send", "Send");
+        body.button("discard", "Discard");
         body.put("</form>\n");
         self.frame().page(status, "Write", why, &body)
     }

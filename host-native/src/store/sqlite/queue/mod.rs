@@ -210,6 +210,9 @@ impl Writer {
 
     pub(super) fn steer(&mut self, steer: &Steer) -> Done {
         let looked = self.look(&steer.which, steer.after)?;
+        if steer.action.comes_too_late(looked.iter().map(|(_, due_ms)| *due_ms)) {
+            return Ok((Outcome::Steered(Steered::default()), Changes::new()));
+        }
         let more = looked.len() == STEER_MAX as usize;
         let last = looked.last().map(|(found, _)| found.id).filter(|_| more);
         let (mut tasks, mut held, mut touched) = (0, 0, BTreeSet::new());
@@ -226,7 +229,7 @@ impl Writer {
                 held += 1;
             } else if self.steer_one(&found, due_ms, steer.action)? {
                 tasks += 1;
-                if steer.action != Action::Delete {
+                if !matches!(steer.action, Action::Delete | Action::Recall { .. }) {
                     touched.insert(found.destination);
                 }
             }
@@ -285,7 +288,7 @@ impl Writer {
                 self.connection.prepare_cached(sql::UNBLOCK)?.execute([found.destination])?;
                 run(sql::SET_DUE, due_ms.min(now_ms))?
             }
-            Action::Delete => {
+            Action::Delete | Action::Recall { .. } => {
                 self.drop_task(found)?;
                 self.leave(found.destination);
                 true

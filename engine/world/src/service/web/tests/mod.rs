@@ -1,5 +1,6 @@
 //! What a browser gets of a mail server, request by request.
 
+mod keeping;
 mod letters;
 mod reading;
 
@@ -101,7 +102,7 @@ impl Browser {
         let id = self.cookies.trim_start_matches("visit=");
         let visit = self.mail.visits.of(id, now).expect("somebody has signed in");
         let mut desk = Desk::new(&self.mail.backend, 2, &visit, now);
-        at_once(desk.put(b"INBOX", message.as_bytes(), 0)).expect("there is room");
+        at_once(desk.put(b"INBOX", message.as_bytes(), 0, None)).expect("there is room");
     }
 
     /// Lines of a page.
@@ -150,6 +151,8 @@ fn who_has_no_cookie_sees_the_form_alone() {
         ("GET", "/write"),
         ("GET", "/sent"),
         ("POST", "/send"),
+        ("POST", "/draft"),
+        ("POST", "/unsend"),
         ("POST", "/act"),
         ("POST", "/undo"),
         ("POST", "/folders"),

@@ -6,6 +6,7 @@ pub mod beside;
 pub mod challenge;
 pub mod compare;
 pub mod covered;
+mod doing;
 mod faults;
 pub mod hands;
 pub mod layout;
@@ -23,7 +24,7 @@ use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
 pub use faults::Template;
 use layout::{Item, Map};
-pub use octets::{Explained, SpokenLine, SpokenPiece, TreeRow};
+pub use octets::{Because, Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;
 pub use source::{Export, Listed, NodeInfo, Question, Source, scenarios};
 use words::{Mark, Sentence};

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use pillarbox_engine::trace::{Note, Rule, Side};
+use pillarbox_world::annotate::content::{Structure, structures};
 use pillarbox_world::annotate::{Annotation, Annotator};
 use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
 use pillarbox_world::tape::{Level, Scenario, Tape, export};
@@ -98,6 +99,10 @@ pub struct Annotated {
     pub all: Vec<Annotation>,
     /// Octets in which whoever reads found a rule broken.
     pub defects: Vec<(Range<u64>, &'static Rule)>,
+    /// Of lines that follow from another one, by their first octets: the direction and the octets of that one.
+    pub causes: BTreeMap<u64, (Dir, Range<u64>)>,
+    /// What lies in the messages that travelled here: headers and parts, those that hold others first.
+    pub inside: Vec<Structure>,
 }
 
 /// How much of a story is told at most, so that one that never ends does not hold the page.
@@ -141,7 +146,13 @@ impl Source {
     pub fn shared(link: &str) -> Result<(Self, Option<usize>), String> {
         let opened = Tape::decode(link).map_err(|why| why.to_string())?;
         let mut source = Self::of(opened.tape);
-        source.tell_all();
+        if source.tape.scenario().is_unplanned() {
+            // It goes on from where it was left.
+            let last = source.tape.actions().last().map_or(Time(0), |planned| planned.at);
+            source.pass_to(last.after(super::doing::AFTER_MS));
+        } else {
+            source.tell_all();
+        }
         Ok((source, opened.view.parse().ok()))
     }
 
@@ -464,13 +475,27 @@ impl Source {
             annotator.note(&noted.note, octets);
         }
         let mut all = annotator.of(side).to_vec();
+        let cause = |annotation: &Annotation| {
+            let cause = annotator.get(*annotation.causes.first()?)?;
+            let dir = if cause.id.side == side { dir } else { Dir::sent_by(dir.receiver()) };
+            Some((annotation.at.start, (dir, cause.at.clone())))
+        };
+        let causes = all.iter().filter_map(cause).collect();
         // What somebody on the line has read is nobody's secret any more: that is what a reader should see.
         let heard = self.tape.world().overheard(wire, dir);
         for annotation in all.iter_mut().filter(|annotation| annotation.secret) {
             let (start, end) = (annotation.at.start, annotation.at.end);
             annotation.secret = !heard.iter().any(|range| range.start <= start && end <= range.end);
         }
-        Annotated { all, defects }
+        let inside = match (dir, view.protocol) {
+            (Dir::ToServer, Protocol::Smtp | Protocol::Submission) => {
+                let mut octets =
+                    |range: Range<u64>| self.tape.world().octets(wire, dir, range).to_vec();
+                structures(&all, &mut octets)
+            }
+            _ => Vec::new(),
+        };
+        Annotated { all, defects, causes, inside }
     }
 }
 
@@ -479,7 +504,7 @@ pub(super) fn protocol_name(protocol: Protocol) -> &'static str {
     spoken(protocol).name()
 }
 
-fn spoken(protocol: Protocol) -> Spoken {
+pub(super) fn spoken(protocol: Protocol) -> Spoken {
     match protocol {
         Protocol::Smtp | Protocol::Submission => Spoken::Smtp,
         Protocol::Pop3 => Spoken::Pop3,
@@ -492,12 +517,17 @@ pub(super) fn words_of(gloss: &Gloss) -> (String, String) {
     (gloss.what.to_owned(), gloss.why.replace('\n', " "))
 }
 
+/// The same as one text.
+pub(super) fn sentence_of(gloss: &Gloss) -> String {
+    let (what, why) = words_of(gloss);
+    if why.is_empty() { what } else { format!("{what} {why}") }
+}
+
 /// Words for a session's state.
 pub(super) fn state_gloss(protocol: Protocol, end: End, state: &str) -> Option<String> {
     let party = if end == End::Server { Party::Server } else { Party::Client };
     let gloss = catalogue::state(spoken(protocol), party, state)?;
-    let (what, why) = words_of(&gloss);
-    Some(format!("{what} {why}"))
+    Some(sentence_of(&gloss))
 }
 
 /// Words for what an entry tells, where the catalogue has some.
@@ -523,10 +553,7 @@ pub(super) fn gloss(what: &What) -> Option<String> {
         What::Defect { rule, .. } => Some(catalogue::rule(rule)),
         _ => None,
     };
-    gloss.map(|gloss| {
-        let (what, why) = words_of(&gloss);
-        if why.is_empty() { what } else { format!("{what} {why}") }
-    })
+    gloss.map(|gloss| sentence_of(&gloss))
 }
 
 fn nodes(tape: &Tape) -> Vec<NodeInfo> {

@@ -14,7 +14,7 @@ use crate::story::Export;
 use super::beside;
 
 /// The row of tools.
-pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
+pub(crate) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
     let ui: Ui = expect_context();
     let count = Memo::new(move |_| {
         player.version.track();

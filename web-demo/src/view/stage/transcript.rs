@@ -97,6 +97,8 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
                     } />
                 </Show>
             </div>
+            // Where somebody types, what comes is told as it comes.
+            <div class="log" role=(!choose).then_some("log") aria-label=(!choose).then_some("What is said")>
             <ol class="rows lines" node_ref=list>
                 <For
                     each=move || shown.with(|shown| shown.lines.clone())
@@ -108,6 +110,7 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
                     children=move |line| spoken_line(player, line, last)
                 />
             </ol>
+            </div>
             <Show when=move || shown.with(|shown| shown.lines.is_empty())>
                 <p class="empty">"Nobody has spoken yet."</p>
             </Show>

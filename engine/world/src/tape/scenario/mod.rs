@@ -141,6 +141,12 @@ impl Scenario {
         Self::parse(id, text).expect("the world that is built in makes sense")
     }
 
+    /// Whether it plans nothing, so that all that happens is what somebody does. A recording is what a program did.
+    #[must_use]
+    pub fn is_unplanned(&self) -> bool {
+        self.script.is_empty() && self.id != files::RECORDED.0
+    }
+
     /// A world that a seed makes up: servers, people, mail, faults and crashes, all of which end after a while.
     #[must_use]
     pub fn random(seed: u64) -> Self {

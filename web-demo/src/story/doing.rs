@@ -53,6 +53,17 @@ impl Story {
         self.source.tape().state(wire, other)
     }
 
+    /// Ways to connect by hand, those of this port first: from where, to where, and to which port, with words.
+    #[must_use]
+    pub fn doors_at(&self, first: Option<u16>) -> Vec<(String, Action)> {
+        let mut doors = self.doors();
+        doors.sort_by_key(|(_, action)| match action {
+            Action::Connect { port, .. } => Some(*port) != first,
+            _ => true,
+        });
+        doors
+    }
+
     /// Ways to connect by hand: from where, to where, and to which port, with words.
     #[must_use]
     pub fn doors(&self) -> Vec<(String, Action)> {

@@ -416,7 +416,7 @@ mod tests {
             (b"SEND MAIL\r\n", "There is no SEND"),
             (b" HELO x\r\n", "very start of the line"),
             (b"HEL\x08LO x\r\n", "backspace"),
-            (b"POST THIS\r\n", "knows no such word"),
+            (b"PLEASE ANSWER\r\n", "knows no such word"),
         ];
         for (line, expected) in traps {
             let said = words(&[line]);

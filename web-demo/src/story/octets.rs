@@ -327,9 +327,10 @@ impl Story {
             let around = parts.filter(move |a| a.at.start <= start && end <= a.at.end);
             around.min_by_key(|part| part.at.end - part.at.start)
         };
-        let part = [end, without].into_iter().filter_map(around).min_by_key(|part| {
-            part.at.end - part.at.start
-        })?;
+        let part = [end, without]
+            .into_iter()
+            .filter_map(around)
+            .min_by_key(|part| part.at.end - part.at.start)?;
         let (from, to) = (part.at.start, part.at.end);
         let octets = self.octets(wire, dir, from, to.min(from + QUOTE_MAX as u64));
         // A field is known by its name.
@@ -424,15 +425,15 @@ impl Story {
     /// The states of the session that took a line, before it and after it.
     fn moved(&self, wire: WireId, line: &Because) -> Option<(String, String)> {
         let annotated = self.source.annotations(wire, line.dir);
-        let all = &annotated.all;
-        let root = all.iter().rev().find(|a| a.parent.is_none() && a.at.start <= line.start)?;
-        let steps = || all.iter().filter(|a| a.at.start < line.end).filter_map(|a| {
-            Some((a.at.start >= root.at.start, a.step?))
-        });
-        let earlier = steps().filter(|(own, _)| !own).last().map(|(_, (_, to))| to);
-        let first = steps().find(|(own, _)| *own).map(|(_, (from, _))| from);
-        let last = steps().last().map(|(_, (_, to))| to);
-        Some((first.or(earlier)?.to_owned(), last?.to_owned()))
+        let root = annotated.all.iter().rev();
+        let root = root.filter(|a| a.parent.is_none()).find(|a| a.at.start <= line.start)?;
+        let until = annotated.moves.partition_point(|(read, ..)| *read < line.end);
+        let own = annotated.moves[..until].partition_point(|(read, ..)| *read < root.at.start);
+        let (earlier, own) = annotated.moves[..until].split_at(own);
+        let earlier = earlier.last().map(|(_, _, to)| *to);
+        let before = own.first().map(|(_, from, _)| *from).or(earlier)?;
+        let after = own.last().map(|(_, _, to)| *to).or(earlier)?;
+        Some((before.to_owned(), after.to_owned()))
     }
 
     /// Words for a part; of a line those for the command or the code that it begins with.
@@ -553,13 +554,11 @@ mod tests {
             Content-Transfer-Encoding: base64\r\n\r\na2V0Y2h1cA==\r\n--b--\r\n";
         let data = format!("DATA\r\n{message}.\r\n");
         let (one, two) = message.split_at(70);
-        let chunks =
-            format!("BDAT {}\r\n{one}BDAT {} LAST\r\n{two}", one.len(), two.len());
+        let chunks = format!("BDAT {}\r\n{one}BDAT {} LAST\r\n{two}", one.len(), two.len());
         for content in [data, chunks] {
             let wish = Wish { part: Part::Client, port: 25, textbook: false };
             let mut story = hands::begin(wish);
-            let envelope =
-                "EHLO x\r\nMAIL FROM:<a@crepes.fr>\r\nRCPT TO:<bob@hamburger.edu>\r\n";
+            let envelope = "EHLO x\r\nMAIL FROM:<a@crepes.fr>\r\nRCPT TO:<bob@hamburger.edu>\r\n";
             for said in [envelope, &content] {
                 story.say(Part::Client, said.as_bytes()).expect("it is open");
             }
@@ -585,7 +584,11 @@ mod tests {
                     story.explain(wire, Dir::ToServer, start, end).expect("it is known");
                 let laws: Vec<String> =
                     explained.laws.iter().map(|law| format!("RFC {} §{}", law.0, law.1)).collect();
-                assert_eq!((&explained.label[..], laws.join(", ")), (label, law.to_owned()), "{text}");
+                assert_eq!(
+                    (&explained.label[..], laws.join(", ")),
+                    (label, law.to_owned()),
+                    "{text}"
+                );
                 assert_eq!(
                     story.leaf(wire, Dir::ToServer, start),
                     Some((explained.start, explained.end)),
@@ -604,5 +607,23 @@ mod tests {
                 assert!(known.what.is_some(), "{at}: {known:?}");
             }
         }
+    }
+
+    #[test]
+    fn passwords_are_shown_where_the_scenario_says_so_or_somebody_asks() {
+        let text = |story: &Story| {
+            let scene = story.scene(usize::MAX);
+            let lines = scene.wires.keys().flat_map(|wire| story.spoken(*wire, usize::MAX));
+            let pieces = lines.flat_map(|line| line.pieces).map(|piece| piece.text);
+            pieces.collect::<String>()
+        };
+        let lecture = Story::scenario("pop-phases").expect("it exists");
+        assert!(text(&lecture).contains("pass hungry"));
+        let mut other = Story::scenario("pop-cut").expect("it exists");
+        assert!(!text(&other).contains("hungry") && text(&other).contains(MASK));
+        other.act(|source| source.show_secrets(true));
+        assert!(text(&other).contains("hungry") && !text(&other).contains(MASK));
+        other.act(|source| source.show_secrets(false));
+        assert!(!text(&other).contains("hungry"));
     }
 }

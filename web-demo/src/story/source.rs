@@ -101,6 +101,8 @@ pub struct Annotated {
     pub defects: Vec<(Range<u64>, &'static Rule)>,
     /// Of lines that follow from another one, by their first octets: the direction and the octets of that one.
     pub causes: BTreeMap<u64, (Dir, Range<u64>)>,
+    /// States that whoever reads went through, with the first octet of what it had read then.
+    pub moves: Vec<(u64, &'static str, &'static str)>,
     /// What lies in the messages that travelled here: headers and parts, those that hold others first.
     pub inside: Vec<Structure>,
 }
@@ -119,6 +121,7 @@ pub struct Source {
     links: Vec<(NodeId, NodeId)>,
     answered: Vec<usize>,
     told: bool,
+    shows_secrets: bool,
     annotated: RefCell<BTreeMap<(WireId, bool), Rc<Annotated>>>,
 }
 
@@ -168,7 +171,8 @@ impl Source {
         let nodes = nodes(&tape);
         let links = links(tape.world(), &tape.scenario().setup.nodes, &nodes);
         let (answered, annotated) = (Vec::new(), RefCell::default());
-        Self { tape, nodes, links, answered, told: false, annotated }
+        let shows_secrets = tape.scenario().shows_secrets;
+        Self { tape, nodes, links, answered, told: false, shows_secrets, annotated }
     }
 
     /// Lets everything happen that is to come.
@@ -178,6 +182,18 @@ impl Source {
             && self.tape.step()
         {}
         self.told = true;
+        self.annotated.borrow_mut().clear();
+    }
+
+    /// Whether secrets are shown as they are.
+    #[must_use]
+    pub fn shows_secrets(&self) -> bool {
+        self.shows_secrets
+    }
+
+    /// Shows secrets, or masks them.
+    pub fn show_secrets(&mut self, on: bool) {
+        self.shows_secrets = on;
         self.annotated.borrow_mut().clear();
     }
 
@@ -452,6 +468,7 @@ impl Source {
             return Annotated::default();
         };
         let (mut defects, mut last) = (Vec::new(), None);
+        let (mut moves, mut read) = (Vec::new(), 0);
         let mut annotator = Annotator::new(spoken(view.protocol), party);
         for noted in self.tape.world().all_notes(wire, end) {
             let octets = match noted.note {
@@ -468,8 +485,12 @@ impl Source {
                 _ => &[],
             };
             match noted.note {
-                Note::Span(span) => last = (span.side == side).then_some(span.start..span.end),
+                Note::Span(span) => {
+                    last = (span.side == side).then_some(span.start..span.end);
+                    read = last.as_ref().map_or(read, |last| last.start);
+                }
                 Note::Defect(rule) => defects.extend(last.clone().map(|range| (range, rule))),
+                Note::State { from, to } if reads => moves.push((read, from, to)),
                 Note::State { .. } => {}
             }
             annotator.note(&noted.note, octets);
@@ -485,7 +506,8 @@ impl Source {
         let heard = self.tape.world().overheard(wire, dir);
         for annotation in all.iter_mut().filter(|annotation| annotation.secret) {
             let (start, end) = (annotation.at.start, annotation.at.end);
-            annotation.secret = !heard.iter().any(|range| range.start <= start && end <= range.end);
+            let overheard = heard.iter().any(|range| range.start <= start && end <= range.end);
+            annotation.secret = !overheard && !self.shows_secrets;
         }
         let inside = match (dir, view.protocol) {
             (Dir::ToServer, Protocol::Smtp | Protocol::Submission) => {
@@ -495,7 +517,7 @@ impl Source {
             }
             _ => Vec::new(),
         };
-        Annotated { all, defects, causes, inside }
+        Annotated { all, defects, causes, moves, inside }
     }
 }
 

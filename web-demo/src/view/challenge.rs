@@ -63,6 +63,7 @@ pub(super) fn challenge(id: &str) -> AnyView {
 fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set(challenge.title.clone());
+    let door = challenge.door;
     player.seek(usize::MAX);
     let wrong = RwSignal::new(None::<String>);
     let act = move |action: Action| {
@@ -78,7 +79,7 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
                     <div class="hands-left">
                         {stage::transcript(player, true)}
                         {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
-                        {doing::speak(player, act, move || doing::first_steps(player, act))}
+                        {doing::speak(player, act, move || doing::first_steps(player, act, door))}
                     </div>
                 </div>
                 <div class="hands-right">

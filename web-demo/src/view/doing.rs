@@ -83,8 +83,12 @@ pub(super) fn acts(
 }
 
 /// Where there is no connection to type on: ways to begin.
-pub(super) fn first_steps(player: Player, act: impl Fn(Action) + Copy + Send + Sync + 'static) -> AnyView {
-    let (doors, readings) = player.read(|story| (story.doors(), story.readings()));
+pub(super) fn first_steps(
+    player: Player,
+    act: impl Fn(Action) + Copy + Send + Sync + 'static,
+    door: Option<u16>,
+) -> AnyView {
+    let (doors, readings) = player.read(|story| (story.doors_at(door), story.readings()));
     let button = move |(at, (words, action)): (usize, (String, Action))| {
         let class = if at == 0 { "primary" } else { "" };
         let action = StoredValue::new(action);
@@ -137,7 +141,7 @@ pub(super) fn speak(
     };
     view! {
         <Show when=move || at.get().is_some() fallback=begin>
-            <details class="sayable"><summary>"What can I say now?"</summary>{hands::palette(offered, line)}</details>
+            <details class="sayable"><summary>"What can I say now?"</summary>{hands::palette_of(offered, line)}</details>
             <Prompt label=label value=line history=said next=hands::examples(offered) send=send />
         </Show>
     }

@@ -162,11 +162,7 @@ fn remark(player: Player, wish: Wish, undo: impl Fn() + Copy + Send + Sync + 'st
 }
 
 /// The other side's state, and what time and keyboard do.
-fn state(
-    player: Player,
-    wish: Wish,
-    undo: impl Fn() + Copy + Send + Sync + 'static,
-) -> AnyView {
+fn state(player: Player, wish: Wish, undo: impl Fn() + Copy + Send + Sync + 'static) -> AnyView {
     let standing = Memo::new(move |_| {
         player.version.track();
         player.read(|story| story.standing(wish))
@@ -218,7 +214,7 @@ fn sayable(
     view! {
         <section class="pane says-pane" aria-label="What you can say, and how">
             <div class="inspected">
-                {palette(offered, line)}
+                {palette_of(offered, line)}
                 <details class="telnet">
                     <summary>"As with telnet"</summary>
                     {switch("no local echo: what you type is not shown", |terminal| &mut terminal.silent)}
@@ -267,8 +263,17 @@ pub(super) fn examples(offered: Memo<Offered>) -> Signal<Vec<String>> {
     })
 }
 
-/// What can be said now, each with what it does; a press puts it into the prompt.
-pub(super) fn palette(offered: Memo<Offered>, line: RwSignal<String>) -> AnyView {
+/// What can be said now at an end of a wire, each with what it does.
+pub(super) fn palette(
+    player: Player,
+    at: impl Fn() -> Option<(WireId, Part)> + Send + Sync + 'static,
+    line: RwSignal<String>,
+) -> AnyView {
+    palette_of(offered(player, at), line)
+}
+
+/// What is offered, each with what it does; a press puts it into the prompt.
+pub(super) fn palette_of(offered: Memo<Offered>, line: RwSignal<String>) -> AnyView {
     let take = move |example: String| {
         line.set(example);
         browser::focus("prompt");

@@ -8,8 +8,8 @@ use super::{Gloss, Protocol};
 const FIELDS: [&str; 6] = ["SUBJECT:", "FROM:", "TO:", "DATE:", "CC:", "REPLY-TO:"];
 /// Commands of SMTP: of these it is known what was meant.
 const COMMANDS: [&str; 16] = [
-    "AUTH", "BDAT", "DATA", "EHLO", "ETRN", "EXPN", "HELO", "HELP", "MAIL", "NOOP", "QUIT", "RCPT", "RSET", "STARTTLS",
-    "VRFY", "XCLIENT",
+    "AUTH", "BDAT", "DATA", "EHLO", "ETRN", "EXPN", "HELO", "HELP", "MAIL", "NOOP", "QUIT", "RCPT",
+    "RSET", "STARTTLS", "VRFY", "XCLIENT",
 ];
 /// IMAP's commands that people type without a tag.
 const UNTAGGED: [&str; 12] = [

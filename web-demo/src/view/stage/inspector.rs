@@ -15,7 +15,10 @@ pub(crate) fn meaning(player: Player) -> AnyView {
     view! {
         <aside class="pane inspector" aria-label="Inspector" id="inspector">
             <div class="pane-head"><h2 class="pane-title">"What it means"</h2></div>
-            <div class="inspected">{move || content(player, focus.get())}</div>
+            <div class="inspected">{move || {
+                player.version.track();
+                content(player, focus.get())
+            }}</div>
         </aside>
     }
     .into_any()
@@ -54,8 +57,12 @@ pub(crate) fn inspector(player: Player) -> AnyView {
                     <Button class="quiet small-button" press=move || player.pin.set(None)>"Unpin"</Button>
                 </Show>
             </div>
-            <div class="inspected">{move || content(player, focus.get())}</div>
+            <div class="inspected">{move || {
+                player.version.track();
+                content(player, focus.get())
+            }}</div>
             {move || line.get().map(|(wire, dir, start, end)| {
+                player.version.track();
                 view! { <div class="parts">{tree(player, wire, dir, start)}{hex(player, wire, dir, start, end)}</div> }
             })}
         </aside>
@@ -125,7 +132,12 @@ pub(crate) fn law(name: String) -> AnyView {
 }
 
 /// What a reply follows from, and what became of the session's state.
-fn caused(player: Player, wire: WireId, because: Because, state: Option<(String, String)>) -> AnyView {
+fn caused(
+    player: Player,
+    wire: WireId,
+    because: Because,
+    state: Option<(String, String)>,
+) -> AnyView {
     let Because { text, dir, start, end } = because;
     let cause = Focus::Octets { wire, dir, start, end };
     let state = state.map(|(before, after)| {
@@ -152,7 +164,20 @@ fn caused(player: Player, wire: WireId, because: Because, state: Option<(String,
 
 fn of_octets(player: Player, explained: Explained) -> AnyView {
     let Explained {
-        wire, label, what, why, laws, steps, defects, text, dir, start, end, secret, because, state,
+        wire,
+        label,
+        what,
+        why,
+        laws,
+        steps,
+        defects,
+        text,
+        dir,
+        start,
+        end,
+        secret,
+        because,
+        state,
     } = explained;
     let open = player.explain;
     let law = |(rfc, section, gist): (u16, String, String)| {

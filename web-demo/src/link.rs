@@ -45,6 +45,8 @@ pub(crate) enum News {
     Told(Told),
     /// Some of what it told is lost.
     Gap,
+    /// Conversations began of which it tells nothing, since nobody listened.
+    Unseen,
     /// It is another run of the server that tells from here on.
     Restarted,
     /// A connection of this page's own is there, seen by the server as from here.
@@ -120,8 +122,7 @@ impl Link {
     }
 
     fn stream(self, place: &str) -> Option<WebSocket> {
-        let (run, last) =
-            self.inner.try_with_value(|inner| (inner.run.clone(), inner.last))?;
+        let (run, last) = self.inner.try_with_value(|inner| (inner.run.clone(), inner.last))?;
         let place = match last {
             Some(last) => format!("{place}?run={run}&last={last}"),
             None => place.to_owned(),
@@ -197,11 +198,13 @@ impl Link {
                 self.listen_again();
             }
             Some("gap") => self.say(News::Gap),
-            _ => {
+            what => {
                 if let Some(id) = number(&event, "id") {
                     self.inner.try_update_value(|inner| inner.last = Some(id));
                 }
-                if let Some(told) = told::told(&event) {
+                if what == Some("unseen") {
+                    self.say(News::Unseen);
+                } else if let Some(told) = told::told(&event) {
                     self.say(News::Told(told));
                 }
             }

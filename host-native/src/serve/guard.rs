@@ -39,15 +39,13 @@ where
     F: Fn(&Uri, &HeaderMap, Option<&str>, Asked) -> Result<Response, Refused>,
     F: Clone + Send + Sync + 'static,
 {
-    let answer = async move |uri: Uri,
-                             headers: HeaderMap,
-                             RawQuery(query): RawQuery,
-                             asked: Asked| {
-        open(&uri, &headers, query.as_deref(), asked).unwrap_or_else(|refused| {
-            tracing::warn!(why = refused.1, "{refusal}");
-            refused.into_response()
-        })
-    };
+    let answer =
+        async move |uri: Uri, headers: HeaderMap, RawQuery(query): RawQuery, asked: Asked| {
+            open(&uri, &headers, query.as_deref(), asked).unwrap_or_else(|refused| {
+                tracing::warn!(why = refused.1, "{refusal}");
+                refused.into_response()
+            })
+        };
     Router::new().route(path, get(answer))
 }
 

@@ -74,9 +74,8 @@ impl Stream {
         } else {
             self.guard.program(uri, headers)?;
             let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-            last.and_then(|last| last.split_once('.')).and_then(|(run, last)| {
-                known(run, last, self.guard.run())
-            })
+            last.and_then(|last| last.split_once('.'))
+                .and_then(|(run, last)| known(run, last, self.guard.run()))
         };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| full)?;
         if !is_socket {

@@ -17,6 +17,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
@@ -248,8 +249,8 @@ async fn visit(
                 Some(octets) => out = octets,
                 None => break,
             },
-            read = reader.read(&mut buffer), if !ended => {
-                let count = read.unwrap_or(0);
+            heard = next(&mut reader, &mut buffer, ended) => {
+                let Some(count) = heard else { break };
                 idle = tokio::time::Instant::now() + IDLE_MAX;
                 // Who says nothing more may still be answered.
                 ended = count == 0;
@@ -258,8 +259,6 @@ async fn visit(
                     break;
                 }
             }
-            // Only what was said to somebody who is gone altogether tells that they are (RFC 9293 §3.10.7.1).
-            _ = reader.ready(Interest::ERROR), if ended => break,
             () = tokio::time::sleep_until(idle) => break,
         }
     }
@@ -270,6 +269,16 @@ async fn visit(
         drop(tokio::time::timeout(LINGER, rest).await);
     }
     drop(to_page.send((number, Said::Gone)).await);
+}
+
+/// How many octets somebody says next, 0 at the end of all they say; none: they are gone. Of somebody who says nothing
+/// more only the answer of their system to what was said to them tells that (RFC 9293 §3.10.7.1).
+async fn next(reader: &mut OwnedReadHalf, buffer: &mut [u8], ended: bool) -> Option<usize> {
+    if ended {
+        drop(reader.ready(Interest::ERROR).await);
+        return None;
+    }
+    reader.read(buffer).await.ok()
 }
 
 #[cfg(test)]

@@ -28,8 +28,7 @@ const ENTRIES_MAX: usize = 3_000;
 /// Octets of visitors that are kept, and of what they were answered; then it begins anew likewise.
 const VISITED_MAX: u64 = 64 << 20;
 /// What is told once the record began anew.
-const FORGOTTEN: &str =
-    "What this page keeps was full and began anew: conversations from before are not shown any more.";
+const FORGOTTEN: &str = "What this page keeps was full and began anew: conversations from before are not shown any more.";
 /// What is told once nothing more can be taken into the record.
 const NO_ROOM: &str = "What this page keeps is full, and something in it goes on, so that it cannot begin anew: what \
     begins now is not shown. End what is open.";
@@ -113,8 +112,7 @@ impl Live {
 
     /// Whether something new can be entered; if not, that is told.
     fn has_room(&mut self, story: &mut Story) -> bool {
-        let is_full =
-            story.source().length() > ENTRIES_MAX || self.visited_octets > VISITED_MAX;
+        let is_full = story.source().length() > ENTRIES_MAX || self.visited_octets > VISITED_MAX;
         let has_room = !is_full || self.forget(story);
         if !has_room {
             self.notice = Some(NO_ROOM);

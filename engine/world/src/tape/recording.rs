@@ -293,8 +293,7 @@ mod tests {
         let secrets: Vec<Span> = (0..50_000).map(|at| secret(at * 10)).collect();
         let last = secrets.len() - 1;
         let (read, octets) = (500_000, [b'x'; 500_000]);
-        let mut all =
-            Octets { secrets, next: 0, read, played: 0, logins: 0, unread: 0, long: 0 };
+        let mut all = Octets { secrets, next: 0, read, played: 0, logins: 0, unread: 0, long: 0 };
         let mut said = Vec::new();
         for (part, start) in octets.chunks(1_000).zip((0..).step_by(1_000)) {
             said.extend(all.played(part, start));

@@ -13,8 +13,7 @@ pub(super) const WAITING_MAX: usize = 512;
 const LOST: &str = "Some of what was said is lost: more was said than this page could take. Conversations that it was \
     lost of say so.";
 /// What is told once the server began anew.
-const RESTARTED: &str =
-    "The server was started again. Conversations that went on before are over; what begins now is of the new start.";
+const RESTARTED: &str = "The server was started again. Conversations that went on before are over; what begins now is of the new start.";
 
 /// What the server tells of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]

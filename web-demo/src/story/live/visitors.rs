@@ -4,15 +4,14 @@ use pillarbox_world::world::{Dir, End, Phase, Protocol, WireId};
 
 use super::simulated::{Ending, Known};
 use super::{Errand, Live};
-use crate::story::{Source, Story};
 use crate::story::hands::Part;
 use crate::story::lines::{LINE_END, text};
+use crate::story::{Source, Story};
 
 /// Octets of one connection that this page takes: as long as it lasts, all of them are kept.
 const SAID_MAX: u64 = 16 << 20;
 /// What is told of somebody who says more.
-const TOO_LONG: &str =
-    "A visitor said more than the 16 MiB that this page keeps of one connection, and was let go. The rest of it is missing.";
+const TOO_LONG: &str = "A visitor said more than the 16 MiB that this page keeps of one connection, and was let go. The rest of it is missing.";
 /// Who answers visitors: whoever reads this, and the engine.
 const YOU: &str = "you";
 const ENGINE: &str = "engine.example";
@@ -49,6 +48,8 @@ pub(super) struct Visitor {
     sent: u64,
     /// Octets that they said.
     said: u64,
+    /// Whether they say nothing more. They still hear.
+    ended: bool,
 }
 
 impl Live {
@@ -96,7 +97,7 @@ impl Live {
             return None;
         };
         self.peers.push((wire, peer));
-        self.visitors.push((wire, Visitor { number, sent: 0, said: 0 }));
+        self.visitors.push((wire, Visitor { number, sent: 0, said: 0, ended: false }));
         self.visited.push(wire);
         let (ending, whole) = (Ending::Open, usize::MAX);
         self.known.push((wire, Known { simulated: true, tls: false, ending, unread: 0, whole }));
@@ -107,9 +108,8 @@ impl Live {
 
     fn welcome(&self, story: &mut Story, service: Service) -> Option<WireId> {
         let server = if service.by_hand { YOU } else { ENGINE };
-        let visit = |source: &mut Source| {
-            source.witnessed().visit("programs", server, service.port)
-        };
+        let visit =
+            |source: &mut Source| source.witnessed().visit("programs", server, service.port);
         story.act(visit).ok()
     }
 
@@ -118,6 +118,7 @@ impl Live {
         let Some((wire, visitor)) = self.visitor(number) else { return };
         let (wire, count) = (*wire, octets.len() as u64);
         visitor.said += count;
+        visitor.ended |= octets.is_empty();
         let is_long = visitor.said > SAID_MAX;
         self.touch(wire);
         if is_long {
@@ -155,6 +156,12 @@ impl Live {
         here.into_iter().for_each(|number| self.visitor_gone(story, number));
         // Numbers begin anew with the next port.
         self.unwelcome.clear();
+    }
+
+    /// Whether it is a connection of a visitor who says nothing more and still hears.
+    #[must_use]
+    pub fn only_hears(&self, wire: WireId) -> bool {
+        self.visitors.iter().any(|(known, visitor)| *known == wire && visitor.ended)
     }
 
     /// What the engine would say in place of somebody who answers by hand.

@@ -42,10 +42,18 @@ impl Desk {
 
     /// Tells what happened that must be known.
     fn tell(self) {
-        let notice = self.live.try_update_value(Live::take_notice).flatten();
-        if let Some(notice) = notice {
-            self.wrong.set(Some(notice.to_owned()));
+        if let Some(notice) = self.live.try_update_value(Live::take_notice).flatten() {
+            self.warn(notice);
         }
+    }
+
+    /// Tells something that must be known, beside what was told and not yet read.
+    fn warn(self, told: &str) {
+        self.wrong.update(|wrong| match wrong {
+            Some(before) if before.contains(told) => {}
+            Some(before) => before.extend([" ", told]),
+            None => *wrong = Some(told.to_owned()),
+        });
     }
 
     fn show(self) {
@@ -99,6 +107,8 @@ impl Desk {
                 }
             }
             News::Gap => drop(self.change(|live, story| live.lost(story))),
+            News::Unseen => self
+                .warn("While this page was away conversations began that it is told nothing of."),
             News::Restarted => drop(self.change(Live::restarted)),
             News::Connected(wire, local) => {
                 self.change(|live, story| live.connected(story, wire, local));

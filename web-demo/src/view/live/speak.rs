@@ -71,6 +71,10 @@ pub(super) fn speak(desk: Desk) -> AnyView {
             <Button class="quiet small-button wrap would" press=take><span class="offer">{lines}</span></Button>
         })
     };
+    let only_hears = Memo::new(move |_| {
+        player.version.track();
+        at.get().is_some_and(|(wire, _)| desk.live.with_value(|live| live.only_hears(wire)))
+    });
     let typed: Signal<Option<(WireId, Part)>> = at.into();
     view! {
         <Show when=move || at.get().is_some()>
@@ -78,6 +82,9 @@ pub(super) fn speak(desk: Desk) -> AnyView {
                 <summary>"What can I say now?"</summary>
                 {hands::palette(player, move || typed.get(), line)}
                 {move || advice.get().map(|advice| view! { <p class="small">{advice}</p> })}
+                <Show when=move || only_hears.get()>
+                    <p class="small">"The visitor says nothing more, and still hears what you say. Hang up once that is all."</p>
+                </Show>
                 {example}
                 <Button class="quiet small-button" press=hang_up>"Hang up"</Button>
             </details>

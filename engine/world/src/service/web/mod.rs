@@ -30,6 +30,8 @@ use super::{Backend, log_in};
 use crate::hub::SessionKey;
 use crate::web::{BODY_MAX, Request, Response, decoded, only};
 
+pub use frame::{SANDBOX, document};
+
 use desk::Desk;
 use page::{Frame, Html};
 use visits::Visit;

@@ -49,6 +49,7 @@ fn who_says_nothing_more_is_still_answered_by_hand() {
     live.visitor_said(&mut story, 1, b"QUIT\r\n");
     live.visitor_said(&mut story, 1, &[]);
     assert_eq!(live.pass(&mut story, 10), [], "nobody has answered yet");
+    assert!(live.only_hears(wire));
     assert_eq!(live.typing(&story, wire), Some((wire, Part::Server)));
     live.say(&mut story, wire, b"220 me\r\n").expect("they still hear");
     let first = Errand::Answer(wire, 1, b"220 me\r\n".to_vec());

@@ -306,8 +306,7 @@ test("when the server is started again, the page has the same port again", async
   visitor.on("error", () => {});
   await row(page, "this page").waitFor();
   first.kill();
-  await page.locator("[role=alert]", { hasText: "The port is lost" }).waitFor();
-  await page.locator(".serving", { hasText: "asking for the port" }).waitFor();
+  await page.locator(".serving", { hasText: "the port is lost" }).waitFor();
   await shot(page, "visitors-port-lost");
   const again = await startServer(["--http", first.http]);
   await page.locator(".serving", { hasText: `127.0.0.1:${port}` }).waitFor({ timeout: 20_000 });

@@ -21,8 +21,19 @@ pub(super) struct Desk {
     pub(super) wrong: RwSignal<Option<String>>,
     /// The conversation that is shown as a simulation.
     pub(super) opened: RwSignal<Option<WireId>>,
-    /// How visitors of this page are answered, and where it listens for them, once it does.
-    pub(super) serves: RwSignal<Option<(Service, Option<String>)>>,
+    /// How visitors of this page are answered, and where it listens for them.
+    pub(super) serves: RwSignal<Option<(Service, Place)>>,
+}
+
+/// Where this page listens for visitors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The port is asked for.
+    Asked,
+    /// At this address.
+    At(String),
+    /// Nowhere any more, for this reason; the same port is asked for again.
+    Lost(String),
 }
 
 impl Desk {
@@ -122,10 +133,9 @@ impl Desk {
             }
             News::Listening(address) => {
                 self.ui.told.set(format!("This page is a server at {address}."));
-                self.wrong.set(None);
                 self.serves.update(|serves| {
                     if let Some((_, at)) = serves {
-                        *at = Some(address);
+                        *at = Place::At(address);
                     }
                 });
             }
@@ -146,13 +156,16 @@ impl Desk {
                 self.wrong.set(Some(format!("This page is a server no longer: {why}.")));
             }
             News::Deaf(why, true) => {
-                let was_had = self.serves.try_update(|serves| {
-                    serves.as_mut().is_some_and(|(_, address)| address.take().is_some())
+                // Why it was lost is told, not why it is not there again yet.
+                let was_had = self.serves.try_update(|serves| match serves {
+                    Some((_, place @ Place::At(_))) => {
+                        *place = Place::Lost(why);
+                        true
+                    }
+                    _ => false,
                 });
                 if was_had == Some(true) {
                     self.change(Live::visitors_gone);
-                    let told = format!("The port is lost: {why}. The same one is asked for again.");
-                    self.wrong.set(Some(told));
                 }
             }
         }

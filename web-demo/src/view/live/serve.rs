@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::Desk;
+use super::desk::{Desk, Place};
 use crate::controls::{Button, Dialog, Field, Select};
 use crate::link::Link;
 use crate::story::hands::PORTS;
@@ -18,13 +18,20 @@ pub(super) fn serving(desk: Desk, link: Link) -> AnyView {
         let (service, address) = desk.serves.get()?;
         let who = if service.by_hand { "you answer" } else { "the engine in this page answers" };
         let what = match &address {
-            Some(address) => format!("● this page is a server at {address}: {who}"),
-            None => "asking for the port …".to_owned(),
+            Place::At(address) => format!("● this page is a server at {address}: {who}"),
+            Place::Asked => "asking for the port …".to_owned(),
+            Place::Lost(why) => {
+                format!("✖ the port is lost: {why}; the same one is asked for again")
+            }
         };
-        let example = address.map(|address| service.example(&address));
+        let class = if matches!(address, Place::Lost(_)) { "chip bad" } else { "chip good" };
+        let example = match address {
+            Place::At(address) => Some(service.example(&address)),
+            _ => None,
+        };
         Some(view! {
             <div class="choices-bar serving" role="group" aria-label="This page as a server">
-                <span class="chip good" role="status">{what}</span>
+                <span class=class role="status">{what}</span>
                 <Button class="small-button" press=stop>"Stop"</Button>
                 {example.map(|example| view! { <code class="small">{example}</code> })}
             </div>
@@ -53,7 +60,7 @@ pub(super) fn dialog(desk: Desk, link: Link, open: RwSignal<bool>) -> AnyView {
         desk.closed();
         desk.wrong.set(None);
         let by_hand = who.with_untracked(|who| who == "hand");
-        desk.serves.set(Some((Service { port, by_hand }, None)));
+        desk.serves.set(Some((Service { port, by_hand }, Place::Asked)));
         link.listen(place);
     };
     view! {

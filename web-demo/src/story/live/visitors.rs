@@ -32,7 +32,7 @@ impl Service {
         match self.port {
             25 => format!(
                 "curl smtp://{address} --mail-from ann@test.example --mail-rcpt bob@test.example \
-                 --upload-file letter.eml"
+                 --crlf --upload-file letter.eml"
             ),
             110 => format!("curl pop3://{address}/1 --user bob:any"),
             _ => format!("curl imap://{address}/INBOX --user bob:any"),

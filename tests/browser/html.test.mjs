@@ -16,7 +16,8 @@ async function shown(options = {}) {
   // What the page asks for itself is there by now.
   await page.locator(".lab").waitFor();
   const asked = [];
-  page.on("request", (request) => /^https?:/.test(request.url()) && asked.push(request.url()));
+  // What a policy stops is begun and never answered.
+  page.on("response", (response) => /^https?:/.test(response.url()) && asked.push(response.url()));
   await page.locator(".editor").fill(`From: Eve <eve@evil.example>\nSubject: News\nMIME-Version: 1.0\nContent-Type: text/html; charset=utf-8\n\n${attack(other.host)}\n`);
   const frame = page.frameLocator(".seen-html");
   await frame.locator("p", { hasText: "News of today" }).waitFor();

@@ -121,7 +121,9 @@ test("programs watch with the token of the ready file, and not without", async (
     });
     asked.on("error", (error) => error.code === "ECONNRESET" || failed(error)).end();
   });
-  assert.match(heard, /id: \d+\ndata: \{/);
+  assert.match(heard, /^data: \{[^\n]*"what":"hello"/);
+  const { run } = JSON.parse(heard.split("\n")[0].slice(6));
+  assert.match(heard, new RegExp(`id: ${run}\\.\\d+\\ndata: \\{`));
   assert.match(heard, /USER bob@hamburger\.edu/);
   assert.match(heard, /"span":"verb"/);
   assert.ok(!heard.includes("s3cr3t-word"), "the password leaves the server");

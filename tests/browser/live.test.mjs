@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createServer, request } from "node:http";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, lines, open, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, THEMES, lines, live, open, row, serious, shot, startBrowser, startServer, talk, there } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -121,31 +121,16 @@ test("programs watch with the token of the ready file, and not without", async (
     });
     asked.on("error", (error) => error.code === "ECONNRESET" || failed(error)).end();
   });
-  assert.match(heard, /id: \d+\ndata: \{/);
+  assert.match(heard, /^data: \{[^\n]*"what":"hello"/);
+  const { run } = JSON.parse(heard.split("\n")[0].slice(6));
+  assert.match(heard, new RegExp(`id: ${run}\\.\\d+\\ndata: \\{`));
   assert.match(heard, /USER bob@hamburger\.edu/);
   assert.match(heard, /"span":"verb"/);
   assert.ok(!heard.includes("s3cr3t-word"), "the password leaves the server");
 });
 
-/** A client as plain as can be: says a line after each line it hears. */
-const talk = (address, says) => new Promise((resolve, reject) => {
-  const [host, at] = address.split(":");
-  const socket = connect(Number(at), host);
-  const left = [...says];
-  let heard = "";
-  socket.on("data", (octets) => {
-    heard += octets;
-    if (heard.endsWith("\r\n") && left.length) socket.write(`${left.shift()}\r\n`);
-  });
-  socket.on("close", () => resolve(heard)).on("error", reject);
-});
-
-const row = (page, words) => page.locator(".talk", { hasText: words }).first();
-const there = (page) => page.locator(".live .chip.good", { hasText: "connected" }).waitFor();
-
 test("what a program says to the server appears within a second, octet by octet, its password masked", async () => {
-  const { page, wrong, close } = await open(browser, server, "#/live");
-  await there(page);
+  const { page, wrong, close } = await live(browser, server);
   await shot(page, "live-empty");
   const begun = Date.now();
   const done = talk(server.smtp, ["EHLO test.example", "MAIL FROM:<ann@test.example>", "RCPT TO:<bob@hamburger.edu>", "QUIT"]);
@@ -169,8 +154,7 @@ test("what a program says to the server appears within a second, octet by octet,
 });
 
 test("the page's own client sends a mail to the real server and reads it back, over the bridge", async () => {
-  const { page, wrong, close } = await open(browser, server, "#/live");
-  await there(page);
+  const { page, wrong, close } = await live(browser, server);
   await page.getByRole("button", { name: /Send a mail/ }).click();
   await page.locator("dialog[open]").getByLabel("To").fill("carol@hamburger.edu");
   await page.locator("dialog[open]").getByLabel("Subject").fill("Over the bridge");
@@ -195,8 +179,7 @@ test("the page's own client sends a mail to the real server and reads it back, o
 });
 
 test("by hand: what can be said follows the server's real state, and a password is masked", async () => {
-  const { page, wrong, close } = await open(browser, server, "#/live");
-  await there(page);
+  const { page, wrong, close } = await live(browser, server);
   await page.getByRole("button", { name: "Type SMTP" }).click();
   await page.locator(".palette code", { hasText: "EHLO" }).first().waitFor();
   const type = async (text) => { await page.fill("#prompt", text); await page.keyboard.press("Enter"); };
@@ -221,8 +204,7 @@ test("by hand: what can be said follows the server's real state, and a password 
 
 test("when the server goes, the page says so, and connects again when it is back", async () => {
   const second = await startServer();
-  const { page, close } = await open(browser, second, "#/live");
-  await there(page);
+  const { page, close } = await live(browser, second);
   second.stop();
   await page.locator(".live .chip.bad", { hasText: "gone" }).waitFor();
   await shot(page, "live-lost");
@@ -234,11 +216,36 @@ test("when the server goes, the page says so, and connects again when it is back
   again.stop();
 });
 
+test("a server that was started again is another one: nothing of before is mixed with what it says", async () => {
+  const first = await startServer();
+  const { page, close } = await live(browser, first);
+  const socket = connect(Number(first.smtp.split(":")[1]), "127.0.0.1");
+  socket.on("error", () => {});
+  await row(page, "220").waitFor();
+  first.kill();
+  await page.locator(".live .chip.bad", { hasText: "gone" }).waitFor();
+  const again = await startServer(["--http", first.http]);
+  await there(page, 20_000);
+  await page.locator("[role=alert]", { hasText: "started again" }).waitFor();
+  await row(page, "incomplete").waitFor();
+  await shot(page, "live-restarted");
+  // Its sessions are counted from 1 again.
+  await talk(again.pop3, ["USER bob@hamburger.edu", "QUIT"]);
+  await row(page, "POP3").click();
+  await page.locator(".line.client", { hasText: "QUIT" }).waitFor();
+  assert.match((await lines(page))[0], /^S: \+OK /);
+  await row(page, "SMTP").click();
+  await page.locator(".line", { hasText: "220" }).waitFor();
+  assert.ok(!(await lines(page)).some((line) => line.includes("USER")), "nothing of the other one");
+  assert.equal(await page.locator(".talk").count(), 2);
+  await close();
+  again.stop();
+});
+
 for (const theme of THEMES) {
   for (const [sizeName, size] of Object.entries(SIZES)) {
     test(`Live, ${theme}, ${sizeName}: nothing serious for axe, nothing wider than the window`, async () => {
-      const { page, wrong, close } = await open(browser, server, "#/live", { theme, size, reducedMotion: "reduce" });
-      await there(page);
+      const { page, wrong, close } = await live(browser, server, { theme, size, reducedMotion: "reduce" });
       await talk(server.smtp, ["EHLO test.example", "MAIL FROM:<ann@test.example>", "NONSENSE", "QUIT"]);
       await row(page, "221").click();
       await page.locator(".line", { hasText: "NONSENSE" }).locator(".speaker").click();

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,7 +30,7 @@ function browserPath() {
 export async function startServer(more = []) {
   // While a page is worked on, something else may serve it.
   const other = process.env.PILLARBOX_PAGE;
-  if (other) return { page: other, stop() {} };
+  if (other) return { page: other, stop() {}, kill() {} };
   const ready = join(mkdtempSync(join(tmpdir(), "pillarbox-browser-")), "ready.json");
   const named = new Set(more);
   const free = ["smtp", "pop3", "imap", "http"].filter((name) => !named.has(`--${name}`));
@@ -42,7 +43,7 @@ export async function startServer(more = []) {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const addresses = JSON.parse(readFileSync(ready, "utf8"));
-  return { ...addresses, page: `http://${addresses.http}/playground/`, stop: () => server.kill("SIGTERM") };
+  return { ...addresses, page: `http://${addresses.http}/playground/`, stop: () => server.kill("SIGTERM"), kill: () => server.kill("SIGKILL") };
 }
 
 export const startBrowser = () => chromium.launch({ executablePath: browserPath(), args: ARGS });
@@ -89,3 +90,28 @@ export const node = (page, name) => page.locator(`.map .node[aria-description^="
 export async function press(page, key, times = 1) {
   for (let at = 0; at < times; at += 1) await page.keyboard.press(key);
 }
+
+/** Live, once its server is there. */
+export async function live(browser, server, options = {}) {
+  const opened = await open(browser, server, "#/live", options);
+  await there(opened.page);
+  return opened;
+}
+
+export const there = (page, timeout) => page.locator(".live .chip.good", { hasText: "connected" }).waitFor({ timeout });
+
+/** A conversation in Live's list. */
+export const row = (page, words) => page.locator(".talk", { hasText: words }).first();
+
+/** A client as plain as can be: says something after each whole answer that it hears. */
+export const talk = (address, says) => new Promise((resolve, reject) => {
+  const [host, at] = address.split(":");
+  const socket = connect(Number(at), host);
+  const left = [...says];
+  let heard = "";
+  socket.on("data", (octets) => {
+    heard += octets;
+    if (heard.endsWith("\r\n") && left.length) socket.write(`${left.shift()}\r\n`);
+  });
+  socket.on("close", () => resolve(heard)).on("error", reject);
+});

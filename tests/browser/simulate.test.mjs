@@ -3,33 +3,18 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, lines, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, THEMES, lines, live, open, press, row, serious, shot, startBrowser, startServer, talk } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
 after(async () => { await browser?.close(); server?.stop(); });
 
-/** A client as plain as can be: says something after each whole answer that it hears. */
-const talk = (address, says) => new Promise((resolve, reject) => {
-  const [host, at] = address.split(":");
-  const socket = connect(Number(at), host);
-  const left = [...says];
-  let heard = "";
-  socket.on("data", (octets) => {
-    heard += octets;
-    if (heard.endsWith("\r\n") && left.length) socket.write(`${left.shift()}\r\n`);
-  });
-  socket.on("close", () => resolve(heard)).on("error", reject);
-});
-
 const LETTER = ["EHLO test.example", "MAIL FROM:<ann@test.example>", "RCPT TO:<bob@hamburger.edu>", "DATA", "Subject: Again\r\n\r\nOnce more\r\n.", "QUIT"];
 const clicked = (page, name) => page.getByRole("button", { name }).click();
-const row = (page, words) => page.locator(".talk", { hasText: words }).first();
 
 /** Live, with a conversation of a program chosen. */
-async function live(says, { words = "221", address = server.smtp, ...options } = {}) {
-  const opened = await open(browser, server, "#/live", options);
-  await opened.page.locator(".live .chip.good", { hasText: "connected" }).waitFor();
+async function spoken(says, { words = "221", address = server.smtp, ...options } = {}) {
+  const opened = await live(browser, server, options);
   await talk(address, says);
   await row(opened.page, words).click();
   return opened;
@@ -43,7 +28,7 @@ const number = async (page) => {
 };
 
 test("a program's octets are said again, and the engine in the page answers them", async () => {
-  const { page, wrong, close } = await live(LETTER, { permissions: ["clipboard-read", "clipboard-write"] });
+  const { page, wrong, close } = await spoken(LETTER, { permissions: ["clipboard-read", "clipboard-write"] });
   const real = await lines(page);
   await clicked(page, "Open as a simulation");
   await page.locator(".about", { hasText: "A simulation." }).waitFor();
@@ -96,7 +81,7 @@ test("a program's octets are said again, and the engine in the page answers them
 test("what is masked, unknown or still going on is told, and nothing is made up", async () => {
   const says = ["USER bob@hamburger.edu", "PASS s3cr3t-word", "STAT", "RETR 1", "QUIT"];
   await talk(server.smtp, LETTER);
-  const { page, wrong, close } = await live(says, { words: "POP3", address: server.pop3 });
+  const { page, wrong, close } = await spoken(says, { words: "POP3", address: server.pop3 });
   await clicked(page, "Open as a simulation");
   const lacks = await page.locator(".lacks").innerText();
   assert.match(lacks, /Passwords: 1 masked/);
@@ -123,7 +108,7 @@ test("what is masked, unknown or still going on is told, and nothing is made up"
 
 test("a long one has no link, and says so", async () => {
   const text = `${"x".repeat(70)}\r\n`.repeat(1200);
-  const { page, wrong, close } = await live([...LETTER.slice(0, 4), `Subject: Long\r\n\r\n${text}.`, "QUIT"]);
+  const { page, wrong, close } = await spoken([...LETTER.slice(0, 4), `Subject: Long\r\n\r\n${text}.`, "QUIT"]);
   await clicked(page, "Open as a simulation");
   await press(page, "End");
   await page.locator(".line", { hasText: "QUIT" }).waitFor();
@@ -136,7 +121,7 @@ test("a long one has no link, and says so", async () => {
 for (const theme of THEMES) {
   for (const [sizeName, size] of Object.entries(SIZES)) {
     test(`simulation, ${theme}, ${sizeName}: nothing serious for axe, nothing wider than the window`, async () => {
-      const { page, wrong, close } = await live(["USER bob@hamburger.edu", "PASS word", "RETR 9", "QUIT"], { words: "POP3", address: server.pop3, theme, size, reducedMotion: "reduce" });
+      const { page, wrong, close } = await spoken(["USER bob@hamburger.edu", "PASS word", "RETR 9", "QUIT"], { words: "POP3", address: server.pop3, theme, size, reducedMotion: "reduce" });
       await clicked(page, "Open as a simulation");
       await page.locator(".about summary").last().click();
       await press(page, "End");

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, lines, open, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, THEMES, lines, live, open, row, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -122,6 +122,62 @@ test("ports are few, each is had by one, and all are free again when the page go
   await until(async () => !(await listens(ports[0])) && !(await listens(ports[1])), "the ports stay open");
 });
 
+/** A page's side of a port, as a socket: it reads frames while it may. */
+const lent = (port) => new Promise((resolve, reject) => {
+  const fields = [`Host: ${server.http}`, `Origin: ${own()}`, "Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: pillarbox.v1"];
+  const socket = connect(Number(server.http.split(":")[1]), "127.0.0.1", () => socket.write(`GET /bridge/listen?port=${port} HTTP/1.1\r\n${fields.join("\r\n")}\r\n\r\n`));
+  const page = { socket, told: [], octets: 0, closed: false };
+  let rest = Buffer.alloc(0), upgraded = false;
+  const frame = () => {
+    if (rest.length < 2) return null;
+    const short = rest[1] & 127;
+    const head = short < 126 ? 2 : short === 126 ? 4 : 10;
+    if (rest.length < head) return null;
+    const length = short < 126 ? short : short === 126 ? rest.readUInt16BE(2) : Number(rest.readBigUInt64BE(2));
+    return rest.length < head + length ? null : { kind: rest[0] & 15, data: rest.subarray(head, head + length), end: head + length };
+  };
+  socket.on("data", (octets) => {
+    rest = Buffer.concat([rest, octets]);
+    if (!upgraded) {
+      const end = rest.indexOf("\r\n\r\n");
+      if (end < 0) return;
+      [upgraded, rest] = [true, rest.subarray(end + 4)];
+      const token = Buffer.from(server.token);
+      // RFC 6455 §5.3: what a client says is masked; a mask of zeros changes nothing.
+      socket.write(Buffer.concat([Buffer.from([0x81, 0x80 | token.length, 0, 0, 0, 0]), token]));
+    }
+    for (let next = frame(); next; next = frame()) {
+      if (next.kind === 1) page.told.push(JSON.parse(next.data));
+      else if (next.kind === 2) page.octets += next.data.length - 4;
+      rest = rest.subarray(next.end);
+      if (page.told[0]?.listening) resolve(page);
+    }
+  });
+  socket.on("close", () => { page.closed = true; reject(new Error("no port")); }).on("error", reject);
+});
+
+test("a page that reads nothing for long keeps its port, and its visitors wait for it", async () => {
+  const port = await free();
+  const page = await lent(port);
+  page.socket.pause();
+  // More than what waits in any buffer between.
+  const all = 32 << 20;
+  const visitor = connect(port, "127.0.0.1");
+  let taken = false;
+  visitor.on("error", () => {});
+  visitor.end(Buffer.alloc(all, "x"), () => { taken = true; });
+  await new Promise((done) => setTimeout(done, 12_000));
+  assert.equal(taken, false, "the visitor waits");
+  assert.equal(await listens(port), true, "the port is still lent");
+  page.socket.resume();
+  await until(async () => page.octets >= all, "all of it comes");
+  assert.equal(page.octets, all);
+  assert.equal(page.closed, false);
+  page.socket.destroy();
+  await until(async () => !(await listens(port)), "a page that is gone keeps none");
+});
+
 /** Live, with a port that the page is a server on. */
 async function serve(page, port, { by = "The engine in this page", speaks = "SMTP" } = {}) {
   await page.getByRole("button", { name: /Be the server/ }).click();
@@ -134,14 +190,8 @@ async function serve(page, port, { by = "The engine in this page", speaks = "SMT
   await page.locator(".serving", { hasText: `127.0.0.1:${port}` }).waitFor();
 }
 
-async function live(options = {}) {
-  const opened = await open(browser, server, "#/live", options);
-  await opened.page.locator(".live .chip.good", { hasText: "connected" }).waitFor();
-  return opened;
-}
-
 test("a real program sends to the engine in the page, and another reads it there", async () => {
-  const { page, wrong, close } = await live();
+  const { page, wrong, close } = await live(browser, server);
   const ports = [await free(), await free()];
   await serve(page, ports[0]);
   assert.equal(await python(SENDS, ports[0]), "sent");
@@ -171,7 +221,7 @@ test("a real program sends to the engine in the page, and another reads it there
 });
 
 test("by hand: what is typed is what a real program hears", async () => {
-  const { page, wrong, close } = await live();
+  const { page, wrong, close } = await live(browser, server);
   const port = await free();
   await serve(page, port, { by: "I type the answers" });
   const sent = python(SENDS, port);
@@ -200,8 +250,76 @@ test("by hand: what is typed is what a real program hears", async () => {
   await until(async () => !(await listens(port)), "the port is let go with the page");
 });
 
+/** A program that says something and then nothing more, but hears: what it heard, and whether all was said. */
+const hears = (port, says) => {
+  const heard = { text: "", ended: false };
+  heard.socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true }, () => heard.socket.end(says));
+  heard.socket.setEncoding("latin1").on("data", (text) => { heard.text += text; }).on("end", () => { heard.ended = true; }).on("error", () => { heard.ended = true; });
+  return heard;
+};
+
+test("by hand: who says nothing more still hears what is typed", async () => {
+  const { page, wrong, close } = await live(browser, server);
+  const port = await free();
+  await serve(page, port, { by: "I type the answers" });
+  const heard = hears(port, "QUIT\r\n");
+  await page.locator(".line.client", { hasText: "QUIT" }).waitFor();
+  const type = async (text) => { await page.fill("#prompt", text); await page.keyboard.press("Enter"); };
+  await type("220 by.hand");
+  await until(() => heard.text === "220 by.hand\r\n", "the greeting is heard");
+  await page.locator(".sayable", { hasText: "says nothing more" }).waitFor();
+  await shot(page, "visitors-half-closed");
+  await type("221 bye");
+  await until(() => heard.ended, "all is answered");
+  assert.equal(heard.text, "220 by.hand\r\n221 bye\r\n");
+  await page.locator("#prompt").waitFor({ state: "detached" });
+  // The engine answers such a program as well.
+  const other = await free();
+  await serve(page, other);
+  const answered = hears(other, "QUIT\r\n");
+  await until(() => answered.ended, "the engine answers");
+  assert.match(answered.text, /^220 .*\r\n221 /);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("by hand: who is gone altogether is told of once something is said to them", async () => {
+  const { page, wrong, close } = await live(browser, server);
+  const port = await free();
+  await serve(page, port, { by: "I type the answers" });
+  const heard = hears(port, "NOOP\r\n");
+  await page.locator(".line.client", { hasText: "NOOP" }).waitFor();
+  heard.socket.destroy();
+  await page.fill("#prompt", "220 too late");
+  await page.keyboard.press("Enter");
+  await page.locator("#prompt").waitFor({ state: "detached" });
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("when the server is started again, the page has the same port again", async () => {
+  const first = await startServer();
+  const { page, close } = await live(browser, first);
+  const port = await free();
+  await serve(page, port);
+  const visitor = connect(port, "127.0.0.1");
+  visitor.on("error", () => {});
+  await row(page, "this page").waitFor();
+  first.kill();
+  await page.locator(".serving", { hasText: "the port is lost" }).waitFor();
+  await shot(page, "visitors-port-lost");
+  const again = await startServer(["--http", first.http]);
+  await page.locator(".serving", { hasText: `127.0.0.1:${port}` }).waitFor({ timeout: 20_000 });
+  assert.equal(await python(SENDS, port), "sent");
+  await page.locator(".talk", { hasText: "221" }).waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await until(async () => !(await listens(port)), "the port is let go");
+  await close();
+  again.stop();
+});
+
 test("a program that is refused hears that, and a taken port is told of", async () => {
-  const { page, close } = await live();
+  const { page, close } = await live(browser, server);
   const port = await free();
   await serve(page, port, { by: "I type the answers" });
   const refused = python(SENDS, port).then(() => "sent", (error) => error.message);
@@ -209,7 +327,7 @@ test("a program that is refused hears that, and a taken port is told of", async 
   await page.fill("#prompt", "554 not today");
   await page.keyboard.press("Enter");
   assert.match(await refused, /554, b'not today'/);
-  const other = await live();
+  const other = await live(browser, server);
   await other.page.getByRole("button", { name: /Be the server/ }).click();
   await other.page.locator("dialog[open]").getByLabel(/^Port/).fill("80");
   await other.page.locator("dialog[open]").getByRole("button", { name: "Listen" }).click();
@@ -224,7 +342,7 @@ test("a program that is refused hears that, and a taken port is told of", async 
 for (const theme of THEMES) {
   for (const [sizeName, size] of Object.entries(SIZES)) {
     test(`the page as a server, ${theme}, ${sizeName}: nothing serious for axe, nothing wider than the window`, async () => {
-      const { page, wrong, close } = await live({ theme, size, reducedMotion: "reduce" });
+      const { page, wrong, close } = await live(browser, server, { theme, size, reducedMotion: "reduce" });
       const port = await free();
       await serve(page, port, { by: "I type the answers" });
       const socket = connect(port, "127.0.0.1", () => socket.write("EHLO me\r\n"));

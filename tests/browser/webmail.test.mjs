@@ -7,7 +7,11 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+<<<<<<< HEAD
 import { fileURLToPath } from "node:url";
+=======
+import { attack, elsewhere } from "./attack.mjs";
+>>>>>>> live
 import { SIZES, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
@@ -182,6 +186,7 @@ test("check 22: compose with a file, receive, reply, thread shown, search, move,
   await ben.close();
 });
 
+<<<<<<< HEAD
 /** Speaks IMAP for who it is, with any password; what came to each command. */
 const imap = (name, commands) => new Promise((resolve, reject) => {
   const [host, port] = server.imap.split(":");
@@ -531,12 +536,10 @@ const attack = (host) => `<!doctype html><html><head><title>News</title>
 <video src="http://${host}/video.mp4" poster="http://${host}/poster.png"></video>
 <a ping="http://${host}/ping" href="relative">third</a></body></html>`;
 
+=======
+>>>>>>> live
 test("check 15: HTML that means harm runs nothing and asks for nothing, and frame and policy alone hold too", async () => {
-  // Whatever comes here came out of a letter.
-  const asked = [];
-  const elsewhere = createServer((request, response) => { asked.push(request.url); response.end(); });
-  await new Promise((resolve) => elsewhere.listen(0, "127.0.0.1", resolve));
-  const host = `127.0.0.1:${elsewhere.address().port}`;
+  const { asked, host, close: quiet } = await elsewhere();
   const letter = `From: Eve <eve@evil.example>\r\nSubject: News\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n${attack(host).replace(/\n/g, "\r\n")}`;
   await deliver("dan@hamburger.edu", letter);
   const { context, page, close } = await visit("dan@hamburger.edu");
@@ -573,7 +576,7 @@ test("check 15: HTML that means harm runs nothing and asks for nothing, and fram
   await frame.getByRole("button", { name: "Go" }).click({ noWaitAfter: true });
   await looked("with the sanitiser bypassed, and pressed");
   await close();
-  elsewhere.close();
+  quiet();
 });
 
 test("who has not signed in sees nothing, and pages of other origins do nothing", async () => {

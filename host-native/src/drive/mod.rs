@@ -237,6 +237,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
                         continue;
                     }
                     self.flush(wire).await?;
+                    self.record.rests();
                     if self.host.is_content() {
                         return Ok(());
                     }

@@ -82,6 +82,13 @@ impl Record {
         }
     }
 
+    /// All that was said is on its way, and the peer is waited for: whoever reads along sees it now.
+    pub(super) fn rests(&mut self) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.rests();
+        }
+    }
+
     /// A step of the session is over.
     pub(super) fn stepped(&mut self) {
         if let Some(tap) = &mut self.tap {

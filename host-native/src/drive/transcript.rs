@@ -183,6 +183,15 @@ impl Transcript {
         }
     }
 
+    /// Hands on what was written so far: the session waits, and who reads the file need not.
+    pub(super) fn rests(&mut self) {
+        if !self.failed
+            && let Err(error) = self.out.flush()
+        {
+            self.fails(&error);
+        }
+    }
+
     fn direction(&mut self, side: Side) -> &mut Direction {
         match side {
             Side::Received => &mut self.received,
@@ -226,9 +235,13 @@ impl Transcript {
         if !self.failed
             && let Err(error) = writeln!(self.out, "{line}")
         {
-            self.failed = true;
-            tracing::error!(%error, "a transcript could not be written any further");
+            self.fails(&error);
         }
+    }
+
+    fn fails(&mut self, error: &std::io::Error) {
+        self.failed = true;
+        tracing::error!(%error, "a transcript could not be written any further");
     }
 }
 
@@ -332,6 +345,30 @@ mod tests {
         let expected =
             ["000001-smtp.2.transcript", "000001-smtp.3.transcript", "000001-smtp.transcript"];
         assert_eq!(names, expected);
+        fs::remove_dir_all(&directory).expect("it is ours");
+    }
+
+    #[test]
+    fn what_an_open_session_said_is_read_as_soon_as_it_waits() {
+        let directory = std::env::temp_dir().join(format!("pillarbox-open-{}", std::process::id()));
+        let begun = Transcript::create(&directory, "smtp", "1", "127.0.0.1", Ends::Server);
+        let transcript = begun.expect("the directory is writable");
+        let mut record = super::super::Record::new(Some(transcript), None);
+        let span = |side, end, label| {
+            Note::Span(Span { side, start: 0, end, label, secret: false, why: None })
+        };
+        record.note(&span(Side::Sent, 10, "reply code"));
+        record.sent(b"220 here\r\n");
+        record.rests();
+        let read = || fs::read_to_string(directory.join("000001-smtp.transcript"));
+        let text = read().expect("it is there");
+        assert!(text.contains("S: 220 here\n"), "{text}");
+        record.received(b"NOOP\r\n");
+        record.note(&span(Side::Received, 6, "verb"));
+        record.rests();
+        let text = read().expect("it is there");
+        assert!(text.contains("C: NOOP\n"), "{text}");
+        drop(record);
         fs::remove_dir_all(&directory).expect("it is ours");
     }
 

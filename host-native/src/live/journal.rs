@@ -2,7 +2,7 @@
 //! It is bounded; who is too slow misses the oldest, and is told so.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -26,6 +26,8 @@ pub(crate) struct Journal {
     news: watch::Sender<u64>,
     watchers: AtomicUsize,
     left: Mutex<Option<Instant>>,
+    /// Whether a session began that tells nobody, since the last watcher came.
+    unseen: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -58,19 +60,33 @@ impl Default for Journal {
             news: watch::Sender::new(0),
             watchers: AtomicUsize::new(0),
             left: Mutex::new(None),
+            unseen: AtomicBool::new(false),
         }
     }
 }
 
 impl Journal {
-    /// Whether sessions that begin now have somebody to tell.
-    pub(crate) fn is_watched(&self) -> bool {
+    /// A session begins: whether it has somebody to tell. If not, whoever comes back learns that there was one.
+    pub(crate) fn has_begun(&self) -> bool {
+        let is_watched = self.is_watched();
+        if !is_watched {
+            self.unseen.store(true, Ordering::Relaxed);
+        }
+        is_watched
+    }
+
+    fn is_watched(&self) -> bool {
         let left = *lock(&self.left);
         self.watchers.load(Ordering::Relaxed) > 0 || left.is_some_and(|at| at.elapsed() < LINGER)
     }
 
     /// Tells an event of a session.
     pub(crate) fn tell(&self, session: &str, what: &'static str, mut event: Value) {
+        event["session"] = json!(session);
+        self.put(what, event);
+    }
+
+    fn put(&self, what: &'static str, mut event: Value) {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let at = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
         let mut ring = lock(&self.ring);
@@ -78,7 +94,6 @@ impl Journal {
         let id = ring.last;
         event["id"] = json!(id);
         event["at"] = json!(at);
-        event["session"] = json!(session);
         event["what"] = json!(what);
         let json = event.to_string();
         ring.octets += json.len();
@@ -94,6 +109,9 @@ impl Journal {
     /// Somebody watches what is told after this event; none: after all that was told already.
     pub(crate) fn watch(self: &Arc<Self>, after: Option<u64>) -> Watcher {
         self.watchers.fetch_add(1, Ordering::Relaxed);
+        if self.unseen.swap(false, Ordering::Relaxed) {
+            self.put("unseen", json!({}));
+        }
         let last = lock(&self.ring).last;
         // A number that was never given comes from another run of this server.
         let last = after.filter(|after| *after <= last).unwrap_or(last);
@@ -156,6 +174,28 @@ mod tests {
         assert_eq!((events.len(), missed), (BATCH_MAX, true));
         let (next, missed) = again.next().await;
         assert_eq!((next[0].id, missed), (events[BATCH_MAX - 1].id + 1, false));
+    }
+
+    #[tokio::test]
+    async fn who_comes_back_learns_that_sessions_began_meanwhile() {
+        let journal = Arc::new(Journal::default());
+        assert!(!journal.has_begun());
+        journal.tell("1", "opened", json!({}));
+        let mut first = journal.watch(None);
+        assert!(journal.has_begun());
+        journal.tell("2", "opened", json!({}));
+        let (events, _) = first.next().await;
+        assert!(events.iter().all(|told| !told.json.contains("unseen")), "it is new here");
+        let last = events[0].id;
+        drop(first);
+        *lock(&journal.left) = None;
+        assert!(!journal.has_begun(), "nobody watches any more");
+        let mut again = journal.watch(Some(last));
+        let (events, missed) = again.next().await;
+        assert_eq!((events.len(), missed), (1, false));
+        assert!(events[0].json.contains(r#""what":"unseen""#), "{}", events[0].json);
+        assert!(journal.has_begun());
+        assert!(journal.watch(Some(last + 1)).last == last + 1, "it is told once");
     }
 
     #[test]

@@ -7,19 +7,15 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::RawQuery;
-use axum::extract::ws::{
-    CloseFrame, Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection,
-};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-use super::guard::{Guard, Refused};
+use super::guard::{Asked, Guard, Refused, route};
 use super::ready::Addresses;
 use super::{Shared, told_to_stop};
 
@@ -35,8 +31,11 @@ pub(super) const READ_MAX: usize = 16 * 1024;
 pub(super) const RATE_MAX: u64 = 1024 * 1024;
 /// A connection on which nobody says anything for so long is closed.
 pub(super) const IDLE_MAX: Duration = Duration::from_secs(300);
-/// How long the token may take, a connection to this machine, and a frame that is sent.
+/// How long the token may take, a connection to this machine, and the last frame.
 const PROMPT_WITHIN: Duration = Duration::from_secs(10);
+/// A page that takes nothing for so long is not there any more. A tab in the background, a debugger that holds it and a
+/// machine that sleeps are all back before; until then whoever speaks to the page waits, and little is kept for it.
+const TAKES_WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// Why a connection ended, as the page is told (RFC 6455 §7.4.2: 4000 and more are ours).
 pub(super) mod code {
@@ -47,6 +46,7 @@ pub(super) mod code {
     pub(super) const IDLE: u16 = 4003;
     pub(in super::super) const WRONG: u16 = 4004;
     pub(in super::super) const CUT: u16 = 4005;
+    pub(super) const UNREAD: u16 = 4006;
 }
 
 /// Services that a page may name.
@@ -100,20 +100,9 @@ pub(super) fn routes(shared: &Arc<Shared>, guard: &Guard, services: &Services) -
         services: services.clone(),
         places: Arc::new(Semaphore::new(BRIDGES_MAX)),
     };
-    let open =
-        async move |uri: Uri,
-                    headers: HeaderMap,
-                    RawQuery(query): RawQuery,
-                    asked: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
-            match bridge.clone().open(&uri, &headers, query.as_deref(), asked) {
-                Ok(response) => response,
-                Err(refused) => {
-                    tracing::warn!(why = refused.1, "the bridge refused somebody");
-                    refused.into_response()
-                }
-            }
-        };
-    Router::new().route("/bridge/tcp", get(open))
+    route("/bridge/tcp", "the bridge refused somebody", move |uri, headers, query, asked| {
+        bridge.clone().open(uri, headers, query, asked)
+    })
 }
 
 #[derive(Clone)]
@@ -128,9 +117,7 @@ struct Bridge {
 pub(super) type Ending = (u16, &'static str);
 
 /// A WebSocket for octets, as both bridges have it.
-pub(super) fn upgrade(
-    asked: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<WebSocketUpgrade, Refused> {
+pub(super) fn upgrade(asked: Asked) -> Result<WebSocketUpgrade, Refused> {
     let asked = asked
         .map_err(|_| Refused(StatusCode::BAD_REQUEST, "this is no WebSocket handshake"))?
         .protocols([SUBPROTOCOL])
@@ -162,7 +149,7 @@ impl Bridge {
         uri: &Uri,
         headers: &HeaderMap,
         query: Option<&str>,
-        asked: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+        asked: Asked,
     ) -> Result<Response, Refused> {
         self.guard.own_page(uri, headers)?;
         let (service, address) = self.services.find(query)?;
@@ -195,7 +182,7 @@ impl Bridge {
         drop(stream.set_nodelay(true));
         let local = stream.local_addr().map_err(|_| UNREACHED)?;
         let opened = json!({ "service": service, "local": local.to_string() }).to_string();
-        send(socket, Message::text(opened)).await?;
+        send(socket, &mut self.shared.stopping.clone(), Message::text(opened)).await?;
         self.shuttle(socket, stream).await
     }
 
@@ -220,7 +207,7 @@ impl Bridge {
                     Ok(count) => {
                         idle = tokio::time::Instant::now() + IDLE_MAX;
                         let octets = Bytes::copy_from_slice(&buffer[..count]);
-                        send(socket, Message::Binary(octets)).await?;
+                        send(socket, &mut stopping, Message::Binary(octets)).await?;
                     }
                     Err(_) => return Err(CUT),
                 },
@@ -255,10 +242,19 @@ pub(super) async fn hear(
     socket.recv().await
 }
 
-pub(super) async fn send(socket: &mut WebSocket, message: Message) -> Result<(), Ending> {
-    match tokio::time::timeout(PROMPT_WITHIN, socket.send(message)).await {
-        Ok(Ok(())) => Ok(()),
-        _ => Err((code::DONE, "the page is gone")),
+/// Says something to the page, however long it takes until it reads.
+pub(super) async fn send(
+    socket: &mut WebSocket,
+    stopping: &mut watch::Receiver<bool>,
+    message: Message,
+) -> Result<(), Ending> {
+    tokio::select! {
+        sent = tokio::time::timeout(TAKES_WITHIN, socket.send(message)) => match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err((code::DONE, "the page is gone")),
+            Err(_) => Err((code::UNREAD, "the page read nothing for a quarter of an hour")),
+        },
+        () = told_to_stop(stopping) => Err((code::STOPPING, "the server stops")),
     }
 }
 

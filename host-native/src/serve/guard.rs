@@ -4,8 +4,12 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::extract::RawQuery;
+use axum::extract::ws::{WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use subtle::ConstantTimeEq;
 
 use crate::auth::entropy;
@@ -15,12 +19,34 @@ use crate::error::Error;
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 /// Octets of a token before it is written as hex: nobody guesses it.
 const TOKEN_OCTETS: usize = 16;
+/// Octets of a run's name before it is written as hex: no two runs that one page meets have the same.
+const RUN_OCTETS: usize = 8;
 
 /// What is checked.
 #[derive(Clone, Debug)]
 pub(super) struct Guard {
     hosts: Arc<[String]>,
     token: Arc<str>,
+    run: Arc<str>,
+}
+
+/// A WebSocket that is asked for.
+pub(super) type Asked = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+
+/// A path of which the guard says who may use it: what is opened there, or a refusal, which is written down.
+pub(super) fn route<F>(path: &str, refusal: &'static str, open: F) -> Router
+where
+    F: Fn(&Uri, &HeaderMap, Option<&str>, Asked) -> Result<Response, Refused>,
+    F: Clone + Send + Sync + 'static,
+{
+    let answer =
+        async move |uri: Uri, headers: HeaderMap, RawQuery(query): RawQuery, asked: Asked| {
+            open(&uri, &headers, query.as_deref(), asked).unwrap_or_else(|refused| {
+                tracing::warn!(why = refused.1, "{refusal}");
+                refused.into_response()
+            })
+        };
+    Router::new().route(path, get(answer))
 }
 
 /// Why somebody is turned away.
@@ -39,12 +65,17 @@ impl Guard {
     /// # Errors
     /// There is no entropy.
     pub(super) fn new(http: SocketAddr) -> Result<Self, Error> {
-        let octets: [u8; TOKEN_OCTETS] = entropy()?;
-        let token = octets.iter().map(|octet| format!("{octet:02x}")).collect::<String>();
+        let token = hex(&entropy::<TOKEN_OCTETS>()?);
+        let run = hex(&entropy::<RUN_OCTETS>()?);
         let port = http.port();
         let mut hosts: Vec<String> = NAMES.iter().map(|name| format!("{name}:{port}")).collect();
         hosts.push(http.to_string());
-        Ok(Self { hosts: hosts.into(), token: token.into() })
+        Ok(Self { hosts: hosts.into(), token: token.into(), run: run.into() })
+    }
+
+    /// The name of this start, which is no secret: numbers of sessions and events mean something within one run only.
+    pub(super) fn run(&self) -> &str {
+        &self.run
     }
 
     /// The token of this start.
@@ -93,6 +124,10 @@ impl Guard {
             )),
         }
     }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// A field that is there once: of two that differ nobody knows which one counts.

@@ -95,7 +95,7 @@ async fn arrive<R: Served>(
     let key = drive::next_key();
     let is_facing = shared.faults.as_ref().is_some_and(SharedFaults::strike);
     let faults = AtomicU32::new(0);
-    let is_watched = shared.journal.as_ref().is_some_and(|journal| journal.is_watched());
+    let is_watched = shared.journal.as_ref().is_some_and(|journal| journal.has_begun());
     let port = socket.port();
     let link = Link { key, peer, port, loopback, door, is_stressed, is_facing, is_watched, faults };
     let directory = shared.backend.directory();

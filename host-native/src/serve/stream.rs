@@ -9,19 +9,15 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::RawQuery;
-use axum::extract::ws::{
-    Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection,
-};
+use axum::extract::ws::{Message, WebSocket};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use hyper::body::Frame;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::bridge::Services;
-use super::guard::{Guard, Refused};
+use super::guard::{Asked, Guard, Refused, route};
 use super::{Shared, told_to_stop};
 use crate::live::{Journal, Told};
 
@@ -48,18 +44,9 @@ pub(super) fn routes(
         services: services.clone(),
         places: Arc::new(Semaphore::new(WATCHERS_MAX)),
     };
-    let open =
-        async move |uri: Uri,
-                    headers: HeaderMap,
-                    RawQuery(query): RawQuery,
-                    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
-            let stream = stream.clone();
-            match stream.open(&uri, &headers, query.as_deref(), upgrade) {
-                Ok(response) => response,
-                Err(refused) => refused.into_response(),
-            }
-        };
-    Router::new().route("/api/stream", get(open))
+    route("/api/stream", "somebody may not watch", move |uri, headers, query, asked| {
+        stream.clone().open(uri, headers, query, asked)
+    })
 }
 
 #[derive(Clone)]
@@ -77,17 +64,18 @@ impl Stream {
         uri: &Uri,
         headers: &HeaderMap,
         query: Option<&str>,
-        upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+        asked: Asked,
     ) -> Result<Response, Refused> {
         let full = Refused(StatusCode::SERVICE_UNAVAILABLE, "too many watch already; close some");
         let is_socket = headers.contains_key(header::UPGRADE);
         let after = if is_socket {
             self.guard.own_page(uri, headers)?;
-            after(query)?
+            after(query, self.guard.run())?
         } else {
             self.guard.program(uri, headers)?;
             let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-            last.and_then(|last| last.parse().ok())
+            last.and_then(|last| last.split_once('.'))
+                .and_then(|(run, last)| known(run, last, self.guard.run()))
         };
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| full)?;
         if !is_socket {
@@ -100,7 +88,7 @@ impl Stream {
                 [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
             return Ok((kind, Body::new(Events(events))).into_response());
         }
-        let upgrade = upgrade
+        let upgrade = asked
             .map_err(|_| Refused(StatusCode::BAD_REQUEST, "this is no WebSocket handshake"))?;
         let upgrade = upgrade.max_message_size(HEARD_MAX).max_frame_size(HEARD_MAX);
         Ok(upgrade.on_upgrade(async move |socket| {
@@ -111,12 +99,9 @@ impl Stream {
 
     async fn tell_page(self, mut socket: WebSocket, after: Option<u64>) {
         let mut watcher = self.journal.watch(after);
-        let hello = json!({
-            "what": "hello",
-            "version": env!("CARGO_PKG_VERSION"),
-            "token": self.guard.token(),
-            "services": self.services.names(),
-        });
+        let mut hello = self.hello();
+        hello["token"] = json!(self.guard.token());
+        hello["services"] = self.services.names();
         if !send(&mut socket, Message::text(hello.to_string())).await {
             return;
         }
@@ -149,15 +134,28 @@ impl Stream {
         }
     }
 
+    /// What every watcher hears first: which run it is that tells.
+    fn hello(&self) -> Value {
+        json!({
+            "what": "hello",
+            "version": env!("CARGO_PKG_VERSION"),
+            "run": self.guard.run(),
+        })
+    }
+
     async fn tell_program(self, sender: mpsc::Sender<Bytes>, after: Option<u64>) {
         let mut watcher = self.journal.watch(after);
+        let run = self.guard.run();
+        if sender.send(format!("data: {}\n\n", self.hello()).into()).await.is_err() {
+            return;
+        }
         let mut stopping = self.shared.stopping.clone();
         let mut pings = tokio::time::interval(PING_EVERY);
         loop {
             let text = tokio::select! {
                 (events, missed) = watcher.next() => {
                     let gap = if missed { format!("data: {GAP}\n\n") } else { String::new() };
-                    events.iter().fold(gap, |text, told| text + &event(told))
+                    events.iter().fold(gap, |text, told| text + &event(run, told))
                 }
                 _ = pings.tick() => ": still here\n\n".to_owned(),
                 () = sender.closed() => return,
@@ -176,24 +174,29 @@ impl Stream {
 /// Some events are gone, since the watcher was away or slow for too long.
 const GAP: &str = r#"{"what":"gap"}"#;
 
-fn event(told: &Told) -> String {
-    format!("id: {}\ndata: {}\n\n", told.id, told.json)
+fn event(run: &str, told: &Told) -> String {
+    format!("id: {run}.{}\ndata: {}\n\n", told.id, told.json)
 }
 
 async fn send(socket: &mut WebSocket, message: Message) -> bool {
     matches!(tokio::time::timeout(SEND_WITHIN, socket.send(message)).await, Ok(Ok(())))
 }
 
-/// The event after which a page goes on: `last=NUMBER`, or nothing.
-fn after(query: Option<&str>) -> Result<Option<u64>, Refused> {
-    match query {
-        None | Some("") => Ok(None),
-        Some(query) => {
-            let last = query.strip_prefix("last=").and_then(|last| last.parse().ok());
-            let wrong = Refused(StatusCode::BAD_REQUEST, "expected last=NUMBER, or nothing");
-            last.map(Some).ok_or(wrong)
-        }
-    }
+/// The event after which a page goes on: `run=NAME&last=NUMBER`, or nothing.
+fn after(query: Option<&str>, run: &str) -> Result<Option<u64>, Refused> {
+    const WRONG: Refused =
+        Refused(StatusCode::BAD_REQUEST, "expected run=NAME&last=NUMBER, or nothing");
+    let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(None) };
+    let parts = query.strip_prefix("run=").and_then(|query| query.split_once("&last="));
+    let (name, last) = parts.ok_or(WRONG)?;
+    known(name, last, run).map(Some).ok_or(WRONG)
+}
+
+/// The number of the event after which somebody goes on whom this run of the server, or another one, told so far. Of
+/// another run's number nothing follows, and of this one nothing is known yet where it comes from.
+fn known(name: &str, last: &str, run: &str) -> Option<u64> {
+    let last = last.parse().ok()?;
+    Some(if name == run { last } else { 0 })
 }
 
 /// A response's body that goes on as long as somebody sends.
@@ -208,5 +211,21 @@ impl hyper::body::Body for Events {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.0.poll_recv(cx).map(|octets| octets.map(|octets| Ok(Frame::data(octets))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_counts_within_its_run_alone() {
+        assert_eq!(after(None, "a1"), Ok(None));
+        assert_eq!(after(Some(""), "a1"), Ok(None));
+        assert_eq!(after(Some("run=a1&last=7"), "a1"), Ok(Some(7)));
+        assert_eq!(after(Some("run=b2&last=7"), "a1"), Ok(Some(0)), "from its beginning on");
+        for query in ["last=7", "run=a1", "run=a1&last=", "run=a1&last=x", "last=7&run=a1"] {
+            assert!(after(Some(query), "a1").is_err(), "{query}");
+        }
     }
 }

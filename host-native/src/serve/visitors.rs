@@ -3,7 +3,8 @@
 //!
 //! The first frame of the page is the token. Then this server says `{"listening": ADDRESS}`, and of each connection
 //! `{"opened": NUMBER, "peer": ADDRESS}`. Octets travel both ways in binary frames that begin with the number, in four
-//! octets, the highest first; a frame with nothing behind it says that this side of the connection is at its end.
+//! octets, the highest first; a frame with nothing behind it says that this side of the connection says nothing more, and
+//! may still hear. `{"closed": NUMBER}` says that nobody is there any more.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,21 +12,18 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::RawQuery;
-use axum::extract::ws::{
-    Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection,
-};
+use axum::extract::ws::{Message, WebSocket};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::response::Response;
 use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::bridge::{Ending, IDLE_MAX, RATE_MAX, READ_MAX, code, hear, send, token, upgrade};
-use super::guard::{Guard, Refused};
+use super::guard::{Asked, Guard, Refused, route};
 use super::{Shared, told_to_stop};
 
 /// Ports that pages listen on at once: one lesson, and one more tab.
@@ -40,6 +38,8 @@ const FRAMES_MAX: usize = 32;
 const TAKE_WITHIN: Duration = Duration::from_secs(10);
 /// How much silence counts towards what may be said.
 const CREDIT: Duration = Duration::from_secs(1);
+/// How long the last that a visitor says is still taken, and given to nobody.
+const LINGER: Duration = Duration::from_secs(2);
 /// Octets of a connection's number.
 const NUMBER: usize = 4;
 
@@ -47,20 +47,9 @@ const NUMBER: usize = 4;
 pub(super) fn routes(shared: &Arc<Shared>, guard: &Guard) -> Router {
     let (shared, guard) = (Arc::clone(shared), guard.clone());
     let visitors = Visitors { shared, guard, places: Arc::new(Semaphore::new(LISTENERS_MAX)) };
-    let open =
-        async move |uri: Uri,
-                    headers: HeaderMap,
-                    RawQuery(query): RawQuery,
-                    asked: Result<WebSocketUpgrade, WebSocketUpgradeRejection>| {
-            match visitors.clone().open(&uri, &headers, query.as_deref(), asked) {
-                Ok(response) => response,
-                Err(refused) => {
-                    tracing::warn!(why = refused.1, "nobody listens for a page");
-                    refused.into_response()
-                }
-            }
-        };
-    Router::new().route("/bridge/listen", get(open))
+    route("/bridge/listen", "nobody listens for a page", move |uri, headers, query, asked| {
+        visitors.clone().open(uri, headers, query, asked)
+    })
 }
 
 #[derive(Clone)]
@@ -86,7 +75,7 @@ impl Visitors {
         uri: &Uri,
         headers: &HeaderMap,
         query: Option<&str>,
-        asked: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+        asked: Asked,
     ) -> Result<Response, Refused> {
         self.guard.own_page(uri, headers)?;
         let port = port(query)?;
@@ -114,7 +103,7 @@ impl Visitors {
             .map_err(|_| (code::UNREACHED, "nobody can listen on this port; it is taken"))?;
         tracing::info!(%address, "a page listens");
         let listening = json!({ "listening": address.to_string() }).to_string();
-        send(socket, Message::text(listening)).await?;
+        send(socket, &mut self.shared.stopping.clone(), Message::text(listening)).await?;
         self.welcome(socket, &listener).await
     }
 
@@ -124,7 +113,7 @@ impl Visitors {
         socket: &mut WebSocket,
         listener: &TcpListener,
     ) -> Result<Ending, Ending> {
-        let (to_page, mut said) = mpsc::channel::<(u32, Bytes)>(FRAMES_MAX);
+        let (to_page, mut said) = mpsc::channel::<(u32, Said)>(FRAMES_MAX);
         // With this they all are gone when the page is.
         let mut tasks = JoinSet::new();
         let mut visitors: Vec<Visitor> = Vec::new();
@@ -145,11 +134,10 @@ impl Visitors {
                     let task = tasks.spawn(visit(stream, last, from_page, to_page.clone()));
                     visitors.push(Visitor { number: last, sender, task });
                     let opened = json!({ "opened": last, "peer": peer.to_string() }).to_string();
-                    send(socket, Message::text(opened)).await?;
+                    send(socket, &mut stopping, Message::text(opened)).await?;
                 }
-                Some((number, octets)) = said.recv() => {
-                    let frame = [&number.to_be_bytes()[..], &octets].concat();
-                    send(socket, Message::Binary(frame.into())).await?;
+                Some((number, said)) = said.recv() => {
+                    send(socket, &mut stopping, said.message(number)).await?;
                 }
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {
                     visitors.retain(|visitor| !visitor.sender.is_closed());
@@ -158,8 +146,7 @@ impl Visitors {
                 stuck = room(&visitors, left), if is_full => if let Some(at) = stuck {
                     let stuck = visitors.remove(at);
                     stuck.task.abort();
-                    let end = Message::Binary(stuck.number.to_be_bytes().to_vec().into());
-                    send(socket, end).await?;
+                    send(socket, &mut stopping, Said::Gone.message(stuck.number)).await?;
                 },
                 heard = hear(socket, due), if !is_full => match heard {
                     Some(Ok(Message::Binary(frame))) => {
@@ -179,6 +166,25 @@ impl Visitors {
                     return Ok((code::STOPPING, "the server stops"));
                 }
             }
+        }
+    }
+}
+
+/// What a page is told of one of its visitors.
+enum Said {
+    /// They said this; nothing: they say nothing more, and may still hear.
+    Octets(Bytes),
+    /// They are gone.
+    Gone,
+}
+
+impl Said {
+    fn message(self, number: u32) -> Message {
+        match self {
+            Self::Octets(octets) => {
+                Message::Binary([&number.to_be_bytes()[..], &octets].concat().into())
+            }
+            Self::Gone => Message::text(json!({ "closed": number }).to_string()),
         }
     }
 }
@@ -223,7 +229,7 @@ async fn visit(
     stream: TcpStream,
     number: u32,
     mut from_page: mpsc::Receiver<Bytes>,
-    to_page: mpsc::Sender<(u32, Bytes)>,
+    to_page: mpsc::Sender<(u32, Said)>,
 ) {
     drop(stream.set_nodelay(true));
     let (mut reader, mut writer) = stream.into_split();
@@ -243,13 +249,13 @@ async fn visit(
                 Some(octets) => out = octets,
                 None => break,
             },
-            read = reader.read(&mut buffer), if !ended => {
-                let count = read.unwrap_or(0);
+            heard = next(&mut reader, &mut buffer, ended) => {
+                let Some(count) = heard else { break };
                 idle = tokio::time::Instant::now() + IDLE_MAX;
                 // Who says nothing more may still be answered.
                 ended = count == 0;
                 let octets = Bytes::copy_from_slice(&buffer[..count]);
-                if to_page.send((number, octets)).await.is_err() {
+                if to_page.send((number, Said::Octets(octets))).await.is_err() {
                     break;
                 }
             }
@@ -258,8 +264,21 @@ async fn visit(
     }
     drop(writer.shutdown().await);
     if !ended {
-        drop(to_page.send((number, Bytes::new())).await);
+        // What is left unread would make the system forget what was just written (RFC 9293 §3.6.1).
+        let rest = async { while reader.read(&mut buffer).await.is_ok_and(|count| count > 0) {} };
+        drop(tokio::time::timeout(LINGER, rest).await);
     }
+    drop(to_page.send((number, Said::Gone)).await);
+}
+
+/// How many octets somebody says next, 0 at the end of all they say; none: they are gone. Of somebody who says nothing
+/// more only the answer of their system to what was said to them tells that (RFC 9293 §3.10.7.1).
+async fn next(reader: &mut OwnedReadHalf, buffer: &mut [u8], ended: bool) -> Option<usize> {
+    if ended {
+        drop(reader.ready(Interest::ERROR).await);
+        return None;
+    }
+    reader.read(buffer).await.ok()
 }
 
 #[cfg(test)]

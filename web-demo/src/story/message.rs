@@ -3,6 +3,7 @@
 
 use pillarbox_world::annotate::value;
 use pillarbox_world::catalogue;
+use pillarbox_world::service::web;
 
 use super::Source;
 use super::lines::text_alone;
@@ -57,7 +58,12 @@ pub struct Shown {
     pub subject: String,
     /// What it says.
     pub text: String,
+    /// Its HTML, if it has some, as a page for a frame with [`FRAME`]'s rights and no more.
+    pub html: Option<String>,
 }
+
+/// What a frame with a letter in it may do.
+pub const FRAME: &str = web::SANDBOX;
 
 /// How much of a message needs the eighth bit, and its longest line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,7 +156,9 @@ pub fn meaning(raw: &[u8], part: &Part) -> Meaning {
 #[must_use]
 pub fn shown(raw: &[u8]) -> Shown {
     let view = pillarbox_mime::view(raw).unwrap_or_default();
-    Shown { from: view.from.join(", "), subject: view.subject, text: view.text.unwrap_or_default() }
+    let html = view.html.as_deref().map(web::document);
+    let (from, text) = (view.from.join(", "), view.text.unwrap_or_default());
+    Shown { from, subject: view.subject, text, html }
 }
 
 /// Numbers about a message.
@@ -188,6 +196,15 @@ mod tests {
         let shown = shown(&octets(SAMPLES[0].1));
         assert_eq!(shown.subject, "Crème brûlée");
         assert!(shown.text.contains("Möchten Sie"), "{shown:?}");
+        assert_eq!(shown.html, None);
+    }
+
+    #[test]
+    fn html_is_shown_as_it_may_be() {
+        let raw = "Content-Type: text/html\n\n<p>Hi</p><script>alert(1)</script>\n";
+        let html = shown(&octets(raw)).html.expect("it has some");
+        assert!(html.contains("default-src 'none'") && html.contains("<p>Hi</p>"), "{html}");
+        assert!(!html.contains("alert"), "{html}");
     }
 
     #[test]

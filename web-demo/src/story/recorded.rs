@@ -12,6 +12,9 @@ pub(super) const TLS: &str = "TLS: what is played was said inside of it. Here it
 /// The server told no more of it.
 pub(super) const FULL: &str = "Its end is missing: the server tells only the beginning of a \
     conversation as long as this.";
+/// Somebody said more than is kept.
+pub(super) const LONG: &str = "Its end is missing: it is longer than what this page keeps of one \
+    connection.";
 /// Some of it never came here.
 pub(super) const LOST: &str = "Its end is missing: a part of it was lost on the way to this page, \
     and only what came before that is played.";

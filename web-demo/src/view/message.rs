@@ -174,7 +174,12 @@ fn seen(shown: Shown) -> AnyView {
         <div class="seen card">
             <p class="small muted">{shown.from}</p>
             <p><b>{shown.subject}</b></p>
-            <p class="seen-text">{shown.text}</p>
+            {match shown.html {
+                Some(html) => view! {
+                    <iframe class="seen-html" title="The letter as HTML" sandbox=message::FRAME srcdoc=html></iframe>
+                }.into_any(),
+                None => view! { <p class="seen-text">{shown.text}</p> }.into_any(),
+            }}
         </div>
     }
     .into_any()

@@ -197,6 +197,8 @@ fn sense(protocol: Protocol, octets: &[u8]) -> Vec<&[u8]> {
 /// Octets of the program, as they are played.
 struct Octets {
     secrets: Vec<Span>,
+    /// The first of them that is not behind what was played: octets come in order, and nobody looks back.
+    next: usize,
     /// How far the server has read.
     read: u64,
     played: usize,
@@ -226,7 +228,15 @@ impl Octets {
         // Both ends may have noted one.
         secrets.sort_by_key(|span| (span.start, span.end));
         secrets.dedup_by_key(|span| span.start);
-        Self { secrets, read, played: 0, logins: 0, unread: 0, long: 0 }
+        Self { secrets, next: 0, read, played: 0, logins: 0, unread: 0, long: 0 }
+    }
+
+    /// The secret that an octet is part of; each offset lies behind the one before.
+    fn secret(&mut self, at: u64) -> Option<Span> {
+        while self.secrets.get(self.next).is_some_and(|span| span.end <= at) {
+            self.next += 1;
+        }
+        self.secrets.get(self.next).filter(|span| span.start <= at).copied()
     }
 
     /// What is played of octets that begin at an offset.
@@ -237,9 +247,8 @@ impl Octets {
                 self.unread += 1;
                 continue;
             }
-            let secret = self.secrets.iter().find(|span| (span.start..span.end).contains(&at));
             let before = out.len();
-            match secret {
+            match self.secret(at) {
                 None => out.push(*octet),
                 Some(span) if !RESPONSES.contains(&span.label) => out.push(MASK),
                 Some(span) if span.start == at => {
@@ -267,5 +276,45 @@ impl Octets {
             (self.long > 0).then_some(Lack::Long(self.long)),
         ];
         lacks.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_conversation_with_many_secrets_is_read_once() {
+        // Half a million octets with a secret in each ten of them: looked through for each octet it takes minutes.
+        let secret = |at: u64| {
+            let (side, label) = (Side::Received, "password");
+            Span { side, start: at, end: at + 3, label, secret: true, why: None }
+        };
+        let secrets: Vec<Span> = (0..50_000).map(|at| secret(at * 10)).collect();
+        let last = secrets.len() - 1;
+        let (read, octets) = (500_000, [b'x'; 500_000]);
+        let mut all = Octets { secrets, next: 0, read, played: 0, logins: 0, unread: 0, long: 0 };
+        let mut said = Vec::new();
+        for (part, start) in octets.chunks(1_000).zip((0..).step_by(1_000)) {
+            said.extend(all.played(part, start));
+            // However much was said, only secrets that are not over yet are looked at.
+            assert!(all.next + 1 >= usize::try_from(start / 10).expect("it is small"));
+        }
+        assert_eq!(all.next, last + 1, "all of them are behind");
+        assert_eq!(said.len(), PLAYED_MAX);
+        assert_eq!(&said[..13], b"***xxxxxxx***");
+        assert_eq!(all.long, 500_000 - PLAYED_MAX as u64);
+    }
+
+    #[test]
+    fn secrets_inside_of_each_other_are_masked_as_one() {
+        let secret = |start, end| {
+            let (side, label) = (Side::Received, "password");
+            Span { side, start, end, label, secret: true, why: None }
+        };
+        let secrets = vec![secret(1, 6), secret(2, 4), secret(5, 8), secret(9, 10)];
+        let mut all =
+            Octets { secrets, next: 0, read: 12, played: 0, logins: 0, unread: 0, long: 0 };
+        assert_eq!(all.played(b"abcdefghijkl", 0), b"a*******i*kl");
     }
 }

@@ -155,25 +155,31 @@ impl World {
     /// All wires, in the order in which they were asked for.
     #[must_use]
     pub fn wires(&self) -> Vec<WireView> {
-        let view = |wire: &super::wire::Wire| {
-            let octets = Dir::BOTH.map(|dir| wire.streams[dir.index()].sent.len() as u64);
-            WireView {
-                id: wire.id,
-                client: wire.nodes[0],
-                server: wire.nodes[1],
-                port: wire.port,
-                protocol: wire.protocol,
-                phase: wire.phase,
-                opened: wire.opened,
-                closed: wire.closed,
-                states: wire.states,
-                octets,
-                typed: [self.is_typed(wire, End::Client), self.is_typed(wire, End::Server)],
-                tls_from: wire.tls_from,
-                tapped: self.link(wire.nodes[0], wire.nodes[1]).tapped,
-            }
-        };
-        self.wires.iter().map(view).collect()
+        self.wires.iter().map(|wire| self.view(wire)).collect()
+    }
+
+    /// One of them, if there is one of this number.
+    #[must_use]
+    pub fn wire_view(&self, wire: WireId) -> Option<WireView> {
+        self.wires.get(wire.0 as usize).map(|wire| self.view(wire))
+    }
+
+    fn view(&self, wire: &super::wire::Wire) -> WireView {
+        WireView {
+            id: wire.id,
+            client: wire.nodes[0],
+            server: wire.nodes[1],
+            port: wire.port,
+            protocol: wire.protocol,
+            phase: wire.phase,
+            opened: wire.opened,
+            closed: wire.closed,
+            states: wire.states,
+            octets: Dir::BOTH.map(|dir| wire.streams[dir.index()].sent.len() as u64),
+            typed: [self.is_typed(wire, End::Client), self.is_typed(wire, End::Server)],
+            tls_from: wire.tls_from,
+            tapped: self.link(wire.nodes[0], wire.nodes[1]).tapped,
+        }
     }
 
     /// Whether no session of this world speaks at an end.

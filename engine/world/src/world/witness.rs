@@ -95,6 +95,16 @@ impl World {
         }
     }
 
+    /// An end outside of the world is gone: it says nothing more and hears nothing.
+    pub fn witness_cut(&mut self, wire: WireId, end: End) {
+        let is_open = |known: &Wire| known.phase == Phase::Open;
+        if self.wires.get(wire.0 as usize).is_some_and(is_open) {
+            self.cause = None;
+            self.cut(wire, end);
+            self.run_to(self.now);
+        }
+    }
+
     /// A device is set up for another account, from its next errand on.
     ///
     /// # Errors
@@ -186,14 +196,67 @@ mod tests {
         assert_eq!(world.wires()[0].phase, Phase::Closed);
     }
 
-    #[test]
-    fn the_engine_reads_along_with_who_answers_by_hand_until_they_answer_otherwise() {
+    fn by_hand() -> (World, WireId) {
         let server =
             NodeSetup { by_hand: vec![25], anyone: true, ..NodeSetup::new("server", Kind::Server) };
         let nodes = vec![NodeSetup::new("program", Kind::Device), server];
         let mut world =
             World::new(&Setup { nodes, ..Setup::default() }, 1).expect("two nodes make sense");
         let wire = world.visit("program", "server", 25).expect("somebody answers there");
+        (world, wire)
+    }
+
+    fn typed(world: &mut World, wire: WireId, octets: &[u8]) {
+        let octets = octets.to_vec();
+        let action = crate::world::Action::Type { wire: wire.0, server: true, octets };
+        world.act(&action).expect("somebody types there");
+        world.run_to(world.now().after(1_000));
+    }
+
+    #[test]
+    fn who_says_nothing_more_still_hears_what_is_typed() {
+        let (mut world, wire) = by_hand();
+        world.witness_octets(wire, End::Client, b"HELO there\r\n");
+        world.witness_end(wire, End::Client);
+        world.run_to(world.now().after(1_000));
+        assert_eq!(world.wires()[0].phase, Phase::Open, "nothing is answered yet");
+        typed(&mut world, wire, b"220 me\r\n");
+        assert_eq!(world.wires()[0].phase, Phase::Open);
+        typed(&mut world, wire, b"250 hello\r\n");
+        assert_eq!(world.wires()[0].phase, Phase::Closed, "all is answered");
+        let said = world.octets(wire, Dir::ToClient, 0..u64::MAX);
+        assert_eq!(said, b"220 me\r\n250 hello\r\n");
+    }
+
+    #[test]
+    fn whoever_answers_in_their_own_way_says_when_it_is_over() {
+        let (mut world, wire) = by_hand();
+        world.witness_octets(wire, End::Client, b"QUIT\r\n");
+        world.witness_end(wire, End::Client);
+        typed(&mut world, wire, b"554 not today\r\n");
+        typed(&mut world, wire, b"554 nor tomorrow\r\n");
+        assert_eq!(world.wires()[0].phase, Phase::Open);
+        let hang_up = crate::world::Action::HangUp { wire: wire.0, server: true };
+        world.act(&hang_up).expect("it is open");
+        assert_eq!(world.wires()[0].phase, Phase::Closed);
+    }
+
+    #[test]
+    fn who_is_gone_is_waited_for_no_longer() {
+        let (mut world, wire) = by_hand();
+        world.witness_octets(wire, End::Client, b"HELO there\r\n");
+        world.witness_end(wire, End::Client);
+        world.run_to(world.now().after(1_000));
+        assert_eq!(world.wires()[0].phase, Phase::Open);
+        world.witness_cut(wire, End::Client);
+        world.run_to(world.now().after(1_000));
+        assert_eq!(world.wires()[0].phase, Phase::Closed);
+        world.witness_cut(wire, End::Client);
+    }
+
+    #[test]
+    fn the_engine_reads_along_with_who_answers_by_hand_until_they_answer_otherwise() {
+        let (mut world, wire) = by_hand();
         let say = |world: &mut World, server: bool, octets: &[u8]| {
             let octets = octets.to_vec();
             match server {

@@ -1,8 +1,11 @@
 //! What is said outside is listed, explained, answered and simulated.
 
+use super::listed::LISTED_MAX;
+use super::told::WAITING_MAX;
 use super::*;
-use pillarbox_engine::trace::Span;
-use pillarbox_world::world::EntryId;
+use crate::story::hands::Part;
+use pillarbox_engine::trace::{Note, Side, Span};
+use pillarbox_world::world::{Dir, End, EntryId};
 
 fn span(side: Side, start: u64, end: u64, label: &'static str) -> Heard {
     Heard::Noted(Note::Span(Span { side, start, end, label, secret: false, why: None }))
@@ -185,41 +188,6 @@ fn a_conversation_opens_as_a_simulation_that_says_what_it_lacks() {
 }
 
 #[test]
-fn a_visitor_is_answered_by_the_engine_or_by_hand() {
-    let (mut live, mut story) = Live::begin(0);
-    live.arrived(&mut story, 1, "127.0.0.1:9".to_owned(), Service { port: 25, by_hand: false });
-    let wire = live.conversations()[0].wire;
-    assert_eq!(live.conversations()[0].who, "this page ← 127.0.0.1:9");
-    let [Errand::Answer(_, 1, greeting)] = &live.pass(&mut story, 10)[..] else { panic!() };
-    assert!(greeting.starts_with(b"220 engine.example "));
-    live.visitor_said(&mut story, 1, b"QUIT\r\n");
-    let errands = live.pass(&mut story, 20);
-    let [Errand::Answer(_, 1, bye), Errand::Leave(_, 1)] = &errands[..] else {
-        panic!("{errands:?}")
-    };
-    assert!(bye.starts_with(b"221 "));
-    let explained = story.explain(wire, Dir::ToServer, 0, 4).expect("the engine read it");
-    assert_eq!(explained.label, "verb");
-    assert_eq!(live.unsimulated(&story, wire), None);
-
-    live.arrived(&mut story, 2, "127.0.0.1:8".to_owned(), Service { port: 25, by_hand: true });
-    let wire = live.conversations()[0].wire;
-    assert_eq!(live.typing(&story, wire), Some((wire, Part::Server)));
-    assert!(live.advice(&story, wire).is_some_and(|advice| advice.contains("220")));
-    assert_eq!(live.pass(&mut story, 30), [], "nobody greets but who types");
-    let would = live.would_say(&story, wire).expect("the engine reads along");
-    assert!(would[0].starts_with("220 "), "{would:?}");
-    live.say(&mut story, wire, b"220 me\r\n").expect("it is open");
-    assert_eq!(live.pass(&mut story, 40), [Errand::Answer(wire, 2, b"220 me\r\n".to_vec())]);
-    live.visitor_said(&mut story, 2, b"EHLO there\r\n");
-    assert_eq!(story.octets(wire, Dir::ToServer, 0, 99), b"EHLO there\r\n");
-    let explained = story.explain(wire, Dir::ToServer, 0, 4).expect("the engine read it");
-    assert_eq!(explained.label, "verb");
-    live.visitors_gone(&mut story);
-    assert_eq!(live.typing(&story, wire), None);
-}
-
-#[test]
 fn a_long_record_begins_anew() {
     let (mut live, mut story) = Live::begin(0);
     for number in 0..1_000 {
@@ -231,4 +199,78 @@ fn a_long_record_begins_anew() {
     assert!(story.entries().len() <= ENTRIES_MAX + 10);
     assert!(live.conversations().len() <= LISTED_MAX);
     assert!(live.sessions.is_empty());
+}
+
+fn said(session: &str, end: End, octets: &[u8]) -> Told {
+    let parts = vec![Heard::Octets(end, octets.to_vec())];
+    Told::Said { session: session.to_owned(), parts }
+}
+
+#[test]
+fn sessions_of_another_run_are_others_however_they_are_numbered() {
+    let (mut live, mut story) = Live::begin(0);
+    live.told(&mut story, opened("1", "smtp", "127.0.0.1:5000"));
+    live.told(&mut story, said("1", End::Server, b"220 before\r\n"));
+    let before = live.conversations()[0].wire;
+    live.restarted(&mut story);
+    assert!(live.take_notice().is_some_and(|told| told.contains("started again")));
+    assert_eq!(live.take_notice(), None, "it is told once");
+    let [row] = live.conversations() else { panic!("{:?}", live.conversations()) };
+    assert!(!row.open && row.lacks, "{row:?}");
+    live.told(&mut story, opened("1", "pop3", "127.0.0.1:5000"));
+    live.told(&mut story, said("1", End::Server, b"+OK after\r\n"));
+    let after = live.conversations()[0].wire;
+    assert_ne!(before, after);
+    assert_eq!(story.octets(before, Dir::ToClient, 0, 99), b"220 before\r\n");
+    assert_eq!(story.octets(after, Dir::ToClient, 0, 99), b"+OK after\r\n");
+    assert!(!live.conversations()[0].lacks, "of this one nothing is missing");
+}
+
+#[test]
+fn what_found_no_room_while_it_waited_is_told_of() {
+    let (mut live, mut story) = Live::begin(0);
+    live.told(&mut story, opened("a", "smtp", "127.0.0.1:1"));
+    live.begin_task(&mut story, Task::Type(25)).expect("the page may connect");
+    let errands = live.pass(&mut story, 10);
+    let [Errand::Open(wire, "smtp")] = errands[..] else { panic!("{errands:?}") };
+    for _ in 0..=WAITING_MAX {
+        live.told(&mut story, said("a", End::Client, b"NOOP\r\n"));
+    }
+    assert_eq!(live.take_notice(), None, "it still waits");
+    live.connected(&mut story, wire, "127.0.0.1:6000".to_owned());
+    assert!(live.take_notice().is_some_and(|told| told.contains("lost")));
+    let other = live.conversations().iter().find(|row| !row.own).expect("it is listed");
+    assert!(other.lacks, "{other:?}");
+    let heard = story.octets(other.wire, Dir::ToServer, 0, u64::MAX);
+    assert_eq!(heard.len(), WAITING_MAX * 6, "what found room is there");
+    let mine = live.conversations().iter().find(|row| row.own).expect("it is listed");
+    assert!(!mine.lacks, "{mine:?}");
+}
+
+#[test]
+fn what_waited_for_a_connection_that_never_was_is_entered_in_order() {
+    let (mut live, mut story) = Live::begin(0);
+    live.begin_task(&mut story, Task::Type(25)).expect("the page may connect");
+    let errands = live.pass(&mut story, 10);
+    let [Errand::Open(wire, "smtp")] = errands[..] else { panic!("{errands:?}") };
+    live.told(&mut story, opened("a", "smtp", "127.0.0.1:1"));
+    live.told(&mut story, said("a", End::Server, b"220 one\r\n"));
+    live.ended(&mut story, wire);
+    live.told(&mut story, said("a", End::Server, b"250 two\r\n"));
+    let other = live.conversations().iter().find(|row| !row.own).expect("it is listed");
+    assert_eq!(story.octets(other.wire, Dir::ToClient, 0, 99), b"220 one\r\n250 two\r\n");
+}
+
+#[test]
+fn an_address_that_the_system_gives_again_is_another_s() {
+    let (mut live, mut story) = Live::begin(0);
+    live.begin_task(&mut story, Task::Type(25)).expect("the page may connect");
+    let errands = live.pass(&mut story, 10);
+    let [Errand::Open(wire, "smtp")] = errands[..] else { panic!("{errands:?}") };
+    live.connected(&mut story, wire, "127.0.0.1:6000".to_owned());
+    live.told(&mut story, opened("a", "smtp", "127.0.0.1:6000"));
+    live.told(&mut story, Told::Closed { session: "a".to_owned(), unread: 0 });
+    live.ended(&mut story, wire);
+    live.told(&mut story, opened("b", "pop3", "127.0.0.1:6000"));
+    assert_eq!(live.conversations().len(), 2, "{:?}", live.conversations());
 }

@@ -2,11 +2,16 @@
 
 use pillarbox_world::world::{Dir, End, Phase, Protocol, WireId};
 
-use super::{Ending, Errand, Known, Live};
-use crate::story::Story;
+use super::simulated::{Ending, Known};
+use super::{Errand, Live};
 use crate::story::hands::Part;
 use crate::story::lines::{LINE_END, text};
+use crate::story::{Source, Story};
 
+/// Octets of one connection that this page takes: as long as it lasts, all of them are kept.
+const SAID_MAX: u64 = 16 << 20;
+/// What is told of somebody who says more.
+const TOO_LONG: &str = "A visitor said more than the 16 MiB that this page keeps of one connection, and was let go. The rest of it is missing.";
 /// Who answers visitors: whoever reads this, and the engine.
 const YOU: &str = "you";
 const ENGINE: &str = "engine.example";
@@ -27,7 +32,7 @@ impl Service {
         match self.port {
             25 => format!(
                 "curl smtp://{address} --mail-from ann@test.example --mail-rcpt bob@test.example \
-                 --upload-file letter.eml"
+                 --crlf --upload-file letter.eml"
             ),
             110 => format!("curl pop3://{address}/1 --user bob:any"),
             _ => format!("curl imap://{address}/INBOX --user bob:any"),
@@ -41,37 +46,41 @@ pub(super) struct Visitor {
     number: u32,
     /// Octets to them that were given out.
     sent: u64,
-    left: bool,
-}
-
-impl Visitor {
-    /// Whether they are still there.
-    pub(super) fn is_here(&self) -> bool {
-        !self.left
-    }
+    /// Octets that they said.
+    said: u64,
+    /// Whether they say nothing more. They still hear.
+    ended: bool,
 }
 
 impl Live {
     /// What is to be said to visitors, and who of them is to be let go.
     pub(super) fn answer_visitors(&mut self, story: &Story, errands: &mut Vec<Errand>) {
-        for (id, visitor) in &mut self.visitors {
-            let octets = story.source().octets(*id, Dir::ToClient);
+        errands.extend(self.unwelcome.drain(..).map(|number| Errand::Leave(None, number)));
+        let (source, told) = (story.source(), &mut self.visited_octets);
+        self.visitors.retain_mut(|(id, visitor)| {
+            let octets = source.octets(*id, Dir::ToClient);
             let sent = usize::try_from(visitor.sent).unwrap_or(usize::MAX);
             if let Some(new) = octets.get(sent..).filter(|new| !new.is_empty()) {
                 visitor.sent = octets.len() as u64;
+                *told += new.len() as u64;
                 errands.push(Errand::Answer(*id, visitor.number, new.to_vec()));
             }
-            let wires = story.source().tape().world().wires();
-            let is_over = wires.iter().any(|wire| wire.id == *id && wire.phase == Phase::Closed);
-            if is_over && !visitor.left {
-                visitor.left = true;
-                errands.push(Errand::Leave(*id, visitor.number));
+            let wire = source.tape().world().wire_view(*id);
+            let is_over = wire.is_none_or(|wire| wire.phase == Phase::Closed);
+            if is_over {
+                errands.push(Errand::Leave(Some(*id), visitor.number));
             }
-        }
+            !is_over
+        });
     }
 
+    /// Whether it is a connection of somebody who visits this page, or once did.
     pub(super) fn is_visited(&self, wire: WireId) -> bool {
-        self.visitors.iter().any(|(known, _)| *known == wire)
+        self.visited.binary_search(&wire).is_ok()
+    }
+
+    fn visitor(&mut self, number: u32) -> Option<&mut (WireId, Visitor)> {
+        self.visitors.iter_mut().find(|(_, visitor)| visitor.number == number)
     }
 
     /// Somebody visits this page as a server, over a connection that is given; none: nothing listens there.
@@ -82,15 +91,14 @@ impl Live {
         peer: String,
         service: Service,
     ) -> Option<WireId> {
-        // A record without end would fill the page.
-        if story.source().length() > super::ENTRIES_MAX && !self.forget(story) {
+        let wire = if self.has_room(story) { self.welcome(story, service) } else { None };
+        let Some(wire) = wire else {
+            self.unwelcome.push(number);
             return None;
-        }
-        let server = if service.by_hand { YOU } else { ENGINE };
-        let wire = story.act(|source| source.witnessed().visit("programs", server, service.port));
-        let wire = wire.ok()?;
+        };
         self.peers.push((wire, peer));
-        self.visitors.push((wire, Visitor { number, sent: 0, left: false }));
+        self.visitors.push((wire, Visitor { number, sent: 0, said: 0, ended: false }));
+        self.visited.push(wire);
         let (ending, whole) = (Ending::Open, usize::MAX);
         self.known.push((wire, Known { simulated: true, tls: false, ending, unread: 0, whole }));
         self.touch(wire);
@@ -98,31 +106,62 @@ impl Live {
         Some(wire)
     }
 
-    /// A visitor said this; nothing: they say nothing more.
+    fn welcome(&self, story: &mut Story, service: Service) -> Option<WireId> {
+        let server = if service.by_hand { YOU } else { ENGINE };
+        let visit =
+            |source: &mut Source| source.witnessed().visit("programs", server, service.port);
+        story.act(visit).ok()
+    }
+
+    /// A visitor said this; nothing: they say nothing more, and still hear.
     pub fn visitor_said(&mut self, story: &mut Story, number: u32, octets: &[u8]) {
-        let found = self.visitors.iter().rev().find(|(_, visitor)| visitor.number == number);
-        let Some((wire, _)) = found else { return };
-        let wire = *wire;
+        let Some((wire, visitor)) = self.visitor(number) else { return };
+        let (wire, count) = (*wire, octets.len() as u64);
+        visitor.said += count;
+        visitor.ended |= octets.is_empty();
+        let is_long = visitor.said > SAID_MAX;
         self.touch(wire);
-        story.act(|source| match octets {
-            [] => source.witnessed().witness_end(wire, End::Client),
-            _ => source.witnessed().witness_octets(wire, End::Client, octets),
-        });
-        if octets.is_empty() {
+        if is_long {
+            self.notice = Some(TOO_LONG);
+            self.change(wire, |known| known.ending = Ending::Long);
+            story.act(|source| source.witnessed().witness_cut(wire, End::Client));
+        } else if octets.is_empty() {
             self.change(wire, |known| known.ending = Ending::Over);
+            story.act(|source| source.witnessed().witness_end(wire, End::Client));
+        } else {
+            self.visited_octets += count;
+            story.act(|source| source.witnessed().witness_octets(wire, End::Client, octets));
         }
+        self.list(story);
+    }
+
+    /// A visitor is gone, and hears nothing.
+    pub fn visitor_gone(&mut self, story: &mut Story, number: u32) {
+        let Some((wire, _)) = self.visitor(number) else { return };
+        let wire = *wire;
+        self.visitors.retain(|(known, _)| *known != wire);
+        self.touch(wire);
+        self.change(wire, |known| {
+            if known.ending == Ending::Open {
+                known.ending = Ending::Over;
+            }
+        });
+        story.act(|source| source.witnessed().witness_cut(wire, End::Client));
         self.list(story);
     }
 
     /// Nobody visits this page any more.
     pub fn visitors_gone(&mut self, story: &mut Story) {
-        let open = self.visitors.iter().filter(|(_, visitor)| !visitor.left);
-        let open: Vec<u32> = open.map(|(_, visitor)| visitor.number).collect();
-        for number in open {
-            self.visitor_said(story, number, &[]);
-        }
+        let here: Vec<u32> = self.visitors.iter().map(|(_, visitor)| visitor.number).collect();
+        here.into_iter().for_each(|number| self.visitor_gone(story, number));
         // Numbers begin anew with the next port.
-        self.visitors.clear();
+        self.unwelcome.clear();
+    }
+
+    /// Whether it is a connection of a visitor who says nothing more and still hears.
+    #[must_use]
+    pub fn only_hears(&self, wire: WireId) -> bool {
+        self.visitors.iter().any(|(known, visitor)| *known == wire && visitor.ended)
     }
 
     /// What the engine would say in place of somebody who answers by hand.
@@ -155,3 +194,6 @@ impl Live {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

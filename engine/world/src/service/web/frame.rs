@@ -13,7 +13,7 @@ use crate::service::Backend;
 use crate::web::Response;
 
 /// What the frame lets happen: a link opens a page of its own, and nothing else.
-const SANDBOX: &str = "allow-popups allow-popups-to-escape-sandbox";
+pub const SANDBOX: &str = "allow-popups allow-popups-to-escape-sandbox";
 /// What the page in it may load: its own looks, and pictures that stand in it.
 const POLICY: &str = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; \
     style-src 'unsafe-inline'; img-src data:";
@@ -25,10 +25,24 @@ const BEGINNING: &str = "<!doctype html>\n<html lang=\"\"><meta charset=utf-8>\
     <meta name=referrer content=no-referrer><title>Letter</title><style>body{margin:1rem;background:#fff;\
     color:#1a1f29;font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}img{max-width:100%;height:auto}\
     </style><body>\n";
+/// The policy of a page that no response brings, so that it stands in the page itself. A sandbox it cannot have (HTML
+/// §4.2.5.3): that is the frame's.
+const POLICY_WITHIN: &str = "<meta http-equiv=content-security-policy content=\"default-src 'none'; \
+    style-src 'unsafe-inline'; img-src data:\">";
 /// Pictures of a message that stand in its page.
 const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 /// Parts of one message that have a Content-ID and are looked at.
 const PICTURES_COUNT_MAX: usize = 50;
+
+/// HTML of a letter as a page of its own for a frame with [`SANDBOX`], where nobody answers a request for it: what may be
+/// shown of it, under a policy that stands before all of it. Pictures from elsewhere are not among that, nor those of the
+/// letter itself.
+#[must_use]
+pub fn document(html: &str) -> String {
+    // Before the policy stands nothing but what says that this is HTML.
+    let (doctype, rest) = BEGINNING.split_once('\n').unwrap_or_default();
+    [doctype, "\n", POLICY_WITHIN, rest, &clean(html, With::default()).html].concat()
+}
 
 impl<B: Backend> Call<'_, B> {
     /// The page in the frame.
@@ -114,5 +128,18 @@ impl<B: Backend> Call<'_, B> {
             body.put("</ul></details>\n");
         }
         Ok(whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_of_a_page_stands_before_the_letter() {
+        let made = document("<p onclick=a()>Hi<script>b()</script></p><meta http-equiv=refresh>");
+        let (before, letter) = made.split_once("<body>\n").expect("it has a body");
+        assert!(before.starts_with(&["<!doctype html>\n", POLICY_WITHIN].concat()), "{before}");
+        assert_eq!(letter, "<p>Hi</p>");
     }
 }

@@ -34,6 +34,8 @@ use super::{Backend, log_in};
 use crate::hub::SessionKey;
 use crate::web::{BODY_MAX, Request, Response, decoded, only};
 
+pub use frame::{SANDBOX, document};
+
 use desk::Desk;
 pub use hold::UNDO_MS;
 pub use live::Listening;

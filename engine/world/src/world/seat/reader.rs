@@ -18,13 +18,18 @@ pub(crate) struct Reader {
     engine: Option<Box<dyn Drive>>,
     would: Vec<u8>,
     typed: Vec<u8>,
+    /// Whether the engine's session is over.
+    is_over: bool,
+    /// Whether the client says nothing more. It still hears what is typed.
+    has_ended: bool,
 }
 
 impl Reader {
     /// Somebody who types in place of this session.
     pub(crate) fn new(protocol: Protocol, engine: Box<dyn Drive>) -> Self {
         let (would, typed) = (Vec::new(), Vec::new());
-        Self { typist: Typist::new(Vec::new()), protocol, engine: Some(engine), would, typed }
+        let (typist, engine) = (Typist::new(Vec::new()), Some(engine));
+        Self { typist, protocol, engine, would, typed, is_over: false, has_ended: false }
     }
 
     fn read(&mut self, turn: Turn, cx: &mut Cx<'_>) {
@@ -44,6 +49,7 @@ impl Reader {
                 Effect::Note(Note::Defect(_)) if of_client => cx.effects.push(effect),
                 // What a store takes time for is told to it later, as to every session.
                 Effect::Later(_) => cx.effects.push(effect),
+                Effect::Close | Effect::Cut => self.is_over = true,
                 _ => {}
             }
         }
@@ -56,6 +62,12 @@ impl Reader {
         if !agree || self.typed.len() + self.would.len() > KEPT_MAX {
             self.engine = None;
         }
+    }
+
+    /// Whether nothing is left to be said to a client that says nothing more; who answers otherwise than the engine
+    /// would knows that alone.
+    fn has_answered(&self) -> bool {
+        self.has_ended && self.is_over && self.engine.is_some() && self.would_say().is_none()
     }
 
     fn senses<'a>(&self, octets: &'a [u8]) -> Vec<&'a [u8]> {
@@ -84,7 +96,13 @@ impl Drive for Reader {
                 self.compare();
             }
         }
-        self.typist.turn(turn, cx);
+        match turn {
+            Turn::End => self.has_ended = true,
+            turn => self.typist.turn(turn, cx),
+        }
+        if self.has_answered() {
+            self.typist.turn(Turn::End, cx);
+        }
     }
 
     fn typist(&mut self) -> Option<&mut Typist> {

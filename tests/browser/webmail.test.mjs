@@ -7,11 +7,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-<<<<<<< HEAD
 import { fileURLToPath } from "node:url";
-=======
 import { attack, elsewhere } from "./attack.mjs";
->>>>>>> live
 import { SIZES, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
@@ -186,7 +183,6 @@ test("check 22: compose with a file, receive, reply, thread shown, search, move,
   await ben.close();
 });
 
-<<<<<<< HEAD
 /** Speaks IMAP for who it is, with any password; what came to each command. */
 const imap = (name, commands) => new Promise((resolve, reject) => {
   const [host, port] = server.imap.split(":");
@@ -518,26 +514,6 @@ show_protocol = true
   await quinn.close();
 });
 
-/** A letter that tries what letters try; each try asks for something of its own at `host`, or says so in the title. */
-const attack = (host) => `<!doctype html><html><head><title>News</title>
-<base href="http://${host}/base/"><meta http-equiv="refresh" content="0;url=http://${host}/refresh">
-<link rel="stylesheet" href="http://${host}/link.css"><link rel="preload" as="image" href="http://${host}/preload.png">
-<style>@import "http://${host}/import.css"; body { background: url(http://${host}/style.png) }</style></head>
-<body onload="top.document.title='onload'" background="http://${host}/body.png">
-<script>top.document.title='script'; new Image().src='http://${host}/script.png'</script>
-<script src="http://${host}/script.js"></script>
-<img src="http://${host}/remote.png"><img src="x" onerror="top.document.title='onerror'; fetch('http://${host}/fetch')">
-<img srcset="http://${host}/srcset.png 1x"><p style="background:url(http://${host}/inline.png)">News of today</p>
-<svg onload="top.document.title='svg'"><animate onbegin="top.document.title='begin'" attributeName="x" dur="1s"/>
-<image href="http://${host}/svg.png"/><script>top.document.title='svg script'</script></svg>
-<form id="f" action="http://${host}/form"><input name="p" autofocus onfocus="f.submit()"><button>Go</button></form>
-<a id="js" href="javascript:top.document.title='link'">a link</a> <a href="http://${host}/linked">another</a>
-<iframe src="http://${host}/frame"></iframe><object data="http://${host}/object"></object>
-<video src="http://${host}/video.mp4" poster="http://${host}/poster.png"></video>
-<a ping="http://${host}/ping" href="relative">third</a></body></html>`;
-
-=======
->>>>>>> live
 test("check 15: HTML that means harm runs nothing and asks for nothing, and frame and policy alone hold too", async () => {
   const { asked, host, close: quiet } = await elsewhere();
   const letter = `From: Eve <eve@evil.example>\r\nSubject: News\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\r\n${attack(host).replace(/\n/g, "\r\n")}`;

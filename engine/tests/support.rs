@@ -1,5 +1,5 @@
-//! The support table of IMAP and POP3: what `tests/rfc/support.txt` says of each RFC, with the rules that the code cites and
-//! the transcripts that show it. `PILLARBOX_RECORD=1` writes it to `tests/rfc/support.md`.
+//! The support table of IMAP and POP3: what `tests/rfc/support.txt` says of each RFC, with the rules that the code cites, the
+//! capabilities that it announces, and the transcripts that show it. `PILLARBOX_RECORD=1` writes it to `tests/rfc/support.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -58,6 +58,19 @@ fn rules() -> BTreeMap<u16, BTreeSet<&'static str>> {
     cited
 }
 
+/// The capabilities of the code that a title names, whole or by what stands before their `=`.
+fn announced(title: &str) -> Vec<&'static str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "=+-".contains(c);
+    let words: Vec<&str> = title.split(|c| !is_part(c)).collect();
+    let halves = |name: &'static str| name.split_once('=').unwrap_or((name, name));
+    let is_named = |name: &&'static str| {
+        let (family, one) = halves(name);
+        [*name, family, one].iter().any(|part| words.contains(part))
+    };
+    let all: BTreeSet<&str> = capability_names().chain(pop3::capability_names()).collect();
+    all.into_iter().filter(is_named).collect()
+}
+
 #[test]
 fn the_table_says_what_the_code_and_the_transcripts_show() {
     let (claims, rules, shown) = (claims(), rules(), transcripts());
@@ -65,10 +78,11 @@ fn the_table_says_what_the_code_and_the_transcripts_show() {
     let mut table = String::from(
         "# IMAP and POP3: what is there\n\n\
          Made by `PILLARBOX_RECORD=1 cargo test -p pillarbox-engine --test support` of `support.txt`, of the rules that \
-         the code\ncites, and of the transcripts (`tests/transcripts/`) that show each RFC at work.\n\n\
-         | RFC | what | support | note | sections cited | shown by |\n|---|---|---|---|---|---|\n",
+         the code\ncites, of the capabilities that it announces, and of the transcripts (`tests/transcripts/`) that show \
+         each RFC at work.\n\n\
+         | RFC | what | support | note | sections cited | announced as | shown by |\n|---|---|---|---|---|---|---|\n",
     );
-    let mut missing = Vec::new();
+    let (mut missing, mut unfounded) = (Vec::new(), Vec::new());
     for Claim { rfc, support, title, note } in &claims {
         assert!(matches!(*support, "yes" | "partial" | "no"), "{rfc}: {support}");
         let sections = rules.get(rfc).map_or(0, BTreeSet::len);
@@ -78,12 +92,21 @@ fn the_table_says_what_the_code_and_the_transcripts_show() {
         } else if files.is_empty() {
             missing.push(*rfc);
         }
+        let announced = if *support == "no" { Vec::new() } else { announced(title) };
+        if *support != "no" && sections == 0 && announced.is_empty() {
+            unfounded.push(*rfc);
+        }
         let sections = if sections == 0 { String::new() } else { sections.to_string() };
+        let announced = announced.join(", ");
         let files = files.join(", ");
-        writeln!(table, "| {rfc} | {title} | {support} | {note} | {sections} | {files} |")
-            .expect("a string takes all");
+        writeln!(
+            table,
+            "| {rfc} | {title} | {support} | {note} | {sections} | {announced} | {files} |"
+        )
+        .expect("a string takes all");
     }
     assert!(missing.is_empty(), "no transcript cites RFC {missing:?}");
+    assert!(unfounded.is_empty(), "nothing in the code cites or announces RFC {unfounded:?}");
     let claimed = |rfc: &u16| claims.iter().any(|claim| claim.rfc == *rfc && claim.support != "no");
     let unclaimed: Vec<&u16> = rules.keys().filter(|rfc| !claimed(rfc)).collect();
     assert!(unclaimed.is_empty(), "rules cite RFC {unclaimed:?}, of which the table says nothing");

@@ -55,13 +55,16 @@ pub struct Host {
     pub orders: Orders,
 }
 
+/// Keys in order, by mailbox and order.
+pub type Keys = BTreeMap<(Vec<u8>, Vec<u8>), BTreeSet<Vec<u8>>>;
+
 /// What is kept of orders.
 #[derive(Clone, Debug)]
 pub enum Orders {
     /// Nothing is.
     Declined,
-    /// Keys by mailbox and order; all are forgotten after so many more pages, if that is given.
-    Kept(BTreeMap<(Vec<u8>, Vec<u8>), BTreeSet<Vec<u8>>>, Option<u32>),
+    /// Keys; all are forgotten after so many more pages, if that is given.
+    Kept(Keys, Option<u32>),
 }
 
 impl Orders {

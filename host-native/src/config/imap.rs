@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::is_loopback;
 use crate::cli::ServeFlags;
 use crate::error::Error;
+use pillarbox_world::store::Annotations;
 
 /// `[imap]` of the configuration file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -85,7 +86,7 @@ impl ImapFile {
     ///
     /// # Errors
     /// The way to who runs it is no URI.
-    pub(super) fn annotations(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub(super) fn annotations(&self) -> Result<Annotations, Error> {
         let is_uri = |text: &str| {
             let scheme = text.split_once(':').map(|(scheme, _)| scheme);
             let known = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);

@@ -94,6 +94,18 @@ impl Script {
         Ok(script)
     }
 
+    /// Reads what can be read of a text, whoever wrote it; lines that mean nothing are passed over.
+    #[must_use]
+    pub fn lenient(protocol: &str, text: &str) -> Self {
+        let (with, given, turns) = (Vec::new(), Vec::new(), Vec::new());
+        let protocol = protocol.to_owned();
+        let mut script = Self { name: protocol.clone(), protocol, with, given, turns };
+        for (at, line) in text.lines().enumerate().filter(|(_, l)| !l.starts_with("protocol")) {
+            let _ = script.line(at + 1, line);
+        }
+        script
+    }
+
     fn line(&mut self, line: usize, text: &str) -> Result<(), String> {
         if text.trim().is_empty() || text.starts_with('#') {
             return Ok(());

@@ -12,7 +12,7 @@ mod frame;
 mod letter;
 mod list;
 mod page;
-mod rich;
+pub mod rich;
 mod search;
 mod show;
 mod thread;

@@ -91,8 +91,8 @@ fn is_plain(body: &[u8]) -> bool {
     let lower = body.to_ascii_lowercase();
     let has = |what: &[u8]| lower.windows(what.len()).any(|piece| piece == what);
     let hidden = has(b"status") || has(b"x-keywords") || has(b"x-imap") || has(b"internal");
-    let ends = body.ends_with(b"\r\n") && !body.ends_with(b"\n\r\n") && body != b"\r\n";
-    ends && !hidden && has(b": ") && !body.starts_with(b"\r\n")
+    let ends = body.ends_with(b"\r\n") && !body.ends_with(b"\n\r\n");
+    ends && !hidden && has(b"\r\n\r\n")
 }
 
 fn written(messages: &[Vec<u8>]) -> Vec<u8> {

@@ -160,6 +160,7 @@ fn seven_bit(input: &[u8], seen: &mut Seen) {
     });
     seen.note(is_too_long);
     let findings = match findings {
+        Ok(findings) if findings.is_clean() => return seen.note("clean"),
         Ok(findings) => findings,
         Err(obstacle) => return seen.note(format!("{obstacle:?}")),
     };
@@ -169,10 +170,7 @@ fn seven_bit(input: &[u8], seen: &mut Seen) {
         encoder.finish(&mut out);
         out
     });
-    seen.note((findings.is_clean(), out.len() as isize - input.len() as isize));
-    if findings.is_clean() {
-        assert_eq!(out, input, "what fits stays as it is");
-    }
+    seen.note(out.len() as isize - input.len() as isize);
     let mut again = Surveyor::new();
     again.take(&out);
     assert!(again.finish().is_ok_and(|findings| findings.is_clean()), "what was made fit fits");

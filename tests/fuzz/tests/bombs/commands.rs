@@ -4,22 +4,26 @@
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::Flags;
-use pillarbox_engine::limits::Limits;
+use pillarbox_engine::limits::{CHUNK_MAX, Limits};
 use pillarbox_engine::sasl::{AuthOffer, Mechanism};
 use pillarbox_engine::types::{Now, Peer, TlsOffer};
-use pillarbox_engine::{Session, imap, pop3, smtp};
-use pillarbox_world::conversation::{Conversation, at_once};
+use pillarbox_engine::{Role, Session, imap, pop3, smtp};
+use pillarbox_world::conversation::{Conversation, Driven, at_once};
 use pillarbox_world::service::local::LocalBackend;
-use pillarbox_world::service::{Backend, ImapService, Pop3Service, SmtpService};
+use pillarbox_world::service::{Backend, ImapService, Pop3Service, Service, SmtpService};
 use pillarbox_world::store::{Body, Deliver, NewMessage, Write};
 
 use super::cost::Work;
-use super::{Bomb, numbered, repeated};
+use super::{Bomb, done, numbered, repeated};
 
 type Make = fn(usize) -> Vec<u8>;
 
 const NOW: Now = Now { monotonic_ms: 1000, unix_ms: 1_767_603_600_000 };
 const MESSAGES: usize = 20;
+/// Octets of one line of IMAP that is not too long, which would only be passed by.
+const LINE: usize = 65_000;
+/// Octets of many commands.
+const MANY: usize = 4 << 20;
 
 fn auth() -> AuthOffer {
     AuthOffer { mechanisms: vec![Mechanism::Plain], password_commands: true, cleartext: true }
@@ -71,8 +75,8 @@ fn letter(number: usize) -> String {
     format!("Subject: x{number}\r\nFrom: a@b\r\nMessage-ID: <{number}@x>\r\n\r\nwords {number}\r\n")
 }
 
-/// One command as long as it comes, or many.
-const IMAP: [(&str, Make); 30] = [
+/// One command: with literals it may be longer than a line may.
+const IMAP: [(&str, Make); 26] = [
     ("SEARCH, NOT in NOT", |n| repeated("a SEARCH", " NOT", " ALL\r\n", n)),
     ("SEARCH, OR in OR", |n| repeated("a SEARCH", " OR ALL", " ALL ALL\r\n", n)),
     ("SEARCH, lists in lists", |n| repeated("a SEARCH ", "(", "ALL\r\n", n)),
@@ -99,6 +103,10 @@ const IMAP: [(&str, Make); 30] = [
     ("NOTIFY of groups", |n| repeated("a NOTIFY SET", " (personal (MessageNew MessageExpunge))", "\r\n", n)),
     ("ID of fields", |n| repeated("a ID (\"x\" NIL", " \"y\" \"z\"", ")\r\n", n)),
     ("GENURLAUTH of URLs", |n| repeated("a GENURLAUTH", " imap://bob@x/INBOX/;UID=1;URLAUTH=anonymous INTERNAL", "\r\n", n)),
+];
+
+/// Many commands.
+const IMAP_MANY: [(&str, Make); 4] = [
     ("commands", |n| repeated("", "a NOOP\r\n", "", n)),
     ("what is no command", |n| repeated("", "a b\r\n", "", n)),
     ("searches", |n| repeated("", "a SEARCH TEXT q\r\n", "", n)),
@@ -106,13 +114,15 @@ const IMAP: [(&str, Make); 30] = [
 ];
 
 /// Mailboxes of as many messages as the size says.
-const MAILBOXES: [(&str, fn(usize) -> String, &str); 9] = [
+const MAILBOXES: [(&str, fn(usize) -> String, &str); 11] = [
     ("SEARCH of many", letter, "a SEARCH OR TEXT nothing SUBJECT none\r\n"),
     ("SORT of many", letter, "a SORT (SUBJECT REVERSE DATE) UTF-8 ALL\r\n"),
     ("SORT of one subject", |_| "Subject: x\r\n\r\n".to_owned(), "a SORT (SUBJECT) UTF-8 ALL\r\n"),
     ("THREAD of one chain", chain, "a THREAD REFERENCES UTF-8 ALL\r\n"),
     ("THREAD of one chain, the last first", |at| chain(1_000_000 - at), "a THREAD REFERENCES UTF-8 ALL\r\n"),
     ("THREAD of one parent", |at| format!("Message-ID: <{at}@x>\r\nReferences: <0@x>\r\n\r\n"), "a THREAD REFERENCES UTF-8 ALL\r\n"),
+    ("THREAD of children that come after what names them", late, "a THREAD REFERENCES UTF-8 ALL\r\n"),
+    ("THREAD of loops", |at| format!("Message-ID: <{at}@x>\r\nReferences: <{}@x> <0@x> <{at}@x>\r\n\r\n", at.wrapping_sub(1)), "a THREAD REFERENCES UTF-8 ALL\r\n"),
     ("THREAD of one subject", |at| format!("Subject: Re: x\r\nMessage-ID: <{at}@x>\r\n\r\n"), "a THREAD REFERENCES UTF-8 ALL\r\n"),
     ("THREAD ORDEREDSUBJECT of many", letter, "a THREAD ORDEREDSUBJECT UTF-8 ALL\r\n"),
     ("FETCH of many", letter, "a FETCH 1:* (FLAGS ENVELOPE)\r\n"),
@@ -120,6 +130,16 @@ const MAILBOXES: [(&str, fn(usize) -> String, &str); 9] = [
 
 fn chain(at: usize) -> String {
     format!("Message-ID: <{at}@x>\r\nReferences: <{}@x>\r\n\r\n", at.wrapping_sub(1))
+}
+
+/// Messages that name children of one parent, in their order; then those children come, and say otherwise.
+fn late(at: usize) -> String {
+    let (round, place) = (at / 512, at % 512);
+    if place < 256 {
+        format!("Message-ID: <n{at}@x>\r\nReferences: <p@x> <{round}.{place}@x>\r\n\r\n")
+    } else {
+        format!("Message-ID: <{round}.{}@x>\r\nReferences: <q@x>\r\n\r\n", place - 256)
+    }
 }
 
 const SMTP: [(&str, Make); 10] = [
@@ -147,22 +167,23 @@ pub(super) fn bombs() -> Vec<Bomb> {
     let mut put = |protocol: &str, what: &str, most, work: Box<Work<'static>>| {
         bombs.push(Bomb { what: format!("{protocol}: {what}"), least: 1 << 10, most, work });
     };
-    for &(what, make) in &IMAP {
-        put("IMAP", what, 4 << 20, Box::new(move |size| {
+    let lines = IMAP.iter().map(|one| (one, LINE));
+    for (&(what, make), most) in lines.chain(IMAP_MANY.iter().map(|one| (one, MANY))) {
+        put("IMAP", what, most, Box::new(move |size| {
             let (mut talk, octets) = (imap_session(MESSAGES, letter), make(size));
-            Box::new(move || drop(talk.say(&octets).expect("the host keeps the contract")))
+            Box::new(move || say(&mut talk, &octets))
         }));
     }
     for &(what, make) in &SMTP {
-        put("SMTP", what, 4 << 20, Box::new(move |size| {
+        put("SMTP", what, MANY, Box::new(move |size| {
             let (mut talk, octets) = (smtp_session(), make(size));
-            Box::new(move || drop(talk.say(&octets).expect("the host keeps the contract")))
+            Box::new(move || say(&mut talk, &octets))
         }));
     }
     for &(what, make) in &POP3 {
-        put("POP3", what, 4 << 20, Box::new(move |size| {
+        put("POP3", what, MANY, Box::new(move |size| {
             let (mut talk, octets) = (pop3_session(), make(size));
-            Box::new(move || drop(talk.say(&octets).expect("the host keeps the contract")))
+            Box::new(move || say(&mut talk, &octets))
         }));
     }
     for &(what, message, command) in &MAILBOXES {
@@ -178,6 +199,14 @@ pub(super) fn bombs() -> Vec<Bomb> {
         bombs.push(Bomb { what, least: 32, most: 4096, work: Box::new(work) });
     }
     bombs
+}
+
+/// As a host reads of a socket: what a conversation is given at once, it copies each time that it offers the rest.
+fn say<R: Role, D: Driven<R>, S: Service<R>>(talk: &mut Conversation<R, D, S>, octets: &[u8]) {
+    for chunk in octets.chunks(CHUNK_MAX) {
+        let said = talk.say(chunk).unwrap_or_else(|why| panic!("the host keeps the contract: {why}"));
+        done(said);
+    }
 }
 
 fn smtp_session() -> Conversation<smtp::Server, Session<smtp::Server>, SmtpService<LocalBackend>> {

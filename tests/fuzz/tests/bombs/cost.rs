@@ -39,6 +39,18 @@ fn once(ready: Box<dyn FnOnce() + '_>) -> Cost {
     Cost { time: thread_time() - start, octets }
 }
 
+/// From now on memory that was given back stays mapped: else the first touch of each page would be measured again and
+/// again, and of large pieces alone.
+pub(super) fn keep_memory() {
+    // SAFETY: these only set what the allocator does with memory that nobody uses.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
+    }
+}
+
 /// Work of any size: what it needs is made first, then what is given is run and measured.
 pub(super) type Work<'a> = dyn Fn(usize) -> Box<dyn FnOnce() + 'a> + Send + Sync + 'a;
 
@@ -50,6 +62,8 @@ pub(super) fn grows(what: &str, least: usize, most: usize, work: &Work<'_>) -> R
         size *= 2;
     }
     let sizes: Vec<usize> = (0..SIZES).map(|step| size << step).collect();
+    // The largest first, so that memory is there for all.
+    once(work(sizes[SIZES - 1]));
     let mut costs: Vec<Cost> = sizes.iter().map(|size| once(work(*size))).collect();
     for attempt in 0.. {
         let bad = costs.windows(2).position(|two| !in_proportion(two[0], two[1]));

@@ -84,7 +84,8 @@ pub fn run(target: &Target, seed: u64, length: Length, peak: Peak) -> Result<Sum
 /// All seeds of a target; those that are too long are cut, and there is always one.
 #[must_use]
 pub fn seeds(target: &Target) -> Vec<Vec<u8>> {
-    let mut seeds: Vec<Vec<u8>> = corpus::own(target).into_iter().map(|(_, octets)| octets).collect();
+    let mut seeds: Vec<Vec<u8>> =
+        corpus::own(target).into_iter().map(|(_, octets)| octets).collect();
     seeds.extend((target.seeds)());
     seeds.iter_mut().for_each(|seed| seed.truncate(target.size_max));
     seeds.push(Vec::new());

@@ -60,7 +60,9 @@ fn on_all<T: Sync>(all: &[T], run: impl Fn(&T) + Sync) {
 fn told(target: &Target, finding: &Finding) -> String {
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz");
     let mut file = directory.join(format!("{}-failed", target.name));
-    if let Err(why) = std::fs::create_dir_all(&directory).and_then(|()| std::fs::write(&file, &finding.input)) {
+    if let Err(why) =
+        std::fs::create_dir_all(&directory).and_then(|()| std::fs::write(&file, &finding.input))
+    {
         file = format!("(not written: {why})").into();
     }
     format!(

@@ -278,7 +278,8 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
                 entry: second().unwrap_or_default(),
                 value: Some(octets(value)),
             });
-            let read = rest.get(1..)?.iter().filter(|word| write.is_none() && word.starts_with('/'));
+            let read =
+                rest.get(1..)?.iter().filter(|word| write.is_none() && word.starts_with('/'));
             let read = read.map(entry).collect();
             let depth = value("depth=").map_or(Some(0), |word| word.parse().ok())?;
             let value_max = value("value-max=").and_then(|word| word.parse().ok());

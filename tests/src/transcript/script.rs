@@ -161,7 +161,8 @@ impl Script {
             (Some('S'), true) => 'C',
             (side, _) => side.ok_or("expected `C` or `S`")?,
         };
-        let (connection, times) = head[1..].split_once('*').unwrap_or((&head[1..], "1"));
+        let numbers = head.get(1..).ok_or("expected `C` or `S`")?;
+        let (connection, times) = numbers.split_once('*').unwrap_or((numbers, "1"));
         let connection = if connection.is_empty() { Ok(1) } else { connection.parse() };
         let connection = connection.map_err(|_| "expected a connection's number")?;
         let times: usize = times.parse().map_err(|_| "expected how many times")?;

@@ -17,13 +17,43 @@ pub(super) const IMAP_COMMAND: Target = Target {
     run: imap_command,
     seeds: || said("imap"),
     words: &[
-        " ", "(", ")", "\"", "\\", "{3}\r\nabc", "{3+}\r\nabc", "~{3}\r\nabc", "1:*", "$", "%", "NIL",
-        "a UID SEARCH ", "a SEARCH RETURN (PARTIAL 1:10 SAVE) ", "CHARSET UTF-8 ", "OR ", "NOT ", "FUZZY ",
-        "a SORT (REVERSE SUBJECT) UTF-8 ", "a THREAD REFERENCES UTF-8 ", "ALL", "HEADER Subject ", "TEXT ",
-        "UNDELETED ", "SINCE 1-Jan-2020 ", "MODSEQ \"/flags/\\\\seen\" all 1 ", "a FETCH 1 ", "BODY.PEEK[1.MIME]<1.2>",
-        "a ESEARCH IN (subtree-one INBOX) ", "a NOTIFY SET STATUS (inboxes (MessageNew))", "a LIST (SUBSCRIBED) \"\" (",
-        "a APPEND x (\\Seen) \"01-Jan-2020 00:00:00 +0000\" CATENATE (URL ", "a STORE 1 (UNCHANGEDSINCE 1) +FLAGS ",
-        "a SETMETADATA \"\" (/private/comment ", "a SETQUOTA \"\" (STORAGE 1)", "a GENURLAUTH \"imap://", "a ID (\"",
+        " ",
+        "(",
+        ")",
+        "\"",
+        "\\",
+        "{3}\r\nabc",
+        "{3+}\r\nabc",
+        "~{3}\r\nabc",
+        "1:*",
+        "$",
+        "%",
+        "NIL",
+        "a UID SEARCH ",
+        "a SEARCH RETURN (PARTIAL 1:10 SAVE) ",
+        "CHARSET UTF-8 ",
+        "OR ",
+        "NOT ",
+        "FUZZY ",
+        "a SORT (REVERSE SUBJECT) UTF-8 ",
+        "a THREAD REFERENCES UTF-8 ",
+        "ALL",
+        "HEADER Subject ",
+        "TEXT ",
+        "UNDELETED ",
+        "SINCE 1-Jan-2020 ",
+        "MODSEQ \"/flags/\\\\seen\" all 1 ",
+        "a FETCH 1 ",
+        "BODY.PEEK[1.MIME]<1.2>",
+        "a ESEARCH IN (subtree-one INBOX) ",
+        "a NOTIFY SET STATUS (inboxes (MessageNew))",
+        "a LIST (SUBSCRIBED) \"\" (",
+        "a APPEND x (\\Seen) \"01-Jan-2020 00:00:00 +0000\" CATENATE (URL ",
+        "a STORE 1 (UNCHANGEDSINCE 1) +FLAGS ",
+        "a SETMETADATA \"\" (/private/comment ",
+        "a SETQUOTA \"\" (STORAGE 1)",
+        "a GENURLAUTH \"imap://",
+        "a ID (\"",
     ],
     ..USUAL
 };
@@ -53,7 +83,9 @@ fn note_command(command: &ImapCommand, seen: &mut Seen) {
 /// What was read is told within what came, and what ends later is told later.
 fn are_in_order(cursor: &Piecewise<'_>, pieces: &[Piece]) {
     let end = pieces.last().map_or(0, |piece| match piece {
-        Piece::Text(octets, start) | Piece::Literal(octets, start, _) => start + octets.len() as u64,
+        Piece::Text(octets, start) | Piece::Literal(octets, start, _) => {
+            start + octets.len() as u64
+        }
     });
     let mut at = 0;
     for token in &cursor.tokens {
@@ -105,10 +137,40 @@ pub(super) const SMTP_COMMAND: Target = Target {
     run: smtp_command,
     seeds: || said("smtp"),
     words: &[
-        " ", "<", ">", "@", "\"", "\\", ":", ",", ".", "[", "]", "MAIL FROM:<a@b.c>", "RCPT TO:<a@b.c>", " SIZE=",
-        " BODY=8BITMIME", " SMTPUTF8", " AUTH=<>", " NOTIFY=SUCCESS,FAILURE", " ORCPT=utf-8;\\x{E9}@x", " RET=FULL",
-        " ENVID=+41", " BY=120;RT", " HOLDUNTIL=2026-01-05T09:00:00Z", " MT-PRIORITY=3", " REQUIRETLS", "<@a,@b:c@d>",
-        "[127.0.0.1]", "[IPv6:::1]", "xn--", "é", "BDAT 1 LAST", "AUTH PLAIN =", "ETRN @x", "XCLIENT NAME=[TEMPUNAVAIL] ADDR=IPV6:::1",
+        " ",
+        "<",
+        ">",
+        "@",
+        "\"",
+        "\\",
+        ":",
+        ",",
+        ".",
+        "[",
+        "]",
+        "MAIL FROM:<a@b.c>",
+        "RCPT TO:<a@b.c>",
+        " SIZE=",
+        " BODY=8BITMIME",
+        " SMTPUTF8",
+        " AUTH=<>",
+        " NOTIFY=SUCCESS,FAILURE",
+        " ORCPT=utf-8;\\x{E9}@x",
+        " RET=FULL",
+        " ENVID=+41",
+        " BY=120;RT",
+        " HOLDUNTIL=2026-01-05T09:00:00Z",
+        " MT-PRIORITY=3",
+        " REQUIRETLS",
+        "<@a,@b:c@d>",
+        "[127.0.0.1]",
+        "[IPv6:::1]",
+        "xn--",
+        "é",
+        "BDAT 1 LAST",
+        "AUTH PLAIN =",
+        "ETRN @x",
+        "XCLIENT NAME=[TEMPUNAVAIL] ADDR=IPV6:::1",
     ],
     ..USUAL
 };
@@ -122,7 +184,10 @@ fn smtp_command(input: &[u8], seen: &mut Seen) {
         assert_eq!(command, smtp::parse(line, all, true, &mut noted));
         let mut at = 0;
         for part in noted.iter() {
-            assert!(part.start >= at && part.end >= part.start && part.end <= line.len(), "{part:?}");
+            assert!(
+                part.start >= at && part.end >= part.start && part.end <= line.len(),
+                "{part:?}"
+            );
             at = part.end;
         }
         let text = format!("{command:?}");

@@ -15,10 +15,44 @@ pub(super) const FIELDS: Target = Target {
         messages().into_iter().map(section).collect()
     },
     words: &[
-        "\r\n", "\r\n ", "\r\n\r\n", ":", ";", "=", "*0*=", "*1=", "*=utf-8''", "%E9", "\"", "\\", "(", ")", "<", ">", "@", ",",
-        "=?utf-8?q?", "=?iso-2022-jp?b?", "=?utf-7?q?+AGE-", "?=", "=?", "_", "=20", "Re: ", "Fwd: [x] ", "(fwd)", "[fwd: ",
-        "Subject: ", "References: <a@b>", "Date: Mon, 5 Jan 2026 09:00:00 +0000", " 32 Feb 99 25:61:61 +9999", "Content-Type: a/b",
-        "boundary=", "charset=", "\u{2028}", "é",
+        "\r\n",
+        "\r\n ",
+        "\r\n\r\n",
+        ":",
+        ";",
+        "=",
+        "*0*=",
+        "*1=",
+        "*=utf-8''",
+        "%E9",
+        "\"",
+        "\\",
+        "(",
+        ")",
+        "<",
+        ">",
+        "@",
+        ",",
+        "=?utf-8?q?",
+        "=?iso-2022-jp?b?",
+        "=?utf-7?q?+AGE-",
+        "?=",
+        "=?",
+        "_",
+        "=20",
+        "Re: ",
+        "Fwd: [x] ",
+        "(fwd)",
+        "[fwd: ",
+        "Subject: ",
+        "References: <a@b>",
+        "Date: Mon, 5 Jan 2026 09:00:00 +0000",
+        " 32 Feb 99 25:61:61 +9999",
+        "Content-Type: a/b",
+        "boundary=",
+        "charset=",
+        "\u{2028}",
+        "é",
     ],
     lines: true,
     rounds: 6000,
@@ -62,7 +96,10 @@ fn body(body: &[u8], seen: &mut Seen) {
         }
     }
     if let Some(unix_ms) = date::parse_timestamp(body) {
-        assert_eq!(date::parse_timestamp(date::timestamp(unix_ms).as_bytes()), Some(unix_ms / 1000 * 1000));
+        assert_eq!(
+            date::parse_timestamp(date::timestamp(unix_ms).as_bytes()),
+            Some(unix_ms / 1000 * 1000)
+        );
     }
     let given = params::parse(body);
     seen.note((given.ambiguous, given.parameters.len().min(20)));

@@ -14,13 +14,25 @@ pub(super) const MBOX: Target = Target {
     run: mbox,
     seeds: || {
         let all = messages();
-        let mut seeds: Vec<Vec<u8>> = all.iter().map(|message| written(&[message.clone()])).collect();
+        let mut seeds: Vec<Vec<u8>> =
+            all.iter().map(|message| written(&[message.clone()])).collect();
         seeds.push(written(&all[..4]));
         seeds
     },
     words: &[
-        "From a@b Mon Jan  5 09:00:00 2026\n", "From ", ">From ", ">>From ", "\n\n", "\r\n", "\r", "Status: RO\n", "X-Status: AFTD\n",
-        "X-Keywords: a b\n", "X-IMAP: 1 2\n", "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n", "\0",
+        "From a@b Mon Jan  5 09:00:00 2026\n",
+        "From ",
+        ">From ",
+        ">>From ",
+        "\n\n",
+        "\r\n",
+        "\r",
+        "Status: RO\n",
+        "X-Status: AFTD\n",
+        "X-Keywords: a b\n",
+        "X-IMAP: 1 2\n",
+        "Subject: DON'T DELETE THIS MESSAGE -- FOLDER INTERNAL DATA\n",
+        "\0",
     ],
     lines: true,
     size_max: 8 << 10,
@@ -108,8 +120,34 @@ fn written(messages: &[Vec<u8>]) -> Vec<u8> {
 pub(super) const MAILDIR: Target = Target {
     name: "maildir",
     run: maildir,
-    seeds: || ["1.2.host:2,FRSab", ".Work.Old", ".a&AC4-b", ".R&-D", "0 $Label1\n1 Work\n25 z\n", "x:2,PT"].map(Vec::from).to_vec(),
-    words: &[":2,", ".", "&AC4-", "&", "-", "/", "0 ", "25 ", "26 ", "\n", "$Forwarded", "P", "a", "é"],
+    seeds: || {
+        [
+            "1.2.host:2,FRSab",
+            ".Work.Old",
+            ".a&AC4-b",
+            ".R&-D",
+            "0 $Label1\n1 Work\n25 z\n",
+            "x:2,PT",
+        ]
+        .map(Vec::from)
+        .to_vec()
+    },
+    words: &[
+        ":2,",
+        ".",
+        "&AC4-",
+        "&",
+        "-",
+        "/",
+        "0 ",
+        "25 ",
+        "26 ",
+        "\n",
+        "$Forwarded",
+        "P",
+        "a",
+        "é",
+    ],
     size_max: 512,
     rounds: 10_000,
     ..USUAL
@@ -134,7 +172,11 @@ fn maildir(input: &[u8], seen: &mut Seen) {
     }
     if let Ok(name) = mailbox_name(input, true) {
         let directory = maildir::directory(&name);
-        assert_eq!(maildir::mailbox(&directory).as_ref(), Some(&name), "every mailbox has a directory");
+        assert_eq!(
+            maildir::mailbox(&directory).as_ref(),
+            Some(&name),
+            "every mailbox has a directory"
+        );
     }
     seen.note((flags.system, flags.keywords.len()));
 }

@@ -84,8 +84,21 @@ static SEEDS: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         &[],
         &["a LOGIN bob x\r\n"],
         &["a LOGIN bob x\r\n", "b ENABLE QRESYNC UIDONLY\r\n", "c SELECT INBOX\r\n"],
-        &["a LOGIN bob x\r\n", MAIL, MAIL, MAIL, "c SELECT INBOX\r\n", "d STORE 2 +FLAGS ($Word)\r\n"],
-        &["a LOGIN bob x\r\n", MAIL, "c SELECT INBOX\r\n", "d SEARCH RETURN (SAVE) ALL\r\n", "e IDLE\r\n"],
+        &[
+            "a LOGIN bob x\r\n",
+            MAIL,
+            MAIL,
+            MAIL,
+            "c SELECT INBOX\r\n",
+            "d STORE 2 +FLAGS ($Word)\r\n",
+        ],
+        &[
+            "a LOGIN bob x\r\n",
+            MAIL,
+            "c SELECT INBOX\r\n",
+            "d SEARCH RETURN (SAVE) ALL\r\n",
+            "e IDLE\r\n",
+        ],
     ];
     conversations.into_iter().map(frozen).collect()
 });

@@ -10,8 +10,10 @@ pub(super) const HTML: Target = Target {
     name: "html",
     run: html,
     seeds: || {
-        let mut seeds: Vec<Vec<u8>> = PIECES.iter().map(|piece| piece.as_bytes().to_vec()).collect();
-        let views = messages().into_iter().filter_map(|message| pillarbox_mime::view(&message)?.html);
+        let mut seeds: Vec<Vec<u8>> =
+            PIECES.iter().map(|piece| piece.as_bytes().to_vec()).collect();
+        let views =
+            messages().into_iter().filter_map(|message| pillarbox_mime::view(&message)?.html);
         seeds.extend(views.map(String::into_bytes));
         seeds
     },
@@ -21,10 +23,47 @@ pub(super) const HTML: Target = Target {
 };
 
 const PIECES: &[&str] = &[
-    "<script>", "</script>", "<img src=x onerror=alert(1)>", "<a href=\"javascript:alert(1)\">x</a>", "<svg><style>", "<math>", "<!--", "-->", "<![CDATA[",
-    "<p style=\"background:url(//e.example)\">", "<table><td>", "<noscript>", "<template>", "<textarea>", "<plaintext>", "</p>", "<b>", "</b>", "&lt;", "&#x3c;",
-    "&#60", "&colon;", "&NewLine;", "\"", "'", "`", "=", "/", ">", "<", "\0", "href=", "src=cid:a@b", "data:image/png;base64,AAAA", "https://e.example/1.png",
-    " style=\"color:\\72 ed;width:expression(1)\"", "title=\"", "\u{202e}", "<base href=//e.example>", "<meta http-equiv=refresh content=0>", "&amp;#60;",
+    "<script>",
+    "</script>",
+    "<img src=x onerror=alert(1)>",
+    "<a href=\"javascript:alert(1)\">x</a>",
+    "<svg><style>",
+    "<math>",
+    "<!--",
+    "-->",
+    "<![CDATA[",
+    "<p style=\"background:url(//e.example)\">",
+    "<table><td>",
+    "<noscript>",
+    "<template>",
+    "<textarea>",
+    "<plaintext>",
+    "</p>",
+    "<b>",
+    "</b>",
+    "&lt;",
+    "&#x3c;",
+    "&#60",
+    "&colon;",
+    "&NewLine;",
+    "\"",
+    "'",
+    "`",
+    "=",
+    "/",
+    ">",
+    "<",
+    "\0",
+    "href=",
+    "src=cid:a@b",
+    "data:image/png;base64,AAAA",
+    "https://e.example/1.png",
+    " style=\"color:\\72 ed;width:expression(1)\"",
+    "title=\"",
+    "\u{202e}",
+    "<base href=//e.example>",
+    "<meta http-equiv=refresh content=0>",
+    "&amp;#60;",
 ];
 
 fn html(input: &[u8], seen: &mut Seen) {
@@ -35,7 +74,11 @@ fn html(input: &[u8], seen: &mut Seen) {
         assert!(clean.html.len() <= 64 * html.len() + 64, "{} of {}", clean.html.len(), html.len());
         is_harmless(&clean.html, remote);
         seen.note((clean.remote.min(9), clean.links.len().min(9)));
-        clean.html.split(['<', ' ', '=', '>']).filter(|word| word.len() < 12).for_each(|word| seen.note(word));
+        clean
+            .html
+            .split(['<', ' ', '=', '>'])
+            .filter(|word| word.len() < 12)
+            .for_each(|word| seen.note(word));
         // What was written is not written otherwise a second time.
         assert_eq!(rich::clean(&clean.html, with).html, clean.html);
     }
@@ -45,7 +88,8 @@ fn html(input: &[u8], seen: &mut Seen) {
 fn is_harmless(html: &str, remote: bool) {
     const EMPTY: [&str; 6] = ["br", "hr", "img", "col", "wbr", "area"];
     const NEVER: [&str; 14] = [
-        "script", "style", "svg", "math", "iframe", "object", "embed", "form", "input", "base", "meta", "link", "template", "noscript",
+        "script", "style", "svg", "math", "iframe", "object", "embed", "form", "input", "base",
+        "meta", "link", "template", "noscript",
     ];
     let (mut rest, mut open) = (html, Vec::new());
     while let Some(at) = rest.find(['<', '>', '"']) {
@@ -57,7 +101,10 @@ fn is_harmless(html: &str, remote: bool) {
             continue;
         }
         let (name, mut attributes) = tag.split_once(' ').unwrap_or((tag, ""));
-        assert!(!name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric()), "{html}");
+        assert!(
+            !name.is_empty() && name.bytes().all(|octet| octet.is_ascii_alphanumeric()),
+            "{html}"
+        );
         assert!(!NEVER.contains(&name), "{html}");
         if !EMPTY.contains(&name) {
             open.push(name);
@@ -70,7 +117,10 @@ fn is_harmless(html: &str, remote: bool) {
             assert!(!own.starts_with("on") && !["id", "name", "srcset"].contains(&own), "{html}");
             let lower = value.to_ascii_lowercase();
             if own == "style" {
-                assert!(!["url", "expression", "@", "\\"].iter().any(|word| lower.contains(word)), "{html}");
+                assert!(
+                    !["url", "expression", "@", "\\"].iter().any(|word| lower.contains(word)),
+                    "{html}"
+                );
             }
             if own == "href" || own == "src" {
                 let schemes = ["http://", "https://", "mailto:", "data:image/"];

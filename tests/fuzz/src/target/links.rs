@@ -17,8 +17,33 @@ pub(super) const SCENARIO: Target = Target {
         seeds
     },
     words: &[
-        "[[", "]]", "[", "]", "=", "\"", "\"\"\"", "\\u0041", "\\", "\n", "#", "true", "-1", "1_000", "\"10s\"", "[\"a\", \"b\"]", "{", "}", ".", ",", "'",
-        "[[node]]\n", "kind = \"server\"\n", "[[link]]\n", "latency = \"1ms\"\n", "[[at]]\n", "faults = [\"smtp.data: reply 451\"]\n",
+        "[[",
+        "]]",
+        "[",
+        "]",
+        "=",
+        "\"",
+        "\"\"\"",
+        "\\u0041",
+        "\\",
+        "\n",
+        "#",
+        "true",
+        "-1",
+        "1_000",
+        "\"10s\"",
+        "[\"a\", \"b\"]",
+        "{",
+        "}",
+        ".",
+        ",",
+        "'",
+        "[[node]]\n",
+        "kind = \"server\"\n",
+        "[[link]]\n",
+        "latency = \"1ms\"\n",
+        "[[at]]\n",
+        "faults = [\"smtp.data: reply 451\"]\n",
     ],
     lines: true,
     size_max: 6 << 10,
@@ -54,7 +79,10 @@ fn scenario(input: &[u8], seen: &mut Seen) {
 
 /// A complaint without what it quotes.
 fn words(why: &str) -> String {
-    why.split(['`', '"']).step_by(2).map(|text| text.trim_matches(|c: char| c.is_ascii_digit())).collect()
+    why.split(['`', '"'])
+        .step_by(2)
+        .map(|text| text.trim_matches(|c: char| c.is_ascii_digit()))
+        .collect()
 }
 
 pub(super) const LINK: Target = Target {

@@ -16,8 +16,15 @@ use crate::{Seen, Target};
 pub(super) const MAILBOX_NAME: Target = Target {
     name: "mailbox-name",
     run: name,
-    seeds: || ["INBOX", "inbox/a", "R&-D", "&ZeVnLA-", "&2D3eAA-", "a/b/c", "日本", "..", "&AC8-"].map(Vec::from).to_vec(),
-    words: &["&", "-", "/", "&-", "&AC8-", "&ZeU-", "&2D0-", "INBOX", ".", "..", "\u{2028}", "\u{FEFF}", "é", "😀"],
+    seeds: || {
+        ["INBOX", "inbox/a", "R&-D", "&ZeVnLA-", "&2D3eAA-", "a/b/c", "日本", "..", "&AC8-"]
+            .map(Vec::from)
+            .to_vec()
+    },
+    words: &[
+        "&", "-", "/", "&-", "&AC8-", "&ZeU-", "&2D0-", "INBOX", ".", "..", "\u{2028}", "\u{FEFF}",
+        "é", "😀",
+    ],
     size_max: 512,
     rounds: 20_000,
     ..USUAL
@@ -48,15 +55,35 @@ pub(super) const IMAP_URL: Target = Target {
     run: url,
     seeds: || {
         let seeds = [
-            "/INBOX/;UID=20", "/INBOX;UIDVALIDITY=7/;UID=20/;SECTION=1.2/;PARTIAL=0.1024", ";UID=3/;SECTION=HEADER",
+            "/INBOX/;UID=20",
+            "/INBOX;UIDVALIDITY=7/;UID=20/;SECTION=1.2/;PARTIAL=0.1024",
+            ";UID=3/;SECTION=HEADER",
             "imap://bob@hamburger.edu/INBOX/;uid=20;urlauth=submit+ann:internal:91354a473744909de610943775f92038",
             "imap://bob@hamburger.edu:143/a%2Fb;UIDVALIDITY=1/;UID=1;EXPIRE=2026-01-05T09:00:00Z;URLAUTH=anonymous",
         ];
         seeds.map(Vec::from).to_vec()
     },
     words: &[
-        "imap://", "/", ";UID=", ";UIDVALIDITY=", "/;SECTION=", "/;PARTIAL=", ";EXPIRE=", ";URLAUTH=", ":INTERNAL:",
-        "@", "%2F", "%00", "%", "1.MIME", "HEADER.FIELDS%20(A)", "user+", "authuser", "anonymous", "4294967296", ":",
+        "imap://",
+        "/",
+        ";UID=",
+        ";UIDVALIDITY=",
+        "/;SECTION=",
+        "/;PARTIAL=",
+        ";EXPIRE=",
+        ";URLAUTH=",
+        ":INTERNAL:",
+        "@",
+        "%2F",
+        "%00",
+        "%",
+        "1.MIME",
+        "HEADER.FIELDS%20(A)",
+        "user+",
+        "authuser",
+        "anonymous",
+        "4294967296",
+        ":",
     ],
     size_max: 1024,
     rounds: 20_000,
@@ -92,7 +119,11 @@ fn url(input: &[u8], seen: &mut Seen) {
 pub(super) const LIST_PATTERN: Target = Target {
     name: "list-pattern",
     run: pattern,
-    seeds: || ["*\na/b", "%\nINBOX", "a/%\na/b", "in*%x\nINBOX/x", "*a*a*a*b\naaaaaaaaaaaa"].map(Vec::from).to_vec(),
+    seeds: || {
+        ["*\na/b", "%\nINBOX", "a/%\na/b", "in*%x\nINBOX/x", "*a*a*a*b\naaaaaaaaaaaa"]
+            .map(Vec::from)
+            .to_vec()
+    },
     words: &["*", "%", "/", "\n", "INBOX", "inbox", "*%", "%*", "a/"],
     size_max: 400,
     rounds: 20_000,
@@ -136,12 +167,39 @@ pub(super) const ADDRESS: Target = Target {
     run: address,
     seeds: || {
         let seeds = [
-            "bob@hamburger.edu", "Bob <bob@hamburger.edu>, \"A, B\" <a@b>", "\"a b\"@[127.0.0.1]", "<@a,@b:c@d>",
-            "Group: a@b, c@d;, e@f", "=?utf-8?q?caf=C3=A9?= <x@y>", "a(comment(nested))@b", "é@münchen.example", "<Postmaster>",
+            "bob@hamburger.edu",
+            "Bob <bob@hamburger.edu>, \"A, B\" <a@b>",
+            "\"a b\"@[127.0.0.1]",
+            "<@a,@b:c@d>",
+            "Group: a@b, c@d;, e@f",
+            "=?utf-8?q?caf=C3=A9?= <x@y>",
+            "a(comment(nested))@b",
+            "é@münchen.example",
+            "<Postmaster>",
         ];
         seeds.map(Vec::from).to_vec()
     },
-    words: &["<", ">", "@", "\"", "\\", "(", ")", ":", ";", ",", ".", "[", "]", "[IPv6:::1]", "=?utf-8?b?", "?=", "é", "xn--", " "],
+    words: &[
+        "<",
+        ">",
+        "@",
+        "\"",
+        "\\",
+        "(",
+        ")",
+        ":",
+        ";",
+        ",",
+        ".",
+        "[",
+        "]",
+        "[IPv6:::1]",
+        "=?utf-8?b?",
+        "?=",
+        "é",
+        "xn--",
+        " ",
+    ],
     size_max: 2048,
     rounds: 10_000,
     ..USUAL

@@ -19,7 +19,25 @@ pub(super) const SASL: Target = Target {
     name: "sasl",
     run: sasl,
     seeds: || SEEDS.clone(),
-    words: &["\n", "*", "=", "+", "n,,n=user,r=", "y,,", "p=tls-exporter,,", ",c=biws,r=", ",p=", ",i=4096", ",s=c2FsdA==", "v=", "e=", "\0", "\x01", "auth=Bearer ", "n,a=x,"],
+    words: &[
+        "\n",
+        "*",
+        "=",
+        "+",
+        "n,,n=user,r=",
+        "y,,",
+        "p=tls-exporter,,",
+        ",c=biws,r=",
+        ",p=",
+        ",i=4096",
+        ",s=c2FsdA==",
+        "v=",
+        "e=",
+        "\0",
+        "\x01",
+        "auth=Bearer ",
+        "n,a=x,",
+    ],
     lines: true,
     size_max: 2048,
     rounds: 6000,
@@ -72,7 +90,11 @@ fn sasl(input: &[u8], seen: &mut Seen) {
         .take(ROUNDS_MAX)
         .collect();
     seen.note((mechanism.name(), kind & CLIENT));
-    if kind & CLIENT == 0 { to_server(mechanism, &lines, seen) } else { to_client(mechanism, &lines, seen) }
+    if kind & CLIENT == 0 {
+        to_server(mechanism, &lines, seen)
+    } else {
+        to_client(mechanism, &lines, seen)
+    }
 }
 
 fn tls() -> TlsFacts {
@@ -106,7 +128,9 @@ fn to_server(mechanism: Mechanism, lines: &[Vec<u8>], seen: &mut Seen) {
                 assert_eq!(account.name, b"user");
                 return seen.note("accepted");
             }
-            server::Step::Refused(_, rule) => return seen.note(("refused", rule.map(|rule| rule.section))),
+            server::Step::Refused(_, rule) => {
+                return seen.note(("refused", rule.map(|rule| rule.section)));
+            }
             server::Step::Cancelled => return seen.note("cancelled"),
             server::Step::Malformed(rule) => return seen.note(("malformed", rule.section)),
         };
@@ -114,14 +138,17 @@ fn to_server(mechanism: Mechanism, lines: &[Vec<u8>], seen: &mut Seen) {
 }
 
 fn answer(ask: &Credentials) -> LoginAnswer {
-    let accepted = LoginAnswer::Accepted(Account { name: b"user".to_vec(), server_signature: vec![] });
+    let accepted =
+        LoginAnswer::Accepted(Account { name: b"user".to_vec(), server_signature: vec![] });
     match ask {
         Credentials::ScramStart(_) => LoginAnswer::ScramParameters(ScramParameters {
             salt: b"sixteen octets..".to_vec(),
             iterations: 4096,
             nonce: b"%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0".to_vec(),
         }),
-        Credentials::Password(given) if given.user == b"user" && given.password == b"pencil" => accepted,
+        Credentials::Password(given) if given.user == b"user" && given.password == b"pencil" => {
+            accepted
+        }
         Credentials::External(_) => accepted,
         _ => LoginAnswer::Refused(Refusal::new(Reason::BadCredentials)),
     }
@@ -143,7 +170,11 @@ fn to_client(mechanism: Mechanism, lines: &[Vec<u8>], seen: &mut Seen) {
         let step = match exchange.challenge(line) {
             client::Step::Ask(exchange, ask) => {
                 // Whoever asks for more protects nobody better, and for fewer nobody.
-                assert!((4096..=10_000_000).contains(&ask.iterations), "{} iterations", ask.iterations);
+                assert!(
+                    (4096..=10_000_000).contains(&ask.iterations),
+                    "{} iterations",
+                    ask.iterations
+                );
                 seen.note(("salt", ask.salt.len()));
                 let length = Hash::of(ask.mechanism).expect("a SCRAM mechanism").length();
                 exchange.salted(&vec![7; length]).expect("a right answer")

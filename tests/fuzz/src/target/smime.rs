@@ -28,10 +28,27 @@ pub(super) const SMIME: Target = Target {
 };
 
 const WORDS: &[&str] = &[
-    "\x30", "\x30\u{80}", "\0\0", "\x02\x01", "\x04", "\x31", "\u{a0}", "\x06\x09", "\x24\u{80}", "\u{7f}", "MIAG", "MIIB", "=",
-    "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n", "Content-Transfer-Encoding: base64\r\n\r\n", "\r\n", "--",
+    "\x30",
+    "\x30\u{80}",
+    "\0\0",
+    "\x02\x01",
+    "\x04",
+    "\x31",
+    "\u{a0}",
+    "\x06\x09",
+    "\x24\u{80}",
+    "\u{7f}",
+    "MIAG",
+    "MIIB",
+    "=",
+    "Content-Type: application/pkcs7-mime; smime-type=signed-data\r\n",
+    "Content-Transfer-Encoding: base64\r\n\r\n",
+    "\r\n",
+    "--",
     "Content-Type: multipart/signed; boundary=b; protocol=\"application/pkcs7-signature\"; micalg=sha-256\r\n\r\n--b\r\n",
-    "-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n", "-----BEGIN PRIVATE KEY-----\n",
+    "-----BEGIN CERTIFICATE-----\n",
+    "-----END CERTIFICATE-----\n",
+    "-----BEGIN PRIVATE KEY-----\n",
 ];
 
 const NOW: i64 = 1_795_651_200;
@@ -129,8 +146,12 @@ fn read_keys(input: &[u8], seen: &mut Seen) {
         let again = Certificate::of_der(certificate.der()).expect("it was read");
         assert_eq!(again.fingerprint(), certificate.fingerprint());
         seen.note((certificate.key_words(), certificate.addresses().len()));
-        let _ = (certificate.subject_words(), certificate.issuer_words(), certificate.serial_words());
-        assert_eq!(Certificate::of_file(certificate.to_pem().as_bytes()).map(|all| all.len()), Ok(1));
+        let _ =
+            (certificate.subject_words(), certificate.issuer_words(), certificate.serial_words());
+        assert_eq!(
+            Certificate::of_file(certificate.to_pem().as_bytes()).map(|all| all.len()),
+            Ok(1)
+        );
     }
     seen.note(RevocationList::of_der(input).is_ok());
     seen.note(RevocationList::of_file(input).map(|all| all.len()).ok());

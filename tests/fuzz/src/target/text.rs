@@ -8,7 +8,11 @@ use crate::{Seen, Target};
 pub(super) const TRANSFER: Target = Target {
     name: "transfer",
     run: transfer,
-    seeds: || ["0S2V0Y2h1cA==", "1caf=C3=A9=\r\n x =\r\n", "0S2V0 Y2h\r\n1cA", "1=\n=4", "2as it is"].map(Vec::from).to_vec(),
+    seeds: || {
+        ["0S2V0Y2h1cA==", "1caf=C3=A9=\r\n x =\r\n", "0S2V0 Y2h\r\n1cA", "1=\n=4", "2as it is"]
+            .map(Vec::from)
+            .to_vec()
+    },
     words: &["=", "==", "=\r\n", "=3D", "=4", " \r\n", "\t", "AAAA", "-", "_", "\r", "\n"],
     rounds: 10_000,
     ..USUAL
@@ -35,15 +39,46 @@ fn transfer(input: &[u8], seen: &mut Seen) {
 pub(super) const CHARSET: Target = Target {
     name: "charset",
     run: charset,
-    seeds: || (0..CHARSETS.len()).map(|at| [&[at as u8], &b"caf\xe9 \x1b$B\x46\x7c\x1b(B +AGE- \xe6\x97\xa5 \x81\x30\x84\x36"[..]].concat()).collect(),
-    words: &["\x1b$B", "\x1b(J", "\x1b(B", "+", "+-", "+AGE-", "+2D3cAA-", "\u{FEFF}", "\0", "~{", "~}", "\x0e", "\x0f"],
+    seeds: || {
+        (0..CHARSETS.len())
+            .map(|at| {
+                [
+                    &[at as u8],
+                    &b"caf\xe9 \x1b$B\x46\x7c\x1b(B +AGE- \xe6\x97\xa5 \x81\x30\x84\x36"[..],
+                ]
+                .concat()
+            })
+            .collect()
+    },
+    words: &[
+        "\x1b$B", "\x1b(J", "\x1b(B", "+", "+-", "+AGE-", "+2D3cAA-", "\u{FEFF}", "\0", "~{", "~}",
+        "\x0e", "\x0f",
+    ],
     rounds: 6000,
     ..USUAL
 };
 
 const CHARSETS: [&str; 20] = [
-    "utf-8", "us-ascii", "utf-7", "utf-16", "utf-16le", "utf-16be", "iso-8859-1", "iso-8859-8", "windows-1252", "koi8-r",
-    "iso-2022-jp", "shift_jis", "euc-jp", "gb18030", "gbk", "big5", "euc-kr", "macintosh", "iso-2022-kr", "x-none",
+    "utf-8",
+    "us-ascii",
+    "utf-7",
+    "utf-16",
+    "utf-16le",
+    "utf-16be",
+    "iso-8859-1",
+    "iso-8859-8",
+    "windows-1252",
+    "koi8-r",
+    "iso-2022-jp",
+    "shift_jis",
+    "euc-jp",
+    "gb18030",
+    "gbk",
+    "big5",
+    "euc-kr",
+    "macintosh",
+    "iso-2022-kr",
+    "x-none",
 ];
 
 fn charset(input: &[u8], seen: &mut Seen) {

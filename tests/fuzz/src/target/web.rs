@@ -19,8 +19,33 @@ pub(super) const HTTP: Target = Target {
         seeds.map(Vec::from).to_vec()
     },
     words: &[
-        "\r\n", "\r\n\r\n", "GET ", " HTTP/1.1", "Host: a\r\n", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", ":", " ", "%", "%41", "+", "&", "=", "?", ";",
-        "--b\r\n", "--b--\r\n", "Content-Disposition: form-data; name=x\r\n", "5\r\nabcde\r\n", "<form>", "<input name=a value=b>", "<a href=x>", "Cookie: a=b\r\n", "\0", "é",
+        "\r\n",
+        "\r\n\r\n",
+        "GET ",
+        " HTTP/1.1",
+        "Host: a\r\n",
+        "Content-Length: 5\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Connection: close\r\n",
+        ":",
+        " ",
+        "%",
+        "%41",
+        "+",
+        "&",
+        "=",
+        "?",
+        ";",
+        "--b\r\n",
+        "--b--\r\n",
+        "Content-Disposition: form-data; name=x\r\n",
+        "5\r\nabcde\r\n",
+        "<form>",
+        "<input name=a value=b>",
+        "<a href=x>",
+        "Cookie: a=b\r\n",
+        "\0",
+        "é",
     ],
     lines: true,
     rounds: 5000,
@@ -35,7 +60,12 @@ fn http(input: &[u8], seen: &mut Seen) {
         for file in &given.files {
             assert!(file.octets.start <= file.octets.end && file.octets.end <= request.body.len());
         }
-        seen.note((&request.method, given.fields.len().min(9), given.files.len(), query.fields.len().min(9)));
+        seen.note((
+            &request.method,
+            given.fields.len().min(9),
+            given.files.len(),
+            query.fields.len().min(9),
+        ));
         let _ = (request.path(), request.cookie("a"));
     }
     let (heard, sent) = same(input, to_client);
@@ -56,7 +86,11 @@ fn to_server(pieces: &[&[u8]]) -> (Vec<pillarbox_world::web::Request>, Vec<u8>) 
                 match output {
                     Output::Transmit(octets) => sent.extend(octets),
                     Output::Request(request) => {
-                        let response = Response { media_type: "text/plain".to_owned(), body: b"x".to_vec(), ..Response::of(200) };
+                        let response = Response {
+                            media_type: "text/plain".to_owned(),
+                            body: b"x".to_vec(),
+                            ..Response::of(200)
+                        };
                         requests.push(request);
                         next.extend(server.respond(&response));
                     }

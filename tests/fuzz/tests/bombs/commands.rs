@@ -14,7 +14,7 @@ use pillarbox_world::service::{Backend, ImapService, Pop3Service, Service, SmtpS
 use pillarbox_world::store::{Body, Deliver, NewMessage, Write};
 
 use super::cost::Work;
-use super::{Bomb, done, numbered, repeated};
+use super::{Bomb, MOST, done, numbered, repeated};
 
 type Make = fn(usize) -> Vec<u8>;
 
@@ -22,8 +22,6 @@ const NOW: Now = Now { monotonic_ms: 1000, unix_ms: 1_767_603_600_000 };
 const MESSAGES: usize = 20;
 /// Octets of one line of IMAP that is not too long, which would only be passed by.
 const LINE: usize = 65_000;
-/// Octets of many commands.
-const MANY: usize = 4 << 20;
 
 fn auth() -> AuthOffer {
     AuthOffer { mechanisms: vec![Mechanism::Plain], password_commands: true, cleartext: true }
@@ -51,7 +49,8 @@ fn imap_session(messages: usize, message: fn(usize) -> String) -> Imap {
         trace: false,
     };
     let mut talk = Conversation::new(Session::new(config, NOW), ImapService::new(backend, 1), NOW);
-    let said = talk.say(b"a LOGIN bob x\r\nb SELECT INBOX\r\n").expect("the host keeps the contract");
+    let said =
+        talk.say(b"a LOGIN bob x\r\nb SELECT INBOX\r\n").expect("the host keeps the contract");
     assert!(said.ends_with(b"b OK [READ-WRITE] Selected\r\n"), "{}", said.escape_ascii());
     talk
 }
@@ -67,7 +66,8 @@ fn deliver(backend: &LocalBackend, octets: Vec<u8>) {
         internal_date_zone: 0,
     };
     let (accounts, reports) = (vec![b"bob@hamburger.edu".to_vec()], Vec::new());
-    let deliver = Deliver { accounts, junk: false, relay: None, message, reports, now_ms: NOW.unix_ms };
+    let deliver =
+        Deliver { accounts, junk: false, relay: None, message, reports, now_ms: NOW.unix_ms };
     at_once(backend.write(0, Write::Deliver(Box::new(deliver)))).expect("there is room");
 }
 
@@ -82,7 +82,9 @@ const IMAP: [(&str, Make); 26] = [
     ("SEARCH, lists in lists", |n| repeated("a SEARCH ", "(", "ALL\r\n", n)),
     ("SEARCH, many keys", |n| repeated("a SEARCH", " SEEN", "\r\n", n)),
     ("SEARCH, many texts", |n| repeated("a SEARCH", " TEXT q", "\r\n", n)),
-    ("SEARCH, many texts of which one must be there", |n| repeated("a SEARCH", " OR TEXT q", " ALL\r\n", n)),
+    ("SEARCH, many texts of which one must be there", |n| {
+        repeated("a SEARCH", " OR TEXT q", " ALL\r\n", n)
+    }),
     ("SEARCH, a long text", |n| repeated("a SEARCH TEXT ", "a", "\r\n", n)),
     ("SEARCH, fuzzy words", |n| repeated("a SEARCH FUZZY TEXT \"", "ab ", "\"\r\n", n)),
     ("SEARCH, a set", |n| repeated("a SEARCH 1", ",3", "\r\n", n)),
@@ -91,7 +93,9 @@ const IMAP: [(&str, Make); 26] = [
     ("SEARCH, literals", |n| repeated("a SEARCH", " TEXT {1+}\r\nx", "\r\n", n)),
     ("SORT by many", |n| repeated("a SORT (DATE", " SUBJECT", ") UTF-8 ALL\r\n", n)),
     ("FETCH of a set", |n| numbered("a FETCH 1", n, |at| format!(",{}", 2 * at + 3))),
-    ("FETCH of a set from its end", |n| numbered("a UID FETCH 1", n, |at| format!(",{}", 999_999_999 - 2 * at))),
+    ("FETCH of a set from its end", |n| {
+        numbered("a UID FETCH 1", n, |at| format!(",{}", 999_999_999 - 2 * at))
+    }),
     ("FETCH of fields", |n| repeated("a FETCH 1:* BODY.PEEK[HEADER.FIELDS (A", " B", ")]\r\n", n)),
     ("FETCH of parts", |n| repeated("a FETCH 1 BODY.PEEK[1", ".1", "]\r\n", n)),
     ("STORE of keywords", |n| numbered("a STORE 1 +FLAGS (x", n, |at| format!(" k{at}"))),
@@ -100,9 +104,13 @@ const IMAP: [(&str, Make); 26] = [
     ("STATUS of items", |n| repeated("a STATUS INBOX (MESSAGES", " UNSEEN", ")\r\n", n)),
     ("a name of levels", |n| repeated("a CREATE x", "/x", "\r\n", n)),
     ("a name of shifts", |n| repeated("a CREATE x", "&ZeU-", "\r\n", n)),
-    ("NOTIFY of groups", |n| repeated("a NOTIFY SET", " (personal (MessageNew MessageExpunge))", "\r\n", n)),
+    ("NOTIFY of groups", |n| {
+        repeated("a NOTIFY SET", " (personal (MessageNew MessageExpunge))", "\r\n", n)
+    }),
     ("ID of fields", |n| repeated("a ID (\"x\" NIL", " \"y\" \"z\"", ")\r\n", n)),
-    ("GENURLAUTH of URLs", |n| repeated("a GENURLAUTH", " imap://bob@x/INBOX/;UID=1;URLAUTH=anonymous INTERNAL", "\r\n", n)),
+    ("GENURLAUTH of URLs", |n| {
+        repeated("a GENURLAUTH", " imap://bob@x/INBOX/;UID=1;URLAUTH=anonymous INTERNAL", "\r\n", n)
+    }),
 ];
 
 /// Many commands.
@@ -119,11 +127,36 @@ const MAILBOXES: [(&str, fn(usize) -> String, &str); 11] = [
     ("SORT of many", letter, "a SORT (SUBJECT REVERSE DATE) UTF-8 ALL\r\n"),
     ("SORT of one subject", |_| "Subject: x\r\n\r\n".to_owned(), "a SORT (SUBJECT) UTF-8 ALL\r\n"),
     ("THREAD of one chain", chain, "a THREAD REFERENCES UTF-8 ALL\r\n"),
-    ("THREAD of one chain, the last first", |at| chain(1_000_000 - at), "a THREAD REFERENCES UTF-8 ALL\r\n"),
-    ("THREAD of one parent", |at| format!("Message-ID: <{at}@x>\r\nReferences: <0@x>\r\n\r\n"), "a THREAD REFERENCES UTF-8 ALL\r\n"),
-    ("THREAD of children that come after what names them", late, "a THREAD REFERENCES UTF-8 ALL\r\n"),
-    ("THREAD of loops", |at| format!("Message-ID: <{at}@x>\r\nReferences: <{}@x> <0@x> <{at}@x>\r\n\r\n", at.wrapping_sub(1)), "a THREAD REFERENCES UTF-8 ALL\r\n"),
-    ("THREAD of one subject", |at| format!("Subject: Re: x\r\nMessage-ID: <{at}@x>\r\n\r\n"), "a THREAD REFERENCES UTF-8 ALL\r\n"),
+    (
+        "THREAD of one chain, the last first",
+        |at| chain(1_000_000 - at),
+        "a THREAD REFERENCES UTF-8 ALL\r\n",
+    ),
+    (
+        "THREAD of one parent",
+        |at| format!("Message-ID: <{at}@x>\r\nReferences: <0@x>\r\n\r\n"),
+        "a THREAD REFERENCES UTF-8 ALL\r\n",
+    ),
+    (
+        "THREAD of children that come after what names them",
+        late,
+        "a THREAD REFERENCES UTF-8 ALL\r\n",
+    ),
+    (
+        "THREAD of loops",
+        |at| {
+            format!(
+                "Message-ID: <{at}@x>\r\nReferences: <{}@x> <0@x> <{at}@x>\r\n\r\n",
+                at.wrapping_sub(1)
+            )
+        },
+        "a THREAD REFERENCES UTF-8 ALL\r\n",
+    ),
+    (
+        "THREAD of one subject",
+        |at| format!("Subject: Re: x\r\nMessage-ID: <{at}@x>\r\n\r\n"),
+        "a THREAD REFERENCES UTF-8 ALL\r\n",
+    ),
     ("THREAD ORDEREDSUBJECT of many", letter, "a THREAD ORDEREDSUBJECT UTF-8 ALL\r\n"),
     ("FETCH of many", letter, "a FETCH 1:* (FLAGS ENVELOPE)\r\n"),
 ];
@@ -151,8 +184,12 @@ const SMTP: [(&str, Make); 10] = [
     ("commands", |n| repeated("", "NOOP\r\n", "", n)),
     ("transactions", |n| repeated("", "MAIL FROM:<a@b>\r\nRSET\r\n", "", n)),
     ("dots", |n| repeated("MAIL FROM:<a@b>\r\nRCPT TO:<b@x>\r\nDATA\r\n", "..\r\n", ".\r\n", n)),
-    ("fields", |n| repeated("MAIL FROM:<a@b>\r\nRCPT TO:<b@x>\r\nDATA\r\n", "x: y\r\n", "\r\n.\r\n", n)),
-    ("octets one at a time", |n| repeated("MAIL FROM:<a@b>\r\nRCPT TO:<b@x>\r\n", "BDAT 1\r\nx", "BDAT 0 LAST\r\n", n)),
+    ("fields", |n| {
+        repeated("MAIL FROM:<a@b>\r\nRCPT TO:<b@x>\r\nDATA\r\n", "x: y\r\n", "\r\n.\r\n", n)
+    }),
+    ("octets one at a time", |n| {
+        repeated("MAIL FROM:<a@b>\r\nRCPT TO:<b@x>\r\n", "BDAT 1\r\nx", "BDAT 0 LAST\r\n", n)
+    }),
 ];
 
 const POP3: [(&str, Make); 4] = [
@@ -168,23 +205,38 @@ pub(super) fn bombs() -> Vec<Bomb> {
         bombs.push(Bomb { what: format!("{protocol}: {what}"), least: 1 << 10, most, work });
     };
     let lines = IMAP.iter().map(|one| (one, LINE));
-    for (&(what, make), most) in lines.chain(IMAP_MANY.iter().map(|one| (one, MANY))) {
-        put("IMAP", what, most, Box::new(move |size| {
-            let (mut talk, octets) = (imap_session(MESSAGES, letter), make(size));
-            Box::new(move || say(&mut talk, &octets))
-        }));
+    for (&(what, make), most) in lines.chain(IMAP_MANY.iter().map(|one| (one, MOST))) {
+        put(
+            "IMAP",
+            what,
+            most,
+            Box::new(move |size| {
+                let (mut talk, octets) = (imap_session(MESSAGES, letter), make(size));
+                Box::new(move || say(&mut talk, &octets))
+            }),
+        );
     }
     for &(what, make) in &SMTP {
-        put("SMTP", what, MANY, Box::new(move |size| {
-            let (mut talk, octets) = (smtp_session(), make(size));
-            Box::new(move || say(&mut talk, &octets))
-        }));
+        put(
+            "SMTP",
+            what,
+            MOST,
+            Box::new(move |size| {
+                let (mut talk, octets) = (smtp_session(), make(size));
+                Box::new(move || say(&mut talk, &octets))
+            }),
+        );
     }
     for &(what, make) in &POP3 {
-        put("POP3", what, MANY, Box::new(move |size| {
-            let (mut talk, octets) = (pop3_session(), make(size));
-            Box::new(move || say(&mut talk, &octets))
-        }));
+        put(
+            "POP3",
+            what,
+            MOST,
+            Box::new(move |size| {
+                let (mut talk, octets) = (pop3_session(), make(size));
+                Box::new(move || say(&mut talk, &octets))
+            }),
+        );
     }
     for &(what, message, command) in &MAILBOXES {
         let what = format!("IMAP: {what}");
@@ -204,13 +256,19 @@ pub(super) fn bombs() -> Vec<Bomb> {
 /// As a host reads of a socket: what a conversation is given at once, it copies each time that it offers the rest.
 fn say<R: Role, D: Driven<R>, S: Service<R>>(talk: &mut Conversation<R, D, S>, octets: &[u8]) {
     for chunk in octets.chunks(CHUNK_MAX) {
-        let said = talk.say(chunk).unwrap_or_else(|why| panic!("the host keeps the contract: {why}"));
+        let said =
+            talk.say(chunk).unwrap_or_else(|why| panic!("the host keeps the contract: {why}"));
         done(said);
     }
 }
 
 fn smtp_session() -> Conversation<smtp::Server, Session<smtp::Server>, SmtpService<LocalBackend>> {
-    let limits = Limits { errors_max: u32::MAX, errors_slow: u32::MAX, idle_commands_max: u32::MAX, ..Limits::SMTP };
+    let limits = Limits {
+        errors_max: u32::MAX,
+        errors_slow: u32::MAX,
+        idle_commands_max: u32::MAX,
+        ..Limits::SMTP
+    };
     let config = smtp::Config {
         host_name: b"hamburger.edu".to_vec(),
         service: smtp::Service::Smtp,

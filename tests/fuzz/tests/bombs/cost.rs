@@ -46,7 +46,8 @@ pub(super) fn keep_memory() {
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::mallopt(libc::M_ARENA_MAX, 1);
-        libc::mallopt(libc::M_MMAP_THRESHOLD, 1 << 30);
+        // The most that it takes.
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 32 << 20);
         libc::mallopt(libc::M_TRIM_THRESHOLD, i32::MAX);
     }
 }
@@ -69,7 +70,10 @@ pub(super) fn grows(what: &str, least: usize, most: usize, work: &Work<'_>) -> R
         let bad = costs.windows(2).position(|two| !in_proportion(two[0], two[1]));
         let Some(bad) = bad else { break };
         if attempt >= ATTEMPTS {
-            return Err(format!("{what}: sizes {sizes:?} cost {costs:?}, too much at {}", sizes[bad + 1]));
+            return Err(format!(
+                "{what}: sizes {sizes:?} cost {costs:?}, too much at {}",
+                sizes[bad + 1]
+            ));
         }
         for (cost, size) in costs.iter_mut().zip(&sizes) {
             cost.time = cost.time.min(once(work(*size)).time);

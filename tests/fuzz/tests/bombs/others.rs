@@ -10,19 +10,46 @@ use pillarbox_world::service::web::rich::{With, clean};
 use pillarbox_world::tape::scenario::toml;
 use pillarbox_world::web::{Client, Server, page};
 
-use super::{Bomb, done, repeated};
+use super::{Bomb, MOST, done, repeated};
 
 type Read = fn(&[u8]);
 
 const HTML: [&str; 14] = [
-    "<", "<!--", "<b>", "</b>", "<b></i>", "<a href=\"", "&", "&#", "<svg>", "<script>", "</", "<p a=b ", "<p style=\"a:b;", "<img src=cid:a>",
+    "<",
+    "<!--",
+    "<b>",
+    "</b>",
+    "<b></i>",
+    "<a href=\"",
+    "&",
+    "&#",
+    "<svg>",
+    "<script>",
+    "</",
+    "<p a=b ",
+    "<p style=\"a:b;",
+    "<img src=cid:a>",
 ];
-const MBOX: [&str; 6] = ["From a@b Mon Jan  5 09:00:00 2026\n", "From x\n", ">From x\n", "\n", "Status: RO\n", "X-Keywords: a b\n"];
+const MBOX: [&str; 6] = [
+    "From a@b Mon Jan  5 09:00:00 2026\n",
+    "From x\n",
+    ">From x\n",
+    "\n",
+    "Status: RO\n",
+    "X-Keywords: a b\n",
+];
 const TOML: [&str; 7] = ["a = 1\n", "[[a]]\n", "[a]\n", "a = \"", "a = [", "\\u0041", "# \n"];
 const HTTP: [&str; 7] = [
-    "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "a: b\r\n", " ", "\r\n", "--b\r\n", "a=b&", "HTTP/1.1 100 Continue\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "a: b\r\n",
+    " ",
+    "\r\n",
+    "--b\r\n",
+    "a=b&",
+    "HTTP/1.1 100 Continue\r\n\r\n",
 ];
-const NAMES: [&str; 8] = ["&ZeU-", "&", "/", "a@b, ", "é.", "\"a\" <b@c>,", ";UID=1/;SECTION=", "%41"];
+const NAMES: [&str; 8] =
+    ["&ZeU-", "&", "/", "a@b, ", "é.", "\"a\" <b@c>,", ";UID=1/;SECTION=", "%41"];
 
 fn text(octets: &[u8]) -> &str {
     std::str::from_utf8(octets).expect("it is made of text")
@@ -35,10 +62,12 @@ pub(super) fn bombs() -> Vec<Bomb> {
             let octets = repeated(head, piece, "", size);
             Box::new(move || read(&octets))
         };
-        bombs.push(Bomb { what, least: 4 << 10, most: 16 << 20, work: Box::new(work) });
+        bombs.push(Bomb { what, least: 4 << 10, most: MOST, work: Box::new(work) });
     };
     for piece in HTML {
-        put(format!("HTML anew: {piece}"), "", piece, |octets| done(clean(text(octets), With::default())));
+        put(format!("HTML anew: {piece}"), "", piece, |octets| {
+            done(clean(text(octets), With::default()))
+        });
         put(format!("a page: {piece}"), "", piece, |octets| done(page::read(text(octets))));
     }
     for piece in MBOX {
@@ -50,7 +79,9 @@ pub(super) fn bombs() -> Vec<Bomb> {
     }
     for piece in TOML {
         put(format!("a scenario: {piece:?}"), "", piece, |octets| done(toml::parse(text(octets))));
-        put(format!("rules of faults: {piece:?}"), "", piece, |octets| done(fault::parse_file(text(octets))));
+        put(format!("rules of faults: {piece:?}"), "", piece, |octets| {
+            done(fault::parse_file(text(octets)))
+        });
     }
     for piece in HTTP {
         put(format!("a request: {piece:?}"), "GET / HTTP/1.1\r\n", piece, |octets| {
@@ -75,10 +106,16 @@ pub(super) fn bombs() -> Vec<Bomb> {
         });
     }
     // In DER the octets of a head are no text, so they are written as what they stand for.
-    for (what, piece) in [("levels", "\x30\u{1}"), ("open ends", "\x24\u{1}"), ("nulls", "\x05\0"), ("sets", "\x31\0")] {
+    for (what, piece) in [
+        ("levels", "\x30\u{1}"),
+        ("open ends", "\x24\u{1}"),
+        ("nulls", "\x05\0"),
+        ("sets", "\x31\0"),
+    ] {
         put(format!("DER: {what}"), "", piece, |octets| {
             // 0x80: a length that is not told.
-            let octets: Vec<u8> = octets.iter().map(|octet| if *octet == 1 { 0x80 } else { *octet }).collect();
+            let octets: Vec<u8> =
+                octets.iter().map(|octet| if *octet == 1 { 0x80 } else { *octet }).collect();
             done(Certificate::of_der(&octets));
             done(PrivateKey::of_der(&octets));
             done(RevocationList::of_der(&octets));

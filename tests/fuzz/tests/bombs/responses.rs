@@ -10,7 +10,7 @@ use pillarbox_engine::smtp::{MailFrom, Mailbox, RcptTo, Service};
 use pillarbox_engine::types::Now;
 use pillarbox_engine::{Output, Role, Session};
 
-use super::{Bomb, repeated};
+use super::{Bomb, MOST, repeated};
 
 const NOW: Now = Now { monotonic_ms: 1000, unix_ms: 1_767_603_600_000 };
 
@@ -88,7 +88,7 @@ fn bomb(
 ) -> Bomb {
     let what = format!("{who}: {}{}", head.escape_debug(), piece.escape_debug());
     let work = move |size| work(repeated(head, piece, end, size));
-    Bomb { what, least: 1 << 10, most: 4 << 20, work: Box::new(work) }
+    Bomb { what, least: 1 << 10, most: MOST, work: Box::new(work) }
 }
 
 /// What a server says, as far as the session lives.
@@ -125,9 +125,13 @@ fn imap_session() -> Session<pillarbox_engine::imap::Client> {
         trace: false,
     };
     let mut session = Session::new(config, NOW);
-    let greeting = b"* PREAUTH [CAPABILITY IMAP4rev1 ESEARCH CONTEXT=SEARCH THREAD=REFERENCES] x\r\n";
+    let greeting =
+        b"* PREAUTH [CAPABILITY IMAP4rev1 ESEARCH CONTEXT=SEARCH THREAD=REFERENCES] x\r\n";
     hear(&mut session, greeting, |_| imap::Answer::Done);
-    let command = imap::Command::Search(imap::SearchCommand { keys: vec![SearchKey::All], ..Default::default() });
+    let command = imap::Command::Search(imap::SearchCommand {
+        keys: vec![SearchKey::All],
+        ..Default::default()
+    });
     session.call(NOW, imap::Call { id: 1, command }).expect("a right call");
     listen(&mut session, |_| imap::Answer::Done);
     session

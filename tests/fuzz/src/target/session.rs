@@ -306,8 +306,8 @@ fn script(protocol: &str, input: &[u8]) -> Script {
     let mut script = Script::lenient(protocol, &text(input));
     script.with.retain(|word| SETTINGS.contains(word));
     script.given.truncate(GIVEN_MAX);
-    if protocol == "smtp" {
-        // RFC 5321 §4.1.1: who does not wait for a reply is told so, and that depends on what comes at once.
+    if protocol == "smtp" || script.is_client() {
+        // Who speaks before its turn is told so, and that depends on what comes at once (RFC 5321 §4.1.1).
         script.turns = script.turns.into_iter().flat_map(line_by_line).collect();
     }
     script.turns.truncate(TURNS_MAX);

@@ -123,6 +123,10 @@ impl Reader {
 
 impl State {
     fn piece(&mut self, quoting: Quoting, piece: Piece<'_>, out: &mut Vec<Item>) {
+        if self.wrong {
+            // A separator that comes later must not make it right: what stood before would be lost.
+            return;
+        }
         let line = piece.octets;
         if piece.first && line.starts_with(FROM) && self.separates(line) {
             return self.begin(line, out);

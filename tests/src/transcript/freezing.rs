@@ -44,7 +44,14 @@ where
             Life::Frozen(octets) => (self.thaw)(now, &octets)?,
             Life::Gone => return Err("the session is gone".to_owned()),
         };
-        let step = session.step(now, input)?;
+        let step = match session.step(now, input) {
+            Ok(step) => step,
+            Err(why) => {
+                // What its host did wrong has changed nothing.
+                self.life = Life::Awake(session);
+                return Err(why);
+            }
+        };
         let waits = matches!(step.outputs.last(), Some(Output::Wait { .. }));
         self.life = match if waits { session.freeze()? } else { None } {
             Some(octets) => Life::Frozen(octets),

@@ -200,7 +200,7 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
         }
         "sort" => {
             let by = rest.first()?.split(',').map(sort_by).collect::<Option<_>>()?;
-            Command::Sort(SortCommand { by, keys: keys(&rest[1..])? })
+            Command::Sort(SortCommand { by, keys: keys(rest.get(1..)?)? })
         }
         "thread" => {
             let by_subject = is("orderedsubject");
@@ -209,10 +209,10 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
             } else {
                 ThreadAlgorithm::References
             };
-            Command::Thread(ThreadCommand { algorithm, keys: keys(&rest[1..])? })
+            Command::Thread(ThreadCommand { algorithm, keys: keys(rest.get(1..)?)? })
         }
         "append" => {
-            let words: Vec<&str> = rest[1..].iter().filter(is_flag).copied().collect();
+            let words: Vec<&str> = rest.get(1..)?.iter().filter(is_flag).copied().collect();
             Command::Append(AppendCommand {
                 name: first()?,
                 message: u64::from(id),
@@ -225,7 +225,7 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
         }
         // Two of the same, of which the first has these flags.
         "append-all" => {
-            let words: Vec<&str> = rest[1..].iter().filter(is_flag).copied().collect();
+            let words: Vec<&str> = rest.get(1..)?.iter().filter(is_flag).copied().collect();
             let message = |flags, internal_date_ms| AppendMessage {
                 message: u64::from(id),
                 size,
@@ -238,7 +238,7 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
             Command::AppendAll(AppendAllCommand { name: first()?, messages })
         }
         "assemble" => {
-            let words: Vec<&str> = rest[1..].iter().filter(is_flag).copied().collect();
+            let words: Vec<&str> = rest.get(1..)?.iter().filter(is_flag).copied().collect();
             let part = |word: &&str| match word.strip_prefix("url=") {
                 Some(url) => Some(AssemblePart::Stored(stored(url)?)),
                 None if *word == "octets" => {
@@ -278,7 +278,8 @@ fn command(id: u32, name: &str, rest: &[&str], size: u64) -> Option<Command> {
                 entry: second().unwrap_or_default(),
                 value: Some(octets(value)),
             });
-            let read = rest[1..].iter().filter(|word| write.is_none() && word.starts_with('/'));
+            let read =
+                rest.get(1..)?.iter().filter(|word| write.is_none() && word.starts_with('/'));
             let read = read.map(entry).collect();
             let depth = value("depth=").map_or(Some(0), |word| word.parse().ok())?;
             let value_max = value("value-max=").and_then(|word| word.parse().ok());

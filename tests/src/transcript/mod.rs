@@ -13,5 +13,5 @@ mod script;
 
 pub use hosts::{Node, Sandboxes};
 pub use roles::{Factory, Library};
-pub use run::{Seen, Split, record, run, witness};
+pub use run::{Endured, NOT_ANSWERED, Seen, Split, endure, record, run, witness};
 pub use script::{Script, Turn, What};

@@ -18,5 +18,5 @@ mod run;
 mod script;
 
 pub use roles::{Factory, Library};
-pub use run::{Seen, Split, record, run, witness};
+pub use run::{Endured, NOT_ANSWERED, Seen, Split, endure, record, run, witness};
 pub use script::{Script, Turn, What};

@@ -19,6 +19,9 @@ use super::script::{Script, Turn, What, escaped};
 /// 2026-01-05T09:00:00Z, when every conversation begins.
 const START_MS: u64 = 1_767_603_600_000;
 
+/// How an error begins when the session did not take an answer of its host.
+pub const NOT_ANSWERED: &str = "an answer was not taken";
+
 /// How what the client says is cut into pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Split {
@@ -100,6 +103,55 @@ pub fn witness(script: &Script, factory: &dyn Factory, split: Split) -> Result<V
     }
 }
 
+/// What a conversation came to that went on whatever happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Endured {
+    /// What was seen of each connection.
+    pub seen: Vec<Seen>,
+    /// What the session told its host, in order.
+    pub told: Vec<String>,
+    /// What could not be done.
+    pub refused: Vec<String>,
+}
+
+/// Holds a conversation to its end: a turn that cannot be taken is passed over, and nothing is expected.
+///
+/// # Errors
+/// If there is no such protocol, or its given mail cannot be stored.
+pub fn endure(script: &Script, factory: &dyn Factory, split: Split) -> Result<Endured, String> {
+    match script.protocol.as_str() {
+        "smtp" => endured::<smtp::Server>(script, factory, split),
+        "pop3" => endured::<pop3::Server>(script, factory, split),
+        "imap" => endured::<imap::Server>(script, factory, split),
+        "smtp-client" => endured::<smtp::Client>(script, factory, split),
+        "pop3-client" => endured::<pop3::Client>(script, factory, split),
+        "imap-client" => endured::<imap::Client>(script, factory, split),
+        other => Err(format!("{}: no protocol `{other}`", script.name)),
+    }
+}
+
+fn endured<R: Scripted>(
+    script: &Script,
+    factory: &dyn Factory,
+    split: Split,
+) -> Result<Endured, String> {
+    let backend = Arc::new(LocalBackend::new(b"hamburger.edu"));
+    deliver_given(script, &backend)?;
+    let mut table = Table::<R>::new(script, factory, backend, split, true);
+    table.enduring = true;
+    let (mut at, mut refused) = (0, Vec::new());
+    while at < script.turns.len() {
+        let line = script.turns[at].line;
+        let taken = table.take_turn(at).and_then(|next| table.listen(line).map(|()| next));
+        at = taken.unwrap_or_else(|error| {
+            refused.push(error);
+            at + 1
+        });
+    }
+    let told = std::iter::from_fn(|| table.desk.take_event()).collect();
+    Ok(Endured { seen: table.seen.into_values().collect(), told, refused })
+}
+
 /// By line of the transcript, what the server said after it.
 type Said = BTreeMap<usize, Vec<String>>;
 
@@ -173,11 +225,13 @@ impl<R: Scripted> Driven<R> for Boxed<R> {
         now: Now,
         input: pillarbox_engine::Input<R>,
     ) -> Result<pillarbox_engine::Step<R>, String> {
-        if matches!(input, pillarbox_engine::Input::Answer(..)) {
+        let answers = matches!(input, pillarbox_engine::Input::Answer(..));
+        if answers {
             self.late_ms += self.slow_ms;
         }
         let (monotonic_ms, unix_ms) = (now.monotonic_ms + self.late_ms, now.unix_ms + self.late_ms);
-        self.session.step(Now { monotonic_ms, unix_ms }, input)
+        let stepped = self.session.step(Now { monotonic_ms, unix_ms }, input);
+        stepped.map_err(|why| if answers { format!("{NOT_ANSWERED}: {why}") } else { why })
     }
 }
 
@@ -190,6 +244,7 @@ struct Table<'a, R: Scripted> {
     split: Split,
     random: u64,
     recording: bool,
+    enduring: bool,
     sessions: BTreeMap<usize, Session<R>>,
     heard: BTreeMap<usize, Vec<u8>>,
     said: Said,
@@ -218,6 +273,7 @@ impl<'a, R: Scripted> Table<'a, R> {
             split,
             random,
             recording,
+            enduring: false,
             sessions,
             heard,
             said,
@@ -421,6 +477,9 @@ impl<'a, R: Scripted> Table<'a, R> {
         seen.sent.extend_from_slice(&heard);
         seen.notes.extend(notes);
         seen.closed = closed;
+        if self.enduring {
+            return Ok(());
+        }
         if self.recording {
             let side = if self.script.is_client() { "C" } else { "S" };
             let number = if connection == 1 { String::new() } else { connection.to_string() };

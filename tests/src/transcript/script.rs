@@ -94,6 +94,18 @@ impl Script {
         Ok(script)
     }
 
+    /// Reads what can be read of a text, whoever wrote it; lines that mean nothing are passed over.
+    #[must_use]
+    pub fn lenient(protocol: &str, text: &str) -> Self {
+        let (with, given, turns) = (Vec::new(), Vec::new(), Vec::new());
+        let protocol = protocol.to_owned();
+        let mut script = Self { name: protocol.clone(), protocol, with, given, turns };
+        for (at, line) in text.lines().enumerate().filter(|(_, l)| !l.starts_with("protocol")) {
+            let _ = script.line(at + 1, line);
+        }
+        script
+    }
+
     fn line(&mut self, line: usize, text: &str) -> Result<(), String> {
         if text.trim().is_empty() || text.starts_with('#') {
             return Ok(());
@@ -149,7 +161,8 @@ impl Script {
             (Some('S'), true) => 'C',
             (side, _) => side.ok_or("expected `C` or `S`")?,
         };
-        let (connection, times) = head[1..].split_once('*').unwrap_or((&head[1..], "1"));
+        let numbers = head.get(1..).ok_or("expected `C` or `S`")?;
+        let (connection, times) = numbers.split_once('*').unwrap_or((numbers, "1"));
         let connection = if connection.is_empty() { Ok(1) } else { connection.parse() };
         let connection = connection.map_err(|_| "expected a connection's number")?;
         let times: usize = times.parse().map_err(|_| "expected how many times")?;

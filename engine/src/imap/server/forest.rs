@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 /// No node.
 const NONE: u32 = u32::MAX;
-/// Ancestors that are looked at for a loop; a link that would make a thread deeper is not made.
-const DEPTH_MAX: usize = 4096;
+/// Ancestors that are looked at for loops, for all links of one message; what would need more is not linked.
+const ANCESTORS_MAX: usize = 4096;
 
 /// What a message says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,9 +42,12 @@ struct Node {
     /// What decides between equal dates: the UID, of a dummy its first child's.
     order: u32,
     is_reply: bool,
+    /// It was some node's parent, and may be it still.
+    was_parent: bool,
 }
 
-/// Messages linked as the algorithm REFERENCES does it.
+/// Messages linked as the algorithm REFERENCES does it. Until all have come only parents are known: lists of children
+/// would have to be searched whenever a message takes another parent.
 #[derive(Debug, Default)]
 pub(crate) struct Forest {
     nodes: Vec<Node>,
@@ -61,19 +64,19 @@ impl Forest {
     /// Step 1: a message, in the order of their numbers.
     pub(crate) fn add(&mut self, facts: &Facts) {
         let node = self.node_of_message(facts);
-        let mut before = NONE;
+        let (mut before, mut left) = (NONE, ANCESTORS_MAX);
         for &id in &facts.references {
             let this = self.node_of(id);
             // Step 1 A: a link that is there stays.
-            if before != NONE && self.at(this).parent == NONE && self.may_link(before, this) {
-                self.link(before, this);
+            if before != NONE && self.at(this).parent == NONE {
+                self.set_parent(this, before, &mut left);
             }
             before = this;
         }
         // Step 1 B: a link that is there came of a message whose references were cut.
-        self.unlink(node);
-        if before != NONE && self.may_link(before, node) {
-            self.link(before, node);
+        self.at_mut(node).parent = NONE;
+        if before != NONE {
+            self.set_parent(node, before, &mut left);
         }
     }
 
@@ -110,6 +113,7 @@ impl Forest {
             uid: 0,
             order: 0,
             is_reply: false,
+            was_parent: false,
         };
         if self.nodes.len() == self.nodes.capacity() {
             // Doubling would need three times the memory of many nodes.
@@ -152,19 +156,23 @@ impl Forest {
         }
     }
 
-    /// Whether a link makes no loop.
-    fn may_link(&self, parent: u32, child: u32) -> bool {
-        let mut above = parent;
-        for _ in 0..DEPTH_MAX {
-            if above == child {
-                return false;
-            }
-            above = self.at(above).parent;
-            if above == NONE {
-                return true;
-            }
+    /// Gives a node without a parent this one, unless that makes a loop; of so many ancestors as are `left`.
+    fn set_parent(&mut self, child: u32, parent: u32, left: &mut usize) {
+        if child == parent || self.at(child).was_parent && !self.is_apart(child, parent, left) {
+            return;
         }
-        false
+        self.at_mut(child).parent = parent;
+        self.at_mut(parent).was_parent = true;
+    }
+
+    /// Whether `above` is no ancestor of a node.
+    fn is_apart(&self, above: u32, node: u32, left: &mut usize) -> bool {
+        let mut node = node;
+        while node != NONE && node != above && *left > 0 {
+            *left -= 1;
+            node = self.at(node).parent;
+        }
+        node == NONE
     }
 
     fn link(&mut self, parent: u32, child: u32) {
@@ -173,22 +181,14 @@ impl Forest {
         self.at_mut(parent).child = child;
     }
 
-    fn unlink(&mut self, node: u32) {
-        let parent = self.at(node).parent;
-        if parent == NONE {
-            return;
-        }
-        let next = self.at(node).next;
-        if self.at(parent).child == node {
-            self.at_mut(parent).child = next;
-        } else {
-            let mut before = self.at(parent).child;
-            while self.at(before).next != node {
-                before = self.at(before).next;
+    /// Makes the lists of children of what is known of parents.
+    fn link_all(&mut self) {
+        for node in 0..u32::try_from(self.nodes.len()).expect("their number is bounded") {
+            let parent = self.at(node).parent;
+            if parent != NONE {
+                self.link(parent, node);
             }
-            self.at_mut(before).next = next;
         }
-        (self.at_mut(node).parent, self.at_mut(node).next) = (NONE, NONE);
     }
 
     fn children(&self, node: u32) -> impl Iterator<Item = u32> + '_ {
@@ -202,6 +202,7 @@ impl Forest {
     /// Steps 2 to 6: the threads, in order.
     pub(crate) fn finish(mut self) -> Threads {
         self.table = Vec::new();
+        self.link_all();
         let mut roots: Vec<u32> = self.prune();
         for &root in &roots {
             self.stand_in(root);

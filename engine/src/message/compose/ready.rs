@@ -66,9 +66,6 @@ impl Reader {
     /// # Errors
     /// [`Refused`]: the header section is too long, or there is a NUL, which no server takes.
     pub fn take(&mut self, octets: &[u8], body: &mut Vec<u8>) -> Result<bool, Refused> {
-        if octets.contains(&0) {
-            return Err(Refused::Control('\0'));
-        }
         let mut lines = Vec::with_capacity(octets.len() + octets.len() / 32);
         self.lines.take(octets, &mut lines);
         self.pass(&lines, body)?;
@@ -90,6 +87,9 @@ impl Reader {
         for line in octets.split_inclusive(|octet| *octet == b'\n') {
             if self.ended {
                 return Ok(());
+            }
+            if line.contains(&0) {
+                return Err(Refused::Control('\0'));
             }
             let undecided = self.in_head || self.dot_ends && self.may_be_dot(line);
             if !undecided {

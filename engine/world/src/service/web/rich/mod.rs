@@ -20,25 +20,27 @@ pub(super) const PICTURES_MAX: usize = 2 << 20;
 
 /// What may be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Clean {
-    pub(super) html: String,
+pub struct Clean {
+    /// What may be shown, as HTML whose elements are balanced.
+    pub html: String,
     /// Pictures that would be loaded from elsewhere.
-    pub(super) remote: u64,
+    pub remote: u64,
     /// Where links lead.
-    pub(super) links: Vec<String>,
+    pub links: Vec<String>,
 }
 
 /// What comes beside the text.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct With<'a> {
+pub struct With<'a> {
     /// Pictures of the message itself: their Content-ID, and an address in which they stand.
-    pub(super) pictures: &'a [(String, String)],
+    pub pictures: &'a [(String, String)],
     /// Whether pictures may come from elsewhere.
-    pub(super) remote: bool,
+    pub remote: bool,
 }
 
-/// Writes HTML anew, with what may be shown of it.
-pub(super) fn clean(html: &str, with: With<'_>) -> Clean {
+/// Writes HTML anew, with what may be shown of it: elements within each other and links up to a limit each.
+#[must_use]
+pub fn clean(html: &str, with: With<'_>) -> Clean {
     let mut cleaner = Cleaner { with, out: Clean::default(), open: Vec::new(), pictures: 0 };
     let mut hidden: Option<(String, u32)> = None;
     for token in Tokens::new(html) {

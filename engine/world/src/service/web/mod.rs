@@ -15,12 +15,8 @@ mod letter;
 mod list;
 mod live;
 mod page;
-<<<<<<< HEAD
 mod protocol;
-mod rich;
-=======
 pub mod rich;
->>>>>>> fuzz
 mod search;
 mod show;
 mod thread;

@@ -114,8 +114,9 @@ impl Runner<'_> {
         match tried(self.target, input, self.peak) {
             Ok((seen, most)) => {
                 self.sum.peak = self.sum.peak.max(most);
-                let known = &mut self.known;
-                Ok(seen.all().iter().fold(false, |new, one| known.insert(*one) || new))
+                let before = self.known.len();
+                self.known.extend(seen.all().iter().copied());
+                Ok(self.known.len() > before)
             }
             Err(why) => Err(smaller(self.target, input, why, self.peak)),
         }

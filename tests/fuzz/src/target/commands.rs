@@ -65,7 +65,7 @@ fn imap_command(input: &[u8], seen: &mut Seen) {
                 let mut cursor = Piecewise::new(&pieces);
                 match parse(&mut cursor, Options { utf8, no_charset }) {
                     Ok(tagged) => note_command(&tagged.command, seen),
-                    Err(bad) => seen.note(&format!("{bad:?}").split('(').next()),
+                    Err(bad) => seen.note(format!("{bad:?}").split('(').next()),
                 }
                 are_in_order(&cursor, &pieces);
             }

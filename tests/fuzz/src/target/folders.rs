@@ -15,7 +15,7 @@ pub(super) const MBOX: Target = Target {
     seeds: || {
         let all = messages();
         let mut seeds: Vec<Vec<u8>> =
-            all.iter().map(|message| written(&[message.clone()])).collect();
+            all.iter().map(|message| written(std::slice::from_ref(message))).collect();
         seeds.push(written(&all[..4]));
         seeds
     },

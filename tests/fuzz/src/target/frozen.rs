@@ -36,6 +36,7 @@ fn config() -> Config {
         auth: AuthOffer { mechanisms, password_commands: true, cleartext: true },
         without: vec![],
         faults: false,
+        preauth: None,
         limits: Limits::IMAP,
         trace: false,
     }

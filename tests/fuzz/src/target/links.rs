@@ -49,7 +49,6 @@ pub(super) const SCENARIO: Target = Target {
     size_max: 6 << 10,
     memory_max: 32 << 20,
     rounds: 2500,
-    ..USUAL
 };
 
 fn scenario(input: &[u8], seen: &mut Seen) {

@@ -50,7 +50,6 @@ pub(super) const MESSAGE: Target = Target {
     size_max: 16 << 10,
     memory_max: 8 << 20,
     rounds: 2500,
-    ..USUAL
 };
 
 fn message(input: &[u8], seen: &mut Seen) {

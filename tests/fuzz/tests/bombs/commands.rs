@@ -38,6 +38,7 @@ fn imap_session(messages: usize, message: fn(usize) -> String) -> Imap {
     // Mistakes do not end it, so that there is more of it.
     let limits = Limits { errors_max: u32::MAX, idle_commands_max: u32::MAX, ..Limits::IMAP };
     let config = imap::types::Config {
+        preauth: None,
         host_name: b"hamburger.edu".to_vec(),
         peer: Peer::default(),
         session_id: b"1".to_vec(),
@@ -121,8 +122,11 @@ const IMAP_MANY: [(&str, Make); 4] = [
     ("bodies", |n| repeated("", "a FETCH 1:5 (BODY[] ENVELOPE BODYSTRUCTURE)\r\n", "", n)),
 ];
 
+/// A name, what grows, and what is said before it.
+type Grown = (&'static str, fn(usize) -> String, &'static str);
+
 /// Mailboxes of as many messages as the size says.
-const MAILBOXES: [(&str, fn(usize) -> String, &str); 11] = [
+const MAILBOXES: [Grown; 11] = [
     ("SEARCH of many", letter, "a SEARCH OR TEXT nothing SUBJECT none\r\n"),
     ("SORT of many", letter, "a SORT (SUBJECT REVERSE DATE) UTF-8 ALL\r\n"),
     ("SORT of one subject", |_| "Subject: x\r\n\r\n".to_owned(), "a SORT (SUBJECT) UTF-8 ALL\r\n"),
@@ -296,6 +300,7 @@ fn pop3_session() -> Conversation<pop3::Server, Session<pop3::Server>, Pop3Servi
     (0..MESSAGES).for_each(|number| deliver(&backend, letter(number).into_bytes()));
     let limits = Limits { errors_max: u32::MAX, idle_commands_max: u32::MAX, ..Limits::POP3 };
     let config = pop3::Config {
+        without: vec![],
         host_name: b"hamburger.edu".to_vec(),
         peer: Peer::default(),
         session_id: b"1".to_vec(),

@@ -222,6 +222,15 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_is_a_headline_in_words() {
+        let mut story = sandbox();
+        let fault = "node:hamburger.edu/full".to_owned();
+        story.perform(Action::AddFault(fault)).expect("it is a fault");
+        let headline = story.last_sentence(usize::MAX).expect("something happened");
+        assert_eq!(headline, "A fault is added: the mailbox at hamburger.edu is full");
+    }
+
+    #[test]
     fn a_link_to_a_sandbox_opens_where_it_was_left() {
         let mut story = sandbox();
         let (_, door) = story.doors().remove(0);

@@ -95,7 +95,7 @@ fn begin(
             </div>
             <h3>"Or connect by hand, and type"</h3>
             <div class="go">{doors.into_iter().map(door).collect_view()}</div>
-            <p class="muted small">"At the right: faults, cut lines, hosts that go down, and time that passes."</p>
+            <p class="muted small">"There are faults, too, lines to cut, hosts that go down, and time that passes."</p>
         </div>
     }
     .into_any()

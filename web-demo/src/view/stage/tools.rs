@@ -314,7 +314,11 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
             Ok(()) => {
                 wrong.set(None);
                 open.set(false);
-                player.forward(false);
+                if to_the_end {
+                    player.forward(false);
+                } else {
+                    player.seek(usize::MAX);
+                }
             }
             Err(why) => wrong.set(Some(why)),
         }

@@ -122,7 +122,7 @@ const IMAP_MANY: [(&str, Make); 4] = [
     ("bodies", |n| repeated("", "a FETCH 1:5 (BODY[] ENVELOPE BODYSTRUCTURE)\r\n", "", n)),
 ];
 
-/// A name, what grows, and what is said before it.
+/// A name, the message of each number, and what is said then.
 type Grown = (&'static str, fn(usize) -> String, &'static str);
 
 /// Mailboxes of as many messages as the size says.

@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_fault_is_a_headline_in_words() {
         let mut story = sandbox();
-        let fault = "node:hamburger.edu/full".to_owned();
+        let fault = "node:hamburger.edu/always/full".to_owned();
         story.perform(Action::AddFault(fault)).expect("it is a fault");
         let headline = story.last_sentence(usize::MAX).expect("something happened");
         assert_eq!(headline, "A fault is added: the mailbox at hamburger.edu is full");

@@ -50,7 +50,7 @@ impl Story {
             template(
                 "The mailbox is full".to_owned(),
                 "A refusal that ends in a report to the sender.",
-                format!("node:{last}/full"),
+                format!("node:{last}/always/full"),
             ),
             template(
                 "Octets arrive one by one".to_owned(),

@@ -97,6 +97,11 @@ impl Client {
             }
             (Login::Choosing, LoginSecret::Credentials(given)) => {
                 let by_command = given.mechanism == Mechanism::Login;
+                if by_command && self.common.config.apop && self.common.apop_timestamp().is_none() {
+                    // AUTH LOGIN would say the password that APOP was to prove.
+                    let failure = Failure::ours(Cause::Login, "The server does not offer APOP");
+                    return Ok(self.retire(cx, failure));
+                }
                 if by_command && self.common.has_password_command() {
                     match is_fit(&given, self.common.config.apop) {
                         true => return Ok(self.say_password(cx, &given)),

@@ -103,8 +103,10 @@ fn is_plain(body: &[u8]) -> bool {
     let lower = body.to_ascii_lowercase();
     let has = |what: &[u8]| lower.windows(what.len()).any(|piece| piece == what);
     let hidden = has(b"status") || has(b"x-keywords") || has(b"x-imap") || has(b"internal");
+    // A field that is put before a line that goes on with a field would take that line along.
+    let begins = !body.first().is_some_and(|octet| matches!(octet, b' ' | b'\t'));
     let ends = body.ends_with(b"\r\n") && !body.ends_with(b"\n\r\n");
-    ends && !hidden && has(b"\r\n\r\n")
+    begins && ends && !hidden && has(b"\r\n\r\n")
 }
 
 fn written(messages: &[Vec<u8>]) -> Vec<u8> {

@@ -3,13 +3,11 @@
 mod access;
 mod challenge;
 mod compare;
-mod doing;
 mod hands;
 mod home;
 mod live;
 mod message;
 mod palette;
-mod sandbox;
 mod simulated;
 mod smime;
 mod stage;

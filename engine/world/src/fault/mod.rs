@@ -27,7 +27,6 @@ mod rule;
 #[cfg(test)]
 mod tests;
 mod watch;
-mod words;
 
 pub use clock::parse_duration;
 pub use faults::{Decision, Faults, Listed, Moment, RULES_MAX, Strike, Verdict};

@@ -42,17 +42,8 @@ fn shown(player: Player) -> Memo<Shown> {
     })
 }
 
-/// The conversation that is followed to its newest line.
+/// The conversation that is followed.
 pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
-    conversation(player, choose, true)
-}
-
-/// The conversation from its beginning, to be read.
-pub(crate) fn whole(player: Player) -> AnyView {
-    conversation(player, true, false)
-}
-
-fn conversation(player: Player, choose: bool, follow: bool) -> AnyView {
     let shown = shown(player);
     let head = Memo::new(move |_| {
         let wire = player.wire.get()?;
@@ -86,9 +77,7 @@ fn conversation(player: Player, choose: bool, follow: bool) -> AnyView {
     Effect::new(move |_| {
         shown.track();
         if let Some(list) = list.get() {
-            request_animation_frame(move || {
-                list.set_scroll_top(if follow { list.scroll_height() } else { 0 });
-            });
+            request_animation_frame(move || list.set_scroll_top(list.scroll_height()));
         }
     });
     let last = Memo::new(move |_| {
@@ -108,8 +97,6 @@ fn conversation(player: Player, choose: bool, follow: bool) -> AnyView {
                     } />
                 </Show>
             </div>
-            // Where somebody types, what comes is told as it comes.
-            <div class="log" role=(!choose).then_some("log") aria-label=(!choose).then_some("What is said")>
             <ol class="rows lines" node_ref=list>
                 <For
                     each=move || shown.with(|shown| shown.lines.clone())
@@ -121,7 +108,6 @@ fn conversation(player: Player, choose: bool, follow: bool) -> AnyView {
                     children=move |line| spoken_line(player, line, last)
                 />
             </ol>
-            </div>
             <Show when=move || shown.with(|shown| shown.lines.is_empty())>
                 <p class="empty">"Nobody has spoken yet."</p>
             </Show>

@@ -287,7 +287,7 @@ fn run(script: &Script, split: Split) -> Endured {
     endured
 }
 
-/// RFC 2920 §3.2: the refusal of what was sent too early.
+/// RFC 2920 §3.1: the refusal of what was sent too early.
 const EARLY: &[u8] = b"Sent before the reply that it has to wait for";
 
 fn is_same(whole: &Endured, other: &Endured, way: &str) {

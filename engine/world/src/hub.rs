@@ -207,6 +207,13 @@ impl Hub {
         Self(Arc::new(Mutex::new(State { recent_from, ..State::default() })))
     }
 
+    /// A restart: all that was known of sessions is gone with them.
+    pub fn forget(&self) {
+        let mut state = self.state();
+        let moment = state.moment;
+        *state = State { moment, ..State::default() };
+    }
+
     /// Keeps the octets of every message that loses its last use from now on, until [`Held::only`] says which are
     /// wanted. To be called before a session is told of messages: what it was told of, it may send.
     #[must_use]

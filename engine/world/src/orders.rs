@@ -65,17 +65,11 @@ impl Orders {
         if !unknown.is_empty() {
             return Some(OrderPage { unknown, ..OrderPage::default() });
         }
-        let all = order.uids.len() as u64 == wanted;
-        let is_wanted = |uid: &u32| all || contains(&ask.uids, *uid);
-        let uid = |key: &(u32, u32)| uid_of(order.key(*key));
-        let uids = || order.keys.iter().map(uid).filter(is_wanted);
-        let last = order.keys.iter().rev().map(uid).find(is_wanted);
-        let skip = usize::try_from(ask.skip).unwrap_or(usize::MAX);
-        Some(OrderPage {
-            unknown: Vec::new(),
-            uids: uids().skip(skip).take(ask.max as usize).collect(),
-            first: uids().next().unwrap_or_default(),
-            last: last.unwrap_or_default(),
+        let (skip, max) = (usize::try_from(ask.skip).unwrap_or(usize::MAX), ask.max as usize);
+        Some(if order.uids.len() as u64 == wanted {
+            order.page(skip, max)
+        } else {
+            order.page_of(&ask.uids, skip, max)
         })
     }
 
@@ -125,6 +119,30 @@ impl Order {
             put_run(&mut lacking, next, u64::from(run.last) + 1);
         }
         lacking
+    }
+
+    /// A page where all messages are wanted: each page of a long answer costs what it has, not what there is.
+    fn page(&self, skip: usize, max: usize) -> OrderPage {
+        let uid = |key: &(u32, u32)| uid_of(self.key(*key));
+        OrderPage {
+            unknown: Vec::new(),
+            uids: self.keys.iter().skip(skip).take(max).map(uid).collect(),
+            first: self.keys.first().map(uid).unwrap_or_default(),
+            last: self.keys.last().map(uid).unwrap_or_default(),
+        }
+    }
+
+    /// A page of some of them.
+    fn page_of(&self, wanted: &[UidRun], skip: usize, max: usize) -> OrderPage {
+        let uid = |key: &(u32, u32)| uid_of(self.key(*key));
+        let uids = || self.keys.iter().map(uid).filter(|uid| contains(wanted, *uid));
+        let last = self.keys.iter().rev().map(uid).find(|uid| contains(wanted, *uid));
+        OrderPage {
+            unknown: Vec::new(),
+            uids: uids().skip(skip).take(max).collect(),
+            first: uids().next().unwrap_or_default(),
+            last: last.unwrap_or_default(),
+        }
     }
 
     fn memory(&self) -> usize {

@@ -1,7 +1,7 @@
 //! Worlds run from their beginning to their end, and what must have happened then.
 
 use pillarbox_world::tape::{Scenario, Tape};
-use pillarbox_world::world::{Dir, EntryId, Fate, NodeId, Screen, Time, What};
+use pillarbox_world::world::{Action, Dir, EntryId, Fate, NodeId, Screen, Time, What};
 
 fn run(id: &str) -> Tape {
     let scenario = Scenario::find(id).expect("the scenario exists");
@@ -64,4 +64,32 @@ fn winding_back_changes_nothing() {
     }
     tape.seek(end);
     assert_eq!(tape.hash(), whole);
+}
+
+#[test]
+fn a_crash_before_the_disk_has_it_loses_what_nobody_was_promised() {
+    let mut scenario = Scenario::find("alice-to-bob").expect("the scenario exists");
+    let nodes = &mut scenario.setup.nodes;
+    let server = nodes.iter_mut().find(|node| node.name == "hamburger.edu").expect("it is there");
+    server.sync_ms = 10_000;
+    let power = |on| Action::Power { node: "hamburger.edu".to_owned(), on };
+    scenario.script.extend([(Time(5_000), power(false)), (Time(6_000), power(true))]);
+    scenario.script.sort_by_key(|(at, _)| *at);
+    let mut tape = Tape::new(scenario, 1).expect("the scenario makes sense");
+    tape.run_to(Time(5_000));
+    let lost = tape.entries(EntryId(0)).iter().any(|entry| {
+        entry.node == Some(NodeId(3)) && matches!(entry.what, What::Lost { writes } if writes > 0)
+    });
+    assert!(lost, "the message was written, and not synced");
+    let wires = tape.world().wires();
+    let relayed = wires.iter().find(|wire| wire.port == 25).expect("the servers talked").id;
+    let said =
+        String::from_utf8_lossy(tape.octets(relayed, Dir::ToClient, 0..u64::MAX)).into_owned();
+    assert!(said.contains("\r\n354 ") && !said.contains("accepted for delivery"), "{said}");
+    assert!(tape.world().stored(NodeId(3)).is_empty(), "a crash takes it");
+
+    while tape.step() {}
+    let deferred = |entry: &&pillarbox_world::world::Entry| matches!(&entry.what, What::Queue(queue) if matches!(queue.fate, Fate::Deferred { .. }));
+    assert_eq!(tape.entries(EntryId(0)).iter().filter(deferred).count(), 1, "Alice's server waits");
+    assert_eq!(tape.world().stored(NodeId(3)).len(), 1, "and sends it again: one copy");
 }

@@ -103,6 +103,9 @@ pub fn sentence(
         What::Acted(what) => (what.to_string(), Mark::Plain),
         What::Power(true) => (format!("{who} is up again"), Mark::Good),
         What::Power(false) => (format!("{who} is down"), Mark::Bad),
+        What::Lost { writes } => {
+            (format!("{who} loses {writes} writes that its disk did not have yet"), Mark::Bad)
+        }
         What::Octets { .. } | What::State { .. } => return None,
         What::Ask(_) | What::Answer(_) | What::Call(_) | What::Event(_) => return None,
     };

@@ -58,6 +58,7 @@ pub fn happening(what: &What, protocol: Option<Protocol>) -> Option<Gloss> {
         What::Acted(_) => "acted",
         What::Power(true) => "power on",
         What::Power(false) => "power off",
+        What::Lost { .. } => "lost",
     };
     entry(&["log", key])
 }

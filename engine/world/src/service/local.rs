@@ -138,6 +138,12 @@ impl SharedStore {
         Self(Mutex::new(self.lock().0.clone()))
     }
 
+    /// Holds from now on what another store holds.
+    pub fn become_copy_of(&self, other: &Self) {
+        let held = other.lock().0.clone();
+        *self.lock().0 = held;
+    }
+
     /// One transaction, with what others must be told already queued when it returns.
     pub fn write(&self, hub: &Hub, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
         // The lock is held until the changes are queued, so that they are queued in the order of the writes.

@@ -154,6 +154,7 @@ impl World {
                 }
             }
         }
+        self.crashed(id);
     }
 
     fn change_link(&mut self, wanted: &LinkSetup) -> Result<(), String> {

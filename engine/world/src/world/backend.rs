@@ -1,7 +1,7 @@
 //! What stands behind the sessions of one simulated server: its store, its accounts, who has which mailbox open.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::relay::{self, Schedule};
@@ -160,6 +160,14 @@ fn elsewhere(address: Mailbox) -> Elsewhere {
 /// What stands behind the sessions of one simulated server.
 pub(crate) struct NodeBackend {
     pub(crate) store: SharedStore,
+    /// What the disk has, while it has not all of it.
+    durable: Mutex<Option<SharedStore>>,
+    /// Writes since then.
+    unsynced: AtomicU64,
+    /// Whether somebody waits for the disk already.
+    syncs: AtomicBool,
+    /// Whether the disk takes time.
+    takes_time: bool,
     hub: Hub,
     accounts: Accounts,
     host_name: Vec<u8>,
@@ -180,6 +188,10 @@ impl NodeBackend {
     pub(super) fn new(setup: &NodeSetup, chance: Draw) -> Self {
         Self {
             store: SharedStore::default(),
+            durable: Mutex::default(),
+            unsynced: AtomicU64::new(0),
+            syncs: AtomicBool::new(false),
+            takes_time: setup.sync_ms > 0,
             hub: Hub::default(),
             accounts: Accounts(Mutex::new(People::of(setup))),
             host_name: setup.name.clone().into_bytes(),
@@ -195,6 +207,10 @@ impl NodeBackend {
     pub(super) fn copy_at_rest(&self) -> Self {
         Self {
             store: self.store.copy(),
+            durable: Mutex::default(),
+            unsynced: AtomicU64::new(0),
+            syncs: AtomicBool::new(false),
+            takes_time: self.takes_time,
             hub: self.hub.copy_at_rest(),
             accounts: Accounts(Mutex::new(self.accounts.people().clone())),
             host_name: self.host_name.clone(),
@@ -227,8 +243,47 @@ impl NodeBackend {
     }
 
     pub(super) fn write_now(&self, write: Write) -> Result<Outcome, Reason> {
+        self.write_to_disk(0, write)
+    }
+
+    fn write_to_disk(&self, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
         self.wrote.store(true, Ordering::Relaxed);
-        self.store.write(&self.hub, 0, write)
+        if self.takes_time {
+            self.durable().get_or_insert_with(|| self.store.copy());
+            self.unsynced.fetch_add(1, Ordering::Relaxed);
+        }
+        self.store.write(&self.hub, origin, write)
+    }
+
+    fn durable(&self) -> MutexGuard<'_, Option<SharedStore>> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether something was written that the disk has not.
+    pub(super) fn is_unsynced(&self) -> bool {
+        self.unsynced.load(Ordering::Relaxed) > 0
+    }
+
+    /// Whether a sync begins now: true once until it is done.
+    pub(super) fn begins_sync(&self) -> bool {
+        !self.syncs.swap(true, Ordering::Relaxed)
+    }
+
+    /// The disk has everything.
+    pub(super) fn synced(&self) {
+        *self.durable() = None;
+        self.unsynced.store(0, Ordering::Relaxed);
+        self.syncs.store(false, Ordering::Relaxed);
+    }
+
+    /// The host is off, and no session is left: only what the disk has is there. Gives how many writes are lost.
+    pub(super) fn crashed(&self) -> u64 {
+        self.hub.forget();
+        if let Some(durable) = self.durable().take() {
+            self.store.become_copy_of(&durable);
+        }
+        self.syncs.store(false, Ordering::Relaxed);
+        self.unsynced.swap(0, Ordering::Relaxed)
     }
 }
 
@@ -253,13 +308,12 @@ impl Backend for NodeBackend {
     }
 
     async fn write(&self, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
-        self.wrote.store(true, Ordering::Relaxed);
-        self.store.write(&self.hub, origin, write)
+        self.write_to_disk(origin, write)
     }
 
     fn write_later(&self, write: Write) {
         // Only a refusal is lost, and nobody waits for one: what is written later is a hint or a clean-up.
-        drop(self.store.write(&self.hub, 0, write));
+        drop(self.write_to_disk(0, write));
     }
 
     async fn index(&self, octets: Vec<u8>, size: u64) -> Result<Indexed, Reason> {

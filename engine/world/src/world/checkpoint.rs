@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::disk::Disk;
 use super::dns::Zones;
 use super::ids::{EntryId, NodeId, Time};
 use super::node::Node;
@@ -51,7 +52,7 @@ impl World {
             match planned.due {
                 Due::Queue(node) => drop(queues.insert(*at, (node, planned.cause))),
                 // What is still due on a wire that is over does nothing.
-                Due::Answered(..) => return None,
+                Due::Answered(..) | Due::Synced(..) => return None,
                 _ => {}
             }
         }
@@ -102,6 +103,7 @@ impl Node {
             queue_at: self.queue_at,
             told: self.told.clone(),
             told_message: self.told_message,
+            disk: Disk::default(),
             device: self.device.clone(),
             by_hand: self.by_hand.clone(),
         }

@@ -112,6 +112,11 @@ pub enum What {
     Acted(Arc<str>),
     /// A node is gone, with all that it had not made durable; or it is back.
     Power(bool),
+    /// What a node had written when it went, and its disk had not synced: none of it was promised to anybody.
+    Lost {
+        /// Writes.
+        writes: u64,
+    },
 }
 
 /// What a session and its host say to each other, in words for a log.
@@ -262,6 +267,7 @@ impl What {
             | Self::FaultFired { .. }
             | Self::Acted(_)
             | Self::Power(_)
+            | Self::Lost { .. }
             | Self::Secured
             | Self::Closed { cut: true, .. } => true,
             Self::Dns(dns) => dns.answer.is_some(),

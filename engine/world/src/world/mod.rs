@@ -9,6 +9,7 @@ mod checkpoint;
 mod device;
 mod device_imap;
 mod device_web;
+mod disk;
 mod dns;
 mod errand;
 mod ids;
@@ -108,6 +109,8 @@ enum Due {
     Answered(NodeId, Question, DnsAnswer),
     /// A queue has something due.
     Queue(NodeId),
+    /// A disk is synced, by this sync of its own.
+    Synced(NodeId, u64),
     /// An application wants something of a session.
     Ordered(WireId, End, Order),
 }

@@ -8,6 +8,7 @@ use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::backend::NodeBackend;
 use super::device::Device;
+use super::disk::Disk;
 use super::ids::{Draw, NodeId, Time};
 use super::log::Mailbox;
 use super::relay::Job;
@@ -41,6 +42,7 @@ pub(crate) struct Node {
     pub(crate) told: BTreeMap<(String, String), (u64, u64)>,
     /// The message that was queued last.
     pub(crate) told_message: u64,
+    pub(crate) disk: Disk,
     pub(crate) device: Device,
     /// Ports that somebody answers by hand.
     pub(crate) by_hand: BTreeSet<u16>,
@@ -63,6 +65,7 @@ impl Node {
             queue_at: None,
             told: BTreeMap::new(),
             told_message: 0,
+            disk: Disk::default(),
             device: Device::default(),
             by_hand: setup.by_hand.iter().copied().collect(),
             setup,

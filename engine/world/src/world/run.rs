@@ -24,6 +24,7 @@ impl World {
             Due::Secured(wire) => self.secured(wire),
             Due::Answered(node, question, answer) => self.dns_answered(node, question, answer),
             Due::Queue(node) => self.run_queue(node),
+            Due::Synced(node, begun) => self.synced(node, begun),
             Due::Ordered(wire, end, order) => self.turn(wire, end, Turn::Order(order)),
         }
     }
@@ -40,8 +41,10 @@ impl World {
         // A session writes before it answers; what it says comes after what it did.
         self.after_writes(node);
         let mut sending = Vec::new();
+        let held = self.is_held(node);
         for effect in effects {
             match effect {
+                effect if held && effect.leaves_the_host() => self.hold(node, id, end, effect),
                 // With tracing a session gives a reply out in pieces; it is one write all the same.
                 Effect::Transmit(octets) => sending.extend(octets),
                 Effect::Note(Note::Span(_)) => self.apply(id, end, effect),
@@ -54,7 +57,7 @@ impl World {
         self.send(id, end, &sending);
     }
 
-    fn apply(&mut self, id: WireId, end: End, effect: Effect) {
+    pub(super) fn apply(&mut self, id: WireId, end: End, effect: Effect) {
         let node = Some(self.wire(id).node(end));
         let said = |kind, about| Said { end, kind, about };
         match effect {
@@ -156,7 +159,7 @@ impl World {
     }
 
     /// Tells what a server's store holds now, whoever wrote to it.
-    pub(super) fn after_writes(&mut self, node: NodeId) {
+    pub(super) fn tell_writes(&mut self, node: NodeId) {
         let Some(backend) = self.node(node).backend.clone() else { return };
         for key in backend.take_woken() {
             let wire = u32::try_from(key.saturating_sub(1)).ok().map(WireId);

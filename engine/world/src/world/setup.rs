@@ -91,6 +91,9 @@ pub struct NodeSetup {
     pub anyone: bool,
     /// SMTP extensions that it offers.
     pub extensions: Extensions,
+    /// How long its disk takes to sync, from the first write that waits for it; 0: no time at all. What is not synced
+    /// when it crashes is lost.
+    pub sync_ms: u64,
     /// When it tries mail again.
     pub schedule: Schedule,
     /// Received fields before mail is taken for looping.
@@ -123,6 +126,7 @@ impl NodeSetup {
             anyone: false,
             // DATA is what books show; a scenario may offer BDAT too.
             extensions: Extensions { chunking: false, binary_mime: false, ..Extensions::default() },
+            sync_ms: 0,
             schedule: lesson_schedule(),
             received_max: 25,
             account: None,

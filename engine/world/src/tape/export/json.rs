@@ -131,6 +131,10 @@ fn what<'a>(object: &mut Object, entry: &Entry, name: &dyn Fn(NodeId) -> &'a str
             object.text("what", "acted");
             object.text("about", words);
         }
+        What::Lost { writes } => {
+            object.text("what", "lost");
+            object.number("writes", *writes);
+        }
         What::Power(on) => object.text("what", if *on { "on" } else { "off" }),
     }
 }

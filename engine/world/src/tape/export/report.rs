@@ -71,6 +71,7 @@ fn words(world: &World, what: &What) -> Option<String> {
         What::Acted(words) => format!("**{words}**"),
         What::Power(true) => "on again".to_owned(),
         What::Power(false) => "crashed or switched off".to_owned(),
+        What::Lost { writes } => format!("{writes} writes that were not on the disk yet are lost"),
         _ => return None,
     })
 }

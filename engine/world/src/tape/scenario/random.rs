@@ -89,6 +89,10 @@ impl Making {
             node.extensions.pipelining = self.chance(2, 3);
             node.extensions.dsn = self.chance(2, 3);
             node.tls = self.chance(1, 3);
+            if self.chance(2, 3) {
+                let slowest = self.pick(&[30, 20 * SECOND, MINUTE]);
+                node.sync_ms = 1 + self.draw.below(slowest);
+            }
             for _ in 0..1 + self.draw.below(3) {
                 let address = format!("{}@{name}", self.pick(&PEOPLE));
                 if !node.users.iter().any(|(known, _)| *known == address) {
@@ -202,7 +206,12 @@ impl Making {
         }
         for _ in 0..self.draw.below(4) {
             let node = self.pick(&self.servers.clone());
-            let off = self.at(0, 20 * MINUTE);
+            let mut off = self.at(0, 20 * MINUTE);
+            if self.chance(1, 2) {
+                // While somebody's letter is under way: what is written then may not be on the disk yet.
+                let sent: Vec<Time> = self.sends().collect();
+                off = Time(self.pick(&sent).0 + self.draw.below(30 * SECOND));
+            }
             let on = Time(off.0 + SECOND + self.draw.below(15 * MINUTE));
             self.script.push((off, Action::Power { node: node.clone(), on: false }));
             self.script.push((on, Action::Power { node, on: true }));
@@ -210,6 +219,11 @@ impl Making {
         for node in self.servers.clone() {
             self.script.push((Time(CALM), Action::Power { node, on: true }));
         }
+    }
+
+    fn sends(&self) -> impl Iterator<Item = Time> {
+        let is_send = |action: &Action| matches!(action, Action::Send(_));
+        self.script.iter().filter(move |(_, action)| is_send(action)).map(|(at, _)| *at)
     }
 
     /// People who fetch their mail while all this happens.

@@ -161,6 +161,7 @@ fn node(mut node: NodeSetup, fields: &mut Fields) -> Read<NodeSetup> {
     for keyword in fields.texts("with")? {
         offer(&mut node.extensions, &keyword, true)?;
     }
+    node.sync_ms = fields.number("sync-ms")?.unwrap_or(node.sync_ms);
     schedule(&mut node.schedule, fields)?;
     if let Some(received) = fields.number("received-max")? {
         node.received_max = u32::try_from(received).map_err(|_| "received-max: too large")?;

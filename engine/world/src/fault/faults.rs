@@ -100,6 +100,8 @@ pub struct Decision {
     pub hidden: Vec<Vec<u8>>,
     /// From here on octets lose their highest bit.
     pub seven_bit: bool,
+    /// From here on somebody listens.
+    pub tapped: bool,
     /// What DNS says in place of the truth.
     pub lie: Option<DnsLie>,
     /// What becomes of it in the end; rules behind one that ends it are not looked at.
@@ -186,6 +188,23 @@ impl Faults {
             Listed { number: *number, rule: rule.clone(), owner, matches: *matches, hits: *hits }
         };
         self.rules.iter().map(listed).collect()
+    }
+
+    /// How fast a host's clock is at this moment, in milliseconds; negative if it is slow.
+    #[must_use]
+    pub fn skew_ms(&self, node: &str, unix_ms: u64) -> i64 {
+        let is_there = |place: &Place| match place {
+            Place::Any => true,
+            Place::Node(name) => name.eq_ignore_ascii_case(node),
+            _ => false,
+        };
+        let skews = self.rules.iter().filter_map(|counted| match &counted.rule {
+            Rule { place, when, action: Action::Clock(ms) } if is_there(place) => {
+                is_at_time(when, unix_ms % DAY_MS).then_some(*ms)
+            }
+            _ => None,
+        });
+        skews.fold(0, i64::saturating_add)
     }
 
     /// What goes wrong at this moment; none if nothing does.
@@ -280,6 +299,9 @@ fn apply(action: &Action, moment: &Moment<'_>, decision: &mut Decision) {
             decision.verdict = instead(451, "4.7.1 Greylisted, try again later", false);
         }
         Action::StripEighth => decision.seven_bit = true,
+        Action::Tap => decision.tapped = true,
+        // Whoever connects meets it; what the clock says is asked of [`Faults::skew_ms`].
+        Action::Clock(_) => {}
         Action::Dns(lie) => decision.lie = decision.lie.or(Some(*lie)),
         Action::Hide(words) => {
             decision.hidden.extend(words.iter().map(|word| word.clone().into_bytes()));

@@ -13,6 +13,7 @@
 //!        | "chunk=" octets | "corrupt=" octet | "lf-only" | "full" | "greylist=" duration
 //!        | "hide=" keyword *( "," keyword ) | "strip-starttls"
 //!        | "strip8" | "dns=" ( "nomx" | "nullmx" | "nxdomain" | "servfail" )   ; in simulated worlds alone
+//!        | "tap" | "clock=" ["+" | "-"] duration                                ; these too
 //! ```
 //!
 //! `verb=` is the moment before anything is done about a command (`EHLO` stands for HELO and LHLO too, `DATA` for BDAT);

@@ -60,6 +60,8 @@ const IMAP_VERBS: [&str; 32] = [
     "SORT",
     "THREAD",
 ];
+/// How wrong a clock is at most: enough for a certificate to have ended.
+const CLOCK_MAX_MS: i64 = 366 * DAY_MS as i64;
 const SERVICES: [&str; 6] = ["smtp", "submission", "lmtp", "pop3", "imap", "http"];
 
 /// What is wrong with a rule, and in which field: `where`, `when`, `what`, or the name of a clause.
@@ -307,6 +309,21 @@ fn parse_action(text: &str) -> Result<Action, Problem> {
         ("lf-only", None) => Ok(Action::LfOnly),
         ("full", None) => Ok(Action::Full),
         ("strip8", None) => Ok(Action::StripEighth),
+        ("tap", None) => Ok(Action::Tap),
+        ("clock", Some(value)) => {
+            let (slow, text) = match value.strip_prefix('-') {
+                Some(text) => (true, text),
+                None => (false, value.strip_prefix('+').unwrap_or(value)),
+            };
+            let ms = duration_ms(text).and_then(|ms| i64::try_from(ms).ok());
+            let ms = ms.filter(|ms| *ms <= CLOCK_MAX_MS).ok_or_else(|| {
+                Problem::new(
+                    "clock",
+                    "expected how fast the clock is, up to 366d, such as 3h or -20m",
+                )
+            })?;
+            Ok(Action::Clock(if slow { -ms } else { ms }))
+        }
         ("dns", Some(value)) => {
             let lie = DnsLie::WORDS.iter().find(|(word, _)| *word == value);
             let expected = "expected nomx, nullmx, nxdomain or servfail";
@@ -324,7 +341,8 @@ fn parse_action(text: &str) -> Result<Action, Problem> {
             "what",
             format!(
                 "`{text}` is none of down, refuse, drop, delay=DURATION, reply=CODE TEXT, rate=OCTETS, \
-                 chunk=OCTETS, corrupt=OCTET, lf-only, full, greylist=DURATION, hide=KEYWORD, strip-starttls, strip8, dns=LIE"
+                 chunk=OCTETS, corrupt=OCTET, lf-only, full, greylist=DURATION, hide=KEYWORD, strip-starttls, strip8, dns=LIE, \
+                 tap, clock=DURATION"
             ),
         )),
     }
@@ -410,6 +428,7 @@ impl Rule {
         }
         let fits = match action {
             Action::Down | Action::Dns(_) => when.point == Point::Connect,
+            Action::Clock(_) => return self.check_clock(),
             Action::Hide(_) => is_verb("EHLO"),
             Action::Greylist(_) => is_verb("RCPT"),
             Action::Full => is_verb("RCPT") || is_verb("APPEND") || when.point == Point::EndOfData,
@@ -418,6 +437,20 @@ impl Rule {
         };
         let message = format!("`{action}` does not go with `{}`", when.point);
         if fits { Ok(()) } else { Err(Problem::new("what", message)) }
+    }
+
+    /// A clock is a host's, whoever talks to it.
+    fn check_clock(&self) -> Result<(), Problem> {
+        if !matches!(self.place, Place::Any | Place::Node(_)) {
+            return Err(Problem::new("where", "clock= is about `any` host or one, as `node:NAME`"));
+        }
+        let When { point, sender, to, nth, probability_ppm, over, from_ms: _, until_ms: _ } =
+            &self.when;
+        let is_plain = *point == Point::Connect && sender.is_none() && to.is_none();
+        if is_plain && nth.is_none() && probability_ppm.is_none() && over.is_none() {
+            return Ok(());
+        }
+        Err(Problem::new("when", "with clock= it is `always`, or from= and until="))
     }
 }
 

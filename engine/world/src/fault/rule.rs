@@ -122,6 +122,10 @@ pub enum Action {
     StripEighth,
     /// DNS says this of a name in place of the truth: of `node:`'s, or of every one; in simulated worlds alone.
     Dns(DnsLie),
+    /// From here on somebody listens, in both directions; in simulated worlds alone.
+    Tap,
+    /// The clock of `node:`, or everybody's, is so many milliseconds fast, or slow if negative; in simulated worlds alone.
+    Clock(i64),
 }
 
 /// What DNS says in place of the truth.
@@ -151,7 +155,7 @@ impl Action {
     /// Whether only a simulated world can do it: one server has neither the network nor DNS in its hands.
     #[must_use]
     pub fn needs_world(&self) -> bool {
-        matches!(self, Self::StripEighth | Self::Dns(_))
+        matches!(self, Self::StripEighth | Self::Dns(_) | Self::Tap | Self::Clock(_))
     }
 }
 
@@ -258,6 +262,11 @@ impl fmt::Display for Action {
             }
             Self::Hide(words) => write!(f, "hide={}", words.join(",")),
             Self::StripEighth => f.write_str("strip8"),
+            Self::Tap => f.write_str("tap"),
+            Self::Clock(ms) => {
+                let sign = if *ms < 0 { '-' } else { '+' };
+                write!(f, "clock={sign}{}", print_duration(ms.unsigned_abs()))
+            }
             Self::Dns(lie) => {
                 let word = DnsLie::WORDS.iter().find(|(_, own)| own == lie);
                 write!(f, "dns={}", word.map_or("", |(word, _)| word))

@@ -35,8 +35,7 @@ impl World {
             Action::Check(check) => self.check_mail(check),
             Action::Connect { from, host, port, script } => {
                 let node = self.node_of(from)?;
-                let script =
-                    script.iter().map(|line| script_line(line)).collect::<Result<_, _>>()?;
+                let script = script_lines(script)?;
                 let goal = Goal::Type(script);
                 self.errand(node, Errand { host: host.clone(), port: *port, goal });
                 Ok(())
@@ -171,7 +170,7 @@ impl World {
     fn try_now(&mut self, id: NodeId) -> Result<(), String> {
         let backend = self.node(id).backend.clone();
         let backend = backend.ok_or("only servers have queues".to_owned())?;
-        let action = queue::Action::Retry { now_ms: self.unix_ms(self.now) };
+        let action = queue::Action::Retry { now_ms: self.unix_ms_of(id) };
         let mut after = 0;
         loop {
             let steer = Steer { which: queue::Which::All, after, action };
@@ -188,13 +187,75 @@ impl World {
     }
 }
 
+/// Lines that a script comes to at most, and octets of one of them.
+const SCRIPT_MAX: usize = 10_000;
+/// Octets that all of a script says: a short link must not make a large world.
+const SAID_MAX: usize = 1 << 20;
+
+/// The lines of a script.
+fn script_lines(script: &[String]) -> Result<Vec<Line>, String> {
+    let (mut lines, mut said) = (Vec::new(), 0_usize);
+    for line in script {
+        let (times, line) = repeated(line).unwrap_or((1, line));
+        if times > SCRIPT_MAX - lines.len() {
+            return Err(format!("a script has at most {SCRIPT_MAX} lines"));
+        }
+        let line = script_line(line)?;
+        if let Line::Say(octets) = &line {
+            said += octets.len() * times;
+        }
+        if said > SAID_MAX {
+            return Err(format!("a script says at most {SAID_MAX} octets"));
+        }
+        lines.extend(std::iter::repeat_n(line, times));
+    }
+    Ok(lines)
+}
+
+/// `1000 times C: NOOP`
+fn repeated(line: &str) -> Option<(usize, &str)> {
+    let (times, line) = line.split_once(" times ")?;
+    Some((times.parse().ok()?, line))
+}
+
+/// What is said, where `{1001 x}` stands for so many `x`.
+fn spelt(text: &str) -> Result<Vec<u8>, String> {
+    let mut octets = Vec::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('{') {
+        let many = behind.split_once('}').and_then(|(many, after)| {
+            let (count, what) = many.split_once(' ')?;
+            let count: usize = count.parse().ok().filter(|count| *count <= SCRIPT_MAX)?;
+            (what.len() == 1).then_some((count, what, after))
+        });
+        octets.extend_from_slice(before.as_bytes());
+        match many {
+            Some((count, what, after)) => {
+                octets.extend_from_slice(what.repeat(count).as_bytes());
+                rest = after;
+            }
+            // A brace as people write it.
+            None => {
+                octets.push(b'{');
+                rest = behind;
+            }
+        }
+        if octets.len() > SCRIPT_MAX {
+            return Err(format!("a line of a script has at most {SCRIPT_MAX} octets"));
+        }
+    }
+    octets.extend_from_slice(rest.as_bytes());
+    octets.extend_from_slice(b"\r\n");
+    Ok(octets)
+}
+
 /// A line of a script, as scenarios and transcripts write it.
 fn script_line(line: &str) -> Result<Line, String> {
     if line == "." {
         return Ok(Line::HangUp);
     }
     if let Some(said) = line.strip_prefix("C: ") {
-        return Ok(Line::Say([said.as_bytes(), b"\r\n"].concat()));
+        return Ok(Line::Say(spelt(said)?));
     }
     if let Some(heard) = line.strip_prefix("S: ") {
         return Ok(Line::Hear(heard.as_bytes().to_vec()));

@@ -94,10 +94,24 @@ impl Accounts {
 impl Directory for Accounts {
     async fn login(&self, _key: SessionKey, credentials: Credentials) -> LoginAnswer {
         let refused = |reason| LoginAnswer::Refused(Refusal::new(reason));
-        let Credentials::Password(given) = credentials else {
-            return refused(Reason::Unsupported);
-        };
         let people = self.people();
+        let given = match credentials {
+            Credentials::Password(given) => given,
+            // Whoever checks a digest must have the password itself (RFC 1939 §13).
+            Credentials::Digest(given) => {
+                let name = people.account(&given.user);
+                let is_right = |name: &Vec<u8>| {
+                    people.users.get(name).is_some_and(|password| given.is_of(password))
+                };
+                return match name.filter(is_right) {
+                    Some(name) => {
+                        LoginAnswer::Accepted(Account { name, server_signature: Vec::new() })
+                    }
+                    None => refused(Reason::BadCredentials),
+                };
+            }
+            _ => return refused(Reason::Unsupported),
+        };
         let user = people.account(&given.user);
         let is_right =
             |user: &Vec<u8>| people.anyone || people.users.get(user) == Some(&given.password);

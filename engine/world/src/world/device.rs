@@ -56,7 +56,7 @@ impl World {
             return self.write_by_web(node, &account, (host, port), letter);
         }
         let origin =
-            Origin { unix_ms: self.unix_ms(self.now), seed: self.node_mut(node).draw.octets() };
+            Origin { unix_ms: self.unix_ms_of(node), seed: self.node_mut(node).draw.octets() };
         let made = made(letter, &account, origin).map_err(|refused| refused.to_string())?;
         self.show(node, Screen::Sending { subject: letter.subject.clone() });
         let tls = tls_policy(&account, port);

@@ -24,7 +24,8 @@ impl Effect {
             | Self::Close
             | Self::Cut
             | Self::Pace { .. }
-            | Self::SevenBit => true,
+            | Self::SevenBit
+            | Self::Tap => true,
             Self::Note(_)
             | Self::Ask(..)
             | Self::Answer(..)

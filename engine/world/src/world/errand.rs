@@ -164,7 +164,7 @@ impl World {
                 Owner::Device(node)
             }
         };
-        let now = self.clock();
+        let now = self.clock_of(node);
         let host_name = self.node(node).setup.name.clone().into_bytes();
         let seat = seat(errand, host_name, now);
         let wire = self.connect(node, to, errand.port, owner, seat);

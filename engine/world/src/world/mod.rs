@@ -205,8 +205,24 @@ impl World {
         self.start_unix_ms + time.0
     }
 
-    fn clock(&self) -> Now {
-        Now { monotonic_ms: self.now.0, unix_ms: self.unix_ms(self.now) }
+    /// What the clocks of a host say.
+    fn clock_of(&self, node: NodeId) -> Now {
+        Now { monotonic_ms: self.now.0, unix_ms: self.unix_ms_of(node) }
+    }
+
+    /// What a host takes for the time on everybody's calendar.
+    fn unix_ms_of(&self, node: NodeId) -> u64 {
+        self.unix_ms(self.now).saturating_add_signed(self.skew_ms(node))
+    }
+
+    /// When it really is what a host's clock says.
+    fn time_of(&self, node: NodeId, unix_ms: u64) -> Time {
+        let right = unix_ms.saturating_add_signed(self.skew_ms(node).saturating_neg());
+        Time(right.saturating_sub(self.start_unix_ms))
+    }
+
+    fn skew_ms(&self, node: NodeId) -> i64 {
+        self.faults.skew_ms(&self.node(node).setup.name, self.unix_ms(self.now))
     }
 
     /// When something happens next, if anything does.

@@ -171,7 +171,7 @@ impl World {
         let travelled = self.travelled(id, dir, octets, &link);
         let in_clear = self.wire(id).tls_from[dir.index()].is_none();
         let stream = &mut self.wire_mut(id).streams[dir.index()];
-        if link.tapped && in_clear {
+        if (link.tapped || stream.tapped) && in_clear {
             stream.overhear(start..start + octets.len() as u64);
         }
         stream.sent.extend_from_slice(octets);

@@ -6,7 +6,7 @@ use pillarbox_engine::expected::Expected;
 
 use super::World;
 use super::dns::Zones;
-use super::ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
+use super::ids::{Dir, End, EntryId, NodeId, Protocol, WireId};
 use super::log::{Entry, Screen, What};
 use super::view::{
     BrowserView, Flight, LinkView, MailboxView, NodeView, QueueView, RemoteView, ShownView,
@@ -64,7 +64,7 @@ impl World {
     /// What waits in a server's queue.
     #[must_use]
     pub fn queue(&self, node: NodeId) -> Vec<QueueView> {
-        let node = self.node(node);
+        let (id, node) = (node, self.node(node));
         let Some(backend) = &node.backend else { return Vec::new() };
         let mut rows = Vec::new();
         for message in backend.store.messages(0, QUEUE_MAX).unwrap_or_default() {
@@ -72,7 +72,7 @@ impl World {
                 let from = message.mail.reverse_path.as_ref();
                 let last = task.recipients.iter().find_map(|queued| queued.last.as_ref());
                 let to = task.recipients.iter();
-                let time = |ms: u64| Time(ms.saturating_sub(self.start_unix_ms));
+                let time = |ms: u64| self.time_of(id, ms);
                 let wake = backend.store.destination(&task.destination).ok();
                 let blocked = wake.map_or(0, |found| found.blocked_ms);
                 rows.push(QueueView {

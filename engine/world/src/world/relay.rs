@@ -10,7 +10,7 @@ use pillarbox_engine::smtp::client::types::{Delivery, Fate as Carriage, TlsPolic
 
 use super::backend::NodeBackend;
 use super::errand::{Question, Then, client_config};
-use super::ids::{NodeId, Time, WireId};
+use super::ids::{NodeId, WireId};
 use super::log::{DnsAnswer, Fate, Queue, What};
 use super::relay_settle::alike;
 use super::seat::{Carried, News, Order, Outgoing, Seat, SmtpHost};
@@ -40,7 +40,7 @@ pub(crate) struct Job {
 impl World {
     /// Sees to it that the queue is looked at when something is due there.
     pub(super) fn plan_queue(&mut self, node: NodeId) {
-        let now_ms = self.unix_ms(self.now);
+        let now_ms = self.unix_ms_of(node);
         let Some(backend) = self.node(node).backend.clone() else { return };
         let due = backend.store.due_destinations(now_ms, JOBS_MAX).unwrap_or_default();
         let fresh = due.iter().any(|due| !self.node(node).jobs.contains_key(&due.name));
@@ -49,7 +49,7 @@ impl World {
             false => backend.store.next_wake_ms(now_ms).unwrap_or_default(),
         };
         let Some(next_ms) = next_ms else { return };
-        let at = Time(next_ms.saturating_sub(self.start_unix_ms));
+        let at = self.time_of(node, next_ms);
         if self.node(node).queue_at != Some(at) {
             self.node_mut(node).queue_at = Some(at);
             self.plan(at, Due::Queue(node));
@@ -62,7 +62,7 @@ impl World {
         if !self.node(node).up {
             return;
         }
-        let now_ms = self.unix_ms(self.now);
+        let now_ms = self.unix_ms_of(node);
         let Some(backend) = self.node(node).backend.clone() else { return };
         let cause = self.cause;
         for due in backend.store.due_destinations(now_ms, JOBS_MAX).unwrap_or_default() {
@@ -75,7 +75,7 @@ impl World {
     }
 
     fn begin(&mut self, node: NodeId, backend: &NodeBackend, destination: &[u8]) {
-        let Some(task) = self.next_task(backend, destination) else { return };
+        let Some(task) = self.next_task(node, backend, destination) else { return };
         let domain = task.recipients.first().map(|q| q.recipient.forward_path.domain.clone());
         let hop = relay::next_hop(&[], &domain.unwrap_or_default());
         self.tell_queue(node, &task, Fate::Tried);
@@ -98,8 +98,8 @@ impl World {
         }
     }
 
-    fn next_task(&self, backend: &NodeBackend, destination: &[u8]) -> Option<Task> {
-        let now_ms = self.unix_ms(self.now);
+    fn next_task(&self, node: NodeId, backend: &NodeBackend, destination: &[u8]) -> Option<Task> {
+        let now_ms = self.unix_ms_of(node);
         let due = backend.store.due_tasks(destination, now_ms, 1).unwrap_or_default();
         due.first().and_then(|id| backend.store.task(*id).ok())
     }
@@ -176,12 +176,12 @@ impl World {
         host.clone_into(&mut job.host);
         let Some(task) = job.task.clone() else { return };
         job.number = 1;
-        let delivery = delivery(&task, 1, self.unix_ms(self.now));
+        let delivery = delivery(&task, 1, self.unix_ms_of(node));
         let carried = Carried { delivery, outgoing: Outgoing::Stored(backend), login: None };
         let host_name = self.node(node).setup.name.clone().into_bytes();
         let service = smtp::Service::Smtp;
         let config = client_config(host_name, service, TlsPolicy::Opportunistic, false);
-        let now = self.clock();
+        let now = self.clock_of(node);
         let seat = Seat::<smtp::Client, _>::new(config, SmtpHost::new(carried, false), now);
         let owner = Owner::Relay(node, destination.to_vec());
         let wire = self.connect(node, to, 25, owner, Box::new(seat));
@@ -225,10 +225,10 @@ impl World {
         let fared = |fate| Fared { fate, server: Some(server.clone()), handover };
         self.settle(node, &task, fates.into_iter().map(fared).collect());
         let backend = self.node(node).backend.clone().expect("only servers have queues");
-        match self.next_task(&backend, destination) {
+        match self.next_task(node, &backend, destination) {
             Some(task) => {
                 self.tell_queue(node, &task, Fate::Tried);
-                let unix_ms = self.unix_ms(self.now);
+                let unix_ms = self.unix_ms_of(node);
                 let job = self.job(node, destination);
                 job.number += 1;
                 let delivery = delivery(&task, job.number, unix_ms);
@@ -269,7 +269,7 @@ impl World {
         let pause_ms = self.pause_ms(node, failures);
         let block = Block {
             destination: destination.to_vec(),
-            until_ms: self.unix_ms(self.now) + pause_ms,
+            until_ms: self.unix_ms_of(node) + pause_ms,
             failures,
             why: super::errand::unreached(why).as_bytes().to_vec(),
         };

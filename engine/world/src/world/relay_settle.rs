@@ -8,7 +8,7 @@ use pillarbox_engine::types::BlobRange;
 
 use super::World;
 use super::backend::NodeBackend;
-use super::ids::{NodeId, Time};
+use super::ids::NodeId;
 use super::log::Fate;
 use super::seat::fate_words;
 use crate::conversation::at_once;
@@ -58,7 +58,7 @@ impl World {
     /// Writes down what follows from an attempt.
     pub(super) fn settle(&mut self, node: NodeId, task: &Task, fared: Vec<Fared>) {
         let Some(backend) = self.node(node).backend.clone() else { return };
-        let now_ms = self.unix_ms(self.now);
+        let now_ms = self.unix_ms_of(node);
         let schedule = backend.schedule();
         let told: Vec<String> = fared.iter().map(|fared| fate_words(&fared.fate).1).collect();
         let message = &task.message;
@@ -71,7 +71,7 @@ impl World {
             fared,
             seed: self.seed(node, task, now_ms),
         });
-        let next = next_unix_ms.map(|at| Time(at.saturating_sub(self.start_unix_ms)));
+        let next = next_unix_ms.map(|at| self.time_of(node, at));
         // Recipients that fared alike are told together.
         let mut fates: Vec<Fate> = Vec::new();
         for (outcome, why) in outcomes.iter().zip(told) {
@@ -146,7 +146,7 @@ impl World {
         destination: &[u8],
         fate: &Carried,
     ) {
-        let now_ms = self.unix_ms(self.now);
+        let now_ms = self.unix_ms_of(node);
         for id in backend.store.notice_tasks(destination, now_ms, PAGE).unwrap_or_default() {
             if let Ok(task) = backend.store.task(id) {
                 self.settle(node, &task, alike(&task, fate));

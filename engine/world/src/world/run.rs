@@ -31,9 +31,10 @@ impl World {
 
     /// Gives one end a turn.
     pub(super) fn turn(&mut self, id: WireId, end: End, turn: Turn) {
-        let now = self.clock();
+        let now = self.clock_of(self.wire(id).node(end));
+        let unix_ms = self.unix_ms(self.now);
         let Some(mut seat) = self.wire_mut(id).seats[end.index()].take() else { return };
-        let mut cx = Cx { now, faults: &mut self.faults, effects: Vec::new() };
+        let mut cx = Cx { now, unix_ms, faults: &mut self.faults, effects: Vec::new() };
         seat.turn(turn, &mut cx);
         let effects = cx.effects;
         self.wire_mut(id).seats[end.index()] = Some(seat);
@@ -94,6 +95,9 @@ impl World {
             }
             Effect::SevenBit => {
                 self.wire_mut(id).streams.iter_mut().for_each(|stream| stream.seven_bit = true);
+            }
+            Effect::Tap => {
+                self.wire_mut(id).streams.iter_mut().for_each(|stream| stream.tapped = true);
             }
             Effect::News(news) => self.news(id, news),
         }

@@ -23,6 +23,7 @@ struct Facts {
     session_id: Vec<u8>,
     tls: TlsOffer,
     auth: AuthOffer,
+    apop_timestamp: Option<Vec<u8>>,
 }
 
 impl World {
@@ -33,7 +34,7 @@ impl World {
         let backend = node.backend.clone().expect("only servers listen");
         let key = u64::from(id.0) + 1;
         let facts = self.facts(id);
-        let (now, told) = (self.clock(), self.peer(id));
+        let (now, told) = (self.clock_of(node.id), self.peer(id));
         let textbook = node.setup.persona == Persona::Textbook;
         match wire.protocol {
             Protocol::Smtp | Protocol::Submission => {
@@ -85,7 +86,10 @@ impl World {
             (false, false) => TlsOffer::None,
         };
         let client = self.node(wire.node(End::Client));
+        let unix_ms = self.unix_ms_of(node.id);
+        let stamp = || format!("<{}.{unix_ms}@{}>", id.0 + 1, node.setup.name).into_bytes();
         Facts {
+            apop_timestamp: node.setup.apop.then(stamp),
             host_name: node.setup.name.clone().into_bytes(),
             peer: Peer { address: client.address.clone().into_bytes(), name: None },
             session_id: (u64::from(id.0) + 1).to_string().into_bytes(),
@@ -126,7 +130,7 @@ impl Facts {
             session_id: self.session_id,
             tls: self.tls,
             auth: self.auth,
-            apop_timestamp: None,
+            apop_timestamp: self.apop_timestamp,
             without: Vec::new(),
             login_delay_s: 0,
             faults: true,

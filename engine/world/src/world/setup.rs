@@ -85,6 +85,8 @@ pub struct NodeSetup {
     pub tls: bool,
     /// Whether a password may come in the clear.
     pub cleartext: bool,
+    /// Whether its POP3 greeting has a timestamp for APOP (RFC 1939 §7).
+    pub apop: bool,
     /// Whether anybody may send to anywhere: a mistake, to be seen what it leads to.
     pub open_relay: bool,
     /// Whether every name with every password is let in, and every address has a mailbox: a server for development.
@@ -122,6 +124,7 @@ impl NodeSetup {
             persona: Persona::Strict,
             tls: false,
             cleartext: true,
+            apop: false,
             open_relay: false,
             anyone: false,
             // DATA is what books show; a scenario may offer BDAT too.

@@ -108,6 +108,7 @@ pub(crate) struct Stream {
     pub(crate) corrupt: Vec<u64>,
     pub(crate) lf_only: bool,
     pub(crate) seven_bit: bool,
+    pub(crate) tapped: bool,
     /// Octets that travelled in the clear while somebody listened, in order.
     pub(crate) overheard: Vec<Range<u64>>,
 }

@@ -153,6 +153,7 @@ fn node(mut node: NodeSetup, fields: &mut Fields) -> Read<NodeSetup> {
     }
     node.tls = fields.truth("tls")?.unwrap_or(node.tls);
     node.cleartext = fields.truth("cleartext")?.unwrap_or(node.cleartext);
+    node.apop = fields.truth("apop")?.unwrap_or(node.apop);
     node.open_relay = fields.truth("open-relay")?.unwrap_or(node.open_relay);
     node.anyone = fields.truth("anyone")?.unwrap_or(node.anyone);
     for keyword in fields.texts("without")? {

@@ -86,6 +86,8 @@ pub(crate) enum Effect {
     },
     /// From here on octets of both directions lose their highest bit.
     SevenBit,
+    /// From here on somebody listens to both directions.
+    Tap,
     News(News),
 }
 
@@ -110,7 +112,10 @@ pub(crate) enum News {
 
 /// What a turn may use.
 pub(crate) struct Cx<'a> {
+    /// By the clock of this host, which may be wrong.
     pub(crate) now: Now,
+    /// By the right one.
+    pub(crate) unix_ms: u64,
     pub(crate) faults: &'a mut Faults,
     pub(crate) effects: Vec<Effect>,
 }

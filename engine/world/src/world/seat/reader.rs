@@ -34,7 +34,8 @@ impl Reader {
 
     fn read(&mut self, turn: Turn, cx: &mut Cx<'_>) {
         let Some(engine) = &mut self.engine else { return };
-        let mut own = Cx { now: cx.now, faults: &mut *cx.faults, effects: Vec::new() };
+        let mut own =
+            Cx { now: cx.now, unix_ms: cx.unix_ms, faults: &mut *cx.faults, effects: Vec::new() };
         engine.turn(turn, &mut own);
         // A state or a defect belongs to the span noted before it.
         let mut of_client = true;

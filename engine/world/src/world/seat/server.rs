@@ -81,6 +81,9 @@ pub(super) fn suffer(decision: Decision, cx: &mut Cx<'_>) -> (bool, u64) {
     if decision.seven_bit {
         cx.effects.push(Effect::SevenBit);
     }
+    if decision.tapped {
+        cx.effects.push(Effect::Tap);
+    }
     if octets_per_s.is_some() || piece_octets.is_some() || !corrupt.is_empty() || lf_only {
         cx.effects.push(Effect::Pace { octets_per_s, piece: piece_octets, corrupt, lf_only });
     }
@@ -95,7 +98,7 @@ where
         if resumed {
             return Answered::Now(self.served(ask, cx));
         }
-        let (monotonic_ms, unix_ms) = (cx.now.monotonic_ms, cx.now.unix_ms);
+        let (monotonic_ms, unix_ms) = (cx.now.monotonic_ms, cx.unix_ms);
         let mut delay_ms = 0;
         if let Some((decision, answer)) = self.watch.meet(cx.faults, ask, monotonic_ms, unix_ms) {
             let (cut, delay) = suffer(decision, cx);

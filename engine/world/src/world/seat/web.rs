@@ -43,7 +43,7 @@ impl WebSeat {
             sender: None,
             recipients: &[],
             monotonic_ms: cx.now.monotonic_ms,
-            unix_ms: cx.now.unix_ms,
+            unix_ms: cx.unix_ms,
         };
         let Some(mut decision) = cx.faults.decide(&moment) else { return Some((None, 0)) };
         let instead = match std::mem::take(&mut decision.verdict) {

@@ -42,10 +42,8 @@ impl World {
         // A session writes before it answers; what it says comes after what it did.
         self.after_writes(node);
         let mut sending = Vec::new();
-        let held = self.is_held(node);
-        for effect in effects {
+        for effect in self.hold_back(id, end, effects) {
             match effect {
-                effect if held && effect.leaves_the_host() => self.hold(node, id, end, effect),
                 // With tracing a session gives a reply out in pieces; it is one write all the same.
                 Effect::Transmit(octets) => sending.extend(octets),
                 Effect::Note(Note::Span(_)) => self.apply(id, end, effect),

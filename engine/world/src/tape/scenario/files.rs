@@ -35,6 +35,7 @@ pub(super) const SCENARIOS: &[(&str, &str)] = files![
     "open-relay",
     "starttls",
     "mail-loop",
+    "before-the-disk",
 ];
 
 /// The world in which what was recorded is said again.

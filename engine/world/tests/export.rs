@@ -43,13 +43,10 @@ fn each_line_of_json_is_whole() {
     }
 }
 
-/// The packets, put together again by what their headers say, are what was sent.
-#[test]
-fn packets_put_together_are_the_dialogue() {
-    let tape = run("crepes-hamburger");
-    let file = export::pcapng(tape.world());
+/// What one end sent, put together again from the packets of a file.
+fn sent_by_packets(file: &[u8], ports: (u16, u16)) -> Vec<u8> {
     let number = |octets: &[u8]| u32::from_le_bytes(octets.try_into().expect("four octets"));
-    let (mut at, mut to_server) = (0, Vec::new());
+    let (mut at, mut sent) = (0, Vec::new());
     while at < file.len() {
         let (kind, length) = (number(&file[at..at + 4]), number(&file[at + 4..at + 8]) as usize);
         assert_eq!(length % 4, 0);
@@ -62,15 +59,36 @@ fn packets_put_together_are_the_dialogue() {
             let tcp = &ip[20..];
             let (from, to) =
                 (u16::from_be_bytes([tcp[0], tcp[1]]), u16::from_be_bytes([tcp[2], tcp[3]]));
-            if (from, to) == (49_152, 25) {
-                to_server.extend_from_slice(&tcp[20..]);
+            if (from, to) == ports {
+                sent.extend_from_slice(&tcp[20..]);
             }
         }
         at += length;
     }
     assert_eq!(at, file.len());
+    sent
+}
+
+#[test]
+fn packets_put_together_are_the_dialogue() {
+    let tape = run("crepes-hamburger");
+    let sent = sent_by_packets(&export::pcapng(tape.world(), false), (49_152, 25));
     let wire = tape.world().wires()[0].id;
-    assert_eq!(to_server, tape.octets(wire, pillarbox_world::world::Dir::ToServer, 0..u64::MAX));
+    assert_eq!(sent, tape.octets(wire, pillarbox_world::world::Dir::ToServer, 0..u64::MAX));
+}
+
+#[test]
+fn packets_show_no_secret_unless_they_are_asked_to() {
+    let tape = run("passwords");
+    let wires = tape.world().wires();
+    let wire = wires.iter().find(|wire| wire.port == 110).expect("Bob logs in");
+    let ports = (49_152 + u16::try_from(wire.id.0).expect("few"), 110);
+    let whole = tape.octets(wire.id, pillarbox_world::world::Dir::ToServer, 0..u64::MAX);
+    let masked = sent_by_packets(&export::pcapng(tape.world(), false), ports);
+    assert_eq!(masked.len(), whole.len());
+    let text = String::from_utf8_lossy(&masked).into_owned();
+    assert!(text.contains("PASS ******\r\n") && text.contains("RETR 1"), "{text}");
+    assert_eq!(sent_by_packets(&export::pcapng(tape.world(), true), ports), whole);
 }
 
 #[test]

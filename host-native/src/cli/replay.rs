@@ -88,7 +88,7 @@ pub(super) fn run(flags: &ReplayFlags) -> Result<(), Error> {
     }
     let world = tape.world();
     if let Some(path) = &flags.pcapng {
-        write(path, &export::pcapng(world), "--pcapng")?;
+        write(path, &export::pcapng(world, flags.secrets), "--pcapng")?;
     }
     if let Some(directory) = &flags.eml {
         std::fs::create_dir_all(directory).map_err(|error| cannot("--eml", directory, &error))?;

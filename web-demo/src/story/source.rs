@@ -227,7 +227,7 @@ impl Source {
                 |tape| export::jsonl(tape.world(), false).into_bytes(),
             ),
             file("Packets, for Wireshark", "capture.pcapng", "application/x-pcapng", |tape| {
-                export::pcapng(tape.world())
+                export::pcapng(tape.world(), false)
             }),
             file("All messages in one file (mbox)", "messages.mbox", "application/mbox", |tape| {
                 export::mbox(tape.world())

@@ -66,7 +66,8 @@ pub(in crate::tape) fn secrets(world: &World, wire: WireId, dir: Dir) -> Vec<Spa
     spans.collect()
 }
 
-fn mask(line: &[u8], start: u64, hidden: &[Span]) -> Vec<u8> {
+/// Octets that begin at `start` of their direction, the hidden ones as asterisks; lines stay lines.
+pub(super) fn mask(line: &[u8], start: u64, hidden: &[Span]) -> Vec<u8> {
     let is_hidden = |at: u64| hidden.iter().any(|span| (span.start..span.end).contains(&at));
     let octets = line.iter().zip(start..);
     let shown = octets.map(|(octet, at)| match *octet {

@@ -1,7 +1,12 @@
 //! What travelled, as packets in a pcapng file (draft-ietf-opsawg-pcapng) that other programs read: raw IPv4 with TCP.
-//! Headers are made up as TCP would have made them. What went inside TLS is left out: a world has no ciphertext.
+//! Headers are made up as TCP would have made them; secrets are asterisks unless they were asked for. What went inside TLS is left out: a world has no ciphertext.
 
-use crate::world::{Dir, End, EntryId, NodeId, Phase, Time, What, WireId, WireView, World};
+use std::collections::BTreeMap;
+
+use pillarbox_engine::trace::Span;
+
+use super::dialogue::mask;
+use crate::world::{Dir, End, Entry, EntryId, NodeId, Phase, Time, What, WireId, WireView, World};
 
 /// Octets of data in one packet: what fits an Ethernet frame.
 const SEGMENT: usize = 1460;
@@ -16,12 +21,19 @@ const RST: u8 = 4;
 const PSH: u8 = 8;
 const ACK: u8 = 16;
 
-/// All that travelled, by time.
+/// All that travelled, by time; secret octets are asterisks unless they were asked for.
 #[must_use]
-pub fn pcapng(world: &World) -> Vec<u8> {
+pub fn pcapng(world: &World, secrets: bool) -> Vec<u8> {
+    let mut entries: BTreeMap<WireId, Vec<&Entry>> = BTreeMap::new();
+    for entry in world.entries(EntryId(0)) {
+        if let Some(wire) = entry.wire {
+            entries.entry(wire).or_default().push(entry);
+        }
+    }
     let mut packets: Vec<(u64, Vec<u8>)> = Vec::new();
     for wire in world.wires() {
-        Capture::new(world, &wire).all(&mut packets);
+        let own = entries.remove(&wire.id).unwrap_or_default();
+        Capture::new(world, &wire, secrets).all(&own, &mut packets);
     }
     packets.sort_by_key(|(at_us, _)| *at_us);
     let mut out = Vec::new();
@@ -76,6 +88,8 @@ fn enhanced_packet(at_us: u64, packet: &[u8]) -> Vec<u8> {
 struct Capture<'a> {
     world: &'a World,
     wire: &'a WireView,
+    /// What must not be shown, of each direction.
+    hidden: [Vec<Span>; 2],
     addresses: [[u8; 4]; 2],
     ports: [u16; 2],
     /// The next octet of each end, by its sequence number.
@@ -85,7 +99,8 @@ struct Capture<'a> {
 }
 
 impl<'a> Capture<'a> {
-    fn new(world: &'a World, wire: &'a WireView) -> Self {
+    fn new(world: &'a World, wire: &'a WireView, secrets: bool) -> Self {
+        let hidden = |dir| if secrets { Vec::new() } else { super::secrets(world, wire.id, dir) };
         let nodes = world.nodes();
         let address = |id: NodeId| {
             let found = nodes.iter().find(|node| node.id == id);
@@ -96,6 +111,7 @@ impl<'a> Capture<'a> {
         Self {
             world,
             wire,
+            hidden: [Dir::ToServer, Dir::ToClient].map(hidden),
             addresses: [address(wire.client), address(wire.server)],
             ports: [CLIENT_PORT + number, wire.port],
             // Numbers that are easy to tell apart.
@@ -105,18 +121,14 @@ impl<'a> Capture<'a> {
         }
     }
 
-    fn all(mut self, packets: &mut Vec<(u64, Vec<u8>)>) {
-        let WireId(number) = self.wire.id;
+    fn all(mut self, entries: &[&Entry], packets: &mut Vec<(u64, Vec<u8>)>) {
         self.at(self.wire.opened);
         self.packet(packets, End::Client, SYN, &[]);
         if self.wire.phase == Phase::Opening {
             return;
         }
         let mut connected = false;
-        for entry in self.world.entries(EntryId(0)) {
-            if entry.wire != Some(WireId(number)) {
-                continue;
-            }
+        for entry in entries {
             match &entry.what {
                 What::Refused { .. } => {
                     self.at(entry.at);
@@ -155,7 +167,8 @@ impl<'a> Capture<'a> {
         let side = usize::from(dir == Dir::ToClient);
         let clear_end = self.wire.tls_from[side].unwrap_or(u64::MAX);
         let octets = self.world.octets(self.wire.id, dir, start..end.min(clear_end).max(start));
-        for part in octets.chunks(SEGMENT) {
+        let shown = mask(octets, start, &self.hidden[side]);
+        for part in shown.chunks(SEGMENT) {
             self.packet(packets, dir.sender(), PSH | ACK, part);
         }
     }

@@ -16,6 +16,7 @@ pub const LABELS: &[&str] = &[
     "header name",
     "colon",
     "header body",
+    "address",
     "encoded word",
     "folding",
     "header end",
@@ -189,7 +190,10 @@ impl Walk<'_> {
         let octets = &self.raw[start..end];
         let colon = octets.iter().position(|octet| *octet == b':');
         let mut at = start;
+        let mut addressed = false;
         if let Some(colon) = colon.filter(|colon| !octets[..*colon].contains(&b'\n')) {
+            let name = octets[..colon].trim_ascii();
+            addressed = ADDRESSED.iter().any(|known| name.eq_ignore_ascii_case(known));
             self.put(start, start + colon, "header name");
             self.put(start + colon, start + colon + 1, "colon");
             at = start + colon + 1;
@@ -208,10 +212,38 @@ impl Walk<'_> {
                 };
                 ((1..rest.len()).find(next).unwrap_or(rest.len()), "header body")
             };
-            self.put(at, at + length, label);
+            if addressed && label == "header body" {
+                self.addresses(at, at + length);
+            } else {
+                self.put(at, at + length, label);
+            }
             at += length;
         }
         self.put(at, end, "line end");
+    }
+
+    /// A field's value that names people: what is an address, and what stands around.
+    fn addresses(&mut self, start: usize, end: usize) {
+        let octets = &self.raw[start..end];
+        let (mut at, mut from) = (0, 0);
+        while at < octets.len() {
+            let length = match octets[at] {
+                b'"' => quoted(&octets[at..]),
+                b'(' => comment(&octets[at..]),
+                octet if is_atom(octet) => {
+                    let length = octets[at..].iter().take_while(|octet| is_atom(**octet)).count();
+                    if octets[at..at + length].contains(&b'@') {
+                        self.put(start + from, start + at, "header body");
+                        self.put(start + at, start + at + length, "address");
+                        from = at + length;
+                    }
+                    length
+                }
+                _ => 1,
+            };
+            at += length;
+        }
+        self.put(start + from, end, "header body");
     }
 
     fn leaf(&mut self, part: &Part, start: usize, end: usize) {
@@ -269,6 +301,58 @@ impl Walk<'_> {
         }
         self.put(from, end, "text");
     }
+}
+
+/// Fields whose values name people (RFC 5322 §3.6).
+const ADDRESSED: [&[u8]; 12] = [
+    b"From",
+    b"Sender",
+    b"Reply-To",
+    b"To",
+    b"Cc",
+    b"Bcc",
+    b"Resent-From",
+    b"Resent-Sender",
+    b"Resent-To",
+    b"Resent-Cc",
+    b"Resent-Bcc",
+    b"Return-Path",
+];
+
+/// What an address can be made of that is not quoted; dots and the at sign among it.
+fn is_atom(octet: u8) -> bool {
+    !octet.is_ascii_whitespace() && !b"\"(),:;<>".contains(&octet)
+}
+
+/// Octets of the quoted string at the beginning, or all that there is of it.
+fn quoted(text: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(octet) = text.get(at) {
+        match octet {
+            b'"' => return at + 1,
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+    text.len()
+}
+
+/// Octets of the comment at the beginning, with those inside it, or all that there is of it.
+fn comment(text: &[u8]) -> usize {
+    let (mut at, mut depth) = (0, 0_usize);
+    while let Some(octet) = text.get(at) {
+        match octet {
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            b'\\' => at += 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            break;
+        }
+    }
+    at.min(text.len())
 }
 
 /// Octets of the line end at the end of these.

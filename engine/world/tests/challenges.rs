@@ -71,3 +71,30 @@ fn no_hint_before_the_last_tells_all() {
         }
     }
 }
+
+#[test]
+fn nothing_is_achieved_before_anything_is_done() {
+    for challenge in Challenge::all() {
+        let mut tape = challenge.start().expect("it begins");
+        for seconds in [1, 15, 60] {
+            tape.run_to(Time(seconds * 1000));
+            let (achieved, _) = tape.check(&challenge);
+            assert!(!achieved.contains(&true), "{} after {seconds} s: {achieved:?}", challenge.id);
+        }
+    }
+}
+
+#[test]
+fn a_challenge_names_a_door_that_is_there() {
+    for challenge in Challenge::all() {
+        let connects = challenge.solution.iter().find_map(|(_, action)| match action {
+            Action::Connect { port, .. } => Some(*port),
+            _ => None,
+        });
+        assert!(connects.is_none() || challenge.door == connects, "{}", challenge.id);
+        if let Some(door) = challenge.door {
+            let nodes = challenge.start().expect("it begins").world().nodes();
+            assert!(nodes.iter().any(|node| node.ports.contains(&door)), "{}", challenge.id);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Every scenario is read, runs to its end, and is the same each time.
 
-use pillarbox_world::tape::{Level, Scenario, Tape, export};
+use pillarbox_world::tape::{Challenge, Level, Scenario, Tape, export};
 use pillarbox_world::world::{EntryId, Time, What};
 
 /// Runs a scenario as far as anything happens within ten days.
@@ -43,6 +43,15 @@ fn every_scenario_runs_to_its_end() {
             );
             assert!(tape.refused().is_empty(), "{id}: {:?}", tape.refused());
         }
+    }
+}
+
+#[test]
+fn a_scenario_goes_on_with_a_challenge_that_is_there() {
+    let all = Scenario::all();
+    assert!(all.iter().filter(|scenario| !scenario.then.is_empty()).count() > 20);
+    for scenario in all.iter().filter(|scenario| !scenario.then.is_empty()) {
+        assert!(Challenge::find(&scenario.then).is_some(), "{}: {}", scenario.id, scenario.then);
     }
 }
 

@@ -5,6 +5,7 @@ mod dialog;
 mod finder;
 mod icon;
 mod octets;
+mod prompt;
 mod rows;
 mod tabs;
 
@@ -13,6 +14,7 @@ pub(crate) use dialog::Dialog;
 pub(crate) use finder::Finder;
 pub(crate) use icon::{Icon, icon};
 pub(crate) use octets::Octets;
+pub(crate) use prompt::{BACKSPACE, Prompt, Terminal};
 pub(crate) use rows::{Piece, Row};
 pub(crate) use tabs::tabs;
 
@@ -214,75 +216,6 @@ pub(crate) fn Field(
                 on:keydown=key
             />
         </label>
-    }
-    .into_any()
-}
-
-/// A place to type lines: Enter sends, Ctrl+Enter sends without an end of line, arrows bring back what was sent.
-#[component]
-pub(crate) fn Prompt(
-    /// What stands before it.
-    #[prop(into)]
-    label: Signal<String>,
-    /// What is typed.
-    value: RwSignal<String>,
-    /// What was sent before.
-    history: RwSignal<Vec<String>>,
-    /// What happens; told whether the line is ended.
-    send: impl Fn(bool) + Copy + 'static,
-) -> AnyView {
-    let node = NodeRef::<leptos::html::Textarea>::new();
-    let back = RwSignal::new(0_usize);
-    Effect::new(move |_| {
-        if let Some(area) = node.get() {
-            drop(area.focus());
-        }
-    });
-    let recall = move |back_by: usize| {
-        let sent = history.get_untracked();
-        back.set(back_by.min(sent.len()));
-        let at = sent.len().checked_sub(back.get_untracked());
-        value.set(at.and_then(|at| sent.get(at)).cloned().unwrap_or_default());
-    };
-    let key = move |event: leptos::ev::KeyboardEvent| match event.key().as_str() {
-        "Enter" if !event.shift_key() => {
-            event.prevent_default();
-            back.set(0);
-            send(!event.ctrl_key());
-        }
-        "ArrowUp" if !value.get_untracked().contains('\n') => {
-            event.prevent_default();
-            recall(back.get_untracked() + 1);
-        }
-        "ArrowDown" if !value.get_untracked().contains('\n') => {
-            event.prevent_default();
-            recall(back.get_untracked().saturating_sub(1));
-        }
-        "Escape" => {
-            if let Some(area) = node.get_untracked() {
-                drop(area.blur());
-            }
-        }
-        _ => {}
-    };
-    let rows = move || value.get().split('\n').count().clamp(1, 8);
-    view! {
-        <div class="prompt">
-            <label for="prompt" class="mono">{move || label.get()}</label>
-            <textarea
-                id="prompt"
-                class="mono"
-                node_ref=node
-                rows=rows
-                autocomplete="off"
-                spellcheck="false"
-                placeholder="type a line, Enter sends it"
-                prop:value=move || value.get()
-                on:input=move |event| value.set(event_target_value(&event))
-                on:keydown=key
-            ></textarea>
-            <Button class="primary" press=move || send(true)>"Send"</Button>
-        </div>
     }
     .into_any()
 }

@@ -1,8 +1,10 @@
 //! Speaking by hand: one connection on which somebody types, as the client or as the server.
 //! The other end is the engine; every line is an action, so taking one back is telling the world anew without it.
 
+use pillarbox_world::annotate::Grade;
+use pillarbox_world::catalogue;
 use pillarbox_world::tape::Scenario;
-use pillarbox_world::world::{Action, Dir, End, Letter, Phase, WireId, WireView};
+use pillarbox_world::world::{Action, Dir, End, Letter, Phase, Protocol, WireId, WireView};
 
 use super::{Source, Story, source};
 
@@ -31,6 +33,8 @@ pub struct Wish {
 
 /// How long something is listened to after each line, in milliseconds of the world.
 const LISTEN_MS: u64 = 2_000;
+/// How long after something that ends no line: octets that are typed one by one take no time to speak of.
+const KEY_MS: u64 = 100;
 /// What the world is made of.
 const WORLD: &str = include_str!("hands.toml");
 
@@ -174,8 +178,9 @@ impl Story {
         let action = Action::Type { wire: wire.id.0, server, octets: octets.to_vec() };
         let end = self.source.entries().len();
         self.act(|source| {
+            let ended = octets.ends_with(b"\n");
             let done = source.act_at(end, action);
-            source.pass(LISTEN_MS);
+            source.pass(if ended { LISTEN_MS } else { KEY_MS });
             done
         })
     }
@@ -205,7 +210,11 @@ impl Story {
                 _ => None,
             })
             .collect();
+        // A line may have been sent octet by octet.
         typed.pop();
+        while typed.last().is_some_and(|octets| !octets.ends_with(b"\n")) {
+            typed.pop();
+        }
         *self = begin(wish);
         for octets in typed {
             // What could be said before can be said again.
@@ -213,33 +222,266 @@ impl Story {
         }
     }
 
-    /// The last line of the other side that says no, with what it means.
+    /// What there is to say of the line that was typed last: why it was refused, what the other side still waits for, or
+    /// that several were sent at once. Of earlier lines nothing is said.
     #[must_use]
-    pub fn last_refusal(&self, wish: Wish) -> Option<(String, String)> {
+    pub fn remark(&self, wish: Wish) -> Option<Remark> {
         let wire = self.typed(wish.part)?;
-        let dir = if wish.part == Part::Client { Dir::ToClient } else { Dir::ToServer };
-        let annotated = self.source.annotations(wire.id, dir);
-        let last = annotated.all.iter().rev().find(|a| a.parent.is_none())?;
-        if last.grade < pillarbox_world::annotate::Grade::Warning {
+        let (said, heard) = match wish.part {
+            Part::Client => (Dir::ToServer, Dir::ToClient),
+            Part::Server => (Dir::ToClient, Dir::ToServer),
+        };
+        let typed = self.source.octets(wire.id, said);
+        if wire.phase == Phase::Open
+            && let Some(waits) = self.waits(&wire, said, wish.part)
+        {
+            return Some(waits);
+        }
+        let answers = self.source.annotations(wire.id, heard);
+        let last = answers.all.iter().rev().find(|a| a.parent.is_none())?;
+        let because = self.because(wire.id, heard, last);
+        let answered = because.as_ref().map_or(0, |because| because.end);
+        // Of what came after that the other side read nothing.
+        let lines = self.source.annotations(wire.id, said);
+        let read = lines.all.iter().filter(|a| a.parent.is_none()).map(|a| a.at.end).max();
+        if last.grade < Grade::Warning || answered < read.unwrap_or(0) {
+            return self.pipelined(wire.id, wish);
+        }
+        let line = lines.all.iter().rev().find(|a| a.parent.is_none());
+        let octets = line.and_then(|line| typed.get(line.at.start as usize..line.at.end as usize));
+        let trap = octets
+            .filter(|_| wish.part == Part::Client)
+            .and_then(|octets| catalogue::trap(source::spoken(wire.protocol), octets));
+        let mut why = Vec::new();
+        let law = trap.as_ref().and_then(|trap| trap.law).map(str::to_owned);
+        match trap {
+            Some(trap) => why.push(source::sentence_of(&trap)),
+            None => {
+                let within = answers.all.iter().filter(|a| last.at.contains(&a.at.start));
+                let own = within.filter_map(|a| self.source.word(wire.id, heard, a)).next();
+                why.extend(own.map(|gloss| source::sentence_of(&gloss)));
+            }
+        }
+        // The rule that the line broke says more than the code of the reply.
+        let broken = line.and_then(|line| {
+            lines.defects.iter().rev().find(|(range, _)| line.at.contains(&range.start))
+        });
+        why.extend(
+            broken.map(|(_, rule)| format!("{} (RFC {} §{})", rule.gist, rule.rfc, rule.section)),
+        );
+        (!why.is_empty()).then(|| Remark::Refused { why: why.join(" "), law })
+    }
+
+    /// What the other side waits for, if octets of an open line lie there unread.
+    fn waits(&self, wire: &WireView, said: Dir, part: Part) -> Option<Remark> {
+        let typed = self.source.octets(wire.id, said);
+        let annotated = self.source.annotations(wire.id, said);
+        let read = annotated.all.iter().filter(|a| a.parent.is_none()).map(|a| a.at.end).max();
+        let read = usize::try_from(read.unwrap_or(0)).ok()?;
+        let rest = typed.get(read..).filter(|rest| !rest.is_empty());
+        // What is read piece by piece may be a line that goes on; a chunk has no lines.
+        let counted = annotated.all.last().is_some_and(|a| matches!(a.label, "chunk" | "literal"));
+        let open = rest.or_else(|| (!typed.ends_with(b"\n") && !counted).then_some(typed))?;
+        if open.is_empty() {
             return None;
         }
-        let heard = annotated.all.iter().filter(|a| last.at.contains(&a.at.start));
-        let mut glosses = heard.filter_map(|a| self.source.word(wire.id, dir, a));
-        let own = glosses
-            .next()
-            .map(|gloss| source::words_of(&gloss))
-            .map(|(what, why)| format!("{what} {why}"));
-        // The rule that the last line broke says more than the code of the reply.
-        let said = if wish.part == Part::Client { Dir::ToServer } else { Dir::ToClient };
-        let typed = self.source.annotations(wire.id, said);
-        let line = typed.all.iter().rev().find(|a| a.parent.is_none());
-        let broken = line.and_then(|line| {
-            let within =
-                typed.defects.iter().rev().find(|(range, _)| line.at.contains(&range.start));
-            within.map(|(_, rule)| format!("{} (RFC {} §{})", rule.gist, rule.rfc, rule.section))
+        let who = if part == Part::Client { "The server" } else { "The client" };
+        let text = if open.ends_with(b"\n") && !open.ends_with(b"\r\n") {
+            format!(
+                "{who} waits: a line ends with CR LF, and yours ended with LF alone, which ends nothing. \
+                 It goes on until CR LF comes."
+            )
+        } else if open.ends_with(b"\r") {
+            format!("{who} waits for the LF behind your CR.")
+        } else {
+            format!("{who} waits: your line is not ended. Send the rest of it, and CR LF.")
+        };
+        let law = match wire.protocol {
+            Protocol::Smtp | Protocol::Submission => "RFC 5321 §2.3.8",
+            Protocol::Pop3 => "RFC 1939 §3",
+            Protocol::Imap => "RFC 9051 §2.2",
+            Protocol::Http => "RFC 9112 §2.2",
+        };
+        Some(Remark::Waits { text, law: law.to_owned() })
+    }
+
+    /// Whether several lines were typed at once, and what came of it.
+    fn pipelined(&self, wire: WireId, wish: Wish) -> Option<Remark> {
+        let last = self.typed_last()?;
+        let count = last.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()).count();
+        if count < 2 || wish.part == Part::Server {
+            return None;
+        }
+        // Lines of a message are one thing that is said, however many they are.
+        let first = self.source.octets(wire, Dir::ToServer).len().checked_sub(last.len())?;
+        let lines = self.source.annotations(wire, Dir::ToServer);
+        let commands = lines.all.iter().filter(|a| {
+            a.parent.is_none() && a.at.start >= first as u64 && a.label != super::octets::CONTENT
         });
-        let words = self.octets(wire.id, dir, last.at.start, last.at.end);
-        let why = [own, broken].into_iter().flatten().collect::<Vec<_>>().join(" ");
-        (!why.is_empty()).then(|| (super::lines::text(&words), why))
+        let commands = commands.count();
+        let offers = |a: &pillarbox_world::annotate::Annotation| {
+            let said = self.source.octets(wire, Dir::ToClient);
+            let octets = said.get(a.at.start as usize..a.at.end as usize).unwrap_or_default();
+            matches!(a.label, "ehlo keyword" | "capability")
+                && octets.eq_ignore_ascii_case(b"PIPELINING")
+        };
+        let offered = self.source.annotations(wire, Dir::ToClient).all.iter().any(offers);
+        (commands > 1).then_some(Remark::Pipelined { lines: commands, offered, port: wish.port })
+    }
+}
+
+/// What there is to say of the line that was typed last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remark {
+    /// It was refused.
+    Refused {
+        /// Why, and what was likely meant.
+        why: String,
+        /// Where that stands, such as `RFC 5321 §4.1.1.1`.
+        law: Option<String>,
+    },
+    /// It is not whole.
+    Waits {
+        /// Who waits, and for what.
+        text: String,
+        /// Where that stands.
+        law: String,
+    },
+    /// Several commands were sent at once.
+    Pipelined {
+        /// How many.
+        lines: usize,
+        /// Whether the server offers it.
+        offered: bool,
+        /// The server's port.
+        port: u16,
+    },
+}
+
+impl Remark {
+    /// The same in words, and where it stands.
+    #[must_use]
+    pub fn words(&self) -> (String, Option<String>) {
+        match self {
+            Self::Refused { why, law } => (why.clone(), law.clone()),
+            Self::Waits { text, law } => (text.clone(), Some(law.clone())),
+            Self::Pipelined { lines, port: 143, .. } => (
+                format!(
+                    "{lines} commands at once: pipelining. With IMAP that is always allowed; tags tell which \
+                     reply is whose."
+                ),
+                Some("RFC 9051 §5.5".to_owned()),
+            ),
+            Self::Pipelined { lines, offered, port } => {
+                let what = format!(
+                    "{lines} commands at once, without waiting for replies: pipelining. The replies come in the \
+                     same order."
+                );
+                let offer = match (offered, port) {
+                    (true, _) => "The server offered it.",
+                    (false, 25) => {
+                        "The server has not offered it: say EHLO first, and look for PIPELINING in the reply."
+                    }
+                    (false, _) => "CAPA shows whether the server offers it.",
+                };
+                let law = if *port == 25 { "RFC 2920 §3.1" } else { "RFC 2449 §6.6" };
+                (format!("{what} {offer}"), Some(law.to_owned()))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMTP: Wish = Wish { part: Part::Client, port: 25, textbook: true };
+
+    fn after(wish: Wish, lines: &[&[u8]]) -> (Story, Option<Remark>) {
+        let mut story = begin(wish);
+        for line in lines {
+            story.say(wish.part, line).expect("there is a connection");
+        }
+        let remark = story.remark(wish);
+        (story, remark)
+    }
+
+    fn words(lines: &[&[u8]]) -> String {
+        after(SMTP, lines).1.map_or_else(String::new, |remark| remark.words().0)
+    }
+
+    #[test]
+    fn beginners_traps_have_words_of_their_own() {
+        let traps: [(&[u8], &str); 6] = [
+            (b"HELLO crepes.fr\r\n", "with one L"),
+            (b"Subject: hi\r\n", "header field"),
+            (b"SEND MAIL\r\n", "There is no SEND"),
+            (b" HELO x\r\n", "very start of the line"),
+            (b"HEL\x08LO x\r\n", "backspace"),
+            (b"PLEASE ANSWER\r\n", "knows no such word"),
+        ];
+        for (line, expected) in traps {
+            let said = words(&[line]);
+            assert!(said.contains(expected), "{}: {said}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_reason_is_of_the_last_line_alone() {
+        assert!(!words(&[b"HELLO x\r\n"]).is_empty());
+        assert_eq!(words(&[b"HELLO x\r\n", b"NOOP\r\n"]), "", "the next line was taken");
+        let half = words(&[b"HELLO x\r\n", b"HE"]);
+        assert!(half.contains("not ended") && !half.contains("one L"), "{half}");
+        let bare = words(&[b"HELLO x\r\n", b"HELO x\n"]);
+        assert!(bare.contains("LF alone") && !bare.contains("one L"), "{bare}");
+        assert!(words(&[b"HELO x\r"]).contains("behind your CR"));
+        assert_eq!(words(&[b"HE", b"LO x\r\n"]), "", "it is whole");
+    }
+
+    #[test]
+    fn an_unended_line_waits_with_every_protocol() {
+        for (port, name) in PORTS {
+            let wish = Wish { part: Part::Client, port, textbook: false };
+            let (_, remark) = after(wish, &[b"NO"]);
+            assert!(matches!(remark, Some(Remark::Waits { .. })), "{name}: {remark:?}");
+        }
+    }
+
+    #[test]
+    fn lines_at_once_are_pipelining_and_a_message_is_not() {
+        let (_, remark) = after(
+            SMTP,
+            &[b"EHLO x\r\n", b"MAIL FROM:<alice@crepes.fr>\r\nRCPT TO:<bob@hamburger.edu>\r\n"],
+        );
+        assert_eq!(remark, Some(Remark::Pipelined { lines: 2, offered: true, port: 25 }));
+        let pop = Wish { part: Part::Client, port: 110, textbook: false };
+        let (_, remark) = after(pop, &[b"USER bob\r\nPASS hungry\r\nSTAT\r\n"]);
+        assert_eq!(remark, Some(Remark::Pipelined { lines: 3, offered: false, port: 110 }));
+        // What may only stand at the end of a group is refused in the middle of one, and that is told.
+        let early = words(&[b"HELO x\r\n", b"NOOP\r\nNOOP\r\nNOOP\r\n"]);
+        assert!(early.contains("RFC 2920") && !early.contains("pipelining."), "{early}");
+        let (_, remark) = after(
+            SMTP,
+            &[
+                b"HELO x\r\n",
+                b"MAIL FROM:<alice@crepes.fr>\r\n",
+                b"RCPT TO:<bob@hamburger.edu>\r\n",
+                b"DATA\r\n",
+                b"Subject: hi\r\n\r\none\r\ntwo\r\n.\r\n",
+            ],
+        );
+        assert_eq!(remark, None, "one message");
+    }
+
+    #[test]
+    fn taking_back_takes_a_whole_line() {
+        let mut story = begin(SMTP);
+        story.say(Part::Client, b"NOOP\r\n").expect("it is open");
+        let before = story.entries().len();
+        for octet in b"HELLO\r\n".chunks(1) {
+            story.say(Part::Client, octet).expect("it is open");
+        }
+        story.take_back(SMTP);
+        assert_eq!(story.entries().len(), before);
     }
 }

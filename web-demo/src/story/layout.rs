@@ -80,7 +80,7 @@ pub fn place(items: &[Item], links: &[(u16, u16)]) -> Map {
         let home = servers.iter().position(|server| joined(device, *server)).unwrap_or(0);
         groups[home].push(device);
     }
-    let row = if of(Kind::Dns).next().is_some() { 184.0 } else { 80.0 };
+    let row = if of(Kind::Dns).next().is_some() { 146.0 } else { 80.0 };
     let mut spots = BTreeMap::new();
     let bottom = if servers.len() > 2 {
         in_a_row(items, &servers, &groups, row, &mut spots)
@@ -94,8 +94,8 @@ pub fn place(items: &[Item], links: &[(u16, u16)]) -> Map {
     let mut height = bottom + 12.0;
     for (nth, listener) in of(Kind::Listener).enumerate() {
         let x = WIDTH / 2.0 + nth as f32 * 150.0;
-        spots.insert(listener, Spot { x, y: bottom + 44.0, w: 120.0, h: 56.0 });
-        height = bottom + 84.0;
+        spots.insert(listener, Spot { x, y: bottom + 36.0, w: 120.0, h: 56.0 });
+        height = bottom + 72.0;
     }
     Map { height, spots }
 }
@@ -149,7 +149,7 @@ fn in_a_row(
         spots.insert(*server, Spot { x, y: row, w: width, h });
         let in_row = if pitch > 2.0 * DEVICE.0 { 2 } else { 1 };
         for (line, devices) in group.chunks(in_row).enumerate() {
-            let y = row + 56.0 + 28.0 + DEVICE.1 / 2.0 + line as f32 * 76.0;
+            let y = row + 56.0 + 22.0 + DEVICE.1 / 2.0 + line as f32 * 72.0;
             for (nth, device) in devices.iter().enumerate() {
                 let off = (nth as f32 - (devices.len() as f32 - 1.0) / 2.0) * (DEVICE.0 + 8.0);
                 spots.insert(*device, Spot { x: x + off, y, w: DEVICE.0, h: DEVICE.1 });
@@ -168,8 +168,11 @@ pub fn place_tall(items: &[Item], links: &[(u16, u16)]) -> Map {
     let joined = |a: u16, b: u16| links.iter().any(|link| *link == (a, b) || *link == (b, a));
     let home = |device: u16| servers.iter().position(|server| joined(device, *server)).unwrap_or(0);
     let last = servers.len().saturating_sub(1);
-    let (above, below): (Vec<u16>, Vec<u16>) =
-        of(Kind::Device).partition(|device| last > 0 && home(*device) < last);
+    // The first server's devices stand above it, the last one's below, and those of others beside them: so no line goes
+    // through a box.
+    let at_home =
+        |at: usize| -> Vec<u16> { of(Kind::Device).filter(|device| home(*device) == at).collect() };
+    let above = if last > 0 { at_home(0) } else { Vec::new() };
     let mut spots = BTreeMap::new();
     let mut y = 8.0;
     let mut row = |devices: &[u16], y: &mut f32| {
@@ -184,22 +187,59 @@ pub fn place_tall(items: &[Item], links: &[(u16, u16)]) -> Map {
         }
     };
     row(&above, &mut y);
-    let first = y;
-    let tops: Vec<f32> = (0..servers.len()).map(|at| first + at as f32 * 164.0).collect();
-    y = first + servers.len() as f32 * 164.0;
-    row(&below, &mut y);
-    let has_more = of(Kind::Dns).next().is_some() || of(Kind::Listener).next().is_some();
-    let x = if has_more { 112.0 } else { TALL_WIDTH / 2.0 };
-    for (server, top) in servers.iter().zip(&tops) {
-        spots.insert(*server, Spot { x, y: top + 56.0, w: 184.0, h: height_of(items, *server) });
+    let mut middles = Vec::new();
+    let mut beside = Vec::new();
+    for at in 0..servers.len() {
+        let devices = if at > 0 && at < last { at_home(at) } else { Vec::new() };
+        let high = TALL_PITCH.max(72.0 * devices.len() as f32 + 68.0);
+        middles.push(y + (high - 52.0) / 2.0);
+        beside.push(devices);
+        y += high;
     }
-    let between = first + 56.0 + 164.0 * (last as f32) / 2.0;
-    for (nth, other) in of(Kind::Dns).chain(of(Kind::Listener)).enumerate() {
-        let y = between + nth as f32 * 76.0 - 20.0;
-        spots.insert(other, Spot { x: 310.0, y, w: 112.0, h: 56.0 });
+    row(&at_home(last), &mut y);
+    let others: Vec<u16> = of(Kind::Dns).chain(of(Kind::Listener)).collect();
+    let has_beside = beside.iter().any(|devices| !devices.is_empty());
+    // Where both are to stand beside servers, there are three columns.
+    let three = has_beside && !others.is_empty();
+    let (device_x, device_w) = if three { (53.0, 102.0) } else { (TALL_SIDE, 124.0) };
+    let (server_x, server_w) = match (three, has_beside || !others.is_empty()) {
+        (true, _) => (197.0, 168.0),
+        (false, true) => (112.0, 184.0),
+        (false, false) => (TALL_WIDTH / 2.0, 184.0),
+    };
+    let (other_x, other_w) = if three { (334.0, 88.0) } else { (TALL_SIDE, 112.0) };
+    for (middle, devices) in middles.iter().zip(&beside) {
+        let first = middle - 36.0 * (devices.len() as f32 - 1.0);
+        for (nth, device) in devices.iter().enumerate() {
+            let y = first + 72.0 * nth as f32;
+            spots.insert(*device, Spot { x: device_x, y, w: device_w, h: 64.0 });
+        }
     }
-    Map { height: y.max(between + 60.0), spots }
+    for (server, middle) in servers.iter().zip(&middles) {
+        let h = height_of(items, *server);
+        spots.insert(*server, Spot { x: server_x, y: *middle, w: server_w, h });
+    }
+    // Between the first two servers, or beside the only one.
+    let between = match middles[..] {
+        [] => y + 28.0,
+        [one] => one,
+        // Three columns leave room beside the middle one.
+        [_, other, _] if three => other,
+        [one, other, ..] => f32::midpoint(one, other),
+    };
+    let mut lowest: f32 = y;
+    for (nth, other) in others.into_iter().enumerate() {
+        let y = between + if nth == 0 { 0.0 } else { -76.0 * nth as f32 };
+        spots.insert(other, Spot { x: other_x, y, w: other_w, h: 56.0 });
+        lowest = lowest.max(y + 40.0);
+    }
+    Map { height: lowest, spots }
 }
+
+/// From one server to the next on a narrow screen.
+const TALL_PITCH: f32 = 164.0;
+/// Where things stand that stand beside servers there.
+const TALL_SIDE: f32 = 306.0;
 
 /// The narrow drawing's width.
 pub const TALL_WIDTH: f32 = 380.0;
@@ -252,6 +292,39 @@ mod tests {
                 assert!(apart, "{a:?} and {b:?} of {kinds:?}");
             }
         }
+    }
+
+    #[test]
+    fn no_line_goes_through_a_box() {
+        let mut crossed = Vec::new();
+        for listed in crate::story::scenarios() {
+            let story = crate::story::Story::scenario(&listed.id).expect("a listed scenario");
+            for tall in [true, false] {
+                let map = story.map(tall);
+                for (a, b) in story.links() {
+                    let (from, to) = (map.spots[&a.0], map.spots[&b.0]);
+                    for (id, spot) in &map.spots {
+                        if *id != a.0 && *id != b.0 && crosses(&from, &to, spot) {
+                            let name = |id: u16| story.name(pillarbox_world::world::NodeId(id));
+                            let (a, b, id) = (name(a.0), name(b.0), name(*id));
+                            crossed
+                                .push(format!("{}, tall {tall}: {a} – {b} over {id}", listed.id));
+                        }
+                    }
+                }
+            }
+        }
+        assert!(crossed.is_empty(), "{crossed:#?}");
+    }
+
+    /// Whether the line between two boxes goes through a third one.
+    fn crosses(from: &Spot, to: &Spot, other: &Spot) -> bool {
+        let ((x0, y0), (x1, y1)) = (from.edge(to), to.edge(from));
+        (0..=200_u8).any(|step| {
+            let share = f32::from(step) / 200.0;
+            let (x, y) = (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share);
+            (x - other.x).abs() < other.w / 2.0 && (y - other.y).abs() < other.h / 2.0
+        })
     }
 
     #[test]

@@ -3,9 +3,11 @@
 
 pub mod access;
 pub mod beside;
+mod book;
 pub mod challenge;
 pub mod compare;
 pub mod covered;
+mod doing;
 mod faults;
 pub mod hands;
 pub mod layout;
@@ -16,16 +18,19 @@ mod octets;
 pub mod recorded;
 pub mod scene;
 mod source;
+mod steps;
 pub mod web;
 pub mod words;
 
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
+pub use book::BookLine;
 pub use faults::Template;
 use layout::{Item, Map};
-pub use octets::{Explained, SpokenLine, SpokenPiece, TreeRow};
+pub use octets::{Because, Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;
 pub use source::{Export, Listed, NodeInfo, Question, Source, scenarios};
+pub use steps::Badge;
 use words::{Mark, Sentence};
 
 /// A story that is told.
@@ -34,6 +39,8 @@ pub struct Story {
     entries: Vec<Entry>,
     rows: Vec<SequenceRow>,
     whole: Scene,
+    /// The entries of the book's steps, as far as they have come.
+    steps: Vec<usize>,
     /// The scene after every so many entries, so that looking back folds few of them.
     scenes: Vec<Scene>,
 }
@@ -49,6 +56,8 @@ pub struct SequenceRow {
     pub clock: String,
     /// What happened.
     pub text: String,
+    /// Which of the book's steps it is.
+    pub number: Option<usize>,
     /// How it is marked.
     pub mark: Mark,
     /// How long nothing happened before, if that was long.
@@ -68,6 +77,15 @@ pub struct StepInfo {
     pub facts: Vec<(&'static str, String)>,
     /// Cursors of what it is because of, with words.
     pub causes: Vec<(usize, String)>,
+}
+
+/// Where to go from a scenario, by names in links and titles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Onward {
+    /// The scenario after it.
+    pub next: Option<(String, String)>,
+    /// A challenge about the same.
+    pub challenge: Option<(String, String)>,
 }
 
 /// Silence that is told of.
@@ -106,6 +124,7 @@ impl Story {
             source,
             entries: Vec::new(),
             rows: Vec::new(),
+            steps: Vec::new(),
             whole: Scene::default(),
             scenes: Vec::new(),
         };
@@ -120,6 +139,7 @@ impl Story {
             self.cut_tail();
         }
         self.keep_scenes();
+        self.steps = self.find_steps();
         self.rows = self.all_rows();
     }
 
@@ -168,6 +188,19 @@ impl Story {
     #[must_use]
     pub fn title(&self) -> String {
         self.source.title().to_owned()
+    }
+
+    /// Where to go from here; none: this is no scenario of the list.
+    #[must_use]
+    pub fn onward(&self) -> Option<Onward> {
+        let own = self.source.tape().scenario();
+        let mut rest = scenarios().into_iter().skip_while(|listed| listed.id != own.id);
+        rest.next()?;
+        let challenge = pillarbox_world::tape::Challenge::find(&own.then);
+        Some(Onward {
+            next: rest.next().map(|listed| (listed.id, listed.title)),
+            challenge: challenge.map(|challenge| (challenge.id, challenge.title)),
+        })
     }
 
     /// What it is about.
@@ -261,6 +294,12 @@ impl Story {
 
     /// What somebody did, by the names that the map shows.
     fn acted(&self, what: &str) -> String {
+        if let Some(rule) = what.strip_prefix("fault ") {
+            return format!("A fault is added: {}", words::fault(rule));
+        }
+        if let Some(number) = what.strip_prefix("no fault ") {
+            return format!("Fault {number} is removed");
+        }
         let named = what.split_once(": ").and_then(|(name, rest)| {
             let node = self.nodes().iter().find(|node| node.name == name)?;
             Some(format!("{}: {rest}", node.title))
@@ -406,6 +445,30 @@ impl Story {
         // The connection whose talk is the last row.
         let mut talking = None;
         for (index, entry) in self.entries.iter().enumerate() {
+            if let Some(number) = self.steps.iter().position(|at| *at == index) {
+                if let (What::Octets { .. }, Some(wire)) = (&entry.what, entry.wire) {
+                    let at = wire.0 as usize;
+                    talked.resize(talked.len().max(at + 1), None);
+                    talked[at] = Some(entry.at);
+                }
+                let silence = entry.at.0.saturating_sub(before.0);
+                let gap = (silence >= GAP_MS).then(|| words::duration(silence));
+                let clock = words::clock(self.start_unix_ms(), entry.at);
+                let text = self.source.tape().scenario().steps[number].text.clone();
+                let mark = self.sentence(index).map_or(Mark::Plain, |told| told.mark);
+                let number = Some(number + 1);
+                rows.push(SequenceRow {
+                    from: index,
+                    to: index + 1,
+                    clock,
+                    text,
+                    number,
+                    mark,
+                    gap,
+                });
+                (talking, before) = (None, entry.at);
+                continue;
+            }
             let told = match (&entry.what, entry.wire) {
                 (What::Octets { .. }, Some(wire)) if !taken.contains(&wire) => continue,
                 (What::Octets { .. }, Some(wire)) => {
@@ -435,7 +498,8 @@ impl Story {
             let silence = entry.at.0.saturating_sub(before.0);
             let gap = (silence >= GAP_MS).then(|| words::duration(silence));
             let clock = words::clock(self.start_unix_ms(), entry.at);
-            rows.push(SequenceRow { from: index, to: index + 1, clock, text, mark, gap });
+            let number = None;
+            rows.push(SequenceRow { from: index, to: index + 1, clock, text, number, mark, gap });
             before = entry.at;
         }
         rows

@@ -1,13 +1,14 @@
 //! Octets with what the engine said of them: lines in pieces, trees, and explanations in three voices.
 //! Secrets are masked here, so that no view can forget it.
 
-use pillarbox_world::annotate::{Annotation, Grade};
+use pillarbox_world::annotate::content::Structure;
+use pillarbox_world::annotate::{Annotation, Grade, value};
 use pillarbox_world::world::{Dir, Protocol, What, WireId};
 
 use super::Story;
 use super::lines::{Line, lines, text, text_alone};
 use super::source::{self, Annotated};
-use pillarbox_world::catalogue::Gloss;
+use pillarbox_world::catalogue::{self, Gloss};
 
 /// A line of a conversation, ready to be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct TreeRow {
 /// What octets are, why, and which rules say so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explained {
+    /// Its wire.
+    pub wire: WireId,
     /// What it is, by the grammar's name.
     pub label: String,
     /// The same in plain words.
@@ -93,6 +96,23 @@ pub struct Explained {
     pub end: u64,
     /// Whether they are masked.
     pub secret: bool,
+    /// What it follows from: a reply from its command.
+    pub because: Option<Because>,
+    /// The state of the session that spoke, before and after what it answered; the same twice: it stayed.
+    pub state: Option<(String, String)>,
+}
+
+/// The line that another one follows from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Because {
+    /// What it says, as far as it may be shown.
+    pub text: String,
+    /// Which direction.
+    pub dir: Dir,
+    /// First octet.
+    pub start: u64,
+    /// One past the last.
+    pub end: u64,
 }
 
 /// Octets in one row of a dump.
@@ -106,7 +126,7 @@ const MASK: &str = "••••••";
 const SECRET: &str = "p-secret";
 
 /// Octets of a message, rather than talk about it.
-const CONTENT: &str = "message content";
+pub(super) const CONTENT: &str = "message content";
 
 impl Story {
     /// Lines of a connection that were said before a cursor.
@@ -166,7 +186,21 @@ impl Story {
             }
             let (from, to) = (annotation.at.start.max(at), annotation.at.end.min(end));
             put(at, from, "", false);
-            put(from, to, class_of(annotation), annotation.secret);
+            at = at.max(from);
+            if is_content(annotation) {
+                // One that began in the line before may end in this one.
+                let parts = &annotated.inside;
+                let mut first = parts.partition_point(|part| part.at.start < from);
+                first = parts[..first].iter().rposition(|part| part.leaf).unwrap_or(first);
+                let inside = parts[first..].iter().take_while(|part| part.at.start < to);
+                for part in inside.filter(|part| part.leaf && part.at.end > from) {
+                    let (start, end) = (part.at.start.max(at), part.at.end.min(to));
+                    put(at, start, "", false);
+                    put(start, end, class_inside(part.label), false);
+                    at = at.max(end);
+                }
+            }
+            put(at, to, class_of(annotation), annotation.secret);
             at = at.max(to);
             grade = grade.max(annotation.grade);
         }
@@ -231,7 +265,9 @@ impl Story {
         let annotated = self.source.annotations(wire, dir);
         let annotations = &annotated.all;
         let leaf = annotations.iter().find(|a| a.leaf && a.at.contains(&at))?;
-        Some((leaf.at.start, leaf.at.end))
+        let inside = annotated.inside.iter().find(|part| part.leaf && part.at.contains(&at));
+        let range = inside.filter(|_| is_content(leaf)).map_or(&leaf.at, |part| &part.at);
+        Some((range.start, range.end))
     }
 
     /// The tree of the line that an octet lies in.
@@ -256,7 +292,71 @@ impl Story {
                 end: annotation.at.end,
             }
         };
-        annotations.iter().filter(inside).map(row).collect()
+        let mut rows: Vec<TreeRow> = annotations.iter().filter(inside).map(row).collect();
+        // In a line of a message, what the message itself is made of.
+        let above = rows.iter().map(|row| row.depth + 1).max().unwrap_or(0);
+        let mut ends: Vec<u64> = Vec::new();
+        let lies_here = |part: &&Structure| {
+            let whole = part.at.start >= start && part.at.end <= end;
+            whole || part.leaf && part.at.start < end && part.at.end > start
+        };
+        for part in annotated.inside.iter().filter(lies_here) {
+            while ends.last().is_some_and(|end| *end <= part.at.start) {
+                ends.pop();
+            }
+            let depth = above.saturating_add(u8::try_from(ends.len()).unwrap_or(u8::MAX));
+            ends.push(part.at.end);
+            rows.push(TreeRow {
+                depth,
+                label: part.label.to_owned(),
+                text: text_alone(&self.octets(wire, dir, part.at.start, part.at.end)),
+                start: part.at.start,
+                end: part.at.end,
+            });
+        }
+        rows
+    }
+
+    /// What a range inside a message is: the smallest part around it, or around it without its line's end.
+    fn inside(&self, wire: WireId, dir: Dir, start: u64, end: u64) -> Option<Explained> {
+        let annotated = self.source.annotations(wire, dir);
+        let ended = self.octets(wire, dir, start, end).ends_with(b"\r\n");
+        let without = if ended && end - start > 2 { end - 2 } else { end };
+        let around = |end: u64| {
+            let parts = annotated.inside.iter();
+            let around = parts.filter(move |a| a.at.start <= start && end <= a.at.end);
+            around.min_by_key(|part| (part.at.end - part.at.start, !part.leaf))
+        };
+        let parts = [end, without].into_iter().filter_map(around);
+        let part = parts.min_by_key(|part| (part.at.end - part.at.start, !part.leaf))?;
+        let (from, to) = (part.at.start, part.at.end);
+        let octets = self.octets(wire, dir, from, to.min(from + QUOTE_MAX as u64));
+        // A field is known by its name.
+        let name = octets.split(|octet| *octet == b':').next().unwrap_or_default();
+        let name = std::str::from_utf8(name).unwrap_or_default().trim();
+        let named = matches!(part.label, "header field" | "header name");
+        let gloss = named.then(|| catalogue::field(name)).flatten();
+        let gloss = gloss.or_else(|| catalogue::message(part.label))?;
+        let law = gloss.citation().map(|(rfc, section)| (rfc, section.to_owned(), String::new()));
+        let (what, why) = source::words_of(&gloss);
+        let value = value::value(part.label, &octets).map(|value| format!(" = {value}"));
+        let more = if to - from > QUOTE_MAX as u64 { " …" } else { "" };
+        Some(Explained {
+            wire,
+            label: part.label.to_owned(),
+            what: Some(what),
+            why: Some(why).filter(|why| !why.is_empty()),
+            laws: law.into_iter().collect(),
+            steps: Vec::new(),
+            defects: Vec::new(),
+            text: text_alone(&octets) + more + &value.unwrap_or_default(),
+            dir,
+            start: from,
+            end: to,
+            secret: false,
+            because: None,
+            state: None,
+        })
     }
 
     /// What a range is: the annotation that has just these octets, or the smallest around them.
@@ -266,6 +366,11 @@ impl Story {
         let annotations = &annotated.all;
         let around = annotations.iter().filter(|a| a.at.start <= start && end <= a.at.end);
         let found = around.min_by_key(|a| (a.at.end - a.at.start, a.leaf))?;
+        if is_content(found)
+            && let Some(inside) = self.inside(wire, dir, start, end)
+        {
+            return Some(inside);
+        }
         let gloss = self.gloss_of(wire, dir, found, annotations);
         let law = |rule: &&'static pillarbox_engine::trace::Rule| {
             (rule.rfc, rule.section.to_owned(), rule.gist.to_owned())
@@ -285,7 +390,11 @@ impl Story {
             defects.push("This was refused.".to_owned());
         }
         let state = |name: &'static str| name.to_owned();
+        let root = root_of(annotations, found);
+        let because = root.and_then(|root| self.because(wire, dir, root));
+        let moved = because.as_ref().and_then(|because| self.moved(wire, because));
         Some(Explained {
+            wire,
             label: found.label.to_owned(),
             what: gloss.as_ref().map(|(what, _)| what.clone()),
             why: gloss.map(|(_, why)| why).filter(|why| !why.is_empty()),
@@ -297,7 +406,32 @@ impl Story {
             start: found.at.start,
             end: found.at.end,
             secret: found.secret,
+            because,
+            state: moved,
         })
+    }
+
+    /// What a line follows from, if that is known.
+    pub(super) fn because(&self, wire: WireId, dir: Dir, line: &Annotation) -> Option<Because> {
+        let annotated = self.source.annotations(wire, dir);
+        let (dir, at) = annotated.causes.get(&line.at.start)?.clone();
+        let (start, end) = (at.start, at.end.min(at.start + QUOTE_MAX as u64));
+        let text = text_alone(&self.octets(wire, dir, start, end));
+        Some(Because { text, dir, start: at.start, end: at.end })
+    }
+
+    /// The states of the session that took a line, before it and after it.
+    fn moved(&self, wire: WireId, line: &Because) -> Option<(String, String)> {
+        let annotated = self.source.annotations(wire, line.dir);
+        let root = annotated.all.iter().rev();
+        let root = root.filter(|a| a.parent.is_none()).find(|a| a.at.start <= line.start)?;
+        let until = annotated.moves.partition_point(|(read, ..)| *read < line.end);
+        let own = annotated.moves[..until].partition_point(|(read, ..)| *read < root.at.start);
+        let (earlier, own) = annotated.moves[..until].split_at(own);
+        let earlier = earlier.last().map(|(_, _, to)| *to);
+        let before = own.first().map(|(_, from, _)| *from).or(earlier)?;
+        let after = own.last().map(|(_, _, to)| *to).or(earlier)?;
+        Some((before.to_owned(), after.to_owned()))
     }
 
     /// Words for a part; of a line those for the command or the code that it begins with.
@@ -339,6 +473,30 @@ impl Story {
     }
 }
 
+/// Whether a part is octets of a message, in which more can be told apart.
+fn is_content(part: &Annotation) -> bool {
+    matches!(part.label, CONTENT | "text line" | "text lines" | "chunk")
+}
+
+/// How a part of a message is drawn.
+fn class_inside(label: &str) -> &'static str {
+    match label {
+        "header name" | "boundary" => "p-verb",
+        "encoded word" | "QP escape" | "address" => "p-code",
+        "line end" | "soft line break" | "header end" => "p-end",
+        _ => "",
+    }
+}
+
+/// The line that a part lies in.
+fn root_of<'a>(all: &'a [Annotation], part: &'a Annotation) -> Option<&'a Annotation> {
+    let mut root = part;
+    while let Some(parent) = root.parent {
+        root = all.get(parent.at as usize)?;
+    }
+    Some(root)
+}
+
 /// How a part is drawn: by its role in a line, whatever the protocol.
 fn class_of(annotation: &Annotation) -> &'static str {
     match annotation.label {
@@ -349,5 +507,128 @@ fn class_of(annotation: &Annotation) -> &'static str {
         label if label.ends_with("code") || label.ends_with("status") => "p-code",
         label if label.ends_with("text") => "p-text",
         _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::story::hands::{self, Part, Wish};
+
+    fn said(story: &Story, begins: &str) -> SpokenLine {
+        let wire = story.source().tape().world().wires()[0].id;
+        let lines = story.spoken(wire, usize::MAX);
+        let text = |line: &SpokenLine| {
+            line.pieces.iter().map(|piece| piece.text.as_str()).collect::<String>()
+        };
+        lines.into_iter().find(|line| text(line).starts_with(begins)).expect("it was said")
+    }
+
+    fn explained(story: &Story, line: &SpokenLine) -> Explained {
+        story.explain(line.wire, line.dir, line.start, line.end).expect("it is known")
+    }
+
+    #[test]
+    fn a_reply_has_its_command_and_the_servers_state() {
+        let story = Story::scenario("crepes-hamburger").expect("it exists");
+        let replies = [
+            ("250 alice", "MAIL FROM:", "Greeted", "MailGiven"),
+            ("250 bob", "RCPT TO:", "MailGiven", "RcptGiven"),
+            ("250 Message", ".", "Data", "Greeted"),
+        ];
+        for (reply, command, before, after) in replies {
+            let explained = explained(&story, &said(&story, reply));
+            let because = explained.because.expect("it answers something");
+            assert!(because.text.starts_with(command), "{reply}: {because:?}");
+            assert_eq!(because.dir, Dir::ToServer);
+            assert_eq!(explained.state, Some((before.to_owned(), after.to_owned())), "{reply}");
+        }
+    }
+
+    #[test]
+    fn each_octet_of_a_message_is_explained_however_it_travels() {
+        let message = "From: =?utf-8?Q?J=C3=B6?= <jo@crepes.fr>\r\nSubject: hi\r\n\
+            Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\
+            Content-Transfer-Encoding: base64\r\n\r\na2V0Y2h1cA==\r\n--b--\r\n";
+        let data = vec!["DATA\r\n".to_owned(), format!("{message}.\r\n")];
+        let (one, two) = message.split_at(70);
+        let chunks = [one, two].map(|piece| {
+            let last = if piece == two { " LAST" } else { "" };
+            format!("BDAT {}{last}\r\n{piece}", piece.len())
+        });
+        let envelope = "MAIL FROM:<a@crepes.fr>\r\nRCPT TO:<bob@hamburger.edu>\r\n";
+        for content in [data, chunks.to_vec()] {
+            let wish = Wish { part: Part::Client, port: 25, textbook: false };
+            let mut story = hands::begin(wish);
+            let first = ["EHLO x\r\n".to_owned(), envelope.to_owned()];
+            for said in first.into_iter().chain(content) {
+                story.say(Part::Client, said.as_bytes()).unwrap_or_else(|why| {
+                    let wire = story.standing(wish).wire.expect("there is one");
+                    panic!("{why} for {said:?}: {:?}", story.dump(wire))
+                });
+            }
+            let wire = story.standing(wish).wire.expect("there is one");
+            let said = story.octets(wire, Dir::ToServer, 0, u64::MAX);
+            let place = |text: &str| {
+                let at = said.windows(text.len()).position(|w| w == text.as_bytes());
+                at.expect("it was said") as u64
+            };
+            let parts = [
+                ("Subject", "header name", "RFC 5322 §3.6.5"),
+                (" hi", "header body", "RFC 5322 §2.2"),
+                ("jo@crepes.fr", "address", "RFC 5322 §3.4.1"),
+                ("=?utf-8?Q?J=C3=B6?=", "encoded word", "RFC 2047 §2"),
+                ("--b\r\n", "boundary", "RFC 2046 §5.1.1"),
+                ("Content-Transfer-Encoding", "header name", "RFC 2045 §6"),
+                ("a2V0Y2h1cA==", "base64", "RFC 2045 §6.8"),
+            ];
+            for (text, label, law) in parts {
+                let start = place(text);
+                let end = start + text.len() as u64;
+                let explained =
+                    story.explain(wire, Dir::ToServer, start, end).expect("it is known");
+                let laws: Vec<String> =
+                    explained.laws.iter().map(|law| format!("RFC {} §{}", law.0, law.1)).collect();
+                assert_eq!(
+                    (&explained.label[..], laws.join(", ")),
+                    (label, law.to_owned()),
+                    "{text}"
+                );
+                assert_eq!(
+                    story.leaf(wire, Dir::ToServer, start),
+                    Some((explained.start, explained.end)),
+                    "{text}: a click finds it"
+                );
+            }
+            let from = place("From:");
+            let tree = story.tree(wire, Dir::ToServer, from);
+            let labels: Vec<&str> = tree.iter().map(|row| &row.label[..]).collect();
+            for label in ["header field", "header name", "encoded word", "address", "line end"] {
+                assert!(labels.contains(&label), "{label}: {labels:?}");
+            }
+            // All of it, octet by octet.
+            for at in from..place("--b--") {
+                let known = story.explain(wire, Dir::ToServer, at, at + 1).expect("it is known");
+                assert!(known.what.is_some(), "{at}: {known:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn passwords_are_shown_where_the_scenario_says_so_or_somebody_asks() {
+        let text = |story: &Story| {
+            let scene = story.scene(usize::MAX);
+            let lines = scene.wires.keys().flat_map(|wire| story.spoken(*wire, usize::MAX));
+            let pieces = lines.flat_map(|line| line.pieces).map(|piece| piece.text);
+            pieces.collect::<String>()
+        };
+        let lecture = Story::scenario("pop-phases").expect("it exists");
+        assert!(text(&lecture).contains("pass hungry"));
+        let mut other = Story::scenario("pop-cut").expect("it exists");
+        assert!(text(&other).contains(MASK));
+        other.act(|source| source.show_secrets(true));
+        assert!(!text(&other).contains(MASK) && text(&other).contains("AUTH PLAIN "));
+        other.act(|source| source.show_secrets(false));
+        assert!(text(&other).contains(MASK));
     }
 }

@@ -214,6 +214,8 @@ pub fn is_visible(what: &What) -> bool {
     what.is_interesting()
         || matches!(what, What::Connect { .. } | What::Octets { .. } | What::Closed { .. })
         || matches!(what, What::Dns(dns) if dns.answer.is_none())
+        // What somebody breaks on purpose is told, as what comes of it is.
+        || matches!(what, What::Acted(what) if what.starts_with("fault ") || what.starts_with("no fault "))
 }
 
 /// Whether DNS gave something that mail can be sent by.

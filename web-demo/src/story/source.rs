@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use pillarbox_engine::trace::{Note, Rule, Side};
+use pillarbox_world::annotate::content::{Structure, structures};
 use pillarbox_world::annotate::{Annotation, Annotator};
 use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
 use pillarbox_world::tape::{Level, Scenario, Tape, export};
@@ -98,6 +99,12 @@ pub struct Annotated {
     pub all: Vec<Annotation>,
     /// Octets in which whoever reads found a rule broken.
     pub defects: Vec<(Range<u64>, &'static Rule)>,
+    /// Of lines that follow from another one, by their first octets: the direction and the octets of that one.
+    pub causes: BTreeMap<u64, (Dir, Range<u64>)>,
+    /// States that whoever reads went through, with the first octet of what it had read then.
+    pub moves: Vec<(u64, &'static str, &'static str)>,
+    /// What lies in the messages that travelled here: headers and parts, those that hold others first.
+    pub inside: Vec<Structure>,
 }
 
 /// How much of a story is told at most, so that one that never ends does not hold the page.
@@ -114,6 +121,7 @@ pub struct Source {
     links: Vec<(NodeId, NodeId)>,
     answered: Vec<usize>,
     told: bool,
+    shows_secrets: bool,
     annotated: RefCell<BTreeMap<(WireId, bool), Rc<Annotated>>>,
 }
 
@@ -141,7 +149,13 @@ impl Source {
     pub fn shared(link: &str) -> Result<(Self, Option<usize>), String> {
         let opened = Tape::decode(link).map_err(|why| why.to_string())?;
         let mut source = Self::of(opened.tape);
-        source.tell_all();
+        if source.tape.scenario().is_unplanned() {
+            // It goes on from where it was left.
+            let last = source.tape.actions().last().map_or(Time(0), |planned| planned.at);
+            source.pass_to(last.after(super::doing::AFTER_MS));
+        } else {
+            source.tell_all();
+        }
         Ok((source, opened.view.parse().ok()))
     }
 
@@ -157,7 +171,8 @@ impl Source {
         let nodes = nodes(&tape);
         let links = links(tape.world(), &tape.scenario().setup.nodes, &nodes);
         let (answered, annotated) = (Vec::new(), RefCell::default());
-        Self { tape, nodes, links, answered, told: false, annotated }
+        let shows_secrets = tape.scenario().shows_secrets;
+        Self { tape, nodes, links, answered, told: false, shows_secrets, annotated }
     }
 
     /// Lets everything happen that is to come.
@@ -167,6 +182,18 @@ impl Source {
             && self.tape.step()
         {}
         self.told = true;
+        self.annotated.borrow_mut().clear();
+    }
+
+    /// Whether secrets are shown as they are.
+    #[must_use]
+    pub fn shows_secrets(&self) -> bool {
+        self.shows_secrets
+    }
+
+    /// Shows secrets, or masks them.
+    pub fn show_secrets(&mut self, on: bool) {
+        self.shows_secrets = on;
         self.annotated.borrow_mut().clear();
     }
 
@@ -441,6 +468,7 @@ impl Source {
             return Annotated::default();
         };
         let (mut defects, mut last) = (Vec::new(), None);
+        let (mut moves, mut read) = (Vec::new(), 0);
         let mut annotator = Annotator::new(spoken(view.protocol), party);
         for noted in self.tape.world().all_notes(wire, end) {
             let octets = match noted.note {
@@ -457,20 +485,39 @@ impl Source {
                 _ => &[],
             };
             match noted.note {
-                Note::Span(span) => last = (span.side == side).then_some(span.start..span.end),
+                Note::Span(span) => {
+                    last = (span.side == side).then_some(span.start..span.end);
+                    read = last.as_ref().map_or(read, |last| last.start);
+                }
                 Note::Defect(rule) => defects.extend(last.clone().map(|range| (range, rule))),
+                Note::State { from, to } if reads => moves.push((read, from, to)),
                 Note::State { .. } => {}
             }
             annotator.note(&noted.note, octets);
         }
         let mut all = annotator.of(side).to_vec();
+        let cause = |annotation: &Annotation| {
+            let cause = annotator.get(*annotation.causes.first()?)?;
+            let dir = if cause.id.side == side { dir } else { Dir::sent_by(dir.receiver()) };
+            Some((annotation.at.start, (dir, cause.at.clone())))
+        };
+        let causes = all.iter().filter_map(cause).collect();
         // What somebody on the line has read is nobody's secret any more: that is what a reader should see.
         let heard = self.tape.world().overheard(wire, dir);
         for annotation in all.iter_mut().filter(|annotation| annotation.secret) {
             let (start, end) = (annotation.at.start, annotation.at.end);
-            annotation.secret = !heard.iter().any(|range| range.start <= start && end <= range.end);
+            let overheard = heard.iter().any(|range| range.start <= start && end <= range.end);
+            annotation.secret = !overheard && !self.shows_secrets;
         }
-        Annotated { all, defects }
+        let inside = match (dir, view.protocol) {
+            (Dir::ToServer, Protocol::Smtp | Protocol::Submission) => {
+                let mut octets =
+                    |range: Range<u64>| self.tape.world().octets(wire, dir, range).to_vec();
+                structures(&all, &mut octets)
+            }
+            _ => Vec::new(),
+        };
+        Annotated { all, defects, causes, moves, inside }
     }
 }
 
@@ -479,7 +526,7 @@ pub(super) fn protocol_name(protocol: Protocol) -> &'static str {
     spoken(protocol).name()
 }
 
-fn spoken(protocol: Protocol) -> Spoken {
+pub(super) fn spoken(protocol: Protocol) -> Spoken {
     match protocol {
         Protocol::Smtp | Protocol::Submission => Spoken::Smtp,
         Protocol::Pop3 => Spoken::Pop3,
@@ -492,12 +539,17 @@ pub(super) fn words_of(gloss: &Gloss) -> (String, String) {
     (gloss.what.to_owned(), gloss.why.replace('\n', " "))
 }
 
+/// The same as one text.
+pub(super) fn sentence_of(gloss: &Gloss) -> String {
+    let (what, why) = words_of(gloss);
+    if why.is_empty() { what } else { format!("{what} {why}") }
+}
+
 /// Words for a session's state.
 pub(super) fn state_gloss(protocol: Protocol, end: End, state: &str) -> Option<String> {
     let party = if end == End::Server { Party::Server } else { Party::Client };
     let gloss = catalogue::state(spoken(protocol), party, state)?;
-    let (what, why) = words_of(&gloss);
-    Some(format!("{what} {why}"))
+    Some(sentence_of(&gloss))
 }
 
 /// Words for what an entry tells, where the catalogue has some.
@@ -523,10 +575,7 @@ pub(super) fn gloss(what: &What) -> Option<String> {
         What::Defect { rule, .. } => Some(catalogue::rule(rule)),
         _ => None,
     };
-    gloss.map(|gloss| {
-        let (what, why) = words_of(&gloss);
-        if why.is_empty() { what } else { format!("{what} {why}") }
-    })
+    gloss.map(|gloss| sentence_of(&gloss))
 }
 
 fn nodes(tape: &Tape) -> Vec<NodeInfo> {

@@ -1,6 +1,7 @@
 //! One sentence for each entry of the log, for the list of what happened and for a screen reader.
 //! Names, numbers and replies in it come from the entry; the sentence adds who did what to whom.
 
+use pillarbox_world::fault::Rule;
 use pillarbox_world::world::{DnsAnswer, Entry, Fate, NodeId, Screen, Time, What, WireId};
 
 use super::scene::{Scene, is_useful};
@@ -99,7 +100,7 @@ pub fn sentence(
             (format!("{account}'s {} holds {count} (before: {before})", mailbox.name), mark)
         }
         What::Screen(screen) => on_screen(screen, &who),
-        What::FaultFired { rule, .. } => (format!("A fault strikes: {rule}"), Mark::Warn),
+        What::FaultFired { rule, .. } => (format!("A fault strikes: {}", fault(rule)), Mark::Warn),
         What::Acted(what) => (what.to_string(), Mark::Plain),
         What::Power(true) => (format!("{who} is up again"), Mark::Good),
         What::Power(false) => (format!("{who} is down"), Mark::Bad),
@@ -110,6 +111,12 @@ pub fn sentence(
         What::Ask(_) | What::Answer(_) | What::Call(_) | What::Event(_) => return None,
     };
     Some(Sentence { text, mark })
+}
+
+/// A fault in words; one that cannot be read, as it is written.
+#[must_use]
+pub fn fault(text: &str) -> String {
+    text.parse::<Rule>().map_or_else(|_| text.to_owned(), |rule| rule.in_words())
 }
 
 /// Who took a connection, whichever node the entry names.

@@ -2,20 +2,16 @@
 
 use leptos::prelude::*;
 use pillarbox_world::tape::Challenge;
-use pillarbox_world::world::{Action, Dir};
+use pillarbox_world::world::Action;
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Icon, Prompt, Select, icon};
+use crate::controls::{Button, Icon, icon};
 use crate::player::Player;
 use crate::route::Route;
 use crate::story::challenge::{self, Offered};
-use crate::story::hands::Part;
 
-use super::{hands, stage};
-
-/// Ways to begin that are offered as buttons.
-const DOORS_MAX: usize = 6;
+use super::{doing, stage};
 
 /// All challenges.
 pub(super) fn list() -> AnyView {
@@ -67,6 +63,7 @@ pub(super) fn challenge(id: &str) -> AnyView {
 fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set(challenge.title.clone());
+    let door = challenge.door;
     player.seek(usize::MAX);
     let wrong = RwSignal::new(None::<String>);
     let act = move |action: Action| {
@@ -82,12 +79,12 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
                     <div class="hands-left">
                         {stage::transcript(player, true)}
                         {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
-                        {speak(player, act)}
+                        {doing::speak(player, act, move || doing::first_steps(player, act, door))}
                     </div>
                 </div>
                 <div class="hands-right">
                     {task(ui, challenge, player, round)}
-                    {acts(player, act, faults)}
+                    {doing::acts(player, act, faults)}
                     {stage::inspector(player)}
                 </div>
             </div>
@@ -145,113 +142,6 @@ fn task(ui: Ui, challenge: Challenge, player: Player, round: RwSignal<u32>) -> A
                 </Button>
             </div>
         </section>
-    }
-    .into_any()
-}
-
-/// What can be done besides typing.
-fn acts(
-    player: Player,
-    act: impl Fn(Action) + Copy + Send + Sync + 'static,
-    faults: RwSignal<bool>,
-) -> AnyView {
-    let choose = move |label: &'static str, list: Vec<(String, Action)>| {
-        let mut options = vec![(String::new(), label.to_owned())];
-        options.extend(list.iter().map(|(words, _)| (words.clone(), words.clone())));
-        let again = RwSignal::new(String::new());
-        let set = move |value: String| {
-            if let Some((_, action)) = list.iter().find(|(words, _)| *words == value) {
-                act(action.clone());
-            }
-            // The first line of the list is shown again.
-            again.set(value);
-            again.set(String::new());
-        };
-        view! { <Select label=label options=Signal::stored(options) chosen=again set=set /> }
-    };
-    let (doors, readings) = player.read(|story| (story.doors(), story.readings()));
-    let changes = player.read(|story| story.changes());
-    let wait = move |ms: u64| {
-        player.change(|story| story.think(ms));
-        player.seek(usize::MAX);
-    };
-    let cut = move || {
-        if let Some((wire, _)) = player.read(|story| story.by_hand()) {
-            act(Action::Cut { wire: wire.0 });
-        }
-    };
-    let has_line = Signal::derive(move || {
-        player.version.track();
-        player.read(|story| story.by_hand()).is_none()
-    });
-    view! {
-        <section class="pane acts" aria-label="What you can do">
-            {choose("Connect by hand to …", doors)}
-            {choose("Read mail on …", readings)}
-            {choose("Lines and TLS …", changes)}
-            <Button class="small-button" press=move || faults.set(true)>{icon(Icon::Fault)}<span>"Faults"</span></Button>
-            <Button class="small-button" disabled=has_line press=cut>"Cut the line"</Button>
-            <Button class="small-button" press=move || wait(60_000)>"Wait 1 min"</Button>
-            <Button class="small-button" press=move || wait(3_600_000)>"Wait 1 h"</Button>
-            {stage::messages(player, Some("_blank"))}
-        </section>
-    }
-    .into_any()
-}
-
-/// Where there is no connection to type on: ways to begin.
-fn first_steps(player: Player, act: impl Fn(Action) + Copy + Send + Sync + 'static) -> AnyView {
-    let (doors, readings) = player.read(|story| (story.doors(), story.readings()));
-    let button = move |(at, (words, action)): (usize, (String, Action))| {
-        let class = if at == 0 { "primary" } else { "" };
-        let action = StoredValue::new(action);
-        view! { <Button class=class press=move || act(action.get_value())>{words}</Button> }
-    };
-    let doors = doors.into_iter().take(DOORS_MAX).enumerate().map(button).collect_view();
-    let readings = readings.into_iter().take(DOORS_MAX).zip(1..).map(|(one, at)| button((at, one)));
-    let readings = readings.collect_view();
-    view! {
-        <div class="first-steps">
-            <h3>"Begin here: connect by hand, and type"</h3>
-            <div class="go">{doors}</div>
-            <h3>"Or let a device read mail"</h3>
-            <div class="go">{readings}</div>
-            <p class="muted small">"Some challenges are solved without typing: by a fault, by time, or by what a device does."</p>
-        </div>
-    }
-    .into_any()
-}
-
-/// The prompt, where there is a connection to type on.
-fn speak(player: Player, act: impl Fn(Action) + Copy + Send + Sync + 'static) -> AnyView {
-    let line = RwSignal::new(String::new());
-    let said = RwSignal::new(Vec::<String>::new());
-    let at = Memo::new(move |_| {
-        player.version.track();
-        player.read(|story| story.by_hand())
-    });
-    let label = Signal::derive(move || {
-        let Some((wire, part)) = at.get() else { return String::new() };
-        player.version.track();
-        let letter =
-            if part == Part::Client { Dir::ToServer.letter() } else { Dir::ToClient.letter() };
-        let state = player.read(|story| story.state_beyond(wire, part));
-        if state.is_empty() { format!("{letter}:") } else { format!("{state} · {letter}:") }
-    });
-    let send = move |ended: bool| {
-        let Some((wire, part)) = at.get_untracked() else { return };
-        let text = line.get_untracked();
-        let end = if ended { "\r\n" } else { "" };
-        let octets = (text.replace('\n', "\r\n") + end).into_bytes();
-        said.update(|said| said.push(text));
-        line.set(String::new());
-        act(Action::Type { wire: wire.0, server: part == Part::Server, octets });
-    };
-    view! {
-        <Show when=move || at.get().is_some() fallback=move || first_steps(player, act)>
-            <details class="sayable"><summary>"What can I say now?"</summary>{hands::palette(player, move || at.get(), line)}</details>
-            <Prompt label=label value=line history=said send=send />
-        </Show>
     }
     .into_any()
 }

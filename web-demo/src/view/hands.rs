@@ -6,9 +6,9 @@ use pillarbox_world::world::WireId;
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Icon, Prompt, Select, Switch, icon};
+use crate::controls::{BACKSPACE, Button, Icon, Prompt, Select, Switch, Terminal, icon};
 use crate::player::Player;
-use crate::story::hands::{self, PORTS, Part, Sayable, Wish};
+use crate::story::hands::{self, PORTS, Part, Remark, Sayable, Wish};
 
 use super::stage;
 
@@ -17,23 +17,32 @@ pub(super) fn hands_on() -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set("Speak it yourself".to_owned());
     let wish = RwSignal::new(Wish { part: Part::Client, port: 25, textbook: true });
-    view! { <div class="hands">{move || conversation(ui, wish)}</div> }.into_any()
+    view! { <div class="hands">{move || conversation(wish)}</div> }.into_any()
 }
 
 /// One conversation; another wish begins another one.
-fn conversation(ui: Ui, wish: RwSignal<Wish>) -> AnyView {
+fn conversation(wish: RwSignal<Wish>) -> AnyView {
     let now = wish.get();
     let player = Player::new(hands::begin(now));
     player.seek(usize::MAX);
     player.chosen.set(player.read(|story| story.standing(now).wire));
     let said = RwSignal::new(Vec::<String>::new());
     let line = RwSignal::new(String::new());
-    let lf_only = RwSignal::new(false);
+    let (lf_only, terminal) = (RwSignal::new(false), RwSignal::new(Terminal::default()));
     let wrong = RwSignal::new(None::<String>);
     let standing = Memo::new(move |_| {
         player.version.track();
         player.read(|story| story.standing(now))
     });
+    let offered = offered(player, move || Some((standing.get().wire?, now.part)));
+    let put = move |octets: String| {
+        let done = player.change(|story| story.say(now.part, octets.as_bytes()));
+        wrong.set(done.err());
+        player.pin.set(None);
+        player.seek(usize::MAX);
+    };
+    // A key that goes back is an octet, where it was sent.
+    let sent = |text: &str| text.replace(BACKSPACE, "\u{8}");
     let say = move |ended: bool| {
         let text = line.get_untracked();
         let end = match (ended, lf_only.get_untracked()) {
@@ -41,16 +50,18 @@ fn conversation(ui: Ui, wish: RwSignal<Wish>) -> AnyView {
             (true, true) => "\n",
             (true, false) => "\r\n",
         };
-        let lines = text.split('\n').map(|line| line.trim_end_matches('\r')).collect::<Vec<_>>();
-        let octets = lines.join(if end.is_empty() { "\r\n" } else { end }) + end;
-        let done = player.change(|story| story.say(now.part, octets.as_bytes()));
-        wrong.set(done.err());
+        if terminal.get_untracked().at_once {
+            // All but the line's end was sent when it was typed.
+            put(end.to_owned());
+        } else {
+            let lines = text.split('\n').map(|line| line.trim_end_matches('\r'));
+            let between = if end.is_empty() { "\r\n" } else { end };
+            put(sent(&lines.collect::<Vec<_>>().join(between)) + end);
+        }
         said.update(|said| said.push(text));
         line.set(String::new());
-        player.pin.set(None);
-        player.seek(usize::MAX);
-        tell(ui, player, now);
     };
+    let piece = Callback::new(move |text: String| put(sent(&text)));
     let undo = move || {
         player.change(|story| story.take_back(now));
         player.chosen.set(player.read(|story| story.standing(now).wire));
@@ -68,7 +79,7 @@ fn conversation(ui: Ui, wish: RwSignal<Wish>) -> AnyView {
         <div class="panes">
             <div class="hands-left">
                 {stage::transcript(player, false)}
-                {refusal(player, now, undo)}
+                {remark(player, now, undo)}
                 {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
                 <Show when=move || !closed.get() fallback=move || view! {
                     <div class="prompt over">
@@ -77,29 +88,17 @@ fn conversation(ui: Ui, wish: RwSignal<Wish>) -> AnyView {
                         <Button press=undo>{icon(Icon::Undo)}<span>"Take the last line back"</span></Button>
                     </div>
                 }>
-                    <Prompt label=label value=line history=said send=say />
+                    <Prompt label=label value=line history=said next=examples(offered) terminal=terminal piece=piece send=say />
                 </Show>
             </div>
             <div class="hands-right">
-                {state(player, now, lf_only, undo, line)}
+                {state(player, now, undo)}
+                {sayable(offered, line, lf_only, terminal)}
                 {stage::inspector(player)}
             </div>
         </div>
     }
     .into_any()
-}
-
-/// The newest line of the other side, for a screen reader.
-fn tell(ui: Ui, player: Player, wish: Wish) {
-    let heard = player.read(|story| {
-        let wire = story.standing(wish).wire?;
-        let spoken = story.spoken(wire, usize::MAX);
-        let last = spoken.last()?;
-        Some(last.pieces.iter().map(|piece| piece.text.as_str()).collect::<String>())
-    });
-    if let Some(heard) = heard {
-        ui.told.set(heard);
-    }
 }
 
 fn choices(wish: RwSignal<Wish>) -> AnyView {
@@ -135,31 +134,35 @@ fn choices(wish: RwSignal<Wish>) -> AnyView {
     .into_any()
 }
 
-/// A refusal explains itself, and offers to take the line back.
-fn refusal(player: Player, wish: Wish, undo: impl Fn() + Copy + Send + Sync + 'static) -> AnyView {
-    let refused = Memo::new(move |_| {
+/// What there is to say of the last line: a refusal explains itself, and offers to take the line back.
+fn remark(player: Player, wish: Wish, undo: impl Fn() + Copy + Send + Sync + 'static) -> AnyView {
+    let remark = Memo::new(move |_| {
         player.version.track();
-        player.read(|story| story.last_refusal(wish))
+        player.read(|story| story.remark(wish))
     });
     let show = move || {
-        refused.get().map(|(_, why)| view! {
-            <div class="refusal" role="note">
-                <p><b>"Why? "</b>{why}</p>
-                <Button class="small-button" press=undo>{icon(Icon::Undo)}<span>"Take it back"</span></Button>
-            </div>
+        remark.get().map(|remark| {
+            let (words, law) = remark.words();
+            let (title, back) = match remark {
+                Remark::Refused { .. } => ("Why? ", true),
+                Remark::Waits { .. } => ("Nothing yet. ", true),
+                Remark::Pipelined { .. } => ("Several at once. ", false),
+            };
+            view! {
+                <div class="refusal" role="note">
+                    <p><b>{title}</b>{words}" "{law.map(stage::law)}</p>
+                    {back.then(|| view! {
+                        <Button class="small-button" press=undo>{icon(Icon::Undo)}<span>"Take it back"</span></Button>
+                    })}
+                </div>
+            }
         })
     };
     view! { {show} }.into_any()
 }
 
 /// The other side's state, and what time and keyboard do.
-fn state(
-    player: Player,
-    wish: Wish,
-    lf_only: RwSignal<bool>,
-    undo: impl Fn() + Copy + Send + Sync + 'static,
-    line: RwSignal<String>,
-) -> AnyView {
+fn state(player: Player, wish: Wish, undo: impl Fn() + Copy + Send + Sync + 'static) -> AnyView {
     let standing = Memo::new(move |_| {
         player.version.track();
         player.read(|story| story.standing(wish))
@@ -168,7 +171,6 @@ fn state(
         player.version.track();
         player.read(|story| story.typed_last().is_some())
     });
-    let now_part = wish.part;
     let other = if wish.part == Part::Client { "The server's state" } else { "The client's state" };
     view! {
         <section class="pane state-pane" aria-label=other>
@@ -192,8 +194,34 @@ fn state(
                         player.seek(usize::MAX);
                     }>"Wait a minute"</Button>
                 </div>
-                {palette(player, move || Some((standing.get().wire?, now_part)), line)}
-                <Switch label="my lines end with LF alone" on=lf_only set=move |on| lf_only.set(on) />
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// What can be said, and how the terminal behaves.
+fn sayable(
+    offered: Memo<Offered>,
+    line: RwSignal<String>,
+    lf_only: RwSignal<bool>,
+    terminal: RwSignal<Terminal>,
+) -> AnyView {
+    let switch = move |label: &'static str, of: fn(&mut Terminal) -> &mut bool| {
+        let on = Signal::derive(move || *of(&mut terminal.get()));
+        view! { <Switch label=label on=on set=move |on| terminal.update(|terminal| *of(terminal) = on) /> }
+    };
+    view! {
+        <section class="pane says-pane" aria-label="What you can say, and how">
+            <div class="inspected">
+                {palette_of(offered, line)}
+                <details class="telnet">
+                    <summary>"As with telnet"</summary>
+                    {switch("no local echo: what you type is not shown", |terminal| &mut terminal.silent)}
+                    {switch("Backspace sends octet 8", |terminal| &mut terminal.backspace)}
+                    {switch("a character at a time, sent as you type", |terminal| &mut terminal.at_once)}
+                    <Switch label="my lines end with LF alone" on=lf_only set=move |on| lf_only.set(on) />
+                </details>
             </div>
         </section>
     }
@@ -203,19 +231,18 @@ fn state(
 /// What is offered. What could be said when the conversation began can be said nearly always; what came later is the
 /// next step, and stands first.
 #[derive(Clone, Default, PartialEq)]
-struct Offered {
+pub(super) struct Offered {
     wire: Option<WireId>,
     first: Vec<&'static str>,
     now: Vec<Sayable>,
 }
 
-/// What can be said now, each with what it does; a press puts it into the prompt.
-pub(super) fn palette(
+/// What can be said now at an end of a wire, the next step first.
+pub(super) fn offered(
     player: Player,
     at: impl Fn() -> Option<(WireId, Part)> + Send + Sync + 'static,
-    line: RwSignal<String>,
-) -> AnyView {
-    let sayable = Memo::new(move |before: Option<&Offered>| {
+) -> Memo<Offered> {
+    Memo::new(move |before: Option<&Offered>| {
         player.version.track();
         let Some((wire, part)) = at() else { return Offered::default() };
         let mut now = player.read(|story| story.sayable(Some(wire), part));
@@ -226,7 +253,27 @@ pub(super) fn palette(
         };
         now.sort_by_key(|one| first.contains(&one.form));
         Offered { wire: Some(wire), first, now }
-    });
+    })
+}
+
+/// One of each of them, to be completed.
+pub(super) fn examples(offered: Memo<Offered>) -> Signal<Vec<String>> {
+    Signal::derive(move || {
+        offered.with(|offered| offered.now.iter().map(|one| one.example.clone()).collect())
+    })
+}
+
+/// What can be said now at an end of a wire, each with what it does.
+pub(super) fn palette(
+    player: Player,
+    at: impl Fn() -> Option<(WireId, Part)> + Send + Sync + 'static,
+    line: RwSignal<String>,
+) -> AnyView {
+    palette_of(offered(player, at), line)
+}
+
+/// What is offered, each with what it does; a press puts it into the prompt.
+pub(super) fn palette_of(offered: Memo<Offered>, line: RwSignal<String>) -> AnyView {
     let take = move |example: String| {
         line.set(example);
         browser::focus("prompt");
@@ -245,7 +292,7 @@ pub(super) fn palette(
         }
     };
     let list = move || {
-        let sayable = sayable.with(|offered| offered.now.clone());
+        let sayable = offered.with(|offered| offered.now.clone());
         (!sayable.is_empty()).then(|| {
             view! {
                 <h4>"You can say now"</h4>

@@ -3,11 +3,13 @@
 mod access;
 mod challenge;
 mod compare;
+mod doing;
 mod hands;
 mod home;
 mod live;
 mod message;
 mod palette;
+mod sandbox;
 mod simulated;
 mod smime;
 mod stage;

@@ -18,6 +18,38 @@ pub struct Structure {
     pub leaf: bool,
 }
 
+/// The structures of all messages that a client sent in this direction, given all of its annotations. The pieces of
+/// BDAT (RFC 3030 §2) make one message up to the one that is the LAST.
+#[must_use]
+pub fn structures(
+    all: &[Annotation],
+    octets: &mut dyn FnMut(Range<u64>) -> Vec<u8>,
+) -> Vec<Structure> {
+    let mut out = Vec::new();
+    let mut message: Vec<Annotation> = Vec::new();
+    let mut is_last = false;
+    let lines = all.chunk_by(|_, next| next.parent.is_some());
+    for line in lines {
+        let Some(root) = line.first() else { continue };
+        if root.label == "message content" {
+            message.extend_from_slice(line);
+            if is_last || line.iter().any(|part| part.label == "end of data") {
+                out.extend(structure(&std::mem::take(&mut message), octets));
+            }
+            is_last = false;
+            continue;
+        }
+        let words = octets(root.at.clone()).to_ascii_uppercase();
+        if words.starts_with(b"BDAT ") {
+            is_last = words.trim_ascii_end().ends_with(b" LAST");
+        } else if !message.is_empty() {
+            out.extend(structure(&std::mem::take(&mut message), octets));
+        }
+    }
+    out.extend(structure(&message, octets));
+    out
+}
+
 /// The structure of the message that these annotations carry: one line's or one group's, as [`super::Annotator::within`]
 /// gives it. `octets` gives those of a range of the direction.
 #[must_use]
@@ -43,6 +75,9 @@ pub fn structure(
         let piece = pieces.partition_point(|(start, _)| *start <= at).saturating_sub(1);
         pieces.get(piece).map_or(0, |(start, wire)| wire + (at - start) as u64)
     };
+    if message.is_empty() {
+        return Vec::new();
+    }
     let spans = pillarbox_mime::spans(&message);
     let mut ends: Vec<usize> = Vec::new();
     let mut out = Vec::with_capacity(spans.len());

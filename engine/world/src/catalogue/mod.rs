@@ -166,6 +166,13 @@ pub fn status(code: &str) -> Option<Gloss> {
         .or_else(|| entry(&["status", &format!("{class}.0.0")]))
 }
 
+/// Why a server's words differ from those of the book's dialogue, by what it replies to (`greeting`, a verb, `end` of the
+/// message), or what a `line` of the book does that a rule does not allow.
+#[must_use]
+pub fn difference(of: &str) -> Option<Gloss> {
+    entry(&["difference", "smtp", of])
+}
+
 /// What a session's state means.
 #[must_use]
 pub fn state(protocol: Protocol, party: Party, name: &str) -> Option<Gloss> {

@@ -84,7 +84,7 @@ fn every_state_has_words() {
 
 #[test]
 fn what_people_get_wrong_has_words() {
-    let cases: [(Protocol, &[u8], &str); 15] = [
+    let cases: [(Protocol, &[u8], &str); 17] = [
         (Protocol::Smtp, b"HELLO crepes.fr\r\n", "HELO"),
         (Protocol::Smtp, b"helo\r\n", "name"),
         (Protocol::Smtp, b"HELP\x08O crepes.fr\r\n", "backspace"),
@@ -94,6 +94,8 @@ fn what_people_get_wrong_has_words() {
         (Protocol::Smtp, b"Subject: ketchup\r\n", "header"),
         (Protocol::Smtp, b"Do you like ketchup?\r\n", "message"),
         (Protocol::Smtp, b".\r\n", "dot"),
+        (Protocol::Smtp, b"SEND MAIL\r\n", "SEND"),
+        (Protocol::Smtp, b"GO ON\r\n", "no such word"),
         (Protocol::Smtp, b"GET / HTTP/1.1\r\n", "Web"),
         (Protocol::Pop3, b"LOGIN bob hungry\r\n", "USER"),
         (Protocol::Pop3, b"RETR\r\n", "number"),

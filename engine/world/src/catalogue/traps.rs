@@ -6,6 +6,11 @@ use super::{Gloss, Protocol};
 
 /// Fields that people type where a command is due.
 const FIELDS: [&str; 6] = ["SUBJECT:", "FROM:", "TO:", "DATE:", "CC:", "REPLY-TO:"];
+/// Commands of SMTP: of these it is known what was meant.
+const COMMANDS: [&str; 16] = [
+    "AUTH", "BDAT", "DATA", "EHLO", "ETRN", "EXPN", "HELO", "HELP", "MAIL", "NOOP", "QUIT", "RCPT",
+    "RSET", "STARTTLS", "VRFY", "XCLIENT",
+];
 /// IMAP's commands that people type without a tag.
 const UNTAGGED: [&str; 12] = [
     "LOGIN",
@@ -65,6 +70,7 @@ fn smtp(text: &str, words: &[&str]) -> Option<&'static str> {
         "HELLO" | "HALLO" | "HELLO," | "EHELO" | "EHLLO" | "HEHLO" | "HI" => Some("hello"),
         "HELO" | "EHLO" if words.len() == 1 => Some("hello-alone"),
         "." => Some("dot"),
+        "SEND" => Some("send"),
         "MAIL" => path("MAIL", "FROM"),
         "RCPT" => path("RCPT", "TO"),
         _ if text.contains("HTTP/1") || text.contains("HTTP/2") => Some("http"),
@@ -72,8 +78,9 @@ fn smtp(text: &str, words: &[&str]) -> Option<&'static str> {
             Some("from-alone")
         }
         _ if FIELDS.iter().any(|field| first.starts_with(field)) => Some("header"),
+        _ if COMMANDS.contains(&first) => None,
         _ if words.len() >= 3 => Some("message"),
-        _ => None,
+        _ => Some("unknown"),
     }
 }
 

@@ -28,6 +28,7 @@ mod rule;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod words;
 
 pub use clock::parse_duration;
 pub use faults::{Decision, Faults, Listed, Moment, RULES_MAX, Strike, Verdict};

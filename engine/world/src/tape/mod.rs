@@ -47,7 +47,7 @@ use crate::world::{Action, Checkpoint, Dir, End, Entry, EntryId, Noted, Time, Wi
 
 pub use challenge::{Challenge, Goal, HINTS, Test};
 pub use recording::{Agrees, Answer, Lack, PLAYED_MAX, Recording};
-pub use scenario::{Level, Prediction, Scenario, Variant};
+pub use scenario::{Level, Moment, Prediction, Scenario, Step, Variant};
 
 /// Entries between two moments that are remembered.
 const CHECKPOINT_EVERY: usize = 64;

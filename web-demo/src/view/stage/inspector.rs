@@ -2,11 +2,11 @@
 //! For a node it is what lies there.
 
 use leptos::prelude::*;
-use pillarbox_world::world::{Dir, NodeId};
+use pillarbox_world::world::{Dir, NodeId, WireId};
 
 use crate::controls::Button;
 use crate::player::{Focus, Player};
-use crate::story::{Explained, words};
+use crate::story::{Because, Explained, words};
 use crate::view::wire::{hex, tree};
 
 /// What is looked at, without its parts, for a screen that shows them elsewhere.
@@ -15,7 +15,10 @@ pub(crate) fn meaning(player: Player) -> AnyView {
     view! {
         <aside class="pane inspector" aria-label="Inspector" id="inspector">
             <div class="pane-head"><h2 class="pane-title">"What it means"</h2></div>
-            <div class="inspected">{move || content(player, focus.get())}</div>
+            <div class="inspected">{move || {
+                player.version.track();
+                content(player, focus.get())
+            }}</div>
         </aside>
     }
     .into_any()
@@ -54,8 +57,12 @@ pub(crate) fn inspector(player: Player) -> AnyView {
                     <Button class="quiet small-button" press=move || player.pin.set(None)>"Unpin"</Button>
                 </Show>
             </div>
-            <div class="inspected">{move || content(player, focus.get())}</div>
+            <div class="inspected">{move || {
+                player.version.track();
+                content(player, focus.get())
+            }}</div>
             {move || line.get().map(|(wire, dir, start, end)| {
+                player.version.track();
                 view! { <div class="parts">{tree(player, wire, dir, start)}{hex(player, wire, dir, start, end)}</div> }
             })}
         </aside>
@@ -113,15 +120,70 @@ fn of_step(player: Player) -> AnyView {
     view! { {view} }.into_any()
 }
 
+/// A link to a section, by its name, such as `RFC 5321 §4.1.1.1`.
+pub(crate) fn law(name: String) -> AnyView {
+    let place = name.strip_prefix("RFC ").and_then(|rest| rest.split_once(" §"));
+    let href = place.map(|(rfc, section)| {
+        // Appendices have letters.
+        let kind = if section.starts_with(char::is_alphabetic) { "appendix" } else { "section" };
+        format!("https://www.rfc-editor.org/rfc/rfc{rfc}#{kind}-{section}")
+    });
+    view! { <a href=href target="_blank" rel="noopener noreferrer">{name}</a> }.into_any()
+}
+
+/// What a reply follows from, and what became of the session's state.
+fn caused(
+    player: Player,
+    wire: WireId,
+    because: Because,
+    state: Option<(String, String)>,
+) -> AnyView {
+    let Because { text, dir, start, end } = because;
+    let cause = Focus::Octets { wire, dir, start, end };
+    let state = state.map(|(before, after)| {
+        let words = if before == after { "state, as before: " } else { "state: " };
+        let after = (before != after).then(|| view! { " → "<code>{after}</code> });
+        view! { <p class="state-step">{words}<code>{before}</code>{after}</p> }
+    });
+    view! {
+        <h4>"because"</h4>
+        <ul class="causes">
+            <li>
+                <Button class="quiet small-button wrap" press=move || {
+                    player.hover.set(None);
+                    player.pin.set(Some(cause));
+                }>
+                    <b class="speaker">{format!("{}:", dir.letter())}</b><code>{text}</code>
+                </Button>
+            </li>
+        </ul>
+        {state}
+    }
+    .into_any()
+}
+
 fn of_octets(player: Player, explained: Explained) -> AnyView {
-    let Explained { label, what, why, laws, steps, defects, text, dir, start, end, secret } =
-        explained;
+    let Explained {
+        wire,
+        label,
+        what,
+        why,
+        laws,
+        steps,
+        defects,
+        text,
+        dir,
+        start,
+        end,
+        secret,
+        because,
+        state,
+    } = explained;
     let open = player.explain;
     let law = |(rfc, section, gist): (u16, String, String)| {
-        let href = format!("https://www.rfc-editor.org/rfc/rfc{rfc}#section-{section}");
         view! {
             <li>
-                <a href=href target="_blank" rel="noopener noreferrer">{format!("RFC {rfc} §{section}")}</a>
+                {law(format!("RFC {rfc} §{section}"))}
                 {(!gist.is_empty()).then(|| view! { <span>{gist}</span> })}
             </li>
         }
@@ -148,6 +210,7 @@ fn of_octets(player: Player, explained: Explained) -> AnyView {
         </Show>
         {has_laws.then(|| view! { <ul class="laws">{laws}</ul> })}
         {steps.collect_view()}
+        {because.map(|because| caused(player, wire, because, state))}
         {secret.then(|| view! { <p class="chip">"secret: masked"</p> })}
     }
     .into_any()

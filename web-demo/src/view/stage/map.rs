@@ -7,7 +7,7 @@ use crate::controls::Area;
 use crate::player::{Focus, Player};
 use crate::story::layout::{Kind, Map, Spot, TALL_WIDTH, WIDTH};
 use crate::story::scene::{Moving, Phase, Place};
-use crate::story::{NodeInfo, words};
+use crate::story::{Badge, NodeInfo, words};
 
 const ENVELOPE: &str = "M0 0h15v11h-15zM0 .5l7.500 6l7.500 -6";
 /// Envelopes drawn one by one; more are a number.
@@ -29,10 +29,29 @@ pub(crate) fn map(player: Player, tall: bool) -> AnyView {
         <svg class="map" viewBox=box_of_all role="group" aria-label="Map of the network">
             {lines}
             {boxes}
+            {badges(player, &map)}
             {mover(player, map)}
         </svg>
     }
     .into_any()
+}
+
+/// The numbers of the book's steps, lit once they have come. The list of what happened tells them too.
+fn badges(player: Player, map: &Map) -> AnyView {
+    let badge = move |Badge { number, x, y, reached }: Badge| {
+        let class = move || match reached {
+            Some(reached) if player.cursor.get() >= reached => "badge reached",
+            _ => "badge",
+        };
+        view! {
+            <g class=class aria-hidden="true">
+                <circle cx=x cy=y r="11" />
+                <text x=x y=y + 4.5 text-anchor="middle">{number}</text>
+            </g>
+        }
+    };
+    let badges = player.read(|story| story.badges(map));
+    badges.into_iter().map(badge).collect_view().into_any()
 }
 
 /// A link; lit while something is spoken over it.

@@ -4,6 +4,7 @@ mod beside;
 mod inspector;
 mod map;
 mod network;
+mod onward;
 mod predict;
 mod sequence;
 mod timeline;
@@ -17,16 +18,22 @@ use crate::controls::tabs;
 use crate::player::Player;
 use crate::story::Story;
 
+use super::sandbox;
+
 /// Below this width panes are tabs, and the map stands upright.
 const NARROW: &str = "(max-width: 899px)";
 
-pub(crate) use inspector::{inspector, meaning};
+pub(crate) use inspector::{inspector, law, meaning};
 pub(crate) use map::map;
-pub(crate) use tools::{faults, files, messages};
-pub(crate) use transcript::{First, compared_line, transcript};
+pub(crate) use timeline::timeline;
+pub(crate) use tools::{faults, files, messages, tools};
+pub(crate) use transcript::{First, compared_line, transcript, whole};
 
 /// The stage of a scenario.
 pub(super) fn scenario(name: &str) -> AnyView {
+    if let Some(story) = Story::sandbox(name) {
+        return sandbox::sandbox(story, usize::MAX);
+    }
     match Story::scenario(name) {
         Some(story) => stage(story, 0),
         None => missing(),
@@ -36,6 +43,7 @@ pub(super) fn scenario(name: &str) -> AnyView {
 /// The stage of a world that somebody shared.
 pub(super) fn shared(link: &str) -> AnyView {
     match Story::shared(link) {
+        Ok((story, _)) if story.is_sandbox() => sandbox::sandbox(story, usize::MAX),
         Ok((story, cursor)) => stage(story, cursor.unwrap_or(usize::MAX)),
         Err(why) => view! {
             <div class="page">
@@ -61,16 +69,34 @@ fn missing() -> AnyView {
 /// The stage of a story.
 pub(crate) fn stage(story: Story, cursor: usize) -> AnyView {
     let ui: Ui = expect_context();
-    ui.title.set(story.title());
+    let title = story.title();
+    let player = Player::new(story);
+    player.seek(cursor);
+    player.narrate(ui);
+    let faults = RwSignal::new(false);
+    listen(ui, player, faults, title);
+    let narrow = narrow();
+    let pane = RwSignal::new("map".to_owned());
+    view! {
+        <div class="stage">
+            {move || if narrow.get() { in_tabs(player, pane, faults) } else { side_by_side(player, faults) }}
+            {predict::prediction(player)}
+            {onward::onward(player)}
+            {timeline(player)}
+            {tools::faults(player, faults, true)}
+        </div>
+    }
+    .into_any()
+}
+
+/// A stage is on the screen: its title, and its keys.
+pub(crate) fn listen(ui: Ui, player: Player, faults: RwSignal<bool>, title: String) {
+    ui.title.set(title);
     ui.key.set(None);
     ui.on_stage.set(true);
     on_cleanup(move || {
         let _ = ui.on_stage.try_set(false);
     });
-    let player = Player::new(story);
-    player.seek(cursor);
-    player.narrate(ui);
-    let faults = RwSignal::new(false);
     Effect::new(move |_| match ui.key.get() {
         None => {}
         Some(key) => {
@@ -82,24 +108,13 @@ pub(crate) fn stage(story: Story, cursor: usize) -> AnyView {
             }
         }
     });
-    let narrow = narrow();
-    let pane = RwSignal::new("map".to_owned());
-    view! {
-        <div class="stage">
-            {move || if narrow.get() { in_tabs(player, pane, faults) } else { side_by_side(player, faults) }}
-            {predict::prediction(player)}
-            {timeline::timeline(player)}
-            {tools::faults(player, faults, true)}
-        </div>
-    }
-    .into_any()
 }
 
 fn side_by_side(player: Player, faults: RwSignal<bool>) -> AnyView {
     view! {
         <div class="panes">
             <div class="left">
-                <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, false)}</section>
+                <section class="pane map-pane" aria-label="Map">{tools(player, faults)}{goal(player)}{map(player, false)}</section>
                 <div class="below">{happened(player)}{transcript(player, true)}</div>
             </div>
             {inspector(player)}
@@ -137,7 +152,7 @@ fn in_tabs(player: Player, pane: RwSignal<String>, faults: RwSignal<bool>) -> An
         "steps" => happened(player),
         "wire" => transcript(player, true),
         "why" => inspector(player),
-        _ => view! { <section class="pane map-pane" aria-label="Map">{tools::tools(player, faults)}{goal(player)}{map(player, true)}</section> }.into_any(),
+        _ => view! { <section class="pane map-pane" aria-label="Map">{tools(player, faults)}{goal(player)}{map(player, true)}</section> }.into_any(),
     }
     };
     view! {
@@ -150,7 +165,7 @@ fn in_tabs(player: Player, pane: RwSignal<String>, faults: RwSignal<bool>) -> An
 }
 
 /// What this story is about, and what happened last.
-fn goal(player: Player) -> AnyView {
+pub(crate) fn goal(player: Player) -> AnyView {
     let goal = player.read(Story::goal);
     let last = Memo::new(move |_| {
         player.version.track();

@@ -73,6 +73,9 @@ pub(crate) fn sequence(player: Player) -> AnyView {
                 {gap}
                 <time class="mono">{read(|row| row.clock.clone())}</time>
                 <span>
+                    {move || row.with(|row| row.as_ref()?.number).map(|number| {
+                        view! { <span class="step-number">{number}</span> }
+                    })}
                     <b aria-hidden="true">{read(|row| sign(row.mark).to_owned())}</b>
                     {read(|row| row.text.clone())}
                 </span>

@@ -6,21 +6,21 @@ use pillarbox_world::world::Action;
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Dialog, Field, Icon, Select, icon};
+use crate::controls::{Button, Dialog, Field, Icon, Select, Switch, icon};
 use crate::player::Player;
 use crate::route::Route;
-use crate::story::Export;
+use crate::story::{BookLine, Export, Story};
 
 use super::beside;
 
 /// The row of tools.
-pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
+pub(crate) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
     let ui: Ui = expect_context();
     let count = Memo::new(move |_| {
         player.version.track();
         player.read(|story| story.source().faults().len())
     });
-    let saves = RwSignal::new(false);
+    let (saves, secrets) = (RwSignal::new(false), RwSignal::new(false));
     let copied = RwSignal::new(None::<bool>);
     let link = move || {
         copied.set(Some(copy_link(ui, player)));
@@ -53,9 +53,72 @@ pub(super) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
             <Button class="quiet small-button" id="files" press=move || saves.set(true)>
                 {icon(Icon::Save)}<span>"Files"</span>
             </Button>
+            <Button class="quiet small-button" id="secrets" press=move || secrets.set(true)>
+                {move || {
+                    player.version.track();
+                    let shown = player.read(|story| story.source().shows_secrets());
+                    if shown { "Secrets shown" } else { "Secrets" }
+                }}
+            </Button>
             {messages(player, None)}
+            {book(player)}
         </div>
         {files(player, saves, false)}
+        {masks(player, secrets)}
+    }
+    .into_any()
+}
+
+/// The book's dialogue beside a server in its own words, where the story has it.
+fn book(player: Player) -> AnyView {
+    let Some(lines) = player.read(Story::book) else { return ().into_any() };
+    let open = RwSignal::new(false);
+    let row = |line: BookLine| {
+        let BookLine { dir, book, strict, why } = line;
+        let letter = dir.letter();
+        let strict = if book == strict {
+            view! { <span class="muted">"the same"</span> }.into_any()
+        } else {
+            strict.into_any()
+        };
+        let why = why.map(|(words, law)| {
+            view! { {words}" "{law.map(|law| super::law(law.to_owned()))} }
+        });
+        view! {
+            <tr>
+                <td class="mono"><b class="speaker">{format!("{letter}: ")}</b>{book}</td>
+                <td class="mono">{strict}</td>
+                <td>{why}</td>
+            </tr>
+        }
+    };
+    let lines = StoredValue::new(lines);
+    view! {
+        <Button class="quiet small-button" id="book" press=move || open.set(true)>"Book and RFC"</Button>
+        <Dialog open=open title="The book’s lines, and a server in its own words">
+            <table class="plain book-lines">
+                <thead><tr><th>"in the book"</th><th>"the same engine in its own words"</th><th>"why"</th></tr></thead>
+                <tbody>{lines.get_value().into_iter().map(row).collect_view()}</tbody>
+            </table>
+        </Dialog>
+    }
+    .into_any()
+}
+
+/// Whether passwords are shown; that they are is warned of.
+fn masks(player: Player, open: RwSignal<bool>) -> AnyView {
+    let on = Signal::derive(move || {
+        player.version.track();
+        player.read(|story| story.source().shows_secrets())
+    });
+    view! {
+        <Dialog open=open title="Secrets">
+            <p>"Passwords and other secrets are masked here, and in all files. Who listens on a line without TLS reads them all the same."</p>
+            <p class="defect">"If they are shown, whoever sees this screen reads them, or a picture of it."</p>
+            <Switch label="Show secrets" on=on set=move |on| {
+                player.change(|story| story.act(|source| source.show_secrets(on)));
+            } />
+        </Dialog>
     }
     .into_any()
 }
@@ -251,7 +314,11 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
             Ok(()) => {
                 wrong.set(None);
                 open.set(false);
-                player.forward(false);
+                if to_the_end {
+                    player.forward(false);
+                } else {
+                    player.seek(usize::MAX);
+                }
             }
             Err(why) => wrong.set(Some(why)),
         }
@@ -278,7 +345,7 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
             let fired = if hits == 0 { "not yet".to_owned() } else { format!("struck {hits}×") };
             view! {
                 <li class="fault">
-                    <code>{text}</code>
+                    <span>{crate::story::words::fault(&text)}<br /><code class="small">{text.clone()}</code></span>
                     <span class="chip">{fired}</span>
                     <Button class="quiet small-button" press=move || remove(number)>"Remove"</Button>
                 </li>

@@ -42,8 +42,17 @@ fn shown(player: Player) -> Memo<Shown> {
     })
 }
 
-/// The conversation that is followed.
+/// The conversation that is followed to its newest line.
 pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
+    conversation(player, choose, true)
+}
+
+/// The conversation from its beginning, to be read.
+pub(crate) fn whole(player: Player) -> AnyView {
+    conversation(player, true, false)
+}
+
+fn conversation(player: Player, choose: bool, follow: bool) -> AnyView {
     let shown = shown(player);
     let head = Memo::new(move |_| {
         let wire = player.wire.get()?;
@@ -77,7 +86,9 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
     Effect::new(move |_| {
         shown.track();
         if let Some(list) = list.get() {
-            request_animation_frame(move || list.set_scroll_top(list.scroll_height()));
+            request_animation_frame(move || {
+                list.set_scroll_top(if follow { list.scroll_height() } else { 0 });
+            });
         }
     });
     let last = Memo::new(move |_| {
@@ -97,6 +108,8 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
                     } />
                 </Show>
             </div>
+            // Where somebody types, what comes is told as it comes.
+            <div class="log" role=(!choose).then_some("log") aria-label=(!choose).then_some("What is said")>
             <ol class="rows lines" node_ref=list>
                 <For
                     each=move || shown.with(|shown| shown.lines.clone())
@@ -108,6 +121,7 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
                     children=move |line| spoken_line(player, line, last)
                 />
             </ol>
+            </div>
             <Show when=move || shown.with(|shown| shown.lines.is_empty())>
                 <p class="empty">"Nobody has spoken yet."</p>
             </Show>

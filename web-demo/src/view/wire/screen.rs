@@ -52,7 +52,7 @@ pub(crate) fn screen(name: Option<&str>) -> AnyView {
                 {saves(player)}
             </div>
             <div class="wire-panes">
-                {stage::transcript(player, true)}
+                {stage::whole(player)}
                 {octets(player)}
                 {stage::meaning(player)}
             </div>

@@ -25,6 +25,8 @@ pub struct Challenge {
     pub title: String,
     /// What to do.
     pub task: String,
+    /// The port of the connection to begin with, where one does so by hand.
+    pub door: Option<u16>,
     /// From the gentlest on.
     pub hints: Vec<String>,
     /// The world that it begins in.
@@ -85,6 +87,12 @@ impl Challenge {
         self.title = title;
         self.task = fields.needed("task")?;
         self.scenario.goal.clone_from(&self.task);
+        self.door = match fields.number("door")? {
+            None => None,
+            Some(port) => {
+                Some(u16::try_from(port).map_err(|_| format!("door: {port} is no port"))?)
+            }
+        };
         self.hints = fields.texts("hints")?;
         if self.hints.len() != HINTS {
             return Err(format!("hints: expected {HINTS} of them"));
@@ -127,10 +135,12 @@ impl Challenge {
         Tape::new(self.scenario.clone(), 1)
     }
 
-    /// Which goals are achieved now.
+    /// Which goals are achieved now. The first is what there is to do; the others may hold by themselves before it is done,
+    /// and count once it is.
     #[must_use]
     pub fn check(&self, world: &World) -> Vec<bool> {
-        self.goals.iter().map(|goal| goal.test.holds(world)).collect()
+        let begun = self.goals.first().is_some_and(|goal| goal.test.holds(world));
+        self.goals.iter().map(|goal| begun && goal.test.holds(world)).collect()
     }
 }
 

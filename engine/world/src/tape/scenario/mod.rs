@@ -4,9 +4,12 @@
 mod files;
 mod random;
 mod read;
+mod step;
 pub mod toml;
 
 use crate::world::{Action, Setup, Time};
+
+pub use step::{Moment, Step};
 
 pub(crate) use read::{action as read_action, table as read_table};
 
@@ -27,6 +30,12 @@ pub struct Scenario {
     pub goal: String,
     /// What to look at.
     pub notice: Vec<String>,
+    /// The book's numbered steps, in their order.
+    pub steps: Vec<Step>,
+    /// Whether passwords are shown, since that they can be read is what the scenario is about.
+    pub shows_secrets: bool,
+    /// The challenge to go on with, by its name; empty: any.
+    pub then: String,
     /// Questions before the answer shows.
     pub predictions: Vec<Prediction>,
     /// Harder networks for the same story.
@@ -139,6 +148,12 @@ impl Scenario {
     pub fn recorded() -> Self {
         let (id, text) = files::RECORDED;
         Self::parse(id, text).expect("the world that is built in makes sense")
+    }
+
+    /// Whether it plans nothing, so that all that happens is what somebody does. A recording is what a program did.
+    #[must_use]
+    pub fn is_unplanned(&self) -> bool {
+        self.script.is_empty() && self.id != files::RECORDED.0
     }
 
     /// A world that a seed makes up: servers, people, mail, faults and crashes, all of which end after a while.

@@ -4,7 +4,7 @@ use pillarbox_engine::relay::Schedule;
 use pillarbox_engine::smtp::Extensions;
 
 use super::toml::{Fields, Table, parse};
-use super::{Level, Prediction, Scenario, Variant};
+use super::{Level, Moment, Prediction, Scenario, Step, Variant};
 use crate::web::Resource;
 use crate::world::{
     AccountSetup, Action, Check, Kind, Letter, LinkSetup, NodeSetup, Persona, Record, Time, Way,
@@ -46,6 +46,12 @@ fn top(
     scenario.book = fields.text("book")?.unwrap_or_default();
     scenario.goal = fields.text("goal")?.unwrap_or_default();
     scenario.notice = fields.texts("notice")?;
+    scenario.shows_secrets = match fields.text("secrets")?.as_deref() {
+        None | Some("masked") => false,
+        Some("shown") => true,
+        Some(other) => return Err(format!("secrets: expected shown or masked, not {other}")),
+    };
+    scenario.then = fields.text("then")?.unwrap_or_default();
     scenario.setup.faults.extend(fields.texts("faults")?);
     if let Some(spread) = fields.truth("spread")? {
         scenario.setup.spread = spread;
@@ -86,6 +92,11 @@ pub(crate) fn table(scenario: &mut Scenario, table: Table) -> Read<()> {
         "prediction" => {
             let prediction = prediction(&mut fields)?;
             scenario.predictions.push(prediction);
+        }
+        "step" => {
+            let text = fields.needed("text")?;
+            let moment = Moment::parse(&fields.needed("when")?)?;
+            scenario.steps.push(Step { text, moment });
         }
         "variant" => {
             let level = level(&fields.needed("level")?)?;

@@ -72,8 +72,8 @@ pub struct Map {
 #[must_use]
 pub fn place(items: &[Item], links: &[(u16, u16)]) -> Map {
     let of = |kind: Kind| items.iter().filter(move |item| item.kind == kind).map(|item| item.id);
-    let servers: Vec<u16> = of(Kind::Server).collect();
     let joined = |a: u16, b: u16| links.iter().any(|link| *link == (a, b) || *link == (b, a));
+    let servers = beside_each_other(of(Kind::Server).collect(), &joined);
     // A device stands with the first server that it has a link to.
     let mut groups: Vec<Vec<u16>> = vec![Vec::new(); servers.len().max(1)];
     for device in of(Kind::Device) {
@@ -98,6 +98,31 @@ pub fn place(items: &[Item], links: &[(u16, u16)]) -> Map {
         height = bottom + 72.0;
     }
     Map { height, spots }
+}
+
+/// Servers of which all orders are tried.
+const TRIED_MAX: usize = 5;
+
+/// Servers in an order in which those that are joined stand beside each other, so that no line goes over a third; as they
+/// came, where there is none.
+fn beside_each_other(servers: Vec<u16>, joined: &impl Fn(u16, u16) -> bool) -> Vec<u16> {
+    let apart = |order: &[u16]| {
+        let far =
+            |(at, one): (usize, &u16)| order.iter().skip(at + 2).any(|other| joined(*one, *other));
+        order.iter().enumerate().any(far)
+    };
+    if servers.len() > TRIED_MAX || !apart(&servers) {
+        return servers;
+    }
+    let mut orders = vec![Vec::new()];
+    for _ in 0..servers.len() {
+        let longer = |order: &Vec<u16>| {
+            let rest = servers.iter().filter(|server| !order.contains(server));
+            rest.map(|server| [&order[..], &[*server]].concat()).collect::<Vec<_>>()
+        };
+        orders = orders.iter().flat_map(longer).collect();
+    }
+    orders.into_iter().find(|order| !apart(order)).unwrap_or(servers)
 }
 
 const DEVICE: (f32, f32) = (152.0, 64.0);
@@ -164,8 +189,8 @@ fn in_a_row(
 #[must_use]
 pub fn place_tall(items: &[Item], links: &[(u16, u16)]) -> Map {
     let of = |kind: Kind| items.iter().filter(move |item| item.kind == kind).map(|item| item.id);
-    let servers: Vec<u16> = of(Kind::Server).collect();
     let joined = |a: u16, b: u16| links.iter().any(|link| *link == (a, b) || *link == (b, a));
+    let servers = beside_each_other(of(Kind::Server).collect(), &joined);
     let home = |device: u16| servers.iter().position(|server| joined(device, *server)).unwrap_or(0);
     let last = servers.len().saturating_sub(1);
     // The first server's devices stand above it, the last one's below, and those of others beside them: so no line goes

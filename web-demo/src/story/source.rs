@@ -637,8 +637,16 @@ fn links(world: &World, setups: &[NodeSetup], nodes: &[NodeInfo]) -> Vec<(NodeId
         }
     }
     let of = |kind: Kind| nodes.iter().filter(move |node| node.kind == kind).map(|node| node.id);
+    // A server that no line of the world joins to another one stands at the end of the row.
+    let is_server = |id: NodeId| of(Kind::Server).any(|server| server == id);
+    let is_joined = |id: NodeId| {
+        let mut lines = world.links().iter().filter(|link| is_server(link.a) && is_server(link.b));
+        lines.any(|link| link.a == id || link.b == id)
+    };
     for (server, next) in of(Kind::Server).zip(of(Kind::Server).skip(1)) {
-        add(server, next);
+        if !is_joined(next) {
+            add(server, next);
+        }
     }
     for (dns, server) in
         of(Kind::Dns).flat_map(|dns| of(Kind::Server).map(move |server| (dns, server)))

@@ -57,6 +57,11 @@ impl Action {
                 format!("{server} puts off whoever is new for {}", print_duration(*ms))
             }
             Self::Hide(keywords) => format!("{server} does not list {}", keywords.join(", ")),
+            Self::Tap => format!("somebody listens to {connection}"),
+            Self::Clock(ms) => {
+                let how = if *ms < 0 { "slow" } else { "fast" };
+                format!("the clock of {server} is {} {how}", print_duration(ms.unsigned_abs()))
+            }
             Self::StripEighth => format!("every octet loses its eighth bit on {connection}"),
             Self::Dns(lie) => {
                 let name = match place {

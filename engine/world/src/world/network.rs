@@ -1,5 +1,7 @@
 //! What travels: connections that are asked for, octets, ends. Time on the way is made of latency and bandwidth.
 
+use pillarbox_engine::trace::{Note, Side, Span};
+
 use super::ids::{Dir, End, NodeId, Protocol, Time, WireId};
 use super::log::What;
 use super::seat::{Drive, Turn, Typist};
@@ -224,9 +226,24 @@ impl World {
         if wire.phase != Phase::Open || wire.seats[dir.receiver().index()].is_none() {
             return;
         }
+        let in_clear = wire.tls_from[dir.index()].is_none();
+        let by_tls = Protocol::of_port(wire.port).is_some_and(|(_, implicit)| implicit);
         let stream = &mut wire.streams[dir.index()];
+        let start = stream.arrived.len() as u64;
         stream.arrived.extend_from_slice(&octets);
+        if dir == Dir::ToServer && by_tls && in_clear {
+            return self.no_handshake(id, start);
+        }
         self.turn(id, dir.receiver(), Turn::Octets(octets));
+    }
+
+    /// What came to a port of TLS is no handshake: the session never sees it, and TLS ends the connection (RFC 8446 §5.1).
+    fn no_handshake(&mut self, id: WireId, start: u64) {
+        let end = self.wire(id).streams[Dir::ToServer.index()].arrived.len() as u64;
+        let label = "unparsed";
+        let span = Span { side: Side::Received, start, end, label, secret: false, why: None };
+        self.noted(id, End::Server, Note::Span(span));
+        self.cut(id, End::Server);
     }
 
     /// One end says nothing more.

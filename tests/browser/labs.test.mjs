@@ -102,7 +102,7 @@ test("what is fetched in parts is less than the whole, and is counted", async ()
 test("on paper all that happened is there, and nothing to press", async () => {
   const { page, wrong, close } = await open(browser, server, "#/s/alice-to-bob");
   await press(page, "End");
-  await page.locator(".sequence", { hasText: "shows 1" }).waitFor();
+  await page.locator(".sequence", { hasText: "and he reads it" }).waitFor();
   await page.emulateMedia({ media: "print" });
   for (const gone of [".bar", ".tools", ".timeline"]) assert.ok(!await page.locator(gone).isVisible(), gone);
   const whole = (selector) => page.locator(selector).first().evaluate((list) => list.scrollHeight <= list.clientHeight + 1);
@@ -148,11 +148,18 @@ test("the wire: words, octets, parts and meaning are one, by pointer and by keyb
   await page.getByRole("button", { name: "Save in hex" }).click();
   const text = readFileSync(await (await waiting).path(), "utf8");
   assert.match(text, /^S +0 +32 32 30 20 /m);
-  await page.getByLabel("Scenario").selectOption("pop-phases");
-  await page.waitForFunction(() => [...document.querySelectorAll(".transcript option")].some((option) => option.textContent.includes("POP3")));
-  await page.getByLabel("Which connection").selectOption(await page.locator(".transcript option", { hasText: "POP3" }).first().getAttribute("value"));
-  await page.locator(".line", { hasText: "+OK" }).first().waitFor();
-  assert.ok(!(await page.content()).includes("hungry"), "the password is masked here too");
+  const connection = async (scenario, protocol) => {
+    await page.getByLabel("Scenario").selectOption(scenario);
+    await page.waitForFunction((protocol) => [...document.querySelectorAll(".transcript option")].some((option) => option.textContent.includes(protocol)), protocol);
+    await page.getByLabel("Which connection").selectOption(await page.locator(".transcript option", { hasText: protocol }).first().getAttribute("value"));
+  };
+  await connection("imap-folders", "IMAP");
+  await page.locator(".line", { hasText: "AUTHENTICATE PLAIN" }).first().waitFor();
+  const secret = Buffer.from("\0bob@hamburger.edu\0hungry").toString("base64");
+  assert.ok(!(await page.content()).includes(secret), "the password is masked here too");
+  // In the story of passwords in the clear it is what there is to see.
+  await connection("pop-phases", "POP3");
+  await page.locator(".line", { hasText: /PASS hungry/i }).first().waitFor();
   assert.deepEqual(wrong, []);
   await close();
 });

@@ -150,9 +150,11 @@ impl Source {
         let opened = Tape::decode(link).map_err(|why| why.to_string())?;
         let mut source = Self::of(opened.tape);
         if source.tape.scenario().is_unplanned() {
-            // It goes on from where it was left.
-            let last = source.tape.actions().last().map_or(Time(0), |planned| planned.at);
-            source.pass_to(last.after(super::doing::AFTER_MS));
+            // It goes on from where it was left; where nothing was done, it has not begun.
+            let last = source.tape.actions().last().map(|planned| planned.at);
+            if let Some(last) = last {
+                source.pass_to(last.after(super::doing::AFTER_MS));
+            }
         } else {
             source.tell_all();
         }

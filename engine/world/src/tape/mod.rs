@@ -40,10 +40,13 @@ pub mod scenario;
 pub mod share;
 
 use std::ops::Range;
+use std::rc::Rc;
 
 use pillarbox_engine::expected::Expected;
 
-use crate::world::{Action, Checkpoint, Dir, End, Entry, EntryId, Noted, Time, WireId, World};
+use crate::world::{
+    Action, Checkpoint, Dir, End, Entry, EntryId, Library, Noted, SharedEngine, Time, WireId, World,
+};
 
 pub use challenge::{Challenge, Goal, HINTS, Test};
 pub use recording::{Agrees, Answer, Lack, PLAYED_MAX, Recording};
@@ -58,6 +61,8 @@ const BRANCHES_MAX: usize = 32;
 pub struct Tape {
     scenario: Scenario,
     seed: u64,
+    /// Where its sessions run.
+    engine: SharedEngine,
     world: World,
     /// Actions of this branch, by time.
     actions: Vec<Planned>,
@@ -104,7 +109,15 @@ impl Tape {
     /// # Errors
     /// What in the scenario makes no sense.
     pub fn new(scenario: Scenario, seed: u64) -> Result<Self, String> {
-        let world = World::new(&scenario.setup, seed)?;
+        Self::run_by(scenario, seed, Rc::new(Library))
+    }
+
+    /// A run whose sessions run in this engine.
+    ///
+    /// # Errors
+    /// What in the scenario makes no sense.
+    pub fn run_by(scenario: Scenario, seed: u64, engine: SharedEngine) -> Result<Self, String> {
+        let world = World::run_by(&scenario.setup, seed, Rc::clone(&engine))?;
         let script = scenario.script.iter().map(|(at, action)| Planned {
             at: *at,
             action: action.clone(),
@@ -120,6 +133,7 @@ impl Tape {
         Ok(Self {
             scenario,
             seed,
+            engine,
             world,
             actions,
             done: 0,
@@ -293,7 +307,7 @@ impl Tape {
         if let Some(faults) = self.scenario.faults_of(self.level) {
             setup.faults = faults.to_vec();
         }
-        self.world = World::new(&setup, self.seed)?;
+        self.world = World::run_by(&setup, self.seed, Rc::clone(&self.engine))?;
         self.annotators.forget();
         self.done = 0;
         self.refused.clear();

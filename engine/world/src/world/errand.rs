@@ -11,6 +11,7 @@ use pillarbox_engine::{imap, pop3, smtp};
 use super::action::Played;
 use super::ids::{NodeId, Protocol, WireId};
 use super::log::{Dns, DnsAnswer, Screen, What};
+use super::running::Engine;
 use super::seat::{
     BrowsePlan, BrowserSeat, Carried, Drive, ImapHost, ImapPlan, Line, News, PopHost, PopPlan,
     Reel, Seat, SmtpHost, Typist, WebNews,
@@ -166,7 +167,7 @@ impl World {
         };
         let now = self.clock_of(node);
         let host_name = self.node(node).setup.name.clone().into_bytes();
-        let seat = seat(errand, host_name, now);
+        let seat = seat(errand, host_name, now, &*self.engine);
         let wire = self.connect(node, to, errand.port, owner, seat);
         if matches!(errand.goal, Goal::Imap(..)) {
             self.node_mut(node).device.remote.wire = Some(wire);
@@ -234,7 +235,7 @@ pub(super) fn unreached(why: Unreached) -> &'static str {
 }
 
 /// Who sits at the client's end.
-fn seat(errand: &Errand, host_name: Vec<u8>, now: Now) -> Box<dyn Drive> {
+fn seat(errand: &Errand, host_name: Vec<u8>, now: Now, engine: &dyn Engine) -> Box<dyn Drive> {
     match &errand.goal {
         Goal::Type(script) => Box::new(Typist::new(script.clone())),
         Goal::Play(parts) => Box::new(Reel::new(parts.clone())),
@@ -245,7 +246,7 @@ fn seat(errand: &Errand, host_name: Vec<u8>, now: Now) -> Box<dyn Drive> {
             let login = carried.login.is_some();
             let config = client_config(host_name, service, *tls, login);
             let host = SmtpHost::new((**carried).clone(), true);
-            Box::new(Seat::<smtp::Client, _>::new(config, host, now))
+            Box::new(Seat::<smtp::Client, _>::new(engine.begin(config, now), host))
         }
         Goal::Pop(plan, tls) => {
             use pop3::client::types::{Config, Timeouts, TlsPolicy as Pop};
@@ -263,7 +264,8 @@ fn seat(errand: &Errand, host_name: Vec<u8>, now: Now) -> Box<dyn Drive> {
                 timeouts: Timeouts::default(),
                 trace: true,
             };
-            Box::new(Seat::<pop3::Client, _>::new(config, PopHost::new(plan.clone()), now))
+            let session = engine.begin(config, now);
+            Box::new(Seat::<pop3::Client, _>::new(session, PopHost::new(plan.clone())))
         }
         Goal::Imap(plan, tls) => {
             use imap::client::types::{Config, Timeouts, TlsPolicy as Imap};
@@ -280,7 +282,8 @@ fn seat(errand: &Errand, host_name: Vec<u8>, now: Now) -> Box<dyn Drive> {
                 timeouts: Timeouts::default(),
                 trace: true,
             };
-            Box::new(Seat::<imap::Client, _>::new(config, ImapHost::new(plan.clone()), now))
+            let session = engine.begin(config, now);
+            Box::new(Seat::<imap::Client, _>::new(session, ImapHost::new(plan.clone())))
         }
     }
 }

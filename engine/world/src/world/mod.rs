@@ -20,6 +20,7 @@ mod read;
 mod relay;
 mod relay_settle;
 mod run;
+mod running;
 pub(crate) mod seat;
 mod serve;
 mod setup;
@@ -28,6 +29,7 @@ mod wire;
 mod witness;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use pillarbox_engine::types::Now;
 
@@ -46,6 +48,7 @@ pub use dns::Zones;
 pub(crate) use ids::Draw;
 pub use ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
 pub use log::{Dns, DnsAnswer, Entry, Fate, Mailbox, Queue, Said, Screen, What};
+pub use running::{Begins, Engine, Library, Running, SharedEngine};
 pub(crate) use seat::senses;
 pub use setup::{AccountSetup, Kind, LinkSetup, NodeSetup, Persona, Record, START_UNIX_MS, Setup};
 pub use view::{
@@ -59,6 +62,7 @@ pub const ENTRIES_MAX: usize = 200_000;
 
 /// A simulated mail Internet.
 pub struct World {
+    engine: SharedEngine,
     start_unix_ms: u64,
     spread: bool,
     now: Time,
@@ -132,7 +136,16 @@ impl World {
     /// # Errors
     /// What in the setup makes no sense.
     pub fn new(setup: &Setup, seed: u64) -> Result<Self, String> {
+        Self::run_by(setup, seed, Rc::new(Library))
+    }
+
+    /// A world at its beginning whose sessions run in this engine.
+    ///
+    /// # Errors
+    /// What in the setup makes no sense.
+    pub fn run_by(setup: &Setup, seed: u64, engine: SharedEngine) -> Result<Self, String> {
         let mut world = Self {
+            engine,
             start_unix_ms: setup.start_unix_ms,
             spread: setup.spread,
             now: Time(0),

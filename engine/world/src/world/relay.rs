@@ -182,7 +182,8 @@ impl World {
         let service = smtp::Service::Smtp;
         let config = client_config(host_name, service, TlsPolicy::Opportunistic, false);
         let now = self.clock_of(node);
-        let seat = Seat::<smtp::Client, _>::new(config, SmtpHost::new(carried, false), now);
+        let session = self.engine.begin(config, now);
+        let seat = Seat::<smtp::Client, _>::new(session, SmtpHost::new(carried, false));
         let owner = Owner::Relay(node, destination.to_vec());
         let wire = self.connect(node, to, 25, owner, Box::new(seat));
         self.job(node, destination).wire = Some(wire);

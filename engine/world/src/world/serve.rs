@@ -10,6 +10,7 @@ use pillarbox_engine::{Session, imap, pop3, smtp};
 
 use super::World;
 use super::ids::{End, Protocol, WireId};
+use super::running::Running;
 use super::seat::{Drive, Seat, ServerHost, WebSeat};
 use super::setup::Persona;
 use crate::fault::Watch;
@@ -47,24 +48,32 @@ impl World {
                 let limits = Limits { received_max: node.setup.received_max, ..Limits::SMTP };
                 let config = facts.smtp(submission, extensions, limits);
                 let host = ServerHost::new(SmtpService::new(backend, key), Watch::new(told));
-                let session = match textbook {
-                    true => Session::<smtp::Server>::in_words(config, &smtp::Words::TEXTBOOK, now),
-                    false => Session::new(config, now),
+                let session: Box<dyn Running<smtp::Server>> = match textbook {
+                    true => Box::new(Session::<smtp::Server>::in_words(
+                        config,
+                        &smtp::Words::TEXTBOOK,
+                        now,
+                    )),
+                    false => self.engine.begin(config, now),
                 };
-                Box::new(Seat::of(session, host))
+                Box::new(Seat::new(session, host))
             }
             Protocol::Pop3 => {
                 let config = facts.pop3();
                 let host = ServerHost::new(Pop3Service::new(backend, key), Watch::new(told));
-                let session = match textbook {
-                    true => Session::<pop3::Server>::in_words(config, &pop3::Words::TEXTBOOK, now),
-                    false => Session::new(config, now),
+                let session: Box<dyn Running<pop3::Server>> = match textbook {
+                    true => Box::new(Session::<pop3::Server>::in_words(
+                        config,
+                        &pop3::Words::TEXTBOOK,
+                        now,
+                    )),
+                    false => self.engine.begin(config, now),
                 };
-                Box::new(Seat::of(session, host))
+                Box::new(Seat::new(session, host))
             }
             Protocol::Imap => {
                 let host = ServerHost::new(ImapService::new(backend, key), Watch::new(told));
-                Box::new(Seat::<imap::Server, _>::new(facts.imap(), host, now))
+                Box::new(Seat::<imap::Server, _>::new(self.engine.begin(facts.imap(), now), host))
             }
             Protocol::Http => {
                 let peer = self.node(wire.node(End::Client)).address.clone().into_bytes();

@@ -20,7 +20,9 @@ use pillarbox_engine::expected::Expected;
 use pillarbox_engine::smtp::client::types::{Failure, Finished};
 use pillarbox_engine::trace::Note;
 use pillarbox_engine::types::{AskId, BlobRange, Now, TlsFacts};
-use pillarbox_engine::{Input, Output, Role, Session, imap, pop3, smtp};
+use pillarbox_engine::{Input, Output, Role, imap, pop3, smtp};
+
+use super::running::Running;
 
 use crate::fault::{Faults, Strike};
 
@@ -156,7 +158,7 @@ pub(crate) trait Host<R: Role> {
 }
 
 /// Roles that say what their peer may say now.
-pub(crate) trait Expects {
+pub trait Expects {
     /// What that is.
     fn peer_may_say(&self) -> Vec<Expected>;
 }
@@ -184,7 +186,7 @@ pub(crate) enum Answered<A> {
 
 /// A session with its host.
 pub(crate) struct Seat<R: Role, H> {
-    session: Session<R>,
+    session: Box<dyn Running<R>>,
     host: H,
     asks: VecDeque<(AskId, R::Ask)>,
     held: Option<(AskId, R::Ask)>,
@@ -203,11 +205,7 @@ where
     R::Call: Worded,
     R::Event: Worded,
 {
-    pub(crate) fn new(config: R::Config, host: H, now: Now) -> Self {
-        Self::of(Session::new(config, now), host)
-    }
-
-    pub(crate) fn of(session: Session<R>, host: H) -> Self {
+    pub(crate) fn new(session: Box<dyn Running<R>>, host: H) -> Self {
         Self {
             session,
             host,
@@ -283,7 +281,7 @@ where
             let step = match self.session.step(cx.now, input.take().unwrap_or(Input::Nothing)) {
                 Ok(step) => step,
                 Err(misuse) => {
-                    cx.effects.push(Effect::Misuse(format!("{misuse:?}")));
+                    cx.effects.push(Effect::Misuse(misuse));
                     self.cut(cx);
                     return taken;
                 }
@@ -328,7 +326,7 @@ where
     }
 }
 
-impl<R: Role + Expects, H: Host<R>> Drive for Seat<R, H>
+impl<R: Role, H: Host<R>> Drive for Seat<R, H>
 where
     R::Ask: Worded,
     R::Answer: Worded,
@@ -362,7 +360,7 @@ where
     }
 
     fn expected(&self) -> Vec<Expected> {
-        if self.closed { Vec::new() } else { self.session.role().peer_may_say() }
+        if self.closed { Vec::new() } else { self.session.expected() }
     }
 }
 

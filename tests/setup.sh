@@ -8,7 +8,7 @@ wanted=(
     "cc gcc" "curl curl" "git git" "gzip gzip" "python3 python3" "node nodejs" "npm npm"
     "swaks swaks" "msmtp msmtp" "mutt mutt" "mbsync isync" "fetchmail fetchmail" "getmail getmail6"
     "alpine alpine" "offlineimap offlineimap3"
-    "chromium chromium" "postfix postfix" "dovecot dovecot-core" "openssl openssl" "strace strace"
+    "chromium chromium" "postfix postfix" "dovecot dovecot-core" "openssl openssl" "strace strace" "tshark tshark"
 )
 [ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird" "Xvfb xvfb")
 
@@ -44,7 +44,7 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 # jco, which transpiles the component for Node; exactly the locked versions.
 npm ci --prefix tests/node --no-audit --no-fund --silent || exit
-# imapflow, a client of the interop tests.
+# imapflow and Mailpit's client, of the interop tests.
 npm ci --prefix tests/interop/node --no-audit --no-fund --silent || exit
 # playwright-core, which drives the browser that Debian has, and axe-core; neither is part of the product.
 npm ci --prefix tests/browser --no-audit --no-fund --silent

@@ -312,7 +312,7 @@ test("a hop of seven bits ruins what is sent raw; what is encoded arrives", asyn
   await page.locator(".lines .line", { hasText: "CrC(me brC;lC)e" }).first().waitFor();
   const sequence = await page.locator(".sequence").innerText();
   assert.match(sequence, /Bob's laptop: check mail/, "people's devices are named as on the map");
-  assert.match(sequence, /INBOX holds 2/, "both were taken");
+  assert.match(sequence, /INBOX holds 3/, "all were taken");
   await shot(page, "seven-bits");
   assert.deepEqual(wrong, []);
   await close();

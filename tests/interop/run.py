@@ -4,6 +4,7 @@
 import sys
 
 import checks_agent
+import checks_api
 import checks_clients
 import checks_dovecot
 import checks_imap
@@ -29,7 +30,7 @@ def main() -> int:
         print(f"{arguments.pillarbox} is missing; build it: cargo build --release", file=sys.stderr)
         return 2
     checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_imapflow.CHECKS, *checks_clients.CHECKS, *checks_readers.CHECKS,
-              *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS,
+              *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS, *checks_api.CHECKS,
               *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS,
               *checks_smime.CHECKS, *checks_dovecot.CHECKS]
     if arguments.full:

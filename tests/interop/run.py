@@ -4,12 +4,12 @@
 import sys
 
 import checks_agent
-import checks_api
 import checks_clients
 import checks_dovecot
 import checks_imap
 import checks_imapflow
 import checks_logins
+import checks_packets
 import checks_postfix
 import checks_python
 import checks_readers
@@ -30,9 +30,9 @@ def main() -> int:
         print(f"{arguments.pillarbox} is missing; build it: cargo build --release", file=sys.stderr)
         return 2
     checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_imapflow.CHECKS, *checks_clients.CHECKS, *checks_readers.CHECKS,
-              *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS, *checks_api.CHECKS,
+              *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS,
               *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS,
-              *checks_smime.CHECKS, *checks_dovecot.CHECKS]
+              *checks_smime.CHECKS, *checks_packets.CHECKS, *checks_dovecot.CHECKS]
     if arguments.full:
         checks += checks_thunderbird.CHECKS
     return runner.run(Server(arguments.pillarbox), checks, arguments.only)

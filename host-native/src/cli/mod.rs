@@ -2,7 +2,6 @@
 //! Every flag has a variable `PILLARBOX_…`; a flag beats its variable, which beats the configuration file.
 
 mod account;
-mod caught;
 mod dkim;
 mod export;
 mod fetch;
@@ -84,10 +83,6 @@ enum Word {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<std::ffi::OsString>,
     },
-    /// Show what came to a server for development
-    Read(caught::ReadFlags),
-    /// Wait until a message comes to a server for development; exit code 75 if it does not
-    Wait(caught::WaitFlags),
     /// Try what a server does about that which the RFCs require and forbid
     Probe(probe::ProbeFlags),
     /// Write the playground into a folder that any web server can serve
@@ -226,10 +221,7 @@ pub enum EngineChoice {
 impl Word {
     /// Whether it prints what is, and nothing is left half done if nobody reads on.
     fn only_tells(&self) -> bool {
-        matches!(
-            self,
-            Self::Read(_) | Self::Queue(_) | Self::Replay(_) | Self::Scenarios | Self::Limits(_)
-        )
+        matches!(self, Self::Queue(_) | Self::Replay(_) | Self::Scenarios | Self::Limits(_))
     }
 }
 
@@ -262,8 +254,6 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Export(flags)) => export::run(&flags),
         Some(Word::Send(flags)) => send::run(*flags),
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
-        Some(Word::Read(flags)) => caught::read(flags),
-        Some(Word::Wait(flags)) => caught::wait(flags),
         Some(Word::Probe(flags)) => probe::run(flags),
         Some(Word::Site(flags)) => site::run(&flags),
         Some(Word::Replay(flags)) => replay::run(&flags),

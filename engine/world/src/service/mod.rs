@@ -2,7 +2,6 @@
 //! A service knows accounts, mailboxes and messages; it knows nothing of commands and replies.
 
 mod access;
-pub mod catch;
 mod content;
 mod imap;
 pub mod local;

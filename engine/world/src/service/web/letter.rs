@@ -307,25 +307,20 @@ fn file(name: &str, media_type: &str, octets: Vec<u8>) -> Result<Enclosed, Why> 
 }
 
 /// A message with its envelope.
-pub(in crate::service) struct Outgoing {
-    pub(in crate::service) author: Mailbox,
-    pub(in crate::service) recipients: Vec<Mailbox>,
+struct Outgoing {
+    author: Mailbox,
+    recipients: Vec<Mailbox>,
     /// Trace fields of this hop first.
-    pub(in crate::service) octets: Vec<u8>,
-    pub(in crate::service) return_path_octets: u64,
-    pub(in crate::service) smtputf8: bool,
-    pub(in crate::service) hold_until_ms: Option<u64>,
+    octets: Vec<u8>,
+    return_path_octets: u64,
+    smtputf8: bool,
+    hold_until_ms: Option<u64>,
 }
 
 impl<B: Backend> WebMail<B> {
     /// The fields that this hop puts before a message, and octets of those that are for final delivery alone
     /// (RFC 5321 §4.4).
-    pub(in crate::service) fn trace(
-        &self,
-        now: Now,
-        from: &Mailbox,
-        chance: [u8; 16],
-    ) -> (u64, Vec<u8>) {
+    fn trace(&self, now: Now, from: &Mailbox, chance: [u8; 16]) -> (u64, Vec<u8>) {
         let path = [&from.local_part[..], b"@", &from.domain].concat();
         let mut out = [b"Return-Path: <", &path[..], b">\r\n"].concat();
         let length = out.len() as u64;
@@ -349,12 +344,7 @@ impl<B: Backend> WebMail<B> {
     }
 
     /// What an SMTP session asks for a submitted message, so that there is one reading of it; the message's name.
-    pub(in crate::service) async fn submit(
-        &self,
-        now: Now,
-        account: &str,
-        letter: Outgoing,
-    ) -> Result<BlobId, Refusal> {
+    async fn submit(&self, now: Now, account: &str, letter: Outgoing) -> Result<BlobId, Refusal> {
         let Outgoing { author, recipients, mut octets, return_path_octets, smtputf8, .. } = letter;
         let account = account.as_bytes().to_vec();
         let service = SmtpService::new(Arc::clone(&self.backend), self.key).signed_in(account);

@@ -40,7 +40,7 @@ pub(super) fn short(address: &Address) -> String {
 }
 
 /// An address as it is written.
-pub(in crate::service) fn mailbox(address: &Address) -> String {
+pub(super) fn mailbox(address: &Address) -> String {
     let text = |octets: &Option<Vec<u8>>| {
         String::from_utf8_lossy(octets.as_deref().unwrap_or_default()).into_owned()
     };
@@ -48,12 +48,12 @@ pub(in crate::service) fn mailbox(address: &Address) -> String {
 }
 
 /// Those of a list that are somebody; groups have marks in it (RFC 9051 §7.5.2).
-pub(in crate::service) fn people(list: &[Address]) -> impl Iterator<Item = &Address> {
+pub(super) fn people(list: &[Address]) -> impl Iterator<Item = &Address> {
     list.iter().filter(|address| address.host.is_some() && address.mailbox.is_some())
 }
 
 /// A field's text as it is shown.
-pub(in crate::service) fn shown(field: Option<&Vec<u8>>, without: &str) -> String {
+pub(super) fn shown(field: Option<&Vec<u8>>, without: &str) -> String {
     let text = field.map(|field| words::decode(field)).unwrap_or_default();
     if text.trim().is_empty() { without.to_owned() } else { text }
 }
@@ -68,7 +68,7 @@ pub(super) fn moment(unix_ms: u64) -> String {
 }
 
 /// Whether a part is text that is read where it stands.
-pub(in crate::service) fn is_text(part: &Part, subtype: &str) -> bool {
+pub(super) fn is_text(part: &Part, subtype: &str) -> bool {
     part.kind == PartKind::Leaf
         && part.media_type.eq_ignore_ascii_case(b"text")
         && part.subtype.eq_ignore_ascii_case(subtype.as_bytes())
@@ -80,7 +80,7 @@ fn is_attached(part: &Part) -> bool {
 }
 
 /// Places of the parts that are files, whole messages among them; what is in a message inside belongs to that.
-pub(in crate::service) fn files(index: &Index) -> Vec<usize> {
+pub(super) fn files(index: &Index) -> Vec<usize> {
     let mut within = vec![false; index.parts.len()];
     let mut out = Vec::new();
     for (at, part) in index.parts.iter().enumerate() {

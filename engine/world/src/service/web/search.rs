@@ -15,7 +15,7 @@ use crate::service::{Backend, Service};
 use crate::store::push_uid;
 
 /// Octets of what is searched for.
-pub(in crate::service) const WORDS_MAX: usize = 500;
+const WORDS_MAX: usize = 500;
 /// Words of one search.
 const TERMS_MAX: usize = 20;
 /// Messages whose files are looked for, the newest that match otherwise.
@@ -31,7 +31,7 @@ struct Search {
 }
 
 /// Words as they are written: `subject:"two words"`, `-from:bob`.
-pub(in crate::service) fn terms(words: &str) -> Vec<(bool, String, String)> {
+fn terms(words: &str) -> Vec<(bool, String, String)> {
     let mut out = Vec::new();
     let mut rest = words.trim_start();
     while !rest.is_empty() && out.len() < TERMS_MAX {
@@ -64,7 +64,7 @@ fn day(text: &str) -> Option<String> {
 }
 
 /// Octets, of `2000`, `20k` or `3m`.
-pub(in crate::service) fn octets(text: &str) -> Option<u64> {
+fn octets(text: &str) -> Option<u64> {
     let lower = text.to_ascii_lowercase();
     let (number, shift) = match lower.strip_suffix('k') {
         Some(number) => (number, 10),

@@ -40,16 +40,13 @@ pub(super) fn persons(list: &[Address]) -> String {
 }
 
 /// The value of a parameter.
-pub(in crate::service) fn parameter<'a>(
-    all: &'a [(Vec<u8>, Vec<u8>)],
-    name: &str,
-) -> Option<&'a [u8]> {
+fn parameter<'a>(all: &'a [(Vec<u8>, Vec<u8>)], name: &str) -> Option<&'a [u8]> {
     let found = all.iter().find(|(own, _)| own.eq_ignore_ascii_case(name.as_bytes()));
     found.map(|(_, value)| &value[..])
 }
 
 /// What a file is called: a label without any path.
-pub(in crate::service) fn file_name(part: &Part) -> String {
+pub(super) fn file_name(part: &Part) -> String {
     let given = part.disposition.as_ref().and_then(|(_, all)| parameter(all, "filename"));
     let given = given.or_else(|| parameter(&part.parameters, "name")).unwrap_or_default();
     let text = shown(Some(&given.to_vec()), "");
@@ -63,8 +60,7 @@ pub(in crate::service) fn file_name(part: &Part) -> String {
 }
 
 /// The media type as it is written; octets if it is none.
-#[must_use]
-pub fn media_type(part: &Part) -> String {
+pub(super) fn media_type(part: &Part) -> String {
     let token = |octets: &[u8]| {
         let good = |o: &u8| o.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(o);
         !octets.is_empty() && octets.iter().all(good)
@@ -77,7 +73,7 @@ pub fn media_type(part: &Part) -> String {
 }
 
 /// Places of the texts of this kind that are read with the message itself.
-pub(in crate::service) fn texts(index: &Index, subtype: &str) -> Vec<usize> {
+pub(super) fn texts(index: &Index, subtype: &str) -> Vec<usize> {
     let is_inside = |mut at: usize| {
         // Parents stand before their parts, so this ends.
         while at > 0 {

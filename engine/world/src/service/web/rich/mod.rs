@@ -195,8 +195,7 @@ impl Cleaner<'_> {
 }
 
 /// What HTML says, as text.
-#[must_use]
-pub fn text(html: &str) -> String {
+pub(super) fn text(html: &str) -> String {
     let mut out = String::new();
     let mut hidden = 0_u32;
     for token in Tokens::new(html) {

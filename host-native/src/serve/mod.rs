@@ -1,6 +1,7 @@
 //! `pillarbox serve`: everything started in order, kept running, and stopped in order.
 
 mod admission;
+mod api;
 mod bridge;
 mod control;
 mod doors;

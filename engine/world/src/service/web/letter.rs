@@ -1,7 +1,5 @@
 //! A letter from a sheet: it becomes a message, and then it is submitted as one that comes by SMTP is, or kept.
 
-use std::sync::Arc;
-
 use pillarbox_engine::imap::types::{Flags, SpecialUse};
 use pillarbox_engine::message::compose::{
     Draft, File, FileName, MediaType, MessageId, Origin, Person, Piece, Refused, Text, compose,

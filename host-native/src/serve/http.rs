@@ -32,7 +32,7 @@ pub(super) async fn serve(
         .route("/metrics", get(async move || text(metrics.metrics.text())))
         .merge(clock(&shared))
         .merge(faults_http::routes(&shared))
-        .merge(api::routes(&shared))
+        .merge(api::routes(&shared, &addresses))
         .merge(playground::routes())
         .merge(webmail::routes(&shared, addresses.http))
         .merge(live(&shared, &addresses, guard.as_ref()))

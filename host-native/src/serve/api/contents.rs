@@ -16,7 +16,7 @@ use super::catalogue::Entry;
 use super::summary::{Party, is_inline, moment};
 
 /// Octets of the texts of one kind that are shown.
-const TEXT_MAX: u64 = 8 << 20;
+pub(super) const TEXT_MAX: u64 = 8 << 20;
 /// Octets that are read for a search.
 const SEARCHED_MAX: u64 = 512 << 10;
 /// Octets of a message or a file that are handed out over HTTP; more is there by IMAP and POP3.
@@ -108,7 +108,10 @@ impl<'a> Contents<'a> {
             at = parent;
         }
         if numbers.is_empty() {
-            return "1".to_owned();
+            let is_one =
+                self.index.parts.first().is_none_or(|part| part.kind != PartKind::Multipart);
+            // What holds parts has no number of its own.
+            return if is_one { "1".to_owned() } else { String::new() };
         }
         numbers.reverse();
         numbers.join(".")
@@ -190,6 +193,24 @@ impl<'a> Contents<'a> {
             all.entry(title(field.name)).or_default().push(value);
         }
         Ok(all)
+    }
+
+    /// The parts, each with its number and where its octets stand in the message.
+    pub(super) fn structure(&self) -> Value {
+        let parts = self.index.parts.iter().enumerate().map(|(at, part)| {
+            let encoding = String::from_utf8_lossy(&part.encoding).to_ascii_lowercase();
+            json!({
+                "part": self.number(at),
+                "parent": (at > 0).then(|| self.number(part.parent as usize)),
+                "type": media_type(part),
+                "encoding": encoding,
+                "file": (part.kind != PartKind::Multipart && part.disposition.is_some())
+                    .then(|| file_name(part)),
+                "header": [part.header.start, part.header.end],
+                "body": [part.body.start, part.body.end],
+            })
+        });
+        json!({ "size": self.size, "whole": !self.index.truncated, "parts": parts.collect::<Vec<_>>() })
     }
 
     /// Files, with their checksums: those beside the text, and those that it shows.

@@ -85,7 +85,7 @@ pub(super) async fn view(State(api): State<Api>, Path(name): Path<String>) -> An
 
 impl Api {
     /// Reads of a message by its number, or of the latest.
-    async fn with<T: Send + 'static>(
+    pub(super) async fn with<T: Send + 'static>(
         &self,
         id: String,
         read: impl FnOnce(&Contents<'_>, &Entry) -> Result<T, Reason> + Send + 'static,

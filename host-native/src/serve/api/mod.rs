@@ -1,13 +1,15 @@
-//! `/api/v1/`: the messages of all mailboxes by HTTP, in the form of Mailpit, so that tests that were written for it run with
-//! another address. In the dev profile alone; the host names of loopback and the refusal of foreign origins guard it, since
+//! `/api/`: the messages of all mailboxes by HTTP, in the form of Mailpit (`/api/v1/`), so that tests that were written for it
+//! run with another address, and in a form of its own (`native`). In the dev profile alone; the host names of loopback and the refusal of foreign origins guard it, since
 //! its clients know no token.
 
 mod catalogue;
 mod contents;
 mod events;
+mod extract;
 mod info;
 mod listing;
 mod message;
+mod native;
 mod query;
 mod send;
 mod summary;
@@ -29,7 +31,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use super::{Shared, told_to_stop};
+use super::{Addresses, Shared, told_to_stop};
 use crate::config::Profile;
 use crate::store::{MailStore, words};
 use catalogue::Catalogue;
@@ -49,6 +51,7 @@ struct Api {
     catalogue: Arc<Catalogue>,
     texts: Arc<Texts>,
     places: Arc<Semaphore>,
+    ports: native::Ports,
 }
 
 /// Why a request is not answered, in words for who made it.
@@ -83,17 +86,25 @@ impl Refused {
 }
 
 /// The routes; in a server profile each of them only says why it does nothing.
-pub(super) fn routes(shared: &Arc<Shared>) -> Router {
+pub(super) fn routes(shared: &Arc<Shared>, addresses: &Addresses) -> Router {
     if !matches!(shared.settings.profile, Profile::Dev) {
         let why = "this interface shows everybody's mail, so it belongs to the dev profile; this server runs with --config";
         let refuse = async move || Refused(StatusCode::FORBIDDEN, why.to_owned());
-        return Router::new().route("/api/v1/{*path}", any(refuse));
+        let paths =
+            ["/api/v1/{*path}", "/api/inboxes", "/api/wait", "/api/messages/{*path}", "/api/reset"];
+        return paths.iter().fold(Router::new(), |routes, path| routes.route(path, any(refuse)));
     }
     let api = Api {
         shared: Arc::clone(shared),
         catalogue: Arc::default(),
         texts: Arc::default(),
         places: Arc::new(Semaphore::new(AT_ONCE_MAX)),
+        ports: native::Ports {
+            smtp: addresses.smtp.port(),
+            pop3: addresses.pop3.port(),
+            imap: addresses.imap.port(),
+            http: addresses.http.port(),
+        },
     };
     tokio::spawn(look_at_news(api.clone()));
     let letters = Router::new()
@@ -114,6 +125,10 @@ pub(super) fn routes(shared: &Arc<Shared>) -> Router {
         .route("/api/v1/message/{id}/raw", get(message::raw))
         .route("/api/v1/message/{id}/part/{part}", get(message::part))
         .route("/api/v1/{*path}", any(nothing_here))
+        .route("/api/inboxes", post(native::inbox))
+        .route("/api/wait", get(native::wait))
+        .route("/api/reset", post(native::reset))
+        .route("/api/messages/{id}/{what}", get(native::extracted))
         .route("/api/events", get(events::events))
         .route("/view/{name}", get(message::view))
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -10,6 +10,7 @@ import smtplib
 import socket
 import struct
 import subprocess
+import threading
 
 from server import Server
 
@@ -121,4 +122,48 @@ def listeners_are_told(server: Server) -> None:
     assert asked(server, "GET", f"/api/v1/message/{new['ID']}")[0] == 404
 
 
-CHECKS = [mailpits_client, strangers_and_nonsense_are_turned_away, listeners_are_told]
+def tests_wait_and_do_not_sleep(server: Server) -> None:
+    status, text = asked(server, "POST", "/api/inboxes")
+    inbox = json.loads(text)
+    assert status == 201 and inbox["ports"]["smtp"] == server.port["smtp"], text
+    address = inbox["address"]
+    path = f"/api/wait?to={address}&subject=Awaited"
+    status, text = asked(server, "GET", f"{path}&timeout=50ms")
+    assert status == 408 and json.loads(text)["messages"] == [], text
+    status, text = asked(server, "GET", f"{path}&count=0&timeout=50ms")
+    assert status == 200 and json.loads(text) == {"messages": []}, text
+    waited: list[tuple[int, str]] = []
+    waiter = threading.Thread(target=lambda: waited.append(asked(server, "GET", f"{path}&count=2&timeout=9s")))
+    waiter.start()
+    for number in (1, 2):
+        body = f"Subject: awaited\r\nTo: {address}\r\n\r\nCode 48291{number}, http://a.example/{number}\r\n"
+        with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as smtp:
+            smtp.sendmail("alice@crepes.fr", [address], body)
+    waiter.join()
+    status, text = waited[0]
+    assert status == 200, text
+    first = json.loads(text)["messages"][-1]["ID"]
+    assert asked(server, "GET", f"/api/messages/{first}/links") == (200, '["http://a.example/1"]')
+    assert asked(server, "GET", f"/api/messages/{first}/codes") == (200, '["482911"]')
+    structure = json.loads(asked(server, "GET", f"/api/messages/{first}/structure")[1])
+    assert [part["type"] for part in structure["parts"]] == ["text/plain"], structure
+    assert "Subject: awaited" in asked(server, "GET", f"/api/messages/{first}/raw")[1]
+    assert asked(server, "GET", f"/api/messages/{first}/colour")[0] == 404
+    status, text = asked(server, "GET", f"{path}&count=0&timeout=50ms")
+    assert status == 409 and len(json.loads(text)["messages"]) == 2, text
+    # Another subject: what did come is told.
+    status, text = asked(server, "GET", f"/api/wait?to={address}&subject=Await&timeout=1ms")
+    assert status == 408 and json.loads(text)["others"][0]["Subject"] == "awaited", text
+    for wrong in ("timeout=x", "timeout=301s", "count=-1", "count=1001"):
+        assert asked(server, "GET", f"/api/wait?{wrong}")[0] == 400, wrong
+    server_url = ("--url", f"http://127.0.0.1:{server.port['http']}")
+    ran = subprocess.run([str(server.binary), "wait", "--to", address, "--timeout", "20ms", "--subject", "no", *server_url],
+                         capture_output=True, text=True, timeout=20)
+    assert ran.returncode == 3 and "awaited" in ran.stderr, (ran.returncode, ran.stderr)
+    assert subprocess.run([str(server.binary), "ready", "--wait", "1s", *server_url], timeout=20).returncode == 0
+    # The last check, since it leaves no mail.
+    assert asked(server, "POST", "/api/reset")[0] == 200
+    assert json.loads(asked(server, "GET", "/api/v1/messages")[1])["total"] == 0
+
+
+CHECKS = [mailpits_client, strangers_and_nonsense_are_turned_away, listeners_are_told, tests_wait_and_do_not_sleep]

@@ -545,3 +545,139 @@ pub(super) fn places(entries: &[Arc<Entry>]) -> BTreeMap<MailboxId, Vec<UidRun>>
     };
     uids.into_iter().map(|(mailbox, uids)| (mailbox, runs(uids))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use pillarbox_engine::imap::rights::Rights;
+    use pillarbox_engine::imap::types::StoreMode;
+    use pillarbox_world::store::{
+        Body, Copy, Deliver, Expunge, Named, NewMessage, Outcome, SetFlags, Write,
+    };
+
+    use super::super::contents::Contents;
+    use super::*;
+    use crate::config::Data;
+
+    const TEXT: &[u8] = b"From: Alice <alice@crepes.fr>\r\nTo: bob@x.test\r\nSubject: one\r\n\
+        MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nHello\r\n\
+        --b\r\nContent-Type: text/csv; name=a.csv\r\nContent-Disposition: attachment\r\n\r\n1,2\r\n--b--\r\n";
+
+    async fn deliver(store: &MailStore, accounts: &[&str], ms: u64) -> BlobId {
+        let message = NewMessage {
+            body: Body::Whole(TEXT.to_vec()),
+            index: pillarbox_mime::index(TEXT, TEXT.len() as u64).encode(),
+            plain: true,
+            flags: Flags::default(),
+            internal_date_ms: ms,
+            internal_date_zone: 0,
+        };
+        let accounts = accounts.iter().map(|name| name.as_bytes().to_vec()).collect();
+        let (relay, reports) = (None, Vec::new());
+        let deliver = Deliver { accounts, junk: false, relay, message, reports, now_ms: ms };
+        match store.write(0, Write::Deliver(Box::new(deliver))).await {
+            Ok(Outcome::Delivered(blob)) => blob,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_came_once_is_one_message_wherever_it_lies() {
+        let store = MailStore::open(&Data::Memory).expect("memory is there");
+        let first = deliver(&store, &["bob@x.test", "eve@x.test"], 1000).await;
+        let list = Catalogue::default();
+        let mut events = list.events();
+        let mut told = || {
+            list.refresh(&store).expect("it reads");
+            std::iter::from_fn(|| events.try_recv().ok()).collect::<Vec<_>>()
+        };
+        assert!(matches!(&told()[..], [Event::New(entry)] if entry.id == first));
+        assert!(told().is_empty(), "nothing happened since");
+        let entry = list.message(first).expect("it is there");
+        assert_eq!((entry.places.len(), entry.is_read()), (2, false));
+        assert_eq!(entry.json()["Bcc"][0]["Address"], "eve@x.test");
+        assert_eq!(entry.json()["Attachments"], 1);
+        assert_eq!(entry.json()["Snippet"], "Hello");
+
+        let contents = Contents::open(store.reads(), &entry).expect("it is there");
+        let shown = contents.json(&entry).expect("it reads");
+        assert_eq!(shown["Text"].as_str().map(str::trim), Some("Hello"));
+        assert_eq!(shown["Attachments"][0]["PartID"], "2");
+        let (octets, kind, name) = contents.numbered("2").expect("the file");
+        assert_eq!((&octets[..], &kind[..], &name[..]), (&b"1,2"[..], "text/csv", "a.csv"));
+        assert!(contents.numbered("3").is_err() && contents.numbered("").is_ok());
+
+        let second = deliver(&store, &["carol@x.test"], 2000).await;
+        let third = deliver(&store, &["bob@x.test"], 1500).await;
+        assert_eq!(told().len(), 2);
+        let ids = |page: Vec<Arc<Entry>>| page.iter().map(|entry| entry.id).collect::<Vec<_>>();
+        assert_eq!(ids(list.page(0, 10)), [second, third, first]);
+        assert_eq!(ids(list.page(1, 1)), [third]);
+
+        // Read by one is not read by all.
+        let bobs = entry.places.iter().find(|place| &*place.account == "bob@x.test");
+        let bobs = bobs.expect("he has it").mailbox;
+        let one = vec![UidRun { first: 1, last: 1 }];
+        let flags = Flags { system: SEEN, keywords: vec![b"later".to_vec(), b"$Work".to_vec()] };
+        let set = |mailbox, uids| {
+            let (flags, mode) = (flags.clone(), StoreMode::Add);
+            Write::SetFlags(SetFlags {
+                mailbox,
+                uids,
+                mode,
+                flags,
+                unchanged_since: None,
+                may: Rights::ALL,
+            })
+        };
+        store.write(0, set(bobs, one.clone())).await.expect("bob reads it");
+        assert!(matches!(&told()[..], [Event::Changed(entry)] if !entry.is_read()));
+        assert_eq!(list.totals(), Totals { all: 3, unread: 3 });
+        for (mailbox, uids) in places(&[list.message(first).expect("it is there")]) {
+            store.write(0, set(mailbox, uids)).await.expect("all read it");
+        }
+        told();
+        assert_eq!(list.totals(), Totals { all: 3, unread: 2 });
+        assert_eq!(list.tags().into_iter().collect::<Vec<_>>(), [("later".to_owned(), 1)]);
+
+        // A copy is the same message; what lies in Sent is none that came.
+        let bob = store.reads().place(bobs).expect("it is there").0;
+        for to in [&b"Archive"[..], b"Sent"] {
+            let copy = Copy {
+                account: bob,
+                mailbox: bobs,
+                uids: one.clone(),
+                to: to.to_vec(),
+                remove: false,
+                keeps: Rights::ALL,
+                now_ms: 3000,
+            };
+            store.write(0, Write::Copy(copy)).await.expect("it is copied");
+        }
+        told();
+        assert_eq!(list.message(first).expect("it is there").places.len(), 3);
+        let named = Named { account: bob, name: b"Archive".to_vec() };
+        store.write(0, Write::Delete(named)).await.expect("it goes");
+        told();
+        assert_eq!(list.message(first).expect("it is there").places.len(), 2);
+
+        for (mailbox, uids) in places(&list.page(0, 10)) {
+            let expunge = Expunge { mailbox, uids, deleted_only: false };
+            store.write(0, Write::Expunge(expunge)).await.expect("they go");
+        }
+        assert!(told().iter().all(|event| matches!(event, Event::Gone(_))));
+        assert_eq!((list.totals(), list.gone()), (Totals { all: 0, unread: 0 }, 3));
+        assert!(list.tags().is_empty() && list.page(0, 10).is_empty());
+    }
+
+    #[tokio::test]
+    async fn more_than_is_told_of_is_found_too() {
+        let store = MailStore::open(&Data::Memory).expect("memory is there");
+        let list = Catalogue::default();
+        list.refresh(&store).expect("it reads");
+        for number in 0..600 {
+            deliver(&store, &[&format!("user{number}@x.test")], number).await;
+        }
+        list.refresh(&store).expect("it reads");
+        assert_eq!(list.totals(), Totals { all: 600, unread: 600 });
+    }
+}

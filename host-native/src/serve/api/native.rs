@@ -48,8 +48,14 @@ impl Awaited {
             wanted.as_ref().is_none_or(|wanted| wanted.to_lowercase() == own.to_lowercase())
         };
         let from = entry.summary.from.as_ref().map_or("", |from| &from.address);
-        let reached =
-            |to: &String| entry.places.iter().any(|place| place.account.eq_ignore_ascii_case(to));
+        // Without a domain it is a name, which may be of any.
+        let named = |account: &str, to: &str| match to.contains('@') {
+            true => account.eq_ignore_ascii_case(to),
+            false => {
+                account.rsplit_once('@').is_some_and(|(name, _)| name.eq_ignore_ascii_case(to))
+            }
+        };
+        let reached = |to: &String| entry.places.iter().any(|place| named(&place.account, to));
         self.to.as_ref().is_none_or(reached)
             && same(&self.from, from)
             && same(&self.subject, &entry.summary.subject)
@@ -196,6 +202,39 @@ fn within(text: &str) -> Result<Duration, Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_texts_are_compared() {
+        let place = |account: &str| super::super::catalogue::Place {
+            mailbox: 1,
+            uid: 1,
+            account: account.into(),
+            seen: false,
+            keywords: Vec::new(),
+        };
+        let party =
+            super::super::summary::Party { name: String::new(), address: "A@x.test".into() };
+        let summary = super::super::summary::Summary {
+            from: Some(party),
+            subject: "Reset".into(),
+            ..Default::default()
+        };
+        let entry = Entry { id: 1, summary: summary.into(), places: vec![place("ba@x.test")] };
+        let is = |to: &str, from: &str, subject: &str| {
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            Awaited { to: some(to), from: some(from), subject: some(subject) }.is(&entry)
+        };
+        assert!(is("", "", "") && is("BA@x.test", "a@x.test", "reset") && is("ba", "", ""));
+        for (to, from, subject) in [
+            ("a@x.test", "", ""),
+            ("a", "", ""),
+            ("x.test", "", ""),
+            ("", "x.test", ""),
+            ("", "", "Res"),
+        ] {
+            assert!(!is(to, from, subject), "{to} {from} {subject}");
+        }
+    }
 
     #[test]
     fn times_are_read() {

@@ -343,8 +343,8 @@ mod tests {
     fn texts_are_what_no_key_stands_before() {
         let query = Query::read("hello -\"two words\" http://x/ re:", "").expect("it is right");
         assert!(query.has_words() && query.terms.is_empty());
-        assert!(query.fits("hello, see http://x/ re: two  words"));
-        assert!(!query.fits("hello http://x/ re: two words"));
+        assert!(query.fits(&folded("Hello, see http://x/ re: two  words")));
+        assert!(!query.fits(&folded("hello http://x/ re: two words")));
     }
 
     #[test]

@@ -274,7 +274,7 @@ fn list_unsubscribe(value: &str, post: &str) -> Value {
     let known = |link: &&str| is_web(link) || link.starts_with("mailto:");
     let errors = if !value.is_empty() && links.is_empty() {
         "no link in angle brackets (RFC 2369 §2)"
-    } else if !links.iter().all(|link| known(link)) {
+    } else if !links.iter().all(known) {
         "a link that is neither mailto: nor http"
     } else if !post.is_empty() && post != "List-Unsubscribe=One-Click" {
         "List-Unsubscribe-Post must be List-Unsubscribe=One-Click (RFC 8058 §3.1)"

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What kind of mistake ended the program; its number is the exit code.
+/// What kind of mistake ended the program; its number is the exit code, see [`Kind::code`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Something failed that no setting explains.
@@ -27,6 +27,19 @@ pub enum Kind {
     Permission = 77,
     /// The configuration of `sendmail` is wrong (`EX_CONFIG`).
     Configuration = 78,
+    /// What was waited for did not come, or is not there. To scripts it is 3, which for who waits has no other meaning.
+    TimedOut,
+}
+
+impl Kind {
+    /// The exit code.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::TimedOut => 3,
+            other => other as u8,
+        }
+    }
 }
 
 /// An error for the person at the terminal: what is wrong, and what to do.

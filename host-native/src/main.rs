@@ -7,7 +7,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pillarbox: {error}");
-            ExitCode::from(error.kind as u8)
+            ExitCode::from(error.kind.code())
         }
     }
 }

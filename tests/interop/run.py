@@ -9,6 +9,7 @@ import checks_dovecot
 import checks_imap
 import checks_imapflow
 import checks_logins
+import checks_mailpit
 import checks_packets
 import checks_postfix
 import checks_python
@@ -32,7 +33,7 @@ def main() -> int:
     checks = [*checks_python.CHECKS, *checks_imap.CHECKS, *checks_imapflow.CHECKS, *checks_clients.CHECKS, *checks_readers.CHECKS,
               *checks_tls.CHECKS, *checks_logins.CHECKS, *checks_agent.CHECKS,
               *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS,
-              *checks_smime.CHECKS, *checks_packets.CHECKS, *checks_dovecot.CHECKS]
+              *checks_smime.CHECKS, *checks_packets.CHECKS, *checks_dovecot.CHECKS, *checks_mailpit.CHECKS]
     if arguments.full:
         checks += checks_thunderbird.CHECKS
     return runner.run(Server(arguments.pillarbox), checks, arguments.only)

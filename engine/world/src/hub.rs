@@ -39,6 +39,8 @@ struct State {
     listeners: BTreeMap<SessionKey, Listener>,
     /// Which of them watch which account.
     listened: BTreeMap<AccountId, BTreeSet<SessionKey>>,
+    /// Whoever watches all mailboxes there are.
+    everywhere: BTreeMap<SessionKey, (Everywhere, Wake)>,
     holds: BTreeMap<SessionKey, Hold>,
     /// Counts the commits after which messages were of no use any more.
     moment: u64,
@@ -73,6 +75,16 @@ pub struct Heard {
     pub happenings: Vec<(AccountId, Happening)>,
     /// Of messages, by mailbox.
     pub messages: BTreeMap<MailboxId, Touched>,
+    /// More happened than was kept; the rest is empty.
+    pub overflow: bool,
+}
+
+/// Mailboxes of all accounts in which something happened: messages came, went or got other flags, or the mailbox itself
+/// went.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Everywhere {
+    /// Which.
+    pub mailboxes: BTreeSet<MailboxId>,
     /// More happened than was kept; the rest is empty.
     pub overflow: bool,
 }
@@ -133,6 +145,19 @@ impl Hub {
         listener.map_or_else(Heard::default, |listener| std::mem::take(&mut listener.heard))
     }
 
+    /// From now on keeps for this session in which mailboxes something happens, whosever they are; its own changes too.
+    pub fn watch_everywhere(&self, key: SessionKey, wake: Wake) {
+        self.state().everywhere.insert(key, (Everywhere::default(), wake));
+    }
+
+    /// Takes where something happened since this was asked before.
+    #[must_use]
+    pub fn happened_everywhere(&self, key: SessionKey) -> Everywhere {
+        let mut state = self.state();
+        let kept = state.everywhere.get_mut(&key);
+        kept.map_or_else(Everywhere::default, |(kept, _)| std::mem::take(kept))
+    }
+
     /// Queues changes for every session that has their mailbox open, and for those that listen to the account, but for
     /// the one that made them. `owner` says whose a mailbox is; it is asked only if somebody listens.
     pub fn publish(
@@ -145,6 +170,10 @@ impl Hub {
         let mut state = self.state();
         for (mailbox, change) in changes {
             state.publish(origin, *mailbox, change);
+            for (kept, wake) in state.everywhere.values_mut() {
+                kept.put(*mailbox);
+                wake();
+            }
             if !state.listened.is_empty()
                 && let Some(account) = owner(*mailbox)
             {
@@ -292,6 +321,7 @@ impl State {
 impl State {
     /// What was kept is given back.
     fn stop_listening(&mut self, key: SessionKey) -> Heard {
+        self.everywhere.remove(&key);
         let Some(listener) = self.listeners.remove(&key) else { return Heard::default() };
         for account in listener.accounts {
             if let Some(keys) = self.listened.get_mut(&account) {
@@ -310,6 +340,17 @@ impl State {
             let Some(listener) = self.listeners.get_mut(key) else { continue };
             hear(&mut listener.heard);
             (listener.wake)();
+        }
+    }
+}
+
+impl Everywhere {
+    fn put(&mut self, mailbox: MailboxId) {
+        if self.mailboxes.len() >= WAITING_MAX && !self.mailboxes.contains(&mailbox) {
+            *self = Self { overflow: true, ..Self::default() };
+        }
+        if !self.overflow {
+            self.mailboxes.insert(mailbox);
         }
     }
 }
@@ -441,6 +482,25 @@ mod tests {
 
     fn recent(changes: &[Change]) -> Vec<bool> {
         changes.iter().map(|c| matches!(c, Change::Arrived(Arrived { recent: true, .. }))).collect()
+    }
+
+    #[test]
+    fn who_watches_everywhere_learns_where_its_own_changes_too() {
+        let hub = Hub::default();
+        hub.watch_everywhere(1, Box::new(|| ()));
+        publish(&hub, 1, &[(10, arrived(1)), (20, Change::Deleted)]);
+        publish(&hub, 2, &[(10, arrived(2))]);
+        let heard = hub.happened_everywhere(1);
+        assert_eq!(heard.mailboxes.into_iter().collect::<Vec<_>>(), [10, 20]);
+        assert_eq!(hub.happened_everywhere(1), Everywhere::default());
+        for mailbox in 0..=WAITING_MAX as u64 {
+            publish(&hub, 2, &[(mailbox, arrived(1))]);
+        }
+        let heard = hub.happened_everywhere(1);
+        assert!(heard.overflow && heard.mailboxes.is_empty());
+        hub.stop_listening(1);
+        publish(&hub, 2, &[(10, arrived(3))]);
+        assert_eq!(hub.happened_everywhere(1), Everywhere::default());
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! Every flag has a variable `PILLARBOX_…`; a flag beats its variable, which beats the configuration file.
 
 mod account;
+mod asking;
+mod catcher;
 mod dkim;
 mod export;
 mod fetch;
@@ -15,6 +17,7 @@ mod reading;
 mod replay;
 mod send;
 mod sendmail;
+mod shell;
 mod site;
 mod smime;
 
@@ -35,6 +38,8 @@ Examples:
   pillarbox account add bob@hamburger.edu --config pillarbox.toml
   pillarbox dkim keygen --domain hamburger.edu --selector s2026 --out s2026.pem
   pillarbox send --to bob@hamburger.edu --subject ketchup --text 'Do you like ketchup?'
+  pillarbox read bob latest
+  pillarbox wait --to bob@hamburger.edu --subject 'Reset your password' --timeout 5s
   pillarbox probe smtp mail.hamburger.edu:25
   pillarbox import --account bob@hamburger.edu --config pillarbox.toml ~/Maildir
   pillarbox mail --server imaps://bob@mail.hamburger.edu list
@@ -42,7 +47,7 @@ Examples:
   pillarbox smime verify --trust authority.crt letter.eml
   pillarbox replay alice-to-bob             a simulated mail Internet, in the terminal
 
-Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 address cannot be used; 4 data directory cannot be used.";
+Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 address cannot be used, or the time is over; 4 data directory cannot be used.";
 
 /// A complete mail server whose protocol logic runs in a sandbox per connection.
 #[derive(Debug, Parser)]
@@ -74,6 +79,12 @@ enum Word {
     Import(Box<import::ImportFlags>),
     /// Take an account's mail into such files
     Export(Box<export::ExportFlags>),
+    /// List the mail of somebody in a running server without --config, or show a message of it
+    Read(catcher::ReadFlags),
+    /// Wait until mail comes there; exit code 3 if it does not in time
+    Wait(catcher::WaitFlags),
+    /// Find out whether a server takes mail, or wait until it does; exit code 3 if it does not in time
+    Ready(catcher::ReadyFlags),
     /// Compose a message, or take a ready one, and hand it to a server
     Send(Box<send::SendFlags>),
     /// Take a message from standard input as `sendmail` does; `pillarbox sendmail --help` says more
@@ -91,6 +102,10 @@ enum Word {
     Replay(replay::ReplayFlags),
     /// List the scenarios and challenges that `replay` knows
     Scenarios,
+    /// Print what a shell needs to complete commands and flags
+    Completions(shell::CompletionsFlags),
+    /// Print the manual page, or write those of all commands
+    Man(shell::ManFlags),
     /// Print every limit, its value, its value under stress, and what is said when it is reached
     Limits(limits::LimitsFlags),
 }
@@ -221,7 +236,16 @@ pub enum EngineChoice {
 impl Word {
     /// Whether it prints what is, and nothing is left half done if nobody reads on.
     fn only_tells(&self) -> bool {
-        matches!(self, Self::Queue(_) | Self::Replay(_) | Self::Scenarios | Self::Limits(_))
+        matches!(
+            self,
+            Self::Queue(_)
+                | Self::Replay(_)
+                | Self::Scenarios
+                | Self::Limits(_)
+                | Self::Read(_)
+                | Self::Completions(_)
+                | Self::Man(_)
+        )
     }
 }
 
@@ -252,6 +276,11 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Mail(flags)) => mail::run(&flags),
         Some(Word::Import(flags)) => import::run(&flags),
         Some(Word::Export(flags)) => export::run(&flags),
+        Some(Word::Read(flags)) => catcher::read(&flags),
+        Some(Word::Wait(flags)) => catcher::wait(&flags),
+        Some(Word::Ready(flags)) => catcher::ready(&flags),
+        Some(Word::Completions(flags)) => shell::completions(&flags),
+        Some(Word::Man(flags)) => shell::man(&flags),
         Some(Word::Send(flags)) => send::run(*flags),
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
         Some(Word::Probe(flags)) => probe::run(flags),

@@ -14,7 +14,7 @@ use super::guard::Guard;
 use super::playground;
 use super::ready::Addresses;
 use super::visitors;
-use super::{Shared, faults_http, stream, webmail};
+use super::{Shared, api, faults_http, stream, webmail};
 
 /// Serves until the task is ended.
 pub(super) async fn serve(
@@ -32,6 +32,7 @@ pub(super) async fn serve(
         .route("/metrics", get(async move || text(metrics.metrics.text())))
         .merge(clock(&shared))
         .merge(faults_http::routes(&shared))
+        .merge(api::routes(&shared, &addresses))
         .merge(playground::routes())
         .merge(webmail::routes(&shared, addresses.http))
         .merge(live(&shared, &addresses, guard.as_ref()))

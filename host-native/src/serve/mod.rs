@@ -1,6 +1,7 @@
 //! `pillarbox serve`: everything started in order, kept running, and stopped in order.
 
 mod admission;
+mod api;
 mod bridge;
 mod control;
 mod doors;
@@ -430,12 +431,18 @@ fn banner(shared: &Shared, addresses: Addresses) {
         over_tls(pop3s),
         over_tls(imaps),
         shared.backend.mail_store().place(),
-        trial(&shared.settings.profile, smtp, imap),
+        trial(&shared.settings.profile, smtp, imap, http),
     );
 }
 
 /// What somebody may try first.
-fn trial(profile: &Profile, smtp: SocketAddr, imap: SocketAddr) -> String {
+fn trial(profile: &Profile, smtp: SocketAddr, imap: SocketAddr, http: SocketAddr) -> String {
+    let read = match profile {
+        Profile::Dev if http.port() == 8025 => "\n     pillarbox read bob".to_owned(),
+        Profile::Dev => format!("\n     pillarbox read bob --url http://{http}"),
+        // There nobody reads another's mail.
+        Profile::Server(_) => String::new(),
+    };
     let (name, password) = match profile {
         Profile::Dev => ("bob@hamburger.edu".to_owned(), ":any"),
         // There a password is right or wrong, and curl asks for it.
@@ -451,7 +458,7 @@ fn trial(profile: &Profile, smtp: SocketAddr, imap: SocketAddr) -> String {
         }
     };
     format!(
-        "Try: swaks --server {smtp} --to {name}\n\
+        "Try: swaks --server {smtp} --to {name}{read}\n\
          \x20    curl 'imap://{imap}/INBOX;MAILINDEX=1' -u {name}{password}"
     )
 }

@@ -9,6 +9,7 @@ mod pop3;
 mod property;
 mod report;
 mod smtp;
+pub mod submit;
 pub mod trust;
 mod url_auth;
 mod watch;

@@ -7,7 +7,7 @@ mod sink;
 mod sync;
 mod text;
 
-pub(super) use text::one_line;
+pub(super) use text::{lines, one_line};
 
 use std::path::PathBuf;
 

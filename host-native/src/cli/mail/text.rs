@@ -17,7 +17,7 @@ pub(in crate::cli) fn one_line(text: &str) -> String {
 }
 
 /// With its line ends.
-pub(super) fn lines(text: &str) -> String {
+pub(in crate::cli) fn lines(text: &str) -> String {
     let text = text.replace("\r\n", "\n");
     let keep = |c: char| matches!(c, '\n' | '\t') || is_harmless(c);
     text.chars().map(|c| if keep(c) { c } else { '\u{fffd}' }).collect()

@@ -1,29 +1,25 @@
 //! A letter from a sheet: it becomes a message, and then it is submitted as one that comes by SMTP is, or kept.
 
-use std::sync::Arc;
-
 use pillarbox_engine::imap::types::{Flags, SpecialUse};
 use pillarbox_engine::message::compose::{
     Draft, File, FileName, MediaType, MessageId, Origin, Person, Piece, Refused, Text, compose,
     parse_people, parse_person,
 };
 use pillarbox_engine::message::ids::message_ids;
-use pillarbox_engine::smtp::{Answer, Ask, Body, Envelope, MailFrom, Mailbox, RcptTo};
-use pillarbox_engine::text::date::date_time;
-use pillarbox_engine::types::{BlobId, Now, Reason, Refusal};
+use pillarbox_engine::smtp::Mailbox;
+use pillarbox_engine::types::{Reason, Refusal};
 
 use super::desk::{ANSWERED, Letter, SEEN, appended_at, for_use, one, system};
 use super::list::is_forward;
 use super::show::file_name;
 use super::write::{Sheet, placed};
-use super::{Call, Happened, Not, WebMail, told};
-use crate::service::{Backend, Service, SmtpService};
+use super::{Call, Happened, Not, told};
+use crate::service::Backend;
+use crate::service::submit::{Submission, submit, trace};
 use crate::web::{Given, Request, Response};
 
 /// Octets of all files of one letter.
 const FILES_MAX: usize = 24 << 20;
-/// What is brought to the service at once.
-const PIECE: usize = 256 << 10;
 /// Messages that a letter names as those before it; of more the first and the last.
 const REFERENCES_MAX: usize = 100;
 
@@ -233,7 +229,8 @@ impl<B: Backend> Call<'_, B> {
             return Err(Why("These are more people than a letter may go to.".to_owned()));
         }
         let author = draft.from[0].mailbox.clone();
-        let (path, trace) = self.mail.trace(self.desk.now, &author, chance);
+        let (backend, now) = (&self.mail.backend, self.desk.now);
+        let (path, trace) = trace(backend.host_name(), &self.mail.peer, now, &author, chance);
         let (octets, smtputf8) = made.octets(draft, trace)?;
         if octets.len() as u64 > limits.message_max {
             return Err(Why("With its files it is larger than a letter may be.".to_owned()));
@@ -241,7 +238,7 @@ impl<B: Backend> Call<'_, B> {
         let hold_until_ms = self.hold_until_ms();
         let size = octets.len() as u64;
         let asked = mail.asked(self.desk.now, (&author, &recipients), (size, hold_until_ms));
-        let letter = Outgoing {
+        let letter = Submission {
             author,
             recipients,
             octets,
@@ -249,7 +246,7 @@ impl<B: Backend> Call<'_, B> {
             smtputf8,
             hold_until_ms,
         };
-        let sent = self.mail.submit(self.desk.now, &self.visit.name, letter).await;
+        let sent = submit(backend, self.mail.key, now, &self.visit.name, letter).await;
         let message = sent.map_err(|Refusal { reason, .. }| match reason {
             Reason::NotFound => Why("There is nobody of this address here.".to_owned()),
             Reason::OverQuota => Why("The mailbox of this address is full.".to_owned()),
@@ -304,82 +301,4 @@ fn file(name: &str, media_type: &str, octets: Vec<u8>) -> Result<Enclosed, Why> 
     let media_type = MediaType::new(media_type).unwrap_or_else(|_| by_name());
     let file = File { name, media_type, size: octets.len() as u64 };
     Ok(Enclosed { file, octets })
-}
-
-/// A message with its envelope.
-struct Outgoing {
-    author: Mailbox,
-    recipients: Vec<Mailbox>,
-    /// Trace fields of this hop first.
-    octets: Vec<u8>,
-    return_path_octets: u64,
-    smtputf8: bool,
-    hold_until_ms: Option<u64>,
-}
-
-impl<B: Backend> WebMail<B> {
-    /// The fields that this hop puts before a message, and octets of those that are for final delivery alone
-    /// (RFC 5321 §4.4).
-    fn trace(&self, now: Now, from: &Mailbox, chance: [u8; 16]) -> (u64, Vec<u8>) {
-        let path = [&from.local_part[..], b"@", &from.domain].concat();
-        let mut out = [b"Return-Path: <", &path[..], b">\r\n"].concat();
-        let length = out.len() as u64;
-        let tag: &[u8] = if self.peer.contains(&b':') { b"IPv6:" } else { b"" };
-        let id = format!("{:016x}", u128::from_be_bytes(chance) >> 64);
-        for part in [
-            &b"Received: from ["[..],
-            tag,
-            &self.peer,
-            b"]\r\n\tby ",
-            self.backend.host_name(),
-            b" with HTTP id ",
-            id.as_bytes(),
-            b";\r\n\t",
-            date_time(now.unix_ms).as_bytes(),
-            b"\r\n",
-        ] {
-            out.extend_from_slice(part);
-        }
-        (length, out)
-    }
-
-    /// What an SMTP session asks for a submitted message, so that there is one reading of it; the message's name.
-    async fn submit(&self, now: Now, account: &str, letter: Outgoing) -> Result<BlobId, Refusal> {
-        let Outgoing { author, recipients, mut octets, return_path_octets, smtputf8, .. } = letter;
-        let account = account.as_bytes().to_vec();
-        let service = SmtpService::new(Arc::clone(&self.backend), self.key).signed_in(account);
-        let mut service = service.holding(letter.hold_until_ms);
-        let eight_bit = !octets.is_ascii();
-        let mail = MailFrom {
-            reverse_path: Some(author.clone()),
-            body: if eight_bit { Body::EightBitMime } else { Body::SevenBit },
-            smtputf8,
-            ..MailFrom::default()
-        };
-        let size = octets.len() as u64;
-        let mut asks = vec![Ask::Sender(mail)];
-        for forward_path in recipients {
-            asks.push(Ask::Recipient(RcptTo { forward_path, ..RcptTo::default() }));
-        }
-        let last = octets.split_off(octets.len().saturating_sub(1) / PIECE * PIECE);
-        asks.extend(octets.chunks(PIECE).map(|piece| Ask::Chunk(piece.to_vec())));
-        asks.push(Ask::Commit(Envelope {
-            size,
-            last,
-            eight_bit,
-            return_path_octets,
-            authors: vec![author],
-            ..Envelope::default()
-        }));
-        let mut name = None;
-        for ask in asks {
-            match service.answer(now, ask, &mut ()).await {
-                Answer::Refused(refusal) => return Err(refusal),
-                Answer::Committed(committed) => name = Some(committed.id),
-                _ => {}
-            }
-        }
-        let number = name.and_then(|name| std::str::from_utf8(&name).ok()?.parse().ok());
-        number.ok_or_else(|| Refusal::new(Reason::StorageFailed))
-    }
 }

@@ -40,7 +40,8 @@ pub(super) fn short(address: &Address) -> String {
 }
 
 /// An address as it is written.
-pub(super) fn mailbox(address: &Address) -> String {
+#[must_use]
+pub fn mailbox(address: &Address) -> String {
     let text = |octets: &Option<Vec<u8>>| {
         String::from_utf8_lossy(octets.as_deref().unwrap_or_default()).into_owned()
     };
@@ -48,7 +49,7 @@ pub(super) fn mailbox(address: &Address) -> String {
 }
 
 /// Those of a list that are somebody; groups have marks in it (RFC 9051 §7.5.2).
-pub(super) fn people(list: &[Address]) -> impl Iterator<Item = &Address> {
+pub fn people(list: &[Address]) -> impl Iterator<Item = &Address> {
     list.iter().filter(|address| address.host.is_some() && address.mailbox.is_some())
 }
 
@@ -80,7 +81,8 @@ fn is_attached(part: &Part) -> bool {
 }
 
 /// Places of the parts that are files, whole messages among them; what is in a message inside belongs to that.
-pub(super) fn files(index: &Index) -> Vec<usize> {
+#[must_use]
+pub fn files(index: &Index) -> Vec<usize> {
     let mut within = vec![false; index.parts.len()];
     let mut out = Vec::new();
     for (at, part) in index.parts.iter().enumerate() {

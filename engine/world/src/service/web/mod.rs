@@ -38,9 +38,11 @@ pub use frame::{SANDBOX, document};
 
 use desk::Desk;
 pub use hold::UNDO_MS;
+pub use list::{files, mailbox, people};
 pub use live::Listening;
 use page::{Frame, Html};
 pub use protocol::Conversations;
+pub use show::{file_name, media_type, texts};
 use visits::Visit;
 pub use visits::Visits;
 

@@ -46,7 +46,8 @@ fn parameter<'a>(all: &'a [(Vec<u8>, Vec<u8>)], name: &str) -> Option<&'a [u8]> 
 }
 
 /// What a file is called: a label without any path.
-pub(super) fn file_name(part: &Part) -> String {
+#[must_use]
+pub fn file_name(part: &Part) -> String {
     let given = part.disposition.as_ref().and_then(|(_, all)| parameter(all, "filename"));
     let given = given.or_else(|| parameter(&part.parameters, "name")).unwrap_or_default();
     let text = shown(Some(&given.to_vec()), "");
@@ -60,7 +61,8 @@ pub(super) fn file_name(part: &Part) -> String {
 }
 
 /// The media type as it is written; octets if it is none.
-pub(super) fn media_type(part: &Part) -> String {
+#[must_use]
+pub fn media_type(part: &Part) -> String {
     let token = |octets: &[u8]| {
         let good = |o: &u8| o.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(o);
         !octets.is_empty() && octets.iter().all(good)
@@ -73,7 +75,8 @@ pub(super) fn media_type(part: &Part) -> String {
 }
 
 /// Places of the texts of this kind that are read with the message itself.
-pub(super) fn texts(index: &Index, subtype: &str) -> Vec<usize> {
+#[must_use]
+pub fn texts(index: &Index, subtype: &str) -> Vec<usize> {
     let is_inside = |mut at: usize| {
         // Parents stand before their parts, so this ends.
         while at > 0 {

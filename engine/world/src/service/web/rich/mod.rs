@@ -195,7 +195,7 @@ impl Cleaner<'_> {
 }
 
 /// What HTML says, as text.
-pub(super) fn text(html: &str) -> String {
+pub fn text(html: &str) -> String {
     let mut out = String::new();
     let mut hidden = 0_u32;
     for token in Tokens::new(html) {

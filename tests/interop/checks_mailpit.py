@@ -1,0 +1,169 @@
+"""The interface in the form of Mailpit: its published client, what listeners are told, and who is turned away."""
+
+import base64
+import http.client
+import imaplib
+import json
+import os
+import pathlib
+import smtplib
+import socket
+import struct
+import subprocess
+import threading
+
+from server import Server
+
+SCRIPT = pathlib.Path(__file__).resolve().parent / "node" / "mailpit.mjs"
+
+
+def mailpits_client(server: Server) -> None:
+    command = ["node", str(SCRIPT), f"http://127.0.0.1:{server.port['http']}", str(server.port["smtp"])]
+    ran = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    assert ran.returncode == 0, ran.stderr.decode()[-3000:]
+
+
+def asked(server: Server, method: str, path: str, body: str | None = None, **fields: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port["http"], timeout=10)
+    connection.request(method, path, body, {name.replace("_", "-"): value for name, value in fields.items()})
+    response = connection.getresponse()
+    text = response.read().decode()
+    connection.close()
+    return response.status, text
+
+
+def strangers_and_nonsense_are_turned_away(server: Server) -> None:
+    own = f"127.0.0.1:{server.port['http']}"
+    for method, path in (("GET", "/api/v1/messages"), ("DELETE", "/api/v1/messages"), ("GET", "/api/events"), ("GET", "/view/latest")):
+        assert asked(server, method, path, Host="evil.example")[0] == 421, path
+        assert asked(server, method, path, Origin="http://evil.example")[0] == 403, path
+        assert asked(server, method, path, Origin="null")[0] == 403, path
+    assert asked(server, "GET", "/api/v1/messages", Origin=f"http://{own}")[0] == 200
+    for method, path, body, status, words in (
+        ("GET", "/api/v1/messages?limit=x", None, 400, "limit"),
+        ("GET", "/api/v1/messages?limit=10001", None, 400, "10000"),
+        ("GET", "/api/v1/messages?start=-1", None, 400, "start"),
+        ("GET", "/api/v1/search?query=", None, 400, "query"),
+        ("GET", "/api/v1/search?query=%FF%22", None, 200, "messages"),
+        ("GET", "/api/v1/message/..%2F..%2Fetc", None, 400, "id"),
+        ("GET", "/api/v1/message/01", None, 400, "id"),
+        ("GET", "/api/v1/message/18446744073709551615", None, 404, "no message"),
+        ("GET", "/api/v1/message/99999999999999999999", None, 400, "id"),
+        ("GET", "/api/v1/nothing", None, 404, "README"),
+        ("PUT", "/api/v1/messages", "{", 400, "body"),
+        ("PUT", "/api/v1/messages", '{"IDs": ["1"], "Search": "x"}', 400, "one of them"),
+        ("DELETE", "/api/v1/messages", '{"IDs": ["x"]}', 400, "id"),
+        ("DELETE", "/api/v1/messages", '{"IDs": "1"}', 400, "body"),
+        ("PUT", "/api/v1/tags", '{"IDs": ["1"], "Tags": ["two words"]}', 400, "no spaces"),
+        ("POST", "/api/v1/send", "[]", 400, "body"),
+        ("POST", "/api/v1/send", "{}", 400, "From"),
+        ("GET", "/view/latest.exe", None, 400, ".txt"),
+    ):
+        seen = asked(server, method, path, body)
+        assert seen[0] == status and words in seen[1], (method, path, body, seen)
+    assert asked(server, "DELETE", "/api/v1/messages", "x" * (2 << 20))[0] == 413
+    assert asked(server, "GET", "/livez")[0] == asked(server, "GET", "/readyz")[0] == 200
+
+
+class Socket:
+    """As much of RFC 6455 as a listener needs."""
+
+    def __init__(self, port: int, path: str):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
+        key = base64.b64encode(os.urandom(16)).decode()
+        self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n").encode())
+        self.file = self.socket.makefile("rb")
+        assert b" 101 " in self.file.readline()
+        while self.file.readline() != b"\r\n":
+            pass
+
+    def next(self) -> dict:
+        while True:
+            first, second = self.file.read(2)
+            length = second & 127
+            if length == 126:
+                length = struct.unpack(">H", self.file.read(2))[0]
+            octets = self.file.read(length)
+            if first & 15 == 1:
+                return json.loads(octets)
+
+    def until(self, kind: str) -> dict:
+        while True:
+            told = self.next()
+            if told["Type"] == kind:
+                return told["Data"]
+
+
+def listeners_are_told(server: Server) -> None:
+    listener = Socket(server.port["http"], "/api/events")
+    before = listener.until("stats")["Total"]
+    text = "From: alice@crepes.fr\r\nTo: told@hamburger.edu\r\nSubject: told\r\n\r\nhello\r\n"
+    with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as smtp:
+        smtp.sendmail("alice@crepes.fr", ["told@hamburger.edu"], text)
+    new = listener.until("new")
+    assert new["Subject"] == "told" and new["Read"] is False, new
+    assert listener.until("stats")["Total"] == before + 1
+    # What is done by IMAP is told as what is done here.
+    with imaplib.IMAP4("127.0.0.1", server.port["imap"]) as imap:
+        imap.login("told@hamburger.edu", "any")
+        imap.select("INBOX")
+        imap.store("1", "+FLAGS", r"(\Seen later)")
+        update = listener.until("update")
+        assert (update["ID"], update["Read"], update["Tags"]) == (new["ID"], True, ["later"]), update
+        copied = imap.copy("1", "Archive")
+        assert copied[0] == "OK", copied
+        imap.store("1", "+FLAGS", r"\Deleted")
+        imap.expunge()
+    # It lies in Archive still; only when it is gone there, too, it is gone.
+    assert asked(server, "GET", f"/api/v1/message/{new['ID']}")[0] == 200
+    assert asked(server, "DELETE", "/api/v1/messages", json.dumps({"IDs": [new["ID"]]}))[0] == 200
+    assert listener.until("delete") == {"ID": new["ID"]}
+    assert asked(server, "GET", f"/api/v1/message/{new['ID']}")[0] == 404
+
+
+def tests_wait_and_do_not_sleep(server: Server) -> None:
+    status, text = asked(server, "POST", "/api/inboxes")
+    inbox = json.loads(text)
+    assert status == 201 and inbox["ports"]["smtp"] == server.port["smtp"], text
+    address = inbox["address"]
+    path = f"/api/wait?to={address}&subject=Awaited"
+    status, text = asked(server, "GET", f"{path}&timeout=50ms")
+    assert status == 408 and json.loads(text)["messages"] == [], text
+    status, text = asked(server, "GET", f"{path}&count=0&timeout=50ms")
+    assert status == 200 and json.loads(text) == {"messages": []}, text
+    waited: list[tuple[int, str]] = []
+    waiter = threading.Thread(target=lambda: waited.append(asked(server, "GET", f"{path}&count=2&timeout=9s")))
+    waiter.start()
+    for number in (1, 2):
+        body = f"Subject: awaited\r\nTo: {address}\r\n\r\nCode 48291{number}, http://a.example/{number}\r\n"
+        with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as smtp:
+            smtp.sendmail("alice@crepes.fr", [address], body)
+    waiter.join()
+    status, text = waited[0]
+    assert status == 200, text
+    first = json.loads(text)["messages"][-1]["ID"]
+    assert asked(server, "GET", f"/api/messages/{first}/links") == (200, '["http://a.example/1"]')
+    assert asked(server, "GET", f"/api/messages/{first}/codes") == (200, '["482911"]')
+    structure = json.loads(asked(server, "GET", f"/api/messages/{first}/structure")[1])
+    assert [part["type"] for part in structure["parts"]] == ["text/plain"], structure
+    assert "Subject: awaited" in asked(server, "GET", f"/api/messages/{first}/raw")[1]
+    assert asked(server, "GET", f"/api/messages/{first}/colour")[0] == 404
+    status, text = asked(server, "GET", f"{path}&count=0&timeout=50ms")
+    assert status == 409 and len(json.loads(text)["messages"]) == 2, text
+    # Another subject: what did come is told.
+    status, text = asked(server, "GET", f"/api/wait?to={address}&subject=Await&timeout=1ms")
+    assert status == 408 and json.loads(text)["others"][0]["Subject"] == "awaited", text
+    for wrong in ("timeout=x", "timeout=301s", "count=-1", "count=1001"):
+        assert asked(server, "GET", f"/api/wait?{wrong}")[0] == 400, wrong
+    server_url = ("--url", f"http://127.0.0.1:{server.port['http']}")
+    ran = subprocess.run([str(server.binary), "wait", "--to", address, "--timeout", "20ms", "--subject", "no", *server_url],
+                         capture_output=True, text=True, timeout=20)
+    assert ran.returncode == 3 and "awaited" in ran.stderr, (ran.returncode, ran.stderr)
+    assert subprocess.run([str(server.binary), "ready", "--wait", "1s", *server_url], timeout=20).returncode == 0
+    # The last check, since it leaves no mail.
+    assert asked(server, "POST", "/api/reset")[0] == 200
+    assert json.loads(asked(server, "GET", "/api/v1/messages")[1])["total"] == 0
+
+
+CHECKS = [mailpits_client, strangers_and_nonsense_are_turned_away, listeners_are_told, tests_wait_and_do_not_sleep]

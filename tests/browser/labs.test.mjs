@@ -278,7 +278,7 @@ test("back before the fault and without it: two branches, two outcomes", async (
   const { page, wrong, close } = await open(browser, server, "#/s/asleep");
   await press(page, "ArrowRight", 6);
   await press(page, "f");
-  await page.locator(".fault", { hasText: "until=09:50/down" }).getByRole("button", { name: "Remove" }).click();
+  await page.locator(".fault", { hasText: "until=09:50/down" }).getByRole("checkbox").uncheck();
   await press(page, "Escape");
   await press(page, "End");
   const told = () => page.locator(".sequence").innerText();

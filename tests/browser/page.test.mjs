@@ -65,6 +65,19 @@ test("files are small, hashed, compressed, and carry the page's policy", async (
     second += file.body.length;
   }
   assert.ok(second > 50_000 && second <= 300 * 1024, `${second} octets of S/MIME in gzip`);
+  // Nor are the words that explain octets; the first page has none.
+  assert.ok(!names.some((name) => name.includes("words")), names.join());
+  const words = await ask(/words-\w+\.txt/.exec(worker)[0], { "accept-encoding": "br" });
+  assert.match(words.headers["cache-control"], /immutable/);
+  assert.ok(words.body.length > 10_000 && words.body.length <= 40_000, `${words.body.length} octets of words in br`);
+  // JavaScript and styles, each within its own bound (gzip).
+  const sizeOf = async (name) => (await ask(name, { "accept-encoding": "gzip" })).body.length;
+  const all = [...new Set(worker.match(/[a-z]+-\w+\.(?:js|css)/g))];
+  const sum = async (extension) => (await Promise.all(all.filter((name) => name.endsWith(extension)).map(sizeOf))).reduce((a, b) => a + b, 0);
+  const [scripts, styles] = [await sum(".js"), await sum(".css")];
+  console.log(`  ${scripts} octets of JavaScript, ${styles} of styles, in gzip`);
+  assert.ok(scripts > 5_000 && scripts <= 20 * 1024, `${scripts} octets of JavaScript`);
+  assert.ok(styles > 3_000 && styles <= 15 * 1024, `${styles} octets of styles`);
   assert.equal((await ask("nothing.js")).status, 404);
   assert.equal((await ask("./", { host: "evil.example" })).status, 421, "another site's name");
 });
@@ -85,6 +98,15 @@ test("the first page opens without a fault, and mail moves", async () => {
   await page.waitForSelector(".mover", { timeout: 10_000 });
   await page.locator(".caption", { hasText: "queue" }).waitFor({ timeout: 10_000 });
   await shot(page, "home-moving");
+  // The words that explain come with the first screen that explains something, and what is open then gets them.
+  const hasWords = () => page.evaluate(() => performance.getEntriesByType("resource").some(({ name }) => name.includes("words")));
+  assert.equal(await hasWords(), false, "the first page needs no words");
+  await page.evaluate(() => { location.hash = "#/s/crepes-hamburger"; });
+  await page.waitForSelector("#play");
+  await press(page, "End");
+  await page.locator(".line", { hasText: "RCPT TO:" }).first().locator(".speaker").click();
+  await page.locator(".inspected .what").waitFor();
+  assert.equal(await hasWords(), true);
   assert.deepEqual(wrong, []);
   await close();
 });
@@ -114,6 +136,18 @@ test("scenario 3 is the lecture's fifteen lines, and each explains itself to poi
   await page.keyboard.press("ArrowDown");
   await page.locator(".inspected .label", { hasText: "verb" }).waitFor();
   assert.match(await page.locator(".inspected .quote").innerText(), /RCPT/);
+  // The diagram: where the server is after this line, where it was, and a way there.
+  await page.keyboard.press("Escape");
+  await page.evaluate(() => document.activeElement.blur());
+  await page.locator(".states summary").click();
+  assert.equal(await page.locator(".state-picture .present").count(), 1);
+  const present = page.locator(".state-list li[aria-current]");
+  const last = (await present.innerText()).split(" ")[0];
+  await page.locator(".state-list li", { hasText: /^MailGiven/ }).getByRole("button", { name: "RcptGiven" }).click();
+  assert.match(await present.innerText(), /^RcptGiven\s+now/);
+  assert.match(await page.locator(".state-list li", { hasText: /^Data/ }).innerText(), /not yet/);
+  assert.notEqual(last, "RcptGiven");
+  await shot(page, "lecture-states");
   assert.deepEqual(wrong, []);
   await close();
 });
@@ -152,6 +186,52 @@ test("scenario 4: tried at once, after 30 and after 60 minutes, in a moment of r
   assert.match(told, /10:00:0\d/);
   assert.ok(Date.now() - start < 3000);
   assert.match(await node(page, "hamburger.edu"), /INBOX 1/);
+  // Lanes of all nodes, an arrow or a dot for what happens at them; the table says the same without them.
+  const heads = await page.$$eval(".lane-heads span", (heads) => heads.map((head) => head.textContent));
+  assert.ok(heads.includes("crepes.fr") && heads.includes("hamburger.edu"), heads.join());
+  const rows = await page.locator(".sequence .event").count();
+  const arrows = await page.locator(".sequence .arrow").count();
+  assert.ok(arrows > rows * 0.8 && arrows <= rows, `${arrows} arrows in ${rows} rows; some things happen nowhere`);
+  assert.ok(await page.locator(".sequence .arrow.left").count() >= 2 && await page.locator(".sequence .arrow.right").count() >= 3);
+  await shot(page, "lanes");
+  await page.getByLabel("As a table").check();
+  assert.equal(await page.locator(".sequence .arrow").count(), 0);
+  assert.equal(await page.locator(".sequence .event").count(), rows);
+  await page.getByLabel("As a table").uncheck();
+  await page.evaluate(() => document.activeElement.blur());
+  // To and fro by turns of the story, and by connections on the scrubber.
+  const cursor = async () => Number(await page.locator(".slider").inputValue());
+  await press(page, "Home");
+  const turns = [];
+  for (let before = -1; before !== await cursor();) { before = await cursor(); turns.push(before); await press(page, "n"); }
+  assert.ok(turns.length > 5 && turns.length < 60, `${turns.length} turns`);
+  await press(page, "p");
+  assert.equal(await cursor(), turns.at(-2));
+  await press(page, "Home");
+  await page.locator(".slider").focus();
+  await press(page, "PageDown");
+  await page.locator(".inspected h3", { hasText: /connect|calls|opens/i }).waitFor();
+  const first = await cursor();
+  await press(page, "Shift+ArrowRight");
+  assert.equal(await cursor(), first + 1, "with Shift it goes by entries");
+  await press(page, "PageUp");
+  assert.equal(await cursor(), first);
+  await page.evaluate(() => document.activeElement.blur());
+  // By the clock half an hour of silence is skipped, and said to be; it can be waited for instead.
+  await press(page, "Home");
+  await page.getByLabel("Pace", { exact: true }).selectOption("1800×");
+  const gap = page.locator(".sequence .gap", { hasText: "skipped" });
+  await page.locator("#play").click();
+  for (let tries = 0; tries < 200 && !await gap.count(); tries += 1) {
+    const question = page.locator(".prediction button", { hasText: "Skip" });
+    if (await question.count()) { await question.click(); await page.locator("#play").click(); }
+    await page.waitForTimeout(50);
+  }
+  assert.match(await gap.first().innerText(), /^… (29|30) min/);
+  await shot(page, "skipped");
+  await page.getByLabel("Don’t skip").check();
+  assert.match(await page.locator(".sequence .gap").first().innerText(), /min.* later$/);
+  await page.evaluate(() => document.activeElement.blur());
   // The level at which it never wakes up ends in a report to Alice.
   await page.getByLabel("How hard the network is").selectOption("hostile network");
   await page.evaluate(() => document.activeElement.blur());
@@ -168,6 +248,25 @@ test("a fault in the past makes a branch; both outcomes are kept", async () => {
   await page.locator(".fault", { hasText: "after the final dot" }).getByRole("button", { name: "Add" }).click();
   await press(page, "End");
   assert.match(await node(page, "hamburger.edu"), /INBOX 2/, "two copies");
+  // It tells how often it struck; switched off before that, it strikes no more; and it can be switched on again.
+  await press(page, "f");
+  const own = page.locator("dialog[open] .fault", { has: page.locator("input") });
+  await own.locator(".chip", { hasText: "fired 1×" }).waitFor();
+  await page.keyboard.press("Escape");
+  await press(page, "Home");
+  await press(page, "ArrowRight", 8);
+  await press(page, "f");
+  await own.getByRole("checkbox").uncheck();
+  await own.locator(".chip", { hasText: "off" }).waitFor();
+  await page.keyboard.press("Escape");
+  await press(page, "End");
+  assert.match(await node(page, "hamburger.edu"), /INBOX 1/, "switched off");
+  // Those to choose from are about the host that is looked at.
+  await page.locator('.map .node[aria-description^="crepes.fr"]').click();
+  await press(page, "f");
+  await page.locator("dialog[open] .fault", { hasText: "crepes.fr is down for fifty minutes" }).waitFor();
+  await shot(page, "fault-switched-off");
+  await page.keyboard.press("Escape");
   await page.getByLabel("Branch").selectOption("0");
   await page.evaluate(() => document.activeElement.blur());
   await press(page, "End");
@@ -353,7 +452,11 @@ test("a link to a moment opens the same world there; a broken one says so", asyn
   await press(page, "f");
   await page.locator(".fault", { hasText: "after the final dot" }).getByRole("button", { name: "Add" }).click();
   await press(page, "ArrowRight", 3);
-  const seen = async (page) => [await page.locator(".sequence").innerText(), await page.locator(".slider").inputValue(), await page.locator(".slider").getAttribute("max")];
+  // What is pinned is pinned there too.
+  await page.locator('.map .node[aria-description^="hamburger.edu"]').click();
+  await page.mouse.move(0, 0);
+  await page.locator(".inspector button", { hasText: "Unpin" }).waitFor();
+  const seen = async (page) => [await page.locator(".sequence").innerText(), await page.locator(".inspected").innerText(), await page.locator(".slider").inputValue(), await page.locator(".slider").getAttribute("max")];
   const here = await seen(page);
   await press(page, "c");
   const link = await page.evaluate(() => navigator.clipboard.readText());
@@ -373,7 +476,7 @@ test("a link to a moment opens the same world there; a broken one says so", asyn
 });
 
 test("a challenge is judged by the world: not before, and then", async () => {
-  const { page, wrong, close } = await open(browser, server, "#/c/say-helo");
+  const { page, wrong, close } = await open(browser, server, "#/c/say-helo", { permissions: ["clipboard-read", "clipboard-write"] });
   await page.waitForSelector(".task");
   assert.equal(await page.locator(".goal-row.held").count(), 0);
   assert.equal(await page.locator(".solved").count(), 0);
@@ -385,6 +488,13 @@ test("a challenge is judged by the world: not before, and then", async () => {
   await page.keyboard.press("Enter");
   await page.locator(".solved").waitFor();
   await shot(page, "challenge-solved");
+  // What was typed there can be shown to somebody else.
+  await page.locator("#link").click();
+  const link = await page.evaluate(() => navigator.clipboard.readText());
+  const other = await open(browser, server, new URL(link).hash);
+  await other.page.locator(".line", { hasText: "HELLO crepes.fr" }).first().waitFor();
+  assert.deepEqual(other.wrong, []);
+  await other.close();
   // Another one by a fault, and time.
   await page.evaluate(() => { location.hash = "#/c/cause-a-duplicate"; });
   await page.locator(".task", { hasText: "twice" }).waitFor();
@@ -535,6 +645,12 @@ test("help, colours and keys", async () => {
     await page.getByRole("button", { name: /^Colours/ }).click();
   }
   assert.deepEqual([...seen].sort(), ["", "contrast", "dark", "light"]);
+  // At 400 % zoom nothing is wider than the window, and the page scrolls, since no pane could.
+  await page.setViewportSize({ width: 320, height: 256 });
+  await page.waitForSelector(".narrow .map");
+  const [wide, high] = await page.evaluate(() => [document.documentElement.scrollWidth - innerWidth, document.documentElement.scrollHeight]);
+  assert.ok(wide <= 0 && high > 500, `${wide} pixels too wide, ${high} high`);
+  await page.locator("#step").click();
   assert.deepEqual(wrong, []);
   await close();
 });

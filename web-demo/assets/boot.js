@@ -6,10 +6,8 @@ if (theme) document.documentElement.dataset.theme = theme;
 
 function fail(sentence) {
   const boot = document.getElementById('boot');
-  boot.textContent = '';
-  for (const [tag, text] of [['h1', 'The playground did not start'], ['p', sentence]]) {
-    boot.append(Object.assign(document.createElement(tag), { textContent: text }));
-  }
+  const part = (tag, textContent) => Object.assign(document.createElement(tag), { textContent });
+  boot.replaceChildren(part('h1', 'The playground did not start'), part('p', sentence));
   boot.setAttribute('role', 'alert');
 }
 
@@ -20,27 +18,33 @@ addEventListener('error', (event) => {
 
 // S/MIME is a module of its own, loaded when a screen first needs it. Each try has another name, since a browser may
 // remember that something could not be imported.
-let smime, tries = 0;
+let smime, words, tries = 0;
 globalThis.pillarboxSmime = async (ready, failed) => {
-  let desk;
   try {
     if (!smime) {
-      tries += 1;
-      const loaded = await import(`./%SMIME_JS%${tries > 1 ? `?${tries}` : ''}`);
+      const loaded = await import(`./%SMIME_JS%${tries++ ? `?${tries}` : ''}`);
       await loaded.default({ module_or_path: new URL('./%SMIME_WASM%', import.meta.url) });
       smime = loaded;
     }
-    desk = new smime.Desk();
+    const desk = new smime.Desk();
+    queueMicrotask(() => ready(desk));
   } catch (error) {
-    return failed(error.message ?? String(error));
+    failed(error.message ?? String(error));
   }
-  ready(desk);
 };
+
+// The words that explain octets are a text of their own, loaded for the first screen that explains any.
+const load = async () => {
+  const answer = words ? undefined : await fetch('./%WORDS%').catch(() => undefined);
+  if (answer?.ok) words = await answer.text();
+};
+globalThis.pillarboxWords = (told) => { if (!words) load().then(() => told(words)); return words; };
 
 if (typeof WebAssembly !== 'object') {
   fail('This browser does not run WebAssembly, or its settings forbid it.');
 } else {
   try {
+    if (location.hash.length > 2) await load();
     await init({ module_or_path: new URL('./%APP_WASM%', import.meta.url) });
     document.getElementById('boot')?.remove();
   } catch (error) {
@@ -50,6 +54,7 @@ if (typeof WebAssembly !== 'object') {
 
 // Once loaded, it works without the network; only over HTTPS or from this machine do browsers allow that.
 if ('serviceWorker' in navigator && isSecureContext) {
-  addEventListener('load', () => navigator.serviceWorker.register('./sw.js').catch(() => {}));
-  if (document.readyState === 'complete') navigator.serviceWorker.register('./sw.js').catch(() => {});
+  const keep = () => navigator.serviceWorker.register('./sw.js').catch(() => {});
+  addEventListener('load', keep);
+  if (document.readyState === 'complete') keep();
 }

@@ -79,7 +79,8 @@ fn run() -> Result<(), Box<dyn Error>> {
             bind(&module, name, &glue)?;
         }
         let assets = PathBuf::from(cargo::variable("CARGO_MANIFEST_DIR")?).join("../assets");
-        bundle::page(&glue, &assets)?
+        let catalogue = assets.join("../../engine/world/src/catalogue/en");
+        bundle::page(&glue, &assets, &catalogue)?
     };
     bundle.write(&out)
 }

@@ -25,10 +25,11 @@ struct File {
 
 const HTML: &str = "text/html; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
+const TEXT: &str = "text/plain; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
 /// The page from its module, its glue and its assets.
-pub(crate) fn page(glue: &Path, assets: &Path) -> Result<Bundle, Box<dyn Error>> {
+pub(crate) fn page(glue: &Path, assets: &Path, catalogue: &Path) -> Result<Bundle, Box<dyn Error>> {
     let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let text =
         |path: &Path| -> Result<String, Box<dyn Error>> { Ok(String::from_utf8(read(path)?)?) };
@@ -36,7 +37,9 @@ pub(crate) fn page(glue: &Path, assets: &Path) -> Result<Bundle, Box<dyn Error>>
     let module = smaller(&read(&glue.join("app_bg.wasm"))?)?;
     let module = bundle.hashed("app.wasm", "application/wasm", module);
     let script = bundle.hashed("app.js", JS, read(&glue.join("app.js"))?);
-    let style = bundle.hashed("style.css", CSS, style(assets, text)?.into_bytes());
+    let style =
+        bundle.hashed("style.css", CSS, joined(&assets.join("style"), "", text)?.into_bytes());
+    let words = bundle.hashed("words.txt", TEXT, joined(catalogue, "\n\n", text)?.into_bytes());
     let icon = bundle.hashed("icon.svg", "image/svg+xml", read(&assets.join("icon.svg"))?);
     let (smime_module, smime_script) = bundle.second(glue, read)?;
     let names = [
@@ -44,6 +47,7 @@ pub(crate) fn page(glue: &Path, assets: &Path) -> Result<Bundle, Box<dyn Error>>
         ("APP_JS", &script),
         ("STYLE", &style),
         ("ICON", &icon),
+        ("WORDS", &words),
         ("SMIME_WASM", &smime_module),
         ("SMIME_JS", &smime_script),
     ];
@@ -65,20 +69,18 @@ pub(crate) fn page(glue: &Path, assets: &Path) -> Result<Bundle, Box<dyn Error>>
     Ok(bundle)
 }
 
-/// The style sheets in the order of their names.
-fn style(
-    assets: &Path,
+/// The files of a directory in the order of their names, with something between them.
+fn joined(
+    directory: &Path,
+    between: &str,
     text: impl Fn(&Path) -> Result<String, Box<dyn Error>>,
 ) -> Result<String, Box<dyn Error>> {
-    let mut sheets: Vec<_> = fs::read_dir(assets.join("style"))?
+    let mut files: Vec<_> = fs::read_dir(directory)?
         .map(|entry| entry.map(|entry| entry.path()))
         .collect::<Result<_, _>>()?;
-    sheets.sort();
-    let mut style = String::new();
-    for sheet in &sheets {
-        style.push_str(&text(sheet)?);
-    }
-    Ok(style)
+    files.sort();
+    let texts: Vec<_> = files.iter().map(|file| text(file)).collect::<Result<_, _>>()?;
+    Ok(texts.join(between))
 }
 
 /// In place of the page.

@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use crate::browser;
 use crate::charsets;
 use crate::controls::{Button, Dialog, Icon, Switch, icon};
+use crate::explanations;
 use crate::route::Route;
 use crate::view;
 
@@ -27,6 +28,8 @@ pub(crate) struct Ui {
     pub(crate) key: RwSignal<Option<String>>,
     /// Whether a stage is shown, which has its own keys.
     pub(crate) on_stage: RwSignal<bool>,
+    /// Whether there are words that explain octets.
+    pub(crate) has_words: RwSignal<bool>,
     help: RwSignal<bool>,
     palette: RwSignal<bool>,
     theme: RwSignal<Theme>,
@@ -91,12 +94,18 @@ fn app() -> impl IntoView {
         told: RwSignal::new(String::new()),
         key: RwSignal::new(None),
         on_stage: RwSignal::new(false),
+        has_words: RwSignal::new(false),
         help: RwSignal::new(false),
         palette: RwSignal::new(false),
         theme: RwSignal::new(Theme::kept()),
     };
     provide_context(ui);
     listen(ui);
+    explain(ui);
+    Effect::new(move |_| {
+        ui.route.track();
+        explain(ui);
+    });
     Effect::new(move |_| browser::mark("data-theme", ui.theme.get().value()));
     Effect::new(move |_| {
         let title = ui.title.get();
@@ -140,6 +149,17 @@ fn app() -> impl IntoView {
         <p class="unseen" role="status" aria-live="polite">{move || ui.told.get()}</p>
         {help(ui)}
         {view::palette(ui.palette)}
+    }
+}
+
+/// All screens but the first explain octets; what could not be loaded is asked for again by the next one.
+fn explain(ui: Ui) {
+    let needs = ui.route.get_untracked() != Route::Home && !ui.has_words.get_untracked();
+    if needs {
+        explanations::load(move |done| match done {
+            true => ui.has_words.set(true),
+            false => ui.told.set("The explanations could not be loaded.".to_owned()),
+        });
     }
 }
 
@@ -208,17 +228,25 @@ fn listen(ui: Ui) {
 }
 
 /// Keys and what they do; two words each.
-const KEYS: [(&str, &str); 11] = [
+const KEYS: [(&str, &str); 13] = [
     ("?", "this help"),
     ("Ctrl+K", "go to a screen, a scenario or a challenge by its name"),
     ("1 – 9", "on the first page: open that scenario"),
     ("Space", "play and pause"),
     ("→ ←", "one step on, one step back"),
+    (
+        "n p",
+        "to the next turn of the story, to the one before: a connection, an error, a fault, a delivery",
+    ),
+    (
+        "PageDown PageUp",
+        "on the scrubber: to the next connection, to the one before; arrows with Shift: single entries",
+    ),
     ("Home End", "to the start, to the end"),
     ("Enter", "pin what is looked at"),
     ("Esc", "unpin, leave a field, close"),
     ("e", "explain: open or close the reasons"),
-    ("f", "faults"),
+    ("f", "faults, first those of the host or the connection that is looked at"),
     ("c", "copy a link to this moment"),
 ];
 

@@ -4,57 +4,56 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
-use pillarbox_world::world::{Dir, NodeId, WireId};
+use pillarbox_world::world::WireId;
 
 use crate::app::Ui;
 use crate::browser;
-use crate::story::{Scene, Story};
+pub(crate) use crate::story::seen::Focus;
+use crate::story::seen::Seen;
+use crate::story::{Scene, Story, Stride};
 
-/// What somebody looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Focus {
-    /// Octets of a direction of a wire.
-    Octets {
-        /// The wire.
-        wire: WireId,
-        /// The direction.
-        dir: Dir,
-        /// The first.
-        start: u64,
-        /// One past the last.
-        end: u64,
-    },
-    /// A node of the map.
-    Node(NodeId),
-}
-
-/// How fast a story is played, in milliseconds a step: something that is talk, and something that matters.
+/// How fast a story is played: so long for each step, or so many times as fast as the world's own time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
-    /// To read along.
-    Calm,
-    /// To watch.
-    Brisk,
-    /// To get through.
-    Fast,
+    /// Milliseconds for something that matters, and for something that is talk.
+    Steps(u64, u64),
+    /// The world's time, by this.
+    Times(u64),
+    /// As fast as it can be drawn.
+    Max,
 }
 
 impl Pace {
-    /// All, with their words.
-    pub(crate) const ALL: [(Self, &'static str); 3] =
-        [(Self::Calm, "calm"), (Self::Brisk, "brisk"), (Self::Fast, "fast")];
+    /// To watch.
+    pub(crate) const BRISK: Self = Self::Steps(800, 250);
+    /// All, with their words: by the step to read along, to watch and to get through; then by the clock.
+    pub(crate) const ALL: [(Self, &'static str); 8] = [
+        (Self::Steps(1800, 700), "calm"),
+        (Self::BRISK, "brisk"),
+        (Self::Steps(220, 30), "fast"),
+        (Self::Times(1), "1×"),
+        (Self::Times(10), "10×"),
+        (Self::Times(60), "60×"),
+        (Self::Times(1800), "1800×"),
+        (Self::Max, "max"),
+    ];
 
-    fn ms(self, matters: bool) -> u64 {
-        match (self, matters) {
-            (Self::Calm, true) => 1800,
-            (Self::Calm, false) => 700,
-            (Self::Brisk, true) => 800,
-            (Self::Brisk, false) => 250,
-            (Self::Fast, true) => 220,
-            (Self::Fast, false) => 30,
+    /// How long it takes until the next step, which the world waits `silence` for.
+    fn ms(self, matters: bool, silence: u64, skips: bool) -> u64 {
+        match self {
+            Self::Steps(ms, _) if matters => ms,
+            Self::Steps(_, ms) => ms,
+            Self::Times(_) if skips && silence >= SILENCE_MS => SKIPPED_MS,
+            Self::Times(times) => silence / times,
+            Self::Max => 0,
         }
     }
 }
+
+/// What the world waits longer for than this is skipped, unless it is to be waited for.
+const SILENCE_MS: u64 = 60_000;
+/// How long a skipped silence takes, so that one sees that it was there.
+const SKIPPED_MS: u64 = 700;
 
 /// How long a reader stays at a place before what is out of sight is drawn too.
 const REST: Duration = Duration::from_millis(150);
@@ -76,6 +75,8 @@ pub(crate) struct Player {
     pub(crate) playing: RwSignal<bool>,
     /// How fast.
     pub(crate) pace: RwSignal<Pace>,
+    /// Whether long silences are skipped, where it is played by the clock.
+    pub(crate) skips: RwSignal<bool>,
     /// What was chosen to be looked at.
     pub(crate) pin: RwSignal<Option<Focus>>,
     /// What the pointer or the keyboard is at.
@@ -94,6 +95,15 @@ impl Player {
     pub(crate) fn new(story: Story) -> Self {
         let story = StoredValue::new_local(story);
         let (version, cursor) = (RwSignal::new(0), RwSignal::new(0));
+        let ui: Ui = expect_context();
+        // What is shown without words gets them once they are there.
+        Effect::new(move |before: Option<bool>| {
+            let now = ui.has_words.get();
+            if before == Some(false) && now {
+                version.update(|version| *version += 1);
+            }
+            now
+        });
         let scene = Memo::new(move |_| {
             version.track();
             let cursor = cursor.get();
@@ -122,7 +132,8 @@ impl Player {
             rested,
             scene,
             playing: RwSignal::new(false),
-            pace: RwSignal::new(Pace::Brisk),
+            pace: RwSignal::new(Pace::BRISK),
+            skips: RwSignal::new(true),
             pin: RwSignal::new(None),
             hover: RwSignal::new(None),
             explain: RwSignal::new(true),
@@ -130,6 +141,22 @@ impl Player {
             wire,
             turn: StoredValue::new(0),
         }
+    }
+
+    /// Opens a link's moment.
+    pub(crate) fn open(self, seen: Seen) {
+        self.seek(seen.cursor);
+        let known = |focus: &Focus| self.read(|story| story.has(*focus));
+        let pin = seen.pin.filter(known);
+        if let Some(Focus::Octets { wire, .. }) = pin {
+            self.chosen.set(Some(wire));
+        }
+        self.pin.set(pin);
+    }
+
+    /// What a link tells of this moment.
+    pub(crate) fn seen(self) -> Seen {
+        Seen { cursor: self.cursor.get_untracked(), pin: self.pin.get_untracked() }
     }
 
     /// Reads the story.
@@ -150,16 +177,21 @@ impl Player {
         self.hover.get().or_else(|| self.pin.get())
     }
 
+    /// The same, without being told of changes.
+    pub(crate) fn focus_untracked(self) -> Option<Focus> {
+        self.hover.get_untracked().or_else(|| self.pin.get_untracked())
+    }
+
     /// Goes to a place of the log.
     pub(crate) fn seek(self, cursor: usize) {
         let last = self.read(|story| story.entries().len());
         self.cursor.set(cursor.min(last));
     }
 
-    /// One visible step on; says whether there was one.
-    pub(crate) fn forward(self, matters: bool) -> bool {
+    /// One stride on; says whether there was one.
+    pub(crate) fn forward(self, stride: Stride) -> bool {
         let cursor = self.cursor.get_untracked();
-        match self.read(|story| story.next(cursor, matters)) {
+        match self.read(|story| story.next(cursor, stride)) {
             Some(next) => {
                 self.cursor.set(next);
                 true
@@ -168,10 +200,20 @@ impl Player {
         }
     }
 
-    /// One visible step back.
-    pub(crate) fn back(self, matters: bool) {
+    /// One stride back.
+    pub(crate) fn back(self, stride: Stride) {
         let cursor = self.cursor.get_untracked();
-        self.cursor.set(self.read(|story| story.previous(cursor, matters)));
+        self.cursor.set(self.read(|story| story.previous(cursor, stride)));
+    }
+
+    /// One stride on or back by hand, which ends play.
+    pub(crate) fn stride(self, stride: Stride, on: bool) {
+        self.playing.set(false);
+        if on {
+            self.forward(stride);
+        } else {
+            self.back(stride);
+        }
     }
 
     /// Starts, or stops.
@@ -182,7 +224,7 @@ impl Player {
             return;
         }
         let cursor = self.cursor.get_untracked();
-        if self.read(|story| story.next(cursor, false)).is_none() {
+        if self.read(|story| story.next(cursor, Stride::Step)).is_none() {
             self.cursor.set(0);
         }
         self.go_on(self.turn.get_value());
@@ -194,13 +236,15 @@ impl Player {
         {
             return;
         }
-        if !self.forward(false) || self.read(|story| story.stops_at(self.cursor.get_untracked())) {
+        if !self.forward(Stride::Step)
+            || self.read(|story| story.stops_at(self.cursor.get_untracked()))
+        {
             self.playing.set(false);
             return;
         }
         let cursor = self.cursor.get_untracked();
-        let matters = self.read(|story| story.matters(cursor));
-        let ms = self.pace.get_untracked().ms(matters);
+        let (matters, silence) = self.read(|story| (story.matters(cursor), story.silence(cursor)));
+        let ms = self.pace.get_untracked().ms(matters, silence, self.skips.get_untracked());
         set_timeout(move || self.go_on(turn), Duration::from_millis(ms));
     }
 
@@ -208,14 +252,10 @@ impl Player {
     pub(crate) fn key(self, key: &str) {
         match key {
             " " | "." => self.play(!self.playing.get_untracked()),
-            "ArrowRight" => {
-                self.playing.set(false);
-                self.forward(false);
-            }
-            "ArrowLeft" => {
-                self.playing.set(false);
-                self.back(false);
-            }
+            "ArrowRight" => self.stride(Stride::Step, true),
+            "ArrowLeft" => self.stride(Stride::Step, false),
+            "n" => self.stride(Stride::Turn, true),
+            "p" => self.stride(Stride::Turn, false),
             "Home" => self.seek(0),
             "End" => self.seek(usize::MAX),
             "Escape" => {

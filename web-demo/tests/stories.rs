@@ -2,7 +2,7 @@
 
 use pillarbox_web::story::hands::{PORTS, Part, Wish, begin};
 use pillarbox_web::story::layout::Kind;
-use pillarbox_web::story::{Story, scenarios};
+use pillarbox_web::story::{Story, Stride, scenarios};
 use pillarbox_world::world::Dir;
 
 fn all() -> Vec<(String, Story)> {
@@ -35,16 +35,37 @@ fn the_map_ends_with_what_the_world_holds() {
 fn steps_go_forth_and_back_the_same_way() {
     for (id, story) in all() {
         let mut forth = vec![0];
-        while let Some(next) = story.next(forth[forth.len() - 1], false) {
+        while let Some(next) = story.next(forth[forth.len() - 1], Stride::Step) {
             assert!(next > forth[forth.len() - 1], "{id}");
             forth.push(next);
         }
         let mut back = vec![forth[forth.len() - 1]];
         while back[back.len() - 1] > 0 {
-            back.push(story.previous(back[back.len() - 1], false));
+            back.push(story.previous(back[back.len() - 1], Stride::Step));
         }
         back.reverse();
         assert_eq!(forth, back, "{id}");
+    }
+}
+
+#[test]
+fn each_longer_stride_ends_where_a_shorter_one_does() {
+    for (id, story) in all() {
+        let ends = |stride| {
+            let next = |cursor: &usize| story.next(*cursor, stride);
+            std::iter::successors(next(&0), next).collect::<Vec<_>>()
+        };
+        let (entries, steps) = (ends(Stride::Entry), ends(Stride::Step));
+        assert_eq!(entries.len(), story.entries().len(), "{id}");
+        for stride in [Stride::Turn, Stride::Connection] {
+            let far = ends(stride);
+            assert!(far.iter().all(|end| steps.contains(end)), "{id}: {stride:?}");
+            assert!(far.is_empty() || far.len() < steps.len(), "{id}: {stride:?}");
+        }
+        // What is waited for between steps is all the time there is.
+        let waited: u64 = [0].iter().chain(&steps).map(|cursor| story.silence(*cursor)).sum();
+        let last = steps.last().map_or(0, |last| story.entries()[last - 1].at.0);
+        assert_eq!(waited, last, "{id}");
     }
 }
 

@@ -13,6 +13,8 @@ pub(crate) enum Icon {
     Previous,
     First,
     Last,
+    NextTurn,
+    PreviousTurn,
     Letter,
     Find,
     Save,
@@ -33,6 +35,8 @@ impl Icon {
             Self::Pause => "M8 5v14M16 5v14",
             Self::Next => "M6 5l9 7-9 7zM18 5v14",
             Self::Previous => "M18 5l-9 7 9 7zM6 5v14",
+            Self::NextTurn => "M4 6l7 6-7 6zM13 6l7 6-7 6z",
+            Self::PreviousTurn => "M20 6l-7 6 7 6zM11 6l-7 6 7 6z",
             Self::First => "M12 6l-6 6 6 6M19 6l-6 6 6 6",
             Self::Last => "M12 6l6 6-6 6M5 6l6 6-6 6",
             Self::Find => {

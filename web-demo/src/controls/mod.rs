@@ -67,15 +67,19 @@ pub(crate) fn Switch(
     /// What it says.
     #[prop(into)]
     label: String,
+    /// What it switches, where the words alone do not say that.
+    #[prop(optional, into)]
+    of: Option<String>,
     /// Whether it is on.
     #[prop(into)]
     on: Signal<bool>,
     /// What happens.
     set: impl Fn(bool) + 'static,
 ) -> AnyView {
+    let name = of.map(|of| format!("{label}: {of}"));
     view! {
         <label class="switch">
-            <input type="checkbox" prop:checked=move || on.get() on:change=move |event| set(event_target_checked(&event)) />
+            <input type="checkbox" aria-label=name prop:checked=move || on.get() on:change=move |event| set(event_target_checked(&event)) />
             <span>{label}</span>
         </label>
     }
@@ -135,11 +139,19 @@ pub(crate) fn Slider(
     words: Signal<String>,
     /// What happens.
     set: impl Fn(usize) + 'static,
+    /// Told of a key, and whether Shift is held; says whether it has done something, in place of the browser.
+    key: impl Fn(&str, bool) -> bool + 'static,
 ) -> AnyView {
     view! {
         <input
             type="range"
             class="slider"
+            on:keydown=move |event| {
+                if key(&event.key(), event.shift_key()) {
+                    event.prevent_default();
+                    event.stop_propagation();
+                }
+            }
             aria-label=name
             min="0"
             max=move || max.get()

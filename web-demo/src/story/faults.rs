@@ -1,5 +1,7 @@
 //! Faults that can be had by a click, in the world's text form. The names of places are the story's own.
 
+use pillarbox_world::world::{NodeId, WireId};
+
 use super::Story;
 use super::layout::Kind;
 
@@ -15,16 +17,20 @@ pub struct Template {
 }
 
 impl Story {
-    /// Faults that make sense here.
+    /// Faults that make sense here: at the server that is looked at, else at one to which mail goes.
     #[must_use]
-    pub fn templates(&self) -> Vec<Template> {
+    pub fn templates(&self, at: Option<NodeId>) -> Vec<Template> {
         let servers: Vec<&str> = self
             .nodes()
             .iter()
             .filter(|node| node.kind == Kind::Server)
             .map(|node| node.name.as_str())
             .collect();
-        let Some(last) = servers.get(1).or_else(|| servers.first()) else { return Vec::new() };
+        let looked_at = self.nodes().iter().find(|node| Some(node.id) == at);
+        let looked_at = looked_at.map(|node| node.name.as_str());
+        let looked_at = servers.iter().find(|name| Some(**name) == looked_at);
+        let chosen = looked_at.or_else(|| servers.get(1)).or_else(|| servers.first());
+        let Some(last) = chosen else { return Vec::new() };
         let place = format!("node:{last}");
         let template = |(words, see, text): &(&'static str, &'static str, &'static str)| Template {
             words: words.replace("{}", last),
@@ -34,6 +40,14 @@ impl Story {
         let mut all: Vec<Template> = TEMPLATES.iter().map(template).collect();
         all.extend(self.has_web().then(|| template(&OF_THE_WEB)));
         all
+    }
+}
+
+impl Story {
+    /// The server of a connection.
+    #[must_use]
+    pub fn server_of(&self, wire: WireId) -> Option<NodeId> {
+        self.whole.wires.get(&wire).map(|talk| talk.server)
     }
 }
 

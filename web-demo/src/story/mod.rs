@@ -17,7 +17,9 @@ pub mod message;
 mod octets;
 pub mod recorded;
 pub mod scene;
+pub mod seen;
 mod source;
+pub mod states;
 mod steps;
 pub mod web;
 pub mod words;
@@ -29,6 +31,7 @@ pub use faults::Template;
 use layout::{Item, Map};
 pub use octets::{Because, Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;
+use seen::{Focus, Seen};
 pub use source::{Export, Listed, NodeInfo, Question, Source, scenarios};
 pub use steps::Badge;
 use words::{Mark, Sentence};
@@ -62,6 +65,8 @@ pub struct SequenceRow {
     pub mark: Mark,
     /// How long nothing happened before, if that was long.
     pub gap: Option<String>,
+    /// From which node it goes to which, by their places; the same twice: it happens there.
+    pub lanes: Option<(usize, usize)>,
 }
 
 /// The entry at a cursor, for the inspector.
@@ -108,13 +113,13 @@ impl Story {
         Some(Self::of(Source::scenario(name)?))
     }
 
-    /// The story of a link, and the cursor that it was made at.
+    /// The story of a link, and what was seen where it was made.
     ///
     /// # Errors
     /// Why it is no link.
-    pub fn shared(link: &str) -> Result<(Self, Option<usize>), String> {
-        let (source, cursor) = Source::shared(link)?;
-        Ok((Self::of(source), cursor))
+    pub fn shared(link: &str) -> Result<(Self, Option<Seen>), String> {
+        let (source, seen) = Source::shared(link)?;
+        Ok((Self::of(source), seen))
     }
 
     /// The story of a source, as far as it has gone.
@@ -163,6 +168,17 @@ impl Story {
         let rest = self.entries[last..].iter().position(|entry| entry.at > end);
         if let Some(rest) = rest {
             self.entries.truncate(last + rest);
+        }
+    }
+
+    /// Whether there is this, to be looked at.
+    #[must_use]
+    pub fn has(&self, focus: Focus) -> bool {
+        match focus {
+            Focus::Node(id) => self.nodes().iter().any(|node| node.id == id),
+            Focus::Octets { wire, dir, end, .. } => {
+                end <= self.source.octets(wire, dir).len() as u64
+            }
         }
     }
 
@@ -314,18 +330,27 @@ impl Story {
         Some(self.rows[..told].last()?.text.clone())
     }
 
-    /// The cursor after the next visible step; only those that matter, if asked.
+    /// The cursor after the next step of this kind.
     #[must_use]
-    pub fn next(&self, cursor: usize, matters: bool) -> Option<usize> {
+    pub fn next(&self, cursor: usize, stride: Stride) -> Option<usize> {
         let rest = self.entries.get(cursor..)?.iter();
-        rest.zip(cursor..).find(|(entry, _)| is_step(&entry.what, matters)).map(|(_, at)| at + 1)
+        rest.zip(cursor..).find(|(entry, _)| stride.ends_at(&entry.what)).map(|(_, at)| at + 1)
     }
 
-    /// The cursor after the visible step before.
+    /// The cursor after the step of this kind before.
     #[must_use]
-    pub fn previous(&self, cursor: usize, matters: bool) -> usize {
+    pub fn previous(&self, cursor: usize, stride: Stride) -> usize {
         let before = &self.entries[..cursor.saturating_sub(1).min(self.entries.len())];
-        before.iter().rposition(|entry| is_step(&entry.what, matters)).map_or(0, |at| at + 1)
+        before.iter().rposition(|entry| stride.ends_at(&entry.what)).map_or(0, |at| at + 1)
+    }
+
+    /// How long the world waits after a cursor for what is told next.
+    #[must_use]
+    pub fn silence(&self, cursor: usize) -> u64 {
+        let at = |cursor: usize| cursor.checked_sub(1).and_then(|at| self.entries.get(at));
+        let next = self.next(cursor, Stride::Step).and_then(at).map(|entry| entry.at.0);
+        let now = at(cursor).map_or(0, |entry| entry.at.0);
+        next.map_or(0, |next| next.saturating_sub(now))
     }
 
     /// Whether the step at a cursor matters.
@@ -465,6 +490,7 @@ impl Story {
                     number,
                     mark,
                     gap,
+                    lanes: self.lanes(entry),
                 });
                 (talking, before) = (None, entry.at);
                 continue;
@@ -486,7 +512,7 @@ impl Story {
                     talking = Some(wire);
                     self.talk_of(entry)
                 }
-                _ if !is_step(&entry.what, false) => None,
+                _ if !scene::is_visible(&entry.what) => None,
                 (what, wire) => {
                     if matches!(what, What::Connected) {
                         taken.extend(wire);
@@ -499,10 +525,28 @@ impl Story {
             let gap = (silence >= GAP_MS).then(|| words::duration(silence));
             let clock = words::clock(self.start_unix_ms(), entry.at);
             let number = None;
-            rows.push(SequenceRow { from: index, to: index + 1, clock, text, number, mark, gap });
+            let (to, lanes) = (index + 1, self.lanes(entry));
+            rows.push(SequenceRow { from: index, to, clock, text, number, mark, gap, lanes });
             before = entry.at;
         }
         rows
+    }
+
+    /// Between which nodes something happens.
+    fn lanes(&self, entry: &Entry) -> Option<(usize, usize)> {
+        let talk = entry.wire.and_then(|wire| self.whole.wires.get(&wire));
+        let (from, to) = match (&entry.what, talk) {
+            (What::Connect { to, .. }, _) => (entry.node?, *to),
+            (What::Refused { .. }, Some(talk)) => (talk.server, talk.client),
+            (What::Octets { .. } | What::Connected, Some(talk)) => (talk.client, talk.server),
+            (What::Dns(asked), _) => {
+                let (node, dns) = (entry.node?, self.source.dns()?);
+                if asked.answer.is_some() { (dns, node) } else { (node, dns) }
+            }
+            _ => (entry.node?, entry.node?),
+        };
+        let place = |id| self.nodes().iter().position(|node| node.id == id);
+        Some((place(from)?, place(to)?))
     }
 
     fn talk_of(&self, entry: &Entry) -> Option<Sentence> {
@@ -516,7 +560,7 @@ impl Story {
     #[must_use]
     pub fn step(&self, cursor: usize) -> Option<StepInfo> {
         let told = &self.entries[..cursor.min(self.entries.len())];
-        let index = told.iter().rposition(|entry| is_step(&entry.what, false))?;
+        let index = told.iter().rposition(|entry| scene::is_visible(&entry.what))?;
         let entry = &told[index];
         let mut facts = Vec::new();
         if let Some(node) = entry.node {
@@ -563,6 +607,26 @@ pub fn protocol_name(protocol: pillarbox_world::world::Protocol) -> &'static str
     source::protocol_name(protocol)
 }
 
-fn is_step(what: &What, matters: bool) -> bool {
-    if matters { what.is_interesting() } else { scene::is_visible(what) }
+/// How far one goes at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stride {
+    /// By single entries of the log.
+    Entry,
+    /// To what is told next.
+    Step,
+    /// To the next turn of the story.
+    Turn,
+    /// To the next connection that somebody opens.
+    Connection,
+}
+
+impl Stride {
+    fn ends_at(self, what: &What) -> bool {
+        match self {
+            Self::Entry => true,
+            Self::Step => scene::is_visible(what),
+            Self::Turn => scene::is_turn(what),
+            Self::Connection => matches!(what, What::Connect { .. }),
+        }
+    }
 }

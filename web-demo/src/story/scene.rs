@@ -218,6 +218,25 @@ pub fn is_visible(what: &What) -> bool {
         || matches!(what, What::Acted(what) if what.starts_with("fault ") || what.starts_with("no fault "))
 }
 
+/// Whether an entry is a turn of the story: a connection, an error, a fault, a delivery, or what somebody sees.
+#[must_use]
+pub fn is_turn(what: &What) -> bool {
+    match what {
+        What::Queue(queue) => !matches!(queue.fate, Fate::Queued | Fate::Tried),
+        What::Connected
+        | What::Refused { .. }
+        | What::Closed { cut: true, .. }
+        | What::Defect { .. }
+        | What::Misuse(_)
+        | What::FaultFired { .. }
+        | What::Mailbox(_)
+        | What::Screen(_)
+        | What::Power(_)
+        | What::Lost { .. } => true,
+        _ => false,
+    }
+}
+
 /// Whether DNS gave something that mail can be sent by.
 #[must_use]
 pub fn is_useful(answer: &DnsAnswer) -> bool {

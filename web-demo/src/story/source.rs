@@ -16,6 +16,7 @@ use pillarbox_world::world::{
 };
 
 use super::layout::Kind;
+use super::seen::Seen;
 
 /// What a node is, for a reader.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,11 +143,11 @@ impl Source {
         Ok(Self::of(Tape::new(scenario, SEED)?))
     }
 
-    /// The world of a link, told to its end, with the cursor that it was made at.
+    /// The world of a link, told to its end, with what was seen where it was made.
     ///
     /// # Errors
     /// Why it is no link.
-    pub fn shared(link: &str) -> Result<(Self, Option<usize>), String> {
+    pub fn shared(link: &str) -> Result<(Self, Option<Seen>), String> {
         let opened = Tape::decode(link).map_err(|why| why.to_string())?;
         let mut source = Self::of(opened.tape);
         if source.tape.scenario().is_unplanned() {
@@ -158,13 +159,13 @@ impl Source {
         } else {
             source.tell_all();
         }
-        Ok((source, opened.view.parse().ok()))
+        Ok((source, Seen::parse(&opened.view)))
     }
 
     /// The world as text for a link; none: it is too long for one.
     #[must_use]
-    pub fn link(&self, cursor: usize) -> Option<String> {
-        Some(self.tape.encode(&cursor.to_string())).filter(|link| Tape::fits(link))
+    pub fn link(&self, seen: &Seen) -> Option<String> {
+        Some(self.tape.encode(&seen.text())).filter(|link| Tape::fits(link))
     }
 
     /// A tape, as far as it has gone.

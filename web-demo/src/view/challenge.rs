@@ -140,6 +140,7 @@ fn task(ui: Ui, challenge: Challenge, player: Player, round: RwSignal<u32>) -> A
                 <Button class="small-button" press=move || round.update(|round| *round += 1)>
                     {icon(Icon::Undo)}<span>"Start over"</span>
                 </Button>
+                {stage::share(player)}
             </div>
         </section>
     }

@@ -77,7 +77,7 @@ fn card((scenario, number): (Listed, u32)) -> AnyView {
 /// A message on its way, over and over, unless the reader asked for little motion.
 fn journey(ui: Ui, story: Story) -> AnyView {
     let player = Player::new(story);
-    player.pace.set(Pace::Brisk);
+    player.pace.set(Pace::BRISK);
     if !browser::calm() {
         // By then the reader may be elsewhere.
         let begin = move || {

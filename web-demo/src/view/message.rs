@@ -78,7 +78,11 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
 
 /// Its parts, and what each means.
 fn parts(raw: RwSignal<Vec<u8>>) -> AnyView {
-    let parts = Memo::new(move |_| raw.with(|raw| message::parts(raw)));
+    let ui: Ui = expect_context();
+    let parts = Memo::new(move |_| {
+        ui.has_words.track();
+        raw.with(|raw| message::parts(raw))
+    });
     let pin = RwSignal::new(None::<Part>);
     let hover = RwSignal::new(None::<Part>);
     Effect::new(move |_| {

@@ -69,8 +69,20 @@ pub(crate) fn takes_key(route: &Route, on_stage: bool, key: &str) -> bool {
                 || key.len() == 1 && key.bytes().all(|octet| (b'1'..=b'9').contains(&octet))
         }
         _ if on_stage => {
-            let letters =
-                [" ", ".", "ArrowRight", "ArrowLeft", "Home", "End", "Escape", "e", "f", "c"];
+            let letters = [
+                " ",
+                ".",
+                "ArrowRight",
+                "ArrowLeft",
+                "Home",
+                "End",
+                "Escape",
+                "e",
+                "f",
+                "c",
+                "n",
+                "p",
+            ];
             letters.contains(&key)
         }
         _ => false,

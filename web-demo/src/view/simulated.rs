@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::controls::{Button, Icon, icon};
 use crate::story::recorded::{Compared, Simulation};
+use crate::story::seen::Seen;
 
 use super::stage;
 
@@ -30,7 +31,7 @@ pub(super) fn screen(simulation: Simulation, back: impl Fn() + 'static) -> AnyVi
                 {missing}
                 {answers(counts, compared)}
             </section>
-            {stage::stage(story, 0)}
+            {stage::stage(story, Seen { cursor: 0, pin: None })}
         </div>
     }
     .into_any()

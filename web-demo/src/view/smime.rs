@@ -221,7 +221,7 @@ fn octets<P: Fn(Vec<u8>) + Copy + Send + Sync + 'static>(
             <For each=move || lines.get() key=Clone::clone children=drawn />
         </Octets>
         <div class="flip">
-            <Slider name="Which octet" max=last value=here words=words set=move |at| bench.at.set(at) />
+            <Slider name="Which octet" max=last value=here words=words set=move |at| bench.at.set(at) key=|_, _| false />
             <span class="small mono">{words}</span>
             <Button class="small-button" press=move || bench.flip(here.get_untracked())>"Flip a bit of it"</Button>
         </div>

@@ -60,7 +60,9 @@ pub(crate) fn inspector(player: Player) -> AnyView {
             <div class="inspected">{move || {
                 player.version.track();
                 content(player, focus.get())
-            }}</div>
+            }}
+            {super::states::states(player)}
+            </div>
             {move || line.get().map(|(wire, dir, start, end)| {
                 player.version.track();
                 view! { <div class="parts">{tree(player, wire, dir, start)}{hex(player, wire, dir, start, end)}</div> }

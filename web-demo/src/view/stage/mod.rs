@@ -7,6 +7,7 @@ mod network;
 mod onward;
 mod predict;
 mod sequence;
+mod states;
 mod timeline;
 mod tools;
 mod transcript;
@@ -17,6 +18,7 @@ use crate::app::Ui;
 use crate::controls::tabs;
 use crate::player::Player;
 use crate::story::Story;
+use crate::story::seen::Seen;
 
 use super::sandbox;
 
@@ -26,7 +28,7 @@ const NARROW: &str = "(max-width: 899px)";
 pub(crate) use inspector::{inspector, law, meaning};
 pub(crate) use map::map;
 pub(crate) use timeline::timeline;
-pub(crate) use tools::{faults, files, messages, tools};
+pub(crate) use tools::{faults, files, messages, share, tools};
 pub(crate) use transcript::{First, compared_line, transcript, whole};
 
 /// The stage of a scenario.
@@ -35,7 +37,7 @@ pub(super) fn scenario(name: &str) -> AnyView {
         return sandbox::sandbox(story, usize::MAX);
     }
     match Story::scenario(name) {
-        Some(story) => stage(story, 0),
+        Some(story) => stage(story, Seen { cursor: 0, pin: None }),
         None => missing(),
     }
 }
@@ -44,7 +46,7 @@ pub(super) fn scenario(name: &str) -> AnyView {
 pub(super) fn shared(link: &str) -> AnyView {
     match Story::shared(link) {
         Ok((story, _)) if story.is_sandbox() => sandbox::sandbox(story, usize::MAX),
-        Ok((story, cursor)) => stage(story, cursor.unwrap_or(usize::MAX)),
+        Ok((story, seen)) => stage(story, seen.unwrap_or(Seen { cursor: usize::MAX, pin: None })),
         Err(why) => view! {
             <div class="page">
                 <h1>"This link does not open"</h1>
@@ -67,11 +69,11 @@ fn missing() -> AnyView {
 }
 
 /// The stage of a story.
-pub(crate) fn stage(story: Story, cursor: usize) -> AnyView {
+pub(crate) fn stage(story: Story, seen: Seen) -> AnyView {
     let ui: Ui = expect_context();
     let title = story.title();
     let player = Player::new(story);
-    player.seek(cursor);
+    player.open(seen);
     player.narrate(ui);
     let faults = RwSignal::new(false);
     listen(ui, player, faults, title);

@@ -1,14 +1,21 @@
-//! What happened, as a list: each thing that matters, with its time; talk in between is one row.
+//! What happened: each thing that matters, with its time, and between whom; talk in between is one row. The same stands
+//! as a table for whoever wants it without lanes.
 
 use leptos::prelude::*;
 
-use crate::controls::Row;
-use crate::player::Player;
+use crate::browser;
+use crate::controls::{Row, Switch};
+use crate::player::{Pace, Player};
 use crate::story::SequenceRow;
 use crate::story::words::Mark;
 
 /// Rows that are drawn at once; those before them follow when the cursor rests.
 const AT_ONCE: usize = 32;
+
+/// Lanes that there is room for; of more nodes there is the table alone.
+const LANES_MAX: usize = 8;
+/// Under which name it is kept that somebody wants the table.
+const TABLE: &str = "sequence-table";
 
 /// The rows that are drawn.
 #[derive(Clone, Default, PartialEq)]
@@ -44,6 +51,16 @@ pub(crate) fn sequence(player: Player) -> AnyView {
     let current = Memo::new(move |_| shown.with(|shown| shown.rows.last().map(|row| row.from)));
     // A place of the list stays, and what stands there changes: another moment needs no other elements.
     let places = Memo::new(move |_| shown.with(|shown| shown.rows.len()));
+    let names = player
+        .read(|story| story.nodes().iter().map(|node| node.title.clone()).collect::<Vec<_>>());
+    let count = names.len();
+    let has_room = (2..=LANES_MAX).contains(&count);
+    let as_table = RwSignal::new(browser::kept(TABLE).is_some());
+    let drawn = Signal::derive(move || has_room && !as_table.get());
+    let set = move |on: bool| {
+        browser::keep(TABLE, on.then_some("yes"));
+        as_table.set(on);
+    };
     let row = move |place: usize| {
         let row = Memo::new(move |_| shown.with(|shown| shown.rows.get(place).cloned()));
         let read = move |read: fn(&SequenceRow) -> String| {
@@ -55,8 +72,15 @@ pub(crate) fn sequence(player: Player) -> AnyView {
         let gap = Memo::new(move |_| row.with(|row| row.as_ref().and_then(|row| row.gap.clone())));
         let gap = move || {
             let gap = gap.get()?;
-            Some(view! { <span class="gap">{format!("{gap} later")}</span> }.into_any())
+            let skipped = player.skips.get() && matches!(player.pace.get(), Pace::Times(_));
+            let words = if skipped { format!("… {gap} skipped") } else { format!("{gap} later") };
+            Some(view! { <span class="gap">{words}</span> }.into_any())
         };
+        let lanes = Memo::new(move |_| {
+            let has_lanes = drawn.get();
+            row.with(|row| row.as_ref().and_then(|row| row.lanes).filter(|_| has_lanes))
+        });
+        let arrow = move || lanes.get().map(|(from, to)| arrow(from, to, count));
         view! {
             <Row
                 class=class
@@ -79,6 +103,7 @@ pub(crate) fn sequence(player: Player) -> AnyView {
                     <b aria-hidden="true">{read(|row| sign(row.mark).to_owned())}</b>
                     {read(|row| row.text.clone())}
                 </span>
+                {arrow}
             </Row>
         }
     };
@@ -97,7 +122,15 @@ pub(crate) fn sequence(player: Player) -> AnyView {
     });
     view! {
         <section class="pane sequence" aria-label="What happened">
-            <h2 class="pane-title">"What happened"</h2>
+            <div class="pane-head">
+                <h2 class="pane-title">"What happened"</h2>
+                {has_room.then(|| view! { <Switch label="As a table" on=as_table set=set /> })}
+            </div>
+            <Show when=move || drawn.get()>
+                <div class="lane-heads" aria-hidden="true">
+                    {names.iter().map(|name| view! { <span>{name.clone()}</span> }).collect_view()}
+                </div>
+            </Show>
             <Show when=move || { earlier.get() > 0 }>
                 <p class="empty small">{move || format!("… and {} things before", earlier.get())}</p>
             </Show>
@@ -108,6 +141,25 @@ pub(crate) fn sequence(player: Player) -> AnyView {
                 <p class="empty">"Nothing yet. Press play, or → for one step."</p>
             </Show>
         </section>
+    }
+    .into_any()
+}
+
+/// The lanes of a row, and the arrow from one to another; the words beside it say the same.
+fn arrow(from: usize, to: usize, count: usize) -> AnyView {
+    let share = |lanes: f32| lanes / count as f32 * 100.0;
+    let (first, last) = (from.min(to), from.max(to));
+    let left = share(first as f32 + 0.5);
+    let width = share((last - first) as f32);
+    let class = match from.cmp(&to) {
+        std::cmp::Ordering::Less => "arrow right",
+        std::cmp::Ordering::Greater => "arrow left",
+        std::cmp::Ordering::Equal => "arrow dot",
+    };
+    view! {
+        <span class="lanes" aria-hidden="true" style=format!("--lanes:{count}")>
+            <i class=class style=format!("left:{left:.2}%;width:{width:.2}%")></i>
+        </span>
     }
     .into_any()
 }

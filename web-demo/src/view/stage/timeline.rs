@@ -2,8 +2,9 @@
 
 use leptos::prelude::*;
 
-use crate::controls::{Button, Icon, Select, Slider, icon};
+use crate::controls::{Button, Icon, Select, Slider, Switch, icon};
 use crate::player::{Pace, Player};
+use crate::story::Stride;
 
 /// The bar at the bottom.
 pub(crate) fn timeline(player: Player) -> AnyView {
@@ -40,26 +41,27 @@ pub(crate) fn timeline(player: Player) -> AnyView {
             player.pace.set(*pace);
         }
     };
+    let waits = Signal::derive(move || !player.skips.get());
     view! {
         <div class="timeline" role="group" aria-label="Time">
             <div class="transport">
                 <Button class="quiet icon first" name=word("To the start (Home)") disabled=at_start press=move || player.seek(0)>
                     {icon(Icon::First)}
                 </Button>
-                <Button class="quiet icon" name=word("One step back (←)") disabled=at_start press=move || {
-                    player.playing.set(false);
-                    player.back(false);
-                }>
+                <Button class="quiet icon turn" id="turn-back" name=word("To the turn before (p)") disabled=at_start press=move || player.stride(Stride::Turn, false)>
+                    {icon(Icon::PreviousTurn)}
+                </Button>
+                <Button class="quiet icon" name=word("One step back (←)") disabled=at_start press=move || player.stride(Stride::Step, false)>
                     {icon(Icon::Previous)}
                 </Button>
                 <Button class="primary icon play" id="play" name=play_name press=move || player.play(!player.playing.get_untracked())>
                     {move || icon(if player.playing.get() { Icon::Pause } else { Icon::Play })}
                 </Button>
-                <Button class="quiet icon" id="step" name=word("One step on (→)") disabled=at_end press=move || {
-                    player.playing.set(false);
-                    player.forward(false);
-                }>
+                <Button class="quiet icon" id="step" name=word("One step on (→)") disabled=at_end press=move || player.stride(Stride::Step, true)>
                     {icon(Icon::Next)}
+                </Button>
+                <Button class="quiet icon turn" id="turn" name=word("To the next turn: a connection, an error, a fault, a delivery (n)") disabled=at_end press=move || player.stride(Stride::Turn, true)>
+                    {icon(Icon::NextTurn)}
                 </Button>
                 <Button class="quiet icon last" name=word("To the end (End)") disabled=at_end press=move || player.seek(usize::MAX)>
                     {icon(Icon::Last)}
@@ -69,14 +71,31 @@ pub(crate) fn timeline(player: Player) -> AnyView {
                 <Slider name="Moment" max=last value=player.cursor words=words set=move |at| {
                     player.playing.set(false);
                     player.seek(at);
-                } />
+                } key=move |key, shift| keyed(player, key, shift) />
                 {marks(player)}
             </div>
             <output class="clock mono">{clock}</output>
             <Select label="Pace" options=Signal::stored(paces) chosen=pace set=set_pace />
+            <Show when=move || matches!(player.pace.get(), Pace::Times(_))>
+                <Switch label="Don’t skip" on=waits set=move |on| player.skips.set(!on) />
+            </Show>
         </div>
     }
     .into_any()
+}
+
+/// Keys of the scrubber: arrows go by steps, with Shift by entries, and pages by connections.
+fn keyed(player: Player, key: &str, shift: bool) -> bool {
+    let small = if shift { Stride::Entry } else { Stride::Step };
+    let (stride, on) = match key {
+        "ArrowRight" | "ArrowUp" => (small, true),
+        "ArrowLeft" | "ArrowDown" => (small, false),
+        "PageDown" => (Stride::Connection, true),
+        "PageUp" => (Stride::Connection, false),
+        _ => return false,
+    };
+    player.stride(stride, on);
+    true
 }
 
 /// Marks under the scrubber, where something matters.

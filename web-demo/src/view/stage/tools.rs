@@ -7,30 +7,20 @@ use pillarbox_world::world::Action;
 use crate::app::Ui;
 use crate::browser;
 use crate::controls::{Button, Dialog, Field, Icon, Select, Switch, icon};
-use crate::player::Player;
+use crate::player::{Focus, Player};
 use crate::route::Route;
-use crate::story::{BookLine, Export, Story};
+use crate::story::seen::Seen;
+use crate::story::{BookLine, Export, Story, Stride};
 
 use super::beside;
 
 /// The row of tools.
 pub(crate) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
-    let ui: Ui = expect_context();
     let count = Memo::new(move |_| {
         player.version.track();
         player.read(|story| story.source().faults().len())
     });
     let (saves, secrets) = (RwSignal::new(false), RwSignal::new(false));
-    let copied = RwSignal::new(None::<bool>);
-    let link = move || {
-        copied.set(Some(copy_link(ui, player)));
-        set_timeout(
-            move || {
-                let _ = copied.try_set(None);
-            },
-            std::time::Duration::from_secs(2),
-        );
-    };
     view! {
         <div class="tools" role="group" aria-label="Tools">
             {levels(player)}
@@ -42,14 +32,7 @@ pub(crate) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
                     count => format!("Faults {count}"),
                 }}</span>
             </Button>
-            <Button class="quiet small-button" id="link" press=link>
-                {icon(Icon::Share)}
-                <span>{move || match copied.get() {
-                    None => "Link",
-                    Some(true) => "Copied",
-                    Some(false) => "Too long for a link",
-                }}</span>
-            </Button>
+            {share(player)}
             <Button class="quiet small-button" id="files" press=move || saves.set(true)>
                 {icon(Icon::Save)}<span>"Files"</span>
             </Button>
@@ -65,6 +48,32 @@ pub(crate) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
         </div>
         {files(player, saves, false)}
         {masks(player, secrets)}
+    }
+    .into_any()
+}
+
+/// The button that copies a link to this moment.
+pub(crate) fn share(player: Player) -> AnyView {
+    let ui: Ui = expect_context();
+    let copied = RwSignal::new(None::<bool>);
+    let link = move || {
+        copied.set(Some(copy_link(ui, player)));
+        set_timeout(
+            move || {
+                let _ = copied.try_set(None);
+            },
+            std::time::Duration::from_secs(2),
+        );
+    };
+    view! {
+        <Button class="quiet small-button" id="link" press=link>
+            {icon(Icon::Share)}
+            <span>{move || match copied.get() {
+                None => "Link",
+                Some(true) => "Copied",
+                Some(false) => "Too long for a link",
+            }}</span>
+        </Button>
     }
     .into_any()
 }
@@ -131,7 +140,7 @@ pub(crate) fn messages(player: Player, target: Option<&'static str>) -> AnyView 
             let source = story.source();
             // Where the story goes on, some may come.
             let some = !source.is_told() || !source.messages().is_empty();
-            let link = some.then(|| source.link(0)).flatten();
+            let link = some.then(|| source.link(&Seen { cursor: 0, pin: None })).flatten();
             link.map(|link| Route::Message(Some(link)).to_string())
         })
     });
@@ -195,11 +204,10 @@ fn again(player: Player, saved: impl Fn(&str) + Copy + Send + Sync + 'static) ->
         };
         player.read(|story| story.source().messages()).into_iter().map(message).collect_view()
     };
-    let command =
-        move || match player.read(|story| story.source().link(player.cursor.get_untracked())) {
-            Some(link) => format!("pillarbox replay '{link}'"),
-            None => TOO_LONG.to_owned(),
-        };
+    let command = move || match player.read(|story| story.source().link(&player.seen())) {
+        Some(link) => format!("pillarbox replay '{link}'"),
+        None => TOO_LONG.to_owned(),
+    };
     let number = move || player.read(|story| story.source().hash());
     view! {
         <h3>"Messages in mailboxes"</h3>
@@ -220,8 +228,7 @@ const TOO_LONG: &str = "All that is said here is too long for a link.";
 /// Puts a link to this very moment on the clipboard, if there is one, and says whether there is. It starts a simulation,
 /// and holds nothing else.
 pub(super) fn copy_link(ui: Ui, player: Player) -> bool {
-    let cursor = player.cursor.get_untracked();
-    let link = player.read(|story| story.source().link(cursor));
+    let link = player.read(|story| story.source().link(&player.seen()));
     let told = match &link {
         Some(link) => {
             let route = Route::Shared(link.clone());
@@ -315,7 +322,7 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
                 wrong.set(None);
                 open.set(false);
                 if to_the_end {
-                    player.forward(false);
+                    player.forward(Stride::Step);
                 } else {
                     player.seek(usize::MAX);
                 }
@@ -323,11 +330,14 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
             Err(why) => wrong.set(Some(why)),
         }
     };
-    let remove = move |number: u64| {
+    // What was switched off is kept, so that it can be switched on again.
+    let off = RwSignal::new(Vec::<String>::new());
+    let switch = move |action: Action| {
+        player.playing.set(false);
         let cursor = player.cursor.get_untracked();
         let done = player.change(|story| {
             story.act(|source| {
-                let done = source.act_at(cursor, Action::RemoveFault(number));
+                let done = source.act_at(cursor, action);
                 if to_the_end {
                     source.tell_all();
                 }
@@ -340,18 +350,33 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
         player.version.track();
         player.read(|story| story.source().faults())
     });
-    let list = move || {
-        let row = |(number, text, hits): (u64, String, u64)| {
-            let fired = if hits == 0 { "not yet".to_owned() } else { format!("struck {hits}×") };
-            view! {
-                <li class="fault">
-                    <span>{crate::story::words::fault(&text)}<br /><code class="small">{text.clone()}</code></span>
-                    <span class="chip">{fired}</span>
-                    <Button class="quiet small-button" press=move || remove(number)>"Remove"</Button>
-                </li>
+    let row = move |text: String, number: Option<u64>, fired: String| {
+        let (words, shown) = (crate::story::words::fault(&text), text.clone());
+        let set = move |on: bool| match number {
+            Some(number) if !on => {
+                off.update(|off| off.push(text.clone()));
+                switch(Action::RemoveFault(number));
             }
+            None if on => {
+                off.update(|off| off.retain(|other| *other != text));
+                switch(Action::AddFault(text.clone()));
+            }
+            _ => {}
         };
-        listed.get().into_iter().map(row).collect_view()
+        view! {
+            <li class="fault">
+                <span>{words.clone()}<br /><code class="small">{shown}</code></span>
+                <span class="chip">{fired}</span>
+                <Switch label="on" of=words on=Signal::stored(number.is_some()) set=set />
+            </li>
+        }
+    };
+    let list = move || {
+        let fired = |hits| if hits == 0 { "not yet".to_owned() } else { format!("fired {hits}×") };
+        let on = listed.get().into_iter();
+        let on = on.map(|(number, text, hits)| row(text, Some(number), fired(hits)));
+        let off = off.get().into_iter().map(|text| row(text, None, "off".to_owned()));
+        on.chain(off).collect_view()
     };
     let templates = move || {
         let template = |template: crate::story::Template| {
@@ -363,7 +388,13 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
                 </li>
             }
         };
-        player.read(|story| story.templates()).into_iter().map(template).collect_view()
+        // Where the reader looked when they asked for faults.
+        let at = open.get().then(|| player.focus_untracked()).flatten();
+        let at = at.and_then(|focus| match focus {
+            Focus::Node(node) => Some(node),
+            Focus::Octets { wire, .. } => player.read(|story| story.server_of(wire)),
+        });
+        player.read(|story| story.templates(at)).into_iter().map(template).collect_view()
     };
     view! {
         <Dialog open=open title="What goes wrong on purpose">

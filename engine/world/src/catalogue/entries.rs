@@ -1,6 +1,7 @@
 //! Reads the catalogue's texts, once: from a key in words to its gloss. The form of the files stands in `en/shared.txt`.
 
-#[cfg(not(feature = "given-catalogue"))]
+// A program that is built beside the page has its texts built in all the same.
+#[cfg(not(all(feature = "given-catalogue", target_family = "wasm")))]
 mod built_in;
 #[cfg(feature = "given-catalogue")]
 mod given;
@@ -10,11 +11,11 @@ use std::sync::OnceLock;
 
 use super::Gloss;
 
-#[cfg(not(feature = "given-catalogue"))]
+#[cfg(not(all(feature = "given-catalogue", target_family = "wasm")))]
 use built_in::texts;
 #[cfg(feature = "given-catalogue")]
 pub use given::give;
-#[cfg(feature = "given-catalogue")]
+#[cfg(all(feature = "given-catalogue", target_family = "wasm"))]
 use given::texts;
 
 /// None: there are no texts yet.

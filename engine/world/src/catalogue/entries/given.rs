@@ -11,6 +11,7 @@ pub fn give(texts: String) {
 }
 
 /// What was given; none: nothing yet.
+#[cfg(target_family = "wasm")]
 pub(super) fn texts() -> Option<&'static [&'static str]> {
     GIVEN.get().map(|texts| &texts[..])
 }

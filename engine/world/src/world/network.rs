@@ -237,7 +237,7 @@ impl World {
         self.turn(id, dir.receiver(), Turn::Octets(octets));
     }
 
-    /// What came to a port of TLS is no handshake: the session never sees it, and TLS ends the connection (RFC 8446 §5.1).
+    /// What came to a port of TLS is no handshake: the session never sees it, and TLS ends the connection (RFC 8446 §5).
     fn no_handshake(&mut self, id: WireId, start: u64) {
         let end = self.wire(id).streams[Dir::ToServer.index()].arrived.len() as u64;
         let label = "unparsed";

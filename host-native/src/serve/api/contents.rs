@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use md5::Md5;
 use pillarbox_engine::message::{Index, Part, PartKind, Span};
-use pillarbox_engine::text::{charset, header, transfer};
+use pillarbox_engine::text::{charset, header};
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
-use pillarbox_world::service::web::{file_name, files, media_type, rich, texts};
+use pillarbox_world::service::web::{file_name, files, media_type, rich, texts, transfer_decoded};
 use pillarbox_world::store::Store;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -78,13 +78,7 @@ impl<'a> Contents<'a> {
         if part.body.length() > max {
             return Err(Reason::TooLarge);
         }
-        let octets = self.octets(part.body)?;
-        let encoding = if part.kind == PartKind::Leaf { &part.encoding[..] } else { b"" };
-        let Some(mut decoder) = transfer::Decoder::new(encoding) else { return Ok(octets) };
-        let mut out = Vec::new();
-        decoder.decode(&octets, &mut out);
-        decoder.finish(&mut out);
-        Ok(out)
+        Ok(transfer_decoded(part, self.octets(part.body)?))
     }
 
     /// A part by its number, with its media type and its name.

@@ -42,7 +42,7 @@ pub use list::{files, mailbox, people};
 pub use live::Listening;
 use page::{Frame, Html};
 pub use protocol::Conversations;
-pub use show::{file_name, media_type, texts};
+pub use show::{file_name, media_type, texts, transfer_decoded};
 use visits::Visit;
 pub use visits::Visits;
 

@@ -74,6 +74,17 @@ pub fn media_type(part: &Part) -> String {
     String::from_utf8_lossy(&text).to_ascii_lowercase()
 }
 
+/// What the octets of a part's body mean. An encoding that nobody knows is left as it is.
+#[must_use]
+pub fn transfer_decoded(part: &Part, octets: Vec<u8>) -> Vec<u8> {
+    let encoding = if part.kind == PartKind::Leaf { &part.encoding[..] } else { b"" };
+    let Some(mut decoder) = transfer::Decoder::new(encoding) else { return octets };
+    let mut out = Vec::new();
+    decoder.decode(&octets, &mut out);
+    decoder.finish(&mut out);
+    out
+}
+
 /// Places of the texts of this kind that are read with the message itself.
 #[must_use]
 pub fn texts(index: &Index, subtype: &str) -> Vec<usize> {
@@ -159,14 +170,7 @@ impl<B: Backend> Call<'_, B> {
         if part.body.length() > max {
             return Err(Reason::TooLarge);
         }
-        let octets = self.desk.octets(&letter.row, part.body).await?;
-        let encoding = if part.kind == PartKind::Leaf { &part.encoding[..] } else { b"" };
-        // An encoding that nobody knows is left as it is.
-        let Some(mut decoder) = transfer::Decoder::new(encoding) else { return Ok(octets) };
-        let mut out = Vec::new();
-        decoder.decode(&octets, &mut out);
-        decoder.finish(&mut out);
-        Ok(out)
+        Ok(transfer_decoded(part, self.desk.octets(&letter.row, part.body).await?))
     }
 
     /// The texts of a message of this kind, one behind the other, and whether that is all.

@@ -1,7 +1,7 @@
 // What a reader does with their own hands: the sandbox, the prompt and what it is told, reasons, octets of a message, steps.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { SIZES, lines, node, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, closeDialog, lines, node, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -221,7 +221,7 @@ test("secrets are masked, unless the scenario is about them or somebody asks", a
   await page.locator("#secrets").click();
   assert.match(await page.locator("dialog[open] .defect").innerText(), /reads them/);
   await page.getByLabel("Show secrets").check();
-  await page.keyboard.press("Escape");
+  await closeDialog(page);
   assert.doesNotMatch(await said(), /•••/);
   assert.deepEqual(wrong, []);
   await close();

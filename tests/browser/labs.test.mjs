@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { SIZES, THEMES, lines, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, THEMES, closeDialog, lines, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -195,8 +195,7 @@ test("the page's runs are octet for octet those of the terminal: every scenario 
     await page.waitForSelector("#files");
     await page.locator("#files").click();
     assert.equal(await page.locator("#run-number").innerText(), hash, `${id} ${level}`);
-    await page.keyboard.press("Escape");
-    await page.waitForFunction(() => !document.querySelector("dialog[open]"));
+    await closeDialog(page);
     await page.evaluate(() => { location.hash = "#/"; });
     await page.waitForSelector(".scenario");
   }
@@ -279,7 +278,7 @@ test("back before the fault and without it: two branches, two outcomes", async (
   await press(page, "ArrowRight", 6);
   await press(page, "f");
   await page.locator(".fault", { hasText: "until=09:50/down" }).getByRole("checkbox").uncheck();
-  await press(page, "Escape");
+  await closeDialog(page);
   await press(page, "End");
   const told = () => page.locator(".sequence").innerText();
   await page.locator(".sequence", { hasText: "is rid of message 1" }).waitFor();

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, SHOTS, lines, node, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SHOTS, SIZES, THEMES, closeDialog, lines, node, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 /** The lecture's dialogue, octet for octet. */
 const LECTURE = [
@@ -252,14 +252,14 @@ test("a fault in the past makes a branch; both outcomes are kept", async () => {
   await press(page, "f");
   const own = page.locator("dialog[open] .fault", { has: page.locator("input") });
   await own.locator(".chip", { hasText: "fired 1×" }).waitFor();
-  await page.keyboard.press("Escape");
+  await closeDialog(page);
   await press(page, "Home");
   await press(page, "ArrowRight", 8);
   await press(page, "f");
   // The list is drawn anew, and with it the box that was clicked.
   await own.getByRole("checkbox").click();
   await own.locator(".chip", { hasText: "off" }).waitFor();
-  await page.keyboard.press("Escape");
+  await closeDialog(page);
   await press(page, "End");
   assert.match(await node(page, "hamburger.edu"), /INBOX 1/, "switched off");
   // Those to choose from are about the host that is looked at.
@@ -267,7 +267,7 @@ test("a fault in the past makes a branch; both outcomes are kept", async () => {
   await press(page, "f");
   await page.locator("dialog[open] .fault", { hasText: "crepes.fr is down for fifty minutes" }).waitFor();
   await shot(page, "fault-switched-off");
-  await page.keyboard.press("Escape");
+  await closeDialog(page);
   await page.getByLabel("Branch").selectOption("0");
   await page.evaluate(() => document.activeElement.blur());
   await press(page, "End");
@@ -635,8 +635,7 @@ test("help, colours and keys", async () => {
   await page.locator("dialog[open]").waitFor();
   await shot(page, "help");
   assert.deepEqual(await serious(page), []);
-  await page.keyboard.press("Escape");
-  await page.waitForFunction(() => !document.querySelector("dialog[open]"));
+  await closeDialog(page);
   await page.keyboard.press("1");
   await page.waitForSelector("#play");
   const theme = () => page.evaluate(() => document.documentElement.dataset.theme ?? "");

@@ -80,6 +80,13 @@ export async function serious(page) {
   return grave.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 4).map((node) => `${node.target} ${node.any[0]?.message ?? ""}`).join("; ")}`);
 }
 
+/** Closes a dialog by its key; what is pressed next is meant for the page, which hears nothing while a dialog is open. */
+export async function closeDialog(page) {
+  await page.keyboard.press("Escape");
+  await page.locator("dialog[open]").waitFor({ state: "detached" });
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
+}
+
 /** Lines of the conversation that is shown, as text. */
 export const lines = (page) => page.$$eval(".lines .line", (rows) =>
   rows.map((row) => `${row.querySelector(".speaker").textContent} ${row.querySelector(".said").textContent.replace(/↵$/, "")}`));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, lines, live, open, press, row, serious, shot, startBrowser, startServer, talk } from "./rig.mjs";
+import { SIZES, THEMES, closeDialog, lines, live, open, press, row, serious, shot, startBrowser, startServer, talk } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -23,7 +23,7 @@ async function spoken(says, { words = "221", address = server.smtp, ...options }
 const number = async (page) => {
   await page.locator("#files").click();
   const number = await page.locator("dialog[open] #run-number").innerText();
-  await press(page, "Escape");
+  await closeDialog(page);
   return number;
 };
 

@@ -31,20 +31,20 @@ class Screen:
             os.execvpe(words[0], words, environment)
         fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
 
-    def until(self, words: bytes, within_s: int = 30) -> None:
+    def until(self, *any_of: bytes, within_s: int = 30) -> None:
         end = time.monotonic() + within_s
-        while words not in self.shown:
-            assert time.monotonic() < end, f"{words} did not come in {within_s} s: {self.shown[-1500:]}"
+        while not any(words in self.shown for words in any_of):
+            assert time.monotonic() < end, f"none of {any_of} came in {within_s} s: {self.shown[-1500:]}"
             if select.select([self.terminal], [], [], 0.2)[0]:
                 self.shown += os.read(self.terminal, 65536)
 
-    def press(self, keys: bytes, until: bytes) -> None:
-        """Presses keys one by one, as a person does, and waits for these words."""
+    def press(self, keys: bytes, *until: bytes) -> None:
+        """Presses keys one by one, as a person does, and waits for one of these words."""
         self.shown = b""
         for at in range(len(keys)):
             os.write(self.terminal, keys[at:at + 1])
             time.sleep(0.05)
-        self.until(until)
+        self.until(*until)
 
     def close(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
@@ -76,7 +76,8 @@ def alpine_reads_flags_saves_and_expunges(server: Server) -> None:
         screen.press(b"n*", b"Important")
         screen.press(b"*", b"Flagged message 2")
         screen.press(b"n", b"number 2")
-        screen.press(b"sArchive\r", b"copied to folder")
+        # Where it took a moment, it says only that it is done.
+        screen.press(b"sArchive\r", b"copied to folder", b"Saving DONE")
         # It marks what it saved as deleted, and what x removes then is told here, too.
         screen.press(b"x", b"expunged from folder")
         # Ctrl-L draws the screen anew, and asks for new mail first.

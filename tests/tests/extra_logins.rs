@@ -152,7 +152,10 @@ fn digests_open_accounts_whose_password_can_be_read_and_no_others() {
         let timestamp = greeting.rsplit(' ').next().expect("words").to_owned();
         let digest = apop(timestamp.as_bytes(), secret.as_bytes());
         let digest = String::from_utf8(digest).expect("hexadecimal");
-        (timestamp, wire.ask(&format!("APOP {user} {digest}")))
+        let said = wire.ask(&format!("APOP {user} {digest}"));
+        // RFC 1939 §6: the maildrop is free once the farewell is heard, and not as soon as a line breaks.
+        assert!(wire.ask("QUIT").starts_with("+OK"), "{user}");
+        (timestamp, said)
     };
     let (one, said) = say_apop(ANN, PASSWORD);
     assert!(said.starts_with("+OK maildrop"), "{said}");
@@ -186,6 +189,9 @@ fn digests_open_accounts_whose_password_can_be_read_and_no_others() {
             let challenge = wire.ask(begin);
             let said = answer_cram(&mut wire, &challenge, user, secret);
             assert!(said.starts_with(expected), "{at} {user}: {said}");
+            if address == server.pop3 {
+                assert!(wire.ask("QUIT").starts_with("+OK"), "{user}");
+            }
         }
     }
     // Our own programs: APOP and CRAM-MD5 where they are meant, something better where they are not.

@@ -1,21 +1,45 @@
 //! Message IDs in header fields (RFC 5322 §3.6.4), normalised as RFC 5256 §3 wants them compared.
 //! Who refers to whom is the business of whoever asks.
 
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 /// The valid Message IDs of an unfolded field body, without their brackets, quotes and white space.
-pub fn message_ids(body: &[u8]) -> impl Iterator<Item = Vec<u8>> + '_ {
+pub fn message_ids(body: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
     let mut rest = body;
     core::iter::from_fn(move || {
         loop {
             let start = memchr::memchr(b'<', rest)?;
-            let (id, after) = message_id(&rest[start + 1..]);
+            let text = &rest[start + 1..];
+            // Nearly all are plain, and each message of a mailbox that is threaded has some.
+            if let Some(id) = plain(text) {
+                rest = &text[id.len() + 1..];
+                return Some(Cow::Borrowed(id));
+            }
+            let (id, after) = message_id(text);
             rest = after;
-            if id.is_some() {
-                return id;
+            if let Some(id) = id {
+                return Some(Cow::Owned(id));
             }
         }
     })
+}
+
+/// An ID in which nothing is to be normalised, up to its `>`.
+fn plain(text: &[u8]) -> Option<&[u8]> {
+    let mut at = None;
+    for (place, &octet) in text.iter().enumerate() {
+        match octet {
+            b'>' => {
+                let right = at.is_some_and(|at| at > 0 && at + 1 < place);
+                return right.then(|| &text[..place]);
+            }
+            b'@' => at = Some(place),
+            b'\\' | b'"' | b'<' | b' ' | b'\t' | b'\r' | b'\n' => return None,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// What stands up to `>`, if it is an ID, and what follows.
@@ -57,7 +81,7 @@ mod tests {
     use alloc::string::String;
 
     fn ids(body: &str) -> Vec<String> {
-        let text = |id: Vec<u8>| String::from_utf8(id).expect("UTF-8");
+        let text = |id: Cow<[u8]>| String::from_utf8(id.into_owned()).expect("UTF-8");
         message_ids(body.as_bytes()).map(text).collect()
     }
 

@@ -17,7 +17,7 @@ pub struct BaseSubject {
 /// The base subject of a field body, unfolded, with encoded words as they stand.
 #[must_use]
 pub fn base_subject(body: &[u8]) -> BaseSubject {
-    let whole = spaced(&words::decode(body));
+    let whole = spaced(words::decode(body));
     let (mut text, mut is_reply) = (&whole[..], false);
     loop {
         text = without_trailers(text, &mut is_reply);
@@ -31,7 +31,12 @@ pub fn base_subject(body: &[u8]) -> BaseSubject {
 }
 
 /// (1): tabs and line ends are spaces, and many spaces are one.
-fn spaced(text: &str) -> String {
+fn spaced(text: String) -> String {
+    let octets = text.as_bytes();
+    let many = |pair: &[u8]| pair == b"  ";
+    if memchr::memchr3(b'\t', b'\r', b'\n', octets).is_none() && !octets.windows(2).any(many) {
+        return text;
+    }
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -56,6 +56,12 @@ pub(crate) struct Forest {
 }
 
 impl Forest {
+    /// With room for so many messages.
+    pub(crate) fn of(messages: usize) -> Self {
+        let table = alloc::vec![NONE; messages.saturating_mul(2).next_power_of_two().max(256)];
+        Self { nodes: Vec::with_capacity(messages), table }
+    }
+
     /// How many nodes there are, dummies included.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()

@@ -48,6 +48,8 @@ const NODES_MAX: usize = 20_000;
 const NODES_MAX_LITTLE: usize = 6_000;
 /// References of one message that are looked at: the last ones, which are its nearest ancestors.
 const REFERENCES_MAX: usize = 256;
+/// Octets of the response that are sent at once, and a number more.
+const PIECE: usize = 256;
 /// Octets of a References field, as an index keeps it.
 const FIELD_MAX: usize = 64 * 1024;
 
@@ -101,6 +103,10 @@ pub(crate) fn thread(
     missing: u64,
     now_ms: u64,
 ) -> Box<Thread> {
+    let known = match algorithm {
+        Algorithm::References => usize::try_from(uids.count()).unwrap_or(NODES_MAX),
+        Algorithm::OrderedSubject => 0,
+    };
     Box::new(Thread {
         form,
         algorithm,
@@ -108,7 +114,7 @@ pub(crate) fn thread(
         above: 0,
         missing,
         rows: Vec::new(),
-        forest: Forest::default(),
+        forest: Forest::of(known.min(NODES_MAX_LITTLE)),
         by_subject: Vec::new(),
         stands_for: StandIn::new(now_ms),
         stage: Stage::Reading,
@@ -168,14 +174,19 @@ impl Thread {
                     self.stage = Stage::Reading;
                 }
                 Stage::Telling(threads) => {
-                    let mut text = Vec::new();
+                    let mut text = Vec::with_capacity(PIECE);
                     let form = &self.form;
-                    let more = threads.tell(|uid| form.number(open, uid), &mut text);
+                    let mut more = true;
+                    while more && text.len() < PIECE {
+                        more = threads.tell(|uid| form.number(open, uid), &mut text);
+                    }
+                    if !text.is_empty() {
+                        lex::send(cx, &text, Some(&THREAD));
+                    }
                     if !more {
                         cx.send(b"\r\n", "CRLF", None);
                         return self.end();
                     }
-                    lex::send(cx, &text, Some(&THREAD));
                 }
             }
         }

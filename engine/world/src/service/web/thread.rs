@@ -1,6 +1,7 @@
 //! Conversations: the messages that refer to each other (RFC 5322 §3.6.4), of a folder, of what arrives and of what was
 //! sent. Messages are joined by what they refer to, as REFERENCES of RFC 5256 does it, and not by their subjects.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use pillarbox_engine::imap::types::SpecialUse;
@@ -24,7 +25,7 @@ const REFERENCES_MAX: usize = 64;
 /// What a message is called, and what it refers to.
 fn names(index: &Index) -> (Option<Vec<u8>>, Vec<Vec<u8>>) {
     let all = |field: Option<&Vec<u8>>| -> Vec<Vec<u8>> {
-        message_ids(field.map_or(&[][..], |field| &field[..])).collect()
+        message_ids(field.map_or(&[][..], |field| &field[..])).map(Cow::into_owned).collect()
     };
     let mut before = all(index.references.as_ref());
     before.extend(all(index.envelope.in_reply_to.as_ref()));

@@ -234,7 +234,17 @@ impl<'a> Reader<'a> {
         Ok(*first)
     }
 
+    #[inline]
     fn number(&mut self) -> Result<u64, BadIndex> {
+        // Nearly all are of one octet.
+        if let [octet @ ..0x80, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Ok(u64::from(*octet));
+        }
+        self.long_number()
+    }
+
+    fn long_number(&mut self) -> Result<u64, BadIndex> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let octet = self.octet()?;

@@ -1,6 +1,7 @@
 //! The base subject (RFC 5256 §2.1): what a subject is about, without the marks of replies and forwards.
 //! How subjects are compared is in `text::casemap`.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 
 use crate::text::words;
@@ -17,7 +18,12 @@ pub struct BaseSubject {
 /// The base subject of a field body, unfolded, with encoded words as they stand.
 #[must_use]
 pub fn base_subject(body: &[u8]) -> BaseSubject {
-    let whole = spaced(words::decode(body));
+    with_base_subject(body, |text, is_reply| BaseSubject { text: String::from(text), is_reply })
+}
+
+/// The same for who only looks at it: the text of [`BaseSubject`], and what was taken off.
+pub fn with_base_subject<T>(body: &[u8], look: impl FnOnce(&str, bool) -> T) -> T {
+    let whole = spaced(words::decode_cow(body));
     let (mut text, mut is_reply) = (&whole[..], false);
     loop {
         text = without_trailers(text, &mut is_reply);
@@ -25,13 +31,13 @@ pub fn base_subject(body: &[u8]) -> BaseSubject {
         // (6)
         match forwarded(text) {
             Some(inside) => (text, is_reply) = (inside, true),
-            None => return BaseSubject { text: String::from(text), is_reply },
+            None => return look(text, is_reply),
         }
     }
 }
 
 /// (1): tabs and line ends are spaces, and many spaces are one.
-fn spaced(text: String) -> String {
+fn spaced(text: Cow<'_, str>) -> Cow<'_, str> {
     let octets = text.as_bytes();
     let many = |pair: &[u8]| pair == b"  ";
     if memchr::memchr3(b'\t', b'\r', b'\n', octets).is_none() && !octets.windows(2).any(many) {
@@ -45,7 +51,7 @@ fn spaced(text: String) -> String {
             _ => out.push(character),
         }
     }
-    out
+    out.into()
 }
 
 /// (2) `subj-trailer = "(fwd)" / WSP`

@@ -1,5 +1,6 @@
 //! Encoded words (RFC 2047) in a header field's unfolded text, as what they mean in UTF-8.
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -11,11 +12,21 @@ use super::{base64, charset};
 /// charset are decoded together, since many writers cut within a character, though §5 forbids it.
 #[must_use]
 pub fn decode(text: &[u8]) -> String {
-    // Nearly all texts are so, and each message of a mailbox that is searched has some.
+    decode_cow(text).into_owned()
+}
+
+/// The same, where nothing need be kept: nearly all texts stand for themselves, and each message of a mailbox that is
+/// searched has some.
+#[must_use]
+pub fn decode_cow(text: &[u8]) -> Cow<'_, str> {
     if memchr::memmem::find(text, b"=?").is_none() {
         let plain = charset::as_it_stands(b"", text);
-        return plain.map_or_else(|| charset::decode(b"", text), String::from);
+        return plain.map_or_else(|| charset::decode(b"", text).into(), Cow::Borrowed);
     }
+    decode_words(text).into()
+}
+
+fn decode_words(text: &[u8]) -> String {
     let mut out = String::new();
     // Octets of neighbouring words of one charset, not decoded yet.
     let mut held: Option<(&[u8], Vec<u8>)> = None;

@@ -4,6 +4,8 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use crate::text::number::push_decimal;
+
 /// No node.
 const NONE: u32 = u32::MAX;
 /// Ancestors that are looked at for loops, for all links of one message; what would need more is not linked.
@@ -232,8 +234,7 @@ impl Forest {
         let roots = order.len();
         let mut next = 0;
         while next < order.len() {
-            let children: Vec<u32> = self.children(order[next]).collect();
-            order.extend(children);
+            order.extend(self.children(order[next]));
             next += 1;
         }
         // The last of each node's children, so that lists are joined without a walk.
@@ -455,7 +456,7 @@ impl Threads {
             if follows {
                 out.push(b' ');
             }
-            out.extend_from_slice(&super::print::decimal(u64::from(number(uid))));
+            push_decimal(out, u64::from(number(uid)));
         }
         let follows = follows || uid > 0;
         if child == NONE {

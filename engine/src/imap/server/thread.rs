@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::hash::Hasher;
 
 use siphasher::sip::SipHasher13;
 
@@ -21,7 +22,7 @@ use crate::imap::grammar::{self, Algorithm, lex};
 use crate::imap::types::{Answer, Ask, Row, RowPage, RowsAsk, UidRun};
 use crate::limits::{CHUNK_MAX, PAGE_ROWS_MAX};
 use crate::message::ids::message_ids;
-use crate::message::subject::base_subject;
+use crate::message::subject::with_base_subject;
 use crate::message::{Head, Index, Span};
 use crate::text::casemap::casemapped;
 use crate::text::header;
@@ -66,6 +67,8 @@ pub(crate) struct Thread {
     /// To be looked at, last first.
     rows: Vec<Row>,
     forest: Forest,
+    /// Room for those of one message.
+    references: Vec<u64>,
     /// For ORDEREDSUBJECT: subject, date and UID.
     by_subject: Vec<(u64, i64, u32)>,
     stands_for: StandIn,
@@ -114,6 +117,7 @@ pub(crate) fn thread(
         above: 0,
         missing,
         rows: Vec::new(),
+        references: Vec::new(),
         forest: Forest::of(known.min(NODES_MAX_LITTLE)),
         by_subject: Vec::new(),
         stands_for: StandIn::new(now_ms),
@@ -196,11 +200,10 @@ impl Thread {
     fn look_at(&mut self, row: Row) {
         let head = row.index.as_deref().and_then(|index| Head::read(index).ok());
         let subject = head.and_then(|head| head.subject);
-        let subject = base_subject(subject.unwrap_or_default());
-        let stands_for = match casemapped(&subject.text) {
-            text if text.is_empty() => 0,
-            text => self.stands_for.text(text.as_bytes()).max(1),
-        };
+        let (stands_for, is_reply) =
+            with_base_subject(subject.unwrap_or_default(), |text, is_reply| {
+                (self.stands_for.subject(text), is_reply)
+            });
         let sent_ms = order::sent_ms(&row, head.as_ref());
         if self.algorithm == Algorithm::OrderedSubject {
             self.by_subject.push((stands_for, sent_ms, row.uid));
@@ -214,14 +217,15 @@ impl Thread {
             uid: row.uid,
             sent_ms,
             subject: stands_for,
-            is_reply: subject.is_reply,
+            is_reply,
             id: first(head.and_then(|head| head.message_id)),
-            references: Vec::new(),
+            references: core::mem::take(&mut self.references),
         };
         match head.and_then(|head| head.references) {
             Some(field) => {
-                facts.references = self.stands_for.references(field, reply_to);
+                self.stands_for.references(field, reply_to, &mut facts.references);
                 self.forest.add(&facts);
+                self.references = facts.references;
             }
             None => self.stage = Stage::Header(Box::new(Header::new(facts, reply_to, &row))),
         }
@@ -298,8 +302,9 @@ impl Header {
     fn finish(&mut self, stands_for: &StandIn) -> Facts {
         let field = header::fields(&self.field).next().map(|field| field.unfolded());
         let field = field.as_deref().unwrap_or_default();
-        let references = stands_for.references(field, self.reply_to);
-        Facts { references, ..core::mem::take(&mut self.facts) }
+        let mut facts = core::mem::take(&mut self.facts);
+        stands_for.references(field, self.reply_to, &mut facts.references);
+        facts
     }
 }
 
@@ -317,9 +322,49 @@ impl StandIn {
     }
 
     /// RFC 5256 §3: the References field, or if it has no valid ID the first of In-Reply-To.
-    fn references(&self, field: &[u8], reply_to: Option<u64>) -> Vec<u64> {
-        let mut all: Vec<u64> = message_ids(field).map(|id| self.text(&id)).collect();
+    fn references(&self, field: &[u8], reply_to: Option<u64>, all: &mut Vec<u64>) {
+        all.clear();
+        all.extend(message_ids(field).map(|id| self.text(&id)));
         all.drain(..all.len().saturating_sub(REFERENCES_MAX));
-        if all.is_empty() { reply_to.into_iter().collect() } else { all }
+        if all.is_empty() {
+            all.extend(reply_to);
+        }
+    }
+
+    /// A base subject, without regard to case (RFC 5256 §3); 0 for an empty one.
+    fn subject(&self, text: &str) -> u64 {
+        if text.is_empty() {
+            return 0;
+        }
+        if !text.is_ascii() {
+            return self.text(casemapped(text).as_bytes()).max(1);
+        }
+        // What `casemapped` would give, without its memory.
+        let mut hasher = self.0;
+        for piece in text.as_bytes().chunks(PIECE) {
+            let mut upper = [0; PIECE];
+            let upper = &mut upper[..piece.len()];
+            upper.copy_from_slice(piece);
+            upper.make_ascii_uppercase();
+            hasher.write(upper);
+        }
+        hasher.finish().max(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_are_compared_without_regard_to_case_and_without_memory() {
+        let stands_for = StandIn::new(7);
+        let long = "Ketchup ".repeat(100);
+        for text in ["ketchup", "Do you like KETCHUP?", &long] {
+            let casemapped = stands_for.text(casemapped(text).as_bytes());
+            assert_eq!(stands_for.subject(text), casemapped, "{text}");
+        }
+        assert_eq!(stands_for.subject("crème"), stands_for.subject("CRÈME"));
+        assert_eq!(stands_for.subject(""), 0);
     }
 }

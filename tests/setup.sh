@@ -10,7 +10,7 @@ wanted=(
     "alpine alpine" "offlineimap offlineimap3"
     "chromium chromium" "postfix postfix" "dovecot dovecot-core" "openssl openssl" "strace strace" "tshark tshark"
 )
-[ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird" "Xvfb xvfb")
+[ "${1:-}" = --full ] && wanted+=("thunderbird thunderbird" "Xvfb xvfb" "firefox-esr firefox-esr")
 
 missing=()
 for entry in "${wanted[@]}"; do

@@ -6,6 +6,7 @@ import sys
 import checks_agent
 import checks_clients
 import checks_dovecot
+import checks_firefox
 import checks_imap
 import checks_imapflow
 import checks_logins
@@ -25,7 +26,7 @@ from server import Server
 
 def main() -> int:
     parser = runner.parser(__doc__)
-    parser.add_argument("--full", action="store_true", help="also drive Thunderbird")
+    parser.add_argument("--full", action="store_true", help="also drive Thunderbird and Firefox")
     arguments = parser.parse_args()
     if not arguments.pillarbox.exists():
         print(f"{arguments.pillarbox} is missing; build it: cargo build --release", file=sys.stderr)
@@ -35,7 +36,7 @@ def main() -> int:
               *checks_submission.CHECKS, *checks_postfix.CHECKS, *checks_trust.CHECKS,
               *checks_smime.CHECKS, *checks_packets.CHECKS, *checks_dovecot.CHECKS, *checks_mailpit.CHECKS]
     if arguments.full:
-        checks += checks_thunderbird.CHECKS
+        checks += checks_thunderbird.CHECKS + checks_firefox.CHECKS
     return runner.run(Server(arguments.pillarbox), checks, arguments.only)
 
 

@@ -688,3 +688,42 @@ async fn an_account_has_so_many_mailboxes_and_no_more() {
     assert_eq!(done(pair.write(create("one")).await), Ok(()));
     drop(std::fs::remove_dir_all(&pair.directory));
 }
+
+#[tokio::test]
+async fn an_account_subscribes_so_many_names_and_no_more() {
+    let pair = Pair::new("many-subscriptions");
+    let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
+    let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
+    let subscribe = |name: String, subscribed| {
+        Write::Subscribe(Subscribe { account, name: name.into_bytes(), subscribed })
+    };
+    let ask = MailboxesAsk { after: None, prefix: Vec::new(), max: 200, status: false };
+    let listed = pair.memory.reads().mailboxes(account, &ask).expect("they are there").rows;
+    let first = listed.iter().filter(|mailbox| mailbox.subscribed).count() as u64;
+    let left = MAILBOXES_MAX - first - 1;
+    for at in 0..left {
+        pair.memory.write(0, subscribe(format!("n{at}"), true)).await.expect("there is room");
+    }
+    pair.sqlite.close().await;
+    let Pair { memory, sqlite, directory } = pair;
+    drop(sqlite);
+    let names = rusqlite::Connection::open(directory.join("mail.db")).expect("it is a database");
+    names
+        .execute(
+            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
+             INSERT INTO subscription (account, name) SELECT ?1, CAST('n' || i AS BLOB) FROM n",
+            (account, left),
+        )
+        .expect("they fit");
+    drop(names);
+    let sqlite = MailStore::open(&Data::Directory(directory.clone())).expect("it opens again");
+    let pair = Pair { memory, sqlite, directory };
+    let done = |outcome: Result<Outcome, Reason>| outcome.map(|_| ());
+    assert_eq!(done(pair.write(subscribe("one".into(), true)).await), Ok(()));
+    assert_eq!(done(pair.write(subscribe("two".into(), true)).await), Err(Reason::TooMany));
+    // Again, it is no new one; and what is taken away makes room.
+    assert_eq!(done(pair.write(subscribe("one".into(), true)).await), Ok(()));
+    assert_eq!(done(pair.write(subscribe("n7".into(), false)).await), Ok(()));
+    assert_eq!(done(pair.write(subscribe("two".into(), true)).await), Ok(()));
+    drop(std::fs::remove_dir_all(&pair.directory));
+}

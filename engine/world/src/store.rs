@@ -722,10 +722,11 @@ pub fn permitted(old: &Flags, new: Flags, may: Rights) -> Flags {
     Flags { system, keywords: if keywords { new.keywords } else { old.keywords.clone() } }
 }
 
-/// Names of mailboxes that one account has: listing them takes time, and each is some kilobytes on the disk.
+/// Names of mailboxes that one account has, and as many that it subscribed: listing them takes time, and each mailbox is some
+/// kilobytes on the disk.
 pub const MAILBOXES_MAX: u64 = 100_000;
 
-/// Whether an account with so many names may have so many more.
+/// Whether an account with so many names, or subscriptions, may have so many more.
 ///
 /// # Errors
 /// [`Reason::TooMany`] beyond [`MAILBOXES_MAX`].

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use pillarbox_engine::limits::{Limits, Row};
 use pillarbox_engine::types::Farewell;
 use pillarbox_engine::{imap, pop3, smtp};
+use pillarbox_world::store::MAILBOXES_MAX;
 
 use super::Limit;
 use crate::auth::{GuessSettings, WAITING_MAX};
@@ -20,6 +21,10 @@ pub fn print(settings: &Settings, slots: u32, connections: u32) -> String {
     let mut lines = vec![["limit", "value", "stress", "when reached"].map(str::to_owned)];
     lines.extend(Limit::ALL.into_iter().map(|limit| host(limit, settings, slots, connections)));
     lines.extend(trust(&settings.profile));
+    let reached = "NO [LIMIT] to CREATE, RENAME, SUBSCRIBE".to_owned();
+    for name in ["account.mailboxes_max", "account.subscriptions_max"] {
+        lines.push([name.to_owned(), MAILBOXES_MAX.to_string(), String::new(), reached.clone()]);
+    }
     for (protocol, base) in [("smtp", Limits::SMTP), ("pop3", Limits::POP3), ("imap", Limits::IMAP)]
     {
         let (usual, stressed) =

@@ -286,6 +286,9 @@ impl MemoryStore {
     pub(super) fn subscribe(&mut self, subscribe: Subscribe) -> Result<Written, Reason> {
         let Subscribe { account: id, name, subscribed } = subscribe;
         let account = self.account_mut(id)?;
+        if subscribed && !account.subscribed.contains(&name) {
+            check_names(account.subscribed.len() as u64, 1)?;
+        }
         let changed = match subscribed {
             true => account.subscribed.insert(name.clone()),
             false => account.subscribed.remove(&name),

@@ -113,6 +113,11 @@ impl Writer {
             .optional()
     }
 
+    fn is_subscribed(&self, account: AccountId, name: &[u8]) -> rusqlite::Result<bool> {
+        let sql = "SELECT 1 FROM subscription WHERE account = ?1 AND name = ?2";
+        self.connection.prepare_cached(sql)?.exists((account, name))
+    }
+
     /// True if it was otherwise before.
     fn set_subscribed(&self, account: AccountId, name: &[u8], on: bool) -> rusqlite::Result<bool> {
         let sql = match on {
@@ -304,6 +309,11 @@ impl Writer {
 
     pub(super) fn subscribe(&mut self, subscribe: &Subscribe) -> Done {
         let Subscribe { account, name, subscribed } = subscribe;
+        if *subscribed && !self.is_subscribed(*account, name)? {
+            let sql = "SELECT count(*) FROM subscription WHERE account = ?1";
+            let mut count = self.connection.prepare_cached(sql)?;
+            check_names(count.query_row([*account], |row| row.get(0))?, 1)?;
+        }
         if self.set_subscribed(*account, name, *subscribed)? {
             self.happened(*account, Happening::Subscribed(name.clone()));
         }

@@ -913,6 +913,8 @@ pub struct MailboxPage {
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case", tag = "tag", content = "val"))]
 pub enum Call {
     /// Others changed the open mailbox, in this order. Own changes come back in answers and are not told again.
+    /// What they did before an answer was made must be told before that answer: a message that came earlier than one of
+    /// this session's own could not be told behind it (RFC 9051 §2.3.1.1: UIDs ascend).
     /// What is told after `Ask::Open` was given out is about the mailbox being opened; with none open it is ignored.
     Changed(Vec<Change>),
     /// After `Ask::Watch`: others changed mailboxes that this account may see, in this order. What happened to messages

@@ -105,21 +105,30 @@ fn seeds(few: u64, run: impl Fn(u64)) {
 #[test]
 fn no_response_contradicts_what_a_client_was_told() {
     let resumed = std::cell::Cell::new(0);
-    seeds(4, |seed| resumed.set(resumed.get() + run(seed)));
-    assert!(resumed.get() > 0, "nobody used what was known before");
+    let runs = std::cell::Cell::new(0);
+    seeds(4, |seed| {
+        resumed.set(resumed.get() + run(seed));
+        runs.set(runs.get() + 1);
+    });
+    // Of one seed alone, which is run again, it need not be so.
+    assert!(resumed.get() > 0 || runs.get() == 1, "nobody used what was known before");
 }
 
 #[test]
 fn nor_does_any_where_connections_and_servers_are_lost() {
     let (runs, resynchronised) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    let compared = std::cell::Cell::new(0);
     seeds(2, |seed| {
         let sum = network::run(seed);
         println!("{sum:?}");
         assert!(sum.commands > 500 && sum.lost > 10 && sum.crashes > 0, "seed {seed}: {sum:?}");
-        assert!(sum.compared > 20, "seed {seed}: {sum:?}");
+        assert!(sum.compared > 0, "seed {seed}: {sum:?}");
+        compared.set(compared.get() + sum.compared);
         runs.set(runs.get() + 1);
         resynchronised.set(resynchronised.get() + sum.resynchronised);
     });
     let (runs, resynchronised) = (runs.get(), resynchronised.get());
+    // Who happens to have an empty mailbox open at the end has nothing to compare.
+    assert!(compared.get() > 50 * runs || runs == 1, "{} in {runs} runs", compared.get());
     assert!(resynchronised > 10 * runs, "{resynchronised} in {runs} runs");
 }

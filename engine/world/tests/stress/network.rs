@@ -39,7 +39,7 @@ pub(crate) struct Sum {
     pub(crate) lost: usize,
     pub(crate) crashes: usize,
     pub(crate) resynchronised: u32,
-    pub(crate) compared: usize,
+    pub(crate) compared: u32,
 }
 
 struct Network {

@@ -153,6 +153,10 @@ pub(crate) trait Host<R: Role> {
     fn event(&mut self, event: R::Event, cx: &mut Cx<'_>);
     /// What the application wants of the session now.
     fn call(&mut self) -> Option<R::Call>;
+    /// What others did before an answer was made, which a session must be told before it hears that answer.
+    fn news(&mut self) -> Option<R::Call> {
+        None
+    }
     /// The application wants something.
     fn order(&mut self, _order: Order) {}
 }
@@ -224,9 +228,7 @@ where
         let mut stuck = false;
         while !self.closed {
             if let Some(call) = self.host.call() {
-                let (kind, about) = call.words();
-                cx.effects.push(Effect::Call(kind, about));
-                self.step(Input::Call(call), cx);
+                self.call(call, cx);
             } else if self.held.is_none()
                 && let Some((id, ask)) = self.asks.pop_front()
             {
@@ -251,12 +253,21 @@ where
         cx.effects.push(Effect::Wait(self.deadline_ms.filter(|_| !self.closed)));
     }
 
+    fn call(&mut self, call: R::Call, cx: &mut Cx<'_>) {
+        let (kind, about) = call.words();
+        cx.effects.push(Effect::Call(kind, about));
+        self.step(Input::Call(call), cx);
+    }
+
     fn meet(&mut self, id: AskId, ask: R::Ask, resumed: bool, cx: &mut Cx<'_>) {
         match self.host.answer(&ask, resumed, cx) {
             Answered::Now(answer) => {
                 let (kind, about) = answer.words();
                 if ask.words().0 != "phase" || kind != "done" {
                     cx.effects.push(Effect::Answer(kind, about));
+                }
+                if let Some(news) = self.host.news() {
+                    self.call(news, cx);
                 }
                 self.step(Input::Answer(id, answer), cx);
             }

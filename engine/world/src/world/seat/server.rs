@@ -125,4 +125,8 @@ where
     fn call(&mut self) -> Option<R::Call> {
         self.service.call()
     }
+
+    fn news(&mut self) -> Option<R::Call> {
+        self.service.call()
+    }
 }

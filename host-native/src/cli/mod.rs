@@ -4,7 +4,9 @@
 mod account;
 mod asking;
 mod catcher;
+mod config;
 mod dkim;
+mod doctor;
 mod export;
 mod fetch;
 mod import;
@@ -20,12 +22,13 @@ mod sendmail;
 mod shell;
 mod site;
 mod smime;
+mod trace;
 
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::config::{DevUser, Place, Preauth, Settings, Size};
 use crate::error::Error;
@@ -64,6 +67,10 @@ struct Command {
 enum Word {
     /// Run the mail server (also what `pillarbox` alone does)
     Serve(Box<ServeFlags>),
+    /// Print the settings that `serve` would have, and where each comes from; or the schema of the configuration file
+    Config(Box<config::ConfigFlags>),
+    /// Look at what would keep a server from working: ports, data, certificate, clock, DNS; with what to do about it
+    Doctor(Box<doctor::DoctorFlags>),
     /// Add, list and remove the accounts of a server profile
     Account(account::AccountFlags),
     /// Make, print and check the keys that sign outgoing mail
@@ -86,6 +93,8 @@ enum Word {
     Wait(catcher::WaitFlags),
     /// Find out whether a server takes mail, or wait until it does; exit code 3 if it does not in time
     Ready(catcher::ReadyFlags),
+    /// Watch what is said to a running server without --config, as it is said
+    Trace(trace::TraceFlags),
     /// Compose a message, or take a ready one, and hand it to a server
     Send(Box<send::SendFlags>),
     /// Take a message from standard input as `sendmail` does; `pillarbox sendmail --help` says more
@@ -191,7 +200,8 @@ pub struct ServeFlags {
     /// File that is written, as JSON with the real addresses, once everything accepts
     #[arg(long, value_name = "FILE", env = "PILLARBOX_READY_FILE")]
     pub ready_file: Option<PathBuf>,
-    /// Print what the ready file says as the first line of standard output, with "event":"ready", and nothing else
+    /// For programs: the first line of standard output is what the ready file says, with "event":"ready", and no other
+    /// follows
     #[arg(long, env = "PILLARBOX_JSON")]
     pub json: bool,
     /// Stop when the process that started this one ends
@@ -298,6 +308,9 @@ impl Word {
         matches!(
             self,
             Self::Queue(_)
+                | Self::Config(_)
+                | Self::Doctor(_)
+                | Self::Trace(_)
                 | Self::Replay(_)
                 | Self::Scenarios
                 | Self::Limits(_)
@@ -320,13 +333,16 @@ pub fn run() -> Result<(), Error> {
     if matches!(name, "sendmail" | "pillarbox-sendmail") {
         return sendmail::run(called.collect());
     }
-    let command = Command::parse();
+    let matches = Command::command().get_matches();
+    let command = Command::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if command.word.as_ref().is_some_and(Word::only_tells) {
         pipe::end_with_reader();
     }
     match command.word {
         None => serve::run(&Settings::new(command.serve)?),
         Some(Word::Serve(flags)) => serve::run(&Settings::new(*flags)?),
+        Some(Word::Config(flags)) => config::run(*flags, &matches),
+        Some(Word::Doctor(flags)) => doctor::run(*flags),
         Some(Word::Account(flags)) => account::run(flags),
         Some(Word::Dkim(flags)) => dkim::run(flags),
         Some(Word::Smime(flags)) => smime::run(*flags),
@@ -340,6 +356,7 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Ready(flags)) => catcher::ready(&flags),
         Some(Word::Completions(flags)) => shell::completions(&flags),
         Some(Word::Man(flags)) => shell::man(&flags),
+        Some(Word::Trace(flags)) => trace::run(&flags),
         Some(Word::Send(flags)) => send::run(*flags),
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
         Some(Word::Probe(flags)) => probe::run(flags),

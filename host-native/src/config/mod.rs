@@ -9,6 +9,8 @@ mod imap;
 mod limits;
 mod listen;
 mod relay;
+mod schema;
+mod suggest;
 mod trust;
 mod web_mail;
 mod without;
@@ -37,6 +39,7 @@ pub use imap::{ImapFile, Preauth};
 pub use limits::{LimitSettings, Size};
 pub use listen::{Listen, ListenFile, Place};
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
+pub use schema::SCHEMA;
 pub use trust::{DkimFile, DkimSettings, TrustFile, TrustPolicyFile, check_name};
 pub use web_mail::WebMailFile;
 pub use without::Without;
@@ -404,8 +407,11 @@ pub fn read_config(path: &Path) -> Result<ConfigFile, Error> {
     let at = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::usage(format!("--config {at}: cannot read it: {error}")))?;
-    let mut file: ConfigFile =
-        toml::from_str(&text).map_err(|error| Error::usage(format!("--config {at}: {error}")))?;
+    let mut file: ConfigFile = toml::from_str(&text).map_err(|error: toml::de::Error| {
+        let meant = suggest::meant(error.message());
+        let meant = meant.map_or_else(String::new, |word| format!("did you mean `{word}`?\n"));
+        Error::usage(format!("--config {at}: {error}{meant}"))
+    })?;
     if file.domains.is_empty() {
         let message = "domains is empty; name at least one whose mail this server takes";
         return Err(Error::usage(format!("--config {at}: {message}")));

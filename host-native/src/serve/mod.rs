@@ -52,6 +52,7 @@ use crate::tls::{ClientTls, ServerTls};
 use crate::trust::Trust;
 
 use admission::Admission;
+use control::Live;
 use doors::Doors;
 use faults::SharedFaults;
 use guard::Guard;
@@ -226,7 +227,8 @@ pub(crate) async fn start(settings: Settings) -> Result<Running, Error> {
     let http = tokio::spawn(http::serve(http, routes));
     let runner = tokio::spawn(runner(&shared, addresses, resolver)?.run());
     let control = control::open(&shared);
-    let control = tokio::spawn(control::serve(control, Arc::clone(&shared)));
+    let live = token.clone().map(|token| Live { http: addresses.http, token });
+    let control = tokio::spawn(control::serve(control, Arc::clone(&shared), live));
     Ok(Running { shared, addresses, token, stop, listeners, runner, http, control })
 }
 

@@ -51,7 +51,7 @@ Examples:
   pillarbox smime verify --trust authority.crt letter.eml
   pillarbox replay alice-to-bob             a simulated mail Internet, in the terminal
 
-Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 address cannot be used, or the time is over; 4 data directory cannot be used.";
+Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 the time is over, or it is not there; 4 data directory cannot be used; 5 address cannot be used.";
 
 /// A complete mail server whose protocol logic runs in a sandbox per connection.
 #[derive(Debug, Parser)]

@@ -29,6 +29,8 @@ perl -MAuthen::SASL -e 1 2>/dev/null || missing+=("libauthen-sasl-perl")
 perl -MIO::Socket::SSL -e 1 2>/dev/null || missing+=("libio-socket-ssl-perl")
 # Verifies our signatures; it belongs to Debian's own Python.
 /usr/bin/python3 -c 'import dkim, nacl' 2>/dev/null || missing+=("python3-dkim" "python3-nacl")
+# Runs the fixture for tests in Python.
+/usr/bin/python3 -c 'import pytest' 2>/dev/null || missing+=("python3-pytest")
 if [ ${#missing[@]} -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         echo "installing ${missing[*]}"

@@ -9,10 +9,12 @@ pub enum Kind {
     Failed = 1,
     /// A flag, a variable or the configuration file is wrong.
     Usage = 2,
-    /// An address cannot be listened on.
-    Address = 3,
+    /// What was waited for did not come, or is not there.
+    TimedOut = 3,
     /// The data directory cannot be used.
     Data = 4,
+    /// An address cannot be listened on.
+    Address = 5,
     /// `sendmail` was called wrongly (`EX_USAGE`; these are the numbers that its callers know).
     Call = 64,
     /// A message or an address is wrong (`EX_DATAERR`).
@@ -27,18 +29,13 @@ pub enum Kind {
     Permission = 77,
     /// The configuration of `sendmail` is wrong (`EX_CONFIG`).
     Configuration = 78,
-    /// What was waited for did not come, or is not there. To scripts it is 3, which for who waits has no other meaning.
-    TimedOut,
 }
 
 impl Kind {
     /// The exit code.
     #[must_use]
     pub fn code(self) -> u8 {
-        match self {
-            Self::TimedOut => 3,
-            other => other as u8,
-        }
+        self as u8
     }
 }
 

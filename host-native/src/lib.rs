@@ -20,5 +20,6 @@ mod local;
 pub mod relay;
 pub mod serve;
 pub mod store;
+pub mod testing;
 pub mod tls;
 pub mod trust;

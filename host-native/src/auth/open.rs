@@ -1,7 +1,10 @@
 //! The dev profile's logins: everyone is let in, by every mechanism that can be completed without a secret.
 //!
 //! SCRAM cannot: both sides must know the password. So there may be one password for all; then it is the only right one
-//! for every mechanism with passwords, and SCRAM is offered too.
+//! for every mechanism with passwords, and SCRAM is offered too. Or there are accounts with passwords of their own: then
+//! nobody else is let in, and by no mechanism without a password.
+
+use std::collections::BTreeMap;
 
 use pillarbox_engine::sasl::scram::{Hash, Keys};
 use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer, Mechanism};
@@ -26,11 +29,22 @@ const ITERATIONS: u32 = 4096;
 pub struct OpenJudge {
     /// Of a name without one.
     domain: String,
-    password: Option<Password>,
+    passwords: Passwords,
     extra: ExtraLogins,
 }
 
-/// The one password, with keys that are the same for every name.
+/// Which password is right.
+#[derive(Debug)]
+enum Passwords {
+    /// Any.
+    Any,
+    /// This, for everybody.
+    One(Password),
+    /// By account, its own; nobody else is there.
+    Own(BTreeMap<String, Password>),
+}
+
+/// A password with its keys; if it is the one for all, they are the same for every name.
 struct Password {
     text: String,
     salt: [u8; SALT_OCTETS],
@@ -50,8 +64,25 @@ impl OpenJudge {
     /// # Errors
     /// The password is none (RFC 4013), or the machine has no entropy.
     pub fn new(domain: &str, password: Option<&str>) -> Result<Self, Error> {
-        let password = password.map(Password::new).transpose()?;
-        Ok(Self { domain: domain.to_lowercase(), password, extra: ExtraLogins::default() })
+        let one = password.map(|text| Password::new("--dev-password", text)).transpose()?;
+        let passwords = one.map_or(Passwords::Any, Passwords::One);
+        Ok(Self { domain: domain.to_lowercase(), passwords, extra: ExtraLogins::default() })
+    }
+
+    /// The same for these accounts alone, by their addresses in lower case, each with its password; if there are none, for
+    /// everybody as before.
+    ///
+    /// # Errors
+    /// As [`OpenJudge::new`].
+    pub fn with_users(self, users: &BTreeMap<String, String>) -> Result<Self, Error> {
+        if users.is_empty() {
+            return Ok(self);
+        }
+        let own = |(name, text): (&String, &String)| {
+            Ok((name.clone(), Password::new(&format!("--user {name}"), text)?))
+        };
+        let own = users.iter().map(own).collect::<Result<_, Error>>()?;
+        Ok(Self { passwords: Passwords::Own(own), ..self })
     }
 
     /// The same with logins that are off unless somebody wants them.
@@ -63,7 +94,28 @@ impl OpenJudge {
     /// Whether somebody could log in by APOP.
     #[must_use]
     pub fn offers_apop(&self) -> bool {
-        self.extra.apop && self.password.is_some()
+        self.extra.apop && self.has_passwords()
+    }
+
+    fn has_passwords(&self) -> bool {
+        !matches!(self.passwords, Passwords::Any)
+    }
+
+    /// The password that somebody must have; none if any is right, or if nobody has this name.
+    fn password(&self, user: &[u8]) -> Option<&Password> {
+        match &self.passwords {
+            Passwords::Any => None,
+            Passwords::One(password) => Some(password),
+            Passwords::Own(all) => {
+                all.get(std::str::from_utf8(&self.account(user.to_vec())?).ok()?)
+            }
+        }
+    }
+
+    /// Whether somebody may act as another: where accounts are told apart, nobody.
+    fn may_act_as(&self, user: &[u8], authorization: &[u8]) -> bool {
+        let same = || self.account(user.to_vec()) == self.account(authorization.to_vec());
+        !matches!(self.passwords, Passwords::Own(_)) || authorization.is_empty() || same()
     }
 
     /// The mechanisms that can be completed, best first.
@@ -75,7 +127,11 @@ impl OpenJudge {
             Mechanism::ScramSha256,
             Mechanism::ScramSha1,
         ];
-        let scram = scram.into_iter().filter(|_| self.password.is_some());
+        let scram = scram.into_iter().filter(|_| self.has_passwords());
+        let by_password = |mechanism: &Mechanism| {
+            matches!(mechanism, Mechanism::Plain | Mechanism::Login)
+                || !matches!(self.passwords, Passwords::Own(_))
+        };
         let open = [
             Mechanism::External,
             Mechanism::Plain,
@@ -83,8 +139,9 @@ impl OpenJudge {
             Mechanism::Oauthbearer,
             Mechanism::Xoauth2,
         ];
+        let open = open.into_iter().filter(by_password);
         let extra = [
-            (Mechanism::CramMd5, self.extra.cram_md5 && self.password.is_some()),
+            (Mechanism::CramMd5, self.extra.cram_md5 && self.has_passwords()),
             (Mechanism::Anonymous, self.extra.anonymous),
         ];
         let extra = extra.into_iter().filter(|(_, is_on)| *is_on).map(|(mechanism, _)| mechanism);
@@ -96,10 +153,19 @@ impl OpenJudge {
     pub fn login(&self, caller: &Caller, credentials: Credentials) -> LoginAnswer {
         let (name, server_signature) = match credentials {
             Credentials::Password(given) => {
-                if !self.password.as_ref().is_none_or(|own| own.is(&given.password)) {
+                let is_right = match &self.passwords {
+                    Passwords::Any => true,
+                    _ => self.password(&given.user).is_some_and(|own| own.is(&given.password)),
+                };
+                if !is_right || !self.may_act_as(&given.user, &given.authorization) {
                     return refused(Reason::BadCredentials);
                 }
                 (first(given.authorization, given.user), Vec::new())
+            }
+            Credentials::Token(_) | Credentials::External(_)
+                if matches!(self.passwords, Passwords::Own(_)) =>
+            {
+                return refused(Reason::Unsupported);
             }
             // With a token that names nobody, and a client that names nobody, the token is the name.
             Credentials::Token(given) => (first(given.authorization, given.token), Vec::new()),
@@ -109,27 +175,37 @@ impl OpenJudge {
                 };
                 (first(authorization, own.clone().into_bytes()), Vec::new())
             }
-            Credentials::ScramStart(start) => match (&self.password, Hash::of(start.mechanism)) {
-                (Some(own), Some(_)) => return parameters(own.salt.to_vec(), ITERATIONS),
-                _ => return refused(Reason::Unsupported),
-            },
+            Credentials::ScramStart(start) => {
+                match (self.password(&start.user), Hash::of(start.mechanism)) {
+                    (Some(own), Some(_)) => return parameters(own.salt.to_vec(), ITERATIONS),
+                    (None, Some(_)) if self.has_passwords() => {
+                        return refused(Reason::BadCredentials);
+                    }
+                    _ => return refused(Reason::Unsupported),
+                }
+            }
             Credentials::ScramFinish(given) => {
-                let own = self.password.as_ref().zip(Hash::of(given.mechanism));
+                let own = self.password(&given.user).zip(Hash::of(given.mechanism));
                 let Some((own, hash)) = own else { return refused(Reason::Unsupported) };
+                if !self.may_act_as(&given.user, &given.authorization) {
+                    return refused(Reason::BadCredentials);
+                }
                 match own.keys(hash).judge(hash, &given.auth_message, &given.proof) {
                     Some(signature) => (first(given.authorization, given.user), signature),
                     None => return refused(Reason::BadCredentials),
                 }
             }
-            Credentials::DigestStart if self.extra.cram_md5 && self.password.is_some() => {
+            Credentials::DigestStart if self.extra.cram_md5 && self.has_passwords() => {
                 return digest::start(&self.domain);
             }
             Credentials::Digest(given) => {
                 let is_on = if given.hmac { self.extra.cram_md5 } else { self.extra.apop };
-                match self.password.as_ref().filter(|_| is_on) {
+                if !is_on || !self.has_passwords() {
+                    return refused(Reason::Unsupported);
+                }
+                match self.password(&given.user) {
                     Some(own) if given.is_of(own.text.as_bytes()) => (given.user, Vec::new()),
-                    Some(_) => return refused(Reason::BadCredentials),
-                    None => return refused(Reason::Unsupported),
+                    _ => return refused(Reason::BadCredentials),
                 }
             }
             Credentials::Anonymous(trace) if self.extra.anonymous => {
@@ -166,9 +242,10 @@ fn first(authorization: Vec<u8>, own: Vec<u8>) -> Vec<u8> {
 }
 
 impl Password {
-    fn new(text: &str) -> Result<Self, Error> {
+    fn new(flag: &str, text: &str) -> Result<Self, Error> {
         let text = prepared(text.as_bytes()).ok_or_else(|| {
-            Error::usage("--dev-password: it is empty or holds characters that RFC 4013 forbids")
+            let what = "the password is empty or holds characters that RFC 4013 forbids";
+            Error::usage(format!("{flag}: {what}"))
         })?;
         let salt = entropy()?;
         let keys = |hash| Keys::derive(hash, text.as_bytes(), &salt, ITERATIONS);

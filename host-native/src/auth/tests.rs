@@ -252,6 +252,38 @@ async fn the_open_judge_offers_what_can_be_completed() {
     assert!(OpenJudge::new("localhost", Some("")).is_err());
 }
 
+#[tokio::test]
+async fn the_open_judge_may_know_its_users() {
+    let users = [("ann@localhost", "pencil"), ("bob@b.test", "pen")];
+    let users = users.map(|(name, password)| (name.to_owned(), password.to_owned()));
+    let judge = OpenJudge::new("localhost", None).expect("fine");
+    let judge = judge.with_users(&users.into_iter().collect()).expect("two users");
+    let from = caller([4, 2]);
+    for (user, secret, right) in [
+        ("ann", "pencil", true),
+        ("ANN@localhost", "pencil", true),
+        ("ann", "pen", false),
+        ("bob@b.test", "pen", true),
+        ("bob", "pen", false),
+        ("eve@b.test", "pen", false),
+    ] {
+        let answer = judge.login(&from, password(user, secret, ""));
+        assert_eq!(name(&answer).is_ok(), right, "{user} {secret}");
+        if user != "eve@b.test" && user != "bob" {
+            let host = async |ask| judge.login(&from, ask);
+            assert_eq!(exchange(Mechanism::ScramSha256, user, secret, host).await, right);
+        }
+    }
+    let as_bob = judge.login(&from, password("ann", "pencil", "bob@b.test"));
+    assert_eq!(name(&as_bob), Err(Reason::BadCredentials));
+    let mechanisms = judge.mechanisms();
+    assert!(mechanisms.contains(&Mechanism::ScramSha1) && mechanisms.contains(&Mechanism::Plain));
+    assert!(!mechanisms.contains(&Mechanism::External), "a certificate is no password");
+    let certified = Caller { identities: vec!["ann@localhost".to_owned()], ..from };
+    let answer = judge.login(&certified, Credentials::External(Vec::new()));
+    assert_eq!(name(&answer), Err(Reason::Unsupported));
+}
+
 /// Nobody can tell by the time whether there is such an account: the medians are within 2 ms; on a machine that is busy
 /// with other things, within a twentieth of what a login takes there.
 #[tokio::test(flavor = "multi_thread")]

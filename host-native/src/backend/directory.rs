@@ -14,7 +14,7 @@ use pillarbox_world::service::{Directory, Elsewhere, Taken};
 
 use crate::accounts::{Accounts, LiveAccounts};
 use crate::auth::{Callers, Judge, OpenJudge, canonical};
-use crate::config::{AuthSettings, ExtraLogins, ServerProfile};
+use crate::config::{AuthSettings, ExtraLogins, People, ServerProfile};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::limits::Hits;
@@ -31,21 +31,26 @@ pub struct HostDirectory {
 }
 
 enum Profile {
-    /// Everyone, and everyone's.
-    Open(OpenJudge, OpenDirectory),
+    /// Everyone, and everyone's, as far as these people are not the only ones.
+    Open(Box<OpenJudge>, OpenDirectory, People),
     /// The accounts of a server profile.
     Accounts(Box<AccountDirectory>),
 }
 
 impl HostDirectory {
-    /// Everyone, and everyone's; names without a domain are of this one.
+    /// Everyone, and everyone's, unless people are named.
     ///
     /// # Errors
     /// As [`OpenJudge::new`].
-    pub fn open(domain: &str, password: Option<&str>, extra: ExtraLogins) -> Result<Self, Error> {
+    pub fn open(people: People, password: Option<&str>, extra: ExtraLogins) -> Result<Self, Error> {
+        let domain = people.domain();
         let judge = OpenJudge::new(domain, password)?.with_extra(extra);
+        let judge = judge.with_users(&people.users)?;
         let directory = OpenDirectory { domain: domain.to_lowercase().into_bytes() };
-        Ok(Self { callers: Callers::default(), profile: Profile::Open(judge, directory) })
+        Ok(Self {
+            callers: Callers::default(),
+            profile: Profile::Open(Box::new(judge), directory, people),
+        })
     }
 
     /// The accounts of a server profile.
@@ -72,7 +77,7 @@ impl HostDirectory {
     #[must_use]
     pub fn mechanisms(&self) -> Vec<Mechanism> {
         match &self.profile {
-            Profile::Open(judge, _) => judge.mechanisms(),
+            Profile::Open(judge, ..) => judge.mechanisms(),
             Profile::Accounts(accounts) => accounts.judge.mechanisms(),
         }
     }
@@ -81,7 +86,7 @@ impl HostDirectory {
     #[must_use]
     pub fn offers_apop(&self) -> bool {
         match &self.profile {
-            Profile::Open(judge, _) => judge.offers_apop(),
+            Profile::Open(judge, ..) => judge.offers_apop(),
             Profile::Accounts(accounts) => accounts.judge.offers_apop(),
         }
     }
@@ -89,7 +94,9 @@ impl HostDirectory {
     /// Whether mail for this domain has its mailboxes here.
     pub(super) fn hosts(&self, domain: &[u8]) -> bool {
         match &self.profile {
-            Profile::Open(..) => true,
+            Profile::Open(_, _, people) => {
+                people.hosts(&String::from_utf8_lossy(domain).to_lowercase())
+            }
             Profile::Accounts(accounts) => {
                 let (local_part, domain) = (POSTMASTER.into(), domain.to_vec());
                 let address = accounts.address(&Mailbox { local_part, domain });
@@ -136,28 +143,35 @@ impl Directory for HostDirectory {
             return LoginAnswer::Refused(Refusal::new(Reason::BadCredentials));
         };
         match &self.profile {
-            Profile::Open(judge, _) => judge.login(&caller, credentials),
+            Profile::Open(judge, ..) => judge.login(&caller, credentials),
             Profile::Accounts(accounts) => accounts.judge.login(&caller, credentials).await,
         }
     }
 
     fn known(&self, name: &[u8]) -> Option<Vec<u8>> {
         match &self.profile {
-            Profile::Open(_, open) => open.known(name),
+            Profile::Open(_, open, people) => {
+                let name = String::from_utf8(open.known(name)?).ok()?;
+                let (_, domain) = name.rsplit_once('@')?;
+                let account = people.account(&name).filter(|_| people.hosts(domain));
+                account.map(String::into_bytes)
+            }
             Profile::Accounts(accounts) => accounts.known(name),
         }
     }
 
     fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal> {
         match &self.profile {
-            Profile::Open(_, open) => open.recipient(to, may_relay),
+            Profile::Open(_, open, people) => taken(people, open.recipient(to, may_relay)?),
             Profile::Accounts(accounts) => accounts.recipient(to, may_relay),
         }
     }
 
     fn domains(&self) -> Vec<Vec<u8>> {
         match &self.profile {
-            Profile::Open(..) => Vec::new(),
+            Profile::Open(_, _, people) => {
+                people.domains.iter().map(|domain| domain.clone().into_bytes()).collect()
+            }
             Profile::Accounts(accounts) => {
                 let domains = accounts.profile.domains.iter();
                 domains.map(|domain| domain.clone().into_bytes()).collect()
@@ -167,14 +181,14 @@ impl Directory for HostDirectory {
 
     fn sender(&self, account: &[u8], from: &Mailbox) -> Result<(), Refusal> {
         match &self.profile {
-            Profile::Open(_, open) => open.sender(account, from),
+            Profile::Open(_, open, _) => open.sender(account, from),
             Profile::Accounts(accounts) => accounts.sender(account, from),
         }
     }
 
     fn author(&self, account: &[u8], from: &Mailbox) -> Result<bool, Refusal> {
         match &self.profile {
-            Profile::Open(_, open) => {
+            Profile::Open(_, open, _) => {
                 let own = open.recipient(from, true)?.accounts.iter().any(|name| name == account);
                 if !own {
                     let (account, from) = (shown(account), crate::relay::address(from));
@@ -190,6 +204,31 @@ impl Directory for HostDirectory {
             Profile::Accounts(accounts) => accounts.author(account, from),
         }
     }
+}
+
+/// What of this the people who are there get.
+fn taken(people: &People, taken: Taken) -> Result<Taken, Refusal> {
+    let mut accounts = Vec::with_capacity(taken.accounts.len());
+    for name in taken.accounts {
+        // Without people any octets are a name; with them none but UTF-8 could be theirs.
+        if people.domains.is_empty() {
+            accounts.push(name);
+            continue;
+        }
+        let name = String::from_utf8(name).map_err(|_| Refusal::new(Reason::NotFound))?;
+        let (local, domain) = name.rsplit_once('@').unwrap_or((&name, ""));
+        let domain = domain.trim_end_matches('.');
+        if !people.hosts(domain) {
+            return Err(Refusal::new(Reason::NotPermitted));
+        }
+        let first = || people.users.keys().next().cloned();
+        let account = people.account(&format!("{local}@{domain}"));
+        // RFC 5321 §4.5.1: mail to postmaster must be taken.
+        let account = account.or_else(|| first().filter(|_| local == POSTMASTER));
+        let account = account.ok_or_else(|| Refusal::new(Reason::NotFound))?;
+        accounts.push(account.into_bytes());
+    }
+    Ok(Taken { accounts, ..taken })
 }
 
 /// The accounts of a server profile.

@@ -39,7 +39,7 @@ impl Room {
 
     /// # Errors
     /// [`Reason::StorageFull`].
-    pub(super) fn check(&self, size: u64) -> Result<(), Reason> {
+    pub(crate) fn check(&self, size: u64) -> Result<(), Reason> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let known = seen.filter(|seen| seen.at.elapsed() < EVERY);
         let seen = known.unwrap_or_else(|| self.look(&mut seen));

@@ -174,7 +174,7 @@ fn check(config: PathBuf, domain: Option<String>, selector: Option<String>) -> R
 }
 
 /// Whether DNS has this key under this name; what is wrong otherwise.
-async fn compare(dns: &Dns, name: &str, key: &Key) -> Result<(), String> {
+pub(super) async fn compare(dns: &Dns, name: &str, key: &Key) -> Result<(), String> {
     let should = format!("it should say: {}", quoted(key.record()));
     let records = match dns.txt(name).await {
         Ok(answer) => answer.records,

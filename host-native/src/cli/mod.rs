@@ -4,7 +4,9 @@
 mod account;
 mod asking;
 mod catcher;
+mod config;
 mod dkim;
+mod doctor;
 mod export;
 mod fetch;
 mod import;
@@ -20,13 +22,15 @@ mod sendmail;
 mod shell;
 mod site;
 mod smime;
+mod trace;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::config::{Place, Preauth, Settings};
+use crate::config::{DevUser, Place, Preauth, Settings, Size};
 use crate::error::Error;
 use crate::serve;
 
@@ -47,7 +51,7 @@ Examples:
   pillarbox smime verify --trust authority.crt letter.eml
   pillarbox replay alice-to-bob             a simulated mail Internet, in the terminal
 
-Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 address cannot be used, or the time is over; 4 data directory cannot be used.";
+Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 3 the time is over, or it is not there; 4 data directory cannot be used; 5 address cannot be used.";
 
 /// A complete mail server whose protocol logic runs in a sandbox per connection.
 #[derive(Debug, Parser)]
@@ -63,6 +67,10 @@ struct Command {
 enum Word {
     /// Run the mail server (also what `pillarbox` alone does)
     Serve(Box<ServeFlags>),
+    /// Print the settings that `serve` would have, and where each comes from; or the schema of the configuration file
+    Config(Box<config::ConfigFlags>),
+    /// Look at what would keep a server from working: ports, data, certificate, clock, DNS; with what to do about it
+    Doctor(Box<doctor::DoctorFlags>),
     /// Add, list and remove the accounts of a server profile
     Account(account::AccountFlags),
     /// Make, print and check the keys that sign outgoing mail
@@ -85,6 +93,8 @@ enum Word {
     Wait(catcher::WaitFlags),
     /// Find out whether a server takes mail, or wait until it does; exit code 3 if it does not in time
     Ready(catcher::ReadyFlags),
+    /// Watch what is said to a running server without --config, as it is said
+    Trace(trace::TraceFlags),
     /// Compose a message, or take a ready one, and hand it to a server
     Send(Box<send::SendFlags>),
     /// Take a message from standard input as `sendmail` does; `pillarbox sendmail --help` says more
@@ -141,12 +151,43 @@ pub struct ServeFlags {
     /// Where LMTP listens [default: off]
     #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_LMTP")]
     pub lmtp: Option<Place>,
+    /// Ports of another tool or of the standards, for services that neither a flag nor the file places
+    #[arg(long, value_name = "NAME", env = "PILLARBOX_PRESET", value_enum)]
+    pub preset: Option<Preset>,
+    /// Added to every port but 0 and those that a flag names: several servers beside each other
+    #[arg(long, value_name = "N", env = "PILLARBOX_PORT_OFFSET")]
+    pub port_offset: Option<u16>,
     /// Offer STARTTLS on SMTP, POP3 and IMAP too, not only on submission, with a certificate signed by itself
     #[arg(long, env = "PILLARBOX_STARTTLS")]
     pub starttls: bool,
     /// In the dev profile, the only password that is right; SCRAM is offered with it [default: any is right]
     #[arg(long, value_name = "PASSWORD", env = "PILLARBOX_DEV_PASSWORD", hide_env_values = true)]
     pub dev_password: Option<String>,
+    /// An account and its password; repeatable. With it only these are there, and SCRAM is offered [dev profile only; the
+    /// variable has one a line]
+    #[arg(long, value_name = "ADDRESS:PASSWORD", env = "PILLARBOX_USERS", hide_env_values = true, value_delimiter = '\n', conflicts_with_all = ["dev_password", "anonymous"])]
+    pub user: Vec<DevUser>,
+    /// A domain whose mail is taken; repeatable, and the first is that of a name without one [default: those of --user,
+    /// else all; dev profile only]
+    #[arg(long, value_name = "NAME", env = "PILLARBOX_DOMAIN", value_delimiter = ',')]
+    pub domain: Vec<String>,
+    /// Mail that is there at the start: DIR/USER holds what `import` reads, a Maildir, mbox files or .eml files, in
+    /// mailboxes; DIR/USER.mbox and DIR/USER.eml go to INBOX [dev profile only]
+    #[arg(long, value_name = "DIR", env = "PILLARBOX_LOAD")]
+    pub load: Option<PathBuf>,
+    /// Messages that are kept; when there are more, the oldest go [default: all; dev profile only]
+    #[arg(long, value_name = "N", env = "PILLARBOX_MAX_MESSAGES")]
+    pub max_messages: Option<NonZeroUsize>,
+    /// Octets of a message, such as 25MiB; `message_max` under [limits] [default: 50MiB]
+    #[arg(long, value_name = "SIZE", env = "PILLARBOX_MAX_SIZE")]
+    pub max_size: Option<Size>,
+    /// Where each message that comes is told of, by POST of what lists say of it, as JSON: https, or http on this machine
+    /// [dev profile only]
+    #[arg(long, value_name = "URL", env = "PILLARBOX_WEBHOOK", hide_env_values = true)]
+    pub webhook: Option<String>,
+    /// What tells this server from others: in its first lines, and in the titles of its pages
+    #[arg(long, value_name = "TEXT", env = "PILLARBOX_LABEL", value_parser = label)]
+    pub label: Option<String>,
     /// Directory of the mail store [default: what the configuration names, else pillarbox in the user's data directory]
     #[arg(long, value_name = "DIR", env = "PILLARBOX_DATA", conflicts_with = "memory")]
     pub data: Option<PathBuf>,
@@ -159,6 +200,13 @@ pub struct ServeFlags {
     /// File that is written, as JSON with the real addresses, once everything accepts
     #[arg(long, value_name = "FILE", env = "PILLARBOX_READY_FILE")]
     pub ready_file: Option<PathBuf>,
+    /// For programs: the first line of standard output is what the ready file says, with "event":"ready", and no other
+    /// follows
+    #[arg(long, env = "PILLARBOX_JSON")]
+    pub json: bool,
+    /// Stop when the process that started this one ends
+    #[arg(long, env = "PILLARBOX_EXIT_WITH_PARENT")]
+    pub exit_with_parent: bool,
     /// Logs for people or for machines [default: text]
     #[arg(long, value_name = "FORMAT", env = "PILLARBOX_LOG_FORMAT", value_enum)]
     pub log_format: Option<LogFormat>,
@@ -187,7 +235,7 @@ pub struct ServeFlags {
     /// Only this machine may reach the address; also in the configuration, under [imap.preauth]
     #[arg(long, value_name = "ACCOUNT=ADDR", env = "PILLARBOX_IMAP_PREAUTH")]
     pub imap_preauth: Option<Preauth>,
-    /// Offer APOP on POP3; needs --dev-password, or accounts with a password kept --readable
+    /// Offer APOP on POP3; needs --dev-password, --user, or accounts with a password kept --readable
     #[arg(long, env = "PILLARBOX_APOP")]
     pub apop: bool,
     /// Offer CRAM-MD5 on SMTP, POP3 and IMAP; needs the same
@@ -211,6 +259,27 @@ pub struct ServeFlags {
     /// For tests only: `POST /api/clock` with `{"advance_ms": N}` moves the queue's clock forward
     #[arg(long, hide_short_help = true)]
     pub test_clock: bool,
+}
+
+/// Ports that other tools have, and those of the standards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Preset {
+    /// SMTP 1025, HTTP 8025, and IMAP 1143 and POP3 1110 beside them: what is taken without a preset too
+    Mailpit,
+    /// SMTP 3025, POP3 3110, IMAP 3143, over TLS 3465, 3995, 3993, HTTP 8080
+    Greenmail,
+    /// SMTP 25, POP3 110, IMAP 143, submission 587, over TLS 465, 995, 993; HTTP stays at 8025
+    Standard,
+}
+
+/// One line that fits into a title.
+fn label(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("expected some words".to_owned()),
+        text if text.chars().count() > 60 => Err("expected at most 60 characters".to_owned()),
+        text if text.chars().any(char::is_control) => Err("expected one line".to_owned()),
+        text => Ok(text.to_owned()),
+    }
 }
 
 /// How logs are written.
@@ -239,6 +308,9 @@ impl Word {
         matches!(
             self,
             Self::Queue(_)
+                | Self::Config(_)
+                | Self::Doctor(_)
+                | Self::Trace(_)
                 | Self::Replay(_)
                 | Self::Scenarios
                 | Self::Limits(_)
@@ -261,13 +333,16 @@ pub fn run() -> Result<(), Error> {
     if matches!(name, "sendmail" | "pillarbox-sendmail") {
         return sendmail::run(called.collect());
     }
-    let command = Command::parse();
+    let matches = Command::command().get_matches();
+    let command = Command::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if command.word.as_ref().is_some_and(Word::only_tells) {
         pipe::end_with_reader();
     }
     match command.word {
         None => serve::run(&Settings::new(command.serve)?),
         Some(Word::Serve(flags)) => serve::run(&Settings::new(*flags)?),
+        Some(Word::Config(flags)) => config::run(*flags, &matches),
+        Some(Word::Doctor(flags)) => doctor::run(*flags),
         Some(Word::Account(flags)) => account::run(flags),
         Some(Word::Dkim(flags)) => dkim::run(flags),
         Some(Word::Smime(flags)) => smime::run(*flags),
@@ -281,6 +356,7 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Ready(flags)) => catcher::ready(&flags),
         Some(Word::Completions(flags)) => shell::completions(&flags),
         Some(Word::Man(flags)) => shell::man(&flags),
+        Some(Word::Trace(flags)) => trace::run(&flags),
         Some(Word::Send(flags)) => send::run(*flags),
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
         Some(Word::Probe(flags)) => probe::run(flags),

@@ -38,9 +38,11 @@ impl ExtraLogins {
         }
         let asked = [("--apop", extra.apop), ("--cram-md5", extra.cram_md5)];
         match asked.into_iter().find(|(_, is_on)| *is_on) {
-            Some((flag, _)) if file.is_none() && flags.dev_password.is_none() => {
+            Some((flag, _))
+                if file.is_none() && flags.dev_password.is_none() && flags.user.is_empty() =>
+            {
                 let help = "without a password that both sides know there is nothing to digest; \
-                            give one with --dev-password";
+                            give one with --dev-password, or accounts with --user";
                 Err(Error::usage(format!("{flag}: {help}")))
             }
             _ => Ok(extra),

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::is_loopback;
+use super::listen::moved;
 use crate::cli::ServeFlags;
 use crate::error::Error;
 use pillarbox_world::store::Annotations;
@@ -63,7 +64,8 @@ impl Preauth {
             );
             return Err(Error::usage(format!("{place}: {listen}: {why}")));
         }
-        Ok(Some(preauth.clone()))
+        let listen = moved(flags, preauth.listen, flags.imap_preauth.is_some())?;
+        Ok(Some(Self { listen, ..preauth.clone() }))
     }
 }
 

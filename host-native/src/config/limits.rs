@@ -1,9 +1,28 @@
 //! Bounds that the configuration file may set, and what becomes of a session's bounds with them.
 
+use std::str::FromStr;
+
 use pillarbox_engine::limits::Limits;
 use serde::Deserialize;
 
 use crate::error::Error;
+
+/// Octets, as flags have them: `26214400`, `512KiB`, `25MiB`, `1GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let units = [("KiB", 10), ("MiB", 20), ("GiB", 30)];
+        let unit =
+            units.into_iter().find_map(|(unit, bits)| Some((text.strip_suffix(unit)?, bits)));
+        let (number, bits) = unit.unwrap_or((text, 0));
+        let octets = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << bits));
+        octets.map(Self).ok_or_else(|| "expected octets, or such as 25MiB".to_owned())
+    }
+}
 
 /// Bounds that may be set.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -42,7 +61,7 @@ impl LimitSettings {
             return Err(Error::usage(message));
         }
         if self.message_max.is_some_and(|max| max < 65_536) {
-            let message = "limits.message_max: RFC 5321 §4.5.3.1.7 asks for at least 65536 octets";
+            let message = "limits.message_max (--max-size): RFC 5321 §4.5.3.1.7 asks for at least 65536 octets";
             return Err(Error::usage(message));
         }
         let counts = [

@@ -2,12 +2,15 @@
 //! After this file nothing is optional and nothing is wrong.
 
 mod auth;
+mod dev;
 mod dns;
 mod faults;
 mod imap;
 mod limits;
 mod listen;
 mod relay;
+mod schema;
+mod suggest;
 mod trust;
 mod web_mail;
 mod without;
@@ -28,13 +31,15 @@ use crate::trust::TrustSettings;
 pub use auth::{
     AuthFile, AuthSettings, ExtraLogins, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile,
 };
+pub use dev::{DevSettings, DevUser, People};
 pub use dns::DnsFile;
 pub use faults::FaultSettings;
 pub(crate) use faults::here;
 pub use imap::{ImapFile, Preauth};
-pub use limits::LimitSettings;
+pub use limits::{LimitSettings, Size};
 pub use listen::{Listen, ListenFile, Place};
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
+pub use schema::SCHEMA;
 pub use trust::{DkimFile, DkimSettings, TrustFile, TrustPolicyFile, check_name};
 pub use web_mail::WebMailFile;
 pub use without::Without;
@@ -52,6 +57,12 @@ pub struct Settings {
     pub data: Data,
     /// Written once everything accepts.
     pub ready_file: Option<PathBuf>,
+    /// Whether the first line of standard output is what the ready file says, for programs.
+    pub ready_event: bool,
+    /// Whether the server stops when the process that started it ends.
+    pub exit_with_parent: bool,
+    /// What tells this server from others beside it.
+    pub label: Option<String>,
     /// How logs are written.
     pub log_format: LogFormat,
     /// Where transcripts go.
@@ -72,6 +83,8 @@ pub struct Settings {
     pub auth: Option<AuthSettings>,
     /// The dev profile's only password, if there is one.
     pub dev_password: Option<String>,
+    /// What the dev profile alone has.
+    pub dev: DevSettings,
     /// Whether passwords may come without TLS from other machines.
     pub allow_cleartext_login: bool,
     /// Who is believed when it speaks for others.
@@ -254,9 +267,11 @@ impl Settings {
         let data = data(&flags, file.as_ref())?;
         let tls = tls(&flags, file.as_ref(), &data)?;
         let listen = file.as_ref().map(|file| file.listen).unwrap_or_default();
-        let listen = Listen::new(&flags, listen, tls.is_some());
+        let listen = Listen::new(&flags, listen, tls.is_some())?;
+        let dev = DevSettings::new(&flags, file.is_some())?;
         let faults = FaultSettings::new(&flags, file.is_some())?;
-        let limits = file.as_ref().map(|file| file.limits).unwrap_or_default();
+        let mut limits = file.as_ref().map(|file| file.limits).unwrap_or_default();
+        limits.message_max = flags.max_size.map(|Size(octets)| octets).or(limits.message_max);
         let host_name = file.as_ref().and_then(|file| file.host_name.clone());
         let extra_logins = ExtraLogins::new(&flags, file.as_ref())?;
         let auth = file.as_ref().map(|file| auth(&flags, file, &data)).transpose()?;
@@ -296,6 +311,9 @@ impl Settings {
             listen,
             data,
             ready_file: flags.ready_file,
+            ready_event: flags.json,
+            exit_with_parent: flags.exit_with_parent,
+            label: flags.label,
             log_format: flags.log_format.unwrap_or_default(),
             trace_sessions: flags.trace_sessions,
             slots: flags.slots.or(limits.slots),
@@ -306,6 +324,7 @@ impl Settings {
             test_clock: flags.test_clock,
             auth,
             dev_password: flags.dev_password,
+            dev,
             allow_cleartext_login,
             trusted: trusted.unwrap_or_default(),
             smtp_verify,
@@ -388,8 +407,11 @@ pub fn read_config(path: &Path) -> Result<ConfigFile, Error> {
     let at = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::usage(format!("--config {at}: cannot read it: {error}")))?;
-    let mut file: ConfigFile =
-        toml::from_str(&text).map_err(|error| Error::usage(format!("--config {at}: {error}")))?;
+    let mut file: ConfigFile = toml::from_str(&text).map_err(|error: toml::de::Error| {
+        let meant = suggest::meant(error.message());
+        let meant = meant.map_or_else(String::new, |word| format!("did you mean `{word}`?\n"));
+        Error::usage(format!("--config {at}: {error}{meant}"))
+    })?;
     if file.domains.is_empty() {
         let message = "domains is empty; name at least one whose mail this server takes";
         return Err(Error::usage(format!("--config {at}: {message}")));

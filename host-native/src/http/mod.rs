@@ -72,8 +72,22 @@ impl HttpClient {
         asked.await.map_err(|_| Failure::from("it took too long"))?
     }
 
+    /// `POST` of JSON.
+    ///
+    /// # Errors
+    /// As [`ask`](Self::ask).
+    pub async fn post_json(&self, url: &Url, json: String) -> Result<Answer, Failure> {
+        let request = head(url).method("POST").header(header::CONTENT_TYPE, "application/json");
+        let request = request.body(Full::from(json))?;
+        let asked = tokio::time::timeout(WITHIN, self.converse(url, request));
+        asked.await.map_err(|_| Failure::from("it took too long"))?
+    }
+
     async fn ask_now(&self, url: &Url, form: Option<Form>) -> Result<Answer, Failure> {
-        let request = request(url, form)?;
+        self.converse(url, request(url, form)?).await
+    }
+
+    async fn converse(&self, url: &Url, request: Request<Full<Bytes>>) -> Result<Answer, Failure> {
         let stream = TcpStream::connect((url.host(), url.port())).await?;
         if !url.is_secure() {
             return converse(stream, request, BODY_MAX).await;
@@ -84,12 +98,17 @@ impl HttpClient {
     }
 }
 
-fn request(url: &Url, form: Option<Form>) -> Result<Request<Full<Bytes>>, Failure> {
-    let builder = Request::builder()
+/// What stands in every request.
+fn head(url: &Url) -> hyper::http::request::Builder {
+    Request::builder()
         .uri(url.path())
         .header(header::HOST, url.authority())
         .header(header::ACCEPT, "application/json")
-        .header(header::CONNECTION, "close");
+        .header(header::CONNECTION, "close")
+}
+
+fn request(url: &Url, form: Option<Form>) -> Result<Request<Full<Bytes>>, Failure> {
+    let builder = head(url);
     let Some(form) = form else { return Ok(builder.body(Full::default())?) };
     let builder = match form.authorization {
         Some(authorization) => builder.header(header::AUTHORIZATION, authorization),

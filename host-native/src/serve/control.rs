@@ -1,11 +1,14 @@
-//! The control socket: one question about the queue or about mail per line, one answer per line, as JSON.
+//! The control socket: one question about the queue, about mail or about this server per line, one answer per line, as JSON.
 //! Only the server's own user can open it, since its file is for nobody else.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde_json::json;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
@@ -23,6 +26,20 @@ const OPERATORS_MAX: usize = 16;
 /// A socket on which nothing is asked for so long is closed.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// Where a program of the same user watches what is said, and with what; none where nobody may.
+#[derive(Clone, Debug)]
+pub(super) struct Live {
+    pub(super) http: SocketAddr,
+    pub(super) token: String,
+}
+
+/// The question after that: `{"live":true}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskLive {
+    live: bool,
+}
+
 /// Listens in the data directory, if there is one. Who cannot be controlled can still serve.
 pub(super) fn open(shared: &Shared) -> Option<UnixListener> {
     let directory = shared.backend.mail_store().directory()?;
@@ -34,7 +51,7 @@ pub(super) fn open(shared: &Shared) -> Option<UnixListener> {
 }
 
 /// Answers until the task is ended.
-pub(super) async fn serve(listener: Option<UnixListener>, shared: Arc<Shared>) {
+pub(super) async fn serve(listener: Option<UnixListener>, shared: Arc<Shared>, live: Option<Live>) {
     let Some(listener) = listener else { return };
     let operators = Arc::new(Semaphore::new(OPERATORS_MAX));
     loop {
@@ -47,10 +64,10 @@ pub(super) async fn serve(listener: Option<UnixListener>, shared: Arc<Shared>) {
                 continue;
             }
         };
-        let shared = Arc::clone(&shared);
+        let (shared, live) = (Arc::clone(&shared), live.clone());
         tokio::spawn(async move {
             // Whoever asked may be gone.
-            drop(talk(&shared, stream).await);
+            drop(talk(&shared, live.as_ref(), stream).await);
             drop(operator);
         });
     }
@@ -66,7 +83,7 @@ fn listen(path: &Path) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
-async fn talk(shared: &Shared, stream: UnixStream) -> std::io::Result<()> {
+async fn talk(shared: &Shared, live: Option<&Live>, stream: UnixStream) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut read = BufReader::new(read);
     loop {
@@ -79,6 +96,14 @@ async fn talk(shared: &Shared, stream: UnixStream) -> std::io::Result<()> {
         if let Ok(ask) = serde_json::from_slice::<Ask>(&line) {
             // A command that brings or takes mail has the connection for itself.
             return serve_desk(Arc::clone(&shared.backend), ask, read, write).await;
+        }
+        if let Ok(AskLive { live: true }) = serde_json::from_slice(&line) {
+            let answer = match live {
+                Some(Live { http, token }) => json!({ "http": http, "token": token }),
+                None => json!({ "http": shared.settings.listen.http }),
+            };
+            write.write_all(format!("{answer}\n").as_bytes()).await?;
+            continue;
         }
         let response = match serde_json::from_slice::<Request>(&line) {
             Ok(request) => operate(&shared.backend, &shared.metrics.relay, request).await,

@@ -17,25 +17,29 @@ use super::visitors;
 use super::{Shared, api, faults_http, stream, webmail};
 
 /// Serves until the task is ended.
-pub(super) async fn serve(
-    listener: TcpListener,
-    shared: Arc<Shared>,
-    addresses: Addresses,
-    guard: Option<Guard>,
-) {
-    let ready = Arc::clone(&shared);
-    let metrics = Arc::clone(&shared);
-    let routes = Router::new()
-        .route("/", get(async move || Html(page(&addresses))))
+pub(super) async fn serve(listener: TcpListener, routes: Router) {
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+    if let Err(error) = axum::serve(listener, routes).await {
+        tracing::error!(%error, "HTTP ended");
+    }
+}
+
+/// What is where.
+pub(super) fn routes(shared: &Arc<Shared>, addresses: Addresses, guard: Option<Guard>) -> Router {
+    let ready = Arc::clone(shared);
+    let metrics = Arc::clone(shared);
+    let label = shared.settings.label.clone();
+    Router::new()
+        .route("/", get(async move || Html(page(&addresses, label.as_deref()))))
         .route("/livez", get(async || "live\n"))
         .route("/readyz", get(async move || readyz(&ready)))
         .route("/metrics", get(async move || text(metrics.metrics.text())))
-        .merge(clock(&shared))
-        .merge(faults_http::routes(&shared))
-        .merge(api::routes(&shared, &addresses))
+        .merge(clock(shared))
+        .merge(faults_http::routes(shared))
+        .merge(api::routes(shared, &addresses))
         .merge(playground::routes())
-        .merge(webmail::routes(&shared, addresses.http))
-        .merge(live(&shared, &addresses, guard.as_ref()))
+        .merge(webmail::routes(shared, addresses.http))
+        .merge(live(shared, &addresses, guard.as_ref()))
         .layer(axum::middleware::from_fn(
             move |headers: HeaderMap, request, next: axum::middleware::Next| {
                 let refused = if !is_our_host(&headers, &addresses) {
@@ -52,11 +56,7 @@ pub(super) async fn serve(
                     }
                 }
             },
-        ));
-    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
-    if let Err(error) = axum::serve(listener, routes).await {
-        tracing::error!(%error, "HTTP ended");
-    }
+        ))
 }
 
 /// What a page may see and do of this server's own conversations: in the dev profile alone, and only from this machine.
@@ -132,15 +132,19 @@ fn text(body: String) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], body)
 }
 
-fn page(addresses: &Addresses) -> String {
+fn page(addresses: &Addresses, label: Option<&str>) -> String {
     let Addresses { smtp, pop3, imap, .. } = addresses;
+    let name = match label {
+        Some(label) => format!("{} \u{b7} Pillarbox", escaped(label)),
+        None => "Pillarbox".to_owned(),
+    };
     format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Pillarbox</title>\
+        "<!doctype html><html lang=en><meta charset=utf-8><title>{name}</title>\
          <meta name=viewport content='width=device-width'>\
          <style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:3rem auto;padding:0 1rem}}\
          code{{background:#8882;padding:.1em .3em;border-radius:.2em}}td{{padding:.2em 1em .2em 0}}\
          :root{{color-scheme:light dark}}</style>\
-         <h1>Pillarbox</h1><p>This mail server is running.</p>\
+         <h1>{name}</h1><p>This mail server is running.</p>\
          <table><tr><td>Send mail<td>SMTP<td><code>{smtp}</code>\
          <tr><td>Read mail<td>IMAP<td><code>{imap}</code>\
          <tr><td><td>POP3<td><code>{pop3}</code></table>\
@@ -150,9 +154,34 @@ fn page(addresses: &Addresses) -> String {
     )
 }
 
+/// Text of a page.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_is_text() {
+        let at = SocketAddr::from(([127, 0, 0, 1], 25));
+        let addresses = Addresses {
+            pid: 1,
+            smtp: at,
+            pop3: at,
+            imap: at,
+            http: at,
+            submission: None,
+            submissions: None,
+            pop3s: None,
+            imaps: None,
+            lmtp: None,
+            imap_preauth: None,
+        };
+        let page = page(&addresses, Some("a<b>&c"));
+        assert!(page.contains("<title>a&lt;b>&amp;c \u{b7} Pillarbox</title>"), "{page}");
+    }
 
     #[test]
     fn other_origins_are_told_apart() {

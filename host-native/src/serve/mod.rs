@@ -11,6 +11,7 @@ mod guard;
 mod http;
 mod indexing;
 mod listener;
+mod load;
 mod log;
 mod metrics;
 mod patience;
@@ -31,6 +32,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pillarbox_world::service::Backend;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::accounts::Accounts;
 use crate::backend::{HostBackend, HostDirectory, Rates, Relaying, Room};
@@ -50,10 +52,11 @@ use crate::tls::{ClientTls, ServerTls};
 use crate::trust::Trust;
 
 use admission::Admission;
+use control::Live;
 use doors::Doors;
 use faults::SharedFaults;
 use guard::Guard;
-use ready::Addresses;
+use ready::{Addresses, Ready};
 
 pub(crate) use control::SOCKET as CONTROL;
 pub(crate) use log::shown;
@@ -92,23 +95,66 @@ pub(crate) struct Shared {
     pub(crate) accounts: watch::Receiver<u64>,
 }
 
+/// How often it is looked whether the process that started this one is there.
+const LOOK_AT_PARENT_EVERY: Duration = Duration::from_millis(200);
+
+/// A server that takes mail.
+pub(crate) struct Running {
+    shared: Arc<Shared>,
+    addresses: Addresses,
+    /// With it programs may watch what is said.
+    token: Option<String>,
+    stop: watch::Sender<bool>,
+    listeners: Vec<JoinHandle<()>>,
+    runner: JoinHandle<()>,
+    http: JoinHandle<()>,
+    control: JoinHandle<()>,
+}
+
 /// Runs the server until it is told to stop.
 ///
 /// # Errors
 /// What kept it from starting.
 pub fn run(settings: &Settings) -> Result<(), Error> {
+    let parent = std::os::unix::process::parent_id();
     log::start(settings.log_format);
     settings.check_listeners()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Error::failed(format!("cannot start threads: {e}")))?;
+    runtime.block_on(async {
+        let running = start(settings.clone()).await?;
+        running.tell()?;
+        let parent = Some(parent).filter(|_| settings.exit_with_parent);
+        let why = tokio::select! {
+            signal = stop_signal() => signal?,
+            () = end_of(parent) => "the end of the process that started this one",
+        };
+        tracing::info!(signal = why, "stopping: no new connections");
+        running.stop().await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Ends when the process that started this one has; without one to look at, never.
+async fn end_of(parent: Option<u32>) {
+    let Some(parent) = parent else { return std::future::pending().await };
+    let mut rounds = tokio::time::interval(LOOK_AT_PARENT_EVERY);
+    // Whose parent ended is another process's child.
+    while std::os::unix::process::parent_id() == parent {
+        rounds.tick().await;
+    }
+}
+
+/// Starts a server; whoever has it has checked who can reach it.
+///
+/// # Errors
+/// What kept it from starting.
+pub(crate) async fn start(settings: Settings) -> Result<Running, Error> {
+    let started = Instant::now();
     if let Some(directory) = &settings.trace_sessions {
         check_traces(directory)?;
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| Error::failed(format!("cannot start threads: {e}")))?;
-    runtime.block_on(serve(settings.clone()))
-}
-
-async fn serve(settings: Settings) -> Result<(), Error> {
-    let started = Instant::now();
     // Addresses first: a port in use is the commonest mistake, and is told before anything slow.
     let doors = Doors::bind(&settings).await?;
     let engine = Arc::new(Engine::new(&EngineSettings::new(settings.engine, settings.slots))?);
@@ -164,43 +210,68 @@ async fn serve(settings: Settings) -> Result<(), Error> {
         accounts,
     };
     let shared = Arc::new(shared);
+    if let Some(directory) = &shared.settings.dev.load {
+        load::load(directory, &shared.backend).await?;
+    }
 
     look_after_files(&shared, accounts_changed);
     let addresses = doors.addresses()?;
-    let (http, listeners) = doors.open(&shared);
     // From elsewhere nobody watches, and nobody is bridged to this machine's services.
     let is_local = crate::config::is_loopback(addresses.http.ip());
     let watched = shared.journal.is_some() && is_local;
     let guard = watched.then(|| Guard::new(addresses.http)).transpose()?;
     let token = guard.as_ref().map(|guard| guard.token().to_owned());
-    let http = tokio::spawn(http::serve(http, Arc::clone(&shared), addresses, guard));
+    // Before mail can come: some of the routes are told of all of it.
+    let routes = http::routes(&shared, addresses, guard);
+    let (http, listeners) = doors.open(&shared);
+    let http = tokio::spawn(http::serve(http, routes));
     let runner = tokio::spawn(runner(&shared, addresses, resolver)?.run());
     let control = control::open(&shared);
-    let control = tokio::spawn(control::serve(control, Arc::clone(&shared)));
-    // Last: whoever has waited for it may use everything, the control socket too.
-    if let Some(file) = &shared.settings.ready_file {
-        ready::write(file, addresses, token.as_deref())?;
-    }
-    banner(&shared, addresses);
+    let live = token.clone().map(|token| Live { http: addresses.http, token });
+    let control = tokio::spawn(control::serve(control, Arc::clone(&shared), live));
+    Ok(Running { shared, addresses, token, stop, listeners, runner, http, control })
+}
 
-    let signal = stop_signal().await?;
-    tracing::info!(signal, "stopping: no new connections");
-    stop.send_replace(true);
-    let ended = async {
-        for listener in listeners {
-            // A listener ends when its last connection has said goodbye.
-            drop(listener.await);
-        }
-        drop(runner.await);
-    };
-    if tokio::time::timeout(STOP_WITHIN, ended).await.is_err() {
-        tracing::warn!("some connections did not end in time; they are cut");
+impl Running {
+    /// Where the services listen.
+    pub(crate) fn addresses(&self) -> Addresses {
+        self.addresses
     }
-    http.abort();
-    control.abort();
-    shared.backend.mail_store().close().await;
-    tracing::info!("stopped");
-    Ok(())
+
+    /// Tells programs and people that everything accepts.
+    fn tell(&self) -> Result<(), Error> {
+        let Self { shared, addresses, token, .. } = self;
+        let ready = Ready::new(*addresses, token.as_deref());
+        // Whoever has waited for it may use everything, the control socket too.
+        if let Some(file) = &shared.settings.ready_file {
+            ready.write(file)?;
+        }
+        match shared.settings.ready_event {
+            true => ready.print(),
+            false => {
+                banner(shared, *addresses);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends conversations, and closes the store.
+    pub(crate) async fn stop(self) {
+        self.stop.send_replace(true);
+        let ended = async {
+            for listener in self.listeners {
+                // A listener ends when its last connection has said goodbye.
+                drop(listener.await);
+            }
+            drop(self.runner.await);
+        };
+        if tokio::time::timeout(STOP_WITHIN, ended).await.is_err() {
+            tracing::warn!("some connections did not end in time; they are cut");
+        }
+        self.http.abort();
+        self.control.abort();
+        self.shared.backend.mail_store().close().await;
+    }
 }
 
 /// Looks after files that change while the server runs: certificates and accounts.
@@ -369,7 +440,7 @@ pub(crate) fn directory(
         }
         _ => {
             let password = settings.dev_password.as_deref();
-            HostDirectory::open(&settings.host_name, password, settings.extra_logins)
+            HostDirectory::open(settings.dev.people.clone(), password, settings.extra_logins)
         }
     }
 }
@@ -402,10 +473,7 @@ fn banner(shared: &Shared, addresses: Addresses) {
         return;
     }
     let profile = match &shared.settings.profile {
-        Profile::Dev => {
-            "every address has a mailbox, any password is right, nothing leaves this machine"
-                .to_owned()
-        }
+        Profile::Dev => people(&shared.settings),
         Profile::Server(profile) => format!("mail for {}", profile.domains.join(", ")),
     };
     let over_tls = |address: Option<SocketAddr>| {
@@ -418,8 +486,10 @@ fn banner(shared: &Shared, addresses: Addresses) {
     let preauth = preauth.map_or_else(String::new, |(preauth, address)| {
         format!(", as {} without a login {address}", preauth.account)
     });
+    let label = shared.settings.label.as_ref();
+    let label = label.map_or_else(String::new, |label| format!(", {label},"));
     println!(
-        "Pillarbox {} is ready ({ms} ms): {profile}\n\
+        "Pillarbox {}{label} is ready ({ms} ms): {profile}\n\
          \x20 SMTP  {smtp}   send mail here{submission}{}{lmtp}\n\
          \x20 POP3  {pop3}   read it here{}\n\
          \x20 IMAP  {imap}   or here{}{preauth}\n\
@@ -431,20 +501,44 @@ fn banner(shared: &Shared, addresses: Addresses) {
         over_tls(pop3s),
         over_tls(imaps),
         shared.backend.mail_store().place(),
-        trial(&shared.settings.profile, smtp, imap, http),
+        trial(&shared.settings, smtp, imap, http),
     );
 }
 
+/// Who is there, in the dev profile.
+fn people(settings: &Settings) -> String {
+    let crate::config::People { domains, users } = &settings.dev.people;
+    let addresses = match (users.is_empty(), domains.is_empty()) {
+        (false, _) => {
+            let names = users.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            return format!("mail for {names} alone, nothing leaves this machine");
+        }
+        (true, false) => format!("every address at {} has a mailbox", domains.join(", ")),
+        (true, true) => "every address has a mailbox".to_owned(),
+    };
+    let password = if settings.dev_password.is_some() { "one" } else { "any" };
+    format!("{addresses}, {password} password is right, nothing leaves this machine")
+}
+
 /// What somebody may try first.
-fn trial(profile: &Profile, smtp: SocketAddr, imap: SocketAddr, http: SocketAddr) -> String {
+fn trial(settings: &Settings, smtp: SocketAddr, imap: SocketAddr, http: SocketAddr) -> String {
+    let profile = &settings.profile;
+    let people = &settings.dev.people;
+    let bob = || format!("bob@{}", people.domains.first().map_or("hamburger.edu", String::as_str));
+    let somebody = people.users.keys().next().cloned().unwrap_or_else(bob);
+    let user = somebody.split('@').next().unwrap_or_default();
+    let any = match people.users.is_empty() && settings.dev_password.is_none() {
+        true => ":any",
+        false => "",
+    };
     let read = match profile {
-        Profile::Dev if http.port() == 8025 => "\n     pillarbox read bob".to_owned(),
-        Profile::Dev => format!("\n     pillarbox read bob --url http://{http}"),
+        Profile::Dev if http.port() == 8025 => format!("\n     pillarbox read {user}"),
+        Profile::Dev => format!("\n     pillarbox read {user} --url http://{http}"),
         // There nobody reads another's mail.
         Profile::Server(_) => String::new(),
     };
     let (name, password) = match profile {
-        Profile::Dev => ("bob@hamburger.edu".to_owned(), ":any"),
+        Profile::Dev => (somebody.clone(), any),
         // There a password is right or wrong, and curl asks for it.
         Profile::Server(profile) => {
             let accounts = Accounts::read(&profile.accounts).ok();

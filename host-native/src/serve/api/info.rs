@@ -45,7 +45,7 @@ pub(super) async fn info(State(api): State<Api>) -> Answer {
 pub(super) async fn web_ui(State(api): State<Api>) -> Answer {
     let faults = api.shared.faults.is_some();
     Ok(Json(json!({
-        "Label": "",
+        "Label": api.shared.settings.label.as_deref().unwrap_or_default(),
         "MessageRelay": {
             "Enabled": false,
             "SMTPServer": "",

@@ -7,6 +7,7 @@ mod contents;
 mod events;
 mod extract;
 mod info;
+mod keeping;
 mod listing;
 mod message;
 mod native;
@@ -106,6 +107,7 @@ pub(super) fn routes(shared: &Arc<Shared>, addresses: &Addresses) -> Router {
             http: addresses.http.port(),
         },
     };
+    keeping::begin(&api);
     tokio::spawn(look_at_news(api.clone()));
     let letters = Router::new()
         .route("/api/v1/send", post(send::send))

@@ -1,0 +1,1 @@
+from pillarbox_testing import mail, mail_server  # noqa: F401

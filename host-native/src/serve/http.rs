@@ -4,17 +4,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 
 use super::bridge::{self, Services};
 use super::guard::Guard;
+use super::inbox;
 use super::playground;
 use super::ready::Addresses;
 use super::visitors;
 use super::{Shared, api, faults_http, stream, webmail};
+use crate::config::Profile;
 
 /// Serves until the task is ended.
 pub(super) async fn serve(
@@ -25,14 +27,16 @@ pub(super) async fn serve(
 ) {
     let ready = Arc::clone(&shared);
     let metrics = Arc::clone(&shared);
+    let is_catcher = matches!(shared.settings.profile, Profile::Dev);
     let routes = Router::new()
-        .route("/", get(async move || Html(page(&addresses))))
+        .route("/", get(async move || first(is_catcher, &addresses)))
         .route("/livez", get(async || "live\n"))
         .route("/readyz", get(async move || readyz(&ready)))
         .route("/metrics", get(async move || text(metrics.metrics.text())))
         .merge(clock(&shared))
         .merge(faults_http::routes(&shared))
         .merge(api::routes(&shared, &addresses))
+        .merge(inbox::routes(&shared, &addresses))
         .merge(playground::routes())
         .merge(webmail::routes(&shared, addresses.http))
         .merge(live(&shared, &addresses, guard.as_ref()))
@@ -130,6 +134,14 @@ fn readyz(shared: &Shared) -> (StatusCode, &'static str) {
 
 fn text(body: String) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], body)
+}
+
+/// Who opens a catcher wants to see what it caught.
+fn first(is_catcher: bool, addresses: &Addresses) -> Response {
+    match is_catcher {
+        true => Redirect::temporary("/inbox/").into_response(),
+        false => Html(page(addresses)).into_response(),
+    }
 }
 
 fn page(addresses: &Addresses) -> String {

@@ -1,5 +1,6 @@
 // The inbox of the running server: all mail that it caught, as it comes, by mouse and by keys.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { connect } from "node:net";
 import { after, before, beforeEach, test } from "node:test";
 import { attack, elsewhere } from "./attack.mjs";
@@ -82,6 +83,19 @@ test("an empty inbox says how to send here, and what is sent comes by itself", a
     await page.getByRole("button", { name, exact: true }).click();
     assert.match(await page.locator("#sample pre").textContent(), new RegExp(`\\b${port}\\b`), name);
   }
+  // What it says is what works.
+  const sample = async (name) => {
+    await page.getByRole("button", { name, exact: true }).click();
+    return page.locator("#sample pre").textContent();
+  };
+  execFileSync("sh", ["-c", await sample("swaks")]);
+  execFileSync("sh", ["-c", await sample("curl")], { stdio: "ignore" });
+  execFileSync("python3", ["-c", await sample("Python")]);
+  await waits("to=ann@example.test&subject=Hello&count=3");
+  await until(page, () => document.querySelectorAll("#list li").length === 3);
+  await call("POST", "/api/reset");
+  await page.getByRole("heading", { name: "No mail yet" }).waitFor();
+  await sample("Django");
   await page.getByRole("button", { name: "Copy: Django" }).click();
   assert.match(await page.evaluate(() => navigator.clipboard.readText()), /EMAIL_PORT = \d+/);
   await deliver(letter("ann@hamburger.edu", "Welcome"), letter("bob@elsewhere.test", "For Bob"));
@@ -127,7 +141,7 @@ test("a message is seen in every way, and what strangers wrote does nothing", as
     await shot(page, `inbox-${name.toLowerCase().replace(" ", "-")}`);
   }
   assert.equal(await page.locator(".codes pre").first().textContent(), "482913");
-  assert.equal(await page.getByRole("link", { name: "https://shop.test/reset/1" }).getAttribute("rel"), "noopener noreferrer");
+  assert.equal(await page.getByRole("link", { name: "https://shop.test/reset/1", exact: true }).getAttribute("rel"), "noopener noreferrer");
   const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("link", { name: "invoice.html" }).click()]);
   assert.equal(download.suggestedFilename(), "invoice.html");
   assert.equal(page.context().pages().length, 1);

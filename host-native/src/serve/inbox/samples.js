@@ -20,7 +20,7 @@ function programs() {
     ["Node", `// npm install nodemailer\nconst nodemailer = require("nodemailer");\nconst transport = nodemailer.createTransport({ host: "${host}", port: ${port}, secure: false, ignoreTLS: true });\ntransport.sendMail({ from: "shop@example.test", to: "ann@example.test", subject: "Hello", text: "It works." });`],
     ["Java", `# Spring Boot, application.properties\nspring.mail.host=${host}\nspring.mail.port=${port}\nspring.mail.properties.mail.smtp.auth=false\nspring.mail.properties.mail.smtp.starttls.enable=false`],
     ["Laravel", `# .env\nMAIL_MAILER=smtp\nMAIL_HOST=${host}\nMAIL_PORT=${port}\nMAIL_USERNAME=null\nMAIL_PASSWORD=null\nMAIL_ENCRYPTION=null`],
-    ["PHP", `; php.ini, for mail(): this program stands in for sendmail\nsendmail_path = "pillarbox sendmail -t --server ${url}:${port}"`],
+    ["PHP", `; php.ini, for mail(): this program stands in for sendmail\nsendmail_path = "env PILLARBOX_SERVER=${url}:${port} pillarbox sendmail -t"`],
     ["Ruby", `# Rails, config/environments/development.rb\nconfig.action_mailer.delivery_method = :smtp\nconfig.action_mailer.smtp_settings = { address: "${host}", port: ${port} }`],
     ["Go", `message := []byte("From: shop@example.test\\r\\nTo: ann@example.test\\r\\nSubject: Hello\\r\\n\\r\\nIt works.\\r\\n")\nerr := smtp.SendMail("${url}:${port}", nil, "shop@example.test", []string{"ann@example.test"}, message)`],
     ["Django", `# settings.py\nEMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"\nEMAIL_HOST = "${host}"\nEMAIL_PORT = ${port}\nEMAIL_USE_TLS = False`],

@@ -4,17 +4,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use tokio::net::TcpListener;
 
 use super::bridge::{self, Services};
 use super::guard::Guard;
+use super::inbox;
 use super::playground;
 use super::ready::Addresses;
 use super::visitors;
 use super::{Shared, api, faults_http, stream, webmail};
+use crate::config::Profile;
 
 /// Serves until the task is ended.
 pub(super) async fn serve(listener: TcpListener, routes: Router) {
@@ -29,14 +31,16 @@ pub(super) fn routes(shared: &Arc<Shared>, addresses: Addresses, guard: Option<G
     let ready = Arc::clone(shared);
     let metrics = Arc::clone(shared);
     let label = shared.settings.label.clone();
+    let is_catcher = matches!(shared.settings.profile, Profile::Dev);
     Router::new()
-        .route("/", get(async move || Html(page(&addresses, label.as_deref()))))
+        .route("/", get(async move || first(is_catcher, &addresses, label.as_deref())))
         .route("/livez", get(async || "live\n"))
         .route("/readyz", get(async move || readyz(&ready)))
         .route("/metrics", get(async move || text(metrics.metrics.text())))
         .merge(clock(shared))
         .merge(faults_http::routes(shared))
         .merge(api::routes(shared, &addresses))
+        .merge(inbox::routes(shared, &addresses))
         .merge(playground::routes())
         .merge(webmail::routes(shared, addresses.http))
         .merge(live(shared, &addresses, guard.as_ref()))
@@ -130,6 +134,14 @@ fn readyz(shared: &Shared) -> (StatusCode, &'static str) {
 
 fn text(body: String) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], body)
+}
+
+/// Who opens a catcher wants to see what it caught.
+fn first(is_catcher: bool, addresses: &Addresses, label: Option<&str>) -> Response {
+    match is_catcher {
+        true => Redirect::temporary("/inbox/").into_response(),
+        false => Html(page(addresses, label)).into_response(),
+    }
 }
 
 fn page(addresses: &Addresses, label: Option<&str>) -> String {

@@ -9,6 +9,7 @@ mod faults;
 mod faults_http;
 mod guard;
 mod http;
+mod inbox;
 mod indexing;
 mod listener;
 mod load;

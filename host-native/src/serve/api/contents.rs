@@ -5,10 +5,14 @@ use std::fmt::Write as _;
 
 use md5::Md5;
 use pillarbox_engine::message::{Index, Part, PartKind, Span};
-use pillarbox_engine::text::{charset, header};
+use pillarbox_engine::text::{base64, charset, header};
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
-use pillarbox_world::service::web::{file_name, files, media_type, rich, texts, transfer_decoded};
+use pillarbox_world::service::web::{
+    PICTURES, PICTURES_COUNT_MAX, file_name, files, framed, media_type, rich, texts,
+    transfer_decoded,
+};
 use pillarbox_world::store::Store;
+use pillarbox_world::web;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -159,6 +163,34 @@ impl<'a> Contents<'a> {
             }
         }
         Ok(Some(html))
+    }
+
+    /// The HTML as a response for a frame: cleaned, with its own pictures in it, and a policy that lets it do nothing.
+    pub(super) fn framed(&self, remote: bool) -> Result<Option<web::Response>, Reason> {
+        let Some(html) = self.html()? else { return Ok(None) };
+        let pictures = self.pictures(&html)?;
+        Ok(Some(framed(&html, rich::With { pictures: &pictures, remote })))
+    }
+
+    /// The pictures of the message that its HTML shows, by their Content-ID (RFC 2392), as far as there is room for them.
+    fn pictures(&self, html: &str) -> Result<Vec<(String, String)>, Reason> {
+        let (mut out, mut left) = (Vec::new(), rich::PICTURES_MAX as u64);
+        let named = self.index.parts.iter().filter(|part| part.id.is_some());
+        for part in named.take(PICTURES_COUNT_MAX) {
+            let id = String::from_utf8_lossy(part.id.as_deref().unwrap_or_default());
+            let id = id.trim().trim_matches(['<', '>']);
+            let kind = media_type(part);
+            let is_shown = PICTURES.contains(&&kind[..]) && html.contains(&format!("cid:{id}"));
+            // What is too large is not shown here; it is among the files.
+            if id.is_empty() || !is_shown || part.body.length() > left {
+                continue;
+            }
+            left -= part.body.length();
+            let text = base64::encode(&self.part(part, HANDED_MAX)?);
+            let text = String::from_utf8_lossy(&text);
+            out.push((id.to_owned(), format!("data:{kind};base64,{text}")));
+        }
+        Ok(out)
     }
 
     /// Where texts are looked for that stand anywhere in what people read.

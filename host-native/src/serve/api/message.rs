@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use pillarbox_engine::imap::types::Flags;
 use pillarbox_engine::types::Reason;
@@ -13,7 +13,7 @@ use pillarbox_world::web::encoded;
 use super::catalogue::{Entry, SEEN};
 use super::contents::{Contents, HANDED_MAX};
 use super::listing::number_of;
-use super::{Answer, Api, Refused};
+use super::{Answer, Api, Refused, asked};
 
 /// What is handed out came from strangers: a browser runs nothing of it, and asks nobody for what it names.
 const HARMLESS: [(HeaderName, &str); 3] = [
@@ -81,6 +81,23 @@ pub(super) async fn view(State(api): State<Api>, Path(name): Path<String>) -> An
         return Err(Refused(StatusCode::NOT_FOUND, what));
     };
     Ok(handed(text.into_bytes(), media_type, None))
+}
+
+/// `GET /inbox/html/{id}`: what may be shown of its HTML, as web mail shows it, for the frame of the inbox's page.
+pub(super) async fn framed(State(api): State<Api>, Path(id): Path<String>, uri: Uri) -> Answer {
+    let remote = asked(&uri).get("remote") == "1";
+    let (_, found) = api.with(id, move |contents, _| contents.framed(remote)).await?;
+    let Some(page) = found else {
+        return Err(Refused(StatusCode::NOT_FOUND, "this message has no HTML".to_owned()));
+    };
+    let mut response = page.body.into_response();
+    let kind = [("Content-Type", page.media_type), ("Cache-Control", "no-store".to_owned())];
+    for (name, value) in page.fields.into_iter().chain(kind) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    Ok(response)
 }
 
 impl Api {

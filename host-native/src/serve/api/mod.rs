@@ -133,6 +133,7 @@ pub(super) fn routes(shared: &Arc<Shared>, addresses: &Addresses) -> Router {
         .route("/api/messages/{id}/{what}", get(native::extracted))
         .route("/api/events", get(events::events))
         .route("/view/{name}", get(message::view))
+        .route("/inbox/html/{id}", get(message::framed))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .merge(letters)
         .with_state(api)

@@ -30,9 +30,9 @@ const BEGINNING: &str = "<!doctype html>\n<html lang=\"\"><meta charset=utf-8>\
 const POLICY_WITHIN: &str = "<meta http-equiv=content-security-policy content=\"default-src 'none'; \
     style-src 'unsafe-inline'; img-src data:\">";
 /// Pictures of a message that stand in its page.
-const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+pub const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
 /// Parts of one message that have a Content-ID and are looked at.
-const PICTURES_COUNT_MAX: usize = 50;
+pub const PICTURES_COUNT_MAX: usize = 50;
 
 /// HTML of a letter as a page of its own for a frame with [`SANDBOX`], where nobody answers a request for it: what may be
 /// shown of it, under a policy that stands before all of it. Pictures from elsewhere are not among that, nor those of the
@@ -44,6 +44,23 @@ pub fn document(html: &str) -> String {
     [doctype, "\n", POLICY_WITHIN, rest, &clean(html, With::default()).html].concat()
 }
 
+/// The same where a request is answered: the policy is the response's, and pictures of the message may come with it.
+#[must_use]
+pub fn framed(html: &str, with: With<'_>) -> Response {
+    let policy = if with.remote { POLICY_WITH_REMOTE } else { POLICY };
+    let fields = [
+        ("Content-Security-Policy", policy),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+    ];
+    Response {
+        media_type: "text/html; charset=utf-8".to_owned(),
+        fields: fields.map(|(name, value)| (name, value.to_owned())).to_vec(),
+        body: [BEGINNING, &clean(html, with).html].concat().into_bytes(),
+        ..Response::of(200)
+    }
+}
+
 impl<B: Backend> Call<'_, B> {
     /// The page in the frame.
     pub(super) async fn frame_of(
@@ -53,19 +70,7 @@ impl<B: Backend> Call<'_, B> {
     ) -> Result<Response, Not> {
         let (html, _) = self.text(letter, "html").await?;
         let pictures = self.pictures(letter, &html).await?;
-        let clean = clean(&html, With { pictures: &pictures, remote });
-        let policy = if remote { POLICY_WITH_REMOTE } else { POLICY };
-        let fields = [
-            ("Content-Security-Policy", policy),
-            ("Referrer-Policy", "no-referrer"),
-            ("X-Content-Type-Options", "nosniff"),
-        ];
-        Ok(Response {
-            media_type: "text/html; charset=utf-8".to_owned(),
-            fields: fields.map(|(name, value)| (name, value.to_owned())).to_vec(),
-            body: [BEGINNING, &clean.html].concat().into_bytes(),
-            ..Response::of(200)
-        })
+        Ok(framed(&html, With { pictures: &pictures, remote }))
     }
 
     /// The pictures of the message that its HTML shows, by their Content-ID (RFC 2392), as far as there is room for them.

@@ -34,7 +34,7 @@ use super::{Backend, log_in};
 use crate::hub::SessionKey;
 use crate::web::{BODY_MAX, Request, Response, decoded, only};
 
-pub use frame::{SANDBOX, document};
+pub use frame::{PICTURES, PICTURES_COUNT_MAX, SANDBOX, document, framed};
 
 use desk::Desk;
 pub use hold::UNDO_MS;

@@ -16,7 +16,7 @@ const DEPTH_MAX: usize = 200;
 /// Links that are listed.
 const LINKS_MAX: usize = 200;
 /// Octets of all pictures that stand in one page.
-pub(super) const PICTURES_MAX: usize = 2 << 20;
+pub const PICTURES_MAX: usize = 2 << 20;
 
 /// What may be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

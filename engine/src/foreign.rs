@@ -1,7 +1,7 @@
 //! What other protocols say first, for servers whose protocol speaks in lines that begin with a word.
 //! A TLS client, a browser or a probe is told so at once: it would not end its line, or not mean it as one.
 
-use memchr::memchr2;
+use memchr::{memchr2, memmem};
 
 /// The methods of HTTP with their space, and SSH: none begins a command of mail.
 const WORDS: [&[u8]; 11] = [
@@ -32,6 +32,18 @@ pub(crate) fn shown(beginning: &[u8]) -> Option<usize> {
     }
     let at = memchr2(0, b'\n', beginning)?;
     (beginning[at] == 0).then_some(at + 1)
+}
+
+/// The same where a line begins with a tag, which may be nearly anything that can be typed (RFC 9051 §9).
+pub(crate) fn shown_before_tag(beginning: &[u8]) -> Option<usize> {
+    let first = *beginning.first()?;
+    let typed = first.is_ascii_graphic() || first.is_ascii_whitespace();
+    (!typed).then_some(1)
+}
+
+/// Whether a line is a request of HTTP (RFC 9112 §3), which no command with an odd tag looks like.
+pub(crate) fn is_http(line: &[u8]) -> bool {
+    is_request(line) && memmem::find(line, b" HTTP/").is_some()
 }
 
 /// Whether a line begins as a request of HTTP or as SSH does.

@@ -9,6 +9,9 @@ use crate::foreign;
 use crate::limits;
 use crate::role::{Line, LineFault, TextEnd, Want};
 
+/// Octets after which a line that is too long is not waited for any more: nobody who speaks in lines means that.
+const ENDLESS: u64 = 1 << 20;
+
 #[derive(Default)]
 pub(crate) struct Inbox {
     buffer: Vec<u8>,
@@ -70,7 +73,7 @@ impl Inbox {
     /// How much is taken in beside the largest unit that is wanted now.
     fn room(&self, want: Want, chunk_max: usize) -> usize {
         let unit = match want {
-            Want::Line { max } | Want::FirstLine { max } => max,
+            Want::Line { max } | Want::FirstLine { max } | Want::FirstTagged { max } => max,
             _ => chunk_max,
         };
         (unit + limits::INBOX_SPARE).saturating_sub(self.rest().len())
@@ -103,9 +106,20 @@ impl Inbox {
     pub(crate) fn line(&mut self, max: usize) -> Option<Line> {
         loop {
             match self.line_end() {
+                Some(end) if self.offset + end as u64 > self.endless_at() => self.skip_line(max),
                 Some(end) => return Some(self.cut_line(end, max)),
                 None if self.rest().len() >= max => self.skip_line(max),
                 None => return None,
+            }
+            if self.offset >= self.endless_at()
+                && let Some((octets, start)) = self.skipping.take()
+            {
+                return Some(Line {
+                    octets,
+                    start,
+                    end: self.offset,
+                    fault: Some(LineFault::Foreign),
+                });
             }
             if self.rest().len() <= 1 {
                 return None;
@@ -113,11 +127,20 @@ impl Inbox {
         }
     }
 
+    /// Where a line that is being skipped has gone on for too long; it makes no difference how it is cut.
+    fn endless_at(&self) -> u64 {
+        self.skipping.as_ref().map_or(u64::MAX, |(_, start)| start.saturating_add(ENDLESS))
+    }
+
     /// As `line`; what shows itself as another protocol's is given out without waiting for the line's end.
-    pub(crate) fn first_line(&mut self, max: usize) -> Option<Line> {
+    pub(crate) fn first_line(&mut self, max: usize, tagged: bool) -> Option<Line> {
         let rest = self.rest();
         // Only the longest line is looked at, so that it makes no difference how much has come.
-        let shown = foreign::shown(&rest[..rest.len().min(max)]);
+        let beginning = &rest[..rest.len().min(max)];
+        let shown = match tagged {
+            true => foreign::shown_before_tag(beginning),
+            false => foreign::shown(beginning),
+        };
         let Some(end) = shown.filter(|_| self.skipping.is_none()) else { return self.line(max) };
         let octets = rest[..end].to_vec();
         let start = self.offset;
@@ -159,7 +182,8 @@ impl Inbox {
         if self.skipping.is_none() {
             self.skipping = Some((rest[..max.min(kept)].to_vec(), self.offset));
         }
-        self.consume(kept);
+        let left = usize::try_from(self.endless_at() - self.offset).unwrap_or(usize::MAX);
+        self.consume(kept.min(left));
     }
 
     pub(crate) fn octets(&mut self, left: u64, chunk_max: usize) -> Option<Vec<u8>> {
@@ -458,6 +482,33 @@ mod tests {
                 if fault != Some(LineFault::TooLong) {
                     assert_eq!(octets, expected[at].0, "line {at} in pieces of {size}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_without_end_is_given_up_at_the_same_octet_however_it_comes() {
+        let endless = usize::try_from(ENDLESS).expect("it is small");
+        for (length, fault) in
+            [(endless - 2, LineFault::TooLong), (endless - 1, LineFault::Foreign)]
+        {
+            let input = [&alloc::vec![b'('; length][..], b"\r\nNOOP\r\n"].concat();
+            for size in [7, 4096, 65_536, input.len()] {
+                let (mut inbox, mut all) = (Inbox::new(), Vec::new());
+                for piece in input.chunks(size) {
+                    let mut left = piece;
+                    while !left.is_empty() {
+                        let taken = inbox.take_in(left, Want::Line { max: 100 }, 1);
+                        left = &left[taken..];
+                        while let Some(line) = inbox.line(100) {
+                            all.push(line);
+                        }
+                    }
+                }
+                assert_eq!(all[0].fault, Some(fault), "{length} in pieces of {size}");
+                assert_eq!((all[0].start, all[0].octets.len()), (0, 100));
+                assert_eq!(all[0].end, ENDLESS, "{length} in pieces of {size}");
+                assert!(all.last().expect("lines").octets.ends_with(b"NOOP"));
             }
         }
     }

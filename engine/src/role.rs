@@ -79,6 +79,11 @@ pub enum Want {
         /// Longest line, CRLF included.
         max: usize,
     },
+    /// As `FirstLine`, where lines begin with a tag of the peer's choice: only octets that no tag has show another protocol.
+    FirstTagged {
+        /// Longest line, CRLF included.
+        max: usize,
+    },
     /// The next `left` octets, whatever they are, in chunks of at most `limits.chunk_max`.
     Octets {
         /// How many are still due; 0 gives one empty chunk.
@@ -120,7 +125,7 @@ pub enum LineFault {
     BareLf,
     /// It contains NUL.
     Nul,
-    /// It is not of this protocol (`Want::FirstLine` alone); only its beginning was read, and no CRLF.
+    /// It is not of this protocol (`Want::FirstLine`), or went on for a mebibyte without an end; no CRLF was read.
     Foreign,
 }
 

@@ -352,9 +352,11 @@ impl<R: Role> Session<R> {
             return false;
         }
         match self.want() {
-            want @ (Want::Line { max } | Want::FirstLine { max }) => {
-                let first = matches!(want, Want::FirstLine { .. });
-                let line = if first { self.inbox.first_line(max) } else { self.inbox.line(max) };
+            want @ (Want::Line { max } | Want::FirstLine { max } | Want::FirstTagged { max }) => {
+                let line = match want {
+                    Want::Line { .. } => self.inbox.line(max),
+                    _ => self.inbox.first_line(max, matches!(want, Want::FirstTagged { .. })),
+                };
                 if let Some(line) = line {
                     self.cx.received = self.inbox.offset();
                     self.move_on(|role, cx| role.on_line(cx, line));

@@ -217,3 +217,27 @@ fn secrets_are_masked_however_they_come() {
         assert!(!over.is_empty() && over.iter().all(|span| span.secret), "{text}: {over:?}");
     }
 }
+
+#[test]
+fn lines_that_were_stored_with_lf_alone_end_as_lines_do() {
+    let message = b"a: b\nc: d\n\nbare\n.\n+OK injected\r\nlf\n";
+    for length in 0..=message.len() {
+        let mut talk = Talk::new(config());
+        talk.maildrop = vec![message[..length].to_vec()];
+        talk.say(b"USER bob\r\nPASS s3cret\r\n");
+        let said = talk.say(b"RETR 1\r\n");
+        let first = said.windows(2).position(|pair| pair == b"\r\n").expect("a line") + 2;
+        let body = &said[first..];
+        let ends = body.windows(5).filter(|window| *window == b"\r\n.\r\n").count();
+        assert_eq!(ends, usize::from(body != b".\r\n"), "{length}: {}", body.escape_ascii());
+        assert!(body.ends_with(b".\r\n"), "{length}: {}", body.escape_ascii());
+        let lone = body.windows(2).any(|pair| pair[1] == b'\n' && pair[0] != b'\r');
+        assert!(!lone, "{length}: {}", body.escape_ascii());
+    }
+    let mut talk = Talk::new(config());
+    talk.maildrop = vec![message.to_vec()];
+    talk.say(b"USER bob\r\nPASS s3cret\r\n");
+    assert!(talk.line("RETR 1").ends_with("bare\r\n..\r\n+OK injected\r\nlf\r\n.\r\n"));
+    assert!(talk.line("TOP 1 0").ends_with("a: b\r\nc: d\r\n\r\n.\r\n"));
+    assert!(talk.line("TOP 1 2").ends_with("\r\n\r\nbare\r\n..\r\n.\r\n"));
+}

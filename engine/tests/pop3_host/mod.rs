@@ -154,7 +154,8 @@ impl Talk {
                     size: message.len() as u64,
                     unique_id: format!("id-{number}").into_bytes(),
                     plain: message.ends_with(b"\r\n")
-                        && !message.windows(3).any(|three| three == b"\r\n."),
+                        && !message.windows(3).any(|three| three == b"\r\n.")
+                        && !message.windows(2).any(|two| two[1] == b'\n' && two[0] != b'\r'),
                 });
                 Answer::Entries(entries.collect())
             }

@@ -80,7 +80,7 @@ impl Client {
         mut response: Response,
         line: Line,
     ) -> Self {
-        if line.fault == Some(LineFault::TooLong) {
+        if matches!(line.fault, Some(LineFault::TooLong | LineFault::Foreign)) {
             // What its end said is not known: were it a literal's head, its octets would be read as responses.
             cx.note_received(line.start, line.end, "unparsed", Some(&RESPONSE));
             self.defect(cx, "A line is longer than this host takes.");

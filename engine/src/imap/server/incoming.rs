@@ -17,7 +17,7 @@ use crate::imap::grammar::{
     self, Assembled, Assembly, Bad, Command, Literal, Piece, Piecewise, Problem, Token,
 };
 use crate::imap::types::Event;
-use crate::role::{Cx, Line, Want};
+use crate::role::{Cx, Line, LineFault, Want};
 use crate::text::charset;
 use crate::trace::Rule;
 
@@ -62,7 +62,11 @@ impl Incoming {
             State::NotAuthenticated => limits.line_max,
             _ => limits.line_after_login_max,
         };
-        Want::Line { max: max as usize }
+        let max = max as usize;
+        match state {
+            State::NotAuthenticated if self.is_empty() => Want::FirstTagged { max },
+            _ => Want::Line { max },
+        }
     }
 
     /// Whether nothing of a command has come.
@@ -81,13 +85,17 @@ impl Server {
     ///
     /// Where nobody has to log in a web page must not get in: it can make a browser on this machine send a request, whose
     /// body could hold commands. So a line that begins as HTTP does ends the connection, though it could be a command with
-    /// an odd tag.
+    /// an odd tag. Before a login what is HTTP for certain does.
     pub(super) fn command_line(self, cx: &mut Cx<Self>, incoming: Incoming, line: Line) -> Self {
         let Incoming { assembly, doomed } = incoming;
         let start = assembly.start().unwrap_or(line.start);
         let secret = may_hold_secret(assembly.first().unwrap_or(&line.octets));
         let logged_in = !matches!(self.state, State::NotAuthenticated);
-        if self.base.config.preauth.is_some() && foreign::is_request(&line.octets) {
+        let request = match self.base.config.preauth {
+            Some(_) => foreign::is_request(&line.octets),
+            None => !logged_in && foreign::is_http(&line.octets),
+        };
+        if request || line.fault == Some(LineFault::Foreign) {
             note_refused(cx, start, secret);
             return self.bye(cx, None, "This server speaks IMAP and no other protocol");
         }

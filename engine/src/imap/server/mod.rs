@@ -66,7 +66,7 @@ use alloc::vec::Vec;
 
 use super::grammar::Options;
 use super::types::{Answer, Ask, Call, Config, Event};
-use crate::role::{Cx, Line, Role, TextEnd, Want};
+use crate::role::{Cx, Line, LineFault, Role, TextEnd, Want};
 use crate::sasl::server::Terms;
 use crate::session::Session;
 use crate::trace::Rule;
@@ -343,6 +343,10 @@ impl Role for Server {
     fn on_line(mut self, cx: &mut Cx<Self>, line: Line) -> Self {
         match core::mem::replace(&mut self.doing, Doing::Over) {
             Doing::Command(incoming) => self.command_line(cx, *incoming, line),
+            Doing::Job { .. } if line.fault == Some(LineFault::Foreign) => {
+                cx.note_secret(line.start, line.end, "unparsed");
+                self.bye(cx, None, "A line that never ends is no line")
+            }
             Doing::Job { tag, job, .. } => {
                 let next = job.line(&mut self.work(cx), line);
                 self.go(cx, tag, next)

@@ -359,6 +359,6 @@ fn fault_words(fault: LineFault) -> &'static [u8] {
         LineFault::BareCr => b"A line holds a CR without an LF.",
         LineFault::BareLf => b"A line holds an LF without a CR.",
         LineFault::Nul => b"A line holds NUL.",
-        LineFault::Foreign => b"A line is of another protocol.",
+        LineFault::Foreign => b"A line does not end.",
     }
 }

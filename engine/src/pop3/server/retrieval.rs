@@ -33,6 +33,8 @@ pub(super) struct Retrieval {
     body: bool,
     /// Octets of the current line that were sent; 0 at its start.
     column: u64,
+    /// The last octet that came was a CR.
+    cr: bool,
     done: bool,
 }
 
@@ -48,6 +50,7 @@ impl Retrieval {
             lines,
             body: false,
             column: 0,
+            cr: false,
             done: false,
         }
     }
@@ -57,6 +60,9 @@ impl Retrieval {
     }
 
     /// Stuffs octets line by line, and stops after the last line that TOP wants.
+    ///
+    /// RFC 1939 §3: lines end with CRLF. One client takes an LF alone for the end of a line, another does not; so none is
+    /// sent, and both see the same lines, and the end of the response.
     fn stuff(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         let mut rest = octets;
         while !rest.is_empty() && !self.done {
@@ -71,11 +77,20 @@ impl Retrieval {
                     out.push(b'.');
                 }
             }
-            out.extend_from_slice(piece);
-            self.column += piece.len() as u64;
-            if piece.ends_with(b"\n") {
-                self.line_ended();
+            match piece.strip_suffix(b"\n") {
+                Some(line) => {
+                    let has_cr = if line.is_empty() { self.cr } else { line.ends_with(b"\r") };
+                    out.extend_from_slice(line);
+                    out.extend_from_slice(if has_cr { b"\n" } else { b"\r\n" });
+                    self.column += line.len() as u64 + if has_cr { 1 } else { 2 };
+                    self.line_ended();
+                }
+                None => {
+                    out.extend_from_slice(piece);
+                    self.column += piece.len() as u64;
+                }
             }
+            self.cr = piece.ends_with(b"\r");
             rest = more;
         }
     }

@@ -368,6 +368,6 @@ fn fault_words(fault: LineFault) -> &'static [u8] {
         LineFault::BareCr => b"A reply line holds a CR without an LF.",
         LineFault::BareLf => b"A reply line holds an LF without a CR.",
         LineFault::Nul => b"A reply line holds NUL.",
-        LineFault::Foreign => b"A reply is of another protocol.",
+        LineFault::Foreign => b"A reply line does not end.",
     }
 }

@@ -159,6 +159,7 @@ fn several_messages_are_appended_together() {
         "a NO [TRYCREATE] There is no such mailbox\n\
          + Ready for the message\n* 9 EXISTS\n* 4 RECENT\nb OK [APPENDUID 7 10,11,12] Appended\n\
          * 7 FETCH (FLAGS (\\Flagged \\Recent) RFC822.SIZE 3)\n\
+         * FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft $Old x)\n\
          * 8 FETCH (FLAGS (\\Seen \\Recent x) RFC822.SIZE 2)\n\
          * 9 FETCH (FLAGS (\\Recent) RFC822.SIZE 1)\nc OK Fetched\n",
     );

@@ -43,7 +43,7 @@ fn enter(pattern: &[u8], places: &mut [bool], place: usize) {
 }
 
 /// Runs of wildcards as one: `*` takes in every `%` beside it.
-fn simplified(pattern: &[u8]) -> Vec<u8> {
+pub(super) fn simplified(pattern: &[u8]) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(pattern.len());
     for &octet in pattern {
         match (out.last_mut(), octet) {

@@ -7,6 +7,7 @@ use super::command::{
 };
 use super::cursor::{Bad, Piecewise, Read, is_astring_char};
 use super::fetch::fetch;
+use super::list::simplified;
 use super::mailbox::{mailbox_name, meaning, with_inbox};
 use super::search::{multi_search, search};
 use super::set::{ascending_set, plain_set, sequence_set};
@@ -328,6 +329,11 @@ fn special_use(cursor: &mut Piecewise<'_>) -> Read<SpecialUse> {
     }
 }
 
+/// Octets of a pattern, runs of wildcards as one: no name is longer.
+const PATTERN_MAX: usize = 1000;
+/// A pattern of a control, which no name has.
+const MATCHES_NONE: &[u8] = b"\0";
+
 /// `SP list-mailbox`
 fn pattern(cursor: &mut Piecewise<'_>, options: Options) -> Read<Vec<u8>> {
     cursor.space()?;
@@ -341,10 +347,10 @@ fn list_mailbox(cursor: &mut Piecewise<'_>, options: Options) -> Read<Vec<u8>> {
         Some(octet) if list_char(octet) => Ok(cursor.take_while(list_char).to_vec()),
         _ => cursor.string("a mailbox pattern"),
     })?;
-    if wire.len() > 1000 {
-        return Err(Bad::Mailbox);
-    }
-    meaning(&wire, options.utf8).map(with_inbox).ok_or(Bad::Mailbox)
+    // RFC 9051 §6.3.9: what no name can be matches none, and that is no error.
+    let pattern =
+        meaning(&simplified(&wire), options.utf8).filter(|text| text.len() <= PATTERN_MAX);
+    Ok(pattern.map_or_else(|| MATCHES_NONE.to_vec(), with_inbox))
 }
 
 /// `"LIST" [SP list-select-opts] SP mailbox SP mbox-or-pat [SP list-return-opts]`

@@ -31,6 +31,14 @@ pub(crate) const NEEDED: Rule = Rule {
     gist: "Each command needs rights; without l a mailbox is as if it were not there.",
 };
 
+/// Whether an identifier is the owner's name; without a domain it may be short for it (RFC 4314 §2).
+fn is_owner(identifier: &[u8], owner: &[u8]) -> bool {
+    let rest = owner.strip_prefix(identifier);
+    rest.is_some_and(|rest| {
+        rest.is_empty() || (rest.starts_with(b"@") && !identifier.contains(&b'@'))
+    })
+}
+
 /// What the host looks up or changes.
 pub(crate) enum Wanted {
     Get(Vec<u8>),
@@ -111,7 +119,7 @@ impl Wanted {
             }
             Self::List(name, identifier) => {
                 // Nothing is tied to anything, and the owner has all for ever.
-                let (always, optional) = match identifier == rights.owner {
+                let (always, optional) = match is_owner(&identifier, &rights.owner) {
                     true => (Rights::ALL, Rights::NONE),
                     false => (Rights::NONE, Rights::ALL),
                 };

@@ -145,6 +145,11 @@ impl Fetch {
                     }
                 }
             } else if let Some(row) = self.rows.pop() {
+                // RFC 9051 §7.3.1: FLAGS names the flags that messages here have; another session may have brought a new one.
+                let tells_flags = || self.items.iter().any(|item| item.is(Value::Flags));
+                if !row.flags.keywords.is_empty() && tells_flags() {
+                    open.learn_keywords(cx, &row.flags);
+                }
                 if self.values.is_some() {
                     self.tell_values(&row, base, open, cx);
                 } else {

@@ -185,6 +185,10 @@ test("HTML that attacks is not let through by either wall", async () => {
   const response = await fetch(at(`/inbox/html/${ID}`));
   assert.match(response.headers.get("content-security-policy"), /^sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'/);
   assert.doesNotMatch(await response.text(), /<script|onerror=|javascript:/i);
+  // Pictures from elsewhere are for who asks for them, and nothing else is.
+  const remote = await fetch(at(`/inbox/html/${ID}?remote=1`));
+  assert.match(remote.headers.get("content-security-policy"), /^sandbox [a-z -]+; default-src 'none'; style-src 'unsafe-inline'; img-src data: https:$/);
+  assert.equal((await fetch(at("/inbox/html/999999"))).status, 404);
   const { page, wrong, close } = await visit(`/inbox/#/message/${ID}`);
   await title(page, "Attack");
   await page.waitForTimeout(500);

@@ -37,6 +37,19 @@ pub(crate) fn base() -> String {
     href.split('#').next().unwrap_or_default().to_owned()
 }
 
+/// Where the server that served this page shows what it caught; none on a site of files alone. A server serves the page
+/// under this path, and has an inbox for its own machine.
+pub(crate) fn inbox() -> Option<&'static str> {
+    let place = window().location();
+    let is_local = matches!(&place.hostname().ok()?[..], "localhost" | "127.0.0.1" | "[::1]");
+    (is_local && place.pathname().ok()? == "/playground/").then_some("/inbox/")
+}
+
+/// Leaves this page for another one, which takes its place in the history.
+pub(crate) fn leave(place: &str) {
+    drop(window().location().replace(place));
+}
+
 /// Sets an attribute of the root element, which styles look at.
 pub(crate) fn mark(name: &str, value: Option<&str>) {
     let Some(root) = document().document_element() else { return };

@@ -25,6 +25,8 @@ pub enum Route {
     Access,
     /// Real conversations of the server that served the page.
     Live,
+    /// What the server that served the page caught: a page of its own.
+    Inbox,
     /// Challenges, or one of them.
     Challenges(Option<String>),
 }
@@ -48,6 +50,7 @@ impl Route {
             ("message", "") => Self::Message(None),
             ("message", world) if plain(world) => Self::Message(Some(world.to_owned())),
             ("live", "") => Self::Live,
+            ("inbox", "") => Self::Inbox,
             ("access", "") => Self::Access,
             ("wire", "") => Self::Wire(None),
             ("wire", name) if plain(name) => Self::Wire(Some(name.to_owned())),
@@ -67,6 +70,7 @@ impl fmt::Display for Route {
             Self::Message(None) => f.write_str("#/message"),
             Self::Message(Some(world)) => write!(f, "#/message/{world}"),
             Self::Live => f.write_str("#/live"),
+            Self::Inbox => f.write_str("#/inbox"),
             Self::Access => f.write_str("#/access"),
             Self::Wire(None) => f.write_str("#/wire"),
             Self::Wire(Some(name)) => write!(f, "#/wire/{name}"),
@@ -92,6 +96,7 @@ mod tests {
             Route::Message(None),
             Route::Message(Some("1AbC-_9".to_owned())),
             Route::Live,
+            Route::Inbox,
             Route::Access,
             Route::Compare,
             Route::Wire(None),

@@ -44,6 +44,9 @@ pub(super) fn home() -> AnyView {
                         {super::can_speak().then(|| view! {
                             <a class="button" href=Route::HandsOn.to_string()>"Type it yourself"</a>
                         })}
+                        {browser::inbox().map(|place| view! {
+                            <a class="button" href=place>"Open my server's inbox"</a>
+                        })}
                     </div>
                 </div>
                 {story.map(|story| journey(ui, story))}

@@ -102,6 +102,12 @@ pub(crate) fn screen(route: Route) -> AnyView {
         Route::Access => access::access(),
         Route::Wire(name) => wire::screen(name.as_deref()),
         Route::Compare => compare::compare(),
+        Route::Inbox => {
+            if let Some(place) = crate::browser::inbox() {
+                crate::browser::leave(place);
+            }
+            home::home()
+        }
         Route::Home => home::home(),
     }
 }

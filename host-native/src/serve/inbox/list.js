@@ -19,6 +19,8 @@ export const list = {
   chosen: new Map(),
   last: null,
   open: null,
+  /** Its tags, as it told them itself. */
+  openTags: [],
   loaded: false,
 };
 
@@ -68,6 +70,9 @@ export async function refresh() {
   const own = generation;
   const [first, end] = seen();
   const pages = new Set([Math.floor(first / PAGE), Math.floor(Math.max(first, end - 1) / PAGE)]);
+  // What comes before and after the message that is open is a key away.
+  const place = placeOf(list.open);
+  if (place >= 0) pages.add(Math.floor(place / PAGE)).add(Math.floor((place + 1) / PAGE));
   const fresh = [];
   await Promise.all([...pages].map((page) => take(page, fresh)));
   if (own !== generation) return;
@@ -174,6 +179,6 @@ export async function chooseAll(isWanted) {
   tell();
 }
 
-export const tagsOf = (id) => list.rows[placeOf(id)]?.Tags ?? list.chosen.get(id) ?? [];
+export const tagsOf = (id) => list.rows[placeOf(id)]?.Tags ?? list.chosen.get(id) ?? (id === list.open ? list.openTags : []);
 
 export const nameOf = (message) => plain(party(message.From));

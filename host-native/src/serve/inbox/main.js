@@ -61,6 +61,7 @@ async function route() {
     history.replaceState(null, "", `#/message/${message.ID}`);
   }
   opened = message;
+  list.openTags = message?.Tags ?? [];
   show(list.open);
   drawSoon();
   tidy();

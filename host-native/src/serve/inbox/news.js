@@ -97,12 +97,15 @@ export function offerNotices() {
   tidy();
 }
 
+let told = -Infinity;
 /** What came: by the page if it is looked at, by the system if it may. */
 export function announce(message) {
   const from = plain(message.From.Name || message.From.Address), subject = plain(message.Subject) || "(no subject)";
   say(`New: ${subject}, from ${from}`);
   if (!document.hidden || !("Notification" in window) || Notification.permission !== "granted") return;
-  // One at a time, however many come.
+  // One at a time, and one a second, however many come.
+  if (performance.now() - told < 1000) return;
+  told = performance.now();
   const notice = new Notification(from, { body: subject, tag: "pillarbox" });
   notice.onclick = () => {
     focus();

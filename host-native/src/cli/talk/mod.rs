@@ -231,6 +231,7 @@ impl<'a> Talk<'a> {
 
     /// Whole answers, one octet after the other, so that nothing behind them is read.
     async fn answer(&mut self) -> Result<(), Error> {
+        let within = self.flags.timeout;
         let answered = async {
             loop {
                 let mut octet = [0];
@@ -244,7 +245,6 @@ impl<'a> Talk<'a> {
                 }
             }
         };
-        let within = self.flags.timeout;
         tokio::time::timeout(within, answered).await.map_err(|_| too_late("no answer in time"))?
     }
 

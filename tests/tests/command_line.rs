@@ -240,7 +240,7 @@ fn trace_shows_what_is_said() {
         let mut seen = String::new();
         let wanted = match protocol {
             "smtp" => "C: RCPT TO:<bob@hamburger.edu>",
-            _ => r#"{"C":"PASS ******\r\n"}"#,
+            _ => r#"PASS ******\r\n"#,
         };
         while !seen.contains(wanted) {
             assert!(Instant::now() < until, "{seen}");
@@ -311,4 +311,92 @@ fn doctor_and_config_say_what_is() {
     let ran = pillarbox(&["config", "schema"]).output().expect("it runs");
     let schema: Value = serde_json::from_slice(&ran.stdout).expect("JSON");
     assert_eq!(schema["title"], "pillarbox.toml");
+}
+
+/// Runs `talk` with these lines on its standard input; the lines that it prints.
+fn talk(words: &[&str], lines: &str) -> (Option<i32>, String) {
+    let mut command = pillarbox(&["talk"]);
+    command.args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(lines.as_bytes()).expect("it reads");
+    drop(stdin);
+    let ran = child.wait_with_output().expect("it ends");
+    let said = [ran.stdout, ran.stderr].concat();
+    (ran.status.code(), String::from_utf8_lossy(&said).into_owned())
+}
+
+#[test]
+fn talk_explains_each_line_and_masks_secrets() {
+    let scratch = Scratch::new("command-line-talk");
+    let server = Server::start(scratch.path(), &["--memory", "--starttls"]);
+    let (smtp, imap) = (server.smtp.to_string(), server.imap.to_string());
+    let (pop3, pop3s) = (server.pop3.to_string(), server.at("pop3s").to_string());
+    let lines = "EHLO me.test\nAUTH PLAIN AGJvYgBodW5ncnk=\nMAIL FROM:<ann@a.test>\nRCPT TO:<bob@b.test>\nDATA\n\
+                 Subject: x\n\nHello\n.\nQUIT\n";
+    let (code, said) = talk(&["smtp", &smtp], lines);
+    assert_eq!(code, Some(0), "{said}");
+    for part in [
+        "C: RCPT TO:<bob@b.test>\n   # Name a recipient, one for each command. (RFC 5321 §4.1.1.3)\nS: 250 2.1.5",
+        "2.1.5: it is about the address (RFC 3463 §3.2)",
+        "C: AUTH PLAIN ******",
+        "S: 221 ",
+    ] {
+        assert!(said.contains(part), "{part} is not in: {said}");
+    }
+    assert!(!said.contains("AGJv"), "{said}");
+    let (code, said) = talk(&["smtp", &smtp, "--starttls"], "EHLO me.test\nQUIT\n");
+    assert_eq!(code, Some(0), "{said}");
+    let (_, tls) = said.split_once("-- TLS").expect("it began");
+    assert!(tls.contains("S: 250-") && !tls.contains("STARTTLS"), "{said}");
+    let lines = "USER bob@b.test\nPASS hungry\nLIST\nRETR 1\nQUIT\n";
+    for words in [&["pop3", &pop3][..], &["pop3", &pop3s, "--tls"], &["pop3", &pop3, "--starttls"]]
+    {
+        let (code, said) = talk(words, lines);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("C: PASS ******") && !said.contains("hungry"), "{said}");
+        assert!(said.contains("S: Hello") && said.contains("(RFC 1939 §6)"), "{said}");
+    }
+    let lines = "a LOGIN bob@b.test hungry\nb SELECT INBOX\nc FETCH 1 BODY[]\nd LOGOUT\n";
+    for words in [&["imap", &imap][..], &["imap", &imap, "--starttls"]] {
+        let (code, said) = talk(words, lines);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(
+            said.contains("C: a LOGIN bob@b.test ******") && !said.contains("hungry"),
+            "{said}"
+        );
+        assert!(said.contains("S: Hello") && said.contains("S: d OK"), "{said}");
+    }
+    let nobody = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let silent = nobody.local_addr().expect("bound").to_string();
+    let (code, said) = talk(&["smtp", &silent, "--timeout", "100ms"], "QUIT\n");
+    assert!(code == Some(3) && said.contains("no answer in time"), "{said}");
+}
+
+#[test]
+fn talk_is_the_server_of_a_client() {
+    let mut command = pillarbox(&["talk", "pop3", "--listen", "127.0.0.1:0"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = Ended(command.spawn().expect("it starts"));
+    let mut stdin = child.0.stdin.take().expect("it is piped");
+    stdin.write_all(b"+OK hello\n+OK who\n-ERR no\n").expect("it reads");
+    let mut stderr = BufReader::new(child.0.stderr.take().expect("it is piped"));
+    let mut line = String::new();
+    stderr.read_line(&mut line).expect("it says where");
+    let at = line.split(' ').find_map(|word| word.trim_end_matches(';').parse().ok());
+    let mut wire = Wire::connect(at.expect("an address")).expect("it listens");
+    assert_eq!(wire.line().expect("a greeting"), b"+OK hello\r\n");
+    wire.send(b"USER bob\r\n").expect("it reads");
+    assert_eq!(wire.line().expect("an answer"), b"+OK who\r\n");
+    wire.send(b"PASS hungry\r\n").expect("it reads");
+    assert_eq!(wire.line().expect("an answer"), b"-ERR no\r\n");
+    drop(wire);
+    let mut said = String::new();
+    let mut stdout = child.0.stdout.take().expect("it is piped");
+    stdout.read_to_string(&mut said).expect("it is text");
+    assert!(
+        said.contains("C: PASS ******\n   # Say the password. (RFC 1939 §7)\nS: -ERR no"),
+        "{said}"
+    );
+    assert!(!said.contains("hungry"), "{said}");
 }

@@ -22,6 +22,7 @@ mod sendmail;
 mod shell;
 mod site;
 mod smime;
+mod talk;
 mod trace;
 
 use std::net::SocketAddr;
@@ -95,6 +96,8 @@ enum Word {
     Ready(catcher::ReadyFlags),
     /// Watch what is said to a running server without --config, as it is said
     Trace(trace::TraceFlags),
+    /// Be the client of an SMTP, POP3 or IMAP server, or the server of a client, with what each line means
+    Talk(talk::TalkFlags),
     /// Compose a message, or take a ready one, and hand it to a server
     Send(Box<send::SendFlags>),
     /// Take a message from standard input as `sendmail` does; `pillarbox sendmail --help` says more
@@ -311,6 +314,7 @@ impl Word {
                 | Self::Config(_)
                 | Self::Doctor(_)
                 | Self::Trace(_)
+                | Self::Talk(_)
                 | Self::Replay(_)
                 | Self::Scenarios
                 | Self::Limits(_)
@@ -357,6 +361,7 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Completions(flags)) => shell::completions(&flags),
         Some(Word::Man(flags)) => shell::man(&flags),
         Some(Word::Trace(flags)) => trace::run(&flags),
+        Some(Word::Talk(flags)) => talk::run(&flags),
         Some(Word::Send(flags)) => send::run(*flags),
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
         Some(Word::Probe(flags)) => probe::run(flags),

@@ -281,7 +281,7 @@ def what_is_served_is_described(server: Server) -> None:
         if "get" not in operations or path in ("/api/events", "/api/stream", "/api/queue/{id}"):
             continue
         known = path.replace("/sessions/{id}", f"/sessions/{session}").replace("{id}", message)
-        known = known.replace("{what}", "structure").replace("{part}", "0").replace("{name}", "latest.txt")
+        known = known.replace("{what}", "structure").replace("{part}", "1").replace("{name}", "latest.txt")
         query = {"/api/v1/search": "?query=described", "/api/wait": "?to=described@hamburger.edu"}.get(path, "")
         status, text = asked(server, "GET", known + query)
         good = operations["get"]["responses"]["200"]["content"]

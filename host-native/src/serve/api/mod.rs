@@ -34,7 +34,7 @@ use pillarbox_world::service::Backend;
 use pillarbox_world::store::{Outcome, Write};
 use pillarbox_world::web::{Given, Request};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::{Addresses, Shared, told_to_stop};

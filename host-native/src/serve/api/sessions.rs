@@ -3,7 +3,6 @@
 //! and sessions that note nothing are faster.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use axum::Json;
@@ -126,13 +125,12 @@ impl Conversation {
     fn transcript(&self) -> String {
         let mut out = String::new();
         let opened = self.opened_ms.map_or_else(|| "its beginning is gone".to_owned(), date_time);
-        // Writing to a string does not fail.
-        drop(writeln!(out, "# session {} {} {opened}", self.id, self.protocol()));
+        out.push_str(&format!("# session {} {} {opened}\n", self.id, self.protocol()));
         for (is_client, text) in self.lines() {
             let octets: Vec<u8> =
                 text.trim_end_matches(['\r', '\n']).chars().map(|c| c as u8).collect();
             let who = if is_client { 'C' } else { 'S' };
-            drop(writeln!(out, "{who}: {}", shown(&octets)));
+            out.push_str(&format!("{who}: {}\n", shown(&octets)));
         }
         if self.is_full {
             out.push_str("# what came then is not kept\n");

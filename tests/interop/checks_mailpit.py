@@ -11,6 +11,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 
 from server import Server
 
@@ -166,4 +167,140 @@ def tests_wait_and_do_not_sleep(server: Server) -> None:
     assert json.loads(asked(server, "GET", "/api/v1/messages")[1])["total"] == 0
 
 
-CHECKS = [mailpits_client, strangers_and_nonsense_are_turned_away, listeners_are_told, tests_wait_and_do_not_sleep]
+def read(server: Server, path: str, status: int = 200) -> dict:
+    seen = asked(server, "GET", path)
+    assert seen[0] == status, (path, seen)
+    return json.loads(seen[1])
+
+
+def conversations_are_shown(server: Server) -> None:
+    read(server, "/api/sessions")
+    address = "shown@hamburger.edu"
+    with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as smtp:
+        smtp.sendmail("alice@crepes.fr", [address], f"To: {address}\r\nSubject: shown\r\n\r\nhello \u00e9\r\n".encode())
+    with imaplib.IMAP4("127.0.0.1", server.port["imap"]) as imap:
+        imap.login(address, "very-secret")
+    message = read(server, f"/api/wait?to={address}&timeout=9s")["messages"][0]["ID"]
+    session = read(server, f"/api/messages/{message}/session")["session"]
+    shown = read(server, f"/api/sessions/{session}")
+    assert shown["messages"] == [message] and shown["protocol"] == "smtp" and shown["is_whole"], shown
+    parts = [part for said in shown["said"] for part in said["parts"]]
+    assert any(part.get("side") == "C" and "span" in part for part in parts), parts
+    assert read(server, f"/api/messages/{message}/annotations") == shown
+    status, text = asked(server, "GET", f"/api/sessions/{session}/transcript.txt")
+    assert status == 200 and f"C: RCPT TO:<{address}>" in text and f"S: 250 2.0.0 Message accepted for delivery as {message}" in text, text
+    events = [json.loads(line) for line in asked(server, "GET", f"/api/sessions/{session}/log")[1].splitlines()]
+    assert events[0]["what"] == "opened" and events[-1]["what"] == "closed", events
+    newest = read(server, "/api/sessions?protocol=imap&limit=1")["sessions"]
+    assert [one["protocol"] for one in newest] == ["imap"], newest
+    text = asked(server, "GET", f"/api/sessions/{newest[0]['id']}/transcript.txt")[1]
+    assert address in text and "LOGIN" in text and "very-secret" not in text, text
+    assert read(server, "/api/sessions?limit=0")["sessions"] == []
+    for path, status in (("?protocol=x", 400), ("?limit=5000", 400), ("/zz", 404), ("/%2e%2e/log", 404), ("/zz/log.pcap", 404)):
+        assert asked(server, "GET", f"/api/sessions{path}")[0] == status, path
+
+
+def a_date_in_the_future_is_not_the_latest(server: Server) -> None:
+    with imaplib.IMAP4("127.0.0.1", server.port["imap"]) as imap:
+        imap.login("future@hamburger.edu", "any")
+        done = imap.append("INBOX", None, '"01-Jan-2990 00:00:00 +0000"', b"Subject: in the future\r\n\r\n")
+        assert done[0] == "OK", done
+    with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as smtp:
+        smtp.sendmail("alice@crepes.fr", ["future@hamburger.edu"], "Subject: now\r\n\r\nhello\r\n")
+    assert "Subject: now" in asked(server, "GET", "/api/messages/latest/raw")[1]
+
+
+# Port 9 takes nothing, so mail waits.
+ROUTE = """domains = ['ours.example']
+[relay]
+networks = ['127.0.0.1']
+[[relay.routes]]
+domain = '*'
+next_hop = '[127.0.0.1]:9'
+tls = 'none'
+"""
+
+
+def the_clock_moves_the_queue(server: Server) -> None:
+    before = read(server, "/api/clock")["now_unix_ms"]
+    for body, status in (('{"advance":"30m"}', 200), ('{"advance_ms":1}', 200), ("{}", 400), ('{"advance":"367d"}', 400),
+                         ('{"advance":"-1s"}', 400), ('{"advance":"1s","advance_ms":1}', 400), ('{"back":1}', 400)):
+        assert asked(server, "POST", "/api/clock", body)[0] == status, body
+    assert read(server, "/api/clock")["now_unix_ms"] - before >= 1_800_001
+    assert read(server, "/api/queue") == {"messages": [], "more": False}
+    ours = Server(server.binary, ROUTE, {"alice@ours.example": "secret"}, flags=("--test-clock",))
+    try:
+        with smtplib.SMTP("127.0.0.1", ours.port["smtp"]) as smtp:
+            smtp.sendmail("alice@ours.example", ["bob@theirs.example"], "Subject: later\r\n\r\nhello\r\n")
+
+        def recipient() -> tuple[int, int]:
+            part = read(ours, f"/api/queue/{number}")["destinations"][0]
+            return part["recipients"][0]["attempts"], part["next_unix_ms"]
+
+        number = read(ours, "/api/queue")["messages"][0]["id"]
+        until(lambda: recipient()[1] > read(ours, "/api/clock")["now_unix_ms"])
+        first = recipient()[1]
+        # Its next attempt is far off; the clock brings it.
+        assert asked(ours, "POST", "/api/clock", '{"advance":"5h"}')[0] == 200
+        until(lambda: recipient()[1] > first)
+        for method, what in (("POST", "/hold"), ("POST", "/release"), ("POST", "/retry"), ("DELETE", "")):
+            status, text = asked(ours, method, f"/api/queue/{number}{what}")
+            assert status == 200 and json.loads(text)["changed"] == 1, (what, text)
+        assert read(ours, "/api/queue")["messages"] == []
+        assert asked(ours, "POST", f"/api/queue/{number}/retry")[0] == 404
+        assert asked(ours, "POST", f"/api/queue/{number}/colour")[0] == 404
+        # All else of the interface is refused where there are accounts, with the reason.
+        for path in ("/api/v1/messages", "/api/events", "/view/latest", "/api/sessions", "/api/wait", "/api/openapi.json"):
+            assert "dev profile" in read(ours, path, 403)["Error"], path
+    finally:
+        ours.stop()
+    plain = Server(server.binary, ROUTE, {"alice@ours.example": "secret"})
+    try:
+        for path in ("/api/clock", "/api/queue", "/api/queue/1"):
+            assert "--test-clock" in read(plain, path, 403)["Error"], path
+    finally:
+        plain.stop()
+
+
+def until(holds) -> None:
+    end = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.02)
+
+
+def what_is_served_is_described(server: Server) -> None:
+    with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as smtp:
+        smtp.sendmail("alice@crepes.fr", ["described@hamburger.edu"], "Subject: described\r\n\r\nhello\r\n")
+    message = read(server, "/api/wait?to=described@hamburger.edu&timeout=9s")["messages"][0]["ID"]
+    document = read(server, "/api/openapi.json")
+    assert document["openapi"] == "3.1.0"
+    session = read(server, f"/api/messages/{message}/session")["session"]
+    looked = 0
+    for path, operations in document["paths"].items():
+        if "get" not in operations or path in ("/api/events", "/api/stream", "/api/queue/{id}"):
+            continue
+        known = path.replace("/sessions/{id}", f"/sessions/{session}").replace("{id}", message)
+        known = known.replace("{what}", "structure").replace("{part}", "1").replace("{name}", "latest.txt")
+        query = {"/api/v1/search": "?query=described", "/api/wait": "?to=described@hamburger.edu"}.get(path, "")
+        status, text = asked(server, "GET", known + query)
+        good = operations["get"]["responses"]["200"]["content"]
+        assert status == 200, (known, status, text)
+        if "application/json" in good:
+            schema, answer = good["application/json"]["schema"], json.loads(text)
+            assert isinstance(answer, list if schema["type"] == "array" else dict), (known, answer)
+            missing = [field for field in schema.get("required", []) if field not in answer]
+            assert not missing, (known, missing, answer)
+        looked += 1
+    assert looked > 15, looked
+    # What is not described is not there: another method at a path is refused.
+    for path, operations in document["paths"].items():
+        known = path.replace("{id}", "1").replace("{what}", "x").replace("{tag}", "x").replace("{part}", "1")
+        for method in ("get", "post", "put", "delete"):
+            if method not in operations:
+                status = asked(server, method.upper(), known.replace("{name}", "x").replace("{number}", "1"))[0]
+                assert status in (404, 405), (method, path, status)
+
+
+CHECKS = [mailpits_client, strangers_and_nonsense_are_turned_away, listeners_are_told, conversations_are_shown,
+          a_date_in_the_future_is_not_the_latest, the_clock_moves_the_queue, what_is_served_is_described, tests_wait_and_do_not_sleep]

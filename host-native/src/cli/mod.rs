@@ -259,7 +259,7 @@ pub struct ServeFlags {
     /// For measuring only: `native` links the engine in, without sandbox
     #[arg(long, value_name = "ENGINE", env = "PILLARBOX_ENGINE", value_enum, hide = true)]
     pub engine: Option<EngineChoice>,
-    /// For tests only: `POST /api/clock` with `{"advance_ms": N}` moves the queue's clock forward
+    /// For tests only: serve `/api/clock`, which moves the queue's clock, and `/api/queue` in a server profile too
     #[arg(long, hide_short_help = true)]
     pub test_clock: bool,
 }

@@ -2,7 +2,7 @@
 //! It is bounded; who is too slow misses the oldest, and is told so.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -28,6 +28,8 @@ pub(crate) struct Journal {
     left: Mutex<Option<Instant>>,
     /// Whether a session began that tells nobody, since the last watcher came.
     unseen: AtomicBool,
+    /// Since when all sessions tell, whether somebody watches or not, in milliseconds since 1970 UTC; 0: they do not.
+    kept_since: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -61,6 +63,7 @@ impl Default for Journal {
             watchers: AtomicUsize::new(0),
             left: Mutex::new(None),
             unseen: AtomicBool::new(false),
+            kept_since: AtomicU64::new(0),
         }
     }
 }
@@ -75,7 +78,22 @@ impl Journal {
         is_watched
     }
 
+    /// From now on every session that begins tells what is said. Says since when, in milliseconds since 1970 UTC.
+    pub(crate) fn keep(&self) -> u64 {
+        let now = wall_ms();
+        let before = self.kept_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        before.err().unwrap_or(now)
+    }
+
+    /// All that is still there, oldest first.
+    pub(crate) fn kept(&self) -> Vec<Arc<Told>> {
+        lock(&self.ring).events.iter().cloned().collect()
+    }
+
     fn is_watched(&self) -> bool {
+        if self.kept_since.load(Ordering::Relaxed) > 0 {
+            return true;
+        }
         let left = *lock(&self.left);
         self.watchers.load(Ordering::Relaxed) > 0 || left.is_some_and(|at| at.elapsed() < LINGER)
     }
@@ -87,8 +105,7 @@ impl Journal {
     }
 
     fn put(&self, what: &'static str, mut event: Value) {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let at = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        let at = wall_ms();
         let mut ring = lock(&self.ring);
         ring.last += 1;
         let id = ring.last;
@@ -144,6 +161,11 @@ impl Drop for Watcher {
     }
 }
 
+fn wall_ms() -> u64 {
+    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// What is behind these locks is whole between any two lines, so a panic elsewhere spoils nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -196,6 +218,19 @@ mod tests {
         assert!(events[0].json.contains(r#""what":"unseen""#), "{}", events[0].json);
         assert!(journal.has_begun());
         assert!(journal.watch(Some(last + 1)).last == last + 1, "it is told once");
+    }
+
+    #[test]
+    fn once_asked_it_is_told_without_a_watcher() {
+        let journal = Arc::new(Journal::default());
+        assert!(!journal.has_begun());
+        let since = journal.keep();
+        assert!(since > 0 && journal.has_begun());
+        assert_eq!(journal.keep(), since, "it goes on");
+        journal.tell("1", "opened", json!({}));
+        journal.tell("1", "closed", json!({}));
+        let ids: Vec<u64> = journal.kept().iter().map(|told| told.id).collect();
+        assert_eq!(ids, [1, 2]);
     }
 
     #[test]

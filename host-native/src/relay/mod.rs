@@ -25,7 +25,7 @@ pub use resting::Rest;
 
 pub(crate) use ask::broke;
 pub(crate) use metrics::RelayMetrics;
-pub(crate) use operate::{Message, Request, Response, Stats, Target, operate};
+pub(crate) use operate::{Message, Request, Response, Stats, Target, answered, operate};
 pub(crate) use outgoing::Outgoing;
 pub(crate) use resting::Resting;
 pub(crate) use routes::Routes;

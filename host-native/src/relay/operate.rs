@@ -186,7 +186,11 @@ fn not_found(request: &Request) -> String {
     }
 }
 
-async fn answered(
+/// Answers a request, or says why not.
+///
+/// # Errors
+/// What the store says; [`Reason::NotFound`] if there is nothing that the request is about.
+pub(crate) async fn answered(
     backend: &HostBackend,
     metrics: &RelayMetrics,
     request: Request,

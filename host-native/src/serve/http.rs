@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::routing::get;
 use tokio::net::TcpListener;
 
 use super::bridge::{self, Services};
@@ -37,7 +37,6 @@ pub(super) fn routes(shared: &Arc<Shared>, addresses: Addresses, guard: Option<G
         .route("/livez", get(async || "live\n"))
         .route("/readyz", get(async move || readyz(&ready)))
         .route("/metrics", get(async move || text(metrics.metrics.text())))
-        .merge(clock(shared))
         .merge(faults_http::routes(shared))
         .merge(api::routes(shared, &addresses))
         .merge(inbox::routes(shared, &addresses))
@@ -70,33 +69,6 @@ fn live(shared: &Arc<Shared>, addresses: &Addresses, guard: Option<&Guard>) -> R
     stream::routes(shared, journal, guard, &services)
         .merge(bridge::routes(shared, guard, &services))
         .merge(visitors::routes(shared, guard))
-}
-
-/// With `--test-clock` alone: tests move the queue's clock, so that days pass in seconds.
-fn clock(shared: &Arc<Shared>) -> Router {
-    if !shared.settings.test_clock {
-        return Router::new();
-    }
-    let shared = Arc::clone(shared);
-    let advance = async move |Json(by): Json<Advance>| {
-        let clock = &shared.backend.relaying().clock;
-        clock.advance(by.advance_ms);
-        Json(Moved { now_unix_ms: clock.now_ms() })
-    };
-    Router::new().route("/api/clock", post(advance))
-}
-
-/// How far the clock moves; never back.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Advance {
-    advance_ms: u64,
-}
-
-/// What it shows then.
-#[derive(serde::Serialize)]
-struct Moved {
-    now_unix_ms: u64,
 }
 
 /// A page on another site whose name was rebound to this address must not read anything here.

@@ -360,6 +360,7 @@ impl Served for SmtpRole {
             }
             smtp::Answer::Refused(refusal) => {
                 link.fault();
+                shared.metrics.deliveries.with_label_values(&["refused"]).inc();
                 let (from, to) = named(Some(&service.refused_parties()));
                 let words = refusal.text.as_deref().map(shown);
                 tracing::info!(

@@ -16,7 +16,7 @@ use pillarbox_engine::types::{BlobId, Reason};
 use pillarbox_world::hub::SessionKey;
 use pillarbox_world::store::{MailboxId, Store, push_uid};
 use serde_json::{Value, json};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Notify, broadcast};
 
 use super::summary::{Party, Summary, moment};
 use crate::drive::next_key;
@@ -38,8 +38,6 @@ pub(super) struct Catalogue {
     /// Something happened in the store.
     woken: Arc<Notify>,
     events: broadcast::Sender<Event>,
-    /// Counts the times at which the list was found changed.
-    changes: watch::Sender<u64>,
     /// Messages that went since the list is there.
     gone: AtomicU64,
 }
@@ -163,7 +161,6 @@ impl Default for Catalogue {
             key: next_key(),
             woken: Arc::default(),
             events: broadcast::Sender::new(BEHIND_MAX),
-            changes: watch::Sender::new(0),
             gone: AtomicU64::new(0),
         }
     }
@@ -180,16 +177,11 @@ impl Catalogue {
         self.events.subscribe()
     }
 
-    /// Changes whenever the list was found changed.
-    pub(super) fn changes(&self) -> watch::Receiver<u64> {
-        self.changes.subscribe()
-    }
-
     /// Ends once something happened in the store that somebody waits for.
     pub(super) async fn news(&self) {
         loop {
             self.woken.notified().await;
-            if self.events.receiver_count() > 0 || self.changes.receiver_count() > 0 {
+            if self.events.receiver_count() > 0 {
                 return;
             }
         }
@@ -218,9 +210,6 @@ impl Catalogue {
             })
             .collect();
         drop(state);
-        if !events.is_empty() {
-            self.changes.send_modify(|count| *count += 1);
-        }
         for event in events {
             if let Event::Gone(_) = event {
                 self.gone.fetch_add(1, Ordering::Relaxed);
@@ -252,6 +241,16 @@ impl Catalogue {
         let state = self.state();
         let ids = state.order.iter().rev().skip(start).take(limit);
         ids.filter_map(|(_, id)| state.messages.get(id).cloned()).collect()
+    }
+
+    /// The newest of those whose time has come; of mail that all says to be from the future, what came last.
+    pub(super) fn latest(&self, now_ms: u64) -> Option<Arc<Entry>> {
+        let state = self.state();
+        let id = match state.order.range(..=(now_ms, BlobId::MAX)).next_back() {
+            Some((_, id)) => *id,
+            None => state.order.iter().map(|(_, id)| *id).max()?,
+        };
+        state.messages.get(&id).cloned()
     }
 
     /// All that something holds of, newest first.
@@ -612,6 +611,12 @@ mod tests {
         let ids = |page: Vec<Arc<Entry>>| page.iter().map(|entry| entry.id).collect::<Vec<_>>();
         assert_eq!(ids(list.page(0, 10)), [second, third, first]);
         assert_eq!(ids(list.page(1, 1)), [third]);
+        let latest = |now_ms| list.latest(now_ms).map(|entry| entry.id);
+        assert_eq!(
+            (latest(5000), latest(1999), latest(1000)),
+            (Some(second), Some(third), Some(first))
+        );
+        assert_eq!(latest(10), Some(third), "what came last, where all is from the future");
 
         // Read by one is not read by all.
         let bobs = entry.places.iter().find(|place| &*place.account == "bob@x.test");

@@ -32,7 +32,7 @@ pub(super) async fn info(State(api): State<Api>) -> Answer {
                     "MessagesDeleted": api.catalogue.gone(),
                     "SMTPAccepted": metrics.deliveries.with_label_values(&["stored"]).get(),
                     "SMTPAcceptedSize": octets,
-                    "SMTPRejected": 0,
+                    "SMTPRejected": metrics.deliveries.with_label_values(&["refused"]).get(),
                     "SMTPIgnored": 0,
                 },
             }))

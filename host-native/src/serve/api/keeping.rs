@@ -43,9 +43,10 @@ async fn until_stopped(api: Api, work: impl Future<Output = ()>) {
 
 /// Removes the oldest messages while there are more than so many.
 async fn keep(api: Api, max: NonZeroUsize) {
-    let mut changes = api.catalogue.changes();
+    let mut events = api.catalogue.events();
     loop {
-        changes.mark_unchanged();
+        // What came up to now is counted below.
+        events = events.resubscribe();
         let surplus = api.work(move |api| Ok(api.catalogue.page(max.get(), usize::MAX))).await;
         let removed = match surplus {
             Ok(surplus) => api.expunge(&surplus).await,
@@ -54,8 +55,12 @@ async fn keep(api: Api, max: NonZeroUsize) {
         if let Err(refused) = removed {
             tracing::warn!(why = refused.1, "--max-messages: older messages could not be removed");
         }
-        if changes.changed().await.is_err() {
-            return;
+        loop {
+            match events.recv().await {
+                Ok(Event::New(_)) | Err(RecvError::Lagged(_)) => break,
+                Ok(_) => {}
+                Err(RecvError::Closed) => return,
+            }
         }
     }
 }

@@ -118,7 +118,7 @@ impl Api {
             };
             let entry = match wanted {
                 Some(id) => api.catalogue.message(id),
-                None => api.catalogue.page(0, 1).pop(),
+                None => api.catalogue.latest(api.now_ms()),
             };
             let entry = entry.ok_or_else(gone)?;
             let contents = Contents::open(api.store().reads(), &entry).map_err(|_| gone())?;

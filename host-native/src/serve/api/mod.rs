@@ -3,6 +3,7 @@
 //! its clients know no token.
 
 mod catalogue;
+mod clock;
 mod contents;
 mod events;
 mod extract;
@@ -12,17 +13,22 @@ mod listing;
 mod message;
 mod native;
 mod query;
+mod queue;
+mod routes;
 mod send;
+mod sessions;
 mod summary;
 mod tags;
 mod texts;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, Uri};
+use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, get};
 use axum::{Json, Router};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::service::Backend;
@@ -36,6 +42,7 @@ use super::{Addresses, Shared, told_to_stop};
 use crate::config::Profile;
 use crate::store::{MailStore, words};
 use catalogue::Catalogue;
+use routes::{ELSEWHERE, Gives, Line, Routes, document, paths};
 use texts::Texts;
 
 /// Requests that are worked at; others wait. A search may read much mail.
@@ -53,6 +60,8 @@ struct Api {
     texts: Arc<Texts>,
     places: Arc<Semaphore>,
     ports: native::Ports,
+    /// Whether HTTP is served to this machine alone.
+    is_local: bool,
 }
 
 /// Why a request is not answered, in words for who made it.
@@ -88,13 +97,32 @@ impl Refused {
 
 /// The routes; in a server profile each of them only says why it does nothing.
 pub(super) fn routes(shared: &Arc<Shared>, addresses: &Addresses) -> Router {
-    if !matches!(shared.settings.profile, Profile::Dev) {
+    let (letters, mut lines) = letters().into_parts();
+    let (mail, more) = mailpit().into_parts();
+    lines.extend(more);
+    let (native, more) = native().into_parts();
+    lines.extend(more);
+    let (relay, relay_lines) = relay().into_parts();
+    let is_dev = matches!(shared.settings.profile, Profile::Dev);
+    let is_local = crate::config::is_loopback(addresses.http.ip());
+    // A server whose clock tests move is one for tests, if nobody else reaches it.
+    let relay = if is_dev || shared.settings.test_clock && is_local {
+        relay.layer(DefaultBodyLimit::max(BODY_MAX)).with_state(Arc::clone(shared))
+    } else {
+        let why = "the queue and its clock are steered here in the dev profile, or with --test-clock and HTTP on a \
+                   loopback address; `pillarbox queue` steers it everywhere";
+        refusing(&paths(&relay_lines), why)
+    };
+    if !is_dev {
         let why = "this interface shows everybody's mail, so it belongs to the dev profile; this server runs with --config";
-        let refuse = async move || Refused(StatusCode::FORBIDDEN, why.to_owned());
-        let paths =
-            ["/api/v1/{*path}", "/api/inboxes", "/api/wait", "/api/messages/{*path}", "/api/reset"];
-        return paths.iter().fold(Router::new(), |routes, path| routes.route(path, any(refuse)));
+        let mut all = paths(&lines);
+        all.extend(["/api/v1/{*path}", OPENAPI.path]);
+        return refusing(&all, why).merge(relay);
     }
+    lines.extend(relay_lines);
+    lines.extend(ELSEWHERE);
+    lines.push(OPENAPI);
+    let described = axum::body::Bytes::from(document(&lines).to_string());
     let api = Api {
         shared: Arc::clone(shared),
         catalogue: Arc::default(),
@@ -106,37 +134,237 @@ pub(super) fn routes(shared: &Arc<Shared>, addresses: &Addresses) -> Router {
             imap: addresses.imap.port(),
             http: addresses.http.port(),
         },
+        is_local,
     };
     keeping::begin(&api);
     tokio::spawn(look_at_news(api.clone()));
-    let letters = Router::new()
-        .route("/api/v1/send", post(send::send))
-        .layer(DefaultBodyLimit::max(LETTER_MAX));
-    Router::new()
-        .route("/api/v1/info", get(info::info))
-        .route("/api/v1/webui", get(info::web_ui))
-        .route(
-            "/api/v1/messages",
-            get(listing::list).put(listing::set_read).delete(listing::delete),
-        )
-        .route("/api/v1/search", get(listing::search).delete(listing::delete_found))
-        .route("/api/v1/tags", get(tags::list).put(tags::set))
-        .route("/api/v1/tags/{tag}", put(tags::rename).delete(tags::delete))
-        .route("/api/v1/message/{id}", get(message::message))
-        .route("/api/v1/message/{id}/headers", get(message::headers))
-        .route("/api/v1/message/{id}/raw", get(message::raw))
-        .route("/api/v1/message/{id}/part/{part}", get(message::part))
+    mail.merge(native)
         .route("/api/v1/{*path}", any(nothing_here))
-        .route("/api/inboxes", post(native::inbox))
-        .route("/api/wait", get(native::wait))
-        .route("/api/reset", post(native::reset))
-        .route("/api/messages/{id}/{what}", get(native::extracted))
-        .route("/api/events", get(events::events))
-        .route("/view/{name}", get(message::view))
         .route("/inbox/html/{id}", get(message::framed))
         .layer(DefaultBodyLimit::max(BODY_MAX))
-        .merge(letters)
+        .merge(letters.layer(DefaultBodyLimit::max(LETTER_MAX)))
         .with_state(api)
+        .merge(relay)
+        .route(
+            OPENAPI.path,
+            get(async move || ([(header::CONTENT_TYPE, "application/json")], described)),
+        )
+}
+
+const OPENAPI: Line = Line::get(
+    "/api/openapi.json",
+    "This document (OpenAPI 3.1).",
+    Gives::Object(&["openapi", "info", "paths"]),
+);
+
+/// Paths that only say why nothing is done there.
+fn refusing(paths: &BTreeSet<&'static str>, why: &'static str) -> Router {
+    let refuse = async move || Refused(StatusCode::FORBIDDEN, why.to_owned());
+    paths.iter().fold(Router::new(), |routes, path| routes.route(path, any(refuse)))
+}
+
+/// What brings a message.
+fn letters() -> Routes<Api> {
+    let send = Line::post("/api/v1/send", "Sends a message.", Gives::Object(&["ID"]));
+    Routes::new().on(send.with_body(), send::send)
+}
+
+/// What is in Mailpit's form.
+fn mailpit() -> Routes<Api> {
+    const OK: Gives = Gives::Text("text/plain");
+    const LIST: Gives =
+        Gives::Object(&["total", "unread", "count", "messages_count", "start", "tags", "messages"]);
+    Routes::new()
+        .on(
+            Line::get(
+                "/api/v1/info",
+                "The server and its counts.",
+                Gives::Object(&["Version", "Messages", "Unread", "Tags", "RuntimeStats"]),
+            ),
+            info::info,
+        )
+        .on(
+            Line::get(
+                "/api/v1/webui",
+                "What a page may offer.",
+                Gives::Object(&["MessageRelay", "ChaosEnabled"]),
+            ),
+            info::web_ui,
+        )
+        .on(
+            Line::get("/api/v1/messages", "Messages, newest first.", LIST)
+                .asks(&["start", "limit"]),
+            listing::list,
+        )
+        .on(
+            Line::put("/api/v1/messages", "Sets messages read or unread.", OK).asks(&["tz"]),
+            listing::set_read,
+        )
+        .on(
+            Line::delete("/api/v1/messages", "Deletes messages, or all.", OK).with_body(),
+            listing::delete,
+        )
+        .on(
+            Line::get("/api/v1/search", "Messages that a search finds.", LIST)
+                .asks(&["query", "tz", "start", "limit"]),
+            listing::search,
+        )
+        .on(
+            Line::delete("/api/v1/search", "Deletes what a search finds.", OK)
+                .asks(&["query", "tz"]),
+            listing::delete_found,
+        )
+        .on(Line::get("/api/v1/tags", "All tags.", Gives::Array), tags::list)
+        .on(Line::put("/api/v1/tags", "Sets the tags of messages.", OK), tags::set)
+        .on(Line::put("/api/v1/tags/{tag}", "Renames a tag.", OK), tags::rename)
+        .on(Line::delete("/api/v1/tags/{tag}", "Takes a tag off all messages.", OK), tags::delete)
+        .on(
+            Line::get(
+                "/api/v1/message/{id}",
+                "A message, which is read by that.",
+                Gives::Object(&["ID", "From", "To", "Subject", "Text", "HTML", "Attachments"]),
+            ),
+            message::message,
+        )
+        .on(Line::get("/api/v1/message/{id}/headers", "Its fields.", Gives::Map), message::headers)
+        .on(
+            Line::get("/api/v1/message/{id}/raw", "Its octets.", Gives::Text("text/plain")),
+            message::raw,
+        )
+        .on(
+            Line::get(
+                "/api/v1/message/{id}/part/{part}",
+                "A part of it, decoded.",
+                Gives::Text("application/octet-stream"),
+            ),
+            message::part,
+        )
+        .on(
+            Line::get("/api/events", "What happens to the list, as it happens.", Gives::Socket),
+            events::events,
+        )
+        .on(
+            Line::get("/view/{name}", "How a message looks.", Gives::Text("text/html")),
+            message::view,
+        )
+}
+
+/// Our own.
+fn native() -> Routes<Api> {
+    Routes::new()
+        .on(
+            Line::post(
+                "/api/inboxes",
+                "An address that nobody has, for one test.",
+                Gives::Object(&["address", "user", "password", "ports"]),
+            )
+            .status(201),
+            native::inbox,
+        )
+        .on(
+            Line::get(
+                "/api/wait",
+                "Waits for messages; with count=0 that none come.",
+                Gives::Object(&["messages"]),
+            )
+            .asks(&["to", "from", "subject", "count", "timeout"]),
+            native::wait,
+        )
+        .on(
+            Line::post(
+                "/api/reset",
+                "No mail in any mailbox, and no faults.",
+                Gives::Object(&["removed"]),
+            ),
+            native::reset,
+        )
+        .on(
+            Line::get(
+                "/api/messages/{id}/{what}",
+                "Of a message: links, codes, structure, raw, session or annotations.",
+                Gives::Text("*/*"),
+            ),
+            native::extracted,
+        )
+        .on(
+            Line::get(
+                "/api/sessions",
+                "Conversations, newest first.",
+                Gives::Object(&["kept_since_unix_ms", "sessions"]),
+            )
+            .asks(&["protocol", "limit"]),
+            sessions::list,
+        )
+        .on(
+            Line::get(
+                "/api/sessions/{id}",
+                "A conversation, and what each octet of it is.",
+                Gives::Object(&[
+                    "id",
+                    "protocol",
+                    "opened_unix_ms",
+                    "is_whole",
+                    "messages",
+                    "said",
+                ]),
+            ),
+            sessions::show,
+        )
+        .on(
+            Line::get(
+                "/api/sessions/{id}/log",
+                "Its events, a line of JSON each.",
+                Gives::Text("application/x-ndjson"),
+            ),
+            sessions::log,
+        )
+        .on(
+            Line::get(
+                "/api/sessions/{id}/transcript.txt",
+                "Its lines, for people.",
+                Gives::Text("text/plain"),
+            ),
+            sessions::transcript,
+        )
+}
+
+/// The queue and its clock.
+fn relay() -> Routes<Arc<Shared>> {
+    const CHANGED: Gives = Gives::Object(&["changed", "held"]);
+    const NOW: Gives = Gives::Object(&["now_unix_ms"]);
+    Routes::new()
+        .on(
+            Line::get(
+                "/api/queue",
+                "What waits, oldest first.",
+                Gives::Object(&["messages", "more"]),
+            )
+            .asks(&["after"]),
+            queue::list,
+        )
+        .on(
+            Line::get(
+                "/api/queue/{id}",
+                "A message that waits.",
+                Gives::Object(&["id", "from", "size", "came_unix_ms", "destinations"]),
+            ),
+            queue::show,
+        )
+        .on(
+            Line::post("/api/queue/{id}/{what}", "Does to it: retry, hold or release.", CHANGED),
+            queue::steer,
+        )
+        .on(
+            Line::delete("/api/queue/{id}", "Removes it; bounce=true tells its sender.", CHANGED)
+                .asks(&["bounce"]),
+            queue::delete,
+        )
+        .on(Line::get("/api/clock", "The time by which the queue waits.", NOW), clock::read)
+        .on(
+            Line::post("/api/clock", "Moves it on, by advance (30m) or advance_ms.", NOW)
+                .with_body(),
+            clock::advance,
+        )
 }
 
 /// Paths of Mailpit that are not served say so.
@@ -194,6 +422,13 @@ impl Api {
             work(&api)
         });
         done.await.map_err(|_| failed())?
+    }
+
+    /// The time by which mail comes: of the wall, or of the queue's clock if tests moved that further.
+    fn now_ms(&self) -> u64 {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+        wall.max(self.shared.backend.relaying().clock.now_ms())
     }
 
     async fn write(&self, write: Write) -> Result<Outcome, Refused> {

@@ -1,6 +1,7 @@
 //! Pillarbox's own part of the interface: an inbox for one test, waiting in place of sleeping, what tests take out of a
 //! message, and a known state to begin with.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +9,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use pillarbox_engine::types::BlobId;
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
-use super::catalogue::Entry;
+use super::catalogue::{Entry, Event};
 use super::contents::TEXT_MAX;
 use super::{Answer, Api, Refused, asked, extract, number};
 use crate::auth::entropy;
@@ -64,6 +67,7 @@ impl Awaited {
 
 /// `POST /api/inboxes`: an address that nobody has, with what logs in to it.
 pub(super) async fn inbox(State(api): State<Api>) -> Answer {
+    api.keep_sessions();
     let chance: [u8; 8] = entropy().map_err(|_| {
         let what = "the system gives no random octets".to_owned();
         Refused(StatusCode::INTERNAL_SERVER_ERROR, what)
@@ -87,27 +91,47 @@ pub(super) async fn wait(State(api): State<Api>, uri: Uri) -> Answer {
     let count = number(&given, "count", 1, COUNT_MAX)?;
     let within = within(given.get("timeout"))?;
     let until = tokio::time::Instant::now() + within;
+    api.keep_sessions();
     let awaited = Arc::new(awaited);
-    let mut changes = api.catalogue.changes();
+    // From before the list is read, so that nothing comes unseen between.
+    let mut events = api.catalogue.events();
+    let mut found = api.awaited(&awaited).await?;
     let mut stopping = api.shared.stopping.clone();
     loop {
-        changes.mark_unchanged();
-        let wanted = Arc::clone(&awaited);
-        let found =
-            api.work(move |api| Ok(api.catalogue.filtered(|entry| wanted.is(entry)))).await?;
+        let mut is_behind = false;
+        loop {
+            match events.try_recv() {
+                Ok(event) => note(&mut found, &awaited, event),
+                Err(TryRecvError::Lagged(_)) => is_behind = true,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        if is_behind {
+            found = api.awaited(&awaited).await?;
+        }
+        let found_now = || found.values().rev().cloned().collect::<Vec<_>>();
         if count > 0 && found.len() >= count {
-            return Ok(told(StatusCode::OK, &found, None));
+            return Ok(told(StatusCode::OK, &found_now(), None));
         }
         if count == 0 && !found.is_empty() {
-            return Ok(told(StatusCode::CONFLICT, &found, Some("this came, and nothing should")));
+            return Ok(told(
+                StatusCode::CONFLICT,
+                &found_now(),
+                Some("this came, and nothing should"),
+            ));
         }
         tokio::select! {
-            changed = changes.changed() => drop(changed),
+            event = events.recv() => match event {
+                Ok(event) => note(&mut found, &awaited, event),
+                Err(RecvError::Lagged(_)) => found = api.awaited(&awaited).await?,
+                // The list lives as long as this.
+                Err(RecvError::Closed) => {}
+            },
             () = tokio::time::sleep_until(until) => {
                 if count == 0 {
                     return Ok(told(StatusCode::OK, &[], None));
                 }
-                return api.too_late(&awaited, count, &found);
+                return api.too_late(&awaited, count, &found_now());
             }
             () = crate::serve::told_to_stop(&mut stopping) => {
                 return Err(Refused(StatusCode::SERVICE_UNAVAILABLE, "the server stops".to_owned()));
@@ -118,6 +142,7 @@ pub(super) async fn wait(State(api): State<Api>, uri: Uri) -> Answer {
 
 /// `POST /api/reset`: no mail in any mailbox, and no faults. Accounts, mailboxes and the queue stay.
 pub(super) async fn reset(State(api): State<Api>) -> Answer {
+    api.keep_sessions();
     let all = api.work(|api| Ok(api.chosen(None))).await?;
     api.expunge(&all).await?;
     if let Some(faults) = &api.shared.faults {
@@ -135,6 +160,8 @@ pub(super) async fn extracted(
 ) -> Answer {
     match &what[..] {
         "raw" => super::message::raw(State(api), Path(id)).await,
+        "session" => api.brought(&id, false).await,
+        "annotations" => api.brought(&id, true).await,
         "links" | "codes" => {
             let (_, (text, html)) = api
                 .with(id, |contents, _| Ok((contents.text(TEXT_MAX)?, contents.html()?)))
@@ -150,13 +177,39 @@ pub(super) async fn extracted(
             Ok(Json(shown).into_response())
         }
         _ => {
-            let known = "links, codes, structure and raw";
+            let known = "links, codes, structure, raw, session and annotations";
             Err(Refused(StatusCode::NOT_FOUND, format!("{what}: there are {known}")))
         }
     }
 }
 
+/// Messages that were waited for, by time.
+type Found = BTreeMap<(u64, BlobId), Arc<Entry>>;
+
+/// An event's part in what was found.
+fn note(found: &mut Found, awaited: &Awaited, event: Event) {
+    match event {
+        Event::New(entry) | Event::Changed(entry) => {
+            let key = (entry.summary.came_ms, entry.id);
+            if awaited.is(&entry) {
+                found.insert(key, entry);
+            } else {
+                found.remove(&key);
+            }
+        }
+        Event::Gone(id) => found.retain(|(_, other), _| *other != id),
+    }
+}
+
 impl Api {
+    /// The messages of the whole list that are waited for.
+    async fn awaited(&self, awaited: &Arc<Awaited>) -> Result<Found, Refused> {
+        let awaited = Arc::clone(awaited);
+        let all =
+            self.work(move |api| Ok(api.catalogue.filtered(|entry| awaited.is(entry)))).await?;
+        Ok(all.into_iter().map(|entry| ((entry.summary.came_ms, entry.id), entry)).collect())
+    }
+
     /// What a failing test needs to know: which came, and which others.
     fn too_late(&self, awaited: &Awaited, count: usize, found: &[Arc<Entry>]) -> Answer {
         let others = self.catalogue.page(0, OTHERS_MAX);

@@ -1,0 +1,250 @@
+//! The table of what is served under `/api/`: a line of it makes the route and describes it (OpenAPI 3.1), so that neither is
+//! there without the other. Routes that other files make are described by lines of their own, which a test holds against them.
+
+use std::collections::BTreeSet;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, on};
+use serde_json::{Map, Value, json};
+
+/// A method of HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Post,
+    Put,
+    Delete,
+}
+
+impl Method {
+    fn filter(self) -> MethodFilter {
+        match self {
+            Self::Get => MethodFilter::GET,
+            Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
+            Self::Delete => MethodFilter::DELETE,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+            Self::Put => "put",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// What is answered if all goes well.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Gives {
+    /// An object of JSON with at least these fields.
+    Object(&'static [&'static str]),
+    /// An array of JSON.
+    Array,
+    /// An object of JSON whose fields have names of their own.
+    Map,
+    /// Something else, of this media type.
+    Text(&'static str),
+    /// A WebSocket.
+    Socket,
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Line {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    /// What it is for.
+    pub(super) what: &'static str,
+    /// Names of what may stand behind the question mark.
+    pub(super) query: &'static [&'static str],
+    /// Whether the request brings JSON.
+    pub(super) brings: bool,
+    pub(super) status: u16,
+    pub(super) gives: Gives,
+}
+
+impl Line {
+    const fn new(method: Method, path: &'static str, what: &'static str, gives: Gives) -> Self {
+        Self { method, path, what, query: &[], brings: false, status: 200, gives }
+    }
+
+    pub(super) const fn get(path: &'static str, what: &'static str, gives: Gives) -> Self {
+        Self::new(Method::Get, path, what, gives)
+    }
+
+    pub(super) const fn post(path: &'static str, what: &'static str, gives: Gives) -> Self {
+        Self::new(Method::Post, path, what, gives)
+    }
+
+    pub(super) const fn put(path: &'static str, what: &'static str, gives: Gives) -> Self {
+        let mut line = Self::new(Method::Put, path, what, gives);
+        line.brings = true;
+        line
+    }
+
+    pub(super) const fn delete(path: &'static str, what: &'static str, gives: Gives) -> Self {
+        Self::new(Method::Delete, path, what, gives)
+    }
+
+    /// With these names behind the question mark.
+    pub(super) const fn asks(mut self, query: &'static [&'static str]) -> Self {
+        self.query = query;
+        self
+    }
+
+    /// With JSON in the request.
+    pub(super) const fn with_body(mut self) -> Self {
+        self.brings = true;
+        self
+    }
+
+    pub(super) const fn status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
+    fn operation(&self) -> Value {
+        let parameter = |name: &str, place: &str| {
+            let required = place == "path";
+            json!({ "name": name, "in": place, "required": required, "schema": { "type": "string" } })
+        };
+        let in_path = self.path.split('/').filter_map(|part| {
+            let name = part.strip_prefix('{')?.strip_suffix('}')?;
+            Some(parameter(name, "path"))
+        });
+        let in_query = self.query.iter().map(|name| parameter(name, "query"));
+        let parameters: Vec<Value> = in_path.chain(in_query).collect();
+        let content = |kind: &str, schema: Value| json!({ (kind): { "schema": schema } });
+        let json_of = |schema: Value| Some(content("application/json", schema));
+        let (status, content) = match self.gives {
+            Gives::Object(fields) => {
+                let all = fields.iter().map(|field| ((*field).to_owned(), json!({})));
+                let all: Map<String, Value> = all.collect();
+                let schema = json!({ "type": "object", "required": fields, "properties": all });
+                (self.status, json_of(schema))
+            }
+            Gives::Array => (self.status, json_of(json!({ "type": "array" }))),
+            Gives::Map => (self.status, json_of(json!({ "type": "object" }))),
+            Gives::Text(kind) => (self.status, Some(content(kind, json!({ "type": "string" })))),
+            Gives::Socket => (101, None),
+        };
+        let mut good = json!({ "description": self.what });
+        if let Some(content) = content {
+            good["content"] = content;
+        }
+        let wrong = "What is wrong, and what to do.";
+        let mut operation = json!({
+            "summary": self.what,
+            "parameters": parameters,
+            "responses": { (status.to_string()): good, "default": { "description": wrong } },
+        });
+        if self.brings {
+            let schema = json!({ "type": ["object", "array"] });
+            operation["requestBody"] =
+                json!({ "content": { "application/json": { "schema": schema } } });
+        }
+        operation
+    }
+}
+
+/// Routes with their lines.
+pub(super) struct Routes<S> {
+    router: Router<S>,
+    lines: Vec<Line>,
+}
+
+impl<S: Clone + Send + Sync + 'static> Routes<S> {
+    pub(super) fn new() -> Self {
+        Self { router: Router::new(), lines: Vec::new() }
+    }
+
+    pub(super) fn on<H, T>(mut self, line: Line, handler: H) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.router = self.router.route(line.path, on(line.method.filter(), handler));
+        self.lines.push(line);
+        self
+    }
+
+    pub(super) fn into_parts(self) -> (Router<S>, Vec<Line>) {
+        (self.router, self.lines)
+    }
+}
+
+/// The paths of lines, each once.
+pub(super) fn paths(lines: &[Line]) -> BTreeSet<&'static str> {
+    lines.iter().map(|line| line.path).collect()
+}
+
+const FAULTS: Gives = Gives::Object(&["seed", "faults"]);
+
+/// What other files serve.
+pub(super) const ELSEWHERE: [Line; 8] = [
+    Line::get("/api/faults", "The faults on purpose.", FAULTS),
+    Line::put("/api/faults", "Sets the faults, in place of those that are there.", FAULTS),
+    Line::post("/api/faults", "Adds faults.", FAULTS).with_body(),
+    Line::delete("/api/faults", "Removes all faults.", FAULTS),
+    Line::delete("/api/faults/{number}", "Removes one fault.", FAULTS),
+    Line::get("/api/v1/chaos", "The faults, as Mailpit says them.", Gives::Map),
+    Line::put("/api/v1/chaos", "Sets the faults, as Mailpit says them.", Gives::Map),
+    Line::get(
+        "/api/stream",
+        "What is said, as it is said; needs the token of the ready file.",
+        Gives::Text("text/event-stream"),
+    ),
+];
+
+/// The document.
+pub(super) fn document(lines: &[Line]) -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for line in lines {
+        let path = paths.entry(line.path).or_insert_with(|| json!({}));
+        path[line.method.name()] = line.operation();
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Pillarbox", "version": env!("CARGO_PKG_VERSION") },
+        "paths": paths,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_other_files_serve_is_described_and_there() {
+        let files = [
+            include_str!("../faults_http.rs"),
+            include_str!("../stream.rs"),
+            include_str!("../bridge.rs"),
+            include_str!("../visitors.rs"),
+            include_str!("../http.rs"),
+        ];
+        let mut served = BTreeSet::new();
+        for text in files {
+            for call in ["route(\"", "route(\n        \""] {
+                let found = text.split(call).skip(1).filter_map(|rest| rest.split('"').next());
+                served.extend(found.filter(|path| path.starts_with("/api/")));
+            }
+        }
+        assert_eq!(served, paths(&ELSEWHERE));
+    }
+
+    #[test]
+    fn a_line_is_an_operation() {
+        let line = Line::delete("/api/a/{id}", "Removes one.", Gives::Object(&["gone"]));
+        let document = document(&[line.asks(&["how"])]);
+        let operation = &document["paths"]["/api/a/{id}"]["delete"];
+        assert_eq!(operation["parameters"][0]["in"], "path");
+        assert_eq!(operation["parameters"][1]["name"], "how");
+        let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+        assert_eq!(schema["required"], json!(["gone"]));
+    }
+}

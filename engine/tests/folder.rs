@@ -100,6 +100,13 @@ fn files_of_other_programs_are_read() {
     assert_eq!(doubtful, 1);
     let came: Vec<Option<u64>> = items.iter().map(|item| item.0).collect();
     assert_eq!(came, [Some(1_784_291_696_000), Some(1_784_329_323_000), Some(1_784_336_520_000)]);
+    // What another program wrote without blank lines between is one message, and that can be told.
+    let unparted = "From a Fri Jul 17 12:34:56 2026\nSubject: a\n\none\nFrom b Fri Jul 17 12:34:57 2026\nSubject: b\n\ntwo\n";
+    let (mut reader, mut items) = (Reader::new(Quoting::Mboxrd), Vec::new());
+    reader.take(unparted.as_bytes(), &mut items).expect("it is one");
+    reader.finish(&mut items).expect("it is one");
+    let begun = items.iter().filter(|item| matches!(item, Item::Begin(_))).count();
+    assert_eq!((begun, reader.unparted(), reader.doubtful()), (1, 1, 0));
     let quoted = "From a Fri Jul 17 12:34:56 2026\n\n>From x\n>>From y\n";
     assert_eq!(one(Quoting::Mboxo, quoted)[0].0, "\r\nFrom x\r\n>>From y\r\n");
     assert_eq!(one(Quoting::Nothing, quoted)[0].0, "\r\n>From x\r\n>>From y\r\n");

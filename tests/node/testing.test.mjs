@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { after, test } from "node:test";
 
 process.env.PILLARBOX ??= new URL("../../target/release/pillarbox", import.meta.url).pathname;
-const { Failure, Server, fixtures } = await import("../../testing/pillarbox-testing.mjs");
+const { Failure, Server, fixtures } = await import("../../host-native/testing/pillarbox-testing.mjs");
 
 const server = await Server.start();
 after(() => server.stop());

@@ -81,6 +81,8 @@ struct State {
     mailer: bool,
     /// Lines that begin like a separator and have no date.
     doubtful: u64,
+    /// Lines that are separators but for the blank line that RFC 4155 wants before them.
+    unparted: u64,
 }
 
 impl Reader {
@@ -118,6 +120,13 @@ impl Reader {
     #[must_use]
     pub fn doubtful(&self) -> u64 {
         self.state.doubtful
+    }
+
+    /// How many lines were taken for text though they are separators, date and all, since no blank line stands before them:
+    /// some programs write files so, and in others it is a line of a message.
+    #[must_use]
+    pub fn unparted(&self) -> u64 {
+        self.state.unparted
     }
 }
 
@@ -161,13 +170,14 @@ impl State {
         let dated = came(line).is_some();
         let may = self.blank || self.bare;
         self.doubtful += u64::from(may && !dated);
+        self.unparted += u64::from(dated && !may);
         may && dated
     }
 
     fn begin(&mut self, line: &[u8], out: &mut Vec<Item>) {
         self.end(out);
-        let doubtful = self.doubtful;
-        *self = Self { inside: true, in_header: true, doubtful, ..Self::default() };
+        let Self { doubtful, unparted, .. } = *self;
+        *self = Self { inside: true, in_header: true, doubtful, unparted, ..Self::default() };
         self.mailer = line[FROM.len()..].starts_with(b"MAILER-DAEMON");
         out.push(Item::Begin(came(line)));
     }

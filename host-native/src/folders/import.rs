@@ -85,6 +85,14 @@ pub(crate) async fn import(
             "{place}: {doubtful} lines begin with `From ` and hold no date, and were taken for text"
         ));
     }
+    let unparted = messages.unparted();
+    if unparted > 0 {
+        let place = folder.path.display();
+        done.notes.push(format!(
+            "{place}: {unparted} lines look like the beginning of a message, but no blank line stands before them, as RFC 4155 \
+             asks; they were taken for text. If messages are missing, put a blank line there"
+        ));
+    }
     Ok(done)
 }
 

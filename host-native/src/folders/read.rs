@@ -151,6 +151,14 @@ impl Messages {
             From::Files { .. } => 0,
         }
     }
+
+    /// Lines of an mbox file that begin a message but for the blank line that is missing before them.
+    pub(super) fn unparted(&self) -> u64 {
+        match &self.from {
+            From::Mbox { reader, .. } => reader.unparted(),
+            From::Files { .. } => 0,
+        }
+    }
 }
 
 fn read(input: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {

@@ -29,7 +29,7 @@ use sink::Gathered;
 
 const EXAMPLES: &str = "\
 Messages are named by their UIDs, as `list` and `search` show them: 17, 17,19 or 17:20; * is the last one. Names of mailboxes
-are as the server writes them. `delete` moves into the mailbox for trash if there is one (and deletes what is in it already);
+are as they are read. `delete` moves into the mailbox for trash if there is one (and deletes what is in it already);
 --now deletes at once.
 
 Examples:

@@ -11,7 +11,7 @@ import sys
 import pytest
 from pillarbox_testing import Failure, Server
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 os.environ.setdefault("PILLARBOX", str(ROOT / "target" / "release" / "pillarbox"))
 
 

@@ -188,7 +188,7 @@ def conversations_are_shown(server: Server) -> None:
     assert any(part.get("side") == "C" and "span" in part for part in parts), parts
     assert read(server, f"/api/messages/{message}/annotations") == shown
     status, text = asked(server, "GET", f"/api/sessions/{session}/transcript.txt")
-    assert status == 200 and f"C: RCPT TO:<{address}>" in text and f"S: 250 2.0.0 Message accepted for delivery as {message}" in text, text
+    assert status == 200 and f"C: rcpt TO:<{address}>" in text and f"S: 250 2.0.0 Message accepted for delivery as {message}" in text, text
     events = [json.loads(line) for line in asked(server, "GET", f"/api/sessions/{session}/log")[1].splitlines()]
     assert events[0]["what"] == "opened" and events[-1]["what"] == "closed", events
     newest = read(server, "/api/sessions?protocol=imap&limit=1")["sessions"]
@@ -270,6 +270,8 @@ def until(holds) -> None:
 
 
 def what_is_served_is_described(server: Server) -> None:
+    # From here on conversations are kept.
+    read(server, "/api/sessions")
     with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as smtp:
         smtp.sendmail("alice@crepes.fr", ["described@hamburger.edu"], "Subject: described\r\n\r\nhello\r\n")
     message = read(server, "/api/wait?to=described@hamburger.edu&timeout=9s")["messages"][0]["ID"]

@@ -58,7 +58,8 @@ export function conversation({ id, peer, is_whole, said }) {
   for (let at = 0; at < lines.length;) {
     let to = at;
     while (to < lines.length && lines[to].side === lines[at].side) to += 1;
-    const run = lines.slice(at, to);
+    // A rule is told once where it holds of several lines in a row.
+    const run = lines.slice(at, to).map((line, place) => ({ ...line, rules: line.rules.filter((rule) => !lines[at + place - 1]?.rules.includes(rule) || place === 0) }));
     const folded = run.length > FIRST + LAST + 1 ? run.slice(FIRST, -LAST) : [];
     list.append(...run.slice(0, folded.length ? FIRST : run.length).map(shown));
     if (folded.length) {

@@ -269,6 +269,40 @@ def until(holds) -> None:
         time.sleep(0.02)
 
 
+def users_and_mailboxes_come_and_go(server: Server) -> None:
+    def ask(method: str, path: str, status: int, **body: str) -> dict:
+        given, text = asked(server, method, path, json.dumps(body) if body else None)
+        assert given == status, (method, path, given, text)
+        return json.loads(text)
+
+    user = "people@hamburger.edu"
+    assert ask("POST", "/api/users", 201, address="People@Hamburger.edu")["address"] == user
+    assert ask("GET", f"/api/users/{user}", 200)["messages"] == 0
+    assert "POST /api/users" in ask("GET", "/api/users/nobody.yet@hamburger.edu", 404)["Error"]
+    assert ask("POST", "/api/mailboxes", 201, user=user, name="Work/S\u00fc\u00df")["name"] == "Work/S\u00fc\u00df"
+    assert "there is one" in ask("POST", "/api/mailboxes", 409, user=user, name="Work")["Error"]
+    for wrong in ("", "a//b", "..", "x\u0007"):
+        ask("POST", "/api/mailboxes", 400, user=user, name=wrong)
+    with imaplib.IMAP4("127.0.0.1", server.port["imap"]) as imap:
+        imap.login(user, "any")
+        assert imap.append("Work/S&APwA3w-", "", None, b"Subject: kept\r\n\r\nx\r\n")[0] == "OK"
+        # A session that has it open is told, and goes on.
+        assert imap.select("Work/S&APwA3w-")[1] == [b"1"]
+        ask("PUT", f"/api/mailboxes/{user}/Work/S%C3%BC%C3%9F", 200, name="Sweet")
+        assert imap.fetch("1", "BODY[HEADER]")[1][0][1] == b"Subject: kept\r\n\r\n"
+    rows = {row["name"]: row for row in ask("GET", f"/api/mailboxes?user={user}", 200)["mailboxes"]}
+    assert rows["Sweet"]["messages"] == 1 and rows["Sweet"]["unseen"] >= 0 and "Work" in rows and "INBOX" in rows, rows
+    assert ask("GET", f"/api/mailboxes?user={user}&limit=1", 200)["more"]
+    ask("DELETE", f"/api/mailboxes/{user}/INBOX", 409)
+    ask("DELETE", f"/api/mailboxes/{user}/Sweet", 200)
+    ask("DELETE", f"/api/mailboxes/{user}/Sweet", 404)
+    ask("GET", "/api/mailboxes", 400)
+    listed = ask("GET", "/api/users?limit=5000", 200)["users"]
+    assert user in [one["address"] for one in listed], listed
+    assert ask("DELETE", f"/api/users/{user}", 200) == {"removed": 1}
+    ask("GET", f"/api/users/{user}", 404)
+
+
 def what_is_served_is_described(server: Server) -> None:
     # From here on conversations are kept.
     read(server, "/api/sessions")
@@ -284,7 +318,8 @@ def what_is_served_is_described(server: Server) -> None:
             continue
         known = path.replace("/sessions/{id}", f"/sessions/{session}").replace("{id}", message)
         known = known.replace("{what}", "structure").replace("{part}", "1").replace("{name}", "latest.txt")
-        query = {"/api/v1/search": "?query=described", "/api/wait": "?to=described@hamburger.edu"}.get(path, "")
+        known = known.replace("{address}", "described@hamburger.edu")
+        query = {"/api/mailboxes": "?user=described@hamburger.edu", "/api/v1/search": "?query=described", "/api/wait": "?to=described@hamburger.edu"}.get(path, "")
         status, text = asked(server, "GET", known + query)
         good = operations["get"]["responses"]["200"]["content"]
         assert status == 200, (known, status, text)
@@ -298,11 +333,12 @@ def what_is_served_is_described(server: Server) -> None:
     # What is not described is not there: another method at a path is refused.
     for path, operations in document["paths"].items():
         known = path.replace("{id}", "1").replace("{what}", "x").replace("{tag}", "x").replace("{part}", "1")
+        known = known.replace("{address}", "x").replace("{user}", "x")
         for method in ("get", "post", "put", "delete"):
             if method not in operations:
                 status = asked(server, method.upper(), known.replace("{name}", "x").replace("{number}", "1"))[0]
                 assert status in (404, 405), (method, path, status)
 
 
-CHECKS = [mailpits_client, strangers_and_nonsense_are_turned_away, listeners_are_told, conversations_are_shown,
+CHECKS = [mailpits_client, strangers_and_nonsense_are_turned_away, listeners_are_told, conversations_are_shown, users_and_mailboxes_come_and_go,
           a_date_in_the_future_is_not_the_latest, the_clock_moves_the_queue, what_is_served_is_described, tests_wait_and_do_not_sleep]

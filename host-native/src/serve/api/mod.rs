@@ -12,6 +12,7 @@ mod keeping;
 mod listing;
 mod message;
 mod native;
+mod people;
 mod query;
 mod queue;
 mod routes;
@@ -251,6 +252,9 @@ fn mailpit() -> Routes<Api> {
 
 /// Our own.
 fn native() -> Routes<Api> {
+    const USER: Gives = Gives::Object(&["address", "mailboxes", "messages", "octets"]);
+    const NAME: Gives = Gives::Object(&["name"]);
+    const REMOVED: Gives = Gives::Object(&["removed"]);
     Routes::new()
         .on(
             Line::post(
@@ -285,6 +289,48 @@ fn native() -> Routes<Api> {
                 Gives::Text("*/*"),
             ),
             native::extracted,
+        )
+        .on(
+            Line::get("/api/users", "Whose mail is here.", Gives::Object(&["users", "more"]))
+                .asks(&["after", "limit"]),
+            people::users,
+        )
+        .on(
+            Line::post("/api/users", "Makes a user.", USER).with_body().status(201),
+            people::add_user,
+        )
+        .on(
+            Line::get("/api/users/{address}", "A user, and how much mail they have.", USER),
+            people::user,
+        )
+        .on(
+            Line::delete("/api/users/{address}", "Removes a user with all mail.", REMOVED),
+            people::remove_user,
+        )
+        .on(
+            Line::get(
+                "/api/mailboxes",
+                "A user's mailboxes.",
+                Gives::Object(&["mailboxes", "more"]),
+            )
+            .asks(&["user", "after", "limit"]),
+            people::mailboxes,
+        )
+        .on(
+            Line::post("/api/mailboxes", "Makes a mailbox.", NAME).with_body().status(201),
+            people::add_mailbox,
+        )
+        .on(
+            Line::put("/api/mailboxes/{user}/{*name}", "Renames a mailbox.", NAME),
+            people::rename_mailbox,
+        )
+        .on(
+            Line::delete(
+                "/api/mailboxes/{user}/{*name}",
+                "Removes a mailbox with its mail.",
+                REMOVED,
+            ),
+            people::remove_mailbox,
         )
         .on(
             Line::get(

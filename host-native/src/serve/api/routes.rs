@@ -113,7 +113,7 @@ impl Line {
             json!({ "name": name, "in": place, "required": required, "schema": { "type": "string" } })
         };
         let in_path = self.path.split('/').filter_map(|part| {
-            let name = part.strip_prefix('{')?.strip_suffix('}')?;
+            let name = part.strip_prefix('{')?.strip_suffix('}')?.trim_start_matches('*');
             Some(parameter(name, "path"))
         });
         let in_query = self.query.iter().map(|name| parameter(name, "query"));
@@ -204,7 +204,8 @@ pub(super) const ELSEWHERE: [Line; 8] = [
 pub(super) fn document(lines: &[Line]) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for line in lines {
-        let path = paths.entry(line.path).or_insert_with(|| json!({}));
+        // What may hold slashes is marked for the router alone.
+        let path = paths.entry(line.path.replace("{*", "{")).or_insert_with(|| json!({}));
         path[line.method.name()] = line.operation();
     }
     json!({

@@ -168,7 +168,8 @@ pub struct ServeFlags {
     pub dev_password: Option<String>,
     /// An account and its password; repeatable. With it only these are there, and SCRAM is offered [dev profile only; the
     /// variable has one a line]
-    #[arg(long, value_name = "ADDRESS:PASSWORD", env = "PILLARBOX_USERS", hide_env_values = true, value_delimiter = '\n', conflicts_with_all = ["dev_password", "anonymous"])]
+    // An id of its own: where a subcommand has a global flag of one id, its value is the command's too.
+    #[arg(id = "dev_user", long = "user", value_name = "ADDRESS:PASSWORD", env = "PILLARBOX_USERS", hide_env_values = true, value_delimiter = '\n', conflicts_with_all = ["dev_password", "anonymous"])]
     pub user: Vec<DevUser>,
     /// A domain whose mail is taken; repeatable, and the first is that of a name without one [default: those of --user,
     /// else all; dev profile only]
@@ -369,5 +370,38 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Replay(flags)) => replay::run(&flags),
         Some(Word::Scenarios) => replay::list(),
         Some(Word::Limits(flags)) => limits::run(flags),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The value of a subcommand's global flag is given to each command above it, under its id.
+    #[test]
+    fn no_global_flag_is_taken_for_another_one() {
+        fn below<'a>(command: &'a clap::Command, above: &mut Vec<&'a clap::Arg>) {
+            for word in command.get_subcommands() {
+                for flag in word.get_arguments().filter(|flag| flag.is_global_set()) {
+                    for own in above.iter().filter(|own| own.get_id() == flag.get_id()) {
+                        let kinds = [own, &flag].map(|flag| flag.get_value_parser().type_id());
+                        assert_eq!(
+                            kinds[0],
+                            kinds[1],
+                            "--{} of {}",
+                            flag.get_id(),
+                            word.get_name()
+                        );
+                    }
+                }
+                let count = above.len();
+                above.extend(word.get_arguments());
+                below(word, above);
+                above.truncate(count);
+            }
+        }
+        let mut command = Command::command();
+        command.build();
+        below(&command, &mut command.get_arguments().collect());
     }
 }

@@ -62,7 +62,11 @@ def strangers_and_nonsense_are_turned_away(server: Server) -> None:
     ):
         seen = asked(server, method, path, body)
         assert seen[0] == status and words in seen[1], (method, path, body, seen)
-    assert asked(server, "DELETE", "/api/v1/messages", "x" * (2 << 20))[0] == 413
+    try:
+        assert asked(server, "DELETE", "/api/v1/messages", "x" * (2 << 20))[0] == 413
+    except (BrokenPipeError, ConnectionResetError):
+        # It is refused before all of it was sent, and then the server need not read the rest.
+        pass
     assert asked(server, "GET", "/livez")[0] == asked(server, "GET", "/readyz")[0] == 200
 
 
@@ -154,7 +158,7 @@ def tests_wait_and_do_not_sleep(server: Server) -> None:
     assert status == 409 and len(json.loads(text)["messages"]) == 2, text
     # Another subject: what did come is told.
     status, text = asked(server, "GET", f"/api/wait?to={address}&subject=Await&timeout=1ms")
-    assert status == 408 and json.loads(text)["others"][0]["Subject"] == "awaited", text
+    assert status == 408 and "awaited" in [one["Subject"] for one in json.loads(text)["others"]], text
     for wrong in ("timeout=x", "timeout=301s", "count=-1", "count=1001"):
         assert asked(server, "GET", f"/api/wait?{wrong}")[0] == 400, wrong
     server_url = ("--url", f"http://127.0.0.1:{server.port['http']}")

@@ -47,7 +47,7 @@ fn the_readme_has_this_example() {
     let own = include_str!("test_server.rs");
     let (_, own) = own.split_once("// As the README has it.\n").expect("it is marked");
     let (own, _) = own.split_once("\n}\n").expect("it ends");
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../../README.md");
     assert!(readme.contains(own), "README.md lacks:\n{own}");
 }
 

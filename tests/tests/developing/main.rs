@@ -1,0 +1,6 @@
+//! What developers have of the server beside protocols: flags of `serve` and commands that look at servers, the configuration's
+//! schema, and the server inside of a test. One program, since each takes as long to link as all.
+
+mod command_line;
+mod config_schema;
+mod test_server;

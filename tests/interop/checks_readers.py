@@ -76,8 +76,8 @@ def alpine_reads_flags_saves_and_expunges(server: Server) -> None:
         screen.press(b"n*", b"Important")
         screen.press(b"*", b"Flagged message 2")
         screen.press(b"n", b"number 2")
-        # Where it took a moment, it says only that it is done.
-        screen.press(b"sArchive\r", b"copied to folder", b"Saving DONE")
+        # Where it took a moment, it says only that it is done, after as many spaces as that took dots.
+        screen.press(b"sArchive\r", b"copied to folder", b" DONE]")
         # It marks what it saved as deleted, and what x removes then is told here, too.
         screen.press(b"x", b"expunged from folder")
         # Ctrl-L draws the screen anew, and asks for new mail first.

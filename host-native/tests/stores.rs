@@ -88,6 +88,19 @@ impl Pair {
         Self { memory, sqlite, directory }
     }
 
+    /// Closes the database, puts many rows of an account into it by hand, and opens it again.
+    async fn filled(self, sql: &str, account: u64, count: u64) -> Self {
+        self.sqlite.close().await;
+        let Self { memory, sqlite, directory } = self;
+        drop(sqlite);
+        let database = rusqlite::Connection::open(directory.join("mail.db"));
+        let database = database.expect("it is a database");
+        database.execute(sql, (account, count)).expect("they fit");
+        drop(database);
+        let sqlite = MailStore::open(&Data::Directory(directory.clone())).expect("it opens again");
+        Self { memory, sqlite, directory }
+    }
+
     async fn write(&self, write: Write) -> Result<Outcome, pillarbox_engine::types::Reason> {
         let shown = format!("{write:?}");
         let (one, two) =
@@ -653,20 +666,9 @@ async fn an_account_has_so_many_mailboxes_and_no_more() {
         (left, at) = (left - levels, at + 1);
     }
     // There the names alone count, and putting them in by hand is quicker than making a mailbox for each.
-    pair.sqlite.close().await;
-    let Pair { memory, sqlite, directory } = pair;
-    drop(sqlite);
-    let names = rusqlite::Connection::open(directory.join("mail.db")).expect("it is a database");
-    names
-        .execute(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
-             INSERT INTO name (account, name, mailbox) SELECT ?1, CAST('n' || i AS BLOB), NULL FROM n",
-            (account, MAILBOXES_MAX - first - 3),
-        )
-        .expect("they fit");
-    drop(names);
-    let sqlite = MailStore::open(&Data::Directory(directory.clone())).expect("it opens again");
-    let pair = Pair { memory, sqlite, directory };
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+        INSERT INTO name (account, name, mailbox) SELECT ?1, CAST('n' || i AS BLOB), NULL FROM n";
+    let pair = pair.filled(fill, account, MAILBOXES_MAX - first - 3).await;
 
     let too_many = || Err(Reason::TooMany);
     let rename = |from: &str, to: &str| {
@@ -704,20 +706,9 @@ async fn an_account_subscribes_so_many_names_and_no_more() {
     for at in 0..left {
         pair.memory.write(0, subscribe(format!("n{at}"), true)).await.expect("there is room");
     }
-    pair.sqlite.close().await;
-    let Pair { memory, sqlite, directory } = pair;
-    drop(sqlite);
-    let names = rusqlite::Connection::open(directory.join("mail.db")).expect("it is a database");
-    names
-        .execute(
-            "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
-             INSERT INTO subscription (account, name) SELECT ?1, CAST('n' || i AS BLOB) FROM n",
-            (account, left),
-        )
-        .expect("they fit");
-    drop(names);
-    let sqlite = MailStore::open(&Data::Directory(directory.clone())).expect("it opens again");
-    let pair = Pair { memory, sqlite, directory };
+    let fill = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
+        INSERT INTO subscription (account, name) SELECT ?1, CAST('n' || i AS BLOB) FROM n";
+    let pair = pair.filled(fill, account, left).await;
     let done = |outcome: Result<Outcome, Reason>| outcome.map(|_| ());
     assert_eq!(done(pair.write(subscribe("one".into(), true)).await), Ok(()));
     assert_eq!(done(pair.write(subscribe("two".into(), true)).await), Err(Reason::TooMany));

@@ -98,9 +98,9 @@ async fn policy(dns: &Dns, what: &'static str, domain: &str, name: &str, begins:
     match texts.iter().filter(begins_so).count() {
         0 => Finding::warning(what, format!("{domain}: it has no {what} record"), help),
         1 => Finding::good(what, format!("{domain}: it has a record")),
-        // RFC 7208 §4.5: several are none; of DMARC too.
+        // RFC 7208 §4.5: several are an error for good; RFC 7489 §6.6.3: several are none.
         count => {
-            let says = format!("{domain}: it has {count} records, which count as none");
+            let says = format!("{domain}: it has {count} records, of which others then use none");
             Finding::bad(what, says, "keep one")
         }
     }

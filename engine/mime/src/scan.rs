@@ -50,6 +50,8 @@ fn indexed(raw: &[u8], bounds: Bounds, known: Surveyed) -> Index {
     }
     scan.close_to(0, raw.len());
     let mut index = scan.index;
+    // RFC 6856 §2.1: some readers get such a field in another form.
+    index.plain &= !index.eight_bit || (!index.truncated && has_ascii_fields(raw, &index));
     (index.envelope, index.sent) = (fields.envelope, fields.sent);
     index.references = Some(fields.references);
     index.preview = preview(raw, &index);
@@ -344,7 +346,14 @@ fn is_encoded(part: &Part) -> bool {
     !plain.iter().any(|name| part.encoding.eq_ignore_ascii_case(name))
 }
 
-/// Whether a message can go out over any protocol as it stands. Every CR must have its LF and every LF its CR too: an SMTP
+fn has_ascii_fields(raw: &[u8], index: &Index) -> bool {
+    index.parts.iter().all(|part| {
+        let Span { start, end } = part.header;
+        raw.get(start as usize..end as usize).is_some_and(<[u8]>::is_ascii)
+    })
+}
+
+/// Whether a message can go out over any protocol as it stands, if its header fields can. Every CR must have its LF and every LF its CR too: an SMTP
 /// client sends neither alone (RFC 5321 §2.3.8).
 fn is_plain(raw: &[u8]) -> bool {
     if !raw.ends_with(b"\r\n") || raw.starts_with(b".") {
@@ -444,6 +453,13 @@ mod tests {
             assert!(!is_plain(raw), "{}", raw.escape_ascii());
         }
         assert!(is_plain(b"a: b\r\n\r\na.\r\n"));
+        let is_plain = |text: &str| index(text.as_bytes(), text.len() as u64).plain;
+        assert!(is_plain("a: b\r\n\r\nä\r\n"));
+        assert!(!is_plain("a: ä\r\n\r\nb\r\n"));
+        let multipart = "Content-Type: multipart/mixed; boundary=x\r\n\r\n\
+            --x\r\na: FIELD\r\n\r\nä\r\n--x--\r\n";
+        assert!(is_plain(multipart));
+        assert!(!is_plain(&multipart.replace("FIELD", "ä")));
     }
 
     /// reliability: what is plain goes out as it stands, so none of the 600 forms of an end of data may be.

@@ -8,7 +8,9 @@ pub mod ids;
 mod section;
 pub mod seven_bit;
 pub mod subject;
+pub mod surrogate;
 pub mod texts;
+mod walk;
 
 use alloc::vec::Vec;
 
@@ -48,8 +50,8 @@ pub struct Surveyed {
 pub struct Index {
     /// Octets of the message.
     pub size: u64,
-    /// Whether no line begins with a dot, no CR or LF stands alone and the last line ends with CRLF: it can go over
-    /// POP3 and SMTP as it stands.
+    /// Whether no line begins with a dot, no CR or LF stands alone, the last line ends with CRLF and all header fields
+    /// are ASCII: it can go over POP3 and SMTP as it stands, to anybody.
     pub plain: bool,
     /// Whether any octet is above ASCII.
     pub eight_bit: bool,

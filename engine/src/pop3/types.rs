@@ -121,7 +121,8 @@ pub struct Entry {
     pub size: u64,
     /// RFC 1939 §7 unique-id: 1 to 70 octets of 0x21 to 0x7E, stable over sessions.
     pub unique_id: Vec<u8>,
-    /// Whether it can be sent as stored: no line begins with a dot, and it ends with CRLF.
+    /// Whether it can be sent as stored: no line begins with a dot, no CR or LF stands alone, it ends with CRLF, and its
+    /// header fields are ASCII (RFC 6856 §2.1).
     pub plain: bool,
 }
 

@@ -35,7 +35,7 @@ pub fn append_head(pieces: &[Piece]) -> Option<AppendHead> {
 fn is_open(head: &AppendHead) -> bool {
     match head.rest.last() {
         Some(AppendStep::Message(data)) => !data.catenates,
-        Some(step) => *step == AppendStep::Text,
+        Some(step) => matches!(step, AppendStep::Text | AppendStep::Utf8Text),
         None => !head.data.catenates,
     }
 }
@@ -115,8 +115,14 @@ fn parts(cursor: &mut Piecewise<'_>, mut fresh: bool, out: &mut Vec<AppendStep>)
             // A literal that was gathered already is none that a message may have.
             return Ok(());
         }
+        if cursor.take_word(b"UTF8") {
+            cursor.space()?;
+            cursor.must(b'(', "( and a part")?;
+            out.push(AppendStep::Utf8Text);
+            return Ok(());
+        }
         if !cursor.take_word(b"URL") {
-            return cursor.expected("TEXT or URL");
+            return cursor.expected("TEXT, UTF8 or URL");
         }
         cursor.space()?;
         if cursor.end().is_ok() {
@@ -206,6 +212,8 @@ mod tests {
                     .to_vec()
             )
         );
+        assert_eq!(line(" UTF8 (", true), Some([AppendStep::Utf8Text].to_vec()));
+        assert_eq!(line(" UTF8 ", true), None);
         assert_eq!(line("", true), None);
         assert_eq!(line(" FOO x)", true), None);
         assert_eq!(line(") (\\Seen) ", true).map(|steps| steps.len()), Some(2));

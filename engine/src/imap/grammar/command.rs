@@ -297,6 +297,8 @@ pub enum AppendStep {
     Url(Vec<u8>),
     /// A part: the octets of the literal that follows.
     Text,
+    /// RFC 6855 §4: the same in `UTF8 (…)`; a parenthesis follows it.
+    Utf8Text,
     /// A part: the URL is the literal that follows.
     UrlLiteral,
     /// The parts of a message are over.

@@ -51,8 +51,8 @@ fn scope(cursor: &mut Piecewise<'_>, options: Options) -> Read<Scope> {
         b"INBOXES" => Scope::Inboxes,
         b"PERSONAL" => Scope::Personal,
         b"SUBSCRIBED" => Scope::Subscribed,
-        b"SUBTREE" => Scope::Subtree(names(cursor, options)?),
-        b"MAILBOXES" => Scope::Mailboxes(names(cursor, options)?),
+        b"SUBTREE" => Scope::Subtree(tops(cursor, options)?),
+        b"MAILBOXES" => Scope::Mailboxes(names(cursor, options, false)?),
         _ => return cursor.expected("a mailbox specifier that is known"),
     })
 }
@@ -60,7 +60,7 @@ fn scope(cursor: &mut Piecewise<'_>, options: Options) -> Read<Scope> {
 /// RFC 7377 §4: `filter-mailboxes` of ESEARCH, which has SUBTREE-ONE and no SELECTED-DELAYED.
 pub(super) fn source(cursor: &mut Piecewise<'_>, options: Options) -> Read<Scope> {
     if cursor.take_word(b"SUBTREE-ONE") {
-        return names(cursor, options).map(Scope::SubtreeOne);
+        return tops(cursor, options).map(Scope::SubtreeOne);
     }
     match scope(cursor, options)? {
         Scope::SelectedDelayed => cursor.expected("a mailbox specifier of ESEARCH"),
@@ -68,8 +68,13 @@ pub(super) fn source(cursor: &mut Piecewise<'_>, options: Options) -> Read<Scope
     }
 }
 
+/// `SP one-or-more-mailbox` of a subtree; the empty name is that of the root.
+fn tops(cursor: &mut Piecewise<'_>, options: Options) -> Read<Vec<Vec<u8>>> {
+    names(cursor, options, true)
+}
+
 /// `SP one-or-more-mailbox`. A name that no mailbox can have is passed over, as one that no mailbox has (RFC 5465 §3.1).
-fn names(cursor: &mut Piecewise<'_>, options: Options) -> Read<Vec<Vec<u8>>> {
+fn names(cursor: &mut Piecewise<'_>, options: Options, root: bool) -> Read<Vec<Vec<u8>>> {
     cursor.space()?;
     let wire = if cursor.peek() == Some(b'(') {
         cursor.list("(", |cursor| cursor.astring("a mailbox name"))?
@@ -79,7 +84,11 @@ fn names(cursor: &mut Piecewise<'_>, options: Options) -> Read<Vec<Vec<u8>>> {
     if wire.is_empty() {
         return cursor.expected("at least one mailbox name");
     }
-    Ok(wire.iter().filter_map(|name| mailbox_name(name, options.utf8).ok()).collect())
+    let name = |name: &Vec<u8>| match name.is_empty() {
+        true => root.then(Vec::new),
+        false => mailbox_name(name, options.utf8).ok(),
+    };
+    Ok(wire.iter().filter_map(name).collect())
 }
 
 /// `events = ( "(" event *(SP event) ")" ) / "NONE"`

@@ -1,5 +1,6 @@
 //! Printers of what a server sends: strings, flags, dates, sets, envelopes and structures.
 
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -7,7 +8,7 @@ use super::cursor::is_astring_char;
 use super::mailbox::encode_utf7;
 use super::parse::SYSTEM_FLAGS;
 use crate::imap::types::{Flags, SpecialUse, UidRun};
-use crate::message::{Address, Envelope, Index, Parameters, Part, PartKind};
+use crate::message::{Address, Envelope, Index, Parameters, Part, PartKind, surrogate};
 use crate::text::date::{civil, month_name};
 
 /// `string`: quoted where it can be, else a literal; UTF-8 is quoted only if the peer said that it takes it.
@@ -123,6 +124,30 @@ pub fn runs(out: &mut Vec<u8>, runs: &[UidRun]) {
     }
 }
 
+/// What stands in a message, in a form for this reader: who has not said that it takes UTF-8 gets ASCII (RFC 6855 §7).
+#[derive(Clone, Copy)]
+enum Form {
+    /// Text without structure.
+    Text,
+    /// What names something.
+    Identifier,
+    /// Any other word.
+    Token,
+}
+
+/// `nstring` of a message's field.
+fn value(out: &mut Vec<u8>, octets: Option<&[u8]>, form: Form, utf8: bool) {
+    match (octets, form) {
+        (None, _) => out.extend_from_slice(b"NIL"),
+        (Some(octets), _) if utf8 || octets.is_ascii() => string(out, octets, utf8),
+        (Some(octets), Form::Text) => string(out, &surrogate::text(octets), false),
+        (Some(octets), Form::Token) => string(out, &surrogate::token(octets), false),
+        (Some(octets), Form::Identifier) => {
+            nstring(out, surrogate::identifier(Some(octets)), false)
+        }
+    }
+}
+
 /// `envelope`; a missing Sender or Reply-To is From (RFC 9051 §7.5.2).
 pub fn envelope(out: &mut Vec<u8>, envelope: &Envelope, utf8: bool) {
     let Envelope { date, subject, from, sender, reply_to, to, cc, bcc, in_reply_to, message_id } =
@@ -130,16 +155,16 @@ pub fn envelope(out: &mut Vec<u8>, envelope: &Envelope, utf8: bool) {
     let or_from =
         |list: &'_ Vec<Address>| if list.is_empty() { from.clone() } else { list.clone() };
     out.push(b'(');
-    nstring(out, date.as_deref(), utf8);
+    value(out, date.as_deref(), Form::Token, utf8);
     out.push(b' ');
-    nstring(out, subject.as_deref(), utf8);
+    value(out, subject.as_deref(), Form::Text, utf8);
     for list in [from, &or_from(sender), &or_from(reply_to), to, cc, bcc] {
         out.push(b' ');
         addresses(out, list, utf8);
     }
-    for value in [in_reply_to, message_id] {
+    for id in [in_reply_to, message_id] {
         out.push(b' ');
-        nstring(out, value.as_deref(), utf8);
+        value(out, id.as_deref(), Form::Identifier, utf8);
     }
     out.push(b')');
 }
@@ -151,6 +176,7 @@ fn addresses(out: &mut Vec<u8>, list: &[Address], utf8: bool) {
     }
     out.push(b'(');
     for address in list {
+        let address = if utf8 { Cow::Borrowed(address) } else { surrogate::address(address) };
         out.push(b'(');
         nstring(out, address.name.as_deref(), utf8);
         // RFC 9051 §7.5.2: the at-domain-list is obsolete.
@@ -184,7 +210,7 @@ pub fn body(out: &mut Vec<u8>, index: &Index, extended: bool, utf8: bool) {
             Due::MultipartEnd(at) => {
                 let part = &index.parts[at];
                 out.push(b' ');
-                string(out, &part.subtype, utf8);
+                value(out, Some(&part.subtype), Form::Token, utf8);
                 if extended {
                     out.push(b' ');
                     parameters(out, &part.parameters, utf8);
@@ -197,7 +223,7 @@ pub fn body(out: &mut Vec<u8>, index: &Index, extended: bool, utf8: bool) {
                 out.extend_from_slice(format!(" {}", part.lines).as_bytes());
                 if extended {
                     out.push(b' ');
-                    nstring(out, part.md5.as_deref(), utf8);
+                    value(out, part.md5.as_deref(), Form::Identifier, utf8);
                     extension(out, part, utf8);
                 }
                 out.push(b')');
@@ -222,17 +248,17 @@ fn begin_part(
         due.extend(children.into_iter().rev().map(Due::Part));
         return;
     }
-    string(out, &part.media_type, utf8);
+    value(out, Some(&part.media_type), Form::Token, utf8);
     out.push(b' ');
-    string(out, &part.subtype, utf8);
+    value(out, Some(&part.subtype), Form::Token, utf8);
     out.push(b' ');
     parameters(out, &part.parameters, utf8);
-    for value in [&part.id, &part.description] {
-        out.push(b' ');
-        nstring(out, value.as_deref(), utf8);
-    }
     out.push(b' ');
-    string(out, &part.encoding, utf8);
+    value(out, part.id.as_deref(), Form::Identifier, utf8);
+    out.push(b' ');
+    value(out, part.description.as_deref(), Form::Text, utf8);
+    out.push(b' ');
+    value(out, Some(&part.encoding), Form::Token, utf8);
     out.extend_from_slice(format!(" {}", part.body.length()).as_bytes());
     if part.kind == PartKind::Message {
         out.push(b' ');
@@ -250,7 +276,7 @@ fn begin_part(
     }
     if extended {
         out.push(b' ');
-        nstring(out, part.md5.as_deref(), utf8);
+        value(out, part.md5.as_deref(), Form::Identifier, utf8);
         extension(out, part, utf8);
     }
     out.push(b')');
@@ -261,9 +287,9 @@ fn extension(out: &mut Vec<u8>, part: &Part, utf8: bool) {
     out.push(b' ');
     match &part.disposition {
         None => out.extend_from_slice(b"NIL"),
-        Some((value, values)) => {
+        Some((disposition, values)) => {
             out.push(b'(');
-            string(out, value, utf8);
+            value(out, Some(disposition), Form::Token, utf8);
             out.push(b' ');
             parameters(out, values, utf8);
             out.push(b')');
@@ -272,20 +298,20 @@ fn extension(out: &mut Vec<u8>, part: &Part, utf8: bool) {
     out.push(b' ');
     match &part.language[..] {
         [] => out.extend_from_slice(b"NIL"),
-        [one] => string(out, one, utf8),
+        [one] => value(out, Some(one), Form::Token, utf8),
         several => {
             out.push(b'(');
             for (at, language) in several.iter().enumerate() {
                 if at > 0 {
                     out.push(b' ');
                 }
-                string(out, language, utf8);
+                value(out, Some(language), Form::Token, utf8);
             }
             out.push(b')');
         }
     }
     out.push(b' ');
-    nstring(out, part.location.as_deref(), utf8);
+    value(out, part.location.as_deref(), Form::Identifier, utf8);
 }
 
 fn parameters(out: &mut Vec<u8>, parameters: &Parameters, utf8: bool) {
@@ -293,6 +319,8 @@ fn parameters(out: &mut Vec<u8>, parameters: &Parameters, utf8: bool) {
         out.extend_from_slice(b"NIL");
         return;
     }
+    let parameters =
+        if utf8 { Cow::Borrowed(parameters) } else { surrogate::parameters(parameters) };
     out.push(b'(');
     for (at, (name, value)) in parameters.iter().enumerate() {
         if at > 0 {

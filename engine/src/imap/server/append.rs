@@ -503,7 +503,7 @@ fn next_steps(line: &[u8], inside: bool) -> Option<(Vec<AppendStep>, Option<Lite
     let steps = grammar::append_line(text, inside)?;
     let open = match steps.last()? {
         AppendStep::Message(data) => !data.catenates,
-        AppendStep::Text | AppendStep::UrlLiteral => true,
+        AppendStep::Text | AppendStep::Utf8Text | AppendStep::UrlLiteral => true,
         AppendStep::Url(_) | AppendStep::End => false,
     };
     (open == literal.is_some()).then_some((steps, literal))
@@ -520,13 +520,18 @@ pub(crate) fn form_refused(
     }
     // Of parts each is looked at when its turn comes.
     let literal = literal.filter(|_| !data.catenates)?;
-    if data.utf8 && !(work.base.features.has(Feature::Utf8Accept) && literal.binary) {
-        return Some(Reply::bad("UTF8 and a literal8 are not offered here").because(&UTF8));
-    }
-    literal_refused(work, literal, data.utf8)
+    text_refused(work, literal, data.utf8)
 }
 
-pub(super) fn literal_refused(work: &Work<'_>, literal: Literal, utf8: bool) -> Option<Reply> {
+/// Why a literal may not be a message, or a part of one; `utf8`: it stands in `UTF8 (…)`.
+pub(super) fn text_refused(work: &Work<'_>, literal: Literal, utf8: bool) -> Option<Reply> {
+    if utf8 && !(work.base.features.has(Feature::Utf8Accept) && literal.binary) {
+        return Some(Reply::bad("UTF8 and a literal8 are not offered here").because(&UTF8));
+    }
+    literal_refused(work, literal, utf8)
+}
+
+fn literal_refused(work: &Work<'_>, literal: Literal, utf8: bool) -> Option<Reply> {
     let has = |feature| work.base.features.has(feature);
     if !literal.waits && !work.base.takes_non_sync() {
         return Some(Reply::bad("This form of literal is not offered").because(&NON_SYNC));

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::Server;
-use super::append::{APPEND, Append, Stage, literal_refused};
+use super::append::{APPEND, Append, Stage, text_refused};
 use super::catenate::{CATENATE, Source, Step};
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::Reply;
@@ -35,6 +35,10 @@ impl Append {
                 Some(AppendStep::Message(data)) => return self.next(work, data),
                 Some(AppendStep::Url(url)) => return self.copy(work, url),
                 Some(AppendStep::Text) => return self.text(work),
+                Some(AppendStep::Utf8Text) => {
+                    self.utf8 = true;
+                    return self.text(work);
+                }
                 Some(AppendStep::UrlLiteral) => {
                     return match self.literal {
                         Some(literal) if literal.size <= URL_MAX && !literal.binary => {
@@ -62,7 +66,7 @@ impl Append {
 
     fn text(mut self: Box<Self>, work: &mut Work<'_>) -> Next {
         let Some(literal) = self.literal else { return Next::Room(Job::Append(self)) };
-        if let Some(reply) = literal_refused(work, literal, false) {
+        if let Some(reply) = text_refused(work, literal, self.utf8) {
             return self.stop(work, reply);
         }
         match self.grow(work, literal.size) {

@@ -117,6 +117,8 @@ const TABLE: &[Row] = &[
     always(Feature::Id, "ID"),
     always(Feature::Enable, "ENABLE"),
     always(Feature::Idle, "IDLE"),
+    // RFC 5255 §3.1: in the greeting too.
+    always(Feature::Language, "LANGUAGE"),
     logged_in(Feature::Namespace, "NAMESPACE"),
     logged_in(Feature::Unselect, "UNSELECT"),
     logged_in(Feature::UidPlus, "UIDPLUS"),
@@ -170,7 +172,6 @@ const TABLE: &[Row] = &[
     logged_in(Feature::Catenate, "CATENATE"),
     logged_in(Feature::UrlAuth, "URLAUTH"),
     logged_in(Feature::UidOnly, "UIDONLY"),
-    logged_in(Feature::Language, "LANGUAGE"),
     logged_in(Feature::ListMetadata, "LIST-METADATA"),
     logged_in(Feature::InProgress, "INPROGRESS"),
 ];

@@ -129,7 +129,7 @@ impl List {
             },
             Answer::Metadata(entries) if !self.annotated.is_empty() => {
                 let name = self.annotated.pop().unwrap_or_default();
-                metadata::send(work, &name, None, &entries);
+                metadata::send_listed(work, &name, &self.options.return_metadata, entries);
                 Ok(self.run(work))
             }
             // It is gone, or its annotations are not for this user: LIST goes on.

@@ -48,6 +48,12 @@ pub(crate) fn delete(name: Vec<u8>) -> Next {
 }
 
 pub(crate) fn rename(from: Vec<u8>, to: Vec<u8>) -> Next {
+    // RFC 9051 §6.3.6: of INBOX the messages go, and it stays.
+    let below = to.strip_prefix(&from[..]).filter(|_| from != b"INBOX");
+    if below.is_some_and(|below| below.starts_with(b"/")) {
+        // RFC 5530 §3: no change of rights would make it possible.
+        return Next::done(Reply::no("CANNOT", "A mailbox cannot go below itself"));
+    }
     let ask = RenameAsk { from, to };
     Next::Ask(Ask::Rename(ask.clone()), Job::Change(Change::Rename(ask)))
 }

@@ -76,32 +76,54 @@ impl Metadata {
     }
 }
 
-/// Tells entries and their values; gives the octets of the longest value that was left out, 0 if none was.
-pub(super) fn send(
+/// Tells all that LIST was asked to tell of a mailbox: NIL of an entry without a value (RFC 9590 §3).
+pub(super) fn send_listed(
+    work: &mut Work<'_>,
+    name: &[u8],
+    read: &[Vec<u8>],
+    found: Vec<MetadataEntry>,
+) {
+    let missing: Vec<MetadataEntry> = read
+        .iter()
+        .filter(|entry| !found.iter().any(|other| other.entry.eq_ignore_ascii_case(entry)))
+        .map(|entry| MetadataEntry { entry: entry.clone(), value: None })
+        .collect();
+    send(work, name, None, &[found, missing].concat(), true);
+}
+
+/// Tells entries and their values, and with `all` those that have none; gives the octets of the longest value that was
+/// left out, 0 if none was.
+fn send(
     work: &mut Work<'_>,
     name: &[u8],
     value_max: Option<u32>,
     entries: &[MetadataEntry],
+    all: bool,
 ) -> usize {
     let mut list = Vec::new();
     let mut longest = 0;
     for MetadataEntry { entry, value } in entries {
-        let Some(value) = value else { continue };
-        if value_max.is_some_and(|max| value.len() > max as usize) {
-            longest = longest.max(value.len());
-            continue;
+        match value {
+            None if !all => continue,
+            Some(value) if value_max.is_some_and(|max| value.len() > max as usize) => {
+                longest = longest.max(value.len());
+                continue;
+            }
+            _ => {}
         }
         if !list.is_empty() {
             list.push(b' ');
         }
         grammar::print::astring(&mut list, entry, false);
         list.push(b' ');
-        if value.contains(&0) {
+        match value {
+            None => list.extend_from_slice(b"NIL"),
             // RFC 5464 §5: `value = nstring / literal8`, and NUL is in the latter alone.
-            list.extend_from_slice(&print::literal(value.len() as u64, true));
-            list.extend_from_slice(value);
-        } else {
-            list.extend_from_slice(&print::string(work.base, value));
+            Some(value) if value.contains(&0) => {
+                list.extend_from_slice(&print::literal(value.len() as u64, true));
+                list.extend_from_slice(value);
+            }
+            Some(value) => list.extend_from_slice(&print::string(work.base, value)),
         }
     }
     if !list.is_empty() {
@@ -119,7 +141,7 @@ fn tell(
     value_max: Option<u32>,
     entries: &[MetadataEntry],
 ) -> Next {
-    let longest = send(work, name, value_max, entries);
+    let longest = send(work, name, value_max, entries, false);
     let reply = Reply::ok("Metadata told");
     Next::done(match longest {
         0 => reply,

@@ -127,8 +127,8 @@ impl MultiSearch {
         }
         // RFC 7377 §2.2: who names a mailbox needs not see it in a list.
         let names = sources.iter().flat_map(explicit);
-        let mut named: Vec<Vec<u8>> =
-            names.filter(|name| met.insert((*name).clone())).cloned().collect();
+        let named = names.filter(|name| !name.is_empty() && met.insert((*name).clone()));
+        let mut named: Vec<Vec<u8>> = named.cloned().collect();
         named.reverse();
         let listed = |scope: &Scope| !scope.is_selected() && !matches!(scope, Scope::Mailboxes(_));
         let scopes: Vec<Scope> = sources.into_iter().filter(listed).collect();

@@ -217,17 +217,19 @@ pub(crate) fn covers(scope: &Scope, row: &MailboxRow) -> bool {
         Scope::Inboxes => name == b"INBOX" || row.special_uses.contains(&SpecialUse::Junk),
         Scope::Personal => !name.starts_with(OTHER_USERS),
         Scope::Subscribed => row.subscribed,
-        Scope::Subtree(tops) => tops.iter().any(|top| {
-            let below = name.strip_prefix(&top[..]);
-            below.is_some_and(|below| below.is_empty() || below.starts_with(b"/"))
-        }),
+        Scope::Subtree(tops) => tops.iter().any(|top| below(top, name).is_some()),
         Scope::SubtreeOne(tops) => tops.iter().any(|top| {
-            let below = name.strip_prefix(&top[..]);
-            let child = |below: &[u8]| below.strip_prefix(b"/").is_some_and(|n| !n.contains(&b'/'));
-            below.is_some_and(|below| below.is_empty() || child(below))
+            let below = below(top, name);
+            below.is_some_and(|below| !below.strip_prefix(b"/").unwrap_or(below).contains(&b'/'))
         }),
         Scope::Mailboxes(names) => names.contains(name),
     }
+}
+
+/// What of a name stands behind that of a mailbox which it is, or is below of. All are below the empty name, the root.
+fn below<'a>(top: &[u8], name: &'a [u8]) -> Option<&'a [u8]> {
+    let below = name.strip_prefix(top)?;
+    (top.is_empty() || below.is_empty() || below.starts_with(b"/")).then_some(below)
 }
 
 /// Whether a mailbox of somebody else may be meant, to which there may be no right.
@@ -236,7 +238,7 @@ fn may_name_others(group: &EventGroup) -> bool {
     match &group.scope {
         Scope::Subscribed => true,
         Scope::Subtree(names) | Scope::SubtreeOne(names) | Scope::Mailboxes(names) => {
-            names.iter().any(|name| name.starts_with(top))
+            names.iter().any(|name| name.is_empty() || name.starts_with(top))
         }
         _ => false,
     }

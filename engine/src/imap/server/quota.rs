@@ -20,6 +20,8 @@ pub(crate) const QUOTA: Rule = Rule {
 pub(crate) const ROOT: Rule =
     Rule { rfc: 9208, section: "4.2.2", gist: "QUOTAROOT names the quota roots of a mailbox." };
 
+const NO_ROOT: Reply = Reply::no("NONEXISTENT", "There is no such quota root");
+
 /// What the host looks up or sets.
 pub(crate) enum Wanted {
     /// Of the roots of this mailbox.
@@ -46,16 +48,20 @@ pub(crate) fn set(name: Vec<u8>, limits: Vec<QuotaLimit>) -> Next {
 impl Wanted {
     pub(crate) fn answer(self, work: &mut Work<'_>, answer: Answer) -> Answered {
         match answer {
-            Answer::Quota(quota) => {
+            // RFC 9208 §7: `quota-list` names one resource at least, so a root where nothing is limited is none.
+            Answer::Quota(quota) if matches!(self, Self::Root) && quota.resources.is_empty() => {
+                Ok(Next::done(NO_ROOT))
+            }
+            Answer::Quota(mut quota) => {
+                let Quota { roots, resources } = &mut quota;
+                roots.retain(|root| resources.iter().any(|resource| resource.root == *root));
                 self.tell(work, &quota);
                 Ok(Next::done(Reply::ok("Quota told")))
             }
             Answer::Refused(refusal) => {
                 let missing = refusal.reason == Reason::NotFound;
                 Ok(Next::done(match self {
-                    Self::Root | Self::Limits if missing => {
-                        Reply::no("NONEXISTENT", "There is no such quota root")
-                    }
+                    Self::Root | Self::Limits if missing => NO_ROOT,
                     _ => Reply::refused(refusal),
                 }))
             }

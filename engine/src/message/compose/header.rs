@@ -22,7 +22,7 @@ const ENCODED_START: &str = "=?utf-8?q?";
 const ENCODED_END: &str = "?=";
 
 /// One field, folded as it grows.
-pub(super) struct FieldWriter<'a> {
+pub(in crate::message) struct FieldWriter<'a> {
     out: &'a mut Vec<u8>,
     column: usize,
     /// The line holds an encoded word.
@@ -32,14 +32,14 @@ pub(super) struct FieldWriter<'a> {
 }
 
 impl<'a> FieldWriter<'a> {
-    pub(super) fn new(out: &'a mut Vec<u8>, name: &str) -> Self {
+    pub(in crate::message) fn new(out: &'a mut Vec<u8>, name: &str) -> Self {
         out.extend_from_slice(name.as_bytes());
         out.push(b':');
         Self { out, column: name.len() + 1, encoded: false, empty: true }
     }
 
     /// Adds a word with a space before it, or on a new line.
-    pub(super) fn word(&mut self, word: &str, encoded: bool) {
+    pub(in crate::message) fn word(&mut self, word: &str, encoded: bool) {
         let max = if encoded || self.encoded { ENCODED_LINE_MAX } else { LINE_MAX };
         if !self.empty && self.column + 1 + word.len() > max {
             self.out.extend_from_slice(b"\r\n");
@@ -53,20 +53,20 @@ impl<'a> FieldWriter<'a> {
         self.empty = false;
     }
 
-    pub(super) fn end(self) {
+    pub(in crate::message) fn end(self) {
         self.out.extend_from_slice(b"\r\n");
     }
 }
 
 /// Writes a field of words alone, such as a date.
-pub(super) fn plain(out: &mut Vec<u8>, name: &str, value: &str) {
+pub(in crate::message) fn plain(out: &mut Vec<u8>, name: &str, value: &str) {
     let mut field = FieldWriter::new(out, name);
     field.word(value, false);
     field.end();
 }
 
 /// Writes a field whose text has no structure (RFC 5322 §2.2.1).
-pub(super) fn unstructured(out: &mut Vec<u8>, name: &str, text: &str) {
+pub(in crate::message) fn unstructured(out: &mut Vec<u8>, name: &str, text: &str) {
     let mut field = FieldWriter::new(out, name);
     // The first word stands on the line of the name, however long that is.
     let room = WORD_MAX.min(ENCODED_LINE_MAX.saturating_sub(name.len() + 2));
@@ -77,7 +77,7 @@ pub(super) fn unstructured(out: &mut Vec<u8>, name: &str, text: &str) {
 }
 
 /// Writes `address-list` (RFC 5322 §3.4).
-pub(super) fn addresses(out: &mut Vec<u8>, name: &str, people: &[Person]) {
+pub(in crate::message) fn addresses(out: &mut Vec<u8>, name: &str, people: &[Person]) {
     let mut field = FieldWriter::new(out, name);
     let room = WORD_MAX.min(ENCODED_LINE_MAX.saturating_sub(name.len() + 2));
     for (at, person) in people.iter().enumerate() {
@@ -99,13 +99,33 @@ pub(super) fn addresses(out: &mut Vec<u8>, name: &str, people: &[Person]) {
 
 /// Writes `1*msg-id` (RFC 5322 §3.6.4), if there are any. An id stays as it is, however long its line gets by it: in an
 /// encoded word it would be another one.
-pub(super) fn ids(out: &mut Vec<u8>, name: &str, ids: &[MessageId]) {
+pub(in crate::message) fn ids(out: &mut Vec<u8>, name: &str, ids: &[MessageId]) {
     if ids.is_empty() {
         return;
     }
     let mut field = FieldWriter::new(out, name);
     ids.iter().for_each(|id| field.word(&format!("<{}>", id.as_str()), false));
     field.end();
+}
+
+/// A text that has no structure, on one line.
+pub(in crate::message) fn words(text: &str) -> Vec<u8> {
+    on_one_line(tokens(text, WORD_MAX))
+}
+
+/// A text in place of a phrase, on one line.
+pub(in crate::message) fn phrase_words(text: &str) -> Vec<u8> {
+    on_one_line(phrase(text, WORD_MAX))
+}
+
+fn on_one_line(tokens: Vec<Token>) -> Vec<u8> {
+    let words: Vec<String> = tokens.into_iter().map(|token| token.text).collect();
+    words.join(" ").into_bytes()
+}
+
+/// The words of a phrase, and whether each is encoded.
+pub(in crate::message) fn phrase_tokens(name: &str, put: &mut impl FnMut(&[u8], bool)) {
+    phrase(name, WORD_MAX).iter().for_each(|token| put(token.text.as_bytes(), token.encoded));
 }
 
 /// A piece of a field that is not folded.
@@ -169,7 +189,7 @@ fn phrase(name: &str, room: usize) -> Vec<Token> {
 }
 
 /// `quoted-string` of printable ASCII.
-fn quoted(text: &str) -> String {
+pub(in crate::message) fn quoted(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
     for c in text.chars() {
@@ -250,11 +270,19 @@ const PIECE_MAX: usize = 50;
 
 /// A parameter as it stands after the semicolon: quoted if it is short ASCII, otherwise by RFC 2231, in as many pieces
 /// as it takes, each a word of its own.
-pub(super) fn parameter(name: &str, value: &str) -> Vec<String> {
+pub(in crate::message) fn parameter(name: &str, value: &str) -> Vec<String> {
     let printable = value.bytes().all(|octet| (b' '..=b'~').contains(&octet));
     if printable && value.len() <= PIECE_MAX {
         return alloc::vec![format!("{name}={}", quoted(value))];
     }
+    encoded_parameter(name, value).map(|(name, value)| format!("{name}={value}")).collect()
+}
+
+/// A parameter by RFC 2231: the names of its pieces, and their values.
+pub(in crate::message) fn encoded_parameter(
+    name: &str,
+    value: &str,
+) -> impl Iterator<Item = (String, String)> {
     let mut pieces = alloc::vec![String::from("utf-8''")];
     for octet in value.bytes() {
         // RFC 2231 §7 attribute-char.
@@ -271,10 +299,10 @@ pub(super) fn parameter(name: &str, value: &str) -> Vec<String> {
             }
         }
     }
-    if let [piece] = &pieces[..] {
-        return alloc::vec![format!("{name}*={piece}")];
-    }
-    pieces.iter().enumerate().map(|(at, piece)| format!("{name}*{at}*={piece}")).collect()
+    let alone = pieces.len() == 1;
+    pieces.into_iter().enumerate().map(move |(at, piece)| {
+        (if alone { format!("{name}*") } else { format!("{name}*{at}*") }, piece)
+    })
 }
 
 #[cfg(test)]

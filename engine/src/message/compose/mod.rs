@@ -3,7 +3,7 @@
 
 mod composed;
 mod content;
-mod header;
+pub(in crate::message) mod header;
 mod people;
 mod ready;
 mod values;

@@ -2,15 +2,14 @@
 //! the first finds which parts hold more, the second encodes those. Parts that fit stay as they are, octet for octet.
 
 mod encode;
-mod walk;
 
 use alloc::vec::Vec;
 
 use memchr::{memchr_iter, memchr2};
 
+use super::walk::{Head, Kind, Label, Lost, Piece, Walker};
 use crate::text::header;
 pub(crate) use encode::{Base64, QuotedPrintable};
-use walk::{Head, Kind, Label, Lost, Piece, Walker};
 
 /// Octets of a line that every server takes, CRLF not counted (RFC 5321 §4.5.3.1.6).
 const LINE_MAX: u64 = 998;

@@ -120,7 +120,8 @@ impl Server {
                 Ok(self.go(cx, State::Transaction(maildrop)))
             }
             (Goal::Retrieve(number, lines), [entry]) => {
-                let (number, retrieval) = (*number, Retrieval::new(entry, *lines));
+                let (number, retrieval) =
+                    (*number, Retrieval::new(entry, *lines, self.common.utf8));
                 Ok(self.mark_or_retrieve(cx, maildrop, number, Some(retrieval), entry.size))
             }
             (Goal::Delete(number), [entry]) => {

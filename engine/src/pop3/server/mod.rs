@@ -64,6 +64,7 @@ pub(super) const RULES: &[&Rule] = &[
     &STATE,
     &transaction::UPDATE,
     &retrieval::STUFFING,
+    &retrieval::SURROGATE,
     &authorization::SECRET,
     &language::LANG,
     &language::UTF8,

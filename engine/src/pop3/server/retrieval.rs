@@ -8,6 +8,7 @@ use memchr::memchr;
 use super::transaction::Maildrop;
 use super::{Server, State};
 use crate::limits::CHUNK_MAX;
+use crate::message::surrogate::Surrogate;
 use crate::pop3::types::{Answer, Ask, Entry};
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -18,6 +19,13 @@ pub(super) const STUFFING: Rule = Rule {
     rfc: 1939,
     section: "3",
     gist: "A line that begins with a dot gets another one, since a lone dot ends the response.",
+};
+
+/// RFC 6856 §2.1.
+pub(super) const SURROGATE: Rule = Rule {
+    rfc: 6856,
+    section: "2.1",
+    gist: "Who has not said UTF8 gets header fields in ASCII: a surrogate of the message.",
 };
 
 /// A message being sent.
@@ -36,10 +44,12 @@ pub(super) struct Retrieval {
     /// The last octet that came was a CR.
     cr: bool,
     done: bool,
+    /// For a client that has not said UTF8.
+    surrogate: Option<Surrogate>,
 }
 
 impl Retrieval {
-    pub(super) fn new(entry: &Entry, lines: Option<u32>) -> Self {
+    pub(super) fn new(entry: &Entry, lines: Option<u32>, utf8: bool) -> Self {
         let Entry { blob, size, plain, .. } = *entry;
         Self {
             blob,
@@ -52,7 +62,25 @@ impl Retrieval {
             column: 0,
             cr: false,
             done: false,
+            surrogate: (!utf8).then(Surrogate::new),
         }
+    }
+
+    /// What the next octets become on the wire; `last`: no more come.
+    fn wire(&mut self, octets: &[u8], last: bool) -> Vec<u8> {
+        let mut out = Vec::with_capacity(octets.len() + 64);
+        let Some(mut surrogate) = self.surrogate.take() else {
+            self.stuff(octets, &mut out);
+            return out;
+        };
+        let mut made = Vec::with_capacity(octets.len());
+        surrogate.take(octets, &mut made);
+        if last {
+            surrogate.finish(&mut made);
+        }
+        self.surrogate = Some(surrogate);
+        self.stuff(&made, &mut out);
+        out
     }
 
     pub(super) fn is_asking(&self) -> bool {
@@ -141,10 +169,11 @@ impl Server {
         let due = (CHUNK_MAX as u64).min(retrieval.size - retrieval.offset);
         match answer {
             Answer::Octets(octets) if octets.len() as u64 == due => {
-                let mut out = Vec::with_capacity(octets.len() + 64);
-                retrieval.stuff(&octets, &mut out);
-                cx.send(&out, "message", None);
                 retrieval.offset += due;
+                let out = retrieval.wire(&octets, retrieval.offset == retrieval.size);
+                let is_changed = retrieval.surrogate.as_ref().is_some_and(Surrogate::is_changed);
+                let rule = is_changed.then_some(&SURROGATE);
+                cx.send(&out, "message", rule);
                 retrieval.asking = false;
                 Ok(self.go(cx, State::Retrieving(maildrop, Box::new(retrieval))))
             }

@@ -1,9 +1,10 @@
-//! Whole messages: their index and what is read by it, the index as octets, seven bits for servers that take no more, and
-//! messages that come on standard input.
+//! Whole messages: their index and what is read by it, the index as octets, seven bits for servers that take no more, ASCII
+//! for readers that take no more, and messages that come on standard input.
 
 use pillarbox_engine::imap::grammar::print;
 use pillarbox_engine::message::compose::{Origin, Person, Reader};
 use pillarbox_engine::message::seven_bit::{Encoder, LineMeter, Surveyor};
+use pillarbox_engine::message::surrogate::Surrogate;
 use pillarbox_engine::message::{Head, Index, PartKind, SectionText, section, texts};
 
 use super::{USUAL, same};
@@ -202,6 +203,52 @@ fn seven_bit(input: &[u8], seen: &mut Seen) {
     let mut again = Surveyor::new();
     again.take(&out);
     assert!(again.finish().is_ok_and(|findings| findings.is_clean()), "what was made fit fits");
+}
+
+pub(super) const SURROGATE: Target = Target {
+    name: "surrogate",
+    run: surrogate,
+    seeds: messages,
+    words: FIELDS,
+    lines: true,
+    size_max: 8 << 10,
+    rounds: 2500,
+    ..USUAL
+};
+
+/// Fields that ASCII cannot hold as they are.
+const FIELDS: &[&str] = &[
+    "\r\n",
+    "\r\n\r\n",
+    "--b\r\n",
+    "--b--\r\n",
+    "ä",
+    "From: Jörg <ü@exämple.org>, Büro: a@b, ö@c;\r\n",
+    "Subject: ä =?utf-8?q?=C3=A4?=\r\n",
+    "Message-ID: <ö@b>\r\n",
+    "Content-Type: multipart/mixed; boundary=b; n=ö\r\n\r\n",
+    "Content-Type: multipart/mixed; boundary=ö\r\n\r\n",
+    "Content-Type: message/rfc822\r\n\r\n",
+    "Content-Disposition: attachment; filename=\"ö;\"\r\n",
+    "Content-Description: ö\r\n",
+    "ö: x\r\n",
+];
+
+fn surrogate(input: &[u8], seen: &mut Seen) {
+    let made = |input: &[u8]| {
+        same(input, |pieces| {
+            let (mut maker, mut out) = (Surrogate::new(), Vec::new());
+            pieces.iter().for_each(|piece| maker.take(piece, &mut out));
+            maker.finish(&mut out);
+            (maker.is_changed(), out)
+        })
+    };
+    let (is_changed, out) = made(input);
+    assert_eq!(is_changed, out != input, "it says whether it differs");
+    // Twice as long for a value in base64 or by RFC 2231 that was half ASCII, and a new address.
+    assert!(out.len() <= input.len() * 8 + 200, "no more than in proportion");
+    seen.note((is_changed, (out.len() as isize - input.len() as isize) / 16));
+    assert!(!made(&out).0, "a surrogate needs none");
 }
 
 pub(super) const READY: Target = Target {

@@ -54,6 +54,7 @@ pub const TARGETS: &[Target] = &[
     messages::MESSAGE,
     messages::INDEX,
     messages::SEVEN_BIT,
+    messages::SURROGATE,
     messages::READY,
     folders::MBOX,
     folders::MAILDIR,

@@ -129,8 +129,8 @@ impl Walker {
         }
     }
 
-    /// Takes the next octets.
-    pub(super) fn take(&mut self, octets: &[u8], sink: Sink<'_>) {
+    /// Takes the next octets; what is left of them once the message cannot be followed any more.
+    pub(super) fn take<'a>(&mut self, octets: &'a [u8], sink: Sink<'_>) -> &'a [u8] {
         let mut rest = octets;
         while !rest.is_empty() && self.lost.is_none() {
             let end = memchr(b'\n', rest).map_or(rest.len(), |lf| lf + 1);
@@ -138,6 +138,12 @@ impl Walker {
             self.piece(piece, sink);
             rest = more;
         }
+        rest
+    }
+
+    /// Once the message cannot be followed any more: the octets that were taken and not given out.
+    pub(super) fn held(&mut self) -> Option<Vec<u8>> {
+        self.lost.map(|_| core::mem::take(&mut self.header))
     }
 
     /// The message is over; an error if it could not be followed to its end.
@@ -194,11 +200,15 @@ impl Walker {
             // The part has no body, not even a blank line.
             let line = self.header.split_off(line_start);
             self.header_over(sink);
-            self.line = line;
             if matches!(self.place, Place::Header { .. }) {
                 // An empty message inside: its header section ends here too.
                 self.header_over(sink);
             }
+            if self.lost.is_some() {
+                self.header.extend_from_slice(&line);
+                return;
+            }
+            self.line = line;
             self.whole_line(sink);
         }
     }

@@ -1,0 +1,146 @@
+//! What a header section becomes.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{put_ascii, value};
+use crate::message::Address;
+use crate::message::compose::header::{self, FieldWriter};
+use crate::smtp::Mailbox;
+use crate::smtp::grammar::print_mailbox;
+use crate::text::address::parse_list;
+use crate::text::header::{Field, fields};
+use crate::text::{params, words};
+
+/// Fields that hold addresses (RFC 5322 §3.6.2, §3.6.3, §3.6.6; RFC 8098 §2.1).
+const ADDRESSES: [&[u8]; 13] = [
+    b"From",
+    b"Sender",
+    b"Reply-To",
+    b"To",
+    b"Cc",
+    b"Bcc",
+    b"Resent-From",
+    b"Resent-Sender",
+    b"Resent-Reply-To",
+    b"Resent-To",
+    b"Resent-Cc",
+    b"Resent-Bcc",
+    b"Disposition-Notification-To",
+];
+
+/// Fields of words of their own, where an encoded word would be another word: identifiers, traces, signatures, verdicts.
+const STRUCTURED: [&[u8]; 12] = [
+    b"Message-ID",
+    b"Resent-Message-ID",
+    b"In-Reply-To",
+    b"References",
+    b"Content-ID",
+    b"Content-Location",
+    b"Content-Language",
+    b"Received",
+    b"Return-Path",
+    b"DKIM-Signature",
+    b"Authentication-Results",
+    b"Received-SPF",
+];
+
+/// Fields of signatures by their first octets (RFC 8617 §4.1), and of URIs (RFC 2369 §2).
+const STRUCTURED_PREFIXES: [&[u8]; 2] = [b"ARC-", b"List-"];
+
+/// Adds a header section with its blank line.
+pub(super) fn write(section: &[u8], out: &mut Vec<u8>) {
+    let mut end = 0;
+    for field in fields(section) {
+        // Lines that are no fields.
+        put_ascii(&section[end..field.start], out);
+        end = field.end;
+        if section[field.start..end].is_ascii() {
+            out.extend_from_slice(&section[field.start..end]);
+        } else {
+            write_field(&field, &section[field.start..end], out);
+        }
+    }
+    put_ascii(&section[end..], out);
+}
+
+fn write_field(field: &Field<'_>, whole: &[u8], out: &mut Vec<u8>) {
+    let is_one_of = |names: &[&[u8]]| names.iter().any(|name| field.is(name));
+    let begins = |prefix: &&[u8]| {
+        field.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    };
+    // A field's name is printable ASCII.
+    let name = String::from_utf8_lossy(field.name);
+    if is_one_of(&ADDRESSES) {
+        write_addresses(&name, &parse_list(&field.unfolded()), out);
+    } else if is_one_of(&[b"Content-Type", b"Content-Disposition"]) {
+        write_parameters(&name, &params::parse(&field.unfolded()), out);
+    } else if is_one_of(&[b"Content-Transfer-Encoding", b"MIME-Version"]) {
+        // Wrong as it is, and what follows is read by it: it stays wrong.
+        put_ascii(whole, out);
+    } else if !is_one_of(&STRUCTURED) && !STRUCTURED_PREFIXES.iter().any(begins) {
+        header::unstructured(out, &name, &words::decode(&field.unfolded()));
+    }
+}
+
+fn write_addresses(name: &str, list: &[Address], out: &mut Vec<u8>) {
+    let mut field = FieldWriter::new(out, name);
+    let mut put = |text: &[u8], encoded| field.word(&String::from_utf8_lossy(text), encoded);
+    let mut in_group = false;
+    for (at, address) in list.iter().enumerate() {
+        let surrogate = value::address(address);
+        let next = list.get(at + 1);
+        let ends = next.is_some_and(|next| next.mailbox.is_none());
+        let comma: &[u8] = if next.is_some() && !ends { b"," } else { b"" };
+        match (&surrogate.mailbox, &surrogate.host) {
+            (Some(local_part), Some(host)) => {
+                let mailbox = Mailbox { local_part: local_part.clone(), domain: host.clone() };
+                let mailbox = print_mailbox(&mailbox);
+                match &surrogate.name {
+                    Some(name) => {
+                        put_phrase(name, address.name.as_deref(), &mut put);
+                        put(&[b"<", &mailbox[..], b">", comma].concat(), false);
+                    }
+                    None => put(&[&mailbox[..], comma].concat(), false),
+                }
+            }
+            (Some(name), None) => {
+                put_phrase(name, address.mailbox.as_deref(), &mut put);
+                put(b":", false);
+                in_group = true;
+            }
+            (None, _) => {
+                if core::mem::take(&mut in_group) {
+                    put(&[&b";"[..], comma].concat(), false);
+                }
+            }
+        }
+    }
+    field.end();
+}
+
+/// A name: as the encoded words that it became, or in whatever form what it was has.
+fn put_phrase(name: &[u8], was: Option<&[u8]>, put: &mut impl FnMut(&[u8], bool)) {
+    if was == Some(name) {
+        header::phrase_tokens(&words::decode(name), put);
+    } else {
+        name.split(|octet| *octet == b' ').for_each(|word| put(word, true));
+    }
+}
+
+fn write_parameters(name: &str, read: &params::Parameterised, out: &mut Vec<u8>) {
+    let parameters = value::parameters(&read.parameters);
+    let mut field = FieldWriter::new(out, name);
+    let mut value = Vec::new();
+    put_ascii(&read.value, &mut value);
+    let end = |last: bool| if last { "" } else { ";" };
+    let text = String::from_utf8_lossy(&value);
+    field.word(&[&text, end(parameters.is_empty())].concat(), false);
+    for (at, (name, value)) in parameters.iter().enumerate() {
+        let (name, value) = (String::from_utf8_lossy(name), String::from_utf8_lossy(value));
+        // RFC 2231 §7: what stands in an extended value needs no quotes, and must not have them.
+        let value = if name.ends_with('*') { value.into_owned() } else { header::quoted(&value) };
+        field.word(&[&name, "=", &value, end(at + 1 == parameters.len())].concat(), false);
+    }
+    field.end();
+}

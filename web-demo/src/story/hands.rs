@@ -280,7 +280,8 @@ impl Story {
         let read = usize::try_from(read.unwrap_or(0)).ok()?;
         let rest = typed.get(read..).filter(|rest| !rest.is_empty());
         // What is read piece by piece may be a line that goes on; a chunk has no lines.
-        let counted = annotated.all().last().is_some_and(|a| matches!(a.label, "chunk" | "literal"));
+        let counted =
+            annotated.all().last().is_some_and(|a| matches!(a.label, "chunk" | "literal"));
         let open = rest.or_else(|| (!typed.ends_with(b"\n") && !counted).then_some(typed))?;
         if open.is_empty() {
             return None;

@@ -16,6 +16,7 @@ pub mod lines;
 pub mod live;
 pub mod message;
 mod octets;
+pub mod range;
 pub mod recorded;
 pub mod scene;
 pub mod seen;

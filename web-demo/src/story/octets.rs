@@ -1,6 +1,7 @@
 //! Octets with what the engine said of them: lines in pieces, trees, and explanations in three voices.
 //! Secrets are masked here, so that no view can forget it.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use pillarbox_world::annotate::content::Structure;
@@ -29,6 +30,8 @@ pub struct SpokenLine {
     pub defect: Option<String>,
     /// How well it goes.
     pub grade: u8,
+    /// Milliseconds since the line before it began.
+    pub after_ms: u64,
 }
 
 impl SpokenLine {
@@ -138,16 +141,16 @@ impl Story {
     /// Lines of a connection that were said before a cursor.
     #[must_use]
     pub fn spoken(&self, wire: WireId, cursor: usize) -> Vec<SpokenLine> {
-        self.spoken_after(wire, cursor, |_| 0).1
+        self.spoken_within(wire, cursor, |all| 0..all).1
     }
 
-    /// The same without the first of them: how many those are, once it is known how many there are at all.
+    /// Some of them, chosen once it is known how many there are at all; and how many that is.
     #[must_use]
-    pub fn spoken_after(
+    pub fn spoken_within(
         &self,
         wire: WireId,
         cursor: usize,
-        left_out: impl FnOnce(usize) -> usize,
+        which: impl FnOnce(usize) -> Range<usize>,
     ) -> (usize, Vec<SpokenLine>) {
         let told = &self.entries[..cursor.min(self.entries.len())];
         let said = [Dir::ToServer, Dir::ToClient].map(|dir| self.source.octets(wire, dir));
@@ -158,13 +161,18 @@ impl Story {
         }
         known.1.read(told, wire, said, is_web);
         let all = &known.1.all;
-        let left_out = left_out(all.len()).min(all.len());
+        let which = which(all.len());
+        let end = which.end.min(all.len());
+        let which = which.start.min(end)..end;
         let both = Dir::BOTH.map(|dir| self.source.annotations(wire, dir));
-        let line = |line: &Line| {
+        let line = |at: usize| {
+            let line = &all[at];
             let annotated = &both[usize::from(line.dir == Dir::ToClient)];
-            self.spoken_line(wire, line, annotated)
+            let before = at.checked_sub(1).map_or(line.at, |before| all[before].at);
+            let after_ms = line.at.0.saturating_sub(before.0);
+            SpokenLine { after_ms, ..self.spoken_line(wire, line, annotated) }
         };
-        (left_out, all[left_out..].iter().map(line).collect())
+        (all.len(), which.map(line).collect())
     }
 
     fn spoken_line(&self, wire: WireId, line: &Line, annotated: &Annotated<'_>) -> SpokenLine {
@@ -219,7 +227,7 @@ impl Story {
             let (class, text) = ("p-more".to_owned(), format!(" … and {rest} octets"));
             pieces.push(SpokenPiece { wire, dir, start: shown_end, end, class, text });
         }
-        SpokenLine { wire, dir, start, end, pieces, defect, grade: grade as u8 }
+        SpokenLine { wire, dir, start, end, pieces, defect, grade: grade as u8, after_ms: 0 }
     }
 
     /// The octets of a range, secrets as dots.
@@ -234,12 +242,6 @@ impl Story {
             }
         }
         octets
-    }
-
-    /// All that the server said on a connection, as it is; secrets as stars.
-    #[must_use]
-    pub fn raw(&self, wire: WireId) -> Vec<u8> {
-        self.octets(wire, Dir::ToClient, 0, u64::MAX)
     }
 
     /// A connection in hex, line by line, with who says it.

@@ -36,6 +36,7 @@ pub(super) fn live() -> AnyView {
         listed: RwSignal::new(Vec::new()),
         wrong: RwSignal::new(None),
         opened: RwSignal::new(None),
+        due: StoredValue::new_local(false),
         serves: RwSignal::new(None),
     };
     let link = Link::new(move |news| desk.hear(news));

@@ -68,6 +68,7 @@ pub(crate) fn takes_key(route: &Route, on_stage: bool, key: &str) -> bool {
             matches!(key, " " | ".")
                 || key.len() == 1 && key.bytes().all(|octet| (b'1'..=b'9').contains(&octet))
         }
+        Route::Wire(_) => key.starts_with("Arrow") || matches!(key, "e" | "c" | "Escape"),
         _ if on_stage => {
             let letters = [
                 " ",

@@ -11,6 +11,7 @@ pub mod covered;
 mod doing;
 mod faults;
 pub mod hands;
+pub mod hop;
 pub mod layout;
 pub mod lines;
 pub mod live;

@@ -6,7 +6,7 @@ use pillarbox_world::annotate::value::{dated, shown};
 use pillarbox_world::world::{Dir, WireId};
 
 use super::Story;
-use super::lines::LINE_END;
+use super::lines::{LINE_END, text_alone};
 
 /// Octets that are read in another way.
 const READ_MAX: u64 = 4 * 1024;
@@ -57,6 +57,11 @@ impl Kin {
     }
 }
 
+/// Decoded octets as text: lines stay lines.
+fn decoded(octets: &[u8]) -> String {
+    shown(octets).replace("\\x0D\\x0A", "\n")
+}
+
 /// Octets read in one of [`READINGS`]; none: they are not written so.
 #[must_use]
 pub fn read(octets: &[u8], way: &str) -> Option<String> {
@@ -64,20 +69,24 @@ pub fn read(octets: &[u8], way: &str) -> Option<String> {
         "base64" => {
             let text: Vec<u8> =
                 octets.iter().copied().filter(|octet| !octet.is_ascii_whitespace()).collect();
-            if text.is_empty() { None } else { base64::decode(&text).map(|octets| shown(&octets)) }
+            if text.is_empty() {
+                None
+            } else {
+                base64::decode(&text).map(|octets| decoded(&octets))
+            }
         }
         "qp" => {
             let (mut decoder, mut out) = (Decoder::new(b"quoted-printable")?, Vec::new());
             decoder.decode(octets, &mut out);
             decoder.finish(&mut out);
-            (out != octets).then(|| shown(&out))
+            (out != octets).then(|| decoded(&out))
         }
         // A date is found behind the name of its field too.
         "date" => {
             let value = octets.iter().position(|octet| *octet == b':').map(|at| &octets[at + 1..]);
             dated(octets).or_else(|| dated(value?))
         }
-        _ => Some(shown(octets)),
+        _ => Some(text_alone(octets)),
     }
 }
 
@@ -210,7 +219,7 @@ mod tests {
         let date = b"Date: Mon, 5 Jan 2026 10:00:00 +0100\r\n";
         assert_eq!(read(date, "date").as_deref(), Some("2026-01-05T09:00:00Z"));
         assert_eq!(read(b"soon", "date"), None);
-        assert_eq!(read(b"\xc3\xb6\xff", "text").as_deref(), Some("ö\\xFF"));
+        assert_eq!(read(b"\xc3\xb6\xff\r\n", "text").as_deref(), Some("ö⟨FF⟩↵"));
     }
 
     #[test]

@@ -7,11 +7,12 @@ use crate::controls::{Row, Select, TextArea, tabs};
 use crate::story::covered;
 use crate::story::message::{self, Facts, Part, SAMPLES, Shown};
 
-use super::smime;
+use super::{hop, smime};
 
 /// The values of the tabs.
 const PARTS: &str = "parts";
 const SIGNED: &str = "signed";
+const HOP: &str = "hop";
 
 /// The screen of the message lab, with the messages of a world if one is named.
 pub(super) fn lab(world: Option<&str>) -> AnyView {
@@ -50,10 +51,11 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
             sample.set(name);
         }
     };
-    let names = [(PARTS, "Parts"), (SIGNED, "Signed and encrypted")];
+    let names = [(PARTS, "Parts"), (HOP, "Seven bits"), (SIGNED, "Signed and encrypted")];
     let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
     let panes = move || match tab.get().as_str() {
         SIGNED => smime::bench(raw, put),
+        HOP => hop::hop(raw),
         _ => parts(raw),
     };
     view! {

@@ -6,6 +6,7 @@ mod compare;
 mod doing;
 mod hands;
 mod home;
+mod hop;
 mod live;
 mod message;
 mod palette;

@@ -148,8 +148,22 @@ fn conversation(player: Player, choose: bool, only: Option<Signal<Option<Dir>>>)
             });
         }
     });
-    let last =
-        Memo::new(move |_| lines.with(|lines| lines.last().map(|line| (line.dir, line.start))));
+    // Tab comes to the newest line, or where all is read to the one that is looked at.
+    let last = Memo::new(move |_| {
+        let pinned = match player.pin.get() {
+            Some(Focus::Octets { dir, start, .. }) if !follow => Some((dir, start)),
+            _ => None,
+        };
+        let holds = |line: &&SpokenLine| {
+            let range = line.start..line.end;
+            pinned.is_some_and(|(dir, start)| dir == line.dir && range.contains(&start))
+        };
+        lines.with(|lines| {
+            let line = lines.iter().find(holds);
+            let line = line.or_else(|| if follow { lines.last() } else { lines.first() });
+            line.map(|line| (line.dir, line.start))
+        })
+    });
     view! {
         <section class="pane transcript" aria-label="Conversation">
             <div class="pane-head">

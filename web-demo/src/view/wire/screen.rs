@@ -1,7 +1,7 @@
 //! Octets as a screen of its own: the words of a connection, the octets of one line, its parts, and what they mean.
 
 use leptos::prelude::*;
-use pillarbox_world::world::Dir;
+use pillarbox_world::world::{Dir, WireId};
 
 use crate::app::Ui;
 use crate::browser;
@@ -89,7 +89,7 @@ fn octets(player: Player) -> AnyView {
             view! {
                 <h2 class="pane-title">"Octets"</h2>
                 {hex_rows(player, wire, dir, start, end, ROW)}
-                {reading(player)}
+                {reading(player, (wire, dir, start, end))}
                 <h2 class="pane-title">"Parts"</h2>
                 {tree(player, wire, dir, start)}
             }
@@ -107,23 +107,25 @@ fn octets(player: Player) -> AnyView {
 }
 
 /// The octets that are looked at, read in another way.
-fn reading(player: Player) -> AnyView {
+fn reading(player: Player, line: (WireId, Dir, u64, u64)) -> AnyView {
     let way = RwSignal::new(READINGS[0].0.to_owned());
     let options = READINGS.map(|(way, words)| (way.to_owned(), words.to_owned())).to_vec();
-    let read = Memo::new(move |_| match player.focus() {
-        Some(Focus::Octets { wire, dir, start, end }) => {
-            let range = (start, end);
-            Some(way.with(|way| player.read(|story| story.reading(wire, dir, range, way))))
-        }
-        _ => None,
-    });
-    let shown = move || {
-        read.get().map(|read| match read {
-            Some(text) => view! { <p class="quote mono">{text}</p> }.into_any(),
-            None => {
-                view! { <p class="muted small">"These octets are not written so."</p> }.into_any()
+    let (wire, dir, from, to) = line;
+    let read = Memo::new(move |_| {
+        // What is looked at elsewhere is not what stands above.
+        let range = match player.focus() {
+            Some(Focus::Octets { wire: w, dir: d, start, end })
+                if (w, d) == (wire, dir) && from <= start && end <= to =>
+            {
+                (start, end)
             }
-        })
+            _ => (from, to),
+        };
+        way.with(|way| player.read(|story| story.reading(wire, dir, range, way)))
+    });
+    let shown = move || match read.get() {
+        Some(text) => view! { <p class="quote mono">{text}</p> }.into_any(),
+        None => view! { <p class="muted">"These octets are not written so."</p> }.into_any(),
     };
     view! {
         <div class="reading">

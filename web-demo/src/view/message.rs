@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use crate::app::Ui;
 use crate::controls::{Row, Select, TextArea, tabs};
+use crate::explanations;
 use crate::story::covered;
 use crate::story::message::{self, Facts, Part, SAMPLES, Shown};
 
@@ -100,6 +101,7 @@ fn parts(raw: RwSignal<Vec<u8>>) -> AnyView {
         <section class="pane" aria-label="Meaning">
             <h2 class="pane-title">"What it means"</h2>
             <div class="inspected">
+                {explanations::missing()}
                 {meaning(raw, pin, hover)}
                 <h4>"What a reader sees"</h4>
                 {move || seen(raw.with(|raw| message::shown(raw)))}

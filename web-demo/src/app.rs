@@ -120,19 +120,28 @@ fn app() -> impl IntoView {
         document().set_title(&whole);
     });
     let is_inner = move || ui.route.get() != Route::Home;
+    // In a small window the links stand below the bar when they are asked for.
+    let menu = RwSignal::new(false);
+    Effect::new(move |_| {
+        ui.route.track();
+        menu.set(false);
+    });
     view! {
         <a class="skip" href="#main" on:click=move |event| {
             event.prevent_default();
             browser::focus("main");
         }>"To the content"</a>
         <div class="app" class:fixed=move || view::is_fixed(&ui.route.get())>
-            <header class="bar" class:inner=is_inner>
+            <header class="bar" class:inner=is_inner class:menu=move || menu.get()>
                 <a class="brand" href="#/" aria-label="Pillarbox: home">
                     <Logo />
                     <span>"Pillarbox"</span>
                 </a>
                 <p class="where">{move || ui.title.get()}</p>
                 {view::navigation(ui.route)}
+                <Button class="quiet icon menu-button" name=Signal::stored("Screens".to_owned()) pressed=menu press=move || menu.update(|open| *open = !*open)>
+                    {icon(Icon::Menu)}
+                </Button>
                 <Button
                     class="quiet icon"
                     name=Signal::derive(move || format!("Colours: {}", ui.theme.get().words()))

@@ -30,6 +30,8 @@ pub(crate) struct Ui {
     pub(crate) on_stage: RwSignal<bool>,
     /// Whether there are words that explain octets.
     pub(crate) has_words: RwSignal<bool>,
+    /// Whether they could not be loaded when that was tried last.
+    pub(crate) lost_words: RwSignal<bool>,
     help: RwSignal<bool>,
     palette: RwSignal<bool>,
     theme: RwSignal<Theme>,
@@ -95,6 +97,7 @@ fn app() -> impl IntoView {
         key: RwSignal::new(None),
         on_stage: RwSignal::new(false),
         has_words: RwSignal::new(false),
+        lost_words: RwSignal::new(false),
         help: RwSignal::new(false),
         palette: RwSignal::new(false),
         theme: RwSignal::new(Theme::kept()),
@@ -117,19 +120,28 @@ fn app() -> impl IntoView {
         document().set_title(&whole);
     });
     let is_inner = move || ui.route.get() != Route::Home;
+    // In a small window the links stand below the bar when they are asked for.
+    let menu = RwSignal::new(false);
+    Effect::new(move |_| {
+        ui.route.track();
+        menu.set(false);
+    });
     view! {
         <a class="skip" href="#main" on:click=move |event| {
             event.prevent_default();
             browser::focus("main");
         }>"To the content"</a>
         <div class="app" class:fixed=move || view::is_fixed(&ui.route.get())>
-            <header class="bar" class:inner=is_inner>
+            <header class="bar" class:inner=is_inner class:menu=move || menu.get()>
                 <a class="brand" href="#/" aria-label="Pillarbox: home">
                     <Logo />
                     <span>"Pillarbox"</span>
                 </a>
                 <p class="where">{move || ui.title.get()}</p>
                 {view::navigation(ui.route)}
+                <Button class="quiet icon menu-button" name=Signal::stored("Screens".to_owned()) pressed=menu press=move || menu.update(|open| *open = !*open)>
+                    {icon(Icon::Menu)}
+                </Button>
                 <Button
                     class="quiet icon"
                     name=Signal::derive(move || format!("Colours: {}", ui.theme.get().words()))
@@ -153,12 +165,13 @@ fn app() -> impl IntoView {
 }
 
 /// All screens but the first explain octets; what could not be loaded is asked for again by the next one.
-fn explain(ui: Ui) {
+pub(crate) fn explain(ui: Ui) {
     let needs = ui.route.get_untracked() != Route::Home && !ui.has_words.get_untracked();
     if needs {
-        explanations::load(move |done| match done {
-            true => ui.has_words.set(true),
-            false => ui.told.set("The explanations could not be loaded.".to_owned()),
+        ui.lost_words.set(false);
+        explanations::load(move |done| {
+            ui.has_words.set(done);
+            ui.lost_words.set(!done);
         });
     }
 }

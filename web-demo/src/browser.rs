@@ -69,6 +69,15 @@ pub(crate) fn focus(id: &str) {
     }
 }
 
+/// Moves the focus from a row of a list to the first element that a selector finds in the same list.
+pub(crate) fn focus_beside(selector: &str) {
+    let list = document().active_element().and_then(|row| row.closest(".rows").ok().flatten());
+    let found = list.and_then(|list| list.query_selector(selector).ok().flatten());
+    if let Some(row) = found.and_then(|row| row.dyn_into::<HtmlElement>().ok()) {
+        drop(row.focus());
+    }
+}
+
 /// Whether letters typed now go into a field.
 pub(crate) fn is_typing() -> bool {
     let Some(element) = document().active_element() else { return false };

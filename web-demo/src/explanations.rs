@@ -1,8 +1,12 @@
 //! The catalogue's texts: `boot.js` loads them for the first screen that explains anything, since the first page does not.
 
+use leptos::prelude::*;
 use pillarbox_world::catalogue;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
+
+use crate::app::{self, Ui};
+use crate::controls::Button;
 
 #[wasm_bindgen]
 extern "C" {
@@ -27,4 +31,24 @@ pub(crate) fn load(told: impl Fn(bool) + Clone + 'static) {
         catalogue::give(texts);
         told(true);
     }
+}
+
+/// What stands where explanations would, as long as there are none: that they are on their way, or that they could not be
+/// loaded and can be asked for again.
+pub(crate) fn missing() -> AnyView {
+    let ui: Ui = expect_context();
+    let told = move || {
+        if !ui.lost_words.get() {
+            return view! { <p class="muted small">"The explanations are on their way …"</p> }
+                .into_any();
+        }
+        view! {
+            <div class="lost-words" role="alert">
+                <p class="defect">"The explanations could not be loaded. All the rest works without them."</p>
+                <Button class="small-button" press=move || app::explain(ui)>"Load them again"</Button>
+            </div>
+        }
+        .into_any()
+    };
+    view! { <Show when=move || !ui.has_words.get()>{told}</Show> }.into_any()
 }

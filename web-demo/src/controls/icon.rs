@@ -24,6 +24,7 @@ pub(crate) enum Icon {
     Fault,
     Share,
     Undo,
+    Menu,
 }
 
 impl Icon {
@@ -49,6 +50,7 @@ impl Icon {
             Self::Question => "M9 9a3 3 0 1 1 4 2.8c-.8.4-1 1-1 2.2M12 17.5v.01",
             Self::Fault => "M13 2L5 13h6l-1 9 9-12h-6z",
             Self::Share => "M12 15V3M8 7l4-4 4 4M5 12v8h14v-8",
+            Self::Menu => "M4 7h16M4 12h16M4 17h16",
             Self::Undo => "M4 10h10a5 5 0 0 1 0 10h-3M4 10l4-4M4 10l4 4",
         }
     }

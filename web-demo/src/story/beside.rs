@@ -33,7 +33,7 @@ impl Story {
         let (names, _) = self.source.branches();
         let both = branches.map(|branch| self.source.alone(branch).map(Self::of));
         let [Some(one), Some(other)] = both else { return None };
-        let alike = one.rows.iter().zip(&other.rows);
+        let alike = one.rows.all.iter().zip(&other.rows.all);
         let same =
             alike.take_while(|(one, other)| one.text == other.text && one.clock == other.clock);
         let same = same.count();
@@ -65,7 +65,7 @@ impl Story {
 
 /// The rows of both behind those that are the same, by time; what happens in both at one time is one row.
 fn pairs(both: [&Story; 2], same: usize) -> Vec<(String, [Told; 2])> {
-    let mut rests = both.map(|story| story.rows[same..].iter().peekable());
+    let mut rests = both.map(|story| story.rows.all[same..].iter().peekable());
     let mut rows = Vec::new();
     while rows.len() < PAIRS_MAX {
         let next = [0, 1].map(|side| rests[side].peek().map(|row| both[side].at(row)));

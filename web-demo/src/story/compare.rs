@@ -166,7 +166,7 @@ impl Story {
     /// The objects that a web server gave out.
     fn objects(&self, wire: WireId) -> Vec<Vec<u8>> {
         let annotated = self.source.annotations(wire, Dir::ToClient);
-        let bodies = annotated.all.iter().filter(|a| a.leaf && a.label == "message body");
+        let bodies = annotated.all().iter().filter(|a| a.leaf && a.label == "message body");
         bodies.map(|a| self.octets(wire, Dir::ToClient, a.at.start, a.at.end)).collect()
     }
 
@@ -182,7 +182,7 @@ impl Story {
         let mut mail = Mail::default();
         let content = self.source.annotations(wire, Dir::ToServer);
         let is_content = |line: &SpokenLine| {
-            let mut roots = content.all.iter().filter(|a| a.parent.is_none());
+            let mut roots = content.all().iter().filter(|a| a.parent.is_none());
             line.dir == Dir::ToServer
                 && roots.any(|a| a.label == "message content" && a.at.contains(&line.start))
         };

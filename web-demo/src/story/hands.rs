@@ -238,16 +238,16 @@ impl Story {
             return Some(waits);
         }
         let answers = self.source.annotations(wire.id, heard);
-        let last = answers.all.iter().rev().find(|a| a.parent.is_none())?;
+        let last = answers.all().iter().rev().find(|a| a.parent.is_none())?;
         let because = self.because(wire.id, heard, last);
         let answered = because.as_ref().map_or(0, |because| because.end);
         // Of what came after that the other side read nothing.
         let lines = self.source.annotations(wire.id, said);
-        let read = lines.all.iter().filter(|a| a.parent.is_none()).map(|a| a.at.end).max();
+        let read = lines.all().iter().filter(|a| a.parent.is_none()).map(|a| a.at.end).max();
         if last.grade < Grade::Warning || answered < read.unwrap_or(0) {
             return self.pipelined(wire.id, wish);
         }
-        let line = lines.all.iter().rev().find(|a| a.parent.is_none());
+        let line = lines.all().iter().rev().find(|a| a.parent.is_none());
         let octets = line.and_then(|line| typed.get(line.at.start as usize..line.at.end as usize));
         let trap = octets
             .filter(|_| wish.part == Part::Client)
@@ -257,14 +257,14 @@ impl Story {
         match trap {
             Some(trap) => why.push(source::sentence_of(&trap)),
             None => {
-                let within = answers.all.iter().filter(|a| last.at.contains(&a.at.start));
+                let within = answers.all().iter().filter(|a| last.at.contains(&a.at.start));
                 let own = within.filter_map(|a| self.source.word(wire.id, heard, a)).next();
                 why.extend(own.map(|gloss| source::sentence_of(&gloss)));
             }
         }
         // The rule that the line broke says more than the code of the reply.
         let broken = line.and_then(|line| {
-            lines.defects.iter().rev().find(|(range, _)| line.at.contains(&range.start))
+            lines.defects().iter().rev().find(|(range, _)| line.at.contains(&range.start))
         });
         why.extend(
             broken.map(|(_, rule)| format!("{} (RFC {} §{})", rule.gist, rule.rfc, rule.section)),
@@ -276,11 +276,12 @@ impl Story {
     fn waits(&self, wire: &WireView, said: Dir, part: Part) -> Option<Remark> {
         let typed = self.source.octets(wire.id, said);
         let annotated = self.source.annotations(wire.id, said);
-        let read = annotated.all.iter().filter(|a| a.parent.is_none()).map(|a| a.at.end).max();
+        let read = annotated.all().iter().filter(|a| a.parent.is_none()).map(|a| a.at.end).max();
         let read = usize::try_from(read.unwrap_or(0)).ok()?;
         let rest = typed.get(read..).filter(|rest| !rest.is_empty());
         // What is read piece by piece may be a line that goes on; a chunk has no lines.
-        let counted = annotated.all.last().is_some_and(|a| matches!(a.label, "chunk" | "literal"));
+        let counted =
+            annotated.all().last().is_some_and(|a| matches!(a.label, "chunk" | "literal"));
         let open = rest.or_else(|| (!typed.ends_with(b"\n") && !counted).then_some(typed))?;
         if open.is_empty() {
             return None;
@@ -315,7 +316,7 @@ impl Story {
         // Lines of a message are one thing that is said, however many they are.
         let first = self.source.octets(wire, Dir::ToServer).len().checked_sub(last.len())?;
         let lines = self.source.annotations(wire, Dir::ToServer);
-        let commands = lines.all.iter().filter(|a| {
+        let commands = lines.all().iter().filter(|a| {
             a.parent.is_none() && a.at.start >= first as u64 && a.label != super::octets::CONTENT
         });
         let commands = commands.count();
@@ -325,7 +326,7 @@ impl Story {
             matches!(a.label, "ehlo keyword" | "capability")
                 && octets.eq_ignore_ascii_case(b"PIPELINING")
         };
-        let offered = self.source.annotations(wire, Dir::ToClient).all.iter().any(offers);
+        let offered = self.source.annotations(wire, Dir::ToClient).all().iter().any(offers);
         (commands > 1).then_some(Remark::Pipelined { lines: commands, offered, port: wish.port })
     }
 }

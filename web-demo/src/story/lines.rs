@@ -3,6 +3,8 @@
 
 use pillarbox_world::world::{Dir, Entry, Time, What, WireId};
 
+use super::work;
+
 /// One line of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -18,45 +20,64 @@ pub struct Line {
     pub entry: usize,
 }
 
-/// Lines of a wire among these entries; `both` are the octets to the server, and to the client. `answers_end`: what one side
-/// says is over when the other answers, as with HTTP.
-#[must_use]
-pub fn lines(entries: &[Entry], wire: WireId, both: [&[u8]; 2], answers_end: bool) -> Vec<Line> {
-    let mut lines: Vec<Line> = Vec::new();
-    let mut open: [Option<usize>; 2] = [None; 2];
-    for (index, entry) in entries.iter().enumerate() {
-        let What::Octets { dir, start, end, .. } = entry.what else { continue };
-        if entry.wire != Some(wire) {
-            continue;
-        }
-        let side = usize::from(dir == Dir::ToClient);
-        let said = both[side];
-        if answers_end {
-            open[1 - side] = None;
-        }
-        let (mut from, end) = (start as usize, (end as usize).min(said.len()));
-        while from < end {
-            let line_end = said[from..end].iter().position(|octet| *octet == b'\n');
-            let to = line_end.map_or(end, |at| from + at + 1);
-            let at = match open[side].take() {
-                Some(at) => {
-                    lines[at].end = to as u64;
-                    lines[at].entry = index;
-                    at
-                }
-                None => {
-                    let (start, end) = (from as u64, to as u64);
-                    lines.push(Line { dir, start, end, at: entry.at, entry: index });
-                    lines.len() - 1
-                }
-            };
-            if line_end.is_none() {
-                open[side] = Some(at);
-            }
-            from = to;
-        }
+/// The lines of a conversation, read on as it grows.
+#[derive(Clone, Debug, Default)]
+pub struct Lines {
+    /// The lines so far.
+    pub all: Vec<Line>,
+    /// The line of each side that has no end yet.
+    open: [Option<usize>; 2],
+    /// How many entries were read.
+    taken: usize,
+}
+
+impl Lines {
+    /// How many entries were read.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.taken
     }
-    lines
+
+    /// Reads on: `entries` are the same as before and more, as are `both`, the octets to the server, and to the client.
+    /// `answers_end`: what one side says is over when the other answers, as with HTTP.
+    pub fn read(&mut self, entries: &[Entry], wire: WireId, both: [&[u8]; 2], answers_end: bool) {
+        let (lines, open) = (&mut self.all, &mut self.open);
+        for (index, entry) in entries.iter().enumerate().skip(self.taken) {
+            work::done(1);
+            let What::Octets { dir, start, end, .. } = entry.what else { continue };
+            if entry.wire != Some(wire) {
+                continue;
+            }
+            let side = usize::from(dir == Dir::ToClient);
+            let said = both[side];
+            if answers_end {
+                open[1 - side] = None;
+            }
+            let (mut from, end) = (start as usize, (end as usize).min(said.len()));
+            while from < end {
+                let line_end = said[from..end].iter().position(|octet| *octet == b'\n');
+                let to = line_end.map_or(end, |at| from + at + 1);
+                work::done(to - from);
+                let at = match open[side].take() {
+                    Some(at) => {
+                        lines[at].end = to as u64;
+                        lines[at].entry = index;
+                        at
+                    }
+                    None => {
+                        let (start, end) = (from as u64, to as u64);
+                        lines.push(Line { dir, start, end, at: entry.at, entry: index });
+                        lines.len() - 1
+                    }
+                };
+                if line_end.is_none() {
+                    open[side] = Some(at);
+                }
+                from = to;
+            }
+        }
+        self.taken = entries.len();
+    }
 }
 
 /// How an octet is shown beside hex: itself, or a dot for what has no picture.
@@ -132,9 +153,12 @@ mod tests {
             said(1, Dir::ToClient, 0, 7),
             said(2, Dir::ToServer, 3, 14),
         ];
-        let lines = lines(&entries, WireId(1), [client, server], false);
+        let mut lines = Lines::default();
+        for told in 0..=entries.len() {
+            lines.read(&entries[..told], WireId(1), [client, server], false);
+        }
         let seen: Vec<_> =
-            lines.iter().map(|l| (l.dir.letter(), l.start, l.end, l.entry)).collect();
+            lines.all.iter().map(|l| (l.dir.letter(), l.start, l.end, l.entry)).collect();
         assert_eq!(seen, [('C', 0, 8, 2), ('S', 0, 7, 1), ('C', 8, 14, 2)]);
     }
 
@@ -147,8 +171,9 @@ mod tests {
         ];
         let both: [&[u8]; 2] = [b"a=bGET\n", b"200\n"];
         let ends = |answers_end| {
-            let lines = lines(&entries, WireId(1), both, answers_end);
-            lines.iter().map(|line| line.end).collect::<Vec<_>>()
+            let mut lines = Lines::default();
+            lines.read(&entries, WireId(1), both, answers_end);
+            lines.all.iter().map(|line| line.end).collect::<Vec<_>>()
         };
         assert_eq!((ends(true), ends(false)), (vec![3, 4, 7], vec![7, 4]));
     }

@@ -2,6 +2,7 @@
 //! A cursor counts how many entries have been told; what the world looks like there is folded from them.
 
 pub mod access;
+mod annotated;
 pub mod beside;
 mod book;
 pub mod challenge;
@@ -10,11 +11,13 @@ pub mod covered;
 mod doing;
 mod faults;
 pub mod hands;
+pub mod hop;
 pub mod layout;
 pub mod lines;
 pub mod live;
 pub mod message;
 mod octets;
+pub mod range;
 pub mod recorded;
 pub mod scene;
 pub mod seen;
@@ -23,12 +26,16 @@ pub mod states;
 mod steps;
 pub mod web;
 pub mod words;
+mod work;
+
+use std::cell::RefCell;
 
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
 pub use book::BookLine;
 pub use faults::Template;
 use layout::{Item, Map};
+use lines::Lines;
 pub use octets::{Because, Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;
 use seen::{Focus, Seen};
@@ -40,12 +47,32 @@ use words::{Mark, Sentence};
 pub struct Story {
     source: Source,
     entries: Vec<Entry>,
-    rows: Vec<SequenceRow>,
+    rows: Rows,
     whole: Scene,
     /// The entries of the book's steps, as far as they have come.
     steps: Vec<usize>,
     /// The scene after every so many entries, so that looking back folds few of them.
     scenes: Vec<Scene>,
+    /// The source's number for what was read of it.
+    history: u32,
+    /// The lines of the connection that was looked at last.
+    lines: RefCell<(Option<WireId>, Lines)>,
+}
+
+/// Rows of what happened, and what must be known to add more of them.
+#[derive(Debug, Default)]
+struct Rows {
+    all: Vec<SequenceRow>,
+    /// How many entries were read.
+    taken: usize,
+    /// When something happened last.
+    before: Time,
+    /// When each connection was talked on last: one row says so, until it is silent for long.
+    talked: Vec<Option<Time>>,
+    /// Connections that were taken: who is greeted before that is told of talk once it knows of the connection.
+    taken_wires: Vec<WireId>,
+    /// The connection whose talk is the last row.
+    talking: Option<WireId>,
 }
 
 /// One row of what happened: an entry that matters, or all the talk between two of them.
@@ -128,36 +155,43 @@ impl Story {
         let mut story = Self {
             source,
             entries: Vec::new(),
-            rows: Vec::new(),
+            rows: Rows::default(),
             steps: Vec::new(),
             whole: Scene::default(),
             scenes: Vec::new(),
+            history: 0,
+            lines: RefCell::default(),
         };
         story.look();
         story
     }
 
-    /// Reads what is new in the log; all of it, if it is another branch's.
+    /// Reads what is new in the log; all, if what was read before is not so any more.
     fn look(&mut self) {
-        self.entries = self.source.entries();
+        let history = self.source.history();
+        let known = if history == self.history { self.entries.len() } else { 0 };
+        if known == 0 {
+            (self.history, self.rows, self.lines) = (history, Rows::default(), RefCell::default());
+            (self.whole, self.scenes) = (Scene::default(), Vec::new());
+            self.entries.clear();
+        }
+        let new = self.source.entries().get(known..).unwrap_or_default();
+        work::done(new.len());
+        self.entries.extend_from_slice(new);
         if self.source.is_told() {
             self.cut_tail();
         }
-        self.keep_scenes();
-        self.steps = self.find_steps();
-        self.rows = self.all_rows();
-    }
-
-    fn keep_scenes(&mut self) {
-        let (dns, mut scene) = (self.source.dns(), Scene::default());
-        self.scenes.clear();
-        for (at, entry) in self.entries.iter().enumerate() {
+        let dns = self.source.dns();
+        for (at, entry) in self.entries.iter().enumerate().skip(known) {
             if at % SCENE_EVERY == 0 {
-                self.scenes.push(scene.clone());
+                self.scenes.push(self.whole.clone());
             }
-            scene.add(entry, dns);
+            self.whole.add(entry, dns);
         }
-        self.whole = scene;
+        self.steps = self.find_steps();
+        let mut rows = std::mem::take(&mut self.rows);
+        self.add_rows(&mut rows);
+        self.rows = rows;
     }
 
     /// Connections that are kept open say so for days; a story ends when nothing more comes of it.
@@ -326,8 +360,8 @@ impl Story {
     /// What was told last at a cursor.
     #[must_use]
     pub fn last_sentence(&self, cursor: usize) -> Option<String> {
-        let told = self.rows.partition_point(|row| row.from < cursor);
-        Some(self.rows[..told].last()?.text.clone())
+        let told = self.rows.all.partition_point(|row| row.from < cursor);
+        Some(self.rows.all[..told].last()?.text.clone())
     }
 
     /// The cursor after the next step of this kind.
@@ -420,7 +454,7 @@ impl Story {
     #[must_use]
     pub fn marks(&self) -> Vec<(f32, &'static str)> {
         let length = self.entries.len().max(1) as f32;
-        let marked = self.rows.iter().filter(|row| row.mark != Mark::Plain).take(MARKS_MAX);
+        let marked = self.rows.all.iter().filter(|row| row.mark != Mark::Plain).take(MARKS_MAX);
         let class = |mark| match mark {
             Mark::Plain => "",
             Mark::Good => "good",
@@ -439,13 +473,13 @@ impl Story {
     /// The same from a row on.
     #[must_use]
     pub fn rows_from(&self, cursor: usize, first: usize) -> Vec<SequenceRow> {
-        self.rows.get(first..self.told(cursor)).unwrap_or_default().to_vec()
+        self.rows.all.get(first..self.told(cursor)).unwrap_or_default().to_vec()
     }
 
     /// How many rows there are until a cursor.
     #[must_use]
     pub fn told(&self, cursor: usize) -> usize {
-        self.rows.partition_point(|row| row.from < cursor)
+        self.rows.all.partition_point(|row| row.from < cursor)
     }
 
     /// How many of them are not shown.
@@ -460,16 +494,9 @@ impl Story {
         self.told(cursor).saturating_sub(rows).next_multiple_of(ROWS_STEP)
     }
 
-    fn all_rows(&self) -> Vec<SequenceRow> {
-        let mut rows: Vec<SequenceRow> = Vec::new();
-        let mut before = Time(0);
-        // When each connection was talked on last: one row says so, until it is silent for long.
-        let mut talked: Vec<Option<Time>> = Vec::new();
-        // Connections that were taken: who is greeted before that is told of talk once it knows of the connection.
-        let mut taken: Vec<WireId> = Vec::new();
-        // The connection whose talk is the last row.
-        let mut talking = None;
-        for (index, entry) in self.entries.iter().enumerate() {
+    fn add_rows(&self, to: &mut Rows) {
+        let Rows { all: rows, taken: known, before, talked, taken_wires: taken, talking } = to;
+        for (index, entry) in self.entries.iter().enumerate().skip(*known) {
             if let Some(number) = self.steps.iter().position(|at| *at == index) {
                 if let (What::Octets { .. }, Some(wire)) = (&entry.what, entry.wire) {
                     let at = wire.0 as usize;
@@ -492,7 +519,7 @@ impl Story {
                     gap,
                     lanes: self.lanes(entry),
                 });
-                (talking, before) = (None, entry.at);
+                (*talking, *before) = (None, entry.at);
                 continue;
             }
             let told = match (&entry.what, entry.wire) {
@@ -503,13 +530,13 @@ impl Story {
                     let last = talked[at].replace(entry.at);
                     let goes_on = last.is_some_and(|last| entry.at.0 < last.0 + GAP_MS);
                     if goes_on {
-                        if let Some(row) = rows.last_mut().filter(|_| talking == Some(wire)) {
+                        if let Some(row) = rows.last_mut().filter(|_| *talking == Some(wire)) {
                             row.to = index + 1;
                         }
-                        before = before.max(entry.at);
+                        *before = (*before).max(entry.at);
                         continue;
                     }
-                    talking = Some(wire);
+                    *talking = Some(wire);
                     self.talk_of(entry)
                 }
                 _ if !scene::is_visible(&entry.what) => None,
@@ -517,7 +544,7 @@ impl Story {
                     if matches!(what, What::Connected) {
                         taken.extend(wire);
                     }
-                    self.sentence(index).inspect(|_| talking = None)
+                    self.sentence(index).inspect(|_| *talking = None)
                 }
             };
             let Some(Sentence { text, mark }) = told else { continue };
@@ -527,9 +554,9 @@ impl Story {
             let number = None;
             let (to, lanes) = (index + 1, self.lanes(entry));
             rows.push(SequenceRow { from: index, to, clock, text, number, mark, gap, lanes });
-            before = entry.at;
+            *before = entry.at;
         }
-        rows
+        *known = self.entries.len();
     }
 
     /// Between which nodes something happens.

@@ -1,13 +1,16 @@
 //! Octets with what the engine said of them: lines in pieces, trees, and explanations in three voices.
 //! Secrets are masked here, so that no view can forget it.
 
+use std::ops::Range;
+use std::rc::Rc;
+
 use pillarbox_world::annotate::content::Structure;
 use pillarbox_world::annotate::{Annotation, Grade, value};
 use pillarbox_world::world::{Dir, Protocol, What, WireId};
 
-use super::Story;
-use super::lines::{Line, lines, text, text_alone};
-use super::source::{self, Annotated};
+use super::annotated::Annotated;
+use super::lines::{Line, Lines, text, text_alone};
+use super::{Story, source, work};
 use pillarbox_world::catalogue::{self, Gloss};
 
 /// A line of a conversation, ready to be shown.
@@ -27,6 +30,8 @@ pub struct SpokenLine {
     pub defect: Option<String>,
     /// How well it goes.
     pub grade: u8,
+    /// Milliseconds since the line before it began.
+    pub after_ms: u64,
 }
 
 impl SpokenLine {
@@ -117,6 +122,10 @@ pub struct Because {
 
 /// Octets in one row of a dump.
 const DUMP_ROW: usize = 16;
+/// Octets of a line that are shown.
+const SHOWN_MAX: u64 = 8 * 1024;
+/// Rows of a line's tree.
+const ROWS_MAX: usize = 500;
 /// Octets of a quote.
 const QUOTE_MAX: usize = 400;
 /// What stands for a secret, however long it is.
@@ -132,64 +141,72 @@ impl Story {
     /// Lines of a connection that were said before a cursor.
     #[must_use]
     pub fn spoken(&self, wire: WireId, cursor: usize) -> Vec<SpokenLine> {
-        self.spoken_after(wire, cursor, |_| 0).1
+        self.spoken_within(wire, cursor, |all| 0..all).1
     }
 
-    /// The same without the first of them: how many those are, once it is known how many there are at all.
+    /// Some of them, chosen once it is known how many there are at all; and how many that is.
     #[must_use]
-    pub fn spoken_after(
+    pub fn spoken_within(
         &self,
         wire: WireId,
         cursor: usize,
-        left_out: impl FnOnce(usize) -> usize,
+        which: impl FnOnce(usize) -> Range<usize>,
     ) -> (usize, Vec<SpokenLine>) {
         let told = &self.entries[..cursor.min(self.entries.len())];
         let said = [Dir::ToServer, Dir::ToClient].map(|dir| self.source.octets(wire, dir));
         let is_web = self.source.tape().world().protocol(wire) == Some(Protocol::Http);
-        let all = lines(told, wire, said, is_web);
-        let left_out = left_out(all.len()).min(all.len());
+        let mut known = self.lines.borrow_mut();
+        if known.0 != Some(wire) || known.1.taken() > told.len() {
+            *known = (Some(wire), Lines::default());
+        }
+        known.1.read(told, wire, said, is_web);
+        let all = &known.1.all;
+        let which = which(all.len());
+        let end = which.end.min(all.len());
+        let which = which.start.min(end)..end;
         let both = Dir::BOTH.map(|dir| self.source.annotations(wire, dir));
-        let line = |line: Line| {
+        let line = |at: usize| {
+            let line = &all[at];
             let annotated = &both[usize::from(line.dir == Dir::ToClient)];
-            self.spoken_line(wire, &line, annotated)
+            let before = at.checked_sub(1).map_or(line.at, |before| all[before].at);
+            let after_ms = line.at.0.saturating_sub(before.0);
+            SpokenLine { after_ms, ..self.spoken_line(wire, line, annotated) }
         };
-        (left_out, all.into_iter().skip(left_out).map(line).collect())
+        (all.len(), which.map(line).collect())
     }
 
-    fn spoken_line(&self, wire: WireId, line: &Line, annotated: &Annotated) -> SpokenLine {
+    fn spoken_line(&self, wire: WireId, line: &Line, annotated: &Annotated<'_>) -> SpokenLine {
         let Line { dir, start, end, .. } = *line;
-        let annotations = &annotated.all;
+        // Of a line that has no end its beginning is shown.
+        let rest = end.saturating_sub(start).saturating_sub(SHOWN_MAX);
+        let shown_end = end - rest;
         let said = self.source.octets(wire, dir);
         let (mut pieces, mut at) = (Vec::new(), start);
         let mut put = |from: u64, to: u64, class: &str, secret: bool| {
             if from >= to {
                 return;
             }
+            work::done((to - from) as usize);
             let shown = said.get(from as usize..to as usize).unwrap_or_default();
             let shown = if secret { MASK.to_owned() } else { text(shown) };
             let class = class.to_owned();
             pieces.push(SpokenPiece { wire, dir, start: from, end: to, class, text: shown });
         };
         let mut grade = Grade::Ok;
-        let broken =
-            annotated.defects.iter().find(|(range, _)| range.start < end && range.end > start);
+        let defects = annotated.defects();
+        let broken = &defects[defects.partition_point(|(range, _)| range.end <= start)..];
+        let broken = broken.first().filter(|(range, _)| range.start < end);
         let defect = broken.map(|(_, rule)| rule.gist.to_owned());
-        let from = annotations.partition_point(|annotation| {
-            annotation.at.end <= start && annotation.parent.is_none()
-        });
-        for annotation in &annotations[from.min(annotations.len())..] {
-            if annotation.at.start >= end {
-                break;
-            }
-            if annotation.at.end <= start || !annotation.leaf {
-                continue;
-            }
-            let (from, to) = (annotation.at.start.max(at), annotation.at.end.min(end));
+        let around = annotated.around(start);
+        let begun = around.last().filter(|part| part.at.start < start);
+        let parts = begun.copied().into_iter().chain(annotated.beginning(start..shown_end));
+        for annotation in parts.filter(|part| part.leaf) {
+            let (from, to) = (annotation.at.start.max(at), annotation.at.end.min(shown_end));
             put(at, from, "", false);
             at = at.max(from);
             if is_content(annotation) {
                 // One that began in the line before may end in this one.
-                let parts = &annotated.inside;
+                let parts = annotated.inside(from);
                 let mut first = parts.partition_point(|part| part.at.start < from);
                 first = parts[..first].iter().rposition(|part| part.leaf).unwrap_or(first);
                 let inside = parts[first..].iter().take_while(|part| part.at.start < to);
@@ -200,12 +217,17 @@ impl Story {
                     at = at.max(end);
                 }
             }
-            put(at, to, class_of(annotation), annotation.secret);
+            let is_masked = annotated.is_masked(annotation);
+            put(at, to, if is_masked { SECRET } else { class_of(annotation) }, is_masked);
             at = at.max(to);
             grade = grade.max(annotation.grade);
         }
-        put(at, end, "", false);
-        SpokenLine { wire, dir, start, end, pieces, defect, grade: grade as u8 }
+        put(at, shown_end, "", false);
+        if rest > 0 {
+            let (class, text) = ("p-more".to_owned(), format!(" … and {rest} octets"));
+            pieces.push(SpokenPiece { wire, dir, start: shown_end, end, class, text });
+        }
+        SpokenLine { wire, dir, start, end, pieces, defect, grade: grade as u8, after_ms: 0 }
     }
 
     /// The octets of a range, secrets as dots.
@@ -214,18 +236,12 @@ impl Story {
         let said = self.source.octets(wire, dir);
         let end = end.min(said.len() as u64);
         let mut octets = said.get(start as usize..end as usize).unwrap_or_default().to_vec();
-        for annotation in self.source.annotations(wire, dir).all.iter().filter(|a| a.secret) {
-            for at in annotation.at.start.max(start)..annotation.at.end.min(end) {
+        for secret in self.source.annotations(wire, dir).masked(start..end) {
+            for at in secret.start.max(start)..secret.end.min(end) {
                 octets[(at - start) as usize] = b'*';
             }
         }
         octets
-    }
-
-    /// All that the server said on a connection, as it is; secrets as stars.
-    #[must_use]
-    pub fn raw(&self, wire: WireId) -> Vec<u8> {
-        self.octets(wire, Dir::ToClient, 0, u64::MAX)
     }
 
     /// A connection in hex, line by line, with who says it.
@@ -263,10 +279,10 @@ impl Story {
     #[must_use]
     pub fn leaf(&self, wire: WireId, dir: Dir, at: u64) -> Option<(u64, u64)> {
         let annotated = self.source.annotations(wire, dir);
-        let annotations = &annotated.all;
-        let leaf = annotations.iter().find(|a| a.leaf && a.at.contains(&at))?;
-        let inside = annotated.inside.iter().find(|part| part.leaf && part.at.contains(&at));
-        let range = inside.filter(|_| is_content(leaf)).map_or(&leaf.at, |part| &part.at);
+        let leaf = annotated.around(at).pop().filter(|part| part.leaf)?;
+        let parts = if is_content(leaf) { annotated.inside(at) } else { Rc::default() };
+        let inside = parts.iter().find(|part| part.leaf && part.at.contains(&at));
+        let range = inside.map_or(&leaf.at, |part| &part.at);
         Some((range.start, range.end))
     }
 
@@ -274,7 +290,7 @@ impl Story {
     #[must_use]
     pub fn tree(&self, wire: WireId, dir: Dir, at: u64) -> Vec<TreeRow> {
         let annotated = self.source.annotations(wire, dir);
-        let annotations = &annotated.all;
+        let annotations = annotated.all();
         let Some((start, end)) = self.line_of(wire, dir, at) else { return Vec::new() };
         let inside = |a: &&Annotation| a.at.start >= start && a.at.end <= end;
         let row = |annotation: &Annotation| {
@@ -287,12 +303,13 @@ impl Story {
             TreeRow {
                 depth,
                 label: annotation.label.to_owned(),
-                text: self.quote(wire, dir, annotation),
+                text: self.quote(&annotated, annotation),
                 start: annotation.at.start,
                 end: annotation.at.end,
             }
         };
-        let mut rows: Vec<TreeRow> = annotations.iter().filter(inside).map(row).collect();
+        let own = annotated.beginning(start..end).iter().filter(inside);
+        let mut rows: Vec<TreeRow> = own.take(ROWS_MAX).map(row).collect();
         // In a line of a message, what the message itself is made of.
         let above = rows.iter().map(|row| row.depth + 1).max().unwrap_or(0);
         let mut ends: Vec<u64> = Vec::new();
@@ -300,7 +317,8 @@ impl Story {
             let whole = part.at.start >= start && part.at.end <= end;
             whole || part.leaf && part.at.start < end && part.at.end > start
         };
-        for part in annotated.inside.iter().filter(lies_here) {
+        let parts = annotated.inside(start);
+        for part in parts.iter().filter(lies_here).take(ROWS_MAX) {
             while ends.last().is_some_and(|end| *end <= part.at.start) {
                 ends.pop();
             }
@@ -319,16 +337,15 @@ impl Story {
 
     /// What a range inside a message is: the smallest part around it, or around it without its line's end.
     fn inside(&self, wire: WireId, dir: Dir, start: u64, end: u64) -> Option<Explained> {
-        let annotated = self.source.annotations(wire, dir);
+        let parts = self.source.annotations(wire, dir).inside(start);
         let ended = self.octets(wire, dir, start, end).ends_with(b"\r\n");
         let without = if ended && end - start > 2 { end - 2 } else { end };
         let around = |end: u64| {
-            let parts = annotated.inside.iter();
-            let around = parts.filter(move |a| a.at.start <= start && end <= a.at.end);
+            let around = parts.iter().filter(move |a| a.at.start <= start && end <= a.at.end);
             around.min_by_key(|part| (part.at.end - part.at.start, !part.leaf))
         };
-        let parts = [end, without].into_iter().filter_map(around);
-        let part = parts.min_by_key(|part| (part.at.end - part.at.start, !part.leaf))?;
+        let found = [end, without].into_iter().filter_map(around);
+        let part = found.min_by_key(|part| (part.at.end - part.at.start, !part.leaf))?;
         let (from, to) = (part.at.start, part.at.end);
         let octets = self.octets(wire, dir, from, to.min(from + QUOTE_MAX as u64));
         // A field is known by its name.
@@ -363,8 +380,8 @@ impl Story {
     #[must_use]
     pub fn explain(&self, wire: WireId, dir: Dir, start: u64, end: u64) -> Option<Explained> {
         let annotated = self.source.annotations(wire, dir);
-        let annotations = &annotated.all;
-        let around = annotations.iter().filter(|a| a.at.start <= start && end <= a.at.end);
+        let annotations = annotated.all();
+        let around = annotated.around(start).into_iter().filter(|a| end <= a.at.end);
         let found = around.min_by_key(|a| (a.at.end - a.at.start, a.leaf))?;
         if is_content(found)
             && let Some(inside) = self.inside(wire, dir, start, end)
@@ -401,11 +418,11 @@ impl Story {
             laws,
             steps: found.step.iter().map(|(from, to)| (state(from), state(to))).collect(),
             defects,
-            text: self.quote(wire, dir, found),
+            text: self.quote(&annotated, found),
             dir,
             start: found.at.start,
             end: found.at.end,
-            secret: found.secret,
+            secret: annotated.is_masked(found),
             because,
             state: moved,
         })
@@ -414,7 +431,7 @@ impl Story {
     /// What a line follows from, if that is known.
     pub(super) fn because(&self, wire: WireId, dir: Dir, line: &Annotation) -> Option<Because> {
         let annotated = self.source.annotations(wire, dir);
-        let (dir, at) = annotated.causes.get(&line.at.start)?.clone();
+        let (dir, at) = annotated.cause(line)?;
         let (start, end) = (at.start, at.end.min(at.start + QUOTE_MAX as u64));
         let text = text_alone(&self.octets(wire, dir, start, end));
         Some(Because { text, dir, start: at.start, end: at.end })
@@ -423,11 +440,11 @@ impl Story {
     /// The states of the session that took a line, before it and after it.
     fn moved(&self, wire: WireId, line: &Because) -> Option<(String, String)> {
         let annotated = self.source.annotations(wire, line.dir);
-        let root = annotated.all.iter().rev();
-        let root = root.filter(|a| a.parent.is_none()).find(|a| a.at.start <= line.start)?;
-        let until = annotated.moves.partition_point(|(read, ..)| *read < line.end);
-        let own = annotated.moves[..until].partition_point(|(read, ..)| *read < root.at.start);
-        let (earlier, own) = annotated.moves[..until].split_at(own);
+        let root = annotated.line(line.start).first()?;
+        let moves = annotated.moves();
+        let until = moves.partition_point(|(read, ..)| *read < line.end);
+        let own = moves[..until].partition_point(|(read, ..)| *read < root.at.start);
+        let (earlier, own) = moves[..until].split_at(own);
         let earlier = earlier.last().map(|(_, _, to)| *to);
         let before = own.first().map(|(_, from, _)| *from).or(earlier)?;
         let after = own.last().map(|(_, _, to)| *to).or(earlier)?;
@@ -442,17 +459,17 @@ impl Story {
         part: &Annotation,
         annotations: &[Annotation],
     ) -> Option<Gloss> {
-        let inside = annotations
-            .iter()
-            .filter(|a| a.leaf && part.at.start <= a.at.start && a.at.end <= part.at.end);
+        let rest = annotations.get(part.id.at as usize..).unwrap_or_default().iter();
+        let inside = rest.take_while(|a| a.at.start < part.at.end).filter(|a| a.leaf);
         let word = inside.take(3).find_map(|leaf| self.source.word(wire, dir, leaf));
         word.or_else(|| self.source.gloss(wire, dir, part))
     }
 
-    fn quote(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> String {
-        if annotation.secret {
+    fn quote(&self, annotated: &Annotated<'_>, annotation: &Annotation) -> String {
+        if annotated.is_masked(annotation) {
             return MASK.to_owned();
         }
+        let (wire, dir) = annotated.place();
         let end = annotation.at.end.min(annotation.at.start + QUOTE_MAX as u64);
         let more = if end < annotation.at.end { " …" } else { "" };
         let octets = self.octets(wire, dir, annotation.at.start, end);
@@ -468,8 +485,9 @@ impl Story {
         };
         let What::Octets { dir, start, end, .. } = entry.what else { return false };
         let annotated = self.source.annotations(wire, dir);
-        let annotations = &annotated.all;
-        annotations.iter().any(|a| a.label == CONTENT && a.at.start < end && a.at.end > start)
+        let around = annotated.around(start);
+        let mut parts = around.into_iter().chain(annotated.beginning(start..end));
+        parts.any(|part| part.label == CONTENT)
     }
 }
 
@@ -500,7 +518,6 @@ fn root_of<'a>(all: &'a [Annotation], part: &'a Annotation) -> Option<&'a Annota
 /// How a part is drawn: by its role in a line, whatever the protocol.
 fn class_of(annotation: &Annotation) -> &'static str {
     match annotation.label {
-        _ if annotation.secret => SECRET,
         "CRLF" => "p-end",
         "SP" => "p-space",
         label if label.ends_with("verb") => "p-verb",

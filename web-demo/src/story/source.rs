@@ -2,12 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::ops::Range;
 use std::rc::Rc;
 
-use pillarbox_engine::trace::{Note, Rule, Side};
-use pillarbox_world::annotate::content::{Structure, structures};
-use pillarbox_world::annotate::{Annotation, Annotator};
+use pillarbox_engine::trace::Side;
+use pillarbox_world::annotate::Annotation;
 use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
 use pillarbox_world::tape::{Level, Scenario, Tape, export};
 use pillarbox_world::world::{
@@ -15,6 +13,7 @@ use pillarbox_world::world::{
     Protocol, Time, What, WireId, World,
 };
 
+use super::annotated::{Annotated, Read};
 use super::layout::Kind;
 use super::seen::Seen;
 
@@ -93,21 +92,6 @@ impl Export {
     }
 }
 
-/// What is known of one direction of a wire.
-#[derive(Debug, Default)]
-pub struct Annotated {
-    /// Parts, parents before children.
-    pub all: Vec<Annotation>,
-    /// Octets in which whoever reads found a rule broken.
-    pub defects: Vec<(Range<u64>, &'static Rule)>,
-    /// Of lines that follow from another one, by their first octets: the direction and the octets of that one.
-    pub causes: BTreeMap<u64, (Dir, Range<u64>)>,
-    /// States that whoever reads went through, with the first octet of what it had read then.
-    pub moves: Vec<(u64, &'static str, &'static str)>,
-    /// What lies in the messages that travelled here: headers and parts, those that hold others first.
-    pub inside: Vec<Structure>,
-}
-
 /// How much of a story is told at most, so that one that never ends does not hold the page.
 const ENTRIES_MAX: usize = 20_000;
 /// How much time a story takes at most: a queue gives up after five days.
@@ -123,7 +107,9 @@ pub struct Source {
     answered: Vec<usize>,
     told: bool,
     shows_secrets: bool,
-    annotated: RefCell<BTreeMap<(WireId, bool), Rc<Annotated>>>,
+    /// Grows whenever what happened is not what had happened before and more.
+    history: u32,
+    read: RefCell<BTreeMap<(WireId, End), Rc<Read>>>,
 }
 
 impl Source {
@@ -173,9 +159,9 @@ impl Source {
     pub fn of(tape: Tape) -> Self {
         let nodes = nodes(&tape);
         let links = links(tape.world(), &tape.scenario().setup.nodes, &nodes);
-        let (answered, annotated) = (Vec::new(), RefCell::default());
+        let (answered, read) = (Vec::new(), RefCell::default());
         let shows_secrets = tape.scenario().shows_secrets;
-        Self { tape, nodes, links, answered, told: false, shows_secrets, annotated }
+        Self { tape, nodes, links, answered, told: false, shows_secrets, history: 0, read }
     }
 
     /// Lets everything happen that is to come.
@@ -185,7 +171,7 @@ impl Source {
             && self.tape.step()
         {}
         self.told = true;
-        self.annotated.borrow_mut().clear();
+        self.forget();
     }
 
     /// Whether secrets are shown as they are.
@@ -197,7 +183,6 @@ impl Source {
     /// Shows secrets, or masks them.
     pub fn show_secrets(&mut self, on: bool) {
         self.shows_secrets = on;
-        self.annotated.borrow_mut().clear();
     }
 
     /// Whether all was told that is to come.
@@ -282,18 +267,28 @@ impl Source {
     pub fn pass(&mut self, ms: u64) {
         let until = self.tape.now().after(ms);
         self.tape.run_to(until);
-        self.annotated.borrow_mut().clear();
     }
 
     /// Lets time pass until then.
     pub fn pass_to(&mut self, until: Time) {
         self.tape.run_to(until.max(self.tape.now()));
-        self.annotated.borrow_mut().clear();
     }
 
     /// Lets time pass in which nothing is due.
     pub fn keep_time(&mut self, until: Time) {
         self.tape.run_to(until.max(self.tape.now()));
+    }
+
+    /// What happened is not what had happened before and more.
+    fn forget(&mut self) {
+        self.history += 1;
+        self.read.borrow_mut().clear();
+    }
+
+    /// A number that stays as long as all that happened is still so, and more was added at most.
+    #[must_use]
+    pub fn history(&self) -> u32 {
+        self.history
     }
 
     /// Entries of the log.
@@ -304,7 +299,6 @@ impl Source {
 
     /// The world, to enter what happened outside of it.
     pub fn witnessed(&mut self) -> &mut World {
-        self.annotated.borrow_mut().clear();
         self.tape.witnessed()
     }
 
@@ -321,10 +315,9 @@ impl Source {
     pub fn act_at(&mut self, cursor: usize, action: Action) -> Result<(), String> {
         if cursor < self.tape.entries(EntryId(0)).len() {
             self.tape.seek_entry(cursor);
+            self.forget();
         }
-        let done = self.tape.act(action);
-        self.annotated.borrow_mut().clear();
-        done
+        self.tape.act(action)
     }
 
     /// Names of all branches, and which one is shown.
@@ -409,8 +402,8 @@ impl Source {
 
     /// All lines of the log.
     #[must_use]
-    pub fn entries(&self) -> Vec<Entry> {
-        self.tape.entries(EntryId(0)).to_vec()
+    pub fn entries(&self) -> &[Entry] {
+        self.tape.entries(EntryId(0))
     }
 
     /// Who answers questions about names.
@@ -425,16 +418,21 @@ impl Source {
         self.tape.octets(wire, dir, 0..u64::MAX)
     }
 
-    /// What one direction of a wire consists of, parents before children.
+    /// What one direction of a wire consists of. Who receives parses finest; where somebody reads by hand, who sent tells.
     #[must_use]
-    pub fn annotations(&self, wire: WireId, dir: Dir) -> Rc<Annotated> {
-        let key = (wire, dir == Dir::ToClient);
-        if let Some(known) = self.annotated.borrow().get(&key) {
-            return Rc::clone(known);
+    pub fn annotations(&self, wire: WireId, dir: Dir) -> Annotated<'_> {
+        let world = self.tape.world();
+        let reader = dir.receiver();
+        let reads = !world.all_notes(wire, reader).is_empty();
+        let (end, side) = if reads { (reader, Side::Received) } else { (dir.sender(), Side::Sent) };
+        let mut known = self.read.borrow_mut();
+        let read = known.entry((wire, end)).or_insert_with(|| Rc::new(Read::new(world, wire, end)));
+        // While somebody looks at it, nothing is added that could be read.
+        if let Some(read) = Rc::get_mut(read) {
+            read.go_on(world);
         }
-        let made = Rc::new(self.annotate(wire, dir));
-        self.annotated.borrow_mut().insert(key, Rc::clone(&made));
-        made
+        let (read, shows_secrets) = (Rc::clone(read), self.shows_secrets);
+        Annotated { read, world, dir, side, shows_secrets }
     }
 
     /// Messages in the inboxes of a server.
@@ -448,79 +446,17 @@ impl Source {
     /// Words for just these octets, if they are a word of the protocol.
     #[must_use]
     pub fn word(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> Option<Gloss> {
-        let view = self.tape.world().wires().into_iter().find(|view| view.id == wire)?;
+        let protocol = self.tape.world().protocol(wire)?;
         let octets = self.tape.octets(wire, dir, annotation.at.clone());
-        catalogue::word(spoken(view.protocol), annotation.label, octets)
+        catalogue::word(spoken(protocol), annotation.label, octets)
     }
 
     /// Words for an annotation: what it is, and why.
     #[must_use]
     pub fn gloss(&self, wire: WireId, dir: Dir, annotation: &Annotation) -> Option<Gloss> {
-        let view = self.tape.world().wires().into_iter().find(|view| view.id == wire)?;
+        let protocol = self.tape.world().protocol(wire)?;
         let own = self.word(wire, dir, annotation);
-        own.or_else(|| catalogue::label(spoken(view.protocol), annotation.label))
-    }
-
-    /// Who receives parses finest; where somebody reads by hand, who sent tells.
-    fn annotate(&self, wire: WireId, dir: Dir) -> Annotated {
-        let reader = dir.receiver();
-        let reads = !self.tape.world().all_notes(wire, reader).is_empty();
-        let (end, side) = if reads { (reader, Side::Received) } else { (dir.sender(), Side::Sent) };
-        let party = if end == End::Server { Party::Server } else { Party::Client };
-        let Some(view) = self.tape.world().wires().into_iter().find(|view| view.id == wire) else {
-            return Annotated::default();
-        };
-        let (mut defects, mut last) = (Vec::new(), None);
-        let (mut moves, mut read) = (Vec::new(), 0);
-        let mut annotator = Annotator::new(spoken(view.protocol), party);
-        for noted in self.tape.world().all_notes(wire, end) {
-            let octets = match noted.note {
-                Note::Span(span) => match span.side {
-                    Side::Received => self.tape.world().arrived(
-                        wire,
-                        Dir::sent_by(end.other()),
-                        span.start..span.end,
-                    ),
-                    Side::Sent => {
-                        self.tape.world().octets(wire, Dir::sent_by(end), span.start..span.end)
-                    }
-                },
-                _ => &[],
-            };
-            match noted.note {
-                Note::Span(span) => {
-                    last = (span.side == side).then_some(span.start..span.end);
-                    read = last.as_ref().map_or(read, |last| last.start);
-                }
-                Note::Defect(rule) => defects.extend(last.clone().map(|range| (range, rule))),
-                Note::State { from, to } if reads => moves.push((read, from, to)),
-                Note::State { .. } => {}
-            }
-            annotator.note(&noted.note, octets);
-        }
-        let mut all = annotator.of(side).to_vec();
-        let cause = |annotation: &Annotation| {
-            let cause = annotator.get(*annotation.causes.first()?)?;
-            let dir = if cause.id.side == side { dir } else { Dir::sent_by(dir.receiver()) };
-            Some((annotation.at.start, (dir, cause.at.clone())))
-        };
-        let causes = all.iter().filter_map(cause).collect();
-        // What somebody on the line has read is nobody's secret any more: that is what a reader should see.
-        let heard = self.tape.world().overheard(wire, dir);
-        for annotation in all.iter_mut().filter(|annotation| annotation.secret) {
-            let (start, end) = (annotation.at.start, annotation.at.end);
-            let overheard = heard.iter().any(|range| range.start <= start && end <= range.end);
-            annotation.secret = !overheard && !self.shows_secrets;
-        }
-        let inside = match (dir, view.protocol) {
-            (Dir::ToServer, Protocol::Smtp | Protocol::Submission) => {
-                let mut octets =
-                    |range: Range<u64>| self.tape.world().octets(wire, dir, range).to_vec();
-                structures(&all, &mut octets)
-            }
-            _ => Vec::new(),
-        };
-        Annotated { all, defects, causes, moves, inside }
+        own.or_else(|| catalogue::label(spoken(protocol), annotation.label))
     }
 }
 

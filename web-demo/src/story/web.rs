@@ -78,7 +78,7 @@ impl Story {
     ) -> Vec<(usize, u64, u64, u64, String)> {
         let annotated = self.source.annotations(wire, dir);
         let begins = annotated
-            .all
+            .all()
             .iter()
             .filter(|annotation| matches!(annotation.label, "request line" | "status line"));
         let lines: Vec<_> = begins.map(|annotation| annotation.at.clone()).collect();
@@ -92,7 +92,7 @@ impl Story {
             };
             let mut told = self.entries[..cursor].iter();
             let entry = told.position(|entry| entry.wire == Some(wire) && said(&entry.what))?;
-            let parts = annotated.all.iter().filter(|part| {
+            let parts = annotated.all().iter().filter(|part| {
                 part.leaf
                     && line.contains(&part.at.start)
                     && matches!(

@@ -48,6 +48,16 @@ pub fn duration(ms: u64) -> String {
     }
 }
 
+/// How long after what came before.
+#[must_use]
+pub fn delta(ms: u64) -> String {
+    if ms < 60_000 {
+        format!("+{}.{:03}", ms / 1000, ms % 1000)
+    } else {
+        format!("+{}", duration(ms))
+    }
+}
+
 /// What an entry tells, if it tells a reader anything. The scene is the one after it.
 #[must_use]
 pub fn sentence(

@@ -12,7 +12,7 @@ use leptos::prelude::*;
 use pillarbox_world::world::WireId;
 
 use crate::app::Ui;
-use crate::controls::{Button, Icon, icon};
+use crate::controls::{Button, Icon, icon, tabs};
 use crate::link::{Link, Status};
 use crate::player::Player;
 use crate::story::hands::PORTS;
@@ -36,6 +36,7 @@ pub(super) fn live() -> AnyView {
         listed: RwSignal::new(Vec::new()),
         wrong: RwSignal::new(None),
         opened: RwSignal::new(None),
+        due: StoredValue::new_local(false),
         serves: RwSignal::new(None),
     };
     let link = Link::new(move |news| desk.hear(news));
@@ -116,20 +117,69 @@ fn nobody(link: Link) -> AnyView {
 }
 
 fn table(desk: Desk, link: Link) -> AnyView {
+    let narrow = stage::narrow();
+    let pane = RwSignal::new(TALKS.to_owned());
+    // What is chosen, or begins to speak, is what one wants to see.
+    Effect::new(move |before: Option<Option<WireId>>| {
+        let chosen = desk.player.chosen.get();
+        if chosen.is_some() && before != Some(chosen) {
+            pane.set(TALK.to_owned());
+        }
+        chosen
+    });
+    view! { {move || if narrow.get() { in_tabs(desk, link, pane) } else { side_by_side(desk, link) }} }
+        .into_any()
+}
+
+fn side_by_side(desk: Desk, link: Link) -> AnyView {
     view! {
         {bar(desk, link)}
         <div class="panes">
             {list::list(desk, link)}
-            <div class="hands-left">
-                {stage::transcript(desk.player, false)}
-                {simulate(desk)}
-                {move || desk.wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
-                {speak::speak(desk)}
-            </div>
+            <div class="hands-left">{talk(desk)}</div>
             <div class="hands-right">{stage::inspector(desk.player)}</div>
         </div>
     }
     .into_any()
+}
+
+/// Tabs of a small window.
+const TALKS: &str = "talks";
+const TALK: &str = "talk";
+
+/// One of them at a time, in its full height.
+fn in_tabs(desk: Desk, link: Link, pane: RwSignal<String>) -> AnyView {
+    let names = [(TALKS, "Conversations"), (TALK, "Talk"), ("why", "Why")];
+    let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
+    let shown = move || {
+        match pane.get().as_str() {
+        TALK => view! { <div class="hands-left">{talk(desk)}</div> }.into_any(),
+        "why" => stage::inspector(desk.player),
+        _ => view! { <div class="live-first">{bar(desk, link)}{wrong(desk)}{list::list(desk, link)}</div> }.into_any(),
+    }
+    };
+    view! {
+        <div class="narrow">
+            {tabs("live", "Panes", names, pane)}
+            <div class="narrow-pane" id="live-panel" role="tabpanel">{shown}</div>
+        </div>
+    }
+    .into_any()
+}
+
+/// The conversation, and what can be said in it.
+fn talk(desk: Desk) -> AnyView {
+    view! {
+        {stage::transcript(desk.player, false)}
+        {simulate(desk)}
+        {wrong(desk)}
+        {speak::speak(desk)}
+    }
+    .into_any()
+}
+
+fn wrong(desk: Desk) -> AnyView {
+    view! { {move || desk.wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })} }.into_any()
 }
 
 fn bar(desk: Desk, link: Link) -> AnyView {

@@ -4,14 +4,16 @@ use leptos::prelude::*;
 
 use crate::app::Ui;
 use crate::controls::{Row, Select, TextArea, tabs};
+use crate::explanations;
 use crate::story::covered;
 use crate::story::message::{self, Facts, Part, SAMPLES, Shown};
 
-use super::smime;
+use super::{hop, smime};
 
 /// The values of the tabs.
 const PARTS: &str = "parts";
 const SIGNED: &str = "signed";
+const HOP: &str = "hop";
 
 /// The screen of the message lab, with the messages of a world if one is named.
 pub(super) fn lab(world: Option<&str>) -> AnyView {
@@ -50,10 +52,11 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
             sample.set(name);
         }
     };
-    let names = [(PARTS, "Parts"), (SIGNED, "Signed and encrypted")];
+    let names = [(PARTS, "Parts"), (HOP, "Seven bits"), (SIGNED, "Signed and encrypted")];
     let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
     let panes = move || match tab.get().as_str() {
         SIGNED => smime::bench(raw, put),
+        HOP => hop::hop(raw),
         _ => parts(raw),
     };
     view! {
@@ -98,6 +101,7 @@ fn parts(raw: RwSignal<Vec<u8>>) -> AnyView {
         <section class="pane" aria-label="Meaning">
             <h2 class="pane-title">"What it means"</h2>
             <div class="inspected">
+                {explanations::missing()}
                 {meaning(raw, pin, hover)}
                 <h4>"What a reader sees"</h4>
                 {move || seen(raw.with(|raw| message::shown(raw)))}

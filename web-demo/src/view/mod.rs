@@ -6,6 +6,7 @@ mod compare;
 mod doing;
 mod hands;
 mod home;
+mod hop;
 mod live;
 mod message;
 mod palette;
@@ -68,6 +69,7 @@ pub(crate) fn takes_key(route: &Route, on_stage: bool, key: &str) -> bool {
             matches!(key, " " | ".")
                 || key.len() == 1 && key.bytes().all(|octet| (b'1'..=b'9').contains(&octet))
         }
+        Route::Wire(_) => key.starts_with("Arrow") || matches!(key, "e" | "c" | "Escape"),
         _ if on_stage => {
             let letters = [
                 " ",

@@ -10,6 +10,9 @@ use crate::story::{Story, lines, source, words};
 /// Conversations that are listed, newest first.
 pub(super) const LISTED_MAX: usize = 60;
 
+/// Octets of a last line that are shown.
+const LAST_MAX: u64 = 200;
+
 /// A conversation in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conversation {
@@ -63,9 +66,10 @@ impl Live {
     fn conversation(&self, story: &Story, wire: &WireView) -> Conversation {
         let own = self.is_own(wire.id);
         let annotated = story.source().annotations(wire.id, Dir::ToClient);
-        let last = annotated.all.iter().rev().find(|a| a.parent.is_none());
+        let last = annotated.all().iter().rev().find(|a| a.parent.is_none());
         let (last, bad) = last.map_or_else(Default::default, |last| {
-            let octets = story.octets(wire.id, Dir::ToClient, last.at.start, last.at.end);
+            let end = last.at.end.min(last.at.start + LAST_MAX);
+            let octets = story.octets(wire.id, Dir::ToClient, last.at.start, end);
             let text = lines::text(&octets);
             (text.trim_end_matches(lines::LINE_END).to_owned(), last.grade >= Grade::Warning)
         });

@@ -21,6 +21,8 @@ pub(super) struct Desk {
     pub(super) wrong: RwSignal<Option<String>>,
     /// The conversation that is shown as a simulation.
     pub(super) opened: RwSignal<Option<WireId>>,
+    /// Whether what is new is drawn with the next frame.
+    pub(super) due: StoredValue<bool, LocalStorage>,
     /// How visitors of this page are answered, and where it listens for them.
     pub(super) serves: RwSignal<Option<(Service, Place)>>,
 }
@@ -67,7 +69,19 @@ impl Desk {
         });
     }
 
+    /// Shows what is new: all that comes before the next frame at once, however much that is.
     fn show(self) {
+        if self.due.try_get_value() == Some(false) {
+            self.due.set_value(true);
+            request_animation_frame(move || self.draw());
+        }
+    }
+
+    fn draw(self) {
+        // Whoever has left by then needs no picture.
+        if self.due.try_set_value(false).is_some() {
+            return;
+        }
         self.player.version.update(|version| *version += 1);
         self.player.seek(usize::MAX);
         if let Some(listed) = self.live.try_with_value(|live| live.conversations().to_vec()) {

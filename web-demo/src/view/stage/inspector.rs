@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use pillarbox_world::world::{Dir, NodeId, WireId};
 
 use crate::controls::Button;
+use crate::explanations;
 use crate::player::{Focus, Player};
 use crate::story::{Because, Explained, words};
 use crate::view::wire::{hex, tree};
@@ -15,7 +16,7 @@ pub(crate) fn meaning(player: Player) -> AnyView {
     view! {
         <aside class="pane inspector" aria-label="Inspector" id="inspector">
             <div class="pane-head"><h2 class="pane-title">"What it means"</h2></div>
-            <div class="inspected">{move || {
+            <div class="inspected">{explanations::missing()}{move || {
                 player.version.track();
                 content(player, focus.get())
             }}</div>
@@ -57,7 +58,7 @@ pub(crate) fn inspector(player: Player) -> AnyView {
                     <Button class="quiet small-button" press=move || player.pin.set(None)>"Unpin"</Button>
                 </Show>
             </div>
-            <div class="inspected">{move || {
+            <div class="inspected">{explanations::missing()}{move || {
                 player.version.track();
                 content(player, focus.get())
             }}

@@ -28,7 +28,7 @@ const NARROW: &str = "(max-width: 899px)";
 pub(crate) use inspector::{inspector, law, meaning};
 pub(crate) use map::map;
 pub(crate) use timeline::timeline;
-pub(crate) use tools::{faults, files, messages, share, tools};
+pub(crate) use tools::{copy_link, faults, files, messages, share, tools};
 pub(crate) use transcript::{First, compared_line, transcript, whole};
 
 /// The stage of a scenario.

@@ -227,7 +227,7 @@ const TOO_LONG: &str = "All that is said here is too long for a link.";
 
 /// Puts a link to this very moment on the clipboard, if there is one, and says whether there is. It starts a simulation,
 /// and holds nothing else.
-pub(super) fn copy_link(ui: Ui, player: Player) -> bool {
+pub(crate) fn copy_link(ui: Ui, player: Player) -> bool {
     let link = player.read(|story| story.source().link(&player.seen()));
     let told = match &link {
         Some(link) => {

@@ -3,57 +3,113 @@
 use leptos::prelude::*;
 use pillarbox_world::world::{Dir, WireId};
 
-use crate::controls::{Piece, Row, Select};
+use crate::controls::{Button, Piece, Row, Select};
 use crate::player::{Focus, Player};
-use crate::story::{SpokenLine, SpokenPiece};
+use crate::story::{SpokenLine, SpokenPiece, words};
 
 /// Lines that are drawn at once; those before them follow when the cursor rests.
 const AT_ONCE: usize = 64;
+/// Lines that are drawn at most: those of a long conversation are seen one such page after the other.
+const PAGE: usize = 400;
 
 /// The lines that are drawn.
 #[derive(Clone, Default, PartialEq)]
 struct Shown {
     wire: Option<WireId>,
-    /// How many before them are not drawn yet.
+    /// How many there are, and how many before the first that is drawn.
+    all: usize,
     left_out: usize,
     lines: Vec<SpokenLine>,
 }
 
-/// What is drawn of the conversation that is followed.
-fn shown(player: Player) -> Memo<Shown> {
+/// What is drawn of the conversation: from this line on, or the newest.
+fn shown(player: Player, from: RwSignal<Option<usize>>) -> Memo<Shown> {
     Memo::new(move |before: Option<&Shown>| {
         player.version.track();
         let (cursor, wire, rested) = (player.cursor.get(), player.wire.get(), player.rested.get());
         let Some(wire) = wire else { return Shown::default() };
-        let left_out = |all: usize| {
-            let last = all.saturating_sub(AT_ONCE);
+        let from = from.get();
+        let mut left_out = 0;
+        let which = |all: usize| {
+            let (last, newest) = (all.saturating_sub(AT_ONCE), all.saturating_sub(PAGE));
             let before = before.filter(|before| {
                 let seen = before.left_out + before.lines.len();
                 before.wire == Some(wire) && all.abs_diff(seen) <= AT_ONCE
             });
-            match before {
-                _ if rested == Some(cursor) => 0,
-                Some(before) => before.left_out.min(last),
-                None => last,
-            }
+            left_out = match (from, before) {
+                (Some(from), _) => from.min(newest),
+                _ if rested == Some(cursor) => newest,
+                (_, Some(before)) => before.left_out.clamp(newest, last),
+                _ => last,
+            };
+            left_out..left_out + PAGE
         };
-        let (left_out, lines) = player.read(|story| story.spoken_after(wire, cursor, left_out));
-        Shown { wire: Some(wire), left_out, lines }
+        let (all, lines) = player.read(|story| story.spoken_within(wire, cursor, which));
+        Shown { wire: Some(wire), all, left_out, lines }
     })
 }
 
 /// The conversation that is followed to its newest line.
 pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
-    conversation(player, choose, true)
+    conversation(player, choose, None)
 }
 
-/// The conversation from its beginning, to be read.
-pub(crate) fn whole(player: Player) -> AnyView {
-    conversation(player, true, false)
+/// The conversation from its beginning, to be read, with the time between lines: all of it, or what one side says.
+pub(crate) fn whole(player: Player, only: Signal<Option<Dir>>) -> AnyView {
+    conversation(player, true, Some(only))
 }
 
-fn conversation(player: Player, choose: bool, follow: bool) -> AnyView {
-    let shown = shown(player);
+/// A page of a long conversation, and the way to the others.
+fn pages(shown: Memo<Shown>, from: RwSignal<Option<usize>>, follow: bool) -> AnyView {
+    let place =
+        Memo::new(move |_| shown.with(|shown| (shown.left_out, shown.lines.len(), shown.all)));
+    let is_long = Memo::new(move |_| place.get().2 > PAGE);
+    let earlier = move || {
+        let (first, ..) = place.get_untracked();
+        from.set(Some(first.saturating_sub(PAGE)));
+    };
+    let later = move || {
+        let (first, _, all) = place.get_untracked();
+        let is_newest = first + 2 * PAGE >= all;
+        from.set(if follow && is_newest { None } else { Some(first + PAGE) });
+    };
+    let is_first = Signal::derive(move || place.get().0 == 0);
+    let is_last = Signal::derive(move || {
+        let (first, count, all) = place.get();
+        first + count >= all
+    });
+    view! {
+        <Show when=move || is_long.get()>
+            <div class="lines-pages" role="group" aria-label="Which lines are shown">
+                <Button class="quiet small-button" disabled=is_first press=earlier>"Earlier"</Button>
+                <Button class="quiet small-button" disabled=is_last press=later>"Later"</Button>
+                <span class="small muted">{move || {
+                    let (first, count, all) = place.get();
+                    format!("lines {} – {} of {all}", first + 1, first + count)
+                }}</span>
+            </div>
+        </Show>
+    }
+    .into_any()
+}
+
+fn conversation(player: Player, choose: bool, only: Option<Signal<Option<Dir>>>) -> AnyView {
+    let follow = only.is_none();
+    let from = RwSignal::new((!follow).then_some(0));
+    // Another conversation is read from where one begins to read.
+    Effect::new(move |before: Option<Option<WireId>>| {
+        let wire = player.wire.get();
+        if before.is_some_and(|before| before != wire) {
+            from.set((!follow).then_some(0));
+        }
+        wire
+    });
+    let shown = shown(player, from);
+    let lines = Signal::derive(move || {
+        let only = only.and_then(|only| only.get());
+        let said = |line: &&SpokenLine| only.is_none_or(|only| line.dir == only);
+        shown.with(|shown| shown.lines.iter().filter(said).cloned().collect::<Vec<_>>())
+    });
     let head = Memo::new(move |_| {
         let wire = player.wire.get()?;
         player.scene.with(|scene| player.read(|story| story.wire_title(wire, scene)))
@@ -87,12 +143,26 @@ fn conversation(player: Player, choose: bool, follow: bool) -> AnyView {
         shown.track();
         if let Some(list) = list.get() {
             request_animation_frame(move || {
-                list.set_scroll_top(if follow { list.scroll_height() } else { 0 });
+                let newest = from.try_get_untracked() == Some(None);
+                list.set_scroll_top(if newest { list.scroll_height() } else { 0 });
             });
         }
     });
+    // Tab comes to the newest line, or where all is read to the one that is looked at.
     let last = Memo::new(move |_| {
-        shown.with(|shown| shown.lines.last().map(|line| (line.dir, line.start)))
+        let pinned = match player.pin.get() {
+            Some(Focus::Octets { dir, start, .. }) if !follow => Some((dir, start)),
+            _ => None,
+        };
+        let holds = |line: &&SpokenLine| {
+            let range = line.start..line.end;
+            pinned.is_some_and(|(dir, start)| dir == line.dir && range.contains(&start))
+        };
+        lines.with(|lines| {
+            let line = lines.iter().find(holds);
+            let line = line.or_else(|| if follow { lines.last() } else { lines.first() });
+            line.map(|line| (line.dir, line.start))
+        })
     });
     view! {
         <section class="pane transcript" aria-label="Conversation">
@@ -112,33 +182,30 @@ fn conversation(player: Player, choose: bool, follow: bool) -> AnyView {
             <div class="log" role=(!choose).then_some("log") aria-label=(!choose).then_some("What is said")>
             <ol class="rows lines" node_ref=list>
                 <For
-                    each=move || shown.with(|shown| shown.lines.clone())
+                    each=move || lines.get()
                     key=|line| {
                         // What is known of a line can grow after it was said.
                         let known = (line.pieces.len(), line.grade, line.is_masked());
                         (line.wire, line.dir.letter(), line.start, line.end, known)
                     }
-                    children=move |line| spoken_line(player, line, last)
+                    children=move |line| {
+                        let place = (line.dir, line.start);
+                        line_of(player, line, Signal::derive(move || last.get() == Some(place)), !follow)
+                    }
                 />
             </ol>
             </div>
-            <Show when=move || shown.with(|shown| shown.lines.is_empty())>
-                <p class="empty">"Nobody has spoken yet."</p>
+            {pages(shown, from, follow)}
+            <Show when=move || lines.with(Vec::is_empty)>
+                <p class="empty">{move || if shown.with(|shown| shown.lines.is_empty()) {
+                    "Nobody has spoken yet."
+                } else {
+                    "This side says nothing here."
+                }}</p>
             </Show>
         </section>
     }
     .into_any()
-}
-
-/// One line, its pieces coloured by what they are.
-pub(crate) fn spoken_line(
-    player: Player,
-    line: SpokenLine,
-    last: Memo<Option<(Dir, u64)>>,
-) -> AnyView {
-    let (dir, start) = (line.dir, line.start);
-    let is_last = Signal::derive(move || last.get() == Some((dir, start)));
-    line_of(player, line, is_last)
 }
 
 /// The line of a page of lines that Tab comes to.
@@ -147,11 +214,12 @@ pub(crate) type First = Option<(Dir, u64, WireId)>;
 /// A line among those of several connections.
 pub(crate) fn compared_line(player: Player, line: SpokenLine, first: First) -> AnyView {
     let is_first = Signal::stored(first == Some((line.dir, line.start, line.wire)));
-    line_of(player, line, is_first)
+    line_of(player, line, is_first, false)
 }
 
-fn line_of(player: Player, line: SpokenLine, is_last: Signal<bool>) -> AnyView {
-    let SpokenLine { wire, dir, start, end, pieces, defect, .. } = line;
+/// One line, its pieces coloured by what they are.
+fn line_of(player: Player, line: SpokenLine, is_last: Signal<bool>, timed: bool) -> AnyView {
+    let SpokenLine { wire, dir, start, end, pieces, defect, after_ms, .. } = line;
     let whole = Focus::Octets { wire, dir, start, end };
     let within = Memo::new(move |_| match player.focus() {
         Some(Focus::Octets { wire: w, dir: d, start: from, end: to }) => {
@@ -175,6 +243,7 @@ fn line_of(player: Player, line: SpokenLine, is_last: Signal<bool>) -> AnyView {
             press=move || player.pin.set(Some(whole))
             at=move |here| player.hover.set(here.then_some(whole))
         >
+            {timed.then(|| view! { <time class="delta small muted">{words::delta(after_ms)}</time> })}
             <b class="speaker">{format!("{speaker}:")}</b>
             <span class="said mono">{pieces}</span>
             {defect}

@@ -1,12 +1,14 @@
 //! Octets as a screen of its own: the words of a connection, the octets of one line, its parts, and what they mean.
 
 use leptos::prelude::*;
+use pillarbox_world::world::{Dir, WireId};
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Icon, Select, icon};
+use crate::controls::{Button, Dialog, Icon, Select, icon};
 use crate::player::{Focus, Player};
 use crate::route::Route;
+use crate::story::range::{FORMS, Kin, READINGS};
 use crate::story::{Story, scenarios};
 use crate::view::stage;
 
@@ -43,16 +45,28 @@ pub(crate) fn screen(name: Option<&str>) -> AnyView {
     }
     let options: Vec<_> = scenarios().into_iter().map(|one| (one.id, one.title)).collect();
     let chosen = Signal::stored(id);
+    let side = RwSignal::new(String::new());
+    let sides = [("", "both sides"), ("C", "the client alone"), ("S", "the server alone")];
+    let sides = sides.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
+    let only = Signal::derive(move || {
+        side.with(|side| Dir::BOTH.into_iter().find(|dir| side.chars().eq([dir.letter()])))
+    });
+    listen(ui, player);
     view! {
         <div class="wire">
             <div class="choices-bar" role="group" aria-label="What is looked at">
                 <Select label="Scenario" options=Signal::stored(options) chosen=chosen set=move |id: String| {
                     browser::go(&Route::Wire(Some(id)).to_string());
                 } />
+                <Select label="Who speaks" options=Signal::stored(sides) chosen=side set=move |to| side.set(to) />
                 {saves(player)}
+                <p class="hint-keys muted small">
+                    <kbd>"←"</kbd><kbd>"→"</kbd>" beside "<kbd>"↑"</kbd><kbd>"↓"</kbd>" around, inside "
+                    <kbd>"e"</kbd>" explain "<kbd>"c"</kbd>" copy a link"
+                </p>
             </div>
             <div class="wire-panes">
-                {stage::whole(player)}
+                {stage::whole(player, only)}
                 {octets(player)}
                 {stage::meaning(player)}
             </div>
@@ -75,6 +89,7 @@ fn octets(player: Player) -> AnyView {
             view! {
                 <h2 class="pane-title">"Octets"</h2>
                 {hex_rows(player, wire, dir, start, end, ROW)}
+                {reading(player, (wire, dir, start, end))}
                 <h2 class="pane-title">"Parts"</h2>
                 {tree(player, wire, dir, start)}
             }
@@ -91,26 +106,81 @@ fn octets(player: Player) -> AnyView {
     .into_any()
 }
 
-/// The connection as files.
-fn saves(player: Player) -> AnyView {
-    let save = move |raw: bool| {
-        let Some(wire) = player.wire.get_untracked() else { return };
-        let (name, octets) = player.read(|story| {
-            if raw {
-                ("octets.bin", story.raw(wire))
-            } else {
-                ("octets.txt", story.dump(wire).into_bytes())
+/// The octets that are looked at, read in another way.
+fn reading(player: Player, line: (WireId, Dir, u64, u64)) -> AnyView {
+    let way = RwSignal::new(READINGS[0].0.to_owned());
+    let options = READINGS.map(|(way, words)| (way.to_owned(), words.to_owned())).to_vec();
+    let (wire, dir, from, to) = line;
+    let read = Memo::new(move |_| {
+        // What is looked at elsewhere is not what stands above.
+        let range = match player.focus() {
+            Some(Focus::Octets { wire: w, dir: d, start, end })
+                if (w, d) == (wire, dir) && from <= start && end <= to =>
+            {
+                (start, end)
             }
-        });
-        browser::download(
-            name,
-            if raw { "application/octet-stream" } else { "text/plain;charset=utf-8" },
-            &octets,
-        );
+            _ => (from, to),
+        };
+        way.with(|way| player.read(|story| story.reading(wire, dir, range, way)))
+    });
+    let shown = move || match read.get() {
+        Some(text) => view! { <p class="quote mono">{text}</p> }.into_any(),
+        None => view! { <p class="muted">"These octets are not written so."</p> }.into_any(),
     };
     view! {
-        <Button class="small-button" press=move || save(false)>{icon(Icon::Save)}<span>"Save in hex"</span></Button>
-        <Button class="small-button" press=move || save(true)>{icon(Icon::Save)}<span>"Save what the server said"</span></Button>
+        <div class="reading">
+            <h2 class="pane-title">"The same, read as"</h2>
+            <Select label="How the chosen octets are read" options=Signal::stored(options) chosen=way set=move |to| way.set(to) />
+            {shown}
+        </div>
+    }
+    .into_any()
+}
+
+/// What keys do here: arrows lead among parts, the rest is as on a stage.
+fn listen(ui: Ui, player: Player) {
+    ui.key.set(None);
+    Effect::new(move |_| {
+        let Some(key) = ui.key.get() else { return };
+        ui.key.set(None);
+        let Some(kin) = Kin::of_key(&key) else {
+            match key.as_str() {
+                "c" => drop(stage::copy_link(ui, player)),
+                key => player.key(key),
+            }
+            return;
+        };
+        let Some(Focus::Octets { wire, dir, start, end }) = player.focus_untracked() else {
+            return;
+        };
+        let beside = player.read(|story| story.kin(wire, dir, (start, end), kin));
+        if let Some((start, end)) = beside {
+            player.hover.set(None);
+            player.pin.set(Some(Focus::Octets { wire, dir, start, end }));
+            request_animation_frame(|| browser::focus_beside("[aria-current]"));
+        }
+    });
+}
+
+/// The connection as files.
+fn saves(player: Player) -> AnyView {
+    let ui: Ui = expect_context();
+    let open = RwSignal::new(false);
+    let form = move |(name, words, media_type): (&'static str, &'static str, &'static str)| {
+        let save = move || {
+            let Some(wire) = player.wire.get_untracked() else { return };
+            let octets = player.read(|story| story.in_form(wire, name));
+            browser::download(name, media_type, &octets);
+            ui.told.set(format!("{name} was saved."));
+        };
+        view! { <li><Button class="small-button" press=save>{icon(Icon::Save)}<span>{words}</span></Button></li> }
+    };
+    view! {
+        <Button class="small-button" press=move || open.set(true)>{icon(Icon::Save)}<span>"Save …"</span></Button>
+        <Dialog open=open title="Save this connection">
+            <ul class="forms">{FORMS.into_iter().map(form).collect_view()}</ul>
+            <p class="muted small">"Secrets are stars in it."</p>
+        </Dialog>
     }
     .into_any()
 }

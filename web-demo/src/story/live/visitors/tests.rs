@@ -118,3 +118,49 @@ fn for_whom_there_is_no_room_is_let_go_and_that_is_told() {
     assert!(visit(&mut live, &mut story, 3, true).is_some(), "the record began anew");
     assert_eq!(live.conversations().len(), 1);
 }
+
+/// Octets that come at once.
+const FRAME: usize = 16 * 1024;
+
+/// What each frame of a visitor's octets costs, with what a screen reads of it.
+fn costs(said: &[u8]) -> Vec<usize> {
+    let (mut live, mut story) = Live::begin(0);
+    let wire = visit(&mut live, &mut story, 1, false).expect("there is room");
+    let envelope = "EHLO x\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@engine.example>\r\nDATA\r\n";
+    for line in envelope.split_inclusive('\n') {
+        live.visitor_said(&mut story, 1, line.as_bytes());
+        live.pass(&mut story, 10);
+    }
+    let cost = |frame: &[u8]| {
+        let look = || {
+            live.visitor_said(&mut story, 1, frame);
+            live.pass(&mut story, 20);
+            let (all, shown) =
+                story.spoken_within(wire, usize::MAX, |all| all.saturating_sub(64)..all);
+            let last = shown.last().expect("something was said");
+            assert!(all > 4);
+            drop(story.explain(wire, last.dir, last.start, last.end));
+            drop(story.tree(wire, last.dir, last.start));
+            drop(story.rows(usize::MAX));
+        };
+        crate::story::work::during(look).1
+    };
+    said.chunks(FRAME).map(cost).collect()
+}
+
+#[test]
+fn a_frame_costs_no_more_after_many() {
+    let line = "All of the letter is this line, which is said again, again and again.\r\n";
+    let body = format!("Subject: long\r\n\r\n{}", line.repeat((8 << 20) / line.len()));
+    let endless = format!("Subject: {}", "x".repeat(4 << 20));
+    for said in [body, endless] {
+        let costs = costs(said.as_bytes());
+        // As long as the message's beginning is taken apart, all of that is looked at again.
+        let begun = crate::story::message::OCTETS_MAX / FRAME + 2;
+        let (first, rest) = costs.split_at(begun);
+        let most = |costs: &[usize]| costs.iter().copied().max().unwrap_or_default();
+        assert!(most(first) < 3 * crate::story::message::OCTETS_MAX, "{:?}", most(first));
+        assert!(most(rest) < 6 * FRAME, "{} {:?}", rest.len(), most(rest));
+        assert!(rest.len() > 100 && rest.iter().all(|cost| *cost > FRAME), "it is counted");
+    }
+}

@@ -145,9 +145,11 @@ test("the wire: words, octets, parts and meaning are one, by pointer and by keyb
   await page.locator(".inspected .label", { hasText: "verb" }).waitFor();
   await shot(page, "wire-line");
   const waiting = page.waitForEvent("download");
-  await page.getByRole("button", { name: "Save in hex" }).click();
+  await page.getByRole("button", { name: "Save …" }).click();
+  await page.getByRole("button", { name: "In hex" }).click();
   const text = readFileSync(await (await waiting).path(), "utf8");
   assert.match(text, /^S +0 +32 32 30 20 /m);
+  await closeDialog(page);
   const connection = async (scenario, protocol) => {
     await page.getByLabel("Scenario").selectOption(scenario);
     await page.waitForFunction((protocol) => [...document.querySelectorAll(".transcript option")].some((option) => option.textContent.includes(protocol)), protocol);

@@ -220,6 +220,66 @@ test("a real program sends to the engine in the page, and another reads it there
   await close();
 });
 
+const SENDS_MUCH = `
+import socket, sys
+much = socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=60)
+heard = much.makefile("rb")
+def until(code):
+    while not heard.readline().startswith(code): pass
+until(b"220 ")
+for said, code in ((b"EHLO test.example", b"250 "), (b"MAIL FROM:<ann@test.example>", b"250 "), (b"RCPT TO:<bob@test.example>", b"250 "), (b"DATA", b"354")):
+    much.sendall(said + b"\\r\\n")
+    until(code)
+line = b"All of this letter is one line, which is said again, again and again.\\r\\n"
+much.sendall(b"Subject: much\\r\\n\\r\\n" + line * (int(sys.argv[2]) // len(line)) + b".\\r\\n")
+until(b"250 ")
+much.sendall(b"QUIT\\r\\n")
+until(b"221 ")
+print("sent")
+`;
+
+test("whoever says millions of octets is taken in, shown page by page, and the page still answers", async () => {
+  const { page, wrong, close } = await live(browser, server);
+  const port = await free();
+  await serve(page, port);
+  // How long the page answers nothing, while all of that comes.
+  await page.evaluate(() => {
+    window.gaps = [];
+    let last = performance.now();
+    const look = () => {
+      const now = performance.now();
+      window.gaps.push(now - last);
+      last = now;
+      requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  });
+  assert.equal(await python(SENDS_MUCH, port, 12 << 20), "sent");
+  await page.locator(".line.client", { hasText: /quit/i }).waitFor();
+  const gaps = (await page.evaluate(() => window.gaps)).sort((one, other) => one - other);
+  console.log(`  ${gaps.length} frames, the longest took ${gaps.at(-1).toFixed(0)} ms`);
+  // How much is done for a frame is counted elsewhere; here it is seen that nothing grows with all that came.
+  assert.ok(gaps.at(-1) < 3_000, `${gaps.at(-1)} ms without an answer`);
+  const pages = page.locator(".lines-pages");
+  const numbers = async () => (await pages.innerText()).match(/lines (\d+) – (\d+) of (\d+)/).slice(1).map(Number);
+  await pages.waitFor();
+  await page.waitForFunction(() => document.querySelectorAll(".line").length > 300);
+  const [first, last, all] = await numbers();
+  assert.ok(all > 170_000, `${all} lines`);
+  assert.equal(last, all);
+  assert.equal(await page.locator(".line").count(), last - first + 1);
+  assert.ok(last - first < 500, "no more are drawn");
+  await page.getByRole("button", { name: "Earlier" }).click();
+  await page.waitForFunction((first) => document.querySelector(".lines-pages").textContent.includes(`– ${first} of`), first - 1);
+  await page.locator(".line.client").first().locator(".speaker").click();
+  await page.locator(".inspected .label", { hasText: "text line" }).waitFor();
+  await shot(page, "visitors-much");
+  await page.getByRole("button", { name: "Later" }).click();
+  await page.locator(".line.client", { hasText: /quit/i }).waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("by hand: what is typed is what a real program hears", async () => {
   const { page, wrong, close } = await live(browser, server);
   const port = await free();

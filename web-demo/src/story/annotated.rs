@@ -67,6 +67,10 @@ impl Read {
         }
     }
 
+    pub(super) fn is_of(&self, wire: WireId, end: End) -> bool {
+        (self.wire, self.end) == (wire, end)
+    }
+
     /// Takes what was noted since.
     pub(super) fn go_on(&mut self, world: &World) {
         let notes = world.all_notes(self.wire, self.end);

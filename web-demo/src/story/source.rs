@@ -1,7 +1,6 @@
 //! Where a story comes from: a tape of the world. All that the page asks of the world passes through here.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use pillarbox_engine::trace::Side;
@@ -109,7 +108,8 @@ pub struct Source {
     shows_secrets: bool,
     /// Grows whenever what happened is not what had happened before and more.
     history: u32,
-    read: RefCell<BTreeMap<(WireId, End), Rc<Read>>>,
+    // A list: maps of every kind are what makes a page large.
+    read: RefCell<Vec<Rc<Read>>>,
 }
 
 impl Source {
@@ -426,12 +426,15 @@ impl Source {
         let reads = !world.all_notes(wire, reader).is_empty();
         let (end, side) = if reads { (reader, Side::Received) } else { (dir.sender(), Side::Sent) };
         let mut known = self.read.borrow_mut();
-        let read = known.entry((wire, end)).or_insert_with(|| Rc::new(Read::new(world, wire, end)));
+        let place = known.iter().position(|read| read.is_of(wire, end)).unwrap_or_else(|| {
+            known.push(Rc::new(Read::new(world, wire, end)));
+            known.len() - 1
+        });
         // While somebody looks at it, nothing is added that could be read.
-        if let Some(read) = Rc::get_mut(read) {
+        if let Some(read) = Rc::get_mut(&mut known[place]) {
             read.go_on(world);
         }
-        let (read, shows_secrets) = (Rc::clone(read), self.shows_secrets);
+        let (read, shows_secrets) = (Rc::clone(&known[place]), self.shows_secrets);
         Annotated { read, world, dir, side, shows_secrets }
     }
 

@@ -84,12 +84,13 @@ fn octets(player: Player) -> AnyView {
         }
         _ => None,
     });
+    let way = RwSignal::new(READINGS[0].0.to_owned());
     let shown = move || {
         line.get().map(|(wire, dir, start, end)| {
             view! {
                 <h2 class="pane-title">"Octets"</h2>
                 {hex_rows(player, wire, dir, start, end, ROW)}
-                {reading(player, (wire, dir, start, end))}
+                {reading(player, (wire, dir, start, end), way)}
                 <h2 class="pane-title">"Parts"</h2>
                 {tree(player, wire, dir, start)}
             }
@@ -107,8 +108,7 @@ fn octets(player: Player) -> AnyView {
 }
 
 /// The octets that are looked at, read in another way.
-fn reading(player: Player, line: (WireId, Dir, u64, u64)) -> AnyView {
-    let way = RwSignal::new(READINGS[0].0.to_owned());
+fn reading(player: Player, line: (WireId, Dir, u64, u64), way: RwSignal<String>) -> AnyView {
     let options = READINGS.map(|(way, words)| (way.to_owned(), words.to_owned())).to_vec();
     let (wire, dir, from, to) = line;
     let read = Memo::new(move |_| {
@@ -145,7 +145,13 @@ fn listen(ui: Ui, player: Player) {
         ui.key.set(None);
         let Some(kin) = Kin::of_key(&key) else {
             match key.as_str() {
-                "c" => drop(stage::copy_link(ui, player)),
+                "c" => {
+                    // The link is to what is looked at.
+                    if let Some(focus) = player.focus_untracked() {
+                        player.pin.set(Some(focus));
+                    }
+                    stage::copy_link(ui, player);
+                }
                 key => player.key(key),
             }
             return;

@@ -20,6 +20,33 @@ pub(crate) use tabs::tabs;
 
 use leptos::prelude::*;
 
+/// What is there only while something holds; else what stands in its place, if anything does.
+#[component]
+pub(crate) fn Show(
+    /// What must hold.
+    when: impl Fn() -> bool + Send + Sync + 'static,
+    /// What stands in its place.
+    #[prop(optional, into)]
+    fallback: Option<ViewFn>,
+    children: ChildrenFn,
+) -> AnyView {
+    show(Box::new(when), fallback, children)
+}
+
+fn show(
+    when: Box<dyn Fn() -> bool + Send + Sync>,
+    fallback: Option<ViewFn>,
+    children: ChildrenFn,
+) -> AnyView {
+    let holds = Memo::new(move |_| when());
+    let content = move || match (holds.get(), &fallback) {
+        (true, _) => children(),
+        (false, Some(fallback)) => fallback.run(),
+        (false, None) => ().into_any(),
+    };
+    view! { {content} }.into_any()
+}
+
 /// Something to press.
 #[component]
 pub(crate) fn Button(

@@ -6,7 +6,7 @@ use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::app::{self, Ui};
-use crate::controls::Button;
+use crate::controls::{Button, Show};
 
 #[wasm_bindgen]
 extern "C" {

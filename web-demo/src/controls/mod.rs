@@ -20,6 +20,33 @@ pub(crate) use tabs::tabs;
 
 use leptos::prelude::*;
 
+/// What is there only while something holds; else what stands in its place, if anything does.
+#[component]
+pub(crate) fn Show(
+    /// What must hold.
+    when: impl Fn() -> bool + Send + Sync + 'static,
+    /// What stands in its place.
+    #[prop(optional, into)]
+    fallback: Option<ViewFn>,
+    children: ChildrenFn,
+) -> AnyView {
+    show(Box::new(when), fallback, children)
+}
+
+fn show(
+    when: Box<dyn Fn() -> bool + Send + Sync>,
+    fallback: Option<ViewFn>,
+    children: ChildrenFn,
+) -> AnyView {
+    let holds = Memo::new(move |_| when());
+    let content = move || match (holds.get(), &fallback) {
+        (true, _) => children(),
+        (false, Some(fallback)) => fallback.run(),
+        (false, None) => ().into_any(),
+    };
+    view! { {content} }.into_any()
+}
+
 /// Something to press.
 #[component]
 pub(crate) fn Button(
@@ -39,6 +66,19 @@ pub(crate) fn Button(
     disabled: Signal<bool>,
     /// For whoever looks for it.
     #[prop(optional, into)]
+    id: Option<String>,
+    children: Children,
+) -> AnyView {
+    button(Box::new(press), class, name, pressed, disabled, id, children)
+}
+
+/// What a button is whatever it does: compiled once, not once for each thing that can be done.
+fn button(
+    press: Box<dyn Fn()>,
+    class: &'static str,
+    name: Option<Signal<String>>,
+    pressed: Option<Signal<bool>>,
+    disabled: Signal<bool>,
     id: Option<String>,
     children: Children,
 ) -> AnyView {
@@ -76,6 +116,10 @@ pub(crate) fn Switch(
     /// What happens.
     set: impl Fn(bool) + 'static,
 ) -> AnyView {
+    switch(label, of, on, Box::new(set))
+}
+
+fn switch(label: String, of: Option<String>, on: Signal<bool>, set: Box<dyn Fn(bool)>) -> AnyView {
     let name = of.map(|of| format!("{label}: {of}"));
     view! {
         <label class="switch">
@@ -100,6 +144,15 @@ pub(crate) fn Select(
     chosen: Signal<String>,
     /// What happens.
     set: impl Fn(String) + 'static,
+) -> AnyView {
+    select(label, options, chosen, Box::new(set))
+}
+
+fn select(
+    label: String,
+    options: Signal<Vec<(String, String)>>,
+    chosen: Signal<String>,
+    set: Box<dyn Fn(String)>,
 ) -> AnyView {
     // An option stays as long as it is offered: a list of connections only grows and shrinks at its end.
     let option = move |(value, words): (String, String)| {
@@ -209,6 +262,10 @@ pub(crate) fn Field(
     /// What happens.
     send: impl Fn() + 'static,
 ) -> AnyView {
+    field(label, value, Box::new(send))
+}
+
+fn field(label: &'static str, value: RwSignal<String>, send: Box<dyn Fn()>) -> AnyView {
     let key = move |event: leptos::ev::KeyboardEvent| {
         if event.key() == "Enter" {
             event.prevent_default();

@@ -1,5 +1,7 @@
 //! A list of rows of which one has the focus: arrows move it, Enter chooses, and the pointer does both.
 
+use std::rc::Rc;
+
 use leptos::ev::KeyboardEvent;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
@@ -39,12 +41,24 @@ pub(crate) fn Row(
     #[prop(into)]
     current: Signal<bool>,
     /// What happens.
-    press: impl Fn() + Clone + 'static,
+    press: impl Fn() + 'static,
     /// Told when pointer or focus comes and goes.
-    at: impl Fn(bool) + Clone + 'static,
+    at: impl Fn(bool) + 'static,
     children: Children,
 ) -> AnyView {
-    let pressed = press.clone();
+    row(class, first, current, Rc::new(press), Rc::new(at), children)
+}
+
+/// What a row is whatever it does: compiled once, not once for each thing that can be done.
+fn row(
+    class: Signal<String>,
+    first: Signal<bool>,
+    current: Signal<bool>,
+    press: Rc<dyn Fn()>,
+    at: Rc<dyn Fn(bool)>,
+    children: Children,
+) -> AnyView {
+    let pressed = Rc::clone(&press);
     let key = move |event: KeyboardEvent| {
         if step(&event) {
             return;
@@ -55,7 +69,7 @@ pub(crate) fn Row(
             pressed();
         }
     };
-    let (enter, leave, focus, blur) = (at.clone(), at.clone(), at.clone(), at);
+    let [enter, leave, focus, blur] = std::array::from_fn(|_| Rc::clone(&at));
     view! {
         <li
             data-row
@@ -86,10 +100,20 @@ pub(crate) fn Piece(
     /// What happens.
     press: impl Fn() + 'static,
     /// Told when the pointer comes and goes.
-    at: impl Fn(bool) + Clone + 'static,
+    at: impl Fn(bool) + 'static,
     children: Children,
 ) -> AnyView {
-    let leave = at.clone();
+    piece(class, lit, Box::new(press), Rc::new(at), children)
+}
+
+fn piece(
+    class: String,
+    lit: Signal<bool>,
+    press: Box<dyn Fn()>,
+    at: Rc<dyn Fn(bool)>,
+    children: Children,
+) -> AnyView {
+    let leave = Rc::clone(&at);
     view! {
         <span
             class=class

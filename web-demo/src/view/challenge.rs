@@ -6,7 +6,7 @@ use pillarbox_world::world::Action;
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Icon, icon};
+use crate::controls::{Button, Icon, Show, icon};
 use crate::player::Player;
 use crate::route::Route;
 use crate::story::challenge::{self, Offered};

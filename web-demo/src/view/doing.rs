@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 use pillarbox_world::world::{Action, Dir};
 
-use crate::controls::{Button, Icon, Prompt, Select, icon};
+use crate::controls::{Button, Icon, Prompt, Select, Show, icon};
 use crate::player::Player;
 use crate::story::Story;
 use crate::story::hands::Part;

@@ -12,7 +12,7 @@ use leptos::prelude::*;
 use pillarbox_world::world::WireId;
 
 use crate::app::Ui;
-use crate::controls::{Button, Icon, icon, tabs};
+use crate::controls::{Button, Icon, Show, icon, tabs};
 use crate::link::{Link, Status};
 use crate::player::Player;
 use crate::story::hands::PORTS;

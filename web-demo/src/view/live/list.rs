@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::Desk;
-use crate::controls::Row;
+use crate::controls::{Row, Show};
 use crate::link::{Link, Status};
 use crate::story::live::Conversation;
 

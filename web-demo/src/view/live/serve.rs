@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use super::desk::{Desk, Place};
-use crate::controls::{Button, Dialog, Field, Select};
+use crate::controls::{Button, Dialog, Field, Select, Show};
 use crate::link::Link;
 use crate::story::hands::PORTS;
 use crate::story::live::Service;

@@ -5,7 +5,7 @@ use pillarbox_world::world::{Dir, WireId};
 
 use super::Desk;
 use crate::browser;
-use crate::controls::{Button, Prompt};
+use crate::controls::{Button, Prompt, Show};
 use crate::story::hands::Part;
 use crate::view::hands;
 

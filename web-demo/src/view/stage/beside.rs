@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::controls::{Dialog, Select};
+use crate::controls::{Dialog, Select, Show};
 use crate::player::Player;
 use crate::story::beside::{Beside, Told};
 

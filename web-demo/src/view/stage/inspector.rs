@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 use pillarbox_world::world::{Dir, NodeId, WireId};
 
-use crate::controls::Button;
+use crate::controls::{Button, Show};
 use crate::explanations;
 use crate::player::{Focus, Player};
 use crate::story::{Because, Explained, words};

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use pillarbox_world::world::{Dir, WireId};
 
-use crate::controls::Button;
+use crate::controls::{Button, Show};
 use crate::player::{Focus, Player};
 use crate::story::web::Asked;
 

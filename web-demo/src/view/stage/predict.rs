@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::controls::{Button, Choice};
+use crate::controls::{Button, Choice, Show};
 use crate::player::Player;
 use crate::story::Question;
 

@@ -4,7 +4,7 @@
 use leptos::prelude::*;
 
 use crate::browser;
-use crate::controls::{Row, Switch};
+use crate::controls::{Row, Show, Switch};
 use crate::player::{Pace, Player};
 use crate::story::SequenceRow;
 use crate::story::words::Mark;

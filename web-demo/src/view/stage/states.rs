@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::controls::Button;
+use crate::controls::{Button, Show};
 use crate::player::Player;
 use crate::story::states::{Diagram, Step};
 

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use crate::controls::{Button, Icon, Select, Slider, Switch, icon};
+use crate::controls::{Button, Icon, Select, Show, Slider, Switch, icon};
 use crate::player::{Pace, Player};
 use crate::story::Stride;
 

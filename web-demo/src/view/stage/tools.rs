@@ -6,7 +6,7 @@ use pillarbox_world::world::Action;
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Dialog, Field, Icon, Select, Switch, icon};
+use crate::controls::{Button, Dialog, Field, Icon, Select, Show, Switch, icon};
 use crate::player::{Focus, Player};
 use crate::route::Route;
 use crate::story::seen::Seen;

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use pillarbox_world::world::{Dir, WireId};
 
-use crate::controls::{Button, Piece, Row, Select};
+use crate::controls::{Button, Piece, Row, Select, Show};
 use crate::player::{Focus, Player};
 use crate::story::{SpokenLine, SpokenPiece, words};
 

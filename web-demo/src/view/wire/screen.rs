@@ -5,7 +5,7 @@ use pillarbox_world::world::{Dir, WireId};
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Dialog, Icon, Select, icon};
+use crate::controls::{Button, Dialog, Icon, Select, Show, icon};
 use crate::player::{Focus, Player};
 use crate::route::Route;
 use crate::story::range::{FORMS, Kin, READINGS};

@@ -2,12 +2,15 @@
 
 use leptos::prelude::*;
 
+use pillarbox_world::tape::share;
+
 use crate::app::Ui;
 use crate::controls::{Row, Select, TextArea, tabs};
+use crate::route::Route;
 use crate::story::covered;
 use crate::story::message::{self, Facts, Part, SAMPLES, Shown};
 
-use super::smime;
+use super::{smime, stage};
 
 /// The values of the tabs.
 const PARTS: &str = "parts";
@@ -17,7 +20,14 @@ const SIGNED: &str = "signed";
 pub(super) fn lab(world: Option<&str>) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set("Message lab".to_owned());
-    let (mut all, wrong) = match world.map(message::arrived) {
+    let linked = world.filter(|world| world.starts_with(share::LETTER)).map(share::decode_letter);
+    let looked =
+        linked.as_ref().and_then(|linked| linked.as_ref().ok()).map(|(_, tab)| tab.clone());
+    let linked = linked.map(|linked| match linked {
+        Ok((octets, _)) => Ok(vec![("The message of the link".to_owned(), octets)]),
+        Err(why) => Err(why.to_string()),
+    });
+    let (mut all, wrong) = match linked.or_else(|| world.map(message::arrived)) {
         None => (Vec::new(), None),
         Some(Ok(all)) => (all, None),
         Some(Err(why)) => (Vec::new(), Some(why)),
@@ -26,8 +36,10 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
     let options: Vec<_> = all.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
     let protected =
         |(_, octets): &&(String, Vec<u8>)| covered::is_protected(&message::parts(octets));
-    let first = all.iter().find(protected);
-    let tab = RwSignal::new(if first.is_some() { SIGNED } else { PARTS }.to_owned());
+    // A message alone is what was sent; of several, the one with more to see comes first.
+    let first = if looked.is_some() { all.first() } else { all.iter().find(protected) };
+    let is_signed = looked.map_or(first.is_some(), |tab| tab == SIGNED);
+    let tab = RwSignal::new(if is_signed { SIGNED } else { PARTS }.to_owned());
     let (name, octets) = first.unwrap_or(&all[0]).clone();
     let typed = RwSignal::new(message::typed(&octets));
     let (sample, raw) = (RwSignal::new(name), RwSignal::new(octets));
@@ -50,6 +62,10 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
             sample.set(name);
         }
     };
+    let place = move || {
+        let link = raw.with_untracked(|raw| share::encode_letter(raw, &tab.get_untracked()));
+        link.map(|link| Route::Message(Some(link)))
+    };
     let names = [(PARTS, "Parts"), (SIGNED, "Signed and encrypted")];
     let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
     let panes = move || match tab.get().as_str() {
@@ -61,6 +77,7 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
             <div class="choices-bar" role="group" aria-label="Message">
                 <Select label="A message to begin with" options=Signal::stored(options) chosen=sample set=choose />
                 {tabs("lab", "What to look at", names, tab)}
+                {stage::share_place(place)}
                 <p class="muted small">{move || told(raw.with(|raw| message::facts(raw)))}</p>
                 {wrong.map(|why| view! { <p class="defect" role="alert">{why}</p> })}
             </div>

@@ -87,6 +87,8 @@ pub(crate) struct Player {
     pub(crate) chosen: RwSignal<Option<WireId>>,
     /// The connection that is shown.
     pub(crate) wire: Memo<Option<WireId>>,
+    /// Whether links hold all branches, not only the one that is shown.
+    pub(crate) all_branches: RwSignal<bool>,
     turn: StoredValue<u64>,
 }
 
@@ -139,6 +141,7 @@ impl Player {
             explain: RwSignal::new(true),
             chosen,
             wire,
+            all_branches: RwSignal::new(false),
             turn: StoredValue::new(0),
         }
     }
@@ -152,6 +155,16 @@ impl Player {
             self.chosen.set(Some(wire));
         }
         self.pin.set(pin);
+    }
+
+    /// The world as text for a link to this moment; none: it is too long for one.
+    pub(crate) fn link(self) -> Option<String> {
+        let (seen, all) = (self.seen(), self.all_branches.get_untracked());
+        self.read(
+            |story| {
+                if all { story.source().link_all(&seen) } else { story.source().link(&seen) }
+            },
+        )
     }
 
     /// What a link tells of this moment.

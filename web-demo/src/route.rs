@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use pillarbox_world::tape::Tape;
+
 /// A screen, with what it shows.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum Route {
@@ -19,20 +21,27 @@ pub enum Route {
     Message(Option<String>),
     /// The octets of a scenario's connections.
     Wire(Option<String>),
-    /// HTTP and SMTP side by side.
-    Compare,
+    /// HTTP and SMTP side by side, and what is looked at there.
+    Compare(Option<String>),
     /// One mailbox, reached in different ways.
     Access,
     /// Real conversations of the server that served the page.
     Live,
     /// What the server that served the page caught: a page of its own.
     Inbox,
+    /// Its web mail: a page of its own too.
+    Mail,
     /// Challenges, or one of them.
     Challenges(Option<String>),
+    /// Nothing that the page has, as it stands in the address.
+    Unknown(String),
 }
 
 impl Route {
-    /// Reads a fragment, with or without `#`. What is unknown leads home.
+    /// Reads a fragment, with or without `#`. An empty one is home, and so is what another page leaves there (`#t=…`).
+    ///
+    /// Some places have a second name: `lab` is the access lab; `embed/` with a scenario's name is its octets, and with a link
+    /// the world that it names.
     #[must_use]
     pub fn parse(fragment: &str) -> Self {
         let path = fragment.trim_start_matches('#').trim_matches('/');
@@ -42,20 +51,27 @@ impl Route {
             !text.is_empty() && text.chars().all(fine)
         };
         match (first, rest) {
+            ("", _) => Self::Home,
+            (token, "") if token.starts_with("t=") => Self::Home,
             ("s", name) if plain(name) => Self::Scenario(name.to_owned()),
-            ("w", world) if plain(world) => Self::Shared(world.to_owned()),
+            // Whatever it is: who opens a broken link is told what is wrong with it.
+            ("w", world) => Self::Shared(world.to_owned()),
+            ("embed", world) if world.starts_with(Tape::FORMATS) => Self::Shared(world.to_owned()),
+            ("embed", name) if plain(name) => Self::Wire(Some(name.to_owned())),
             ("c", "") => Self::Challenges(None),
             ("c", name) if plain(name) => Self::Challenges(Some(name.to_owned())),
             ("speak", "") => Self::HandsOn,
             ("message", "") => Self::Message(None),
-            ("message", world) if plain(world) => Self::Message(Some(world.to_owned())),
+            ("message", world) => Self::Message(Some(world.to_owned())),
             ("live", "") => Self::Live,
             ("inbox", "") => Self::Inbox,
-            ("access", "") => Self::Access,
+            ("mail", "") => Self::Mail,
+            ("access" | "lab", "") => Self::Access,
             ("wire", "") => Self::Wire(None),
             ("wire", name) if plain(name) => Self::Wire(Some(name.to_owned())),
-            ("compare", "") => Self::Compare,
-            _ => Self::Home,
+            ("compare", "") => Self::Compare(None),
+            ("compare", pin) => Self::Compare(Some(pin.to_owned())),
+            _ => Self::Unknown(path.to_owned()),
         }
     }
 }
@@ -71,10 +87,13 @@ impl fmt::Display for Route {
             Self::Message(Some(world)) => write!(f, "#/message/{world}"),
             Self::Live => f.write_str("#/live"),
             Self::Inbox => f.write_str("#/inbox"),
+            Self::Mail => f.write_str("#/mail"),
+            Self::Unknown(path) => write!(f, "#/{path}"),
             Self::Access => f.write_str("#/access"),
             Self::Wire(None) => f.write_str("#/wire"),
             Self::Wire(Some(name)) => write!(f, "#/wire/{name}"),
-            Self::Compare => f.write_str("#/compare"),
+            Self::Compare(None) => f.write_str("#/compare"),
+            Self::Compare(Some(pin)) => write!(f, "#/compare/{pin}"),
             Self::Challenges(None) => f.write_str("#/c"),
             Self::Challenges(Some(name)) => write!(f, "#/c/{name}"),
         }
@@ -97,8 +116,11 @@ mod tests {
             Route::Message(Some("1AbC-_9".to_owned())),
             Route::Live,
             Route::Inbox,
+            Route::Mail,
+            Route::Unknown("no/such place".to_owned()),
             Route::Access,
-            Route::Compare,
+            Route::Compare(None),
+            Route::Compare(Some("w2c54-83".to_owned())),
             Route::Wire(None),
             Route::Wire(Some(name())),
             Route::Challenges(None),
@@ -110,9 +132,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_leads_home() {
-        for fragment in ["", "#", "#/", "#/x", "#/s/", "#/s/<b>", "#/s/a/b", "#/w/a%20b", "//s//"] {
+    fn what_is_unknown_is_told() {
+        for fragment in ["#/x", "#/s/", "#/s/<b>", "#/s/a/b", "#/live/1", "#/labs", "#/embed/", "é"]
+        {
+            let path = fragment.trim_start_matches('#').trim_matches('/').to_owned();
+            assert_eq!(Route::parse(fragment), Route::Unknown(path), "{fragment}");
+        }
+        for fragment in ["", "#", "#/", "//", "#t=0123", "/t=ab"] {
             assert_eq!(Route::parse(fragment), Route::Home, "{fragment}");
+        }
+        assert_eq!(Route::parse("#/w/a%20b"), Route::Shared("a%20b".to_owned()));
+    }
+
+    #[test]
+    fn some_places_have_a_second_name() {
+        let all = [
+            ("#/lab", "#/access"),
+            ("#/embed/asleep", "#/wire/asleep"),
+            ("#/embed/1AbC-_9", "#/w/1AbC-_9"),
+        ];
+        for (fragment, place) in all {
+            assert_eq!(Route::parse(fragment).to_string(), place, "{fragment}");
         }
     }
 }

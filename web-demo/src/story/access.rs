@@ -1,13 +1,11 @@
 //! The access lab: one mailbox, and devices that reach it in different ways. What each of them shows is read from the world;
 //! nothing here remembers what it should show.
 
-use pillarbox_world::tape::Scenario;
+use pillarbox_world::tape::{Lab, Scenario};
 use pillarbox_world::world::{Action, Check, Dir, Letter, NodeId, Way};
 
 use super::{Source, Story};
 
-/// What the world is made of.
-const WORLD: &str = include_str!("access.toml");
 /// How much time passes after each step.
 const AFTER_MS: u64 = 5_000;
 /// How much passes until the first letters have come.
@@ -120,12 +118,19 @@ pub struct Truth {
 /// If the world that is built in makes no sense, which a test would find.
 #[must_use]
 pub fn begin() -> Story {
-    let scenario =
-        Scenario::parse("access", WORLD).expect("the world that is built in makes sense");
-    let source = Source::new(scenario).expect("the world that is built in makes sense");
+    let source =
+        Source::new(Scenario::lab(Lab::Access)).expect("the world that is built in makes sense");
     let mut story = Story::of(source);
     story.act(|source| source.pass(BEFORE_MS));
     story
+}
+
+impl Story {
+    /// Whether it is the access lab's world, which a link may have brought.
+    #[must_use]
+    pub fn is_access(&self) -> bool {
+        self.source.tape().scenario().of_lab() == Some(Lab::Access)
+    }
 }
 
 impl Step {

@@ -33,6 +33,12 @@ pub fn all() -> Vec<Offered> {
     Challenge::all().into_iter().map(offered).collect()
 }
 
+/// The challenge whose world a story is, if it is one's.
+#[must_use]
+pub fn of(story: &Story) -> Option<Challenge> {
+    Challenge::find(story.source().tape().scenario().of_challenge()?)
+}
+
 /// How somebody gets on with a challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
@@ -49,7 +55,7 @@ pub struct Progress {
 /// # Errors
 /// There is none of this name, or it makes no sense.
 pub fn begin(id: &str) -> Result<(Challenge, Story), String> {
-    let challenge = Challenge::find(id).ok_or("there is no such challenge")?;
+    let challenge = Challenge::find(id).ok_or_else(|| format!("None is called {id}."))?;
     let tape: Tape = challenge.start()?;
     let mut story = Story::of(Source::of(tape));
     story.act(|source| source.pass(BEFORE_MS));

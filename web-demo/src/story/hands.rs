@@ -3,7 +3,7 @@
 
 use pillarbox_world::annotate::Grade;
 use pillarbox_world::catalogue;
-use pillarbox_world::tape::Scenario;
+use pillarbox_world::tape::{Lab, Scenario};
 use pillarbox_world::world::{Action, Dir, End, Letter, Phase, Protocol, WireId, WireView};
 
 use super::{Source, Story, source};
@@ -35,8 +35,6 @@ pub struct Wish {
 const LISTEN_MS: u64 = 2_000;
 /// How long after something that ends no line: octets that are typed one by one take no time to speak of.
 const KEY_MS: u64 = 100;
-/// What the world is made of.
-const WORLD: &str = include_str!("hands.toml");
 
 /// Where a conversation by hand stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,12 +59,7 @@ pub struct Standing {
 /// If the world that is built in makes no sense, which a test would find.
 #[must_use]
 pub fn begin(wish: Wish) -> Story {
-    let scenario = Scenario::parse("by-hand", WORLD);
-    let mut scenario = scenario.expect("the world that is built in makes sense");
-    if wish.textbook {
-        let servers = scenario.setup.nodes.iter_mut().filter(|node| node.name == SERVER);
-        servers.for_each(|node| node.persona = pillarbox_world::world::Persona::Textbook);
-    }
+    let scenario = Scenario::lab(if wish.textbook { Lab::ByTheBook } else { Lab::ByHand });
     let source = Source::new(scenario).expect("the world that is built in makes sense");
     let mut story = Story::of(source);
     story.act(|source| {
@@ -127,6 +120,23 @@ pub struct Sayable {
 }
 
 impl Story {
+    /// What is tried in this world, which a link may have brought; none: it is no world for that.
+    #[must_use]
+    pub fn wish(&self) -> Option<Wish> {
+        let textbook = match self.source.tape().scenario().of_lab()? {
+            Lab::ByTheBook => true,
+            Lab::ByHand => false,
+            Lab::Access => return None,
+        };
+        let begun = self.source.tape().actions().iter().find_map(|planned| match &planned.action {
+            Action::Connect { port, .. } => Some((Part::Client, *port)),
+            Action::Answer { port, .. } => Some((Part::Server, *port)),
+            _ => None,
+        });
+        let (part, port) = begun.unwrap_or((Part::Client, PORTS[0].0));
+        Some(Wish { part, port, textbook })
+    }
+
     /// What can be said now at an end of a wire.
     #[must_use]
     pub fn sayable(&self, wire: Option<WireId>, part: Part) -> Vec<Sayable> {

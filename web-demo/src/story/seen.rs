@@ -29,6 +29,26 @@ pub struct Seen {
     pub pin: Option<Focus>,
 }
 
+impl Focus {
+    /// Its text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Node(node) => format!("n{}", node.0),
+            Self::Octets { wire, dir, start, end } => {
+                let letter = dir.letter().to_ascii_lowercase();
+                format!("w{}{letter}{start}-{end}", wire.0)
+            }
+        }
+    }
+
+    /// Reads a text; none: it makes no sense.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        focus(text)
+    }
+}
+
 impl Seen {
     /// Its text.
     #[must_use]
@@ -36,11 +56,7 @@ impl Seen {
         let cursor = self.cursor;
         match self.pin {
             None => cursor.to_string(),
-            Some(Focus::Node(node)) => format!("{cursor} n{}", node.0),
-            Some(Focus::Octets { wire, dir, start, end }) => {
-                let letter = dir.letter().to_ascii_lowercase();
-                format!("{cursor} w{}{letter}{start}-{end}", wire.0)
-            }
+            Some(pin) => format!("{cursor} {}", pin.text()),
         }
     }
 

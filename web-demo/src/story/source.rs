@@ -136,7 +136,9 @@ impl Source {
     pub fn shared(link: &str) -> Result<(Self, Option<Seen>), String> {
         let opened = Tape::decode(link).map_err(|why| why.to_string())?;
         let mut source = Self::of(opened.tape);
-        if source.tape.scenario().is_unplanned() {
+        let scenario = source.tape.scenario();
+        let by_hand = scenario.of_lab().is_some() || scenario.of_challenge().is_some();
+        if by_hand || scenario.is_unplanned() {
             // It goes on from where it was left; where nothing was done, it has not begun.
             let last = source.tape.actions().last().map(|planned| planned.at);
             if let Some(last) = last {
@@ -152,6 +154,12 @@ impl Source {
     #[must_use]
     pub fn link(&self, seen: &Seen) -> Option<String> {
         Some(self.tape.encode(&seen.text())).filter(|link| Tape::fits(link))
+    }
+
+    /// The same with all branches.
+    #[must_use]
+    pub fn link_all(&self, seen: &Seen) -> Option<String> {
+        Some(self.tape.encode_all(&seen.text())).filter(|link| Tape::fits(link))
     }
 
     /// A tape, as far as it has gone.

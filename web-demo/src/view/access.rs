@@ -7,26 +7,29 @@ use crate::controls::{Button, Icon, icon};
 use crate::player::Player;
 use crate::story::Story;
 use crate::story::access::{self, Desk, Mode, Row, Step, Truth};
+use crate::story::seen::Seen;
 
 use super::stage;
 
-/// The screen.
-pub(super) fn access() -> AnyView {
+/// The screen, or what a link brought there.
+pub(super) fn access(begun: Option<(Story, Option<Seen>)>) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set("Access lab".to_owned());
     let round = RwSignal::new(0_u32);
+    let begun = StoredValue::new_local(begun);
     view! {
         {move || {
             round.track();
-            lab(ui, round)
+            lab(ui, round, begun.try_update_value(Option::take).flatten())
         }}
     }
     .into_any()
 }
 
-fn lab(ui: Ui, round: RwSignal<u32>) -> AnyView {
-    let player = Player::new(access::begin());
-    player.seek(usize::MAX);
+fn lab(ui: Ui, round: RwSignal<u32>, begun: Option<(Story, Option<Seen>)>) -> AnyView {
+    let (story, seen) = begun.unwrap_or_else(|| (access::begin(), None));
+    let player = Player::new(story);
+    player.open(Seen { cursor: usize::MAX, pin: seen.and_then(|seen| seen.pin) });
     let lesson = RwSignal::new(None::<&'static str>);
     let wrong = RwSignal::new(None::<String>);
     let act = move |step: Step| {
@@ -67,6 +70,7 @@ fn lab(ui: Ui, round: RwSignal<u32>) -> AnyView {
                 <Button class="quiet small-button" press=move || round.update(|round| *round += 1)>
                     {icon(Icon::Undo)}<span>"Start over"</span>
                 </Button>
+                {stage::share(player)}
                 <p class="lesson" role="note">{move || lesson.get().unwrap_or(
                     "Bob's mailbox, and five devices that reach it in different ways. Check mail on one of them, and see who has what.",
                 )}</p>

@@ -9,6 +9,7 @@ use crate::browser;
 use crate::controls::{Button, Icon, Show, icon};
 use crate::player::Player;
 use crate::route::Route;
+use crate::story::Story;
 use crate::story::challenge::{self, Offered};
 
 use super::{doing, stage};
@@ -50,11 +51,30 @@ pub(super) fn challenge(id: &str) -> AnyView {
             round.track();
             match challenge::begin(&id) {
                 Ok((challenge, story)) => attempt(challenge, Player::new(story), round),
-                Err(why) => view! {
-                    <div class="page"><h1>"No challenge"</h1><p>{why}</p><p><a href="#/c">"See all of them"</a></p></div>
-                }
-                .into_any(),
+                Err(why) => super::nowhere("There is no such challenge", &why),
             }
+        }}
+    }
+    .into_any()
+}
+
+/// Whether a link brought a challenge's world.
+pub(super) fn is_one(story: &Story) -> bool {
+    challenge::of(story).is_some()
+}
+
+/// A challenge as somebody left it, who made a link of it.
+pub(super) fn shared(story: Story) -> AnyView {
+    let Some(challenge) = challenge::of(&story) else { return ().into_any() };
+    let id = challenge.id.clone();
+    let left = StoredValue::new_local(Some((challenge, story)));
+    let round = RwSignal::new(0_u32);
+    view! {
+        {move || {
+            round.track();
+            let left = left.try_update_value(Option::take).flatten();
+            let begun = left.or_else(|| challenge::begin(&id).ok());
+            begun.map(|(challenge, story)| attempt(challenge, Player::new(story), round))
         }}
     }
     .into_any()
@@ -105,8 +125,10 @@ fn task(ui: Ui, challenge: Challenge, player: Player, round: RwSignal<u32>) -> A
         challenge.with_value(|challenge| player.read(|story| story.progress(challenge)))
     });
     let solved = Memo::new(move |_| progress.with(|now| now.goals.iter().all(|(_, held)| *held)));
+    // What somebody else had solved before is not this reader's doing.
+    let others = solved.get_untracked();
     Effect::new(move |_| {
-        if solved.get() {
+        if solved.get() && !others {
             browser::keep(&format!("solved.{id}"), Some("yes"));
             ui.told.set("The challenge is solved.".to_owned());
         }

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 
 use crate::app::Ui;
-use crate::player::Player;
+use crate::player::{Focus, Player};
 use crate::route::Route;
 use crate::story::SpokenLine;
 use crate::story::compare::{self, Point};
@@ -13,14 +13,21 @@ use super::stage;
 /// Lines of a cell that are shown.
 const LINES_MAX: usize = 9;
 
-/// The screen.
-pub(super) fn compare() -> AnyView {
+/// The screen, with what is looked at there.
+pub(super) fn compare(pin: Option<&str>) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set("HTTP and SMTP".to_owned());
     let Some((story, wires)) = compare::begin() else { return ().into_any() };
     let points = story.points(wires);
     let player = Player::new(story);
     player.seek(usize::MAX);
+    let pinned = pin.and_then(Focus::parse).filter(|focus| player.read(|story| story.has(*focus)));
+    player.pin.set(pinned);
+    let wrong = (pin.is_some() && pinned.is_none())
+        .then(|| view! { <p class="defect" role="alert">"This link points at octets that are not here."</p> });
+    let share = stage::share_place(move || {
+        Some(Route::Compare(player.pin.get_untracked().map(|pin| pin.text())))
+    });
     let first = points.iter().flat_map(|point| point.http.iter().chain(&point.smtp)).next();
     let first = first.map(|line| (line.dir, line.start, line.wire));
     let rows = points.into_iter().map(|point| row(player, point, first)).collect_view();
@@ -35,6 +42,8 @@ pub(super) fn compare() -> AnyView {
                         "that runs in this page: point at any of them. "
                         <a href=stage>"See both travel on the stage"</a>
                     </p>
+                    {share}
+                    {wrong}
                 </div>
                 <table class="compare-table">
                     <thead><tr><th scope="col"><span class="unseen">"Step"</span></th><th scope="col">"HTTP"</th><th scope="col">"SMTP"</th></tr></thead>

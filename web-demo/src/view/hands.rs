@@ -8,23 +8,29 @@ use crate::app::Ui;
 use crate::browser;
 use crate::controls::{BACKSPACE, Button, Icon, Prompt, Select, Show, Switch, Terminal, icon};
 use crate::player::Player;
+use crate::story::Story;
 use crate::story::hands::{self, PORTS, Part, Remark, Sayable, Wish};
+use crate::story::seen::Seen;
 
 use super::stage;
 
-/// The screen for speaking by hand.
-pub(super) fn hands_on() -> AnyView {
+/// The screen for speaking by hand, or what a link brought there.
+pub(super) fn hands_on(begun: Option<(Story, Option<Seen>)>) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set("Speak it yourself".to_owned());
-    let wish = RwSignal::new(Wish { part: Part::Client, port: 25, textbook: true });
-    view! { <div class="hands">{move || conversation(wish)}</div> }.into_any()
+    let wished = begun.as_ref().and_then(|(story, _)| story.wish());
+    let usual = Wish { part: Part::Client, port: 25, textbook: true };
+    let wish = RwSignal::new(wished.unwrap_or(usual));
+    let begun = StoredValue::new_local(begun);
+    view! { <div class="hands">{move || conversation(wish, begun.try_update_value(Option::take).flatten())}</div> }.into_any()
 }
 
 /// One conversation; another wish begins another one.
-fn conversation(wish: RwSignal<Wish>) -> AnyView {
+fn conversation(wish: RwSignal<Wish>, begun: Option<(Story, Option<Seen>)>) -> AnyView {
     let now = wish.get();
-    let player = Player::new(hands::begin(now));
-    player.seek(usize::MAX);
+    let (story, seen) = begun.unwrap_or_else(|| (hands::begin(now), None));
+    let player = Player::new(story);
+    player.open(Seen { cursor: usize::MAX, pin: seen.and_then(|seen| seen.pin) });
     player.chosen.set(player.read(|story| story.standing(now).wire));
     let said = RwSignal::new(Vec::<String>::new());
     let line = RwSignal::new(String::new());
@@ -75,7 +81,7 @@ fn conversation(wish: RwSignal<Wish>) -> AnyView {
     });
     let closed = Signal::derive(move || !standing.get().open);
     view! {
-        {choices(wish)}
+        {choices(wish, player)}
         <div class="panes">
             <div class="hands-left">
                 {stage::transcript(player, false)}
@@ -101,7 +107,7 @@ fn conversation(wish: RwSignal<Wish>) -> AnyView {
     .into_any()
 }
 
-fn choices(wish: RwSignal<Wish>) -> AnyView {
+fn choices(wish: RwSignal<Wish>, player: Player) -> AnyView {
     let parts = vec![
         ("client".to_owned(), "You are the client".to_owned()),
         ("server".to_owned(), "You are the server".to_owned()),
@@ -129,6 +135,7 @@ fn choices(wish: RwSignal<Wish>) -> AnyView {
                     set=move |on| wish.update(|wish| wish.textbook = on) />
             </Show>
             <Button class="quiet small-button" press=move || wish.update(|_| ())>"Start over"</Button>
+            {stage::share(player)}
         </div>
     }
     .into_any()

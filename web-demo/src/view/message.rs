@@ -2,13 +2,16 @@
 
 use leptos::prelude::*;
 
+use pillarbox_world::tape::{Scenario, share};
+
 use crate::app::Ui;
 use crate::controls::{Row, Select, TextArea, tabs};
 use crate::explanations;
+use crate::route::Route;
 use crate::story::covered;
 use crate::story::message::{self, Facts, Part, SAMPLES, Shown};
 
-use super::{hop, smime};
+use super::{hop, smime, stage};
 
 /// The values of the tabs.
 const PARTS: &str = "parts";
@@ -19,7 +22,17 @@ const HOP: &str = "hop";
 pub(super) fn lab(world: Option<&str>) -> AnyView {
     let ui: Ui = expect_context();
     ui.title.set("Message lab".to_owned());
-    let (mut all, wrong) = match world.map(message::arrived) {
+    // Names of scenarios may begin as links to letters do.
+    let is_letter =
+        |world: &&str| world.starts_with(share::LETTER) && Scenario::named(world).is_none();
+    let linked = world.filter(is_letter).map(share::decode_letter);
+    let looked =
+        linked.as_ref().and_then(|linked| linked.as_ref().ok()).map(|(_, tab)| tab.clone());
+    let linked = linked.map(|linked| match linked {
+        Ok((octets, _)) => Ok(vec![("The message of the link".to_owned(), octets)]),
+        Err(why) => Err(why.to_string()),
+    });
+    let (mut all, wrong) = match linked.or_else(|| world.map(message::arrived)) {
         None => (Vec::new(), None),
         Some(Ok(all)) => (all, None),
         Some(Err(why)) => (Vec::new(), Some(why)),
@@ -28,8 +41,11 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
     let options: Vec<_> = all.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
     let protected =
         |(_, octets): &&(String, Vec<u8>)| covered::is_protected(&message::parts(octets));
-    let first = all.iter().find(protected);
-    let tab = RwSignal::new(if first.is_some() { SIGNED } else { PARTS }.to_owned());
+    // A message alone is what was sent; of several, the one with more to see comes first.
+    let first = if looked.is_some() { all.first() } else { all.iter().find(protected) };
+    let usual = if looked.is_none() && first.is_some() { SIGNED } else { PARTS };
+    let looked = looked.filter(|tab| [PARTS, HOP, SIGNED].contains(&tab.as_str()));
+    let tab = RwSignal::new(looked.unwrap_or_else(|| usual.to_owned()));
     let (name, octets) = first.unwrap_or(&all[0]).clone();
     let typed = RwSignal::new(message::typed(&octets));
     let (sample, raw) = (RwSignal::new(name), RwSignal::new(octets));
@@ -52,6 +68,10 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
             sample.set(name);
         }
     };
+    let place = move || {
+        let link = raw.with_untracked(|raw| share::encode_letter(raw, &tab.get_untracked()));
+        link.map(|link| Route::Message(Some(link)))
+    };
     let names = [(PARTS, "Parts"), (HOP, "Seven bits"), (SIGNED, "Signed and encrypted")];
     let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
     let panes = move || match tab.get().as_str() {
@@ -64,6 +84,7 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
             <div class="choices-bar" role="group" aria-label="Message">
                 <Select label="A message to begin with" options=Signal::stored(options) chosen=sample set=choose />
                 {tabs("lab", "What to look at", names, tab)}
+                {stage::share_place(place)}
                 <p class="muted small">{move || told(raw.with(|raw| message::facts(raw)))}</p>
                 {wrong.map(|why| view! { <p class="defect" role="alert">{why}</p> })}
             </div>

@@ -28,7 +28,7 @@ const NAVIGATION: [(Route, &str); 8] = [
     (Route::HandsOn, "Speak it"),
     (Route::Access, "Access lab"),
     (Route::Wire(None), "Wire"),
-    (Route::Compare, "Compare"),
+    (Route::Compare(None), "Compare"),
     (Route::Message(None), "Message lab"),
     (Route::Challenges(None), "Challenges"),
     (Route::Live, "Live"),
@@ -56,7 +56,7 @@ pub(crate) fn is_fixed(route: &Route) -> bool {
             | Route::Live
             | Route::Access
             | Route::Wire(_)
-            | Route::Compare
+            | Route::Compare(_)
             | Route::Message(_)
             | Route::Challenges(Some(_))
     )
@@ -87,6 +87,13 @@ pub(crate) fn takes_key(route: &Route, on_stage: bool, key: &str) -> bool {
             ];
             letters.contains(&key)
         }
+        // All that can be shared is, by the same key.
+        Route::HandsOn
+        | Route::Access
+        | Route::Compare(_)
+        | Route::Message(_)
+        | Route::Shared(_)
+        | Route::Challenges(Some(_)) => key == "c",
         _ => false,
     }
 }
@@ -98,20 +105,50 @@ pub(crate) fn screen(route: Route) -> AnyView {
         Route::Shared(link) => stage::shared(&link),
         Route::Challenges(None) => challenge::list(),
         Route::Challenges(Some(id)) => challenge::challenge(&id),
-        Route::HandsOn => hands::hands_on(),
+        Route::HandsOn => hands::hands_on(None),
         Route::Message(world) => message::lab(world.as_deref()),
         Route::Live => live::live(),
-        Route::Access => access::access(),
+        Route::Access => access::access(None),
         Route::Wire(name) => wire::screen(name.as_deref()),
-        Route::Compare => compare::compare(),
-        Route::Inbox => {
-            if let Some(place) = crate::browser::inbox() {
-                crate::browser::leave(place);
-            }
-            home::home()
-        }
+        Route::Compare(pin) => compare::compare(pin.as_deref()),
+        Route::Inbox => leave("/inbox/").unwrap_or_else(|| {
+            nowhere(
+                "There is no inbox here",
+                "A server that runs on your own machine has one: it serves this page, too.",
+            )
+        }),
+        // A site of files alone has no web mail, but a story of one.
+        Route::Mail => leave("/mail").unwrap_or_else(|| stage::scenario("web-mail")),
         Route::Home => home::home(),
+        Route::Unknown(path) => {
+            nowhere("There is no such place", &format!("This page has nothing at #/{path}."))
+        }
     }
+}
+
+/// Leaves for a page of the server that served this one; none: there is no server.
+fn leave(place: &str) -> Option<AnyView> {
+    crate::browser::inbox()?;
+    crate::browser::leave(place);
+    Some(().into_any())
+}
+
+/// Where an address leads that leads nowhere, and why.
+fn nowhere(title: &'static str, why: &str) -> AnyView {
+    let ui: crate::app::Ui = expect_context();
+    ui.title.set(title.to_owned());
+    view! {
+        <div class="page">
+            <h1>{title}</h1>
+            <p role="alert">{why.to_owned()}</p>
+            <p>
+                <a href="#/">"To the first page, with all scenarios"</a>
+                " · "
+                <a href="#/c">"All challenges"</a>
+            </p>
+        </div>
+    }
+    .into_any()
 }
 
 /// Whether there is a screen for typing by hand.

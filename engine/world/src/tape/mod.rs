@@ -26,7 +26,7 @@
 //! - **Winding.** [`Tape::step`], [`Tape::run_to`], [`Tape::seek`], [`Tape::seek_entry`], [`Tape::ahead`].
 //! - **Recordings.** [`Recording::of`] takes what was said on a connection outside, [`Recording::tape`] is its story.
 //! - **Challenges.** [`Challenge::all`], [`Challenge::start`], [`Tape::check`].
-//! - **Links.** [`Tape::encode`], [`Tape::decode`]; `#/w/` and what `encode` gives.
+//! - **Links.** [`Tape::encode`], [`Tape::encode_all`], [`Tape::decode`]; `#/w/` and what `encode` gives.
 //! - **Files.** [`export`]: transcript, JSON lines, lab report, pcapng, messages.
 //!
 //! Winding back goes to the latest moment before at which nothing was under way, and runs on from there; without one, it
@@ -50,7 +50,7 @@ use crate::world::{
 
 pub use challenge::{Challenge, Goal, HINTS, Test};
 pub use recording::{Agrees, Answer, Lack, PLAYED_MAX, Recording};
-pub use scenario::{Level, Moment, Prediction, Scenario, Step, Variant};
+pub use scenario::{Lab, Level, Moment, Prediction, Scenario, Step, Variant};
 
 /// Entries between two moments that are remembered.
 const CHECKPOINT_EVERY: usize = 64;
@@ -246,6 +246,10 @@ impl Tape {
             let oldest = (0..self.branches.len()).find(|at| *at != self.current).unwrap_or(0);
             self.branches.remove(oldest);
             self.current -= usize::from(oldest < self.current);
+            for branch in &mut self.branches {
+                let parent = branch.parent.filter(|parent| *parent != oldest);
+                branch.parent = parent.map(|parent| parent - usize::from(oldest < parent));
+            }
         }
         let letter = char::from_u32('A' as u32 + self.branches.len() as u32 % 26).unwrap_or('Z');
         self.branches.push(Branch {

@@ -3,6 +3,7 @@
 use pillarbox_world::fault;
 use pillarbox_world::tape::scenario::toml;
 use pillarbox_world::tape::{Challenge, Scenario, Tape};
+use pillarbox_world::world::{Action, Time};
 
 use super::USUAL;
 use crate::corpus::{challenges, scenarios};
@@ -95,10 +96,14 @@ pub(super) const LINK: Target = Target {
                 tape.step();
             }
             links.push(tape.encode("view").into_bytes());
+            // The same with a branch.
+            tape.fork(Time(1));
+            let _ = tape.act(Action::AddFault("any/verb=MAIL/delay=1s".to_owned()));
+            links.push(tape.encode_all("view").into_bytes());
         }
         links
     },
-    words: &["1", "A", "_", "-", "AAAA", "____", "random:7"],
+    words: &["1", "2", "A", "_", "-", "AAAA", "____", "random:7"],
     size_max: 2 << 10,
     memory_max: 64 << 20,
     rounds: 150,
@@ -109,10 +114,11 @@ fn link(input: &[u8], seen: &mut Seen) {
     let text = String::from_utf8_lossy(input);
     match Tape::decode(&text) {
         Ok(opened) => {
-            let again = opened.tape.encode(&opened.view);
+            let again = opened.tape.encode_all(&opened.view);
             // What is written is read, and shows the same world.
             let second = Tape::decode(&again).expect("what is written is read");
             assert_eq!(second.tape.hash(), opened.tape.hash());
+            assert_eq!(second.tape.branches(), opened.tape.branches());
             seen.note((&opened.tape.scenario().id, opened.tape.actions().len().min(20)));
         }
         Err(why) => seen.note(format!("{why:?}").split('(').next()),

@@ -20,7 +20,7 @@ use crate::player::Player;
 use crate::story::Story;
 use crate::story::seen::Seen;
 
-use super::sandbox;
+use super::{access, challenge, hands, sandbox};
 
 /// Below this width panes are tabs, and the map stands upright.
 const NARROW: &str = "(max-width: 899px)";
@@ -28,7 +28,7 @@ const NARROW: &str = "(max-width: 899px)";
 pub(crate) use inspector::{inspector, law, meaning};
 pub(crate) use map::map;
 pub(crate) use timeline::timeline;
-pub(crate) use tools::{copy_link, faults, files, messages, share, tools};
+pub(crate) use tools::{copy_link, faults, files, messages, share, share_place, tools};
 pub(crate) use transcript::{First, compared_line, transcript, whole};
 
 /// The stage of a scenario.
@@ -38,34 +38,20 @@ pub(super) fn scenario(name: &str) -> AnyView {
     }
     match Story::scenario(name) {
         Some(story) => stage(story, Seen { cursor: 0, pin: None }),
-        None => missing(),
+        None => super::nowhere("There is no such scenario", &format!("None is called {name}.")),
     }
 }
 
 /// The stage of a world that somebody shared.
 pub(super) fn shared(link: &str) -> AnyView {
     match Story::shared(link) {
+        Ok((story, seen)) if story.wish().is_some() => hands::hands_on(Some((story, seen))),
+        Ok((story, seen)) if story.is_access() => access::access(Some((story, seen))),
+        Ok((story, _)) if challenge::is_one(&story) => challenge::shared(story),
         Ok((story, _)) if story.is_sandbox() => sandbox::sandbox(story, usize::MAX),
         Ok((story, seen)) => stage(story, seen.unwrap_or(Seen { cursor: usize::MAX, pin: None })),
-        Err(why) => view! {
-            <div class="page">
-                <h1>"This link does not open"</h1>
-                <p role="alert">{why}</p>
-                <p><a href="#/">"See all scenarios"</a></p>
-            </div>
-        }
-        .into_any(),
+        Err(why) => super::nowhere("This link does not open", &why),
     }
-}
-
-fn missing() -> AnyView {
-    view! {
-        <div class="page">
-            <h1>"There is no such scenario"</h1>
-            <p><a href="#/">"See all of them"</a></p>
-        </div>
-    }
-    .into_any()
 }
 
 /// The stage of a story.

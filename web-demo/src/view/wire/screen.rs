@@ -25,7 +25,7 @@ pub(crate) fn screen(name: Option<&str>) -> AnyView {
     ui.title.set("Wire".to_owned());
     let id = name.unwrap_or(FIRST).to_owned();
     let Some(story) = Story::scenario(&id) else {
-        return view! { <div class="page"><h1>"There is no such scenario"</h1><p><a href="#/wire">"See another"</a></p></div> }.into_any();
+        return crate::view::nowhere("There is no such scenario", &format!("None is called {id}."));
     };
     let player = Player::new(story.without_questions());
     player.seek(usize::MAX);

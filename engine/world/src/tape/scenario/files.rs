@@ -42,6 +42,12 @@ pub(super) const SCENARIOS: &[(&str, &str)] = files![
 pub(super) const RECORDED: (&str, &str) =
     ("recorded", include_str!("../../../scenarios/base/recorded.toml"));
 
+/// The worlds of the page's labs: somebody types in one, and in the other reads one mailbox in many ways.
+pub(super) const LABS: [&str; 2] = [
+    include_str!("../../../scenarios/base/by-hand.toml"),
+    include_str!("../../../scenarios/base/access.toml"),
+];
+
 const BASES: &[(&str, &str)] = files!["base/towns"];
 
 /// The text of what several scenarios build on.

@@ -7,7 +7,7 @@ mod read;
 mod step;
 pub mod toml;
 
-use crate::world::{Action, Setup, Time};
+use crate::world::{Action, Persona, Setup, Time};
 
 pub use step::{Moment, Step};
 
@@ -45,6 +45,34 @@ pub struct Scenario {
     /// What is done, by time.
     pub script: Vec<(Time, Action)>,
 }
+
+/// Worlds of the page's labs, which have no place in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lab {
+    /// Somebody types at one end of a connection.
+    ByHand,
+    /// The same, with a server that uses the book's words.
+    ByTheBook,
+    /// One mailbox, reached in many ways.
+    Access,
+}
+
+impl Lab {
+    const ALL: [Self; 3] = [Self::ByHand, Self::ByTheBook, Self::Access];
+
+    /// Its name in links.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::ByHand => "by-hand",
+            Self::ByTheBook => "by-the-book",
+            Self::Access => "access",
+        }
+    }
+}
+
+/// The server that uses the book's words.
+const BOOKISH: &str = "hamburger.edu";
 
 /// How hard a scenario's network is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,12 +152,15 @@ impl Scenario {
         }
     }
 
-    /// The scenario that a link names: one of these, the world of a challenge (`challenge:say-helo`), the world of a
-    /// recording (`recorded`), or a world that a seed makes up (`random:17`).
+    /// The scenario that a link names: one of these, the world of a challenge (`challenge:say-helo`), of a lab ([`Lab`]), of
+    /// a recording (`recorded`), or a world that a seed makes up (`random:17`).
     #[must_use]
     pub fn named(id: &str) -> Option<Self> {
         if id == files::RECORDED.0 {
             return Some(Self::recorded());
+        }
+        if let Some(lab) = Lab::ALL.into_iter().find(|lab| lab.id() == id) {
+            return Some(Self::lab(lab));
         }
         if let Some(seed) = id.strip_prefix("random:") {
             return Some(Self::random(seed.parse().ok()?));
@@ -148,6 +179,35 @@ impl Scenario {
     pub fn recorded() -> Self {
         let (id, text) = files::RECORDED;
         Self::parse(id, text).expect("the world that is built in makes sense")
+    }
+
+    /// The world of a lab.
+    ///
+    /// # Panics
+    /// If it makes no sense, which a test would find.
+    #[must_use]
+    pub fn lab(lab: Lab) -> Self {
+        let id = lab.id();
+        let [by_hand, access] = files::LABS;
+        let text = if lab == Lab::Access { access } else { by_hand };
+        let mut scenario = Self::parse(id, text).expect("the world that is built in makes sense");
+        if lab == Lab::ByTheBook {
+            let servers = scenario.setup.nodes.iter_mut().filter(|node| node.name == BOOKISH);
+            servers.for_each(|node| node.persona = Persona::Textbook);
+        }
+        scenario
+    }
+
+    /// The lab whose world it is.
+    #[must_use]
+    pub fn of_lab(&self) -> Option<Lab> {
+        Lab::ALL.into_iter().find(|lab| lab.id() == self.id)
+    }
+
+    /// The challenge whose world it is, by name.
+    #[must_use]
+    pub fn of_challenge(&self) -> Option<&str> {
+        self.id.strip_prefix("challenge:")
     }
 
     /// Whether it plans nothing, so that all that happens is what somebody does. A recording is what a program did.

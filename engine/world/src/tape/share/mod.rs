@@ -1,18 +1,24 @@
 //! A tape as text that fits into a link: scenario, seed, level and what was done, nothing else. It starts a simulation and
 //! can do nothing more; whoever made it, reading it is bounded.
 //!
-//! The first character is the format's version. What follows is base64url (RFC 4648 §5) of numbers in groups of seven
-//! bits, lowest first, and of texts with their length before them.
+//! The first character is the format's version: `1` is one branch, `2` all of them, of which each after the first names the
+//! one that it left, how many of its actions it kept, and the rest of its own; `m` is a message alone. What follows is
+//! base64url (RFC 4648 §5) of numbers in groups of seven bits, lowest first, and of texts with their length before them.
 
 mod actions;
 mod codec;
+mod letter;
 
-use super::{Level, Planned, Scenario, Tape};
-use crate::world::Time;
+use super::{BRANCHES_MAX, Branch, Level, Planned, Scenario, Tape};
+use crate::world::{Action, Time};
 use codec::{Reader, Writer};
 
-/// The format that is written.
-const FORMAT: char = '1';
+pub use letter::{LETTER, decode_letter, encode_letter};
+
+/// The format of one branch, and the one of all.
+const FORMATS: [char; 2] = ['1', '2'];
+/// Letters that branches are named by.
+const LETTERS: u8 = 26;
 /// Octets of a link once it is decoded.
 pub const OCTETS_MAX: usize = 64 << 10;
 /// Characters of a link, with the one of its format.
@@ -70,11 +76,47 @@ impl std::fmt::Display for BadLink {
 impl std::error::Error for BadLink {}
 
 impl Tape {
+    /// What links to worlds begin with.
+    pub const FORMATS: [char; 2] = FORMATS;
+
     /// The shown branch up to all that was done in it, as text for a link; `view` is the page's own.
     ///
     /// Text of a view beyond [`VIEW_MAX`] is left out.
     #[must_use]
     pub fn encode(&self, view: &str) -> String {
+        let mut out = self.head(view);
+        write_own(&mut out, &own(self.actions()), 0);
+        text(FORMATS[0], &out)
+    }
+
+    /// The same with all branches; of a tape that has one, the same text.
+    #[must_use]
+    pub fn encode_all(&self, view: &str) -> String {
+        let (branches, current) = self.branches();
+        if branches.len() == 1 {
+            return self.encode(view);
+        }
+        let mut out = self.head(view);
+        out.number(branches.len() as u64);
+        out.number(current as u64);
+        for branch in branches {
+            let letter = branch.name.bytes().next().unwrap_or(b'A').saturating_sub(b'A');
+            out.number(u64::from(letter % LETTERS));
+            out.number(branch.forked.0);
+            out.maybe(branch.parent.map(|parent| parent as u64));
+            let all = own(&branch.actions);
+            let before = branch.parent.and_then(|parent| branches.get(parent));
+            let before = before.map(|parent| own(&parent.actions)).unwrap_or_default();
+            let kept = all.iter().zip(&before).take_while(|(one, other)| one == other).count();
+            if branch.parent.is_some() {
+                out.number(kept as u64);
+            }
+            write_own(&mut out, &all, kept);
+        }
+        text(FORMATS[1], &out)
+    }
+
+    fn head(&self, view: &str) -> Writer {
         let mut out = Writer::default();
         out.text(&self.scenario().id);
         out.number(self.scenario().version);
@@ -82,21 +124,7 @@ impl Tape {
         out.number(level_number(self.level()));
         out.number(self.now().0);
         out.text(if view.len() > VIEW_MAX { "" } else { view });
-        let own = self.actions().iter().filter(|planned| !planned.scripted);
-        out.number(own.count() as u64);
-        let (mut last, mut scripted) = (0, 0);
-        for planned in self.actions() {
-            if planned.scripted {
-                scripted += 1;
-                continue;
-            }
-            out.number(planned.at.0.saturating_sub(last));
-            // How many actions of the script come between: at one time there may be several.
-            out.number(scripted);
-            (last, scripted) = (planned.at.0, 0);
-            actions::write(&mut out, &planned.action);
-        }
-        format!("{FORMAT}{}", codec::base64(&out.octets))
+        out
     }
 
     /// Whether [`decode`](Self::decode) takes this text by its length; the story of a long recording is too long for it.
@@ -105,40 +133,103 @@ impl Tape {
         link.len() <= LINK_MAX
     }
 
-    /// The tape of a link, at the moment that it was made at.
+    /// The tape of a link, at the moment that it was made at, with all branches that the link holds.
     ///
     /// # Errors
     /// [`BadLink`].
     pub fn decode(link: &str) -> Result<Opened, BadLink> {
-        let text = link.strip_prefix(FORMAT).ok_or(BadLink::Format)?;
-        if !Self::fits(link) {
-            return Err(BadLink::TooLong);
-        }
-        let octets = codec::unbase64(text).ok_or(BadLink::Broken)?;
+        let format = FORMATS.iter().position(|format| link.starts_with(*format));
+        let format = format.ok_or(BadLink::Format)?;
+        let octets = octets_of(link)?;
         let mut reader = Reader::new(&octets);
-        let read = read(&mut reader).ok_or(BadLink::Broken)?;
+        let read = read(&mut reader, format == 1).ok_or(BadLink::Broken)?;
         let id = read.scenario;
         let scenario = Scenario::named(&id).ok_or(BadLink::NoScenario(id))?;
         let is_older = read.version != scenario.version;
         let mut tape = Tape::new(scenario, read.seed).map_err(BadLink::Scenario)?;
         tape.set_level(read.level).map_err(BadLink::Scenario)?;
-        tape.plan(read.actions);
+        let script = tape.actions;
+        let branch = |read: ReadBranch| Branch {
+            name: char::from(b'A' + read.letter).to_string(),
+            forked: read.forked,
+            parent: read.parent,
+            actions: planned(&script, read.own),
+        };
+        tape.branches = read.branches.into_iter().map(branch).collect();
+        tape.current = read.current;
+        tape.actions = tape.branches[tape.current].actions.clone();
         tape.run_to(read.cursor);
         Ok(Opened { tape, view: read.view, is_older })
     }
+}
 
-    /// Puts actions among those of the script; each comes with how many of the script come before it.
-    fn plan(&mut self, actions: Vec<(Time, u64, crate::world::Action)>) {
-        let mut scripted = std::mem::take(&mut self.actions).into_iter();
-        let mut all = Vec::new();
-        for (at, before, action) in actions {
-            all.extend(scripted.by_ref().take(usize::try_from(before).unwrap_or(usize::MAX)));
-            all.push(Planned { at, action, scripted: false });
-        }
-        all.extend(scripted);
-        self.actions = all;
-        self.branches[self.current].actions.clone_from(&self.actions);
+/// Octets of a link behind its first character.
+fn octets_of(link: &str) -> Result<Vec<u8>, BadLink> {
+    if !Tape::fits(link) {
+        return Err(BadLink::TooLong);
     }
+    codec::unbase64(link.get(1..).unwrap_or_default()).ok_or(BadLink::Broken)
+}
+
+fn text(format: char, out: &Writer) -> String {
+    format!("{format}{}", codec::base64(&out.octets))
+}
+
+/// Something that was done: when, how many actions of the script come between it and the one before, and what. At one
+/// time there may be several.
+type Own<A> = (Time, u64, A);
+
+/// What was done by whoever plays.
+fn own(actions: &[Planned]) -> Vec<Own<&Action>> {
+    let (mut all, mut scripted) = (Vec::new(), 0);
+    for planned in actions {
+        if planned.scripted {
+            scripted += 1;
+        } else {
+            all.push((planned.at, scripted, &planned.action));
+            scripted = 0;
+        }
+    }
+    all
+}
+
+/// Writes those behind the first few.
+fn write_own(out: &mut Writer, all: &[Own<&Action>], kept: usize) {
+    let mut last = kept.checked_sub(1).map_or(0, |last| all[last].0.0);
+    out.number((all.len() - kept) as u64);
+    for (at, scripted, action) in &all[kept..] {
+        out.number(at.0.saturating_sub(last));
+        out.number(*scripted);
+        last = at.0;
+        actions::write(out, action);
+    }
+}
+
+/// Reads as many as may be, behind those that were kept; `room` is how many there may be.
+fn read_own(reader: &mut Reader<'_>, all: &mut Vec<Own<Action>>, room: usize) -> Option<()> {
+    let count = reader.number().and_then(|count| usize::try_from(count).ok())?;
+    if count > room {
+        return None;
+    }
+    let mut at = all.last().map_or(0, |(at, ..)| at.0);
+    for _ in 0..count {
+        at = at.checked_add(reader.number()?).filter(|at| *at <= TIME_MAX)?;
+        let before = reader.number()?;
+        all.push((Time(at), before, actions::read(reader)?));
+    }
+    Some(())
+}
+
+/// Puts actions among those of the script.
+fn planned(script: &[Planned], own: Vec<Own<Action>>) -> Vec<Planned> {
+    let mut scripted = script.iter().cloned();
+    let mut all = Vec::new();
+    for (at, before, action) in own {
+        all.extend(scripted.by_ref().take(usize::try_from(before).unwrap_or(usize::MAX)));
+        all.push(Planned { at, action, scripted: false });
+    }
+    all.extend(scripted);
+    all
 }
 
 struct Read {
@@ -148,26 +239,70 @@ struct Read {
     level: Level,
     cursor: Time,
     view: String,
-    actions: Vec<(Time, u64, crate::world::Action)>,
+    branches: Vec<ReadBranch>,
+    current: usize,
 }
 
-fn read(reader: &mut Reader<'_>) -> Option<Read> {
+struct ReadBranch {
+    letter: u8,
+    forked: Time,
+    parent: Option<usize>,
+    own: Vec<Own<Action>>,
+}
+
+fn read(reader: &mut Reader<'_>, has_branches: bool) -> Option<Read> {
     let scenario = reader.text()?;
     let (version, seed) = (reader.number()?, reader.number()?);
     let level = level_of(reader.number()?)?;
     let cursor = Time(reader.number()?.min(TIME_MAX));
     let view = reader.text().filter(|view| view.len() <= VIEW_MAX)?;
-    let count = reader.number().and_then(|count| usize::try_from(count).ok())?;
-    if count > ACTIONS_MAX {
-        return None;
-    }
-    let (mut actions, mut at) = (Vec::new(), 0_u64);
+    let (branches, current) = if has_branches {
+        read_branches(reader)?
+    } else {
+        let mut own = Vec::new();
+        read_own(reader, &mut own, ACTIONS_MAX)?;
+        (vec![ReadBranch { letter: 0, forked: Time(0), parent: None, own }], 0)
+    };
+    reader.is_empty().then_some(Read {
+        scenario,
+        version,
+        seed,
+        level,
+        cursor,
+        view,
+        branches,
+        current,
+    })
+}
+
+/// All branches, and which of them is shown. What a branch kept of another one counts as its own actions do, so that a short
+/// link makes no long tape.
+fn read_branches(reader: &mut Reader<'_>) -> Option<(Vec<ReadBranch>, usize)> {
+    let count = reader.small::<usize>().filter(|count| (1..=BRANCHES_MAX).contains(count))?;
+    let current = reader.small::<usize>().filter(|current| *current < count)?;
+    let (mut branches, mut room) = (Vec::<ReadBranch>::new(), ACTIONS_MAX);
     for _ in 0..count {
-        at = at.checked_add(reader.number()?).filter(|at| *at <= TIME_MAX)?;
-        let before = reader.number()?;
-        actions.push((Time(at), before, actions::read(reader)?));
+        let letter = reader.small::<u8>().filter(|letter| *letter < LETTERS)?;
+        let forked = Time(reader.number().filter(|at| *at <= TIME_MAX)?);
+        let parent = match reader.maybe()? {
+            Some(parent) => Some(usize::try_from(parent).ok()?),
+            None => None,
+        };
+        let mut own = match parent {
+            // It left one that was there before.
+            Some(parent) => {
+                let kept = reader.small::<usize>().filter(|kept| *kept <= room)?;
+                branches.get(parent)?.own.get(..kept)?.to_vec()
+            }
+            None => Vec::new(),
+        };
+        room -= own.len();
+        let kept = own.len();
+        read_own(reader, &mut own, room)?;
+        room -= own.len() - kept;
+        branches.push(ReadBranch { letter, forked, parent, own });
     }
-    reader.is_empty().then_some(Read { scenario, version, seed, level, cursor, view, actions })
+    Some((branches, current))
 }
 
 fn level_number(level: Level) -> u64 {

@@ -169,7 +169,7 @@ async fn answer(
     let place = Arc::clone(&places.answers).acquire_owned().await;
     let Ok(chance) = entropy() else { return failed("the system gives no random octets\n") };
     let (handle, moment) = (Handle::current(), now(shared.started));
-    let shared = Arc::clone(shared);
+    let (shared, label) = (Arc::clone(shared), shared.settings.label.clone());
     // A list reads many messages, and a search all of them: that holds up nobody else here. It is done to its end though the
     // browser may have gone.
     let streams = Arc::clone(&places.streams);
@@ -189,7 +189,7 @@ async fn answer(
         response
     });
     match answered.await {
-        Ok(response) => dressed(response, shared.settings.label.as_deref(), is_head),
+        Ok(response) => dressed(response, label.as_deref(), is_head),
         Err(_) => failed("this could not be shown\n"),
     }
 }

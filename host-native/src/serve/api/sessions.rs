@@ -281,7 +281,7 @@ impl Api {
         let found = all.iter().rev().find(|one| one.messages().contains(&entry.id));
         let found = found.ok_or_else(|| {
             let what = format!(
-                "the conversation that brought message {} is not kept: the latest are alone, as many as --keep-sessions says; with 0 \
+                "the conversation that brought message {} is not kept: only the latest are, as many as --keep-sessions says, and with 0 \
                  from a test's first request on (POST /api/inboxes or /api/reset, GET /api/wait or /api/sessions)",
                 entry.id
             );

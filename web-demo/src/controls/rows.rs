@@ -42,6 +42,9 @@ pub(crate) fn Row(
     press: impl Fn() + Clone + 'static,
     /// Told when pointer or focus comes and goes.
     at: impl Fn(bool) + Clone + 'static,
+    /// Its menu: by the pointer's other button, or the key for that.
+    #[prop(optional_no_strip)]
+    menu: Option<Callback<()>>,
     children: Children,
 ) -> AnyView {
     let pressed = press.clone();
@@ -64,6 +67,7 @@ pub(crate) fn Row(
             aria-current=move || current.get().then_some("true")
             on:click=move |_| press()
             on:keydown=key
+            on:contextmenu=move |event| super::open_menu(&event, menu)
             on:mouseenter=move |_| enter(true)
             on:mouseleave=move |_| leave(false)
             on:focus=move |_| focus(true)

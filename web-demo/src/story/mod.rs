@@ -27,7 +27,7 @@ pub mod words;
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
 pub use book::BookLine;
-pub use faults::Template;
+pub use faults::{Chances, Spot, Template};
 use layout::{Item, Map};
 pub use octets::{Because, Explained, SpokenLine, SpokenPiece, TreeRow};
 pub use scene::Scene;

@@ -164,6 +164,7 @@ fn line_of(player: Player, line: SpokenLine, is_last: Signal<bool>) -> AnyView {
         let lit = if within.get() { " lit" } else { "" };
         format!("line {side}{lit}")
     });
+    let menu = player.breaks().then(|| Callback::new(move |()| player.ask(player.spot_of(whole))));
     let speaker = dir.letter();
     let pieces = pieces.into_iter().map(|piece| piece_of(player, piece)).collect_view();
     let defect = defect.map(|gist| view! { <span class="chip warn">{gist}</span> });
@@ -174,6 +175,7 @@ fn line_of(player: Player, line: SpokenLine, is_last: Signal<bool>) -> AnyView {
             current=within
             press=move || player.pin.set(Some(whole))
             at=move |here| player.hover.set(here.then_some(whole))
+            menu=menu
         >
             <b class="speaker">{format!("{speaker}:")}</b>
             <span class="said mono">{pieces}</span>

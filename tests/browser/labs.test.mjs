@@ -415,7 +415,7 @@ test("lines, arrows and what is on its way have a menu of what may go wrong, by 
   await start();
   await page.keyboard.press("End");
   await page.waitForTimeout(300);
-  const row = page.locator(".sequence .event", { hasText: /crepes\.fr connects|opens|port 25/ }).first();
+  const row = page.locator(".sequence .event", { hasText: "opens a TCP connection" }).first();
   await row.click({ button: "right" });
   await about.filter({ hasText: "The connection from crepes.fr to hamburger.edu" }).waitFor();
   await page.keyboard.press("Escape");

@@ -210,10 +210,10 @@ impl Player {
 
     /// Pointer or keyboard come to a thing, or leave it.
     pub(crate) fn near(self, here: bool, spot: Spot) {
-        if here {
-            self.near.set(Some(spot));
-        } else if self.near.get_untracked() == Some(spot) {
-            self.near.set(None);
+        // What is taken off the page loses the focus when the stage may be gone.
+        let left = self.near.try_get_untracked() == Some(Some(spot));
+        if here || left {
+            let _ = self.near.try_set(here.then_some(spot));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::controls::{Button, Dialog, Field, Icon, Select, Switch, icon};
 use crate::player::Player;
 use crate::route::Route;
 use crate::story::seen::Seen;
-use crate::story::{BookLine, Chances, Export, Story, Stride, Template};
+use crate::story::{BookLine, Chances, Export, Spot, Story, Stride, Template};
 
 use super::beside;
 
@@ -456,7 +456,14 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
     };
     let templates = move || {
         let spot = open.get().then(spot).flatten();
-        let all = player.read(|story| story.templates(spot.and_then(|spot| story.host_of(spot))));
+        // What only happens to be on its way says nothing of the host that is meant.
+        let host = match spot {
+            Some(Spot::Entry(_)) => {
+                player.focus_untracked().and_then(|focus| player.spot_of(focus))
+            }
+            spot => spot,
+        };
+        let all = player.read(|story| story.templates(host.and_then(|host| story.host_of(host))));
         all.into_iter().map(offer).collect_view()
     };
     let here = move || {
@@ -485,7 +492,7 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
             {move || (!listed.with(Vec::is_empty) || !off.with(Vec::is_empty)).then(|| view! { <h3>"Those that are there"</h3> })}
             <ul class="faults">{list}</ul>
             <h3>{move || match spot() {
-                Some(spot) if player.read(|story| story.chances(spot)).is_some() => "At the host",
+                Some(spot) if player.read(|story| story.chances(spot)).is_some() => "At a host",
                 _ => "Add one",
             }}</h3>
             <ul class="faults">{templates}</ul>

@@ -345,6 +345,232 @@ test("a password that was stolen can be seen, and cannot be stolen any more", as
   await close();
 });
 
+test("every address leads somewhere, and an unknown one says so and shows the way home", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/no/such <place>");
+  await page.getByRole("alert").filter({ hasText: "#/no/such" }).waitFor();
+  await shot(page, "nowhere");
+  assert.deepEqual(await serious(page), []);
+  await page.getByRole("link", { name: /first page/ }).press("Enter");
+  await page.locator(".hero").waitFor();
+  for (const [address, place] of [["#/lab", ".desks"], ["#/s/4", ".stage"], ["#/c/2", ".task"], ["#/embed/asleep", ".wire-screen, .transcript"]]) {
+    await page.evaluate((to) => { location.hash = to; }, address);
+    await page.locator(place).first().waitFor();
+  }
+  for (const address of ["#/s/none-of-these", "#/c/none-of-these", "#/wire/none-of-these", "#/x"]) {
+    await page.evaluate((to) => { location.hash = to; }, address);
+    await page.getByRole("alert").filter({ hasText: address.split("/").pop() }).waitFor();
+  }
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("lines, arrows and what is on its way have a menu of what may go wrong, by pointer and by keyboard", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/alice-to-bob");
+  await page.waitForSelector("#play");
+  const about = page.locator("#about-spot");
+  const add = (words) => page.locator(".here .fault", { hasText: words }).getByRole("button", { name: "Add" }).click();
+  const told = () => page.locator(".sequence").innerText();
+  const start = async () => {
+    await page.evaluate(() => { location.hash = "#/"; });
+    await page.locator(".hero").waitFor();
+    await page.evaluate(() => { location.hash = "#/s/alice-to-bob"; });
+    await page.waitForSelector("#play");
+  };
+  // A line, by keyboard alone: it is a thing that Tab comes to, and `f` asks about it.
+  const line = page.getByRole("button", { name: "The line between crepes.fr and hamburger.edu" });
+  await line.focus();
+  await page.keyboard.press("f");
+  await about.filter({ hasText: "The line between crepes.fr and hamburger.edu" }).waitFor();
+  await shot(page, "menu-line");
+  assert.deepEqual(await serious(page), []);
+  await page.keyboard.press("Escape");
+  await line.focus();
+  await page.keyboard.press("Enter");
+  await about.waitFor();
+  await page.locator(".here .fault", { hasText: "Nobody gets through" }).getByRole("button").focus();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("End");
+  await page.locator(".event.bad", { hasText: "refused" }).first().waitFor();
+  // What is on its way: the key where nothing else is looked at, and the pointer.
+  await start();
+  const flying = page.locator(".flying .mover circle:not(.hollow), .flying .mover .letter");
+  for (let step = 0; step < 60 && !await flying.count(); step += 1) {
+    await page.keyboard.press("ArrowRight");
+    await page.waitForTimeout(30);
+  }
+  await page.waitForTimeout(700);
+  await page.keyboard.press("f");
+  await about.filter({ hasText: /^What .* (says|answers) to .*, at \d/ }).waitFor();
+  await page.keyboard.press("Escape");
+  await flying.first().click({ button: "right" });
+  await about.filter({ hasText: /^What .* (says|answers) to / }).waitFor();
+  await shot(page, "menu-flying");
+  assert.deepEqual(await serious(page), []);
+  const at = Number(await page.locator(".slider").inputValue());
+  await add("It never arrives");
+  assert.equal(Number(await page.locator(".slider").inputValue()) > at, true);
+  await page.keyboard.press("End");
+  await page.waitForTimeout(300);
+  assert.match(await told(), /cut|breaks|broke|lost/);
+  await page.getByLabel("Branch", { exact: true }).waitFor();
+  // An arrow of the list: a moment that is past, and the fault strikes there.
+  await start();
+  await page.keyboard.press("End");
+  await page.waitForTimeout(300);
+  const row = page.locator(".sequence .event", { hasText: "opens a TCP connection" }).first();
+  await row.click({ button: "right" });
+  await about.filter({ hasText: "The connection from crepes.fr to hamburger.edu" }).waitFor();
+  await page.keyboard.press("Escape");
+  await row.focus();
+  await page.keyboard.press("f");
+  await about.filter({ hasText: "The connection from crepes.fr to hamburger.edu" }).waitFor();
+  await shot(page, "menu-arrow");
+  await add("dropped before the greeting");
+  await page.keyboard.press("End");
+  await page.waitForTimeout(300);
+  await page.keyboard.press("f");
+  await page.locator(".fault .chip", { hasText: "fired 1×" }).waitFor();
+  await page.keyboard.press("Escape");
+  // Octets of the conversation, whose fields can be looked at.
+  await start();
+  await page.keyboard.press("End");
+  await page.waitForTimeout(300);
+  await page.locator(".transcript .line.server").last().click({ button: "right" });
+  await about.filter({ hasText: / answers to / }).waitFor();
+  await page.locator("#fields").click();
+  await page.locator(".inspector button", { hasText: "Unpin" }).waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+for (const theme of ["light", "dark"]) {
+  test(`the menu of a thing is readable on a small window, ${theme}`, async () => {
+    const { page, wrong, close } = await open(browser, server, "#/s/alice-to-bob", { theme, size: SIZES.narrow });
+    await page.waitForSelector("#play");
+    for (let step = 0; step < 12; step += 1) await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("f");
+    await page.locator("#about-spot").waitFor();
+    await shot(page, `menu-narrow-${theme}`);
+    assert.ok(await page.evaluate(() => { const at = document.querySelector("dialog[open]"); return at.scrollWidth <= at.clientWidth; }), "it is cut off at the side");
+    assert.deepEqual(await serious(page), []);
+    assert.deepEqual(wrong, []);
+    await close();
+  });
+}
+
+/** The link that a page copies by a key, or by its button. */
+async function copied(page, press) {
+  await press();
+  await page.locator('[role="status"]', { hasText: "was copied" }).waitFor({ state: "attached" });
+  return new URL(await page.evaluate(() => navigator.clipboard.readText())).hash;
+}
+const CLIPBOARD = { permissions: ["clipboard-read", "clipboard-write"] };
+
+test("what was done in a lab is in its link, and is there in a fresh browser", async () => {
+  const labs = [
+    ["#/speak", ".transcript", async (page) => {
+      await page.getByLabel("Protocol").selectOption({ label: "POP3, port 110" });
+      for (const line of ["USER bob", "PASS hungry", "STAT"]) {
+        await page.fill("#prompt", line);
+        await page.keyboard.press("Enter");
+      }
+      await page.locator(".line.server").nth(3).waitFor();
+      await page.locator(".line", { hasText: "STAT" }).first().click();
+      return () => page.locator("#link").click();
+    }, [".transcript .rows", ".state-pane", ".inspected"]],
+    ["#/access", ".desks", async (page) => {
+      await page.getByRole("button", { name: "Alice writes to Bob" }).click();
+      await page.locator(".desk", { hasText: "IMAP" }).first().getByRole("button").first().click();
+      return () => page.locator("#link").click();
+    }, [".desks", ".truth-pane", ".transcript .rows"]],
+    ["#/compare", ".compare-table", async (page) => {
+      await page.locator(".compare-table .line", { hasText: "EHLO" }).first().click();
+      await page.mouse.move(0, 0);
+      return () => page.keyboard.press("c");
+    }, [".inspected"]],
+    ["#/message", ".lab", async (page) => {
+      await page.locator(".editor").fill("From: alice@crepes.fr\r\nSubject: =?utf-8?B?Q3LDqG1l?=\r\n\r\nbr\u00fbl\u00e9e\r\n");
+      return () => page.locator("#link").click();
+    }, [".tree-pane", ".seen"]],
+    ["#/c/say-helo", ".task", async (page) => {
+      await page.getByLabel("Connect by hand to …").selectOption("hamburger.edu, port 25 (SMTP)");
+      await page.fill("#prompt", "HELO crepes.fr");
+      await page.keyboard.press("Enter");
+      await page.locator(".solved").waitFor();
+      return () => page.locator("#link").click();
+    }, [".goals", ".transcript .rows"]],
+  ];
+  for (const [address, place, act, parts] of labs) {
+    const { page, wrong, close } = await open(browser, server, address, CLIPBOARD);
+    await page.locator(place).first().waitFor();
+    const press = await act(page);
+    const link = await copied(page, press);
+    const seen = async (page) => {
+      await page.mouse.move(0, 0);
+      const texts = [];
+      for (const part of parts) texts.push(await page.locator(part).first().innerText());
+      return texts;
+    };
+    const here = await seen(page);
+    await shot(page, `link-${address.split("/")[1]}`);
+    assert.deepEqual(wrong, []);
+    await close();
+    console.log(`  from ${address} a link of ${link.length} characters`);
+    const other = await open(browser, server, link);
+    await other.page.locator(place).first().waitFor();
+    for (let tries = 0; tries < 20 && JSON.stringify(await seen(other.page)) !== JSON.stringify(here); tries += 1) await other.page.waitForTimeout(100);
+    assert.deepEqual(await seen(other.page), here, address);
+    // What somebody else has solved is not solved here.
+    assert.equal(await other.page.evaluate(() => localStorage.getItem("pillarbox.solved.say-helo")), null);
+    // A cut link says that it is, and the page lives.
+    await other.page.evaluate((to) => { location.hash = to; }, address === "#/compare" ? "#/compare/w99c0-1" : link.slice(0, -3));
+    await other.page.getByRole("alert").first().waitFor();
+    assert.deepEqual(other.wrong, []);
+    await other.close();
+  }
+});
+
+test("a link holds all branches where that is wanted, and only then", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/asleep", CLIPBOARD);
+  await page.waitForSelector("#play");
+  for (let step = 0; step < 20; step += 1) await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("f");
+  await page.locator(".fault", { hasText: "is down for good" }).getByRole("button", { name: "Add" }).click();
+  await page.getByLabel("Branch", { exact: true }).waitFor();
+  const alone = await copied(page, () => page.keyboard.press("c"));
+  assert.match(alone, /^#\/w\/1/);
+  await page.locator("#link").click();
+  await page.getByLabel("With all 2 branches").check();
+  await shot(page, "link-branches");
+  assert.deepEqual(await serious(page), []);
+  const all = await copied(page, () => page.locator("#copy-link").click());
+  assert.match(all, /^#\/w\/2/);
+  const outcome = async (page, label) => {
+    await page.getByLabel("Branch", { exact: true }).selectOption({ label });
+    await page.keyboard.press("End");
+    await page.waitForTimeout(300);
+    return page.locator(".sequence").innerText();
+  };
+  await page.keyboard.press("Escape");
+  const here = [await outcome(page, "branch A"), await outcome(page, "branch B")];
+  assert.notEqual(here[0], here[1]);
+  assert.deepEqual(wrong, []);
+  await close();
+  const other = await open(browser, server, all);
+  await other.page.waitForSelector("#play");
+  assert.equal(await other.page.getByLabel("Branch", { exact: true }).inputValue(), "1");
+  assert.deepEqual([await outcome(other.page, "branch A"), await outcome(other.page, "branch B")], here);
+  await other.page.evaluate((to) => { location.hash = to; }, alone);
+  await other.page.waitForTimeout(500);
+  assert.equal(await other.page.getByLabel("Branch", { exact: true }).count(), 0);
+  for (const broken of [all.slice(0, -4), "#/w/2", "#/w/2AAAA", "#/w/3AAAA", "#/w/%20"]) {
+    await other.page.evaluate((to) => { location.hash = to; }, broken);
+    await other.page.getByRole("alert").waitFor();
+  }
+  assert.deepEqual(other.wrong, []);
+  await other.close();
+});
+
 test("on a small window nothing lies upon anything else, and nothing is cut off", async () => {
   const { page, wrong, close } = await open(browser, server, "#/c/say-helo", { size: SIZES.narrow });
   await page.locator(".first-steps").waitFor();

@@ -259,7 +259,10 @@ const KEYS: [(&str, &str); 13] = [
     ("Enter", "pin what is looked at"),
     ("Esc", "unpin, leave a field, close"),
     ("e", "explain: open or close the reasons"),
-    ("f", "faults, first those of the host or the connection that is looked at"),
+    (
+        "f",
+        "what may go wrong with what is looked at: a host, a line, an arrow, octets; a right click asks the same",
+    ),
     ("c", "copy a link to this moment"),
 ];
 

@@ -10,7 +10,7 @@ use crate::app::Ui;
 use crate::browser;
 pub(crate) use crate::story::seen::Focus;
 use crate::story::seen::Seen;
-use crate::story::{Scene, Story, Stride};
+use crate::story::{Scene, Spot, Story, Stride};
 
 /// How fast a story is played: so long for each step, or so many times as fast as the world's own time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +89,13 @@ pub(crate) struct Player {
     pub(crate) wire: Memo<Option<WireId>>,
     /// Whether links hold all branches, not only the one that is shown.
     pub(crate) all_branches: RwSignal<bool>,
+    /// Whether it is asked what may go wrong.
+    pub(crate) faults: RwSignal<bool>,
+    /// With what; none: anywhere.
+    pub(crate) spot: RwSignal<Option<Spot>>,
+    /// What pointer or keyboard is at, where it has no octets.
+    near: RwSignal<Option<Spot>>,
+    breaks: StoredValue<bool>,
     turn: StoredValue<u64>,
 }
 
@@ -142,6 +149,10 @@ impl Player {
             chosen,
             wire,
             all_branches: RwSignal::new(false),
+            faults: RwSignal::new(false),
+            spot: RwSignal::new(None),
+            near: RwSignal::new(None),
+            breaks: StoredValue::new(false),
             turn: StoredValue::new(0),
         }
     }
@@ -170,6 +181,60 @@ impl Player {
     /// What a link tells of this moment.
     pub(crate) fn seen(self) -> Seen {
         Seen { cursor: self.cursor.get_untracked(), pin: self.pin.get_untracked() }
+    }
+
+    /// Things may go wrong on this screen; what opens when it is asked which.
+    pub(crate) fn breakable(self) -> RwSignal<bool> {
+        self.breaks.set_value(true);
+        self.faults
+    }
+
+    /// Whether they may.
+    pub(crate) fn breaks(self) -> bool {
+        self.breaks.get_value()
+    }
+
+    /// Asks what may go wrong with a thing.
+    pub(crate) fn ask(self, spot: Option<Spot>) {
+        if self.breaks() {
+            self.playing.set(false);
+            self.spot.set(spot);
+            self.faults.set(true);
+        }
+    }
+
+    /// The menu of a thing.
+    pub(crate) fn menu(self, spot: Spot) -> Option<Callback<()>> {
+        self.breaks().then(|| Callback::new(move |()| self.ask(Some(spot))))
+    }
+
+    /// Pointer or keyboard come to a thing, or leave it.
+    pub(crate) fn near(self, here: bool, spot: Spot) {
+        // What is taken off the page loses the focus when the stage may be gone.
+        let left = self.near.try_get_untracked() == Some(Some(spot));
+        if here || left {
+            let _ = self.near.try_set(here.then_some(spot));
+        }
+    }
+
+    /// The thing that is looked at, or else what moves with this very step.
+    pub(crate) fn at(self) -> Option<Spot> {
+        let moving = || {
+            let moves = self.scene.with_untracked(|scene| scene.motion.is_some());
+            let entry = self.cursor.get_untracked().checked_sub(1)?;
+            moves.then_some(Spot::Entry(entry))
+        };
+        self.near.get_untracked().or_else(|| self.spot_of(self.focus_untracked()?)).or_else(moving)
+    }
+
+    /// What is looked at, as a thing.
+    pub(crate) fn spot_of(self, focus: Focus) -> Option<Spot> {
+        match focus {
+            Focus::Node(node) => Some(Spot::Node(node)),
+            Focus::Octets { wire, dir, start, .. } => {
+                self.read(|story| story.entry_of(wire, dir, start)).map(Spot::Entry)
+            }
+        }
     }
 
     /// Reads the story.

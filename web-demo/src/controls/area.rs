@@ -8,13 +8,19 @@ pub(crate) fn Area(
     /// Classes.
     #[prop(into)]
     class: Signal<String>,
-    /// What it is, for those who do not see it; its texts are its name.
+    /// What it is called, where its texts are not its name.
+    #[prop(optional, into)]
+    called: Option<String>,
+    /// What it is, for those who do not see it.
     #[prop(into)]
     name: Signal<String>,
     /// What happens.
     press: impl Fn() + Copy + 'static,
     /// Told when pointer or focus comes and goes.
     at: impl Fn(bool) + Copy + 'static,
+    /// Its menu: by the pointer's other button, or the key for that.
+    #[prop(optional_no_strip)]
+    menu: Option<Callback<()>>,
     children: Children,
 ) -> AnyView {
     let key = move |event: leptos::ev::KeyboardEvent| {
@@ -28,9 +34,11 @@ pub(crate) fn Area(
             class=move || class.get()
             role="button"
             tabindex="0"
+            aria-label=called
             aria-description=move || name.get()
             on:click=move |_| press()
             on:keydown=key
+            on:contextmenu=move |event| super::open_menu(&event, menu)
             on:mouseenter=move |_| at(true)
             on:mouseleave=move |_| at(false)
             on:focus=move |_| at(true)

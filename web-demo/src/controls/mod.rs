@@ -47,6 +47,14 @@ fn show(
     view! { {content} }.into_any()
 }
 
+/// Opens a menu in place of the browser's own, where there is one.
+fn open_menu(event: &leptos::ev::MouseEvent, menu: Option<Callback<()>>) {
+    if let Some(menu) = menu {
+        event.prevent_default();
+        menu.run(());
+    }
+}
+
 /// Something to press.
 #[component]
 pub(crate) fn Button(

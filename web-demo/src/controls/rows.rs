@@ -44,9 +44,12 @@ pub(crate) fn Row(
     press: impl Fn() + 'static,
     /// Told when pointer or focus comes and goes.
     at: impl Fn(bool) + 'static,
+    /// Its menu: by the pointer's other button, or the key for that.
+    #[prop(optional_no_strip)]
+    menu: Option<Callback<()>>,
     children: Children,
 ) -> AnyView {
-    row(class, first, current, Rc::new(press), Rc::new(at), children)
+    row(class, first, current, Rc::new(press), Rc::new(at), menu, children)
 }
 
 /// What a row is whatever it does: compiled once, not once for each thing that can be done.
@@ -56,6 +59,7 @@ fn row(
     current: Signal<bool>,
     press: Rc<dyn Fn()>,
     at: Rc<dyn Fn(bool)>,
+    menu: Option<Callback<()>>,
     children: Children,
 ) -> AnyView {
     let pressed = Rc::clone(&press);
@@ -78,6 +82,7 @@ fn row(
             aria-current=move || current.get().then_some("true")
             on:click=move |_| press()
             on:keydown=key
+            on:contextmenu=move |event| super::open_menu(&event, menu)
             on:mouseenter=move |_| enter(true)
             on:mouseleave=move |_| leave(false)
             on:focus=move |_| focus(true)

@@ -1,9 +1,11 @@
 //! Faults that can be had by a click, in the world's text form. The names of places are the story's own.
 
-use pillarbox_world::world::{NodeId, WireId};
+use pillarbox_world::world::{Action, Dir, NodeId, What, WireId};
 
 use super::Story;
 use super::layout::Kind;
+use super::octets::CONTENT;
+use super::seen::Focus;
 
 /// Something that can go wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +14,42 @@ pub struct Template {
     pub words: String,
     /// What to see then.
     pub see: &'static str,
-    /// Its text.
-    pub text: String,
+    /// What makes it so.
+    pub action: Action,
+    /// After how many entries; none: where the reader is.
+    pub at: Option<usize>,
+}
+
+impl Template {
+    fn of((words, see, text): &Words, name: &str, place: &str) -> Self {
+        let words = words.replace("{}", name);
+        Self { words, see, action: Action::AddFault(text.replace("{}", place)), at: None }
+    }
+}
+
+/// What each is called, what to see then, and its text; `{}` stands for the server, or for its place.
+type Words = (&'static str, &'static str, &'static str);
+
+/// A thing that can be asked what may go wrong with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// A host.
+    Node(NodeId),
+    /// The line between two.
+    Line(NodeId, NodeId),
+    /// An entry of the log, by its index: a connection that is asked for, or octets on their way.
+    Entry(usize),
+}
+
+/// What may go wrong with a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chances {
+    /// What thing it is.
+    pub title: String,
+    /// Its octets, to be looked at.
+    pub fields: Option<Focus>,
+    /// What may go wrong.
+    pub all: Vec<Template>,
 }
 
 impl Story {
@@ -32,11 +68,7 @@ impl Story {
         let chosen = looked_at.or_else(|| servers.get(1)).or_else(|| servers.first());
         let Some(last) = chosen else { return Vec::new() };
         let place = format!("node:{last}");
-        let template = |(words, see, text): &(&'static str, &'static str, &'static str)| Template {
-            words: words.replace("{}", last),
-            see,
-            text: text.replace("{}", &place),
-        };
+        let template = |words: &Words| Template::of(words, last, &place);
         let mut all: Vec<Template> = TEMPLATES.iter().map(template).collect();
         all.extend(self.has_web().then(|| template(&OF_THE_WEB)));
         all
@@ -44,6 +76,120 @@ impl Story {
 }
 
 impl Story {
+    /// The host at which a thing goes wrong.
+    #[must_use]
+    pub fn host_of(&self, spot: Spot) -> Option<NodeId> {
+        match spot {
+            Spot::Node(node) => Some(node),
+            Spot::Line(a, b) => {
+                let nodes = self.nodes().iter();
+                let mut servers = nodes.filter(|node| node.kind == Kind::Server);
+                servers.rfind(|node| node.id == a || node.id == b).map(|node| node.id)
+            }
+            Spot::Entry(at) => {
+                let entry = self.entries.get(at)?;
+                entry.wire.and_then(|wire| self.server_of(wire)).or(entry.node)
+            }
+        }
+    }
+
+    /// What may go wrong with a thing; none: what goes wrong at its host.
+    #[must_use]
+    pub fn chances(&self, spot: Spot) -> Option<Chances> {
+        match spot {
+            Spot::Node(_) => None,
+            Spot::Line(a, b) => self.chances_of_line(a, b),
+            Spot::Entry(at) => self.chances_of_entry(at),
+        }
+    }
+
+    fn chances_of_line(&self, a: NodeId, b: NodeId) -> Option<Chances> {
+        let node = |id| self.nodes().iter().find(|node| node.id == id);
+        let (one, other) = (node(a)?, node(b)?);
+        let place = format!("link:{}~{}", one.name, other.name);
+        let is_dns = [one, other].iter().any(|node| node.kind == Kind::Dns);
+        let words = if is_dns { &OF_NAMES[..] } else { &OF_A_LINE[..] };
+        Some(Chances {
+            title: format!("The line between {} and {}", one.title, other.title),
+            fields: None,
+            all: words.iter().map(|words| Template::of(words, "", &place)).collect(),
+        })
+    }
+
+    fn chances_of_entry(&self, at: usize) -> Option<Chances> {
+        let entry = self.entries.get(at)?;
+        let wire = entry.wire?;
+        let talk = self.whole.wires.get(&wire)?;
+        let (client, server) = (self.name(talk.client), self.name(talk.server));
+        let asked = self.entries.iter().position(|entry| {
+            entry.wire == Some(wire) && matches!(entry.what, What::Connect { .. })
+        })?;
+        let template = |words: &Words, moment: &str, at: usize| Template {
+            at: Some(at + 1),
+            ..Template::of(words, "", &format!("wire:{}/{moment}", wire.0))
+        };
+        let (dir, start, end) = match entry.what {
+            What::Octets { dir, start, end, .. } => (dir, start, end),
+            What::Connect { .. } | What::Connected | What::Refused { .. } => {
+                let all = OF_A_CONNECTION.iter();
+                return Some(Chances {
+                    title: format!("The connection from {client} to {server}"),
+                    fields: None,
+                    all: all.map(|words| template(words, GREETING, asked)).collect(),
+                });
+            }
+            _ => return None,
+        };
+        // A fault meets the server before it does what it is asked, so that of an answer is the fault of what it answers.
+        let said = |at: &usize| {
+            let entry = &self.entries[*at];
+            let to_server = matches!(entry.what, What::Octets { dir: Dir::ToServer, .. });
+            entry.wire == Some(wire) && to_server
+        };
+        let (cause, moment) = match (asked..=at).rev().find(said) {
+            None => (asked, GREETING),
+            Some(cause) if self.is_content(cause) => (cause, "after=end-of-data,nth=1"),
+            Some(cause) => (cause, "verb=any,nth=1"),
+        };
+        let (who, words) = match dir {
+            Dir::ToServer => (format!("What {client} says to {server}"), &OF_A_REQUEST),
+            Dir::ToClient => (format!("What {server} answers to {client}"), &OF_AN_ANSWER),
+        };
+        let lost = Template {
+            words: "It never arrives: the line breaks while it travels".to_owned(),
+            see: "Who sent it does not know what became of it.",
+            action: Action::Cut { wire: wire.0 },
+            at: Some(at + 1),
+        };
+        let rest = words.iter().map(|words| template(words, moment, cause));
+        Some(Chances {
+            title: format!("{who}, at {}", self.clock(at + 1)),
+            fields: Some(Focus::Octets { wire, dir, start, end }),
+            all: std::iter::once(lost).chain(rest).collect(),
+        })
+    }
+
+    /// Whether what was said there is a message's text.
+    fn is_content(&self, at: usize) -> bool {
+        let entry = &self.entries[at];
+        let (What::Octets { dir, start, end, .. }, Some(wire)) = (&entry.what, entry.wire) else {
+            return false;
+        };
+        let annotated = self.source.annotations(wire, *dir);
+        annotated.all().iter().any(|a| a.label == CONTENT && a.at.start < *end && a.at.end > *start)
+    }
+
+    /// The entry that sent octets.
+    #[must_use]
+    pub fn entry_of(&self, wire: WireId, dir: Dir, octet: u64) -> Option<usize> {
+        self.entries.iter().position(|entry| match entry.what {
+            What::Octets { dir: own, start, end, .. } => {
+                entry.wire == Some(wire) && own == dir && (start..end).contains(&octet)
+            }
+            _ => false,
+        })
+    }
+
     /// The server of a connection.
     #[must_use]
     pub fn server_of(&self, wire: WireId) -> Option<NodeId> {
@@ -51,8 +197,84 @@ impl Story {
     }
 }
 
-/// What each is called, what to see then, and its text; `{}` stands for the server, or for its place.
-const TEMPLATES: [(&str, &str, &str); 16] = [
+/// Before a connection's first words.
+const GREETING: &str = "after=connect";
+
+const OF_NAMES: [Words; 3] = [
+    (
+        "No answer comes",
+        "A failure for now: whoever asked tries again later.",
+        "any/always/dns=servfail",
+    ),
+    (
+        "It says that there is no such name",
+        "A failure for good: the sender is told.",
+        "any/always/dns=nxdomain",
+    ),
+    ("It knows of no MX", "Mail goes to the address of the name itself.", "any/always/dns=nomx"),
+];
+
+const OF_A_LINE: [Words; 6] = [
+    (
+        "Nobody gets through",
+        "New connections are refused for as long as this is on.",
+        "{}/always/down",
+    ),
+    (
+        "The next connection is dropped",
+        "It ends before a word is said; a later one is taken.",
+        "{}/after=connect,nth=1/drop",
+    ),
+    (
+        "New connections wait for ten seconds",
+        "Deadlines come nearer, and all goes well.",
+        "{}/after=connect/delay=10s",
+    ),
+    (
+        "A bit of each greeting flips",
+        "Whoever reads it finds that it makes no sense.",
+        "{}/after=connect/corrupt=1",
+    ),
+    (
+        "It carries a hundred octets a second",
+        "Everything takes its time.",
+        "{}/after=connect/rate=100",
+    ),
+    ("Somebody listens on it", "What is in the clear is read.", "{}/always/tap"),
+];
+
+const OF_A_CONNECTION: [Words; 4] = [
+    ("Nobody takes it", "It is refused, and tried again later.", "{}/down"),
+    ("It is dropped before the greeting", "Nothing was said, so nothing is lost.", "{}/drop"),
+    ("The greeting comes a minute late", "Whoever connects has to wait as long.", "{}/delay=1m"),
+    (
+        "A bit of the greeting flips",
+        "Whoever reads it finds that it makes no sense.",
+        "{}/corrupt=1",
+    ),
+];
+
+const OF_A_REQUEST: [Words; 3] = [
+    (
+        "The server takes a minute over it",
+        "The client waits, if its deadline lets it.",
+        "{}/delay=1m",
+    ),
+    ("The server is not available for it, and closes", "The client has to come back.", "{}/refuse"),
+    ("A bit of its answer flips", "The client reads something else than was said.", "{}/corrupt=1"),
+];
+
+const OF_AN_ANSWER: [Words; 3] = [
+    ("It comes a minute late", "The client waits, if its deadline lets it.", "{}/delay=1m"),
+    ("The server closes in its place", "The client has to come back.", "{}/refuse"),
+    (
+        "A bit of its first octet flips",
+        "The client reads something else than was said.",
+        "{}/corrupt=1",
+    ),
+];
+
+const TEMPLATES: [Words; 16] = [
     (
         "{} is down for fifty minutes",
         "The queue keeps the message and tries again.",
@@ -131,8 +353,69 @@ const TEMPLATES: [(&str, &str, &str); 16] = [
     ),
 ];
 
-const OF_THE_WEB: (&str, &str, &str) = (
+const OF_THE_WEB: Words = (
     "The answer to a browser's letter is lost",
     "The server has it, and the sender is told that it was not sent.",
     "http/after=commit,nth=1/drop",
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The story with something gone wrong, told to its end.
+    fn with(scenario: &str, template: &Template) -> Story {
+        let mut story = Story::scenario(scenario).expect("it exists");
+        let at = template.at.unwrap_or(0);
+        story.act(|source| {
+            source
+                .act_at(at, template.action.clone())
+                .unwrap_or_else(|why| panic!("{template:?}: {why}"));
+            source.tell_all();
+        });
+        story
+    }
+
+    #[test]
+    fn what_goes_wrong_with_a_thing_strikes_that_thing() {
+        let mut tried = 0;
+        for scenario in ["alice-to-bob", "pop-phases"] {
+            let story = Story::scenario(scenario).expect("it exists");
+            // The last words of a conversation have no answer to be late.
+            for (at, entry) in story.entries().iter().enumerate() {
+                let Some(chances) = story.chances(Spot::Entry(at)) else { continue };
+                for template in &chances.all {
+                    let place = format!("{scenario}, entry {at} {:?}: {template:?}", entry.what);
+                    let other = with(scenario, template);
+                    let cursor = template.at.expect("an entry has its time");
+                    assert_eq!(other.entries()[..cursor], story.entries()[..cursor], "{place}");
+                    let struck =
+                        other.entries()[cursor..].iter().find_map(|entry| match entry.what {
+                            What::FaultFired { .. } | What::Closed { cut: true, .. } => {
+                                Some(entry.wire)
+                            }
+                            _ => None,
+                        });
+                    assert_eq!(struck, Some(entry.wire), "{place}");
+                    tried += 1;
+                }
+            }
+        }
+        assert!(tried > 100, "{tried}");
+    }
+
+    #[test]
+    fn what_goes_wrong_on_a_line_strikes_there() {
+        let story = Story::scenario("alice-to-bob").expect("it exists");
+        let mut fired = 0;
+        for (a, b) in story.links().to_vec() {
+            let chances = story.chances(Spot::Line(a, b)).expect("a line is a thing");
+            assert!(chances.title.starts_with("The line between "), "{}", chances.title);
+            for template in &chances.all {
+                let other = with("alice-to-bob", template);
+                fired += other.source().faults().iter().filter(|(.., hits)| *hits > 0).count();
+            }
+        }
+        assert!(fired >= 15, "{fired}");
+    }
+}

@@ -33,7 +33,7 @@ use std::cell::RefCell;
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
 pub use book::BookLine;
-pub use faults::Template;
+pub use faults::{Chances, Spot, Template};
 use layout::{Item, Map};
 use lines::Lines;
 pub use octets::{Because, Explained, SpokenLine, SpokenPiece, TreeRow};

@@ -90,7 +90,7 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
         wrong.set(player.change(|story| story.perform(action)).err());
         player.seek(usize::MAX);
     };
-    let faults = RwSignal::new(false);
+    let faults = player.breakable();
     view! {
         <div class="stage challenge">
             <div class="panes">

@@ -141,10 +141,9 @@ fn nowhere(title: &'static str, why: &str) -> AnyView {
         <div class="page">
             <h1>{title}</h1>
             <p role="alert">{why.to_owned()}</p>
-            <p>
-                <a href="#/">"To the first page, with all scenarios"</a>
-                " · "
-                <a href="#/c">"All challenges"</a>
+            <p class="go">
+                <a class="button primary" href="#/">"To the first page, with all scenarios"</a>
+                <a class="button" href="#/c">"All challenges"</a>
             </p>
         </div>
     }

@@ -17,8 +17,8 @@ pub(super) fn sandbox(story: Story, cursor: usize) -> AnyView {
     let player = Player::new(story);
     player.seek(cursor);
     player.narrate(ui);
-    let (faults, letter) = (RwSignal::new(false), RwSignal::new(false));
-    stage::listen(ui, player, faults, title);
+    let (faults, letter) = (player.breakable(), RwSignal::new(false));
+    stage::listen(ui, player, title);
     let wrong = RwSignal::new(None::<String>);
     let act = move |action: Action| {
         let before = player.read(|story| story.entries().len());

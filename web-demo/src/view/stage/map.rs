@@ -5,9 +5,9 @@ use pillarbox_world::world::NodeId;
 
 use crate::controls::Area;
 use crate::player::{Focus, Player};
-use crate::story::layout::{Kind, Map, Spot, TALL_WIDTH, WIDTH};
+use crate::story::layout::{self, Kind, Map, TALL_WIDTH, WIDTH};
 use crate::story::scene::{Moving, Phase, Place};
-use crate::story::{Badge, NodeInfo, words};
+use crate::story::{Badge, NodeInfo, Spot, words};
 
 const ENVELOPE: &str = "M0 0h15v11h-15zM0 .5l7.500 6l7.500 -6";
 /// Envelopes drawn one by one; more are a number.
@@ -88,16 +88,34 @@ fn line(player: Player, map: &Map, a: NodeId, b: NodeId) -> Option<AnyView> {
             _ => open.then(|| format!("{protocol} · port {port}{lock}")),
         }
     };
+    let drawn = view! {
+        <line x1=x1 y1=y1 x2=x2 y2=y2 />
+        <text x=x + dx y=y + dy text-anchor=anchor>{words}</text>
+    };
+    if !player.breaks() {
+        return Some(view! { <g class=class>{drawn}</g> }.into_any());
+    }
+    let spot = Spot::Line(a, b);
+    let title =
+        player.read(|story| format!("The line between {} and {}", story.name(a), story.name(b)));
     let view = view! {
-        <g class=class>
-            <line x1=x1 y1=y1 x2=x2 y2=y2 />
-            <text x=x + dx y=y + dy text-anchor=anchor>{words}</text>
-        </g>
+        <Area
+            class=Signal::derive(move || class().to_owned())
+            called=title
+            name=Signal::stored("What may go wrong with it".to_owned())
+            press=move || player.ask(Some(spot))
+            at=move |here| player.near(here, spot)
+            menu=player.menu(spot)
+        >
+            // What is as thin as a line is hard to hit.
+            <line class="near" x1=x1 y1=y1 x2=x2 y2=y2 />
+            {drawn}
+        </Area>
     };
     Some(view.into_any())
 }
 
-fn place(player: Player, node: NodeInfo, spot: Spot) -> AnyView {
+fn place(player: Player, node: NodeInfo, spot: layout::Spot) -> AnyView {
     let id = node.id;
     let state = Memo::new(move |_| {
         player.scene.with(|scene| scene.nodes.get(&id).cloned().unwrap_or_default())
@@ -129,6 +147,7 @@ fn place(player: Player, node: NodeInfo, spot: Spot) -> AnyView {
             name=label
             press=move || player.pin.set(Some(Focus::Node(id)))
             at=move |here| player.hover.set(here.then_some(Focus::Node(id)))
+            menu=player.menu(Spot::Node(id))
         >
             <rect x=left y=top width=spot.w height=spot.h rx="10" />
             {inside}
@@ -156,7 +175,7 @@ fn spoken(node: &NodeInfo, place: &Place) -> String {
     text
 }
 
-fn server(player: Player, node: &NodeInfo, state: Memo<Place>, spot: Spot) -> AnyView {
+fn server(player: Player, node: &NodeInfo, state: Memo<Place>, spot: layout::Spot) -> AnyView {
     let (left, top) = (spot.x - spot.w / 2.0 + 14.0, spot.y - spot.h / 2.0);
     let right = left + spot.w - 28.0;
     let queue = Memo::new(move |_| state.with(|place| place.queue));
@@ -228,7 +247,7 @@ fn envelopes(count: u64, right: f32, y: f32) -> AnyView {
     .into_any()
 }
 
-fn small(node: &NodeInfo, state: Memo<Place>, spot: Spot) -> AnyView {
+fn small(node: &NodeInfo, state: Memo<Place>, spot: layout::Spot) -> AnyView {
     let top = spot.y - spot.h / 2.0;
     let is_device = node.kind == Kind::Device;
     let under = node.under.clone();
@@ -286,7 +305,24 @@ fn mover(player: Player, map: Map) -> AnyView {
                     .into_any()
             }
         };
-        Some(view! { <g class="mover" style=style aria-hidden="true">{picture}</g> }.into_any())
+        let drawn = view! { <g class="mover" style=style aria-hidden="true">{picture}</g> };
+        let spot = Spot::Entry(cursor.saturating_sub(1));
+        if !player.breaks() {
+            return Some(drawn.into_any());
+        }
+        let view = view! {
+            <Area
+                class=Signal::stored("flying".to_owned())
+                called="What is on its way"
+                name=Signal::stored("What may go wrong with it".to_owned())
+                press=move || player.ask(Some(spot))
+                at=move |here| player.near(here, spot)
+                menu=player.menu(spot)
+            >
+                {drawn}
+            </Area>
+        };
+        Some(view.into_any())
     };
     view! { {draw} }.into_any()
 }

@@ -61,8 +61,8 @@ pub(crate) fn stage(story: Story, seen: Seen) -> AnyView {
     let player = Player::new(story);
     player.open(seen);
     player.narrate(ui);
-    let faults = RwSignal::new(false);
-    listen(ui, player, faults, title);
+    let faults = player.breakable();
+    listen(ui, player, title);
     let narrow = narrow();
     let pane = RwSignal::new("map".to_owned());
     view! {
@@ -78,7 +78,7 @@ pub(crate) fn stage(story: Story, seen: Seen) -> AnyView {
 }
 
 /// A stage is on the screen: its title, and its keys.
-pub(crate) fn listen(ui: Ui, player: Player, faults: RwSignal<bool>, title: String) {
+pub(crate) fn listen(ui: Ui, player: Player, title: String) {
     ui.title.set(title);
     ui.key.set(None);
     ui.on_stage.set(true);
@@ -90,7 +90,7 @@ pub(crate) fn listen(ui: Ui, player: Player, faults: RwSignal<bool>, title: Stri
         Some(key) => {
             ui.key.set(None);
             match key.as_str() {
-                "f" => faults.set(true),
+                "f" => player.ask(player.at()),
                 "c" => drop(tools::copy_link(ui, player)),
                 key => player.key(key),
             }

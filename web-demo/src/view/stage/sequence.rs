@@ -6,8 +6,8 @@ use leptos::prelude::*;
 use crate::browser;
 use crate::controls::{Row, Show, Switch};
 use crate::player::{Pace, Player};
-use crate::story::SequenceRow;
 use crate::story::words::Mark;
+use crate::story::{SequenceRow, Spot};
 
 /// Rows that are drawn at once; those before them follow when the cursor rests.
 const AT_ONCE: usize = 32;
@@ -81,6 +81,9 @@ pub(crate) fn sequence(player: Player) -> AnyView {
             row.with(|row| row.as_ref().and_then(|row| row.lanes).filter(|_| has_lanes))
         });
         let arrow = move || lanes.get().map(|(from, to)| arrow(from, to, count));
+        let menu = player
+            .breaks()
+            .then(|| Callback::new(move |()| player.ask(from.get_untracked().map(Spot::Entry))));
         view! {
             <Row
                 class=class
@@ -92,7 +95,12 @@ pub(crate) fn sequence(player: Player) -> AnyView {
                         player.seek(to);
                     }
                 }
-                at=move |_| ()
+                at=move |here| {
+                    if let Some(from) = from.try_get_untracked().flatten() {
+                        player.near(here, Spot::Entry(from));
+                    }
+                }
+                menu=menu
             >
                 {gap}
                 <time class="mono">{read(|row| row.clock.clone())}</time>

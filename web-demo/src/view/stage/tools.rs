@@ -7,10 +7,10 @@ use pillarbox_world::world::Action;
 use crate::app::Ui;
 use crate::browser;
 use crate::controls::{Button, Dialog, Field, Icon, Select, Show, Switch, icon};
-use crate::player::{Focus, Player};
+use crate::player::Player;
 use crate::route::Route;
 use crate::story::seen::Seen;
-use crate::story::{BookLine, Export, Story, Stride};
+use crate::story::{BookLine, Chances, Export, Spot, Story, Stride, Template};
 
 use super::beside;
 
@@ -71,16 +71,16 @@ pub(crate) fn share(player: Player) -> AnyView {
         )
     };
     view! {
-        {button("link", copied, press)}
+        {button("link", "Link", copied, press)}
         <Dialog open=ask title="A link to this moment">
-            <p>"It holds what was done on the branch that is shown, what is looked at, and no password that was not typed here."</p>
+            <p>"It holds what was done here, and what is looked at."</p>
             <Switch
                 label=format!("With all {} branches", branches.get())
                 on=player.all_branches
                 set=move |on| player.all_branches.set(on)
             />
             <p class="muted small">{length}</p>
-            <div class="go">{button("copy-link", copied, copy)}</div>
+            <div class="go">{button("copy-link", "Copy", copied, copy)}</div>
         </Dialog>
     }
     .into_any()
@@ -92,15 +92,20 @@ pub(crate) fn share_place(place: impl Fn() -> Option<Route> + Copy + 'static) ->
     let copied = RwSignal::new(None);
     let copy = move || tell_for_a_while(copied, copy_place(ui, place()));
     on_key(ui, copy);
-    button("link", copied, copy)
+    button("link", "Link", copied, copy)
 }
 
-fn button(id: &'static str, copied: RwSignal<Option<bool>>, press: impl Fn() + 'static) -> AnyView {
+fn button(
+    id: &'static str,
+    words: &'static str,
+    copied: RwSignal<Option<bool>>,
+    press: impl Fn() + 'static,
+) -> AnyView {
     view! {
         <Button class="quiet small-button" id=id press=press>
             {icon(Icon::Share)}
             <span>{move || match copied.get() {
-                None => "Link",
+                None => words,
                 Some(true) => "Copied",
                 Some(false) => "Too long for a link",
             }}</span>
@@ -360,12 +365,12 @@ fn branches(player: Player) -> AnyView {
 pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> AnyView {
     let wrong = RwSignal::new(None::<String>);
     let text = RwSignal::new(String::new());
-    let add = move |text: String| {
+    let add = move |action: Action, at: Option<usize>| {
         player.playing.set(false);
-        let cursor = player.cursor.get_untracked();
+        let cursor = at.unwrap_or_else(|| player.cursor.get_untracked());
         let done = player.change(|story| {
             story.act(|source| {
-                let done = source.act_at(cursor, Action::AddFault(text));
+                let done = source.act_at(cursor, action);
                 if to_the_end {
                     source.tell_all();
                 }
@@ -377,6 +382,7 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
                 wrong.set(None);
                 open.set(false);
                 if to_the_end {
+                    player.seek(cursor);
                     player.forward(Stride::Step);
                 } else {
                     player.seek(usize::MAX);
@@ -433,31 +439,64 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
         let off = off.get().into_iter().map(|text| row(text, None, "off".to_owned()));
         on.chain(off).collect_view()
     };
-    let templates = move || {
-        let template = |template: crate::story::Template| {
-            let text = template.text.clone();
-            view! {
-                <li class="fault">
-                    <span><b>{template.words}</b><br /><span class="muted small">{template.see}</span></span>
-                    <Button class="small-button" press=move || add(text.clone())>"Add"</Button>
-                </li>
-            }
-        };
-        // Where the reader looked when they asked for faults.
-        let at = open.get().then(|| player.focus_untracked()).flatten();
-        let at = at.and_then(|focus| match focus {
-            Focus::Node(node) => Some(node),
-            Focus::Octets { wire, .. } => player.read(|story| story.server_of(wire)),
-        });
-        player.read(|story| story.templates(at)).into_iter().map(template).collect_view()
+    let offer = move |template: Template| {
+        let Template { words, see, action, at } = template;
+        let press = move || add(action.clone(), at);
+        view! {
+            <li class="fault">
+                <span><b>{words}</b><br /><span class="muted small">{see}</span></span>
+                <Button class="small-button" press=press>"Add"</Button>
+            </li>
+        }
     };
+    // What was asked about, or else what is looked at.
+    let spot = move || {
+        let asked = player.spot.get();
+        asked.or_else(|| player.spot_of(player.focus_untracked()?))
+    };
+    let templates = move || {
+        let spot = open.get().then(spot).flatten();
+        // What only happens to be on its way says nothing of the host that is meant.
+        let host = match spot {
+            Some(Spot::Entry(_)) => {
+                player.focus_untracked().and_then(|focus| player.spot_of(focus))
+            }
+            spot => spot,
+        };
+        let all = player.read(|story| story.templates(host.and_then(|host| story.host_of(host))));
+        all.into_iter().map(offer).collect_view()
+    };
+    let here = move || {
+        let spot = open.get().then(spot).flatten()?;
+        let Chances { title, fields, all } = player.read(|story| story.chances(spot))?;
+        let look = fields.map(|fields| {
+            let look = move || {
+                player.pin.set(Some(fields));
+                open.set(false);
+            };
+            view! { <Button class="quiet small-button" id="fields" press=look>{icon(Icon::Find)}<span>"Look at its fields"</span></Button> }
+        });
+        let all = all.into_iter().map(offer).collect_view();
+        Some(view! { <h3 id="about-spot">{title}</h3>{look}<ul class="faults here">{all}</ul> })
+    };
+    // Asked anew, it is about something else.
+    Effect::new(move |_| {
+        if !open.get() {
+            player.spot.set(None);
+        }
+    });
     view! {
         <Dialog open=open title="What goes wrong on purpose">
             <p class="muted">"A fault strikes from this moment on. What came after it becomes another branch."</p>
+            {here}
+            {move || (!listed.with(Vec::is_empty) || !off.with(Vec::is_empty)).then(|| view! { <h3>"Those that are there"</h3> })}
             <ul class="faults">{list}</ul>
-            <h3>"Add one"</h3>
+            <h3>{move || match spot() {
+                Some(spot) if player.read(|story| story.chances(spot)).is_some() => "At a host",
+                _ => "Add one",
+            }}</h3>
             <ul class="faults">{templates}</ul>
-            <Field label="Or write it: where / when / what" value=text send=move || add(text.get_untracked()) />
+            <Field label="Or write it: where / when / what" value=text send=move || add(Action::AddFault(text.get_untracked()), None) />
             {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
         </Dialog>
     }

@@ -232,6 +232,7 @@ fn line_of(player: Player, line: SpokenLine, is_last: Signal<bool>, timed: bool)
         let lit = if within.get() { " lit" } else { "" };
         format!("line {side}{lit}")
     });
+    let menu = player.breaks().then(|| Callback::new(move |()| player.ask(player.spot_of(whole))));
     let speaker = dir.letter();
     let pieces = pieces.into_iter().map(|piece| piece_of(player, piece)).collect_view();
     let defect = defect.map(|gist| view! { <span class="chip warn">{gist}</span> });
@@ -242,6 +243,7 @@ fn line_of(player: Player, line: SpokenLine, is_last: Signal<bool>, timed: bool)
             current=within
             press=move || player.pin.set(Some(whole))
             at=move |here| player.hover.set(here.then_some(whole))
+            menu=menu
         >
             {timed.then(|| view! { <time class="delta small muted">{words::delta(after_ms)}</time> })}
             <b class="speaker">{format!("{speaker}:")}</b>

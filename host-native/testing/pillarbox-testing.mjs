@@ -96,10 +96,9 @@ export class Server {
 
     /** An address that no other test has. */
     async inbox(name = "") {
-        const { address, password } = (await this.ask("/api/inboxes", { method: "POST" })).body;
         const word = name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 30);
-        // In this profile every address has a mailbox, and only what is random in it has to be new.
-        return new Inbox(this, word ? `${word}-${address}` : address, password);
+        const { address, password } = (await this.ask(`/api/inboxes?name=${word}`, { method: "POST" })).body;
+        return new Inbox(this, address, password);
     }
 
     /** What the server answers: the status, and the JSON or the octets. */

@@ -5,6 +5,7 @@
 //! nobody else is let in, and by no mechanism without a password.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use pillarbox_engine::sasl::scram::{Hash, Keys};
 use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer, Mechanism};
@@ -39,9 +40,9 @@ enum Passwords {
     /// Any.
     Any,
     /// This, for everybody.
-    One(Password),
+    One(Arc<Password>),
     /// By account, its own; nobody else is there.
-    Own(BTreeMap<String, Password>),
+    Own(RwLock<BTreeMap<String, Arc<Password>>>),
 }
 
 /// A password with its keys; if it is the one for all, they are the same for every name.
@@ -65,7 +66,7 @@ impl OpenJudge {
     /// The password is none (RFC 4013), or the machine has no entropy.
     pub fn new(domain: &str, password: Option<&str>) -> Result<Self, Error> {
         let one = password.map(|text| Password::new("--dev-password", text)).transpose()?;
-        let passwords = one.map_or(Passwords::Any, Passwords::One);
+        let passwords = one.map_or(Passwords::Any, |one| Passwords::One(Arc::new(one)));
         Ok(Self { domain: domain.to_lowercase(), passwords, extra: ExtraLogins::default() })
     }
 
@@ -79,10 +80,23 @@ impl OpenJudge {
             return Ok(self);
         }
         let own = |(name, text): (&String, &String)| {
-            Ok((name.clone(), Password::new(&format!("--user {name}"), text)?))
+            Ok((name.clone(), Arc::new(Password::new(&format!("--user {name}"), text)?)))
         };
         let own = users.iter().map(own).collect::<Result<_, Error>>()?;
-        Ok(Self { passwords: Passwords::Own(own), ..self })
+        Ok(Self { passwords: Passwords::Own(RwLock::new(own)), ..self })
+    }
+
+    /// One more account, by its address in lower case, where accounts are told apart; elsewhere everybody is let in already.
+    ///
+    /// # Errors
+    /// As [`OpenJudge::new`].
+    pub fn add_user(&self, name: &str, password: &str) -> Result<(), Error> {
+        if let Passwords::Own(all) = &self.passwords {
+            let own = Arc::new(Password::new(&format!("the account {name}"), password)?);
+            // A map is whole between any two lines, whoever panics.
+            all.write().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), own);
+        }
+        Ok(())
     }
 
     /// The same with logins that are off unless somebody wants them.
@@ -102,12 +116,14 @@ impl OpenJudge {
     }
 
     /// The password that somebody must have; none if any is right, or if nobody has this name.
-    fn password(&self, user: &[u8]) -> Option<&Password> {
+    fn password(&self, user: &[u8]) -> Option<Arc<Password>> {
         match &self.passwords {
             Passwords::Any => None,
-            Passwords::One(password) => Some(password),
+            Passwords::One(password) => Some(Arc::clone(password)),
             Passwords::Own(all) => {
-                all.get(std::str::from_utf8(&self.account(user.to_vec())?).ok()?)
+                let account = self.account(user.to_vec())?;
+                let all = all.read().unwrap_or_else(PoisonError::into_inner);
+                all.get(std::str::from_utf8(&account).ok()?).cloned()
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use pillarbox_engine::sasl::{Credentials, LoginAnswer, Mechanism};
 use pillarbox_engine::smtp::Mailbox;
@@ -23,6 +23,8 @@ use crate::serve::shown;
 
 /// RFC 5321 §4.5.1: the one name that every domain must know.
 const POSTMASTER: &str = "postmaster";
+/// Where a new account's mail goes if mail of every domain is taken.
+const NEW_DOMAIN: &str = "inbox.test";
 
 /// Who may log in and whose mail is taken.
 pub struct HostDirectory {
@@ -32,7 +34,7 @@ pub struct HostDirectory {
 
 enum Profile {
     /// Everyone, and everyone's, as far as these people are not the only ones.
-    Open(Box<OpenJudge>, OpenDirectory, People),
+    Open(Box<OpenJudge>, OpenDirectory, RwLock<People>),
     /// The accounts of a server profile.
     Accounts(Box<AccountDirectory>),
 }
@@ -49,8 +51,32 @@ impl HostDirectory {
         let directory = OpenDirectory { domain: domain.to_lowercase().into_bytes() };
         Ok(Self {
             callers: Callers::default(),
-            profile: Profile::Open(Box::new(judge), directory, people),
+            profile: Profile::Open(Box::new(judge), directory, RwLock::new(people)),
         })
+    }
+
+    /// Makes a new account of the dev profile with this local part, in a domain whose mail is taken; its address and its
+    /// password. Where everybody is let in there is nothing to be made, and no password of its own.
+    ///
+    /// # Errors
+    /// As [`OpenJudge::add_user`], or in a server profile, whose accounts are in a file.
+    pub fn add_user(&self, local: &str, password: &str) -> Result<(String, Option<String>), Error> {
+        let Profile::Open(judge, _, people) = &self.profile else {
+            return Err(Error::usage("accounts come from `pillarbox account add`"));
+        };
+        let (domain, is_open) = {
+            let people = read(people);
+            let domain = people.domains.first().map_or(NEW_DOMAIN, String::as_str);
+            (domain.to_owned(), people.users.is_empty())
+        };
+        let address = format!("{local}@{domain}");
+        if is_open {
+            return Ok((address, None));
+        }
+        judge.add_user(&address, password)?;
+        let mut people = people.write().unwrap_or_else(PoisonError::into_inner);
+        people.users.insert(address.clone(), password.to_owned());
+        Ok((address, Some(password.to_owned())))
     }
 
     /// The accounts of a server profile.
@@ -95,7 +121,7 @@ impl HostDirectory {
     pub(super) fn hosts(&self, domain: &[u8]) -> bool {
         match &self.profile {
             Profile::Open(_, _, people) => {
-                people.hosts(&String::from_utf8_lossy(domain).to_lowercase())
+                read(people).hosts(&String::from_utf8_lossy(domain).to_lowercase())
             }
             Profile::Accounts(accounts) => {
                 let (local_part, domain) = (POSTMASTER.into(), domain.to_vec());
@@ -153,6 +179,7 @@ impl Directory for HostDirectory {
             Profile::Open(_, open, people) => {
                 let name = String::from_utf8(open.known(name)?).ok()?;
                 let (_, domain) = name.rsplit_once('@')?;
+                let people = read(people);
                 let account = people.account(&name).filter(|_| people.hosts(domain));
                 account.map(String::into_bytes)
             }
@@ -162,7 +189,7 @@ impl Directory for HostDirectory {
 
     fn recipient(&self, to: &Mailbox, may_relay: bool) -> Result<Taken, Refusal> {
         match &self.profile {
-            Profile::Open(_, open, people) => taken(people, open.recipient(to, may_relay)?),
+            Profile::Open(_, open, people) => taken(&read(people), open.recipient(to, may_relay)?),
             Profile::Accounts(accounts) => accounts.recipient(to, may_relay),
         }
     }
@@ -170,7 +197,7 @@ impl Directory for HostDirectory {
     fn domains(&self) -> Vec<Vec<u8>> {
         match &self.profile {
             Profile::Open(_, _, people) => {
-                people.domains.iter().map(|domain| domain.clone().into_bytes()).collect()
+                read(people).domains.iter().map(|domain| domain.clone().into_bytes()).collect()
             }
             Profile::Accounts(accounts) => {
                 let domains = accounts.profile.domains.iter();
@@ -204,6 +231,11 @@ impl Directory for HostDirectory {
             Profile::Accounts(accounts) => accounts.author(account, from),
         }
     }
+}
+
+/// People are whole between any two lines, whoever panics.
+fn read(people: &RwLock<People>) -> RwLockReadGuard<'_, People> {
+    people.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What of this the people who are there get.

@@ -189,6 +189,11 @@ pub struct ServeFlags {
     /// [dev profile only]
     #[arg(long, value_name = "URL", env = "PILLARBOX_WEBHOOK", hide_env_values = true)]
     pub webhook: Option<String>,
+    /// Octets of conversations, as JSON, that are kept for `/api/sessions` and for who opens Live later, with at most one event
+    /// for each 2 KiB of them; the oldest go. 0: none before a test's first request, which makes sessions faster [default:
+    /// 8MiB; dev profile with HTTP on a loopback address only]
+    #[arg(long, value_name = "SIZE", env = "PILLARBOX_KEEP_SESSIONS")]
+    pub keep_sessions: Option<Size>,
     /// What tells this server from others: in its first lines, and in the titles of its pages
     #[arg(long, value_name = "TEXT", env = "PILLARBOX_LABEL", value_parser = label)]
     pub label: Option<String>,

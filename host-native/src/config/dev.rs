@@ -8,9 +8,14 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::check_domain;
+use super::limits::Size;
 use crate::cli::ServeFlags;
 use crate::error::Error;
 use crate::http::Url;
+
+/// Octets of conversations, if any are kept.
+const CONVERSATIONS_MIN: u64 = 64 << 10;
+const CONVERSATIONS_MAX: u64 = 1 << 30;
 
 /// What the dev profile alone has; nothing of it is set in a server profile.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +28,9 @@ pub struct DevSettings {
     pub messages_max: Option<NonZeroUsize>,
     /// Who is told of each message.
     pub webhook: Option<Url>,
+    /// Octets of conversations that are kept from the start on; 0: none before a test asks for them; none: as many as
+    /// there are kept then.
+    pub conversations_max: Option<usize>,
 }
 
 /// Whose mail is taken, and who may log in.
@@ -90,7 +98,13 @@ impl DevSettings {
         }
         let webhook = flags.webhook.as_deref().map(webhook).transpose()?;
         let (load, messages_max) = (flags.load.clone(), flags.max_messages);
-        Ok(Self { people: People::new(flags)?, load, messages_max, webhook })
+        let conversations_max = flags.keep_sessions.map(|Size(octets)| match octets {
+            0 | CONVERSATIONS_MIN..=CONVERSATIONS_MAX => Ok(usize::try_from(octets).unwrap_or(0)),
+            _ => Err(Error::usage("--keep-sessions: expected 0, or from 64KiB to 1GiB")),
+        });
+        let conversations_max = conversations_max.transpose()?;
+        let people = People::new(flags)?;
+        Ok(Self { people, load, messages_max, webhook, conversations_max })
     }
 }
 
@@ -167,6 +181,7 @@ fn used(flags: &ServeFlags) -> Option<(&'static str, &'static str)> {
         ("--load", import, flags.load.is_some()),
         ("--max-messages", owned, flags.max_messages.is_some()),
         ("--webhook", owned, flags.webhook.is_some()),
+        ("--keep-sessions", "`--trace-sessions DIR` writes them", flags.keep_sessions.is_some()),
     ];
     used.into_iter().find_map(|(flag, why, used)| used.then_some((flag, why)))
 }
@@ -214,6 +229,10 @@ mod tests {
             assert!(error.contains(part), "{error}");
         }
         let flags = ServeFlags { domain: vec!["a.test".into()], ..ServeFlags::default() };
+        let wrong = Some(Size(1000));
+        let few = ServeFlags { keep_sessions: wrong, ..ServeFlags::default() };
+        let error = DevSettings::new(&few, false).expect_err("that is too little");
+        assert!(error.message.contains("from 64KiB"), "{error}");
         let error = DevSettings::new(&flags, true).expect_err("accounts have domains");
         assert!(error.message.starts_with("--domain is for the dev profile"), "{error}");
     }

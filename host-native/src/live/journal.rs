@@ -9,10 +9,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-/// Events that are kept.
-const EVENTS_MAX: usize = 4096;
-/// Octets of them, as JSON.
-const OCTETS_MAX: usize = 8 * 1024 * 1024;
+/// Octets of events, as JSON, that are kept where nothing else is asked for.
+pub(crate) const OCTETS_MAX: usize = 8 * 1024 * 1024;
+/// There is at most one event for so many of them.
+const OCTETS_PER_EVENT: usize = 2048;
 /// Events that a watcher takes at once.
 const BATCH_MAX: usize = 64;
 /// For so long after the last watcher left, sessions still tell: one that reloads its page misses nothing.
@@ -21,6 +21,8 @@ const LINGER: Duration = Duration::from_secs(30);
 /// The latest of what was told.
 #[derive(Debug)]
 pub(crate) struct Journal {
+    /// Octets of events that are kept.
+    octets_max: usize,
     ring: Mutex<Ring>,
     /// The number of the event that was told last.
     news: watch::Sender<u64>,
@@ -57,7 +59,15 @@ pub(crate) struct Watcher {
 
 impl Default for Journal {
     fn default() -> Self {
+        Self::new(OCTETS_MAX)
+    }
+}
+
+impl Journal {
+    /// One that keeps so many octets, and an event for each 2 KiB of them.
+    pub(crate) fn new(octets_max: usize) -> Self {
         Self {
+            octets_max,
             ring: Mutex::default(),
             news: watch::Sender::new(0),
             watchers: AtomicUsize::new(0),
@@ -66,9 +76,7 @@ impl Default for Journal {
             kept_since: AtomicU64::new(0),
         }
     }
-}
 
-impl Journal {
     /// A session begins: whether it has somebody to tell. If not, whoever comes back learns that there was one.
     pub(crate) fn has_begun(&self) -> bool {
         let is_watched = self.is_watched();
@@ -115,7 +123,8 @@ impl Journal {
         let json = event.to_string();
         ring.octets += json.len();
         ring.events.push_back(Arc::new(Told { id, json }));
-        while ring.events.len() > EVENTS_MAX || ring.octets > OCTETS_MAX {
+        let events_max = self.octets_max / OCTETS_PER_EVENT;
+        while ring.events.len() > events_max || ring.octets > self.octets_max {
             let Some(oldest) = ring.events.pop_front() else { break };
             ring.octets -= oldest.json.len();
         }
@@ -188,7 +197,7 @@ mod tests {
         assert!(events[0].json.contains(r#""what":"closed""#), "{}", events[0].json);
         drop(watcher);
         assert!(journal.is_watched(), "who reloads the page is waited for");
-        for _ in 0..EVENTS_MAX + 10 {
+        for _ in 0..OCTETS_MAX / OCTETS_PER_EVENT + 10 {
             journal.tell("2", "said", json!({}));
         }
         let mut again = journal.watch(Some(2));
@@ -242,5 +251,10 @@ mod tests {
         }
         let ring = lock(&journal.ring);
         assert!(ring.octets <= OCTETS_MAX && ring.events.len() < 100, "{}", ring.octets);
+        drop(ring);
+        let small = Journal::new(3 * OCTETS_PER_EVENT);
+        (0..9).for_each(|_| small.tell("1", "said", json!({})));
+        let ids: Vec<u64> = small.kept().iter().map(|told| told.id).collect();
+        assert_eq!(ids, [7, 8, 9], "the oldest go first");
     }
 }

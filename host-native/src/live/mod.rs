@@ -4,5 +4,5 @@
 mod journal;
 mod tap;
 
-pub(crate) use journal::{Journal, Told};
+pub(crate) use journal::{Journal, OCTETS_MAX, Told};
 pub(crate) use tap::Tap;

@@ -139,7 +139,7 @@ fn page(addresses: &Addresses, label: Option<&str>) -> String {
 }
 
 /// Text of a page.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;")
 }
 

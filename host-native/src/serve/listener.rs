@@ -90,14 +90,17 @@ async fn arrive<R: Served>(
         }
     }
     // Only this machine can reach a loopback address, but a proxy on it brings others here.
-    let loopback = own.is_ok_and(|own| is_loopback(own.ip())) && is_loopback(peer);
+    let own = own.ok().map(|own| SocketAddr::new(own.ip().to_canonical(), own.port()));
+    let loopback = own.is_some_and(|own| is_loopback(own.ip())) && is_loopback(peer);
     let is_stressed = shared.admission.is_stressed();
     let key = drive::next_key();
     let is_facing = shared.faults.as_ref().is_some_and(SharedFaults::strike);
     let faults = AtomicU32::new(0);
     let is_watched = shared.journal.as_ref().is_some_and(|journal| journal.has_begun());
     let port = socket.port();
-    let link = Link { key, peer, port, loopback, door, is_stressed, is_facing, is_watched, faults };
+    let own = own.filter(|_| is_watched).map(Box::new);
+    let link =
+        Link { key, peer, port, own, loopback, door, is_stressed, is_facing, is_watched, faults };
     let directory = shared.backend.directory();
     match shared.admission.admit(peer, || directory.is_known_good(peer)) {
         Ok(ticket) => serve::<R>(shared, stream, link, ticket).await,

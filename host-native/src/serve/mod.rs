@@ -46,7 +46,7 @@ use crate::drive::Transcript;
 use crate::engine::{self, Engine, EngineSettings};
 use crate::error::{Error, Kind};
 use crate::limits::Hits;
-use crate::live::Journal;
+use crate::live::{Journal, OCTETS_MAX};
 use crate::relay::{Outgoing, QueueClock, Runner, Said};
 use crate::store::MailStore;
 use crate::tls::{ClientTls, ServerTls};
@@ -193,7 +193,8 @@ pub(crate) async fn start(settings: Settings) -> Result<Running, Error> {
     let tls = tls.transpose()?;
     let faults = settings.faults.as_ref().map(SharedFaults::new);
     let is_dev = matches!(settings.profile, Profile::Dev);
-    let journal = is_dev.then(|| Arc::new(Journal::default()));
+    let kept = settings.dev.conversations_max.filter(|max| *max > 0).unwrap_or(OCTETS_MAX);
+    let journal = is_dev.then(|| Arc::new(Journal::new(kept)));
     let said = settings.show_protocol.then(Said::default);
     let shared = Shared {
         settings,
@@ -220,6 +221,13 @@ pub(crate) async fn start(settings: Settings) -> Result<Running, Error> {
     // From elsewhere nobody watches, and nobody is bridged to this machine's services.
     let is_local = crate::config::is_loopback(addresses.http.ip());
     let watched = shared.journal.is_some() && is_local;
+    // The first mail of a test may come before its first request.
+    if let Some(journal) = &shared.journal
+        && is_local
+        && shared.settings.dev.conversations_max != Some(0)
+    {
+        journal.keep();
+    }
     let guard = watched.then(|| Guard::new(addresses.http)).transpose()?;
     let token = guard.as_ref().map(|guard| guard.token().to_owned());
     // Before mail can come: some of the routes are told of all of it.

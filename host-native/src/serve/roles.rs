@@ -1,6 +1,6 @@
 //! What differs between the three server roles for the host: configuration, service, and what is worth a log line.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -28,6 +28,8 @@ pub(crate) struct Link {
     pub(crate) peer: IpAddr,
     /// The port that the peer speaks from, or that of a proxy which speaks for it.
     pub(crate) port: u16,
+    /// Where the peer connected to, for those who watch; apart, since most connections need it no more.
+    pub(crate) own: Option<Box<SocketAddr>>,
     /// Whether only this machine can reach the listener.
     pub(crate) loopback: bool,
     /// Where it came in.

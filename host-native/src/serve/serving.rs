@@ -99,6 +99,7 @@ fn about<R: Served>(link: &Link) -> serde_json::Value {
         "protocol": R::PROTOCOL,
         "service": R::service_name(link),
         "peer": peer,
+        "local": link.own.as_ref().map(|own| own.to_string()),
         "tls": tls,
     })
 }

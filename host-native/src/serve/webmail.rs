@@ -21,6 +21,7 @@ use pillarbox_world::web::{self, BODY_MAX};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
+use super::http::escaped;
 use super::{Shared, shown};
 use crate::auth::{Caller, entropy};
 use crate::config::is_loopback;
@@ -55,6 +56,7 @@ const HEADERS: [(HeaderName, &str); 4] = [
 ];
 /// What every page begins with, and what is put behind it. In the playground a page has no looks.
 const BEGINNING: &[u8] = b"<!doctype html>\n";
+const TITLE_END: &[u8] = b"</title>";
 const LOOKS: &[u8] =
     b"<html lang=en><meta charset=utf-8><meta name=viewport content=\"width=device-width\">\n\
     <link rel=stylesheet href=\"/mail/style.css\"><script defer src=\"/mail/script.js\"></script>\n";
@@ -167,7 +169,7 @@ async fn answer(
     let place = Arc::clone(&places.answers).acquire_owned().await;
     let Ok(chance) = entropy() else { return failed("the system gives no random octets\n") };
     let (handle, moment) = (Handle::current(), now(shared.started));
-    let shared = Arc::clone(shared);
+    let (shared, label) = (Arc::clone(shared), shared.settings.label.clone());
     // A list reads many messages, and a search all of them: that holds up nobody else here. It is done to its end though the
     // browser may have gone.
     let streams = Arc::clone(&places.streams);
@@ -187,7 +189,7 @@ async fn answer(
         response
     });
     match answered.await {
-        Ok(response) => dressed(response, is_head),
+        Ok(response) => dressed(response, label.as_deref(), is_head),
         Err(_) => failed("this could not be shown\n"),
     }
 }
@@ -224,12 +226,18 @@ fn write_down(shared: &Shared, happened: &Happened, status: u16, peer: SocketAdd
     }
 }
 
-/// The response as axum has it; a page gets its looks.
-fn dressed(response: web::Response, is_head: bool) -> Response {
+/// The response as axum has it; a page gets its looks, and in its title what tells this server from others.
+fn dressed(response: web::Response, label: Option<&str>, is_head: bool) -> Response {
     let mut body = response.body;
     // HTML of a letter has its own.
     let is_ours = !response.fields.iter().any(|(name, _)| *name == "Content-Security-Policy");
     if is_ours && body.starts_with(BEGINNING) {
+        // The title comes first, and holds no tag of its own.
+        let end = body.windows(TITLE_END.len()).position(|part| part == TITLE_END);
+        if let (Some(label), Some(end)) = (label, end) {
+            let words = format!(" \u{b7} {}", escaped(label));
+            body.splice(end..end, words.into_bytes());
+        }
         body.splice(BEGINNING.len()..BEGINNING.len(), LOOKS.iter().copied());
     }
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -267,13 +275,18 @@ mod tests {
             let body = to_bytes(response.into_body(), 1 << 20).await.expect("it is there");
             String::from_utf8(body.to_vec()).expect("UTF-8")
         };
-        assert!(text(dressed(page(Vec::new()), false)).await.contains("/mail/style.css"));
+        assert!(text(dressed(page(Vec::new()), None, false)).await.contains("/mail/style.css"));
+        let named = text(dressed(page(Vec::new()), Some("a<b>"), false)).await;
+        assert!(named.contains("<title>x \u{b7} a&lt;b></title>"), "{named}");
         let policy = ("Content-Security-Policy", "sandbox".to_owned());
-        let letter = dressed(page(vec![policy]), false);
+        let letter = dressed(page(vec![policy]), Some("a"), false);
         assert_eq!(letter.headers()[header::CONTENT_SECURITY_POLICY], "sandbox");
         assert!(!text(letter).await.contains("style.css"));
-        assert_eq!(text(dressed(page(Vec::new()), true)).await, "", "HEAD has no body");
+        assert_eq!(text(dressed(page(Vec::new()), None, true)).await, "", "HEAD has no body");
         let split = ("Location", "/a\r\nSet-Cookie: b".to_owned());
-        assert_eq!(dressed(page(vec![split]), false).status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(
+            dressed(page(vec![split]), None, false).status(),
+            StatusCode::INTERNAL_SERVER_ERROR
+        );
     }
 }

@@ -31,7 +31,7 @@ use head::{Head, ascii};
 use verdict::{Findings, Verdict};
 use verify::Sender;
 
-pub(crate) use spf::{TERMS_MAX as SPF_TERMS_MAX, VOIDS_MAX as SPF_VOIDS_MAX};
+pub(crate) use spf::{TERMS_MAX as SPF_TERMS_MAX, VOIDS_MAX as SPF_VOIDS_MAX, is_spf};
 
 pub use keys::{
     Key, Kind as KeyKind, RSA_BITS, generate, quoted, read_private, record_name, write_new,

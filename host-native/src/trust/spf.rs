@@ -298,7 +298,7 @@ impl<'a> Check<'a> {
 }
 
 /// RFC 7208 §4.5: what begins with the version, and nothing that goes on after it.
-fn is_spf(text: &[u8]) -> bool {
+pub(crate) fn is_spf(text: &[u8]) -> bool {
     const VERSION: &[u8] = b"v=spf1";
     let version = text.get(..VERSION.len());
     version.is_some_and(|version| version.eq_ignore_ascii_case(VERSION))

@@ -38,6 +38,10 @@ pub(crate) fn start(
         command.args([listener, "127.0.0.1:0"]);
     }
     command.arg("--ready-file").arg(&ready_file);
+    if next_hop.is_none() {
+        // What conversations say is kept for tests, not for whoever measures.
+        command.args(["--keep-sessions", "0"]);
+    }
     if let Some(next_hop) = next_hop {
         let config = home.join("pillarbox.toml");
         let text = format!(

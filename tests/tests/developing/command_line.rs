@@ -26,12 +26,36 @@ fn send(server: &Server, to: &str, subject: &str) -> String {
 }
 
 fn get(server: &Server, path: &str) -> String {
+    String::from_utf8_lossy(&asked(server, "GET", path)).into_owned()
+}
+
+/// What HTTP answers: the body alone.
+fn asked(server: &Server, method: &str, path: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(server.http).expect("it listens");
-    let request = format!("GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("it reads");
-    let mut text = String::new();
-    stream.read_to_string(&mut text).expect("it answers");
-    text.split_once("\r\n\r\n").map_or(String::new(), |(_, body)| body.to_owned())
+    let mut octets = Vec::new();
+    stream.read_to_end(&mut octets).expect("it answers");
+    let end = octets.windows(4).position(|part| part == b"\r\n\r\n");
+    end.map_or(Vec::new(), |end| octets.split_off(end + 4))
+}
+
+/// Whether POP3 lets this user in.
+fn logs_in(server: &Server, user: &str, password: &str) -> bool {
+    let mut pop3 = Wire::connect(server.pop3).expect("it listens");
+    pop3.line().expect("a greeting");
+    pop3.send(format!("USER {user}\r\n").as_bytes()).expect("it reads");
+    pop3.line().expect("it answers");
+    pop3.send(format!("PASS {password}\r\n").as_bytes()).expect("it reads");
+    pop3.line().expect("it answers").starts_with(b"+OK")
+}
+
+/// Makes an inbox: its address and its password.
+fn inbox(server: &Server, query: &str) -> (String, String) {
+    let made = asked(server, "POST", &format!("/api/inboxes{query}"));
+    let made: Value = serde_json::from_slice(&made).expect("JSON");
+    let text = |name: &str| made[name].as_str().unwrap_or_default().to_owned();
+    (text("address"), text("password"))
 }
 
 fn pillarbox(words: &[&str]) -> Command {
@@ -164,18 +188,50 @@ fn only_named_people_are_there() {
     assert!(ehlo.contains("SIZE 65536") && ehlo.contains("SCRAM-SHA-256"), "{ehlo}");
     assert!(!ehlo.contains("OAUTHBEARER"), "{ehlo}");
     for (password, right) in [("s3cret", true), ("any", false)] {
-        let mut pop3 = Wire::connect(server.pop3).expect("it listens");
-        pop3.line().expect("a greeting");
-        pop3.send(b"USER bob@hamburger.edu\r\n").expect("it reads");
-        pop3.line().expect("it answers");
-        pop3.send(format!("PASS {password}\r\n").as_bytes()).expect("it reads");
-        assert_eq!(pop3.line().expect("it answers").starts_with(b"+OK"), right, "{password}");
+        assert_eq!(logs_in(&server, "bob@hamburger.edu", password), right, "{password}");
     }
+    let (address, password) = inbox(&server, "?name=reset");
+    assert!(address.starts_with("reset-") && address.ends_with("@hamburger.edu"), "{address}");
+    assert!(send(&server, &address, "x").starts_with("250"), "a new inbox takes mail");
+    assert!(logs_in(&server, &address, &password) && !logs_in(&server, &address, "any"));
+    assert_eq!(inbox(&server, "?name=Reset%20me").0, "", "that is no name");
     assert!(server.stop().success());
     let scratch = Scratch::new("command-line-domain");
     let server = Server::start(scratch.path(), &["--memory", "--domain", "a.test,b.test"]);
     assert!(send(&server, "anybody@b.test", "x").starts_with("250"));
     assert!(send(&server, "anybody@c.test", "x").starts_with("550 5.7.1"));
+    let (address, password) = inbox(&server, "");
+    assert!(address.ends_with("@a.test") && send(&server, &address, "x").starts_with("250"));
+    assert!(logs_in(&server, &address, &password));
+}
+
+#[test]
+fn conversations_are_kept_from_the_start_on() {
+    let scratch = Scratch::new("command-line-kept");
+    let server = Server::start(scratch.path(), &["--memory"]);
+    assert!(logs_in(&server, "bob@hamburger.edu", "s3cret"));
+    assert!(send(&server, "bob@hamburger.edu", "first").starts_with("250"));
+    let text = get(&server, "/api/messages/latest/session");
+    let found: Value = serde_json::from_str(&text).expect("JSON");
+    let session = found["session"].as_str().unwrap_or_else(|| panic!("it is kept: {text}"));
+    let capture = asked(&server, "GET", &format!("/api/sessions/{session}/capture.pcapng"));
+    let has = |part: &[u8]| capture.windows(part.len()).any(|found| found == part);
+    assert!(capture.starts_with(&0x0a0d_0d0a_u32.to_le_bytes()));
+    assert!(has(b"Subject: first\r\n") && has(&server.smtp.port().to_be_bytes()));
+    let sessions: Value =
+        serde_json::from_str(&get(&server, "/api/sessions?protocol=pop3")).expect("JSON");
+    let pop3 = sessions["sessions"][0]["id"].as_str().expect("it is there");
+    let capture = asked(&server, "GET", &format!("/api/sessions/{pop3}/capture.pcapng"));
+    let has = |part: &[u8]| capture.windows(part.len()).any(|found| found == part);
+    assert!(has(b"PASS ******\r\n") && !has(b"s3cret"), "secrets are masked");
+    assert!(server.stop().success());
+    let scratch = Scratch::new("command-line-not-kept");
+    let server = Server::start(scratch.path(), &["--memory", "--keep-sessions", "0"]);
+    assert!(send(&server, "bob@hamburger.edu", "first").starts_with("250"));
+    assert!(get(&server, "/api/messages/latest/session").contains("--keep-sessions"));
+    get(&server, "/api/sessions");
+    assert!(send(&server, "bob@hamburger.edu", "second").starts_with("250"));
+    assert!(get(&server, "/api/messages/latest/session").contains("\"session\""));
 }
 
 /// Stops a child whatever the test does.

@@ -6,7 +6,7 @@ use super::super::dkim::compare;
 use super::Finding;
 use crate::config::ServerProfile;
 use crate::dns::{Dns, NoAnswer, Resolver};
-use crate::trust::record_name;
+use crate::trust::{is_spf, record_name};
 
 /// Looks at all of them; who cannot be asked is told once.
 pub(super) async fn look(profile: &ServerProfile, host_name: &str) -> Vec<Finding> {
@@ -33,8 +33,8 @@ pub(super) async fn look(profile: &ServerProfile, host_name: &str) -> Vec<Findin
     }
     for domain in &profile.domains {
         all.push(exchanges(&dns, domain, host_name).await);
-        all.push(policy(&dns, "SPF", domain, domain, "v=spf1").await);
-        all.push(policy(&dns, "DMARC", domain, &format!("_dmarc.{domain}"), "v=DMARC1").await);
+        all.push(policy(&dns, "SPF", domain, domain, is_spf).await);
+        all.push(policy(&dns, "DMARC", domain, &format!("_dmarc.{domain}"), is_dmarc).await);
         if !profile.dkim.iter().any(|key| covers(&key.domain, domain)) {
             let says = format!("{domain}: no key signs its mail");
             all.push(Finding::warning("DKIM", says, "pillarbox dkim keygen --domain NAME"));
@@ -77,8 +77,24 @@ async fn exchanges(dns: &Dns, domain: &str, host_name: &str) -> Finding {
     }
 }
 
+/// RFC 7489 §6.4: the version comes first, and is followed by a semicolon or the end; spaces may stand around.
+fn is_dmarc(text: &[u8]) -> bool {
+    let version = text.split(|octet| *octet == b';').next().unwrap_or_default();
+    let (name, value) = match version.iter().position(|octet| *octet == b'=') {
+        Some(at) => (&version[..at], &version[at + 1..]),
+        None => return false,
+    };
+    name.trim_ascii_end() == b"v" && value.trim_ascii() == b"DMARC1"
+}
+
 /// A domain has one record of such a policy, or others guess.
-async fn policy(dns: &Dns, what: &'static str, domain: &str, name: &str, begins: &str) -> Finding {
+async fn policy(
+    dns: &Dns,
+    what: &'static str,
+    domain: &str,
+    name: &str,
+    is_one: fn(&[u8]) -> bool,
+) -> Finding {
     let example = match what {
         "SPF" => "v=spf1 mx -all",
         _ => "v=DMARC1; p=none",
@@ -91,11 +107,7 @@ async fn policy(dns: &Dns, what: &'static str, domain: &str, name: &str, begins:
         }
         Err(_) => Vec::new(),
     };
-    let begins_so = |text: &&Vec<u8>| {
-        let head = text.get(..begins.len());
-        head.is_some_and(|head| head.eq_ignore_ascii_case(begins.as_bytes()))
-    };
-    match texts.iter().filter(begins_so).count() {
+    match texts.iter().filter(|text| is_one(text)).count() {
         0 => Finding::warning(what, format!("{domain}: it has no {what} record"), help),
         1 => Finding::good(what, format!("{domain}: it has a record")),
         // RFC 7208 §4.5: several are an error for good; RFC 7489 §6.6.3: several are none.

@@ -262,6 +262,7 @@ fn native() -> Routes<Api> {
                 "An address that nobody has, for one test.",
                 Gives::Object(&["address", "user", "password", "ports"]),
             )
+            .asks(&["name"])
             .status(201),
             native::inbox,
         )
@@ -371,6 +372,14 @@ fn native() -> Routes<Api> {
                 Gives::Text("text/plain"),
             ),
             sessions::transcript,
+        )
+        .on(
+            Line::get(
+                "/api/sessions/{id}/capture.pcapng",
+                "Its octets as packets, for Wireshark; secrets masked, TLS taken off.",
+                Gives::Text("application/x-pcapng"),
+            ),
+            sessions::capture,
         )
 }
 

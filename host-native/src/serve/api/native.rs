@@ -10,6 +10,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use pillarbox_engine::types::BlobId;
+use pillarbox_world::service::Backend;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -19,6 +20,8 @@ use super::contents::TEXT_MAX;
 use super::{Answer, Api, Refused, asked, extract, number};
 use crate::auth::entropy;
 
+/// Characters of a new inbox's name that a test chooses.
+const NAME_MAX: usize = 30;
 /// How long is waited where nothing else is asked for.
 const WAIT: Duration = Duration::from_secs(10);
 /// The longest wait.
@@ -65,17 +68,31 @@ impl Awaited {
     }
 }
 
-/// `POST /api/inboxes`: an address that nobody has, with what logs in to it.
-pub(super) async fn inbox(State(api): State<Api>) -> Answer {
+/// `POST /api/inboxes?name=`: an address that nobody has, which begins with the name, with what logs in to it.
+pub(super) async fn inbox(State(api): State<Api>, uri: Uri) -> Answer {
     api.keep_sessions();
-    let chance: [u8; 8] = entropy().map_err(|_| {
-        let what = "the system gives no random octets".to_owned();
-        Refused(StatusCode::INTERNAL_SERVER_ERROR, what)
-    })?;
-    let name: String = chance.iter().map(|octet| format!("{octet:02x}")).collect();
-    let address = format!("{name}@inbox.test");
-    // In this profile a mailbox is there with its first mail or login, and one password may be the only right one.
-    let password = api.shared.settings.dev_password.as_deref().unwrap_or("any");
+    let begins = asked(&uri).get("name").to_owned();
+    let is_fine = |octet: u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-');
+    if begins.len() > NAME_MAX || begins.starts_with('-') || !begins.bytes().all(is_fine) {
+        return Err(Refused::wrong(
+            "name: expected up to 30 of a-z, 0-9 and -, with no - in front",
+        ));
+    }
+    let failed = |what: String| Refused(StatusCode::INTERNAL_SERVER_ERROR, what);
+    let chance: [u8; 16] =
+        entropy().map_err(|_| failed("the system gives no random octets".to_owned()))?;
+    let words: String = chance.iter().map(|octet| format!("{octet:02x}")).collect();
+    let (name, secret) = words.split_at(16);
+    // In this profile a mailbox is there with its first mail or login; where accounts are named it becomes one of them.
+    let name = if begins.is_empty() { name.to_owned() } else { format!("{begins}-{name}") };
+    let secret = secret.to_owned();
+    let made = api.work(move |api| {
+        let made = api.shared.backend.directory().add_user(&name, &secret);
+        made.map_err(|error| failed(error.message))
+    });
+    let (address, own) = made.await?;
+    // One password may be the only right one.
+    let password = own.as_deref().or(api.shared.settings.dev_password.as_deref()).unwrap_or("any");
     let shown =
         json!({ "address": address, "user": address, "password": password, "ports": api.ports });
     Ok((StatusCode::CREATED, Json(shown)).into_response())

@@ -1,8 +1,9 @@
 //! `/api/sessions`: conversations with what each octet of them is, from the journal that the playground's Live view watches, with
-//! the same bounds and the same masks. They are kept from the first request on that is a test's: before that nobody wants them,
-//! and sessions that note nothing are faster.
+//! the same bounds and the same masks. They are kept from the start on, or with `--keep-sessions 0` from the first request on
+//! that is a test's: sessions that note nothing are faster.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,6 +11,8 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use pillarbox_engine::text::date::date_time;
+use pillarbox_world::tape::export::{Connection, Packets};
+use pillarbox_world::world::End;
 use serde_json::{Value, json};
 
 use super::{Answer, Api, Refused, asked, number};
@@ -104,6 +107,7 @@ impl Conversation {
             "protocol": about("protocol"),
             "service": about("service"),
             "peer": about("peer"),
+            "local": about("local"),
             "tls": about("tls"),
             "opened_unix_ms": self.opened_ms,
             "closed_unix_ms": self.closed_ms,
@@ -121,22 +125,52 @@ impl Conversation {
         whole
     }
 
+    /// As packets for other programs, made up around what was said: masked, and of TLS what was inside of it. Which end closed
+    /// first is not known, so the server does. None if its beginning is gone, with the addresses.
+    fn packets(&self) -> Option<Vec<u8>> {
+        let about = self.about.as_ref()?;
+        let address = |name: &str| about[name].as_str()?.parse::<SocketAddr>().ok();
+        let mut packets = Packets::default();
+        let mut connection = Connection::new(&mut packets, address("peer")?, address("local")?);
+        connection.at(self.opened_ms?);
+        connection.open();
+        connection.accept();
+        for event in self.events.iter().filter(|event| event["what"] == "said") {
+            connection.at(event["at"].as_u64()?);
+            for part in event["parts"].as_array().into_iter().flatten() {
+                for (letter, end) in [("C", End::Client), ("S", End::Server)] {
+                    connection.say(end, &octets(part[letter].as_str().unwrap_or_default()));
+                }
+            }
+        }
+        if let Some(closed) = self.closed_ms {
+            connection.at(closed);
+            connection.close(End::Server, false);
+            connection.close(End::Client, false);
+        }
+        Some(packets.file())
+    }
+
     /// For people: a line for each line.
     fn transcript(&self) -> String {
         let mut out = String::new();
         let opened = self.opened_ms.map_or_else(|| "its beginning is gone".to_owned(), date_time);
         out.push_str(&format!("# session {} {} {opened}\n", self.id, self.protocol()));
         for (is_client, text) in self.lines() {
-            let octets: Vec<u8> =
-                text.trim_end_matches(['\r', '\n']).chars().map(|c| c as u8).collect();
+            let line = octets(text.trim_end_matches(['\r', '\n']));
             let who = if is_client { 'C' } else { 'S' };
-            out.push_str(&format!("{who}: {}\n", shown(&octets)));
+            out.push_str(&format!("{who}: {}\n", shown(&line)));
         }
         if self.is_full {
             out.push_str("# what came then is not kept\n");
         }
         out
     }
+}
+
+/// In the journal each character is the octet of its number.
+fn octets(text: &str) -> Vec<u8> {
+    text.chars().map(|c| c as u8).collect()
 }
 
 /// The conversations of a journal, oldest first.
@@ -191,8 +225,17 @@ pub(super) async fn transcript(State(api): State<Api>, Path(id): Path<String>) -
     Ok(handed("text/plain; charset=utf-8", api.conversation(&id).await?.transcript()))
 }
 
+/// `GET /api/sessions/{id}/capture.pcapng`.
+pub(super) async fn capture(State(api): State<Api>, Path(id): Path<String>) -> Answer {
+    let file = api.conversation(&id).await?.packets().ok_or_else(|| {
+        let what = "the beginning of this session is no longer kept, nor where it came from; --keep-sessions keeps more";
+        Refused(StatusCode::GONE, what.to_owned())
+    })?;
+    Ok(handed("application/x-pcapng", file))
+}
+
 /// What peers said is handed out as text, and a browser makes nothing else of it.
-fn handed(kind: &'static str, text: String) -> Response {
+fn handed(kind: &'static str, text: impl IntoResponse) -> Response {
     let fields = [(header::CONTENT_TYPE, kind), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
     (fields, text).into_response()
 }
@@ -238,8 +281,8 @@ impl Api {
         let found = all.iter().rev().find(|one| one.messages().contains(&entry.id));
         let found = found.ok_or_else(|| {
             let what = format!(
-                "the conversation that brought message {} is not kept: they are from a test's first request on \
-                 (POST /api/inboxes or /api/reset, GET /api/wait or /api/sessions), the latest alone",
+                "the conversation that brought message {} is not kept: only the latest are, as many as --keep-sessions says, and with 0 \
+                 from a test's first request on (POST /api/inboxes or /api/reset, GET /api/wait or /api/sessions)",
                 entry.id
             );
             Refused(StatusCode::NOT_FOUND, what)
@@ -295,5 +338,34 @@ mod tests {
         ];
         assert_eq!(lines, expected);
         assert_eq!(all[0].whole()["said"].as_array().map(Vec::len), Some(2));
+        assert!(all[0].packets().is_none(), "nobody knows where it came in");
+    }
+
+    #[test]
+    fn a_conversation_becomes_packets() {
+        let has = |file: &[u8], part: &[u8]| file.windows(part.len()).any(|found| found == part);
+        for (peer, local, starts) in
+            [("192.0.2.1:9", "192.0.2.2:25", 0x45), ("192.0.2.1:9", "[2001:db8::2]:25", 0x60)]
+        {
+            let journal = Journal::default();
+            journal.tell("a", "opened", json!({ "peer": peer, "local": local }));
+            journal.tell("a", "said", json!({ "parts": [{ "S": "220 \u{e9}\r\n" }] }));
+            journal.tell("a", "closed", json!({}));
+            let file = conversations(&journal.kept())[0].packets().expect("it is whole");
+            assert!(has(&file, b"220 \xe9\r\n"));
+            // Section, interface, three packets of the beginning, one of data, two of the end.
+            let (mut at, mut kinds) = (0, Vec::new());
+            while at < file.len() {
+                let number = |at: usize| {
+                    u32::from_le_bytes(file[at..at + 4].try_into().expect("four octets"))
+                };
+                kinds.push(number(at));
+                if number(at) == 6 {
+                    assert_eq!(file[at + 28], starts);
+                }
+                at += number(at + 4) as usize;
+            }
+            assert_eq!(kinds, [0x0a0d_0d0a, 1, 6, 6, 6, 6, 6, 6]);
+        }
     }
 }

@@ -4,6 +4,7 @@
 mod dialogue;
 mod json;
 mod messages;
+mod packets;
 mod pcapng;
 mod report;
 
@@ -11,5 +12,6 @@ pub(super) use dialogue::secrets;
 pub use dialogue::{Spoken, dialogue, transcript};
 pub use json::jsonl;
 pub use messages::{Eml, mbox, messages};
+pub use packets::{Connection, Packets};
 pub use pcapng::pcapng;
 pub use report::report;

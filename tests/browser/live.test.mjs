@@ -242,6 +242,36 @@ test("a server that was started again is another one: nothing of before is mixed
   again.stop();
 });
 
+test("in a small window conversations, talk and reasons are tabs, and all is reached by keyboard", async () => {
+  const { page, wrong, close } = await live(browser, server, { size: SIZES.narrow });
+  const tab = async (name) => (await page.getByRole("tab", { name }).getAttribute("aria-selected")) === "true";
+  for (let times = 0; times < 12; times += 1) await talk(server.smtp, ["EHLO test.example", "QUIT"]);
+  const last = page.locator(".talk").nth(11);
+  await last.waitFor();
+  await last.scrollIntoViewIfNeeded();
+  await last.focus();
+  await page.keyboard.press("Enter");
+  await page.locator(".line", { hasText: "EHLO test.example" }).waitFor();
+  assert.ok(await tab("Talk"), "what is chosen is shown");
+  const { height } = await page.locator(".transcript").boundingBox();
+  assert.ok(height > 400, `${height} pixels for what was said`);
+  await page.locator(".line", { hasText: "EHLO test.example" }).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("#live-tab-talk").focus();
+  await page.keyboard.press("ArrowRight");
+  await page.locator(".inspector", { hasText: "RFC 5321 §4.1.1.1" }).waitFor();
+  await page.keyboard.press("ArrowRight");
+  assert.ok(await tab("Conversations"));
+  await page.getByRole("button", { name: "Type SMTP" }).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("#prompt").fill("EHLO me");
+  await page.keyboard.press("Enter");
+  await page.locator(".line.client", { hasText: "EHLO me" }).waitFor();
+  await shot(page, "live-small");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 for (const theme of THEMES) {
   for (const [sizeName, size] of Object.entries(SIZES)) {
     test(`Live, ${theme}, ${sizeName}: nothing serious for axe, nothing wider than the window`, async () => {

@@ -241,10 +241,11 @@ fn listen(ui: Ui) {
 }
 
 /// Keys and what they do; two words each.
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 14] = [
     ("?", "this help"),
     ("Ctrl+K", "go to a screen, a scenario or a challenge by its name"),
     ("1 – 9", "on the first page: open that scenario"),
+    ("← → ↑ ↓", "on Wire: the part before, the one after, what it lies in, what lies in it"),
     ("Space", "play and pause"),
     ("→ ←", "one step on, one step back"),
     (

@@ -10,7 +10,7 @@ pub(crate) fn Area(
     class: Signal<String>,
     /// What it is called, where its texts are not its name.
     #[prop(optional, into)]
-    called: Option<String>,
+    called: Option<Signal<String>>,
     /// What it is, for those who do not see it.
     #[prop(into)]
     name: Signal<String>,
@@ -34,7 +34,7 @@ pub(crate) fn Area(
             class=move || class.get()
             role="button"
             tabindex="0"
-            aria-label=called
+            aria-label=move || called.map(|called| called.get())
             aria-description=move || name.get()
             on:click=move |_| press()
             on:keydown=key

@@ -98,10 +98,14 @@ fn line(player: Player, map: &Map, a: NodeId, b: NodeId) -> Option<AnyView> {
     let spot = Spot::Line(a, b);
     let title =
         player.read(|story| format!("The line between {} and {}", story.name(a), story.name(b)));
+    let called = Signal::derive(move || match words() {
+        Some(words) => format!("{title}: {words}"),
+        None => title.clone(),
+    });
     let view = view! {
         <Area
             class=Signal::derive(move || class().to_owned())
-            called=title
+            called=called
             name=Signal::stored("What may go wrong with it".to_owned())
             press=move || player.ask(Some(spot))
             at=move |here| player.near(here, spot)
@@ -313,7 +317,7 @@ fn mover(player: Player, map: Map) -> AnyView {
         let view = view! {
             <Area
                 class=Signal::stored("flying".to_owned())
-                called="What is on its way"
+                called=Signal::stored("What is on its way".to_owned())
                 name=Signal::stored("What may go wrong with it".to_owned())
                 press=move || player.ask(Some(spot))
                 at=move |here| player.near(here, spot)

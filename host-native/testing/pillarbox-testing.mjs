@@ -101,6 +101,17 @@ export class Server {
         return new Inbox(this, address, password);
     }
 
+    /** Keeps all mail as it is now, to be put back by `restore`. */
+    snapshot(name = "default") { return this.#change(`/api/snapshot?name=${name}`); }
+
+    /** Puts users, mailboxes, messages and flags back as they were at `snapshot`. */
+    restore(name = "default") { return this.#change(`/api/restore?name=${name}`); }
+
+    async #change(path) {
+        const { status, body } = await this.ask(path, { method: "POST" });
+        if (status !== 200 && status !== 201) throw new Failure(`the server says ${status}: ${body.Error}`);
+    }
+
     /** What the server answers: the status, and the JSON or the octets. */
     async ask(path, init = {}) {
         const answer = await fetch(this.url + path, init);

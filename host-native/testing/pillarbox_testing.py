@@ -122,6 +122,19 @@ class Server:
         made = self.ask("POST", f"/api/inboxes?name={name}")[1]
         return Inbox(self, made["address"], made["password"])
 
+    def snapshot(self, name: str = "default") -> None:
+        """Keeps all mail as it is now, to be put back by `restore`."""
+        self._change(f"/api/snapshot?name={name}")
+
+    def restore(self, name: str = "default") -> None:
+        """Puts users, mailboxes, messages and flags back as they were at `snapshot`."""
+        self._change(f"/api/restore?name={name}")
+
+    def _change(self, path: str) -> None:
+        status, body = self.ask("POST", path)
+        if status not in (200, 201):
+            raise Failure(f"the server says {status}: {body['Error']}")
+
     def ask(self, method: str, path: str, timeout: float = 30.0) -> tuple[int, object]:
         """What the server answers: the status, and the JSON or the octets."""
         host, port = self.place("http")

@@ -77,6 +77,18 @@ def test_failures_tell_what_came_and_what_was_said(mail):
         mail.wait()
 
 
+def test_mail_is_put_back(mail, mail_server):
+    ask_for_a_new_password(mail.smtp, mail.address)
+    mail.wait()
+    mail_server.snapshot("one")
+    ask_for_a_new_password(mail.smtp, mail.address)
+    assert len(mail.wait_for(2)) == 2
+    mail_server.restore("one")
+    assert mail.wait().subject == "Reset"
+    with pytest.raises(Failure, match="no such snapshot.*one"):
+        mail_server.restore("two")
+
+
 def test_flags_and_failures_of_a_start():
     with Server(("--fault", "any/verb=RCPT,nth=1/reply=451 4.7.1 Later")) as server:
         inbox = server.inbox()

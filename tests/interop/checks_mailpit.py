@@ -6,6 +6,7 @@ import imaplib
 import json
 import os
 import pathlib
+import re
 import smtplib
 import socket
 import struct
@@ -307,6 +308,56 @@ def users_and_mailboxes_come_and_go(server: Server) -> None:
     ask("GET", f"/api/users/{user}", 404)
 
 
+def mail_is_put_back_as_it_was(server: Server) -> None:
+    user, large = "known@hamburger.edu", b"Subject: large\r\n\r\n" + b"0123456789abcdef\r\n" * 40_000
+
+    def told(imap: imaplib.IMAP4, name: str) -> list[tuple[bytes, bytes]]:
+        assert imap.select(name)[0] == "OK", name
+        lines = imap.fetch("1:*", "(FLAGS BODY.PEEK[HEADER.FIELDS (Subject)] RFC822.SIZE)")[1]
+        return sorted((line[1].strip(), b"Flagged" in line[0]) for line in lines if isinstance(line, tuple))
+
+    assert asked(server, "POST", "/api/restore?name=never")[0] == 404
+    assert asked(server, "POST", "/api/snapshot?name=a%20b")[0] == 400
+    with imaplib.IMAP4("127.0.0.1", server.port["imap"]) as imap:
+        imap.login(user, "any")
+        imap.create("Work/Deep")
+        imap.subscribe("Work/Deep")
+        imap.append("INBOX", r"(\Flagged)", None, b"Subject: one\r\n\r\n.\r\n")
+        imap.append("INBOX", "", None, b"Subject: two\r\n\r\nx\r\n")
+        imap.append("Work/Deep", "", None, large)
+        was = {name: told(imap, name) for name in ("INBOX", "Work/Deep")}
+        validity = imap.status("INBOX", "(UIDVALIDITY UIDNEXT)")[1]
+        status, text = asked(server, "POST", "/api/snapshot?name=known")
+        kept = json.loads(text)
+        assert status == 201 and kept["name"] == "known" and kept["messages"] >= 3, text
+        # All of it becomes something else, and somebody is there who was not.
+        imap.select("INBOX")
+        imap.store("1", "-FLAGS", r"(\Flagged)")
+        imap.store("2", "+FLAGS", r"(\Deleted)")
+        imap.expunge()
+        imap.append("INBOX", "", None, b"Subject: three\r\n\r\nx\r\n")
+        imap.delete("Work/Deep")
+        imap.create("New/One")
+        with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as smtp:
+            smtp.sendmail("alice@crepes.fr", ["later@hamburger.edu"], "Subject: later\r\n\r\nx\r\n")
+        for _ in range(2):
+            assert json.loads(asked(server, "POST", "/api/restore?name=known")[1]) == kept
+        # The session that has it open is told, and no UID means another message.
+        assert imap.noop()[0] == "OK"
+        assert {name: told(imap, name) for name in ("INBOX", "Work/Deep")} == was
+        names = b" ".join(imap.list()[1])
+        assert b"New" not in names and b"Work/Deep" in b" ".join(imap.lsub()[1]), names
+        now = imap.status("INBOX", "(UIDVALIDITY UIDNEXT)")[1]
+        number = lambda line, word: int(re.search(rb"%s (\d+)" % word, line[0])[1])
+        assert number(now, b"UIDVALIDITY") == number(validity, b"UIDVALIDITY"), (validity, now)
+        assert number(now, b"UIDNEXT") > number(validity, b"UIDNEXT"), (validity, now)
+        imap.select("Work/Deep")
+        assert imap.fetch("1", "BODY.PEEK[]")[1][0][1] == large
+    assert asked(server, "GET", "/api/users/later@hamburger.edu")[0] == 404
+    found = read(server, "/api/v1/search?query=to:later@hamburger.edu%20subject:later")
+    assert found["messages_count"] == 0, found
+
+
 def what_is_served_is_described(server: Server) -> None:
     with smtplib.SMTP("127.0.0.1", server.port["smtp"]) as smtp:
         smtp.sendmail("alice@crepes.fr", ["described@hamburger.edu"], "Subject: described\r\n\r\nhello\r\n")
@@ -343,4 +394,5 @@ def what_is_served_is_described(server: Server) -> None:
 
 
 CHECKS = [mailpits_client, strangers_and_nonsense_are_turned_away, listeners_are_told, conversations_are_shown, users_and_mailboxes_come_and_go,
+          mail_is_put_back_as_it_was,
           a_date_in_the_future_is_not_the_latest, the_clock_moves_the_queue, what_is_served_is_described, tests_wait_and_do_not_sleep]

@@ -85,3 +85,13 @@ test("Playwright's fixtures give a server and an address", async () => {
     }, { title: "signs in" }));
     assert.match(address, /^signs-in-/);
 });
+
+test("mail is put back", async () => {
+    const mail = await server.inbox("back");
+    await server.snapshot("one");
+    await askForANewPassword(server.smtp, mail.address);
+    await mail.wait();
+    await server.restore("one");
+    await mail.staysEmpty(0);
+    await assert.rejects(server.restore("two"), /no such snapshot.*one/);
+});

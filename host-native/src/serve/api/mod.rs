@@ -18,6 +18,7 @@ mod queue;
 mod routes;
 mod send;
 mod sessions;
+mod snapshots;
 mod summary;
 mod tags;
 mod texts;
@@ -61,6 +62,7 @@ struct Api {
     texts: Arc<Texts>,
     places: Arc<Semaphore>,
     ports: native::Ports,
+    snapshots: Arc<snapshots::Snapshots>,
     /// Whether HTTP is served to this machine alone.
     is_local: bool,
 }
@@ -135,6 +137,7 @@ pub(super) fn routes(shared: &Arc<Shared>, addresses: &Addresses) -> Router {
             imap: addresses.imap.port(),
             http: addresses.http.port(),
         },
+        snapshots: Arc::default(),
         is_local,
     };
     keeping::begin(&api);
@@ -255,6 +258,7 @@ fn native() -> Routes<Api> {
     const USER: Gives = Gives::Object(&["address", "mailboxes", "messages", "octets"]);
     const NAME: Gives = Gives::Object(&["name"]);
     const REMOVED: Gives = Gives::Object(&["removed"]);
+    const SNAPSHOT: Gives = Gives::Object(&["name", "users", "messages", "octets"]);
     Routes::new()
         .on(
             Line::post(
@@ -282,6 +286,21 @@ fn native() -> Routes<Api> {
                 Gives::Object(&["removed"]),
             ),
             native::reset,
+        )
+        .on(
+            Line::post("/api/snapshot", "Keeps all mail as it is now, under a name.", SNAPSHOT)
+                .asks(&["name"])
+                .status(201),
+            snapshots::take,
+        )
+        .on(
+            Line::post(
+                "/api/restore",
+                "All mail as it was then: users, mailboxes, messages and flags.",
+                SNAPSHOT,
+            )
+            .asks(&["name"]),
+            snapshots::restore,
         )
         .on(
             Line::get(

@@ -54,7 +54,7 @@ test("sign, flip one octet: content altered, with reasons and the covered octets
 
 test("by keyboard alone: sign, choose an octet, flip it", async () => {
   const { page, wrong, close } = await open(browser, server, "#/message");
-  await page.getByRole("tab", { name: "Parts" }).focus();
+  await page.getByRole("tab", { name: "Seven bits" }).focus();
   await press(page, "ArrowRight");
   await state(page).waitFor();
   const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.textContent ?? "");

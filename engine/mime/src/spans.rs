@@ -2,6 +2,7 @@
 //! that of the index, which every other reader uses; here its octets only get their names, on demand.
 
 use pillarbox_engine::message::{Index, Part, PartKind};
+use pillarbox_engine::text::address;
 use pillarbox_engine::trace::Part as Span;
 
 use crate::scan::index;
@@ -193,7 +194,8 @@ impl Walk<'_> {
         let mut addressed = false;
         if let Some(colon) = colon.filter(|colon| !octets[..*colon].contains(&b'\n')) {
             let name = octets[..colon].trim_ascii();
-            addressed = ADDRESSED.iter().any(|known| name.eq_ignore_ascii_case(known));
+            let is = |known: &&[u8]| name.eq_ignore_ascii_case(known);
+            addressed = address::FIELDS.iter().chain([&&b"Return-Path"[..]]).any(is);
             self.put(start, start + colon, "header name");
             self.put(start + colon, start + colon + 1, "colon");
             at = start + colon + 1;
@@ -302,22 +304,6 @@ impl Walk<'_> {
         self.put(from, end, "text");
     }
 }
-
-/// Fields whose values name people (RFC 5322 §3.6).
-const ADDRESSED: [&[u8]; 12] = [
-    b"From",
-    b"Sender",
-    b"Reply-To",
-    b"To",
-    b"Cc",
-    b"Bcc",
-    b"Resent-From",
-    b"Resent-Sender",
-    b"Resent-To",
-    b"Resent-Cc",
-    b"Resent-Bcc",
-    b"Return-Path",
-];
 
 /// What an address can be made of that is not quoted; dots and the at sign among it.
 fn is_atom(octet: u8) -> bool {

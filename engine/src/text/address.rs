@@ -2,6 +2,23 @@
 
 use alloc::vec::Vec;
 
+/// Header fields that hold addresses (RFC 5322 §3.6.2, §3.6.3, §3.6.6; RFC 8098 §2.1); Return-Path holds a path.
+pub const FIELDS: [&[u8]; 13] = [
+    b"From",
+    b"Sender",
+    b"Reply-To",
+    b"To",
+    b"Cc",
+    b"Bcc",
+    b"Resent-From",
+    b"Resent-Sender",
+    b"Resent-Reply-To",
+    b"Resent-To",
+    b"Resent-Cc",
+    b"Resent-Bcc",
+    b"Disposition-Notification-To",
+];
+
 /// Addresses of one field; more are passed over.
 const ADDRESSES_MAX: usize = 10_000;
 

@@ -8,26 +8,9 @@ use crate::message::Address;
 use crate::message::compose::header::{self, FieldWriter};
 use crate::smtp::Mailbox;
 use crate::smtp::grammar::print_mailbox;
-use crate::text::address::parse_list;
+use crate::text::address;
 use crate::text::header::{Field, fields};
 use crate::text::{params, words};
-
-/// Fields that hold addresses (RFC 5322 §3.6.2, §3.6.3, §3.6.6; RFC 8098 §2.1).
-const ADDRESSES: [&[u8]; 13] = [
-    b"From",
-    b"Sender",
-    b"Reply-To",
-    b"To",
-    b"Cc",
-    b"Bcc",
-    b"Resent-From",
-    b"Resent-Sender",
-    b"Resent-Reply-To",
-    b"Resent-To",
-    b"Resent-Cc",
-    b"Resent-Bcc",
-    b"Disposition-Notification-To",
-];
 
 /// Fields of words of their own, where an encoded word would be another word: identifiers, traces, signatures, verdicts.
 const STRUCTURED: [&[u8]; 12] = [
@@ -71,8 +54,8 @@ fn write_field(field: &Field<'_>, whole: &[u8], out: &mut Vec<u8>) {
     };
     // A field's name is printable ASCII.
     let name = String::from_utf8_lossy(field.name);
-    if is_one_of(&ADDRESSES) {
-        write_addresses(&name, &parse_list(&field.unfolded()), out);
+    if is_one_of(&address::FIELDS) {
+        write_addresses(&name, &address::parse_list(&field.unfolded()), out);
     } else if is_one_of(&[b"Content-Type", b"Content-Disposition"]) {
         write_parameters(&name, &params::parse(&field.unfolded()), out);
     } else if is_one_of(&[b"Content-Transfer-Encoding", b"MIME-Version"]) {

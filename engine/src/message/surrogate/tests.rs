@@ -13,7 +13,7 @@ fn surrogate(message: &[u8], cut: usize) -> Vec<u8> {
     out
 }
 
-fn field<'a>(message: &'a [u8], name: &str) -> Option<Vec<u8>> {
+fn field(message: &[u8], name: &str) -> Option<Vec<u8>> {
     fields(message).find(|field| field.is(name.as_bytes())).map(|field| field.unfolded())
 }
 

@@ -1,5 +1,7 @@
 """Python's own clients: the whole corpus in by SMTP and APPEND, out by POP3 and IMAP, octet for octet."""
 
+import email
+import email.header
 import imaplib
 import poplib
 import smtplib
@@ -15,8 +17,10 @@ def terminated(octets: bytes) -> bytes:
     return octets if octets.endswith(b"\r\n") else octets + b"\r\n"
 
 
-def pop3(server: Server, user: str) -> poplib.POP3:
+def pop3(server: Server, user: str, utf8: bool = False) -> poplib.POP3:
     client = poplib.POP3("127.0.0.1", server.port["pop3"], timeout=30)
+    if utf8:
+        client.utf8()
     client.user(user)
     client.pass_("any")
     return client
@@ -51,7 +55,8 @@ def corpus_by_smtp_arrives_by_pop3_and_imap(server: Server) -> None:
             client.rcpt(user)
             code, reply = client.data(entry["octets"])
             assert code == 250, (entry["file"], code, reply)
-    pop = pop3(server, user)
+    # RFC 6856 §2.1: without UTF8 there would be a surrogate of what has it in its header fields.
+    pop = pop3(server, user, utf8=True)
     box = imap(server, user)
     uids = box.uid("SEARCH", "ALL")[1][0].decode().split()
     sizes = [int(line.split()[1]) for line in pop.list()[1]]
@@ -66,7 +71,25 @@ def corpus_by_smtp_arrives_by_pop3_and_imap(server: Server) -> None:
         top = pop.top(number, 0)[1]
         assert b"".join(line + b"\r\n" for line in top).startswith(by_imap.split(b"\r\n\r\n")[0]), entry["file"]
     pop.quit()
+    pop = pop3(server, user)
+    for number, (uid, entry) in enumerate(zip(uids, corpus()), 1):
+        if entry["eight_bit"]:
+            surrogate_says_the_same(pop.retr(number)[1], body(box, uid), entry["file"])
+    pop.quit()
     box.logout()
+
+
+def surrogate_says_the_same(lines: list[bytes], whole: bytes, file: str) -> None:
+    """Python reads what a client gets that knows nothing of UTF-8: the subject means the same, and the body is the same."""
+    head, _, rest = b"".join(line + b"\r\n" for line in lines).partition(b"\r\n\r\n")
+    first, _, content = whole.partition(b"\r\n\r\n")
+    assert head.isascii(), file
+    if first.isascii() and b"multipart" not in first:
+        assert (head, rest) == (first, content), file
+    means = lambda head: str(email.header.make_header(email.header.decode_header(email.message_from_bytes(head)["Subject"] or "")))
+    subject = next((line for line in first.split(b"\r\n") if line.lower().startswith(b"subject:")), b"")
+    if not subject.isascii():
+        assert means(head) == subject[8:].decode().strip(), file
 
 
 def corpus_by_append_is_bit_identical(server: Server) -> None:

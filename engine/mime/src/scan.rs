@@ -12,7 +12,7 @@ use crate::preview::preview;
 /// Parts inside parts; deeper ones stay opaque.
 const DEPTH_MAX: usize = 100;
 /// Parts of one message; further ones stay inside the last.
-const PARTS_MAX: usize = 10_000;
+const PARTS_MAX: usize = 1000;
 /// Parts, and octets of all header sections, of a message that is small in the sense of `index_small`.
 const SMALL: Bounds = Bounds { parts: 64, header: 16 << 10 };
 const LARGE: Bounds = Bounds { parts: PARTS_MAX, header: usize::MAX };

@@ -17,6 +17,9 @@ pub(crate) enum Place {
     Inside,
 }
 
+/// Tokens of one response that are told apart; an envelope of thousands of people has more, and what follows is one span.
+const PARTS_MAX: usize = 1000;
+
 /// The tokens of octets that begin and end between tokens, in order and without a gap. Literals may stand in them.
 pub(crate) fn parts(octets: &[u8], place: Place) -> Vec<Part> {
     let mut lexer = Lexer { octets, at: 0, parts: Vec::new(), capabilities: false };
@@ -26,6 +29,10 @@ pub(crate) fn parts(octets: &[u8], place: Place) -> Vec<Part> {
         Place::Inside => {}
     }
     while lexer.at < octets.len() {
+        if lexer.parts.len() >= PARTS_MAX {
+            lexer.put(octets.len() - lexer.at, "text");
+            break;
+        }
         lexer.token();
         let ended = lexer.parts.last().is_some_and(|part| part.label == "CRLF");
         if ended && place == Place::Response && lexer.at < octets.len() {

@@ -13,7 +13,7 @@ use crate::text::header::{Field, fields};
 use crate::text::{params, words};
 
 /// Fields of words of their own, where an encoded word would be another word: identifiers, traces, signatures, verdicts.
-const STRUCTURED: [&[u8]; 12] = [
+const STRUCTURED: [&[u8]; 15] = [
     b"Message-ID",
     b"Resent-Message-ID",
     b"In-Reply-To",
@@ -26,6 +26,9 @@ const STRUCTURED: [&[u8]; 12] = [
     b"DKIM-Signature",
     b"Authentication-Results",
     b"Received-SPF",
+    b"Delivered-To",
+    b"X-Original-To",
+    b"Autocrypt",
 ];
 
 /// Fields of signatures by their first octets (RFC 8617 §4.1), and of URIs (RFC 2369 §2).
@@ -38,10 +41,12 @@ pub(super) fn write(section: &[u8], out: &mut Vec<u8>) {
         // Lines that are no fields.
         put_ascii(&section[end..field.start], out);
         end = field.end;
-        if section[field.start..end].is_ascii() {
-            out.extend_from_slice(&section[field.start..end]);
+        let whole = &section[field.start..end];
+        // Of one that is too long, what is ASCII stays; so does all of most fields.
+        if whole.is_ascii() || whole.len() > value::VALUE_MAX {
+            put_ascii(whole, out);
         } else {
-            write_field(&field, &section[field.start..end], out);
+            write_field(&field, whole, out);
         }
     }
     put_ascii(&section[end..], out);

@@ -1,3 +1,4 @@
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -110,4 +111,22 @@ fn raw_octets_of_an_old_charset_are_words_too() {
         surrogate(b"Subject: caf\xe9\r\nReceived: from \xe9\r\nDate: \xff\r\n\r\n\xe9\r\n", 3);
     assert_eq!(field(&made, "Subject").map(|value| words::decode(&value)).as_deref(), Some("café"));
     assert!(field(&made, "Received").is_none() && made.ends_with(b"\r\n\r\n\xe9\r\n"));
+}
+
+#[test]
+fn what_nobody_wrote_costs_no_more_than_its_size() {
+    let long = "ö".repeat(100_000);
+    for field in [
+        format!("Subject: {long}"),
+        format!("Cc: {}", "ö,".repeat(80_000)),
+        format!("Content-Type: a/b; n=\"{long}\""),
+    ] {
+        let message = format!("{field}\r\n\r\nö");
+        let made = surrogate(message.as_bytes(), 4096);
+        let (head, body) = made.split_at(field.len());
+        assert!(head.is_ascii() && body == "\r\n\r\nö".as_bytes(), "{}", made.len());
+    }
+    let text = surrogate("Sender: @ö\r\nContent-Type: a/b; name=\"\u{e9}\"\r\n\r\n".as_bytes(), 9);
+    let text = String::from_utf8(text).expect("it is ASCII");
+    assert!(text.contains("<invalid@internationalized-address.invalid>"), "{text}");
 }

@@ -1,7 +1,6 @@
 //! What single values become: those of ENVELOPE and BODYSTRUCTURE, and of header fields.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::message::compose::header;
@@ -13,9 +12,15 @@ use crate::text::{domain, words};
 /// RFC 2606 §2: a domain that nobody will ever have.
 const NOWHERE: (&[u8], &[u8]) = (b"invalid", b"internationalized-address.invalid");
 
+/// Octets of a value that gets another form: none that a person wrote is longer. Above that, what is not ASCII becomes
+/// question marks, since a form of many pieces costs many times the memory.
+pub(super) const VALUE_MAX: usize = 32 << 10;
+
 /// A text without structure (RFC 5322 §2.2.1), on one line.
 pub(crate) fn text(value: &[u8]) -> Cow<'_, [u8]> {
-    if value.is_ascii() {
+    if value.len() > VALUE_MAX {
+        token(value)
+    } else if value.is_ascii() {
         Cow::Borrowed(value)
     } else {
         header::words(&words::decode(value)).into()
@@ -60,7 +65,7 @@ pub(crate) fn address(address: &Address) -> Cow<'_, Address> {
         return Cow::Owned(Address { name: None, mailbox, host: None });
     };
     let (domain, name) = (domain::to_ascii(host), name.as_ref());
-    if local_part.is_ascii() && domain.is_ascii() {
+    if local_part.is_ascii() && !local_part.is_empty() && domain.is_ascii() {
         let mailbox = Some(local_part.clone());
         return Cow::Owned(Address { name: name.map(in_words), mailbox, host: Some(domain) });
     }
@@ -85,10 +90,10 @@ pub(crate) fn parameters(parameters: &Parameters) -> Cow<'_, Parameters> {
         let Some(text) = core::str::from_utf8(name).ok().filter(|name| name.is_ascii()) else {
             continue;
         };
-        if value.is_ascii() {
-            out.push((name.clone(), value.clone()));
+        if value.is_ascii() || value.len() > VALUE_MAX {
+            out.push((name.clone(), token(value).into_owned()));
         } else {
-            let value = String::from_utf8_lossy(value);
+            let value = words::decode(value);
             out.extend(
                 header::encoded_parameter(text, &value)
                     .map(|(name, value)| (name.into_bytes(), value.into_bytes())),

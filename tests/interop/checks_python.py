@@ -79,6 +79,33 @@ def corpus_by_smtp_arrives_by_pop3_and_imap(server: Server) -> None:
     box.logout()
 
 
+def no_message_closes_its_mailbox(server: Server) -> None:
+    """A session has 4 MiB, and tells a test what each octet is: messages that are made to need more still can be read."""
+    wide = "\u00f6"
+    messages = {
+        "parts": b"Content-Type: multipart/mixed; boundary=x\r\n\r\n" + b"--x\r\nContent-Type: text/plain; a=b\r\n\r\nx\r\n" * 20_000 + b"--x--\r\n",
+        "groups": b"Cc: " + b"a:;\r\n " * 9000 + b"\r\n\r\nx\r\n",
+        "people": "From: {}\r\n\r\nx\r\n".format(",\r\n ".join(f"J{wide} {n} <{wide}{n}@{wide}{n}.example>" for n in range(6000))).encode(),
+        "names": f'Content-Type: a/b; n="{wide * 16_000}"\r\nSubject: {wide * 16_000}\r\n\r\nx\r\n'.encode(),
+        "longer": f'Content-Type: a/b; n="{wide * 50_000}"\r\nSubject: {wide * 50_000}\r\n\r\nx\r\n'.encode(),
+    }
+    for name, octets in messages.items():
+        user = f"{name}@hamburger.edu"
+        with smtplib.SMTP("127.0.0.1", server.port["smtp"], timeout=30) as client:
+            client.ehlo("crepes.fr")
+            client.mail("alice@crepes.fr", ["BODY=8BITMIME", "SMTPUTF8"])
+            client.rcpt(user)
+            assert client.data(octets)[0] == 250, name
+        box = imap(server, user)
+        for items in ("ENVELOPE", "BODYSTRUCTURE", "FULL", "BODY.PEEK[1]", "BODY.PEEK[HEADER]"):
+            assert box.fetch("1", f"({items})" if items != "FULL" else items)[0] == "OK", (name, items)
+        assert box.search(None, "TEXT", "zz") == ("OK", [b""]), name
+        box.logout()
+        pop = pop3(server, user)
+        assert len(pop.retr(1)[1]) > 2, name
+        pop.quit()
+
+
 def surrogate_says_the_same(lines: list[bytes], whole: bytes, file: str) -> None:
     """Python reads what a client gets that knows nothing of UTF-8: the subject means the same, and the body is the same."""
     head, _, rest = b"".join(line + b"\r\n" for line in lines).partition(b"\r\n\r\n")
@@ -197,6 +224,7 @@ def pop3_when_free(server: Server, user: str) -> poplib.POP3:
 CHECKS = [
     corpus_by_smtp_arrives_by_pop3_and_imap,
     corpus_by_append_is_bit_identical,
+    no_message_closes_its_mailbox,
     parts_are_what_python_finds,
     pop3_keeps_its_promises,
 ]

@@ -90,7 +90,7 @@ def no_message_closes_its_mailbox(server: Server) -> None:
         "longer": f'Content-Type: a/b; n="{wide * 50_000}"\r\nSubject: {wide * 50_000}\r\n\r\nx\r\n'.encode(),
     }
     for name, octets in messages.items():
-        user = f"{name}@hamburger.edu"
+        user = f"bomb-{name}@hamburger.edu"
         with smtplib.SMTP("127.0.0.1", server.port["smtp"], timeout=30) as client:
             client.ehlo("crepes.fr")
             client.mail("alice@crepes.fr", ["BODY=8BITMIME", "SMTPUTF8"])

@@ -142,9 +142,8 @@ fn value(out: &mut Vec<u8>, octets: Option<&[u8]>, form: Form, utf8: bool) {
         (Some(octets), _) if utf8 || octets.is_ascii() => string(out, octets, utf8),
         (Some(octets), Form::Text) => string(out, &surrogate::text(octets), false),
         (Some(octets), Form::Token) => string(out, &surrogate::token(octets), false),
-        (Some(octets), Form::Identifier) => {
-            nstring(out, surrogate::identifier(Some(octets)), false)
-        }
+        // In another form it would be another one, so it is missing.
+        (Some(_), Form::Identifier) => out.extend_from_slice(b"NIL"),
     }
 }
 

@@ -13,11 +13,8 @@ use crate::trace::Rule;
 use crate::types::Reason;
 
 /// RFC 5464 §4.4.1.
-pub(crate) const VALUES: Rule = Rule {
-    rfc: 5464,
-    section: "4.4.1",
-    gist: "METADATA tells entries with their values; what has none is not told.",
-};
+pub(crate) const VALUES: Rule =
+    Rule { rfc: 5464, section: "4.4.1", gist: "METADATA tells entries with their values." };
 /// RFC 5464 §4.2.1.
 pub(crate) const LONG: Rule = Rule {
     rfc: 5464,

@@ -9,7 +9,7 @@ mod value;
 use alloc::vec::Vec;
 
 use super::walk::{Piece, Walker};
-pub(crate) use value::{address, identifier, parameters, text, token};
+pub(crate) use value::{address, parameters, text, token};
 
 /// Makes the surrogate of a message that comes in pieces, in the memory of one header section and one line.
 ///

@@ -27,11 +27,6 @@ pub(crate) fn text(value: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// An identifier: in another form it would be another one, so it is missing.
-pub(crate) fn identifier(value: Option<&[u8]>) -> Option<&[u8]> {
-    value.filter(|value| value.is_ascii())
-}
-
 /// A word of which ASCII has no other form.
 pub(crate) fn token(value: &[u8]) -> Cow<'_, [u8]> {
     if value.is_ascii() {

@@ -95,11 +95,6 @@ pub struct Session<R: Role> {
 impl<R: Role> Session<R> {
     /// Starts a session; a server's greeting is ready to be polled.
     pub fn new(config: R::Config, now: Now) -> Self {
-        Self::begin(now, |cx| R::start(config, cx))
-    }
-
-    /// Starts a session of a role that is made in another way.
-    pub(crate) fn begin(now: Now, start: impl FnOnce(&mut Cx<R>) -> R) -> Self {
         let mut cx = Cx {
             now,
             trace: false,
@@ -116,7 +111,7 @@ impl<R: Role> Session<R> {
             step: Lockstep::default(),
             text: TextPlace::default(),
         };
-        let role = start(&mut cx);
+        let role = R::start(config, &mut cx);
         let mut inbox = Inbox::new();
         if cx.trace {
             inbox.mark_dots();

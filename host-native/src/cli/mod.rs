@@ -4,13 +4,16 @@
 mod account;
 mod asking;
 mod catcher;
+mod check;
 mod config;
 mod dkim;
 mod doctor;
+mod dump;
 mod export;
 mod fetch;
 mod flags;
 mod import;
+mod ingest;
 mod limits;
 mod mail;
 mod pipe;
@@ -90,6 +93,10 @@ enum Word {
     Import(Box<import::ImportFlags>),
     /// Take an account's mail into such files
     Export(Box<export::ExportFlags>),
+    /// Put mail from such files into a running server, over SMTP
+    Ingest(Box<ingest::IngestFlags>),
+    /// Write all mail of a running server without --config into a folder of .eml files
+    Dump(dump::DumpFlags),
     /// List the mail of somebody in a running server without --config, or show a message of it
     Read(catcher::ReadFlags),
     /// Wait until mail comes there; exit code 3 if it does not in time
@@ -115,6 +122,8 @@ enum Word {
     Site(site::SiteFlags),
     /// Run a simulated mail Internet, and print what its servers and clients said
     Replay(replay::ReplayFlags),
+    /// Check whether a link solves a challenge, or print what there is to do
+    Check(check::CheckFlags),
     /// List the scenarios and challenges that `replay` knows
     Scenarios,
     /// Print what a shell needs to complete commands and flags
@@ -136,6 +145,7 @@ impl Word {
                 | Self::Trace(_)
                 | Self::Talk(_)
                 | Self::Replay(_)
+                | Self::Check(_)
                 | Self::Scenarios
                 | Self::Limits(_)
                 | Self::Read(_)
@@ -175,6 +185,9 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Mail(flags)) => mail::run(&flags),
         Some(Word::Import(flags)) => import::run(&flags),
         Some(Word::Export(flags)) => export::run(&flags),
+        Some(Word::Ingest(flags)) => ingest::run(*flags),
+        Some(Word::Dump(flags)) => dump::run(&flags),
+        Some(Word::Check(flags)) => check::run(&flags),
         Some(Word::Read(flags)) => catcher::read(&flags),
         Some(Word::Wait(flags)) => catcher::wait(&flags),
         Some(Word::Ready(flags)) => catcher::ready(&flags),

@@ -2,6 +2,7 @@
 //! Nothing here opens a connection: servers, network and clock are made of data.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -120,7 +121,7 @@ pub(super) fn list() -> Result<(), Error> {
     print(&out)
 }
 
-fn print(text: &str) -> Result<(), Error> {
+pub(super) fn print(text: &str) -> Result<(), Error> {
     use std::io::Write as _;
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Who reads only the beginning has what they wanted.
@@ -169,12 +170,32 @@ fn link_tape(text: &str, flags: &ReplayFlags) -> Result<Tape, Error> {
     if flags.seed.is_some() {
         return Err(Error::usage("--seed: a link has a seed of its own; leave one of the two out"));
     }
+    decoded(text)
+}
+
+fn decoded(text: &str) -> Result<Tape, Error> {
     let code = text.rsplit_once("#/w/").map_or(text, |(_, code)| code);
     let opened = Tape::decode(code).map_err(|why| Error::usage(why.to_string()))?;
     if opened.is_older {
         eprintln!("the scenario has changed since this link was made; it may show something else");
     }
     Ok(opened.tape)
+}
+
+/// What a link holds, or a file with one; `-` is standard input.
+///
+/// # Errors
+/// [`Kind::Usage`]: it is neither, or cannot be read.
+pub(super) fn link_in(what: &Path) -> Result<Tape, Error> {
+    if what.as_os_str() == "-" {
+        let text = std::io::read_to_string(std::io::stdin().lock().take(FILE_MAX));
+        let text = text.map_err(|error| Error::usage(format!("-: cannot read it: {error}")))?;
+        return decoded(text.trim());
+    }
+    match what.is_file() {
+        true => decoded(read(what)?.trim()),
+        false => decoded(what.to_string_lossy().trim()),
+    }
 }
 
 fn until(text: &str) -> Result<Time, Error> {

@@ -399,6 +399,11 @@ fn native() -> Routes<Api> {
             ),
             sessions::capture,
         )
+        .also(Line::get(
+            "/api/sessions/{id}.pcapng",
+            "The same as capture.pcapng, under a shorter name.",
+            Gives::Text("application/x-pcapng"),
+        ))
 }
 
 /// The queue and its clock.

@@ -15,9 +15,9 @@ The link is what the playground's *Share* gives, with the actions that somebody 
 where it stands, and, if not all is achieved there, once more after the time that the challenge needs behind the last action.
 
 Examples:
-  pillarbox check lost-letter                    what is to be done
-  pillarbox check lost-letter --solution         one way to do it, checked
-  pillarbox check lost-letter solution.txt
+  pillarbox check the-lone-dot                    what is to be done
+  pillarbox check the-lone-dot --solution         one way to do it, checked
+  pillarbox check the-lone-dot solution.txt
   pillarbox scenarios                            lists all challenges
 
 Exit codes: 0 all of it is achieved, or nothing was given to check; 1 not yet; 2 wrong flag, name or link.";

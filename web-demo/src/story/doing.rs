@@ -57,7 +57,7 @@ impl Story {
     #[must_use]
     pub fn doors_at(&self, first: Option<u16>) -> Vec<(String, Action)> {
         let mut doors = self.doors();
-        doors.sort_by_key(|(_, action)| match action {
+        pillarbox_engine::order::sort_by_key(&mut doors, |(_, action)| match action {
             Action::Connect { port, .. } => Some(*port) != first,
             _ => true,
         });

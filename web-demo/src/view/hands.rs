@@ -258,7 +258,7 @@ pub(super) fn offered(
             Some(before) => before.first.clone(),
             None => now.iter().map(|one| one.form).collect(),
         };
-        now.sort_by_key(|one| first.contains(&one.form));
+        pillarbox_engine::order::sort_by_key(&mut now, |one| first.contains(&one.form));
         Offered { wire: Some(wire), first, now }
     })
 }

@@ -70,8 +70,8 @@ impl Challenge {
         for table in tables {
             challenge.table(table).map_err(|why| format!("{id}: {why}"))?;
         }
-        challenge.solution.sort_by_key(|(at, _)| *at);
-        challenge.scenario.script.sort_by_key(|(at, _)| *at);
+        pillarbox_engine::order::sort_by_key(&mut challenge.solution, |(at, _)| *at);
+        pillarbox_engine::order::sort_by_key(&mut challenge.scenario.script, |(at, _)| *at);
         challenge.scenario.id = format!("challenge:{id}");
         Ok(challenge)
     }

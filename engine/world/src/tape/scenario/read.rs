@@ -24,8 +24,8 @@ pub(super) fn scenario(text: &str, base: &dyn Fn(&str) -> Option<&'static str>) 
     for table in tables {
         self::table(&mut scenario, table)?;
     }
-    scenario.script.sort_by_key(|(at, _)| *at);
-    scenario.predictions.sort_by_key(|prediction| prediction.at);
+    pillarbox_engine::order::sort_by_key(&mut scenario.script, |(at, _)| *at);
+    pillarbox_engine::order::sort_by_key(&mut scenario.predictions, |prediction| prediction.at);
     Ok(scenario)
 }
 

@@ -374,7 +374,7 @@ impl Settings {
         let public = self
             .listen
             .all()
-            .find(|(flag, address)| !is_loopback(address.ip()) && !(asks && *flag != "--http"));
+            .find(|(flag, address)| !is_loopback(address.ip()) && (!asks || *flag == "--http"));
         let Some((flag, address)) = public else { return Ok(()) };
         let why = match &self.profile {
             Profile::Dev if asks => {

@@ -70,7 +70,8 @@ impl Writer {
     }
 
     fn new_mailbox(&mut self, uses: &[SpecialUse]) -> Result<MailboxId, Failure> {
-        let (uid_validity, modseq) = (self.next_uid_validity()?, self.next_modseq());
+        self.uid_validity = self.uid_validity.checked_add(1).ok_or(Reason::TooMany)?;
+        let (uid_validity, modseq) = (self.uid_validity, self.next_modseq());
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO mailbox
              (uid_validity, uid_next, highest_modseq, recent_from, special_uses, keywords)
@@ -79,18 +80,14 @@ impl Writer {
         Ok(insert.query_row((uid_validity, modseq, uses_to_text(uses)), |row| row.get(0))?)
     }
 
-    fn next_uid_validity(&mut self) -> Result<u32, Reason> {
-        self.uid_validity = self.uid_validity.checked_add(1).ok_or(Reason::TooMany)?;
-        Ok(self.uid_validity)
-    }
-
     pub(super) fn renew(&mut self, mailbox: MailboxId) -> Done {
-        let uid_validity = self.next_uid_validity()?;
+        let uid_validity = self.uid_validity.checked_add(1).ok_or(Reason::TooMany)?;
         let sql = "UPDATE mailbox SET uid_validity = ?2 WHERE id = ?1";
-        match self.connection.prepare_cached(sql)?.execute((mailbox, uid_validity))? {
-            0 => Err(Reason::NotFound.into()),
-            _ => Ok((Outcome::Done, vec![(mailbox, Change::Deleted)])),
+        if self.connection.prepare_cached(sql)?.execute((mailbox, uid_validity))? == 0 {
+            return Err(Reason::NotFound.into());
         }
+        self.uid_validity = uid_validity;
+        Ok((Outcome::Done, vec![(mailbox, Change::Deleted)]))
     }
 
     fn put_name(

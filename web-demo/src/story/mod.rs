@@ -5,6 +5,7 @@ pub mod access;
 mod annotated;
 pub mod beside;
 mod book;
+pub mod build;
 pub mod challenge;
 pub mod compare;
 pub mod covered;
@@ -146,6 +147,15 @@ impl Story {
     /// Why it is no link.
     pub fn shared(link: &str) -> Result<(Self, Option<Seen>), String> {
         let (source, seen) = Source::shared(link)?;
+        Ok((Self::of(source), seen))
+    }
+
+    /// The same of a link that is kept in a file.
+    ///
+    /// # Errors
+    /// Why it is no link.
+    pub fn filed(link: &str) -> Result<(Self, Option<Seen>), String> {
+        let (source, seen) = Source::filed(link)?;
         Ok((Self::of(source), seen))
     }
 

@@ -50,6 +50,11 @@ globalThis.pillarboxPick = (largest, told) => {
   input.click();
 };
 
+// A question to the server behind the page.
+globalThis.pillarboxAsk = (method, path, body, told) => {
+  fetch(path, { method, body: body || undefined }).then(async (answer) => told(answer.status, await answer.text()), () => told(0, ''));
+};
+
 if (typeof WebAssembly !== 'object') {
   fail('This browser does not run WebAssembly, or its settings forbid it.');
 } else {

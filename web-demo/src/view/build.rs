@@ -88,10 +88,6 @@ pub(super) fn build(player: Player, open: RwSignal<bool>, built: RwSignal<u32>) 
             <p class="muted">"Servers, people and lines come and go here. The world begins anew with them, and all that you did is done again."</p>
             <div class="build">
                 <div>
-                    <h3>"What is there"</h3>
-                    {there(desk)}
-                </div>
-                <div>
                     <h3>"Add or change"</h3>
                     {form(desk)}
                     {move || desk.told.get().map(|told| match told {
@@ -101,6 +97,10 @@ pub(super) fn build(player: Player, open: RwSignal<bool>, built: RwSignal<u32>) 
                     <h3>"As a file"</h3>
                     <div class="go">{save(desk)}{stage::open_file()}</div>
                     {text(desk)}
+                </div>
+                <div>
+                    <h3>"What is there"</h3>
+                    {there(desk)}
                 </div>
             </div>
         </Dialog>

@@ -11,6 +11,9 @@ use crate::story::seen::Seen;
 
 use super::{doing, stage};
 
+/// Ways to connect that are offered at once; the others are in a list.
+const DOORS_MAX: usize = 6;
+
 /// The screen, where it was left, with what was looked at there.
 pub(super) fn sandbox(story: Story, seen: Seen) -> AnyView {
     let ui: Ui = expect_context();
@@ -106,7 +109,7 @@ fn begin(
                 <Button press=move || build.set(true)>{icon(Icon::Add)}<span>"Build a network of your own"</span></Button>
             </div>
             <h3>"Or connect by hand, and type"</h3>
-            <div class="go">{doors.into_iter().map(door).collect_view()}</div>
+            <div class="go">{doors.into_iter().take(DOORS_MAX).map(door).collect_view()}</div>
             <p class="muted small">"There are faults, too, lines to cut, hosts that go down, and time that passes."</p>
         </div>
     }

@@ -257,6 +257,7 @@ fn branches(player: Player) -> AnyView {
 
 /// Faults on purpose: those that are there, some to choose from, and one's own.
 pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> AnyView {
+    let ui: Ui = expect_context();
     let wrong = RwSignal::new(None::<String>);
     let text = RwSignal::new(String::new());
     let add = move |action: Action, at: Option<usize>| {
@@ -318,10 +319,21 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
             }
             _ => {}
         };
+        let copy = |flag: String| {
+            let press = move || {
+                browser::copy(&flag);
+                ui.told.set(format!("{flag} was copied."));
+            };
+            view! {
+                <Button class="quiet small-button copy-flag" name=Signal::stored(format!("Copy as a flag for a real server: {words}")) press=press>{icon(Icon::Terminal)}</Button>
+            }
+        };
+        let flag = crate::story::flag(&shown).map(copy);
         view! {
             <li class="fault">
                 <span>{words.clone()}<br /><code class="small">{shown}</code></span>
                 <span class="chip">{fired}</span>
+                {flag}
                 <Switch label="on" of=words on=Signal::stored(number.is_some()) set=set />
             </li>
         }

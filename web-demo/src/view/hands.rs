@@ -30,7 +30,7 @@ fn conversation(wish: RwSignal<Wish>, begun: Option<(Story, Option<Seen>)>) -> A
     let now = wish.get();
     let (story, seen) = begun.unwrap_or_else(|| (hands::begin(now), None));
     let player = Player::new(story);
-    player.open(Seen { cursor: usize::MAX, pin: seen.and_then(|seen| seen.pin) });
+    player.open(Seen { cursor: usize::MAX, ..seen.unwrap_or_default() });
     player.chosen.set(player.read(|story| story.standing(now).wire));
     let said = RwSignal::new(Vec::<String>::new());
     let line = RwSignal::new(String::new());

@@ -20,7 +20,7 @@ use crate::player::Player;
 use crate::story::Story;
 use crate::story::seen::Seen;
 
-use super::{access, challenge, hands, sandbox};
+use super::{access, challenge, hands, home, sandbox};
 
 /// Below this width panes are tabs, and the map stands upright.
 const NARROW: &str = "(max-width: 899px)";
@@ -32,12 +32,17 @@ pub(crate) use tools::{copy_link, faults, files, messages, share, share_place, t
 pub(crate) use transcript::{First, compared_line, transcript, whole};
 
 /// The stage of a scenario.
-pub(super) fn scenario(name: &str) -> AnyView {
+pub(super) fn scenario(place: &str) -> AnyView {
+    let (name, cursor) = place.split_once('/').unwrap_or((place, ""));
+    home::remember(name, false);
     if let Some(story) = Story::sandbox(name) {
         return sandbox::sandbox(story, usize::MAX);
     }
     match Story::scenario(name) {
-        Some(story) => stage(story, Seen { cursor: 0, pin: None }),
+        Some(story) => {
+            let cursor = cursor.parse().unwrap_or(0);
+            staged(story, Seen { cursor, pin: None }, |player| home::follow(player, name))
+        }
         None => super::nowhere("There is no such scenario", &format!("None is called {name}.")),
     }
 }
@@ -56,11 +61,16 @@ pub(super) fn shared(link: &str) -> AnyView {
 
 /// The stage of a story.
 pub(crate) fn stage(story: Story, seen: Seen) -> AnyView {
+    staged(story, seen, |_| ())
+}
+
+fn staged(story: Story, seen: Seen, begun: impl FnOnce(Player)) -> AnyView {
     let ui: Ui = expect_context();
     let title = story.title();
     let player = Player::new(story);
     player.open(seen);
     player.narrate(ui);
+    begun(player);
     let faults = player.breakable();
     listen(ui, player, title);
     let narrow = narrow();

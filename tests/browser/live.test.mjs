@@ -98,7 +98,7 @@ test("a page of another origin can use neither bridge nor API; the own page not 
   const mine = await open(browser, server);
   const closed = await mine.page.evaluate((host) => Promise.all(["/bridge/tcp?service=smtp", "/api/stream"].flatMap((path) =>
     ["", "0".repeat(32), "0".repeat(64)].map((token) => new Promise((done) => {
-      const socket = new WebSocket(`ws://${host}${path}`, "pillarbox.v1");
+      const socket = new WebSocket(`ws://${host}${path}`, path.startsWith("/bridge") ? "pillarbox.v1" : []);
       socket.onopen = () => socket.send(token);
       socket.onmessage = () => done("served");
       socket.onclose = (event) => done(event.code);
@@ -213,8 +213,8 @@ test("no route tells the token, whoever asks", async () => {
   const named = (path) => path.replace("{id}", messages[0].ID).replace("{name}", "bob").replace(/\{[^}]+\}/g, "1");
   const pages = ["/", "/livez", "/readyz", "/metrics", "/inbox/", "/inbox/main.js", "/inbox/token.js", "/playground/", "/mail/", "/mail/sign-in", "/view/latest", "/api/", "/nothing"];
   const all = [...Object.entries(paths).filter(([path, of]) => of.get && path !== "/api/wait").map(([path]) => named(path)), ...pages];
-  assert.ok(all.length > 40, `${all.length} paths`);
-  for (const path of all) {
+  assert.ok(all.length >= 40, `${all.length} paths`);
+  await Promise.all(all.map(async (path) => {
     for (const headers of [{}, { origin: own() }, { authorization: `Bearer ${"0".repeat(32)}` }]) {
       const heard = await new Promise((done, failed) => {
         const asked = request(own() + path, { headers }, (answer) => {
@@ -226,7 +226,7 @@ test("no route tells the token, whoever asks", async () => {
       });
       assert.ok(!heard.includes(token), path);
     }
-  }
+  }));
   // What a socket says by itself, and what it says to a guess.
   const mine = await open(browser, server);
   const told = await mine.page.evaluate((host) => Promise.all(["/api/events", "/api/stream", "/bridge/tcp?service=smtp", "/bridge/listen?port=4025"].map((path) => new Promise((done) => {

@@ -96,7 +96,7 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
     let map = move || {
         let goal = shows_goal.get().then(|| known.with_value(challenge::goal).ok()).flatten();
         match goal {
-            Some(goal) => reached(player, goal),
+            Some(goal) => reached(player, goal, shows_goal),
             None => stage::map(player, stage::narrow().get()),
         }
     };
@@ -124,7 +124,7 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
 }
 
 /// The world at the goal, in place of the reader's own, and what lies elsewhere there.
-fn reached(player: Player, goal: Story) -> AnyView {
+fn reached(player: Player, goal: Story, shown: RwSignal<bool>) -> AnyView {
     let unlike = player.read(|story| story.unlike(&goal));
     let words = match unlike.is_empty() {
         true => vec!["Everything lies where it lies now: what counts is what is said and done.".to_owned()],
@@ -137,6 +137,10 @@ fn reached(player: Player, goal: Story) -> AnyView {
         <div class="goal-state" role="status">
             <b>"The goal: so the world looks once it is solved"</b>
             <ul>{words}</ul>
+            <Button class="small-button" press=move || {
+                shown.set(false);
+                browser::focus("show-goal");
+            }>{icon(Icon::Undo)}<span>"Back to my world"</span></Button>
         </div>
         {stage::map(goal, stage::narrow().get())}
     }
@@ -182,6 +186,12 @@ fn task(
         player.seek(usize::MAX);
         ui.told.set("What was done last is taken back.".to_owned());
     };
+    let show = move || {
+        shows_goal.update(|on| *on = !*on);
+        if shows_goal.get_untracked() {
+            browser::focus_first(".goal-state button");
+        }
+    };
     let count = hints.len();
     let given = move || {
         hints.iter().take(shown.get()).map(|hint| view! { <li>{hint.clone()}</li> }).collect_view()
@@ -201,7 +211,7 @@ fn task(
                 <Button class="small-button" disabled=Signal::derive(move || shown.get() >= count) press=move || shown.update(|n| *n += 1)>
                     {move || format!("Hint {} of {count}", (shown.get() + 1).min(count))}
                 </Button>
-                <Button class="small-button" pressed=shows_goal press=move || shows_goal.update(|on| *on = !*on)>"Show the goal"</Button>
+                <Button class="small-button" pressed=shows_goal id="show-goal" press=show>"Show the goal"</Button>
                 <Button class="small-button" disabled=Signal::derive(move || progress.with(|now| now.done == 0)) press=undo>
                     {icon(Icon::Undo)}<span>"Undo"</span>
                 </Button>

@@ -150,7 +150,7 @@ fn conversation(
                     }>
                         <div class="prompt chosen" role="group" aria-label="Choose what you say">
                             <span class="mono">{move || label.get()}</span>
-                            {palette_with(offered, chosen)}
+                            {palette_with(offered, chosen, true)}
                         </div>
                     </Show>
                 </Show>
@@ -253,7 +253,7 @@ fn state(player: Player, wish: Wish, undo: impl Fn() + Copy + Send + Sync + 'sta
                     now => now.gloss,
                 }}</p>
                 {move || standing.get().left.map(|left| view! {
-                    <p class="small time-out">"Time-out in "<b class="mono">{left}</b>": as long is waited for the next line."</p>
+                    <p class="small time-out">"Time-out in "<b class="mono">{left}</b>", unless something is said before."</p>
                 })}
                 <p class="small">{move || match standing.get().mailbox {
                     1 => "Bob's mailbox holds 1 message.".to_owned(),
@@ -359,11 +359,12 @@ pub(super) fn palette_of(offered: Memo<Offered>, line: RwSignal<String>) -> AnyV
         line.set(example);
         browser::focus("prompt");
     });
-    palette_with(offered, take)
+    palette_with(offered, take, false)
 }
 
-/// What is offered, and what happens with the one that is taken. Arrows go through it, and Esc back to the prompt.
-fn palette_with(offered: Memo<Offered>, take: Callback<String>) -> AnyView {
+/// What is offered, and what happens with the one that is taken: it is shown as it is said then, or as what it is an example
+/// of. Arrows go through it, and Esc back to the prompt.
+fn palette_with(offered: Memo<Offered>, take: Callback<String>, said: bool) -> AnyView {
     let key = move |event: leptos::ev::KeyboardEvent| {
         if !step(&event) && event.key() == "Escape" {
             browser::focus("prompt");
@@ -371,11 +372,12 @@ fn palette_with(offered: Memo<Offered>, take: Callback<String>) -> AnyView {
     };
     let offer = move |one: Sayable| {
         let example = one.example.clone();
+        let shown = if said { one.example } else { one.form.to_owned() };
         view! {
             <li data-row>
                 <Button class="quiet small-button wrap" press=move || take.run(example.clone())>
                     <span class="offer">
-                        <code>{one.form}</code>
+                        <code>{shown}</code>
                         <span class="muted small">{one.gist}" "{one.law}</span>
                     </span>
                 </Button>

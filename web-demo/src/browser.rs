@@ -22,6 +22,24 @@ pub(crate) fn keep(name: &str, value: Option<&str>) {
     drop(done);
 }
 
+/// What `boot.js` tells of a token that came from the address or from another tab.
+pub(crate) const TOKEN: &str = "pillarbox.token";
+
+/// The token of the server that served this page, where this tab has one.
+pub(crate) fn token() -> Option<String> {
+    window().session_storage().ok()??.get_item(TOKEN).ok()?
+}
+
+/// Keeps a token for this tab, or forgets the one that is no good.
+pub(crate) fn keep_token(token: Option<&str>) {
+    let Ok(Some(storage)) = window().session_storage() else { return };
+    let done = match token {
+        Some(token) => storage.set_item(TOKEN, token),
+        None => storage.remove_item(TOKEN),
+    };
+    drop(done);
+}
+
 /// The address's fragment.
 pub(crate) fn fragment() -> String {
     window().location().hash().unwrap_or_default()
@@ -68,6 +86,19 @@ pub(crate) fn focus(id: &str) {
     {
         drop(element.focus());
     }
+}
+
+/// Moves the focus to the first thing that a selector finds, once what was changed is drawn; what is folded away is opened.
+pub(crate) fn focus_first(selector: &'static str) {
+    request_animation_frame(move || {
+        let Ok(Some(found)) = document().query_selector(selector) else { return };
+        if let Ok(Some(folded)) = found.closest("details") {
+            drop(folded.set_attribute("open", ""));
+        }
+        if let Some(found) = found.dyn_ref::<HtmlElement>() {
+            drop(found.focus());
+        }
+    });
 }
 
 /// Moves the focus from a row of a list to the first element that a selector finds in the same list.

@@ -11,7 +11,7 @@ pub enum Route {
     /// Doors and scenarios.
     #[default]
     Home,
-    /// A scenario, by its name.
+    /// A scenario, by its name; with `/` and a number, after so many entries.
     Scenario(String),
     /// A world that somebody shared.
     Shared(String),
@@ -55,7 +55,7 @@ impl Route {
         match (first, rest) {
             ("", _) => Self::Home,
             (token, "") if token.starts_with("t=") => Self::Home,
-            ("s", name) if plain(name) => Self::Scenario(name.to_owned()),
+            ("s", place) if is_place(place, plain) => Self::Scenario(place.to_owned()),
             // Whatever it is: who opens a broken link is told what is wrong with it.
             ("w", world) => Self::Shared(world.to_owned()),
             ("embed", world) if world.starts_with(Tape::FORMATS) => Self::Shared(world.to_owned()),
@@ -76,6 +76,12 @@ impl Route {
             _ => Self::Unknown(path.to_owned()),
         }
     }
+}
+
+/// Whether a text is a scenario's name, with an entry's number or without.
+fn is_place(place: &str, plain: impl Fn(&str) -> bool) -> bool {
+    let (name, entry) = place.split_once('/').unwrap_or((place, "0"));
+    plain(name) && entry.parse::<usize>().is_ok()
 }
 
 impl fmt::Display for Route {
@@ -113,6 +119,7 @@ mod tests {
         let all = [
             Route::Home,
             Route::Scenario(name()),
+            Route::Scenario("asleep/12".to_owned()),
             Route::Shared("1AbC-_9".to_owned()),
             Route::HandsOn,
             Route::Message(None),
@@ -136,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_told() {
-        for fragment in ["#/x", "#/s/", "#/s/<b>", "#/s/a/b", "#/live/1", "#/labs", "#/embed/", "é"]
+        for fragment in ["#/x", "#/s/", "#/s/<b>", "#/s/a/b", "#/s//1", "#/live/1", "#/labs", "#/embed/", "é"]
         {
             let path = fragment.trim_start_matches('#').trim_matches('/').to_owned();
             assert_eq!(Route::parse(fragment), Route::Unknown(path), "{fragment}");

@@ -338,6 +338,15 @@ impl Source {
         self.nodes.iter().find(|node| node.name == name).map(|node| node.id)
     }
 
+    /// Takes back what was done last, for another branch; false: nothing was done.
+    pub fn take_back(&mut self) -> bool {
+        let done = self.tape.take_back();
+        if done {
+            self.forget();
+        }
+        done
+    }
+
     /// Does something after so many entries; what came then is another branch.
     ///
     /// # Errors

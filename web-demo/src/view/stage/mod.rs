@@ -21,7 +21,7 @@ use crate::player::Player;
 use crate::story::Story;
 use crate::story::seen::Seen;
 
-use super::{access, challenge, hands, sandbox};
+use super::{access, challenge, hands, home, sandbox};
 
 /// Below this width panes are tabs, and the map stands upright.
 const NARROW: &str = "(max-width: 899px)";
@@ -34,12 +34,18 @@ pub(crate) use tools::{faults, files, messages, tools};
 pub(crate) use transcript::{First, compared_line, transcript, whole};
 
 /// The stage of a scenario.
-pub(super) fn scenario(name: &str) -> AnyView {
+pub(super) fn scenario(place: &str) -> AnyView {
+    let (name, cursor) = place.split_once('/').unwrap_or((place, ""));
+    home::remember(name, false);
     if let Some(story) = Story::sandbox(name) {
         return sandbox::sandbox(story, Seen::default());
     }
     match Story::scenario(name) {
-        Some(story) => stage(story, Seen::default()),
+        Some(story) => {
+            let cursor = cursor.parse().unwrap_or(0);
+            let seen = Seen { cursor, ..Seen::default() };
+            staged(story, seen, |player| home::follow(player, name))
+        }
         None => super::nowhere("There is no such scenario", &format!("None is called {name}.")),
     }
 }
@@ -60,11 +66,16 @@ pub(super) fn shared(opened: Result<(Story, Option<Seen>), String>) -> AnyView {
 
 /// The stage of a story.
 pub(crate) fn stage(story: Story, seen: Seen) -> AnyView {
+    staged(story, seen, |_| ())
+}
+
+fn staged(story: Story, seen: Seen, begun: impl FnOnce(Player)) -> AnyView {
     let ui: Ui = expect_context();
     let title = story.title();
     let player = Player::new(story);
     player.open(seen);
     player.narrate(ui);
+    begun(player);
     let faults = player.breakable();
     listen(ui, player, title);
     let narrow = narrow();

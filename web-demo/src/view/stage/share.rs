@@ -90,25 +90,29 @@ fn shared(player: Player, done: RwSignal<Option<bool>>) -> AnyView {
         text.track();
         embed().unwrap_or_default()
     });
+    let command = Memo::new(move |_| {
+        text.track();
+        command(player)
+    });
+    let has_link = move || text.with(Option::is_some);
     view! {
-        <p>"It holds all that was done here, so others see the same. With it:"</p>
-        <div class="held">{switches.collect_view()}</div>
-        <p class="muted small">"What was typed is in every link, passwords too; the last switch shows them as well."</p>
-        <Show when=move || text.get().is_some()>
-            <p class="quote mono link-text" tabindex="0" role="group" aria-label="The link">{move || text.get()}</p>
-        </Show>
-        <p id="link-length" class:defect=move || is_long.get()>{length}</p>
-        <div class="go">{button("copy-link", "Copy the link", done, copy)}{save()}</div>
-        <Show when=move || text.get().is_some()>
-            <h3>"In a page of your own"</h3>
-            {copied("embed", embed)}
-            <p class="muted small">"It is for copies of this page on a host of files; a server on your machine lets no page frame it."</p>
-        </Show>
-        <h3>"In a terminal"</h3>
-        {copied("command", Memo::new(move |_| {
-            text.track();
-            command(player)
-        }))}
+        <div class="shared">
+            <p>"It holds all that was done here, so others see the same. With it:"</p>
+            <div class="held">{switches.collect_view()}</div>
+            <p class="muted small">"What was typed is in every link, passwords too; the last switch shows them as well."</p>
+            <Show when=has_link>
+                <p class="quote mono link-text" tabindex="0" role="group" aria-label="The link">{move || text.get()}</p>
+            </Show>
+            <p id="link-length" class:defect=move || is_long.get()>{length}</p>
+            <div class="go"><Show when=has_link>{button("copy-link", "Copy the link", done, copy)}</Show>{save()}</div>
+            <Show when=has_link>
+                <h3>"In a page of your own"</h3>
+                {copied("embed", embed)}
+                <p class="muted small">"It is for copies of this page on a host of files; a server on your machine lets no page frame it."</p>
+            </Show>
+            <h3>"In a terminal"</h3>
+            {copied("command", command)}
+        </div>
     }
     .into_any()
 }

@@ -206,6 +206,8 @@ fn conversation(player: Player, choose: bool, only: Option<Only>) -> AnyView {
             <Show when=move || lines.with(Vec::is_empty)>
                 <p class="empty">{move || if shown.with(|shown| shown.lines.is_empty()) {
                     "Nobody has spoken yet."
+                } else if only.is_some_and(|only| only.with(|(_, filter)| !filter.is_empty())) {
+                    "No line is like this."
                 } else {
                     "This side says nothing here."
                 }}</p>

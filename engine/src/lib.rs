@@ -10,6 +10,7 @@ pub mod expected;
 pub mod folder;
 pub mod limits;
 pub mod observe;
+pub mod order;
 pub mod pop3;
 pub mod probe;
 pub mod relay;

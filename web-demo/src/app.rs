@@ -103,6 +103,8 @@ fn app() -> impl IntoView {
         theme: RwSignal::new(Theme::kept()),
     };
     provide_context(ui);
+    // In a frame of somebody's page there is room for what they show alone.
+    browser::mark("data-embed", browser::fragment().starts_with("#/embed/").then_some(""));
     listen(ui);
     explain(ui);
     Effect::new(move |_| {
@@ -241,9 +243,11 @@ fn listen(ui: Ui) {
 }
 
 /// Keys and what they do; two words each.
-const KEYS: [(&str, &str); 14] = [
+const KEYS: [(&str, &str); 16] = [
     ("?", "this help"),
     ("Ctrl+K", "go to a screen, a scenario or a challenge by its name"),
+    ("F6", "to the next pane, with Shift to the one before"),
+    ("Ctrl+Space", "where lines are typed: what can be said now"),
     ("1 – 9", "on the first page: open that scenario"),
     ("← → ↑ ↓", "on Wire: the part before, the one after, what it lies in, what lies in it"),
     ("Space", "play and pause"),

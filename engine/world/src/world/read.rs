@@ -174,6 +174,12 @@ impl World {
         self.wires.get(wire.0 as usize).map(|wire| self.view(wire))
     }
 
+    /// When the session at an end of a wire does something if it hears nothing: mostly, gives up. None: it waits for ever.
+    #[must_use]
+    pub fn deadline(&self, wire: WireId, end: End) -> Option<super::Time> {
+        self.wires.get(wire.0 as usize)?.timers[end.index()].at
+    }
+
     fn view(&self, wire: &super::wire::Wire) -> WireView {
         WireView {
             id: wire.id,

@@ -23,7 +23,10 @@ fn every_solution_solves_and_no_part_of_it_does() {
     for challenge in &all {
         let id = &challenge.id;
         assert_eq!(challenge.solution.len(), challenge.par());
-        assert!(ways(challenge).all(|way| way.len() >= challenge.par()), "{id}: the first is the shortest");
+        assert!(
+            ways(challenge).all(|way| way.len() >= challenge.par()),
+            "{id}: the first is the shortest"
+        );
         for way in ways(challenge) {
             only_the_whole_solves(challenge, way);
         }

@@ -78,16 +78,17 @@ impl Story {
 
     /// What lies where, of which there are how many, and how many are unread.
     fn holdings(&self) -> impl Iterator<Item = (String, u64, u64)> {
-        self.nodes().iter().filter_map(|node| Some((node, self.whole.nodes.get(&node.id)?))).flat_map(
-            |(node, place)| {
+        self.nodes()
+            .iter()
+            .filter_map(|node| Some((node, self.whole.nodes.get(&node.id)?)))
+            .flat_map(|(node, place)| {
                 let boxes = place.mailboxes.iter().map(|((account, name), (count, unread))| {
                     (format!("{account}, {name}"), *count, *unread)
                 });
                 let queue = (format!("queue of {}", node.title), place.queue, 0);
                 let screen = (format!("screen of {}", node.title), place.shown, 0);
                 boxes.chain([queue, screen])
-            },
-        )
+            })
     }
 
     /// What lies elsewhere than in this world once the goal is reached, in words.

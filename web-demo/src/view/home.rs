@@ -22,7 +22,8 @@ const PLACE: &str = "place";
 
 /// How far a reader is with a scenario.
 fn progress(kept: &str, id: &str) -> Option<bool> {
-    let mut known = kept.split(' ').map(|one| one.strip_suffix('!').map_or((one, false), |id| (id, true)));
+    let mut known =
+        kept.split(' ').map(|one| one.strip_suffix('!').map_or((one, false), |id| (id, true)));
     known.find(|(known, _)| *known == id).map(|(_, finished)| finished)
 }
 

@@ -115,8 +115,7 @@ impl Challenge {
                 fields.end()
             }
             way @ ("solution" | "other") => {
-                let actions =
-                    if way == "other" { &mut self.other } else { &mut self.solution };
+                let actions = if way == "other" { &mut self.other } else { &mut self.solution };
                 let mut fields = Fields::new(table);
                 let at = Time(fields.duration("at")?.unwrap_or(0));
                 actions.push((at, read_action(&mut fields)?));

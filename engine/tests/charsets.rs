@@ -24,7 +24,8 @@ fn octets() -> Vec<u8> {
 fn each_charset_makes_of_octets_what_the_page_makes_of_them() {
     let octets = octets();
     let mut found = String::new();
-    for name in charset::NAMES.split(' ') {
+    let names = charset::NAMES.replace("UTF-7", "UTF-7 UTF-16BE UTF-16LE");
+    for name in names.split(' ') {
         let text = charset::decode(name.as_bytes(), &octets);
         let mut pieces = String::new();
         let mut decoder = charset::Decoder::new(name.as_bytes(), &octets);

@@ -370,6 +370,57 @@ test("in a small window conversations, talk and reasons are tabs, and all is rea
   await close();
 });
 
+test("a fault strikes the next connection to one service, and no other", async () => {
+  const { page, wrong, close } = await live(browser, server);
+  const faults = async () => (await (await fetch(`${own()}/api/faults`)).json()).faults;
+  const greeting = (address) => talk(address, ["QUIT"]).catch(() => "");
+  const told = (page, words) => page.getByRole("status").filter({ hasText: words }).waitFor();
+  const set = async (page, service, fault) => {
+    await page.locator("#next-fault").focus();
+    await page.keyboard.press("Enter");
+    await page.getByLabel("To which service").selectOption(service);
+    await page.getByLabel("What goes wrong").selectOption({ label: fault });
+    await page.getByRole("button", { name: "Let it strike" }).focus();
+    await page.keyboard.press("Enter");
+  };
+  await set(page, "smtp", "it is cut before the greeting");
+  await told(page, "⚡ waits for the next connection to SMTP: it is cut before the greeting");
+  await shot(page, "live-next-fault");
+  assert.deepEqual(await serious(page), []);
+  assert.match(await greeting(server.pop3), /^\+OK/, "another service is none of its business");
+  // Who comes later sees that it waits.
+  const other = await live(browser, server);
+  await told(other.page, "⚡ waits for");
+  assert.equal(await greeting(server.smtp), "");
+  await told(page, "✔ it struck the next connection to SMTP");
+  assert.match(await greeting(server.smtp), /^220 /, "it strikes once");
+  await told(other.page, "✔ it struck");
+  assert.deepEqual(await faults(), [], "what has struck is gone");
+  await set(page, "imap", "octets come one by one");
+  await told(page, "⚡ waits for the next connection to IMAP");
+  assert.equal((await faults()).length, 1);
+  await page.getByRole("button", { name: "Take it back" }).click();
+  await page.locator(".serving").waitFor({ state: "detached" });
+  for (let tries = 0; tries < 20 && (await faults()).length; tries += 1) await page.waitForTimeout(50);
+  assert.deepEqual(await faults(), []);
+  // That somebody was cut off is no error of the page.
+  assert.deepEqual([...wrong, ...other.wrong], []);
+  await other.close();
+  await close();
+});
+
+test("Live in forced colours: nothing serious for axe, and states have words", async () => {
+  const { page, wrong, close } = await live(browser, server, { forcedColors: "active", reducedMotion: "reduce" });
+  await talk(server.smtp, ["EHLO test.example", "NONSENSE", "QUIT"]);
+  await row(page, "221").click();
+  await page.locator(".line", { hasText: "NONSENSE" }).waitFor();
+  await shot(page, "forced-live");
+  assert.match(await page.locator(".choices-bar .chip").first().innerText(), /● connected/);
+  assert.deepEqual(await serious(page), []);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 for (const theme of THEMES) {
   for (const [sizeName, size] of Object.entries(SIZES)) {
     test(`Live, ${theme}, ${sizeName}: nothing serious for axe, nothing wider than the window`, async () => {

@@ -243,3 +243,30 @@ test("a step is painted, and what is typed is echoed, in time", async () => {
   assert.deepEqual(speak.wrong, []);
   await speak.close();
 });
+
+test("in Wire only those lines are shown that a filter wants", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/wire/crepes-hamburger");
+  await page.waitForSelector(".wire .line");
+  const filter = page.getByLabel("Only lines with");
+  const shown = () => page.$$eval(".lines .line .said", (lines) => lines.map((line) => line.textContent.trim()));
+  const all = (await shown()).length;
+  await filter.fill("code:354");
+  await page.waitForFunction(() => document.querySelectorAll(".lines .line").length === 1);
+  assert.match((await shown())[0], /^354/);
+  await filter.fill("code:2*");
+  await page.waitForFunction(() => document.querySelectorAll(".lines .line").length > 3);
+  assert.ok((await shown()).every((line) => line.startsWith("2")), (await shown()).join("\n"));
+  await shot(page, "wire-filter");
+  await filter.fill("label:mailbox hamburger");
+  await page.waitForFunction(() => document.querySelectorAll(".lines .line").length > 0 && [...document.querySelectorAll(".lines .line")].every((line) => line.textContent.includes("hamburger")));
+  // What is none says so, and the lines stay.
+  await filter.fill("code:");
+  await page.getByRole("status").filter({ hasText: "needs something behind the colon" }).waitFor();
+  assert.deepEqual(await serious(page), []);
+  await filter.fill("");
+  await page.waitForFunction((count) => document.querySelectorAll(".lines .line").length === count, all);
+  await filter.fill("nothing has this");
+  await page.locator(".transcript", { hasText: "No line is like this" }).waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
+});

@@ -103,6 +103,8 @@ fn app() -> impl IntoView {
         theme: RwSignal::new(Theme::kept()),
     };
     provide_context(ui);
+    // In a frame of somebody's page there is room for what they show alone.
+    browser::mark("data-embed", browser::fragment().starts_with("#/embed/").then_some(""));
     listen(ui);
     explain(ui);
     Effect::new(move |_| {

@@ -2,7 +2,8 @@
 //! Each may be refused, and the page goes on without.
 
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlElement, Url};
 
 /// A setting that was kept.
@@ -160,6 +161,29 @@ pub(crate) fn download(name: &str, content_type: &str, octets: &[u8]) {
         Url::revoke_object_url(&url).ok()
     };
     let _ = save();
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// Lets somebody choose a file; its name and its octets are told, or none if it is larger.
+    #[wasm_bindgen(js_name = pillarboxPick)]
+    fn pick_file(largest: u32, told: JsValue);
+
+    /// Asks the server behind the page; its answer is told as a status and a text.
+    #[wasm_bindgen(js_name = pillarboxAsk)]
+    fn ask_server(method: &str, path: &str, body: &str, told: JsValue);
+}
+
+/// Lets somebody choose a file. Its name is told, and its octets; none: it is larger.
+pub(crate) fn pick(largest: usize, told: impl FnMut(String, Option<Vec<u8>>) + 'static) {
+    let told: Box<dyn FnMut(String, Option<Vec<u8>>)> = Box::new(told);
+    pick_file(largest as u32, Closure::wrap(told).into_js_value());
+}
+
+/// Asks the server behind the page. The status of its answer is told, 0 if there is none, and the text.
+pub(crate) fn ask(method: &str, path: &str, body: &str, told: impl FnOnce(u16, String) + 'static) {
+    let told: Box<dyn FnOnce(u16, String)> = Box::new(told);
+    ask_server(method, path, body, Closure::once_into_js(told));
 }
 
 /// Whether the focus is on something that has a use of its own for arrow keys or Space.

@@ -15,6 +15,8 @@ pub enum Route {
     Scenario(String),
     /// A world that somebody shared.
     Shared(String),
+    /// The same from a file, too long for an address.
+    File(String),
     /// Speaking a protocol by hand.
     HandsOn,
     /// A message's structure and octets; of a world, by its scenario's name or its link, those that arrived there.
@@ -88,6 +90,7 @@ impl fmt::Display for Route {
             Self::Home => f.write_str("#/"),
             Self::Scenario(name) => write!(f, "#/s/{name}"),
             Self::Shared(world) => write!(f, "#/w/{world}"),
+            Self::File(_) => f.write_str("#/"),
             Self::HandsOn => f.write_str("#/speak"),
             Self::Message(None) => f.write_str("#/message"),
             Self::Message(Some(world)) => write!(f, "#/message/{world}"),

@@ -251,6 +251,9 @@ impl<'a> Scan<'a> {
             if is_message && !encoded && !room {
                 self.index.truncated = true;
             }
+            if is_multipart(&part) && boundary.is_none() {
+                make_text(&mut part);
+            }
             let digest_inside = part.subtype.eq_ignore_ascii_case(b"digest");
             let kind = part.kind;
             self.index.parts.push(part);
@@ -278,7 +281,7 @@ impl<'a> Scan<'a> {
     }
 
     fn boundary(&mut self, part: &Part) -> Option<Vec<u8>> {
-        if !is_multipart(part) || is_encoded(part) {
+        if !is_multipart(part) {
             return None;
         }
         let found = part.parameters.iter().find(|(name, _)| name == b"boundary");
@@ -322,12 +325,16 @@ impl<'a> Scan<'a> {
     /// A multipart without any part cannot be told to a client as one: it is text that claims too much.
     fn settle_empty(&mut self, open: &Open) {
         if self.index.parts.len() == open.part + 1 {
-            let part = &mut self.index.parts[open.part];
-            part.kind = PartKind::Leaf;
-            part.media_type = b"text".to_vec();
-            part.subtype = b"plain".to_vec();
+            make_text(&mut self.index.parts[open.part]);
         }
     }
+}
+
+/// RFC 2045 §5.2: what a type that cannot be read stands for.
+fn make_text(part: &mut Part) {
+    part.kind = PartKind::Leaf;
+    part.media_type = b"text".to_vec();
+    part.subtype = b"plain".to_vec();
 }
 
 fn is_multipart(part: &Part) -> bool {
@@ -340,7 +347,8 @@ fn is_message(part: &Part) -> bool {
             || part.subtype.eq_ignore_ascii_case(b"global"))
 }
 
-/// RFC 2045 §6.4: composite types have no encoding of their own.
+/// RFC 2045 §6.4: composite types have no encoding of their own. The name of one before a multipart is passed over, since
+/// its delimiters stand in the clear or it has no parts; a message in one stays whole, since it may be true.
 fn is_encoded(part: &Part) -> bool {
     let plain: [&[u8]; 3] = [b"7bit", b"8bit", b"binary"];
     !plain.iter().any(|name| part.encoding.eq_ignore_ascii_case(name))
@@ -416,6 +424,27 @@ mod tests {
             }
             assert_eq!(Index::decode(&index.encode()), Ok(index));
         }
+    }
+
+    #[test]
+    fn a_composite_type_that_cannot_be_read_is_none() {
+        let one = b"\r\n--b\r\n\r\nhello\r\n--b--\r\n";
+        let told = |head: &[u8]| {
+            let raw = [head, one].concat();
+            let index = index(&raw, raw.len() as u64);
+            let part = &index.parts[0];
+            let media_type = [&part.media_type[..], b"/", &part.subtype].concat();
+            (String::from_utf8(media_type).expect("ASCII"), index.parts.len(), index.ambiguities)
+        };
+        let mixed = "Content-Type: multipart/mixed; boundary=b\r\n";
+        let encoded = told(format!("{mixed}Content-Transfer-Encoding: base64\r\n").as_bytes());
+        assert_eq!((&encoded.0[..], encoded.1), ("multipart/mixed", 2));
+        assert!(encoded.2.contains(&Ambiguity::EncodedComposite));
+        let bare = told(b"Content-Type: multipart/mixed\r\n");
+        assert_eq!((&bare.0[..], bare.1), ("text/plain", 1));
+        assert!(bare.2.contains(&Ambiguity::NoBoundary));
+        let other = told(b"Content-Type: multipart/mixed; boundary=c\r\n");
+        assert_eq!((&other.0[..], other.1), ("text/plain", 1));
     }
 
     #[test]

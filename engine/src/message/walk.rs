@@ -302,9 +302,8 @@ impl Walker {
         head.text = value.starts_with(b"text/");
         head.kind = Kind::Leaf;
         let mut container = None;
-        if head.label == Label::Encoded {
-            // RFC 2045 §6.4 forbids it for composite types; whoever does it all the same has a leaf.
-        } else if value.starts_with(b"multipart/") {
+        if value.starts_with(b"multipart/") {
+            // RFC 2045 §6.4: an encoding of its own says nothing; its delimiters stand in the clear.
             let boundary = content_type.parameter(b"boundary");
             match boundary.filter(|boundary| (1..=200).contains(&boundary.len())) {
                 Some(boundary) if self.open.len() < DEPTH_MAX => {
@@ -314,6 +313,8 @@ impl Walker {
                 }
                 _ => head.kind = Kind::Opaque,
             }
+        } else if head.label == Label::Encoded {
+            // The same rule forbids it for messages; one that has it all the same is a leaf.
         } else if value == b"message/rfc822" || value == b"message/news" {
             head.kind = Kind::Message;
         } else if value == b"message/partial" || value == b"message/external-body" {

@@ -194,11 +194,11 @@ pub fn choose_route(exchanges: &[Exchange], own_names: &[Vec<u8>], seed: u64) ->
         return Route::Ours;
     }
     // By name first, so that the order that DNS gave them in, which changes, does not decide what the seed should.
-    ranked.sort_unstable();
+    crate::order::sort(&mut ranked);
     let mut draw = Draw(seed);
     let mut lots: Vec<(u16, u64, Vec<u8>)> =
         ranked.into_iter().map(|(rank, name)| (rank, draw.next(), name)).collect();
-    lots.sort_unstable();
+    crate::order::sort(&mut lots);
     let mut hosts: Vec<Vec<u8>> = Vec::with_capacity(lots.len().min(ROUTE_HOSTS_MAX));
     for (_, _, name) in lots {
         if hosts.len() < ROUTE_HOSTS_MAX && !hosts.contains(&name) {

@@ -194,7 +194,7 @@ fn spread(delay: u64, failures: u32, seed: u64) -> u64 {
 #[must_use]
 pub fn in_order(turns: &[Turn]) -> Vec<u32> {
     let mut places: Vec<(Turn, u32)> = turns.iter().copied().zip(0..).collect();
-    places.sort_by_key(|(turn, place)| {
+    crate::order::sort_by_key(&mut places, |(turn, place)| {
         (Reverse(turn.priority), turn.due_unix_ms, turn.came_unix_ms, *place)
     });
     places.into_iter().map(|(_, place)| place).collect()

@@ -48,8 +48,9 @@ pub fn decode(charset: &[u8], octets: &[u8]) -> String {
     encoding(charset, octets).decode(octets)
 }
 
-/// Names of charsets that are known, each once; many have other names too.
-pub const NAMES: &str = "UTF-8 US-ASCII UTF-7 UTF-16BE UTF-16LE ISO-8859-1 ISO-8859-2 ISO-8859-3 \
+/// Names of charsets that are known, each once; many have other names too. UTF-16 is known and not among them: it is for
+/// what a message says, since a command of IMAP cannot hold its NULs (RFC 9051 §4.3).
+pub const NAMES: &str = "UTF-8 US-ASCII UTF-7 ISO-8859-1 ISO-8859-2 ISO-8859-3 \
     ISO-8859-4 ISO-8859-5 ISO-8859-6 ISO-8859-7 ISO-8859-8 ISO-8859-9 ISO-8859-10 ISO-8859-13 \
     ISO-8859-14 ISO-8859-15 ISO-8859-16 windows-1250 windows-1251 windows-1252 windows-1253 \
     windows-1254 windows-1255 windows-1256 windows-1257 windows-1258 KOI8-R KOI8-U IBM866 \

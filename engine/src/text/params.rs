@@ -86,7 +86,7 @@ impl Section {
 
 /// RFC 2231 §3 and §4: sections are put in the order of their numbers, up to the first gap.
 fn join(mut sections: Vec<Section>, out: &mut Parameterised) {
-    sections.sort_by(|a, b| a.name.cmp(&b.name).then(a.number.cmp(&b.number)));
+    crate::order::sort_by(&mut sections, |a, b| a.name.cmp(&b.name).then(a.number.cmp(&b.number)));
     let mut rest = &sections[..];
     while let Some(first) = rest.first() {
         let count = rest.iter().take_while(|section| section.name == first.name).count();

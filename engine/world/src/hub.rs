@@ -448,7 +448,7 @@ pub struct Held {
 impl Held {
     /// Keeps these and no others.
     pub fn only(&self, mut blobs: Vec<BlobId>) {
-        blobs.sort_unstable();
+        pillarbox_engine::order::sort(&mut blobs);
         if let Some(hold) = self.hub.state().holds.get_mut(&self.key) {
             hold.only = Some(blobs);
         }

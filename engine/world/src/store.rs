@@ -11,6 +11,7 @@ use pillarbox_engine::imap::types::{
 };
 use pillarbox_engine::imap::url_token::AccessKey;
 use pillarbox_engine::limits::{METADATA_ENTRIES_MAX, METADATA_OCTETS_MAX};
+use pillarbox_engine::order::filled;
 use pillarbox_engine::types::{BlobId, BlobRange, Reason};
 
 use crate::queue::{Block, Enqueue, Queue, Settle, Steer, Steered};
@@ -773,7 +774,7 @@ pub fn combined(old: &Flags, mode: StoreMode, change: &Flags, known: &[Vec<u8>])
         (keyword.to_ascii_lowercase(), spelling.unwrap_or(keyword).clone())
     };
     let by_name = |flags: &Flags| -> BTreeMap<Vec<u8>, Vec<u8>> {
-        flags.keywords.iter().map(canonical).collect()
+        filled(flags.keywords.iter().map(canonical))
     };
     let (mut keywords, given) = (by_name(old), by_name(change));
     let system = match mode {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use pillarbox_world::tape::{Challenge, Level, Scenario, Tape, export};
+use pillarbox_world::tape::{Challenge, Level, Scenario, Tape, export, share};
 use pillarbox_world::world::Time;
 
 use crate::error::{Error, Kind};
@@ -144,10 +144,10 @@ fn open(flags: &ReplayFlags) -> Result<(Tape, bool), Error> {
                 .map_err(|why| Error::usage(format!("{}: {why}", path.display())))?;
             return scenario_tape(scenario, flags).map(|tape| (tape, false));
         }
-        return link_tape(text.trim(), flags).map(|tape| (tape, true));
+        return link_tape(&text, flags, Tape::decode_file).map(|tape| (tape, true));
     }
     if is_link(what) {
-        return link_tape(what, flags).map(|tape| (tape, true));
+        return link_tape(share::in_file(what), flags, Tape::decode).map(|tape| (tape, true));
     }
     Err(Error::usage(format!(
         "{what}: there is no such scenario and no such file; `pillarbox scenarios` lists what there is"
@@ -165,12 +165,15 @@ fn scenario_tape(scenario: Scenario, flags: &ReplayFlags) -> Result<Tape, Error>
     Tape::new(scenario, seed).map_err(|why| Error::usage(format!("{}: {why}", flags.what)))
 }
 
-fn link_tape(text: &str, flags: &ReplayFlags) -> Result<Tape, Error> {
+fn link_tape(
+    text: &str,
+    flags: &ReplayFlags,
+    decode: fn(&str) -> Result<share::Opened, share::BadLink>,
+) -> Result<Tape, Error> {
     if flags.seed.is_some() {
         return Err(Error::usage("--seed: a link has a seed of its own; leave one of the two out"));
     }
-    let code = text.rsplit_once("#/w/").map_or(text, |(_, code)| code);
-    let opened = Tape::decode(code).map_err(|why| Error::usage(why.to_string()))?;
+    let opened = decode(text).map_err(|why| Error::usage(why.to_string()))?;
     if opened.is_older {
         eprintln!("the scenario has changed since this link was made; it may show something else");
     }

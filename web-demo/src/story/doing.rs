@@ -57,7 +57,7 @@ impl Story {
     #[must_use]
     pub fn doors_at(&self, first: Option<u16>) -> Vec<(String, Action)> {
         let mut doors = self.doors();
-        doors.sort_by_key(|(_, action)| match action {
+        pillarbox_engine::order::sort_by_key(&mut doors, |(_, action)| match action {
             Action::Connect { port, .. } => Some(*port) != first,
             _ => true,
         });
@@ -233,10 +233,7 @@ mod tests {
         let mut story = sandbox();
         let (_, door) = story.doors().remove(0);
         story.perform(door).expect("it listens");
-        let link = story
-            .source()
-            .link(&crate::story::seen::Seen { cursor: 0, pin: None })
-            .expect("it is short");
+        let link = story.source().link(&crate::story::seen::Seen::default()).expect("it is short");
         let (again, _) = Story::shared(&link).expect("it is a link");
         assert!(again.is_sandbox());
         assert_eq!(again.by_hand(), story.by_hand(), "the connection is still open");

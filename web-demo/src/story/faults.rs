@@ -1,5 +1,6 @@
 //! Faults that can be had by a click, in the world's text form. The names of places are the story's own.
 
+use pillarbox_world::fault::{Place, Rule};
 use pillarbox_world::world::{Action, Dir, NodeId, What, WireId};
 
 use super::Story;
@@ -195,6 +196,20 @@ impl Story {
     pub fn server_of(&self, wire: WireId) -> Option<NodeId> {
         self.whole.wires.get(&wire).map(|talk| talk.server)
     }
+}
+
+/// The flag with which a real server does the same; none: only a simulated world can. One server knows no other hosts and
+/// no connections of a story, so there it strikes everywhere.
+#[must_use]
+pub fn flag(fault: &str) -> Option<String> {
+    let mut rule: Rule = fault.parse().ok()?;
+    if rule.action.needs_world() || rule.is_of_web() {
+        return None;
+    }
+    if matches!(rule.place, Place::Node(_) | Place::Link(..) | Place::Wire(_)) {
+        rule.place = Place::Any;
+    }
+    Some(format!("--fault '{}'", rule.to_string().replace('\'', "'\\''")))
 }
 
 /// Before a connection's first words.
@@ -402,6 +417,27 @@ mod tests {
             }
         }
         assert!(tried > 100, "{tried}");
+    }
+
+    #[test]
+    fn a_fault_is_a_flag_where_one_server_can_do_it() {
+        let all = [
+            ("node:b.example/until=09:50/down", Some("--fault 'any/until=09:50/down'")),
+            ("link:a~b/after=connect,nth=1/drop", Some("--fault 'any/after=connect,nth=1/drop'")),
+            ("wire:3/verb=any,nth=1/delay=1m", Some("--fault 'any/verb=any,nth=1/delay=1m'")),
+            ("pop3/after=login/drop", Some("--fault 'pop3/after=login/drop'")),
+            (
+                "any/verb=MAIL/reply=451 4.3.0 it's late",
+                Some("--fault 'any/verb=MAIL/reply=451 4.3.0 it'\\''s late'"),
+            ),
+            ("any/always/tap", None),
+            ("node:b.example/always/dns=nxdomain", None),
+            ("http/after=commit,nth=1/drop", None),
+            ("no fault", None),
+        ];
+        for (fault, wanted) in all {
+            assert_eq!(flag(fault).as_deref(), wanted, "{fault}");
+        }
     }
 
     #[test]

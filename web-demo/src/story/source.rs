@@ -6,6 +6,7 @@ use std::rc::Rc;
 use pillarbox_engine::trace::Side;
 use pillarbox_world::annotate::Annotation;
 use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
+use pillarbox_world::tape::share::Opened;
 use pillarbox_world::tape::{Level, Scenario, Tape, export};
 use pillarbox_world::world::{
     Action, Dir, DnsAnswer, End, Entry, EntryId, Fate, Kind as NodeKind, NodeId, NodeSetup,
@@ -135,10 +136,20 @@ impl Source {
     /// Why it is no link.
     pub fn shared(link: &str) -> Result<(Self, Option<Seen>), String> {
         let opened = Tape::decode(link).map_err(|why| why.to_string())?;
+        Ok(Self::opened(opened))
+    }
+
+    /// The same of a link that is kept in a file.
+    ///
+    /// # Errors
+    /// Why it is no link.
+    pub fn filed(link: &str) -> Result<(Self, Option<Seen>), String> {
+        Ok(Self::opened(Tape::decode_file(link).map_err(|why| why.to_string())?))
+    }
+
+    fn opened(opened: Opened) -> (Self, Option<Seen>) {
         let mut source = Self::of(opened.tape);
-        let scenario = source.tape.scenario();
-        let by_hand = scenario.of_lab().is_some() || scenario.of_challenge().is_some();
-        if by_hand || scenario.is_unplanned() {
+        if source.goes_on() {
             // It goes on from where it was left; where nothing was done, it has not begun.
             let last = source.tape.actions().last().map(|planned| planned.at);
             if let Some(last) = last {
@@ -147,7 +158,9 @@ impl Source {
         } else {
             source.tell_all();
         }
-        Ok((source, Seen::parse(&opened.view)))
+        let seen = Seen::parse(&opened.view);
+        source.shows_secrets |= seen.is_some_and(|seen| seen.secrets);
+        (source, seen)
     }
 
     /// The world as text for a link; none: it is too long for one.
@@ -156,10 +169,19 @@ impl Source {
         Some(self.tape.encode(&seen.text())).filter(|link| Tape::fits(link))
     }
 
-    /// The same with all branches.
+    /// The same however long it is, for a file; with all branches, or the one that is shown.
     #[must_use]
-    pub fn link_all(&self, seen: &Seen) -> Option<String> {
-        Some(self.tape.encode_all(&seen.text())).filter(|link| Tape::fits(link))
+    pub fn text(&self, seen: &Seen, all_branches: bool) -> String {
+        let view = seen.text();
+        if all_branches { self.tape.encode_all(&view) } else { self.tape.encode(&view) }
+    }
+
+    /// Whether a link to it goes on from where it was left, so that it has no other place.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        let scenario = self.tape.scenario();
+        let by_hand = scenario.of_lab().is_some() || scenario.of_challenge().is_some();
+        by_hand || scenario.is_unplanned()
     }
 
     /// A tape, as far as it has gone.
@@ -350,6 +372,18 @@ impl Source {
         let mut source = Self::of(self.tape.alone(branch)?);
         source.tell_all();
         Some(source)
+    }
+
+    /// Begins with another world, in which all that was done is done again.
+    ///
+    /// # Errors
+    /// What in it makes no sense; then nothing was changed.
+    pub fn rebuild(&mut self, scenario: Scenario) -> Result<(), String> {
+        self.tape.rebuild(scenario)?;
+        self.nodes = nodes(&self.tape);
+        self.links = links(self.tape.world(), &self.tape.scenario().setup.nodes, &self.nodes);
+        self.forget();
+        Ok(())
     }
 
     /// Shows another branch, told to its end.

@@ -29,7 +29,7 @@ pub(super) fn access(begun: Option<(Story, Option<Seen>)>) -> AnyView {
 fn lab(ui: Ui, round: RwSignal<u32>, begun: Option<(Story, Option<Seen>)>) -> AnyView {
     let (story, seen) = begun.unwrap_or_else(|| (access::begin(), None));
     let player = Player::new(story);
-    player.open(Seen { cursor: usize::MAX, pin: seen.and_then(|seen| seen.pin) });
+    player.open(Seen { cursor: usize::MAX, ..seen.unwrap_or_default() });
     let lesson = RwSignal::new(None::<&'static str>);
     let wrong = RwSignal::new(None::<String>);
     let act = move |step: Step| {

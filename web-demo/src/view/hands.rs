@@ -68,7 +68,7 @@ fn conversation(
     let now = wish.get();
     let (story, seen) = begun.unwrap_or_else(|| (hands::begin(now), None));
     let player = Player::new(story);
-    player.open(Seen { cursor: usize::MAX, pin: seen.and_then(|seen| seen.pin) });
+    player.open(Seen { cursor: usize::MAX, ..seen.unwrap_or_default() });
     player.chosen.set(player.read(|story| story.standing(now).wire));
     let said = RwSignal::new(Vec::<String>::new());
     let line = RwSignal::new(String::new());
@@ -334,7 +334,7 @@ pub(super) fn offered(
             Some(before) => before.first.clone(),
             None => now.iter().map(|one| one.form).collect(),
         };
-        now.sort_by_key(|one| first.contains(&one.form));
+        pillarbox_engine::order::sort_by_key(&mut now, |one| first.contains(&one.form));
         Offered { wire: Some(wire), first, now }
     })
 }

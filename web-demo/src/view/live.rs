@@ -1,6 +1,7 @@
 //! Live: real conversations of the server that served this page, those of others and one's own, explained as on the stage.
 
 mod desk;
+mod faults;
 mod list;
 mod serve;
 mod speak;
@@ -228,6 +229,7 @@ fn wrong(desk: Desk) -> AnyView {
 }
 
 fn bar(desk: Desk, link: Link) -> AnyView {
+    let (next, breaks) = (faults::watch(link), RwSignal::new(false));
     let status = move || match link.status.get() {
         Status::Asking => ("chip", "asking the server …"),
         Status::There(_) => ("chip good", "● connected"),
@@ -260,12 +262,17 @@ fn bar(desk: Desk, link: Link) -> AnyView {
             <Button class="small-button" disabled=is_off press=move || serves.set(true)>
                 {icon(Icon::Share)}<span>"Be the server …"</span>
             </Button>
+            <Button class="small-button" id="next-fault" disabled=is_off press=move || breaks.set(true)>
+                {icon(Icon::Fault)}<span>"Fault on the next …"</span>
+            </Button>
             <Button class="quiet small-button" press=move || saves.set(true)>{icon(Icon::Save)}<span>"Files"</span></Button>
         </div>
         <Show when=move || matches!(link.status.get(), Status::Locked { again: true, .. })>
             {unlocking(link)}
         </Show>
         {serve::serving(desk, link)}
+        {faults::waiting(next)}
+        {faults::dialog(desk, next, breaks)}
         {stage::files(desk.player, saves, true)}
         {serve::dialog(desk, link, serves)}
         {tasks::send_dialog(desk, sends)}

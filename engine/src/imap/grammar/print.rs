@@ -247,9 +247,10 @@ fn begin_part(
         due.extend(children.into_iter().rev().map(Due::Part));
         return;
     }
-    value(out, Some(&part.media_type), Form::Token, utf8);
+    let (media_type, subtype) = told_type(part);
+    value(out, Some(media_type), Form::Token, utf8);
     out.push(b' ');
-    value(out, Some(&part.subtype), Form::Token, utf8);
+    value(out, Some(subtype), Form::Token, utf8);
     out.push(b' ');
     parameters(out, &part.parameters, utf8);
     out.push(b' ');
@@ -279,6 +280,18 @@ fn begin_part(
         extension(out, part, utf8);
     }
     out.push(b')');
+}
+
+/// The type of a part that has none inside it. RFC 9051 §9 (`media-basic`, `body-type-msg`): one of a message must tell
+/// what that consists of, which nobody reads through an encoding that RFC 2045 §6.4 does not allow there.
+fn told_type(part: &Part) -> (&[u8], &[u8]) {
+    let is = |subtype: &[u8]| part.subtype.eq_ignore_ascii_case(subtype);
+    let is_message = part.media_type.eq_ignore_ascii_case(b"message");
+    if part.kind == PartKind::Leaf && is_message && (is(b"rfc822") || is(b"global")) {
+        (b"application", b"octet-stream")
+    } else {
+        (&part.media_type, &part.subtype)
+    }
 }
 
 /// `SP body-fld-dsp SP body-fld-lang SP body-fld-loc`
@@ -335,6 +348,21 @@ fn parameters(out: &mut Vec<u8>, parameters: &Parameters, utf8: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_that_nobody_looks_into_is_no_message() {
+        let mut part = Part { encoding: b"base64".to_vec(), ..Part::default() };
+        for (media_type, subtype, told) in [
+            ("Message", "RFC822", "application\" \"octet-stream"),
+            ("message", "global", "application\" \"octet-stream"),
+            ("message", "delivery-status", "message\" \"delivery-status"),
+        ] {
+            (part.media_type, part.subtype) = (media_type.into(), subtype.into());
+            let index = Index { parts: alloc::vec![part.clone()], ..Index::default() };
+            let whole = printed(|out| body(out, &index, false, false));
+            assert_eq!(whole, alloc::format!("(\"{told}\" NIL NIL NIL \"base64\" 0)"));
+        }
+    }
 
     fn printed(print: impl FnOnce(&mut Vec<u8>)) -> alloc::string::String {
         let mut out = Vec::new();

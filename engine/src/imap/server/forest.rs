@@ -217,13 +217,17 @@ impl Forest {
         }
         // Step 4
         let mut sorted = core::mem::take(&mut roots);
-        sorted.sort_by_key(|root| self.place(*root));
+        self.in_order(&mut sorted);
         let roots = self.gather(sorted);
         self.sort_all(roots)
     }
 
     fn place(&self, node: u32) -> (i64, u32) {
         (self.at(node).sent_ms, self.at(node).order)
+    }
+
+    fn in_order(&self, nodes: &mut [u32]) {
+        nodes.sort_by_key(|node| self.place(*node));
     }
 
     /// Step 3: dummies give way to their children; those at the top only to a single one.
@@ -362,7 +366,7 @@ impl Forest {
                 continue;
             }
             let mut children: Vec<u32> = self.children(node).collect();
-            children.sort_by_key(|child| self.place(*child));
+            self.in_order(&mut children);
             let mut next = NONE;
             for &child in children.iter().rev() {
                 self.at_mut(child).next = next;
@@ -373,7 +377,7 @@ impl Forest {
         for &root in &roots {
             self.stand_in(root);
         }
-        roots.sort_by_key(|root| self.place(*root));
+        self.in_order(&mut roots);
         roots.reverse();
         Threads { due: roots.into_iter().map(Due::Begin).collect(), nodes: self.nodes }
     }
@@ -402,7 +406,7 @@ pub(crate) fn by_subject(mut messages: Vec<(u64, i64, u32)>) -> Threads {
         }
         last = node;
     }
-    roots.sort_by_key(|root| forest.place(*root));
+    forest.in_order(&mut roots);
     roots.reverse();
     Threads { due: roots.into_iter().map(Due::Begin).collect(), nodes: forest.nodes }
 }

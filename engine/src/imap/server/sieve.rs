@@ -67,7 +67,7 @@ impl FieldSieve {
     pub(crate) fn new(mut fields: Fields) -> Self {
         // Looked up for each field of a header, and a client may name very many.
         fields.names.iter_mut().for_each(|name| name.make_ascii_lowercase());
-        fields.names.sort_unstable();
+        crate::order::sort(&mut fields.names);
         Self { fields, line: LinePart::Start, name: Vec::new(), taking: false }
     }
 

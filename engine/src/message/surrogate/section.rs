@@ -34,6 +34,10 @@ const STRUCTURED: [&[u8]; 15] = [
 /// Fields of signatures by their first octets (RFC 8617 §4.1), and of URIs (RFC 2369 §2).
 const STRUCTURED_PREFIXES: [&[u8]; 2] = [b"ARC-", b"List-"];
 
+/// Fields whose every octet has a meaning to a program.
+const READ_BY_PROGRAMS: [&[u8]; 4] =
+    [b"Content-Transfer-Encoding", b"MIME-Version", b"Date", b"Resent-Date"];
+
 /// Adds a header section with its blank line.
 pub(super) fn write(section: &[u8], out: &mut Vec<u8>) {
     let mut end = 0;
@@ -59,16 +63,27 @@ fn write_field(field: &Field<'_>, whole: &[u8], out: &mut Vec<u8>) {
     };
     // A field's name is printable ASCII.
     let name = String::from_utf8_lossy(field.name);
-    if is_one_of(&address::FIELDS) {
-        write_addresses(&name, &address::parse_list(&field.unfolded()), out);
+    let addresses = is_one_of(&address::FIELDS).then(|| addresses(&field.unfolded())).flatten();
+    if let Some(list) = addresses {
+        write_addresses(&name, &list, out);
     } else if is_one_of(&[b"Content-Type", b"Content-Disposition"]) {
         write_parameters(&name, &params::parse(&field.unfolded()), out);
-    } else if is_one_of(&[b"Content-Transfer-Encoding", b"MIME-Version"]) {
-        // Wrong as it is, and what follows is read by it: it stays wrong.
+    } else if is_one_of(&READ_BY_PROGRAMS) {
+        // Wrong as it is, and read by programs: it stays wrong.
         put_ascii(whole, out);
     } else if !is_one_of(&STRUCTURED) && !STRUCTURED_PREFIXES.iter().any(begins) {
         header::unstructured(out, &name, &words::decode(&field.unfolded()));
     }
+}
+
+/// The addresses of a field, without those that say nothing; none if it is no list of addresses but only words.
+fn addresses(body: &[u8]) -> Option<Vec<Address>> {
+    let has = |part: &Option<Vec<u8>>| part.as_ref().is_some_and(|part| !part.is_empty());
+    let mut list = address::parse_list(body);
+    // What stands for a group's end has neither, and for its beginning no host.
+    list.retain(|one| has(&one.mailbox) || has(&one.host) || one.host.is_none());
+    let is_list = |one: &Address| has(&one.host) || (one.mailbox.is_some() && one.host.is_none());
+    list.iter().any(is_list).then_some(list)
 }
 
 fn write_addresses(name: &str, list: &[Address], out: &mut Vec<u8>) {

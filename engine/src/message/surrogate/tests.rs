@@ -130,3 +130,20 @@ fn what_nobody_wrote_costs_no_more_than_its_size() {
     let text = String::from_utf8(text).expect("it is ASCII");
     assert!(text.contains("<invalid@internationalized-address.invalid>"), "{text}");
 }
+
+#[test]
+fn words_where_addresses_should_be_stay_words() {
+    for (was, is) in [
+        ("Bcc: nur text ö", "nur text ö"),
+        ("Cc: ö (never closed", "ö (never closed"),
+        ("To: ö: <>, a@example.org;", "ö : a@example.org ;"),
+        ("To: ö:;", "ö : ;"),
+    ] {
+        let made = surrogate(format!("{was}\r\n\r\n").as_bytes(), 5);
+        let name = was.split(':').next().expect("a name");
+        let value = field(&made, name).map(|value| words::decode(&value));
+        assert_eq!(value.as_deref(), Some(is), "{}", String::from_utf8_lossy(&made));
+    }
+    let dated = surrogate("Date: Mon, 5 J\u{e4}n 2026\r\n\r\n".as_bytes(), 5);
+    assert_eq!(dated, b"Date: Mon, 5 J??n 2026\r\n\r\n");
+}

@@ -33,7 +33,7 @@ impl Client {
         let forms =
             REPLIES.iter().filter(|form| due.contains(&form.word) || REFUSALS.contains(&form.word));
         let mut offered = offer(forms, "");
-        offered.sort_by_key(|offered| {
+        crate::order::sort_by_key(&mut offered, |offered| {
             due.iter().position(|word| *word == offered.form.word).unwrap_or(usize::MAX)
         });
         offered

@@ -31,6 +31,7 @@ mod watch;
 mod words;
 
 pub use clock::parse_duration;
+pub(crate) use clock::print_duration;
 pub use faults::{Decision, Faults, Listed, Moment, RULES_MAX, Strike, Verdict};
 pub use parse::{Problem, parse_file};
 pub use pattern::Pattern;

@@ -66,7 +66,7 @@ impl State {
         let tasks = tasks.map(|(id, stored)| self.shown(*id, stored));
         let mut found: Vec<(K, Task)> =
             tasks.filter_map(|task| Some((key(&task)?, task))).collect();
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        pillarbox_engine::order::sort_by(&mut found, |(a, _), (b, _)| a.cmp(b));
         found.into_iter().take(max as usize).map(|(_, task)| task.id).collect()
     }
 
@@ -87,7 +87,7 @@ impl State {
 
     fn all(&self) -> Vec<Destination> {
         let mut names: Vec<&Vec<u8>> = self.tasks.values().map(|s| &s.task.destination).collect();
-        names.sort();
+        pillarbox_engine::order::sort(&mut names);
         names.dedup();
         names.into_iter().filter_map(|name| self.found(name)).collect()
     }
@@ -231,7 +231,9 @@ impl Queue for MemoryStore {
     fn due_destinations(&self, now_ms: u64, max: u32) -> Result<Vec<Destination>, Reason> {
         let mut due = self.queue.all();
         due.retain(|destination| destination.wake_ms.is_some_and(|wake| wake <= now_ms));
-        due.sort_by(|a, b| (a.wake_ms, &a.name).cmp(&(b.wake_ms, &b.name)));
+        pillarbox_engine::order::sort_by(&mut due, |a, b| {
+            (a.wake_ms, &a.name).cmp(&(b.wake_ms, &b.name))
+        });
         due.truncate(max as usize);
         Ok(due)
     }

@@ -39,7 +39,7 @@ impl MemoryStore {
         let all = self.mailbox_of(mailbox)?.annotations.iter();
         let seen = all.filter(|((whose, _), _)| *whose == account || *whose == 0);
         let mut seen: Vec<_> = seen.map(|((_, e), v)| (e.clone(), v.clone())).collect();
-        seen.sort();
+        pillarbox_engine::order::sort(&mut seen);
         Ok(seen)
     }
 

@@ -111,7 +111,7 @@ impl Store for MemoryStore {
     fn mailboxes(&self, account: AccountId, ask: &MailboxesAsk) -> Result<MailboxPage, Reason> {
         let account = self.account_of(account)?;
         let mut names: Vec<&Vec<u8>> = account.names.keys().chain(&account.subscribed).collect();
-        names.sort();
+        pillarbox_engine::order::sort(&mut names);
         names.dedup();
         let wanted = |name: &&Vec<u8>| {
             ask.after.as_ref().is_none_or(|after| *name > after) && name.starts_with(&ask.prefix)
@@ -302,7 +302,7 @@ impl Store for MemoryStore {
                 && ask.after.as_ref().is_none_or(|after| shared.path > *after)
         };
         let mut wanted: Vec<Shared> = all.filter(wanted).collect();
-        wanted.sort_by(|a, b| a.path.cmp(&b.path));
+        pillarbox_engine::order::sort_by(&mut wanted, |a, b| a.path.cmp(&b.path));
         wanted.truncate(ask.max as usize);
         Ok(wanted)
     }
@@ -310,7 +310,7 @@ impl Store for MemoryStore {
     fn sharers(&self, who: &[u8], except: AccountId) -> Result<Vec<AccountId>, Reason> {
         let mut accounts: Vec<AccountId> =
             self.shared_with(who, except).map(|shared| shared.account).collect();
-        accounts.sort_unstable();
+        pillarbox_engine::order::sort(&mut accounts);
         accounts.dedup();
         Ok(accounts)
     }

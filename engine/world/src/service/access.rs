@@ -224,7 +224,7 @@ impl<B: Backend> ImapService<B> {
             }
             rows.push(self.shared_row(name, &shared, ask.status)?);
         }
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        pillarbox_engine::order::sort_by(&mut rows, |a, b| a.name.cmp(&b.name));
         // A level was made for every page; what is past the last name of this one is not known yet.
         Ok(MailboxPage { rows, more })
     }

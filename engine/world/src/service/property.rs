@@ -75,7 +75,7 @@ impl<B: Backend> ImapService<B> {
         let mut all = store.metadata(account, mailbox)?;
         if mailbox.is_none() {
             all.extend_from_slice(self.backend().annotations());
-            all.sort();
+            pillarbox_engine::order::sort(&mut all);
         }
         let wanted = |name: &[u8]| ask.read.iter().any(|entry| is_within(name, entry, ask.depth));
         let read = all.into_iter().filter(|(name, _)| wanted(name));

@@ -26,6 +26,7 @@
 //! - **Winding.** [`Tape::step`], [`Tape::run_to`], [`Tape::seek`], [`Tape::seek_entry`], [`Tape::ahead`].
 //! - **Recordings.** [`Recording::of`] takes what was said on a connection outside, [`Recording::tape`] is its story.
 //! - **Challenges.** [`Challenge::all`], [`Challenge::start`], [`Tape::check`].
+//! - **Worlds of one's own.** [`Scenario::own`], [`Scenario::to_text`], [`Tape::rebuild`].
 //! - **Links.** [`Tape::encode`], [`Tape::encode_all`], [`Tape::decode`]; `#/w/` and what `encode` gives.
 //! - **Files.** [`export`]: transcript, JSON lines, lab report, pcapng, messages.
 //!
@@ -336,6 +337,23 @@ impl Tape {
             self.level = before;
             return Err(why);
         }
+        self.ahead.clear();
+        self.run_to(now);
+        Ok(())
+    }
+
+    /// Begins with another world, in which all that was done is done again, as far as it can be; the cursor stays where it is.
+    /// It is for worlds in which nothing is planned: a script stays that of the scenario before.
+    ///
+    /// # Errors
+    /// What in it makes no sense; then nothing was changed.
+    pub fn rebuild(&mut self, scenario: Scenario) -> Result<(), String> {
+        let (now, before) = (self.now(), std::mem::replace(&mut self.scenario, scenario));
+        if let Err(why) = self.begin() {
+            self.scenario = before;
+            return Err(why);
+        }
+        self.checkpoints.clear();
         self.ahead.clear();
         self.run_to(now);
         Ok(())

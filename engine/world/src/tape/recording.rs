@@ -215,7 +215,7 @@ impl Octets {
             _ => None,
         });
         let mut spans: Vec<(u64, u64)> = spans.collect();
-        spans.sort_unstable();
+        pillarbox_engine::order::sort(&mut spans);
         // Behind a gap nobody knows what is a secret.
         let mut read = 0;
         for (start, end) in spans {
@@ -226,7 +226,7 @@ impl Octets {
         }
         let mut secrets = secrets(world, wire, Dir::ToServer);
         // Both ends may have noted one.
-        secrets.sort_by_key(|span| (span.start, span.end));
+        pillarbox_engine::order::sort_by_key(&mut secrets, |span| (span.start, span.end));
         secrets.dedup_by_key(|span| span.start);
         Self { secrets, next: 0, read, played: 0, logins: 0, unread: 0, long: 0 }
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pillarbox_engine::order::filled;
 use pillarbox_engine::relay::{self, Schedule};
 use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer};
 use pillarbox_engine::smtp::Mailbox;
@@ -35,7 +36,7 @@ pub(crate) struct People {
 impl People {
     pub(super) fn of(setup: &NodeSetup) -> Self {
         let lower = |text: &String| text.to_ascii_lowercase().into_bytes();
-        let mut domains: BTreeSet<Vec<u8>> = setup.domains.iter().map(lower).collect();
+        let mut domains: BTreeSet<Vec<u8>> = filled(setup.domains.iter().map(lower));
         if domains.is_empty() {
             domains.insert(lower(&setup.name));
         }
@@ -47,8 +48,8 @@ impl People {
         };
         Self {
             domains,
-            users: setup.users.iter().map(user).collect(),
-            aliases: setup.aliases.iter().map(alias).collect(),
+            users: filled(setup.users.iter().map(user)),
+            aliases: filled(setup.aliases.iter().map(alias)),
             open_relay: setup.open_relay,
             anyone: setup.anyone,
         }

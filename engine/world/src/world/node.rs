@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use pillarbox_engine::imap::types::{RowsAsk, UidRun};
+use pillarbox_engine::order::filled;
 use pillarbox_engine::types::{BlobRange, Reason};
 
 use super::backend::NodeBackend;
@@ -67,7 +68,7 @@ impl Node {
             told_message: 0,
             disk: Disk::default(),
             device: Device::default(),
-            by_hand: setup.by_hand.iter().copied().collect(),
+            by_hand: filled(setup.by_hand.iter().copied()),
             setup,
         }
     }

@@ -209,7 +209,7 @@ fn server(player: Player, node: &NodeInfo, state: Memo<Place>, spot: layout::Spo
                 rows.push((user.clone(), 0));
             }
         }
-        rows.sort();
+        pillarbox_engine::order::sort(&mut rows);
         let more = rows.len().saturating_sub(2);
         let shown = rows.into_iter().take(2).zip(0_u8..).map(|((name, count), nth)| {
             let y = top + 73.0 + f32::from(nth) * 22.0;

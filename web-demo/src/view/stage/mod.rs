@@ -7,6 +7,7 @@ mod network;
 mod onward;
 mod predict;
 mod sequence;
+mod share;
 mod states;
 mod timeline;
 mod tools;
@@ -27,8 +28,9 @@ const NARROW: &str = "(max-width: 899px)";
 
 pub(crate) use inspector::{inspector, law, meaning};
 pub(crate) use map::map;
+pub(crate) use share::{copy_link, open_file, share, share_place};
 pub(crate) use timeline::timeline;
-pub(crate) use tools::{copy_link, faults, files, messages, share, share_place, tools};
+pub(crate) use tools::{faults, files, messages, tools};
 pub(crate) use transcript::{First, compared_line, transcript, whole};
 
 /// The stage of a scenario.
@@ -36,25 +38,28 @@ pub(super) fn scenario(place: &str) -> AnyView {
     let (name, cursor) = place.split_once('/').unwrap_or((place, ""));
     home::remember(name, false);
     if let Some(story) = Story::sandbox(name) {
-        return sandbox::sandbox(story, usize::MAX);
+        return sandbox::sandbox(story, Seen::default());
     }
     match Story::scenario(name) {
         Some(story) => {
             let cursor = cursor.parse().unwrap_or(0);
-            staged(story, Seen { cursor, pin: None }, |player| home::follow(player, name))
+            let seen = Seen { cursor, ..Seen::default() };
+            staged(story, seen, |player| home::follow(player, name))
         }
         None => super::nowhere("There is no such scenario", &format!("None is called {name}.")),
     }
 }
 
 /// The stage of a world that somebody shared.
-pub(super) fn shared(link: &str) -> AnyView {
-    match Story::shared(link) {
+pub(super) fn shared(opened: Result<(Story, Option<Seen>), String>) -> AnyView {
+    match opened {
         Ok((story, seen)) if story.wish().is_some() => hands::hands_on(Some((story, seen))),
         Ok((story, seen)) if story.is_access() => access::access(Some((story, seen))),
         Ok((story, _)) if challenge::is_one(&story) => challenge::shared(story),
-        Ok((story, _)) if story.is_sandbox() => sandbox::sandbox(story, usize::MAX),
-        Ok((story, seen)) => stage(story, seen.unwrap_or(Seen { cursor: usize::MAX, pin: None })),
+        Ok((story, seen)) if story.is_sandbox() => {
+            sandbox::sandbox(story, seen.unwrap_or_default())
+        }
+        Ok((story, seen)) => stage(story, seen.unwrap_or(Seen::at(usize::MAX))),
         Err(why) => super::nowhere("This link does not open", &why),
     }
 }
@@ -101,7 +106,7 @@ pub(crate) fn listen(ui: Ui, player: Player, title: String) {
             ui.key.set(None);
             match key.as_str() {
                 "f" => player.ask(player.at()),
-                "c" => drop(tools::copy_link(ui, player)),
+                "c" => drop(copy_link(ui, player)),
                 key => player.key(key),
             }
         }

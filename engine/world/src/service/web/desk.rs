@@ -64,7 +64,7 @@ impl<B: Backend> Desk<B> {
             }
         }
         all.retain(|row| row.exists);
-        all.sort_by_key(|row| row.name != b"INBOX");
+        pillarbox_engine::order::sort_by_key(&mut all, |row| row.name != b"INBOX");
         Ok(all)
     }
 

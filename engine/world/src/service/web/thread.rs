@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use pillarbox_engine::imap::types::SpecialUse;
 use pillarbox_engine::message::Index;
 use pillarbox_engine::message::ids::message_ids;
+use pillarbox_engine::order::filled;
 
 use super::Call;
 use super::desk::{Letter, SEEN, for_use, newest};
@@ -50,7 +51,7 @@ impl<B: Backend> Call<'_, B> {
     /// The conversation that a message belongs to, if there is more of it.
     pub(super) async fn conversation(&mut self, folder: &str, letter: &Letter, body: &mut Html) {
         let (id, before) = names(&letter.index);
-        let mut known: BTreeSet<Vec<u8>> = id.into_iter().chain(before).collect();
+        let mut known: BTreeSet<Vec<u8>> = filled(id.into_iter().chain(before));
         let sent = for_use(&self.folders, SpecialUse::Sent);
         let sent = sent.map(|row| String::from_utf8_lossy(&row.name).into_owned());
         let mut folders = vec![folder.to_owned(), "INBOX".to_owned()];
@@ -79,7 +80,7 @@ impl<B: Backend> Call<'_, B> {
         all.retain(|member| {
             member.belongs && member.id.as_ref().is_none_or(|id| seen.insert(id.clone()))
         });
-        all.sort_by_key(|member| member.unix_ms);
+        pillarbox_engine::order::sort_by_key(&mut all, |member| member.unix_ms);
         all.drain(..all.len().saturating_sub(SHOWN_MAX));
         if all.len() > 1 {
             self.show_conversation((folder, letter.row.uid), &all, body);

@@ -72,9 +72,10 @@ impl Challenge {
         for table in tables {
             challenge.table(table).map_err(|why| format!("{id}: {why}"))?;
         }
-        challenge.solution.sort_by_key(|(at, _)| *at);
-        challenge.other.sort_by_key(|(at, _)| *at);
-        challenge.scenario.script.sort_by_key(|(at, _)| *at);
+        let Self { solution, other, scenario, .. } = &mut challenge;
+        for script in [solution, other, &mut scenario.script] {
+            pillarbox_engine::order::sort_by_key(script, |(at, _)| *at);
+        }
         challenge.scenario.id = format!("challenge:{id}");
         Ok(challenge)
     }

@@ -24,7 +24,7 @@ impl Packets {
     /// The file: all packets by time.
     #[must_use]
     pub fn file(mut self) -> Vec<u8> {
-        self.0.sort_by_key(|(at_us, _)| *at_us);
+        pillarbox_engine::order::sort_by_key(&mut self.0, |(at_us, _)| *at_us);
         let mut out = Vec::new();
         block(&mut out, 0x0a0d_0d0a, &section());
         block(&mut out, 1, &interface());

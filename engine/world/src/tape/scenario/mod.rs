@@ -2,13 +2,16 @@
 //! They are files; what stands in them is left to `read`.
 
 mod files;
+mod own;
 mod random;
 mod read;
 mod step;
 pub mod toml;
+mod write;
 
 use crate::world::{Action, Persona, Setup, Time};
 
+pub use own::{LINKS_MAX, NODES_MAX, TEXT_MAX, USERS_MAX, is_name};
 pub use step::{Moment, Step};
 
 pub(crate) use read::{action as read_action, table as read_table};
@@ -44,6 +47,8 @@ pub struct Scenario {
     pub setup: Setup,
     /// What is done, by time.
     pub script: Vec<(Time, Action)>,
+    /// The text of one that is somebody's own; links hold it.
+    pub(super) text: String,
 }
 
 /// Worlds of the page's labs, which have no place in the list.
@@ -70,6 +75,9 @@ impl Lab {
         }
     }
 }
+
+/// The name of worlds that are somebody's own; in links their text follows it.
+const OWN: &str = "own";
 
 /// The server that uses the book's words.
 const BOOKISH: &str = "hamburger.edu";
@@ -153,7 +161,7 @@ impl Scenario {
     }
 
     /// The scenario that a link names: one of these, the world of a challenge (`challenge:say-helo`), of a lab ([`Lab`]), of
-    /// a recording (`recorded`), or a world that a seed makes up (`random:17`).
+    /// a recording (`recorded`), a world that a seed makes up (`random:17`), or one of somebody's own (`own:` and its text).
     #[must_use]
     pub fn named(id: &str) -> Option<Self> {
         if id == files::RECORDED.0 {
@@ -161,6 +169,9 @@ impl Scenario {
         }
         if let Some(lab) = Lab::ALL.into_iter().find(|lab| lab.id() == id) {
             return Some(Self::lab(lab));
+        }
+        if let Some(text) = id.strip_prefix(OWN).and_then(|rest| rest.strip_prefix(':')) {
+            return Self::own(text).ok();
         }
         if let Some(seed) = id.strip_prefix("random:") {
             return Some(Self::random(seed.parse().ok()?));
@@ -196,6 +207,11 @@ impl Scenario {
             servers.for_each(|node| node.persona = Persona::Textbook);
         }
         scenario
+    }
+
+    /// What links name it by, which [`Scenario::named`] takes.
+    pub(super) fn link_name(&self) -> String {
+        if self.is_own() { format!("{OWN}:{}", self.text) } else { self.id.clone() }
     }
 
     /// The lab whose world it is.

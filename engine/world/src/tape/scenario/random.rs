@@ -49,7 +49,7 @@ pub(super) fn scenario(seed: u64) -> Scenario {
         making.trouble();
     }
     making.reading();
-    making.script.sort_by_key(|(at, _)| *at);
+    pillarbox_engine::order::sort_by_key(&mut making.script, |(at, _)| *at);
     Scenario {
         id: format!("random:{seed}"),
         title: format!("A world made up from {seed}"),

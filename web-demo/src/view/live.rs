@@ -151,7 +151,8 @@ fn unlocking(link: Link) -> AnyView {
         <div class="form unlock">
             <Show when=is_wrong>
                 <p class="defect" role="alert">
-                    "The token that this tab had is not the one of the server's latest start: each start has a new one."
+                    "The token that this tab had is not the one of the server's latest start: each start has a new one. Open "
+                    "the address that it printed, or paste it here."
                 </p>
             </Show>
             <Field label="The printed address, or the token alone" value=given send=unlock />

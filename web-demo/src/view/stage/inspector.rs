@@ -83,7 +83,11 @@ fn of_step(player: Player) -> AnyView {
         match step.get() {
         None => view! {
             <h3>{player.read(|story| story.title())}</h3>
-            <p>{player.read(|story| story.goal())}</p>
+            // A challenge's task stands above.
+            {player.read(|story| {
+                let is_task = story.source().tape().scenario().of_challenge().is_some();
+                (!is_task).then(|| story.goal())
+            }).map(|goal| view! { <p>{goal}</p> })}
             <ul class="notice">
                 {player.read(|story| story.source().notice().to_vec()).into_iter().map(|what| view! { <li>{what}</li> }).collect_view()}
             </ul>

@@ -388,3 +388,29 @@ fn passwords_are_masked_however_they_come() {
     }
     assert!(masked > 60);
 }
+
+#[test]
+fn tmp_labels() {
+    let mut all = std::collections::BTreeMap::<String, std::collections::BTreeSet<&'static str>>::new();
+    for script in transcripts() {
+        for split in [Split::Whole] {
+            let seen = seen(&traced(&script), split).remove(0);
+            let key = script.protocol.clone();
+            for note in &seen.notes {
+                if let Note::Span(span) = note {
+                    all.entry(key.clone()).or_default().insert(span.label);
+                }
+            }
+        }
+    }
+    for (key, labels) in &all {
+        let list = match key.as_str() {
+            "smtp" => pillarbox_engine::trace::SMTP_LABELS,
+            "pop3" => pillarbox_engine::trace::POP3_LABELS,
+            "imap" => pillarbox_engine::trace::IMAP_LABELS,
+            _ => continue,
+        };
+        let missing: Vec<_> = list.iter().filter(|label| !labels.contains(*label)).collect();
+        println!("{key}: missing {missing:?}");
+    }
+}

@@ -289,7 +289,7 @@ const OF_AN_ANSWER: [Words; 3] = [
     ),
 ];
 
-const TEMPLATES: [Words; 16] = [
+const TEMPLATES: [Words; 17] = [
     (
         "{} is down for fifty minutes",
         "The queue keeps the message and tries again.",
@@ -324,6 +324,11 @@ const TEMPLATES: [Words; 16] = [
         "The mailbox is full for good",
         "552 means never: the sender gets a report at once.",
         "{}/verb=RCPT/reply=552 5.2.2 The mailbox is full",
+    ),
+    (
+        "The mailbox has another UIDVALIDITY",
+        "What IMAP clients and POP3 readers remember of it counts for nothing.",
+        "{}/verb=SELECT,nth=1/uidvalidity",
     ),
     (
         "{} says that it closes",

@@ -3,7 +3,7 @@
 
 mod auth;
 mod authors;
-mod commands;
+pub(super) mod commands;
 mod content;
 mod data;
 mod envelope;
@@ -11,7 +11,7 @@ mod expected;
 mod forwarded;
 mod greeting;
 mod names;
-mod note;
+pub(super) mod note;
 mod pace;
 mod phase;
 mod reply;

@@ -10,7 +10,9 @@ use super::expected::{COMMANDS, RESPONSES};
 use super::grammar::lex::{self, Place};
 use super::grammar::{Options, Piece, Piecewise, append_head, parse, split_head, tag_of};
 use super::server::incoming::{LITERAL, SYNTAX, may_hold_secret, note_tokens};
-use crate::observe::{Cut, Follow, Kind, LINE_MAX, PENDING_MAX, Party, Read, Watch, note_response, row};
+use crate::observe::{
+    Cut, Follow, Kind, LINE_MAX, PENDING_MAX, Party, Read, Watch, note_response, row,
+};
 use crate::role::{Cx, Line};
 use crate::trace::Part;
 
@@ -359,7 +361,9 @@ impl Follow for Following {
 
     fn turn(&self) -> Party {
         match self.client {
-            Client::Literal(_) | Client::Response | Client::Done if self.has_greeted => Party::Client,
+            Client::Literal(_) | Client::Response | Client::Done if self.has_greeted => {
+                Party::Client
+            }
             Client::Command
                 if self.has_greeted && (self.coming.is_some() || self.pending.is_empty()) =>
             {

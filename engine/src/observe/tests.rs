@@ -254,7 +254,10 @@ fn who_does_not_wait_is_read_all_the_same() {
     // Lines that end with LF alone are lines, and one that never ends is told in pieces.
     let heard = observer.hear(server, b"250 a\n250 b\r\n");
     assert_eq!(heard.len(), 2);
-    assert_eq!(heard[0].spans.last().map(|span| (span.label, span.end - span.start)), Some(("CRLF", 1)));
+    assert_eq!(
+        heard[0].spans.last().map(|span| (span.label, span.end - span.start)),
+        Some(("CRLF", 1))
+    );
     assert_eq!(heard[0].shown(b""), b"250 a");
     observer.secured();
     let long = [&b"AUTH PLAIN "[..], &b"x".repeat(LINE_MAX), b"\r\n"].concat();

@@ -138,9 +138,7 @@ impl Following {
             Follows::Rows(labels) => note_row(cx, line, labels),
         }
         match self.telling {
-            Follows::Rows(CAPABILITIES) => {
-                Read::new(Kind::Capability, row(REPLIES, b"capability"))
-            }
+            Follows::Rows(CAPABILITIES) => Read::new(Kind::Capability, row(REPLIES, b"capability")),
             _ => Read::new(Kind::Text, None),
         }
     }

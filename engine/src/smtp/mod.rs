@@ -7,8 +7,8 @@ mod capability;
 pub mod client;
 pub mod expected;
 pub mod grammar;
-pub mod probe;
 mod observe;
+pub mod probe;
 mod server;
 mod types;
 

@@ -258,7 +258,8 @@ impl Follow for Following {
 /// What a line of a reply says: by its code, or else its first digit; and by its enhanced code.
 fn meaning(line: &[u8], head: Option<(u16, bool)>) -> Read {
     let Some((code, is_last)) = head else {
-        let what = "This is no reply of SMTP: it begins with no digit from 2 to 5. (RFC 5321 §4.2.1)";
+        let what =
+            "This is no reply of SMTP: it begins with no digit from 2 to 5. (RFC 5321 §4.2.1)";
         return Read { also: vec![what.into()], ..Read::new(Kind::Reply, None) };
     };
     let form = line.get(..3).and_then(|code| row(REPLIES, code));
@@ -279,7 +280,9 @@ fn meaning(line: &[u8], head: Option<(u16, bool)>) -> Read {
     {
         let (class, subject, detail) = (status.class, status.subject, status.detail);
         let section = subject + 1;
-        also.push(format!("{class}.{subject}.{detail}: it is about {about} (RFC 3463 §3.{section})"));
+        also.push(format!(
+            "{class}.{subject}.{detail}: it is about {about} (RFC 3463 §3.{section})"
+        ));
     }
     if !is_last {
         also.push("more lines follow".into());

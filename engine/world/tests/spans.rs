@@ -391,7 +391,8 @@ fn passwords_are_masked_however_they_come() {
 
 #[test]
 fn tmp_labels() {
-    let mut all = std::collections::BTreeMap::<String, std::collections::BTreeSet<&'static str>>::new();
+    let mut all =
+        std::collections::BTreeMap::<String, std::collections::BTreeSet<&'static str>>::new();
     for script in transcripts() {
         for split in [Split::Whole] {
             let seen = seen(&traced(&script), split).remove(0);

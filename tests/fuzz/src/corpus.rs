@@ -47,7 +47,8 @@ pub(crate) fn dialogues() -> Vec<Vec<u8>> {
         let name = protocol.trim_end_matches("-client").to_owned();
         files.into_iter().map(move |(_, octets)| {
             let text = String::from_utf8_lossy(&octets).into_owned();
-            let said = text.lines().filter(|line| line.starts_with("C: ") || line.starts_with("S: "));
+            let said =
+                text.lines().filter(|line| line.starts_with("C: ") || line.starts_with("S: "));
             let lines: Vec<&str> = std::iter::once(name.as_str()).chain(said).collect();
             lines.join("\n").into_bytes()
         })

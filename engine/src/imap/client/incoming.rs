@@ -309,7 +309,6 @@ impl Client {
             }
         }
     }
-
 }
 
 /// Notes what a line of a response is made of, the first one or one behind a literal; `text` octets of it come before the

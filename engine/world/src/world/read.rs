@@ -14,8 +14,8 @@ use super::view::{
 };
 use super::wire::{Noted, Phase};
 use crate::fault::Listed;
-use crate::store::Store as _;
 use crate::queue::Queue as _;
+use crate::store::Store as _;
 
 /// Messages of a queue that a view lists.
 const QUEUE_MAX: u32 = 1000;

@@ -73,7 +73,9 @@ fn observed(input: &[u8], seen: &mut Seen) {
             }
             octets.extend_from_slice(&one.octets);
             assert_eq!(at, octets.len() as u64, "{one:?}");
-            assert!(one.spans.iter().any(|span| span.secret) || one.octets.starts_with(&one.shown(b"")));
+            assert!(
+                one.spans.iter().any(|span| span.secret) || one.octets.starts_with(&one.shown(b""))
+            );
             seen.note(one.kind as u8);
             seen.note(one.state);
         }

@@ -112,12 +112,15 @@ fn app() -> impl IntoView {
         explain(ui);
     });
     Effect::new(move |_| browser::mark("data-theme", ui.theme.get().value()));
+    // A server that has a label puts it before the title of the page.
+    let own = document().title();
+    let label = own.strip_suffix("Pillarbox playground").unwrap_or_default().to_owned();
     Effect::new(move |_| {
         let title = ui.title.get();
         let whole = if title.is_empty() {
-            "Pillarbox playground".to_owned()
+            format!("{label}Pillarbox playground")
         } else {
-            format!("{title} · Pillarbox")
+            format!("{label}{title} · Pillarbox")
         };
         document().set_title(&whole);
     });

@@ -79,8 +79,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             bind(&module, name, &glue)?;
         }
         let assets = PathBuf::from(cargo::variable("CARGO_MANIFEST_DIR")?).join("../assets");
-        let catalogue = assets.join("../../engine/world/src/catalogue/en");
-        bundle::page(&glue, &assets, &catalogue)?
+        bundle::page(&glue, &assets, &assets.join("../../engine/world"))?
     };
     bundle.write(&out)
 }

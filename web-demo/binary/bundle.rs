@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::num::NonZeroU64;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -29,7 +29,7 @@ const TEXT: &str = "text/plain; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 
 /// The page from its module, its glue and its assets.
-pub(crate) fn page(glue: &Path, assets: &Path, catalogue: &Path) -> Result<Bundle, Box<dyn Error>> {
+pub(crate) fn page(glue: &Path, assets: &Path, world: &Path) -> Result<Bundle, Box<dyn Error>> {
     let read = |path: &Path| fs::read(path).map_err(|error| format!("{}: {error}", path.display()));
     let text =
         |path: &Path| -> Result<String, Box<dyn Error>> { Ok(String::from_utf8(read(path)?)?) };
@@ -39,7 +39,7 @@ pub(crate) fn page(glue: &Path, assets: &Path, catalogue: &Path) -> Result<Bundl
     let script = bundle.hashed("app.js", JS, read(&glue.join("app.js"))?);
     let style =
         bundle.hashed("style.css", CSS, joined(&assets.join("style"), "", text)?.into_bytes());
-    let words = bundle.hashed("words.txt", TEXT, joined(catalogue, "\n\n", text)?.into_bytes());
+    let words = bundle.hashed("words.txt", TEXT, words(world, text)?.into_bytes());
     let icon = bundle.hashed("icon.svg", "image/svg+xml", read(&assets.join("icon.svg"))?);
     let (smime_module, smime_script) = bundle.second(glue, read)?;
     let names = [
@@ -69,18 +69,41 @@ pub(crate) fn page(glue: &Path, assets: &Path, catalogue: &Path) -> Result<Bundl
     Ok(bundle)
 }
 
+/// All texts that the page does not begin with, as `pillarbox_world::given::give` takes them.
+fn words(
+    world: &Path,
+    text: impl Fn(&Path) -> Result<String, Box<dyn Error>>,
+) -> Result<String, Box<dyn Error>> {
+    let mut words = joined(&world.join("src/catalogue/en"), "\n\n", &text)?;
+    for directory in ["scenarios", "challenges"] {
+        for path in listed(&world.join(directory))? {
+            let name = path.file_stem().and_then(|name| name.to_str()).filter(|_| path.is_file());
+            if let Some(name) = name {
+                write!(words, "\u{c}{name}\n{}", text(&path)?)?;
+            }
+        }
+    }
+    Ok(words)
+}
+
 /// The files of a directory in the order of their names, with something between them.
 fn joined(
     directory: &Path,
     between: &str,
     text: impl Fn(&Path) -> Result<String, Box<dyn Error>>,
 ) -> Result<String, Box<dyn Error>> {
-    let mut files: Vec<_> = fs::read_dir(directory)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
-    files.sort();
+    let files = listed(directory)?;
     let texts: Vec<_> = files.iter().map(|file| text(file)).collect::<Result<_, _>>()?;
     Ok(texts.join(between))
+}
+
+/// What is in a directory, in the order of names.
+fn listed(directory: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+    let mut all: Vec<_> = fs::read_dir(directory)?
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
+    all.sort();
+    Ok(all)
 }
 
 /// In place of the page.

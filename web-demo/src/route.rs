@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_told() {
-        for fragment in ["#/x", "#/s/", "#/s/<b>", "#/s/a/b", "#/s//1", "#/live/1", "#/labs", "#/embed/", "é"]
+        for fragment in
+            ["#/x", "#/s/", "#/s/<b>", "#/s/a/b", "#/s//1", "#/live/1", "#/labs", "#/embed/", "é"]
         {
             let path = fragment.trim_start_matches('#').trim_matches('/').to_owned();
             assert_eq!(Route::parse(fragment), Route::Unknown(path), "{fragment}");

@@ -53,6 +53,10 @@ pub(crate) trait Host<R: Role>: Send {
 
     /// When the session's monotonic clock began.
     fn started(&self) -> Instant;
+    /// What the session is told of the time.
+    fn now(&self) -> Now {
+        now(self.started())
+    }
     /// Names the session in logs.
     fn session_id(&self) -> String;
     /// The name of an ask, without what it carries.
@@ -308,7 +312,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         while !matches!(self.state, State::Closed)
             && let Some(input) = inputs.pop_front()
         {
-            let step = session.step(now(self.host.started()), input)?;
+            let step = session.step(self.host.now(), input)?;
             let ended = matches!(step.outputs.last(), Some(Output::Wait { .. } | Output::Close));
             for output in step.outputs {
                 match output {
@@ -396,7 +400,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
 
     async fn answer(&mut self, wire: &mut Wire, id: AskId, ask: R::Ask) -> Result<(), End> {
         self.record.asked(|| H::ask_name(&ask));
-        let now = now(self.host.started());
+        let now = self.host.now();
         if let Some(Met { decision, answer }) = self.host.meet(now, &ask) {
             self.suffer(wire, &decision).await?;
             if let Some(answer) = answer {
@@ -448,7 +452,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
     /// One step of the session and all that it gave out; says how many octets it took.
     async fn step_taking(&mut self, wire: &mut Wire, input: Input<R>) -> Result<usize, End> {
         let session = awake(&mut self.session, &mut self.host).await?;
-        let step = session.step(now(self.host.started()), input).map_err(End::Trap)?;
+        let step = session.step(self.host.now(), input).map_err(End::Trap)?;
         self.stays_warm = false;
         let taken = step.taken;
         if let Some(left) = step.left {

@@ -295,6 +295,8 @@ impl Served for SmtpRole {
                 xclient: may_forward(shared, link),
                 ..smtp::Extensions::default()
             },
+            persona: shared.settings.dev.persona,
+            lenient: shared.settings.dev.lenient,
             verify: shared.settings.smtp_verify,
             return_path: true,
             faults: link.is_facing,
@@ -409,6 +411,7 @@ impl Served for Pop3Role {
             auth: auth(shared, link),
             apop_timestamp: apop_timestamp(shared, link),
             without: shared.settings.without.pop3.clone(),
+            persona: shared.settings.dev.persona,
             login_delay_s: shared.settings.pop3_login_delay_s,
             faults: link.is_facing,
             limits: limits(shared, link, Limits::POP3),

@@ -427,7 +427,10 @@ mod tests {
     #[test]
     fn a_fault_is_a_flag_where_one_server_can_do_it() {
         let all = [
-            ("node:b.example/until=09:50/down", Some("--fault 'any/until=09:50/down'")),
+            (
+                "node:b.example/until=09:50/down",
+                Some("--fault 'any/after=connect,until=09:50/down'"),
+            ),
             ("link:a~b/after=connect,nth=1/drop", Some("--fault 'any/after=connect,nth=1/drop'")),
             ("wire:3/verb=any,nth=1/delay=1m", Some("--fault 'any/verb=any,nth=1/delay=1m'")),
             ("pop3/after=login/drop", Some("--fault 'pop3/after=login/drop'")),

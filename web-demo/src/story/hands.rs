@@ -501,7 +501,11 @@ mod tests {
     fn the_time_out_counts_down_begins_anew_and_strikes() {
         let (mut story, _) = after(SMTP, &[b"HELO x\r\n"]);
         let left = |story: &Story| story.standing(SMTP).left;
-        assert_eq!(left(&story).as_deref(), Some("4:59"), "two seconds were listened, part of which the answer took");
+        assert_eq!(
+            left(&story).as_deref(),
+            Some("4:59"),
+            "two seconds were listened, part of which the answer took"
+        );
         story.think(60_000);
         assert_eq!(left(&story).as_deref(), Some("3:59"));
         story.say(Part::Client, b"NOOP\r\n").expect("it is open");

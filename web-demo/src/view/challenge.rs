@@ -127,7 +127,9 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
 fn reached(player: Player, goal: Story, shown: RwSignal<bool>) -> AnyView {
     let unlike = player.read(|story| story.unlike(&goal));
     let words = match unlike.is_empty() {
-        true => vec!["Everything lies where it lies now: what counts is what is said and done.".to_owned()],
+        true => vec![
+            "Everything lies where it lies now: what counts is what is said and done.".to_owned(),
+        ],
         false => unlike,
     };
     let words = words.into_iter().map(|one| view! { <li>{one}</li> }).collect_view();

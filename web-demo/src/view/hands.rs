@@ -6,7 +6,9 @@ use pillarbox_world::world::WireId;
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{BACKSPACE, Button, Icon, Prompt, Select, Show, Switch, Terminal, icon, step};
+use crate::controls::{
+    BACKSPACE, Button, Icon, Prompt, Select, Show, Switch, Terminal, icon, step,
+};
 use crate::player::Player;
 use crate::story::Story;
 use crate::story::hands::{self, PORTS, Part, Remark, Sayable, Wish};

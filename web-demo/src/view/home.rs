@@ -22,7 +22,8 @@ const PLACE: &str = "place";
 
 /// How far a reader is with a scenario.
 fn progress(kept: &str, id: &str) -> Option<bool> {
-    let mut known = kept.split(' ').map(|one| one.strip_suffix('!').map_or((one, false), |id| (id, true)));
+    let mut known =
+        kept.split(' ').map(|one| one.strip_suffix('!').map_or((one, false), |id| (id, true)));
     known.find(|(known, _)| *known == id).map(|(_, finished)| finished)
 }
 
@@ -39,8 +40,9 @@ pub(super) fn remember(id: &str, finished: bool) {
     browser::keep(PROGRESS, Some(&all.join(" ")));
 }
 
-/// Keeps where a reader is in a scenario, for as long as they are there.
+/// Keeps that a scenario was opened, and where its reader is for as long as they are there.
 pub(super) fn follow(player: Player, id: &str) {
+    remember(id, false);
     let id = id.to_owned();
     Effect::new(move |_| {
         let Some(cursor) = player.rested.get() else { return };

@@ -151,7 +151,8 @@ fn unlocking(link: Link) -> AnyView {
         <div class="form unlock">
             <Show when=is_wrong>
                 <p class="defect" role="alert">
-                    "The token that this tab had is not the one of the server's latest start: each start has a new one."
+                    "The token that this tab had is not the one of the server's latest start: each start has a new one. Open "
+                    "the address that it printed, or paste it here."
                 </p>
             </Show>
             <Field label="The printed address, or the token alone" value=given send=unlock />
@@ -262,7 +263,7 @@ fn bar(desk: Desk, link: Link) -> AnyView {
                 {icon(Icon::Share)}<span>"Be the server …"</span>
             </Button>
             <Button class="small-button" id="next-fault" disabled=is_off press=move || breaks.set(true)>
-                {icon(Icon::Fault)}<span>"Fault on the next …"</span>
+                {icon(Icon::Fault)}<span>"Fault …"</span>
             </Button>
             <Button class="quiet small-button" press=move || saves.set(true)>{icon(Icon::Save)}<span>"Files"</span></Button>
         </div>

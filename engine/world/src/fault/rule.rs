@@ -216,7 +216,7 @@ impl fmt::Display for When {
             write!(f, ",nth={span}")?;
         }
         if let Some(ppm) = probability_ppm {
-            write!(f, ",p={}", f64::from(*ppm) / 1e6)?;
+            write!(f, ",p={}", Share(*ppm))?;
         }
         if let Some((count, per_ms)) = over {
             write!(f, ",over={count}per{}", print_duration(*per_ms))?;
@@ -285,6 +285,19 @@ impl fmt::Display for Action {
                 let word = DnsLie::WORDS.iter().find(|(_, own)| own == lie);
                 write!(f, "dns={}", word.map_or("", |(word, _)| word))
             }
+        }
+    }
+}
+
+/// Millionths as a share of one, in as few digits as say it.
+struct Share(u32);
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, rest) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        match rest {
+            0 => write!(f, "{whole}"),
+            rest => f.write_str(format!("{whole}.{rest:06}").trim_end_matches('0')),
         }
     }
 }

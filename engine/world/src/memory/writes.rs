@@ -125,7 +125,8 @@ impl MemoryStore {
         };
         self.counters.blob += 1;
         let (index, plain) = (Arc::from(&message.index[..]), message.plain);
-        self.blobs.insert(self.counters.blob, Blob { octets, index, plain, uses: 0 });
+        let blob = Blob { octets, index, plain, uses: 0 };
+        self.blobs.insert(self.counters.blob, Box::new(blob));
         Ok(self.counters.blob)
     }
 

@@ -36,14 +36,13 @@ pub(crate) use transcript::{First, compared_line, transcript, whole};
 /// The stage of a scenario.
 pub(super) fn scenario(place: &str) -> AnyView {
     let (name, cursor) = place.split_once('/').unwrap_or((place, ""));
-    home::remember(name, false);
     if let Some(story) = Story::sandbox(name) {
+        home::remember(name, false);
         return sandbox::sandbox(story, Seen::default());
     }
     match Story::scenario(name) {
         Some(story) => {
-            let cursor = cursor.parse().unwrap_or(0);
-            let seen = Seen { cursor, ..Seen::default() };
+            let seen = Seen::at(cursor.parse().unwrap_or(0));
             staged(story, seen, |player| home::follow(player, name))
         }
         None => super::nowhere("There is no such scenario", &format!("None is called {name}.")),

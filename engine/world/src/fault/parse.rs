@@ -248,8 +248,8 @@ fn parse_after(value: &str) -> Result<Point, Problem> {
         _ => {
             let labels = || labels("smtp").chain(labels("pop3")).chain(labels("imap"));
             let label = labels().find(|label| Point::word(label) == value);
-            label.map(|label| Point::Label(label)).ok_or_else(|| {
-                let words = labels().map(|label| Point::word(label));
+            label.map(Point::Label).ok_or_else(|| {
+                let words = labels().map(Point::word);
                 let all = MOMENTS.iter().map(|word| (*word).to_owned()).chain(words);
                 let nearest = all.min_by_key(|word| distance(word, value));
                 let message = format!(

@@ -62,6 +62,9 @@ const IMAP_VERBS: [&str; 32] = [
     "SORT",
     "THREAD",
 ];
+/// Labels that clients and probes alone give what they read: no server's session says them.
+const NOT_OF_SMTP: [&str; 5] = ["argument", "cancellation", "challenge", "message", "probe"];
+const NOT_OF_IMAP: [&str; 3] = ["cancellation", "response", "secret"];
 /// Moments that are no label's.
 const MOMENTS: [&str; 4] = ["connect", "login", "end-of-data", "commit"];
 /// How wrong a clock is at most: enough for a certificate to have ended.
@@ -243,10 +246,10 @@ fn parse_after(value: &str) -> Result<Point, Problem> {
         "end-of-data" => Ok(Point::EndOfData),
         "commit" => Ok(Point::Commit),
         _ => {
-            let labels = || [SMTP_LABELS, POP3_LABELS, IMAP_LABELS].into_iter().flatten();
+            let labels = || labels("smtp").chain(labels("pop3")).chain(labels("imap"));
             let label = labels().find(|label| Point::word(label) == value);
-            label.map(|label| Point::Label(label)).ok_or_else(|| {
-                let words = labels().map(|label| Point::word(label));
+            label.map(Point::Label).ok_or_else(|| {
+                let words = labels().map(Point::word);
                 let all = MOMENTS.iter().map(|word| (*word).to_owned()).chain(words);
                 let nearest = all.min_by_key(|word| distance(word, value));
                 let message = format!(
@@ -258,6 +261,17 @@ fn parse_after(value: &str) -> Result<Point, Problem> {
             })
         }
     }
+}
+
+/// The labels that a server of this kind gives octets.
+fn labels(service: &str) -> impl Iterator<Item = &'static str> {
+    let (all, others): (&[&'static str], &[&str]) = match service {
+        "pop3" => (POP3_LABELS, &[]),
+        "imap" => (IMAP_LABELS, &NOT_OF_IMAP),
+        "http" => (&[], &[]),
+        _ => (SMTP_LABELS, &NOT_OF_SMTP),
+    };
+    all.iter().copied().filter(move |label| !others.contains(label))
 }
 
 /// How many octets have to be put in, taken out or changed to make one word of the other; of long words their beginnings count.
@@ -449,15 +463,9 @@ impl Rule {
                 "http" => &WEB_VERBS[..],
                 _ => &SMTP_VERBS[..],
             };
-            let labels = match service.as_str() {
-                "pop3" => POP3_LABELS,
-                "imap" => IMAP_LABELS,
-                "http" => &[],
-                _ => SMTP_LABELS,
-            };
             let foreign = match &when.point {
                 Point::Verb(verb) => !verbs.contains(&verb.as_str()),
-                Point::Label(label) => !labels.contains(label),
+                Point::Label(label) => !labels(service).any(|own| own == *label),
                 _ => false,
             };
             let reads = matches!(service.as_str(), "pop3" | "imap");
@@ -602,6 +610,8 @@ mod tests {
             ("imap/after=commit/drop", "where"),
             ("smtp/after=tag/drop", "where"),
             ("http/after=verb/drop", "where"),
+            ("smtp/after=challenge/drop", "where"),
+            ("any/after=probe/drop", "after"),
             ("any/after=verb/reply=451 x", "what"),
             ("any/after=verb/full", "what"),
             ("any/after=Verb/drop", "after"),
@@ -620,7 +630,7 @@ mod tests {
 
     #[test]
     fn every_label_is_a_moment_and_a_slip_is_told_which_was_meant() {
-        let labels = [SMTP_LABELS, POP3_LABELS, IMAP_LABELS].concat();
+        let labels: Vec<_> = ["smtp", "pop3", "imap"].into_iter().flat_map(labels).collect();
         let mut words: Vec<String> = labels.iter().map(|label| Point::word(label)).collect();
         for (label, word) in labels.iter().zip(&words) {
             let rule: Rule = format!("any/after={word}/drop").parse().expect(word);

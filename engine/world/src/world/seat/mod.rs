@@ -302,16 +302,18 @@ where
                 _ => None,
             };
             let labels: Vec<_> = cx.effects[begun..].iter().filter_map(label).collect();
+            let mut rest_ms: u64 = 0;
             for label in labels {
                 let (cut, delay_ms) = self.host.noted(label, cx);
                 if cut {
                     self.cut(cx);
-                    break;
+                    return taken;
                 }
-                if delay_ms > 0 {
-                    self.rests = true;
-                    cx.effects.push(Effect::Later(delay_ms));
-                }
+                rest_ms = rest_ms.saturating_add(delay_ms);
+            }
+            if rest_ms > 0 {
+                self.rests = true;
+                cx.effects.push(Effect::Later(rest_ms));
             }
         }
         taken

@@ -75,7 +75,8 @@ fn words(
     text: impl Fn(&Path) -> Result<String, Box<dyn Error>>,
 ) -> Result<String, Box<dyn Error>> {
     let mut words = joined(&world.join("src/catalogue/en"), "\n\n", &text)?;
-    for (directory, before) in [("scenarios", ""), ("scenarios/base", "base/"), ("challenges", "")] {
+    for (directory, before) in [("scenarios", ""), ("scenarios/base", "base/"), ("challenges", "")]
+    {
         for path in listed(&world.join(directory))? {
             let name = path.file_stem().and_then(|name| name.to_str()).filter(|_| path.is_file());
             if let Some(name) = name {

@@ -27,7 +27,7 @@ takeToken();
 if (!token()) tabs.postMessage({});
 
 // F6 goes from pane to pane, and back with Shift: the bar, then what stands beside each other in the screen.
-const PANES = '.bar, main section, main aside, main .prompt, main .timeline, main .choices-bar, main figure';
+const PANES = '.bar, .page:not(:has(section)), .compare-main, main section, main aside, main .prompt, main .timeline, main .choices-bar, main figure';
 addEventListener('keydown', (event) => {
   if (event.key !== 'F6' || document.querySelector('dialog[open]')) return;
   event.preventDefault();

@@ -60,6 +60,18 @@ pub enum TlsOffer {
     Implicit,
 }
 
+/// Whose words a server says when all is well; codes and what it does are the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+pub enum Persona {
+    /// Its own.
+    #[default]
+    Strict,
+    /// The lecture's dialogue between crepes.fr and hamburger.edu, byte for byte: without enhanced codes.
+    Textbook,
+}
+
 /// What the host learnt from a finished TLS handshake.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

@@ -66,6 +66,8 @@ fn config(trace: bool) -> smtp::Config {
         auth: AuthOffer::default(),
         auth_required: false,
         extensions: smtp::Extensions::default(),
+        persona: pillarbox_engine::types::Persona::Strict,
+        lenient: false,
         verify: false,
         return_path: true,
         faults: false,

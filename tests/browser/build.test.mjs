@@ -44,7 +44,7 @@ async function withPickles(page) {
   await page.locator("#build-add").click();
   await done(page, "pickles.example is there.");
   await page.locator("#build-add").click();
-  await done(page, "Carol’s laptop is there.");
+  await done(page, "Carol's laptop is there.");
 }
 
 async function write(page, from, to) {
@@ -68,7 +68,7 @@ for (const [name, size] of Object.entries(SIZES)) {
     await done(page, "pickles.example is there.");
     await page.getByLabel("What it is called").focus();
     await page.keyboard.press("Enter");
-    await done(page, "Carol’s laptop is there.");
+    await done(page, "Carol's laptop is there.");
     await page.getByLabel("What is added").focus();
     await page.keyboard.press("ArrowDown");
     await page.getByLabel("What is special about it").selectOption("tap");
@@ -84,7 +84,7 @@ for (const [name, size] of Object.entries(SIZES)) {
     await page.getByRole("alert").filter({ hasText: "it has a dot, as in pickles.example" }).waitFor();
     await closeDialog(page);
     await page.locator('.map .node[aria-description^="pickles.example, mail server"]').waitFor();
-    await write(page, "Carol’s laptop (carol@pickles.example)", "bob@hamburger.edu");
+    await write(page, "Carol's laptop (carol@pickles.example)", "bob@hamburger.edu");
     assert.match(await node(page, "hamburger.edu"), /bob@hamburger.edu INBOX 1/);
     await write(page, "Alice's laptop (alice@crepes.fr)", "carol@pickles.example");
     assert.match(await node(page, "pickles.example"), /carol@pickles.example INBOX 1/);
@@ -93,7 +93,7 @@ for (const [name, size] of Object.entries(SIZES)) {
     // A town goes with its people, and what was sent to others is still there.
     await page.locator("#build").click();
     await page.getByRole("button", { name: "Remove pickles.example", exact: true }).click();
-    await done(page, "pickles.example is gone, and with it Carol’s laptop.");
+    await done(page, "pickles.example is gone, and with it Carol's laptop.");
     await closeDialog(page);
     assert.equal(await page.locator('.map .node[aria-description^="pickles.example"]').count(), 0);
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -156,7 +156,7 @@ test("a link to a world of one's own is the same world elsewhere, in a frame too
   const { page, wrong, close } = await open(browser, server, "#/s/sandbox", CLIPBOARD);
   await withPickles(page);
   await closeDialog(page);
-  await write(page, "Carol’s laptop (carol@pickles.example)", "bob@hamburger.edu");
+  await write(page, "Carol's laptop (carol@pickles.example)", "bob@hamburger.edu");
   await page.locator("#files").click();
   const number = await page.locator("#run-number").innerText();
   await closeDialog(page);

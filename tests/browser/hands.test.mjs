@@ -29,7 +29,7 @@ for (const [name, size] of Object.entries(SIZES)) {
     assert.match(await node(page, "hamburger.edu"), /INBOX 1/);
     // A host goes: mail waits. It comes back, and time passes.
     await page.getByLabel("Hosts …").selectOption("hamburger.edu: switch off");
-    await page.locator(".letter-bar button").click();
+    await page.locator(".letter-bar button", { hasText: "Write a letter" }).click();
     await page.locator("dialog[open]").getByRole("button", { name: "Send", exact: true }).click();
     await page.locator("#play").waitFor();
     await page.locator(".transport .last").click();

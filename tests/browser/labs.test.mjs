@@ -42,6 +42,25 @@ test("the truth table of download-and-keep, download-and-delete and IMAP", async
   await close();
 });
 
+test("a server that loses its UIDs has another UIDVALIDITY, and who had the mailbox open is sent away", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/access");
+  const numbers = () => desk(page, "hamburger.edu").locator(".heard").innerText();
+  const before = await numbers();
+  assert.match(before, /^UIDVALIDITY \d+, UIDNEXT 3$/);
+  await desk(page, "Phone").getByRole("button", { name: "Open the mailbox" }).click();
+  await page.getByRole("button", { name: "The server loses its UIDs" }).focus();
+  await page.keyboard.press("Enter");
+  assert.match(await page.locator(".lesson").innerText(), /UIDVALIDITY/);
+  assert.equal(await numbers(), before, "nobody has opened it since");
+  await desk(page, "Tablet").getByRole("button", { name: "Open the mailbox" }).click();
+  assert.notEqual(await numbers(), before);
+  await desk(page, "Phone").getByRole("button", { name: "Open the mailbox" }).waitFor();
+  await shot(page, "access-uidvalidity");
+  assert.deepEqual(await serious(page), []);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("a browser shows the mailbox as a page, and keeps nothing", async () => {
   const { page, wrong, close } = await open(browser, server, "#/access");
   const library = desk(page, "Library PC");

@@ -394,7 +394,7 @@ test("a fault strikes the next connection to one service, and no other", async (
   assert.equal(await greeting(server.smtp), "");
   await told(page, "✔ it struck the next connection to SMTP");
   assert.match(await greeting(server.smtp), /^220 /, "it strikes once");
-  await told(other.page, "✔ it struck");
+  await other.page.locator(".serving").waitFor({ state: "detached" });
   assert.deepEqual(await faults(), [], "what has struck is gone");
   await set(page, "imap", "octets come one by one");
   await told(page, "⚡ waits for the next connection to IMAP");

@@ -655,3 +655,20 @@ test("help, colours and keys", async () => {
   assert.deepEqual(wrong, []);
   await close();
 });
+
+test("a server's label stands before all titles of the page", async () => {
+  const context = await browser.newContext({ serviceWorkers: "block" });
+  const page = await context.newPage();
+  // As a server with `--label` serves it.
+  await page.route("**/playground/", async (route) => {
+    const answer = await route.fetch();
+    const body = (await answer.text()).replace("<title>Pillarbox", "<title>branch 17 · Pillarbox");
+    await route.fulfill({ response: answer, body });
+  });
+  await page.goto(`${server.page}#/`);
+  await page.waitForSelector(".bar");
+  assert.equal(await page.title(), "branch 17 · Pillarbox playground");
+  await page.goto(`${server.page}#/lab`);
+  await page.waitForFunction(() => document.title === "branch 17 · Message lab · Pillarbox");
+  await context.close();
+});

@@ -19,7 +19,7 @@ const LIMITS = {
 const CONFIG = {
   hostName: octets("mx.example"), service: "smtp", peer: { address: octets("192.0.2.7"), name: null },
   sessionId: octets("s1"), tls: "none", auth: { mechanisms: [], passwordCommands: false, cleartext: false },
-  authRequired: false, verify: false, returnPath: false, faults: false, index: true, limits: LIMITS, trace: false,
+  authRequired: false, persona: "strict", lenient: false, verify: false, returnPath: false, faults: false, index: true, limits: LIMITS, trace: false,
   extensions: {
     pipelining: true, size: true, eightBitMime: true, smtputf8: true, enhancedStatusCodes: true,
     chunking: true, binaryMime: true, dsn: false, requireTls: true, deliverBy: false, futureRelease: false,

@@ -18,6 +18,8 @@ fn session(service: smtp::Service) -> Session<smtp::Server> {
         auth: AuthOffer::default(),
         auth_required: false,
         extensions: smtp::Extensions::default(),
+        persona: pillarbox_engine::types::Persona::Strict,
+        lenient: false,
         verify: false,
         return_path: true,
         faults: false,

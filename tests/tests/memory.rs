@@ -37,6 +37,8 @@ fn a_message_of_a_gigabyte_passes_through() {
         auth: AuthOffer::default(),
         auth_required: false,
         extensions: smtp::Extensions::default(),
+        persona: pillarbox_engine::types::Persona::Strict,
+        lenient: false,
         verify: false,
         return_path: true,
         faults: false,

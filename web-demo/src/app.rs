@@ -28,7 +28,7 @@ pub(crate) struct Ui {
     pub(crate) key: RwSignal<Option<String>>,
     /// Whether a stage is shown, which has its own keys.
     pub(crate) on_stage: RwSignal<bool>,
-    /// Whether there are words that explain octets.
+    /// Whether there are the texts of all screens but the first.
     pub(crate) has_words: RwSignal<bool>,
     /// Whether they could not be loaded when that was tried last.
     pub(crate) lost_words: RwSignal<bool>,
@@ -112,12 +112,15 @@ fn app() -> impl IntoView {
         explain(ui);
     });
     Effect::new(move |_| browser::mark("data-theme", ui.theme.get().value()));
+    // A server that has a label puts it before the title of the page.
+    let own = document().title();
+    let label = own.strip_suffix("Pillarbox playground").unwrap_or_default().to_owned();
     Effect::new(move |_| {
         let title = ui.title.get();
         let whole = if title.is_empty() {
-            "Pillarbox playground".to_owned()
+            format!("{label}Pillarbox playground")
         } else {
-            format!("{title} · Pillarbox")
+            format!("{label}{title} · Pillarbox")
         };
         document().set_title(&whole);
     });
@@ -158,7 +161,7 @@ fn app() -> impl IntoView {
                     {icon(Icon::Question)}
                 </Button>
             </header>
-            <main id="main" tabindex="-1">{move || view::screen(ui.route.get())}</main>
+            <main id="main" tabindex="-1">{move || shown(ui)}</main>
         </div>
         <p class="unseen" role="status" aria-live="polite">{move || ui.told.get()}</p>
         {help(ui)}
@@ -166,7 +169,17 @@ fn app() -> impl IntoView {
     }
 }
 
-/// All screens but the first explain octets; what could not be loaded is asked for again by the next one.
+/// The screen, once what it needs is there.
+fn shown(ui: Ui) -> AnyView {
+    let route = ui.route.get();
+    if route == Route::Home || ui.has_words.get() {
+        view::screen(route)
+    } else {
+        explanations::missing(ui)
+    }
+}
+
+/// All screens but the first have texts of their own; what could not be loaded is asked for again by the next one.
 pub(crate) fn explain(ui: Ui) {
     let needs = ui.route.get_untracked() != Route::Home && !ui.has_words.get_untracked();
     if needs {

@@ -22,7 +22,7 @@ pub(crate) fn keep(name: &str, value: Option<&str>) {
     drop(done);
 }
 
-/// What `boot.js` tells of a token that came from the address or from another tab.
+/// What `10-token.js` tells of a token that came from the address or from another tab.
 pub(crate) const TOKEN: &str = "pillarbox.token";
 
 /// The token of the server that served this page, where this tab has one.

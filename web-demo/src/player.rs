@@ -122,15 +122,6 @@ impl Player {
     pub(crate) fn new(story: Story) -> Self {
         let story = StoredValue::new_local(story);
         let (version, cursor) = (RwSignal::new(0), RwSignal::new(0));
-        let ui: Ui = expect_context();
-        // What is shown without words gets them once they are there.
-        Effect::new(move |before: Option<bool>| {
-            let now = ui.has_words.get();
-            if before == Some(false) && now {
-                version.update(|version| *version += 1);
-            }
-            now
-        });
         let scene = Memo::new(move |_| {
             version.track();
             let cursor = cursor.get();

@@ -1,4 +1,5 @@
 //! Messages that were damaged anywhere, and messages made to cost much: no panic, nothing that opens or is trusted by chance.
+#![allow(clippy::disallowed_methods, reason = "a test may measure time")]
 #![allow(clippy::unwrap_used, reason = "a test fails by it")]
 
 mod support;

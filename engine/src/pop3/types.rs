@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::limits::Limits;
 use crate::sasl::{AuthOffer, Credentials, LoginAnswer};
-use crate::types::{BlobId, BlobRange, Farewell, Instead, Peer, Phase, Refusal, TlsOffer};
+use crate::types::{BlobId, BlobRange, Farewell, Instead, Peer, Persona, Phase, Refusal, TlsOffer};
 
 /// How a POP3 server session behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub struct Config {
     pub without: Vec<Vec<u8>>,
     /// RFC 2449 §6.5 LOGIN-DELAY: seconds between two openings of a maildrop; 0: none, and none is announced.
     pub login_delay_s: u32,
+    /// Whose words it says.
+    pub persona: Persona,
     /// Whether the host has its say at each command (`Ask::Phase`); for faults on purpose alone.
     pub faults: bool,
     /// Bounds.

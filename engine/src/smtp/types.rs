@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::limits::Limits;
 use crate::message::Surveyed;
 use crate::sasl::{AuthOffer, Credentials, LoginAnswer, Mechanism};
-use crate::types::{Farewell, Instead, Peer, Refusal, TlsOffer};
+use crate::types::{Farewell, Instead, Peer, Persona, Refusal, TlsOffer};
 
 /// How an SMTP server session behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,11 @@ pub struct Config {
     pub auth_required: bool,
     /// Which extensions are offered.
     pub extensions: Extensions,
+    /// Whose words it says.
+    pub persona: Persona,
+    /// Whether it goes on where a client is out of order or out of step, or writes a path or its name wrongly; each is
+    /// noted as a defect all the same. For tests of clients alone.
+    pub lenient: bool,
     /// Whether VRFY and EXPN ask the host; otherwise both answer 252 to every name (RFC 5321 §7.3).
     pub verify: bool,
     /// Whether a Return-Path field is put before the message (RFC 5321 §4.4: at final delivery).

@@ -1,7 +1,7 @@
 //! A tiny host for IMAP client sessions: bodies by message, a clock that tests move, and everything written down.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its part")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use pillarbox_engine::imap::Client;
 use pillarbox_engine::imap::client::types::{
@@ -40,8 +40,8 @@ pub struct Drive {
     pub events: Vec<Event>,
     pub notes: Vec<Note>,
     /// Octets by UID and section.
-    pub bodies: HashMap<(u32, String), Vec<u8>>,
-    pub blobs: HashMap<u64, Vec<u8>>,
+    pub bodies: BTreeMap<(u32, String), Vec<u8>>,
+    pub blobs: BTreeMap<u64, Vec<u8>>,
     pub chunk_max: usize,
     pub chunks: usize,
     /// Chunks after so many are refused.
@@ -64,8 +64,8 @@ impl Drive {
             sent: vec![],
             events: vec![],
             notes: vec![],
-            bodies: HashMap::new(),
-            blobs: HashMap::new(),
+            bodies: BTreeMap::new(),
+            blobs: BTreeMap::new(),
             chunk_max: 0,
             chunks: 0,
             refuse_after: None,

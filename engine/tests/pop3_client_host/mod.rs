@@ -1,7 +1,7 @@
 //! A tiny host for POP3 client sessions: messages by call, a clock that tests move, and everything written down.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its part")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::pop3::Client;
@@ -35,7 +35,7 @@ pub struct Drive {
     pub sent: Vec<u8>,
     pub events: Vec<Event>,
     pub notes: Vec<Note>,
-    pub messages: HashMap<u32, Vec<u8>>,
+    pub messages: BTreeMap<u32, Vec<u8>>,
     pub chunk_max: usize,
     pub deadline_ms: Option<u64>,
     pub closed: bool,
@@ -58,7 +58,7 @@ impl Drive {
             sent: vec![],
             events: vec![],
             notes: vec![],
-            messages: HashMap::new(),
+            messages: BTreeMap::new(),
             chunk_max: 0,
             deadline_ms: None,
             closed: false,

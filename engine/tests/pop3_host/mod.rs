@@ -24,6 +24,7 @@ pub fn config() -> Config {
         apop_timestamp: Some(b"<1.2@hamburger.edu>".to_vec()),
         without: Vec::new(),
         login_delay_s: 0,
+        persona: pillarbox_engine::types::Persona::Strict,
         faults: false,
         limits: Limits::POP3,
         trace: false,

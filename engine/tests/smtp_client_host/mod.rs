@@ -1,7 +1,7 @@
 //! A tiny host for SMTP client sessions: messages by number, a clock that tests move, and everything written down.
 #![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its part")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{ClientCredentials, LoginAsk, LoginSecret, Mechanism};
@@ -41,7 +41,7 @@ pub fn rcpt(address: &str) -> RcptTo {
 pub struct Drive {
     pub session: Session<Client>,
     pub now: Now,
-    pub blobs: HashMap<u64, Vec<u8>>,
+    pub blobs: BTreeMap<u64, Vec<u8>>,
     /// All octets sent.
     pub sent: Vec<u8>,
     pub events: Vec<Event>,
@@ -66,7 +66,7 @@ impl Drive {
         let mut drive = Self {
             session: Session::new(config, now),
             now,
-            blobs: HashMap::new(),
+            blobs: BTreeMap::new(),
             sent: Vec::new(),
             events: Vec::new(),
             notes: Vec::new(),

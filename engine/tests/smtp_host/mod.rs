@@ -31,6 +31,8 @@ pub fn config() -> Config {
             etrn: true,
             ..Extensions::default()
         },
+        persona: pillarbox_engine::types::Persona::Strict,
+        lenient: false,
         verify: false,
         return_path: false,
         faults: false,

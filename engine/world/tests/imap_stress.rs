@@ -4,6 +4,7 @@
 //!
 //! `PILLARBOX_STRESS_SECONDS=120` goes on with new seeds for so long; `PILLARBOX_STRESS_SEED=7` runs one;
 //! with `PILLARBOX_STRESS_LOG=1` all that is said is printed.
+#![allow(clippy::disallowed_methods, reason = "a test may measure time")]
 
 #[path = "stress/client.rs"]
 mod client;

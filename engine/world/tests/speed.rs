@@ -1,4 +1,5 @@
 //! How fast a tape is wound back. Times are printed; only ratios that say something anywhere are asserted.
+#![allow(clippy::disallowed_methods, reason = "a test may measure time")]
 
 use std::time::Instant;
 

@@ -20,4 +20,4 @@ pub(crate) use probe::{Probed, Tries, probe};
 pub(crate) use probe_mail::{MailProbed, MailTries, probe_mail};
 pub(crate) use progress::Progress;
 pub(crate) use server::{Access, Server, ServerFile, TlsChoice, host_and_port, host_name};
-pub(crate) use submit::{Submission, submit};
+pub(crate) use submit::{Submission, Submitter, submit};

@@ -38,20 +38,44 @@ pub(crate) struct Outcome {
     fates: Vec<(String, Fate)>,
 }
 
-/// Sends it.
+/// Hands messages to servers, one after the other.
+pub(crate) struct Submitter {
+    runtime: tokio::runtime::Runtime,
+    client: Client,
+    tls: Arc<ClientTls>,
+}
+
+impl Submitter {
+    /// One that trusts whom the server's flags say, and shows conversations on standard error with `trace`.
+    ///
+    /// # Errors
+    /// The engine does not start, or a certificate cannot be read.
+    pub(crate) fn new(server: &Server, trace: bool) -> Result<Self, Error> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.map_err(|error| Error::failed(format!("no runtime: {error}")))?;
+        let engine = Engine::new(&EngineSettings::new(EngineChoice::Sandbox, Some(1)))?;
+        let tls = Arc::new(server.certificates.tls()?);
+        let writer = || Trace::Writer(Arc::new(Mutex::new(std::io::stderr())));
+        let client = Client::new(Arc::new(engine), Arc::clone(&tls), trace.then(writer));
+        Ok(Self { runtime, client, tls })
+    }
+
+    /// Sends one.
+    ///
+    /// # Errors
+    /// No server took it over; nothing was sent then.
+    pub(crate) fn submit(&self, server: &Server, submission: Submission) -> Result<Outcome, Error> {
+        self.runtime.block_on(send(&self.client, &self.tls, server, submission))
+    }
+}
+
+/// Sends one message alone.
 ///
 /// # Errors
-/// No server took it over; nothing was sent then.
+/// As [`Submitter::submit`].
 pub(crate) fn submit(server: &Server, submission: Submission) -> Result<Outcome, Error> {
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Error::failed(format!("no runtime: {error}")))?;
-    let engine = Engine::new(&EngineSettings::new(EngineChoice::Sandbox, Some(1)))?;
-    let tls = Arc::new(server.certificates.tls()?);
-    let writer = || Trace::Writer(Arc::new(Mutex::new(std::io::stderr())));
-    let trace = submission.trace.then(writer);
-    let client = Client::new(Arc::new(engine), Arc::clone(&tls), trace);
-    runtime.block_on(send(&client, &tls, server, submission))
+    Submitter::new(server, submission.trace)?.submit(server, submission)
 }
 
 async fn send(

@@ -7,6 +7,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use argon2::Argon2;
+use argon2::password_hash::PasswordVerifier;
+use argon2::password_hash::phc::PasswordHash;
 use pillarbox_engine::sasl::scram::{Hash, Keys};
 use pillarbox_engine::sasl::{Account, Credentials, LoginAnswer, Mechanism};
 use pillarbox_engine::types::Reason;
@@ -45,12 +48,12 @@ enum Passwords {
     Own(RwLock<BTreeMap<String, Arc<Password>>>),
 }
 
-/// A password with its keys; if it is the one for all, they are the same for every name.
-struct Password {
-    text: String,
-    salt: [u8; SALT_OCTETS],
-    sha1: Keys,
-    sha256: Keys,
+/// What a password is judged by.
+enum Password {
+    /// The password with its keys; if it is the one for all, they are the same for every name.
+    Known { text: String, salt: [u8; SALT_OCTETS], keys: Box<[Keys; 2]> },
+    /// Its Argon2id hash in the PHC form, which can judge nothing but the password itself.
+    Hashed(String),
 }
 
 impl std::fmt::Debug for Password {
@@ -111,8 +114,16 @@ impl OpenJudge {
         self.extra.apop && self.has_passwords()
     }
 
+    /// Whether there is a password that this server knows too, and not only by its hash.
     fn has_passwords(&self) -> bool {
-        !matches!(self.passwords, Passwords::Any)
+        match &self.passwords {
+            Passwords::Any => false,
+            Passwords::One(own) => own.is_known(),
+            Passwords::Own(all) => {
+                let all = all.read().unwrap_or_else(PoisonError::into_inner);
+                all.values().any(|own| own.is_known())
+            }
+        }
     }
 
     /// The password that somebody must have; none if any is right, or if nobody has this name.
@@ -192,9 +203,11 @@ impl OpenJudge {
                 (first(authorization, own.clone().into_bytes()), Vec::new())
             }
             Credentials::ScramStart(start) => {
-                match (self.password(&start.user), Hash::of(start.mechanism)) {
-                    (Some(own), Some(_)) => return parameters(own.salt.to_vec(), ITERATIONS),
-                    (None, Some(_)) if self.has_passwords() => {
+                match (self.password(&start.user).as_deref(), Hash::of(start.mechanism)) {
+                    (Some(Password::Known { salt, .. }), Some(_)) => {
+                        return parameters(salt.to_vec(), ITERATIONS);
+                    }
+                    (_, Some(_)) if self.has_passwords() => {
                         return refused(Reason::BadCredentials);
                     }
                     _ => return refused(Reason::Unsupported),
@@ -206,7 +219,10 @@ impl OpenJudge {
                 if !self.may_act_as(&given.user, &given.authorization) {
                     return refused(Reason::BadCredentials);
                 }
-                match own.keys(hash).judge(hash, &given.auth_message, &given.proof) {
+                let judged = own
+                    .keys(hash)
+                    .and_then(|keys| keys.judge(hash, &given.auth_message, &given.proof));
+                match judged {
                     Some(signature) => (first(given.authorization, given.user), signature),
                     None => return refused(Reason::BadCredentials),
                 }
@@ -220,7 +236,9 @@ impl OpenJudge {
                     return refused(Reason::Unsupported);
                 }
                 match self.password(&given.user) {
-                    Some(own) if given.is_of(own.text.as_bytes()) => (given.user, Vec::new()),
+                    Some(own) if own.text().is_some_and(|own| given.is_of(own.as_bytes())) => {
+                        (given.user, Vec::new())
+                    }
                     _ => return refused(Reason::BadCredentials),
                 }
             }
@@ -259,23 +277,47 @@ fn first(authorization: Vec<u8>, own: Vec<u8>) -> Vec<u8> {
 
 impl Password {
     fn new(flag: &str, text: &str) -> Result<Self, Error> {
+        if text.starts_with("$argon2") {
+            PasswordHash::new(text)
+                .map_err(|error| Error::usage(format!("{flag}: no Argon2id hash: {error}")))?;
+            return Ok(Self::Hashed(text.to_owned()));
+        }
         let text = prepared(text.as_bytes()).ok_or_else(|| {
             let what = "the password is empty or holds characters that RFC 4013 forbids";
             Error::usage(format!("{flag}: {what}"))
         })?;
         let salt = entropy()?;
-        let keys = |hash| Keys::derive(hash, text.as_bytes(), &salt, ITERATIONS);
-        Ok(Self { sha1: keys(Hash::Sha1), sha256: keys(Hash::Sha256), salt, text })
+        let keys = [Hash::Sha1, Hash::Sha256]
+            .map(|hash| Keys::derive(hash, text.as_bytes(), &salt, ITERATIONS));
+        Ok(Self::Known { text, salt, keys: Box::new(keys) })
+    }
+
+    fn is_known(&self) -> bool {
+        matches!(self, Self::Known { .. })
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Known { text, .. } => Some(text),
+            Self::Hashed(_) => None,
+        }
     }
 
     fn is(&self, given: &[u8]) -> bool {
-        prepared(given).is_some_and(|given| self.text.as_bytes().ct_eq(given.as_bytes()).into())
+        let Some(given) = prepared(given) else { return false };
+        match self {
+            Self::Known { text, .. } => text.as_bytes().ct_eq(given.as_bytes()).into(),
+            Self::Hashed(hash) => PasswordHash::new(hash).is_ok_and(|hash| {
+                Argon2::default().verify_password(given.as_bytes(), &hash).is_ok()
+            }),
+        }
     }
 
-    fn keys(&self, hash: Hash) -> &Keys {
-        match hash {
-            Hash::Sha1 => &self.sha1,
-            Hash::Sha256 => &self.sha256,
+    fn keys(&self, hash: Hash) -> Option<&Keys> {
+        match (self, hash) {
+            (Self::Known { keys, .. }, Hash::Sha1) => Some(&keys[0]),
+            (Self::Known { keys, .. }, Hash::Sha256) => Some(&keys[1]),
+            (Self::Hashed(_), _) => None,
         }
     }
 }

@@ -39,7 +39,7 @@ struct ShowFlags {
 }
 
 /// Flags that have a key in the file, with that.
-const KEYS: [(&str, &str); 19] = [
+const KEYS: [(&str, &str); 21] = [
     ("smtp", "listen.smtp"),
     ("pop3", "listen.pop3"),
     ("imap", "listen.imap"),
@@ -49,6 +49,8 @@ const KEYS: [(&str, &str); 19] = [
     ("pop3s", "listen.pop3s"),
     ("imaps", "listen.imaps"),
     ("lmtp", "listen.lmtp"),
+    ("unsafe_bind", "listen.unsafe_bind"),
+    ("tls_source", "tls.source"),
     ("starttls", "tls.starttls"),
     ("data", "data"),
     ("max_size", "limits.message_max"),

@@ -71,7 +71,7 @@ pub(super) fn run(flags: &ExportFlags) -> Result<(), Error> {
 }
 
 async fn all(local: &mut Local, flags: &ExportFlags, is_stdout: bool) -> Result<(), Error> {
-    let account = local.account(&flags.store.account).await?;
+    let account = local.known_account(&flags.store.account).await?;
     let mailboxes = wanted(local, &account, &flags.mailbox).await?;
     let is_directory = flags.format == Format::Mbox && Path::new(&flags.path).is_dir();
     let how = Exporting {

@@ -289,8 +289,8 @@ impl Fetch<'_> {
             return;
         }
         round.notes.iter().for_each(|note| eprintln!("{}: {note}", self.host.shown()));
-        let quiet = self.flags.watch && counts.stored + counts.deleted + counts.failed == 0;
-        if quiet {
+        let nothing = counts.stored + counts.deleted + counts.failed == 0;
+        if nothing && (self.flags.watch || !is_whole) {
             return;
         }
         let mut line = format!(
@@ -309,6 +309,10 @@ impl Fetch<'_> {
                 line.push_str(&format!(", {count} {what}"));
             }
         }
-        println!("{line}");
+        match is_whole {
+            true => println!("{line}"),
+            // Why follows.
+            false => eprintln!("{line}; then it broke off"),
+        }
     }
 }

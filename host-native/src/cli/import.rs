@@ -56,13 +56,23 @@ impl StoreFlags {
 
 /// How lines of an mbox file that begin with `From ` are quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum QuotingChoice {
+pub(super) enum QuotingChoice {
     /// `>` before `From ` with any number of `>` (mboxrd)
     Rd,
     /// `>` before `From ` alone (mboxo)
     O,
     /// Not at all
     None,
+}
+
+impl QuotingChoice {
+    pub(super) fn quoting(self) -> Quoting {
+        match self {
+            Self::Rd => Quoting::Mboxrd,
+            Self::O => Quoting::Mboxo,
+            Self::None => Quoting::Nothing,
+        }
+    }
 }
 
 /// Flags of `import`.
@@ -117,11 +127,7 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
 
 async fn all(local: &mut Local, flags: &ImportFlags, folders: &[Folder]) -> Result<(), Error> {
     let account = local.account(&flags.store.account).await?;
-    let quoting = match flags.quoting {
-        QuotingChoice::Rd => Quoting::Mboxrd,
-        QuotingChoice::O => Quoting::Mboxo,
-        QuotingChoice::None => Quoting::Nothing,
-    };
+    let quoting = flags.quoting.quoting();
     let how = Importing { account: &account, quoting, again: flags.again };
     let mut tally = Tally::new(Shows::new(flags.json, flags.quiet));
     let mut total = Imported::default();

@@ -4,12 +4,16 @@
 mod account;
 mod asking;
 mod catcher;
+mod check;
 mod config;
 mod dkim;
 mod doctor;
+mod dump;
 mod export;
 mod fetch;
+mod flags;
 mod import;
+mod ingest;
 mod limits;
 mod mail;
 mod pipe;
@@ -25,15 +29,16 @@ mod smime;
 mod talk;
 mod trace;
 
-use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::config::{DevUser, Place, Preauth, Settings, Size};
+use crate::config::Settings;
 use crate::error::Error;
 use crate::serve;
+
+pub(crate) use flags::Persona;
+pub use flags::{EngineChoice, LogFormat, Preset, ServeFlags};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -88,6 +93,10 @@ enum Word {
     Import(Box<import::ImportFlags>),
     /// Take an account's mail into such files
     Export(Box<export::ExportFlags>),
+    /// Put mail from such files into a running server, over SMTP
+    Ingest(Box<ingest::IngestFlags>),
+    /// Write all mail of a running server without --config into a folder of .eml files
+    Dump(dump::DumpFlags),
     /// List the mail of somebody in a running server without --config, or show a message of it
     Read(catcher::ReadFlags),
     /// Wait until mail comes there; exit code 3 if it does not in time
@@ -113,6 +122,8 @@ enum Word {
     Site(site::SiteFlags),
     /// Run a simulated mail Internet, and print what its servers and clients said
     Replay(replay::ReplayFlags),
+    /// Check whether a link solves a challenge, or print what there is to do
+    Check(check::CheckFlags),
     /// List the scenarios and challenges that `replay` knows
     Scenarios,
     /// Print what a shell needs to complete commands and flags
@@ -121,194 +132,6 @@ enum Word {
     Man(shell::ManFlags),
     /// Print every limit, its value, its value under stress, and what is said when it is reached
     Limits(limits::LimitsFlags),
-}
-
-/// Flags of `serve`.
-#[derive(Clone, Debug, Default, Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
-pub struct ServeFlags {
-    /// Where SMTP listens; port 0 takes a free one [default: 127.0.0.1:1025]
-    #[arg(long, value_name = "ADDR", env = "PILLARBOX_SMTP")]
-    pub smtp: Option<SocketAddr>,
-    /// Where POP3 listens [default: 127.0.0.1:1110]
-    #[arg(long, value_name = "ADDR", env = "PILLARBOX_POP3")]
-    pub pop3: Option<SocketAddr>,
-    /// Where IMAP listens [default: 127.0.0.1:1143]
-    #[arg(long, value_name = "ADDR", env = "PILLARBOX_IMAP")]
-    pub imap: Option<SocketAddr>,
-    /// Where HTTP listens [default: 127.0.0.1:8025]
-    #[arg(long, value_name = "ADDR", env = "PILLARBOX_HTTP")]
-    pub http: Option<SocketAddr>,
-    /// Where submission listens; off: nowhere [default: 1587 where SMTP has 1025, 587 where it has 25]
-    #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_SUBMISSION")]
-    pub submission: Option<Place>,
-    /// Where submission over TLS listens [default: likewise 1465, 465]
-    #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_SUBMISSIONS")]
-    pub submissions: Option<Place>,
-    /// Where POP3 over TLS listens [default: 1995 where POP3 has 1110, 995 where it has 110]
-    #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_POP3S")]
-    pub pop3s: Option<Place>,
-    /// Where IMAP over TLS listens [default: 1993 where IMAP has 1143, 993 where it has 143]
-    #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_IMAPS")]
-    pub imaps: Option<Place>,
-    /// Where LMTP listens [default: off]
-    #[arg(long, value_name = "ADDR|off", env = "PILLARBOX_LMTP")]
-    pub lmtp: Option<Place>,
-    /// Ports of another tool or of the standards, for services that neither a flag nor the file places
-    #[arg(long, value_name = "NAME", env = "PILLARBOX_PRESET", value_enum)]
-    pub preset: Option<Preset>,
-    /// Added to every port but 0 and those that a flag names: several servers beside each other
-    #[arg(long, value_name = "N", env = "PILLARBOX_PORT_OFFSET")]
-    pub port_offset: Option<u16>,
-    /// Offer STARTTLS on SMTP, POP3 and IMAP too, not only on submission, with a certificate signed by itself
-    #[arg(long, env = "PILLARBOX_STARTTLS")]
-    pub starttls: bool,
-    /// In the dev profile, the only password that is right; SCRAM is offered with it [default: any is right]
-    #[arg(long, value_name = "PASSWORD", env = "PILLARBOX_DEV_PASSWORD", hide_env_values = true)]
-    pub dev_password: Option<String>,
-    /// An account and its password; repeatable. With it only these are there, and SCRAM is offered [dev profile only; the
-    /// variable has one a line]
-    // An id of its own: where a subcommand has a global flag of one id, its value is the command's too.
-    #[arg(id = "dev_user", long = "user", value_name = "ADDRESS:PASSWORD", env = "PILLARBOX_USERS", hide_env_values = true, value_delimiter = '\n', conflicts_with_all = ["dev_password", "anonymous"])]
-    pub user: Vec<DevUser>,
-    /// A domain whose mail is taken; repeatable, and the first is that of a name without one [default: those of --user,
-    /// else all; dev profile only]
-    #[arg(long, value_name = "NAME", env = "PILLARBOX_DOMAIN", value_delimiter = ',')]
-    pub domain: Vec<String>,
-    /// Mail that is there at the start: DIR/USER holds what `import` reads, a Maildir, mbox files or .eml files, in
-    /// mailboxes; DIR/USER.mbox and DIR/USER.eml go to INBOX [dev profile only]
-    #[arg(long, value_name = "DIR", env = "PILLARBOX_LOAD")]
-    pub load: Option<PathBuf>,
-    /// Messages that are kept; when there are more, the oldest go [default: all; dev profile only]
-    #[arg(long, value_name = "N", env = "PILLARBOX_MAX_MESSAGES")]
-    pub max_messages: Option<NonZeroUsize>,
-    /// Octets of a message, such as 25MiB; `message_max` under [limits] [default: 50MiB]
-    #[arg(long, value_name = "SIZE", env = "PILLARBOX_MAX_SIZE")]
-    pub max_size: Option<Size>,
-    /// Where each message that comes is told of, by POST of what lists say of it, as JSON: https, or http on this machine
-    /// [dev profile only]
-    #[arg(long, value_name = "URL", env = "PILLARBOX_WEBHOOK", hide_env_values = true)]
-    pub webhook: Option<String>,
-    /// Octets of conversations, as JSON, that are kept for `/api/sessions` and for who opens Live later, with at most one event
-    /// for each 2 KiB of them; the oldest go. 0: none before a test's first request, which makes sessions faster [default:
-    /// 8MiB; dev profile with HTTP on a loopback address only]
-    #[arg(long, value_name = "SIZE", env = "PILLARBOX_KEEP_SESSIONS")]
-    pub keep_sessions: Option<Size>,
-    /// What tells this server from others: in its first lines, and in the titles of its pages
-    #[arg(long, value_name = "TEXT", env = "PILLARBOX_LABEL", value_parser = label)]
-    pub label: Option<String>,
-    /// Directory of the mail store [default: what the configuration names, else pillarbox in the user's data directory]
-    #[arg(long, value_name = "DIR", env = "PILLARBOX_DATA", conflicts_with = "memory")]
-    pub data: Option<PathBuf>,
-    /// Keep mail in memory alone; nothing outlives the process
-    #[arg(long, env = "PILLARBOX_MEMORY")]
-    pub memory: bool,
-    /// Configuration of a server profile: domains, accounts, aliases, limits
-    #[arg(long, value_name = "FILE", env = "PILLARBOX_CONFIG")]
-    pub config: Option<PathBuf>,
-    /// File that is written, as JSON with the real addresses, once everything accepts
-    #[arg(long, value_name = "FILE", env = "PILLARBOX_READY_FILE")]
-    pub ready_file: Option<PathBuf>,
-    /// For programs: the first line of standard output is what the ready file says, with "event":"ready", and no other
-    /// follows
-    #[arg(long, env = "PILLARBOX_JSON")]
-    pub json: bool,
-    /// Stop when the process that started this one ends
-    #[arg(long, env = "PILLARBOX_EXIT_WITH_PARENT")]
-    pub exit_with_parent: bool,
-    /// Logs for people or for machines [default: text]
-    #[arg(long, value_name = "FORMAT", env = "PILLARBOX_LOG_FORMAT", value_enum)]
-    pub log_format: Option<LogFormat>,
-    /// Directory that gets each conversation as an annotated transcript, secrets masked
-    #[arg(long, value_name = "DIR", env = "PILLARBOX_TRACE_SESSIONS")]
-    pub trace_sessions: Option<PathBuf>,
-    /// Sessions at work at once; the next one waits a moment and is politely refused. A session of IMAP that rests for
-    /// some seconds is none [default: as many as the kernel's limits allow, at most 2000]
-    #[arg(long, value_name = "N", env = "PILLARBOX_SLOTS")]
-    pub slots: Option<u32>,
-    /// Connections at once, those that rest among them; the next one is politely refused [default: 16 for each slot, or as
-    /// many as there may be open files]
-    #[arg(long, value_name = "N", env = "PILLARBOX_CONNECTIONS")]
-    pub connections: Option<u32>,
-    /// Capabilities that IMAP does not offer, such as IDLE,MOVE or STARTTLS,AUTH=PLAIN; also in the configuration, as
-    /// `without` under [imap]
-    #[arg(long, value_name = "NAMES", env = "PILLARBOX_IMAP_WITHOUT", value_delimiter = ',')]
-    pub imap_without: Vec<String>,
-    /// Capabilities that POP3 does not offer, such as UIDL,SASL; `without` under [pop3]
-    #[arg(long, value_name = "NAMES", env = "PILLARBOX_POP3_WITHOUT", value_delimiter = ',')]
-    pub pop3_without: Vec<String>,
-    /// Keywords of EHLO that SMTP does not offer, such as PIPELINING,8BITMIME; `without` under [smtp]
-    #[arg(long, value_name = "NAMES", env = "PILLARBOX_SMTP_WITHOUT", value_delimiter = ',')]
-    pub smtp_without: Vec<String>,
-    /// An account, and where IMAP listens for it alone: whoever connects there is logged in by the greeting (PREAUTH).
-    /// Only this machine may reach the address; also in the configuration, under [imap.preauth]
-    #[arg(long, value_name = "ACCOUNT=ADDR", env = "PILLARBOX_IMAP_PREAUTH")]
-    pub imap_preauth: Option<Preauth>,
-    /// Offer APOP on POP3; needs --dev-password, --user, or accounts with a password kept --readable
-    #[arg(long, env = "PILLARBOX_APOP")]
-    pub apop: bool,
-    /// Offer CRAM-MD5 on SMTP, POP3 and IMAP; needs the same
-    #[arg(long, env = "PILLARBOX_CRAM_MD5")]
-    pub cram_md5: bool,
-    /// Offer ANONYMOUS on SMTP, POP3 and IMAP [dev profile only]
-    #[arg(long, env = "PILLARBOX_ANONYMOUS")]
-    pub anonymous: bool,
-    /// A fault on purpose, such as 'any/verb=RCPT,nth=1/reply=451 4.7.1 later'; repeatable [dev profile only]
-    #[arg(long = "fault", value_name = "RULE", env = "PILLARBOX_FAULT", value_delimiter = '\n')]
-    pub fault: Vec<String>,
-    /// File of faults on purpose, one rule a line [dev profile only]
-    #[arg(long, value_name = "FILE", env = "PILLARBOX_FAULTS")]
-    pub faults: Option<PathBuf>,
-    /// What chances of faults are drawn from [default: the file's, or 0; dev profile only]
-    #[arg(long, value_name = "N", env = "PILLARBOX_FAULT_SEED")]
-    pub fault_seed: Option<u64>,
-    /// For measuring only: `native` links the engine in, without sandbox
-    #[arg(long, value_name = "ENGINE", env = "PILLARBOX_ENGINE", value_enum, hide = true)]
-    pub engine: Option<EngineChoice>,
-    /// For tests only: serve `/api/clock`, which moves the queue's clock, and `/api/queue` in a server profile too
-    #[arg(long, hide_short_help = true)]
-    pub test_clock: bool,
-}
-
-/// Ports that other tools have, and those of the standards.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Preset {
-    /// SMTP 1025, HTTP 8025, and IMAP 1143 and POP3 1110 beside them: what is taken without a preset too
-    Mailpit,
-    /// SMTP 3025, POP3 3110, IMAP 3143, over TLS 3465, 3995, 3993, HTTP 8080
-    Greenmail,
-    /// SMTP 25, POP3 110, IMAP 143, submission 587, over TLS 465, 995, 993; HTTP stays at 8025
-    Standard,
-}
-
-/// One line that fits into a title.
-fn label(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("expected some words".to_owned()),
-        text if text.chars().count() > 60 => Err("expected at most 60 characters".to_owned()),
-        text if text.chars().any(char::is_control) => Err("expected one line".to_owned()),
-        text => Ok(text.to_owned()),
-    }
-}
-
-/// How logs are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One line per fact, for people.
-    #[default]
-    Text,
-    /// One JSON object per line.
-    Json,
-}
-
-/// Where the engine runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum EngineChoice {
-    /// In a sandbox of its own for each connection.
-    #[default]
-    Sandbox,
-    /// Linked into the program; only to measure what the sandbox costs.
-    Native,
 }
 
 impl Word {
@@ -322,6 +145,7 @@ impl Word {
                 | Self::Trace(_)
                 | Self::Talk(_)
                 | Self::Replay(_)
+                | Self::Check(_)
                 | Self::Scenarios
                 | Self::Limits(_)
                 | Self::Read(_)
@@ -361,6 +185,9 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Mail(flags)) => mail::run(&flags),
         Some(Word::Import(flags)) => import::run(&flags),
         Some(Word::Export(flags)) => export::run(&flags),
+        Some(Word::Ingest(flags)) => ingest::run(*flags),
+        Some(Word::Dump(flags)) => dump::run(&flags),
+        Some(Word::Check(flags)) => check::run(&flags),
         Some(Word::Read(flags)) => catcher::read(&flags),
         Some(Word::Wait(flags)) => catcher::wait(&flags),
         Some(Word::Ready(flags)) => catcher::ready(&flags),

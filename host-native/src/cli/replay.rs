@@ -2,6 +2,7 @@
 //! Nothing here opens a connection: servers, network and clock are made of data.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -120,7 +121,7 @@ pub(super) fn list() -> Result<(), Error> {
     print(&out)
 }
 
-fn print(text: &str) -> Result<(), Error> {
+pub(super) fn print(text: &str) -> Result<(), Error> {
     use std::io::Write as _;
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // Who reads only the beginning has what they wanted.
@@ -173,11 +174,34 @@ fn link_tape(
     if flags.seed.is_some() {
         return Err(Error::usage("--seed: a link has a seed of its own; leave one of the two out"));
     }
+    decoded(text, decode)
+}
+
+fn decoded(
+    text: &str,
+    decode: fn(&str) -> Result<share::Opened, share::BadLink>,
+) -> Result<Tape, Error> {
     let opened = decode(text).map_err(|why| Error::usage(why.to_string()))?;
     if opened.is_older {
         eprintln!("the scenario has changed since this link was made; it may show something else");
     }
     Ok(opened.tape)
+}
+
+/// What a link holds, or a file with one; `-` is standard input.
+///
+/// # Errors
+/// [`Kind::Usage`]: it is neither, or cannot be read.
+pub(super) fn link_in(what: &Path) -> Result<Tape, Error> {
+    if what.as_os_str() == "-" {
+        let text = std::io::read_to_string(std::io::stdin().lock().take(FILE_MAX));
+        let text = text.map_err(|error| Error::usage(format!("-: cannot read it: {error}")))?;
+        return decoded(text.trim(), Tape::decode_file);
+    }
+    match what.is_file() {
+        true => decoded(read(what)?.trim(), Tape::decode_file),
+        false => decoded(share::in_file(&what.to_string_lossy()), Tape::decode),
+    }
 }
 
 fn until(text: &str) -> Result<Time, Error> {

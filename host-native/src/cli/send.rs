@@ -162,7 +162,7 @@ pub(super) struct SendFlags {
 pub(super) fn run(flags: SendFlags) -> Result<(), Error> {
     let server = Server::new(flags.server.clone().access())?;
     let submission =
-        if let Some(path) = &flags.message { ready(&flags, path)? } else { composed(&flags)? };
+        if let Some(path) = &flags.message { ready_file(&flags, path)? } else { composed(&flags)? };
     let shows = !flags.trace && !flags.json && io::stderr().is_terminal();
     let progress = Progress::new(submission.message.size()).filter(|_| shows);
     let message = submission.message.showing(progress);
@@ -176,7 +176,7 @@ pub(super) fn run(flags: SendFlags) -> Result<(), Error> {
 }
 
 fn composed(flags: &SendFlags) -> Result<Submission, Error> {
-    let (from, return_path) = sender(flags)?;
+    let (from, return_path) = sender(flags.from.as_deref(), flags.return_path.as_deref())?;
     let bcc = people("--bcc", &flags.bcc)?;
     let mut draft = Draft {
         from: vec![from],
@@ -204,35 +204,60 @@ fn composed(flags: &SendFlags) -> Result<Submission, Error> {
     Ok(Submission { envelope, message: Outgoing::composed(message, files), trace: flags.trace })
 }
 
-fn ready(flags: &SendFlags, path: &Path) -> Result<Submission, Error> {
+fn ready_file(flags: &SendFlags, path: &Path) -> Result<Submission, Error> {
     let mut input: Box<dyn Read> = if is_stdin(path) {
         Box::new(io::stdin().lock())
     } else {
         Box::new(File::open(path).map_err(|error| unreadable("--message", path, &error))?)
     };
-    let (head, facts, body) = Spool::read(&mut *input, false)?;
+    let named: Vec<&String> = flags.to.iter().chain(&flags.cc).chain(&flags.bcc).collect();
+    let how = Ready {
+        place: format!("--message {}", path.display()),
+        to: people("--to, --cc or --bcc", &named)?,
+        from: flags.from.clone(),
+        return_path: flags.return_path.clone(),
+        notify: notify(flags)?,
+        trace: flags.trace,
+    };
+    ready(&mut *input, &how)
+}
+
+/// What is told of a message that is ready.
+#[derive(Clone, Debug)]
+pub(super) struct Ready {
+    /// Where it is from, for errors.
+    pub(super) place: String,
+    /// Who gets it; nobody: whom it names.
+    pub(super) to: Vec<Person>,
+    /// As `--from` and `--return-path` have it; none: who wrote it.
+    pub(super) from: Option<String>,
+    pub(super) return_path: Option<String>,
+    pub(super) notify: Option<Notify>,
+    pub(super) trace: bool,
+}
+
+/// A message that somebody else has made, with what it lacks.
+///
+/// # Errors
+/// It is no message, or names nobody; it cannot be read.
+pub(super) fn ready(input: &mut dyn Read, how: &Ready) -> Result<Submission, Error> {
+    let (head, facts, body) = Spool::read(input, false)?;
     if head.is_empty() {
         let what = "it does not begin with header fields, so it is no message";
         let help = "is it a text? then name it with --text-file";
-        return Err(Error::new(
-            Kind::Input,
-            format!("--message {}: {what}; {help}", path.display()),
-        ));
+        return Err(Error::new(Kind::Input, format!("{}: {what}; {help}", how.place)));
     }
     let in_message = |refused: Refused| wrong("the message", &refused);
-    let named: Vec<&String> = flags.to.iter().chain(&flags.cc).chain(&flags.bcc).collect();
-    let to = if named.is_empty() {
+    let to = if how.to.is_empty() {
         head.recipients(None).map_err(in_message)?
     } else {
-        let lists = people("--to, --cc or --bcc", &named)?;
-        recipients(lists.into_iter().map(|person| person.mailbox))
+        recipients(how.to.iter().map(|person| person.mailbox.clone()))
     };
-    let (mut from, return_path) = sender(flags)?;
-    let mut return_path = return_path;
-    if flags.from.is_none()
+    let (mut from, mut return_path) = sender(how.from.as_deref(), how.return_path.as_deref())?;
+    if how.from.is_none()
         && let Some(author) = head.author(None).map_err(in_message)?
     {
-        if flags.return_path.is_none() {
+        if how.return_path.is_none() {
             return_path = Some(author.clone());
         }
         from = Person { name: None, mailbox: author };
@@ -240,18 +265,21 @@ fn ready(flags: &SendFlags, path: &Path) -> Result<Submission, Error> {
     let section = head.complete(&from, None, origin()?);
     let body_kind = if facts.eight_bit { Body::EightBitMime } else { Body::SevenBit };
     let utf8 = head.is_eight_bit();
-    let envelope = envelope(return_path, to, notify(flags)?, body_kind, utf8, facts.plain)?;
-    Ok(Submission { envelope, message: Outgoing::ready(section, body), trace: flags.trace })
+    let envelope = envelope(return_path, to, how.notify, body_kind, utf8, facts.plain)?;
+    Ok(Submission { envelope, message: Outgoing::ready(section, body), trace: how.trace })
 }
 
 /// Who wrote it, and where reports go.
-fn sender(flags: &SendFlags) -> Result<(Person, Option<Mailbox>), Error> {
+fn sender(
+    from: Option<&str>,
+    return_path: Option<&str>,
+) -> Result<(Person, Option<Mailbox>), Error> {
     let domain = host_name();
-    let from = match &flags.from {
+    let from = match from {
         Some(from) => parse_person(from, None).map_err(|refused| wrong("--from", &refused))?,
         None => you(&domain)?,
     };
-    let return_path = match flags.return_path.as_deref() {
+    let return_path = match return_path {
         None => Some(from.mailbox.clone()),
         Some("" | "<>") => None,
         Some(path) => {
@@ -319,7 +347,7 @@ pub(super) fn envelope(
     Ok(Envelope { mail, recipients, plain, require_tls: false })
 }
 
-fn people<S: AsRef<str>>(flag: &str, lists: &[S]) -> Result<Vec<Person>, Error> {
+pub(super) fn people<S: AsRef<str>>(flag: &str, lists: &[S]) -> Result<Vec<Person>, Error> {
     let mut out = Vec::new();
     for list in lists {
         let people = parse_people(list.as_ref(), None);

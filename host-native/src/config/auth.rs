@@ -39,7 +39,10 @@ impl ExtraLogins {
         let asked = [("--apop", extra.apop), ("--cram-md5", extra.cram_md5)];
         match asked.into_iter().find(|(_, is_on)| *is_on) {
             Some((flag, _))
-                if file.is_none() && flags.dev_password.is_none() && flags.user.is_empty() =>
+                if file.is_none()
+                    && flags.dev_password.is_none()
+                    && flags.user.is_empty()
+                    && flags.users.is_none() =>
             {
                 let help = "without a password that both sides know there is nothing to digest; \
                             give one with --dev-password, or accounts with --user";

@@ -7,9 +7,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::check_domain;
+use pillarbox_engine::types::Persona;
+
 use super::limits::Size;
-use crate::cli::ServeFlags;
+use super::{check_domain, users};
+use crate::cli::{self, ServeFlags};
 use crate::error::Error;
 use crate::http::Url;
 
@@ -31,6 +33,10 @@ pub struct DevSettings {
     /// Octets of conversations that are kept from the start on; 0: none before a test asks for them; none: as many as
     /// there are kept then.
     pub conversations_max: Option<usize>,
+    /// Whose words SMTP and POP3 say.
+    pub persona: Persona,
+    /// Whether SMTP goes on where a client is out of order.
+    pub lenient: bool,
 }
 
 /// Whose mail is taken, and who may log in.
@@ -104,7 +110,12 @@ impl DevSettings {
         });
         let conversations_max = conversations_max.transpose()?;
         let people = People::new(flags)?;
-        Ok(Self { people, load, messages_max, webhook, conversations_max })
+        let persona = match flags.persona.unwrap_or_default() {
+            cli::Persona::Strict => Persona::Strict,
+            cli::Persona::Textbook => Persona::Textbook,
+        };
+        let lenient = flags.lenient && !flags.strict;
+        Ok(Self { people, load, messages_max, webhook, conversations_max, persona, lenient })
     }
 }
 
@@ -117,20 +128,23 @@ impl People {
         }
         let first = domains.first().cloned().unwrap_or_else(|| "localhost".to_owned());
         let mut users = BTreeMap::new();
-        for DevUser { name, password } in &flags.user {
+        let of_file = flags.users.as_deref().map(users::read).transpose()?.unwrap_or_default();
+        let of_flags = flags.user.iter().map(|user| ("--user".to_owned(), user));
+        let of_file = of_file.iter().map(|(place, user)| (place.clone(), user));
+        for (place, DevUser { name, password }) in of_flags.chain(of_file) {
             let (name, domain) = match name.rsplit_once('@') {
                 Some((_, domain)) => (name.clone(), domain.to_owned()),
                 None => (format!("{name}@{first}"), first.clone()),
             };
             if !flags.domain.is_empty() && !domains.contains(&domain) {
                 let help = "it is none of --domain; name it there, or leave --domain out";
-                return Err(Error::usage(format!("--user {name}: {domain}: {help}")));
+                return Err(Error::usage(format!("{place} {name}: {domain}: {help}")));
             }
             if !domains.contains(&domain) {
                 domains.push(domain);
             }
             if users.insert(name.clone(), password.clone()).is_some() {
-                return Err(Error::usage(format!("--user {name}: it is there twice")));
+                return Err(Error::usage(format!("{place} {name}: it is there twice")));
             }
         }
         Ok(Self { domains, users })
@@ -177,10 +191,13 @@ fn used(flags: &ServeFlags) -> Option<(&'static str, &'static str)> {
     let owned = "mail belongs to those who have it";
     let used = [
         ("--user", accounts, !flags.user.is_empty()),
+        ("--users", accounts, flags.users.is_some()),
         ("--domain", domains, !flags.domain.is_empty()),
         ("--load", import, flags.load.is_some()),
         ("--max-messages", owned, flags.max_messages.is_some()),
         ("--webhook", owned, flags.webhook.is_some()),
+        ("--persona", "other servers take its words for what they are", flags.persona.is_some()),
+        ("--lenient", "other machines reach it", flags.lenient && !flags.strict),
         ("--keep-sessions", "`--trace-sessions DIR` writes them", flags.keep_sessions.is_some()),
     ];
     used.into_iter().find_map(|(flag, why, used)| used.then_some((flag, why)))

@@ -46,7 +46,7 @@ impl FaultSettings {
         if settings.rules.len() > RULES_MAX {
             return Err(Error::usage(format!("--faults: more than {RULES_MAX} faults")));
         }
-        settings.seed = flags.fault_seed.unwrap_or(settings.seed);
+        settings.seed = flags.seed.or(flags.fault_seed).unwrap_or(settings.seed);
         Ok(Some(settings))
     }
 }
@@ -74,7 +74,7 @@ fn used(flags: &ServeFlags) -> Option<&'static str> {
     let used = [
         ("--fault", !flags.fault.is_empty()),
         ("--faults", flags.faults.is_some()),
-        ("--fault-seed", flags.fault_seed.is_some()),
+        ("--seed", flags.seed.or(flags.fault_seed).is_some()),
     ];
     used.into_iter().find_map(|(flag, used)| used.then_some(flag))
 }

@@ -63,6 +63,9 @@ pub struct ListenFile {
     pub imaps: Option<Place>,
     /// LMTP.
     pub lmtp: Option<Place>,
+    /// Whether other machines are let in though nobody has to log in.
+    #[serde(default)]
+    pub unsafe_bind: bool,
 }
 
 /// Ports of one service: its usual one, and the one that needs no privilege.

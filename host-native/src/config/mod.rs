@@ -2,16 +2,20 @@
 //! After this file nothing is optional and nothing is wrong.
 
 mod auth;
+mod clock;
 mod dev;
 mod dns;
 mod faults;
 mod imap;
 mod limits;
 mod listen;
+mod profile;
 mod relay;
 mod schema;
 mod suggest;
+mod tls;
 mod trust;
+mod users;
 mod web_mail;
 mod without;
 
@@ -25,12 +29,12 @@ use crate::accounts::Accounts;
 use crate::cli::{EngineChoice, LogFormat, ServeFlags};
 use crate::dns::ResolverSettings;
 use crate::error::Error;
-use crate::tls::{ClientAuth, Source};
 use crate::trust::TrustSettings;
 
 pub use auth::{
     AuthFile, AuthSettings, ExtraLogins, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile,
 };
+pub use clock::Clock;
 pub use dev::{DevSettings, DevUser, People};
 pub use dns::DnsFile;
 pub use faults::FaultSettings;
@@ -40,6 +44,7 @@ pub use limits::{LimitSettings, Size};
 pub use listen::{Listen, ListenFile, Place};
 pub use relay::{Network, RelayFile, RelaySettings, RouteLogin};
 pub use schema::SCHEMA;
+pub use tls::{TlsFile, TlsSettings, TlsSource};
 pub use trust::{DkimFile, DkimSettings, TrustFile, TrustPolicyFile, check_name};
 pub use web_mail::WebMailFile;
 pub use without::Without;
@@ -79,6 +84,10 @@ pub struct Settings {
     pub tls: Option<TlsSettings>,
     /// Whether tests move the queue's clock.
     pub test_clock: bool,
+    /// Whose time it is, if somebody said so.
+    pub clock: Option<Clock>,
+    /// Whether other machines are let in though nobody has to log in.
+    pub unsafe_bind: bool,
     /// How logins to accounts are judged; none in the dev profile.
     pub auth: Option<AuthSettings>,
     /// The dev profile's only password, if there is one.
@@ -229,31 +238,6 @@ pub struct Pop3File {
     pub without: Vec<String>,
 }
 
-/// The certificate, as the file has it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TlsFile {
-    /// PEM file of the chain, the server's own certificate first.
-    pub certificate: Option<PathBuf>,
-    /// PEM file of its private key.
-    pub key: Option<PathBuf>,
-    /// Whether SMTP, POP3 and IMAP offer STARTTLS [default: true].
-    pub starttls: Option<bool>,
-    /// PEM file of authorities whose certificates let clients in (EXTERNAL).
-    pub client_ca: Option<PathBuf>,
-}
-
-/// TLS for listeners.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsSettings {
-    /// Where the certificate comes from.
-    pub source: Source,
-    /// Whether SMTP, POP3 and IMAP offer STARTTLS.
-    pub starttls: bool,
-    /// Which certificates of clients are believed.
-    pub clients: ClientAuth,
-}
-
 impl Settings {
     /// Joins flags with the configuration file that they name.
     ///
@@ -265,7 +249,9 @@ impl Settings {
             None => None,
         };
         let data = data(&flags, file.as_ref())?;
-        let tls = tls(&flags, file.as_ref(), &data)?;
+        let tls = tls::settings(&flags, file.as_ref(), &data)?;
+        let unsafe_bind =
+            flags.unsafe_bind || file.as_ref().is_some_and(|file| file.listen.unsafe_bind);
         let listen = file.as_ref().map(|file| file.listen).unwrap_or_default();
         let listen = Listen::new(&flags, listen, tls.is_some())?;
         let dev = DevSettings::new(&flags, file.is_some())?;
@@ -294,15 +280,18 @@ impl Settings {
             // What nobody may do is not announced.
             without.imap.push(b"QUOTASET".to_vec());
         }
-        let allow_cleartext_login =
-            file.as_ref().is_some_and(|file| file.auth.allow_cleartext_login);
+        // Who lets everybody in has no password to protect.
+        let allow_cleartext_login = match &file {
+            Some(file) => file.auth.allow_cleartext_login,
+            None => unsafe_bind,
+        };
         if file.is_some() && flags.dev_password.is_some() {
             let message =
                 "--dev-password is for the dev profile; accounts have passwords of their own";
             return Err(Error::usage(message));
         }
         let profile = match file {
-            Some(file) => Profile::Server(Box::new(server_profile(file, &data, base(&flags))?)),
+            Some(file) => Profile::Server(Box::new(profile::server(file, &data, base(&flags))?)),
             None => Profile::Dev,
         };
         let settings = Self {
@@ -321,7 +310,9 @@ impl Settings {
             engine: flags.engine.unwrap_or_default(),
             limits,
             tls,
-            test_clock: flags.test_clock,
+            test_clock: flags.test_clock || matches!(flags.clock, Some(Clock::Virtual(_))),
+            clock: flags.clock,
+            unsafe_bind,
             auth,
             dev_password: flags.dev_password,
             dev,
@@ -375,18 +366,31 @@ impl Settings {
     /// # Errors
     /// [`crate::error::Kind::Usage`], naming the listener.
     pub fn check_listeners(&self) -> Result<(), Error> {
-        let public = self.listen.all().find(|(_, address)| !is_loopback(address.ip()));
+        if self.unsafe_bind {
+            return Ok(());
+        }
+        // Of the dev profile's users HTTP asks nothing.
+        let asks = matches!(self.profile, Profile::Dev)
+            && (!self.dev.people.users.is_empty() || self.dev_password.is_some());
+        let public = self
+            .listen
+            .all()
+            .find(|(flag, address)| !is_loopback(address.ip()) && (!asks || *flag == "--http"));
         let Some((flag, address)) = public else { return Ok(()) };
         let why = match &self.profile {
+            Profile::Dev if asks => {
+                "and its pages show everybody's mail without a login; use a 127.0.0.1 address, or --unsafe-bind \
+                 if whoever reaches it may read all mail"
+            }
             Profile::Dev => {
-                "and without --config everyone is let in with any password; \
-                 use a 127.0.0.1 address, or a configuration with domains and accounts"
+                "and without --config everyone is let in with any password; use a 127.0.0.1 address, --user, a \
+                 configuration with domains and accounts, or --unsafe-bind if whoever reaches it may read all mail"
             }
             Profile::Server(profile) => {
                 if Accounts::read(&profile.accounts)?.names().next().is_some() {
                     return Ok(());
                 }
-                "and this server has no accounts yet; add one with `pillarbox account add`"
+                "and this server has no accounts yet; add one with `pillarbox account add`, or say --unsafe-bind"
             }
         };
         Err(Error::usage(format!("{flag} {address}: other machines can reach this address, {why}")))
@@ -447,113 +451,6 @@ fn check_domain(name: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("`{name}` is no domain name; expected one such as mail.hamburger.edu"))
-}
-
-fn server_profile(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerProfile, Error> {
-    let accounts = match data {
-        Data::Directory(directory) => directory.join("accounts"),
-        Data::Memory => {
-            let message = "a server profile keeps its accounts with its mail; \
-                           use --data DIR instead of --memory";
-            return Err(Error::usage(message));
-        }
-    };
-    let lower = |map: BTreeMap<String, String>| {
-        map.into_iter().map(|(k, v)| (k.to_lowercase(), v.to_lowercase())).collect()
-    };
-    let lists = |map: BTreeMap<String, Vec<String>>| {
-        let lower = |(name, all): (String, Vec<String>)| {
-            (name.to_lowercase(), all.iter().map(|address| address.to_lowercase()).collect())
-        };
-        map.into_iter().map(lower).collect()
-    };
-    check_addresses(&file)?;
-    let (aliases, identities) = (lists(file.aliases), lists(file.identities));
-    let catch_all = lower(file.catch_all);
-    let relay = RelaySettings::new(file.relay, base)?;
-    Ok(ServerProfile {
-        domains: file.domains,
-        aliases,
-        catch_all,
-        identities,
-        accounts,
-        relay,
-        dns: file.dns.settings(base),
-        trust: file.trust.settings()?,
-        dkim: trust::dkim(file.dkim, base)?,
-    })
-}
-
-/// Whether aliases and what catches all can ever lead somewhere: a name that nobody can write to is a slip of the pen.
-fn check_addresses(file: &ConfigFile) -> Result<(), Error> {
-    let ours =
-        |key: &str, name: &str, domain: &str| match file.domains.contains(&domain.to_lowercase()) {
-            true => Ok(()),
-            false => Err(Error::usage(format!("{key}: `{name}`: {domain} is none of domains"))),
-        };
-    for (name, targets) in &file.aliases {
-        ours("aliases", name, domain_of("aliases", name)?)?;
-        let key = format!("aliases.\"{name}\"");
-        if targets.is_empty() {
-            let what = "it stands for nobody; name an address, or leave it out";
-            return Err(Error::usage(format!("{key}: {what}")));
-        }
-        targets.iter().try_for_each(|target| domain_of(&key, target).map(drop))?;
-    }
-    for (domain, target) in &file.catch_all {
-        ours("catch_all", domain, domain)?;
-        domain_of("catch_all", target)?;
-    }
-    Ok(())
-}
-
-/// The domain of an address that a key names.
-fn domain_of<'a>(key: &str, address: &'a str) -> Result<&'a str, Error> {
-    match address.rsplit_once('@') {
-        Some((local, domain))
-            if !local.is_empty() && (domain.starts_with('[') || check_domain(domain).is_ok()) =>
-        {
-            Ok(domain)
-        }
-        _ => {
-            let what = format!("`{address}` is not an address such as bob@hamburger.edu");
-            Err(Error::usage(format!("{key}: {what}")))
-        }
-    }
-}
-
-/// Without a certificate a server offers no TLS. For development there is one signed by itself, but STARTTLS only where
-/// it is asked for: clients that upgrade by themselves would then refuse that certificate.
-fn tls(
-    flags: &ServeFlags,
-    file: Option<&ConfigFile>,
-    data: &Data,
-) -> Result<Option<TlsSettings>, Error> {
-    let Some(file) = file else {
-        let directory = match data {
-            Data::Directory(directory) => Some(directory.join("tls")),
-            Data::Memory => None,
-        };
-        let source = Source::SelfSigned(directory);
-        let clients = ClientAuth::Any;
-        return Ok(Some(TlsSettings { source, starttls: flags.starttls, clients }));
-    };
-    let base = base(flags);
-    let starttls = flags.starttls || file.tls.starttls.unwrap_or(true);
-    match (&file.tls.certificate, &file.tls.key) {
-        (Some(certificate), Some(key)) => {
-            let (certificate, key) = (base.join(certificate), base.join(key));
-            let clients = file.tls.client_ca.as_ref().map(|file| base.join(file));
-            let clients = clients.map_or(ClientAuth::None, ClientAuth::Authorities);
-            let source = Source::Files { certificate, key };
-            Ok(Some(TlsSettings { source, starttls, clients }))
-        }
-        (None, None) if file.tls.client_ca.is_some() => Err(Error::usage(
-            "tls.client_ca: clients show certificates over TLS alone; name certificate and key too",
-        )),
-        (None, None) => Ok(None),
-        _ => Err(Error::usage("tls: name both, certificate and key, or neither")),
-    }
 }
 
 /// Paths in a file are meant from where the file is.

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use pillarbox_engine::trace::Note;
 use pillarbox_engine::types::{AskId, BlobRange, Now, Reason, TlsFacts};
 use pillarbox_engine::{Output, Role};
 use pillarbox_world::fault::{Decision, Verdict};
@@ -52,6 +53,10 @@ pub(crate) trait Host<R: Role>: Send {
 
     /// When the session's monotonic clock began.
     fn started(&self) -> Instant;
+    /// What the session is told of the time.
+    fn now(&self) -> Now {
+        now(self.started())
+    }
     /// Names the session in logs.
     fn session_id(&self) -> String;
     /// The name of an ask, without what it carries.
@@ -65,6 +70,10 @@ pub(crate) trait Host<R: Role>: Send {
     ) -> impl Future<Output = R::Answer> + Send;
     /// What faults on purpose do at an ask, before anybody answers it.
     fn meet(&mut self, _now: Now, _ask: &R::Ask) -> Option<Met<R>> {
+        None
+    }
+    /// What faults on purpose do once the session has read or said octets with this label.
+    fn noted(&mut self, _now: Now, _label: &'static str) -> Option<Decision> {
         None
     }
     /// Waits so long, or until the session should not be made to wait.
@@ -303,7 +312,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
         while !matches!(self.state, State::Closed)
             && let Some(input) = inputs.pop_front()
         {
-            let step = session.step(now(self.host.started()), input)?;
+            let step = session.step(self.host.now(), input)?;
             let ended = matches!(step.outputs.last(), Some(Output::Wait { .. } | Output::Close));
             for output in step.outputs {
                 match output {
@@ -391,7 +400,7 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
 
     async fn answer(&mut self, wire: &mut Wire, id: AskId, ask: R::Ask) -> Result<(), End> {
         self.record.asked(|| H::ask_name(&ask));
-        let now = now(self.host.started());
+        let now = self.host.now();
         if let Some(Met { decision, answer }) = self.host.meet(now, &ask) {
             self.suffer(wire, &decision).await?;
             if let Some(answer) = answer {
@@ -443,20 +452,26 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
     /// One step of the session and all that it gave out; says how many octets it took.
     async fn step_taking(&mut self, wire: &mut Wire, input: Input<R>) -> Result<usize, End> {
         let session = awake(&mut self.session, &mut self.host).await?;
-        let step = session.step(now(self.host.started()), input).map_err(End::Trap)?;
+        let step = session.step(self.host.now(), input).map_err(End::Trap)?;
         self.stays_warm = false;
         let taken = step.taken;
         if let Some(left) = step.left {
             self.left = left;
         }
         self.state = State::Running;
+        let mut struck = Vec::new();
         for output in step.outputs {
             match output {
                 Output::Transmit(octets) => self.transmit(wire, octets).await?,
                 Output::TransmitBlob(range) => self.transmit_blob(wire, range).await?,
                 Output::Ask(id, ask) => self.asks.push_back((id, ask)),
                 Output::Event(event) => self.host.event(event),
-                Output::Note(note) => self.record.note(&note),
+                Output::Note(note) => {
+                    self.record.note(&note);
+                    if let Note::Span(span) = note {
+                        struck.extend(self.host.noted(now(self.host.started()), span.label));
+                    }
+                }
                 // What it waits for is the handshake that it asked for.
                 Output::Wait { .. } if matches!(self.state, State::Securing) => {}
                 Output::Wait { deadline_ms } => self.state = State::Waiting(deadline_ms),
@@ -470,6 +485,9 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             }
         }
         self.record.stepped();
+        for decision in struck {
+            self.suffer(wire, &decision).await?;
+        }
         Ok(taken)
     }
 

@@ -4,6 +4,7 @@
 mod export;
 mod find;
 mod import;
+mod letters;
 mod mirror;
 mod read;
 mod tally;
@@ -19,6 +20,7 @@ use crate::error::Error;
 pub(crate) use export::{Exported, Exporting, export};
 pub(crate) use find::{Folder, find};
 pub(crate) use import::{Imported, Importing, import};
+pub(crate) use letters::letters;
 pub(crate) use mirror::Mirror;
 pub(crate) use tally::{Shows, Tally, mebi};
 pub(crate) use target::Sync;

@@ -56,6 +56,8 @@ pub(crate) enum Ask {
     Account {
         /// As it was typed.
         name: String,
+        /// Whether it is made where it has never had mail, in the dev profile, where everybody's account is there.
+        make: bool,
     },
     /// Makes a mailbox unless it is there. Reply: done.
     Make {

@@ -137,7 +137,7 @@ impl Desk {
     async fn answered(&self, ask: Ask) -> Result<(Reply, Vec<u8>), Reason> {
         let store = self.backend.store();
         let reply = match ask {
-            Ask::Account { name } => self.known_account(&name).await?,
+            Ask::Account { name, make } => self.known_account(&name, make).await?,
             Ask::Make { account, mailbox } => {
                 self.make(&account, &mailbox).await?;
                 Reply::Done
@@ -196,7 +196,7 @@ impl Desk {
         Ok((reply, Vec::new()))
     }
 
-    async fn known_account(&self, name: &str) -> Result<Reply, Reason> {
+    async fn known_account(&self, name: &str, make: bool) -> Result<Reply, Reason> {
         let right = |name: &[u8]| {
             !name.is_empty() && name.len() <= 255 && !name.iter().any(u8::is_ascii_control)
         };
@@ -207,6 +207,11 @@ impl Desk {
             return Ok(Reply::Error { message });
         };
         if self.backend.store().account(&name)?.is_none() {
+            // Where accounts are in a file, one without mail is there all the same.
+            if !make && self.backend.directory().accounts_now().is_none() {
+                let message = format!("there is no mail of {} here, and never was", text(&name));
+                return Ok(Reply::Error { message });
+            }
             self.backend.write(0, Write::EnsureAccount(name.clone())).await?;
         }
         Ok(Reply::Account { name: text(&name) })

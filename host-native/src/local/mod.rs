@@ -76,12 +76,24 @@ impl Local {
         }
     }
 
-    /// The canonical name of an account.
+    /// The canonical name of an account to bring mail to.
     ///
     /// # Errors
     /// There is none of this name.
     pub(crate) async fn account(&mut self, name: &str) -> Result<String, Error> {
-        match self.ask(Ask::Account { name: name.to_owned() }).await?.0 {
+        self.account_or(name, true).await
+    }
+
+    /// The canonical name of an account to take mail from.
+    ///
+    /// # Errors
+    /// There is none of this name, or, in the dev profile, none that ever had mail.
+    pub(crate) async fn known_account(&mut self, name: &str) -> Result<String, Error> {
+        self.account_or(name, false).await
+    }
+
+    async fn account_or(&mut self, name: &str, make: bool) -> Result<String, Error> {
+        match self.ask(Ask::Account { name: name.to_owned(), make }).await?.0 {
             Reply::Account { name } => Ok(name),
             _ => Err(unexpected()),
         }

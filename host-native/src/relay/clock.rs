@@ -25,8 +25,14 @@ impl QueueClock {
     #[must_use]
     pub fn start() -> Self {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::at(millis(wall))
+    }
+
+    /// A clock that begins at a millisecond since 1970 UTC.
+    #[must_use]
+    pub fn at(start_unix_ms: u64) -> Self {
         Self(Arc::new(Inner {
-            start_unix_ms: millis(wall),
+            start_unix_ms,
             started: Instant::now(),
             advanced_ms: AtomicU64::new(0),
             moved: Notify::new(),

@@ -40,7 +40,7 @@ pub(super) fn routes(shared: &Arc<Shared>, addresses: Addresses, guard: Option<G
         .merge(faults_http::routes(shared))
         .merge(api::routes(shared, &addresses))
         .merge(inbox::routes(shared, &addresses))
-        .merge(playground::routes())
+        .merge(playground::routes(shared.settings.label.as_deref()))
         .merge(webmail::routes(shared, addresses.http))
         .merge(live(shared, &addresses, guard.as_ref()))
         .layer(axum::middleware::from_fn(

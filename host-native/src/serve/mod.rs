@@ -31,6 +31,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use pillarbox_engine::types::Now;
 use pillarbox_world::service::Backend;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -40,9 +41,9 @@ use crate::backend::{HostBackend, HostDirectory, Rates, Relaying, Room};
 use crate::client::policy::Policies;
 use crate::client::sts::{MtaSts, WebFetch};
 use crate::client::{Client, Trace};
-use crate::config::{DkimSettings, Profile, RelaySettings, RouteLogin, Settings};
+use crate::config::{Clock, DkimSettings, Profile, RelaySettings, RouteLogin, Settings};
 use crate::dns::{self, Dns, ResolverSettings};
-use crate::drive::Transcript;
+use crate::drive::{self, Transcript};
 use crate::engine::{self, Engine, EngineSettings};
 use crate::error::{Error, Kind};
 use crate::limits::Hits;
@@ -98,6 +99,19 @@ pub(crate) struct Shared {
 
 /// How often it is looked whether the process that started this one is there.
 const LOOK_AT_PARENT_EVERY: Duration = Duration::from_millis(200);
+
+impl Shared {
+    /// The time for a session: of the machine, or of the clock that tests move.
+    pub(crate) fn now(&self) -> Now {
+        let now = drive::now(self.started);
+        match self.settings.clock {
+            Some(Clock::Virtual(_)) => {
+                Now { unix_ms: self.backend.relaying().clock.now_ms(), ..now }
+            }
+            _ => now,
+        }
+    }
+}
 
 /// A server that takes mail.
 pub(crate) struct Running {
@@ -168,7 +182,11 @@ pub(crate) async fn start(settings: Settings) -> Result<Running, Error> {
     metrics.slots.set(i64::from(slots.all()));
     let connections = engine::connections(settings.connections, slots.all())?;
     let admission = Arc::new(Admission::new(Arc::clone(slots), connections, settings.limits));
-    let relaying = Relaying::of(&settings, QueueClock::start());
+    let clock = match settings.clock {
+        Some(Clock::Virtual(Some(start_ms))) => QueueClock::at(start_ms),
+        _ => QueueClock::start(),
+    };
+    let relaying = Relaying::of(&settings, clock);
     let resolver = resolver(&settings)?;
     let trust = trust(&settings, resolver.as_deref(), &metrics)?;
     let rates = match &settings.profile {

@@ -4,6 +4,7 @@
 use std::io::Read as _;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -27,11 +28,20 @@ const HEADERS: [(HeaderName, &str); 5] = [
 /// What has a hash in its name is never asked for again.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
-/// The routes.
-pub(super) fn routes() -> Router {
+/// The title in the page as it was built; the page itself puts what stands before it before its own titles.
+const TITLE: &str = "<title>Pillarbox playground</title>";
+
+/// The routes; a label stands in the page's title.
+pub(super) fn routes(label: Option<&str>) -> Router {
+    let page: Option<Bytes> =
+        label.and_then(|label| Some(labelled(&plain(FILES.first()?), label).into()));
+    let first = async move |headers: HeaderMap| match (page, FILES.first()) {
+        (Some(page), Some(file)) => with_headers(page.into_response(), file),
+        (_, file) => answer(file, &headers),
+    };
     Router::new()
         .route("/playground", get(async || Redirect::permanent("/playground/")))
-        .route("/playground/", get(async |headers: HeaderMap| answer(FILES.first(), &headers)))
+        .route("/playground/", get(first))
         .route(
             "/playground/{name}",
             get(async |Path(name): Path<String>, headers: HeaderMap| {
@@ -40,13 +50,20 @@ pub(super) fn routes() -> Router {
         )
 }
 
+/// The page with a label before its title.
+fn labelled(page: &[u8], label: &str) -> String {
+    let label =
+        format!("<title>{} \u{b7} Pillarbox playground</title>", super::http::escaped(label));
+    String::from_utf8_lossy(page).replacen(TITLE, &label, 1)
+}
+
 fn answer(file: Option<&'static File>, asked: &HeaderMap) -> Response {
     let Some(file) = file else {
         return (StatusCode::NOT_FOUND, "there is no such file in the playground\n")
             .into_response();
     };
     let packed = [("br", file.brotli), ("gzip", file.gzip)];
-    let mut response = match packed.into_iter().find(|(coding, _)| takes(asked, coding)) {
+    let response = match packed.into_iter().find(|(coding, _)| takes(asked, coding)) {
         Some((coding, octets)) => {
             let mut response = octets.into_response();
             let coding = HeaderValue::from_static(coding);
@@ -55,6 +72,10 @@ fn answer(file: Option<&'static File>, asked: &HeaderMap) -> Response {
         }
         None => plain(file).into_response(),
     };
+    with_headers(response, file)
+}
+
+fn with_headers(mut response: Response, file: &File) -> Response {
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -103,6 +124,13 @@ mod tests {
             assert!(!takes(&accepting(value), "gzip"), "{value}");
         }
         assert!(!takes(&HeaderMap::new(), "gzip"));
+    }
+
+    #[test]
+    fn a_label_stands_in_the_title_as_text() {
+        let page = labelled(format!("<head>{TITLE}").as_bytes(), "the <first>");
+        let title = "<title>the &lt;first&gt; \u{b7} Pillarbox playground</title>";
+        assert_eq!(page, format!("<head>{title}"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use pillarbox_world::service::{
 };
 
 use super::Shared;
+use super::faults::SharedFaults;
 use super::log::shown;
 use crate::auth::{Caller, challenge};
 use crate::backend::HostBackend;
@@ -152,7 +153,12 @@ fn limits(shared: &Shared, link: &Link, base: Limits) -> Limits {
 }
 
 fn is_tracing(shared: &Shared, link: &Link) -> bool {
-    shared.settings.trace_sessions.is_some() || link.is_watched
+    shared.settings.trace_sessions.is_some() || link.is_watched || hears_labels(shared, link)
+}
+
+/// Whether a fault waits for octets that the session has to say what they are.
+fn hears_labels(shared: &Shared, link: &Link) -> bool {
+    link.is_facing && shared.faults.as_ref().is_some_and(SharedFaults::hear_labels)
 }
 
 fn host_name(shared: &Shared) -> Vec<u8> {
@@ -289,6 +295,8 @@ impl Served for SmtpRole {
                 xclient: may_forward(shared, link),
                 ..smtp::Extensions::default()
             },
+            persona: shared.settings.dev.persona,
+            lenient: shared.settings.dev.lenient,
             verify: shared.settings.smtp_verify,
             return_path: true,
             faults: link.is_facing,
@@ -403,6 +411,7 @@ impl Served for Pop3Role {
             auth: auth(shared, link),
             apop_timestamp: apop_timestamp(shared, link),
             without: shared.settings.without.pop3.clone(),
+            persona: shared.settings.dev.persona,
             login_delay_s: shared.settings.pop3_login_delay_s,
             faults: link.is_facing,
             limits: limits(shared, link, Limits::POP3),

@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use pillarbox_engine::types::{BlobRange, Farewell, Now, Reason, TlsFacts, TlsOffer};
+use pillarbox_world::fault::Decision;
 use pillarbox_world::service::{Backend, Service};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -18,7 +19,7 @@ use super::indexing::Here;
 use super::roles::{Link, Served};
 use super::{Shared, patience, told_to_stop};
 use crate::auth::Caller;
-use crate::drive::{Chill, Driver, End, Ends, Host, Interrupt, Met, Record, Transcript, Wire, now};
+use crate::drive::{Chill, Driver, End, Ends, Host, Interrupt, Met, Record, Transcript, Wire};
 use crate::engine::{Begin, Driven, Slot, StartError};
 use crate::limits::{FREEZE_SECONDS, Limit, THAW_SECONDS};
 use crate::live::Tap;
@@ -56,7 +57,7 @@ pub(super) fn start<R: Served>(
 ) -> Result<Driver<R, Serving<R>>, (Link, StartError)> {
     let backend = &shared.backend;
     let config = R::config(shared, &link);
-    let session = R::session(backend.engine(), slot, Begin::New, config, now(shared.started));
+    let session = R::session(backend.engine(), slot, Begin::New, config, shared.now());
     let session = match session {
         Ok(session) => session,
         Err(error) => return Err((link, error)),
@@ -172,6 +173,10 @@ impl<R: Served> Host<R> for Serving<R> {
         self.shared.started
     }
 
+    fn now(&self) -> Now {
+        self.shared.now()
+    }
+
     fn session_id(&self) -> String {
         self.link.session_id()
     }
@@ -194,7 +199,15 @@ impl<R: Served> Host<R> for Serving<R> {
     }
 
     fn meet(&mut self, now: Now, ask: &R::Ask) -> Option<Met<R>> {
-        self.facing.as_mut()?.meet(&self.shared, &self.link, ask, now)
+        let met = self.facing.as_mut()?.meet(&self.shared, &self.link, ask, now)?;
+        if met.decision.renews {
+            self.service.renews();
+        }
+        Some(met)
+    }
+
+    fn noted(&mut self, now: Now, label: &'static str) -> Option<Decision> {
+        self.facing.as_ref()?.noted(&self.shared, &self.link, label, now)
     }
 
     async fn rest(&mut self, delay: Duration) {
@@ -235,7 +248,7 @@ impl<R: Served> Host<R> for Serving<R> {
             self.is_shut_out = true;
             return Err(End::Cut(io::Error::other("no slot is free")));
         };
-        let (config, now) = (R::config(&self.shared, &self.link), now(self.shared.started));
+        let (config, now) = (R::config(&self.shared, &self.link), self.shared.now());
         let session = R::session(engine, slot, Begin::Frozen(frozen), config, now);
         let session = session.map_err(|error| match error {
             StartError::NoSlot => End::Cut(io::Error::other("no slot is free")),

@@ -25,7 +25,7 @@ use super::http::escaped;
 use super::{Shared, shown};
 use crate::auth::{Caller, entropy};
 use crate::config::is_loopback;
-use crate::drive::{next_key, now};
+use crate::drive::next_key;
 use live::Streams;
 
 /// What the paths of its pages begin with.
@@ -148,7 +148,7 @@ async fn answer(
     if asked.path() == LIVE && asked.method == "GET" {
         return places.streams.open(shared, &mail, &asked);
     }
-    let max = mail.body_max(now(shared.started), &asked);
+    let max = mail.body_max(shared.now(), &asked);
     let letter = match max > BODY_MAX {
         true => Arc::clone(&places.letters).acquire_owned().await.ok(),
         false => None,
@@ -168,7 +168,7 @@ async fn answer(
     };
     let place = Arc::clone(&places.answers).acquire_owned().await;
     let Ok(chance) = entropy() else { return failed("the system gives no random octets\n") };
-    let (handle, moment) = (Handle::current(), now(shared.started));
+    let (handle, moment) = (Handle::current(), shared.now());
     let (shared, label) = (Arc::clone(shared), shared.settings.label.clone());
     // A list reads many messages, and a search all of them: that holds up nobody else here. It is done to its end though the
     // browser may have gone.

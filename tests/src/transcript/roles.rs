@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pillarbox_engine::imap::types::UidRun;
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{AuthOffer, Mechanism};
-use pillarbox_engine::types::{Instead, Now, Peer, Reason, Refusal, TlsOffer};
+use pillarbox_engine::types::{Instead, Now, Peer, Persona, Reason, Refusal, TlsOffer};
 use pillarbox_engine::{Role, Session, imap, pop3, smtp};
 use pillarbox_world::conversation::Driven;
 use pillarbox_world::service::local::LocalBackend;
@@ -205,6 +205,10 @@ fn tls(with: &[String]) -> TlsOffer {
     if has(with, "starttls") { TlsOffer::Upgrade } else { TlsOffer::None }
 }
 
+fn persona(with: &[String]) -> Persona {
+    if has(with, "textbook") { Persona::Textbook } else { Persona::Strict }
+}
+
 /// Capabilities behind `without:`.
 fn without(with: &[String]) -> Vec<Vec<u8>> {
     let names = with.iter().filter_map(|word| word.strip_prefix("without:"));
@@ -262,6 +266,8 @@ impl Scripted for smtp::Server {
             auth: auth(with),
             auth_required: has(with, "auth-required"),
             extensions: extensions(with)?,
+            persona: persona(with),
+            lenient: has(with, "lenient"),
             verify: has(with, "verify"),
             return_path: true,
             faults: has(with, "faults"),
@@ -309,6 +315,7 @@ impl Scripted for pop3::Server {
             auth: auth(with),
             apop_timestamp: has(with, "apop").then(|| b"<1.1@hamburger.edu>".to_vec()),
             without: without(with),
+            persona: persona(with),
             login_delay_s: if has(with, "login-delay") { 60 } else { 0 },
             faults: has(with, "faults"),
             limits: limits(Limits::POP3, with)?,

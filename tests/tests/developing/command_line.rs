@@ -10,7 +10,7 @@ use pillarbox_tests::wire::Wire;
 use serde_json::Value;
 
 /// What an address gets over SMTP; the reply to RCPT if that is not taken.
-fn send(server: &Server, to: &str, subject: &str) -> String {
+pub(crate) fn send(server: &Server, to: &str, subject: &str) -> String {
     let mut wire = Wire::connect(server.smtp).expect("it listens");
     wire.line().expect("a greeting");
     let mut said =
@@ -25,12 +25,12 @@ fn send(server: &Server, to: &str, subject: &str) -> String {
     said(&format!("From: ann@client.test\r\nSubject: {subject}\r\n\r\nHello.\r\n."))
 }
 
-fn get(server: &Server, path: &str) -> String {
+pub(crate) fn get(server: &Server, path: &str) -> String {
     String::from_utf8_lossy(&asked(server, "GET", path)).into_owned()
 }
 
 /// What HTTP answers: the body alone.
-fn asked(server: &Server, method: &str, path: &str) -> Vec<u8> {
+pub(crate) fn asked(server: &Server, method: &str, path: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(server.http).expect("it listens");
     let request = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("it reads");
@@ -41,7 +41,7 @@ fn asked(server: &Server, method: &str, path: &str) -> Vec<u8> {
 }
 
 /// Whether POP3 lets this user in.
-fn logs_in(server: &Server, user: &str, password: &str) -> bool {
+pub(crate) fn logs_in(server: &Server, user: &str, password: &str) -> bool {
     let mut pop3 = Wire::connect(server.pop3).expect("it listens");
     pop3.line().expect("a greeting");
     pop3.send(format!("USER {user}\r\n").as_bytes()).expect("it reads");
@@ -58,13 +58,13 @@ fn inbox(server: &Server, query: &str) -> (String, String) {
     (text("address"), text("password"))
 }
 
-fn pillarbox(words: &[&str]) -> Command {
+pub(crate) fn pillarbox(words: &[&str]) -> Command {
     let mut command = Command::new(binary());
     command.args(words);
     command
 }
 
-fn subjects(server: &Server) -> Vec<String> {
+pub(crate) fn subjects(server: &Server) -> Vec<String> {
     let list: Value = serde_json::from_str(&get(server, "/api/v1/messages")).expect("JSON");
     let all = list["messages"].as_array().expect("a list");
     all.iter().map(|message| message["Subject"].as_str().unwrap_or_default().to_owned()).collect()
@@ -101,6 +101,10 @@ fn mail_is_there_at_the_start_and_the_oldest_goes() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(get(&server, "/api/v1/webui").contains("the <first>"));
+    let page = get(&server, "/playground/");
+    // A build without the page has another one there.
+    let is_page = page.contains("Pillarbox playground</title>");
+    assert!(!is_page || page.contains("<title>the &lt;first&gt; \u{b7} "), "{page}");
     assert!(server.stop().success());
 }
 
@@ -218,6 +222,8 @@ fn conversations_are_kept_from_the_start_on() {
     let has = |part: &[u8]| capture.windows(part.len()).any(|found| found == part);
     assert!(capture.starts_with(&0x0a0d_0d0a_u32.to_le_bytes()));
     assert!(has(b"Subject: first\r\n") && has(&server.smtp.port().to_be_bytes()));
+    let short = asked(&server, "GET", &format!("/api/sessions/{session}.pcapng"));
+    assert_eq!(short, capture, "the shorter name is of the same");
     let sessions: Value =
         serde_json::from_str(&get(&server, "/api/sessions?protocol=pop3")).expect("JSON");
     let pop3 = sessions["sessions"][0]["id"].as_str().expect("it is there");

@@ -3,4 +3,6 @@
 
 mod command_line;
 mod config_schema;
+mod files_in_and_out;
+mod serve_flags;
 mod test_server;

@@ -132,7 +132,7 @@ impl Story {
                 let name = person.split('@').next().unwrap_or_default();
                 let first = name.get(..1).unwrap_or_default().to_ascii_uppercase();
                 let name = first + name.get(1..).unwrap_or_default();
-                let free = ["laptop", "phone", "tablet"].map(|kind| format!("{name}’s {kind}"));
+                let free = ["laptop", "phone", "tablet"].map(|kind| format!("{name}'s {kind}"));
                 let is_free = |title: &&String| !built.iter().any(|built| built.title == **title);
                 form(part, [free.iter().find(is_free).unwrap_or(&free[0]), person, "", ""])
             }
@@ -519,8 +519,8 @@ mod tests {
         let told = story.build(&form(Part::Server, ["Pickles.example", "dave, erin dill", "", ""]));
         assert_eq!(told.as_deref(), Ok("pickles.example is there."));
         let told =
-            story.build(&form(Part::Device, ["Carol’s laptop", "carol@pickles.example", "", ""]));
-        assert_eq!(told.as_deref(), Ok("Carol’s laptop is there."));
+            story.build(&form(Part::Device, ["Carol's laptop", "carol@pickles.example", "", ""]));
+        assert_eq!(told.as_deref(), Ok("Carol's laptop is there."));
     }
 
     #[test]
@@ -537,7 +537,7 @@ mod tests {
         story.perform(letter("carols-laptop", "bob@hamburger.edu")).expect("she can write");
         assert_eq!(story.source().mailboxes("hamburger.edu"), 1);
         let titles: Vec<String> = story.built().into_iter().map(|built| built.title).collect();
-        assert!(titles.contains(&"Carol’s laptop".to_owned()), "{titles:?}");
+        assert!(titles.contains(&"Carol's laptop".to_owned()), "{titles:?}");
         let link = story.source().link(&Seen::default()).expect("it is short");
         let (again, _) = Story::shared(&link).expect("it is a link");
         assert_eq!(again.built(), story.built());
@@ -568,7 +568,7 @@ mod tests {
         let told = story.build(&slow).expect("both are there");
         assert_eq!(told, "The line pickles.example – crepes.fr is there.");
         let gone = story.unbuild(&book).expect("there are other servers");
-        assert_eq!(gone, "pickles.example is gone, and with it Carol’s laptop.");
+        assert_eq!(gone, "pickles.example is gone, and with it Carol's laptop.");
         assert!(!story.text().contains("pickles"), "{}", story.text());
     }
 
@@ -584,8 +584,8 @@ mod tests {
             titles.push(story.build(&form).expect("it was suggested"));
             assert!(story.has_built(&form), "{form:?}");
         }
-        assert_eq!(titles[1], "Carol’s laptop is there.");
-        assert_eq!(titles[4], "Alice’s phone is there.");
+        assert_eq!(titles[1], "Carol's laptop is there.");
+        assert_eq!(titles[4], "Alice's phone is there.");
         assert_eq!(titles[5], "The line crepes.fr – pickles.example is there.");
     }
 
@@ -603,7 +603,7 @@ mod tests {
             (form(Part::Server, ["a.example", "x@b.example", "", ""]), "cannot have a mailbox"),
             (form(Part::Server, ["a.example", "a..b", "", ""]), "its dots stand apart"),
             (form(Part::Server, ["a.example", "é", "", ""]), "it has 'é'"),
-            (form(Part::Server, ["pickles.example", "dave", "", ""]), "Carol’s laptop is carol@"),
+            (form(Part::Server, ["pickles.example", "dave", "", ""]), "Carol's laptop is carol@"),
             (form(Part::Device, ["", "carol@pickles.example", "", ""]), "called something"),
             (form(Part::Device, ["X", "carol", "", ""]), "it has an @"),
             (form(Part::Device, ["X", "@pickles.example", "", ""]), "a name before the @"),
@@ -623,7 +623,7 @@ mod tests {
         }
         let last = story.unbuild(&form(Part::Server, ["hamburger.edu", "", "", ""]));
         assert!(last.is_err_and(|why| why.contains("the last server")));
-        let gone = story.unbuild(&form(Part::Device, ["Carol’s laptop", "", "", ""]));
+        let gone = story.unbuild(&form(Part::Device, ["Carol's laptop", "", "", ""]));
         assert!(gone.is_err_and(|why| why.contains("not there any more")));
     }
 

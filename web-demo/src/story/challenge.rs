@@ -1,7 +1,7 @@
 //! A challenge that somebody works at: its world goes on by a little with each thing that they do.
 //! What counts as done is judged by the world library.
 
-use pillarbox_world::tape::{self, Challenge, Tape};
+use pillarbox_world::tape::{self, Challenge, Heading, Tape};
 
 use super::{Source, Story};
 
@@ -24,13 +24,13 @@ pub struct Offered {
 /// All challenges.
 #[must_use]
 pub fn all() -> Vec<Offered> {
-    let offered = |one: Challenge| Offered {
-        id: one.id,
+    let offered = |one: Heading| Offered {
+        id: one.id.to_owned(),
         number: one.number,
         title: one.title,
-        task: one.task,
+        task: one.says,
     };
-    Challenge::all().into_iter().map(offered).collect()
+    Challenge::headings().map(offered).collect()
 }
 
 /// The challenge whose world a story is, if it is one's.

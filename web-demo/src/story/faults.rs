@@ -289,7 +289,7 @@ const OF_AN_ANSWER: [Words; 3] = [
     ),
 ];
 
-const TEMPLATES: [Words; 16] = [
+const TEMPLATES: [Words; 17] = [
     (
         "{} is down for fifty minutes",
         "The queue keeps the message and tries again.",
@@ -324,6 +324,11 @@ const TEMPLATES: [Words; 16] = [
         "The mailbox is full for good",
         "552 means never: the sender gets a report at once.",
         "{}/verb=RCPT/reply=552 5.2.2 The mailbox is full",
+    ),
+    (
+        "The mailbox has another UIDVALIDITY",
+        "What IMAP clients and POP3 readers remember of it counts for nothing.",
+        "{}/verb=SELECT,nth=1/uidvalidity",
     ),
     (
         "{} says that it closes",
@@ -422,7 +427,10 @@ mod tests {
     #[test]
     fn a_fault_is_a_flag_where_one_server_can_do_it() {
         let all = [
-            ("node:b.example/until=09:50/down", Some("--fault 'any/until=09:50/down'")),
+            (
+                "node:b.example/until=09:50/down",
+                Some("--fault 'any/after=connect,until=09:50/down'"),
+            ),
             ("link:a~b/after=connect,nth=1/drop", Some("--fault 'any/after=connect,nth=1/drop'")),
             ("wire:3/verb=any,nth=1/delay=1m", Some("--fault 'any/verb=any,nth=1/delay=1m'")),
             ("pop3/after=login/drop", Some("--fault 'pop3/after=login/drop'")),

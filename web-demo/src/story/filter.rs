@@ -62,8 +62,11 @@ impl Story {
         let text = || line.pieces.iter().map(|piece| &piece.text[..]).collect::<String>();
         filter.terms.iter().all(|term| match term {
             Term::Code(code) => within.iter().any(|part| {
-                CODES.contains(&part.label)
-                    && code.matches(&self.octets(line.wire, line.dir, part.at.start, part.at.end))
+                let octets = self.octets(line.wire, line.dir, part.at.start, part.at.end);
+                // What stands behind the digits says whether more lines follow.
+                let octets = octets.trim_ascii_end();
+                let octets = octets.strip_suffix(b"-").unwrap_or(octets);
+                CODES.contains(&part.label) && code.matches(octets)
             }),
             Term::Label(label) => {
                 within.iter().any(|part| label.matches(part.label.replace('-', " ").as_bytes()))
@@ -92,8 +95,10 @@ mod tests {
     fn lines_are_found_by_code_label_and_words() {
         let codes = left("crepes-hamburger", 25, "code:2*");
         assert!(codes.len() > 3 && codes.iter().all(|line| line.starts_with('2')), "{codes:?}");
-        let three = left("crepes-hamburger", 25, "code:3*");
+        let three = left("crepes-hamburger", 25, "code:354");
         assert!(three.len() == 1 && three[0].starts_with("354"), "{three:?}");
+        let several = left("alice-to-bob", 25, "code:250");
+        assert!(several.iter().any(|line| line.starts_with("250-")), "{several:?}");
         assert_eq!(left("crepes-hamburger", 25, "code:5*"), Vec::<String>::new());
         let verbs = left("crepes-hamburger", 25, "label:verb mail");
         assert!(verbs.iter().all(|line| line.contains("MAIL")) && !verbs.is_empty(), "{verbs:?}");

@@ -7,7 +7,7 @@ use pillarbox_engine::trace::Side;
 use pillarbox_world::annotate::Annotation;
 use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
 use pillarbox_world::tape::share::Opened;
-use pillarbox_world::tape::{Level, Scenario, Tape, export};
+use pillarbox_world::tape::{Heading, Level, Scenario, Tape, export};
 use pillarbox_world::world::{
     Action, Dir, DnsAnswer, End, Entry, EntryId, Fate, Kind as NodeKind, NodeId, NodeSetup,
     Protocol, Time, What, WireId, World,
@@ -67,9 +67,8 @@ pub struct Listed {
 /// All scenarios.
 #[must_use]
 pub fn scenarios() -> Vec<Listed> {
-    let listed =
-        |scenario: Scenario| Listed { id: scenario.id, title: scenario.title, goal: scenario.goal };
-    Scenario::all().into_iter().map(listed).collect()
+    let listed = |one: Heading| Listed { id: one.id.to_owned(), title: one.title, goal: one.says };
+    Scenario::headings().map(listed).collect()
 }
 
 /// All that happened, as a file.

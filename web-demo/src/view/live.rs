@@ -263,7 +263,7 @@ fn bar(desk: Desk, link: Link) -> AnyView {
                 {icon(Icon::Share)}<span>"Be the server …"</span>
             </Button>
             <Button class="small-button" id="next-fault" disabled=is_off press=move || breaks.set(true)>
-                {icon(Icon::Fault)}<span>"Fault on the next …"</span>
+                {icon(Icon::Fault)}<span>"Fault …"</span>
             </Button>
             <Button class="quiet small-button" press=move || saves.set(true)>{icon(Icon::Save)}<span>"Files"</span></Button>
         </div>

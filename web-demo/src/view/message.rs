@@ -7,7 +7,6 @@ use pillarbox_world::tape::{Scenario, share};
 use crate::app::Ui;
 use crate::browser;
 use crate::controls::{Button, Dialog, Icon, Row, Select, Show, TextArea, icon, tabs};
-use crate::explanations;
 use crate::route::Route;
 use crate::story::covered;
 use crate::story::message::{self, Facts, Part, SAMPLES, Shown};
@@ -165,11 +164,7 @@ fn add_part(
 
 /// Its parts, and what each means.
 fn parts(raw: RwSignal<Vec<u8>>) -> AnyView {
-    let ui: Ui = expect_context();
-    let parts = Memo::new(move |_| {
-        ui.has_words.track();
-        raw.with(|raw| message::parts(raw))
-    });
+    let parts = Memo::new(move |_| raw.with(|raw| message::parts(raw)));
     let pin = RwSignal::new(None::<Part>);
     let hover = RwSignal::new(None::<Part>);
     Effect::new(move |_| {
@@ -185,7 +180,6 @@ fn parts(raw: RwSignal<Vec<u8>>) -> AnyView {
         <section class="pane" aria-label="Meaning">
             <h2 class="pane-title">"What it means"</h2>
             <div class="inspected">
-                {explanations::missing()}
                 {meaning(raw, pin, hover)}
                 <h4>"What a reader sees"</h4>
                 {move || seen(raw.with(|raw| message::shown(raw)))}

@@ -8,8 +8,8 @@ use super::{records, variants};
 records! {
     wit, engine;
     Config {
-        host_name, peer, session_id, tls, auth, apop_timestamp, without, login_delay_s, faults,
-        limits, trace,
+        host_name, peer, session_id, tls, auth, apop_timestamp, without, login_delay_s, persona,
+        faults, limits, trace,
     }
     EntriesAsk { first, max }
     NumberRun { first, last }

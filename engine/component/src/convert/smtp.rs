@@ -63,8 +63,8 @@ impl super::Convert<bool> for engine::Indexer {
 records! {
     wit, engine;
     Config {
-        host_name, service, peer, session_id, tls, auth, auth_required, extensions, verify,
-        return_path, faults, index, limits, trace,
+        host_name, service, peer, session_id, tls, auth, auth_required, extensions, persona,
+        lenient, verify, return_path, faults, index, limits, trace,
     }
     Envelope {
         size, last, index, eight_bit, binary, return_path_octets, tls_optional, authors,

@@ -19,6 +19,7 @@ variants! {
     wit, engine;
     Phase { Connected, Command(value) }
     TlsOffer { None, Upgrade, Implicit }
+    Persona { Strict, Textbook }
     Reason {
         BadCredentials, LoginThrottled, NotPermitted, NotFound, AlreadyExists, InUse, Policy,
         OverQuota, TooLarge, TooMany, StorageFull, StorageFailed, Overloaded, Unsupported,

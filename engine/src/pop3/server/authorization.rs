@@ -30,7 +30,7 @@ impl Server {
         match command {
             Command::User(name) if self.offers_passwords() => {
                 // RFC 1939 §7, and RFC 9051 §11.7 in spirit: every name is welcome until its password is judged.
-                self.ok(cx, self.common.words.map_or("send PASS", |words| words.user));
+                self.ok(cx, self.common.words().map_or("send PASS", |words| words.user));
                 self.go(cx, State::Authorization(Some(name)))
             }
             Command::Pass(password) if self.offers_passwords() => match user {
@@ -184,7 +184,7 @@ impl Server {
         let Opened { count, octets } = opened;
         self.common.idle_commands = 0;
         let text = alloc::format!("maildrop has {count} messages ({octets} octets)");
-        self.ok(cx, self.common.words.map_or(&text[..], |words| words.opened));
+        self.ok(cx, self.common.words().map_or(&text[..], |words| words.opened));
         self.go(cx, State::Transaction(alloc::boxed::Box::new(Maildrop::new(opened))))
     }
 }

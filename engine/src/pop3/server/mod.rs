@@ -5,7 +5,7 @@ mod capability;
 mod expected;
 mod language;
 mod listing;
-mod note;
+pub(super) mod note;
 mod phase;
 mod reply;
 mod retrieval;
@@ -38,7 +38,7 @@ const RESPONSE: Rule = Rule {
     gist: "A response begins with +OK or -ERR; a long one ends with a line that is a single dot.",
 };
 /// RFC 2449 §4.
-const LINE: Rule = Rule {
+pub(super) const LINE: Rule = Rule {
     rfc: 2449,
     section: "4",
     gist: "A command line has at most 255 octets and ends with CRLF.",
@@ -89,11 +89,14 @@ struct Common {
     /// The first line was read.
     begun: bool,
     farewell: Option<Farewell>,
-    /// What it says in place of its own words.
-    words: Option<&'static Words>,
 }
 
 impl Common {
+    /// What it says in place of its own words.
+    fn words(&self) -> Option<&'static Words> {
+        Words::of(self.config.persona)
+    }
+
     fn is_secured(&self) -> bool {
         self.tls.is_some()
     }
@@ -298,8 +301,26 @@ impl Role for Server {
     type Call = Call;
     type Event = Event;
 
-    fn start(config: Config, cx: &mut Cx<Self>) -> Self {
-        Self::start_with(config, None, cx)
+    fn start(mut config: Config, cx: &mut Cx<Self>) -> Self {
+        cx.trace(config.trace);
+        capability::leave_out(&mut config);
+        let implicit = config.tls == TlsOffer::Implicit;
+        let common = Common {
+            config,
+            tls: None,
+            utf8: false,
+            errors: 0,
+            idle_commands: 0,
+            begun: false,
+            farewell: None,
+        };
+        let state = State::Authorization(None);
+        let server = Self { common: Box::new(common), told: state.name(), state };
+        if implicit {
+            cx.start_tls();
+            return server.go(cx, State::Securing);
+        }
+        server.begin(cx)
     }
 
     fn want(&self) -> Want {
@@ -406,34 +427,11 @@ pub fn capability_names() -> impl Iterator<Item = &'static str> {
 }
 
 impl Server {
-    fn start_with(mut config: Config, words: Option<&'static Words>, cx: &mut Cx<Self>) -> Self {
-        cx.trace(config.trace);
-        capability::leave_out(&mut config);
-        let implicit = config.tls == TlsOffer::Implicit;
-        let common = Common {
-            config,
-            tls: None,
-            utf8: false,
-            errors: 0,
-            idle_commands: 0,
-            begun: false,
-            farewell: None,
-            words,
-        };
-        let state = State::Authorization(None);
-        let server = Self { common: Box::new(common), told: state.name(), state };
-        if implicit {
-            cx.start_tls();
-            return server.go(cx, State::Securing);
-        }
-        server.begin(cx)
-    }
-
     /// RFC 1939 §4, with the timestamp that offers APOP (RFC 1939 §7).
     fn say_greeting(&self, cx: &mut Cx<Self>) {
         let config = &self.common.config;
         let own = [&config.host_name[..], b" POP3 server ready"].concat();
-        let mut greeting = self.common.words.map_or(own, |words| words.greeting.into());
+        let mut greeting = self.common.words().map_or(own, |words| words.greeting.into());
         if let Some(timestamp) = &config.apop_timestamp {
             greeting.push(b' ');
             greeting.extend_from_slice(timestamp);

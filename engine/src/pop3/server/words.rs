@@ -1,9 +1,6 @@
 //! Words in place of the server's own, such as those of a textbook: only the text behind `+OK` differs.
 
-use super::Server;
-use crate::pop3::types::Config;
-use crate::session::Session;
-use crate::types::Now;
+use crate::types::Persona;
 
 /// What a server says behind `+OK`; nothing where it is empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +17,12 @@ impl Words {
     /// The lecture's dialogue.
     pub const TEXTBOOK: Self =
         Self { greeting: "POP3 server ready", user: "", opened: "user successfully logged on" };
-}
 
-impl Session<Server> {
-    /// A session of a server that says these words.
-    #[must_use]
-    pub fn in_words(config: Config, words: &'static Words, now: Now) -> Self {
-        Self::begin(now, |cx| Server::start_with(config, Some(words), cx))
+    /// Those of a persona; none: the server's own.
+    pub(super) const fn of(persona: Persona) -> Option<&'static Self> {
+        match persona {
+            Persona::Strict => None,
+            Persona::Textbook => Some(&Self::TEXTBOOK),
+        }
     }
 }

@@ -12,13 +12,13 @@ use crate::smtp::types::{Ask, Body, Event, Service};
 use crate::trace::Rule;
 
 /// RFC 5321 §4.5.3.1.4.
-pub(super) const LINE: Rule = Rule {
+pub(in crate::smtp) const LINE: Rule = Rule {
     rfc: 5321,
     section: "4.5.3.1.4",
     gist: "A command line ends with CRLF and has a bounded length.",
 };
 /// RFC 5321 §4.1.2.
-pub(super) const SYNTAX: Rule = Rule {
+pub(in crate::smtp) const SYNTAX: Rule = Rule {
     rfc: 5321,
     section: "4.1.2",
     gist: "Arguments follow the grammar of their command; nothing is done for one whose arguments do not.",
@@ -81,9 +81,19 @@ impl Server {
         let auth = !config.auth.mechanisms.is_empty();
         let parsed = parse(&line.octets, self.common.offered(), auth, &mut parts);
         note_command(cx, line, &parts);
+        if cx.is_early(line.start) {
+            // Others were shown out before.
+            self.tolerate(cx, &PIPELINING);
+        }
         match parsed {
             Ok(command) => self.meet(cx, command, state),
-            Err(syntax) => self.syntax_error(cx, syntax, state),
+            Err(syntax) => match self.meant(&line.octets, syntax) {
+                Some(command) if self.common.config.lenient => {
+                    self.tolerate(cx, &SYNTAX);
+                    self.meet(cx, command, state)
+                }
+                _ => self.syntax_error(cx, syntax, state),
+            },
         }
     }
 
@@ -165,6 +175,18 @@ impl Server {
             (Command::Mail(mail), State::Greeted) => self.mail(cx, mail),
             // RFC 3030 §2 wants RSET after a chunk that was refused; MAIL says as well that it is over.
             (Command::Mail(mail), State::Chunking(content)) if content.refused.is_some() => {
+                self.mail(cx, mail)
+            }
+            (Command::Mail(mail), State::Connected) if self.common.config.lenient => {
+                self.tolerate(cx, &ORDER);
+                self.mail(cx, mail)
+            }
+            (Command::Mail(mail), State::MailGiven(_) | State::RcptGiven(_))
+                if self.common.config.lenient =>
+            {
+                self.tolerate(cx, &ORDER);
+                // The one before is over, as after RSET.
+                cx.event(Event::Reset);
                 self.mail(cx, mail)
             }
             (Command::Rcpt(rcpt), State::MailGiven(tx) | State::RcptGiven(tx)) => {

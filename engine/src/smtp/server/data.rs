@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::authors::{AUTHORS, Authors};
+use super::commands::PIPELINING;
 use super::content::{Content, bare};
 use super::pace::Pace;
 use super::phase::Held;
@@ -32,7 +33,9 @@ pub(super) const CHUNK: Rule = Rule {
 impl Server {
     /// DATA: the text may come.
     pub(super) fn data(mut self, cx: &mut Cx<Self>, tx: Box<Transaction>) -> Self {
-        if cx.waiting() > 0 {
+        if cx.waiting() > 0 && self.common.config.lenient {
+            self.tolerate(cx, &PIPELINING);
+        } else if cx.waiting() > 0 {
             // Text before 354 may be commands to a client that did not mean it as text, so neither is read.
             self.state = State::RcptGiven(tx);
             return self.out_of_step(cx);
@@ -79,7 +82,7 @@ impl Server {
         let State::Data(mut content) = core::mem::replace(&mut self.state, State::Closed) else {
             return self;
         };
-        if early {
+        if early && !self.common.config.lenient {
             self.state = State::Data(content);
             return self.out_of_step(cx);
         }

@@ -3,15 +3,16 @@
 
 mod auth;
 mod authors;
-mod commands;
+pub(super) mod commands;
 mod content;
 mod data;
 mod envelope;
 mod expected;
 mod forwarded;
 mod greeting;
+mod lenient;
 mod names;
-mod note;
+pub(super) mod note;
 mod pace;
 mod phase;
 mod reply;
@@ -27,7 +28,7 @@ use super::types::{Answer, Ask, Call, Config, Event, Extensions, Service};
 use crate::role::{Cx, Line, LineFault, Role, TextEnd, Want};
 use crate::sasl::server::Terms;
 use crate::trace::Rule;
-use crate::types::{AskId, Farewell, Misuse, TlsFacts, TlsOffer};
+use crate::types::{AskId, Farewell, Misuse, Persona, TlsFacts, TlsOffer};
 
 use forwarded::Client;
 use pace::Pace;
@@ -105,8 +106,6 @@ struct Common {
     /// EHLO keywords that the host wants hidden.
     hidden: Vec<Vec<u8>>,
     farewell: Option<Farewell>,
-    /// What it says in place of its own words.
-    words: Option<&'static Words>,
 }
 
 impl Common {
@@ -238,8 +237,34 @@ impl Role for Server {
     type Call = Call;
     type Event = Event;
 
-    fn start(config: Config, cx: &mut Cx<Self>) -> Self {
-        Self::start_with(config, None, cx)
+    fn start(mut config: Config, cx: &mut Cx<Self>) -> Self {
+        cx.trace(config.trace);
+        // The book's replies have none.
+        config.extensions.enhanced_status_codes &= config.persona != Persona::Textbook;
+        let implicit = config.tls == TlsOffer::Implicit;
+        let common = Common {
+            config,
+            helo: None,
+            esmtp: false,
+            tls: None,
+            account: None,
+            errors: 0,
+            strain: 0,
+            client: None,
+            pace: Pace::default(),
+            idle_commands: 0,
+            transactions: 0,
+            alone: false,
+            hidden: Vec::new(),
+            farewell: None,
+        };
+        let state = State::Connected;
+        let server = Self { common: Box::new(common), told: state.name(), state };
+        if implicit {
+            cx.start_tls();
+            return server.go(cx, State::Securing);
+        }
+        server.begin(cx)
     }
 
     fn want(&self) -> Want {
@@ -263,7 +288,7 @@ impl Role for Server {
 
     fn on_line(self, cx: &mut Cx<Self>, line: Line) -> Self {
         let secret = matches!(self.state, State::Authenticating(_));
-        if cx.is_early(line.start) {
+        if cx.is_early(line.start) && (secret || !self.common.config.lenient) {
             cx.note_unparsed(&line, secret || note::is_secret(&line), &commands::PIPELINING);
             return self.out_of_step(cx);
         }
@@ -366,35 +391,6 @@ impl Role for Server {
 }
 
 impl Server {
-    fn start_with(config: Config, words: Option<&'static Words>, cx: &mut Cx<Self>) -> Self {
-        cx.trace(config.trace);
-        let implicit = config.tls == TlsOffer::Implicit;
-        let common = Common {
-            config,
-            helo: None,
-            esmtp: false,
-            tls: None,
-            account: None,
-            errors: 0,
-            strain: 0,
-            client: None,
-            pace: Pace::default(),
-            idle_commands: 0,
-            transactions: 0,
-            alone: false,
-            hidden: Vec::new(),
-            farewell: None,
-            words,
-        };
-        let state = State::Connected;
-        let server = Self { common: Box::new(common), told: state.name(), state };
-        if implicit {
-            cx.start_tls();
-            return server.go(cx, State::Securing);
-        }
-        server.begin(cx)
-    }
-
     /// RFC 5321 §4.2: the first thing that the server says.
     fn say_greeting(&self, cx: &mut Cx<Self>) {
         let config = &self.common.config;

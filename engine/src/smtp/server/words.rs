@@ -4,10 +4,9 @@ use alloc::vec::Vec;
 
 use super::reply::Reply;
 use super::{Common, Server};
-use crate::session::Session;
 use crate::smtp::grammar::print_mailbox;
-use crate::smtp::types::{Config, Mailbox};
-use crate::types::Now;
+use crate::smtp::types::Mailbox;
+use crate::types::Persona;
 
 /// What a server says when all is well. `{host}` stands for its name, `{it}` for what the reply is about: the client's
 /// name, the sender, the recipient, the message.
@@ -40,13 +39,13 @@ impl Words {
         accepted: "Message accepted for delivery",
         quit: "{host} closing connection",
     };
-}
 
-impl Session<Server> {
-    /// A session of a server that says these words.
-    #[must_use]
-    pub fn in_words(config: Config, words: &'static Words, now: Now) -> Self {
-        Self::begin(now, |cx| Server::start_with(config, Some(words), cx))
+    /// Those of a persona; none: the server's own.
+    pub(super) const fn of(persona: Persona) -> Option<&'static Self> {
+        match persona {
+            Persona::Strict => None,
+            Persona::Textbook => Some(&Self::TEXTBOOK),
+        }
     }
 }
 
@@ -58,8 +57,8 @@ impl Server {
         which: fn(&Words) -> &'static str,
         it: impl FnOnce() -> Vec<u8>,
     ) -> Reply {
-        let Common { words, config, .. } = &*self.common;
-        match words {
+        let Common { config, .. } = &*self.common;
+        match Words::of(config.persona) {
             None => reply,
             Some(words) => {
                 let text = filled(which(words), &config.host_name, &it());

@@ -31,6 +31,8 @@ impl Talk {
             auth: AuthOffer::default(),
             auth_required: false,
             extensions: Extensions::default(),
+            persona: pillarbox_engine::types::Persona::Strict,
+            lenient: false,
             verify: false,
             return_path: false,
             faults: false,

@@ -8,7 +8,7 @@ use super::pattern::Pattern;
 /// One fault.
 ///
 /// A text without `verb`, `after` and `octet` means: with `hide` and `strip-starttls` EHLO; with `greylist`, `full` or
-/// a `to=` RCPT; with a `sender=` MAIL; otherwise the moment before the greeting.
+/// a `to=` RCPT; with a `sender=` MAIL; with `uidvalidity` SELECT; otherwise the moment before the greeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Where it strikes.
@@ -72,6 +72,15 @@ pub enum Point {
     EndOfData,
     /// A message is stored, and its client was not told.
     Commit,
+    /// The server has read or said octets with this label, and has done what follows from them at once.
+    Label(&'static str),
+}
+
+impl Point {
+    /// A label as the text form has it: `end of data` is `end-of-data`.
+    pub(super) fn word(label: &str) -> String {
+        label.trim_end_matches(':').to_ascii_lowercase().replace(' ', "-")
+    }
 }
 
 /// Numbers from `first` to `last`, both included.
@@ -114,6 +123,9 @@ pub enum Action {
     LfOnly,
     /// The mailbox is full.
     Full,
+    /// The mailbox that is opened has another UIDVALIDITY from here on, as if it were lost and made again with the same
+    /// messages: what clients remember of its UIDs counts for nothing (RFC 9051 §2.3.1.1).
+    UidValidity,
     /// Each client, sender and recipient is put off until so many milliseconds after it came first.
     Greylist(u64),
     /// EHLO lists none of these keywords, in upper case.
@@ -204,7 +216,7 @@ impl fmt::Display for When {
             write!(f, ",nth={span}")?;
         }
         if let Some(ppm) = probability_ppm {
-            write!(f, ",p={}", f64::from(*ppm) / 1e6)?;
+            write!(f, ",p={}", Share(*ppm))?;
         }
         if let Some((count, per_ms)) = over {
             write!(f, ",over={count}per{}", print_duration(*per_ms))?;
@@ -229,6 +241,7 @@ impl fmt::Display for Point {
             Self::Octet(number) => write!(f, "octet={number}"),
             Self::EndOfData => f.write_str("after=end-of-data"),
             Self::Commit => f.write_str("after=commit"),
+            Self::Label(label) => write!(f, "after={}", Self::word(label)),
         }
     }
 }
@@ -256,6 +269,7 @@ impl fmt::Display for Action {
             Self::Corrupt(octet) => write!(f, "corrupt={octet}"),
             Self::LfOnly => f.write_str("lf-only"),
             Self::Full => f.write_str("full"),
+            Self::UidValidity => f.write_str("uidvalidity"),
             Self::Greylist(ms) => write!(f, "greylist={}", print_duration(*ms)),
             Self::Hide(words) if words.len() == 1 && words[0] == "STARTTLS" => {
                 f.write_str("strip-starttls")
@@ -271,6 +285,19 @@ impl fmt::Display for Action {
                 let word = DnsLie::WORDS.iter().find(|(_, own)| own == lie);
                 write!(f, "dns={}", word.map_or("", |(word, _)| word))
             }
+        }
+    }
+}
+
+/// Millionths as a share of one, in as few digits as say it.
+struct Share(u32);
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, rest) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        match rest {
+            0 => write!(f, "{whole}"),
+            rest => f.write_str(format!("{whole}.{rest:06}").trim_end_matches('0')),
         }
     }
 }

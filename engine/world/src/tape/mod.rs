@@ -36,6 +36,7 @@
 mod annotations;
 mod challenge;
 pub mod export;
+mod file;
 mod recording;
 pub mod scenario;
 pub mod share;
@@ -50,6 +51,7 @@ use crate::world::{
 };
 
 pub use challenge::{Challenge, Goal, HINTS, Test};
+pub use file::Heading;
 pub use recording::{Agrees, Answer, Lack, PLAYED_MAX, Recording};
 pub use scenario::{Lab, Level, Moment, Prediction, Scenario, Step, Variant};
 

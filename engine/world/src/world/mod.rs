@@ -47,9 +47,10 @@ pub use dns::Zones;
 pub(crate) use ids::Draw;
 pub use ids::{Dir, End, EntryId, NodeId, Protocol, Time, WireId};
 pub use log::{Dns, DnsAnswer, Entry, Fate, Mailbox, Queue, Said, Screen, What};
+pub use pillarbox_engine::types::Persona;
 pub use running::{Begins, Engine, Library, Running, SharedEngine};
 pub(crate) use seat::senses;
-pub use setup::{AccountSetup, Kind, LinkSetup, NodeSetup, Persona, Record, START_UNIX_MS, Setup};
+pub use setup::{AccountSetup, Kind, LinkSetup, NodeSetup, Record, START_UNIX_MS, Setup};
 pub use view::{
     BrowserView, Flight, LinkView, MailboxView, NodeView, QueueView, RemoteRow, RemoteView,
     ShownView, StoredView, WireView,

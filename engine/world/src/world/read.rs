@@ -15,6 +15,7 @@ use super::view::{
 use super::wire::{Noted, Phase};
 use crate::fault::Listed;
 use crate::queue::Queue as _;
+use crate::store::Store as _;
 
 /// Messages of a queue that a view lists.
 const QUEUE_MAX: u32 = 1000;
@@ -97,6 +98,15 @@ impl World {
     pub fn mailboxes(&self, node: NodeId) -> Vec<MailboxView> {
         let view = |(account, name, count, unseen)| MailboxView { account, name, count, unseen };
         self.node(node).mailboxes().into_iter().map(view).collect()
+    }
+
+    /// UIDVALIDITY and UIDNEXT of a server's mailbox.
+    #[must_use]
+    pub fn uid_numbers(&self, node: NodeId, account: &str, mailbox: &str) -> Option<(u32, u32)> {
+        let store = &self.node(node).backend.as_ref()?.store;
+        let account = store.account(account.as_bytes()).ok()??;
+        let status = store.status(account, mailbox.as_bytes()).ok()?;
+        Some((status.uid_validity, status.uid_next))
     }
 
     /// The messages in all of a server's mailboxes.

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use pillarbox_engine::limits::Limits;
 use pillarbox_engine::sasl::{AuthOffer, Mechanism};
 use pillarbox_engine::smtp::Extensions;
-use pillarbox_engine::types::{Peer, TlsOffer};
-use pillarbox_engine::{Session, imap, pop3, smtp};
+use pillarbox_engine::types::{Peer, Persona, TlsOffer};
+use pillarbox_engine::{imap, pop3, smtp};
 
 use super::World;
 use super::ids::{End, Protocol, WireId};
-use super::running::Running;
 use super::seat::{Drive, Seat, ServerHost, WebSeat};
-use super::setup::Persona;
 use crate::fault::Watch;
 use crate::service::web::WebMail;
 use crate::service::{ImapService, Pop3Service, SmtpService};
@@ -25,6 +23,7 @@ struct Facts {
     tls: TlsOffer,
     auth: AuthOffer,
     apop_timestamp: Option<Vec<u8>>,
+    persona: Persona,
 }
 
 impl World {
@@ -36,40 +35,19 @@ impl World {
         let key = u64::from(id.0) + 1;
         let facts = self.facts(id);
         let (now, told) = (self.clock_of(node.id), self.peer(id));
-        let textbook = node.setup.persona == Persona::Textbook;
         match wire.protocol {
             Protocol::Smtp | Protocol::Submission => {
                 let submission = wire.protocol == Protocol::Submission;
-                let extensions = Extensions {
-                    // The book's replies have none.
-                    enhanced_status_codes: node.setup.extensions.enhanced_status_codes && !textbook,
-                    ..node.setup.extensions
-                };
+                let extensions = node.setup.extensions;
                 let limits = Limits { received_max: node.setup.received_max, ..Limits::SMTP };
                 let config = facts.smtp(submission, extensions, limits);
                 let host = ServerHost::new(SmtpService::new(backend, key), Watch::new(told));
-                let session: Box<dyn Running<smtp::Server>> = match textbook {
-                    true => Box::new(Session::<smtp::Server>::in_words(
-                        config,
-                        &smtp::Words::TEXTBOOK,
-                        now,
-                    )),
-                    false => self.engine.begin(config, now),
-                };
-                Box::new(Seat::new(session, host))
+                Box::new(Seat::<smtp::Server, _>::new(self.engine.begin(config, now), host))
             }
             Protocol::Pop3 => {
                 let config = facts.pop3();
                 let host = ServerHost::new(Pop3Service::new(backend, key), Watch::new(told));
-                let session: Box<dyn Running<pop3::Server>> = match textbook {
-                    true => Box::new(Session::<pop3::Server>::in_words(
-                        config,
-                        &pop3::Words::TEXTBOOK,
-                        now,
-                    )),
-                    false => self.engine.begin(config, now),
-                };
-                Box::new(Seat::new(session, host))
+                Box::new(Seat::<pop3::Server, _>::new(self.engine.begin(config, now), host))
             }
             Protocol::Imap => {
                 let host = ServerHost::new(ImapService::new(backend, key), Watch::new(told));
@@ -100,6 +78,7 @@ impl World {
         Facts {
             apop_timestamp: node.setup.apop.then(stamp),
             host_name: node.setup.name.clone().into_bytes(),
+            persona: node.setup.persona,
             peer: Peer { address: client.address.clone().into_bytes(), name: None },
             session_id: (u64::from(id.0) + 1).to_string().into_bytes(),
             tls,
@@ -123,6 +102,8 @@ impl Facts {
             auth: if submission { self.auth } else { AuthOffer::default() },
             auth_required: submission,
             extensions,
+            persona: self.persona,
+            lenient: false,
             verify: false,
             return_path: true,
             faults: true,
@@ -142,6 +123,7 @@ impl Facts {
             apop_timestamp: self.apop_timestamp,
             without: Vec::new(),
             login_delay_s: 0,
+            persona: self.persona,
             faults: true,
             limits: Limits::POP3,
             trace: true,

@@ -2,6 +2,7 @@
 
 use pillarbox_engine::relay::Schedule;
 use pillarbox_engine::smtp::Extensions;
+use pillarbox_engine::types::Persona;
 
 use crate::web::Resource;
 
@@ -48,16 +49,6 @@ pub enum Kind {
     Device,
     /// The name server.
     Dns,
-}
-
-/// Whose words a server speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Persona {
-    /// The engine's own.
-    #[default]
-    Strict,
-    /// The lecture's.
-    Textbook,
 }
 
 /// A node.

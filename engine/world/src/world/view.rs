@@ -1,9 +1,10 @@
 //! What a reader may see of a world, as values. They are copied out of it by `read`.
 
 use super::ids::{Dir, NodeId, Protocol, Time, WireId};
-use super::setup::{Kind, Persona};
+use super::setup::Kind;
 use super::wire::{Link, Phase};
 use crate::web::page::Page;
+use pillarbox_engine::types::Persona;
 
 /// Octets on their way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -80,6 +80,11 @@ pub(super) async fn mailboxes(session: &mut Session) -> Result<(), Stopped> {
         let number = |number: Option<u32>| number.map_or_else(|| "-".into(), |n| n.to_string());
         let (messages, unseen) = (number(messages), number(unseen));
         let name = text::one_line(&name);
+        if !selectable {
+            // It only has mailboxes below it.
+            println!("{:>8} {:>15}  {name}", "-", "no messages");
+            continue;
+        }
         println!("{messages:>8} {unseen:>8} unseen  {name}  {}", uses.join(" ").to_lowercase());
     }
     Ok(())

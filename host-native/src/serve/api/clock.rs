@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Answer, Refused, json_of};
+use crate::config::Clock;
 use crate::serve::Shared;
 
 /// The furthest that it moves at once: a year.
@@ -44,6 +45,11 @@ pub(super) async fn advance(State(shared): State<Arc<Shared>>, body: Bytes) -> A
     let ms = ms.filter(|ms| *ms <= STEP_MAX_MS).ok_or_else(|| {
         Refused::wrong("advance: expected such as 500ms, 30s, 30m, 4h or 5d; at most 366d")
     })?;
+    if shared.settings.clock == Some(Clock::Real) {
+        return Err(Refused::wrong(
+            "the clock is the machine's: the server runs with --clock real",
+        ));
+    }
     let clock = &shared.backend.relaying().clock;
     if clock.now_ms() + ms > LAST_MS {
         return Err(Refused::wrong("advance: the clock ends with the year 9999"));

@@ -25,7 +25,6 @@ mod texts;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, Uri, header};
@@ -112,7 +111,7 @@ pub(super) fn routes(shared: &Arc<Shared>, addresses: &Addresses) -> Router {
     let relay = if is_dev || shared.settings.test_clock && is_local {
         relay.layer(DefaultBodyLimit::max(BODY_MAX)).with_state(Arc::clone(shared))
     } else {
-        let why = "the queue and its clock are steered here in the dev profile, or with --test-clock and HTTP on a \
+        let why = "the queue and its clock are steered here in the dev profile, or with --clock virtual and HTTP on a \
                    loopback address; `pillarbox queue` steers it everywhere";
         refusing(&paths(&relay_lines), why)
     };
@@ -400,6 +399,11 @@ fn native() -> Routes<Api> {
             ),
             sessions::capture,
         )
+        .also(Line::get(
+            "/api/sessions/{id}.pcapng",
+            "The same as capture.pcapng, under a shorter name.",
+            Gives::Text("application/x-pcapng"),
+        ))
 }
 
 /// The queue and its clock.
@@ -500,9 +504,7 @@ impl Api {
 
     /// The time by which mail comes: of the wall, or of the queue's clock if tests moved that further.
     fn now_ms(&self) -> u64 {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-        wall.max(self.shared.backend.relaying().clock.now_ms())
+        self.shared.now().unix_ms.max(self.shared.backend.relaying().clock.now_ms())
     }
 
     async fn write(&self, write: Write) -> Result<Outcome, Refused> {

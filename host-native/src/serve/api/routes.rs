@@ -113,8 +113,8 @@ impl Line {
             json!({ "name": name, "in": place, "required": required, "schema": { "type": "string" } })
         };
         let in_path = self.path.split('/').filter_map(|part| {
-            let name = part.strip_prefix('{')?.strip_suffix('}')?.trim_start_matches('*');
-            Some(parameter(name, "path"))
+            let (name, _) = part.strip_prefix('{')?.split_once('}')?;
+            Some(parameter(name.trim_start_matches('*'), "path"))
         });
         let in_query = self.query.iter().map(|name| parameter(name, "query"));
         let parameters: Vec<Value> = in_path.chain(in_query).collect();
@@ -172,14 +172,21 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
+    /// Another path of this kind that a route serves which is there.
+    pub(super) fn also(mut self, line: Line) -> Self {
+        self.lines.push(line);
+        self
+    }
+
     pub(super) fn into_parts(self) -> (Router<S>, Vec<Line>) {
         (self.router, self.lines)
     }
 }
 
-/// The paths of lines, each once.
+/// The paths of lines, each once; but none whose last part only ends with a name of its own, which the route of that part
+/// serves.
 pub(super) fn paths(lines: &[Line]) -> BTreeSet<&'static str> {
-    lines.iter().map(|line| line.path).collect()
+    lines.iter().map(|line| line.path).filter(|path| !path.contains("}.")).collect()
 }
 
 const FAULTS: Gives = Gives::Object(&["seed", "faults"]);

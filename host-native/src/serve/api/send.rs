@@ -27,7 +27,7 @@ use tokio::runtime::Handle;
 use super::tags::keyword;
 use super::{Answer, Api, Refused, json_of};
 use crate::auth::entropy;
-use crate::drive::{next_key, now};
+use crate::drive::next_key;
 use crate::store::words;
 
 #[derive(Deserialize)]
@@ -90,7 +90,7 @@ pub(super) async fn send(
     let id = api
         .work(move |api| {
             let backend = &api.shared.backend;
-            let (now, key) = (now(api.shared.started), next_key());
+            let (now, key) = (api.shared.now(), next_key());
             let author = letter.draft.from[0].mailbox.clone();
             let account = [&author.local_part[..], b"@", &author.domain].concat();
             let account = String::from_utf8_lossy(&account).into_owned();

@@ -208,8 +208,11 @@ pub(super) async fn list(State(api): State<Api>, uri: Uri) -> Answer {
     Ok(Json(json!({ "kept_since_unix_ms": since, "sessions": shown })).into_response())
 }
 
-/// `GET /api/sessions/{id}`.
+/// `GET /api/sessions/{id}`, and with `.pcapng` behind it its packets.
 pub(super) async fn show(State(api): State<Api>, Path(id): Path<String>) -> Answer {
+    if let Some(id) = id.strip_suffix(".pcapng") {
+        return capture(State(api), Path(id.to_owned())).await;
+    }
     Ok(Json(api.conversation(&id).await?.whole()).into_response())
 }
 

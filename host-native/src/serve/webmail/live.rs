@@ -15,7 +15,6 @@ use tokio::sync::{Notify, Semaphore, mpsc, oneshot};
 use super::super::stream::{Events, PING_EVERY, SEND_WITHIN};
 use super::super::{Shared, told_to_stop};
 use crate::backend::HostBackend;
-use crate::drive::now;
 
 /// Pages that are told at once, of all visits.
 const STREAMS_MAX: usize = 512;
@@ -57,7 +56,7 @@ impl Streams {
         let news = Arc::new(Notify::new());
         let wake = Arc::clone(&news);
         let wake = Box::new(move || wake.notify_one());
-        let Some(listening) = mail.listen(now(shared.started), request, wake) else {
+        let Some(listening) = mail.listen(shared.now(), request, wake) else {
             return (StatusCode::UNAUTHORIZED, "nobody has signed in\n").into_response();
         };
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
@@ -118,7 +117,7 @@ impl Streams {
                 () = sender.closed() => return,
                 () = told_to_stop(&mut stopping) => return,
             };
-            text = match (listening.goes_on(now(shared.started)), happened) {
+            text = match (listening.goes_on(shared.now()), happened) {
                 (false, _) => ENDED,
                 (true, MAIL) if !listening.heard() => ": nothing\n\n",
                 (true, happened) => happened,

@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use pillarbox_world::world::{Dir, NodeId, WireId};
 
 use crate::controls::{Button, Show};
-use crate::explanations;
 use crate::player::{Focus, Player};
 use crate::story::{Because, Explained, words};
 use crate::view::wire::{hex, tree};
@@ -16,7 +15,7 @@ pub(crate) fn meaning(player: Player) -> AnyView {
     view! {
         <aside class="pane inspector" aria-label="Inspector" id="inspector">
             <div class="pane-head"><h2 class="pane-title">"What it means"</h2></div>
-            <div class="inspected">{explanations::missing()}{move || {
+            <div class="inspected">{move || {
                 player.version.track();
                 content(player, focus.get())
             }}</div>
@@ -58,7 +57,7 @@ pub(crate) fn inspector(player: Player) -> AnyView {
                     <Button class="quiet small-button" press=move || player.pin.set(None)>"Unpin"</Button>
                 </Show>
             </div>
-            <div class="inspected">{explanations::missing()}{move || {
+            <div class="inspected">{move || {
                 player.version.track();
                 content(player, focus.get())
             }}

@@ -5,6 +5,7 @@ mod files;
 mod goal;
 
 use super::Tape;
+use super::file::{self, File, Heading};
 use super::scenario::toml::{Fields, Table, parse};
 use super::scenario::{Scenario, read_action, read_table};
 use crate::world::{Action, Time, World};
@@ -42,22 +43,27 @@ pub struct Challenge {
 }
 
 impl Challenge {
-    /// All challenges, in their order.
+    /// What a list says of each challenge, in their order.
+    pub fn headings() -> impl Iterator<Item = Heading> {
+        files::CHALLENGES.iter().filter_map(File::heading)
+    }
+
+    /// All challenges, in their order; only those whose texts are there.
     ///
     /// # Panics
     /// If one of them makes no sense, which a test finds before anybody else can.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let parse = |(id, text): &(&str, &str)| Self::parse(id, text);
-        let all: Result<_, String> = files::CHALLENGES.iter().map(parse).collect();
+        let texts = files::CHALLENGES.iter().filter_map(|file| Some((file.name, file.text()?)));
+        let all: Result<_, String> = texts.map(|(id, text)| Self::parse(id, text)).collect();
         all.expect("a test reads every challenge")
     }
 
-    /// The challenge of this name, or of this number.
+    /// The challenge of this name, or of this number; none as well: its text is not there yet.
     #[must_use]
     pub fn find(id: &str) -> Option<Self> {
-        let number = id.parse::<u64>().ok();
-        Self::all().into_iter().find(|one| one.id == id || Some(one.number) == number)
+        let file = file::find(files::CHALLENGES, id)?;
+        Self::parse(file.name, file.text()?).ok()
     }
 
     /// A challenge from its text.

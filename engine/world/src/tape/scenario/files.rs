@@ -1,13 +1,10 @@
 //! The files of all scenarios, in their order.
 
-macro_rules! files {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../scenarios/", $name, ".toml")))),*]
-    };
-}
+use crate::tape::file::{File, files};
 
-/// Name and text of every scenario.
-pub(super) const SCENARIOS: &[(&str, &str)] = files![
+/// Every scenario's file. The page begins with one of them.
+pub(super) const SCENARIOS: &[File] = files![
+    "scenarios":
     "the-big-picture",
     "alice-to-bob",
     "crepes-hamburger",
@@ -48,10 +45,10 @@ pub(super) const LABS: [&str; 2] = [
     include_str!("../../../scenarios/base/access.toml"),
 ];
 
-const BASES: &[(&str, &str)] = files!["base/towns"];
+/// What several scenarios build on.
+const TOWNS: &str = include_str!("../../../scenarios/base/towns.toml");
 
 /// The text of what several scenarios build on.
 pub(super) fn base(name: &str) -> Option<&'static str> {
-    let full = format!("base/{name}");
-    BASES.iter().find(|(known, _)| *known == full).map(|(_, text)| *text)
+    (name == "towns").then_some(TOWNS)
 }

@@ -9,6 +9,7 @@ mod step;
 pub mod toml;
 mod write;
 
+use super::file::{self, File, Heading};
 use crate::world::{Action, Persona, Setup, Time};
 
 pub use own::{LINKS_MAX, NODES_MAX, TEXT_MAX, USERS_MAX, is_name};
@@ -130,34 +131,32 @@ impl Scenario {
         Ok(Self { id: id.to_owned(), ..read })
     }
 
-    /// The names and texts of all scenarios, in their order.
-    #[must_use]
-    pub fn texts() -> &'static [(&'static str, &'static str)] {
-        files::SCENARIOS
+    /// The names and texts of all scenarios, in their order; only of those whose texts are there.
+    pub fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+        files::SCENARIOS.iter().filter_map(|file| Some((file.name, file.text()?)))
     }
 
-    /// All scenarios, in their order.
+    /// What a list says of each scenario, in their order.
+    pub fn headings() -> impl Iterator<Item = Heading> {
+        files::SCENARIOS.iter().filter_map(File::heading)
+    }
+
+    /// All scenarios, in their order; only those whose texts are there.
     ///
     /// # Panics
     /// If one of them makes no sense, which a test finds before anybody else can.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let parse = |(id, text): &(&str, &str)| Self::parse(id, text);
-        let all: Result<_, String> = files::SCENARIOS.iter().map(parse).collect();
+        let all: Result<_, String> =
+            Self::texts().map(|(id, text)| Self::parse(id, text)).collect();
         all.expect("a test reads every scenario")
     }
 
-    /// The scenario of this name, or of this number.
+    /// The scenario of this name, or of this number; none as well: its text is not there yet.
     #[must_use]
     pub fn find(id: &str) -> Option<Self> {
-        let named = files::SCENARIOS.iter().find(|(name, _)| *name == id);
-        match named {
-            Some((name, text)) => Self::parse(name, text).ok(),
-            None => {
-                let number = id.parse::<u64>().ok()?;
-                Self::all().into_iter().find(|scenario| scenario.number == number)
-            }
-        }
+        let file = file::find(files::SCENARIOS, id)?;
+        Self::parse(file.name, file.text()?).ok()
     }
 
     /// The scenario that a link names: one of these, the world of a challenge (`challenge:say-helo`), of a lab ([`Lab`]), of

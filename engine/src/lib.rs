@@ -9,6 +9,7 @@ pub mod collect;
 pub mod expected;
 pub mod folder;
 pub mod limits;
+pub mod observe;
 pub mod order;
 pub mod pop3;
 pub mod probe;

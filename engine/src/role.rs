@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use crate::limits::TEXT_LINES_NOTED_MAX;
+use crate::limits::{CHUNK_MAX, TEXT_LINES_NOTED_MAX};
 use crate::outbox::Outbox;
 use crate::session::{Output, Session};
 use crate::trace::{Note, Part, Rule, Side, Span, is_label};
@@ -199,6 +199,26 @@ impl Lockstep {
 }
 
 impl<R: Role> Cx<R> {
+    /// Where nothing was sent or received.
+    pub(crate) fn new(now: Now) -> Self {
+        Self {
+            now,
+            trace: false,
+            chunk_max: CHUNK_MAX,
+            outbox: Outbox::new(),
+            deadline_ms: None,
+            next_ask: 1,
+            open_asks: Vec::new(),
+            closing: false,
+            sent: 0,
+            received: 0,
+            starting_tls: false,
+            line_by_line: false,
+            step: Lockstep::default(),
+            text: TextPlace::default(),
+        }
+    }
+
     /// Turns notes on; call it first in `Role::start`.
     pub fn trace(&mut self, on: bool) {
         self.trace = on;

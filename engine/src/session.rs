@@ -95,23 +95,13 @@ pub struct Session<R: Role> {
 impl<R: Role> Session<R> {
     /// Starts a session; a server's greeting is ready to be polled.
     pub fn new(config: R::Config, now: Now) -> Self {
-        let mut cx = Cx {
-            now,
-            trace: false,
-            chunk_max: limits::CHUNK_MAX,
-            outbox: Outbox::new(),
-            deadline_ms: None,
-            next_ask: 1,
-            open_asks: Vec::new(),
-            closing: false,
-            sent: 0,
-            received: 0,
-            starting_tls: false,
-            line_by_line: false,
-            step: Lockstep::default(),
-            text: TextPlace::default(),
-        };
-        let role = R::start(config, &mut cx);
+        Self::begin(now, |cx| R::start(config, cx))
+    }
+
+    /// Starts a session of a role that is made in another way.
+    pub(crate) fn begin(now: Now, start: impl FnOnce(&mut Cx<R>) -> R) -> Self {
+        let mut cx = Cx::new(now);
+        let role = start(&mut cx);
         let mut inbox = Inbox::new();
         if cx.trace {
             inbox.mark_dots();

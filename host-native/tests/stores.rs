@@ -263,6 +263,7 @@ fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
             Write::SetAccessKey(SetAccessKey { account, mailbox, key, replaces })
         }
         16 if random.below(4) == 0 => Write::ForgetAccessKeys(account),
+        _ if random.below(5) == 0 => Write::Renew(mailbox),
         _ if random.below(2) == 0 => {
             Write::MarkRecent(MarkRecent { mailbox, recent_from: random.below(9) as u32 })
         }

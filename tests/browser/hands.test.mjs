@@ -29,7 +29,7 @@ for (const [name, size] of Object.entries(SIZES)) {
     assert.match(await node(page, "hamburger.edu"), /INBOX 1/);
     // A host goes: mail waits. It comes back, and time passes.
     await page.getByLabel("Hosts …").selectOption("hamburger.edu: switch off");
-    await page.locator(".letter-bar button").click();
+    await page.locator(".letter-bar button", { hasText: "Write a letter" }).click();
     await page.locator("dialog[open]").getByRole("button", { name: "Send", exact: true }).click();
     await page.locator("#play").waitFor();
     await page.locator(".transport .last").click();
@@ -225,6 +225,189 @@ test("secrets are masked, unless the scenario is about them or somebody asks", a
   assert.doesNotMatch(await said(), /•••/);
   assert.deepEqual(wrong, []);
   await close();
+});
+
+for (const [name, size, theme] of [["wide", SIZES.wide, "light"], ["narrow", SIZES.narrow, "dark"]]) {
+  test(`help with typing: none, hints, completion, or nothing but choosing; it is remembered, ${name}`, async () => {
+    const { page, wrong, close } = await open(browser, server, "#/speak", { size, theme });
+    await page.waitForSelector("#prompt");
+    const help = (value) => page.getByLabel("Help with typing").selectOption(value);
+    const offered = () => page.locator(".palette button").count();
+    const ghost = async (text) => { await page.fill("#prompt", text); return page.locator(".ghost .rest").textContent(); };
+    assert.equal(await ghost("HE"), "LO crepes.fr", "completion is what there is at first");
+    assert.ok(await offered() > 3);
+    await help("hints");
+    assert.ok(await offered() > 3);
+    assert.equal(await ghost("HE"), "");
+    await help("off");
+    assert.equal(await offered(), 0);
+    assert.equal(await ghost("HE"), "");
+    await page.fill("#prompt", "");
+    // Asked for, it is there, by keys alone: arrows, Enter, and Esc.
+    await page.focus("#prompt");
+    await page.keyboard.press("Control+Space");
+    const at = () => page.evaluate(() => document.activeElement.querySelector("code")?.textContent);
+    await page.waitForFunction(() => document.activeElement.closest(".palette"));
+    await shot(page, `hands-asked-${name}`);
+    const first = await at();
+    await page.keyboard.press("ArrowDown");
+    const second = await at();
+    assert.ok(second && second !== first, second);
+    await page.keyboard.press("ArrowUp");
+    assert.equal(await at(), first);
+    await page.keyboard.press("Escape");
+    assert.equal(await page.evaluate(() => document.activeElement.id), "prompt");
+    await page.keyboard.press("Control+Space");
+    await page.waitForFunction(() => document.activeElement.closest(".palette"));
+    while (!/^HELO/.test(await at())) await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    assert.equal(await page.inputValue("#prompt"), "HELO crepes.fr");
+    await page.keyboard.press("Enter");
+    assert.match((await lines(page)).at(-1), /^S: 250 /);
+    assert.equal(await offered(), 0, "it was asked for once");
+    // Nothing is typed: a letter goes by choosing alone, and by keys.
+    await help("choose");
+    assert.equal(await page.locator("#prompt").count(), 0);
+    await page.reload();
+    await page.locator(".chosen .palette button").first().waitFor();
+    assert.equal(await page.locator("#prompt").count(), 0, "it is remembered");
+    for (const [line, answer] of [["HELO", 250], ["MAIL", 250], ["RCPT", 250], ["DATA", 354], ["Do you", 0], [".", 250]]) {
+      const before = (await lines(page)).length;
+      const one = page.locator(".chosen .palette button").filter({ has: page.locator("code", { hasText: line === "." ? /^\.$/ : line }) }).first();
+      await one.focus();
+      await page.keyboard.press("Enter");
+      await page.waitForFunction((before) => document.querySelectorAll(".lines .line").length > before, before);
+      if (answer) assert.match((await lines(page)).at(-1), new RegExp(`^S: ${answer} `), line);
+      await page.waitForFunction(() => document.activeElement.closest(".palette"));
+    }
+    await page.locator(".state-pane", { hasText: "Bob's mailbox holds 4 messages." }).waitFor();
+    await shot(page, `hands-choose-${name}`);
+    assert.deepEqual(await serious(page), []);
+    assert.deepEqual(wrong, []);
+    await close();
+  });
+}
+
+test("a time-out counts down in the world's time, and strikes", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/speak");
+  const left = async () => {
+    const [, minutes, seconds] = /in (\d+):(\d\d),/.exec(await page.locator(".time-out").innerText());
+    return Number(minutes) * 60 + Number(seconds);
+  };
+  await type(page, "HELO crepes.fr");
+  const first = await left();
+  assert.ok(first > 290 && first <= 300, `${first} s`);
+  await page.getByRole("button", { name: "Wait a minute" }).click();
+  assert.equal(await left(), first - 60);
+  await type(page, "NOOP");
+  assert.equal(await left(), first, "each line begins it anew");
+  for (let minutes = 0; minutes < 5; minutes += 1) await page.getByRole("button", { name: "Wait a minute" }).click();
+  await page.getByText("The connection is over.").waitFor();
+  assert.match((await lines(page)).at(-1), /^S: 421 /);
+  assert.equal(await page.locator(".time-out").count(), 0);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+for (const [name, size, theme] of [["wide", SIZES.wide, "light"], ["narrow", SIZES.narrow, "dark"]]) {
+  test(`a challenge shows its goal and takes back what was done, ${name}`, async () => {
+    const { page, wrong, close } = await open(browser, server, "#/c/say-helo", { size, theme });
+    const undo = page.locator(".task").getByRole("button", { name: "Undo" });
+    assert.ok(await undo.isDisabled(), "nothing was done");
+    await page.getByLabel("Connect by hand to …").selectOption("hamburger.edu, port 25 (SMTP)");
+    await type(page, "HELO crepes.fr");
+    await page.locator(".solved").waitFor();
+    await undo.click();
+    await page.locator(".solved").waitFor({ state: "detached" });
+    assert.equal((await lines(page)).some((line) => line.includes("HELO")), false);
+    await type(page, "NOOP");
+    await undo.click();
+    await undo.click();
+    await page.locator(".first-steps").waitFor();
+    assert.ok(await undo.isDisabled(), "all is taken back");
+    // What lies where at the end, and not how it came there.
+    await page.evaluate(() => { location.hash = "#/c/seven-bit-hop"; });
+    const show = page.getByRole("button", { name: "Show the goal" });
+    await show.focus();
+    await page.keyboard.press("Enter");
+    await page.locator(".goal-state", { hasText: "bob@hamburger.edu, INBOX: 2 messages, 2 unread" }).waitFor();
+    assert.match(await node(page, "hamburger.edu"), /INBOX 2/);
+    assert.equal(await page.locator(".line").count(), 0);
+    assert.doesNotMatch(await page.locator(".goal-state").innerText(), /Greek|Q3LD/);
+    await page.waitForFunction(() => document.activeElement.closest(".goal-state"));
+    await shot(page, `challenge-goal-${name}`);
+    assert.deepEqual(await serious(page), []);
+    await page.keyboard.press("Enter");
+    await page.locator(".goal-state").waitFor({ state: "detached" });
+    assert.match(await node(page, "hamburger.edu"), /INBOX 0|bob 0|queue 0/);
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), "Show the goal");
+    assert.equal(await page.locator(".goal-row.held").count(), 0, "it is still to be done");
+    assert.deepEqual(wrong, []);
+    await close();
+  });
+}
+
+test("the first page knows what was seen and finished, goes on where one was, and forgets it", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/");
+  const card = (title) => page.locator(".scenario", { hasText: title });
+  const home = async () => { await page.evaluate(() => { location.hash = "#/"; }); await page.locator("#all").waitFor(); };
+  assert.equal(await page.getByText("Forget my progress").count(), 0);
+  await page.evaluate(() => { location.hash = "#/s/alice-to-bob"; });
+  await page.locator("#play").waitFor();
+  await press(page, "End");
+  await page.waitForFunction(() => localStorage.getItem("pillarbox.progress")?.includes("alice-to-bob!"));
+  await page.evaluate(() => { location.hash = "#/s/asleep"; });
+  await page.waitForFunction(() => document.title.includes("asleep"));
+  await press(page, "ArrowRight", 5);
+  await page.waitForFunction(() => localStorage.getItem("pillarbox.place")?.startsWith("asleep/"));
+  const clock = () => page.locator(".slider").first().getAttribute("aria-valuetext");
+  const place = await clock();
+  await home();
+  await card("Alice sends to Bob").locator(".chip", { hasText: "finished" }).waitFor();
+  await card("What if Bob's server is asleep?").locator(".chip", { hasText: "seen" }).waitFor();
+  assert.match(await page.locator(".section-head").innerText(), /1 of \d+ finished/);
+  await shot(page, "home-progress");
+  assert.deepEqual(await serious(page), []);
+  // The page that is loaded again still knows.
+  await page.reload();
+  await page.getByRole("link", { name: "Continue: What if Bob's server is asleep?" }).click();
+  await page.locator("#play").waitFor();
+  assert.equal(await clock(), place);
+  await home();
+  await page.getByRole("button", { name: "Forget my progress" }).click();
+  assert.equal(await page.locator(".scenario .chip").count(), 0);
+  assert.equal(await page.getByRole("link", { name: /Continue/ }).count(), 0);
+  assert.deepEqual(await page.evaluate(() => Object.keys(localStorage).filter((key) => key !== "pillarbox.theme")), []);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("F6 goes from pane to pane on every screen, and back with Shift, and is seen", async () => {
+  for (const size of [SIZES.wide, SIZES.narrow]) {
+    const { page, wrong, close } = await open(browser, server, "#/", { size });
+    for (const route of ["#/", "#/s/alice-to-bob", "#/s/sandbox", "#/speak", "#/access", "#/wire", "#/compare", "#/message", "#/c", "#/c/say-helo", "#/live"]) {
+      await page.evaluate((route) => { location.hash = route; document.activeElement.blur(); }, route);
+      await page.waitForTimeout(400);
+      const here = () => page.evaluate(() => {
+        const pane = document.activeElement, style = getComputedStyle(pane);
+        return { pane: `${pane.className} ${pane.getAttribute("aria-label") ?? ""}`, seen: parseFloat(style.outlineWidth) >= 2 && style.outlineStyle !== "none" };
+      });
+      const all = [];
+      for (let times = 0; times < 12; times += 1) {
+        await page.keyboard.press("F6");
+        const { pane, seen } = await here();
+        assert.ok(seen, `${route}: ${pane}`);
+        if (all[0] === pane) break;
+        all.push(pane);
+      }
+      const least = ["#/c", "#/live"].includes(route) ? 2 : 3;
+      assert.ok(all.length >= least, `${route} at ${size.width}: ${all}`);
+      await page.keyboard.press("Shift+F6");
+      assert.equal((await here()).pane, all.at(-1), route);
+    }
+    assert.deepEqual(wrong.filter((one) => !/WebSocket|Failed to load/.test(one)), []);
+    await close();
+  }
 });
 
 test("a challenge begins at its own door, with nothing achieved", async () => {

@@ -42,6 +42,25 @@ test("the truth table of download-and-keep, download-and-delete and IMAP", async
   await close();
 });
 
+test("a server that loses its UIDs has another UIDVALIDITY, and who had the mailbox open is sent away", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/access");
+  const numbers = () => desk(page, "hamburger.edu").locator(".heard").innerText();
+  const before = await numbers();
+  assert.match(before, /^UIDVALIDITY \d+, UIDNEXT 3$/);
+  await desk(page, "Phone").getByRole("button", { name: "Open the mailbox" }).click();
+  await page.getByRole("button", { name: "The server loses its UIDs" }).focus();
+  await page.keyboard.press("Enter");
+  assert.match(await page.locator(".lesson").innerText(), /UIDVALIDITY/);
+  assert.equal(await numbers(), before, "nobody has opened it since");
+  await desk(page, "Tablet").getByRole("button", { name: "Open the mailbox" }).click();
+  assert.notEqual(await numbers(), before);
+  await desk(page, "Phone").getByRole("button", { name: "Open the mailbox" }).waitFor();
+  await shot(page, "access-uidvalidity");
+  assert.deepEqual(await serious(page), []);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("a browser shows the mailbox as a page, and keeps nothing", async () => {
   const { page, wrong, close } = await open(browser, server, "#/access");
   const library = desk(page, "Library PC");
@@ -540,7 +559,7 @@ test("a link holds all branches where that is wanted, and only then", async () =
   const alone = await copied(page, () => page.keyboard.press("c"));
   assert.match(alone, /^#\/w\/1/);
   await page.locator("#link").click();
-  await page.getByLabel("With all 2 branches").check();
+  await page.getByLabel("All branches").check();
   await shot(page, "link-branches");
   assert.deepEqual(await serious(page), []);
   const all = await copied(page, () => page.locator("#copy-link").click());
@@ -632,3 +651,93 @@ for (const theme of THEMES) {
     });
   }
 }
+
+test("as many photos are compared as are wanted, over one connection or one for each", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/compare", CLIPBOARD);
+  await page.waitForSelector(".compare-table");
+  const row = (title) => page.locator(".compare-table tr", { has: page.locator("th", { hasText: title }) });
+  assert.match(await row("In all").innerText(), /1 connection, \d+ octets\.[^]*1 connection, \d+ octets\./);
+  await page.getByLabel("How many photos").selectOption("3");
+  await row("Photo 3").waitFor();
+  assert.match(await row("In all").innerText(), /^[^]*1 connection, /);
+  await page.getByLabel("Connections").selectOption("o");
+  await page.locator(".compare-table", { hasText: "4 connections, " }).waitFor();
+  assert.match(await row("Photo 3").innerText(), /GET \/butter\.jpg HTTP\/1\.1[^]*Connection: close[^]*200 OK[^]*butter\.jpg/);
+  assert.match(await row("Who connects").innerText(), /4 times/);
+  await shot(page, "compare-photos");
+  assert.deepEqual(await serious(page), []);
+  // A link holds what is compared, and what is looked at.
+  await page.locator(".compare-table .line", { hasText: "butter.jpg HTTP" }).first().click();
+  const link = await copied(page, () => page.locator("#link").click());
+  assert.match(link, /^#\/compare\/o3\.w3c/);
+  assert.deepEqual(wrong, []);
+  await close();
+  const other = await open(browser, server, link);
+  await other.page.locator(".compare-table .line.lit", { hasText: "butter.jpg" }).first().waitFor();
+  assert.equal(await other.page.getByLabel("How many photos").inputValue(), "3");
+  assert.deepEqual(other.wrong, []);
+  await other.close();
+});
+
+test("parts are added to a message: another form, a text, a file", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/message");
+  await page.locator(".editor").fill("From: alice@crepes.fr\nSubject: Menu\n\nDo you like ketchup?\n");
+  const types = async () => [...(await page.locator(".editor").inputValue()).matchAll(/^content-type: ([^;\n]+)/gim)].map((found) => found[1]);
+  const add = async (kind) => {
+    await page.locator("#add-part").click();
+    await page.getByLabel("What is added").selectOption(kind);
+  };
+  await page.locator("#add-part").focus();
+  await page.keyboard.press("Enter");
+  await page.getByLabel("What is added").selectOption("html");
+  await shot(page, "message-add-part");
+  assert.deepEqual(await serious(page), []);
+  await page.getByRole("button", { name: "Add it" }).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("dialog[open]").waitFor({ state: "detached" });
+  assert.deepEqual(await types(), ["multipart/alternative", "text/html"]);
+  await page.frameLocator(".seen-html").locator("b", { hasText: "ketchup" }).waitFor();
+  await add("file");
+  const chooser = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Choose the file …" }).click();
+  await (await chooser).setFiles({ name: "menu.csv", mimeType: "text/csv", buffer: Buffer.from("crêpe,3\n") });
+  await page.locator("dialog[open]").waitFor({ state: "detached" });
+  assert.deepEqual(await types(), ["multipart/mixed", "multipart/alternative", "text/html", "text/csv"]);
+  await add("text");
+  await page.getByLabel("What it says").fill("Crème?");
+  await page.getByRole("button", { name: "Add it" }).click();
+  await page.locator("dialog[open]").waitFor({ state: "detached" });
+  assert.equal((await types()).at(-1), "text/plain");
+  await page.locator(".tree-pane", { hasText: "menu.csv" }).waitFor();
+  await shot(page, "message-parts-added");
+  // Too much is refused, and nothing is lost.
+  const before = await page.locator(".editor").inputValue();
+  await add("file");
+  const other = page.waitForEvent("filechooser");
+  await page.getByRole("button", { name: "Choose the file …" }).click();
+  await (await other).setFiles({ name: "large.bin", mimeType: "application/octet-stream", buffer: Buffer.alloc(300_000) });
+  await page.getByRole("alert").filter({ hasText: "large.bin is larger" }).waitFor();
+  assert.equal(await page.locator(".editor").inputValue(), before);
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a fault is copied as a flag for a real server, where one can do it", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/alice-to-bob", CLIPBOARD);
+  await page.waitForSelector("#play");
+  for (const words of ["after the final dot", "Eve listens"]) {
+    await page.locator("#faults").click();
+    await page.locator(".fault", { hasText: words }).getByRole("button", { name: "Add" }).click();
+    await page.locator("dialog[open]").waitFor({ state: "detached" });
+  }
+  await page.locator("#faults").click();
+  const flag = page.getByRole("button", { name: /^Copy as a flag/ });
+  assert.equal(await flag.count(), 1, "no server can have Eve listen");
+  await flag.focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), "--fault 'any/after=commit,nth=1/drop'");
+  await shot(page, "faults-flag");
+  assert.deepEqual(await serious(page), []);
+  assert.deepEqual(wrong, []);
+  await close();
+});

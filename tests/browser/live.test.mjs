@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { createServer, request } from "node:http";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, lines, live, open, row, serious, shot, startBrowser, startServer, talk, there } from "./rig.mjs";
+import { SIZES, THEMES, lines, live, open, openPrinted, printed, row, serious, shot, startBrowser, startServer, talk, there } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -96,13 +96,14 @@ test("a page of another origin can use neither bridge nor API; the own page not 
   elsewhere.close();
   // Of the own origin, but with a guess for a token.
   const mine = await open(browser, server);
-  const closed = await mine.page.evaluate((host) => Promise.all(["", "0".repeat(32)].map((token) => new Promise((done) => {
-    const socket = new WebSocket(`ws://${host}/bridge/tcp?service=smtp`, "pillarbox.v1");
-    socket.onopen = () => socket.send(token);
-    socket.onmessage = () => done("served");
-    socket.onclose = (event) => done(event.code);
-  }))), server.http);
-  assert.deepEqual(closed, [4001, 4001]);
+  const closed = await mine.page.evaluate((host) => Promise.all(["/bridge/tcp?service=smtp", "/api/stream"].flatMap((path) =>
+    ["", "0".repeat(32), "0".repeat(64)].map((token) => new Promise((done) => {
+      const socket = new WebSocket(`ws://${host}${path}`, path.startsWith("/bridge") ? "pillarbox.v1" : []);
+      socket.onopen = () => socket.send(token);
+      socket.onmessage = () => done("served");
+      socket.onclose = (event) => done(event.code);
+    })))), server.http);
+  assert.deepEqual(closed, Array(6).fill(4001));
   await mine.close();
 });
 
@@ -202,14 +203,110 @@ test("by hand: what can be said follows the server's real state, and a password 
   await close();
 });
 
-test("when the server goes, the page says so, and connects again when it is back", async () => {
+test("no route tells the token, whoever asks", async () => {
+  const { token } = server;
+  assert.match(token, /^[0-9a-f]{32}$/);
+  const letter = ["EHLO test.example", "MAIL FROM:<ann@test.example>", "RCPT TO:<bob@hamburger.edu>", "DATA", "Subject: told\r\n\r\nhi\r\n.", "QUIT"];
+  await talk(server.smtp, letter);
+  const { paths } = await (await fetch(`${own()}/api/openapi.json`)).json();
+  const { messages } = await (await fetch(`${own()}/api/v1/messages`)).json();
+  const named = (path) => path.replace("{id}", messages[0].ID).replace("{name}", "bob").replace(/\{[^}]+\}/g, "1");
+  const pages = ["/", "/livez", "/readyz", "/metrics", "/inbox/", "/inbox/main.js", "/inbox/token.js", "/playground/", "/mail/", "/mail/sign-in", "/view/latest", "/api/", "/nothing"];
+  const all = [...Object.entries(paths).filter(([path, of]) => of.get && path !== "/api/wait").map(([path]) => named(path)), ...pages];
+  assert.ok(all.length >= 40, `${all.length} paths`);
+  await Promise.all(all.map(async (path) => {
+    for (const headers of [{}, { origin: own() }, { authorization: `Bearer ${"0".repeat(32)}` }]) {
+      const heard = await new Promise((done, failed) => {
+        const asked = request(own() + path, { headers }, (answer) => {
+          let text = JSON.stringify(answer.rawHeaders);
+          answer.on("data", (part) => { text += part; }).on("end", () => done(text));
+          setTimeout(() => { asked.destroy(); done(text); }, 2000).unref();
+        });
+        asked.on("error", (error) => (error.code === "ECONNRESET" ? undefined : failed(error))).end();
+      });
+      assert.ok(!heard.includes(token), path);
+    }
+  }));
+  // What a socket says by itself, and what it says to a guess.
+  const mine = await open(browser, server);
+  const told = await mine.page.evaluate((host) => Promise.all(["/api/events", "/api/stream", "/bridge/tcp?service=smtp", "/bridge/listen?port=4025"].map((path) => new Promise((done) => {
+    const socket = new WebSocket(`ws://${host}${path}`, path.startsWith("/bridge") ? "pillarbox.v1" : []);
+    let heard = "";
+    socket.onmessage = ({ data }) => { heard += data; };
+    socket.onclose = ({ code, reason }) => done(`${path} ${code} ${reason} ${heard}`);
+    setTimeout(() => (path === "/api/events" ? socket.close() : socket.send("a guess")), 500);
+  }))), server.http);
+  assert.ok(!told.join().includes(token), told.join());
+  assert.deepEqual(told.slice(1).map((one) => one.split(" ")[1]), ["4001", "4001", "4001"]);
+  assert.equal(await mine.page.evaluate(() => sessionStorage.length), 0);
+  await mine.close();
+});
+
+test("the printed address lets this tab in, and others of this server; its token leaves the address bar", async () => {
+  const context = await browser.newContext();
+  const inbox = await context.newPage();
+  await inbox.goto(printed(server));
+  await inbox.waitForURL(`${own()}/inbox/#/`);
+  assert.equal(await inbox.evaluate(() => sessionStorage.getItem("pillarbox.token")), server.token);
+  // A link that is opened in a tab of its own: nothing is shared with it but the server.
+  const [playground] = await Promise.all([context.waitForEvent("page"), inbox.getByRole("link", { name: "Playground" }).click({ modifiers: ["Control"] })]);
+  await playground.waitForSelector(".bar");
+  await playground.goto(`${server.page}#/live`);
+  await there(playground);
+  // And in the same one.
+  await inbox.getByRole("link", { name: "Playground" }).click();
+  await inbox.waitForSelector(".bar");
+  await inbox.goto(`${server.page}#/live`);
+  await there(inbox);
+  assert.ok(!inbox.url().includes("t="), inbox.url());
+  await context.close();
+});
+
+test("without the token Live says what to do, and goes on with what is pasted or opened elsewhere", async () => {
+  for (const [theme, size] of [["light", SIZES.wide], ["dark", SIZES.narrow]]) {
+    const { page, wrong, close } = await open(browser, server, "#/live", { theme, size });
+    await page.locator("h1", { hasText: "address that your server printed" }).waitFor();
+    const field = page.getByLabel("The printed address, or the token alone");
+    await shot(page, `live-locked-${theme}`);
+    assert.deepEqual(await serious(page), []);
+    await field.fill(`http://${server.http}/#t=${"0".repeat(32)}`);
+    await page.keyboard.press("Enter");
+    await page.locator("[role=alert]", { hasText: "each start has a new one" }).waitFor();
+    await shot(page, `live-locked-wrong-${theme}`);
+    assert.deepEqual(await serious(page), []);
+    await field.fill(theme === "light" ? ` ${printed(server)}\n` : server.token);
+    await page.keyboard.press("Enter");
+    await there(page);
+    // The page that is loaded again still has it.
+    await page.reload();
+    await there(page);
+    assert.deepEqual(wrong, []);
+    await close();
+  }
+  const { page, close } = await open(browser, server, "#/live");
+  await page.locator("h1", { hasText: "address that your server printed" }).waitFor();
+  await openPrinted(page, server);
+  await there(page);
+  // An address that is typed over this page's own is a fragment alone.
+  await page.evaluate((token) => { sessionStorage.clear(); location.hash = `#t=${token}`; }, server.token);
+  await page.waitForFunction(() => location.hash === "#/live");
+  await there(page);
+  await close();
+});
+
+test("when the server goes, the page says so, and goes on with the token of the next start", async () => {
   const second = await startServer();
   const { page, close } = await live(browser, second);
   second.stop();
   await page.locator(".live .chip.bad", { hasText: "gone" }).waitFor();
   await shot(page, "live-lost");
   const again = await startServer(["--http", second.http]);
-  await page.locator(".live .chip.good", { hasText: "connected" }).waitFor({ timeout: 20_000 });
+  await page.locator(".live .chip.bad", { hasText: "started again, with a new token" }).waitFor({ timeout: 20_000 });
+  await shot(page, "live-new-token");
+  assert.deepEqual(await serious(page), []);
+  await page.getByLabel("The printed address, or the token alone").fill(printed(again));
+  await page.getByRole("button", { name: "Go on" }).click();
+  await there(page);
   await page.getByRole("button", { name: "Type SMTP" }).click();
   await page.locator(".line", { hasText: "220" }).waitFor();
   await close();
@@ -225,6 +322,7 @@ test("a server that was started again is another one: nothing of before is mixed
   first.kill();
   await page.locator(".live .chip.bad", { hasText: "gone" }).waitFor();
   const again = await startServer(["--http", first.http]);
+  await openPrinted(page, again);
   await there(page, 20_000);
   await page.locator("[role=alert]", { hasText: "started again" }).waitFor();
   await row(page, "incomplete").waitFor();
@@ -268,6 +366,57 @@ test("in a small window conversations, talk and reasons are tabs, and all is rea
   await page.keyboard.press("Enter");
   await page.locator(".line.client", { hasText: "EHLO me" }).waitFor();
   await shot(page, "live-small");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("a fault strikes the next connection to one service, and no other", async () => {
+  const { page, wrong, close } = await live(browser, server);
+  const faults = async () => (await (await fetch(`${own()}/api/faults`)).json()).faults;
+  const greeting = (address) => talk(address, ["QUIT"]).catch(() => "");
+  const told = (page, words) => page.getByRole("status").filter({ hasText: words }).waitFor();
+  const set = async (page, service, fault) => {
+    await page.locator("#next-fault").focus();
+    await page.keyboard.press("Enter");
+    await page.getByLabel("To which service").selectOption(service);
+    await page.getByLabel("What goes wrong").selectOption({ label: fault });
+    await page.getByRole("button", { name: "Let it strike" }).focus();
+    await page.keyboard.press("Enter");
+  };
+  await set(page, "smtp", "it is cut before the greeting");
+  await told(page, "⚡ waits for the next connection to SMTP: it is cut before the greeting");
+  await shot(page, "live-next-fault");
+  assert.deepEqual(await serious(page), []);
+  assert.match(await greeting(server.pop3), /^\+OK/, "another service is none of its business");
+  // Who comes later sees that it waits.
+  const other = await live(browser, server);
+  await told(other.page, "⚡ waits for");
+  assert.equal(await greeting(server.smtp), "");
+  await told(page, "✔ it struck the next connection to SMTP");
+  assert.match(await greeting(server.smtp), /^220 /, "it strikes once");
+  await other.page.locator(".serving").waitFor({ state: "detached" });
+  assert.deepEqual(await faults(), [], "what has struck is gone");
+  await set(page, "imap", "octets come one by one");
+  await told(page, "⚡ waits for the next connection to IMAP");
+  assert.equal((await faults()).length, 1);
+  await page.getByRole("button", { name: "Take it back" }).click();
+  await page.locator(".serving").waitFor({ state: "detached" });
+  for (let tries = 0; tries < 20 && (await faults()).length; tries += 1) await page.waitForTimeout(50);
+  assert.deepEqual(await faults(), []);
+  // That somebody was cut off is no error of the page.
+  assert.deepEqual([...wrong, ...other.wrong], []);
+  await other.close();
+  await close();
+});
+
+test("Live in forced colours: nothing serious for axe, and states have words", async () => {
+  const { page, wrong, close } = await live(browser, server, { forcedColors: "active", reducedMotion: "reduce" });
+  await talk(server.smtp, ["EHLO test.example", "NONSENSE", "QUIT"]);
+  await row(page, "221").click();
+  await page.locator(".line", { hasText: "NONSENSE" }).waitFor();
+  await shot(page, "forced-live");
+  assert.match(await page.locator(".choices-bar .chip").first().innerText(), /● connected/);
+  assert.deepEqual(await serious(page), []);
   assert.deepEqual(wrong, []);
   await close();
 });

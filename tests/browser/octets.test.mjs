@@ -132,29 +132,32 @@ test("the message lab sends over seven bits: an ö sent raw is ruined, quoted-pr
   }
 });
 
-test("explanations that could not be loaded are told of where they would be, and can be loaded again", async () => {
+test("texts that could not be loaded are told of where they would be, and can be loaded again", async () => {
   const context = await browser.newContext({ serviceWorkers: "block" });
   const asks = await context.newPage();
   let tries = 0, lost = true;
   await asks.route(/words-[^/]*\.txt/, (route) => { tries += 1; return lost ? route.abort() : route.continue(); });
   await asks.goto(`${server.page}#/s/crepes-hamburger`);
   await asks.locator(".lost-words").waitFor();
-  await press(asks, "End");
-  await asks.locator(".line", { hasText: "RCPT TO:" }).first().locator(".speaker").click();
-  await asks.locator(".inspected .label", { hasText: "command line" }).waitFor();
-  assert.equal(await asks.locator(".inspected .what").count(), 0);
+  assert.equal(await asks.locator(".stage").count(), 0);
   await shot(asks, "lost-words");
   assert.deepEqual(await serious(asks), []);
+  // The first page needs none of them.
+  await asks.locator(".brand").click();
+  await asks.waitForSelector(".mover");
+  await asks.locator(".scenario a").first().click();
+  await asks.locator(".lost-words").waitFor();
   const before = tries;
   await asks.getByRole("button", { name: "Load them again" }).click();
-  await asks.waitForFunction(() => document.querySelector(".lost-words"));
   for (let waited = 0; tries === before && waited < 50; waited += 1) await asks.waitForTimeout(20);
   assert.ok(tries > before, "it is asked for again");
   await asks.locator(".lost-words button").waitFor();
   lost = false;
   await asks.locator(".lost-words button").focus();
   await press(asks, "Enter");
-  await asks.locator(".inspected .what").waitFor();
+  await asks.locator(".stage").waitFor();
+  await press(asks, "End");
+  await asks.locator(".inspected .what").first().waitFor();
   assert.equal(await asks.locator(".lost-words").count(), 0);
   await context.close();
 });
@@ -242,4 +245,31 @@ test("a step is painted, and what is typed is echoed, in time", async () => {
   assert.ok(enter[37] < 50 * slow, `${enter[37]} ms`);
   assert.deepEqual(speak.wrong, []);
   await speak.close();
+});
+
+test("in Wire only those lines are shown that a filter wants", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/wire/crepes-hamburger");
+  await page.waitForSelector(".wire .line");
+  const filter = page.getByLabel("Only lines with");
+  const shown = () => page.$$eval(".lines .line .said", (lines) => lines.map((line) => line.textContent.trim()));
+  const all = (await shown()).length;
+  await filter.fill("code:354");
+  await page.waitForFunction(() => document.querySelectorAll(".lines .line").length === 1);
+  assert.match((await shown())[0], /^354/);
+  await filter.fill("code:2*");
+  await page.waitForFunction(() => document.querySelectorAll(".lines .line").length > 3);
+  assert.ok((await shown()).every((line) => line.startsWith("2")), (await shown()).join("\n"));
+  await shot(page, "wire-filter");
+  await filter.fill("label:path hamburger");
+  await page.waitForFunction(() => document.querySelectorAll(".lines .line").length > 0 && [...document.querySelectorAll(".lines .line")].every((line) => line.textContent.includes("hamburger")));
+  // What is none says so, and the lines stay.
+  await filter.fill("code:");
+  await page.getByRole("status").filter({ hasText: "needs something behind the colon" }).waitFor();
+  assert.deepEqual(await serious(page), []);
+  await filter.fill("");
+  await page.waitForFunction((count) => document.querySelectorAll(".lines .line").length === count, all);
+  await filter.fill("nothing has this");
+  await page.locator(".transcript", { hasText: "No line is like this" }).waitFor();
+  assert.deepEqual(wrong, []);
+  await close();
 });

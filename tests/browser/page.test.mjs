@@ -492,6 +492,7 @@ test("a challenge is judged by the world: not before, and then", async () => {
   // What was typed there can be shown to somebody else.
   await page.locator("#link").click();
   const link = await page.evaluate(() => navigator.clipboard.readText());
+  await closeDialog(page);
   const other = await open(browser, server, new URL(link).hash);
   await other.page.locator(".line", { hasText: "HELLO crepes.fr" }).first().waitFor();
   assert.deepEqual(other.wrong, []);

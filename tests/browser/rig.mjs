@@ -98,11 +98,23 @@ export async function press(page, key, times = 1) {
   for (let at = 0; at < times; at += 1) await page.keyboard.press(key);
 }
 
-/** Live, once its server is there. */
+/** The address that a server prints. */
+export const printed = (server) => `http://${server.http}/#t=${server.token}`;
+
+/** Live, once its server is there, for who came by the printed address. */
 export async function live(browser, server, options = {}) {
-  const opened = await open(browser, server, "#/live", options);
+  const opened = await open(browser, server, `#t=${server.token}`, options);
+  await opened.page.goto(`${server.page}#/live`);
   await there(opened.page);
   return opened;
+}
+
+/** Opens the printed address in another tab of the same browser. */
+export async function openPrinted(page, server) {
+  const other = await page.context().newPage();
+  await other.goto(printed(server));
+  await other.waitForFunction(() => location.hash === "#/");
+  return other;
 }
 
 export const there = (page, timeout) => page.locator(".live .chip.good", { hasText: "connected" }).waitFor({ timeout });

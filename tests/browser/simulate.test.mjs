@@ -53,8 +53,9 @@ test("a program's octets are said again, and the engine in the page answers them
   // The same recording is the same story, to the octet: opened again, and out of its link.
   const first = await number(page);
   await page.locator("#link").click();
-  await page.locator("#link", { hasText: "Copied" }).waitFor();
+  await page.locator("#copy-link", { hasText: "Copied" }).waitFor();
   const link = await page.evaluate(() => navigator.clipboard.readText());
+  await closeDialog(page);
   await clicked(page, "Back to Live");
   await row(page, "221").waitFor();
   await clicked(page, "Open as a simulation");
@@ -106,14 +107,15 @@ test("what is masked, unknown or still going on is told, and nothing is made up"
   await close();
 });
 
-test("a long one has no link, and says so", async () => {
+test("a long one has no link, and says that a file holds it", async () => {
   const text = `${"x".repeat(70)}\r\n`.repeat(1200);
   const { page, wrong, close } = await spoken([...LETTER.slice(0, 4), `Subject: Long\r\n\r\n${text}.`, "QUIT"]);
   await clicked(page, "Open as a simulation");
   await press(page, "End");
   await page.locator(".line", { hasText: "QUIT" }).waitFor();
   await page.locator("#link").click();
-  await page.locator("#link", { hasText: "Too long for a link" }).waitFor();
+  await page.locator("#link-length.defect", { hasText: "too long for a link" }).waitFor();
+  await page.locator("#save-link").waitFor();
   assert.deepEqual(wrong, []);
   await close();
 });

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, lines, live, open, row, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, THEMES, lines, live, open, openPrinted, row, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -369,6 +369,7 @@ test("when the server is started again, the page has the same port again", async
   await page.locator(".serving", { hasText: "the port is lost" }).waitFor();
   await shot(page, "visitors-port-lost");
   const again = await startServer(["--http", first.http]);
+  await openPrinted(page, again);
   await page.locator(".serving", { hasText: `127.0.0.1:${port}` }).waitFor({ timeout: 20_000 });
   assert.equal(await python(SENDS, port), "sent");
   await page.locator(".talk", { hasText: "221" }).waitFor();

@@ -97,7 +97,7 @@ def firefox_shows_the_playground(server: Server) -> None:
     origin = f"http://127.0.0.1:{server.port['http']}"
     firefox = Firefox(home(server, "firefox"))
     try:
-        firefox.open(f"{origin}/playground/")
+        firefox.open(f"{origin}/playground/#t={server.token}")
         # A newcomer sees mail move without doing anything.
         firefox.node("hamburger.edu", "INBOX 1")
         firefox.shot("home")

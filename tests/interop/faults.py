@@ -284,6 +284,55 @@ def a_greylist_is_passed_by_who_comes_again(server):
     assert tries[-1] == 250 and set(tries[:-1]) == {451} and len(tries) > 2, tries
 
 
+def a_mailbox_loses_its_uids(server):
+    def opened(account="uids@hamburger.edu"):
+        client = imaplib.IMAP4("127.0.0.1", server.port["imap"], timeout=20)
+        client.login(account, "any")
+        client.select("INBOX")
+        return client, int(client.response("UIDVALIDITY")[1][0])
+
+    server.set()
+    first, before = opened()
+    first.append("INBOX", None, None, MESSAGE)
+    server.set("imap/verb=SELECT,nth=2/uidvalidity")
+    second, same = opened()
+    assert same == before, "the first one was not it"
+    third, after = opened()
+    assert after > before and server.hits() == [1]
+    assert third.uid("search", None, "ALL")[1] == [b"1"], "the messages are the same"
+    # UIDs mean the same for the whole of a session: whoever had it open is sent away.
+    try:
+        kind, words = second.noop()
+        assert kind == "BYE", (kind, words)
+    except imaplib.IMAP4.abort as error:
+        assert "BYE" in str(error) or "EOF" in str(error), error
+    fourth, again = opened()
+    assert again == after
+    for client in (first, second, third, fourth):
+        client.shutdown()
+
+
+def labels_are_moments(server):
+    server.set("smtp/after=reply-code,nth=2/drop")
+    with socket.create_connection(("127.0.0.1", server.port["smtp"]), timeout=20) as wire:
+        assert wire.recv(1000).startswith(b"220 ")
+        wire.sendall(b"NOOP\r\nNOOP\r\n")
+        heard = b""
+        while more := wire.recv(1000):
+            heard += more
+        assert heard.startswith(b"250 ") and heard.count(b"250 ") <= 2, heard
+    assert server.hits() == [1]
+    server.set("imap/after=tag,nth=1/delay=700ms")
+    client = imaplib.IMAP4("127.0.0.1", server.port["imap"], timeout=20)
+    begun = time.monotonic()
+    client.noop()
+    assert time.monotonic() - begun >= 0.6 and sum(server.hits()) == 1
+    client.logout()
+    status, text = server.http("PUT", "/api/faults", {"faults": ["any/after=rply-code/drop"]})
+    assert status == 400 and "did you mean `reply-code`" in json.loads(text)["error"], text
+    server.set()
+
+
 def a_rate_slows_a_flood(server):
     server.set("any/verb=MAIL,over=3per1m/reply=421 4.7.0 slow down")
     codes = []
@@ -481,6 +530,7 @@ CHECKS = [
     every_phase_delays, every_phase_throttles, every_phase_garbles, lines_end_with_lf_alone, down_and_refused,
     text_is_cut_in_the_middle, a_lost_250_doubles_the_mail, senders_recipients_and_counts_match,
     keywords_are_stripped, a_greylist_is_passed_by_who_comes_again, a_rate_slows_a_flood,
+    a_mailbox_loses_its_uids, labels_are_moments,
     chances_come_from_the_seed, pop3_fails, imap_fails, requests_are_judged, lists_are_added_to_and_cleared,
     chaos_is_mailpits, hits_are_told,
 ]

@@ -63,6 +63,8 @@ class Server:
                 raise RuntimeError("the server did not start: " + (self.directory / "log").read_text())
             time.sleep(0.02)
         addresses = json.loads(ready.read_text())
+        # Lets pages and programs watch; there in the dev profile alone.
+        self.token = addresses.get("token")
         self.port = {name: int(addresses[name].rsplit(":", 1)[1]) for name in self.SERVICES if name in addresses}
 
     def stop(self) -> int:

@@ -28,7 +28,7 @@ pub(crate) struct Ui {
     pub(crate) key: RwSignal<Option<String>>,
     /// Whether a stage is shown, which has its own keys.
     pub(crate) on_stage: RwSignal<bool>,
-    /// Whether there are words that explain octets.
+    /// Whether there are the texts of all screens but the first.
     pub(crate) has_words: RwSignal<bool>,
     /// Whether they could not be loaded when that was tried last.
     pub(crate) lost_words: RwSignal<bool>,
@@ -103,6 +103,8 @@ fn app() -> impl IntoView {
         theme: RwSignal::new(Theme::kept()),
     };
     provide_context(ui);
+    // In a frame of somebody's page there is room for what they show alone.
+    browser::mark("data-embed", browser::fragment().starts_with("#/embed/").then_some(""));
     listen(ui);
     explain(ui);
     Effect::new(move |_| {
@@ -159,7 +161,7 @@ fn app() -> impl IntoView {
                     {icon(Icon::Question)}
                 </Button>
             </header>
-            <main id="main" tabindex="-1">{move || view::screen(ui.route.get())}</main>
+            <main id="main" tabindex="-1">{move || shown(ui)}</main>
         </div>
         <p class="unseen" role="status" aria-live="polite">{move || ui.told.get()}</p>
         {help(ui)}
@@ -167,7 +169,17 @@ fn app() -> impl IntoView {
     }
 }
 
-/// All screens but the first explain octets; what could not be loaded is asked for again by the next one.
+/// The screen, once what it needs is there.
+fn shown(ui: Ui) -> AnyView {
+    let route = ui.route.get();
+    if route == Route::Home || ui.has_words.get() {
+        view::screen(route)
+    } else {
+        explanations::missing(ui)
+    }
+}
+
+/// All screens but the first have texts of their own; what could not be loaded is asked for again by the next one.
 pub(crate) fn explain(ui: Ui) {
     let needs = ui.route.get_untracked() != Route::Home && !ui.has_words.get_untracked();
     if needs {
@@ -244,9 +256,11 @@ fn listen(ui: Ui) {
 }
 
 /// Keys and what they do; two words each.
-const KEYS: [(&str, &str); 14] = [
+const KEYS: [(&str, &str); 16] = [
     ("?", "this help"),
     ("Ctrl+K", "go to a screen, a scenario or a challenge by its name"),
+    ("F6", "to the next pane, with Shift to the one before"),
+    ("Ctrl+Space", "where lines are typed: what can be said now"),
     ("1 – 9", "on the first page: open that scenario"),
     ("← → ↑ ↓", "on Wire: the part before, the one after, what it lies in, what lies in it"),
     ("Space", "play and pause"),

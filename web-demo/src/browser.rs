@@ -2,7 +2,8 @@
 //! Each may be refused, and the page goes on without.
 
 use leptos::prelude::*;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{Blob, BlobPropertyBag, HtmlElement, Url};
 
 /// A setting that was kept.
@@ -17,6 +18,24 @@ pub(crate) fn keep(name: &str, value: Option<&str>) {
     let done = match value {
         Some(value) => storage.set_item(&name, value),
         None => storage.remove_item(&name),
+    };
+    drop(done);
+}
+
+/// What `10-token.js` tells of a token that came from the address or from another tab.
+pub(crate) const TOKEN: &str = "pillarbox.token";
+
+/// The token of the server that served this page, where this tab has one.
+pub(crate) fn token() -> Option<String> {
+    window().session_storage().ok()??.get_item(TOKEN).ok()?
+}
+
+/// Keeps a token for this tab, or forgets the one that is no good.
+pub(crate) fn keep_token(token: Option<&str>) {
+    let Ok(Some(storage)) = window().session_storage() else { return };
+    let done = match token {
+        Some(token) => storage.set_item(TOKEN, token),
+        None => storage.remove_item(TOKEN),
     };
     drop(done);
 }
@@ -67,6 +86,19 @@ pub(crate) fn focus(id: &str) {
     {
         drop(element.focus());
     }
+}
+
+/// Moves the focus to the first thing that a selector finds, once what was changed is drawn; what is folded away is opened.
+pub(crate) fn focus_first(selector: &'static str) {
+    request_animation_frame(move || {
+        let Ok(Some(found)) = document().query_selector(selector) else { return };
+        if let Ok(Some(folded)) = found.closest("details") {
+            drop(folded.set_attribute("open", ""));
+        }
+        if let Some(found) = found.dyn_ref::<HtmlElement>() {
+            drop(found.focus());
+        }
+    });
 }
 
 /// Moves the focus from a row of a list to the first element that a selector finds in the same list.
@@ -131,6 +163,29 @@ pub(crate) fn download(name: &str, content_type: &str, octets: &[u8]) {
     let _ = save();
 }
 
+#[wasm_bindgen]
+extern "C" {
+    /// Lets somebody choose a file; its name and its octets are told, or none if it is larger.
+    #[wasm_bindgen(js_name = pillarboxPick)]
+    fn pick_file(largest: u32, told: JsValue);
+
+    /// Asks the server behind the page; its answer is told as a status and a text.
+    #[wasm_bindgen(js_name = pillarboxAsk)]
+    fn ask_server(method: &str, path: &str, body: &str, told: JsValue);
+}
+
+/// Lets somebody choose a file. Its name is told, and its octets; none: it is larger.
+pub(crate) fn pick(largest: usize, told: impl FnMut(String, Option<Vec<u8>>) + 'static) {
+    let told: Box<dyn FnMut(String, Option<Vec<u8>>)> = Box::new(told);
+    pick_file(largest as u32, Closure::wrap(told).into_js_value());
+}
+
+/// Asks the server behind the page. The status of its answer is told, 0 if there is none, and the text.
+pub(crate) fn ask(method: &str, path: &str, body: &str, told: impl FnOnce(u16, String) + 'static) {
+    let told: Box<dyn FnOnce(u16, String)> = Box::new(told);
+    ask_server(method, path, body, Closure::once_into_js(told));
+}
+
 /// Whether the focus is on something that has a use of its own for arrow keys or Space.
 pub(crate) fn is_on_control() -> bool {
     let Some(element) = document().active_element() else { return false };
@@ -141,4 +196,15 @@ pub(crate) fn is_on_control() -> bool {
 /// Tells whoever looks for the reason why the page broke.
 pub(crate) fn complain(what: &str) {
     web_sys::console::error_1(&what.into());
+}
+
+/// A length in whole pixels. To write fractions would need tables of which nothing else here has a use.
+pub(crate) fn px(length: f32) -> i32 {
+    length.round() as i32
+}
+
+/// A share of a width, to a hundredth of a per cent.
+pub(crate) fn percent(share: f32) -> String {
+    let hundredths = (share.max(0.0) * 10_000.0).round() as u32;
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }

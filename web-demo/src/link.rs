@@ -13,6 +13,7 @@ use pillarbox_world::world::WireId;
 use wasm_bindgen::JsValue;
 use web_sys::{BinaryType, WebSocket};
 
+use crate::browser;
 use crate::story::live::Told;
 
 use port::Port;
@@ -23,6 +24,8 @@ use told::{field, list, number, text_of};
 const SUBPROTOCOL: &str = "pillarbox.v1";
 /// Why there is no connection at all.
 const CLOSED_BROWSER: &str = "the browser opens no connection";
+/// The server's code for a token that is not its own.
+const REFUSED: u16 = 4001;
 /// How long after a loss it is tried again: first, and at most.
 const AGAIN_MS: (u64, u64) = (1_000, 10_000);
 
@@ -37,6 +40,13 @@ pub(crate) enum Status {
     Lost,
     /// Nobody answers.
     Nobody,
+    /// It wants the token of its latest start.
+    Locked {
+        /// Whether it was there before: then it was started again.
+        again: bool,
+        /// Whether it was told another token.
+        wrong: bool,
+    },
 }
 
 /// What happens on the way.
@@ -79,7 +89,6 @@ pub(crate) struct Link {
 #[derive(Default)]
 struct Inner {
     stream: Option<WebSocket>,
-    token: String,
     /// Which run of the server it is that the numbers of events belong to.
     run: String,
     last: Option<u64>,
@@ -107,7 +116,11 @@ impl Link {
             hear: StoredValue::new_local(Box::new(hear)),
         };
         link.ask();
-        on_cleanup(move || link.leave());
+        let given = window_event_listener_untyped(browser::TOKEN, move |_| link.ask());
+        on_cleanup(move || {
+            given.remove();
+            link.leave();
+        });
         link
     }
 
@@ -139,18 +152,46 @@ impl Link {
                 self.told(&text);
             }
         });
-        on_close(&socket, move |_| {
-            if is_current() {
-                self.lost();
-            }
+        let token = browser::token();
+        let given = token.clone().unwrap_or_default();
+        let opened = socket.clone();
+        on_open(&socket, move || drop(opened.send_with_str(&given)));
+        on_close(&socket, move |event| match event.code() {
+            _ if !is_current() => {}
+            REFUSED => self.refused(token.as_deref()),
+            _ => self.lost(),
         });
         Some(socket)
     }
 
+    /// Whether the server was there, whatever became of it.
+    fn was_there(self) -> bool {
+        matches!(
+            self.status.try_get_untracked(),
+            Some(Status::There(_) | Status::Lost | Status::Locked { again: true, .. })
+        )
+    }
+
+    /// The server is there, and wants another token; no use in asking again with this one.
+    fn refused(self, token: Option<&str>) {
+        if token.is_some() && browser::token().as_deref() == token {
+            browser::keep_token(None);
+        }
+        let again = self.was_there();
+        self.inner.try_update_value(|inner| inner.stream = None);
+        self.status.set(Status::Locked { again, wrong: token.is_some() });
+    }
+
+    /// Asks with the token that somebody gives, or with that of an address.
+    pub(crate) fn unlock(self, given: &str) {
+        let token = given.rsplit("#t=").next().unwrap_or_default().trim();
+        browser::keep_token(Some(token));
+        self.ask();
+    }
+
     /// The stream is gone; it is asked for again after a while, longer each time.
     fn lost(self) {
-        let was_there =
-            matches!(self.status.try_get_untracked(), Some(Status::There(_) | Status::Lost));
+        let was_there = self.was_there();
         let failures = self.inner.try_update_value(|inner| {
             inner.stream = None;
             inner.failures += 1;
@@ -177,12 +218,10 @@ impl Link {
                 let named =
                     |one: JsValue| Some((text_of(&one, "name")?, text_of(&one, "address")?));
                 let services = services.into_iter().filter_map(named).collect();
-                let token = text_of(&event, "token").unwrap_or_default();
                 let run = text_of(&event, "run").unwrap_or_default();
                 // After another start of the server its numbers mean nothing any more.
                 let restarted = self.inner.try_update_value(|inner| {
                     inner.failures = 0;
-                    inner.token = token;
                     let before = std::mem::replace(&mut inner.run, run);
                     let restarted = !before.is_empty() && before != inner.run;
                     if restarted {
@@ -219,7 +258,7 @@ impl Link {
     fn bridge(self, path: &str) -> Option<WebSocket> {
         let socket = WebSocket::new_with_str(&place(path)?, SUBPROTOCOL).ok()?;
         socket.set_binary_type(BinaryType::Arraybuffer);
-        let token = self.inner.try_with_value(|inner| inner.token.clone()).unwrap_or_default();
+        let token = browser::token().unwrap_or_default();
         let opened = socket.clone();
         on_open(&socket, move || drop(opened.send_with_str(&token)));
         Some(socket)

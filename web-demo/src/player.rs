@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use leptos::prelude::*;
+use pillarbox_world::tape::Tape;
 use pillarbox_world::world::WireId;
 
 use crate::app::Ui;
@@ -58,6 +59,23 @@ const SKIPPED_MS: u64 = 700;
 /// How long a reader stays at a place before what is out of sight is drawn too.
 const REST: Duration = Duration::from_millis(150);
 
+/// What links hold beside what was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Holds {
+    /// Where the reader is.
+    pub(crate) position: bool,
+    /// What they look at.
+    pub(crate) selection: bool,
+    /// All branches, not only the one that is shown.
+    pub(crate) branches: bool,
+    /// That secrets are shown.
+    pub(crate) secrets: bool,
+}
+
+impl Holds {
+    const USUAL: Self = Self { position: true, selection: true, branches: false, secrets: false };
+}
+
 /// The signals of one stage.
 #[derive(Clone, Copy)]
 pub(crate) struct Player {
@@ -87,8 +105,8 @@ pub(crate) struct Player {
     pub(crate) chosen: RwSignal<Option<WireId>>,
     /// The connection that is shown.
     pub(crate) wire: Memo<Option<WireId>>,
-    /// Whether links hold all branches, not only the one that is shown.
-    pub(crate) all_branches: RwSignal<bool>,
+    /// What links hold beside what was done.
+    pub(crate) holds: RwSignal<Holds>,
     /// Whether it is asked what may go wrong.
     pub(crate) faults: RwSignal<bool>,
     /// With what; none: anywhere.
@@ -104,15 +122,6 @@ impl Player {
     pub(crate) fn new(story: Story) -> Self {
         let story = StoredValue::new_local(story);
         let (version, cursor) = (RwSignal::new(0), RwSignal::new(0));
-        let ui: Ui = expect_context();
-        // What is shown without words gets them once they are there.
-        Effect::new(move |before: Option<bool>| {
-            let now = ui.has_words.get();
-            if before == Some(false) && now {
-                version.update(|version| *version += 1);
-            }
-            now
-        });
         let scene = Memo::new(move |_| {
             version.track();
             let cursor = cursor.get();
@@ -148,7 +157,7 @@ impl Player {
             explain: RwSignal::new(true),
             chosen,
             wire,
-            all_branches: RwSignal::new(false),
+            holds: RwSignal::new(Holds::USUAL),
             faults: RwSignal::new(false),
             spot: RwSignal::new(None),
             near: RwSignal::new(None),
@@ -170,17 +179,23 @@ impl Player {
 
     /// The world as text for a link to this moment; none: it is too long for one.
     pub(crate) fn link(self) -> Option<String> {
-        let (seen, all) = (self.seen(), self.all_branches.get_untracked());
-        self.read(
-            |story| {
-                if all { story.source().link_all(&seen) } else { story.source().link(&seen) }
-            },
-        )
+        Some(self.text()).filter(|link| Tape::fits(link))
+    }
+
+    /// The same however long it is, for a file.
+    pub(crate) fn text(self) -> String {
+        let (seen, all) = (self.seen(), self.holds.get_untracked().branches);
+        self.read(|story| story.source().text(&seen, all))
     }
 
     /// What a link tells of this moment.
     pub(crate) fn seen(self) -> Seen {
-        Seen { cursor: self.cursor.get_untracked(), pin: self.pin.get_untracked() }
+        let Holds { position, selection, secrets, .. } = self.holds.get_untracked();
+        Seen {
+            cursor: if position { self.cursor.get_untracked() } else { 0 },
+            pin: self.pin.get_untracked().filter(|_| selection),
+            secrets,
+        }
     }
 
     /// Things may go wrong on this screen; what opens when it is asked which.

@@ -11,10 +11,12 @@ pub enum Route {
     /// Doors and scenarios.
     #[default]
     Home,
-    /// A scenario, by its name.
+    /// A scenario, by its name; with `/` and a number, after so many entries.
     Scenario(String),
     /// A world that somebody shared.
     Shared(String),
+    /// The same from a file, too long for an address.
+    File(String),
     /// Speaking a protocol by hand.
     HandsOn,
     /// A message's structure and octets; of a world, by its scenario's name or its link, those that arrived there.
@@ -53,7 +55,7 @@ impl Route {
         match (first, rest) {
             ("", _) => Self::Home,
             (token, "") if token.starts_with("t=") => Self::Home,
-            ("s", name) if plain(name) => Self::Scenario(name.to_owned()),
+            ("s", place) if is_place(place, plain) => Self::Scenario(place.to_owned()),
             // Whatever it is: who opens a broken link is told what is wrong with it.
             ("w", world) => Self::Shared(world.to_owned()),
             ("embed", world) if world.starts_with(Tape::FORMATS) => Self::Shared(world.to_owned()),
@@ -76,12 +78,19 @@ impl Route {
     }
 }
 
+/// Whether a text is a scenario's name, with an entry's number or without.
+fn is_place(place: &str, plain: impl Fn(&str) -> bool) -> bool {
+    let (name, entry) = place.split_once('/').unwrap_or((place, "0"));
+    plain(name) && entry.parse::<usize>().is_ok()
+}
+
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Home => f.write_str("#/"),
             Self::Scenario(name) => write!(f, "#/s/{name}"),
             Self::Shared(world) => write!(f, "#/w/{world}"),
+            Self::File(_) => f.write_str("#/"),
             Self::HandsOn => f.write_str("#/speak"),
             Self::Message(None) => f.write_str("#/message"),
             Self::Message(Some(world)) => write!(f, "#/message/{world}"),
@@ -110,6 +119,7 @@ mod tests {
         let all = [
             Route::Home,
             Route::Scenario(name()),
+            Route::Scenario("asleep/12".to_owned()),
             Route::Shared("1AbC-_9".to_owned()),
             Route::HandsOn,
             Route::Message(None),
@@ -133,7 +143,8 @@ mod tests {
 
     #[test]
     fn what_is_unknown_is_told() {
-        for fragment in ["#/x", "#/s/", "#/s/<b>", "#/s/a/b", "#/live/1", "#/labs", "#/embed/", "é"]
+        for fragment in
+            ["#/x", "#/s/", "#/s/<b>", "#/s/a/b", "#/s//1", "#/live/1", "#/labs", "#/embed/", "é"]
         {
             let path = fragment.trim_start_matches('#').trim_matches('/').to_owned();
             assert_eq!(Route::parse(fragment), Route::Unknown(path), "{fragment}");

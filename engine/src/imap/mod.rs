@@ -7,12 +7,14 @@ pub mod client;
 pub mod expected;
 pub mod grammar;
 pub mod narrow;
+mod observe;
 pub mod rights;
 mod server;
 pub mod types;
 pub mod url_token;
 
 pub use client::Client;
+pub(crate) use observe::Following;
 pub use server::{Server, capability_names, farewell};
 
 /// The rules that the side with the mailboxes follows; the other one has its own.

@@ -6,10 +6,12 @@ use crate::trace::Rule;
 pub mod client;
 pub mod expected;
 pub mod grammar;
+mod observe;
 mod server;
 mod types;
 
 pub use client::Client;
+pub(crate) use observe::Following;
 pub use server::{Server, Words, capability_names, farewell};
 pub use types::{Answer, Ask, Call, Config, EntriesAsk, Entry, Event, NumberRun, Opened};
 

@@ -7,12 +7,14 @@ mod capability;
 pub mod client;
 pub mod expected;
 pub mod grammar;
+mod observe;
 pub mod probe;
 mod server;
 mod types;
 
 pub use capability::capability_names;
 pub use client::Client;
+pub(crate) use observe::Following;
 pub use server::{Server, Words, farewell};
 pub use types::{
     Answer, Ask, Body, ByMode, Call, Committed, Config, DeliverBy, Envelope, Event, Extensions,

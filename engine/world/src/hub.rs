@@ -25,9 +25,10 @@ pub type Wake = Box<dyn Fn() + Send + Sync>;
 #[derive(Clone, Default)]
 pub struct Hub(Arc<Mutex<State>>);
 
+/// Values behind a pointer make one and the same code of all these maps, which is loaded once by the page.
 #[derive(Default)]
 struct State {
-    watchers: BTreeMap<SessionKey, Watcher>,
+    watchers: BTreeMap<SessionKey, Box<Watcher>>,
     /// Sessions by mailbox, in the order in which they opened it.
     open: BTreeMap<MailboxId, Vec<SessionKey>>,
     /// First UID that no session was told of as \Recent.
@@ -36,12 +37,12 @@ struct State {
     /// When maildrops were opened last, on the monotonic clock; kept where openings must not follow too soon.
     opened_ms: BTreeMap<MailboxId, u64>,
     /// Sessions that watch whole accounts (RFC 5465).
-    listeners: BTreeMap<SessionKey, Listener>,
+    listeners: BTreeMap<SessionKey, Box<Listener>>,
     /// Which of them watch which account.
     listened: BTreeMap<AccountId, BTreeSet<SessionKey>>,
     /// Whoever watches all mailboxes there are.
-    everywhere: BTreeMap<SessionKey, (Everywhere, Wake)>,
-    holds: BTreeMap<SessionKey, Hold>,
+    everywhere: BTreeMap<SessionKey, Box<(Everywhere, Wake)>>,
+    holds: BTreeMap<SessionKey, Box<Hold>>,
     /// Counts the commits after which messages were of no use any more.
     moment: u64,
 }
@@ -103,7 +104,8 @@ impl Hub {
     pub fn watch(&self, key: SessionKey, mailbox: MailboxId, read_only: bool, wake: Wake) {
         let mut state = self.state();
         state.unwatch(key);
-        state.watchers.insert(key, Watcher { mailbox, read_only, waiting: VecDeque::new(), wake });
+        let watcher = Watcher { mailbox, read_only, waiting: VecDeque::new(), wake };
+        state.watchers.insert(key, Box::new(watcher));
         state.open.entry(mailbox).or_default().push(key);
     }
 
@@ -129,7 +131,8 @@ impl Hub {
         for account in accounts {
             state.listened.entry(*account).or_default().insert(key);
         }
-        state.listeners.insert(key, Listener { accounts: accounts.to_vec(), heard, wake });
+        let listener = Listener { accounts: accounts.to_vec(), heard, wake };
+        state.listeners.insert(key, Box::new(listener));
     }
 
     /// Forgets what this session listens to.
@@ -147,7 +150,7 @@ impl Hub {
 
     /// From now on keeps for this session in which mailboxes something happens, whosever they are; its own changes too.
     pub fn watch_everywhere(&self, key: SessionKey, wake: Wake) {
-        self.state().everywhere.insert(key, (Everywhere::default(), wake));
+        self.state().everywhere.insert(key, Box::new((Everywhere::default(), wake)));
     }
 
     /// Takes where something happened since this was asked before.
@@ -155,7 +158,7 @@ impl Hub {
     pub fn happened_everywhere(&self, key: SessionKey) -> Everywhere {
         let mut state = self.state();
         let kept = state.everywhere.get_mut(&key);
-        kept.map_or_else(Everywhere::default, |(kept, _)| std::mem::take(kept))
+        kept.map_or_else(Everywhere::default, |kept| std::mem::take(&mut kept.0))
     }
 
     /// Queues changes for every session that has their mailbox open, and for those that listen to the account, but for
@@ -170,7 +173,8 @@ impl Hub {
         let mut state = self.state();
         for (mailbox, change) in changes {
             state.publish(origin, *mailbox, change);
-            for (kept, wake) in state.everywhere.values_mut() {
+            for watch in state.everywhere.values_mut() {
+                let (kept, wake) = &mut **watch;
                 kept.put(*mailbox);
                 wake();
             }
@@ -249,7 +253,7 @@ impl Hub {
     pub fn hold(&self, key: SessionKey) -> Held {
         let mut state = self.state();
         let since = state.moment;
-        state.holds.insert(key, Hold { since, only: None });
+        state.holds.insert(key, Box::new(Hold { since, only: None }));
         Held { hub: self.clone(), key }
     }
 

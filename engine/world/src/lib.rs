@@ -6,6 +6,8 @@ pub mod annotate;
 pub mod catalogue;
 pub mod conversation;
 pub mod fault;
+#[cfg(feature = "given-texts")]
+pub mod given;
 pub mod hub;
 pub mod memory;
 pub mod orders;

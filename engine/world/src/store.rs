@@ -246,6 +246,9 @@ pub enum Write {
     SetAccessKey(SetAccessKey),
     /// Forgets all keys of an account's URLs. Outcome: done.
     ForgetAccessKeys(AccountId),
+    /// Gives a mailbox a new UIDVALIDITY, as if it were deleted and made again with the same messages; whoever has it open
+    /// loses it. Outcome: done; [`Reason::NotFound`].
+    Renew(MailboxId),
     /// Raises a mailbox's mark of \Recent to `recent_from`, never lowers it. Need not be durable. Outcome: done.
     MarkRecent(MarkRecent),
     /// Ends an attempt to relay. Outcome: done; [`Reason::NotFound`] if the task is over.

@@ -4,18 +4,16 @@
 use pillarbox_world::tape::{Challenge, Tape};
 use pillarbox_world::world::{Action, Time};
 
-/// The challenge with the first so many actions of its solution.
-fn solved(challenge: &Challenge, actions: usize) -> Tape {
-    let mut tape = challenge.start().expect("it begins");
-    for (at, action) in challenge.solution.iter().take(actions) {
-        tape.run_to(*at);
-        tape.act(action.clone())
-            .unwrap_or_else(|why| panic!("{}: {why}: {action:?}", challenge.id));
-    }
-    let last = challenge.solution.last().map_or(Time(0), |(at, _)| *at);
-    let end = Time(last.0.max(tape.now().0) + challenge.wait_ms);
-    tape.run_to(end);
-    tape
+/// The challenge with the first so many actions of a way to solve it.
+fn solved(challenge: &Challenge, way: &[(Time, Action)], actions: usize) -> Tape {
+    let tape = challenge.after(&way[..actions]);
+    tape.unwrap_or_else(|why| panic!("{}: {why}", challenge.id))
+}
+
+/// The ways to solve it that are stored.
+fn ways(challenge: &Challenge) -> impl Iterator<Item = &[(Time, Action)]> {
+    let all = [&challenge.solution[..], &challenge.other[..]];
+    all.into_iter().filter(|way| !way.is_empty())
 }
 
 #[test]
@@ -25,29 +23,54 @@ fn every_solution_solves_and_no_part_of_it_does() {
     for challenge in &all {
         let id = &challenge.id;
         assert_eq!(challenge.solution.len(), challenge.par());
-        for actions in 0..challenge.solution.len() {
-            let (achieved, own) = solved(challenge, actions).check(challenge);
-            assert_eq!(own, actions);
-            assert!(achieved.contains(&false), "{id}: {actions} of {} do it", challenge.par());
+        assert!(
+            ways(challenge).all(|way| way.len() >= challenge.par()),
+            "{id}: the first is the shortest"
+        );
+        for way in ways(challenge) {
+            only_the_whole_solves(challenge, way);
         }
-        let tape = solved(challenge, challenge.par());
-        let (achieved, _) = tape.check(challenge);
-        let missing: Vec<&str> = challenge
-            .goals
-            .iter()
-            .zip(&achieved)
-            .filter(|(_, achieved)| !**achieved)
-            .map(|(goal, _)| &goal.text[..])
-            .collect();
-        if !missing.is_empty() {
-            println!("{}", pillarbox_world::tape::export::transcript(tape.world(), true));
-        }
-        assert!(missing.is_empty(), "{id}: {missing:?}");
-        // And it can be shared half done.
-        let link = tape.encode("");
-        let opened = Tape::decode(&link).unwrap_or_else(|why| panic!("{id}: {why}"));
-        assert_eq!(opened.tape.hash(), tape.hash(), "{id}");
     }
+}
+
+fn only_the_whole_solves(challenge: &Challenge, way: &[(Time, Action)]) {
+    let id = &challenge.id;
+    for actions in 0..way.len() {
+        let (achieved, own) = solved(challenge, way, actions).check(challenge);
+        assert_eq!(own, actions);
+        assert!(achieved.contains(&false), "{id}: {actions} of {} do it", way.len());
+    }
+    let mut tape = solved(challenge, way, way.len());
+    let (achieved, _) = tape.check(challenge);
+    let goals = challenge.goals.iter().zip(&achieved);
+    let missing: Vec<&str> =
+        goals.filter(|(_, achieved)| !**achieved).map(|(goal, _)| &goal.text[..]).collect();
+    if !missing.is_empty() {
+        println!("{}", pillarbox_world::tape::export::transcript(tape.world(), true));
+    }
+    assert!(missing.is_empty(), "{id}: {missing:?}");
+    // It can be shared, also half done.
+    let link = tape.encode("");
+    let opened = Tape::decode(&link).unwrap_or_else(|why| panic!("{id}: {why}"));
+    assert_eq!(opened.tape.hash(), tape.hash(), "{id}");
+    // What was done last can be taken back, which is as if it had never been done; that it was is kept.
+    let (at, _) = way[way.len() - 1];
+    let mut without = challenge.start().expect("it begins");
+    for (at, action) in &way[..way.len() - 1] {
+        without.run_to(*at);
+        without.act(action.clone()).expect("it could be done before");
+    }
+    without.run_to(at);
+    let end = tape.now();
+    assert!(tape.take_back(), "{id}");
+    assert_eq!(tape.now(), at, "{id}");
+    assert_eq!(tape.hash(), without.hash(), "{id}: taken back");
+    assert_eq!(tape.check(challenge).1, way.len() - 1, "{id}");
+    assert_eq!(tape.branches().0.len(), 2, "{id}");
+    tape.run_to(end);
+    tape.switch(0);
+    let (achieved, own) = tape.check(challenge);
+    assert!(own == way.len() && !achieved.contains(&false), "{id}: what was taken back is there");
 }
 
 #[test]

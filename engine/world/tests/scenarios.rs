@@ -216,7 +216,7 @@ fn scenarios_and_challenges_are_toml() {
         }
         assert!(count >= least, "{count} files in {directory:?}");
         let listed = match directory.ends_with("scenarios") {
-            true => Scenario::texts().len(),
+            true => Scenario::texts().count(),
             false => count,
         };
         assert_eq!(listed, count, "every file is in the list");
@@ -248,4 +248,26 @@ fn every_scenario_comes_to_what_it_came_to_before() {
         assert_eq!(now, before, "GOLDEN=update writes the file anew");
     }
     assert_eq!(now.lines().count(), before.lines().count());
+}
+
+#[test]
+fn what_lists_say_is_what_the_files_say() {
+    let headings: Vec<_> = Scenario::headings().collect();
+    let all = Scenario::all();
+    assert_eq!(headings.len(), all.len());
+    for (heading, scenario) in headings.iter().zip(&all) {
+        assert_eq!((heading.id, heading.number), (&scenario.id[..], scenario.number));
+        assert_eq!((&heading.title, &heading.says), (&scenario.title, &scenario.goal));
+        let number = scenario.number.to_string();
+        assert_eq!(Scenario::find(&number).map(|found| found.id).as_ref(), Some(&scenario.id));
+    }
+    let headings: Vec<_> = Challenge::headings().collect();
+    let all = Challenge::all();
+    assert_eq!(headings.len(), all.len());
+    for (heading, challenge) in headings.iter().zip(&all) {
+        assert_eq!((heading.id, heading.number), (&challenge.id[..], challenge.number));
+        assert_eq!((&heading.title, &heading.says), (&challenge.title, &challenge.task));
+        let number = challenge.number.to_string();
+        assert_eq!(Challenge::find(&number).map(|found| found.id).as_ref(), Some(&challenge.id));
+    }
 }

@@ -122,7 +122,8 @@ fn what_is_no_link_says_why() {
     assert_eq!(why(&link[..link.len() - 2]), Some(BadLink::Broken));
     assert_eq!(why(&format!("{link}AA")), Some(BadLink::Broken));
     assert_eq!(why(&format!("1{}", "A".repeat(100_000))), Some(BadLink::TooLong));
-    let other = Scenario { id: "gone".to_owned(), ..Scenario::default() };
+    let mut other = Scenario::find("sandbox").expect("there is one");
+    "gone".clone_into(&mut other.id);
     let gone = Tape::new(other, 1).expect("an empty world makes sense").encode("");
     assert_eq!(why(&gone), Some(BadLink::NoScenario("gone".to_owned())));
 }

@@ -388,3 +388,24 @@ fn passwords_are_masked_however_they_come() {
     }
     assert!(masked > 60);
 }
+
+#[test]
+fn a_fault_can_wait_for_every_label_that_a_server_gives() {
+    let mut labels = std::collections::BTreeSet::new();
+    for script in transcripts().iter().filter(|script| role(script).1 == Party::Server) {
+        for seen in seen(&traced(script), Split::Whole) {
+            let of = |side| spans(&seen, side).into_iter().map(|span| span.label);
+            labels.extend(
+                SIDES.into_iter().flat_map(of).map(|label| (script.protocol.clone(), label)),
+            );
+        }
+    }
+    assert!(labels.len() > 60, "{}", labels.len());
+    for (service, label) in labels {
+        let word = label.trim_end_matches(':').to_ascii_lowercase().replace(' ', "-");
+        let rule = format!("{service}/after={word}/drop");
+        let parsed = rule.parse::<pillarbox_world::fault::Rule>();
+        // What ends a message has been a moment of its own before, which POP3 has none of.
+        assert!(parsed.is_ok() || rule == "pop3/after=end-of-data/drop", "{rule}: {parsed:?}");
+    }
+}

@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use pillarbox_world::tape::{Challenge, Level, Scenario, Tape, export};
+use pillarbox_world::tape::{Challenge, Level, Scenario, Tape, export, share};
 use pillarbox_world::world::Time;
 
 use crate::error::{Error, Kind};
@@ -145,10 +145,10 @@ fn open(flags: &ReplayFlags) -> Result<(Tape, bool), Error> {
                 .map_err(|why| Error::usage(format!("{}: {why}", path.display())))?;
             return scenario_tape(scenario, flags).map(|tape| (tape, false));
         }
-        return link_tape(text.trim(), flags).map(|tape| (tape, true));
+        return link_tape(&text, flags, Tape::decode_file).map(|tape| (tape, true));
     }
     if is_link(what) {
-        return link_tape(what, flags).map(|tape| (tape, true));
+        return link_tape(share::in_file(what), flags, Tape::decode).map(|tape| (tape, true));
     }
     Err(Error::usage(format!(
         "{what}: there is no such scenario and no such file; `pillarbox scenarios` lists what there is"
@@ -166,16 +166,22 @@ fn scenario_tape(scenario: Scenario, flags: &ReplayFlags) -> Result<Tape, Error>
     Tape::new(scenario, seed).map_err(|why| Error::usage(format!("{}: {why}", flags.what)))
 }
 
-fn link_tape(text: &str, flags: &ReplayFlags) -> Result<Tape, Error> {
+fn link_tape(
+    text: &str,
+    flags: &ReplayFlags,
+    decode: fn(&str) -> Result<share::Opened, share::BadLink>,
+) -> Result<Tape, Error> {
     if flags.seed.is_some() {
         return Err(Error::usage("--seed: a link has a seed of its own; leave one of the two out"));
     }
-    decoded(text)
+    decoded(text, decode)
 }
 
-fn decoded(text: &str) -> Result<Tape, Error> {
-    let code = text.rsplit_once("#/w/").map_or(text, |(_, code)| code);
-    let opened = Tape::decode(code).map_err(|why| Error::usage(why.to_string()))?;
+fn decoded(
+    text: &str,
+    decode: fn(&str) -> Result<share::Opened, share::BadLink>,
+) -> Result<Tape, Error> {
+    let opened = decode(text).map_err(|why| Error::usage(why.to_string()))?;
     if opened.is_older {
         eprintln!("the scenario has changed since this link was made; it may show something else");
     }
@@ -190,11 +196,11 @@ pub(super) fn link_in(what: &Path) -> Result<Tape, Error> {
     if what.as_os_str() == "-" {
         let text = std::io::read_to_string(std::io::stdin().lock().take(FILE_MAX));
         let text = text.map_err(|error| Error::usage(format!("-: cannot read it: {error}")))?;
-        return decoded(text.trim());
+        return decoded(text.trim(), Tape::decode_file);
     }
     match what.is_file() {
-        true => decoded(read(what)?.trim()),
-        false => decoded(what.to_string_lossy().trim()),
+        true => decoded(read(what)?.trim(), Tape::decode_file),
+        false => decoded(share::in_file(&what.to_string_lossy()), Tape::decode),
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use pillarbox_engine::trace::Note;
 use pillarbox_engine::types::{AskId, BlobRange, Now, Reason, TlsFacts};
 use pillarbox_engine::{Output, Role};
 use pillarbox_world::fault::{Decision, Verdict};
@@ -69,6 +70,10 @@ pub(crate) trait Host<R: Role>: Send {
     ) -> impl Future<Output = R::Answer> + Send;
     /// What faults on purpose do at an ask, before anybody answers it.
     fn meet(&mut self, _now: Now, _ask: &R::Ask) -> Option<Met<R>> {
+        None
+    }
+    /// What faults on purpose do once the session has read or said octets with this label.
+    fn noted(&mut self, _now: Now, _label: &'static str) -> Option<Decision> {
         None
     }
     /// Waits so long, or until the session should not be made to wait.
@@ -454,13 +459,19 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             self.left = left;
         }
         self.state = State::Running;
+        let mut struck = Vec::new();
         for output in step.outputs {
             match output {
                 Output::Transmit(octets) => self.transmit(wire, octets).await?,
                 Output::TransmitBlob(range) => self.transmit_blob(wire, range).await?,
                 Output::Ask(id, ask) => self.asks.push_back((id, ask)),
                 Output::Event(event) => self.host.event(event),
-                Output::Note(note) => self.record.note(&note),
+                Output::Note(note) => {
+                    self.record.note(&note);
+                    if let Note::Span(span) = note {
+                        struck.extend(self.host.noted(now(self.host.started()), span.label));
+                    }
+                }
                 // What it waits for is the handshake that it asked for.
                 Output::Wait { .. } if matches!(self.state, State::Securing) => {}
                 Output::Wait { deadline_ms } => self.state = State::Waiting(deadline_ms),
@@ -474,6 +485,9 @@ impl<R: Role, H: Host<R>> Driver<R, H> {
             }
         }
         self.record.stepped();
+        for decision in struck {
+            self.suffer(wire, &decision).await?;
+        }
         Ok(taken)
     }
 

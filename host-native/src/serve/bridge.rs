@@ -133,7 +133,7 @@ pub(super) fn upgrade(asked: Asked) -> Result<WebSocketUpgrade, Refused> {
 pub(super) async fn token(socket: &mut WebSocket, guard: &Guard) -> Result<(), Ending> {
     match tokio::time::timeout(PROMPT_WITHIN, socket.recv()).await {
         Ok(Some(Ok(Message::Text(token)))) if guard.is_token(token.as_bytes()) => Ok(()),
-        _ => Err((code::TOKEN, "the first frame must be the token of this start")),
+        _ => Err((code::TOKEN, "this is not the token of the server's latest start")),
     }
 }
 

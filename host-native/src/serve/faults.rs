@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::types::Now;
-use pillarbox_world::fault::{Faults, Peer, Watch};
+use pillarbox_world::fault::{Decision, Faults, Peer, Watch};
 
 use super::Shared;
 use super::roles::{Link, Served};
@@ -30,6 +30,11 @@ impl SharedFaults {
     pub(super) fn lock(&self) -> MutexGuard<'_, Faults> {
         // A list is whole after each of its methods, so a panic elsewhere leaves nothing half done in it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether sessions have to say what octets are.
+    pub(super) fn hear_labels(&self) -> bool {
+        self.lock().hear_labels()
     }
 
     /// Whether there are any; sessions that begin without one are not asked to stop for them.
@@ -65,17 +70,38 @@ impl<R: Served> Facing<R> {
         let faults = shared.faults.as_ref()?;
         let met = self.0.meet(&mut faults.lock(), ask, now.monotonic_ms, now.unix_ms);
         let (decision, answer) = met?;
-        for strike in &decision.strikes {
-            shared.metrics.faults.with_label_values(&[R::PROTOCOL]).inc();
-            let (session, number) = (link.session_id(), strike.number);
-            let rule = strike.rule.as_str();
-            tracing::info!(protocol = R::PROTOCOL, session, peer = %link.peer, number, rule, "fault on purpose");
-        }
+        tell::<R>(shared, link, &decision);
         Some(Met { decision, answer })
+    }
+
+    /// What strikes after octets with this label, logged and counted.
+    pub(super) fn noted(
+        &self,
+        shared: &Shared,
+        link: &Link,
+        label: &str,
+        now: Now,
+    ) -> Option<Decision> {
+        let mut faults = shared.faults.as_ref()?.lock();
+        if !faults.hear_labels() {
+            return None;
+        }
+        let decision = self.0.noted(&mut faults, label, now.monotonic_ms, now.unix_ms)?;
+        tell::<R>(shared, link, &decision);
+        Some(decision)
     }
 
     /// Looks at what was answered.
     pub(super) fn answered(&mut self, answer: &R::Answer) {
         self.0.answered(answer);
+    }
+}
+
+fn tell<R: Served>(shared: &Shared, link: &Link, decision: &Decision) {
+    for strike in &decision.strikes {
+        shared.metrics.faults.with_label_values(&[R::PROTOCOL]).inc();
+        let (session, number) = (link.session_id(), strike.number);
+        let rule = strike.rule.as_str();
+        tracing::info!(protocol = R::PROTOCOL, session, peer = %link.peer, number, rule, "fault on purpose");
     }
 }

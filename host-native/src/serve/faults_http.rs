@@ -25,7 +25,7 @@ const BODY_MAX: usize = 512 * 1024;
 
 const CLAUSES: [&str; 10] =
     ["verb", "after", "octet", "sender", "to", "nth", "p", "over", "from", "until"];
-const ACTIONS: [&str; 13] = [
+const ACTIONS: [&str; 14] = [
     "reply",
     "delay",
     "rate",
@@ -38,6 +38,7 @@ const ACTIONS: [&str; 13] = [
     "drop",
     "lf-only",
     "full",
+    "uidvalidity",
     "strip-starttls",
 ];
 

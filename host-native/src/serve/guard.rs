@@ -1,5 +1,7 @@
 //! Who may use what a page of this server may use and no other page: exact `Host`, exact `Origin`, and a token that is
-//! new at every start. A page elsewhere cannot forge the first two, and cannot read the third.
+//! new at every start. A page elsewhere cannot forge the first two, and a program on this machine that can forge them does
+//! not know the third: no route tells it. Whoever starts the server is told, by its banner, its ready line or file, and its
+//! socket `control`, which are theirs alone.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -120,7 +122,7 @@ impl Guard {
             Some(token) if self.is_token(token.as_bytes()) => Ok(()),
             _ => Err(Refused(
                 StatusCode::UNAUTHORIZED,
-                "Authorization: Bearer, with the token of the ready file",
+                "Authorization: Bearer, with the token of the printed address (#t=…) or of the ready file",
             )),
         }
     }

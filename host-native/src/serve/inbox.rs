@@ -25,8 +25,9 @@ const HEADERS: [(HeaderName, &str); 4] = [
 const PAGE: &str = include_str!("inbox/page.html");
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// What the page loads, by name.
-const FILES: [(&str, &str, &str); 8] = [
+const FILES: [(&str, &str, &str); 9] = [
     ("style.css", "text/css; charset=utf-8", include_str!("inbox/style.css")),
+    ("token.js", SCRIPT, include_str!("../../../web-demo/assets/script/10-token.js")),
     ("main.js", SCRIPT, include_str!("inbox/main.js")),
     ("list.js", SCRIPT, include_str!("inbox/list.js")),
     ("letter.js", SCRIPT, include_str!("inbox/letter.js")),

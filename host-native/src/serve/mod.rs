@@ -117,7 +117,7 @@ impl Shared {
 pub(crate) struct Running {
     shared: Arc<Shared>,
     addresses: Addresses,
-    /// With it programs may watch what is said.
+    /// With it pages and programs may watch what is said.
     token: Option<String>,
     stop: watch::Sender<bool>,
     listeners: Vec<JoinHandle<()>>,
@@ -276,7 +276,7 @@ impl Running {
         match shared.settings.ready_event {
             true => ready.print(),
             false => {
-                banner(shared, *addresses);
+                banner(shared, *addresses, token.as_deref());
                 Ok(())
             }
         }
@@ -491,7 +491,7 @@ async fn stop_signal() -> Result<&'static str, Error> {
     }
 }
 
-fn banner(shared: &Shared, addresses: Addresses) {
+fn banner(shared: &Shared, addresses: Addresses, token: Option<&str>) {
     let Addresses { smtp, pop3, imap, http, submission, submissions, .. } = addresses;
     let Addresses { pop3s, imaps, lmtp, imap_preauth, .. } = addresses;
     let ms = shared.started.elapsed().as_millis();
@@ -513,6 +513,8 @@ fn banner(shared: &Shared, addresses: Addresses) {
     let preauth = preauth.map_or_else(String::new, |(preauth, address)| {
         format!(", as {} without a login {address}", preauth.account)
     });
+    // Pages of this start are let in by it, and a fragment is sent to no server.
+    let token = token.map_or_else(String::new, |token| format!("#t={token}"));
     let label = shared.settings.label.as_ref();
     let label = label.map_or_else(String::new, |label| format!(", {label},"));
     println!(
@@ -520,7 +522,7 @@ fn banner(shared: &Shared, addresses: Addresses) {
          \x20 SMTP  {smtp}   send mail here{submission}{}{lmtp}\n\
          \x20 POP3  {pop3}   read it here{}\n\
          \x20 IMAP  {imap}   or here{}{preauth}\n\
-         \x20 HTTP  http://{http}/   /mail/ is web mail, /playground/ the playground; health, metrics\n\
+         \x20 HTTP  http://{http}/{token}   /mail/ is web mail, /playground/ the playground; health, metrics\n\
          \x20 mail  {}\n\
          {}",
         env!("CARGO_PKG_VERSION"),

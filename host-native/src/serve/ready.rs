@@ -38,7 +38,7 @@ pub(crate) struct Addresses {
 pub(super) struct Ready<'a> {
     #[serde(flatten)]
     addresses: Addresses,
-    /// With this programs may watch what is said; only in the dev profile.
+    /// With this pages and programs may watch what is said; only in the dev profile.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
 }

@@ -16,6 +16,7 @@ use pillarbox_world::service::{
 };
 
 use super::Shared;
+use super::faults::SharedFaults;
 use super::log::shown;
 use crate::auth::{Caller, challenge};
 use crate::backend::HostBackend;
@@ -152,7 +153,12 @@ fn limits(shared: &Shared, link: &Link, base: Limits) -> Limits {
 }
 
 fn is_tracing(shared: &Shared, link: &Link) -> bool {
-    shared.settings.trace_sessions.is_some() || link.is_watched
+    shared.settings.trace_sessions.is_some() || link.is_watched || hears_labels(shared, link)
+}
+
+/// Whether a fault waits for octets that the session has to say what they are.
+fn hears_labels(shared: &Shared, link: &Link) -> bool {
+    link.is_facing && shared.faults.as_ref().is_some_and(SharedFaults::hear_labels)
 }
 
 fn host_name(shared: &Shared) -> Vec<u8> {

@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use pillarbox_engine::types::{BlobRange, Farewell, Now, Reason, TlsFacts, TlsOffer};
+use pillarbox_world::fault::Decision;
 use pillarbox_world::service::{Backend, Service};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
@@ -198,7 +199,15 @@ impl<R: Served> Host<R> for Serving<R> {
     }
 
     fn meet(&mut self, now: Now, ask: &R::Ask) -> Option<Met<R>> {
-        self.facing.as_mut()?.meet(&self.shared, &self.link, ask, now)
+        let met = self.facing.as_mut()?.meet(&self.shared, &self.link, ask, now)?;
+        if met.decision.renews {
+            self.service.renews();
+        }
+        Some(met)
+    }
+
+    fn noted(&mut self, now: Now, label: &'static str) -> Option<Decision> {
+        self.facing.as_ref()?.noted(&self.shared, &self.link, label, now)
     }
 
     async fn rest(&mut self, delay: Duration) {

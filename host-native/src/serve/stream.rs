@@ -1,5 +1,5 @@
-//! `/api/stream`: the journal of what is said, as it is said. A page of this server gets it over a WebSocket, with the
-//! token for the bridge first; a program that knows the token gets server-sent events.
+//! `/api/stream`: the journal of what is said, as it is said, for whoever knows the token: a page of this server says it in
+//! the first frame of a WebSocket, and a program gets server-sent events.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ use hyper::body::Frame;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 
-use super::bridge::Services;
+use super::bridge::{self, Services};
 use super::guard::{Asked, Guard, Refused, route};
 use super::{Shared, told_to_stop};
 use crate::live::{Journal, Told};
@@ -27,7 +27,7 @@ const WATCHERS_MAX: usize = 16;
 pub(super) const SEND_WITHIN: Duration = Duration::from_secs(30);
 /// So often something is said, so that both sides notice when the other is gone.
 pub(super) const PING_EVERY: Duration = Duration::from_secs(20);
-/// What a watcher has to say is nothing; so much is read of it.
+/// What a watcher has to say is the token and nothing else; so much is read of it.
 const HEARD_MAX: usize = 1024;
 
 /// The routes.
@@ -98,9 +98,11 @@ impl Stream {
     }
 
     async fn tell_page(self, mut socket: WebSocket, after: Option<u64>) {
+        if let Err(ending) = bridge::token(&mut socket, &self.guard).await {
+            return bridge::end(&mut socket, ending).await;
+        }
         let mut watcher = self.journal.watch(after);
         let mut hello = self.hello();
-        hello["token"] = json!(self.guard.token());
         hello["services"] = self.services.names();
         if !send(&mut socket, Message::text(hello.to_string())).await {
             return;
@@ -121,7 +123,7 @@ impl Stream {
                 }
                 heard = socket.recv() => match heard {
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                    // A watcher has nothing to say, and the end of it is the end.
+                    // A watcher has nothing more to say, and the end of it is the end.
                     _ => return,
                 },
                 _ = pings.tick() => {

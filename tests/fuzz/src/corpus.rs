@@ -40,6 +40,25 @@ pub(crate) fn challenges() -> Vec<Vec<u8>> {
     octets(files(&tests().join("../engine/world/challenges"), ".toml"))
 }
 
+/// Conversations of all three protocols as whoever reads along has them: what both sides say, behind the protocol's name.
+pub(crate) fn dialogues() -> Vec<Vec<u8>> {
+    let of = |protocol: &str| {
+        let files = files(&tests().join("transcripts").join(protocol), ".transcript");
+        let name = protocol.trim_end_matches("-client").to_owned();
+        files.into_iter().map(move |(_, octets)| {
+            let text = String::from_utf8_lossy(&octets).into_owned();
+            let said =
+                text.lines().filter(|line| line.starts_with("C: ") || line.starts_with("S: "));
+            let lines: Vec<&str> = std::iter::once(name.as_str()).chain(said).collect();
+            lines.join("\n").into_bytes()
+        })
+    };
+    ["smtp", "smtp-client", "pop3", "pop3-client", "imap", "imap-client"]
+        .into_iter()
+        .flat_map(of)
+        .collect()
+}
+
 /// The conversations of one protocol, without what the session itself says in them.
 pub(crate) fn conversations(protocol: &str) -> Vec<Vec<u8>> {
     let session = if protocol.ends_with("-client") { 'C' } else { 'S' };

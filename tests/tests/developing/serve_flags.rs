@@ -174,7 +174,7 @@ fn tls_is_off_or_of_a_file() {
     let has_starttls = |server: &Server| replies(server, &["EHLO a.test"])[1].contains("STARTTLS");
     let server = Server::start(scratch.path(), &["--memory", "--tls", &path]);
     assert!(has_starttls(&server));
-    server.at("imaps");
+    assert_ne!(server.at("imaps").port(), 0);
     drop(server);
     let server = Server::start(scratch.path(), &["--memory", "--tls", "off"]);
     assert!(!has_starttls(&server));

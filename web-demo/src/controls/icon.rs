@@ -25,6 +25,9 @@ pub(crate) enum Icon {
     Share,
     Undo,
     Menu,
+    Open,
+    Add,
+    Terminal,
 }
 
 impl Icon {
@@ -51,6 +54,9 @@ impl Icon {
             Self::Fault => "M13 2L5 13h6l-1 9 9-12h-6z",
             Self::Share => "M12 15V3M8 7l4-4 4 4M5 12v8h14v-8",
             Self::Menu => "M4 7h16M4 12h16M4 17h16",
+            Self::Terminal => "M3 5h18v14H3zM7 9l3 3-3 3M13 15h4",
+            Self::Open => "M3 6h6l2 3h10v10H3z",
+            Self::Add => "M12 5v14M5 12h14",
             Self::Undo => "M4 10h10a5 5 0 0 1 0 10h-3M4 10l4-4M4 10l4 4",
         }
     }

@@ -6,6 +6,7 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::Button;
+use crate::browser;
 
 /// How a key for going back is shown that was sent as an octet of its own.
 pub(crate) const BACKSPACE: char = '␈';
@@ -31,8 +32,8 @@ fn rest_of(typed: &str, next: &[String]) -> String {
     next.iter().find(fits).map_or_else(String::new, |known| known[typed.len()..].to_owned())
 }
 
-/// A place to type lines: Enter sends, Ctrl+Enter sends without an end of line, Tab completes, arrows bring back what was
-/// sent.
+/// A place to type lines: Enter sends, Ctrl+Enter sends without an end of line, Tab completes, Ctrl+Space goes to what can be
+/// said, arrows bring back what was sent.
 #[component]
 pub(crate) fn Prompt(
     /// What stands before it.
@@ -51,6 +52,9 @@ pub(crate) fn Prompt(
     /// What happens with characters that are sent at once.
     #[prop(optional)]
     piece: Option<Callback<String>>,
+    /// What happens when it is asked what can be said.
+    #[prop(optional)]
+    ask: Option<Callback<()>>,
     /// What happens; told whether the line is ended.
     send: impl Fn(bool) + Copy + 'static,
 ) -> AnyView {
@@ -103,6 +107,13 @@ pub(crate) fn Prompt(
                 event.prevent_default();
                 back.set(0);
                 send(!event.ctrl_key());
+            }
+            " " if event.ctrl_key() => {
+                event.prevent_default();
+                if let Some(ask) = ask {
+                    ask.run(());
+                }
+                browser::focus_first(".palette button");
             }
             "Backspace" if terminal.backspace || terminal.at_once => {
                 event.prevent_default();

@@ -7,8 +7,8 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
-/// Moves the focus to the row before or after the one that has it, if a key says so.
-fn step(event: &KeyboardEvent) -> bool {
+/// Moves the focus to the row before or after the one that has it, if a key says so: to the row, or to the button in it.
+pub(crate) fn step(event: &KeyboardEvent) -> bool {
     let Some(row) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else {
         return false;
     };
@@ -22,7 +22,11 @@ fn step(event: &KeyboardEvent) -> bool {
     };
     event.prevent_default();
     event.stop_propagation();
-    if let Some(next) = next.and_then(|next| next.dyn_into::<HtmlElement>().ok()) {
+    let at = |row: Element| match row.has_attribute("tabindex") {
+        true => Some(row),
+        false => row.first_element_child(),
+    };
+    if let Some(next) = next.and_then(at).and_then(|next| next.dyn_into::<HtmlElement>().ok()) {
         drop(next.focus());
     }
     true

@@ -14,6 +14,10 @@ const BEFORE_MS: u64 = 20_000;
 const SERVER: &str = "hamburger.edu";
 /// \Seen, as the world numbers system flags.
 const SEEN: u8 = 8;
+/// Whose mailbox.
+const OWNER: &str = "bob@hamburger.edu";
+/// What makes its UIDs worthless.
+const RENEWS: &str = "imap/verb=SELECT,nth=1/uidvalidity";
 /// Subjects of letters that can still come.
 const MORE: [&str; 4] = ["Dinner", "Pickles", "Crepes", "Dessert"];
 
@@ -67,6 +71,8 @@ pub enum Step {
     File(&'static str, u32),
     /// Alice sends another letter.
     More,
+    /// The mailbox gets another UIDVALIDITY once it is opened by IMAP.
+    Renew,
 }
 
 /// A message somewhere.
@@ -178,6 +184,11 @@ impl Step {
                 "A new message is in the mailbox. Who has the mailbox open by IMAP is told at once; \
                  who uses POP3 learns of it at the next check."
             }
+            Self::Renew => {
+                "Open the mailbox again on a device with IMAP, and see its UIDVALIDITY: it is another one. UIDs look as before \
+                 and mean nothing that they meant, so every client forgets what it knew (RFC 9051 §2.3.1.1); who has the mailbox \
+                 open meanwhile is sent away, and a POP3 device that keeps mail fetches all of it once more."
+            }
         }
     }
 }
@@ -219,6 +230,7 @@ impl Story {
                 }
                 imap(device, format!("move {uid} {FOLDER}"))
             }
+            Step::Renew => Action::AddFault(RENEWS.to_owned()),
             Step::More => Action::Send(Letter {
                 device: "alice-laptop".to_owned(),
                 to: "bob@hamburger.edu".to_owned(),
@@ -264,6 +276,17 @@ impl Story {
             folder: stored.mailbox,
         };
         stored.map(row).collect()
+    }
+
+    /// By which numbers clients know the mailbox again.
+    #[must_use]
+    pub fn numbers(&self) -> String {
+        let world = self.source.tape().world();
+        let server = self.source.node_named(SERVER);
+        let numbers = server.and_then(|server| world.uid_numbers(server, OWNER, "INBOX"));
+        numbers.map_or_else(String::new, |(validity, next)| {
+            format!("UIDVALIDITY {validity}, UIDNEXT {next}")
+        })
     }
 
     /// What each device shows.
@@ -380,6 +403,24 @@ mod tests {
         story.take_step(&Step::Check("bob-office", Mode::Delete)).expect("mail is fetched");
         assert_eq!(who_has(&story, "Lunch"), (false, vec![true, true, false, false, false]));
         assert!(story.desks().iter().take(4).all(|desk| desk.octets > 0));
+    }
+
+    #[test]
+    fn a_server_that_loses_its_uids_makes_everybody_begin_anew() {
+        let mut story = begin();
+        let numbers = story.numbers();
+        assert!(numbers.starts_with("UIDVALIDITY ") && numbers.ends_with("UIDNEXT 3"), "{numbers}");
+        story.take_step(&Step::Check("bob-laptop", Mode::Keep)).expect("mail is fetched");
+        story.take_step(&Step::Check("bob-phone", Mode::Imap)).expect("the mailbox opens");
+        story.take_step(&Step::Renew).expect("it is planned");
+        assert_eq!(story.numbers(), numbers, "nobody has opened it");
+        story.take_step(&Step::Check("bob-tablet", Mode::Imap)).expect("the mailbox opens");
+        assert_ne!(story.numbers(), numbers);
+        assert!(story.numbers().ends_with("UIDNEXT 3"));
+        let open: Vec<bool> = story.desks().iter().map(|desk| desk.open).collect();
+        assert_eq!(open, [false, false, false, true, false], "the phone was sent away");
+        story.take_step(&Step::Check("bob-laptop", Mode::Keep)).expect("mail is fetched");
+        assert_eq!(story.desks()[0].rows.len(), 4, "each letter twice");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A challenge that somebody works at: its world goes on by a little with each thing that they do.
 //! What counts as done is judged by the world library.
 
-use pillarbox_world::tape::{self, Challenge, Tape};
+use pillarbox_world::tape::{self, Challenge, Heading, Tape};
 
 use super::{Source, Story};
 
@@ -24,13 +24,13 @@ pub struct Offered {
 /// All challenges.
 #[must_use]
 pub fn all() -> Vec<Offered> {
-    let offered = |one: Challenge| Offered {
-        id: one.id,
+    let offered = |one: Heading| Offered {
+        id: one.id.to_owned(),
         number: one.number,
         title: one.title,
-        task: one.task,
+        task: one.says,
     };
-    Challenge::all().into_iter().map(offered).collect()
+    Challenge::headings().map(offered).collect()
 }
 
 /// The challenge whose world a story is, if it is one's.
@@ -62,12 +62,84 @@ pub fn begin(id: &str) -> Result<(Challenge, Story), String> {
     Ok((challenge, story))
 }
 
+/// The world once a challenge is solved. It tells what lies where, and is not looked at for how that came.
+///
+/// # Errors
+/// It cannot be solved in the way that is stored, which a test of the world finds first.
+pub fn goal(challenge: &Challenge) -> Result<Story, String> {
+    Ok(Story::of(Source::of(challenge.after(&challenge.solution)?)))
+}
+
 impl Story {
+    /// Takes back what was done last; false: nothing was done.
+    pub fn undo(&mut self) -> bool {
+        self.act(Source::take_back)
+    }
+
+    /// What lies where, of which there are how many, and how many are unread.
+    fn holdings(&self) -> impl Iterator<Item = (String, u64, u64)> {
+        self.nodes()
+            .iter()
+            .filter_map(|node| Some((node, self.whole.nodes.get(&node.id)?)))
+            .flat_map(|(node, place)| {
+                let boxes = place.mailboxes.iter().map(|((account, name), (count, unread))| {
+                    (format!("{account}, {name}"), *count, *unread)
+                });
+                let queue = (format!("queue of {}", node.title), place.queue, 0);
+                let screen = (format!("screen of {}", node.title), place.shown, 0);
+                boxes.chain([queue, screen])
+            })
+    }
+
+    /// What lies elsewhere than in this world once the goal is reached, in words.
+    #[must_use]
+    pub fn unlike(&self, goal: &Self) -> Vec<String> {
+        let own: Vec<_> = self.holdings().collect();
+        let changed = goal.holdings().filter(|(place, count, unread)| {
+            let before = own.iter().find(|(known, ..)| known == place);
+            before.map_or((0, 0), |before| (before.1, before.2)) != (*count, *unread)
+        });
+        let words = |(place, count, unread): (String, u64, u64)| match (count, unread) {
+            (0, _) => format!("{place}: nothing"),
+            (1, 0) => format!("{place}: 1 message"),
+            (1, _) => format!("{place}: 1 message, unread"),
+            (_, 0) => format!("{place}: {count} messages"),
+            _ => format!("{place}: {count} messages, {unread} unread"),
+        };
+        changed.map(words).collect()
+    }
+
     /// How somebody gets on.
     #[must_use]
     pub fn progress(&self, challenge: &tape::Challenge) -> Progress {
         let (held, done) = self.source.tape().check(challenge);
         let texts = challenge.goals.iter().map(|goal| goal.text.clone());
         Progress { goals: texts.zip(held).collect(), done, par: challenge.par() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_goal_tells_what_lies_elsewhere_until_it_does() {
+        let (challenge, mut story) = begin("seven-bit-hop").expect("it is there");
+        let goal = goal(&challenge).expect("it is solved");
+        assert_eq!(story.unlike(&goal), ["bob@hamburger.edu, INBOX: 2 messages, 2 unread"]);
+        for (_, action) in &challenge.solution {
+            story.perform(action.clone()).expect("it can be done");
+        }
+        assert_eq!(story.unlike(&goal), [""; 0]);
+        let achieved = |story: &Story| {
+            let progress = story.progress(&challenge);
+            (progress.goals.iter().filter(|(_, held)| *held).count(), progress.done)
+        };
+        assert_eq!(achieved(&story), (3, 2));
+        assert!(story.undo());
+        assert_eq!(achieved(&story), (2, 1));
+        assert_eq!(story.source().tape().branches().0.len(), 2, "what was taken back is kept");
+        assert!(story.undo() && !story.undo());
+        assert_eq!(achieved(&story), (0, 0));
     }
 }

@@ -1,9 +1,10 @@
 //! HTTP and SMTP side by side: what each says at the same point of its work, from a scenario in which one page with a photo
 //! travels both ways. Which lines belong to which point is told by what the engine noted of them.
 
-use pillarbox_world::world::{Dir, Protocol, WireId};
+use pillarbox_world::tape::Scenario;
+use pillarbox_world::world::{Action, Dir, NodeSetup, Protocol, Time, WireId};
 
-use super::{SpokenLine, Story};
+use super::{Source, SpokenLine, Story};
 
 /// The scenario that is compared.
 const SCENARIO: &str = "http-and-smtp";
@@ -12,7 +13,7 @@ const SCENARIO: &str = "http-and-smtp";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Point {
     /// What it is.
-    pub title: &'static str,
+    pub title: String,
     /// Lines of HTTP, as places in what was spoken.
     pub http: Vec<SpokenLine>,
     /// Lines of SMTP.
@@ -23,14 +24,131 @@ pub struct Point {
     pub difference: String,
 }
 
+/// Photos of the page, in their order: each is an object of its own.
+const PHOTOS: [&str; 5] = ["pancakes.jpg", "syrup.jpg", "butter.jpg", "berries.jpg", "sugar.jpg"];
+/// Octets of a photo.
+const PHOTO: u32 = 600;
+/// How long after one request the next is made.
+const NEXT_MS: u64 = 2_000;
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wish {
+    /// Whether one connection of HTTP carries all; else each object has its own.
+    pub persistent: bool,
+    /// Photos on the page, from 1 to [`PHOTOS_MAX`].
+    pub photos: usize,
+}
+
+/// Photos that a page may have.
+pub const PHOTOS_MAX: usize = PHOTOS.len();
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self { persistent: true, photos: 1 }
+    }
+}
+
+impl Wish {
+    /// Its text in a link: `p1`, or `o3` for one connection each.
+    #[must_use]
+    pub fn text(self) -> String {
+        format!("{}{}", if self.persistent { 'p' } else { 'o' }, self.photos)
+    }
+
+    /// Reads a text; none: it makes no sense.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (persistent, photos) = match text.strip_prefix('p') {
+            Some(photos) => (true, photos),
+            None => (false, text.strip_prefix('o')?),
+        };
+        let photos = photos.parse().ok().filter(|photos| (1..=PHOTOS_MAX).contains(photos))?;
+        Some(Self { persistent, photos })
+    }
+
+    /// The scenario with as many photos, fetched in this way.
+    fn scenario(self) -> Option<Scenario> {
+        let mut scenario = Scenario::find(SCENARIO)?;
+        if self == Self::default() {
+            return Some(scenario);
+        }
+        let photos = &PHOTOS[..self.photos];
+        let web = |node: &&mut NodeSetup| !node.pages.is_empty();
+        let pages = &mut scenario.setup.nodes.iter_mut().find(web)?.pages;
+        let photo = pages.pop()?;
+        let page = pages.first_mut()?;
+        let shows: String = photos.iter().map(|name| format!("<img src={name}>")).collect();
+        let (text, _) = std::str::from_utf8(&page.octets).ok()?.split_once("<img")?;
+        page.octets = format!("{text}{shows}\n").into_bytes();
+        let html = page.path.clone();
+        for (nth, name) in photos.iter().enumerate() {
+            // No two photos are alike.
+            let octets = pillarbox_world::world::picture(PHOTO + nth as u32);
+            let path = format!("/{name}");
+            pages.push(pillarbox_world::web::Resource { path, octets, ..photo.clone() });
+        }
+        scenario.script.retain_mut(|(_, action)| match action {
+            Action::Send(letter) => {
+                letter.html =
+                    letter.html.split("<img").next().unwrap_or_default().to_owned() + &shows;
+                let names = photos.iter().zip(PHOTO..);
+                letter.pictures = names.map(|(name, size)| ((*name).to_owned(), size)).collect();
+                true
+            }
+            _ => false,
+        });
+        let paths = std::iter::once(html).chain(photos.iter().map(|name| format!("/{name}")));
+        for (nth, path) in paths.enumerate() {
+            let at = Time(1_000 + NEXT_MS * nth as u64);
+            let last = nth == self.photos;
+            for action in self.request(nth, &path, last) {
+                scenario.script.push((at, action));
+            }
+        }
+        scenario.script.sort_by_key(|(at, _)| *at);
+        Some(scenario)
+    }
+
+    /// What is done to ask for an object: on the connection that is there, or on one of its own.
+    fn request(self, nth: usize, path: &str, last: bool) -> Vec<Action> {
+        let mut lines = vec![format!("GET {path} HTTP/1.1"), "Host: crepes.fr".to_owned()];
+        if last || !self.persistent {
+            lines.push("Connection: close".to_owned());
+        }
+        lines.push(String::new());
+        if nth > 0 && self.persistent {
+            let typed = |line: String| Action::Type {
+                wire: 0,
+                server: false,
+                octets: (line + "\r\n").into_bytes(),
+            };
+            return lines.into_iter().map(typed).collect();
+        }
+        let script = lines.into_iter().map(|line| format!("C: {line}")).collect();
+        let (from, host) = ("bob-laptop".to_owned(), "crepes.fr".to_owned());
+        vec![Action::Connect { from, host, port: 80, script }]
+    }
+}
+
+/// The connections of both protocols; of the web there may be several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wires {
+    http: Vec<WireId>,
+    smtp: WireId,
+}
+
 /// The story that is compared, told to its end, with the connections of both protocols.
 #[must_use]
-pub fn begin() -> Option<(Story, [WireId; 2])> {
-    let story = Story::scenario(SCENARIO)?.without_questions();
+pub fn begin(wish: Wish) -> Option<(Story, Wires)> {
+    let mut source = Source::new(wish.scenario()?).ok()?;
+    source.tell_all();
+    let story = Story::of(source).without_questions();
     let wires = story.source().tape().world().wires();
-    let of = |protocol| wires.iter().find(|wire| wire.protocol == protocol).map(|wire| wire.id);
-    let wires = [of(Protocol::Http)?, of(Protocol::Smtp)?];
-    Some((story, wires))
+    let of =
+        |protocol| wires.iter().filter(move |wire| wire.protocol == protocol).map(|wire| wire.id);
+    let wires = Wires { http: of(Protocol::Http).collect(), smtp: of(Protocol::Smtp).next()? };
+    (!wires.http.is_empty()).then_some((story, wires))
 }
 
 /// Octets of one direction of a wire, and those of them above 127.
@@ -59,33 +177,45 @@ impl Count {
 impl Story {
     /// The points of both conversations, in order.
     #[must_use]
-    pub fn points(&self, [http, smtp]: [WireId; 2]) -> Vec<Point> {
-        let (web, mail) = (self.exchanges(http), self.mail(smtp));
-        let [first, second] = [0, 1].map(|at| web.get(at).cloned().unwrap_or_default());
-        let photo = Count::of(&self.objects(http).pop().unwrap_or_default());
-        let base64 = Count::of(&self.said(&mail.second));
+    pub fn points(&self, wires: &Wires) -> Vec<Point> {
+        let smtp = wires.smtp;
+        let mut web = wires.http.iter().flat_map(|wire| self.exchanges(*wire));
+        let mut mail = self.mail(smtp);
+        let first = web.next().unwrap_or_default();
+        let connections = wires.http.len();
         let quiet = |words: &str| [words.to_owned(), String::new()];
-        let point = |title, http, smtp, silent, difference: String| Point {
-            title,
+        let point = |title: &str, http, smtp, silent, difference: String| Point {
+            title: title.to_owned(),
             http,
             smtp,
             silent,
             difference,
         };
-        vec![
+        let opened = self.opener(wires.http[0]);
+        let (opened, kept) = match connections {
+            1 => (opened, "Both use TCP and keep the connection for more.".to_owned()),
+            _ => (
+                format!("{opened} It does so {connections} times: once for each object."),
+                format!(
+                    "Here each object has a connection of its own: {connections} times somebody waits for TCP to begin. \
+                     The mail has one for all."
+                ),
+            ),
+        };
+        let mut points = vec![
             point(
                 "Who connects",
                 Vec::new(),
                 Vec::new(),
-                [self.opener(http), self.opener(smtp)],
-                "HTTP pulls: who wants the page opens the connection. SMTP pushes: who has the mail opens it. \
-                 Both use TCP and keep the connection for more."
-                    .to_owned(),
+                [opened, self.opener(smtp)],
+                format!(
+                    "HTTP pulls: who wants the page opens the connection. SMTP pushes: who has the mail opens it. {kept}"
+                ),
             ),
             point(
                 "First words",
                 Vec::new(),
-                mail.hello,
+                std::mem::take(&mut mail.hello),
                 quiet("The client asks at once."),
                 "A web server waits to be asked. A mail server greets first, and both say who they are before anything else."
                     .to_owned(),
@@ -93,30 +223,48 @@ impl Story {
             point(
                 "The request",
                 first.request,
-                mail.envelope,
+                std::mem::take(&mut mail.envelope),
                 quiet(""),
                 "A request names one object to be had. An envelope names who gets the message; nobody asked for it.".to_owned(),
             ),
             point(
                 "The page",
                 first.response,
-                mail.first,
+                std::mem::take(&mut mail.first),
                 quiet(""),
                 "HTTP: one object in each response, its length said before. SMTP: one message for all objects, until a lone dot."
                     .to_owned(),
             ),
-            point(
-                "The photo",
-                [second.request, second.response].concat(),
-                mail.second,
+        ];
+        let bodies: Vec<Vec<u8>> = wires.http.iter().flat_map(|wire| self.objects(*wire)).collect();
+        let count = mail.photos.len();
+        for (nth, (part, asked)) in
+            std::mem::take(&mut mail.photos).into_iter().zip(web).enumerate()
+        {
+            let photo = Count::of(bodies.get(nth + 1).map_or(&[][..], |body| body));
+            let base64 = Count::of(&self.said(&part));
+            let title =
+                if count == 1 { "The photo".to_owned() } else { format!("Photo {}", nth + 1) };
+            let again = if connections == 1 {
+                "asked for once more"
+            } else {
+                "a connection and a request more"
+            };
+            let words = format!(
+                "HTTP: {again}, and sent as it is: {}. Mail: a further part of the same message, in base64, \
+                 with its lines: {}.",
+                photo.words(),
+                base64.words()
+            );
+            points.push(point(
+                &title,
+                [asked.request, asked.response].concat(),
+                part,
                 quiet(""),
-                format!(
-                    "HTTP: asked for once more, and sent as it is: {}. Mail: a further part of the same message, in base64, \
-                     with its lines: {}.",
-                    photo.words(),
-                    base64.words()
-                ),
-            ),
+                words,
+            ));
+        }
+        points.extend([
             point(
                 "The verdict",
                 Vec::new(),
@@ -131,9 +279,31 @@ impl Story {
                 Vec::new(),
                 mail.goodbye,
                 quiet("A field said it: close."),
-                "Either connection could have carried more: the next request, the next message.".to_owned(),
+                match connections {
+                    1 => "Either connection could have carried more: the next request, the next message.".to_owned(),
+                    _ => "The mail’s connection could have carried more. Those of the web were closed after one object each.".to_owned(),
+                },
             ),
-        ]
+            point(
+                "In all",
+                Vec::new(),
+                Vec::new(),
+                [self.sum(&wires.http), self.sum(&[smtp])],
+                "Counted are the octets of both directions, as they travelled.".to_owned(),
+            ),
+        ]);
+        points
+    }
+
+    /// What connections carried, in words.
+    fn sum(&self, wires: &[WireId]) -> String {
+        let octets =
+            wires.iter().flat_map(|wire| Dir::BOTH.map(|dir| self.source.octets(*wire, dir).len()));
+        let octets: usize = octets.sum();
+        match wires.len() {
+            1 => format!("1 connection, {octets} octets."),
+            count => format!("{count} connections, {octets} octets."),
+        }
     }
 
     fn opener(&self, wire: WireId) -> String {
@@ -186,7 +356,7 @@ impl Story {
             line.dir == Dir::ToServer
                 && roots.any(|a| a.label == "message content" && a.at.contains(&line.start))
         };
-        let (mut verbs, mut parts, mut ended) = (0, 0, false);
+        let (mut verbs, mut ended) = (0, false);
         for line in self.spoken(wire, usize::MAX) {
             if is_content(&line) {
                 let octets = self.octets(wire, line.dir, line.start, line.end);
@@ -195,14 +365,11 @@ impl Story {
                     ended = true;
                     continue;
                 }
-                // The last part of this message is the photo, and its parts begin with their boundaries.
-                let is_image = octets.to_ascii_lowercase().starts_with(b"content-type: image/");
-                parts += usize::from(is_image);
-                if parts == 0 {
-                    mail.first.push(line)
-                } else {
-                    mail.second.push(line)
+                // The last parts of this message are the photos, and each begins with its boundary.
+                if octets.to_ascii_lowercase().starts_with(b"content-type: image/") {
+                    mail.photos.push(Vec::new());
                 }
+                mail.photos.last_mut().unwrap_or(&mut mail.first).push(line);
                 continue;
             }
             if line.dir == Dir::ToServer {
@@ -232,7 +399,8 @@ struct Mail {
     hello: Vec<SpokenLine>,
     envelope: Vec<SpokenLine>,
     first: Vec<SpokenLine>,
-    second: Vec<SpokenLine>,
+    /// Each photo's lines.
+    photos: Vec<Vec<SpokenLine>>,
     verdict: Vec<SpokenLine>,
     goodbye: Vec<SpokenLine>,
 }
@@ -253,8 +421,8 @@ mod tests {
 
     #[test]
     fn both_conversations_are_cut_at_the_same_points() {
-        let (story, wires) = begin().expect("the scenario is there");
-        let points = story.points(wires);
+        let (story, wires) = begin(Wish::default()).expect("the scenario is there");
+        let points = story.points(&wires);
         let of =
             |title: &str| points.iter().find(|point| point.title == title).expect("it is there");
         let request = of("The request");
@@ -284,5 +452,38 @@ mod tests {
         assert!(text(&of("The end").smtp).contains("S: 221"));
         assert!(of("Who connects").silent[0].contains("Bob"));
         assert!(of("Who connects").silent[1].contains("crepes.fr connects to hamburger.edu"));
+    }
+
+    #[test]
+    fn as_many_photos_travel_as_are_wanted_each_on_its_way() {
+        for persistent in [true, false] {
+            for photos in 1..=PHOTOS_MAX {
+                let wish = Wish { persistent, photos };
+                assert_eq!(Wish::parse(&wish.text()), Some(wish));
+                let (story, wires) = begin(wish).expect("the scenario is there");
+                assert_eq!(wires.http.len(), if persistent { 1 } else { photos + 1 }, "{wish:?}");
+                let points = story.points(&wires);
+                let shown: Vec<_> =
+                    points.iter().filter(|point| point.title.contains("hoto")).collect();
+                assert_eq!(shown.len(), photos, "{wish:?}");
+                for (name, point) in PHOTOS.iter().zip(shown) {
+                    assert!(text(&point.http).starts_with(&format!("C: GET /{name}")), "{wish:?}");
+                    assert!(text(&point.http).contains("200 OK"), "{}", text(&point.http));
+                    assert!(text(&point.smtp).contains(name), "{}", text(&point.smtp));
+                    assert!(point.difference.contains("60"), "{}", point.difference);
+                }
+                let last = points.last().expect("there are some");
+                let count = if wires.http.len() == 1 {
+                    "1 connection, ".to_owned()
+                } else {
+                    format!("{} connections, ", photos + 1)
+                };
+                assert!(last.silent[0].starts_with(&count), "{:?}", last.silent);
+                assert!(last.silent[1].starts_with("1 connection, "));
+            }
+        }
+        for text in ["", "p", "p0", "o6", "x1", "p1x"] {
+            assert_eq!(Wish::parse(text), None, "{text}");
+        }
     }
 }

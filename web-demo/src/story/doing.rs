@@ -233,10 +233,7 @@ mod tests {
         let mut story = sandbox();
         let (_, door) = story.doors().remove(0);
         story.perform(door).expect("it listens");
-        let link = story
-            .source()
-            .link(&crate::story::seen::Seen { cursor: 0, pin: None })
-            .expect("it is short");
+        let link = story.source().link(&crate::story::seen::Seen::default()).expect("it is short");
         let (again, _) = Story::shared(&link).expect("it is a link");
         assert!(again.is_sandbox());
         assert_eq!(again.by_hand(), story.by_hand(), "the connection is still open");

@@ -1,5 +1,6 @@
 //! Faults that can be had by a click, in the world's text form. The names of places are the story's own.
 
+use pillarbox_world::fault::{Place, Rule};
 use pillarbox_world::world::{Action, Dir, NodeId, What, WireId};
 
 use super::Story;
@@ -197,6 +198,20 @@ impl Story {
     }
 }
 
+/// The flag with which a real server does the same; none: only a simulated world can. One server knows no other hosts and
+/// no connections of a story, so there it strikes everywhere.
+#[must_use]
+pub fn flag(fault: &str) -> Option<String> {
+    let mut rule: Rule = fault.parse().ok()?;
+    if rule.action.needs_world() || rule.is_of_web() {
+        return None;
+    }
+    if matches!(rule.place, Place::Node(_) | Place::Link(..) | Place::Wire(_)) {
+        rule.place = Place::Any;
+    }
+    Some(format!("--fault '{}'", rule.to_string().replace('\'', "'\\''")))
+}
+
 /// Before a connection's first words.
 const GREETING: &str = "after=connect";
 
@@ -274,7 +289,7 @@ const OF_AN_ANSWER: [Words; 3] = [
     ),
 ];
 
-const TEMPLATES: [Words; 16] = [
+const TEMPLATES: [Words; 17] = [
     (
         "{} is down for fifty minutes",
         "The queue keeps the message and tries again.",
@@ -309,6 +324,11 @@ const TEMPLATES: [Words; 16] = [
         "The mailbox is full for good",
         "552 means never: the sender gets a report at once.",
         "{}/verb=RCPT/reply=552 5.2.2 The mailbox is full",
+    ),
+    (
+        "The mailbox has another UIDVALIDITY",
+        "What IMAP clients and POP3 readers remember of it counts for nothing.",
+        "{}/verb=SELECT,nth=1/uidvalidity",
     ),
     (
         "{} says that it closes",
@@ -402,6 +422,30 @@ mod tests {
             }
         }
         assert!(tried > 100, "{tried}");
+    }
+
+    #[test]
+    fn a_fault_is_a_flag_where_one_server_can_do_it() {
+        let all = [
+            (
+                "node:b.example/until=09:50/down",
+                Some("--fault 'any/after=connect,until=09:50/down'"),
+            ),
+            ("link:a~b/after=connect,nth=1/drop", Some("--fault 'any/after=connect,nth=1/drop'")),
+            ("wire:3/verb=any,nth=1/delay=1m", Some("--fault 'any/verb=any,nth=1/delay=1m'")),
+            ("pop3/after=login/drop", Some("--fault 'pop3/after=login/drop'")),
+            (
+                "any/verb=MAIL/reply=451 4.3.0 it's late",
+                Some("--fault 'any/verb=MAIL/reply=451 4.3.0 it'\\''s late'"),
+            ),
+            ("any/always/tap", None),
+            ("node:b.example/always/dns=nxdomain", None),
+            ("http/after=commit,nth=1/drop", None),
+            ("no fault", None),
+        ];
+        for (fault, wanted) in all {
+            assert_eq!(flag(fault).as_deref(), wanted, "{fault}");
+        }
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct Standing {
     pub protocol: &'static str,
     /// Messages in the mailbox.
     pub mailbox: u64,
+    /// How long the session at the other end still waits, as `4:52`; none: as long as it takes.
+    pub left: Option<String>,
 }
 
 /// A world for what somebody wants to try, as far as the greeting.
@@ -167,15 +169,26 @@ impl Story {
         let name = PORTS.iter().find(|(port, _)| *port == wish.port).map_or("", |(_, name)| name);
         let boxes = self.source.mailboxes(SERVER);
         let state = wire.as_ref().map_or("", |wire| self.source.tape().state(wire.id, other));
+        let open = wire.as_ref().filter(|wire| wire.phase == Phase::Open);
+        let left = open.and_then(|wire| self.left(wire.id, other));
         let gloss = wire.as_ref().and_then(|wire| source::state_gloss(wire.protocol, other, state));
         Standing {
             wire: wire.as_ref().map(|wire| wire.id),
-            open: wire.is_some_and(|wire| wire.phase == Phase::Open),
+            open: open.is_some(),
             state,
             gloss,
             protocol: name,
             mailbox: boxes,
+            left,
         }
+    }
+
+    /// How long the session at an end of a wire still waits, in minutes and seconds.
+    fn left(&self, wire: WireId, end: End) -> Option<String> {
+        let world = self.source.tape().world();
+        let ms = world.deadline(wire, end)?.0.saturating_sub(world.now().0);
+        let seconds = ms.div_ceil(1000);
+        Some(format!("{}:{:02}", seconds / 60, seconds % 60))
     }
 
     /// Says octets, and listens.
@@ -482,6 +495,24 @@ mod tests {
             ],
         );
         assert_eq!(remark, None, "one message");
+    }
+
+    #[test]
+    fn the_time_out_counts_down_begins_anew_and_strikes() {
+        let (mut story, _) = after(SMTP, &[b"HELO x\r\n"]);
+        let left = |story: &Story| story.standing(SMTP).left;
+        assert_eq!(
+            left(&story).as_deref(),
+            Some("4:59"),
+            "two seconds were listened, part of which the answer took"
+        );
+        story.think(60_000);
+        assert_eq!(left(&story).as_deref(), Some("3:59"));
+        story.say(Part::Client, b"NOOP\r\n").expect("it is open");
+        assert_eq!(left(&story).as_deref(), Some("4:59"));
+        story.think(299_000);
+        assert!(!story.standing(SMTP).open);
+        assert_eq!(left(&story), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! of. Octets and notes are entered as they come; nothing here knows how they travel.
 
 mod listed;
+pub mod next;
 mod own;
 mod simulated;
 mod told;

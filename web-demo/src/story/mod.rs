@@ -5,11 +5,13 @@ pub mod access;
 mod annotated;
 pub mod beside;
 mod book;
+pub mod build;
 pub mod challenge;
 pub mod compare;
 pub mod covered;
 mod doing;
 mod faults;
+pub mod filter;
 pub mod hands;
 pub mod hop;
 pub mod layout;
@@ -17,6 +19,7 @@ pub mod lines;
 pub mod live;
 pub mod message;
 mod octets;
+pub mod part;
 pub mod range;
 pub mod recorded;
 pub mod scene;
@@ -33,7 +36,7 @@ use std::cell::RefCell;
 use pillarbox_world::world::{Dir, Entry, NodeId, Time, What, WireId};
 
 pub use book::BookLine;
-pub use faults::{Chances, Spot, Template};
+pub use faults::{Chances, Spot, Template, flag};
 use layout::{Item, Map};
 use lines::Lines;
 pub use octets::{Because, Explained, SpokenLine, SpokenPiece, TreeRow};
@@ -146,6 +149,15 @@ impl Story {
     /// Why it is no link.
     pub fn shared(link: &str) -> Result<(Self, Option<Seen>), String> {
         let (source, seen) = Source::shared(link)?;
+        Ok((Self::of(source), seen))
+    }
+
+    /// The same of a link that is kept in a file.
+    ///
+    /// # Errors
+    /// Why it is no link.
+    pub fn filed(link: &str) -> Result<(Self, Option<Seen>), String> {
+        let (source, seen) = Source::filed(link)?;
         Ok((Self::of(source), seen))
     }
 

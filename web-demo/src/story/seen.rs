@@ -1,4 +1,5 @@
-//! What somebody looks at, and its text in a link: `12`, `12 n3` with a node, `12 w2c54-83` with octets.
+//! What somebody looks at, and its text in a link: `12`, `12 n3` with a node, `12 w2c54-83` with octets; an `s` at the
+//! end shows secrets.
 
 use pillarbox_world::world::{Dir, NodeId, WireId};
 
@@ -21,12 +22,14 @@ pub enum Focus {
 }
 
 /// The moment that is shown, and what is looked at there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// How many entries are told.
     pub cursor: usize,
     /// What is pinned.
     pub pin: Option<Focus>,
+    /// Whether secrets are shown.
+    pub secrets: bool,
 }
 
 impl Focus {
@@ -50,21 +53,31 @@ impl Focus {
 }
 
 impl Seen {
+    /// After so many entries, with nothing pinned.
+    #[must_use]
+    pub fn at(cursor: usize) -> Self {
+        Self { cursor, ..Self::default() }
+    }
+
     /// Its text.
     #[must_use]
     pub fn text(&self) -> String {
-        let cursor = self.cursor;
-        match self.pin {
-            None => cursor.to_string(),
-            Some(pin) => format!("{cursor} {}", pin.text()),
+        let mut text = self.cursor.to_string();
+        if let Some(pin) = self.pin {
+            text.extend([" ", &pin.text()]);
         }
+        text + if self.secrets { " s" } else { "" }
     }
 
     /// Reads a text; what is pinned is left out where it makes no sense, since links come from anywhere.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        let (text, secrets) = match text.strip_suffix(" s") {
+            Some(text) => (text, true),
+            None => (text, false),
+        };
         let (cursor, pin) = text.split_once(' ').unwrap_or((text, ""));
-        Some(Self { cursor: cursor.parse().ok()?, pin: focus(pin) })
+        Some(Self { cursor: cursor.parse().ok()?, pin: focus(pin), secrets })
     }
 }
 
@@ -95,8 +108,8 @@ mod tests {
             Some(octets(Dir::ToServer)),
             Some(octets(Dir::ToClient)),
         ];
-        for pin in pins {
-            let seen = Seen { cursor: 12, pin };
+        for (pin, secrets) in pins.into_iter().flat_map(|pin| [(pin, false), (pin, true)]) {
+            let seen = Seen { cursor: 12, pin, secrets };
             assert_eq!(Seen::parse(&seen.text()), Some(seen), "{}", seen.text());
         }
     }
@@ -108,7 +121,7 @@ mod tests {
             "n70000",
         ] {
             let seen = Seen::parse(&format!("7 {pin}"));
-            assert_eq!(seen, Some(Seen { cursor: 7, pin: None }), "{pin}");
+            assert_eq!(seen, Some(Seen::at(7)), "{pin}");
         }
         assert_eq!(Seen::parse("é 1"), None);
         assert_eq!(Seen::parse(""), None);

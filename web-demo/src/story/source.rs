@@ -6,7 +6,8 @@ use std::rc::Rc;
 use pillarbox_engine::trace::Side;
 use pillarbox_world::annotate::Annotation;
 use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
-use pillarbox_world::tape::{Level, Scenario, Tape, export};
+use pillarbox_world::tape::share::Opened;
+use pillarbox_world::tape::{Heading, Level, Scenario, Tape, export};
 use pillarbox_world::world::{
     Action, Dir, DnsAnswer, End, Entry, EntryId, Fate, Kind as NodeKind, NodeId, NodeSetup,
     Protocol, Time, What, WireId, World,
@@ -66,9 +67,8 @@ pub struct Listed {
 /// All scenarios.
 #[must_use]
 pub fn scenarios() -> Vec<Listed> {
-    let listed =
-        |scenario: Scenario| Listed { id: scenario.id, title: scenario.title, goal: scenario.goal };
-    Scenario::all().into_iter().map(listed).collect()
+    let listed = |one: Heading| Listed { id: one.id.to_owned(), title: one.title, goal: one.says };
+    Scenario::headings().map(listed).collect()
 }
 
 /// All that happened, as a file.
@@ -135,10 +135,20 @@ impl Source {
     /// Why it is no link.
     pub fn shared(link: &str) -> Result<(Self, Option<Seen>), String> {
         let opened = Tape::decode(link).map_err(|why| why.to_string())?;
+        Ok(Self::opened(opened))
+    }
+
+    /// The same of a link that is kept in a file.
+    ///
+    /// # Errors
+    /// Why it is no link.
+    pub fn filed(link: &str) -> Result<(Self, Option<Seen>), String> {
+        Ok(Self::opened(Tape::decode_file(link).map_err(|why| why.to_string())?))
+    }
+
+    fn opened(opened: Opened) -> (Self, Option<Seen>) {
         let mut source = Self::of(opened.tape);
-        let scenario = source.tape.scenario();
-        let by_hand = scenario.of_lab().is_some() || scenario.of_challenge().is_some();
-        if by_hand || scenario.is_unplanned() {
+        if source.goes_on() {
             // It goes on from where it was left; where nothing was done, it has not begun.
             let last = source.tape.actions().last().map(|planned| planned.at);
             if let Some(last) = last {
@@ -147,7 +157,9 @@ impl Source {
         } else {
             source.tell_all();
         }
-        Ok((source, Seen::parse(&opened.view)))
+        let seen = Seen::parse(&opened.view);
+        source.shows_secrets |= seen.is_some_and(|seen| seen.secrets);
+        (source, seen)
     }
 
     /// The world as text for a link; none: it is too long for one.
@@ -156,10 +168,19 @@ impl Source {
         Some(self.tape.encode(&seen.text())).filter(|link| Tape::fits(link))
     }
 
-    /// The same with all branches.
+    /// The same however long it is, for a file; with all branches, or the one that is shown.
     #[must_use]
-    pub fn link_all(&self, seen: &Seen) -> Option<String> {
-        Some(self.tape.encode_all(&seen.text())).filter(|link| Tape::fits(link))
+    pub fn text(&self, seen: &Seen, all_branches: bool) -> String {
+        let view = seen.text();
+        if all_branches { self.tape.encode_all(&view) } else { self.tape.encode(&view) }
+    }
+
+    /// Whether a link to it goes on from where it was left, so that it has no other place.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        let scenario = self.tape.scenario();
+        let by_hand = scenario.of_lab().is_some() || scenario.of_challenge().is_some();
+        by_hand || scenario.is_unplanned()
     }
 
     /// A tape, as far as it has gone.
@@ -316,6 +337,15 @@ impl Source {
         self.nodes.iter().find(|node| node.name == name).map(|node| node.id)
     }
 
+    /// Takes back what was done last, for another branch; false: nothing was done.
+    pub fn take_back(&mut self) -> bool {
+        let done = self.tape.take_back();
+        if done {
+            self.forget();
+        }
+        done
+    }
+
     /// Does something after so many entries; what came then is another branch.
     ///
     /// # Errors
@@ -341,6 +371,18 @@ impl Source {
         let mut source = Self::of(self.tape.alone(branch)?);
         source.tell_all();
         Some(source)
+    }
+
+    /// Begins with another world, in which all that was done is done again.
+    ///
+    /// # Errors
+    /// What in it makes no sense; then nothing was changed.
+    pub fn rebuild(&mut self, scenario: Scenario) -> Result<(), String> {
+        self.tape.rebuild(scenario)?;
+        self.nodes = nodes(&self.tape);
+        self.links = links(self.tape.world(), &self.tape.scenario().setup.nodes, &self.nodes);
+        self.forget();
+        Ok(())
     }
 
     /// Shows another branch, told to its end.

@@ -29,7 +29,7 @@ pub(super) fn access(begun: Option<(Story, Option<Seen>)>) -> AnyView {
 fn lab(ui: Ui, round: RwSignal<u32>, begun: Option<(Story, Option<Seen>)>) -> AnyView {
     let (story, seen) = begun.unwrap_or_else(|| (access::begin(), None));
     let player = Player::new(story);
-    player.open(Seen { cursor: usize::MAX, pin: seen.and_then(|seen| seen.pin) });
+    player.open(Seen { cursor: usize::MAX, ..seen.unwrap_or_default() });
     let lesson = RwSignal::new(None::<&'static str>);
     let wrong = RwSignal::new(None::<String>);
     let act = move |step: Step| {
@@ -52,6 +52,10 @@ fn lab(ui: Ui, round: RwSignal<u32>, begun: Option<(Story, Option<Seen>)>) -> An
         player.version.track();
         player.read(Story::kept)
     });
+    let numbers = move || {
+        player.version.track();
+        player.read(Story::numbers)
+    };
     let truth = Memo::new(move |_| {
         player.version.track();
         player.read(Story::truth)
@@ -67,6 +71,7 @@ fn lab(ui: Ui, round: RwSignal<u32>, begun: Option<(Story, Option<Seen>)>) -> An
                 <Button class="small-button" disabled=more press=move || act(Step::More)>
                     {icon(Icon::Letter)}<span>"Alice writes to Bob"</span>
                 </Button>
+                <Button class="quiet small-button" press=move || act(Step::Renew)>"The server loses its UIDs"</Button>
                 <Button class="quiet small-button" press=move || round.update(|round| *round += 1)>
                     {icon(Icon::Undo)}<span>"Start over"</span>
                 </Button>
@@ -81,6 +86,7 @@ fn lab(ui: Ui, round: RwSignal<u32>, begun: Option<(Story, Option<Seen>)>) -> An
                     <h2>"hamburger.edu"</h2>
                     <p class="muted small">"The mailbox is here"</p>
                     {move || rows(kept.get(), None, act)}
+                    <p class="muted small heard">{numbers}</p>
                 </section>
                 {columns}
             </div>

@@ -91,11 +91,20 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
         player.seek(usize::MAX);
     };
     let faults = player.breakable();
+    let shows_goal = RwSignal::new(false);
+    let known = StoredValue::new_local(challenge.clone());
+    let map = move || {
+        let goal = shows_goal.get().then(|| known.with_value(challenge::goal).ok()).flatten();
+        match goal {
+            Some(goal) => reached(player, goal, shows_goal),
+            None => stage::map(player, stage::narrow().get()),
+        }
+    };
     view! {
         <div class="stage challenge">
             <div class="panes">
                 <div class="left">
-                    <section class="pane map-pane" aria-label="Map">{stage::map(player, stage::narrow().get())}</section>
+                    <section class="pane map-pane" aria-label="Map">{map}</section>
                     <div class="hands-left">
                         {stage::transcript(player, true)}
                         {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
@@ -103,7 +112,7 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
                     </div>
                 </div>
                 <div class="hands-right">
-                    {task(ui, challenge, player, round)}
+                    {task(ui, challenge, player, round, shows_goal)}
                     {doing::acts(player, act, faults)}
                     {stage::inspector(player)}
                 </div>
@@ -114,8 +123,40 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
     .into_any()
 }
 
+/// The world at the goal, in place of the reader's own, and what lies elsewhere there.
+fn reached(player: Player, goal: Story, shown: RwSignal<bool>) -> AnyView {
+    let unlike = player.read(|story| story.unlike(&goal));
+    let words = match unlike.is_empty() {
+        true => vec![
+            "Everything lies where it lies now: what counts is what is said and done.".to_owned(),
+        ],
+        false => unlike,
+    };
+    let words = words.into_iter().map(|one| view! { <li>{one}</li> }).collect_view();
+    let goal = Player::new(goal);
+    goal.seek(usize::MAX);
+    view! {
+        <div class="goal-state" role="status">
+            <b>"The goal: so the world looks once it is solved"</b>
+            <ul>{words}</ul>
+            <Button class="small-button" press=move || {
+                shown.set(false);
+                browser::focus("show-goal");
+            }>{icon(Icon::Undo)}<span>"Back to my world"</span></Button>
+        </div>
+        {stage::map(goal, stage::narrow().get())}
+    }
+    .into_any()
+}
+
 /// What to achieve, how far it is, and hints.
-fn task(ui: Ui, challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyView {
+fn task(
+    ui: Ui,
+    challenge: Challenge,
+    player: Player,
+    round: RwSignal<u32>,
+    shows_goal: RwSignal<bool>,
+) -> AnyView {
     let hints = challenge.hints.clone();
     let shown = RwSignal::new(0_usize);
     let (id, text) = (challenge.id.clone(), challenge.task.clone());
@@ -140,6 +181,19 @@ fn task(ui: Ui, challenge: Challenge, player: Player, round: RwSignal<u32>) -> A
         };
         progress.get().goals.into_iter().map(goal).collect_view()
     };
+    let undo = move || {
+        player.change(Story::undo);
+        player.pin.set(None);
+        player.chosen.set(None);
+        player.seek(usize::MAX);
+        ui.told.set("What was done last is taken back.".to_owned());
+    };
+    let show = move || {
+        shows_goal.update(|on| *on = !*on);
+        if shows_goal.get_untracked() {
+            browser::focus_first(".goal-state button");
+        }
+    };
     let count = hints.len();
     let given = move || {
         hints.iter().take(shown.get()).map(|hint| view! { <li>{hint.clone()}</li> }).collect_view()
@@ -159,8 +213,12 @@ fn task(ui: Ui, challenge: Challenge, player: Player, round: RwSignal<u32>) -> A
                 <Button class="small-button" disabled=Signal::derive(move || shown.get() >= count) press=move || shown.update(|n| *n += 1)>
                     {move || format!("Hint {} of {count}", (shown.get() + 1).min(count))}
                 </Button>
+                <Button class="small-button" pressed=shows_goal id="show-goal" press=show>"Show the goal"</Button>
+                <Button class="small-button" disabled=Signal::derive(move || progress.with(|now| now.done == 0)) press=undo>
+                    {icon(Icon::Undo)}<span>"Undo"</span>
+                </Button>
                 <Button class="small-button" press=move || round.update(|round| *round += 1)>
-                    {icon(Icon::Undo)}<span>"Start over"</span>
+                    "Start over"
                 </Button>
                 {stage::share(player)}
             </div>

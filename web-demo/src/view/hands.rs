@@ -6,13 +6,46 @@ use pillarbox_world::world::WireId;
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{BACKSPACE, Button, Icon, Prompt, Select, Show, Switch, Terminal, icon};
+use crate::controls::{
+    BACKSPACE, Button, Icon, Prompt, Select, Show, Switch, Terminal, icon, step,
+};
 use crate::player::Player;
 use crate::story::Story;
 use crate::story::hands::{self, PORTS, Part, Remark, Sayable, Wish};
 use crate::story::seen::Seen;
 
 use super::stage;
+
+/// How much help there is with typing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wheels {
+    /// None; what can be said is told when it is asked for.
+    Off,
+    /// What can be said stands beside.
+    Hints,
+    /// And behind what is typed.
+    Completion,
+    /// Nothing is typed: what can be said is chosen.
+    Choose,
+}
+
+impl Wheels {
+    /// All, with the names by which they are kept and their words.
+    const ALL: [(Self, &'static str, &'static str); 4] = [
+        (Self::Off, "off", "No help"),
+        (Self::Hints, "hints", "Help: hints"),
+        (Self::Completion, "completion", "Help: completion"),
+        (Self::Choose, "choose", "I choose, and type nothing"),
+    ];
+
+    fn named(name: &str) -> Self {
+        Self::ALL.iter().find(|(_, known, _)| *known == name).map_or(Self::Completion, |one| one.0)
+    }
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(own, ..)| *own == self).map_or("", |one| one.1)
+    }
+}
 
 /// The screen for speaking by hand, or what a link brought there.
 pub(super) fn hands_on(begun: Option<(Story, Option<Seen>)>) -> AnyView {
@@ -21,21 +54,28 @@ pub(super) fn hands_on(begun: Option<(Story, Option<Seen>)>) -> AnyView {
     let wished = begun.as_ref().and_then(|(story, _)| story.wish());
     let usual = Wish { part: Part::Client, port: 25, textbook: true };
     let wish = RwSignal::new(wished.unwrap_or(usual));
+    let wheels = RwSignal::new(Wheels::named(&browser::kept("wheels").unwrap_or_default()));
     let begun = StoredValue::new_local(begun);
-    view! { <div class="hands">{move || conversation(wish, begun.try_update_value(Option::take).flatten())}</div> }.into_any()
+    view! { <div class="hands">{move || conversation(wish, wheels, begun.try_update_value(Option::take).flatten())}</div> }.into_any()
 }
 
 /// One conversation; another wish begins another one.
-fn conversation(wish: RwSignal<Wish>, begun: Option<(Story, Option<Seen>)>) -> AnyView {
+fn conversation(
+    wish: RwSignal<Wish>,
+    wheels: RwSignal<Wheels>,
+    begun: Option<(Story, Option<Seen>)>,
+) -> AnyView {
     let now = wish.get();
     let (story, seen) = begun.unwrap_or_else(|| (hands::begin(now), None));
     let player = Player::new(story);
-    player.open(Seen { cursor: usize::MAX, pin: seen.and_then(|seen| seen.pin) });
+    player.open(Seen { cursor: usize::MAX, ..seen.unwrap_or_default() });
     player.chosen.set(player.read(|story| story.standing(now).wire));
     let said = RwSignal::new(Vec::<String>::new());
     let line = RwSignal::new(String::new());
     let (lf_only, terminal) = (RwSignal::new(false), RwSignal::new(Terminal::default()));
     let wrong = RwSignal::new(None::<String>);
+    // Whether somebody without help asked what can be said.
+    let asked = RwSignal::new(false);
     let standing = Memo::new(move |_| {
         player.version.track();
         player.read(|story| story.standing(now))
@@ -66,6 +106,7 @@ fn conversation(wish: RwSignal<Wish>, begun: Option<(Story, Option<Seen>)>) -> A
         }
         said.update(|said| said.push(text));
         line.set(String::new());
+        asked.set(false);
     };
     let piece = Callback::new(move |text: String| put(sent(&text)));
     let undo = move || {
@@ -80,8 +121,20 @@ fn conversation(wish: RwSignal<Wish>, begun: Option<(Story, Option<Seen>)>) -> A
         format!("{}{state}{}", standing.protocol, standing.state)
     });
     let closed = Signal::derive(move || !standing.get().open);
+    let examples = examples(offered);
+    let next = Signal::derive(move || match wheels.get() {
+        Wheels::Completion => examples.get(),
+        _ => Vec::new(),
+    });
+    let ask = Callback::new(move |()| asked.set(true));
+    let chosen = Callback::new(move |example: String| {
+        line.set(example);
+        say(true);
+        browser::focus_first(".palette button");
+    });
+    let chooses = Memo::new(move |_| wheels.get() == Wheels::Choose);
     view! {
-        {choices(wish, player)}
+        {choices(wish, wheels, player)}
         <div class="panes">
             <div class="hands-left">
                 {stage::transcript(player, false)}
@@ -94,12 +147,19 @@ fn conversation(wish: RwSignal<Wish>, begun: Option<(Story, Option<Seen>)>) -> A
                         <Button press=undo>{icon(Icon::Undo)}<span>"Take the last line back"</span></Button>
                     </div>
                 }>
-                    <Prompt label=label value=line history=said next=examples(offered) terminal=terminal piece=piece send=say />
+                    <Show when=move || chooses.get() fallback=move || view! {
+                        <Prompt label=label value=line history=said next=next terminal=terminal piece=piece ask=ask send=say />
+                    }>
+                        <div class="prompt chosen" role="group" aria-label="Choose what you say">
+                            <span class="mono">{move || label.get()}</span>
+                            {palette_with(offered, chosen, true)}
+                        </div>
+                    </Show>
                 </Show>
             </div>
             <div class="hands-right">
                 {state(player, now, undo)}
-                {sayable(offered, line, lf_only, terminal)}
+                <Show when=move || !chooses.get()>{sayable(offered, wheels, asked, line, lf_only, terminal)}</Show>
                 {stage::inspector(player)}
             </div>
         </div>
@@ -107,7 +167,8 @@ fn conversation(wish: RwSignal<Wish>, begun: Option<(Story, Option<Seen>)>) -> A
     .into_any()
 }
 
-fn choices(wish: RwSignal<Wish>, player: Player) -> AnyView {
+fn choices(wish: RwSignal<Wish>, wheels: RwSignal<Wheels>, player: Player) -> AnyView {
+    let helps = Wheels::ALL.map(|(_, name, words)| (name.to_owned(), words.to_owned())).to_vec();
     let parts = vec![
         ("client".to_owned(), "You are the client".to_owned()),
         ("server".to_owned(), "You are the server".to_owned()),
@@ -134,6 +195,11 @@ fn choices(wish: RwSignal<Wish>, player: Player) -> AnyView {
                 <Switch label="the server uses the book's words" on=Signal::derive(move || wish.get().textbook)
                     set=move |on| wish.update(|wish| wish.textbook = on) />
             </Show>
+            <Select label="Help with typing" options=Signal::stored(helps) chosen=Signal::derive(move || wheels.get().name().to_owned())
+                set=move |value: String| {
+                    browser::keep("wheels", Some(&value));
+                    wheels.set(Wheels::named(&value));
+                } />
             <Button class="quiet small-button" press=move || wish.update(|_| ())>"Start over"</Button>
             {stage::share(player)}
         </div>
@@ -188,6 +254,9 @@ fn state(player: Player, wish: Wish, undo: impl Fn() + Copy + Send + Sync + 'sta
                     now if now.state.is_empty() => Some("It still waits for a first line that it understands.".to_owned()),
                     now => now.gloss,
                 }}</p>
+                {move || standing.get().left.map(|left| view! {
+                    <p class="small time-out">"Time-out in "<b class="mono">{left}</b>", unless something is said before."</p>
+                })}
                 <p class="small">{move || match standing.get().mailbox {
                     1 => "Bob's mailbox holds 1 message.".to_owned(),
                     count => format!("Bob's mailbox holds {count} messages."),
@@ -210,6 +279,8 @@ fn state(player: Player, wish: Wish, undo: impl Fn() + Copy + Send + Sync + 'sta
 /// What can be said, and how the terminal behaves.
 fn sayable(
     offered: Memo<Offered>,
+    wheels: RwSignal<Wheels>,
+    asked: RwSignal<bool>,
     line: RwSignal<String>,
     lf_only: RwSignal<bool>,
     terminal: RwSignal<Terminal>,
@@ -221,7 +292,12 @@ fn sayable(
     view! {
         <section class="pane says-pane" aria-label="What you can say, and how">
             <div class="inspected">
-                {palette_of(offered, line)}
+                <Show when=move || wheels.get() != Wheels::Off || asked.get() fallback=move || view! {
+                    <Button class="small-button" press=move || {
+                        asked.set(true);
+                        browser::focus_first(".palette button");
+                    }>"What can I say now? "<kbd>"Ctrl+Space"</kbd></Button>
+                }>{palette_of(offered, line)}</Show>
                 <details class="telnet">
                     <summary>"As with telnet"</summary>
                     {switch("no local echo: what you type is not shown", |terminal| &mut terminal.silent)}
@@ -281,17 +357,29 @@ pub(super) fn palette(
 
 /// What is offered, each with what it does; a press puts it into the prompt.
 pub(super) fn palette_of(offered: Memo<Offered>, line: RwSignal<String>) -> AnyView {
-    let take = move |example: String| {
+    let take = Callback::new(move |example: String| {
         line.set(example);
         browser::focus("prompt");
+    });
+    palette_with(offered, take, false)
+}
+
+/// What is offered, and what happens with the one that is taken: it is shown as it is said then, or as what it is an example
+/// of. Arrows go through it, and Esc back to the prompt.
+fn palette_with(offered: Memo<Offered>, take: Callback<String>, said: bool) -> AnyView {
+    let key = move |event: leptos::ev::KeyboardEvent| {
+        if !step(&event) && event.key() == "Escape" {
+            browser::focus("prompt");
+        }
     };
     let offer = move |one: Sayable| {
         let example = one.example.clone();
+        let shown = if said { one.example } else { one.form.to_owned() };
         view! {
-            <li>
-                <Button class="quiet small-button wrap" press=move || take(example.clone())>
+            <li data-row>
+                <Button class="quiet small-button wrap" press=move || take.run(example.clone())>
                     <span class="offer">
-                        <code>{one.form}</code>
+                        <code>{shown}</code>
                         <span class="muted small">{one.gist}" "{one.law}</span>
                     </span>
                 </Button>
@@ -303,7 +391,7 @@ pub(super) fn palette_of(offered: Memo<Offered>, line: RwSignal<String>) -> AnyV
         (!sayable.is_empty()).then(|| {
             view! {
                 <h4>"You can say now"</h4>
-                <ul class="palette">{sayable.into_iter().map(offer).collect_view()}</ul>
+                <ul class="palette" on:keydown=key>{sayable.into_iter().map(offer).collect_view()}</ul>
             }
         })
     };

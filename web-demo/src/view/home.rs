@@ -4,15 +4,67 @@ use leptos::prelude::*;
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Icon, icon};
+use crate::controls::{Button, Icon, Show, icon};
 use crate::player::{Pace, Player};
 use crate::route::Route;
+use crate::story::challenge;
 use crate::story::{Listed, Story, scenarios};
 
 use super::stage;
 
 /// The scenario that the first page plays.
 const JOURNEY: &str = "alice-to-bob";
+
+/// Where it is kept which scenarios were opened, and with a `!` behind it, seen to their end.
+const PROGRESS: &str = "progress";
+/// Where it is kept which scenario was looked at last, and how far.
+const PLACE: &str = "place";
+
+/// How far a reader is with a scenario.
+fn progress(kept: &str, id: &str) -> Option<bool> {
+    let mut known =
+        kept.split(' ').map(|one| one.strip_suffix('!').map_or((one, false), |id| (id, true)));
+    known.find(|(known, _)| *known == id).map(|(_, finished)| finished)
+}
+
+/// Keeps that a scenario was opened, or seen to its end.
+pub(super) fn remember(id: &str, finished: bool) {
+    let kept = browser::kept(PROGRESS).unwrap_or_default();
+    let before = progress(&kept, id);
+    if before.is_some_and(|before| before >= finished) {
+        return;
+    }
+    let others = kept.split(' ').filter(|one| !one.is_empty() && *one != id);
+    let mut all: Vec<String> = others.map(str::to_owned).collect();
+    all.push(if finished { format!("{id}!") } else { id.to_owned() });
+    browser::keep(PROGRESS, Some(&all.join(" ")));
+}
+
+/// Keeps that a scenario was opened, and where its reader is for as long as they are there.
+pub(super) fn follow(player: Player, id: &str) {
+    remember(id, false);
+    let id = id.to_owned();
+    Effect::new(move |_| {
+        let Some(cursor) = player.rested.get() else { return };
+        let last = player.read(|story| story.entries().len());
+        if cursor >= last {
+            // What has come to its end is not gone on with.
+            remember(&id, true);
+            browser::keep(PLACE, None);
+        } else if cursor > 0 {
+            browser::keep(PLACE, Some(&format!("{id}/{cursor}")));
+        }
+    });
+}
+
+/// Forgets all of that, and which challenges were solved.
+fn forget() {
+    browser::keep(PROGRESS, None);
+    browser::keep(PLACE, None);
+    for one in challenge::all() {
+        browser::keep(&format!("solved.{}", one.id), None);
+    }
+}
 
 /// The first page.
 pub(super) fn home() -> AnyView {
@@ -29,7 +81,21 @@ pub(super) fn home() -> AnyView {
         }
     });
     let story = Story::scenario(JOURNEY).map(Story::without_questions);
-    let list = all.into_iter().zip(1..).map(card).collect_view();
+    let kept = RwSignal::new(browser::kept(PROGRESS).unwrap_or_default());
+    let place = RwSignal::new(browser::kept(PLACE).and_then(|place| {
+        let one = all.iter().find(|one| place.split('/').next() == Some(&one.id))?;
+        Some((Route::Scenario(place.clone()).to_string(), one.title.clone()))
+    }));
+    let go_on = move || {
+        place.get().map(|(href, title)| view! { <a class="button primary" href=href>{format!("Continue: {title}")}</a> })
+    };
+    let first = move || if place.get().is_some() { "button" } else { "button primary" };
+    let count = all.len();
+    let told = move || {
+        let finished = kept.with(|kept| kept.split(' ').filter(|one| one.ends_with('!')).count());
+        format!("{finished} of {count} finished; keys 1 – 9 open them")
+    };
+    let list = all.into_iter().zip(1..).map(|one| card(one, kept)).collect_view();
     view! {
         <div class="page">
             <section class="hero">
@@ -40,7 +106,8 @@ pub(super) fn home() -> AnyView {
                         "Step through it, type to it, break it, and ask every octet why it is there."
                     </p>
                     <div class="go">
-                        <a class="button primary" href=Route::Scenario(JOURNEY.to_owned()).to_string()>"Step through it"</a>
+                        {go_on}
+                        <a class=first href=Route::Scenario(JOURNEY.to_owned()).to_string()>"Step through it"</a>
                         {super::can_speak().then(|| view! {
                             <a class="button" href=Route::HandsOn.to_string()>"Type it yourself"</a>
                         })}
@@ -53,8 +120,17 @@ pub(super) fn home() -> AnyView {
             </section>
             <section aria-labelledby="all">
                 <div class="section-head">
-                    <h2 id="all">"Scenarios"</h2>
-                    <p class="muted small">"keys 1 – 9 open them"</p>
+                    <h2 id="all" tabindex="-1">"Scenarios"</h2>
+                    <p class="muted small">{told}</p>
+                    <Show when=move || kept.with(|kept| !kept.is_empty())>
+                        <Button class="quiet small-button" press=move || {
+                            forget();
+                            kept.set(String::new());
+                            place.set(None);
+                            ui.told.set("All progress is forgotten.".to_owned());
+                            browser::focus("all");
+                        }>"Forget my progress"</Button>
+                    </Show>
                 </div>
                 <ol class="scenarios">{list}</ol>
             </section>
@@ -63,13 +139,21 @@ pub(super) fn home() -> AnyView {
     .into_any()
 }
 
-fn card((scenario, number): (Listed, u32)) -> AnyView {
+fn card((scenario, number): (Listed, u32), kept: RwSignal<String>) -> AnyView {
     let Listed { id, title, goal } = scenario;
+    let own = id.clone();
+    let chip = move || {
+        let (class, words) = match kept.with(|kept| progress(kept, &own))? {
+            true => ("chip good", "✔ finished"),
+            false => ("chip", "seen"),
+        };
+        Some(view! { <span class=class>{words}</span> })
+    };
     view! {
         <li>
             <a class="scenario card" href=Route::Scenario(id).to_string()>
                 <span class="number">{number}</span>
-                <h3>{title}</h3>
+                <h3>{title}{chip}</h3>
                 <p>{goal}</p>
             </a>
         </li>

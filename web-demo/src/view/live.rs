@@ -1,6 +1,7 @@
 //! Live: real conversations of the server that served this page, those of others and one's own, explained as on the stage.
 
 mod desk;
+mod faults;
 mod list;
 mod serve;
 mod speak;
@@ -12,7 +13,7 @@ use leptos::prelude::*;
 use pillarbox_world::world::WireId;
 
 use crate::app::Ui;
-use crate::controls::{Button, Icon, Show, icon, tabs};
+use crate::controls::{Button, Field, Icon, Show, icon, tabs};
 use crate::link::{Link, Status};
 use crate::player::Player;
 use crate::story::hands::PORTS;
@@ -44,9 +45,17 @@ pub(super) fn live() -> AnyView {
     if let Ok(timer) = set_interval_with_handle(move || desk.look(), LOOK_EVERY) {
         on_cleanup(move || timer.clear());
     }
-    // Whoever comes here when nobody serves the page needs nothing but to know how to get one that does.
-    let is_nobody = Memo::new(move |_| link.status.get() == Status::Nobody);
-    let content = move || if is_nobody.get() { nobody(link) } else { table(desk, link) };
+    // Whoever comes here when nobody serves the page, or without the token, needs nothing but to know how to get there.
+    let missing = Memo::new(move |_| match link.status.get() {
+        Status::Nobody => Some(true),
+        Status::Locked { again: false, .. } => Some(false),
+        _ => None,
+    });
+    let content = move || match missing.get() {
+        Some(true) => nobody(link),
+        Some(false) => locked(link),
+        None => table(desk, link),
+    };
     view! {
         {move || match desk.opened.get() {
             Some(wire) => simulation(desk, wire),
@@ -108,9 +117,46 @@ fn nobody(link: Link) -> AnyView {
                 "server of yours handed out, or that server has stopped, or it has accounts, and then its mail is nobody "
                 "else's business. All the other screens work without one."
             </p>
-            <p>"Start one, and open the page that it serves:"</p>
-            <pre class="quote mono">"cargo run --release\nhttp://127.0.0.1:8025/playground/#/live"</pre>
+            <p>"Start one, open the address that it prints, and from there the playground:"</p>
+            <pre class="quote mono">"cargo run --release\n  HTTP  http://127.0.0.1:8025/#t=…"</pre>
             <p class="go"><Button class="primary" press=move || link.ask()>"Look again"</Button></p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The server is there, and this tab does not have its token.
+fn locked(link: Link) -> AnyView {
+    view! {
+        <div class="page">
+            <h1>"Live opens with the address that your server printed"</h1>
+            <p class="lead-in">
+                "That address ends with a token. Who has it may see what is said to the server and speak to its services; "
+                "a program or page that merely found the port may not. All other screens, the inbox and web mail need none."
+            </p>
+            <pre class="quote mono">"HTTP  http://127.0.0.1:8025/"<b>"#t=…"</b></pre>
+            <p>"Open it in any tab of this browser, and this one goes on by itself; or paste it here."</p>
+            {unlocking(link)}
+        </div>
+    }
+    .into_any()
+}
+
+/// A field for the printed address.
+fn unlocking(link: Link) -> AnyView {
+    let given = RwSignal::new(String::new());
+    let unlock = move || given.with_untracked(|given| link.unlock(given));
+    let is_wrong = move || matches!(link.status.get(), Status::Locked { wrong: true, .. });
+    view! {
+        <div class="form unlock">
+            <Show when=is_wrong>
+                <p class="defect" role="alert">
+                    "The token that this tab had is not the one of the server's latest start: each start has a new one. Open "
+                    "the address that it printed, or paste it here."
+                </p>
+            </Show>
+            <Field label="The printed address, or the token alone" value=given send=unlock />
+            <p class="go"><Button class="primary" press=unlock>"Go on"</Button></p>
         </div>
     }
     .into_any()
@@ -183,11 +229,13 @@ fn wrong(desk: Desk) -> AnyView {
 }
 
 fn bar(desk: Desk, link: Link) -> AnyView {
+    let (next, breaks) = (faults::watch(link), RwSignal::new(false));
     let status = move || match link.status.get() {
         Status::Asking => ("chip", "asking the server …"),
         Status::There(_) => ("chip good", "● connected"),
         Status::Lost => ("chip bad", "✖ the server is gone; it is asked again"),
         Status::Nobody => ("chip bad", "✖ nobody answers"),
+        Status::Locked { .. } => ("chip bad", "✖ the server was started again, with a new token"),
     };
     let is_off = Signal::derive(move || !matches!(link.status.get(), Status::There(_)));
     let serves = RwSignal::new(false);
@@ -214,9 +262,17 @@ fn bar(desk: Desk, link: Link) -> AnyView {
             <Button class="small-button" disabled=is_off press=move || serves.set(true)>
                 {icon(Icon::Share)}<span>"Be the server …"</span>
             </Button>
+            <Button class="small-button" id="next-fault" disabled=is_off press=move || breaks.set(true)>
+                {icon(Icon::Fault)}<span>"Fault …"</span>
+            </Button>
             <Button class="quiet small-button" press=move || saves.set(true)>{icon(Icon::Save)}<span>"Files"</span></Button>
         </div>
+        <Show when=move || matches!(link.status.get(), Status::Locked { again: true, .. })>
+            {unlocking(link)}
+        </Show>
         {serve::serving(desk, link)}
+        {faults::waiting(next)}
+        {faults::dialog(desk, next, breaks)}
         {stage::files(desk.player, saves, true)}
         {serve::dialog(desk, link, serves)}
         {tasks::send_dialog(desk, sends)}

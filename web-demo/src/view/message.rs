@@ -5,11 +5,12 @@ use leptos::prelude::*;
 use pillarbox_world::tape::{Scenario, share};
 
 use crate::app::Ui;
-use crate::controls::{Row, Select, TextArea, tabs};
-use crate::explanations;
+use crate::browser;
+use crate::controls::{Button, Dialog, Icon, Row, Select, Show, TextArea, icon, tabs};
 use crate::route::Route;
 use crate::story::covered;
 use crate::story::message::{self, Facts, Part, SAMPLES, Shown};
+use crate::story::part::{self, Added};
 
 use super::{hop, smime, stage};
 
@@ -17,6 +18,13 @@ use super::{hop, smime, stage};
 const PARTS: &str = "parts";
 const SIGNED: &str = "signed";
 const HOP: &str = "hop";
+
+/// What can be added: value, words, and what could stand there.
+const KINDS: [(&str, &str, &str); 3] = [
+    ("text", "a text", "How about pickles?\n"),
+    ("html", "HTML: the same in another form", "<p>Do you like <b>ketchup</b>?</p>\n"),
+    ("file", "a file", ""),
+];
 
 /// The screen of the message lab, with the messages of a world if one is named.
 pub(super) fn lab(world: Option<&str>) -> AnyView {
@@ -84,6 +92,7 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
             <div class="choices-bar" role="group" aria-label="Message">
                 <Select label="A message to begin with" options=Signal::stored(options) chosen=sample set=choose />
                 {tabs("lab", "What to look at", names, tab)}
+                {add_part(raw, put)}
                 {stage::share_place(place)}
                 <p class="muted small">{move || told(raw.with(|raw| message::facts(raw)))}</p>
                 {wrong.map(|why| view! { <p class="defect" role="alert">{why}</p> })}
@@ -100,13 +109,62 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
     .into_any()
 }
 
+/// Adds a part: text, HTML, or a file.
+fn add_part(
+    raw: RwSignal<Vec<u8>>,
+    put: impl Fn(Vec<u8>) + Copy + Send + Sync + 'static,
+) -> AnyView {
+    let ui: Ui = expect_context();
+    let (open, wrong) = (RwSignal::new(false), RwSignal::new(None::<String>));
+    let kind = RwSignal::new(KINDS[0].0.to_owned());
+    let text = RwSignal::new("How about pickles?\n".to_owned());
+    let add = move |added: Added| match raw.with_untracked(|raw| part::add(raw, &added)) {
+        Ok(octets) => {
+            open.set(false);
+            put(octets);
+            ui.told.set("The part was added.".to_owned());
+        }
+        Err(why) => wrong.set(Some(why)),
+    };
+    let choose = move |value: String| {
+        text.set(
+            KINDS.iter().find(|(kind, ..)| *kind == value).map_or("", |kind| kind.2).to_owned(),
+        );
+        kind.set(value);
+    };
+    let file = move |name: String, octets: Option<Vec<u8>>| match octets {
+        Some(octets) => add(Added::File(name, octets)),
+        None => {
+            let _ = wrong.try_set(Some(format!("{name} is larger than a message here can be.")));
+        }
+    };
+    let press = move || match kind.get_untracked().as_str() {
+        "file" => browser::pick(message::OCTETS_MAX, file),
+        "html" => add(Added::Html(text.get_untracked())),
+        _ => add(Added::Text(text.get_untracked())),
+    };
+    let is_file = move || kind.with(|kind| kind == "file");
+    let kinds = KINDS.map(|(value, words, _)| (value.to_owned(), words.to_owned())).to_vec();
+    view! {
+        <Button class="small-button" id="add-part" press=move || {
+            wrong.set(None);
+            open.set(true);
+        }>{icon(Icon::Add)}<span>"Add a part"</span></Button>
+        <Dialog open=open title="Add a part">
+            <div class="form">
+                <Select label="What is added" options=Signal::stored(kinds.clone()) chosen=kind set=choose />
+                <Show when=move || !is_file()><TextArea label="What it says" value=text /></Show>
+                {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
+                <Button class="primary" press=press>{move || if is_file() { "Choose the file …" } else { "Add it" }}</Button>
+            </div>
+        </Dialog>
+    }
+    .into_any()
+}
+
 /// Its parts, and what each means.
 fn parts(raw: RwSignal<Vec<u8>>) -> AnyView {
-    let ui: Ui = expect_context();
-    let parts = Memo::new(move |_| {
-        ui.has_words.track();
-        raw.with(|raw| message::parts(raw))
-    });
+    let parts = Memo::new(move |_| raw.with(|raw| message::parts(raw)));
     let pin = RwSignal::new(None::<Part>);
     let hover = RwSignal::new(None::<Part>);
     Effect::new(move |_| {
@@ -122,7 +180,6 @@ fn parts(raw: RwSignal<Vec<u8>>) -> AnyView {
         <section class="pane" aria-label="Meaning">
             <h2 class="pane-title">"What it means"</h2>
             <div class="inspected">
-                {explanations::missing()}
                 {meaning(raw, pin, hover)}
                 <h4>"What a reader sees"</h4>
                 {move || seen(raw.with(|raw| message::shown(raw)))}
@@ -161,7 +218,7 @@ fn tree(
                 press=move || pin.set(Some(pressed.clone()))
                 at=move |here| hover.set(here.then(|| hovered.clone()))
             >
-                <span class="leaf-label" style=format!("padding-left:{}rem", f32::from(part.depth) * 0.75)>{part.label}</span>
+                <span class="leaf-label" style=format!("padding-left:calc({} * .75rem)", part.depth)>{part.label}</span>
                 <span class="leaf-text mono">{part.text}</span>
             </Row>
         }

@@ -1,6 +1,7 @@
 //! The screens. They hold no knowledge of a protocol: words come from the world's catalogue, facts from its log.
 
 mod access;
+mod build;
 mod challenge;
 mod compare;
 mod doing;
@@ -21,6 +22,7 @@ use leptos::prelude::*;
 pub(crate) use palette::palette;
 
 use crate::route::Route;
+use crate::story::Story;
 
 /// Screens in the bar, as far as they are there.
 const NAVIGATION: [(Route, &str); 8] = [
@@ -52,6 +54,7 @@ pub(crate) fn is_fixed(route: &Route) -> bool {
         route,
         Route::Scenario(_)
             | Route::Shared(_)
+            | Route::File(_)
             | Route::HandsOn
             | Route::Live
             | Route::Access
@@ -93,6 +96,7 @@ pub(crate) fn takes_key(route: &Route, on_stage: bool, key: &str) -> bool {
         | Route::Compare(_)
         | Route::Message(_)
         | Route::Shared(_)
+        | Route::File(_)
         | Route::Challenges(Some(_)) => key == "c",
         _ => false,
     }
@@ -102,7 +106,8 @@ pub(crate) fn takes_key(route: &Route, on_stage: bool, key: &str) -> bool {
 pub(crate) fn screen(route: Route) -> AnyView {
     match route {
         Route::Scenario(name) => stage::scenario(&name),
-        Route::Shared(link) => stage::shared(&link),
+        Route::Shared(link) => stage::shared(Story::shared(&link)),
+        Route::File(link) => stage::shared(Story::filed(&link)),
         Route::Challenges(None) => challenge::list(),
         Route::Challenges(Some(id)) => challenge::challenge(&id),
         Route::HandsOn => hands::hands_on(None),

@@ -7,17 +7,22 @@ use crate::app::Ui;
 use crate::controls::{Button, Dialog, Field, Icon, Select, TextArea, icon};
 use crate::player::Player;
 use crate::story::Story;
+use crate::story::seen::Seen;
 
 use super::{doing, stage};
 
-/// The screen, at a cursor.
-pub(super) fn sandbox(story: Story, cursor: usize) -> AnyView {
+/// Ways to connect that are offered at once; the others are in a list.
+const DOORS_MAX: usize = 6;
+
+/// The screen, where it was left, with what was looked at there.
+pub(super) fn sandbox(story: Story, seen: Seen) -> AnyView {
     let ui: Ui = expect_context();
     let title = story.title();
     let player = Player::new(story);
-    player.seek(cursor);
+    player.open(Seen { cursor: usize::MAX, ..seen });
     player.narrate(ui);
     let (faults, letter) = (player.breakable(), RwSignal::new(false));
+    let (build, built) = (RwSignal::new(false), RwSignal::new(0_u32));
     stage::listen(ui, player, title);
     let wrong = RwSignal::new(None::<String>);
     let act = move |action: Action| {
@@ -48,12 +53,15 @@ pub(super) fn sandbox(story: Story, cursor: usize) -> AnyView {
                     <section class="pane map-pane" aria-label="Map">
                         {stage::tools(player, faults)}
                         {stage::goal(player)}
-                        {move || stage::map(player, narrow.get())}
+                        {move || {
+                            built.track();
+                            stage::map(player, narrow.get())
+                        }}
                     </section>
                     <div class="hands-left">
                         {stage::transcript(player, true)}
                         {move || wrong.get().map(|why| view! { <p class="defect" role="alert">{why}</p> })}
-                        {doing::speak(player, act, move || begin(player, act, letter))}
+                        {doing::speak(player, act, move || begin(player, act, letter, build))}
                     </div>
                 </div>
                 <div class="hands-right">
@@ -61,6 +69,9 @@ pub(super) fn sandbox(story: Story, cursor: usize) -> AnyView {
                         <div class="letter-bar">
                             <Button class="small-button" press=move || letter.set(true)>
                                 {icon(Icon::Letter)}<span>"Write a letter"</span>
+                            </Button>
+                            <Button class="small-button" id="build" press=move || build.set(true)>
+                                {icon(Icon::Add)}<span>"Build the network"</span>
                             </Button>
                         </div>
                         {doing::acts(player, act, faults)}
@@ -70,7 +81,8 @@ pub(super) fn sandbox(story: Story, cursor: usize) -> AnyView {
             </div>
             {stage::timeline(player)}
             {stage::faults(player, faults, false)}
-            {write(player, act, letter)}
+            {write(player, act, letter, built)}
+            {super::build::build(player, build, built)}
         </div>
     }
     .into_any()
@@ -81,7 +93,9 @@ fn begin(
     player: Player,
     act: impl Fn(Action) + Copy + Send + Sync + 'static,
     letter: RwSignal<bool>,
+    build: RwSignal<bool>,
 ) -> AnyView {
+    player.version.track();
     let doors = player.read(Story::doors);
     let door = move |(words, action): (String, Action)| {
         let action = StoredValue::new(action);
@@ -92,9 +106,10 @@ fn begin(
             <h3>"Begin here: send a letter, and watch it travel"</h3>
             <div class="go">
                 <Button class="primary" press=move || letter.set(true)>{icon(Icon::Letter)}<span>"Write a letter"</span></Button>
+                <Button press=move || build.set(true)>{icon(Icon::Add)}<span>"Build a network of your own"</span></Button>
             </div>
             <h3>"Or connect by hand, and type"</h3>
-            <div class="go">{doors.into_iter().map(door).collect_view()}</div>
+            <div class="go">{doors.into_iter().take(DOORS_MAX).map(door).collect_view()}</div>
             <p class="muted small">"There are faults, too, lines to cut, hosts that go down, and time that passes."</p>
         </div>
     }
@@ -106,18 +121,30 @@ fn write(
     player: Player,
     act: impl Fn(Action) + Copy + Send + Sync + 'static,
     open: RwSignal<bool>,
+    built: RwSignal<u32>,
 ) -> AnyView {
-    let writers = StoredValue::new(player.read(Story::writers));
-    let first = writers.with_value(|writers| writers.first().cloned()).unwrap_or_default();
-    let device = RwSignal::new(first.0);
-    let to = RwSignal::new(first.2);
+    let writers = Memo::new(move |_| {
+        built.track();
+        player.read(Story::writers)
+    });
+    let (device, to) = (RwSignal::new(String::new()), RwSignal::new(String::new()));
+    // Who wrote last may be there no longer.
+    Effect::new(move |_| {
+        let writers = writers.get();
+        if writers.iter().all(|one| one.0 != device.get_untracked()) {
+            let first = writers.into_iter().next().unwrap_or_default();
+            device.set(first.0);
+            to.set(first.2);
+        }
+    });
     let subject = RwSignal::new("Lunch".to_owned());
     let text = RwSignal::new("Do you like ketchup?\nHow about pickles?\n".to_owned());
-    let options =
-        writers.with_value(|all| all.iter().map(|one| (one.0.clone(), one.1.clone())).collect());
-    let options = StoredValue::new(options);
+    let options = Signal::derive(move || {
+        let writers = writers.get().into_iter();
+        writers.map(|(device, words, _)| (device, words)).collect::<Vec<_>>()
+    });
     let choose = move |value: String| {
-        let other = writers.with_value(|all| all.iter().find(|one| one.0 == value).cloned());
+        let other = writers.with_untracked(|all| all.iter().find(|one| one.0 == value).cloned());
         to.set(other.map_or_else(String::new, |one| one.2));
         device.set(value);
     };
@@ -134,7 +161,7 @@ fn write(
     view! {
         <Dialog open=open title="A letter">
             <div class="form">
-                <Select label="On which device" options=Signal::stored(options.get_value()) chosen=device set=choose />
+                <Select label="On which device" options=options chosen=device set=choose />
                 <Field label="To" value=to send=send />
                 <Field label="Subject" value=subject send=send />
                 <TextArea label="What it says" value=text />

@@ -31,7 +31,7 @@ pub(super) fn screen(simulation: Simulation, back: impl Fn() + 'static) -> AnyVi
                 {missing}
                 {answers(counts, compared)}
             </section>
-            {stage::stage(story, Seen { cursor: 0, pin: None })}
+            {stage::stage(story, Seen::default())}
         </div>
     }
     .into_any()

@@ -13,17 +13,17 @@ use super::{Client, State};
 use crate::imap::grammar::lex::{self, Place};
 use crate::imap::grammar::secret_of_url;
 use crate::limits::CHUNK_MAX;
-use crate::role::{Cx, Line, LineFault};
+use crate::role::{Cx, Line, LineFault, Role};
 use crate::trace::{Part, Rule};
 
 /// RFC 9051 §2.2.2.
-pub(super) const RESPONSE: Rule = Rule {
+pub(in crate::imap) const RESPONSE: Rule = Rule {
     rfc: 9051,
     section: "2.2.2",
     gist: "A response begins with a star if it is data, with a plus if the server waits, or with the tag of a command.",
 };
 /// RFC 9051 §4.3.
-pub(super) const LITERAL: Rule = Rule {
+pub(in crate::imap) const LITERAL: Rule = Rule {
     rfc: 9051,
     section: "4.3",
     gist: "A line that ends with a number in braces goes on with so many octets, whatever they are, and then a line.",
@@ -90,7 +90,8 @@ impl Client {
         let words = response.pieces.is_empty() && !response.failed && is_status(&line.octets);
         let (text, size) = if words { (&line.octets[..], None) } else { split_head(&line.octets) };
         let length = text.len();
-        self.note(cx, &line, length, response.pieces.is_empty());
+        let challenge = matches!(self.state, State::LoggingIn(_)) && line.octets.starts_with(b"+");
+        note_line(cx, &line, length, response.pieces.is_empty(), challenge);
         let max = self.line_max();
         response.text += length + LINE_COST;
         if response.text > max.saturating_add(LINE_COST * 1000) {
@@ -308,59 +309,70 @@ impl Client {
             }
         }
     }
+}
 
-    fn note(&self, cx: &mut Cx<Self>, line: &Line, text: usize, first: bool) {
-        if !cx.tracing() {
-            return;
-        }
-        let end = line.end.saturating_sub(2);
-        let text_end = line.start + text as u64;
-        let challenge = matches!(self.state, State::LoggingIn(_)) && line.octets.starts_with(b"+");
-        let place = if first { Place::Response } else { Place::Inside };
-        let mut why = first.then_some(&RESPONSE);
-        for Part { start, end, label } in lex::parts(&line.octets[..text], place) {
-            let (start, end) = (line.start + start as u64, line.start + end as u64);
-            let within = |offset: u64| usize::try_from(offset - line.start).unwrap_or(usize::MAX);
-            if challenge && label == "text" {
-                cx.note_secret(start, end, "challenge");
-            } else if holds_token(&line.octets[within(start)..within(end)]) {
-                // RFC 4467 §2.5: whoever knows it can use it.
-                cx.note_secret(start, end, label);
-            } else {
-                cx.note_received(start, end, label, why.take());
-            }
-        }
-        // The head of a literal has the line end in it: the line is not over.
-        if text_end < end {
-            cx.note_received(text_end, line.end, "literal head", Some(&LITERAL));
+/// Notes what a line of a response is made of, the first one or one behind a literal; `text` octets of it come before the
+/// head of a literal. What a server asks for in a login may hold what must not be shown.
+pub(in crate::imap) fn note_line<R: Role>(
+    cx: &mut Cx<R>,
+    line: &Line,
+    text: usize,
+    first: bool,
+    challenge: bool,
+) {
+    if !cx.tracing() {
+        return;
+    }
+    let end = line.end.saturating_sub(2);
+    let text_end = line.start + text as u64;
+    let place = if first { Place::Response } else { Place::Inside };
+    let mut why = first.then_some(&RESPONSE);
+    for Part { start, end, label } in lex::parts(&line.octets[..text], place) {
+        let word = &line.octets[start..end];
+        let (start, end) = (line.start + start as u64, line.start + end as u64);
+        if challenge && label == "text" {
+            cx.note_secret(start, end, "challenge");
+        } else if holds_token(word) {
+            // RFC 4467 §2.5: whoever knows it can use it.
+            cx.note_secret(start, end, label);
         } else {
-            cx.note_received(end, line.end, "CRLF", None);
+            cx.note_received(start, end, label, why.take());
         }
+    }
+    // The head of a literal has the line end in it: the line is not over.
+    if text_end < end {
+        cx.note_received(text_end, line.end, "literal head", Some(&LITERAL));
+    } else {
+        cx.note_received(end, line.end, "CRLF", None);
     }
 }
 
 /// Whether a word is a URL with a token.
-fn holds_token(word: &[u8]) -> bool {
+pub(in crate::imap) fn holds_token(word: &[u8]) -> bool {
     secret_of_url(word) < word.len()
 }
 
 impl Response {
     /// Whether its literals may be URLs with tokens.
     fn holds_urls(&self) -> bool {
-        let Some(Piece::Text(first)) = self.pieces.first() else { return false };
-        let name = first.split(|octet| *octet == b' ').nth(1).unwrap_or_default();
-        [&b"GENURLAUTH"[..], b"URLFETCH"].iter().any(|word| word.eq_ignore_ascii_case(name))
+        matches!(self.pieces.first(), Some(Piece::Text(first)) if tells_urls(first))
     }
 }
 
+/// Whether literals of a response that begins so may be URLs with tokens.
+pub(in crate::imap) fn tells_urls(first: &[u8]) -> bool {
+    let name = first.split(|octet| *octet == b' ').nth(1).unwrap_or_default();
+    [&b"GENURLAUTH"[..], b"URLFETCH"].iter().any(|word| word.eq_ignore_ascii_case(name))
+}
+
 /// Whether a line that begins a response is a status, or a continuation.
-fn is_status(line: &[u8]) -> bool {
+pub(in crate::imap) fn is_status(line: &[u8]) -> bool {
     let (_, rest) = super::sending::first_word(line);
     line.starts_with(b"+") || Status::read(rest).is_some()
 }
 
 /// Takes `{n}` or `~{n}` off the end of a line; a server that writes `{n+}` means the same.
-fn split_head(line: &[u8]) -> (&[u8], Option<u64>) {
+pub(in crate::imap) fn split_head(line: &[u8]) -> (&[u8], Option<u64>) {
     let head = || {
         let inside = line.strip_suffix(b"}")?;
         let open = inside.iter().rposition(|octet| *octet == b'{')?;

@@ -8,7 +8,7 @@ mod ending;
 mod expected;
 mod fetched;
 mod idle;
-mod incoming;
+pub(super) mod incoming;
 mod line;
 mod login;
 mod offer;

@@ -17,7 +17,7 @@ use crate::imap::grammar::{
     self, Assembled, Assembly, Bad, Command, Literal, Piece, Piecewise, Problem, Token,
 };
 use crate::imap::types::Event;
-use crate::role::{Cx, Line, LineFault, Want};
+use crate::role::{Cx, Line, LineFault, Role, Want};
 use crate::text::charset;
 use crate::trace::Rule;
 
@@ -307,7 +307,13 @@ fn reply_to(bad: Bad) -> Reply {
 /// password all the same, and what follows URLFETCH a token.
 ///
 /// With `open` a literal follows, whose head holds the line end.
-fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: bool, open: bool) {
+pub(in crate::imap) fn note_tokens<R: Role>(
+    cx: &mut Cx<R>,
+    pieces: &[Piece],
+    tokens: &[Token],
+    failed: bool,
+    open: bool,
+) {
     if !cx.tracing() {
         return;
     }
@@ -343,8 +349,8 @@ fn note_tokens(cx: &mut Cx<Server>, pieces: &[Piece], tokens: &[Token], failed: 
 
 /// Notes what stands in a range: spaces, parentheses, words, literals and their heads. Words are what `name` says, if it
 /// says something, and so is a string that is all of it.
-fn note_between(
-    cx: &mut Cx<Server>,
+fn note_between<R: Role>(
+    cx: &mut Cx<R>,
     pieces: &[Piece],
     start: u64,
     end: u64,
@@ -386,7 +392,8 @@ fn note_between(
     }
 }
 
-fn may_hold_secret(text: &[u8]) -> bool {
+/// Whether a command that begins so may hold what nobody may see.
+pub(in crate::imap) fn may_hold_secret(text: &[u8]) -> bool {
     // A tag may be missing, or stand twice: what was meant is masked all the same.
     let mut words = text.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(3);
     words.any(|word| {

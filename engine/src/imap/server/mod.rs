@@ -22,7 +22,7 @@ mod forest;
 mod freeze;
 mod greeting;
 mod idle;
-mod incoming;
+pub(super) mod incoming;
 mod item;
 mod items;
 mod job;

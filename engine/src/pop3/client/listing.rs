@@ -11,7 +11,7 @@ use super::types::{
 };
 use super::{Client, Flow, State};
 use crate::limits::PAGE_ROWS_MAX;
-use crate::role::{Cx, Line};
+use crate::role::{Cx, Line, Role};
 
 /// Lines of a list of capabilities or languages: no honest server comes near.
 const LINES_MAX: u32 = 1000;
@@ -83,31 +83,45 @@ impl Listing {
 impl Listing {
     /// Notes what a row is made of: words, of which the last may hold spaces.
     fn note(&self, cx: &mut Cx<Client>, line: &Line) {
-        if !cx.tracing() {
-            return;
-        }
-        let labels: [&'static str; 2] = match self.rows {
-            Rows::Sizes(_) => ["message number", "size"],
-            Rows::UniqueIds(_) => ["message number", "unique-id"],
-            Rows::Capabilities(_) => ["capability", "capability"],
-            Rows::Languages(_) => ["language", "text"],
+        let labels = match self.rows {
+            Rows::Sizes(_) => SIZES,
+            Rows::UniqueIds(_) => UNIQUE_IDS,
+            Rows::Capabilities(_) => CAPABILITIES,
+            Rows::Languages(_) => LANGUAGES,
         };
-        let end = line.end.saturating_sub(2);
-        let dot = usize::from(line.octets.first() == Some(&b'.'));
-        let row = &line.octets[dot..];
-        let start = line.start + dot as u64;
-        cx.note_received(line.start, start, "stuffed dot", Some(&STATUS));
-        let word = match self.rows {
-            Rows::Capabilities(_) => None,
-            _ => row.iter().position(|octet| *octet == b' '),
-        };
-        let word = word.map_or(end, |word| start + word as u64);
-        let rest = (word + 1).min(end);
-        cx.note_received(start, word, labels[0], None);
-        cx.note_received(word, rest, "SP", None);
-        cx.note_received(rest, end, labels[1], None);
-        cx.note_received(end, line.end, "CRLF", None);
+        note_row(cx, line, labels);
     }
+}
+
+/// What the first word of a row is, and what stands behind it.
+pub(in crate::pop3) type Labels = [&'static str; 2];
+/// Rows of LIST.
+pub(in crate::pop3) const SIZES: Labels = ["message number", "size"];
+/// Rows of UIDL.
+pub(in crate::pop3) const UNIQUE_IDS: Labels = ["message number", "unique-id"];
+/// Rows of CAPA, which are of one piece.
+pub(in crate::pop3) const CAPABILITIES: Labels = ["capability", "capability"];
+/// Rows of LANG.
+pub(in crate::pop3) const LANGUAGES: Labels = ["language", "text"];
+
+/// Notes what a row is made of.
+pub(in crate::pop3) fn note_row<R: Role>(cx: &mut Cx<R>, line: &Line, labels: Labels) {
+    if !cx.tracing() {
+        return;
+    }
+    let end = line.end.saturating_sub(2);
+    let dot = usize::from(line.octets.first() == Some(&b'.'));
+    let row = &line.octets[dot..];
+    let start = line.start + dot as u64;
+    cx.note_received(line.start, start, "stuffed dot", Some(&STATUS));
+    let whole = labels[0] == labels[1];
+    let word = row.iter().position(|octet| *octet == b' ').filter(|_| !whole);
+    let word = word.map_or(end, |word| start + word as u64);
+    let rest = (word + 1).min(end);
+    cx.note_received(start, word, labels[0], None);
+    cx.note_received(word, rest, "SP", None);
+    cx.note_received(rest, end, labels[1], None);
+    cx.note_received(end, line.end, "CRLF", None);
 }
 
 impl Rows {

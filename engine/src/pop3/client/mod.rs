@@ -4,11 +4,11 @@
 mod calls;
 mod ending;
 mod expected;
-mod listing;
+pub(super) mod listing;
 mod login;
 mod offer;
 mod opening;
-mod reply;
+pub(super) mod reply;
 mod retrieval;
 pub mod types;
 

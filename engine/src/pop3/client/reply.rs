@@ -6,7 +6,7 @@ use crate::role::{Cx, Line, Role};
 use crate::trace::Rule;
 
 /// RFC 1939 §3.
-pub(super) const STATUS: Rule = Rule {
+pub(in crate::pop3) const STATUS: Rule = Rule {
     rfc: 1939,
     section: "3",
     gist: "A reply begins with +OK or -ERR, and a reply of many lines ends with a line that is a single dot.",
@@ -25,7 +25,7 @@ const CODE_MAX: usize = 64;
 
 /// A reply's first line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Status<'a> {
+pub(in crate::pop3) enum Status<'a> {
     /// `+OK`, and its text.
     Ok(&'a [u8]),
     /// `-ERR`, and its text.
@@ -35,7 +35,7 @@ pub(super) enum Status<'a> {
 }
 
 /// Reads a reply's first line; `None` for what is none. Servers of every age differ in case and in spaces.
-pub(super) fn status(line: &[u8]) -> Option<Status<'_>> {
+pub(in crate::pop3) fn status(line: &[u8]) -> Option<Status<'_>> {
     let word = |word: &[u8]| {
         let (head, rest) = line.split_at_checked(word.len())?;
         let whole = rest.first().is_none_or(|octet| !octet.is_ascii_alphanumeric());
@@ -95,7 +95,7 @@ impl Failure {
 }
 
 /// Notes what the parts of a status line are. A challenge may hold what must not be shown.
-pub(super) fn note<R: Role>(cx: &mut Cx<R>, line: &Line) {
+pub(in crate::pop3) fn note<R: Role>(cx: &mut Cx<R>, line: &Line) {
     if !cx.tracing() {
         return;
     }

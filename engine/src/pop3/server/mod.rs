@@ -5,7 +5,7 @@ mod capability;
 mod expected;
 mod language;
 mod listing;
-mod note;
+pub(super) mod note;
 mod phase;
 mod reply;
 mod retrieval;
@@ -38,7 +38,7 @@ const RESPONSE: Rule = Rule {
     gist: "A response begins with +OK or -ERR; a long one ends with a line that is a single dot.",
 };
 /// RFC 2449 §4.
-const LINE: Rule = Rule {
+pub(super) const LINE: Rule = Rule {
     rfc: 2449,
     section: "4",
     gist: "A command line has at most 255 octets and ends with CRLF.",

@@ -1,8 +1,7 @@
 //! What a reader is told of a command line; what may be a secret is masked, however wrong the line is.
 
-use super::Server;
 use crate::pop3::grammar::{Command, parse, parts};
-use crate::role::{Cx, Line};
+use crate::role::{Cx, Line, Role};
 use crate::trace::Part;
 
 /// Whether what follows a verb is a secret.
@@ -11,12 +10,12 @@ fn is_secret_verb(verb: &[u8]) -> bool {
 }
 
 /// Whether a line may hold a secret.
-pub(super) fn is_secret(line: &Line) -> bool {
+pub(in crate::pop3) fn is_secret(line: &Line) -> bool {
     line.octets.trim_ascii_start().get(..4).is_some_and(is_secret_verb)
 }
 
 /// Notes a command's parts.
-pub(super) fn note_command(cx: &mut Cx<Server>, line: &Line) {
+pub(in crate::pop3) fn note_command<R: Role>(cx: &mut Cx<R>, line: &Line) {
     if !cx.tracing() {
         return;
     }

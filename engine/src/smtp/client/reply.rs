@@ -6,7 +6,7 @@ use crate::role::{Cx, Line, Role};
 use crate::trace::Rule;
 
 /// RFC 5321 §4.2.1.
-pub(super) const REPLY: Rule = Rule {
+pub(in crate::smtp) const REPLY: Rule = Rule {
     rfc: 5321,
     section: "4.2.1",
     gist: "The first digit of a reply's code says whether the command was good, and a hyphen that more lines follow.",
@@ -117,14 +117,14 @@ impl Reader {
     }
 
     /// Whether the last line was the last one of its reply.
-    pub(super) fn is_between(&self) -> bool {
+    pub(in crate::smtp) fn is_between(&self) -> bool {
         self.read == 0
     }
 }
 
 /// `Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF`: the code, and whether the
 /// line is the last.
-fn head(line: &[u8]) -> Option<(u16, bool)> {
+pub(in crate::smtp) fn head(line: &[u8]) -> Option<(u16, bool)> {
     let (&[first, second, third], rest) = line.split_first_chunk()?;
     if !(b'2'..=b'5').contains(&first) || !second.is_ascii_digit() || !third.is_ascii_digit() {
         return None;
@@ -140,7 +140,7 @@ fn head(line: &[u8]) -> Option<(u16, bool)> {
 }
 
 /// `status-code = class "." subject "." detail` (RFC 2034 §4) and the space after it: its value and its length.
-fn status(text: &[u8]) -> Option<(EnhancedStatus, usize)> {
+pub(in crate::smtp) fn status(text: &[u8]) -> Option<(EnhancedStatus, usize)> {
     let end = text.iter().position(|octet| *octet == b' ').unwrap_or(text.len());
     let mut numbers = text[..end].split(|octet| *octet == b'.');
     let (class, subject, detail) = (numbers.next()?, numbers.next()?, numbers.next()?);

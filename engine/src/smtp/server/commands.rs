@@ -12,13 +12,13 @@ use crate::smtp::types::{Ask, Body, Event, Service};
 use crate::trace::Rule;
 
 /// RFC 5321 §4.5.3.1.4.
-pub(super) const LINE: Rule = Rule {
+pub(in crate::smtp) const LINE: Rule = Rule {
     rfc: 5321,
     section: "4.5.3.1.4",
     gist: "A command line ends with CRLF and has a bounded length.",
 };
 /// RFC 5321 §4.1.2.
-pub(super) const SYNTAX: Rule = Rule {
+pub(in crate::smtp) const SYNTAX: Rule = Rule {
     rfc: 5321,
     section: "4.1.2",
     gist: "Arguments follow the grammar of their command; nothing is done for one whose arguments do not.",

@@ -3,7 +3,7 @@
 
 mod auth;
 mod authors;
-mod commands;
+pub(super) mod commands;
 mod content;
 mod data;
 mod envelope;
@@ -12,7 +12,7 @@ mod forwarded;
 mod greeting;
 mod lenient;
 mod names;
-mod note;
+pub(super) mod note;
 mod pace;
 mod phase;
 mod reply;

@@ -1,18 +1,17 @@
 //! What a reader is told of a command line: its parts as the parser noted them, and what lies between.
 
-use super::Server;
 use super::envelope::SPACE;
-use crate::role::{Cx, Line};
+use crate::role::{Cx, Line, Role};
 use crate::smtp::grammar::{Part, Parts};
 
 /// Whether a line may hold credentials, however wrong it is.
-pub(super) fn is_secret(line: &Line) -> bool {
+pub(in crate::smtp) fn is_secret(line: &Line) -> bool {
     let text = line.octets.trim_ascii_start();
     text.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"AUTH"))
 }
 
 /// Notes every octet of a command line.
-pub(super) fn note_command(cx: &mut Cx<Server>, line: &Line, parts: &Parts) {
+pub(in crate::smtp) fn note_command<R: Role>(cx: &mut Cx<R>, line: &Line, parts: &Parts) {
     if !cx.tracing() {
         return;
     }
@@ -37,7 +36,7 @@ pub(super) fn note_command(cx: &mut Cx<Server>, line: &Line, parts: &Parts) {
 }
 
 /// White space, and then what was not understood; after the mechanism of AUTH, what nobody may see.
-fn note_gap(cx: &mut Cx<Server>, line: &Line, start: usize, end: usize, secret: bool) {
+fn note_gap<R: Role>(cx: &mut Cx<R>, line: &Line, start: usize, end: usize, secret: bool) {
     let gap = &line.octets[start..end];
     let space = gap.len() - gap.trim_ascii_start().len();
     let (start, end) = (line.start + start as u64, line.start + end as u64);

@@ -1,22 +1,18 @@
 //! Reads the catalogue's texts, once: from a key in words to its gloss. The form of the files stands in `en/shared.txt`.
 
 // A program that is built beside the page has its texts built in all the same.
-#[cfg(not(all(feature = "given-catalogue", target_family = "wasm")))]
+#[cfg(not(all(feature = "given-texts", target_family = "wasm")))]
 mod built_in;
-#[cfg(feature = "given-catalogue")]
-mod given;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use super::Gloss;
 
-#[cfg(not(all(feature = "given-catalogue", target_family = "wasm")))]
+#[cfg(all(feature = "given-texts", target_family = "wasm"))]
+use crate::given::catalogue as texts;
+#[cfg(not(all(feature = "given-texts", target_family = "wasm")))]
 use built_in::texts;
-#[cfg(feature = "given-catalogue")]
-pub use given::give;
-#[cfg(all(feature = "given-catalogue", target_family = "wasm"))]
-use given::texts;
 
 /// None: there are no texts yet.
 fn glosses() -> Option<&'static BTreeMap<&'static str, Gloss>> {

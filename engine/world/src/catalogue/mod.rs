@@ -10,8 +10,6 @@ mod traps;
 use pillarbox_engine::trace::Rule;
 
 use entries::entry;
-#[cfg(feature = "given-catalogue")]
-pub use entries::give;
 pub use happening::happening;
 pub use traps::trap;
 

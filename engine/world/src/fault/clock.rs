@@ -30,7 +30,7 @@ pub fn parse_duration(text: &str) -> Option<u64> {
     (!text.is_empty()).then_some(sum)
 }
 
-pub(super) fn print_duration(ms: u64) -> String {
+pub(crate) fn print_duration(ms: u64) -> String {
     let divides = |unit_ms: u64| ms >= unit_ms && ms.is_multiple_of(unit_ms);
     let unit = UNITS.iter().find(|(_, unit_ms)| divides(*unit_ms));
     let (unit, unit_ms) = unit.unwrap_or(&("ms", 1));

@@ -102,6 +102,8 @@ pub struct Decision {
     pub seven_bit: bool,
     /// From here on somebody listens.
     pub tapped: bool,
+    /// The mailbox that is opened gets another UIDVALIDITY first.
+    pub renews: bool,
     /// What DNS says in place of the truth.
     pub lie: Option<DnsLie>,
     /// What becomes of it in the end; rules behind one that ends it are not looked at.
@@ -143,6 +145,12 @@ impl Faults {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
+    }
+
+    /// Whether a rule waits for octets with a label, so that sessions have to say what octets are.
+    #[must_use]
+    pub fn hear_labels(&self) -> bool {
+        self.rules.iter().any(|counted| matches!(counted.rule.when.point, Point::Label(_)))
     }
 
     /// Begins anew: with this seed, no rules, and numbers from 1.
@@ -298,6 +306,7 @@ fn apply(action: &Action, moment: &Moment<'_>, decision: &mut Decision) {
         Action::Greylist(_) => {
             decision.verdict = instead(451, "4.7.1 Greylisted, try again later", false);
         }
+        Action::UidValidity => decision.renews = true,
         Action::StripEighth => decision.seven_bit = true,
         Action::Tap => decision.tapped = true,
         // Whoever connects meets it; what the clock says is asked of [`Faults::skew_ms`].
@@ -330,6 +339,7 @@ fn is_when(when: &When, moment: &Moment<'_>) -> bool {
         | (Point::EndOfData, Stage::EndOfData)
         | (Point::Commit, Stage::Commit) => true,
         (Point::Verb(verb), Stage::Verb(own)) => verb.as_bytes() == own,
+        (Point::Label(label), Stage::Label(own)) => *label == own,
         (Point::Octet(number), Stage::Text(before, after)) => before < *number && *number <= after,
         _ => false,
     };

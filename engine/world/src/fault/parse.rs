@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use pillarbox_engine::trace::{IMAP_LABELS, POP3_LABELS, SMTP_LABELS};
+
 use super::clock::{DAY_MS, duration_ms, time_of_day_ms};
 use super::pattern::Pattern;
 use super::rule::{Action, DnsLie, Place, Point, Rule, Span, WEB_VERBS, When};
@@ -60,6 +62,11 @@ const IMAP_VERBS: [&str; 32] = [
     "SORT",
     "THREAD",
 ];
+/// Labels that clients and probes alone give what they read: no server's session says them.
+const NOT_OF_SMTP: [&str; 5] = ["argument", "cancellation", "challenge", "message", "probe"];
+const NOT_OF_IMAP: [&str; 3] = ["cancellation", "response", "secret"];
+/// Moments that are no label's.
+const MOMENTS: [&str; 4] = ["connect", "login", "end-of-data", "commit"];
 /// How wrong a clock is at most: enough for a certificate to have ended.
 const CLOCK_MAX_MS: i64 = 366 * DAY_MS as i64;
 const SERVICES: [&str; 6] = ["smtp", "submission", "lmtp", "pop3", "imap", "http"];
@@ -238,8 +245,48 @@ fn parse_after(value: &str) -> Result<Point, Problem> {
         "login" => Ok(Point::Login),
         "end-of-data" => Ok(Point::EndOfData),
         "commit" => Ok(Point::Commit),
-        _ => Err(Problem::new("after", "expected connect, login, end-of-data or commit")),
+        _ => {
+            let labels = || labels("smtp").chain(labels("pop3")).chain(labels("imap"));
+            let label = labels().find(|label| Point::word(label) == value);
+            label.map(Point::Label).ok_or_else(|| {
+                let words = labels().map(Point::word);
+                let all = MOMENTS.iter().map(|word| (*word).to_owned()).chain(words);
+                let nearest = all.min_by_key(|word| distance(word, value));
+                let message = format!(
+                    "`{value}` is no moment and no label of octets; did you mean `{}`? Moments are {}",
+                    nearest.unwrap_or_default(),
+                    MOMENTS.join(", "),
+                );
+                Problem::new("after", message)
+            })
+        }
     }
+}
+
+/// The labels that a server of this kind gives octets.
+fn labels(service: &str) -> impl Iterator<Item = &'static str> {
+    let (all, others): (&[&'static str], &[&str]) = match service {
+        "pop3" => (POP3_LABELS, &[]),
+        "imap" => (IMAP_LABELS, &NOT_OF_IMAP),
+        "http" => (&[], &[]),
+        _ => (SMTP_LABELS, &NOT_OF_SMTP),
+    };
+    all.iter().copied().filter(move |label| !others.contains(label))
+}
+
+/// How many octets have to be put in, taken out or changed to make one word of the other; of long words their beginnings count.
+fn distance(one: &str, other: &str) -> usize {
+    let other = &other.as_bytes()[..other.len().min(64)];
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, octet) in one.bytes().enumerate() {
+        let mut before = std::mem::replace(&mut row[0], at + 1);
+        for (column, own) in other.iter().enumerate() {
+            let changed = before + usize::from(*own != octet);
+            before = row[column + 1];
+            row[column + 1] = changed.min(before + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 fn positive<N: FromStr + PartialOrd + From<u8>>(name: &str, value: &str) -> Result<N, Problem> {
@@ -308,6 +355,7 @@ fn parse_action(text: &str) -> Result<Action, Problem> {
         ("drop", None) => Ok(Action::Drop),
         ("lf-only", None) => Ok(Action::LfOnly),
         ("full", None) => Ok(Action::Full),
+        ("uidvalidity", None) => Ok(Action::UidValidity),
         ("strip8", None) => Ok(Action::StripEighth),
         ("tap", None) => Ok(Action::Tap),
         ("clock", Some(value)) => {
@@ -341,7 +389,7 @@ fn parse_action(text: &str) -> Result<Action, Problem> {
             "what",
             format!(
                 "`{text}` is none of down, refuse, drop, delay=DURATION, reply=CODE TEXT, rate=OCTETS, \
-                 chunk=OCTETS, corrupt=OCTET, lf-only, full, greylist=DURATION, hide=KEYWORD, strip-starttls, strip8, dns=LIE, \
+                 chunk=OCTETS, corrupt=OCTET, lf-only, full, uidvalidity, greylist=DURATION, hide=KEYWORD, strip-starttls, strip8, dns=LIE, \
                  tap, clock=DURATION"
             ),
         )),
@@ -383,6 +431,7 @@ fn implied(when: &When, action: &Action) -> Point {
     let verb = match action {
         Action::Hide(_) => "EHLO",
         Action::Greylist(_) | Action::Full => "RCPT",
+        Action::UidValidity => "SELECT",
         _ if when.to.is_some() => "RCPT",
         _ if when.sender.is_some() => "MAIL",
         _ => return Point::Connect,
@@ -414,8 +463,11 @@ impl Rule {
                 "http" => &WEB_VERBS[..],
                 _ => &SMTP_VERBS[..],
             };
-            let foreign =
-                matches!(&when.point, Point::Verb(verb) if !verbs.contains(&verb.as_str()));
+            let foreign = match &when.point {
+                Point::Verb(verb) => !verbs.contains(&verb.as_str()),
+                Point::Label(label) => !labels(service).any(|own| own == *label),
+                _ => false,
+            };
             let reads = matches!(service.as_str(), "pop3" | "imap");
             // A letter in a form has no envelope yet, and its octets come with the form.
             let web = service == "http";
@@ -432,7 +484,11 @@ impl Rule {
             Action::Hide(_) => is_verb("EHLO"),
             Action::Greylist(_) => is_verb("RCPT"),
             Action::Full => is_verb("RCPT") || is_verb("APPEND") || when.point == Point::EndOfData,
-            Action::Reply(..) | Action::Refuse => !matches!(when.point, Point::Octet(_)),
+            Action::UidValidity => is_verb("SELECT") || is_verb("EXAMINE"),
+            // Where no command waits for an answer there is nothing to say instead.
+            Action::Reply(..) | Action::Refuse => {
+                !matches!(when.point, Point::Octet(_) | Point::Label(_))
+            }
             _ => true,
         };
         let message = format!("`{action}` does not go with `{}`", when.point);
@@ -487,6 +543,11 @@ mod tests {
             ("http/after=commit,nth=1/drop", ""),
             ("http/verb=POST/reply=503 Not now", ""),
             ("any/verb=DATA/strip8", ""),
+            ("imap/always/uidvalidity", "imap/verb=SELECT/uidvalidity"),
+            ("any/verb=EXAMINE,nth=2/uidvalidity", ""),
+            ("smtp/after=reply-code,nth=2/drop", ""),
+            ("any/after=from,to=bob@*/delay=5s", ""),
+            ("imap/after=resp-text-code/rate=10", ""),
             ("node:crepes.fr/always/dns=nullmx", "node:crepes.fr/after=connect/dns=nullmx"),
         ] {
             let rule: Rule = text.parse().unwrap_or_else(|problem| panic!("{text}: {problem}"));
@@ -547,12 +608,57 @@ mod tests {
             ("http/octet=5/drop", "where"),
             ("http/after=commit,to=bob@*/drop", "where"),
             ("imap/after=commit/drop", "where"),
+            ("smtp/after=tag/drop", "where"),
+            ("http/after=verb/drop", "where"),
+            ("smtp/after=challenge/drop", "where"),
+            ("any/after=probe/drop", "after"),
+            ("any/after=verb/reply=451 x", "what"),
+            ("any/after=verb/full", "what"),
+            ("any/after=Verb/drop", "after"),
+            ("any/after=/drop", "after"),
+            ("smtp/verb=SELECT/uidvalidity", "where"),
+            ("smtp/always/uidvalidity", "where"),
+            ("imap/verb=FETCH/uidvalidity", "what"),
+            ("any/after=login/uidvalidity", "what"),
         ] {
             let problem = text.parse::<Rule>().expect_err(text);
             assert_eq!(problem.field, field, "{text}: {problem}");
         }
         let long = format!("any/always/reply=451 {}", "x".repeat(3000));
         assert_eq!(long.parse::<Rule>().expect_err("too long").field, "rule");
+    }
+
+    #[test]
+    fn every_label_is_a_moment_and_a_slip_is_told_which_was_meant() {
+        let labels: Vec<_> = ["smtp", "pop3", "imap"].into_iter().flat_map(labels).collect();
+        let mut words: Vec<String> = labels.iter().map(|label| Point::word(label)).collect();
+        for (label, word) in labels.iter().zip(&words) {
+            let rule: Rule = format!("any/after={word}/drop").parse().expect(word);
+            // The moment before a message is stored had its name first.
+            let own = matches!(rule.when.point, Point::Label(own) if own == *label);
+            assert!(own || word == "end-of-data", "{label}: {rule:?}");
+            assert_eq!(rule.to_string(), format!("any/after={word}/drop"));
+        }
+        words.extend(MOMENTS.map(str::to_owned));
+        for word in &words {
+            for at in 0..=word.len() {
+                for slip in [
+                    format!("{}~{}", &word[..at], &word[at..]),
+                    format!("{}{}", &word[..at], word.get(at + 1..).unwrap_or("~~~")),
+                ] {
+                    let Err(problem) = format!("any/after={slip}/drop").parse::<Rule>() else {
+                        assert!(words.contains(&slip), "{slip} is no label");
+                        continue;
+                    };
+                    assert_eq!(problem.field, "after");
+                    let (_, meant) = problem.message.split_once("did you mean `").expect("it says");
+                    let (meant, _) = meant.split_once('`').expect("it ends");
+                    assert!(distance(meant, &slip) <= distance(word, &slip), "{slip}: {problem}");
+                }
+            }
+        }
+        let problem = "any/after=ehlo-keywrd/drop".parse::<Rule>().expect_err("a slip");
+        assert!(problem.message.contains("did you mean `ehlo-keyword`?"), "{problem}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::pattern::Pattern;
 /// One fault.
 ///
 /// A text without `verb`, `after` and `octet` means: with `hide` and `strip-starttls` EHLO; with `greylist`, `full` or
-/// a `to=` RCPT; with a `sender=` MAIL; otherwise the moment before the greeting.
+/// a `to=` RCPT; with a `sender=` MAIL; with `uidvalidity` SELECT; otherwise the moment before the greeting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
     /// Where it strikes.
@@ -72,6 +72,15 @@ pub enum Point {
     EndOfData,
     /// A message is stored, and its client was not told.
     Commit,
+    /// The server has read or said octets with this label, and has done what follows from them at once.
+    Label(&'static str),
+}
+
+impl Point {
+    /// A label as the text form has it: `end of data` is `end-of-data`.
+    pub(super) fn word(label: &str) -> String {
+        label.trim_end_matches(':').to_ascii_lowercase().replace(' ', "-")
+    }
 }
 
 /// Numbers from `first` to `last`, both included.
@@ -114,6 +123,9 @@ pub enum Action {
     LfOnly,
     /// The mailbox is full.
     Full,
+    /// The mailbox that is opened has another UIDVALIDITY from here on, as if it were lost and made again with the same
+    /// messages: what clients remember of its UIDs counts for nothing (RFC 9051 §2.3.1.1).
+    UidValidity,
     /// Each client, sender and recipient is put off until so many milliseconds after it came first.
     Greylist(u64),
     /// EHLO lists none of these keywords, in upper case.
@@ -229,6 +241,7 @@ impl fmt::Display for Point {
             Self::Octet(number) => write!(f, "octet={number}"),
             Self::EndOfData => f.write_str("after=end-of-data"),
             Self::Commit => f.write_str("after=commit"),
+            Self::Label(label) => write!(f, "after={}", Self::word(label)),
         }
     }
 }
@@ -256,6 +269,7 @@ impl fmt::Display for Action {
             Self::Corrupt(octet) => write!(f, "corrupt={octet}"),
             Self::LfOnly => f.write_str("lf-only"),
             Self::Full => f.write_str("full"),
+            Self::UidValidity => f.write_str("uidvalidity"),
             Self::Greylist(ms) => write!(f, "greylist={}", print_duration(*ms)),
             Self::Hide(words) if words.len() == 1 && words[0] == "STARTTLS" => {
                 f.write_str("strip-starttls")

@@ -51,6 +51,8 @@ fn every_moment_has_its_name_and_no_other() {
         ("octet=11", Stage::Text(10, 20)),
         ("after=end-of-data", Stage::EndOfData),
         ("after=commit", Stage::Commit),
+        ("after=reply-code", Stage::Label("reply code")),
+        ("after=tag", Stage::Label("tag")),
     ];
     for (name, _) in stages {
         for (other, stage) in stages {

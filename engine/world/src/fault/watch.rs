@@ -28,6 +28,8 @@ pub enum Stage<'a> {
     EndOfData,
     /// A message was stored.
     Commit,
+    /// Octets with this label were read or said.
+    Label(&'a str),
 }
 
 /// How a fault is told to a session.
@@ -126,6 +128,19 @@ impl<R: Faced> Watch<R> {
             }
         };
         Some((decision, answer))
+    }
+
+    /// What strikes after the session has read or said octets with this label.
+    pub fn noted(
+        &self,
+        faults: &mut Faults,
+        label: &str,
+        monotonic_ms: u64,
+        unix_ms: u64,
+    ) -> Option<Decision> {
+        let Seen { sender, recipients, .. } = &self.seen;
+        let (peer, stage, sender) = (&self.peer, Stage::Label(label), sender.as_deref());
+        faults.decide(&Moment { peer, stage, sender, recipients, monotonic_ms, unix_ms })
     }
 
     /// Looks at the answer to the ask before.

@@ -53,6 +53,9 @@ impl Action {
             Self::Corrupt(octet) => format!("a bit of octet {octet} is flipped on {connection}"),
             Self::LfOnly => format!("{server} ends its lines with LF alone"),
             Self::Full => format!("the mailbox at {server} is full"),
+            Self::UidValidity => {
+                format!("the mailbox that is opened at {server} has another UIDVALIDITY")
+            }
             Self::Greylist(ms) => {
                 format!("{server} puts off whoever is new for {}", print_duration(*ms))
             }
@@ -90,7 +93,10 @@ impl Point {
             Self::Connect => String::new(),
             // So does the command at which these are seen.
             Self::Verb(_)
-                if matches!(action, Action::Hide(_) | Action::Full | Action::Greylist(_)) =>
+                if matches!(
+                    action,
+                    Action::Hide(_) | Action::Full | Action::Greylist(_) | Action::UidValidity
+                ) =>
             {
                 String::new()
             }
@@ -101,6 +107,7 @@ impl Point {
             Self::Octet(octets) => format!("after {octets} octets of a message"),
             Self::EndOfData => "once a message is whole and before it is stored".to_owned(),
             Self::Commit => "once a message is stored and before its client is told".to_owned(),
+            Self::Label(label) => format!("after octets that are “{label}”"),
         }
     }
 }
@@ -174,6 +181,14 @@ mod tests {
                 "octets come one by one over the connection to hamburger.edu",
             ),
             ("any/always/strip-starttls", "any server does not list STARTTLS"),
+            (
+                "node:hamburger.edu/nth=2/uidvalidity",
+                "the mailbox that is opened at hamburger.edu has another UIDVALIDITY (time 2)",
+            ),
+            (
+                "node:hamburger.edu/after=reply-code,nth=3/drop",
+                "the connection to hamburger.edu is cut, after octets that are “reply code” (time 3)",
+            ),
         ];
         for (text, words) in said {
             let rule: Rule = text.parse().expect("it is a rule");

@@ -19,13 +19,13 @@ use pillarbox_engine::types::BlobId;
 use crate::orders::Orders;
 use crate::store::{AccountId, MailboxId, QuotaLimits, UploadId};
 
-/// A store in memory.
+/// A store in memory. Values behind a pointer make one and the same code of its maps, which is loaded once by the page.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
-    accounts: BTreeMap<AccountId, Account>,
+    accounts: BTreeMap<AccountId, Box<Account>>,
     account_names: BTreeMap<Vec<u8>, AccountId>,
-    mailboxes: BTreeMap<MailboxId, Mailbox>,
-    blobs: BTreeMap<BlobId, Blob>,
+    mailboxes: BTreeMap<MailboxId, Box<Mailbox>>,
+    blobs: BTreeMap<BlobId, Box<Blob>>,
     uploads: BTreeMap<UploadId, Vec<u8>>,
     /// Blobs without use that can still be read; see [`MemoryStore::take_unused`].
     unused: Vec<BlobId>,

@@ -30,7 +30,7 @@ impl MemoryStore {
         }
         account.subscribed.insert(INBOX.to_vec());
         self.account_names.insert(name.to_vec(), id);
-        self.accounts.insert(id, account);
+        self.accounts.insert(id, Box::new(account));
         id
     }
 
@@ -68,7 +68,7 @@ impl MemoryStore {
             access_keys: std::collections::BTreeMap::new(),
             annotations: std::collections::BTreeMap::new(),
         };
-        self.mailboxes.insert(self.counters.mailbox, mailbox);
+        self.mailboxes.insert(self.counters.mailbox, Box::new(mailbox));
         self.counters.mailbox
     }
 
@@ -78,7 +78,7 @@ impl MemoryStore {
     }
 
     fn account_mut(&mut self, id: AccountId) -> Result<&mut Account, Reason> {
-        self.accounts.get_mut(&id).ok_or(Reason::NotFound)
+        self.accounts.get_mut(&id).map(|account| &mut **account).ok_or(Reason::NotFound)
     }
 
     pub(super) fn create(&mut self, create: &Create) -> Result<Written, Reason> {

@@ -16,9 +16,9 @@ use crate::store::{Outcome, Written};
 /// All of the queue.
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
-    messages: BTreeMap<BlobId, QueuedMessage>,
-    tasks: BTreeMap<TaskId, Stored>,
-    blocked: BTreeMap<Vec<u8>, Block>,
+    messages: BTreeMap<BlobId, Box<QueuedMessage>>,
+    tasks: BTreeMap<TaskId, Box<Stored>>,
+    blocked: BTreeMap<Vec<u8>, Box<Block>>,
     last_task: TaskId,
     latest_ms: u64,
 }
@@ -34,7 +34,7 @@ impl State {
     fn add(&mut self, message: BlobId, held: bool, task: NewTask) {
         self.shorten_block(&task, held);
         self.last_task += 1;
-        self.tasks.insert(self.last_task, Stored { message, held, task });
+        self.tasks.insert(self.last_task, Box::new(Stored { message, held, task }));
     }
 
     /// No block lasts longer than until the sender of a task must be told something.
@@ -44,7 +44,10 @@ impl State {
         }
     }
 
-    fn of<'a>(&'a self, destination: &'a [u8]) -> impl Iterator<Item = (&'a TaskId, &'a Stored)> {
+    fn of<'a>(
+        &'a self,
+        destination: &'a [u8],
+    ) -> impl Iterator<Item = (&'a TaskId, &'a Box<Stored>)> {
         self.tasks.iter().filter(move |(_, stored)| stored.task.destination == destination)
     }
 
@@ -52,7 +55,7 @@ impl State {
         let NewTask { destination, recipients, due_ms, notice_ms } = stored.task.clone();
         let message = self.messages[&stored.message].clone();
         let held = stored.held;
-        Task { id, message, destination, recipients, due_ms, notice_ms, held }
+        Task { id, message: *message, destination, recipients, due_ms, notice_ms, held }
     }
 
     /// Tasks for which `key` gives something to sort by.
@@ -115,7 +118,7 @@ impl MemoryStore {
         let size = self.blobs.get(&id).map_or(0, |blob| blob.octets.len() as u64);
         let message =
             QueuedMessage { id, size, skip, plain, mail, times, priority, by, tls_optional };
-        self.queue.messages.insert(id, message);
+        self.queue.messages.insert(id, Box::new(message));
         tasks.into_iter().for_each(|task| self.queue.add(id, false, task));
         self.queue.latest_ms = self.queue.latest_ms.max(now_ms);
     }
@@ -144,8 +147,8 @@ impl MemoryStore {
         let mut keep = keep.into_iter();
         if let Some(first) = keep.next() {
             self.queue.shorten_block(&first, stored.held);
-            let again = Stored { task: first, ..stored.clone() };
-            self.queue.tasks.insert(task, again);
+            let again = Stored { task: first, ..*stored.clone() };
+            self.queue.tasks.insert(task, Box::new(again));
         }
         keep.for_each(|task| self.queue.add(stored.message, stored.held, task));
         self.queue.latest_ms = self.queue.latest_ms.max(now_ms);
@@ -164,7 +167,7 @@ impl MemoryStore {
 
     pub(super) fn block(&mut self, block: &Block) -> Written {
         if self.queue.of(&block.destination).next().is_some() {
-            self.queue.blocked.insert(block.destination.clone(), block.clone());
+            self.queue.blocked.insert(block.destination.clone(), Box::new(block.clone()));
         }
         plain(Outcome::Done)
     }
@@ -276,7 +279,13 @@ impl Queue for MemoryStore {
     }
 
     fn messages(&self, after: BlobId, max: u32) -> Result<Vec<QueuedMessage>, Reason> {
-        Ok(self.queue.messages.range(after + 1..).take(max as usize).map(|m| m.1.clone()).collect())
+        Ok(self
+            .queue
+            .messages
+            .range(after + 1..)
+            .take(max as usize)
+            .map(|m| QueuedMessage::clone(m.1))
+            .collect())
     }
 
     fn tasks(&self, message: BlobId, after: TaskId, max: u32) -> Result<Vec<Task>, Reason> {

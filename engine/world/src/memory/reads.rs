@@ -22,11 +22,11 @@ const RUNS_MAX: usize = 256;
 
 impl MemoryStore {
     pub(super) fn account_of(&self, id: AccountId) -> Result<&Account, Reason> {
-        self.accounts.get(&id).ok_or(Reason::NotFound)
+        self.accounts.get(&id).map(|account| &**account).ok_or(Reason::NotFound)
     }
 
     pub(super) fn mailbox_of(&self, id: MailboxId) -> Result<&Mailbox, Reason> {
-        self.mailboxes.get(&id).ok_or(Reason::NotFound)
+        self.mailboxes.get(&id).map(|mailbox| &**mailbox).ok_or(Reason::NotFound)
     }
 
     fn status_of(&self, id: MailboxId) -> Result<MailboxStatus, Reason> {

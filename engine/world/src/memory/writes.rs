@@ -41,6 +41,12 @@ impl Writer for MemoryStore {
             Write::SetRights(set) => self.set_rights(&set),
             Write::SetAccessKey(set) => self.set_access_key(&set),
             Write::ForgetAccessKeys(account) => Ok(self.forget_access_keys(account)),
+            Write::Renew(mailbox) => {
+                let renewed = self.mailboxes.get_mut(&mailbox).ok_or(Reason::NotFound)?;
+                self.counters.uid_validity += 1;
+                renewed.uid_validity = self.counters.uid_validity;
+                Ok(Written::new(Outcome::Done, vec![(mailbox, Change::Deleted)]))
+            }
             Write::MarkRecent(mark) => {
                 let mailbox = self.mailboxes.get_mut(&mark.mailbox).ok_or(Reason::NotFound)?;
                 mailbox.recent_from = mailbox.recent_from.max(mark.recent_from);
@@ -119,7 +125,8 @@ impl MemoryStore {
         };
         self.counters.blob += 1;
         let (index, plain) = (Arc::from(&message.index[..]), message.plain);
-        self.blobs.insert(self.counters.blob, Blob { octets, index, plain, uses: 0 });
+        let blob = Blob { octets, index, plain, uses: 0 };
+        self.blobs.insert(self.counters.blob, Box::new(blob));
         Ok(self.counters.blob)
     }
 

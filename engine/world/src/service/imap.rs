@@ -33,6 +33,8 @@ pub struct ImapService<B: Backend> {
     /// A mailbox that is looked into: it is read in place of the open one.
     peeked: Option<Peeked>,
     append: Option<Appending>,
+    /// Whether the mailbox that is opened next gets another UIDVALIDITY.
+    renews: bool,
     /// Whether the session is told of other mailboxes (RFC 5465).
     listens: bool,
     granted: Granted,
@@ -74,8 +76,8 @@ impl<B: Backend> ImapService<B> {
     pub fn new(backend: Arc<B>, key: SessionKey) -> Self {
         let granted = Granted::default();
         let (bound, open, append, listens, held) = (None, None, None, false, None);
-        let peeked = None;
-        Self { backend, key, bound, open, peeked, append, listens, granted, held }
+        let (peeked, renews) = (None, false);
+        Self { backend, key, bound, open, peeked, append, renews, listens, granted, held }
     }
 
     /// The same for an account that has logged in another way than this session knows.
@@ -158,6 +160,13 @@ impl<B: Backend> ImapService<B> {
     fn let_go(&mut self) {
         self.granted.clear();
         self.held = None;
+    }
+
+    /// Whoever else has it open loses it: UIDs mean the same for the whole of a session (RFC 9051 §2.3.1.1).
+    async fn renew(&mut self, name: &[u8]) -> Result<(), Reason> {
+        self.close();
+        let Place { mailbox, .. } = self.reach(name, Rights::READ)?;
+        self.write(Write::Renew(mailbox)).await.map(drop)
     }
 
     fn open(&mut self, ask: &OpenAsk) -> Result<Opened, Reason> {
@@ -354,7 +363,12 @@ impl<B: Backend> ImapService<B> {
                 let Allowed { account, name, .. } = self.allowed(&name, Rights::READ)?;
                 store.status(account, &name).map(Answer::Status)
             }
-            Ask::Open(ask) => self.open(&ask).map(Answer::Opened),
+            Ask::Open(ask) => {
+                if std::mem::take(&mut self.renews) {
+                    Box::pin(self.renew(&ask.name)).await?;
+                }
+                self.open(&ask).map(Answer::Opened)
+            }
             Ask::Peek(name) => self.peek(&name).map(Answer::Opened),
             Ask::Uids(after) => store.uids(self.readable()?, after).map(Answer::Uids),
             Ask::Rows(ask) => self.rows(&ask),
@@ -493,6 +507,10 @@ impl<B: Backend> Service<Server> for ImapService<B> {
         }
         let notices = if self.listens { self.notices() } else { Vec::new() };
         (!notices.is_empty()).then_some(Call::Noticed(notices))
+    }
+
+    fn renews(&mut self) {
+        self.renews = true;
     }
 
     fn rests(&mut self) {

@@ -304,6 +304,8 @@ pub trait Service<R: Role>: Send {
     fn event(&mut self, event: &R::Event);
     /// What others did that the session must be told; asked for before every answer and after every wake.
     fn call(&mut self) -> Option<R::Call>;
+    /// A fault on purpose: the mailbox that is opened next gets another UIDVALIDITY first.
+    fn renews(&mut self) {}
     /// The session waits for its peer and has sent all that it was asked for: what it was told of stored messages it
     /// will not use again.
     fn rests(&mut self) {}

@@ -22,10 +22,11 @@
 //! - **What octets are and why** is in [`Tape::annotations`]; the words for it are in [`crate::catalogue`].
 //! - **Doing.** Everything that changes the world is an [`Action`] given to [`Tape::act`]; given while the cursor is in the
 //!   past, it begins a branch ([`Tape::branches`], [`Tape::switch`]). [`Tape::set_level`] makes the network harder from the
-//!   beginning on. [`Tape::refused`] tells which actions came to nothing in this run.
+//!   beginning on. [`Tape::take_back`] takes the last one back. [`Tape::refused`] tells which came to nothing in this run.
 //! - **Winding.** [`Tape::step`], [`Tape::run_to`], [`Tape::seek`], [`Tape::seek_entry`], [`Tape::ahead`].
 //! - **Recordings.** [`Recording::of`] takes what was said on a connection outside, [`Recording::tape`] is its story.
 //! - **Challenges.** [`Challenge::all`], [`Challenge::start`], [`Tape::check`].
+//! - **Worlds of one's own.** [`Scenario::own`], [`Scenario::to_text`], [`Tape::rebuild`].
 //! - **Links.** [`Tape::encode`], [`Tape::encode_all`], [`Tape::decode`]; `#/w/` and what `encode` gives.
 //! - **Files.** [`export`]: transcript, JSON lines, lab report, pcapng, messages.
 //!
@@ -35,6 +36,7 @@
 mod annotations;
 mod challenge;
 pub mod export;
+mod file;
 mod recording;
 pub mod scenario;
 pub mod share;
@@ -49,6 +51,7 @@ use crate::world::{
 };
 
 pub use challenge::{Challenge, Goal, HINTS, Test};
+pub use file::Heading;
 pub use recording::{Agrees, Answer, Lack, PLAYED_MAX, Recording};
 pub use scenario::{Lab, Level, Moment, Prediction, Scenario, Step, Variant};
 
@@ -341,6 +344,23 @@ impl Tape {
         Ok(())
     }
 
+    /// Begins with another world, in which all that was done is done again, as far as it can be; the cursor stays where it is.
+    /// It is for worlds in which nothing is planned: a script stays that of the scenario before.
+    ///
+    /// # Errors
+    /// What in it makes no sense; then nothing was changed.
+    pub fn rebuild(&mut self, scenario: Scenario) -> Result<(), String> {
+        let (now, before) = (self.now(), std::mem::replace(&mut self.scenario, scenario));
+        if let Err(why) = self.begin() {
+            self.scenario = before;
+            return Err(why);
+        }
+        self.checkpoints.clear();
+        self.ahead.clear();
+        self.run_to(now);
+        Ok(())
+    }
+
     /// Actions that could not be carried out in this run, by their place among [`Tape::actions`], and why.
     #[must_use]
     pub fn refused(&self) -> &[(usize, String)] {
@@ -358,6 +378,22 @@ impl Tape {
     pub fn fork(&mut self, at: Time) {
         self.seek(at);
         self.begin_branch();
+    }
+
+    /// Takes back what was done last: a branch without it begins where it was done, and the one with it is kept. False:
+    /// nothing was done.
+    pub fn take_back(&mut self) -> bool {
+        let Some(last) = self.actions.iter().rposition(|planned| !planned.scripted) else {
+            return false;
+        };
+        let at = self.actions[last].at;
+        // A moment of the same time may be one after it.
+        self.rewind(|checkpoint| checkpoint.at() < at);
+        self.actions.remove(last);
+        self.checkpoints.retain(|(_, checkpoint)| checkpoint.at() < at);
+        self.run_to(at);
+        self.begin_branch();
+        true
     }
 
     /// All branches, and which of them is shown.

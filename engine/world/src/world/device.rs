@@ -237,8 +237,9 @@ fn made(letter: &Letter, account: &AccountSetup, origin: Origin) -> Result<Made,
     })
 }
 
-/// A picture's octets: nothing to look at, but as incompressible as a photograph is.
-pub(crate) fn picture(size: u32) -> Vec<u8> {
+/// A picture's octets, at most [`PICTURE_MAX`]: nothing to look at, but as incompressible as a photograph is.
+#[must_use]
+pub fn picture(size: u32) -> Vec<u8> {
     let size = size.min(PICTURE_MAX) as usize;
     let mut draw = Draw::new(size as u64);
     let mut octets = Vec::with_capacity(size + 8);

@@ -119,6 +119,8 @@ fn split_range(section: &str) -> (&str, Option<(u64, u64)>) {
 pub(crate) struct Remote {
     pub(crate) wire: Option<WireId>,
     pub(crate) mailbox: String,
+    /// As long as it is this, UIDs mean what they meant.
+    pub(crate) uid_validity: u32,
     /// By their numbers.
     pub(crate) rows: Vec<RemoteRow>,
     /// What a search found last.
@@ -167,9 +169,18 @@ impl World {
         let remote = &mut self.node_mut(node).device.remote;
         let changed = |how: String| Screen::Changed { how };
         let told = match news {
-            ImapNews::Opened { name, count } => {
-                *remote = Remote { wire: remote.wire, mailbox: name.clone(), ..Remote::default() };
-                changed(format!("{name}: {count} messages"))
+            ImapNews::Opened { name, count, uid_validity } => {
+                let (known, wire) = (remote.uid_validity, remote.wire);
+                let is_new = known > 0 && known != uid_validity && remote.mailbox == name;
+                let how = match is_new {
+                    true => format!(
+                        "{name}: {count} messages; its UIDVALIDITY is {uid_validity} and no more {known}, so that nothing \
+                         that was known of its messages counts"
+                    ),
+                    false => format!("{name}: {count} messages"),
+                };
+                *remote = Remote { wire, mailbox: name, uid_validity, ..Remote::default() };
+                changed(how)
             }
             ImapNews::Fetched(fetched) => {
                 let Some(told) = remote.fetched(*fetched) else { return };

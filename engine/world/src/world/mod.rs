@@ -41,8 +41,7 @@ use wire::Wire;
 
 pub use action::{Action, Check, Letter, Played, Way};
 pub use checkpoint::Checkpoint;
-pub use device::PICTURE_MAX;
-pub(crate) use device::picture;
+pub use device::{PICTURE_MAX, picture};
 pub use device_imap::ImapOrder;
 pub use dns::Zones;
 pub(crate) use ids::Draw;

@@ -15,6 +15,7 @@ use super::view::{
 use super::wire::{Noted, Phase};
 use crate::fault::Listed;
 use crate::queue::Queue as _;
+use crate::store::Store as _;
 
 /// Messages of a queue that a view lists.
 const QUEUE_MAX: u32 = 1000;
@@ -99,6 +100,15 @@ impl World {
         self.node(node).mailboxes().into_iter().map(view).collect()
     }
 
+    /// UIDVALIDITY and UIDNEXT of a server's mailbox.
+    #[must_use]
+    pub fn uid_numbers(&self, node: NodeId, account: &str, mailbox: &str) -> Option<(u32, u32)> {
+        let store = &self.node(node).backend.as_ref()?.store;
+        let account = store.account(account.as_bytes()).ok()??;
+        let status = store.status(account, mailbox.as_bytes()).ok()?;
+        Some((status.uid_validity, status.uid_next))
+    }
+
     /// The messages in all of a server's mailboxes.
     #[must_use]
     pub fn stored(&self, node: NodeId) -> Vec<StoredView> {
@@ -162,6 +172,12 @@ impl World {
     #[must_use]
     pub fn wire_view(&self, wire: WireId) -> Option<WireView> {
         self.wires.get(wire.0 as usize).map(|wire| self.view(wire))
+    }
+
+    /// When the session at an end of a wire does something if it hears nothing: mostly, gives up. None: it waits for ever.
+    #[must_use]
+    pub fn deadline(&self, wire: WireId, end: End) -> Option<super::Time> {
+        self.wires.get(wire.0 as usize)?.timers[end.index()].at
     }
 
     fn view(&self, wire: &super::wire::Wire) -> WireView {

@@ -1,7 +1,5 @@
-//! `pillarbox talk`: be the client of a server, or the server of a client, line by line, with what each line means.
-
-mod dialogue;
-mod explain;
+//! `pillarbox talk`: be the client of a server, or the server of a client, line by line, with what each line means. The engine
+//! reads along: what a line is, whose turn it is and what nobody may see is its to say.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -9,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use pillarbox_engine::observe::{self, Heard, Observer, Party};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
@@ -19,8 +18,6 @@ use crate::config::is_loopback;
 use crate::error::{Error, Kind};
 use crate::serve::shown;
 use crate::tls::{ClientTls, Trust};
-use dialogue::{Dialogue, Side};
-use explain::explained;
 
 const EXAMPLES: &str = "\
 What you type is sent with CRLF behind it; what the other side says stands behind S: (or C:), and what a line means below it, with
@@ -35,8 +32,8 @@ Examples:
 
 Exit codes: 0 the conversation ended; 1 failed; 2 wrong flag; 3 no answer in time; 5 --listen cannot be used.";
 
-/// Octets of a line, after which it is shown as if it had ended.
-const LINE_MAX: usize = 64 * 1024;
+/// Stands for what nobody may see.
+const MASK: &[u8] = b"******";
 
 /// What is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -80,6 +77,16 @@ pub(super) struct TalkFlags {
     timeout: Duration,
 }
 
+impl From<Protocol> for observe::Protocol {
+    fn from(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Smtp => Self::Smtp,
+            Protocol::Pop3 => Self::Pop3,
+            Protocol::Imap => Self::Imap,
+        }
+    }
+}
+
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
@@ -110,7 +117,7 @@ async fn listen(flags: &TalkFlags, address: SocketAddr) -> Result<(), Error> {
     let (stream, peer) = listener.accept().await.map_err(failed)?;
     drop(listener);
     eprintln!("-- {peer} connected");
-    Talk::new(flags, Box::new(stream), Side::Server).run().await
+    Talk::new(flags, Box::new(stream), Party::Server).run().await
 }
 
 async fn connect(flags: &TalkFlags) -> Result<(), Error> {
@@ -130,7 +137,7 @@ async fn connect(flags: &TalkFlags) -> Result<(), Error> {
     let stream = dialled.map_err(|_| too_late(format!("{host} port {port}: no answer in time")))?;
     let mut stream = stream.map_err(failed)?;
     if !flags.tls && !flags.starttls {
-        return Talk::new(flags, Box::new(stream), Side::Client).run().await;
+        return Talk::new(flags, Box::new(stream), Party::Client).run().await;
     }
     if flags.starttls {
         upgrade(flags, &mut stream).await?;
@@ -142,9 +149,10 @@ async fn connect(flags: &TalkFlags) -> Result<(), Error> {
     let (stream, facts) = tls.connect(stream, &host, &trust).await.map_err(failed)?;
     let version = shown(&facts.version);
     println!("-- {version}{}", if local { ", the certificate not looked at" } else { "" });
-    let mut talk = Talk::new(flags, Box::new(stream), Side::Client);
-    // After STARTTLS it is the client's turn.
-    talk.dialogue.greeted(flags.starttls);
+    let mut talk = Talk::new(flags, Box::new(stream), Party::Client);
+    if flags.starttls {
+        talk.observer.secured();
+    }
     talk.run().await
 }
 
@@ -156,13 +164,13 @@ async fn upgrade(flags: &TalkFlags, stream: &mut TcpStream) -> Result<(), Error>
         Protocol::Pop3 => vec!["STLS".to_owned()],
         Protocol::Imap => vec!["tls STARTTLS".to_owned()],
     };
-    let mut talk = Talk::new(flags, Box::new(stream), Side::Client);
+    let mut talk = Talk::new(flags, Box::new(stream), Party::Client);
     talk.answer().await?;
     for ask in asks {
-        talk.say(ask.as_bytes(), true).await?;
+        talk.say(ask.as_bytes()).await?;
         talk.answer().await?;
     }
-    match talk.dialogue.last_is_good() {
+    match talk.observer.last_is_good() {
         true => Ok(()),
         false => Err(Error::new(Kind::Unavailable, "the server does not begin TLS, see above")),
     }
@@ -172,29 +180,40 @@ async fn upgrade(flags: &TalkFlags, stream: &mut TcpStream) -> Result<(), Error>
 struct Talk<'a> {
     flags: &'a TalkFlags,
     stream: Box<dyn Stream + 'a>,
-    we_are: Side,
-    dialogue: Dialogue,
-    /// Of the other side's line, what came by now.
-    open: Vec<u8>,
+    we_are: Party,
+    observer: Observer,
+    /// The client's line and the server's, as far as it is known: a literal may end within one.
+    begun: [Begun; 2],
+    /// Whether our own lines are printed: at a terminal they stand there already.
+    prints_ours: bool,
     is_over: bool,
 }
 
+/// A line that has not ended.
+#[derive(Default)]
+struct Begun {
+    shown: Vec<u8>,
+    meaning: Vec<String>,
+}
+
 impl<'a> Talk<'a> {
-    fn new(flags: &'a TalkFlags, stream: Box<dyn Stream + 'a>, we_are: Side) -> Self {
-        let dialogue = Dialogue::new(flags.protocol);
-        Self { flags, stream, we_are, dialogue, open: Vec::new(), is_over: false }
+    fn new(flags: &'a TalkFlags, stream: Box<dyn Stream + 'a>, we_are: Party) -> Self {
+        let observer = Observer::new(flags.protocol.into());
+        let begun = <[Begun; 2]>::default();
+        Self { flags, stream, we_are, observer, begun, prints_ours: true, is_over: false }
     }
 
     async fn run(mut self) -> Result<(), Error> {
         let is_terminal = std::io::stdin().is_terminal();
+        self.prints_ours = !is_terminal;
         let mut typed = typed();
         loop {
             // From a pipe each line waits until it is its turn.
-            let may_say = is_terminal || self.dialogue.turn() == self.we_are;
+            let may_say = is_terminal || self.observer.turn() == self.we_are;
             let idle = tokio::time::sleep(self.flags.timeout);
             tokio::select! {
                 line = typed.recv(), if may_say => match line {
-                    Some(line) => self.say(&line, !is_terminal).await?,
+                    Some(line) => self.say(&line).await?,
                     None => return self.end().await,
                 },
                 more = self.hear() => {
@@ -210,13 +229,10 @@ impl<'a> Talk<'a> {
     }
 
     /// Says one line.
-    async fn say(&mut self, line: &[u8], show: bool) -> Result<(), Error> {
-        let told = self.dialogue.line(self.we_are, line);
-        if show {
-            self.print(self.we_are, &told.shown);
-        }
-        explained(self.flags.protocol, self.we_are, line, &told).iter().for_each(|text| tell(text));
+    async fn say(&mut self, line: &[u8]) -> Result<(), Error> {
         let line = [line, b"\r\n"].concat();
+        let heard = self.observer.hear(self.we_are, &line);
+        self.tell(heard);
         let failed = |error: std::io::Error| Error::failed(format!("the other side: {error}"));
         self.stream.write_all(&line).await.map_err(failed)?;
         self.stream.flush().await.map_err(failed)
@@ -240,7 +256,8 @@ impl<'a> Talk<'a> {
                 if self.is_over {
                     return Err(Error::failed("the other side closed"));
                 }
-                if self.open.is_empty() && self.dialogue.turn() == self.we_are {
+                let is_whole = self.observer.is_between(self.we_are.other());
+                if is_whole && self.observer.turn() == self.we_are {
                     return Ok(());
                 }
             }
@@ -254,30 +271,43 @@ impl<'a> Talk<'a> {
             Ok(0) => self.is_over = true,
             Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => self.is_over = true,
             Err(error) => return Err(Error::failed(format!("the other side: {error}"))),
-            Ok(count) => self.open.extend_from_slice(&octets[..count]),
+            Ok(count) => {
+                let heard = self.observer.hear(self.we_are.other(), &octets[..count]);
+                self.tell(heard);
+            }
         }
-        while let Some(end) = self.open.iter().position(|octet| *octet == b'\n') {
-            let line: Vec<u8> = self.open.drain(..=end).collect();
-            let line = line.strip_suffix(b"\r\n").or(line.strip_suffix(b"\n")).unwrap_or(&line);
-            self.heard(line);
-        }
-        if self.open.len() > LINE_MAX || (self.is_over && !self.open.is_empty()) {
-            let line = std::mem::take(&mut self.open);
-            self.heard(&line);
+        if self.is_over {
+            for party in [self.we_are.other(), self.we_are] {
+                let heard = self.observer.end(party);
+                self.tell(heard);
+                if !self.begun[place(party)].shown.is_empty() {
+                    self.print(party);
+                }
+            }
         }
         Ok(())
     }
 
-    fn heard(&mut self, line: &[u8]) {
-        let side = self.we_are.other();
-        let told = self.dialogue.line(side, line);
-        self.print(side, &told.shown);
-        explained(self.flags.protocol, side, line, &told).iter().for_each(|text| tell(text));
+    /// Prints lines that have ended, and what they mean.
+    fn tell(&mut self, heard: Vec<Heard>) {
+        for one in heard {
+            let begun = &mut self.begun[place(one.party)];
+            begun.shown.extend(one.shown(MASK));
+            begun.meaning.extend(one.meaning());
+            if one.octets.ends_with(b"\n") || begun.shown.len() >= observe::LINE_MAX {
+                self.print(one.party);
+            }
+        }
     }
 
-    fn print(&self, side: Side, line: &[u8]) {
-        let sign = if side == Side::Client { 'C' } else { 'S' };
-        println!("{sign}: {}", shown(line));
+    fn print(&mut self, party: Party) {
+        let begun = &mut self.begun[place(party)];
+        let Begun { shown: line, meaning } = std::mem::take(begun);
+        let sign = if party == Party::Client { 'C' } else { 'S' };
+        if party != self.we_are || self.prints_ours {
+            println!("{sign}: {}", shown(&line));
+        }
+        meaning.iter().for_each(|text| println!("   # {text}"));
         // Somebody may read along through a pipe; what is gone is gone.
         drop(std::io::stdout().flush());
     }
@@ -296,8 +326,9 @@ impl<'a> Talk<'a> {
     }
 }
 
-fn tell(text: &str) {
-    println!("   # {text}");
+/// Where a side's line is kept.
+fn place(party: Party) -> usize {
+    usize::from(party == Party::Server)
 }
 
 /// Lines of standard input, without their ends.

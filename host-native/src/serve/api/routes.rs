@@ -202,7 +202,7 @@ pub(super) const ELSEWHERE: [Line; 8] = [
     Line::put("/api/v1/chaos", "Sets the faults, as Mailpit says them.", Gives::Map),
     Line::get(
         "/api/stream",
-        "What is said, as it is said; needs the token of the ready file.",
+        "What is said, as it is said; needs the token of the printed address or of the ready file.",
         Gives::Text("text/event-stream"),
     ),
 ];

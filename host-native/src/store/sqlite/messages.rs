@@ -57,6 +57,7 @@ impl Writer {
             Write::SetRights(set) => self.set_rights(set),
             Write::SetAccessKey(set) => self.set_access_key(set),
             Write::ForgetAccessKeys(account) => self.forget_access_keys(*account),
+            Write::Renew(mailbox) => self.renew(*mailbox),
             Write::MarkRecent(MarkRecent { mailbox, recent_from }) => {
                 let mut mark = self.connection.prepare_cached(
                     "UPDATE mailbox SET recent_from = max(recent_from, ?2) WHERE id = ?1",

@@ -80,6 +80,16 @@ impl Writer {
         Ok(insert.query_row((uid_validity, modseq, uses_to_text(uses)), |row| row.get(0))?)
     }
 
+    pub(super) fn renew(&mut self, mailbox: MailboxId) -> Done {
+        let uid_validity = self.uid_validity.checked_add(1).ok_or(Reason::TooMany)?;
+        let sql = "UPDATE mailbox SET uid_validity = ?2 WHERE id = ?1";
+        if self.connection.prepare_cached(sql)?.execute((mailbox, uid_validity))? == 0 {
+            return Err(Reason::NotFound.into());
+        }
+        self.uid_validity = uid_validity;
+        Ok((Outcome::Done, vec![(mailbox, Change::Deleted)]))
+    }
+
     fn put_name(
         &self,
         account: AccountId,

@@ -8,6 +8,7 @@ mod html;
 mod links;
 mod messages;
 mod names;
+mod observed;
 mod reports;
 mod sasl;
 mod session;
@@ -42,6 +43,7 @@ pub const TARGETS: &[Target] = &[
     session::IMAP_CLIENT,
     commands::IMAP_COMMAND,
     commands::SMTP_COMMAND,
+    observed::OBSERVED,
     frozen::FROZEN,
     sasl::SASL,
     names::MAILBOX_NAME,

@@ -5,7 +5,6 @@ use leptos::prelude::*;
 use pillarbox_world::world::{Dir, NodeId, WireId};
 
 use crate::controls::{Button, Show};
-use crate::explanations;
 use crate::player::{Focus, Player};
 use crate::story::{Because, Explained, words};
 use crate::view::wire::{hex, tree};
@@ -16,7 +15,7 @@ pub(crate) fn meaning(player: Player) -> AnyView {
     view! {
         <aside class="pane inspector" aria-label="Inspector" id="inspector">
             <div class="pane-head"><h2 class="pane-title">"What it means"</h2></div>
-            <div class="inspected">{explanations::missing()}{move || {
+            <div class="inspected">{move || {
                 player.version.track();
                 content(player, focus.get())
             }}</div>
@@ -58,7 +57,7 @@ pub(crate) fn inspector(player: Player) -> AnyView {
                     <Button class="quiet small-button" press=move || player.pin.set(None)>"Unpin"</Button>
                 </Show>
             </div>
-            <div class="inspected">{explanations::missing()}{move || {
+            <div class="inspected">{move || {
                 player.version.track();
                 content(player, focus.get())
             }}
@@ -84,7 +83,11 @@ fn of_step(player: Player) -> AnyView {
         match step.get() {
         None => view! {
             <h3>{player.read(|story| story.title())}</h3>
-            <p>{player.read(|story| story.goal())}</p>
+            // A challenge's task stands above.
+            {player.read(|story| {
+                let is_task = story.source().tape().scenario().of_challenge().is_some();
+                (!is_task).then(|| story.goal())
+            }).map(|goal| view! { <p>{goal}</p> })}
             <ul class="notice">
                 {player.read(|story| story.source().notice().to_vec()).into_iter().map(|what| view! { <li>{what}</li> }).collect_view()}
             </ul>

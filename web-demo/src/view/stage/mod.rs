@@ -7,6 +7,7 @@ mod network;
 mod onward;
 mod predict;
 mod sequence;
+mod share;
 mod states;
 mod timeline;
 mod tools;
@@ -20,47 +21,60 @@ use crate::player::Player;
 use crate::story::Story;
 use crate::story::seen::Seen;
 
-use super::{access, challenge, hands, sandbox};
+use super::{access, challenge, hands, home, sandbox};
 
 /// Below this width panes are tabs, and the map stands upright.
 const NARROW: &str = "(max-width: 899px)";
 
 pub(crate) use inspector::{inspector, law, meaning};
 pub(crate) use map::map;
+pub(crate) use share::{copy_link, open_file, share, share_place};
 pub(crate) use timeline::timeline;
-pub(crate) use tools::{copy_link, faults, files, messages, share, share_place, tools};
+pub(crate) use tools::{faults, files, messages, tools};
 pub(crate) use transcript::{First, compared_line, transcript, whole};
 
 /// The stage of a scenario.
-pub(super) fn scenario(name: &str) -> AnyView {
+pub(super) fn scenario(place: &str) -> AnyView {
+    let (name, cursor) = place.split_once('/').unwrap_or((place, ""));
     if let Some(story) = Story::sandbox(name) {
-        return sandbox::sandbox(story, usize::MAX);
+        home::remember(name, false);
+        return sandbox::sandbox(story, Seen::default());
     }
     match Story::scenario(name) {
-        Some(story) => stage(story, Seen { cursor: 0, pin: None }),
+        Some(story) => {
+            let seen = Seen::at(cursor.parse().unwrap_or(0));
+            staged(story, seen, |player| home::follow(player, name))
+        }
         None => super::nowhere("There is no such scenario", &format!("None is called {name}.")),
     }
 }
 
 /// The stage of a world that somebody shared.
-pub(super) fn shared(link: &str) -> AnyView {
-    match Story::shared(link) {
+pub(super) fn shared(opened: Result<(Story, Option<Seen>), String>) -> AnyView {
+    match opened {
         Ok((story, seen)) if story.wish().is_some() => hands::hands_on(Some((story, seen))),
         Ok((story, seen)) if story.is_access() => access::access(Some((story, seen))),
         Ok((story, _)) if challenge::is_one(&story) => challenge::shared(story),
-        Ok((story, _)) if story.is_sandbox() => sandbox::sandbox(story, usize::MAX),
-        Ok((story, seen)) => stage(story, seen.unwrap_or(Seen { cursor: usize::MAX, pin: None })),
+        Ok((story, seen)) if story.is_sandbox() => {
+            sandbox::sandbox(story, seen.unwrap_or_default())
+        }
+        Ok((story, seen)) => stage(story, seen.unwrap_or(Seen::at(usize::MAX))),
         Err(why) => super::nowhere("This link does not open", &why),
     }
 }
 
 /// The stage of a story.
 pub(crate) fn stage(story: Story, seen: Seen) -> AnyView {
+    staged(story, seen, |_| ())
+}
+
+fn staged(story: Story, seen: Seen, begun: impl FnOnce(Player)) -> AnyView {
     let ui: Ui = expect_context();
     let title = story.title();
     let player = Player::new(story);
     player.open(seen);
     player.narrate(ui);
+    begun(player);
     let faults = player.breakable();
     listen(ui, player, title);
     let narrow = narrow();
@@ -91,7 +105,7 @@ pub(crate) fn listen(ui: Ui, player: Player, title: String) {
             ui.key.set(None);
             match key.as_str() {
                 "f" => player.ask(player.at()),
-                "c" => drop(tools::copy_link(ui, player)),
+                "c" => drop(copy_link(ui, player)),
                 key => player.key(key),
             }
         }

@@ -13,6 +13,7 @@ use crate::story::seen::Seen;
 use crate::story::{BookLine, Chances, Export, Spot, Story, Stride, Template};
 
 use super::beside;
+use super::share::{open_file, share};
 
 /// The row of tools.
 pub(crate) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
@@ -50,89 +51,6 @@ pub(crate) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
         {masks(player, secrets)}
     }
     .into_any()
-}
-
-/// The button that copies a link to this moment; where there are branches, it asks which of them the link is to hold.
-pub(crate) fn share(player: Player) -> AnyView {
-    let ui: Ui = expect_context();
-    let (ask, copied) = (RwSignal::new(false), RwSignal::new(None));
-    let copy = move || tell_for_a_while(copied, copy_link(ui, player));
-    let branches = Memo::new(move |_| {
-        player.version.track();
-        player.read(|story| story.source().branches().0.len())
-    });
-    let press = move || if branches.get_untracked() > 1 { ask.set(true) } else { copy() };
-    on_key(ui, copy);
-    let length = move || {
-        player.all_branches.track();
-        player.link().map_or_else(
-            || TOO_LONG.to_owned(),
-            |link| format!("It has {} characters.", link.len()),
-        )
-    };
-    view! {
-        {button("link", "Link", copied, press)}
-        <Dialog open=ask title="A link to this moment">
-            <p>"It holds what was done here, and what is looked at."</p>
-            <Switch
-                label=format!("With all {} branches", branches.get())
-                on=player.all_branches
-                set=move |on| player.all_branches.set(on)
-            />
-            <p class="muted small">{length}</p>
-            <div class="go">{button("copy-link", "Copy", copied, copy)}</div>
-        </Dialog>
-    }
-    .into_any()
-}
-
-/// The button that copies a link to a place of the page; none: it would be too long.
-pub(crate) fn share_place(place: impl Fn() -> Option<Route> + Copy + 'static) -> AnyView {
-    let ui: Ui = expect_context();
-    let copied = RwSignal::new(None);
-    let copy = move || tell_for_a_while(copied, copy_place(ui, place()));
-    on_key(ui, copy);
-    button("link", "Link", copied, copy)
-}
-
-fn button(
-    id: &'static str,
-    words: &'static str,
-    copied: RwSignal<Option<bool>>,
-    press: impl Fn() + 'static,
-) -> AnyView {
-    view! {
-        <Button class="quiet small-button" id=id press=press>
-            {icon(Icon::Share)}
-            <span>{move || match copied.get() {
-                None => words,
-                Some(true) => "Copied",
-                Some(false) => "Too long for a link",
-            }}</span>
-        </Button>
-    }
-    .into_any()
-}
-
-fn tell_for_a_while(copied: RwSignal<Option<bool>>, done: bool) {
-    copied.set(Some(done));
-    let silent = move || {
-        let _ = copied.try_set(None);
-    };
-    set_timeout(silent, std::time::Duration::from_secs(2));
-}
-
-/// The key that copies a link, where no stage listens for it.
-fn on_key(ui: Ui, copy: impl Fn() + 'static) {
-    if ui.key.get_untracked().as_deref() == Some("c") {
-        ui.key.set(None);
-    }
-    Effect::new(move |_| {
-        if ui.key.get().as_deref() == Some("c") && !ui.on_stage.get_untracked() {
-            ui.key.set(None);
-            copy();
-        }
-    });
 }
 
 /// The book's dialogue beside a server in its own words, where the story has it.
@@ -197,7 +115,7 @@ pub(crate) fn messages(player: Player, target: Option<&'static str>) -> AnyView 
             let source = story.source();
             // Where the story goes on, some may come.
             let some = !source.is_told() || !source.messages().is_empty();
-            let link = some.then(|| source.link(&Seen { cursor: 0, pin: None })).flatten();
+            let link = some.then(|| source.link(&Seen::default())).flatten();
             link.map(|link| Route::Message(Some(link)).to_string())
         })
     });
@@ -261,44 +179,20 @@ fn again(player: Player, saved: impl Fn(&str) + Copy + Send + Sync + 'static) ->
         };
         player.read(|story| story.source().messages()).into_iter().map(message).collect_view()
     };
-    let command = move || match player.link() {
-        Some(link) => format!("pillarbox replay '{link}'"),
-        None => TOO_LONG.to_owned(),
-    };
     let number = move || player.read(|story| story.source().hash());
     view! {
         <h3>"Messages in mailboxes"</h3>
         <ul class="faults">{messages}</ul>
         <h3>"The same in a terminal"</h3>
-        <p class="quote mono command">{command}</p>
+        <p class="quote mono command">{move || super::share::command(player)}</p>
         <p class="muted small">
             "Two runs in which all is the same have the same number; this one has "
             <code id="run-number">{number}</code>"."
         </p>
+        <h3>"Something that was saved"</h3>
+        {open_file()}
     }
     .into_any()
-}
-
-/// What is said where there is no link.
-const TOO_LONG: &str = "All that is said here is too long for a link.";
-
-/// Puts a link to this very moment on the clipboard, if there is one, and says whether there is. It starts a simulation,
-/// and holds nothing else.
-pub(crate) fn copy_link(ui: Ui, player: Player) -> bool {
-    copy_place(ui, player.link().map(Route::Shared))
-}
-
-/// Puts a link to a place of the page on the clipboard, if there is one, and says whether there is.
-fn copy_place(ui: Ui, place: Option<Route>) -> bool {
-    let told = match &place {
-        Some(route) => {
-            browser::copy(&format!("{}{route}", browser::base()));
-            "A link to this moment was copied."
-        }
-        None => TOO_LONG,
-    };
-    ui.told.set(told.to_owned());
-    place.is_some()
 }
 
 fn word(level: Level) -> &'static str {
@@ -363,6 +257,7 @@ fn branches(player: Player) -> AnyView {
 
 /// Faults on purpose: those that are there, some to choose from, and one's own.
 pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> AnyView {
+    let ui: Ui = expect_context();
     let wrong = RwSignal::new(None::<String>);
     let text = RwSignal::new(String::new());
     let add = move |action: Action, at: Option<usize>| {
@@ -424,10 +319,21 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
             }
             _ => {}
         };
+        let copy = |flag: String| {
+            let press = move || {
+                browser::copy(&flag);
+                ui.told.set(format!("{flag} was copied."));
+            };
+            view! {
+                <Button class="quiet small-button copy-flag" name=Signal::stored(format!("Copy as a flag for a real server: {words}")) press=press>{icon(Icon::Terminal)}</Button>
+            }
+        };
+        let flag = crate::story::flag(&shown).map(copy);
         view! {
             <li class="fault">
                 <span>{words.clone()}<br /><code class="small">{shown}</code></span>
                 <span class="chip">{fired}</span>
+                {flag}
                 <Switch label="on" of=words on=Signal::stored(number.is_some()) set=set />
             </li>
         }

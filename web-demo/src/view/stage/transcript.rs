@@ -5,6 +5,7 @@ use pillarbox_world::world::{Dir, WireId};
 
 use crate::controls::{Button, Piece, Row, Select, Show};
 use crate::player::{Focus, Player};
+use crate::story::filter::Filter;
 use crate::story::{SpokenLine, SpokenPiece, words};
 
 /// Lines that are drawn at once; those before them follow when the cursor rests.
@@ -54,8 +55,11 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
     conversation(player, choose, None)
 }
 
-/// The conversation from its beginning, to be read, with the time between lines: all of it, or what one side says.
-pub(crate) fn whole(player: Player, only: Signal<Option<Dir>>) -> AnyView {
+/// Which lines are shown: of whom, and of what kind.
+pub(crate) type Only = Signal<(Option<Dir>, Filter)>;
+
+/// The conversation from its beginning, to be read, with the time between lines: all of it, or what is asked for.
+pub(crate) fn whole(player: Player, only: Only) -> AnyView {
     conversation(player, true, Some(only))
 }
 
@@ -93,7 +97,7 @@ fn pages(shown: Memo<Shown>, from: RwSignal<Option<usize>>, follow: bool) -> Any
     .into_any()
 }
 
-fn conversation(player: Player, choose: bool, only: Option<Signal<Option<Dir>>>) -> AnyView {
+fn conversation(player: Player, choose: bool, only: Option<Only>) -> AnyView {
     let follow = only.is_none();
     let from = RwSignal::new((!follow).then_some(0));
     // Another conversation is read from where one begins to read.
@@ -106,8 +110,11 @@ fn conversation(player: Player, choose: bool, only: Option<Signal<Option<Dir>>>)
     });
     let shown = shown(player, from);
     let lines = Signal::derive(move || {
-        let only = only.and_then(|only| only.get());
-        let said = |line: &&SpokenLine| only.is_none_or(|only| line.dir == only);
+        let (side, filter) = only.map(|only| only.get()).unwrap_or_default();
+        let said = |line: &&SpokenLine| {
+            side.is_none_or(|side| line.dir == side)
+                && (filter.is_empty() || player.read(|story| story.fits(line, &filter)))
+        };
         shown.with(|shown| shown.lines.iter().filter(said).cloned().collect::<Vec<_>>())
     });
     let head = Memo::new(move |_| {
@@ -199,6 +206,8 @@ fn conversation(player: Player, choose: bool, only: Option<Signal<Option<Dir>>>)
             <Show when=move || lines.with(Vec::is_empty)>
                 <p class="empty">{move || if shown.with(|shown| shown.lines.is_empty()) {
                     "Nobody has spoken yet."
+                } else if only.is_some_and(|only| only.with(|(_, filter)| !filter.is_empty())) {
+                    "No line is like this."
                 } else {
                     "This side says nothing here."
                 }}</p>

@@ -5,9 +5,10 @@ use pillarbox_world::world::{Dir, WireId};
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Dialog, Icon, Select, Show, icon};
+use crate::controls::{Button, Dialog, Field, Icon, Select, Show, icon};
 use crate::player::{Focus, Player};
 use crate::route::Route;
+use crate::story::filter::Filter;
 use crate::story::range::{FORMS, Kin, READINGS};
 use crate::story::{Story, scenarios};
 use crate::view::stage;
@@ -48,8 +49,20 @@ pub(crate) fn screen(name: Option<&str>) -> AnyView {
     let side = RwSignal::new(String::new());
     let sides = [("", "both sides"), ("C", "the client alone"), ("S", "the server alone")];
     let sides = sides.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
+    let (wanted, filter) = (RwSignal::new(String::new()), RwSignal::new(Filter::default()));
+    let wrong = RwSignal::new(None::<String>);
+    Effect::new(move |_| match Filter::parse(&wanted.get()) {
+        Ok(parsed) => {
+            wrong.set(None);
+            filter.set(parsed);
+        }
+        // While it is typed the lines stay as they are.
+        Err(why) => wrong.set(Some(why)),
+    });
     let only = Signal::derive(move || {
-        side.with(|side| Dir::BOTH.into_iter().find(|dir| side.chars().eq([dir.letter()])))
+        let side =
+            side.with(|side| Dir::BOTH.into_iter().find(|dir| side.chars().eq([dir.letter()])));
+        (side, filter.get())
     });
     listen(ui, player);
     view! {
@@ -59,7 +72,12 @@ pub(crate) fn screen(name: Option<&str>) -> AnyView {
                     browser::go(&Route::Wire(Some(id)).to_string());
                 } />
                 <Select label="Who speaks" options=Signal::stored(sides) chosen=side set=move |to| side.set(to) />
+                <div class="wire-filter"><Field label="Only lines with" value=wanted send=|| () /></div>
                 {saves(player)}
+                <p class="muted small">{move || match wrong.get() {
+                    Some(why) => view! { <span class="defect" role="status">{why}</span> }.into_any(),
+                    None => view! { <code>"code:5*"</code>", "<code>"label:path"</code>", or words of the line" }.into_any(),
+                }}</p>
                 <p class="hint-keys muted small">
                     <kbd>"←"</kbd><kbd>"→"</kbd>" beside "<kbd>"↑"</kbd><kbd>"↓"</kbd>" around, inside "
                     <kbd>"e"</kbd>" explain "<kbd>"c"</kbd>" copy a link"

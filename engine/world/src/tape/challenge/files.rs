@@ -1,13 +1,10 @@
 //! The files of all challenges, in their order.
 
-macro_rules! files {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../challenges/", $name, ".toml")))),*]
-    };
-}
+use crate::tape::file::{File, files};
 
-/// Name and text of every challenge.
-pub(super) const CHALLENGES: &[(&str, &str)] = files![
+/// Every challenge's file.
+pub(super) const CHALLENGES: &[File] = files![
+    "challenges":
     "read-a-220",
     "say-helo",
     "say-it-yourself",

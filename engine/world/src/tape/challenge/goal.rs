@@ -4,12 +4,13 @@
 //! test   = "not" test | count compare number | holds
 //! count  = "mailbox" address mailbox | "screen" device | "queue" server | "tried" server | "delivered" server
 //!        | "deferred" server | "failed" server | "connections" port | "octets" device | "strikes" | "cuts"
-//! holds  = "message" address "contains" text | "reads" address "contains" text | "said" ("client"|"server") text
+//! holds  = "message" address "contains" text | "reads" address ["by" encoding] "contains" text | "said" ("client"|"server") text
 //!        | "typed" text | "state" name | "reached" name | "overheard" text | "sealed" device
 //! compare = "==" | ">=" | "<="
 //! ```
 //!
-//! `message` looks into stored octets, `reads` into what a person would see of them. `said` and `typed` look for lines
+//! `message` looks into stored octets, `reads` into what a person would see of them; `by` counts those alone whose text came
+//! in this transfer encoding. `said` and `typed` look for lines
 //! that begin so, without regard to case; a text that begins with `*` may stand anywhere in the line. `overheard` looks so
 //! at lines that went in the clear while somebody listened. `reached` is a state of a server to whom somebody types.
 //! `sealed` looks at the last connection of a device: it came to a good end, and of its secrets none went in the clear.
@@ -37,8 +38,8 @@ pub enum Test {
     Count(Count, Compare, u64),
     /// A stored message of this address contains this.
     Message(String, String),
-    /// What a person would read of one does.
-    Reads(String, String),
+    /// What a person would read of one does, and its text came in this transfer encoding, if one is named.
+    Reads(String, Option<String>, String),
     /// On some wire this end said a line like this.
     Said(Dir, String),
     /// Somebody typed a line like this.
@@ -113,7 +114,10 @@ impl Test {
         match verb {
             "not" => Ok(Self::Not(Box::new(Self::parse(rest)?))),
             "message" => contains(rest).map(|(address, wanted)| Self::Message(address, wanted)),
-            "reads" => contains(rest).map(|(address, wanted)| Self::Reads(address, wanted)),
+            "reads" => contains(rest).map(|(address, wanted)| match address.split_once(" by ") {
+                Some((address, by)) => Self::Reads(address.into(), Some(by.into()), wanted),
+                None => Self::Reads(address, None, wanted),
+            }),
             "said" => match rest.split_once(' ').ok_or_else(wrong)? {
                 ("client", wanted) => Ok(Self::Said(Dir::ToServer, wanted.to_owned())),
                 ("server", wanted) => Ok(Self::Said(Dir::ToClient, wanted.to_owned())),
@@ -159,9 +163,13 @@ impl Test {
                 };
                 messages_of(world, address).iter().any(|octets| has(octets))
             }
-            Self::Reads(address, wanted) => messages_of(world, address).iter().any(|octets| {
+            Self::Reads(address, by, wanted) => messages_of(world, address).iter().any(|octets| {
                 let view = pillarbox_mime::view(octets).unwrap_or_default();
-                view.subject.contains(wanted) || view.text.is_some_and(|text| text.contains(wanted))
+                let text = view.text.is_some_and(|text| text.contains(wanted));
+                match by {
+                    None => text || view.subject.contains(wanted),
+                    Some(by) => text && has_text_by(octets, by),
+                }
             }),
             Self::Said(dir, wanted) => {
                 world.wires().iter().any(|wire| said(world, wire.id, *dir, wanted))
@@ -272,6 +280,15 @@ fn messages_of(world: &World, address: &str) -> Vec<Vec<u8>> {
     let nodes = world.nodes().into_iter();
     let all = nodes.flat_map(|node| world.stored(node.id));
     all.filter(|row| row.account == address).map(|row| row.octets).collect()
+}
+
+/// Whether a text of a message is in this transfer encoding.
+fn has_text_by(octets: &[u8], encoding: &str) -> bool {
+    let index = pillarbox_mime::index(octets, octets.len() as u64);
+    index.parts.iter().any(|part| {
+        part.media_type.eq_ignore_ascii_case(b"text")
+            && part.encoding.eq_ignore_ascii_case(encoding.as_bytes())
+    })
 }
 
 fn said(world: &World, wire: WireId, dir: Dir, wanted: &str) -> bool {

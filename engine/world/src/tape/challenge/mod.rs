@@ -5,6 +5,7 @@ mod files;
 mod goal;
 
 use super::Tape;
+use super::file::{self, File, Heading};
 use super::scenario::toml::{Fields, Table, parse};
 use super::scenario::{Scenario, read_action, read_table};
 use crate::world::{Action, Time, World};
@@ -35,27 +36,34 @@ pub struct Challenge {
     pub goals: Vec<Goal>,
     /// One way to do it, by time.
     pub solution: Vec<(Time, Action)>,
+    /// Another one, which may take more; none is stored where this is empty.
+    pub other: Vec<(Time, Action)>,
     /// How long it takes from the last action until all goals show.
     pub wait_ms: u64,
 }
 
 impl Challenge {
-    /// All challenges, in their order.
+    /// What a list says of each challenge, in their order.
+    pub fn headings() -> impl Iterator<Item = Heading> {
+        files::CHALLENGES.iter().filter_map(File::heading)
+    }
+
+    /// All challenges, in their order; only those whose texts are there.
     ///
     /// # Panics
     /// If one of them makes no sense, which a test finds before anybody else can.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let parse = |(id, text): &(&str, &str)| Self::parse(id, text);
-        let all: Result<_, String> = files::CHALLENGES.iter().map(parse).collect();
+        let texts = files::CHALLENGES.iter().filter_map(|file| Some((file.name, file.text()?)));
+        let all: Result<_, String> = texts.map(|(id, text)| Self::parse(id, text)).collect();
         all.expect("a test reads every challenge")
     }
 
-    /// The challenge of this name, or of this number.
+    /// The challenge of this name, or of this number; none as well: its text is not there yet.
     #[must_use]
     pub fn find(id: &str) -> Option<Self> {
-        let number = id.parse::<u64>().ok();
-        Self::all().into_iter().find(|one| one.id == id || Some(one.number) == number)
+        let file = file::find(files::CHALLENGES, id)?;
+        Self::parse(file.name, file.text()?).ok()
     }
 
     /// A challenge from its text.
@@ -70,8 +78,10 @@ impl Challenge {
         for table in tables {
             challenge.table(table).map_err(|why| format!("{id}: {why}"))?;
         }
-        pillarbox_engine::order::sort_by_key(&mut challenge.solution, |(at, _)| *at);
-        pillarbox_engine::order::sort_by_key(&mut challenge.scenario.script, |(at, _)| *at);
+        let Self { solution, other, scenario, .. } = &mut challenge;
+        for script in [solution, other, &mut scenario.script] {
+            pillarbox_engine::order::sort_by_key(script, |(at, _)| *at);
+        }
         challenge.scenario.id = format!("challenge:{id}");
         Ok(challenge)
     }
@@ -111,10 +121,11 @@ impl Challenge {
                 self.goals.push(Goal { text, test });
                 fields.end()
             }
-            "solution" => {
+            way @ ("solution" | "other") => {
+                let actions = if way == "other" { &mut self.other } else { &mut self.solution };
                 let mut fields = Fields::new(table);
                 let at = Time(fields.duration("at")?.unwrap_or(0));
-                self.solution.push((at, read_action(&mut fields)?));
+                actions.push((at, read_action(&mut fields)?));
                 fields.end()
             }
             _ => read_table(&mut self.scenario, table),
@@ -133,6 +144,23 @@ impl Challenge {
     /// What in it makes no sense.
     pub fn start(&self) -> Result<Tape, String> {
         Tape::new(self.scenario.clone(), 1)
+    }
+
+    /// Its world after these actions, once all that they cause shows.
+    ///
+    /// # Errors
+    /// What in it makes no sense, or which action cannot be carried out, and why.
+    pub fn after(&self, actions: &[(Time, Action)]) -> Result<Tape, String> {
+        let mut tape = self.start()?;
+        for (at, action) in actions {
+            tape.run_to(*at);
+            tape.act(action.clone()).map_err(|why| format!("{why}: {action:?}"))?;
+        }
+        // A part of a solution takes as long as all of it.
+        let last = self.solution.iter().chain(&self.other).map(|(at, _)| at.0).max();
+        let last = last.unwrap_or(0).max(tape.now().0);
+        tape.run_to(Time(last + self.wait_ms));
+        Ok(tape)
     }
 
     /// Which goals are achieved now. The first is what there is to do; the others may hold by themselves before it is done,

@@ -1,13 +1,10 @@
 //! The files of all scenarios, in their order.
 
-macro_rules! files {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../../../scenarios/", $name, ".toml")))),*]
-    };
-}
+use crate::tape::file::{File, files};
 
-/// Name and text of every scenario.
-pub(super) const SCENARIOS: &[(&str, &str)] = files![
+/// Every scenario's file. The page begins with one of them.
+pub(super) const SCENARIOS: &[File] = files![
+    "scenarios":
     "the-big-picture",
     "alice-to-bob",
     "crepes-hamburger",
@@ -38,20 +35,20 @@ pub(super) const SCENARIOS: &[(&str, &str)] = files![
     "before-the-disk",
 ];
 
-/// The world in which what was recorded is said again.
-pub(super) const RECORDED: (&str, &str) =
-    ("recorded", include_str!("../../../scenarios/base/recorded.toml"));
+/// Worlds that have no place in the list: one in which what was recorded is said again, and those of the page's labs, where
+/// somebody types in one, and in the other reads one mailbox in many ways.
+pub(super) const WORLDS: &[File] =
+    files!["scenarios": "base/recorded", "base/by-hand", "base/access"];
 
-/// The worlds of the page's labs: somebody types in one, and in the other reads one mailbox in many ways.
-pub(super) const LABS: [&str; 2] = [
-    include_str!("../../../scenarios/base/by-hand.toml"),
-    include_str!("../../../scenarios/base/access.toml"),
-];
+/// The text of one of those.
+pub(super) fn world(name: &str) -> Option<&'static str> {
+    WORLDS.iter().find(|file| file.name.strip_prefix("base/") == Some(name))?.text()
+}
 
-const BASES: &[(&str, &str)] = files!["base/towns"];
+/// What several scenarios build on.
+const TOWNS: &str = include_str!("../../../scenarios/base/towns.toml");
 
 /// The text of what several scenarios build on.
 pub(super) fn base(name: &str) -> Option<&'static str> {
-    let full = format!("base/{name}");
-    BASES.iter().find(|(known, _)| *known == full).map(|(_, text)| *text)
+    (name == "towns").then_some(TOWNS)
 }

@@ -2,13 +2,17 @@
 //! They are files; what stands in them is left to `read`.
 
 mod files;
+mod own;
 mod random;
 mod read;
 mod step;
 pub mod toml;
+mod write;
 
+use super::file::{self, File, Heading};
 use crate::world::{Action, Persona, Setup, Time};
 
+pub use own::{LINKS_MAX, NODES_MAX, TEXT_MAX, USERS_MAX, is_name};
 pub use step::{Moment, Step};
 
 pub(crate) use read::{action as read_action, table as read_table};
@@ -44,6 +48,8 @@ pub struct Scenario {
     pub setup: Setup,
     /// What is done, by time.
     pub script: Vec<(Time, Action)>,
+    /// The text of one that is somebody's own; links hold it.
+    pub(super) text: String,
 }
 
 /// Worlds of the page's labs, which have no place in the list.
@@ -70,6 +76,12 @@ impl Lab {
         }
     }
 }
+
+/// The name of worlds that are somebody's own; in links their text follows it.
+const OWN: &str = "own";
+
+/// The world in which what was recorded is said again.
+const RECORDED: &str = "recorded";
 
 /// The server that uses the book's words.
 const BOOKISH: &str = "hamburger.edu";
@@ -122,45 +134,46 @@ impl Scenario {
         Ok(Self { id: id.to_owned(), ..read })
     }
 
-    /// The names and texts of all scenarios, in their order.
-    #[must_use]
-    pub fn texts() -> &'static [(&'static str, &'static str)] {
-        files::SCENARIOS
+    /// The names and texts of all scenarios, in their order; only of those whose texts are there.
+    pub fn texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+        files::SCENARIOS.iter().filter_map(|file| Some((file.name, file.text()?)))
     }
 
-    /// All scenarios, in their order.
+    /// What a list says of each scenario, in their order.
+    pub fn headings() -> impl Iterator<Item = Heading> {
+        files::SCENARIOS.iter().filter_map(File::heading)
+    }
+
+    /// All scenarios, in their order; only those whose texts are there.
     ///
     /// # Panics
     /// If one of them makes no sense, which a test finds before anybody else can.
     #[must_use]
     pub fn all() -> Vec<Self> {
-        let parse = |(id, text): &(&str, &str)| Self::parse(id, text);
-        let all: Result<_, String> = files::SCENARIOS.iter().map(parse).collect();
+        let all: Result<_, String> =
+            Self::texts().map(|(id, text)| Self::parse(id, text)).collect();
         all.expect("a test reads every scenario")
     }
 
-    /// The scenario of this name, or of this number.
+    /// The scenario of this name, or of this number; none as well: its text is not there yet.
     #[must_use]
     pub fn find(id: &str) -> Option<Self> {
-        let named = files::SCENARIOS.iter().find(|(name, _)| *name == id);
-        match named {
-            Some((name, text)) => Self::parse(name, text).ok(),
-            None => {
-                let number = id.parse::<u64>().ok()?;
-                Self::all().into_iter().find(|scenario| scenario.number == number)
-            }
-        }
+        let file = file::find(files::SCENARIOS, id)?;
+        Self::parse(file.name, file.text()?).ok()
     }
 
     /// The scenario that a link names: one of these, the world of a challenge (`challenge:say-helo`), of a lab ([`Lab`]), of
-    /// a recording (`recorded`), or a world that a seed makes up (`random:17`).
+    /// a recording (`recorded`), a world that a seed makes up (`random:17`), or one of somebody's own (`own:` and its text).
     #[must_use]
     pub fn named(id: &str) -> Option<Self> {
-        if id == files::RECORDED.0 {
+        if id == RECORDED {
             return Some(Self::recorded());
         }
         if let Some(lab) = Lab::ALL.into_iter().find(|lab| lab.id() == id) {
             return Some(Self::lab(lab));
+        }
+        if let Some(text) = id.strip_prefix(OWN).and_then(|rest| rest.strip_prefix(':')) {
+            return Self::own(text).ok();
         }
         if let Some(seed) = id.strip_prefix("random:") {
             return Some(Self::random(seed.parse().ok()?));
@@ -174,28 +187,35 @@ impl Scenario {
     /// The world in which a [`Recording`](super::Recording) is said again.
     ///
     /// # Panics
-    /// If it makes no sense, which a test would find.
+    /// If it makes no sense, which a test would find, or was not given yet.
     #[must_use]
     pub fn recorded() -> Self {
-        let (id, text) = files::RECORDED;
-        Self::parse(id, text).expect("the world that is built in makes sense")
+        Self::world(RECORDED, RECORDED)
+    }
+
+    fn world(id: &str, name: &str) -> Self {
+        let text = files::world(name).expect("whoever keeps texts elsewhere gives them at first");
+        Self::parse(id, text).expect("a test reads each of these worlds")
     }
 
     /// The world of a lab.
     ///
     /// # Panics
-    /// If it makes no sense, which a test would find.
+    /// If it makes no sense, which a test would find, or was not given yet.
     #[must_use]
     pub fn lab(lab: Lab) -> Self {
-        let id = lab.id();
-        let [by_hand, access] = files::LABS;
-        let text = if lab == Lab::Access { access } else { by_hand };
-        let mut scenario = Self::parse(id, text).expect("the world that is built in makes sense");
+        let name = if lab == Lab::Access { "access" } else { "by-hand" };
+        let mut scenario = Self::world(lab.id(), name);
         if lab == Lab::ByTheBook {
             let servers = scenario.setup.nodes.iter_mut().filter(|node| node.name == BOOKISH);
             servers.for_each(|node| node.persona = Persona::Textbook);
         }
         scenario
+    }
+
+    /// What links name it by, which [`Scenario::named`] takes.
+    pub(super) fn link_name(&self) -> String {
+        if self.is_own() { format!("{OWN}:{}", self.text) } else { self.id.clone() }
     }
 
     /// The lab whose world it is.
@@ -213,7 +233,7 @@ impl Scenario {
     /// Whether it plans nothing, so that all that happens is what somebody does. A recording is what a program did.
     #[must_use]
     pub fn is_unplanned(&self) -> bool {
-        self.script.is_empty() && self.id != files::RECORDED.0
+        self.script.is_empty() && self.id != RECORDED
     }
 
     /// A world that a seed makes up: servers, people, mail, faults and crashes, all of which end after a while.

@@ -12,6 +12,9 @@ use crate::world::{
 
 type Read<T> = Result<T, String>;
 
+/// Octets of all web pages of a world: a short text must not make a large one.
+const PAGES_MAX: usize = crate::world::PICTURE_MAX as usize;
+
 /// A scenario from its text; `base` gives the text of another one that it builds on.
 ///
 /// # Errors
@@ -75,6 +78,10 @@ pub(crate) fn table(scenario: &mut Scenario, table: Table) -> Read<()> {
             };
             let node = self::node(node, &mut fields)?;
             nodes.insert(at.unwrap_or(nodes.len()), node);
+            let pages = nodes.iter().flat_map(|node| &node.pages);
+            if pages.map(|page| page.octets.len()).sum::<usize>() > PAGES_MAX {
+                return Err(format!("line {line}: pages: all have at most {PAGES_MAX} octets"));
+            }
         }
         "link" => {
             let link = link(&mut fields)?;
@@ -180,6 +187,9 @@ fn node(mut node: NodeSetup, fields: &mut Fields) -> Read<NodeSetup> {
     }
     for page in fields.texts("pages")? {
         node.pages.push(self::page(&page)?);
+        if node.pages.iter().map(|page| page.octets.len()).sum::<usize>() > PAGES_MAX {
+            return Err(format!("pages: all have at most {PAGES_MAX} octets"));
+        }
     }
     node.web_mail = fields.truth("web-mail")?.unwrap_or(node.web_mail);
     if fields.has("address") {
@@ -202,22 +212,43 @@ fn page(text: &str) -> Read<Resource> {
     Ok(Resource { path, media_type, octets })
 }
 
+/// Keywords of the extensions that a server may offer.
+pub(super) const EXTENSIONS: [&str; 11] = [
+    "PIPELINING",
+    "SIZE",
+    "8BITMIME",
+    "SMTPUTF8",
+    "ENHANCEDSTATUSCODES",
+    "CHUNKING",
+    "BINARYMIME",
+    "DSN",
+    "LIMITS",
+    "MT-PRIORITY",
+    "REQUIRETLS",
+];
+
+/// Whether an extension of this keyword is offered; none: there is no such extension.
+pub(super) fn extension<'a>(extensions: &'a mut Extensions, keyword: &str) -> Option<&'a mut bool> {
+    let all = [
+        &mut extensions.pipelining,
+        &mut extensions.size,
+        &mut extensions.eight_bit_mime,
+        &mut extensions.smtputf8,
+        &mut extensions.enhanced_status_codes,
+        &mut extensions.chunking,
+        &mut extensions.binary_mime,
+        &mut extensions.dsn,
+        &mut extensions.limits,
+        &mut extensions.mt_priority,
+        &mut extensions.require_tls,
+    ];
+    let mut named = EXTENSIONS.into_iter().zip(all);
+    named.find(|(known, _)| *known == keyword).map(|(_, place)| place)
+}
+
 fn offer(extensions: &mut Extensions, keyword: &str, on: bool) -> Read<()> {
-    let place = match keyword {
-        "PIPELINING" => &mut extensions.pipelining,
-        "SIZE" => &mut extensions.size,
-        "8BITMIME" => &mut extensions.eight_bit_mime,
-        "SMTPUTF8" => &mut extensions.smtputf8,
-        "ENHANCEDSTATUSCODES" => &mut extensions.enhanced_status_codes,
-        "CHUNKING" => &mut extensions.chunking,
-        "BINARYMIME" => &mut extensions.binary_mime,
-        "DSN" => &mut extensions.dsn,
-        "LIMITS" => &mut extensions.limits,
-        "MT-PRIORITY" => &mut extensions.mt_priority,
-        "REQUIRETLS" => &mut extensions.require_tls,
-        _ => return Err(format!("no extension is called {keyword}")),
-    };
-    *place = on;
+    let place = extension(extensions, keyword);
+    *place.ok_or_else(|| format!("no extension is called {keyword}"))? = on;
     Ok(())
 }
 

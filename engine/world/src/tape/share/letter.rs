@@ -24,7 +24,7 @@ pub fn decode_letter(link: &str) -> Result<(Vec<u8>, String), BadLink> {
     if !link.starts_with(LETTER) {
         return Err(BadLink::Format);
     }
-    let all = octets_of(link)?;
+    let all = octets_of(link, super::LINK_MAX)?;
     let mut reader = Reader::new(&all);
     let mut read = || {
         let view = reader.text().filter(|view| view.len() <= VIEW_MAX)?;

@@ -23,6 +23,10 @@ const LETTERS: u8 = 26;
 pub const OCTETS_MAX: usize = 64 << 10;
 /// Characters of a link, with the one of its format.
 const LINK_MAX: usize = OCTETS_MAX / 3 * 4 + 1;
+/// Characters of a link that is kept in a file.
+pub const FILE_MAX: usize = 1 << 20;
+/// Characters of a link above which many programs cut it: a file is better then.
+pub const LONG: usize = 8_000;
 /// Actions of one link.
 pub const ACTIONS_MAX: usize = 10_000;
 /// Octets of what a page adds for itself: cursor, pins, panels.
@@ -118,7 +122,7 @@ impl Tape {
 
     fn head(&self, view: &str) -> Writer {
         let mut out = Writer::default();
-        out.text(&self.scenario().id);
+        out.text(&self.scenario().link_name());
         out.number(self.scenario().version);
         out.number(self.seed());
         out.number(level_number(self.level()));
@@ -138,34 +142,58 @@ impl Tape {
     /// # Errors
     /// [`BadLink`].
     pub fn decode(link: &str) -> Result<Opened, BadLink> {
-        let format = FORMATS.iter().position(|format| link.starts_with(*format));
-        let format = format.ok_or(BadLink::Format)?;
-        let octets = octets_of(link)?;
-        let mut reader = Reader::new(&octets);
-        let read = read(&mut reader, format == 1).ok_or(BadLink::Broken)?;
-        let id = read.scenario;
-        let scenario = Scenario::named(&id).ok_or(BadLink::NoScenario(id))?;
-        let is_older = read.version != scenario.version;
-        let mut tape = Tape::new(scenario, read.seed).map_err(BadLink::Scenario)?;
-        tape.set_level(read.level).map_err(BadLink::Scenario)?;
-        let script = tape.actions;
-        let branch = |read: ReadBranch| Branch {
-            name: char::from(b'A' + read.letter).to_string(),
-            forked: read.forked,
-            parent: read.parent,
-            actions: planned(&script, read.own),
-        };
-        tape.branches = read.branches.into_iter().map(branch).collect();
-        tape.current = read.current;
-        tape.actions = tape.branches[tape.current].actions.clone();
-        tape.run_to(read.cursor);
-        Ok(Opened { tape, view: read.view, is_older })
+        decode(link, LINK_MAX)
+    }
+
+    /// The tape of a file that holds a link, or an address with one; it may be longer than others, up to [`FILE_MAX`].
+    ///
+    /// # Errors
+    /// [`BadLink`].
+    pub fn decode_file(text: &str) -> Result<Opened, BadLink> {
+        decode(in_file(text), FILE_MAX)
     }
 }
 
+/// What of a file is the link: all of it, or what stands behind the page's address.
+#[must_use]
+pub fn in_file(text: &str) -> &str {
+    let text = text.trim();
+    let places = ["#/w/", "#/embed/"].into_iter();
+    let behind = places.filter_map(|place| text.rsplit_once(place)).next();
+    behind.map_or(text, |(_, link)| link)
+}
+
+fn decode(link: &str, max: usize) -> Result<Opened, BadLink> {
+    let format = FORMATS.iter().position(|format| link.starts_with(*format));
+    let format = format.ok_or(BadLink::Format)?;
+    let octets = octets_of(link, max)?;
+    let mut reader = Reader::new(&octets);
+    let read = read(&mut reader, format == 1).ok_or(BadLink::Broken)?;
+    let id = read.scenario;
+    let scenario = match id.strip_prefix("own:") {
+        Some(text) => Scenario::own(text).map_err(BadLink::Scenario)?,
+        None => Scenario::named(&id).ok_or(BadLink::NoScenario(id))?,
+    };
+    let is_older = read.version != scenario.version;
+    let mut tape = Tape::new(scenario, read.seed).map_err(BadLink::Scenario)?;
+    tape.set_level(read.level).map_err(BadLink::Scenario)?;
+    let script = tape.actions;
+    let branch = |read: ReadBranch| Branch {
+        name: char::from(b'A' + read.letter).to_string(),
+        forked: read.forked,
+        parent: read.parent,
+        actions: planned(&script, read.own),
+    };
+    tape.branches = read.branches.into_iter().map(branch).collect();
+    tape.current = read.current;
+    tape.actions = tape.branches[tape.current].actions.clone();
+    tape.run_to(read.cursor);
+    Ok(Opened { tape, view: read.view, is_older })
+}
+
 /// Octets of a link behind its first character.
-fn octets_of(link: &str) -> Result<Vec<u8>, BadLink> {
-    if !Tape::fits(link) {
+fn octets_of(link: &str, max: usize) -> Result<Vec<u8>, BadLink> {
+    if link.len() > max {
         return Err(BadLink::TooLong);
     }
     codec::unbase64(link.get(1..).unwrap_or_default()).ok_or(BadLink::Broken)

@@ -26,8 +26,8 @@ pub(crate) struct ImapPlan {
 /// What an IMAP session found.
 #[derive(Clone, Debug)]
 pub(crate) enum ImapNews {
-    /// A mailbox is open, with so many messages.
-    Opened { name: String, count: u32 },
+    /// A mailbox is open, with so many messages, whose UIDs hold as long as this number (RFC 9051 §2.3.1.1).
+    Opened { name: String, count: u32, uid_validity: u32 },
     /// What is known of a message.
     Fetched(Box<Fetched>),
     /// A body, or a part of one, came.
@@ -220,8 +220,10 @@ impl Host<pillarbox_engine::imap::Client> for ImapHost {
             }
             Event::Opened(opened) => {
                 let name = String::from_utf8_lossy(&opened.name).into_owned();
-                let count = opened.counters.messages.unwrap_or(0);
-                tell(cx, ImapNews::Opened { name, count });
+                let counters = &opened.counters;
+                let (count, uid_validity) =
+                    (counters.messages.unwrap_or(0), counters.uid_validity.unwrap_or(0));
+                tell(cx, ImapNews::Opened { name, count, uid_validity });
             }
             Event::Exists(_) if self.idling && !self.quitting => self.overview(),
             Event::Fetched(fetched) => self.fetched(fetched, cx),

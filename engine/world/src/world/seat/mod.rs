@@ -157,6 +157,11 @@ pub(crate) trait Host<R: Role> {
     fn news(&mut self) -> Option<R::Call> {
         None
     }
+    /// What faults on purpose do once the session has read or said octets with this label: whether the connection is cut,
+    /// and how long it rests.
+    fn noted(&mut self, _label: &'static str, _cx: &mut Cx<'_>) -> (bool, u64) {
+        (false, 0)
+    }
     /// The application wants something.
     fn order(&mut self, _order: Order) {}
 }
@@ -199,6 +204,8 @@ pub(crate) struct Seat<R: Role, H> {
     ended: bool,
     end_told: bool,
     closed: bool,
+    /// A fault makes it wait where it stands.
+    rests: bool,
     deadline_ms: Option<u64>,
 }
 
@@ -219,6 +226,7 @@ where
             ended: false,
             end_told: false,
             closed: false,
+            rests: false,
             deadline_ms: None,
         }
     }
@@ -226,7 +234,7 @@ where
     /// Goes on until the session only waits.
     fn settle(&mut self, cx: &mut Cx<'_>) {
         let mut stuck = false;
-        while !self.closed {
+        while !self.closed && !self.rests {
             if let Some(call) = self.host.call() {
                 self.call(call, cx);
             } else if self.held.is_none()
@@ -284,8 +292,35 @@ where
         cx.effects.push(Effect::Cut);
     }
 
-    /// One step, and as many more as it takes until the session waits.
+    /// What the session does about an input, and then what faults do about what it read and said.
     fn step(&mut self, input: Input<R>, cx: &mut Cx<'_>) -> usize {
+        let begun = cx.effects.len();
+        let taken = self.steps(input, cx);
+        if !self.closed && cx.faults.hear_labels() {
+            let label = |effect: &Effect| match effect {
+                Effect::Note(Note::Span(span)) => Some(span.label),
+                _ => None,
+            };
+            let labels: Vec<_> = cx.effects[begun..].iter().filter_map(label).collect();
+            let mut rest_ms: u64 = 0;
+            for label in labels {
+                let (cut, delay_ms) = self.host.noted(label, cx);
+                if cut {
+                    self.cut(cx);
+                    return taken;
+                }
+                rest_ms = rest_ms.saturating_add(delay_ms);
+            }
+            if rest_ms > 0 {
+                self.rests = true;
+                cx.effects.push(Effect::Later(rest_ms));
+            }
+        }
+        taken
+    }
+
+    /// One step, and as many more as it takes until the session waits.
+    fn steps(&mut self, input: Input<R>, cx: &mut Cx<'_>) -> usize {
         let mut input = Some(input);
         let mut taken = 0;
         loop {
@@ -359,7 +394,9 @@ where
                 self.step(Input::Secured(tls_facts()), cx);
             }
             Turn::Resume => {
-                if let Some((id, ask)) = self.held.take() {
+                if std::mem::take(&mut self.rests) {
+                    // What it was asked before it rests until its own time is over.
+                } else if let Some((id, ask)) = self.held.take() {
                     self.meet(id, ask, true, cx);
                 }
             }

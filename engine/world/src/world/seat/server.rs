@@ -101,6 +101,9 @@ where
         let (monotonic_ms, unix_ms) = (cx.now.monotonic_ms, cx.unix_ms);
         let mut delay_ms = 0;
         if let Some((decision, answer)) = self.watch.meet(cx.faults, ask, monotonic_ms, unix_ms) {
+            if decision.renews {
+                self.service.renews();
+            }
             let (cut, delay) = suffer(decision, cx);
             if cut {
                 return Answered::Cut;
@@ -112,6 +115,14 @@ where
             delay_ms += SYNC_MS;
         }
         if delay_ms > 0 { Answered::Later(delay_ms) } else { Answered::Now(self.served(ask, cx)) }
+    }
+
+    fn noted(&mut self, label: &'static str, cx: &mut Cx<'_>) -> (bool, u64) {
+        let (monotonic_ms, unix_ms) = (cx.now.monotonic_ms, cx.unix_ms);
+        match self.watch.noted(cx.faults, label, monotonic_ms, unix_ms) {
+            Some(decision) => suffer(decision, cx),
+            None => (false, 0),
+        }
     }
 
     fn octets(&mut self, range: BlobRange) -> Option<Vec<u8>> {

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use argon2::password_hash::phc::PasswordHash;
 use pillarbox_engine::types::Persona;
 
 use super::limits::Size;
@@ -77,6 +78,9 @@ impl FromStr for DevUser {
         let fine = |c: char| c.is_ascii_graphic() && !"<>,;\"\\".contains(c);
         if name.is_empty() || password.is_empty() || !name.chars().all(fine) {
             return Err(expected.to_owned());
+        }
+        if password.starts_with("$argon2") {
+            PasswordHash::new(password).map_err(|error| format!("no Argon2id hash: {error}"))?;
         }
         if let Some((local, domain)) = name.rsplit_once('@') {
             check_domain(domain)?;

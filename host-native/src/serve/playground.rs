@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn a_label_stands_in_the_title_as_text() {
         let page = labelled(format!("<head>{TITLE}").as_bytes(), "the <first>");
-        let title = "<title>the &lt;first&gt; \u{b7} Pillarbox playground</title>";
+        let title = "<title>the &lt;first> \u{b7} Pillarbox playground</title>";
         assert_eq!(page, format!("<head>{title}"));
     }
 

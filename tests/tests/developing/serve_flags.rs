@@ -59,7 +59,7 @@ fn users_come_from_a_file_with_passwords_or_hashes() {
         ("bob@hamburger.edu:x\nann\n", "line 2: expected ADDRESS:PASSWORD"),
         ("bob@b.test:x\n# twice\nBOB@b.test:y\n", "line 3: bob@b.test: it is there twice"),
         ("# nobody\n", "there is no account in it"),
-        ("bob@b.test:$argon2id$nonsense\n", "no Argon2id hash"),
+        ("bob@b.test:$argon2id$nonsense\n", "line 1: no Argon2id hash"),
     ] {
         std::fs::write(&file, text).expect("ours");
         let (code, said) = refused(&["--memory", "--users", &path]);

@@ -80,7 +80,7 @@ test("forced colours: what went well, badly, or is chosen is told by words and s
   assert.deepEqual(signs.filter(({ told }) => !told), []);
   // What is looked at has an edge wherever it is shown; what is not has none.
   const edged = (selector) => page.$$eval(selector, (all) => all.map((element) => getComputedStyle(element).outlineStyle !== "none"));
-  await page.locator(".line").first().locator(".said > span").first().click();
+  await page.locator(".line.server").nth(1).locator(".said > span").first().click();
   await page.locator(".octet.lit").first().waitFor();
   await page.locator("#play").focus();
   await page.mouse.move(0, 0);

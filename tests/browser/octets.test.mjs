@@ -260,7 +260,7 @@ test("in Wire only those lines are shown that a filter wants", async () => {
   await page.waitForFunction(() => document.querySelectorAll(".lines .line").length > 3);
   assert.ok((await shown()).every((line) => line.startsWith("2")), (await shown()).join("\n"));
   await shot(page, "wire-filter");
-  await filter.fill("label:mailbox hamburger");
+  await filter.fill("label:path hamburger");
   await page.waitForFunction(() => document.querySelectorAll(".lines .line").length > 0 && [...document.querySelectorAll(".lines .line")].every((line) => line.textContent.includes("hamburger")));
   // What is none says so, and the lines stay.
   await filter.fill("code:");

@@ -21,7 +21,7 @@ enum Term {
 }
 
 impl Filter {
-    /// Reads a filter: `code:5*`, `label:mailbox`, or words of the line; several of them all hold. `*` stands for anything.
+    /// Reads a filter: `code:5*`, `label:path`, or words of the line; several of them all hold. `*` stands for anything.
     ///
     /// # Errors
     /// What in it is none.

@@ -61,8 +61,22 @@ fn scenario(input: &[u8], seen: &mut Seen) {
     match Scenario::parse("x", &text) {
         Ok(scenario) => {
             seen.note("scenario");
+            // What is written is read as the same world.
+            let again = Scenario::parse("x", &scenario.to_text()).expect("what is written is read");
+            assert_eq!(again.setup, scenario.setup);
             if let Err(why) = Tape::new(scenario, 1) {
                 seen.note(words(&why));
+            }
+        }
+        Err(why) => seen.note(words(&why)),
+    }
+    match Scenario::own(&text) {
+        Ok(own) => {
+            seen.note("own");
+            // A link holds all of it.
+            if let Ok(tape) = Tape::new(own, 1) {
+                let second = Tape::decode(&tape.encode("")).expect("what is written is read");
+                assert_eq!(second.tape.scenario(), tape.scenario());
             }
         }
         Err(why) => seen.note(words(&why)),

@@ -88,7 +88,7 @@ fn hear(next: RwSignal<Option<Next>>, all: &[Listed]) {
     let now = match (found, before) {
         (Some(fault), Some(Next::Waits(number, words))) if fault.hits > 0 => {
             // It has done what it was for.
-            browser::ask("DELETE", &format!("{PLACE}/{number}"), "", |_, _| ());
+            browser::ask("delete", &format!("{PLACE}/{number}"), "", |_, _| ());
             set_timeout(move || drop(next.try_set(None)), SHOWN);
             Some(Next::Struck(words))
         }
@@ -109,7 +109,7 @@ pub(super) fn waiting(next: RwSignal<Option<Next>>) -> AnyView {
         let back = number.map(|number| {
             let press = move || {
                 next.set(None);
-                browser::ask("DELETE", &format!("{PLACE}/{number}"), "", |_, _| ());
+                browser::ask("delete", &format!("{PLACE}/{number}"), "", |_, _| ());
             };
             view! { <Button class="small-button" press=press>"Take it back"</Button> }
         });
@@ -134,7 +134,7 @@ pub(super) fn dialog(desk: Desk, next: RwSignal<Option<Next>>, open: RwSignal<bo
     let set = move || {
         open.set(false);
         if let Some(Some(Next::Waits(number, _))) = next.try_get_untracked() {
-            browser::ask("DELETE", &format!("{PLACE}/{number}"), "", |_, _| ());
+            browser::ask("delete", &format!("{PLACE}/{number}"), "", |_, _| ());
         }
         next.set(None);
         browser::ask("POST", PLACE, &fault.get_untracked(), move |status, text| {

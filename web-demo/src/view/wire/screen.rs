@@ -76,7 +76,7 @@ pub(crate) fn screen(name: Option<&str>) -> AnyView {
                 {saves(player)}
                 <p class="muted small">{move || match wrong.get() {
                     Some(why) => view! { <span class="defect" role="status">{why}</span> }.into_any(),
-                    None => view! { <code>"code:5*"</code>", "<code>"label:mailbox"</code>", or words of the line" }.into_any(),
+                    None => view! { <code>"code:5*"</code>", "<code>"label:path"</code>", or words of the line" }.into_any(),
                 }}</p>
                 <p class="hint-keys muted small">
                     <kbd>"←"</kbd><kbd>"→"</kbd>" beside "<kbd>"↑"</kbd><kbd>"↓"</kbd>" around, inside "

@@ -5,6 +5,7 @@
 mod bundle;
 #[path = "../../engine/component/binary/cargo.rs"]
 mod cargo;
+mod names;
 mod smaller;
 
 use std::env;
@@ -18,7 +19,7 @@ const SKIP: &str = "PILLARBOX_SKIP_WEB";
 const MODULES: [(&str, &str); 2] = [("pillarbox-web", "app"), ("pillarbox-web-smime", "smime")];
 
 /// What goes into the page, from the workspace's root; nothing else makes it new.
-const SOURCES: [&str; 20] = [
+const SOURCES: [&str; 21] = [
     "Cargo.lock",
     "Cargo.toml",
     "rust-toolchain.toml",
@@ -38,6 +39,7 @@ const SOURCES: [&str; 20] = [
     "web-demo/smime/src",
     "web-demo/binary/build.rs",
     "web-demo/binary/bundle.rs",
+    "web-demo/binary/names.rs",
     "web-demo/binary/smaller.rs",
 ];
 

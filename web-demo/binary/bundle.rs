@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::names::short;
 use crate::smaller::smaller;
 
 /// Files of the page by path, the first being what a visitor opens.
@@ -34,14 +35,13 @@ pub(crate) fn page(glue: &Path, assets: &Path, world: &Path) -> Result<Bundle, B
     let text =
         |path: &Path| -> Result<String, Box<dyn Error>> { Ok(String::from_utf8(read(path)?)?) };
     let mut bundle = Bundle { files: Vec::new() };
-    let module = smaller(&read(&glue.join("app_bg.wasm"))?)?;
-    let module = bundle.hashed("app.wasm", "application/wasm", module);
-    let script = bundle.hashed("app.js", JS, read(&glue.join("app.js"))?);
+    let (module, script) = bundle.module("app", glue, text)?;
     let style =
         bundle.hashed("style.css", CSS, joined(&assets.join("style"), "", text)?.into_bytes());
     let words = bundle.hashed("words.txt", TEXT, words(world, text)?.into_bytes());
     let icon = bundle.hashed("icon.svg", "image/svg+xml", read(&assets.join("icon.svg"))?);
-    let (smime_module, smime_script) = bundle.second(glue, read)?;
+    // Loaded when it is first needed.
+    let (smime_module, smime_script) = bundle.module("smime", glue, text)?;
     let names = [
         ("APP_WASM", &module),
         ("APP_JS", &script),
@@ -57,7 +57,7 @@ pub(crate) fn page(glue: &Path, assets: &Path, world: &Path) -> Result<Bundle, B
         }
         text
     };
-    let boot = named(text(&assets.join("boot.js"))?);
+    let boot = named(joined(&assets.join("script"), "\n", text)?);
     let boot = bundle.hashed("boot.js", JS, boot.into_bytes());
     let index = named(text(&assets.join("index.html"))?).replace("%BOOT%", &boot);
     bundle.files.insert(0, File::new("index.html", HTML, index.into_bytes()));
@@ -75,11 +75,12 @@ fn words(
     text: impl Fn(&Path) -> Result<String, Box<dyn Error>>,
 ) -> Result<String, Box<dyn Error>> {
     let mut words = joined(&world.join("src/catalogue/en"), "\n\n", &text)?;
-    for directory in ["scenarios", "challenges"] {
+    for (directory, before) in [("scenarios", ""), ("scenarios/base", "base/"), ("challenges", "")]
+    {
         for path in listed(&world.join(directory))? {
             let name = path.file_stem().and_then(|name| name.to_str()).filter(|_| path.is_file());
             if let Some(name) = name {
-                write!(words, "\u{c}{name}\n{}", text(&path)?)?;
+                write!(words, "\u{c}{before}{name}\n{}", text(&path)?)?;
             }
         }
     }
@@ -120,15 +121,18 @@ impl File {
 }
 
 impl Bundle {
-    /// Adds the module that is loaded when it is first needed, and its glue.
-    fn second(
+    /// Adds a module and its glue, both made small, and gives their names.
+    fn module(
         &mut self,
+        name: &str,
         glue: &Path,
-        read: impl Fn(&Path) -> Result<Vec<u8>, String>,
+        text: impl Fn(&Path) -> Result<String, Box<dyn Error>>,
     ) -> Result<(String, String), Box<dyn Error>> {
-        let module = smaller(&read(&glue.join("smime_bg.wasm"))?)?;
-        let module = self.hashed("smime.wasm", "application/wasm", module);
-        Ok((module, self.hashed("smime.js", JS, read(&glue.join("smime.js"))?)))
+        let path = glue.join(format!("{name}_bg.wasm"));
+        let module = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let (module, script) = short(&module, &text(&glue.join(format!("{name}.js")))?)?;
+        let module = self.hashed(&format!("{name}.wasm"), "application/wasm", smaller(&module)?);
+        Ok((module, self.hashed(&format!("{name}.js"), JS, script.into_bytes())))
     }
 
     /// Adds a file under its name with its hash, and gives that.

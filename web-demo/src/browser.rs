@@ -22,7 +22,7 @@ pub(crate) fn keep(name: &str, value: Option<&str>) {
     drop(done);
 }
 
-/// What `boot.js` tells of a token that came from the address or from another tab.
+/// What `10-token.js` tells of a token that came from the address or from another tab.
 pub(crate) const TOKEN: &str = "pillarbox.token";
 
 /// The token of the server that served this page, where this tab has one.
@@ -196,4 +196,15 @@ pub(crate) fn is_on_control() -> bool {
 /// Tells whoever looks for the reason why the page broke.
 pub(crate) fn complain(what: &str) {
     web_sys::console::error_1(&what.into());
+}
+
+/// A length in whole pixels. To write fractions would need tables of which nothing else here has a use.
+pub(crate) fn px(length: f32) -> i32 {
+    length.round() as i32
+}
+
+/// A share of a width, to a hundredth of a per cent.
+pub(crate) fn percent(share: f32) -> String {
+    let hundredths = (share.max(0.0) * 10_000.0).round() as u32;
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
 }

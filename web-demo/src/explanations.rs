@@ -1,4 +1,4 @@
-//! The texts of scenarios, challenges and explanations: `boot.js` loads them for the first screen that has any, which the
+//! The texts of scenarios, challenges and explanations: `40-boot.js` loads them for the first screen that has any, which the
 //! first page does not.
 
 use leptos::prelude::*;

@@ -11,7 +11,7 @@ use crate::story::lines::text_alone;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Loads the module, and makes everybody's keys: calls one of both, in `boot.js`.
+    /// Loads the module, and makes everybody's keys: calls one of both, in `40-boot.js`.
     #[wasm_bindgen(js_name = pillarboxSmime)]
     fn load_module(ready: JsValue, failed: JsValue);
 

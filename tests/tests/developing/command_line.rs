@@ -30,7 +30,7 @@ pub(crate) fn get(server: &Server, path: &str) -> String {
 }
 
 /// What HTTP answers: the body alone.
-pub(crate) fn asked(server: &Server, method: &str, path: &str) -> Vec<u8> {
+fn asked(server: &Server, method: &str, path: &str) -> Vec<u8> {
     let mut stream = TcpStream::connect(server.http).expect("it listens");
     let request = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\n\r\n");
     stream.write_all(request.as_bytes()).expect("it reads");

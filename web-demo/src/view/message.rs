@@ -218,7 +218,7 @@ fn tree(
                 press=move || pin.set(Some(pressed.clone()))
                 at=move |here| hover.set(here.then(|| hovered.clone()))
             >
-                <span class="leaf-label" style=format!("padding-left:{}rem", f32::from(part.depth) * 0.75)>{part.label}</span>
+                <span class="leaf-label" style=format!("padding-left:calc({} * .75rem)", part.depth)>{part.label}</span>
                 <span class="leaf-text mono">{part.text}</span>
             </Row>
         }

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use pillarbox_world::world::NodeId;
 
+use crate::browser::px;
 use crate::controls::Area;
 use crate::player::{Focus, Player};
 use crate::story::layout::{self, Kind, Map, TALL_WIDTH, WIDTH};
@@ -18,7 +19,7 @@ pub(crate) fn map(player: Player, tall: bool) -> AnyView {
     let (map, nodes, links) =
         player.read(|story| (story.map(tall), story.nodes().to_vec(), story.links().to_vec()));
     let width = if tall { TALL_WIDTH } else { WIDTH };
-    let box_of_all = format!("0 0 {width} {}", map.height);
+    let box_of_all = format!("0 0 {} {}", px(width), px(map.height));
     let lines = links.iter().filter_map(|(a, b)| line(player, &map, *a, *b)).collect_view();
     let boxes = nodes.into_iter().filter_map(|node| {
         let spot = *map.spots.get(&node.id.0)?;
@@ -45,8 +46,8 @@ fn badges(player: Player, map: &Map) -> AnyView {
         };
         view! {
             <g class=class aria-hidden="true">
-                <circle cx=x cy=y r="11" />
-                <text x=x y=y + 4.5 text-anchor="middle">{number}</text>
+                <circle cx=px(x) cy=px(y) r="11" />
+                <text x=px(x) y=px(y + 4.5) text-anchor="middle">{number}</text>
             </g>
         }
     };
@@ -88,9 +89,10 @@ fn line(player: Player, map: &Map, a: NodeId, b: NodeId) -> Option<AnyView> {
             _ => open.then(|| format!("{protocol} · port {port}{lock}")),
         }
     };
+    let [x1, y1, x2, y2] = [x1, y1, x2, y2].map(px);
     let drawn = view! {
         <line x1=x1 y1=y1 x2=x2 y2=y2 />
-        <text x=x + dx y=y + dy text-anchor=anchor>{words}</text>
+        <text x=px(x + dx) y=px(y + dy) text-anchor=anchor>{words}</text>
     };
     if !player.breaks() {
         return Some(view! { <g class=class>{drawn}</g> }.into_any());
@@ -153,7 +155,7 @@ fn place(player: Player, node: NodeInfo, spot: layout::Spot) -> AnyView {
             at=move |here| player.hover.set(here.then_some(Focus::Node(id)))
             menu=player.menu(Spot::Node(id))
         >
-            <rect x=left y=top width=spot.w height=spot.h rx="10" />
+            <rect x=px(left) y=px(top) width=px(spot.w) height=px(spot.h) rx="10" />
             {inside}
         </Area>
     }
@@ -215,21 +217,21 @@ fn server(player: Player, node: &NodeInfo, state: Memo<Place>, spot: layout::Spo
             let y = top + 73.0 + f32::from(nth) * 22.0;
             view! {
                 <g class="row">
-                    <text x=left y=y>{name}</text>
+                    <text x=px(left) y=px(y)>{name}</text>
                     {envelopes(count, right, y)}
                 </g>
             }
         });
         let shown = shown.collect_view();
         let more = (more > 0).then(|| {
-            view! { <text class="more" x=right y=top + 108.0 text-anchor="end">{format!("+{more}")}</text> }
+            view! { <text class="more" x=px(right) y=px(top + 108.0) text-anchor="end">{format!("+{more}")}</text> }
         });
         view! { {shown}{more} }.into_any()
     };
     view! {
-        <text class="title" x=left y=top + 25.0>{shortened(&node.title, 20)}</text>
+        <text class="title" x=px(left) y=px(top + 25.0)>{shortened(&node.title, 20)}</text>
         <g class="row" class:busy=move || queue.get() != 0>
-            <text x=left y=top + 50.0>{next}</text>
+            <text x=px(left) y=px(top + 50.0)>{next}</text>
             {move || envelopes(queue.get(), right, top + 50.0)}
         </g>
         {mailboxes}
@@ -242,11 +244,11 @@ fn envelopes(count: u64, right: f32, y: f32) -> AnyView {
     let drawn = count.min(ENVELOPES_MAX);
     let pictures = (0..drawn).map(|nth| {
         let x = right - 30.0 - nth as f32 * 18.0;
-        view! { <path class="envelope" d=ENVELOPE transform=format!("translate({x} {})", y - 10.0) /> }
+        view! { <path class="envelope" d=ENVELOPE transform=format!("translate({} {})", px(x), px(y - 10.0)) /> }
     });
     view! {
         {pictures.collect_view()}
-        <text class="count" x=right y=y text-anchor="end">{count}</text>
+        <text class="count" x=px(right) y=px(y) text-anchor="end">{count}</text>
     }
     .into_any()
 }
@@ -264,8 +266,8 @@ fn small(node: &NodeInfo, state: Memo<Place>, spot: layout::Spot) -> AnyView {
     };
     let lit = move || is_device && state.with(|place| place.shown) > 0;
     view! {
-        <text class="title" x=spot.x y=top + 26.0 text-anchor="middle">{shortened(&node.title, 17)}</text>
-        <text class="under" class:lit=lit x=spot.x y=top + 46.0 text-anchor="middle">{second}</text>
+        <text class="title" x=px(spot.x) y=px(top + 26.0) text-anchor="middle">{shortened(&node.title, 17)}</text>
+        <text class="under" class:lit=lit x=px(spot.x) y=px(top + 46.0) text-anchor="middle">{second}</text>
     }
     .into_any()
 }
@@ -290,6 +292,7 @@ fn mover(player: Player, map: Map) -> AnyView {
         let motion = motion?;
         let (from, to) = (map.spots.get(&motion.from.0)?, map.spots.get(&motion.to.0)?);
         let ((x0, y0), (x1, y1)) = (from.edge(to), to.edge(from));
+        let [x0, y0, x1, y1] = [x0, y0, x1, y1].map(px);
         // Another name starts the movement anew.
         let name = if cursor % 2 == 0 { "fly-a" } else { "fly-b" };
         let style =

@@ -4,6 +4,7 @@
 use leptos::prelude::*;
 
 use crate::browser;
+use crate::browser::percent;
 use crate::controls::{Row, Show, Switch};
 use crate::player::{Pace, Player};
 use crate::story::words::Mark;
@@ -155,7 +156,7 @@ pub(crate) fn sequence(player: Player) -> AnyView {
 
 /// The lanes of a row, and the arrow from one to another; the words beside it say the same.
 fn arrow(from: usize, to: usize, count: usize) -> AnyView {
-    let share = |lanes: f32| lanes / count as f32 * 100.0;
+    let share = |lanes: f32| percent(lanes / count as f32);
     let (first, last) = (from.min(to), from.max(to));
     let left = share(first as f32 + 0.5);
     let width = share((last - first) as f32);
@@ -166,7 +167,7 @@ fn arrow(from: usize, to: usize, count: usize) -> AnyView {
     };
     view! {
         <span class="lanes" aria-hidden="true" style=format!("--lanes:{count}")>
-            <i class=class style=format!("left:{left:.2}%;width:{width:.2}%")></i>
+            <i class=class style=format!("left:{left};width:{width}")></i>
         </span>
     }
     .into_any()

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::browser::px;
 use crate::controls::{Button, Show};
 use crate::player::Player;
 use crate::story::states::{Diagram, Step};
@@ -49,7 +50,7 @@ fn middle(at: usize) -> f32 {
 }
 
 fn picture(diagram: &Diagram) -> AnyView {
-    let height = diagram.states.len() as f32 * ROW;
+    let height = px(diagram.states.len() as f32 * ROW);
     let boxes = diagram.states.iter().enumerate().map(|(at, state)| {
         let class = match (state.present, state.reached) {
             (true, _) => "state present",
@@ -58,8 +59,8 @@ fn picture(diagram: &Diagram) -> AnyView {
         };
         view! {
             <g class=class>
-                <rect x=LEFT y=middle(at) - HEIGHT / 2.0 width=WIDTH height=HEIGHT rx="10" />
-                <text x=LEFT + WIDTH / 2.0 y=middle(at) + 4.0 text-anchor="middle">{state.name}</text>
+                <rect x=px(LEFT) y=px(middle(at) - HEIGHT / 2.0) width=px(WIDTH) height=px(HEIGHT) rx="10" />
+                <text x=px(LEFT + WIDTH / 2.0) y=px(middle(at) + 4.0) text-anchor="middle">{state.name}</text>
             </g>
         }
     });
@@ -84,15 +85,16 @@ fn arrow(step: &Step, arcs: &mut usize) -> (String, String) {
     if step.to == step.from + 1 {
         let x = LEFT + WIDTH / 2.0;
         let end = to - HEIGHT / 2.0;
-        let head = format!("M{} {}l4 5l4 -5", x - 4.0, end - 5.0);
-        return (format!("M{x} {}V{end}", from + HEIGHT / 2.0), head);
+        let head = format!("M{} {}l4 5l4 -5", px(x - 4.0), px(end - 5.0));
+        return (format!("M{} {}V{}", px(x), px(from + HEIGHT / 2.0), px(end)), head);
     }
     let edge = LEFT + WIDTH;
     let out = edge + 16.0 + (*arcs % ARCS) as f32 * ARC;
     *arcs += 1;
     // Beside each other where a step leaves and another arrives.
     let (leaves, arrives) = (from + 4.0, to - 4.0);
-    let head = format!("M{} {}l-5 4l5 4", edge + 5.0, arrives - 4.0);
+    let head = format!("M{} {}l-5 4l5 4", px(edge + 5.0), px(arrives - 4.0));
+    let [edge, leaves, out, arrives] = [edge, leaves, out, arrives].map(px);
     (format!("M{edge} {leaves}H{out}V{arrives}H{edge}"), head)
 }
 

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::browser::percent;
 use crate::controls::{Button, Icon, Select, Show, Slider, Switch, icon};
 use crate::player::{Pace, Player};
 use crate::story::Stride;
@@ -106,7 +107,7 @@ fn marks(player: Player) -> AnyView {
     });
     let draw = move || {
         let mark = |(share, class): (f32, &'static str)| {
-            view! { <i class=class style=format!("left:{:.2}%", share * 100.0)></i> }
+            view! { <i class=class style=format!("left:{}", percent(share))></i> }
         };
         marks.get().into_iter().map(mark).collect_view()
     };

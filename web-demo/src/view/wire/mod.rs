@@ -38,7 +38,7 @@ pub(crate) fn tree(player: Player, wire: WireId, dir: Dir, at: u64) -> AnyView {
                 press=move || player.pin.set(Some(own))
                 at=move |here| player.hover.set(here.then_some(own))
             >
-                <span class="leaf-label" style=format!("padding-left:{}rem", f32::from(depth) * 0.75)>{label}</span>
+                <span class="leaf-label" style=format!("padding-left:calc({depth} * .75rem)")>{label}</span>
                 <span class="leaf-text mono">{text}</span>
             </Row>
         }

@@ -35,15 +35,15 @@ pub(super) const SCENARIOS: &[File] = files![
     "before-the-disk",
 ];
 
-/// The world in which what was recorded is said again.
-pub(super) const RECORDED: (&str, &str) =
-    ("recorded", include_str!("../../../scenarios/base/recorded.toml"));
+/// Worlds that have no place in the list: one in which what was recorded is said again, and those of the page's labs, where
+/// somebody types in one, and in the other reads one mailbox in many ways.
+pub(super) const WORLDS: &[File] =
+    files!["scenarios": "base/recorded", "base/by-hand", "base/access"];
 
-/// The worlds of the page's labs: somebody types in one, and in the other reads one mailbox in many ways.
-pub(super) const LABS: [&str; 2] = [
-    include_str!("../../../scenarios/base/by-hand.toml"),
-    include_str!("../../../scenarios/base/access.toml"),
-];
+/// The text of one of those.
+pub(super) fn world(name: &str) -> Option<&'static str> {
+    WORLDS.iter().find(|file| file.name.strip_prefix("base/") == Some(name))?.text()
+}
 
 /// What several scenarios build on.
 const TOWNS: &str = include_str!("../../../scenarios/base/towns.toml");

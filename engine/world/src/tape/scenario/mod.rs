@@ -80,6 +80,9 @@ impl Lab {
 /// The name of worlds that are somebody's own; in links their text follows it.
 const OWN: &str = "own";
 
+/// The world in which what was recorded is said again.
+const RECORDED: &str = "recorded";
+
 /// The server that uses the book's words.
 const BOOKISH: &str = "hamburger.edu";
 
@@ -163,7 +166,7 @@ impl Scenario {
     /// a recording (`recorded`), a world that a seed makes up (`random:17`), or one of somebody's own (`own:` and its text).
     #[must_use]
     pub fn named(id: &str) -> Option<Self> {
-        if id == files::RECORDED.0 {
+        if id == RECORDED {
             return Some(Self::recorded());
         }
         if let Some(lab) = Lab::ALL.into_iter().find(|lab| lab.id() == id) {
@@ -184,23 +187,25 @@ impl Scenario {
     /// The world in which a [`Recording`](super::Recording) is said again.
     ///
     /// # Panics
-    /// If it makes no sense, which a test would find.
+    /// If it makes no sense, which a test would find, or was not given yet.
     #[must_use]
     pub fn recorded() -> Self {
-        let (id, text) = files::RECORDED;
-        Self::parse(id, text).expect("the world that is built in makes sense")
+        Self::world(RECORDED, RECORDED)
+    }
+
+    fn world(id: &str, name: &str) -> Self {
+        let text = files::world(name).expect("whoever keeps texts elsewhere gives them at first");
+        Self::parse(id, text).expect("a test reads each of these worlds")
     }
 
     /// The world of a lab.
     ///
     /// # Panics
-    /// If it makes no sense, which a test would find.
+    /// If it makes no sense, which a test would find, or was not given yet.
     #[must_use]
     pub fn lab(lab: Lab) -> Self {
-        let id = lab.id();
-        let [by_hand, access] = files::LABS;
-        let text = if lab == Lab::Access { access } else { by_hand };
-        let mut scenario = Self::parse(id, text).expect("the world that is built in makes sense");
+        let name = if lab == Lab::Access { "access" } else { "by-hand" };
+        let mut scenario = Self::world(lab.id(), name);
         if lab == Lab::ByTheBook {
             let servers = scenario.setup.nodes.iter_mut().filter(|node| node.name == BOOKISH);
             servers.for_each(|node| node.persona = Persona::Textbook);
@@ -228,7 +233,7 @@ impl Scenario {
     /// Whether it plans nothing, so that all that happens is what somebody does. A recording is what a program did.
     #[must_use]
     pub fn is_unplanned(&self) -> bool {
-        self.script.is_empty() && self.id != files::RECORDED.0
+        self.script.is_empty() && self.id != RECORDED
     }
 
     /// A world that a seed makes up: servers, people, mail, faults and crashes, all of which end after a while.

@@ -1,44 +1,6 @@
 // Starts the page's module, or says why it cannot.
 import init from './%APP_JS%';
 
-// With the token of this start a page of this server may watch and use its services. The printed address brings it
-// (`#t=…`), the tab keeps it, and gives it to other tabs of this very server; it is nowhere else.
-const TOKEN = 'pillarbox.token';
-const tabs = new BroadcastChannel(TOKEN);
-const token = () => { try { return sessionStorage.getItem(TOKEN); } catch { return null; } };
-const keepToken = (given) => {
-  try { sessionStorage.setItem(TOKEN, given); } catch { return; }
-  dispatchEvent(new Event(TOKEN));
-};
-tabs.onmessage = ({ data: { given, isNew } }) => {
-  const own = token();
-  if (!given && own) tabs.postMessage({ given: own });
-  else if (given && (isNew || !own)) keepToken(given);
-};
-const takeToken = (event) => {
-  const [, given] = /^#t=([0-9a-f]+)$/.exec(location.hash) ?? [];
-  if (!given) return;
-  history.replaceState(null, '', event?.oldURL ?? '#/');
-  keepToken(given);
-  tabs.postMessage({ given, isNew: true });
-};
-addEventListener('hashchange', takeToken);
-takeToken();
-if (!token()) tabs.postMessage({});
-
-// F6 goes from pane to pane, and back with Shift: the bar, then what stands beside each other in the screen.
-const PANES = '.bar, main section, main aside, main .prompt, main .timeline, main .choices-bar, main figure';
-addEventListener('keydown', (event) => {
-  if (event.key !== 'F6' || document.querySelector('dialog[open]')) return;
-  event.preventDefault();
-  const all = [...document.querySelectorAll(PANES)].filter((pane) => pane.getClientRects().length > 0);
-  const here = all.findLastIndex((pane) => pane.contains(document.activeElement));
-  const next = event.shiftKey ? all.at(Math.max(here, 0) - 1) : all[(here + 1) % all.length];
-  if (!next.hasAttribute('tabindex')) next.tabIndex = -1;
-  next.dataset.pane = '';
-  next.focus();
-});
-
 const theme = (() => { try { return localStorage.getItem('pillarbox.theme'); } catch { return null; } })();
 if (theme) document.documentElement.dataset.theme = theme;
 
@@ -77,21 +39,6 @@ const load = async () => {
   if (answer?.ok) words = await answer.text();
 };
 globalThis.pillarboxWords = (told) => { if (!words) load().then(() => told(words)); return words; };
-
-// A file that somebody chooses: its name and its octets, or none of a larger one.
-globalThis.pillarboxPick = (largest, told) => {
-  const input = Object.assign(document.createElement('input'), { type: 'file' });
-  input.onchange = async () => {
-    const file = input.files[0];
-    if (file) told(file.name, file.size > largest ? undefined : new Uint8Array(await file.arrayBuffer()));
-  };
-  input.click();
-};
-
-// A question to the server behind the page.
-globalThis.pillarboxAsk = (method, path, body, told) => {
-  fetch(path, { method, body: body || undefined }).then(async (answer) => told(answer.status, await answer.text()), () => told(0, ''));
-};
 
 if (typeof WebAssembly !== 'object') {
   fail('This browser does not run WebAssembly, or its settings forbid it.');

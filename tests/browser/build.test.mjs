@@ -259,6 +259,8 @@ for (const theme of THEMES) {
       await page.locator("#link").click();
       await dialog(page).locator(".link-text").waitFor();
       await shot(page, `share-${theme}-${sizeName}`);
+      const over = await dialog(page).evaluate((box) => box.scrollWidth - box.clientWidth);
+      assert.ok(over <= 0, `${over} pixels of the dialog are out of it`);
       assert.deepEqual(await serious(page), []);
       assert.deepEqual(wrong, []);
       await close();

@@ -415,6 +415,13 @@ test("with the network off, after the first load, scenarios run", async () => {
   await page.waitForSelector("#play");
   await press(page, "End");
   assert.match(await node(page, "hamburger.edu"), /INBOX 1/);
+  // Their texts came with the first load, too, though the first page has no use for them.
+  await page.goto(`${server.page}#/s/asleep`);
+  await page.locator("h1, .where", { hasText: "asleep" }).first().waitFor();
+  await page.goto(`${server.page}#/c/say-helo`);
+  await page.locator(".task").waitFor();
+  await page.goto(`${server.page}#/access`);
+  await page.locator(".access").waitFor();
   // All but Live works; and Live says what it needs.
   await page.goto(`${server.page}#/live`);
   await page.locator("h1", { hasText: "no server behind this page" }).waitFor();

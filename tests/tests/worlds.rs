@@ -153,7 +153,7 @@ fn one_octet_makes_another_world() {
         // In a world of HTTP alone no session of the engine speaks.
         differ += usize::from(hash(true) != number);
     }
-    assert!(differ + 3 > golden().len(), "{differ}");
+    assert!(differ * 10 > golden().len() * 9, "{differ}");
 }
 
 /// What two worlds do not have in common, for whoever must find out why.

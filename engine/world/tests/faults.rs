@@ -185,8 +185,7 @@ fn a_fault_strikes_after_octets_of_any_label() {
         let tape = run("alice-to-bob", &[&format!("node:hamburger.edu/{fault}")]);
         let wires = tape.world().wires();
         let wire = wires.iter().find(|wire| wire.port == 25).expect("one was tried").clone();
-        let of =
-            |dir| String::from_utf8_lossy(&tape.octets(wire.id, dir, 0..u64::MAX)).into_owned();
+        let of = |dir| String::from_utf8_lossy(tape.octets(wire.id, dir, 0..u64::MAX)).into_owned();
         let took = wire.closed.map(|closed| closed.0 - wire.opened.0);
         let hits = tape.world().faults()[0].hits;
         (of(Dir::ToServer), of(Dir::ToClient), took, hits)

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode};
 use wasm_encoder::{ExportSection, ImportSection, Module};
-use wasmparser::{Export, Import, Parser, Payload, TypeRef};
+use wasmparser::{Export, Import, Imports, Parser, Payload, TypeRef};
 
 type Error = reencode::Error<Infallible>;
 
@@ -16,9 +16,10 @@ pub(crate) fn short(module: &[u8], glue: &str) -> Result<(Vec<u8>, String), Erro
     for payload in Parser::new(0).parse_all(module) {
         match payload? {
             Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    let import = import?;
-                    if matches!(import.ty, TypeRef::Func(_)) {
+                for imports in section {
+                    if let Imports::Single(_, import) = imports?
+                        && matches!(import.ty, TypeRef::Func(_))
+                    {
                         names.add(import.name, glue);
                     }
                 }
@@ -78,13 +79,18 @@ fn words(script: &str) -> impl Iterator<Item = &str> {
 impl Reencode for Names {
     type Error = Infallible;
 
-    fn parse_import(
+    fn parse_imports(
         &mut self,
         written: &mut ImportSection,
-        import: Import<'_>,
+        imports: Imports<'_>,
     ) -> Result<(), Error> {
+        // Those of other forms keep their names, as none of them is known.
+        let Imports::Single(at, import) = imports else {
+            return reencode::utils::parse_imports(self, written, imports);
+        };
         let name = self.of(import.name).to_owned();
-        reencode::utils::parse_import(self, written, Import { name: &name, ..import })
+        let import = Import { name: &name, ..import };
+        reencode::utils::parse_imports(self, written, Imports::Single(at, import))
     }
 
     fn parse_export(

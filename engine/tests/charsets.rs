@@ -28,7 +28,7 @@ fn each_charset_makes_of_octets_what_the_page_makes_of_them() {
     for name in names.split(' ') {
         let text = charset::decode(name.as_bytes(), &octets);
         let mut pieces = String::new();
-        let mut decoder = charset::Decoder::new(name.as_bytes(), &octets);
+        let mut decoder = charset::Decoder::new(name.as_bytes());
         octets.chunks(1000).for_each(|piece| decoder.decode(piece, false, &mut pieces));
         decoder.decode(b"", true, &mut pieces);
         // Of UTF-7 in pieces only the beginning is kept.

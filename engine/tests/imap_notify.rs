@@ -47,6 +47,22 @@ fn flagged(uid: u32) -> Step {
 const SELECTED: &str = "a NOTIFY SET (selected (MessageNew (UID RFC822.SIZE) MessageExpunge))";
 
 #[test]
+fn what_is_fetched_unasked_has_uid_and_mod_sequence_for_those_who_keep_them() {
+    let (text, _) = selected(
+        &host(),
+        &[
+            c("a FETCH 1 (MODSEQ)"),
+            c("b NOTIFY SET (selected (MessageNew (FLAGS) MessageExpunge FlagChange))"),
+            Step::Host(|host| host.put("INBOX", MAIL, 0)),
+            arrived(4),
+            c("c NOOP"),
+        ],
+    );
+    let told = text.lines().find(|line| line.contains("* 4 FETCH")).expect("it is told");
+    assert!(told.contains("UID 4") && told.contains("MODSEQ ("), "{text}");
+}
+
+#[test]
 fn new_messages_are_fetched_unasked_and_expunges_come_at_once() {
     let (text, talk) = selected(
         &host(),

@@ -5,7 +5,9 @@ const FILES = ['%FILES%'];
 self.addEventListener('install', (event) => {
   event.waitUntil((async () => {
     const cache = await caches.open(CACHE);
-    await cache.addAll(FILES.map((file) => new Request(file, { cache: 'no-cache' })));
+    // A name with a hash is never loaded twice; the page's own name is asked for anew.
+    const isNew = (file) => ({ cache: file.endsWith('.html') ? 'no-cache' : 'default' });
+    await cache.addAll(FILES.map((file) => new Request(file, isNew(file))));
     await self.skipWaiting();
   })());
 });

@@ -1,7 +1,7 @@
 //! The names by which a module and its glue call each other, shortened: nobody else says them, and the hash at the end of
 //! each is eight octets that no compression makes fewer, twice.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode};
@@ -11,7 +11,13 @@ use wasmparser::{Export, Import, Imports, Parser, Payload, TypeRef};
 type Error = reencode::Error<Infallible>;
 
 /// The same module and glue, with short names for each other's functions.
-pub(crate) fn short(module: &[u8], glue: &str) -> Result<(Vec<u8>, String), Error> {
+///
+/// # Errors
+/// The module is none, or asks for what its glue does not have.
+pub(crate) fn short(
+    module: &[u8],
+    glue: &str,
+) -> Result<(Vec<u8>, String), Box<dyn std::error::Error>> {
     let mut names = Names::default();
     for payload in Parser::new(0).parse_all(module) {
         match payload? {
@@ -38,7 +44,27 @@ pub(crate) fn short(module: &[u8], glue: &str) -> Result<(Vec<u8>, String), Erro
     }
     let mut made = Module::new();
     names.parse_core_module(&mut made, Parser::new(0), module)?;
-    Ok((made.finish(), names.in_script(glue)))
+    let (made, glue) = (made.finish(), names.in_script(glue));
+    if let Some(name) = missing(&made, &glue)? {
+        return Err(format!("the module asks for {name}, which its glue does not have").into());
+    }
+    Ok((made, glue))
+}
+
+/// A function that a module asks for and its glue does not have: such a page would not start.
+fn missing(module: &[u8], glue: &str) -> Result<Option<String>, Error> {
+    let has: HashSet<&str> = words(glue).collect();
+    for payload in Parser::new(0).parse_all(module) {
+        if let Payload::ImportSection(section) = payload? {
+            for import in section.into_imports() {
+                let import = import?;
+                if matches!(import.ty, TypeRef::Func(_)) && !has.contains(import.name) {
+                    return Ok(Some(import.name.to_owned()));
+                }
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Short names by long ones.

@@ -62,7 +62,7 @@ fn decoded<'a>(raw: &'a [u8], part: &Part, octets_max: usize) -> Cow<'a, str> {
         decoder.finish(&mut octets);
     }
     let mut text = String::new();
-    charset::Decoder::new(name, &octets).decode(&octets, !cut, &mut text);
+    charset::Decoder::new(name).decode(&octets, !cut, &mut text);
     text.into()
 }
 

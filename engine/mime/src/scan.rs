@@ -252,7 +252,7 @@ impl<'a> Scan<'a> {
                 self.index.truncated = true;
             }
             if is_multipart(&part) && boundary.is_none() {
-                make_text(&mut part);
+                settle(&mut part);
             }
             let digest_inside = part.subtype.eq_ignore_ascii_case(b"digest");
             let kind = part.kind;
@@ -322,19 +322,20 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// A multipart without any part cannot be told to a client as one: it is text that claims too much.
+    /// A multipart without any part cannot be told to a client as one: it is something that claims too much.
     fn settle_empty(&mut self, open: &Open) {
         if self.index.parts.len() == open.part + 1 {
-            make_text(&mut self.index.parts[open.part]);
+            settle(&mut self.index.parts[open.part]);
         }
     }
 }
 
-/// RFC 2045 §5.2: what a type that cannot be read stands for.
-fn make_text(part: &mut Part) {
+/// RFC 2045 §5.2: what a multipart that has no parts stands for; in an encoding that it must not have, it may be anything.
+fn settle(part: &mut Part) {
+    let (media_type, subtype): (&[u8], &[u8]) =
+        if is_encoded(part) { (b"application", b"octet-stream") } else { (b"text", b"plain") };
     part.kind = PartKind::Leaf;
-    part.media_type = b"text".to_vec();
-    part.subtype = b"plain".to_vec();
+    (part.media_type, part.subtype) = (media_type.to_vec(), subtype.to_vec());
 }
 
 fn is_multipart(part: &Part) -> bool {
@@ -440,6 +441,9 @@ mod tests {
         let encoded = told(format!("{mixed}Content-Transfer-Encoding: base64\r\n").as_bytes());
         assert_eq!((&encoded.0[..], encoded.1), ("multipart/mixed", 2));
         assert!(encoded.2.contains(&Ambiguity::EncodedComposite));
+        let other = mixed.replace("=b", "=c");
+        let hidden = told(format!("{other}Content-Transfer-Encoding: base64\r\n").as_bytes());
+        assert_eq!((&hidden.0[..], hidden.1), ("application/octet-stream", 1));
         let bare = told(b"Content-Type: multipart/mixed\r\n");
         assert_eq!((&bare.0[..], bare.1), ("text/plain", 1));
         assert!(bare.2.contains(&Ambiguity::NoBoundary));

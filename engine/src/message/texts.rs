@@ -59,8 +59,8 @@ impl Segment {
                 if last {
                     transfer.finish(&mut decoded);
                 }
-                let charset = charset.get_or_insert_with(|| charset::Decoder::new(name, &decoded));
                 let mut text = String::new();
+                let charset = charset.get_or_insert_with(|| charset::Decoder::new(name));
                 charset.decode(&decoded, last, &mut text);
                 Read::Text(text)
             }

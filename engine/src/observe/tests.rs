@@ -137,7 +137,7 @@ const IMAP: &[(&str, Kind, &str, bool)] = &[
     (
         "C: h URLFETCH \"imap://b@h/x/;uid=1;urlauth=anonymous:internal:0123456789abcdef0123\"",
         Command,
-        "h URLFETCH ******",
+        "h URLFETCH \"imap://b@h/x/;uid=1;urlauth=anonymous******\"",
         false,
     ),
     ("S: h OK done", Reply, "", true),

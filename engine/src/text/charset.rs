@@ -69,6 +69,8 @@ pub struct Decoder {
 
 enum Kind {
     Known(Pieces),
+    /// Of this name, which alone does not tell: octets above ASCII do, and those that came are not whole yet.
+    Open(Vec<u8>, Vec<u8>),
     /// UTF-7 is short and rare: gathered, up to a bound, and decoded at the end.
     Utf7(Vec<u8>),
 }
@@ -77,24 +79,39 @@ enum Kind {
 const UTF7_MAX: usize = 64 * 1024;
 
 impl Decoder {
-    /// A decoder for a charset; `first` are the first octets, by which an unknown one is judged.
+    /// A decoder for a charset. One that is unknown, or no other than US-ASCII says, is judged by the first piece that has
+    /// octets above ASCII.
     #[must_use]
-    pub fn new(charset: &[u8], first: &[u8]) -> Self {
-        if charset.trim_ascii().eq_ignore_ascii_case(b"utf-7") {
-            return Self { kind: Kind::Utf7(Vec::new()) };
-        }
-        // A piece may end inside a character: that alone does not make it another charset.
-        let whole = match core::str::from_utf8(first) {
-            Err(error) if error.error_len().is_none() => &first[..error.valid_up_to()],
-            _ => first,
+    pub fn new(charset: &[u8]) -> Self {
+        let name = charset.trim_ascii();
+        let kind = match known::encoding(name) {
+            _ if name.eq_ignore_ascii_case(b"utf-7") => Kind::Utf7(Vec::new()),
+            Some(known) if !known.is_windows_1252() => Kind::Known(known.pieces()),
+            _ => Kind::Open(name.to_vec(), Vec::new()),
         };
-        Self { kind: Kind::Known(encoding(charset, whole).pieces()) }
+        Self { kind }
     }
 
     /// Decodes the next piece, and with `last` whatever was left of the ones before.
     pub fn decode(&mut self, octets: &[u8], last: bool, out: &mut String) {
         match &mut self.kind {
             Kind::Known(pieces) => pieces.decode(octets, last, out),
+            Kind::Open(name, held) => {
+                held.extend_from_slice(octets);
+                // Until then all that is possible agrees.
+                let plain = held.iter().position(|octet| !octet.is_ascii()).unwrap_or(held.len());
+                out.extend(held.drain(..plain).map(char::from));
+                let begun = match core::str::from_utf8(held) {
+                    Err(error) if error.error_len().is_none() && !last => error.valid_up_to(),
+                    _ => held.len(),
+                };
+                // A piece may end inside a character: that alone does not make it another charset.
+                if begun > 0 {
+                    let mut pieces = encoding(name, &held[..begun]).pieces();
+                    pieces.decode(held, last, out);
+                    self.kind = Kind::Known(pieces);
+                }
+            }
             Kind::Utf7(held) => {
                 let room = UTF7_MAX.saturating_sub(held.len()).min(octets.len());
                 held.extend_from_slice(&octets[..room]);
@@ -169,11 +186,30 @@ mod tests {
     fn pieces_give_what_the_whole_gives() {
         let text = "äöü漢字".as_bytes();
         for cut in 0..text.len() {
-            let mut decoder = Decoder::new(b"utf-8", &text[..cut]);
+            let mut decoder = Decoder::new(b"utf-8");
             let mut out = String::new();
             decoder.decode(&text[..cut], false, &mut out);
             decoder.decode(&text[cut..], true, &mut out);
             assert_eq!(out, "äöü漢字");
+        }
+    }
+
+    #[test]
+    fn what_a_charset_is_shows_where_it_first_matters() {
+        let plain = "a line of ASCII\r\n".repeat(9);
+        for name in ["iso-8859-1", "windows-1252", "us-ascii", "", "x-unknown", "utf-8"] {
+            for tail in
+                [&b"caf\xe9"[..], b"caf\xe9 au lait", "caf\u{e9}".as_bytes(), b"\xe9\xe8\xe0\xe9"]
+            {
+                let whole = [plain.as_bytes(), tail].concat();
+                let expected = decode(name.as_bytes(), &whole);
+                for cut in 0..=whole.len() {
+                    let (mut decoder, mut out) = (Decoder::new(name.as_bytes()), String::new());
+                    decoder.decode(&whole[..cut], false, &mut out);
+                    decoder.decode(&whole[cut..], true, &mut out);
+                    assert_eq!(out, expected, "{name} {tail:x?} cut at {cut}");
+                }
+            }
         }
     }
 }

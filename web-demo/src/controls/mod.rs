@@ -15,7 +15,7 @@ pub(crate) use finder::Finder;
 pub(crate) use icon::{Icon, icon};
 pub(crate) use octets::Octets;
 pub(crate) use prompt::{BACKSPACE, Prompt, Terminal};
-pub(crate) use rows::{Piece, Row, step};
+pub(crate) use rows::{Piece, Row, offers};
 pub(crate) use tabs::tabs;
 
 use leptos::prelude::*;

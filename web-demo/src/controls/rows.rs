@@ -8,7 +8,7 @@ use wasm_bindgen::JsCast;
 use web_sys::{Element, HtmlElement};
 
 /// Moves the focus to the row before or after the one that has it, if a key says so: to the row, or to the button in it.
-pub(crate) fn step(event: &KeyboardEvent) -> bool {
+fn step(event: &KeyboardEvent) -> bool {
     let Some(row) = event.target().and_then(|target| target.dyn_into::<Element>().ok()) else {
         return false;
     };
@@ -30,6 +30,16 @@ pub(crate) fn step(event: &KeyboardEvent) -> bool {
         drop(next.focus());
     }
     true
+}
+
+/// A list of choices, each a row with a button; `leave` is what Esc does.
+pub(crate) fn offers(class: &'static str, leave: fn(), rows: AnyView) -> AnyView {
+    let key = move |event: KeyboardEvent| {
+        if !step(&event) && event.key() == "Escape" {
+            leave();
+        }
+    };
+    view! { <ul class=class on:keydown=key>{rows}</ul> }.into_any()
 }
 
 /// One row.

@@ -7,7 +7,7 @@ use pillarbox_world::world::WireId;
 use crate::app::Ui;
 use crate::browser;
 use crate::controls::{
-    BACKSPACE, Button, Icon, Prompt, Select, Show, Switch, Terminal, icon, step,
+    BACKSPACE, Button, Icon, Prompt, Select, Show, Switch, Terminal, icon, offers,
 };
 use crate::player::Player;
 use crate::story::Story;
@@ -367,11 +367,6 @@ pub(super) fn palette_of(offered: Memo<Offered>, line: RwSignal<String>) -> AnyV
 /// What is offered, and what happens with the one that is taken: it is shown as it is said then, or as what it is an example
 /// of. Arrows go through it, and Esc back to the prompt.
 fn palette_with(offered: Memo<Offered>, take: Callback<String>, said: bool) -> AnyView {
-    let key = move |event: leptos::ev::KeyboardEvent| {
-        if !step(&event) && event.key() == "Escape" {
-            browser::focus("prompt");
-        }
-    };
     let offer = move |one: Sayable| {
         let example = one.example.clone();
         let shown = if said { one.example } else { one.form.to_owned() };
@@ -391,7 +386,7 @@ fn palette_with(offered: Memo<Offered>, take: Callback<String>, said: bool) -> A
         (!sayable.is_empty()).then(|| {
             view! {
                 <h4>"You can say now"</h4>
-                <ul class="palette" on:keydown=key>{sayable.into_iter().map(offer).collect_view()}</ul>
+                {offers("palette", || browser::focus("prompt"), sayable.into_iter().map(offer).collect_view().into_any())}
             }
         })
     };

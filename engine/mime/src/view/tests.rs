@@ -55,7 +55,7 @@ fn the_first_text_is_the_one_that_is_shown() {
 }
 
 /// Where `mail-parser` shows something else of the corpus.
-const OTHERWISE: [(&str, &str); 17] = [
+const OTHERWISE: [(&str, &str); 19] = [
     // It takes what does not fit its encoding or charset as it stands, or as UTF-8 that is not right.
     ("base64-broken.eml", "text"),
     ("charset-lie.eml", "text"),
@@ -74,6 +74,8 @@ const OTHERWISE: [(&str, &str); 17] = [
     ("never-begun.eml", "attachments"),
     ("never-begun.eml", "text"),
     ("no-blank-line.eml", "text"),
+    ("no-boundary.eml", "attachments"),
+    ("no-boundary.eml", "text"),
     ("no-close.eml", "attachments"),
     // A message without a body has an empty text.
     ("header-only.eml", "text"),

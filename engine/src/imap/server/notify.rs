@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::capability::Feature;
 use super::fetch::{self, Fetch};
-use super::item::Item;
+use super::item::{Item, Value};
 use super::items;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::list;
@@ -111,7 +111,14 @@ pub(crate) fn new_messages(base: &Base, uids: Runs) -> Option<Box<Fetch>> {
     if uids.is_empty() || selected.items.is_empty() {
         return None;
     }
-    let (items, end) = (selected.items.clone(), Reply::ok("Told"));
+    let (mut items, end) = (selected.items.clone(), Reply::ok("Told"));
+    // RFC 7162 §3.2.4: what nobody asked for comes with UID and mod-sequence. UIDFETCH has the UID in any case.
+    let uid = (!base.uid_only).then_some(Value::Uid);
+    for value in uid.into_iter().chain([Value::Modseq]).filter(|_| base.tells_modseq()) {
+        if !items.iter().any(|item| item.is(value)) {
+            items.push(Item::Value(value));
+        }
+    }
     Some(fetch::fetch(fetch::Wanted { uids, items, by_uid: true, changed_since: None, end }))
 }
 
@@ -362,17 +369,23 @@ pub(crate) fn notify(work: &mut Work<'_>, command: grammar::Notify) -> Next {
 
 /// Why this is not watched.
 fn refused(base: &Base, groups: &[EventGroup]) -> Option<Reply> {
-    let metadata = base.features.has(Feature::Metadata);
+    // RFC 5465 §5.6, §5.7: each belongs to the capability that it is about.
+    let of_mailboxes = base.features.has(Feature::Metadata);
+    let of_server = of_mailboxes || base.features.has(Feature::MetadataServer);
     let is_unknown = |events: &Events| {
-        let of_metadata = events.mailbox_metadata_change || events.server_metadata_change;
-        events.is_unknown || (of_metadata && !metadata)
+        events.is_unknown
+            || (events.mailbox_metadata_change && !of_mailboxes)
+            || (events.server_metadata_change && !of_server)
     };
     if groups.iter().any(|group| is_unknown(&group.events)) {
         let mut code =
             b"BADEVENT (MessageNew MessageExpunge FlagChange MailboxName SubscriptionChange"
                 .to_vec();
-        if metadata {
-            code.extend_from_slice(b" MailboxMetadataChange ServerMetadataChange");
+        if of_mailboxes {
+            code.extend_from_slice(b" MailboxMetadataChange");
+        }
+        if of_server {
+            code.extend_from_slice(b" ServerMetadataChange");
         }
         code.push(b')');
         let reply = Reply::no("", "Such an event is not told here").because(&BAD_EVENT);

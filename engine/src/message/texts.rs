@@ -108,13 +108,23 @@ pub(crate) fn segments(
             add(part.body, Reader::Text { transfer, name, charset: None });
         }
     }
+    // Behind the last part that is known there may be more, which nobody read.
+    let leaves = index.parts.iter().filter(|part| part.kind == PartKind::Leaf);
+    if let Some(start) =
+        leaves.map(|part| part.body.end).max().filter(|_| inside && index.truncated)
+    {
+        let transfer = transfer::Decoder::new(b"8bit").expect("8bit is known");
+        let (span, name) = (Span { start, end: size }, Vec::new());
+        add(span, Reader::Text { transfer, name, charset: None });
+    }
     segments.into_iter()
 }
 
 /// RFC 9051 §6.4.4: what is neither text nor a message need not be looked at.
 fn is_text(index: &Index, part: &Part) -> bool {
     // What a limit left unparsed may hold anything, so it is looked at as it stands.
-    let opaque = index.truncated && part.encoding == b"binary";
+    let is_message = part.media_type.eq_ignore_ascii_case(b"message");
+    let opaque = index.truncated && (part.encoding == b"binary" || is_message);
     part.kind == PartKind::Leaf && (part.media_type.eq_ignore_ascii_case(b"text") || opaque)
 }
 

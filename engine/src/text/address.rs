@@ -20,7 +20,7 @@ pub const FIELDS: [&[u8]; 13] = [
 ];
 
 /// Addresses of one field; more are passed over.
-const ADDRESSES_MAX: usize = 4000;
+pub(crate) const ADDRESSES_MAX: usize = 4000;
 
 /// One address, or a mark of a group.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -12,6 +12,7 @@ use crate::imap::grammar::Key;
 use crate::imap::types::{Flags, HeaderKey, Row, SearchKey, UidRun};
 use crate::message::texts::address_text;
 use crate::message::{Addresses, Head};
+use crate::text::address::ADDRESSES_MAX;
 use crate::text::{find, fuzzy, words};
 
 /// Milliseconds of a day.
@@ -257,18 +258,24 @@ pub(crate) fn by_head(row: &Row, head: &Head<'_>, key: &SearchKey, now_ms: u64) 
 fn by_envelope(head: &Head<'_>, key: &HeaderKey) -> Option<bool> {
     let needle = find::folded(&alloc::string::String::from_utf8_lossy(&key.text));
     let list = |mut list: Addresses<'_>| {
-        list.any(|address| find::contains(&address_text(address), &needle))
+        let mut seen = 0;
+        let found = list.any(|address| {
+            seen += 1;
+            find::contains(&address_text(address), &needle)
+        });
+        // A longer list is not kept whole, and the field itself is asked.
+        (found || seen < ADDRESSES_MAX).then_some(found)
     };
-    Some(match &key.name.to_ascii_uppercase()[..] {
+    match &key.name.to_ascii_uppercase()[..] {
         b"FROM" => list(head.from),
         b"TO" => list(head.to),
         b"CC" => list(head.cc),
         b"BCC" => list(head.bcc),
         b"SUBJECT" => {
-            head.subject.is_some_and(|value| find::contains(&words::decode(value), &needle))
+            Some(head.subject.is_some_and(|value| find::contains(&words::decode(value), &needle)))
         }
-        _ => return None,
-    })
+        _ => None,
+    }
 }
 
 /// As `by_envelope`, fuzzily: how well it fits.

@@ -145,7 +145,7 @@ test("texts that could not be loaded are told of where they would be, and can be
   // The first page needs none of them.
   await asks.locator(".brand").click();
   await asks.waitForSelector(".mover");
-  await asks.locator(".scenario a").first().click();
+  await asks.locator(".scenario").first().click();
   await asks.locator(".lost-words").waitFor();
   const before = tries;
   await asks.getByRole("button", { name: "Load them again" }).click();

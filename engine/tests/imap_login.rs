@@ -185,6 +185,7 @@ fn list_and_its_relatives() {
         c("i LIST (RECURSIVEMATCH) \"\" *"),
         c("j ENABLE IMAP4rev2"),
         c("k LIST \"\" \"日*\""),
+        c("l SETMETADATA INBOX (/Private/specialUse NIL)"),
     ];
     let (text, _) = logged_in(&tree(), &steps);
     same(
@@ -202,7 +203,8 @@ fn list_and_its_relatives() {
          * LIST (\\HasChildren \\Archive) \"/\" Archive\nh OK Listed\n\
          i BAD Expected a selection beside RECURSIVEMATCH at octet 28\n\
          * ENABLED IMAP4rev2\nj OK Enabled\n\
-         * LIST (\\HasNoChildren) \"/\" \"日本\"\nk OK Listed\n",
+         * LIST (\\HasNoChildren) \"/\" \"日本\"\nk OK Listed\n\
+         l NO [CANNOT] CREATE alone says what a mailbox is for\n",
     );
 }
 

@@ -281,7 +281,7 @@ fn append_takes_a_message_whole_or_not_at_all() {
         &text,
         "+ Ready for the message\n* 6 EXISTS\n* 2 RECENT\na OK [APPENDUID 7 11] Appended\n\
          b NO [TRYCREATE] There is no such mailbox\nc NO [TRYCREATE] There is no such mailbox\n\
-         d BAD NUL may not be in a literal\ne NO [CANNOT] A message with NUL is not taken\n\
+         d BAD NUL may not be in a literal\ne NO [UNKNOWN-CTE] A message with NUL is not taken\n\
          f NO [TOOBIG] The message is too large\ng BAD After a message comes the end of the command, or one more message\n\
          h BAD Expected a space at octet 14\ni BAD Expected a system flag that is known at octet 17\n\
          j OK [APPENDUID 7 1] Appended\nk OK Done\n",

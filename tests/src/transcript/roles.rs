@@ -162,7 +162,7 @@ fn auth(with: &[String]) -> AuthOffer {
     let mut mechanisms = vec![Mechanism::Plain, Mechanism::Login];
     let wanted = OFF_BY_DEFAULT.into_iter().filter(|(word, _)| has(with, word));
     mechanisms.extend(wanted.map(|(_, mechanism)| mechanism));
-    AuthOffer { mechanisms, password_commands: true, cleartext: true }
+    AuthOffer { mechanisms, password_commands: true, cleartext: !has(with, "no-cleartext") }
 }
 
 fn peer() -> Peer {

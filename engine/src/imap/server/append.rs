@@ -548,7 +548,7 @@ fn literal_refused(work: &Work<'_>, literal: Literal, utf8: bool) -> Option<Repl
 const fn nul_reply(binary: bool) -> Reply {
     if binary {
         // RFC 3516 §4.4: a store that keeps messages as they came has no other form for NUL.
-        Reply::no("CANNOT", "A message with NUL is not taken")
+        Reply::no("UNKNOWN-CTE", "A message with NUL is not taken")
     } else {
         Reply::bad("NUL may not be in a literal").because(&NO_NUL)
     }

@@ -200,7 +200,7 @@ impl List {
         }
         let wanted = self.is_wanted(&row.name);
         if self.is_selected(&row) {
-            self.add_missing_levels(&row.name);
+            self.add_missing_levels(&row);
             for above in &mut self.waiting {
                 if row.name.get(above.row.name.len()) == Some(&b'/') {
                     above.child = true;
@@ -219,7 +219,8 @@ impl List {
     }
 
     /// Levels above a name that no row told of, since no mailbox is there.
-    fn add_missing_levels(&mut self, name: &[u8]) {
+    fn add_missing_levels(&mut self, below: &MailboxRow) {
+        let name = &below.name;
         let levels = name.iter().enumerate().filter(|(_, octet)| **octet == b'/');
         for (end, _) in levels {
             let level = &name[..end];
@@ -228,7 +229,8 @@ impl List {
             if !known && self.is_wanted(level) {
                 let row = MailboxRow {
                     name: level.to_vec(),
-                    has_children: true,
+                    // RFC 5258 §5, example 10: what is only subscribed is no child.
+                    has_children: below.exists || below.has_children,
                     ..MailboxRow::default()
                 };
                 self.waiting.insert(at, Waiting { row, child: false, hidden_child: false });

@@ -44,6 +44,11 @@ pub(crate) fn set(name: Vec<u8>, entries: Vec<MetadataEntry>) -> Next {
     if entries.iter().any(long) {
         return Next::done(too_long());
     }
+    // RFC 6154 §4: what a mailbox is for is never taken from a client unseen; here CREATE alone says it.
+    let is_use = |entry: &MetadataEntry| entry.entry.eq_ignore_ascii_case(b"/private/specialuse");
+    if !name.is_empty() && entries.iter().any(is_use) {
+        return Next::done(Reply::no("CANNOT", "CREATE alone says what a mailbox is for"));
+    }
     let ask = MetadataAsk { name, read: Vec::new(), depth: 0, write: entries };
     Next::Ask(Ask::Metadata(ask), Job::Metadata(Metadata::Write))
 }

@@ -104,7 +104,7 @@ fn app() -> impl IntoView {
     };
     provide_context(ui);
     // In a frame of somebody's page there is room for what they show alone.
-    browser::mark("data-embed", browser::fragment().starts_with("#/embed/").then_some(""));
+    browser::mark("data-embed", Route::is_framed(&browser::fragment()).then_some(""));
     listen(ui);
     explain(ui);
     Effect::new(move |_| {

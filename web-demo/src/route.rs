@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use pillarbox_world::tape::Tape;
+use pillarbox_world::tape::{Challenge, Tape};
 
 /// A screen, with what it shows.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -42,8 +42,8 @@ pub enum Route {
 impl Route {
     /// Reads a fragment, with or without `#`. An empty one is home, and so is what another page leaves there (`#t=…`).
     ///
-    /// Some places have a second name: `lab` is the access lab; `embed/` with a scenario's name is its octets, and with a link
-    /// the world that it names.
+    /// Some places have a second name: `lab` is the access lab; `embed/` with the name of a scenario or a challenge, with
+    /// `speak` or with a link is that place in a frame of somebody's page.
     #[must_use]
     pub fn parse(fragment: &str) -> Self {
         let path = fragment.trim_start_matches('#').trim_matches('/');
@@ -59,7 +59,11 @@ impl Route {
             // Whatever it is: who opens a broken link is told what is wrong with it.
             ("w", world) => Self::Shared(world.to_owned()),
             ("embed", world) if world.starts_with(Tape::FORMATS) => Self::Shared(world.to_owned()),
-            ("embed", name) if plain(name) => Self::Wire(Some(name.to_owned())),
+            ("embed", "speak") => Self::HandsOn,
+            ("embed", name) if Challenge::headings().any(|one| one.id == name) => {
+                Self::Challenges(Some(name.to_owned()))
+            }
+            ("embed", place) if is_place(place, plain) => Self::Scenario(place.to_owned()),
             ("c", "") => Self::Challenges(None),
             ("c", name) if plain(name) => Self::Challenges(Some(name.to_owned())),
             ("speak", "") => Self::HandsOn,
@@ -75,6 +79,14 @@ impl Route {
             ("compare", pin) => Self::Compare(Some(pin.to_owned())),
             _ => Self::Unknown(path.to_owned()),
         }
+    }
+}
+
+impl Route {
+    /// Whether a fragment is a place in a frame of somebody's page: it shows what is said there, where to type, and time.
+    #[must_use]
+    pub fn is_framed(fragment: &str) -> bool {
+        fragment.starts_with("#/embed/")
     }
 }
 
@@ -159,7 +171,10 @@ mod tests {
     fn some_places_have_a_second_name() {
         let all = [
             ("#/lab", "#/access"),
-            ("#/embed/asleep", "#/wire/asleep"),
+            ("#/embed/asleep", "#/s/asleep"),
+            ("#/embed/asleep/3", "#/s/asleep/3"),
+            ("#/embed/speak", "#/speak"),
+            ("#/embed/say-helo", "#/c/say-helo"),
             ("#/embed/1AbC-_9", "#/w/1AbC-_9"),
         ];
         for (fragment, place) in all {

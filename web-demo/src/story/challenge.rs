@@ -2,11 +2,9 @@
 //! What counts as done is judged by the world library.
 
 use pillarbox_world::tape::{self, Challenge, Heading, Tape};
+use pillarbox_world::world::{Action, Time};
 
 use super::{Source, Story};
-
-/// How much passes before anything is done.
-const BEFORE_MS: u64 = 1_000;
 
 /// A challenge in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +56,23 @@ pub fn begin(id: &str) -> Result<(Challenge, Story), String> {
     let challenge = Challenge::find(id).ok_or_else(|| format!("None is called {id}."))?;
     let tape: Tape = challenge.start()?;
     let mut story = Story::of(Source::of(tape));
-    story.act(|source| source.pass(BEFORE_MS));
+    settle(&challenge, &mut story);
     Ok((challenge, story))
+}
+
+/// A challenge whose world somebody shared, as they left it.
+#[must_use]
+pub fn resume(mut story: Story) -> Option<(Challenge, Story)> {
+    let challenge = of(&story)?;
+    settle(&challenge, &mut story);
+    Some((challenge, story))
+}
+
+/// Lets what is there to begin with come about: the stored solution begins when it has.
+fn settle(challenge: &Challenge, story: &mut Story) {
+    if let Some((begins, _)) = challenge.solution.first() {
+        story.act(|source| source.pass_to(*begins));
+    }
 }
 
 /// The world once a challenge is solved. It tells what lies where, and is not looked at for how that came.
@@ -91,10 +104,25 @@ impl Story {
             })
     }
 
-    /// What lies elsewhere than in this world once the goal is reached, in words.
+    /// What there is to reach, in words: what will lie elsewhere than in this world, or where nothing will, what counts.
     #[must_use]
-    pub fn unlike(&self, goal: &Self) -> Vec<String> {
-        let own: Vec<_> = self.holdings().collect();
+    pub fn wanted(&self, challenge: &Challenge, goal: &Self) -> Vec<String> {
+        let unlike = self.unlike(challenge, goal);
+        match unlike.is_empty() {
+            true => challenge.goals.iter().map(|goal| goal.text.clone()).collect(),
+            false => unlike,
+        }
+    }
+
+    /// What lies elsewhere than in this world once the goal is reached, in words. What time alone brings about is not
+    /// among it: the worlds are compared at one age.
+    #[must_use]
+    pub fn unlike(&self, challenge: &Challenge, goal: &Self) -> Vec<String> {
+        let done = self.source.tape().actions().iter().filter(|planned| !planned.scripted);
+        let done: Vec<(Time, Action)> =
+            done.map(|planned| (planned.at, planned.action.clone())).collect();
+        let later = challenge.after(&done).map(|tape| Self::of(Source::of(tape)));
+        let own: Vec<_> = later.as_ref().unwrap_or(self).holdings().collect();
         let changed = goal.holdings().filter(|(place, count, unread)| {
             let before = own.iter().find(|(known, ..)| known == place);
             before.map_or((0, 0), |before| (before.1, before.2)) != (*count, *unread)
@@ -120,17 +148,81 @@ impl Story {
 
 #[cfg(test)]
 mod tests {
+    use pillarbox_world::tape::{Count, Test};
+
     use super::*;
+    use crate::story::seen::Seen;
+
+    #[test]
+    fn what_is_wanted_is_what_no_waiting_brings() {
+        for Offered { id, .. } in all() {
+            let (challenge, mut story) = begin(&id).expect("it is there");
+            let goal = goal(&challenge).expect("it is solved");
+            let wanted = story.wanted(&challenge, &goal);
+            assert!(!wanted.is_empty(), "{id}");
+            story.act(|source| source.pass(60_000));
+            assert_eq!(story.wanted(&challenge, &goal), wanted, "{id}");
+            let waited = challenge.after(&[]).expect("it begins");
+            let places = challenge.goals.iter().filter_map(|goal| match &goal.test {
+                Test::Count(Count::Mailbox(account, name), ..)
+                    if !goal.test.holds(waited.world()) =>
+                {
+                    Some(format!("{account}, {name}: "))
+                }
+                _ => None,
+            });
+            let places: Vec<_> = places.collect();
+            for place in &places {
+                assert!(wanted.iter().any(|one| one.starts_with(place)), "{id}: {wanted:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_challenge_opens_on_what_its_task_tells_of() {
+        let all = [
+            ("subjects-for-little", vec!["The first subject came", "The second subject came"]),
+            ("cut-the-line", vec!["You marked it"]),
+            ("find-it", vec!["The server searched", "It found message 2"]),
+            (
+                "file-the-invoice",
+                vec![
+                    "bob@hamburger.edu, INBOX: 1 message, unread",
+                    "bob@hamburger.edu, Work: 1 message, unread",
+                ],
+            ),
+            ("forged-from", vec!["mallory@hamburger.edu, INBOX: 1 message, unread"]),
+            ("prove-altered", vec!["carol@hamburger.edu, INBOX: 1 message, unread"]),
+        ];
+        for (id, words) in all {
+            let (challenge, story) = begin(id).expect("it is there");
+            let goal = goal(&challenge).expect("it is solved");
+            assert_eq!(story.wanted(&challenge, &goal), words, "{id}");
+        }
+        let inbox = |story: &Story| {
+            let mut all = story.holdings();
+            all.find(|(place, ..)| place == "bob@hamburger.edu, INBOX").map(|(_, count, _)| count)
+        };
+        let (_, story) = begin("subjects-for-little").expect("it is there");
+        assert_eq!(inbox(&story), Some(2), "the task tells of two messages");
+        let link = story.source().link(&Seen::default()).expect("it is short");
+        let (shared, _) = Story::shared(&link).expect("it opens");
+        let (_, shared) = resume(shared).expect("it is a challenge's");
+        assert_eq!(inbox(&shared), Some(2), "where nothing was done, too");
+    }
 
     #[test]
     fn a_goal_tells_what_lies_elsewhere_until_it_does() {
         let (challenge, mut story) = begin("seven-bit-hop").expect("it is there");
         let goal = goal(&challenge).expect("it is solved");
-        assert_eq!(story.unlike(&goal), ["bob@hamburger.edu, INBOX: 2 messages, 2 unread"]);
+        assert_eq!(
+            story.unlike(&challenge, &goal),
+            ["bob@hamburger.edu, INBOX: 2 messages, 2 unread"]
+        );
         for (_, action) in &challenge.solution {
             story.perform(action.clone()).expect("it can be done");
         }
-        assert_eq!(story.unlike(&goal), [""; 0]);
+        assert_eq!(story.unlike(&challenge, &goal), [""; 0]);
         let achieved = |story: &Story| {
             let progress = story.progress(&challenge);
             (progress.goals.iter().filter(|(_, held)| *held).count(), progress.done)

@@ -1,5 +1,6 @@
 //! Faults that can be had by a click, in the world's text form. The names of places are the story's own.
 
+use pillarbox_engine::text::date::timestamp;
 use pillarbox_world::fault::{Place, Rule};
 use pillarbox_world::world::{Action, Dir, NodeId, What, WireId};
 
@@ -198,10 +199,11 @@ impl Story {
     }
 }
 
-/// The flag with which a real server does the same; none: only a simulated world can. One server knows no other hosts and
-/// no connections of a story, so there it strikes everywhere.
+/// The flags with which a real server does the same; none: only a simulated world can. One server knows no other hosts and
+/// no connections of a story, so there it strikes everywhere. A time of day is one of the world's day, so what strikes by
+/// it needs the world's clock, which began then.
 #[must_use]
-pub fn flag(fault: &str) -> Option<String> {
+pub fn flag(fault: &str, start_unix_ms: u64) -> Option<String> {
     let mut rule: Rule = fault.parse().ok()?;
     if rule.action.needs_world() || rule.is_of_web() {
         return None;
@@ -209,7 +211,12 @@ pub fn flag(fault: &str) -> Option<String> {
     if matches!(rule.place, Place::Node(_) | Place::Link(..) | Place::Wire(_)) {
         rule.place = Place::Any;
     }
-    Some(format!("--fault '{}'", rule.to_string().replace('\'', "'\\''")))
+    let flag = format!("--fault '{}'", rule.to_string().replace('\'', "'\\''"));
+    let has_time = rule.when.from_ms.or(rule.when.until_ms).is_some();
+    Some(match has_time {
+        true => format!("--clock virtual={} {flag}", timestamp(start_unix_ms)),
+        false => flag,
+    })
 }
 
 /// Before a connection's first words.
@@ -429,7 +436,9 @@ mod tests {
         let all = [
             (
                 "node:b.example/until=09:50/down",
-                Some("--fault 'any/after=connect,until=09:50/down'"),
+                Some(
+                    "--clock virtual=2026-01-05T09:00:00Z --fault 'any/after=connect,until=09:50/down'",
+                ),
             ),
             ("link:a~b/after=connect,nth=1/drop", Some("--fault 'any/after=connect,nth=1/drop'")),
             ("wire:3/verb=any,nth=1/delay=1m", Some("--fault 'any/verb=any,nth=1/delay=1m'")),
@@ -443,8 +452,10 @@ mod tests {
             ("http/after=commit,nth=1/drop", None),
             ("no fault", None),
         ];
+        let story = Story::scenario("alice-to-bob").expect("it exists");
+        let start = story.start_unix_ms();
         for (fault, wanted) in all {
-            assert_eq!(flag(fault).as_deref(), wanted, "{fault}");
+            assert_eq!(flag(fault, start).as_deref(), wanted, "{fault}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which lines of a conversation are shown: by the code of a reply, by what the engine noted in them, or by their words.
 
 use pillarbox_world::fault::Pattern;
+use pillarbox_world::world::{Dir, WireId};
 
 use super::{SpokenLine, Story};
 
@@ -54,6 +55,18 @@ fn term(word: &str) -> Result<Term, String> {
 }
 
 impl Story {
+    /// A filter by the code of the first reply of a connection; none: it has no reply with one.
+    #[must_use]
+    pub fn some_code(&self, wire: WireId) -> Option<String> {
+        Dir::BOTH.into_iter().find_map(|dir| {
+            let annotated = self.source.annotations(wire, dir);
+            let code = annotated.all().iter().find(|part| CODES.contains(&part.label))?;
+            let octets = self.octets(wire, dir, code.at.start, code.at.end);
+            let code = std::str::from_utf8(&octets).ok()?.trim().trim_end_matches('-');
+            Some(format!("code:{code}"))
+        })
+    }
+
     /// Whether a line is as a filter wants it.
     #[must_use]
     pub fn fits(&self, line: &SpokenLine, filter: &Filter) -> bool {
@@ -100,6 +113,13 @@ mod tests {
         let several = left("alice-to-bob", 25, "code:250");
         assert!(several.iter().any(|line| line.starts_with("250-")), "{several:?}");
         assert_eq!(left("crepes-hamburger", 25, "code:5*"), Vec::<String>::new());
+        for (scenario, port) in [("crepes-hamburger", 25), ("pop-phases", 110)] {
+            let story = Story::scenario(scenario).expect("it exists");
+            let wires = story.source().tape().world().wires();
+            let wire = wires.iter().find(|wire| wire.port == port).expect("it is connected to").id;
+            let code = story.some_code(wire).expect("there are replies");
+            assert!(!left(scenario, port, &code).is_empty(), "what is suggested occurs: {code}");
+        }
         let verbs = left("crepes-hamburger", 25, "label:verb mail");
         assert!(verbs.iter().all(|line| line.contains("MAIL")) && !verbs.is_empty(), "{verbs:?}");
         let wrong = left("pop-phases", 110, "code:-err");

@@ -125,7 +125,13 @@ pub fn text(octets: &[u8]) -> String {
     out
 }
 
-/// The same where nothing stands beside it: spaces alone would look like nothing.
+/// A name or a sentence that came with a world: on one line, and what turns text around or cannot be seen by its number.
+#[must_use]
+pub fn visible(words: &str) -> String {
+    text(words.replace(['\r', '\n', '\t'], " ").as_bytes())
+}
+
+/// Octets as text where nothing stands beside it: spaces alone would look like nothing.
 #[must_use]
 pub fn text_alone(octets: &[u8]) -> String {
     if !octets.is_empty() && octets.iter().all(|octet| *octet == b' ') {

@@ -6,7 +6,7 @@ use pillarbox_world::catalogue;
 use pillarbox_world::service::web;
 
 use super::Source;
-use super::lines::text_alone;
+use super::lines::{text_alone, visible};
 
 /// Octets that are looked at.
 pub const OCTETS_MAX: usize = 256 * 1024;
@@ -157,8 +157,8 @@ pub fn meaning(raw: &[u8], part: &Part) -> Meaning {
 pub fn shown(raw: &[u8]) -> Shown {
     let view = pillarbox_mime::view(raw).unwrap_or_default();
     let html = view.html.as_deref().map(web::document);
-    let (from, text) = (view.from.join(", "), view.text.unwrap_or_default());
-    Shown { from, subject: view.subject, text, html }
+    let (from, text) = (visible(&view.from.join(", ")), view.text.unwrap_or_default());
+    Shown { from, subject: visible(&view.subject), text, html }
 }
 
 /// Numbers about a message.

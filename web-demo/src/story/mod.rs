@@ -249,7 +249,7 @@ impl Story {
     /// What it is called.
     #[must_use]
     pub fn title(&self) -> String {
-        self.source.title().to_owned()
+        lines::visible(self.source.title())
     }
 
     /// Where to go from here; none: this is no scenario of the list.
@@ -268,7 +268,7 @@ impl Story {
     /// What it is about.
     #[must_use]
     pub fn goal(&self) -> String {
-        self.source.goal().to_owned()
+        lines::visible(self.source.goal())
     }
 
     /// Its log.
@@ -349,9 +349,10 @@ impl Story {
     pub fn sentence(&self, index: usize) -> Option<Sentence> {
         let entry = self.entries.get(index)?;
         if let What::Acted(what) = &entry.what {
-            return Some(Sentence { text: self.acted(what), mark: Mark::Plain });
+            return Some(Sentence { text: lines::visible(&self.acted(what)), mark: Mark::Plain });
         }
-        words::sentence(entry, &self.whole, &|id| self.name(id), self.start_unix_ms())
+        let said = words::sentence(entry, &self.whole, &|id| self.name(id), self.start_unix_ms())?;
+        Some(Sentence { text: lines::visible(&said.text), ..said })
     }
 
     /// What somebody did, by the names that the map shows.

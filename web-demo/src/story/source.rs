@@ -15,6 +15,7 @@ use pillarbox_world::world::{
 
 use super::annotated::{Annotated, Read};
 use super::layout::Kind;
+use super::lines::visible;
 use super::seen::Seen;
 
 /// What a node is, for a reader.
@@ -438,10 +439,10 @@ impl Source {
         let (number, asked) = open?;
         Some(Question {
             number,
-            text: asked.question.clone(),
-            choices: asked.choices.clone(),
+            text: visible(&asked.question),
+            choices: asked.choices.iter().map(|choice| visible(choice)).collect(),
             right: asked.right,
-            after: asked.because.clone(),
+            after: visible(&asked.because),
         })
     }
 
@@ -600,11 +601,12 @@ fn nodes(tape: &Tape) -> Vec<NodeInfo> {
             _ => (view.title, None),
         };
         let under = match (&setup.account, kind) {
-            (Some(account), _) => account.address.clone(),
+            (Some(account), _) => visible(&account.address),
             (None, Kind::Dns) => "names".to_owned(),
             _ => String::new(),
         };
-        facts.extend(known_as.map(|known_as| ("is", known_as)));
+        facts.extend(known_as.map(|known_as| ("is", visible(&known_as))));
+        let title = visible(&title);
         NodeInfo { id: view.id, name: view.name, title, under, kind, users, duty, facts }
     };
     views.into_iter().zip(setups).map(info).collect()

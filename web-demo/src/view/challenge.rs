@@ -65,9 +65,9 @@ pub(super) fn is_one(story: &Story) -> bool {
 
 /// A challenge as somebody left it, who made a link of it.
 pub(super) fn shared(story: Story) -> AnyView {
-    let Some(challenge) = challenge::of(&story) else { return ().into_any() };
-    let id = challenge.id.clone();
-    let left = StoredValue::new_local(Some((challenge, story)));
+    let Some(left) = challenge::resume(story) else { return ().into_any() };
+    let id = left.0.id.clone();
+    let left = StoredValue::new_local(Some(left));
     let round = RwSignal::new(0_u32);
     view! {
         {move || {
@@ -96,7 +96,11 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
     let map = move || {
         let goal = shows_goal.get().then(|| known.with_value(challenge::goal).ok()).flatten();
         match goal {
-            Some(goal) => reached(player, goal, shows_goal),
+            Some(goal) => {
+                let words = known
+                    .with_value(|challenge| player.read(|story| story.wanted(challenge, &goal)));
+                reached(words, goal, shows_goal)
+            }
             None => stage::map(player, stage::narrow().get()),
         }
     };
@@ -123,15 +127,8 @@ fn attempt(challenge: Challenge, player: Player, round: RwSignal<u32>) -> AnyVie
     .into_any()
 }
 
-/// The world at the goal, in place of the reader's own, and what lies elsewhere there.
-fn reached(player: Player, goal: Story, shown: RwSignal<bool>) -> AnyView {
-    let unlike = player.read(|story| story.unlike(&goal));
-    let words = match unlike.is_empty() {
-        true => vec![
-            "Everything lies where it lies now: what counts is what is said and done.".to_owned(),
-        ],
-        false => unlike,
-    };
+/// The world at the goal, in place of the reader's own, and in words what is to be reached.
+fn reached(words: Vec<String>, goal: Story, shown: RwSignal<bool>) -> AnyView {
     let words = words.into_iter().map(|one| view! { <li>{one}</li> }).collect_view();
     let goal = Player::new(goal);
     goal.seek(usize::MAX);

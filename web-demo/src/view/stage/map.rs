@@ -7,6 +7,7 @@ use crate::browser::px;
 use crate::controls::Area;
 use crate::player::{Focus, Player};
 use crate::story::layout::{self, Kind, Map, TALL_WIDTH, WIDTH};
+use crate::story::lines::visible;
 use crate::story::scene::{Moving, Phase, Place};
 use crate::story::{Badge, NodeInfo, Spot, words};
 
@@ -169,7 +170,7 @@ fn spoken(node: &NodeInfo, place: &Place) -> String {
         Kind::Server => {
             text.push_str(&format!(", mail server; queue {}", place.queue));
             for ((account, name), (count, _)) in &place.mailboxes {
-                text.push_str(&format!("; {account} {name} {count}"));
+                text.push_str(&visible(&format!("; {account} {name} {count}")));
             }
         }
         Kind::Device => text.push_str(&format!(", device; shows {}", place.shown)),
@@ -214,6 +215,7 @@ fn server(player: Player, node: &NodeInfo, state: Memo<Place>, spot: layout::Spo
         pillarbox_engine::order::sort(&mut rows);
         let more = rows.len().saturating_sub(2);
         let shown = rows.into_iter().take(2).zip(0_u8..).map(|((name, count), nth)| {
+            let name = visible(&name);
             let y = top + 73.0 + f32::from(nth) * 22.0;
             view! {
                 <g class="row">

@@ -16,8 +16,10 @@ mod transcript;
 use leptos::prelude::*;
 
 use crate::app::Ui;
+use crate::browser;
 use crate::controls::tabs;
 use crate::player::Player;
+use crate::route::Route;
 use crate::story::Story;
 use crate::story::seen::Seen;
 
@@ -31,7 +33,7 @@ pub(crate) use map::map;
 pub(crate) use share::{copy_link, open_file, share, share_place};
 pub(crate) use timeline::timeline;
 pub(crate) use tools::{faults, files, messages, tools};
-pub(crate) use transcript::{First, compared_line, transcript, whole};
+pub(crate) use transcript::{First, Only, compared_line, transcript, whole};
 
 /// The stage of a scenario.
 pub(super) fn scenario(place: &str) -> AnyView {
@@ -78,7 +80,9 @@ fn staged(story: Story, seen: Seen, begun: impl FnOnce(Player)) -> AnyView {
     let faults = player.breakable();
     listen(ui, player, title);
     let narrow = narrow();
-    let pane = RwSignal::new("map".to_owned());
+    // In a frame of somebody's page there is the conversation alone.
+    let first = if Route::is_framed(&browser::fragment()) { "wire" } else { "map" };
+    let pane = RwSignal::new(first.to_owned());
     view! {
         <div class="stage">
             {move || if narrow.get() { in_tabs(player, pane, faults) } else { side_by_side(player, faults) }}

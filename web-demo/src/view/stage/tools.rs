@@ -328,7 +328,7 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
                 <Button class="quiet small-button copy-flag" name=Signal::stored(format!("Copy as a flag for a real server: {words}")) press=press>{icon(Icon::Terminal)}</Button>
             }
         };
-        let flag = crate::story::flag(&shown).map(copy);
+        let flag = player.read(|story| crate::story::flag(&shown, story.start_unix_ms())).map(copy);
         view! {
             <li class="fault">
                 <span>{words.clone()}<br /><code class="small">{shown}</code></span>

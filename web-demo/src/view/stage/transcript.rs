@@ -55,8 +55,14 @@ pub(crate) fn transcript(player: Player, choose: bool) -> AnyView {
     conversation(player, choose, None)
 }
 
-/// Which lines are shown: of whom, and of what kind.
-pub(crate) type Only = Signal<(Option<Dir>, Filter)>;
+/// Which lines are shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Only {
+    /// Of whom, and of what kind.
+    pub(crate) which: Signal<(Option<Dir>, Filter)>,
+    /// Wishes for others, in a filter's words: all, where there are none.
+    pub(crate) wish: Callback<String>,
+}
 
 /// The conversation from its beginning, to be read, with the time between lines: all of it, or what is asked for.
 pub(crate) fn whole(player: Player, only: Only) -> AnyView {
@@ -110,12 +116,22 @@ fn conversation(player: Player, choose: bool, only: Option<Only>) -> AnyView {
     });
     let shown = shown(player, from);
     let lines = Signal::derive(move || {
-        let (side, filter) = only.map(|only| only.get()).unwrap_or_default();
+        let (side, filter) = only.map(|only| only.which.get()).unwrap_or_default();
         let said = |line: &&SpokenLine| {
             side.is_none_or(|side| line.dir == side)
                 && (filter.is_empty() || player.read(|story| story.fits(line, &filter)))
         };
         shown.with(|shown| shown.lines.iter().filter(said).cloned().collect::<Vec<_>>())
+    });
+    // What no line shown has is not explained beside them.
+    let is_filtered_out = Memo::new(move |_| {
+        lines.with(Vec::is_empty) && shown.with(|shown| !shown.lines.is_empty())
+    });
+    Effect::new(move |_| {
+        if is_filtered_out.get() {
+            player.pin.set(None);
+            player.hover.set(None);
+        }
     });
     let head = Memo::new(move |_| {
         let wire = player.wire.get()?;
@@ -204,15 +220,32 @@ fn conversation(player: Player, choose: bool, only: Option<Only>) -> AnyView {
             </div>
             {pages(shown, from, follow)}
             <Show when=move || lines.with(Vec::is_empty)>
-                <p class="empty">{move || if shown.with(|shown| shown.lines.is_empty()) {
+                <p class="empty">{move || if !is_filtered_out.get() {
                     "Nobody has spoken yet."
-                } else if only.is_some_and(|only| only.with(|(_, filter)| !filter.is_empty())) {
-                    "No line is like this."
+                } else if only.is_some_and(|only| only.which.with(|(_, filter)| !filter.is_empty())) {
+                    "No line of this connection is like this."
                 } else {
                     "This side says nothing here."
                 }}</p>
+                {move || only.filter(|_| is_filtered_out.get()).map(|only| others(player, only))}
             </Show>
         </section>
+    }
+    .into_any()
+}
+
+/// The way from a filter that no line is like to lines.
+fn others(player: Player, only: Only) -> AnyView {
+    let code = player.wire.get().and_then(|wire| player.read(|story| story.some_code(wire)));
+    let code = code.map(|code| {
+        let words = format!("Try {code}");
+        view! { <Button class="small-button" press=move || only.wish.run(code.clone())>{words}</Button> }
+    });
+    view! {
+        <div class="empty go">
+            <Button class="small-button" press=move || only.wish.run(String::new())>"Show all lines"</Button>
+            {code}
+        </div>
     }
     .into_any()
 }

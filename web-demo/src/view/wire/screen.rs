@@ -59,11 +59,16 @@ pub(crate) fn screen(name: Option<&str>) -> AnyView {
         // While it is typed the lines stay as they are.
         Err(why) => wrong.set(Some(why)),
     });
-    let only = Signal::derive(move || {
+    let which = Signal::derive(move || {
         let side =
             side.with(|side| Dir::BOTH.into_iter().find(|dir| side.chars().eq([dir.letter()])));
         (side, filter.get())
     });
+    let wish = Callback::new(move |words| {
+        side.set(String::new());
+        wanted.set(words);
+    });
+    let only = stage::Only { which, wish };
     listen(ui, player);
     view! {
         <div class="wire">

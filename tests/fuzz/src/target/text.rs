@@ -93,7 +93,7 @@ fn charset(input: &[u8], seen: &mut Seen) {
     }
     same(text, |pieces| {
         // An unknown charset is judged by what comes first: the same octets for all.
-        let (mut decoder, mut out) = (charset::Decoder::new(name, text), String::new());
+        let (mut decoder, mut out) = (charset::Decoder::new(name), String::new());
         pieces.iter().for_each(|piece| decoder.decode(piece, false, &mut out));
         decoder.decode(b"", true, &mut out);
         out

@@ -125,14 +125,14 @@ fn stands(level: &str, format: Format, is_top: bool, is_last: bool) -> bool {
         Format::Mbox => [".mbox", ".part"].iter().any(|end| level.ends_with(end)),
         Format::Eml | Format::Maildir => false,
     };
-    let means_more = level.ends_with(".sbd")
-        || is_taken
-        || is_top && ["cur", "new", "tmp"].iter().any(|name| level == *name);
-    level.len() <= LEVEL_MAX
-        && !level.starts_with('.')
-        && !level.contains(NAME_FILE)
-        && !is_hashed(level.as_bytes())
-        && !(is_directory && means_more)
+    let means_more =
+        level.ends_with(".sbd") || is_taken || is_top && ["cur", "new", "tmp"].contains(&level);
+    let is_untold = level.len() > LEVEL_MAX
+        || level.starts_with('.')
+        || level.contains(NAME_FILE)
+        || is_hashed(level.as_bytes())
+        || is_directory && means_more;
+    !is_untold
 }
 
 /// A name for a level that cannot stand.

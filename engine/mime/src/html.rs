@@ -48,7 +48,8 @@ const NAME_MAX: usize = 10;
 const REFERENCE_MAX: usize = 10;
 
 /// The text of a document, whole or cut: words with one space between them, on the lines on which they stand.
-pub(crate) fn text(html: &str) -> String {
+#[must_use]
+pub fn text(html: &str) -> String {
     let mut out = Text { out: String::new(), space_due: false };
     let mut rest = html;
     while let Some(at) = rest.find('<') {

@@ -10,6 +10,7 @@ mod scan;
 pub mod spans;
 mod view;
 
+pub use html::text as html_text;
 pub use scan::{index, index_small, index_surveyed};
 pub use spans::spans;
 pub use view::{Attachment, View, view};

@@ -6,18 +6,20 @@ use clap::Args;
 use serde_json::json;
 
 use super::import::{StoreFlags, runtime};
-use crate::error::Error;
-use crate::folders::{Exported, Exporting, Format, Shows, Sync, Tally, export};
+use crate::error::{Error, Kind};
+use crate::folders::{Exported, Exporting, Format, NotExported, Shows, Sync, Tally, export};
 use crate::local::{Ask, Local, Mailbox, Reply, unexpected};
 
 const EXAMPLES: &str = "\
 mbox is written as mboxrd (a `>` before every line of a message that is `From ` behind any number of `>`), with flags in the
 fields Status, X-Status and X-Keywords. A Maildir has Maildir++ folders, flags in the names of files and keywords in
 dovecot-keywords. The folders of .eml files have pillarbox.jsonl with flags and dates beside them. Files of the last two have
-the date of arrival as their own. `pillarbox import` reads all of it back.
+the date of arrival as their own. `pillarbox import` reads all of it back: where a mailbox cannot give its name to a file, since
+it is too long or hidden, the file has a hash, and pillarbox.json tells the name.
 
 A Maildir or folder of .eml files that is there already gets what it lacks, and flags that have changed, so a run that was
-cut off is simply run again. An mbox file has another name until it is whole.
+cut off is simply run again. An mbox file has another name until it is whole. A mailbox whose files cannot be written is left
+out and named at the end.
 
 Examples:
   pillarbox export --account bob@hamburger.edu --config pillarbox.toml --format maildir bob/
@@ -84,9 +86,19 @@ async fn all(local: &mut Local, flags: &ExportFlags, is_stdout: bool) -> Result<
     };
     let mut tally = Tally::new(Shows::new(flags.json, flags.quiet));
     let mut total = Exported::default();
+    let mut left_out = Vec::new();
     for mailbox in &mailboxes {
-        let done = export(local, &how, mailbox, &mut tally).await?;
+        let done = export(local, &how, mailbox, &mut tally).await;
         tally.clear();
+        let done = match done {
+            Ok(done) => done,
+            Err(NotExported::Files(error)) if mailboxes.len() > 1 && error.kind != Kind::Usage => {
+                eprintln!("{}: left out: {error}", mailbox.name);
+                left_out.push(&mailbox.name[..]);
+                continue;
+            }
+            Err(NotExported::Files(error) | NotExported::Store(error)) => return Err(error),
+        };
         done.notes.iter().for_each(|note| eprintln!("{note}"));
         if flags.json {
             let outcome = done.json();
@@ -101,9 +113,16 @@ async fn all(local: &mut Local, flags: &ExportFlags, is_stdout: bool) -> Result<
     }
     if flags.json {
         let seconds = tally.seconds();
-        println!("{}", json!({ "event": "done", "outcome": total.json(), "seconds": seconds }));
+        println!(
+            "{}",
+            json!({ "event": "done", "outcome": total.json(), "left_out": left_out, "seconds": seconds })
+        );
     } else if !is_stdout {
         println!("{}", total.line(&account));
+    }
+    if !left_out.is_empty() {
+        let names = left_out.join(", ");
+        return Err(Error::failed(format!("not exported, while the rest is: {names}")));
     }
     Ok(())
 }

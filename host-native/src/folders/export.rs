@@ -1,14 +1,14 @@
 //! Takes the messages of an account's mailboxes into files, page by page and piece by piece.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use pillarbox_engine::folder::maildir;
 use pillarbox_engine::text::header::{fields, section_length};
 use serde_json::{Value, json};
 
+use super::names::Place;
 use super::tally::mebi;
 use super::target::{Letters, Maildir, Mbox, Target, Wanted};
-use super::{Format, INBOX, Sync, Tally};
+use super::{Format, Sync, Tally};
 use crate::error::Error;
 use crate::local::{Ask, Local, Mailbox, Reply, Row, unexpected};
 
@@ -25,6 +25,20 @@ pub(crate) struct Exported {
     pub(crate) notes: Vec<String>,
 }
 
+/// Why a mailbox was not exported.
+pub(crate) enum NotExported {
+    /// Its files cannot be written; those of another mailbox may be.
+    Files(Error),
+    /// The store cannot be read.
+    Store(Error),
+}
+
+impl From<Error> for NotExported {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
 /// How it is done.
 pub(crate) struct Exporting<'a> {
     pub(crate) account: &'a str,
@@ -39,20 +53,20 @@ pub(crate) struct Exporting<'a> {
 /// Writes one mailbox.
 ///
 /// # Errors
-/// The store cannot be read or the files not be written.
+/// The store cannot be read or the files cannot be written; which of them is told apart.
 pub(crate) async fn export(
     local: &mut Local,
     how: &Exporting<'_>,
     mailbox: &Mailbox,
     tally: &mut Tally,
-) -> Result<Exported, Error> {
-    let mut target = open(how, mailbox)?;
+) -> Result<Exported, NotExported> {
+    let mut target = open(how, mailbox).map_err(NotExported::Files)?;
     let mut done = Exported::default();
     let mut after = 0;
     loop {
         let (account, name) = (how.account.to_owned(), mailbox.name.clone());
         let asked = local.ask(Ask::Rows { account, mailbox: name, after }).await?.0;
-        let Reply::Rows { rows, more } = asked else { return Err(unexpected()) };
+        let Reply::Rows { rows, more } = asked else { return Err(unexpected().into()) };
         for row in &rows {
             after = row.uid;
             match message(local, &mut target, row).await? {
@@ -78,37 +92,25 @@ pub(crate) async fn export(
             mailbox.name
         ));
     }
-    target.finish()?;
+    target.finish().map_err(NotExported::Files)?;
     Ok(done)
 }
 
 fn open(how: &Exporting<'_>, mailbox: &Mailbox) -> Result<Target, Error> {
-    let path = place(how, &mailbox.name);
-    let uid_validity = mailbox.uid_validity;
-    Ok(match how.format {
-        Format::Mbox => Target::Mbox(Mbox::create(&path, how.replace)?),
+    let place = match how.alone {
+        true => Place::chosen(how.target),
+        false => Place::below(how.target, how.format, &mailbox.name),
+    };
+    let (path, uid_validity) = (&place.path, mailbox.uid_validity);
+    let target = match how.format {
+        Format::Mbox => Target::Mbox(Mbox::create(path, how.replace)?),
         Format::Maildir => {
-            Target::Maildir(Box::new(Maildir::create(&path, uid_validity, how.sync)?))
+            Target::Maildir(Box::new(Maildir::create(path, uid_validity, how.sync)?))
         }
-        Format::Eml => Target::Letters(Letters::create(&path, uid_validity, how.sync)?),
-    })
-}
-
-/// Where a mailbox goes.
-fn place(how: &Exporting<'_>, name: &str) -> PathBuf {
-    use std::os::unix::ffi::OsStringExt;
-    if how.alone {
-        return how.target.to_owned();
-    }
-    match how.format {
-        Format::Mbox => how.target.join(format!("{name}.mbox")),
-        Format::Maildir if name == INBOX => how.target.to_owned(),
-        Format::Maildir => {
-            let directory = maildir::directory(name.as_bytes());
-            how.target.join(std::ffi::OsString::from_vec(directory))
-        }
-        Format::Eml => how.target.join(name),
-    }
+        Format::Eml => Target::Letters(Letters::create(path, uid_validity, how.sync)?),
+    };
+    place.remember(how.format)?;
+    Ok(target)
 }
 
 /// Writes one message; none if it went in between.
@@ -116,8 +118,9 @@ async fn message(
     local: &mut Local,
     target: &mut Target,
     row: &Row,
-) -> Result<Option<Wanted>, Error> {
-    if !matches!(target, Target::Mbox(_)) && target.begin(row, b"")? == Wanted::No {
+) -> Result<Option<Wanted>, NotExported> {
+    let is_mbox = matches!(target, Target::Mbox(_));
+    if !is_mbox && target.begin(row, b"").map_err(NotExported::Files)? == Wanted::No {
         return Ok(Some(Wanted::No));
     }
     let mut offset = 0;
@@ -128,19 +131,19 @@ async fn message(
             Ok((Reply::Octets { .. }, octets)) if octets.len() as u64 == length => octets,
             // Whoever uses the account has removed it, and nothing of it was written yet.
             Err(_) if offset == 0 => return Ok(None),
-            Ok(_) => return Err(unexpected()),
-            Err(error) => return Err(error),
+            Ok(_) => return Err(unexpected().into()),
+            Err(error) => return Err(error.into()),
         };
-        if offset == 0 && matches!(target, Target::Mbox(_)) {
-            target.begin(row, &sender(&octets))?;
+        if offset == 0 && is_mbox {
+            target.begin(row, &sender(&octets)).map_err(NotExported::Files)?;
         }
-        target.octets(&octets)?;
+        target.octets(&octets).map_err(NotExported::Files)?;
         offset += length;
         if row.size == 0 {
             break;
         }
     }
-    target.end(row)?;
+    target.end(row).map_err(NotExported::Files)?;
     Ok(Some(Wanted::Yes))
 }
 

@@ -7,11 +7,14 @@ use std::path::{Path, PathBuf};
 use pillarbox_engine::folder::maildir;
 use pillarbox_engine::imap::grammar::mailbox_name;
 
+use super::names::recall;
+use super::target::SIDECAR;
 use super::{Format, beside};
 use crate::error::{Error, Kind};
 
 /// Levels of directories that are looked into; mailboxes have no more.
 const DEPTH_MAX: usize = 30;
+const NO_NAME: &str = "its name is no mailbox's; rename it, or move it away";
 
 /// One mailbox in files.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +66,9 @@ pub(crate) fn find(path: &Path, format: Option<Format>, top: &str) -> Result<Vec
 
 /// What a directory holds.
 fn looks_like(path: &Path) -> Result<Format, Error> {
-    if is_maildir(path) {
+    // Mailboxes of these names, each a folder of .eml files, make no Maildir.
+    let is_mailbox = |name: &&str| path.join(name).join(SIDECAR).is_file();
+    if is_maildir(path) && !["cur", "new"].iter().any(is_mailbox) {
         return Ok(Format::Maildir);
     }
     let has = |format| tree(path, format, "INBOX").map(|found| !found.is_empty());
@@ -91,21 +96,24 @@ fn maildir(path: &Path, top: &str) -> Result<Vec<Folder>, Error> {
         if !is_directory || !name.starts_with(b".") || !is_maildir(&entry) {
             continue;
         }
-        let Some(mailbox) = maildir::mailbox(&name) else {
-            return Err(no(&entry, "its name is no mailbox's; rename it, or move it away"));
+        let mailbox = match recall(&entry, format) {
+            Some(mailbox) => named(&entry, &beside(top, &mailbox))?,
+            None => match maildir::mailbox(&name) {
+                Some(mailbox) => beside(top, &String::from_utf8_lossy(&mailbox)),
+                None => return Err(no(&entry, NO_NAME)),
+            },
         };
-        let mailbox = beside(top, &String::from_utf8_lossy(&mailbox));
         folders.push(Folder { path: entry, mailbox, format });
     }
     Ok(folders)
 }
 
-/// mbox files, or directories of `.eml` files, at any depth.
+/// mbox files, or directories of `.eml` files, at any depth. One that was exported is a mailbox even if nothing is in it.
 fn tree(path: &Path, format: Format, top: &str) -> Result<Vec<Folder>, Error> {
     let mut folders = Vec::new();
     let mut waiting = vec![(path.to_owned(), String::new(), 0)];
     while let Some((directory, name, depth)) = waiting.pop() {
-        let mut has_eml = false;
+        let mut is_mailbox = false;
         for (entry, is_directory) in entries(&directory)? {
             let file = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if is_directory {
@@ -115,15 +123,18 @@ fn tree(path: &Path, format: Format, top: &str) -> Result<Vec<Folder>, Error> {
                     waiting.push((entry, joined(&name, level), depth + 1));
                 }
             } else if format == Format::Eml {
-                has_eml |= is_eml(&entry);
+                is_mailbox |= is_eml(&entry) || file == SIDECAR;
             } else if is_mbox(&entry)? {
                 let level = file.strip_suffix(".mbox").unwrap_or(&file);
-                let mailbox = named(&entry, &beside(top, &joined(&name, level)))?;
+                let name = recall(&entry, format).unwrap_or_else(|| joined(&name, level));
+                let mailbox = named(&entry, &beside(top, &name))?;
                 folders.push(Folder { path: entry, mailbox, format });
             }
         }
-        if has_eml {
-            let mailbox = named(&directory, &beside(top, &name))?;
+        if is_mailbox {
+            // The path that was asked for is the top mailbox, whatever was exported to it.
+            let told = if name.is_empty() { None } else { recall(&directory, format) };
+            let mailbox = named(&directory, &beside(top, &told.unwrap_or(name)))?;
             folders.push(Folder { path: directory, mailbox, format });
         }
     }
@@ -136,8 +147,7 @@ fn joined(name: &str, level: &str) -> String {
 
 fn named(path: &Path, name: &str) -> Result<String, Error> {
     let name = mailbox_name(name.as_bytes(), true);
-    let name =
-        name.map_err(|_| no(path, "its name is no mailbox's; rename it, or move it away"))?;
+    let name = name.map_err(|_| no(path, NO_NAME))?;
     Ok(String::from_utf8_lossy(&name).into_owned())
 }
 

@@ -6,6 +6,7 @@ mod find;
 mod import;
 mod letters;
 mod mirror;
+mod names;
 mod read;
 mod tally;
 mod target;
@@ -17,11 +18,12 @@ use pillarbox_engine::imap::grammar::mailbox_name;
 
 use crate::error::Error;
 
-pub(crate) use export::{Exported, Exporting, export};
+pub(crate) use export::{Exported, Exporting, NotExported, export};
 pub(crate) use find::{Folder, find};
 pub(crate) use import::{Imported, Importing, import};
 pub(crate) use letters::letters;
-pub(crate) use mirror::Mirror;
+pub(crate) use mirror::{Mirror, prune_others};
+pub(crate) use names::Place;
 pub(crate) use tally::{Shows, Tally, mebi};
 pub(crate) use target::Sync;
 

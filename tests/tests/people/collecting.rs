@@ -148,6 +148,8 @@ fn what_cannot_be_fetched_is_said_with_what_to_do() {
     .expect("it starts");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(69) && said.contains("mailbox No"), "{said}");
+    // Nothing was fetched, so nothing is said of it.
+    assert!(output.stdout.is_empty() && !said.contains("new messages"), "{said}");
     let output = command(&[
         "fetch",
         &format!("imap://ann@x.example@{imap}"),

@@ -218,6 +218,87 @@ fn files_of_others_are_read_and_what_is_wrong_is_said() {
     drop(data);
 }
 
+/// Mailboxes of an account, as LIST names them.
+fn mailboxes(server: &Server, account: &str) -> Vec<String> {
+    let mut wire = log_in(server.imap, account);
+    let listed = wire.imap("l LIST \"\" *").expect("a response");
+    let listed = String::from_utf8_lossy(&listed).into_owned();
+    let rows = listed.lines().filter(|row| row.starts_with("* LIST"));
+    let mut names: Vec<String> = rows.map(|row| row.trim_end().to_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn mailboxes_of_any_name_come_back() {
+    let scratch = Scratch::new("people-names");
+    let path = |name: &str| scratch.path().join(name).to_str().expect("ASCII").to_owned();
+    let data = path("data");
+    let server = Server::start(scratch.path(), &["--data", &data]);
+    let mut wire = log_in(server.imap, BOB);
+    let long = "l".repeat(300);
+    let deep = vec!["many levels"; 30].join("/");
+    let names = [
+        ".hid",
+        ".hid/sub",
+        "cur",
+        "cur/x",
+        "new",
+        "new/x",
+        "&ZeVnLA-/x",
+        "q%z",
+        "x",
+        "x.mbox",
+        "x.mbox/y",
+        "z.sbd/z",
+        &long,
+        &deep,
+    ];
+    for name in names {
+        wire.imap(&format!("c CREATE \"{name}\"")).expect("a response");
+    }
+    let date = "17-Jul-2026 12:34:56 +0200";
+    for name in [".hid/sub", "new/x", &long, "x.mbox/y"] {
+        append(&mut wire, name, "\\Seen", date, &format!("Subject: {}\n\n", &name[..4]));
+    }
+    let before = mailboxes(&server, BOB);
+    assert!(before.len() > names.len(), "{before:?}");
+    for format in ["mbox", "maildir", "eml"] {
+        let (out, account) = (path(format), format!("{format}@hamburger.edu"));
+        done(&["export", "--data", &data, "--account", BOB, "--format", format, &out]);
+        done(&["import", "--data", &data, "--account", &account, &out]);
+        assert_eq!(mailboxes(&server, &account), before, "{format}");
+        for name in [".hid/sub", "new/x", &long, "x.mbox/y"] {
+            let found = messages(server.imap, &account, name);
+            assert_eq!(found, messages(server.imap, BOB, name), "{format}: {name}");
+            assert_eq!(found.len(), 1, "{format}: {name}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_left_out_and_named() {
+    let scratch = Scratch::new("people-left-out");
+    let path = |name: &str| scratch.path().join(name).to_str().expect("ASCII").to_owned();
+    let data = path("data");
+    let _server = filled(&scratch, &data);
+    for (format, in_the_way) in [("mbox", "Work"), ("maildir", ".Work.Old"), ("eml", "Work")] {
+        let out = path(format);
+        fs::create_dir(&out).expect("ours");
+        fs::write(Path::new(&out).join(in_the_way), "").expect("ours");
+        let export = ["export", "--data", &data, "--account", BOB, "--format", format, &out];
+        let (code, said) = refused(&export);
+        assert!(code == 1 && said.contains("Work/Old: left out: "), "{format}: {said}");
+        let last = said.trim_end().lines().last().expect("a line");
+        assert!(last.ends_with(": Work/Old"), "{format}: {last}");
+        // All others are there, also those that come after it.
+        fs::remove_file(Path::new(&out).join(in_the_way)).expect("ours");
+        let account = format!("{format}@hamburger.edu");
+        let said = done(&["import", "--data", &data, "--account", &account, &out]);
+        assert!(said.contains("4 messages stored"), "{format}: {said}");
+    }
+}
+
 /// An mbox file with so many messages.
 fn write_mbox(path: &Path, count: u32) {
     let mut out = String::new();

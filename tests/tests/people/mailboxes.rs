@@ -182,6 +182,80 @@ fn a_maildir_follows_a_server() {
 }
 
 #[test]
+fn a_maildir_follows_mailboxes_that_go_and_have_long_names() {
+    let rig = Rig::new("people-sync-gone");
+    let path = rig._scratch.path().join("Mail");
+    let sync = ["sync", super::text(&path)];
+    let mut wire = log_in(rig.server.imap, ANN);
+    let long = "l".repeat(300);
+    for name in ["Gone", "Mixed", "Nothing", "Old", &long, "zz"] {
+        wire.imap(&format!("c CREATE {name}")).expect("a response");
+    }
+    for name in ["Gone", "Mixed", "Old", &long, "zz"] {
+        append(&mut wire, name, "", DATE, &format!("Subject: {}\n\n", &name[..2]));
+    }
+    assert_eq!(rig.mail(&sync), "35 new, 0 were there, 0 gone\n");
+    let folders = || -> Vec<String> {
+        let all = std::fs::read_dir(&path).expect("it is a Maildir");
+        let all = all.map(|entry| entry.expect("ours").file_name().into_string().expect("ASCII"));
+        let mut all: Vec<String> = all.filter(|name| name.starts_with('.')).collect();
+        all.sort();
+        all
+    };
+    let has = |name: &str| folders().iter().any(|folder| folder == name);
+    let cut = format!(".{}~", "l".repeat(60));
+    let long_folder = folders().into_iter().find(|name| name.starts_with(&cut)).expect("it came");
+    assert!(has(".zz"), "what comes after it");
+    // What somebody else has put there: a message, and a folder.
+    let mine = path.join(".Mixed/cur/1.mine:2,");
+    std::fs::write(&mine, "Subject: mine\n\n").expect("ours");
+    std::fs::create_dir_all(path.join(".Mine/cur")).expect("ours");
+    for command in ["DELETE Gone", "DELETE Mixed", "DELETE Nothing", "RENAME Old New"] {
+        wire.imap(&format!("c {command}")).expect("a response");
+    }
+    // With a mailbox chosen nothing is said about the others.
+    assert_eq!(rig.mail(&["sync", sync[1], "--mailbox", "zz"]), "0 new, 1 were there, 0 gone\n");
+    assert!(has(".Gone") && has(".Old"), "{:?}", folders());
+    assert_eq!(rig.mail(&sync), "1 new, 32 were there, 3 gone\n");
+    for (name, is_there) in [
+        (".Gone", false),
+        (".Old", false),
+        (".Nothing", false),
+        (".New", true),
+        (".Mixed", true),
+        (".Mine", true),
+        (&*long_folder, true),
+    ] {
+        assert_eq!(has(name), is_there, "{name}: {:?}", folders());
+    }
+    let left = std::fs::read_dir(path.join(".Mixed/cur")).expect("it stays").count();
+    assert!(mine.exists() && left == 1);
+    assert_eq!(rig.mail(&sync), "0 new, 33 were there, 0 gone\n");
+    // A mailbox that cannot be written keeps none of the others back.
+    std::fs::remove_dir_all(path.join(".New")).expect("ours");
+    std::fs::write(path.join(".New"), "").expect("ours");
+    std::fs::remove_dir_all(path.join(".zz")).expect("ours");
+    let (code, said) = rig.refused(&sync);
+    assert!(code == 1 && said.contains("New: left out: "), "{code} {said}");
+    assert!(said.trim_end().ends_with(": New"), "{said}");
+    assert_eq!(std::fs::read_dir(path.join(".zz/cur")).expect("it came").count(), 1);
+}
+
+#[test]
+fn a_letter_of_html_alone_is_read_as_text() {
+    let rig = Rig::new("people-html");
+    let mut wire = log_in(rig.server.imap, ANN);
+    let letter = "Subject: html\nMime-Version: 1.0\nContent-Type: text/html\n\n\
+                  <html><style>p {}</style><p>Ketchup &amp;\n<b>mustard</b></p><p>&#27;[2J</p>\n";
+    append(&mut wire, "INBOX", "", DATE, letter);
+    let said = rig.mail(&["read", "31"]);
+    assert!(said.contains("\n\nKetchup & mustard\n\u{fffd}[2J\n"), "{said}");
+    assert!(!said.contains("<p>") && !said.contains('\u{1b}'), "{said}");
+    let html = rig.mail(&["read", "31", "--part", "1"]);
+    assert!(html.contains("<b>mustard</b>"), "{html}");
+}
+
+#[test]
 fn a_conversation_is_shown_without_its_secret() {
     let rig = Rig::new("people-trace");
     let mut url = String::new();

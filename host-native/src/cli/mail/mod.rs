@@ -125,7 +125,8 @@ enum Word {
         #[command(flatten)]
         place: Place,
     },
-    /// Make a local Maildir (Maildir++) the same as the server's mailboxes; nothing is changed there
+    /// Make a local Maildir (Maildir++) the same as the server's mailboxes; nothing is changed there. What came from a mailbox that
+    /// is gone goes here too; what somebody else put there stays
     Sync {
         /// The Maildir
         path: PathBuf,

@@ -1,11 +1,9 @@
 //! Makes a Maildir of this machine the same as a server's mailboxes: what is new comes, flags follow, and what is gone there
 //! goes here. Nothing is changed there.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::collections::HashSet;
 use std::path::Path;
 
-use pillarbox_engine::folder::maildir;
 use pillarbox_engine::imap::client::types::{
     Command, FetchCommand, FetchSection, Fetched, ListCommand,
 };
@@ -16,7 +14,7 @@ use serde_json::json;
 use super::sink::{Body, Filing};
 use super::{Session, Stopped};
 use crate::error::{Error, Kind};
-use crate::folders::{INBOX, Mirror, Sync, Tally};
+use crate::folders::{Mirror, Place, Sync, Tally, prune_others};
 use crate::local::Row;
 
 /// Messages that are asked for at once.
@@ -39,7 +37,7 @@ pub(super) async fn sync(
     mut tally: Tally,
 ) -> Result<(), Stopped> {
     let list = ListCommand { pattern: b"*".to_vec(), ..ListCommand::default() };
-    session.call(Command::List(list)).await?;
+    let is_whole = !session.call(Command::List(list)).await?.incomplete;
     let mut all = std::mem::take(&mut session.reading.sink().mailboxes);
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all.dedup_by(|a, b| a.name == b.name);
@@ -55,21 +53,34 @@ pub(super) async fn sync(
             return Err(Stopped::Refused(format!("there is no mailbox {name}; {help}")));
         }
     }
+    let (mut places, mut left_out) = (HashSet::new(), Vec::new());
     for mailbox in all {
         let name = String::from_utf8_lossy(&mailbox.name).into_owned();
-        if !only.is_empty() && !only.contains(&name) {
-            continue;
-        }
         let mut levels = mailbox.name.clone();
         if let Some(separator) = mailbox.separator.filter(|separator| *separator != b'/') {
             levels.iter_mut().filter(|o| **o == separator).for_each(|octet| *octet = b'/');
         }
-        let place = match name.eq_ignore_ascii_case(INBOX) {
-            true => path.to_owned(),
-            false => path.join(OsString::from_vec(maildir::directory(&levels))),
-        };
-        let done = one(session, &name, &place, &mut tally).await?;
+        let place = Place::in_maildir(path, &levels);
+        places.insert(place.path.clone());
+        if !only.is_empty() && !only.contains(&name) {
+            continue;
+        }
+        let levels = String::from_utf8_lossy(&levels);
+        let done = one(session, &name, &levels, &place, &mut tally).await;
         tally.clear();
+        let done = match done {
+            Ok(done) => done,
+            Err(stopped) => {
+                let why = match &stopped {
+                    Stopped::Refused(why) if only.len() != 1 => why.clone(),
+                    Stopped::Here(error) if only.len() != 1 => error.to_string(),
+                    _ => return Err(stopped),
+                };
+                eprintln!("{name}: left out: {why}");
+                left_out.push(name);
+                continue;
+            }
+        };
         if session.json {
             println!(
                 "{}",
@@ -80,9 +91,24 @@ pub(super) async fn sync(
         total.there += done.there;
         total.gone += done.gone;
     }
+    // A list that lacks something says nothing about what is gone; and INBOX is on each that is whole.
+    if only.is_empty() && is_whole && places.contains(path) {
+        for pruned in prune_others(path, &places).map_err(Stopped::Here)? {
+            if session.json {
+                let (name, gone) = (pruned.mailbox, pruned.gone);
+                println!("{}", json!({ "mailbox": name, "new": 0, "there": 0, "gone": gone }));
+            }
+            total.gone += pruned.gone;
+        }
+    }
     if !session.json {
         let Done { new, there, gone } = total;
         println!("{new} new, {there} were there, {gone} gone");
+    }
+    if !left_out.is_empty() {
+        let names = left_out.join(", ");
+        let message = format!("not copied, while the rest is: {names}");
+        return Err(Stopped::Here(Error::new(Kind::Failed, message)));
     }
     Ok(())
 }
@@ -90,13 +116,14 @@ pub(super) async fn sync(
 async fn one(
     session: &mut Session,
     name: &str,
-    place: &Path,
+    levels: &str,
+    place: &Place,
     tally: &mut Tally,
 ) -> Result<Done, Stopped> {
     session.open(name, true).await?;
     let opened = session.reading.sink().opened.take().unwrap_or_default();
     let validity = opened.counters.uid_validity.unwrap_or(0);
-    let mut mirror = Mirror::open(place, validity, Sync::Later).map_err(Stopped::Here)?;
+    let mut mirror = Mirror::open(place, levels, validity, Sync::Later).map_err(Stopped::Here)?;
     let mut done = Done::default();
     for uids in uids(session, opened.counters.uid_next).await?.chunks(PAGE) {
         let mut missing = Vec::new();
@@ -123,10 +150,11 @@ async fn one(
             return Err(Stopped::Here(Error::new(Kind::Failed, "the Maildir was lost")));
         };
         let (back, filed, failed) = filing.finish();
-        if let Some(error) = failed {
-            return Err(Stopped::Here(error));
-        }
-        fetching?;
+        match (fetching, failed) {
+            (Err(stopped @ Stopped::There(_)), _) => return Err(stopped),
+            (_, Some(error)) => return Err(Stopped::Here(error)),
+            (fetching, None) => fetching?,
+        };
         for row in &filed {
             done.new += 1;
             tally.message(name, row.size);

@@ -89,7 +89,7 @@ pub(super) fn date(unix_ms: u64, zone: i16) -> String {
     format!("{year:04}-{month:02}-{day:02} {:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-/// A part's text: its transfer encoding and its charset undone.
+/// A part's text: its transfer encoding and its charset undone, and of HTML what a person reads in it.
 pub(super) fn of_part(part: &BodyPart, octets: &[u8]) -> String {
     let mut out = Vec::new();
     match Decoder::new(&part.encoding) {
@@ -101,7 +101,9 @@ pub(super) fn of_part(part: &BodyPart, octets: &[u8]) -> String {
     }
     let charset = part.parameters.iter().find(|parameter| parameter.name == b"charset");
     let charset = charset.map_or(&b""[..], |charset| &charset.value);
-    lines(&charset::decode(charset, &out))
+    let text = charset::decode(charset, &out);
+    let is_html = part.media_type == b"text/html";
+    lines(&if is_html { pillarbox_mime::html_text(&text) } else { text })
 }
 
 /// A part's file name, if it has one.
@@ -132,5 +134,8 @@ mod tests {
         assert_eq!(date(1_784_291_696_000, 120), "2026-07-17 14:34");
         let part = BodyPart { encoding: b"quoted-printable".to_vec(), ..BodyPart::default() };
         assert_eq!(of_part(&part, b"a=\r\nb=3D"), "ab=");
+        let part = BodyPart { media_type: b"text/html".to_vec(), ..BodyPart::default() };
+        let html = b"<style>p {}</style><p>Gr&uuml;&szlig;e\r\n &amp; more</p><p>&#27;[2J</p>";
+        assert_eq!(of_part(&part, html), "Gr\u{fc}\u{df}e & more\n\u{fffd}[2J\n");
     }
 }

@@ -103,6 +103,45 @@ for (const [name, size] of Object.entries(SIZES)) {
   });
 }
 
+test("what is done in the sandbox stands in its address, and is there again", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/sandbox");
+  await withPickles(page);
+  await closeDialog(page);
+  await write(page, "Carol's laptop (carol@pickles.example)", "bob@hamburger.edu");
+  const there = async () => {
+    await page.locator('.map .node[aria-description^="pickles.example"]').waitFor();
+    assert.match(await node(page, "hamburger.edu"), /INBOX 1/);
+  };
+  await page.waitForFunction(() => location.hash.startsWith("#/w/1"));
+  await there();
+  await page.reload();
+  await there();
+  await page.locator(".bar nav a", { hasText: "Wire" }).click();
+  await page.locator(".wire").waitFor();
+  await page.goBack();
+  await there();
+  await page.locator(".brand").click();
+  await page.getByRole("link", { name: "Continue: Sandbox" }).click();
+  await there();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
+test("who leaves a sandbox that no address holds is asked first", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/s/sandbox");
+  await page.locator(".letter-bar button", { hasText: "Write a letter" }).click();
+  await page.getByLabel("What it says").fill("All work and no play. ".repeat(409));
+  await dialog(page).getByRole("button", { name: "Send" }).click();
+  await page.getByRole("alert").filter({ hasText: "The address of this page holds no more" }).waitFor();
+  const asked = page.waitForEvent("dialog");
+  await page.close({ runBeforeUnload: true });
+  const question = await asked;
+  assert.equal(question.type(), "beforeunload");
+  await question.accept();
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("a network is saved as a scenario, which the page and the command line open again", async () => {
   const { page, wrong, close } = await open(browser, server, "#/s/sandbox");
   await withPickles(page);

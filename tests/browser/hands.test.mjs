@@ -25,8 +25,20 @@ for (const [name, size] of Object.entries(SIZES)) {
     await first.click();
     await page.locator("dialog[open]").getByRole("button", { name: "Send", exact: true }).click();
     // It is seen on its way, and arrives.
+    const map = await page.locator(".map").boundingBox();
+    assert.ok(map.y >= 0 && map.y + map.height / 2 < size.height, `the map begins at ${map.y} and is ${map.height} high`);
     await press(page, "End");
     assert.match(await node(page, "hamburger.edu"), /INBOX 1/);
+    // Who has begun needs no more than that conversation, and each thing once.
+    for (const words of ["Write a letter", "Build", "Faults", "Messages"]) {
+      assert.equal(await page.locator(".sandbox .button", { hasText: words }).count(), 1, words);
+    }
+    if (name === "wide") {
+      const [said, first] = await Promise.all([".hands-left .transcript", ".first-steps"].map((place) => page.locator(place).boundingBox()));
+      assert.ok(said.height > 200 && first.height < 48, `${said.height} and ${first.height} pixels`);
+    } else {
+      assert.deepEqual(await page.getByRole("tab").allInnerTexts(), ["Map", "Steps", "Talk", "Why"]);
+    }
     // A host goes: mail waits. It comes back, and time passes.
     await page.getByLabel("Hosts …").selectOption("hamburger.edu: switch off");
     await page.locator(".letter-bar button", { hasText: "Write a letter" }).click();
@@ -46,6 +58,7 @@ for (const [name, size] of Object.entries(SIZES)) {
     // A fault is had by a click, and said in words.
     await page.locator(".acts button", { hasText: "Faults" }).click();
     await page.locator(".fault", { hasText: "mailbox is full for now" }).getByRole("button", { name: "Add" }).click();
+    if (name === "narrow") await page.getByRole("tab", { name: "Map" }).click();
     await page.locator(".goal", { hasText: "the mailbox at hamburger.edu is full" }).waitFor();
     assert.doesNotMatch(await page.locator(".goal").innerText(), /node:/);
     assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false);

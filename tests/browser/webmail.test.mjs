@@ -53,6 +53,15 @@ const fits = async (page) => {
   assert.ok(scroll <= wide, `${scroll} in ${wide}`);
 };
 
+test("the token of the printed address does not stay in that of web mail", async () => {
+  const { page, wrong, close } = await visit("dave@hamburger.edu");
+  await page.goto(`${at(INBOX)}#t=0123456789abcdef`);
+  await page.waitForFunction(() => !location.href.includes("#"));
+  assert.equal(page.url(), at(INBOX));
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("a letter is read, answered by another and deleted, and what it says is never a tag", async () => {
   await deliver("bob@hamburger.edu", "From: Alice <alice@crepes.fr>\r\nTo: bob@hamburger.edu\r\nSubject: <b>Lunch</b> & more\r\n\r\n<script>document.title = 1</script>");
   const { page, wrong, close } = await visit("bob@hamburger.edu");

@@ -50,6 +50,13 @@ pub(crate) fn go(fragment: &str) {
     drop(window().location().set_hash(fragment));
 }
 
+/// Writes another fragment for the screen that is shown, which stays as it is.
+pub(crate) fn stand_at(fragment: &str) {
+    if let Ok(history) = window().history() {
+        drop(history.replace_state_with_url(&JsValue::NULL, "", Some(fragment)));
+    }
+}
+
 /// The page's own address without fragment.
 pub(crate) fn base() -> String {
     let href = window().location().href().unwrap_or_default();
@@ -97,6 +104,15 @@ pub(crate) fn focus_first(selector: &'static str) {
         }
         if let Some(found) = found.dyn_ref::<HtmlElement>() {
             drop(found.focus());
+        }
+    });
+}
+
+/// Scrolls to the first thing that a selector finds, once what was changed is drawn.
+pub(crate) fn show(selector: &'static str) {
+    request_animation_frame(move || {
+        if let Ok(Some(found)) = document().query_selector(selector) {
+            found.scroll_into_view();
         }
     });
 }

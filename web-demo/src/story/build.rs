@@ -1,6 +1,7 @@
 //! Building in a sandbox: servers, people with their devices, and lines come, change and go. The world begins anew with them,
 //! and all that was done is done again; the text of a scenario is all of it.
 
+use pillarbox_engine::smtp::grammar::parse_domain;
 use pillarbox_world::fault::parse_duration;
 use pillarbox_world::tape::scenario::is_name;
 use pillarbox_world::tape::share::{LETTER, in_file};
@@ -292,18 +293,19 @@ fn domain(text: &str) -> Result<String, String> {
         return Err("A server needs a domain, such as pickles.example.".to_owned());
     }
     is_name(&domain)?;
-    let whole = |label: &str| {
-        !label.is_empty()
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && !label.contains('_')
-    };
     if !domain.contains('.') {
         return Err(format!("{domain:?} is no domain: it has a dot, as in {domain}.example."));
     }
-    if !domain.split('.').all(whole) {
+    if parse_domain(domain.as_bytes()).is_none() {
         return Err(format!(
             "{domain:?} is no domain: between its dots stand letters, digits and hyphens inside."
+        ));
+    }
+    // RFC 1123 §2.1: by that it is told from an address.
+    let is_digits = |label: &str| label.bytes().all(|octet| octet.is_ascii_digit());
+    if domain.rsplit('.').next().is_some_and(is_digits) {
+        return Err(format!(
+            "{domain:?} is no domain: behind its last dot stand not digits alone."
         ));
     }
     Ok(domain)
@@ -598,6 +600,8 @@ mod tests {
             (form(Part::Server, ["", "", "", ""]), "needs a domain"),
             (form(Part::Server, ["pickles", "", "", ""]), "it has a dot, as in pickles.example"),
             (form(Part::Server, ["-a.example", "", "", ""]), "letters, digits and hyphens inside"),
+            (form(Part::Server, ["a_b.example", "", "", ""]), "letters, digits and hyphens inside"),
+            (form(Part::Server, ["10.0.0.1", "", "", ""]), "stand not digits alone"),
             (form(Part::Server, ["a b.example", "", "", ""]), "has ' '"),
             (form(Part::Server, ["a.example", "x, x", "", ""]), "x stands there twice"),
             (form(Part::Server, ["a.example", "x@b.example", "", ""]), "cannot have a mailbox"),

@@ -1,4 +1,4 @@
-//! Where nodes stand on the map: servers in a row, people beside the server that they use, DNS above.
+//! Where nodes stand on the map: servers in rows, people beside the server that they use, DNS above.
 //! Numbers are units of the drawing, not of the screen.
 
 use std::collections::BTreeMap;
@@ -80,24 +80,43 @@ pub fn place(items: &[Item], links: &[(u16, u16)]) -> Map {
         let home = servers.iter().position(|server| joined(device, *server)).unwrap_or(0);
         groups[home].push(device);
     }
-    let row = if of(Kind::Dns).next().is_some() { 146.0 } else { 80.0 };
     let mut spots = BTreeMap::new();
-    let bottom = if servers.len() > 2 {
-        in_a_row(items, &servers, &groups, row, &mut spots)
+    let dns: Vec<u16> = of(Kind::Dns).collect();
+    let row = match across(&dns, 40.0, &mut spots) {
+        Some(lowest) => lowest + 106.0,
+        None => 80.0,
+    };
+    let tallest = groups.iter().map(Vec::len).max().unwrap_or(0);
+    let bottom = if servers.len() > 2 || tallest > SIDE_MAX || dns.len() > 2 {
+        in_rows(items, &servers, &groups, row, &mut spots)
     } else {
         side_by_side(items, &servers, &groups, row, &mut spots)
     };
-    for (nth, dns) in of(Kind::Dns).enumerate() {
-        let x = WIDTH / 2.0 + nth as f32 * 150.0;
-        spots.insert(dns, Spot { x, y: 40.0, w: 120.0, h: 56.0 });
-    }
-    let mut height = bottom + 12.0;
-    for (nth, listener) in of(Kind::Listener).enumerate() {
-        let x = WIDTH / 2.0 + nth as f32 * 150.0;
-        spots.insert(listener, Spot { x, y: bottom + 36.0, w: 120.0, h: 56.0 });
-        height = bottom + 72.0;
-    }
+    let listeners: Vec<u16> = of(Kind::Listener).collect();
+    let height = match across(&listeners, bottom + 36.0, &mut spots) {
+        Some(lowest) => lowest + 36.0,
+        None => bottom + 12.0,
+    };
     Map { height, spots }
+}
+
+/// Small boxes beside each other, in as many rows as they need. Gives the middle of the last row.
+fn across(ids: &[u16], y: f32, spots: &mut BTreeMap<u16, Spot>) -> Option<f32> {
+    let mut lowest = None;
+    for (line, ids) in ids.chunks(6).enumerate() {
+        let y = y + line as f32 * 68.0;
+        for (nth, id) in ids.iter().enumerate() {
+            let x = WIDTH / 2.0 + middle_out(nth, ids.len()) * 150.0;
+            spots.insert(*id, Spot { x, y, w: 120.0, h: 56.0 });
+        }
+        lowest = Some(y);
+    }
+    lowest
+}
+
+/// How far the nth of so many stands from their middle.
+fn middle_out(nth: usize, of: usize) -> f32 {
+    nth as f32 - (of as f32 - 1.0) / 2.0
 }
 
 /// Servers of which all orders are tried.
@@ -147,7 +166,7 @@ fn side_by_side(
     };
     for (group, (_, device_x)) in groups.iter().zip(columns) {
         for (nth, device) in group.iter().enumerate() {
-            let y = middle + (nth as f32 - (group.len() as f32 - 1.0) / 2.0) * step;
+            let y = middle + middle_out(nth, group.len()) * step;
             spots.insert(*device, Spot { x: *device_x, y, w: DEVICE.0, h: DEVICE.1 });
         }
     }
@@ -157,29 +176,43 @@ fn side_by_side(
     middle + 56.0_f32.max(spread + DEVICE.1 / 2.0)
 }
 
-/// Servers in a row, their devices below them. Gives the lowest edge.
-fn in_a_row(
+/// Devices that stand at a server's side; of more, the drawing would be a column.
+const SIDE_MAX: usize = 5;
+/// Servers in one row: of more, no box would hold its name.
+const ROW_MAX: usize = 5;
+
+/// Servers in rows, their devices below them. Gives the lowest edge.
+fn in_rows(
     items: &[Item],
     servers: &[u16],
     groups: &[Vec<u16>],
     row: f32,
     spots: &mut BTreeMap<u16, Spot>,
 ) -> f32 {
-    let pitch = WIDTH / servers.len() as f32;
+    let rows = servers.len().div_ceil(ROW_MAX).max(1);
+    let in_row = servers.len().div_ceil(rows).max(1);
+    let pitch = WIDTH / in_row as f32;
     let width = 184.0_f32.min(pitch - 28.0);
-    let mut bottom: f32 = row + 56.0;
-    for (at, (server, group)) in servers.iter().zip(groups).enumerate() {
-        let x = pitch * (at as f32 + 0.5);
-        let h = height_of(items, *server);
-        spots.insert(*server, Spot { x, y: row, w: width, h });
-        let in_row = if pitch > 2.0 * DEVICE.0 { 2 } else { 1 };
-        for (line, devices) in group.chunks(in_row).enumerate() {
-            let y = row + 56.0 + 22.0 + DEVICE.1 / 2.0 + line as f32 * 72.0;
-            for (nth, device) in devices.iter().enumerate() {
-                let off = (nth as f32 - (devices.len() as f32 - 1.0) / 2.0) * (DEVICE.0 + 8.0);
-                spots.insert(*device, Spot { x: x + off, y, w: DEVICE.0, h: DEVICE.1 });
+    let (step, abreast) = (DEVICE.0 + 8.0, (pitch / (DEVICE.0 + 8.0)) as usize);
+    let mut bottom = row - 96.0;
+    let mut servers = servers.iter();
+    for groups in groups.chunks(in_row) {
+        let row = bottom + 96.0;
+        bottom = row + 56.0;
+        for (at, group) in groups.iter().enumerate() {
+            let x = pitch * (at as f32 + 0.5);
+            if let Some(server) = servers.next() {
+                let h = height_of(items, *server);
+                spots.insert(*server, Spot { x, y: row, w: width, h });
             }
-            bottom = bottom.max(y + DEVICE.1 / 2.0);
+            for (line, devices) in group.chunks(abreast).enumerate() {
+                let y = row + 56.0 + 22.0 + DEVICE.1 / 2.0 + line as f32 * 72.0;
+                for (nth, device) in devices.iter().enumerate() {
+                    let x = x + middle_out(nth, devices.len()) * step;
+                    spots.insert(*device, Spot { x, y, w: DEVICE.0, h: DEVICE.1 });
+                }
+                bottom = bottom.max(y + DEVICE.1 / 2.0);
+            }
         }
     }
     bottom
@@ -212,6 +245,7 @@ pub fn place_tall(items: &[Item], links: &[(u16, u16)]) -> Map {
         }
     };
     row(&above, &mut y);
+    let top = y;
     let mut middles = Vec::new();
     let mut beside = Vec::new();
     for at in 0..servers.len() {
@@ -221,8 +255,13 @@ pub fn place_tall(items: &[Item], links: &[(u16, u16)]) -> Map {
         beside.push(devices);
         y += high;
     }
-    row(&at_home(last), &mut y);
     let others: Vec<u16> = of(Kind::Dns).chain(of(Kind::Listener)).collect();
+    // Two stand between servers; of more, or with no servers to stand between, there is a column.
+    let column = others.len() > 2 || others.len() > 1 && last == 0;
+    if column {
+        y = y.max(top + 76.0 * others.len() as f32);
+    }
+    row(&at_home(last), &mut y);
     let has_beside = beside.iter().any(|devices| !devices.is_empty());
     // Where both are to stand beside servers, there are three columns.
     let three = has_beside && !others.is_empty();
@@ -254,7 +293,7 @@ pub fn place_tall(items: &[Item], links: &[(u16, u16)]) -> Map {
     };
     let mut lowest: f32 = y;
     for (nth, other) in others.into_iter().enumerate() {
-        let y = between + if nth == 0 { 0.0 } else { -76.0 * nth as f32 };
+        let y = if column { top + 36.0 } else { between - 152.0 * nth as f32 } + 76.0 * nth as f32;
         spots.insert(other, Spot { x: other_x, y, w: other_w, h: 56.0 });
         lowest = lowest.max(y + 40.0);
     }
@@ -275,6 +314,27 @@ fn height_of(items: &[Item], id: u16) -> f32 {
     68.0 + 22.0 * rows as f32
 }
 
+/// As much of a name as a width holds, in letters of this size; how wide they are depends on the reader's font, so it is
+/// guessed.
+#[must_use]
+pub fn shortened(name: &str, width: f32, size: f32) -> String {
+    let wide = |c: char| match c {
+        'f' | 'i' | 'j' | 'l' | 'r' | 't' | 'I' | '.' | '\'' | '’' | ' ' | '-' => 0.35 * size,
+        'm' | 'w' | '@' | 'A'..='Z' => 0.8 * size,
+        ' '..='~' => 0.57 * size,
+        _ => size,
+    };
+    if name.chars().map(wide).sum::<f32>() <= width {
+        return name.to_owned();
+    }
+    let mut room = width - size;
+    let fits = |c: &char| {
+        room -= wide(*c);
+        room >= 0.0
+    };
+    name.chars().take_while(fits).chain(['…']).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -289,11 +349,12 @@ mod tests {
     #[test]
     fn nothing_overlaps_and_all_is_inside() {
         use Kind::{Device, Dns, Listener, Server};
-        let worlds: [World; 4] = [
+        let worlds: [World; 5] = [
             (&[Device, Server, Dns, Server, Device], &[(0, 1), (3, 4)]),
             (&[Server, Device, Device, Device], &[(0, 1), (0, 2), (0, 3)]),
             (&[Device, Server, Server, Server, Device, Device, Dns], &[(0, 1), (3, 4), (3, 5)]),
             (&[Device, Server, Server, Device, Listener], &[(0, 1), (2, 3)]),
+            (&[Server, Device, Dns, Listener], &[(0, 1)]),
         ];
         for (kinds, links) in worlds {
             for (map, width) in [
@@ -304,6 +365,55 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_world_of_any_size_has_room() {
+        for servers in 0..=NODES_MAX {
+            for dns in 0..=NODES_MAX - servers {
+                for listeners in [0, 1, 2, 5, 12] {
+                    let devices = NODES_MAX.saturating_sub(servers + dns + listeners);
+                    // All devices with one server, with the last one, or with all of them by turns.
+                    for home in [0, servers.saturating_sub(1), NODES_MAX] {
+                        let kinds = [
+                            vec![Kind::Server; servers],
+                            vec![Kind::Dns; dns],
+                            vec![Kind::Listener; listeners],
+                            vec![Kind::Device; devices],
+                        ]
+                        .concat();
+                        let link = |device: usize| {
+                            let server = if home == NODES_MAX { device % servers } else { home };
+                            ((kinds.len() - devices + device) as u16, server as u16)
+                        };
+                        let some = if servers > 0 { devices } else { 0 };
+                        let links: Vec<(u16, u16)> = (0..some).map(link).collect();
+                        fits(&place(&items(&kinds), &links), WIDTH, &kinds);
+                        fits(&place_tall(&items(&kinds), &links), TALL_WIDTH, &kinds);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_ends_where_its_box_does() {
+        assert_eq!(shortened("hamburger.edu", 136.0, 15.0), "hamburger.edu");
+        assert_eq!(shortened("Alice's laptop", 144.0, 15.0), "Alice's laptop");
+        assert_eq!(shortened("a-town-far-away.example", 136.0, 15.0), "a-town-far-away.…");
+        assert_eq!(shortened("WWWWWWWWWWWWWWWW", 136.0, 15.0), "WWWWWWWWWW…");
+    }
+
+    #[test]
+    fn boxes_hold_a_name() {
+        for servers in 1..=NODES_MAX {
+            let map = place(&items(&vec![Kind::Server; servers]), &[]);
+            let narrowest = map.spots.values().map(|spot| spot.w).fold(WIDTH, f32::min);
+            assert!(narrowest >= 160.0, "{servers} servers: {narrowest}");
+        }
+    }
+
+    /// What a world has at most.
+    const NODES_MAX: usize = 24;
 
     fn fits(map: &Map, width: f32, kinds: &[Kind]) {
         assert_eq!(map.spots.len(), kinds.len());

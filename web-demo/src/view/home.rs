@@ -17,8 +17,10 @@ const JOURNEY: &str = "alice-to-bob";
 
 /// Where it is kept which scenarios were opened, and with a `!` behind it, seen to their end.
 const PROGRESS: &str = "progress";
-/// Where it is kept which scenario was looked at last, and how far.
+/// Where it is kept which scenario was looked at last, and how far; of the sandbox, the link to all that was done there.
 const PLACE: &str = "place";
+/// The scenario in which nothing is planned.
+const SANDBOX: &str = "sandbox";
 
 /// How far a reader is with a scenario.
 fn progress(kept: &str, id: &str) -> Option<bool> {
@@ -57,6 +59,11 @@ pub(super) fn follow(player: Player, id: &str) {
     });
 }
 
+/// Keeps what was done in the sandbox.
+pub(super) fn keep_sandbox(link: &str) {
+    browser::keep(PLACE, Some(&format!("{SANDBOX}/{link}")));
+}
+
 /// Forgets all of that, and which challenges were solved.
 fn forget() {
     browser::keep(PROGRESS, None);
@@ -83,8 +90,13 @@ pub(super) fn home() -> AnyView {
     let story = Story::scenario(JOURNEY).map(Story::without_questions);
     let kept = RwSignal::new(browser::kept(PROGRESS).unwrap_or_default());
     let place = RwSignal::new(browser::kept(PLACE).and_then(|place| {
-        let one = all.iter().find(|one| place.split('/').next() == Some(&one.id))?;
-        Some((Route::Scenario(place.clone()).to_string(), one.title.clone()))
+        let (id, rest) = place.split_once('/')?;
+        let one = all.iter().find(|one| one.id == id)?;
+        let route = match id {
+            SANDBOX => Route::Shared(rest.to_owned()),
+            _ => Route::Scenario(place.clone()),
+        };
+        Some((route.to_string(), one.title.clone()))
     }));
     let go_on = move || {
         place.get().map(|(href, title)| view! { <a class="button primary" href=href>{format!("Continue: {title}")}</a> })

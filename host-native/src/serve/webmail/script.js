@@ -9,6 +9,10 @@
   /** Octets that a browser sends for a page that is closed. */
   const KEEPALIVE_MAX = 60_000;
   const SIGNED_OUT = "You are signed out.";
+  // The token of the printed address is for other pages; here it is only to be read over a shoulder.
+  const tidyAddress = () => location.hash.startsWith("#t=") && history.replaceState(null, "", location.pathname + location.search);
+  addEventListener("hashchange", tidyAddress);
+  tidyAddress();
   const nav = document.querySelector("nav");
 
   /** Said at the foot of the page, and to who hears it. */

@@ -65,9 +65,43 @@ pub fn words(rule: &str) -> Option<String> {
     })
 }
 
+/// A fault of the server's, as far as it matters here.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// Its number; later ones have higher ones.
+    pub number: u32,
+    /// Its text.
+    pub rule: String,
+    /// How often it has struck.
+    pub hits: u32,
+}
+
+/// The fault that was just set, with its words, and the numbers of those of this kind that have struck before it.
+#[must_use]
+pub fn set(all: &[Listed]) -> (Option<(u32, String)>, Vec<u32>) {
+    let Some((newest, before)) = all.split_last() else { return (None, Vec::new()) };
+    let struck = before.iter().filter(|one| one.hits > 0 && words(&one.rule).is_some());
+    let newest = words(&newest.rule).map(|words| (newest.number, words));
+    (newest, struck.map(|one| one.number).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_has_struck_goes_when_another_is_set() {
+        let listed = |number, rule: &str, hits| Listed { number, rule: rule.to_owned(), hits };
+        let all = [
+            listed(1, "smtp/after=connect,nth=1/delay=10s", 1),
+            listed(2, "any/always/drop", 4),
+            listed(3, "imap/after=connect,nth=1/refuse", 0),
+            listed(4, "smtp/after=connect,nth=1/delay=10s", 0),
+        ];
+        let (newest, struck) = set(&all);
+        assert_eq!(newest.map(|one| one.0), Some(4));
+        assert_eq!(struck, [1], "others' faults stay, and so does what waits");
+    }
 
     #[test]
     fn every_fault_is_one_and_strikes_one_connection_of_its_service() {

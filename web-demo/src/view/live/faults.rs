@@ -10,7 +10,7 @@ use super::desk::Desk;
 use crate::browser;
 use crate::controls::{Button, Dialog, Icon, Select, icon};
 use crate::link::{Link, Status};
-use crate::story::live::next;
+use crate::story::live::next::{self, Listed};
 
 /// Where the server tells of its faults.
 const PLACE: &str = "/api/faults";
@@ -26,13 +26,6 @@ pub(super) enum Next {
     Waits(u32, String),
     /// It has struck.
     Struck(String),
-}
-
-/// A fault of the server's, as far as it matters here.
-struct Listed {
-    number: u32,
-    rule: String,
-    hits: u32,
 }
 
 fn field(object: &JsValue, name: &str) -> JsValue {
@@ -54,8 +47,10 @@ fn listed(text: &str) -> Vec<Listed> {
 pub(super) fn watch(link: Link) -> RwSignal<Option<Next>> {
     let next = RwSignal::new(None::<Next>);
     let ask = move || {
+        let asked = next.try_get_untracked();
         browser::ask("GET", PLACE, "", move |status, text| {
-            if status == 200 {
+            // Where another one was set meanwhile, the answer is not of that one.
+            if status == 200 && next.try_get_untracked() == asked {
                 hear(next, &listed(&text));
             }
         });
@@ -78,6 +73,10 @@ pub(super) fn watch(link: Link) -> RwSignal<Option<Next>> {
     next
 }
 
+fn take_back(number: u32) {
+    browser::ask("delete", &format!("{PLACE}/{number}"), "", |_, _| ());
+}
+
 fn hear(next: RwSignal<Option<Next>>, all: &[Listed]) {
     let Some(before) = next.try_get_untracked() else { return };
     let known = |fault: &&Listed| match &before {
@@ -88,7 +87,7 @@ fn hear(next: RwSignal<Option<Next>>, all: &[Listed]) {
     let now = match (found, before) {
         (Some(fault), Some(Next::Waits(number, words))) if fault.hits > 0 => {
             // It has done what it was for.
-            browser::ask("delete", &format!("{PLACE}/{number}"), "", |_, _| ());
+            take_back(number);
             set_timeout(move || drop(next.try_set(None)), SHOWN);
             Some(Next::Struck(words))
         }
@@ -109,7 +108,7 @@ pub(super) fn waiting(next: RwSignal<Option<Next>>) -> AnyView {
         let back = number.map(|number| {
             let press = move || {
                 next.set(None);
-                browser::ask("delete", &format!("{PLACE}/{number}"), "", |_, _| ());
+                take_back(number);
             };
             view! { <Button class="small-button" press=press>"Take it back"</Button> }
         });
@@ -134,12 +133,15 @@ pub(super) fn dialog(desk: Desk, next: RwSignal<Option<Next>>, open: RwSignal<bo
     let set = move || {
         open.set(false);
         if let Some(Some(Next::Waits(number, _))) = next.try_get_untracked() {
-            browser::ask("delete", &format!("{PLACE}/{number}"), "", |_, _| ());
+            take_back(number);
         }
         next.set(None);
         browser::ask("POST", PLACE, &fault.get_untracked(), move |status, text| {
             if status == 200 {
-                hear(next, &listed(&text));
+                // Those before are done with, whoever looked on when they struck.
+                let (newest, struck) = next::set(&listed(&text));
+                struck.into_iter().for_each(take_back);
+                let _ = next.try_set(newest.map(|(number, words)| Next::Waits(number, words)));
             } else {
                 let why = JSON::parse(&text).map(|answer| field(&answer, "error"));
                 let why = why.ok().and_then(|why| why.as_string()).unwrap_or(text);

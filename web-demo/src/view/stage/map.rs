@@ -6,12 +6,19 @@ use pillarbox_world::world::NodeId;
 use crate::browser::px;
 use crate::controls::Area;
 use crate::player::{Focus, Player};
-use crate::story::layout::{self, Kind, Map, TALL_WIDTH, WIDTH};
+use crate::story::layout::{self, Kind, Map, TALL_WIDTH, WIDTH, shortened};
 use crate::story::lines::visible;
 use crate::story::scene::{Moving, Phase, Place};
 use crate::story::{Badge, NodeInfo, Spot, words};
 
 const ENVELOPE: &str = "M0 0h15v11h-15zM0 .5l7.500 6l7.500 -6";
+/// The height above which a drawing is not made smaller than it can be read at.
+const HIGH: f32 = 480.0;
+/// The scale at which it can.
+const READABLE: f32 = 0.7;
+/// The size of a title's letters, and of those under it.
+const TITLE: f32 = 15.0;
+const UNDER: f32 = 13.0;
 /// Envelopes drawn one by one; more are a number.
 const ENVELOPES_MAX: u64 = 4;
 
@@ -27,8 +34,10 @@ pub(crate) fn map(player: Player, tall: bool) -> AnyView {
         Some(place(player, node, spot))
     });
     let boxes = boxes.collect_view();
+    // What is drawn too small to be read is scrolled instead.
+    let least = if map.height > HIGH { px(map.height * READABLE) } else { 0 };
     view! {
-        <svg class="map" viewBox=box_of_all role="group" aria-label="Map of the network">
+        <svg class="map" style=format!("min-height:{least}px") viewBox=box_of_all role="group" aria-label="Map of the network">
             {lines}
             {boxes}
             {badges(player, &map)}
@@ -231,7 +240,7 @@ fn server(player: Player, node: &NodeInfo, state: Memo<Place>, spot: layout::Spo
         view! { {shown}{more} }.into_any()
     };
     view! {
-        <text class="title" x=px(left) y=px(top + 25.0)>{shortened(&node.title, 20)}</text>
+        <text class="title" x=px(left) y=px(top + 25.0)>{shortened(&node.title, spot.w - 28.0, TITLE)}</text>
         <g class="row" class:busy=move || queue.get() != 0>
             <text x=px(left) y=px(top + 50.0)>{next}</text>
             {move || envelopes(queue.get(), right, top + 50.0)}
@@ -258,7 +267,7 @@ fn envelopes(count: u64, right: f32, y: f32) -> AnyView {
 fn small(node: &NodeInfo, state: Memo<Place>, spot: layout::Spot) -> AnyView {
     let top = spot.y - spot.h / 2.0;
     let is_device = node.kind == Kind::Device;
-    let under = node.under.clone();
+    let under = shortened(&node.under, spot.w - 8.0, UNDER);
     let second = move || {
         let shown = state.with(|place| place.shown);
         match (is_device, shown) {
@@ -268,18 +277,10 @@ fn small(node: &NodeInfo, state: Memo<Place>, spot: layout::Spot) -> AnyView {
     };
     let lit = move || is_device && state.with(|place| place.shown) > 0;
     view! {
-        <text class="title" x=px(spot.x) y=px(top + 26.0) text-anchor="middle">{shortened(&node.title, 17)}</text>
+        <text class="title" x=px(spot.x) y=px(top + 26.0) text-anchor="middle">{shortened(&node.title, spot.w - 8.0, TITLE)}</text>
         <text class="under" class:lit=lit x=px(spot.x) y=px(top + 46.0) text-anchor="middle">{second}</text>
     }
     .into_any()
-}
-
-/// As much of a name as fits.
-fn shortened(name: &str, max: usize) -> String {
-    if name.chars().count() <= max {
-        return name.to_owned();
-    }
-    name.chars().take(max - 1).chain(['…']).collect()
 }
 
 /// What this very step moves, drawn on its way.

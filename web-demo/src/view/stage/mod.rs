@@ -40,7 +40,7 @@ pub(super) fn scenario(place: &str) -> AnyView {
     let (name, cursor) = place.split_once('/').unwrap_or((place, ""));
     if let Some(story) = Story::sandbox(name) {
         home::remember(name, false);
-        return sandbox::sandbox(story, Seen::default());
+        return sandbox::sandbox(story, Seen::default(), false);
     }
     match Story::scenario(name) {
         Some(story) => {
@@ -58,7 +58,7 @@ pub(super) fn shared(opened: Result<(Story, Option<Seen>), String>) -> AnyView {
         Ok((story, seen)) if story.is_access() => access::access(Some((story, seen))),
         Ok((story, _)) if challenge::is_one(&story) => challenge::shared(story),
         Ok((story, seen)) if story.is_sandbox() => {
-            sandbox::sandbox(story, seen.unwrap_or_default())
+            sandbox::sandbox(story, seen.unwrap_or_default(), true)
         }
         Ok((story, seen)) => stage(story, seen.unwrap_or(Seen::at(usize::MAX))),
         Err(why) => super::nowhere("This link does not open", &why),
@@ -85,7 +85,11 @@ fn staged(story: Story, seen: Seen, begun: impl FnOnce(Player)) -> AnyView {
     let pane = RwSignal::new(first.to_owned());
     view! {
         <div class="stage">
-            {move || if narrow.get() { in_tabs(player, pane, faults) } else { side_by_side(player, faults) }}
+            {move || if narrow.get() {
+                in_tabs(player, pane, move || map_pane(player, faults), move || transcript(player, true))
+            } else {
+                side_by_side(player, faults)
+            }}
             {predict::prediction(player)}
             {onward::onward(player)}
             {timeline(player)}
@@ -116,11 +120,24 @@ pub(crate) fn listen(ui: Ui, player: Player, title: String) {
     });
 }
 
+/// The map, as wide as the window lets it be, with tools and what happened last.
+pub(crate) fn map_pane(player: Player, faults: RwSignal<bool>) -> AnyView {
+    let narrow = narrow();
+    view! {
+        <section class="pane map-pane" aria-label="Map">
+            {tools(player, faults)}
+            {goal(player)}
+            {move || map(player, narrow.get())}
+        </section>
+    }
+    .into_any()
+}
+
 fn side_by_side(player: Player, faults: RwSignal<bool>) -> AnyView {
     view! {
         <div class="panes">
             <div class="left">
-                <section class="pane map-pane" aria-label="Map">{tools(player, faults)}{goal(player)}{map(player, false)}</section>
+                {map_pane(player, faults)}
                 <div class="below">{happened(player)}{transcript(player, true)}</div>
             </div>
             {inspector(player)}
@@ -150,16 +167,20 @@ fn happened(player: Player) -> AnyView {
     .into_any()
 }
 
-fn in_tabs(player: Player, pane: RwSignal<String>, faults: RwSignal<bool>) -> AnyView {
+/// The panes of a stage in a small window, one at a time: first the map, then what happened, what was said, and why.
+pub(crate) fn in_tabs(
+    player: Player,
+    pane: RwSignal<String>,
+    first: impl Fn() -> AnyView + Send + 'static,
+    talk: impl Fn() -> AnyView + Send + 'static,
+) -> AnyView {
     let names = [("map", "Map"), ("steps", "Steps"), ("wire", "Talk"), ("why", "Why")];
     let names = names.map(|(value, words)| (value.to_owned(), words.to_owned())).to_vec();
-    let shown = move || {
-        match pane.get().as_str() {
+    let shown = move || match pane.get().as_str() {
         "steps" => happened(player),
-        "wire" => transcript(player, true),
+        "wire" => talk(),
         "why" => inspector(player),
-        _ => view! { <section class="pane map-pane" aria-label="Map">{tools(player, faults)}{goal(player)}{map(player, true)}</section> }.into_any(),
-    }
+        _ => first(),
     };
     view! {
         <div class="narrow">

@@ -22,10 +22,10 @@ pub(crate) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
         player.read(|story| story.source().faults().len())
     });
     let (saves, secrets) = (RwSignal::new(false), RwSignal::new(false));
-    view! {
-        <div class="tools" role="group" aria-label="Tools">
-            {levels(player)}
-            {branches(player)}
+    // In a sandbox they stand among all that can be done there.
+    let own = !player.read(Story::is_sandbox);
+    let add = own.then(|| {
+        view! {
             <Button class="quiet small-button" id="faults" press=move || faults.set(true)>
                 {icon(Icon::Fault)}
                 <span>{move || match count.get() {
@@ -33,6 +33,13 @@ pub(crate) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
                     count => format!("Faults {count}"),
                 }}</span>
             </Button>
+        }
+    });
+    view! {
+        <div class="tools" role="group" aria-label="Tools">
+            {levels(player)}
+            {branches(player)}
+            {add}
             {share(player)}
             <Button class="quiet small-button" id="files" press=move || saves.set(true)>
                 {icon(Icon::Save)}<span>"Files"</span>
@@ -44,7 +51,7 @@ pub(crate) fn tools(player: Player, faults: RwSignal<bool>) -> AnyView {
                     if shown { "Secrets shown" } else { "Secrets" }
                 }}
             </Button>
-            {messages(player, None)}
+            {own.then(|| messages(player, None))}
             {book(player)}
         </div>
         {files(player, saves, false)}

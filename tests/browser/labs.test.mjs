@@ -429,6 +429,7 @@ test("a filter of Wire that no line is like explains none, and leads back to lin
   await page.getByText("No line of this connection is like this").waitFor();
   await page.getByText("Choose a line: its octets").waitFor();
   assert.equal(await page.locator(".octets-pane .hex").count(), 0);
+  assert.equal(await page.locator(".inspected").isVisible(), false, "nothing is explained");
   await page.getByRole("button", { name: /^Try code:\d+$/ }).click();
   await all.first().waitFor();
   assert.ok(await all.count() < count);

@@ -212,12 +212,18 @@ test("a link to a world of one's own is the same world elsewhere, in a frame too
   await close();
   for (const [place, bar] of [[link, true], [new URL(embed).hash, false]]) {
     const other = await open(browser, server, place);
-    await other.page.locator('.map .node[aria-description^="pickles.example"]').waitFor();
-    await other.page.locator("#files").click();
-    assert.equal(await other.page.locator("#run-number").innerText(), number);
-    await closeDialog(other.page);
-    // A frame in somebody's page has no room for the way to other screens.
-    assert.equal(await other.page.locator(".bar nav").isVisible(), bar);
+    await other.page.locator(".transcript").waitFor();
+    const own = other.page.locator('.map .node[aria-description^="pickles.example"]');
+    await own.waitFor({ state: bar ? "visible" : "attached" });
+    // A frame in somebody's page has room for the conversation, and not for the map or the way to other screens.
+    for (const place of [".bar nav", ".map-pane", ".inspector", ".acts"]) {
+      assert.equal(await other.page.locator(place).first().isVisible(), bar, place);
+    }
+    if (bar) {
+      await other.page.locator("#files").click();
+      assert.equal(await other.page.locator("#run-number").innerText(), number);
+      await closeDialog(other.page);
+    }
     await shot(other.page, bar ? "shared-own" : "embedded-own");
     assert.deepEqual(await serious(other.page), []);
     assert.deepEqual(other.wrong, []);

@@ -383,6 +383,64 @@ test("every address leads somewhere, and an unknown one says so and shows the wa
   await close();
 });
 
+test("a frame shows what is said, where to type and time alone, wide and narrow", async () => {
+  const places = [
+    ["#/embed/alice-to-bob", [".transcript", ".timeline"]],
+    ["#/embed/speak", [".transcript", "#prompt"]],
+    ["#/embed/say-helo", [".transcript", ".task"]],
+  ];
+  for (const size of [{ width: 960, height: 640 }, { width: 480, height: 400 }]) {
+    for (const [address, shown] of places) {
+      const { page, wrong, close } = await open(browser, server, address, { size });
+      for (const place of shown) await page.locator(place).first().waitFor();
+      for (const place of [".map-pane", ".inspector", ".acts", ".bar nav", ".sequence"]) {
+        assert.equal(await page.locator(place).filter({ visible: true }).count(), 0, `${address}: ${place}`);
+      }
+      const { height } = await page.locator(".transcript").boundingBox();
+      assert.ok(height > 60, `${address}: the conversation is ${height} high`);
+      await shot(page, `frame-${address.split("/").pop()}-${size.width}`);
+      assert.deepEqual(await serious(page), []);
+      assert.deepEqual(wrong, []);
+      await close();
+    }
+  }
+});
+
+test("a page that does not come up says after a while what it needs", async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  // As in a frame whose sandbox gives it no origin: none of its programs comes.
+  await page.route(/\.js$/, () => {});
+  await page.goto(server.page, { waitUntil: "commit" });
+  const late = page.locator("#boot .late");
+  await late.waitFor({ state: "attached" });
+  assert.equal(await late.isVisible(), false);
+  await late.waitFor({ timeout: 30_000 });
+  assert.match(await late.innerText(), /allow-same-origin/);
+  await context.close();
+});
+
+test("a filter of Wire that no line is like explains none, and leads back to lines", async () => {
+  const { page, wrong, close } = await open(browser, server, "#/wire");
+  const all = page.locator(".transcript .line");
+  await all.first().waitFor();
+  const count = await all.count();
+  await page.getByLabel("Only lines with").fill("code:5*");
+  await page.getByText("No line of this connection is like this").waitFor();
+  await page.getByText("Choose a line: its octets").waitFor();
+  assert.equal(await page.locator(".octets-pane .hex").count(), 0);
+  assert.equal(await page.locator(".inspected").isVisible(), false, "nothing is explained");
+  await page.getByRole("button", { name: /^Try code:\d+$/ }).click();
+  await all.first().waitFor();
+  assert.ok(await all.count() < count);
+  await page.getByLabel("Only lines with").fill("code:5*");
+  await page.getByRole("button", { name: "Show all lines" }).click();
+  await page.waitForFunction((count) => document.querySelectorAll(".transcript .line").length === count, count);
+  assert.equal(await page.getByLabel("Only lines with").inputValue(), "");
+  assert.deepEqual(wrong, []);
+  await close();
+});
+
 test("lines, arrows and what is on its way have a menu of what may go wrong, by pointer and by keyboard", async () => {
   const { page, wrong, close } = await open(browser, server, "#/s/alice-to-bob");
   await page.waitForSelector("#play");

@@ -269,7 +269,7 @@ test("in Wire only those lines are shown that a filter wants", async () => {
   await filter.fill("");
   await page.waitForFunction((count) => document.querySelectorAll(".lines .line").length === count, all);
   await filter.fill("nothing has this");
-  await page.locator(".transcript", { hasText: "No line is like this" }).waitFor();
+  await page.locator(".transcript", { hasText: "No line of this connection is like this" }).waitFor();
   assert.deepEqual(wrong, []);
   await close();
 });

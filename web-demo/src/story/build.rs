@@ -508,13 +508,33 @@ fn remove(setup: &mut Setup, form: &Form) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use pillarbox_world::world::{Action, Letter};
+    use pillarbox_world::world::{Action, Check, Letter, Way};
 
     use super::*;
     use crate::story::seen::Seen;
 
     fn sandbox() -> Story {
         Story::sandbox("sandbox").expect("scenario 20 is one")
+    }
+
+    #[test]
+    fn names_that_come_with_a_world_turn_no_text_around() {
+        let text = sandbox().text();
+        let text = text.replacen("title = \"Sandbox", "title = \"safe\u{202e}fdp.exe", 1);
+        let text = text.replacen("goal = \"", "goal = \"\u{2066}", 1);
+        let text = text.replace("title = \"Bob's phone", "title = \"Bob\u{202e}'s phone");
+        let scenario = Scenario::own(&text).expect("it is one");
+        let link = Source::new(scenario).expect("it begins").tape().encode("0");
+        let (mut story, _) = Story::shared(&link).expect("it opens");
+        assert_eq!(story.title(), "safe⟨U+202E⟩fdp.exe");
+        assert!(story.goal().starts_with("⟨U+2066⟩Two towns"), "{}", story.goal());
+        let titles: Vec<_> = story.nodes().iter().map(|node| &node.title[..]).collect();
+        assert!(titles.contains(&"Bob⟨U+202E⟩'s phone"), "{titles:?}");
+        let check = Check { device: "bob-phone".to_owned(), way: Way::Imap };
+        story.perform(Action::Check(check)).expect("it can");
+        let told: Vec<_> = (0..story.entries().len()).filter_map(|at| story.sentence(at)).collect();
+        assert!(told.iter().any(|said| said.text.contains("Bob⟨U+202E⟩'s phone")), "{told:?}");
+        assert!(told.iter().all(|said| !said.text.contains('\u{202e}')), "{told:?}");
     }
 
     fn pickles(story: &mut Story) {

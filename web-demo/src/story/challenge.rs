@@ -148,8 +148,6 @@ impl Story {
 
 #[cfg(test)]
 mod tests {
-    use pillarbox_world::tape::{Count, Test};
-
     use super::*;
     use crate::story::seen::Seen;
 
@@ -162,27 +160,25 @@ mod tests {
             assert!(!wanted.is_empty(), "{id}");
             story.act(|source| source.pass(60_000));
             assert_eq!(story.wanted(&challenge, &goal), wanted, "{id}");
-            let waited = challenge.after(&[]).expect("it begins");
-            let places = challenge.goals.iter().filter_map(|goal| match &goal.test {
-                Test::Count(Count::Mailbox(account, name), ..)
-                    if !goal.test.holds(waited.world()) =>
-                {
-                    Some(format!("{account}, {name}: "))
-                }
-                _ => None,
-            });
-            let places: Vec<_> = places.collect();
-            for place in &places {
-                assert!(wanted.iter().any(|one| one.starts_with(place)), "{id}: {wanted:?}");
-            }
         }
     }
 
     #[test]
     fn a_challenge_opens_on_what_its_task_tells_of() {
         let all = [
-            ("subjects-for-little", vec!["The first subject came", "The second subject came"]),
-            ("cut-the-line", vec!["You marked it"]),
+            (
+                "subjects-for-little",
+                vec![
+                    "The first subject came",
+                    "The second subject came",
+                    "You asked for subjects alone",
+                    "Less than 6,000 octets came to the laptop",
+                ],
+            ),
+            (
+                "cut-the-line",
+                vec!["You marked it", "The wire was cut", "Nothing is gone", "No RSET", "No QUIT"],
+            ),
             ("find-it", vec!["The server searched", "It found message 2"]),
             (
                 "file-the-invoice",

@@ -189,6 +189,7 @@ mod tests {
         assert_eq!(text("Crème\r\n".as_bytes()), "Crème↵");
         assert_eq!(text(b"a\xff\x00"), "a⟨FF⟩⟨00⟩");
         assert_eq!(text("a\u{202e}b".as_bytes()), "a⟨U+202E⟩b");
+        assert_eq!(visible("a\u{202e}b\r\nc"), "a⟨U+202E⟩b  c");
         assert_eq!(
             (text(b" "), text_alone(b"  "), text_alone(b" a")),
             (" ".into(), "␣␣".into(), " a".into())

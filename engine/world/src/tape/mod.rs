@@ -50,7 +50,7 @@ use crate::world::{
     Action, Checkpoint, Dir, End, Entry, EntryId, Library, Noted, SharedEngine, Time, WireId, World,
 };
 
-pub use challenge::{Challenge, Count, Goal, HINTS, Test};
+pub use challenge::{Challenge, Goal, HINTS, Test};
 pub use file::Heading;
 pub use recording::{Agrees, Answer, Lack, PLAYED_MAX, Recording};
 pub use scenario::{Lab, Level, Moment, Prediction, Scenario, Step, Variant};

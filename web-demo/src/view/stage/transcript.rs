@@ -242,7 +242,7 @@ fn others(player: Player, only: Only) -> AnyView {
         view! { <Button class="small-button" press=move || only.wish.run(code.clone())>{words}</Button> }
     });
     view! {
-        <div class="empty go">
+        <div class="empty go others">
             <Button class="small-button" press=move || only.wish.run(String::new())>"Show all lines"</Button>
             {code}
         </div>

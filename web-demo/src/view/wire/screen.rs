@@ -64,7 +64,7 @@ pub(crate) fn screen(name: Option<&str>) -> AnyView {
             side.with(|side| Dir::BOTH.into_iter().find(|dir| side.chars().eq([dir.letter()])));
         (side, filter.get())
     });
-    let wish = Callback::new(move |words| {
+    let wish = Callback::new(move |words: String| {
         side.set(String::new());
         wanted.set(words);
     });

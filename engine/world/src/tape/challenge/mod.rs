@@ -10,7 +10,7 @@ use super::scenario::toml::{Fields, Table, parse};
 use super::scenario::{Scenario, read_action, read_table};
 use crate::world::{Action, Time, World};
 
-pub use goal::{Count, Goal, Test};
+pub use goal::{Goal, Test};
 
 /// Hints of a challenge: the last may tell the solution, the others must not.
 pub const HINTS: usize = 3;

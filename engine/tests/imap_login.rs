@@ -208,6 +208,25 @@ fn list_and_its_relatives() {
     );
 }
 
+/// RFC 5258 §5, examples 8 and 10: what is only subscribed makes a name appear, and is no child of it.
+#[test]
+fn subscriptions_below_a_name_are_no_children() {
+    let mut host = tree();
+    for name in ["Lost/one", "R&D/lost"] {
+        let mailbox = host.mailbox(name);
+        (mailbox.subscribed, mailbox.gone) = (true, true);
+    }
+    host.mailbox("Kept/one").subscribed = true;
+    let steps = [c("a LIST (SUBSCRIBED RECURSIVEMATCH) \"\" (Kept Lost R%)")];
+    let (text, _) = logged_in(&host, &steps);
+    same(
+        &text,
+        "* LIST (\\NonExistent \\HasChildren) \"/\" Kept (\"CHILDINFO\" (\"SUBSCRIBED\"))\n\
+         * LIST (\\NonExistent \\HasNoChildren) \"/\" Lost (\"CHILDINFO\" (\"SUBSCRIBED\"))\n\
+         * LIST (\\HasNoChildren) \"/\" R&-D (\"CHILDINFO\" (\"SUBSCRIBED\"))\na OK Listed\n",
+    );
+}
+
 #[test]
 fn mailboxes_are_made_renamed_and_removed() {
     let steps = [

@@ -30,6 +30,8 @@ pub struct Mailbox {
     pub messages: Vec<Stored>,
     pub uid_next: u32,
     pub subscribed: bool,
+    /// Only its subscription is there.
+    pub gone: bool,
     pub special_uses: Vec<SpecialUse>,
     /// What went, with its mod-sequence.
     pub expunged: Vec<(u64, u32)>,
@@ -346,10 +348,13 @@ impl Host {
             let below = [name, &b"/"[..]].concat();
             MailboxRow {
                 name: name.to_vec(),
-                exists: true,
-                selectable: true,
+                exists: !mailbox.gone,
+                selectable: !mailbox.gone,
                 subscribed: mailbox.subscribed,
-                has_children: self.mailboxes.keys().any(|other| other.starts_with(&below)),
+                has_children: self
+                    .mailboxes
+                    .iter()
+                    .any(|(other, it)| !it.gone && other.starts_with(&below)),
                 special_uses: mailbox.special_uses.clone(),
                 rights: b"lrswipkxtea".to_vec(),
                 status: ask.status.then(|| Self::status(mailbox)),

@@ -319,9 +319,9 @@ fn height_of(items: &[Item], id: u16) -> f32 {
 #[must_use]
 pub fn shortened(name: &str, width: f32, size: f32) -> String {
     let wide = |c: char| match c {
-        'f' | 'i' | 'j' | 'l' | 'r' | 't' | 'I' | '.' | '\'' | '’' | ' ' | '-' => 0.35 * size,
-        'm' | 'w' | '@' | 'A'..='Z' => 0.8 * size,
-        ' '..='~' => 0.57 * size,
+        'f' | 'i' | 'j' | 'l' | 'r' | 't' | 'I' | '.' | '\'' | '’' | ' ' | '-' => 0.43 * size,
+        'm' | 'w' | '@' | 'A'..='Z' => 0.85 * size,
+        ' '..='~' => 0.7 * size,
         _ => size,
     };
     if name.chars().map(wide).sum::<f32>() <= width {
@@ -399,8 +399,8 @@ mod tests {
     fn a_name_ends_where_its_box_does() {
         assert_eq!(shortened("hamburger.edu", 136.0, 15.0), "hamburger.edu");
         assert_eq!(shortened("Alice's laptop", 144.0, 15.0), "Alice's laptop");
-        assert_eq!(shortened("a-town-far-away.example", 136.0, 15.0), "a-town-far-away.…");
-        assert_eq!(shortened("WWWWWWWWWWWWWWWW", 136.0, 15.0), "WWWWWWWWWW…");
+        assert_eq!(shortened("a-town-far-away.example", 136.0, 15.0), "a-town-far-aw…");
+        assert_eq!(shortened("WWWWWWWWWWWWWWWW", 136.0, 15.0), "WWWWWWWWW…");
     }
 
     #[test]

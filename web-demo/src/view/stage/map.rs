@@ -16,9 +16,9 @@ const ENVELOPE: &str = "M0 0h15v11h-15zM0 .5l7.500 6l7.500 -6";
 const HIGH: f32 = 480.0;
 /// The scale at which it can.
 const READABLE: f32 = 0.7;
-/// The size of a title's letters, and of those under it.
+/// The size of a title's letters, and of those under it, which are less bold and so narrower than their 13.
 const TITLE: f32 = 15.0;
-const UNDER: f32 = 13.0;
+const UNDER: f32 = 12.0;
 /// Envelopes drawn one by one; more are a number.
 const ENVELOPES_MAX: u64 = 4;
 

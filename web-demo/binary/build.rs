@@ -10,6 +10,7 @@ mod smaller;
 
 use std::env;
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Builds without the page, for work on something else.
@@ -71,11 +72,13 @@ fn run() -> Result<(), Box<dyn Error>> {
         bundle::notice()
     } else {
         // Views whose types are erased are compiled once, not once for each place where they stand.
-        let flags = ["-Ctarget-feature=+simd128", "--cfg", "erase_components"];
+        let mut flags = vec!["-Ctarget-feature=+simd128", "--cfg", "erase_components"];
+        let paths = paths();
+        flags.extend(paths.iter().map(String::as_str));
         let (profile, crate_types) = (&PROFILE, CRATE_TYPES);
         let glue = out.join("glue");
         for (package, name) in MODULES {
-            let (features, flags) = (&[], &flags);
+            let (features, flags) = (&[], &flags[..]);
             let nested = cargo::Nested { package, features, profile, crate_types, flags };
             let module = nested.build(&SOURCES, &out.join("wasm"))?;
             bind(&module, name, &glue)?;
@@ -84,6 +87,17 @@ fn run() -> Result<(), Box<dyn Error>> {
         bundle::page(&glue, &assets, &assets.join("../../engine/world"))?
     };
     bundle.write(&out)
+}
+
+/// Has the compiler leave out where this machine keeps other people's code: each panic would carry it to every visitor.
+fn paths() -> Vec<String> {
+    let home = env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(env::home_dir()?.join(".cargo")));
+    let registries = home.and_then(|home| fs::read_dir(home.join("registry/src")).ok());
+    let mut paths: Vec<_> =
+        registries.into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    paths.iter().map(|path| format!("--remap-path-prefix={}/=", path.display())).collect()
 }
 
 /// Writes a module with its glue.

@@ -36,8 +36,11 @@ pub(crate) fn page(glue: &Path, assets: &Path, world: &Path) -> Result<Bundle, B
         |path: &Path| -> Result<String, Box<dyn Error>> { Ok(String::from_utf8(read(path)?)?) };
     let mut bundle = Bundle { files: Vec::new() };
     let (module, script) = bundle.module("app", glue, text)?;
-    let style =
-        bundle.hashed("style.css", CSS, joined(&assets.join("style"), "", text)?.into_bytes());
+    let style = bundle.hashed(
+        "style.css",
+        CSS,
+        bare(&joined(&assets.join("style"), "", text)?).into_bytes(),
+    );
     let words = bundle.hashed("words.txt", TEXT, words(world, text)?.into_bytes());
     let icon = bundle.hashed("icon.svg", "image/svg+xml", read(&assets.join("icon.svg"))?);
     // Loaded when it is first needed.
@@ -57,7 +60,7 @@ pub(crate) fn page(glue: &Path, assets: &Path, world: &Path) -> Result<Bundle, B
         }
         text
     };
-    let boot = named(joined(&assets.join("script"), "\n", text)?);
+    let boot = named(bare(&joined(&assets.join("script"), "\n", text)?));
     let boot = bundle.hashed("boot.js", JS, boot.into_bytes());
     let index = named(text(&assets.join("index.html"))?).replace("%BOOT%", &boot);
     bundle.files.insert(0, File::new("index.html", HTML, index.into_bytes()));
@@ -75,8 +78,13 @@ fn words(
     text: impl Fn(&Path) -> Result<String, Box<dyn Error>>,
 ) -> Result<String, Box<dyn Error>> {
     let mut words = joined(&world.join("src/catalogue/en"), "\n\n", &text)?;
-    for (directory, before) in [("scenarios", ""), ("scenarios/base", "base/"), ("challenges", "")]
-    {
+    let directories = [
+        ("scenarios", ""),
+        ("scenarios/base", "base/"),
+        ("challenges", ""),
+        ("../../web-demo/src/story/samples", "samples/"),
+    ];
+    for (directory, before) in directories {
         for path in listed(&world.join(directory))? {
             let name = path.file_stem().and_then(|name| name.to_str()).filter(|_| path.is_file());
             if let Some(name) = name {
@@ -85,6 +93,19 @@ fn words(
         }
     }
     Ok(words)
+}
+
+/// A script or a style sheet without its comments of whole lines, and without what its lines are indented by.
+fn bare(text: &str) -> String {
+    let mut within = false;
+    let is_said = |line: &&str| {
+        let opens = line.starts_with("/*");
+        let skipped = within || opens;
+        within = skipped && !line.contains("*/");
+        !skipped && !line.is_empty() && !line.starts_with("//")
+    };
+    let lines: Vec<_> = text.lines().map(str::trim).filter(is_said).collect();
+    lines.join("\n") + "\n"
 }
 
 /// The files of a directory in the order of their names, with something between them.
@@ -132,7 +153,7 @@ impl Bundle {
         let module = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let (module, script) = short(&module, &text(&glue.join(format!("{name}.js")))?)?;
         let module = self.hashed(&format!("{name}.wasm"), "application/wasm", smaller(&module)?);
-        Ok((module, self.hashed(&format!("{name}.js"), JS, script.into_bytes())))
+        Ok((module, self.hashed(&format!("{name}.js"), JS, bare(&script).into_bytes())))
     }
 
     /// Adds a file under its name with its hash, and gives that.

@@ -107,6 +107,15 @@ impl Writer {
 impl Reencode for Writer {
     type Error = Infallible;
 
+    /// What tools wrote about their making; nobody who runs it asks.
+    fn parse_custom_section(
+        &mut self,
+        _: &mut Module,
+        _: wasmparser::CustomSectionReader<'_>,
+    ) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn function_index(&mut self, number: u32) -> Result<u32, Error> {
         Ok(self.places[number as usize])
     }

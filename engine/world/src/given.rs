@@ -32,7 +32,8 @@ pub(crate) fn catalogue() -> Option<&'static [&'static str]> {
 }
 
 /// The text of a file; none: it was not given.
-pub(crate) fn file(name: &str) -> Option<&'static str> {
+#[must_use]
+pub fn file(name: &str) -> Option<&'static str> {
     let found = GIVEN.get()?.files.iter().find(|(known, _)| *known == name);
     found.map(|(_, text)| *text)
 }

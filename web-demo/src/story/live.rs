@@ -22,8 +22,6 @@ use own::Own;
 use simulated::Known;
 use visitors::Visitor;
 
-/// What the record is kept in.
-const WORLD: &str = include_str!("live.toml");
 /// Entries that are kept; then the record begins anew, as soon as nothing of it is open here.
 const ENTRIES_MAX: usize = 3_000;
 /// Octets of visitors that are kept, and of what they were answered; then it begins anew likewise.
@@ -80,8 +78,7 @@ impl Live {
     /// If the world that is built in makes no sense, which a test would find.
     #[must_use]
     pub fn begin(now_ms: u64) -> (Self, Story) {
-        let mut scenario =
-            Scenario::parse("live", WORLD).expect("the world that is built in makes sense");
+        let mut scenario = Scenario::live();
         scenario.setup.start_unix_ms = now_ms;
         let source = Source::new(scenario).expect("the world that is built in makes sense");
         (Self { began_ms: now_ms, ..Self::default() }, Story::of(source))

@@ -171,12 +171,29 @@ pub fn facts(raw: &[u8]) -> Facts {
     Facts { octets: raw.len(), eight_bit, longest }
 }
 
+/// A sample's text: in the page it comes with the other texts.
+#[cfg(target_family = "wasm")]
+macro_rules! sample {
+    ($name:literal) => {
+        pillarbox_world::given::file(concat!("samples/", $name)).unwrap_or_default()
+    };
+}
+#[cfg(not(target_family = "wasm"))]
+macro_rules! sample {
+    ($name:literal) => {
+        include_str!(concat!("samples/", $name, ".eml"))
+    };
+}
+
 /// Messages to begin with: their names and texts.
-pub const SAMPLES: [(&str, &str); 3] = [
-    ("An ö in three encodings", include_str!("samples/encodings.eml")),
-    ("Text, HTML and a file", include_str!("samples/mixed.eml")),
-    ("Two lines, as in the book", include_str!("samples/book.eml")),
-];
+#[must_use]
+pub fn samples() -> [(&'static str, &'static str); 3] {
+    [
+        ("An ö in three encodings", sample!("encodings")),
+        ("Text, HTML and a file", sample!("mixed")),
+        ("Two lines, as in the book", sample!("book")),
+    ]
+}
 
 #[cfg(test)]
 mod tests {
@@ -184,7 +201,7 @@ mod tests {
 
     #[test]
     fn samples_have_parts_that_mean_something() {
-        for (name, sample) in SAMPLES {
+        for (name, sample) in samples() {
             let raw = octets(sample);
             let parts = parts(&raw);
             assert!(parts.len() > 2, "{name}");
@@ -193,7 +210,7 @@ mod tests {
                 assert!(part.start < part.end && part.end <= raw.len(), "{name}: {part:?}");
             }
         }
-        let shown = shown(&octets(SAMPLES[0].1));
+        let shown = shown(&octets(samples()[0].1));
         assert_eq!(shown.subject, "Crème brûlée");
         assert!(shown.text.contains("Möchten Sie"), "{shown:?}");
         assert_eq!(shown.html, None);

@@ -9,7 +9,7 @@ use crate::browser;
 use crate::controls::{Button, Dialog, Icon, Row, Select, Show, TextArea, icon, tabs};
 use crate::route::Route;
 use crate::story::covered;
-use crate::story::message::{self, Facts, Part, SAMPLES, Shown};
+use crate::story::message::{self, Facts, Part, Shown, samples};
 use crate::story::part::{self, Added};
 
 use super::{hop, smime, stage};
@@ -45,7 +45,7 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
         Some(Ok(all)) => (all, None),
         Some(Err(why)) => (Vec::new(), Some(why)),
     };
-    all.extend(SAMPLES.map(|(name, text)| (name.to_owned(), message::octets(text))));
+    all.extend(samples().map(|(name, text)| (name.to_owned(), message::octets(text))));
     let options: Vec<_> = all.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
     let protected =
         |(_, octets): &&(String, Vec<u8>)| covered::is_protected(&message::parts(octets));

@@ -35,10 +35,10 @@ pub(super) const SCENARIOS: &[File] = files![
     "before-the-disk",
 ];
 
-/// Worlds that have no place in the list: one in which what was recorded is said again, and those of the page's labs, where
-/// somebody types in one, and in the other reads one mailbox in many ways.
+/// Worlds that have no place in the list: one in which what was recorded is said again, those of the page's labs, where
+/// somebody types in one, and in the other reads one mailbox in many ways, and one for what comes from outside.
 pub(super) const WORLDS: &[File] =
-    files!["scenarios": "base/recorded", "base/by-hand", "base/access"];
+    files!["scenarios": "base/recorded", "base/by-hand", "base/access", "base/live"];
 
 /// The text of one of those.
 pub(super) fn world(name: &str) -> Option<&'static str> {

@@ -193,6 +193,15 @@ impl Scenario {
         Self::world(RECORDED, RECORDED)
     }
 
+    /// The world in which what is said outside is kept: nobody is in it yet.
+    ///
+    /// # Panics
+    /// If it makes no sense, which a test would find, or was not given yet.
+    #[must_use]
+    pub fn live() -> Self {
+        Self::world("live", "live")
+    }
+
     fn world(id: &str, name: &str) -> Self {
         let text = files::world(name).expect("whoever keeps texts elsewhere gives them at first");
         Self::parse(id, text).expect("a test reads each of these worlds")

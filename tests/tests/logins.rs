@@ -196,7 +196,9 @@ impl Client {
             let Some(challenge) = challenge else {
                 let accepted = match self.protocol {
                     Protocol::Smtp => line.starts_with("235"),
-                    Protocol::Pop3 => line.starts_with("+OK"),
+                    // RFC 2449 §8.1.1: who is told that the maildrop is in use, by the connection before this one, was
+                    // who he said.
+                    Protocol::Pop3 => line.starts_with("+OK") || line.starts_with("-ERR [IN-USE]"),
                     Protocol::Imap => line.starts_with("a OK"),
                 };
                 return accepted && exchange.succeeded().is_ok();

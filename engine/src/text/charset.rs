@@ -79,8 +79,8 @@ enum Kind {
 const UTF7_MAX: usize = 64 * 1024;
 
 impl Decoder {
-    /// A decoder for a charset. One that is unknown, or no other than US-ASCII says, is judged by the first piece that has
-    /// octets above ASCII.
+    /// A decoder for a charset. One that is unknown, or says no more than US-ASCII does, is judged by the first character
+    /// above ASCII.
     #[must_use]
     pub fn new(charset: &[u8]) -> Self {
         let name = charset.trim_ascii();
@@ -101,13 +101,14 @@ impl Decoder {
                 // Until then all that is possible agrees.
                 let plain = held.iter().position(|octet| !octet.is_ascii()).unwrap_or(held.len());
                 out.extend(held.drain(..plain).map(char::from));
-                let begun = match core::str::from_utf8(held) {
-                    Err(error) if error.error_len().is_none() && !last => error.valid_up_to(),
-                    _ => held.len(),
+                // The first character decides, however the pieces are cut: one may end inside it.
+                let first = match core::str::from_utf8(held) {
+                    Err(error) if error.valid_up_to() > 0 => &held[..error.valid_up_to()],
+                    Err(error) if error.error_len().is_none() && !last => return,
+                    _ => &held[..],
                 };
-                // A piece may end inside a character: that alone does not make it another charset.
-                if begun > 0 {
-                    let mut pieces = encoding(name, &held[..begun]).pieces();
+                if !first.is_empty() {
+                    let mut pieces = encoding(name, first).pieces();
                     pieces.decode(held, last, out);
                     self.kind = Kind::Known(pieces);
                 }

@@ -282,17 +282,18 @@ fn what_cannot_be_written_is_left_out_and_named() {
     let path = |name: &str| scratch.path().join(name).to_str().expect("ASCII").to_owned();
     let data = path("data");
     let _server = filled(&scratch, &data);
-    for (format, in_the_way) in [("mbox", "Work"), ("maildir", ".Work.Old"), ("eml", "Work")] {
+    for (format, in_the_way) in [("mbox", "Work"), ("maildir", ".Work.Old"), ("eml", "Work/Old")] {
         let out = path(format);
-        fs::create_dir(&out).expect("ours");
-        fs::write(Path::new(&out).join(in_the_way), "").expect("ours");
+        let in_the_way = Path::new(&out).join(in_the_way);
+        fs::create_dir_all(in_the_way.parent().expect("it has one")).expect("ours");
+        fs::write(&in_the_way, "").expect("ours");
         let export = ["export", "--data", &data, "--account", BOB, "--format", format, &out];
         let (code, said) = refused(&export);
         assert!(code == 1 && said.contains("Work/Old: left out: "), "{format}: {said}");
         let last = said.trim_end().lines().last().expect("a line");
         assert!(last.ends_with(": Work/Old"), "{format}: {last}");
         // All others are there, also those that come after it.
-        fs::remove_file(Path::new(&out).join(in_the_way)).expect("ours");
+        fs::remove_file(&in_the_way).expect("ours");
         let account = format!("{format}@hamburger.edu");
         let said = done(&["import", "--data", &data, "--account", &account, &out]);
         assert!(said.contains("4 messages stored"), "{format}: {said}");

@@ -1,7 +1,7 @@
 //! The application's side of a client's transcript: the messages that are to be sent, whom to log in as, and what the
 //! session told. Servers have a store instead.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pillarbox_engine::sasl::scram::Hash;
@@ -32,7 +32,7 @@ pub(super) struct Desk {
     login: Option<(String, String)>,
     /// A mechanism that nobody takes without meaning it.
     meant: Option<Mechanism>,
-    messages: Mutex<HashMap<BlobId, Vec<u8>>>,
+    messages: Mutex<BTreeMap<BlobId, Vec<u8>>>,
     events: Mutex<VecDeque<String>>,
 }
 

@@ -196,11 +196,11 @@ fn decoded(body: &[u8], part: &Body) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::message::{SAMPLES, octets};
+    use crate::story::message::{octets, samples};
 
     #[test]
     fn seven_bits_ruin_what_is_sent_raw_and_nothing_else() {
-        let raw = octets(SAMPLES[0].1);
+        let raw = octets(samples()[0].1);
         let sent = send(&raw, true).expect("it goes");
         assert!(sent.taken && sent.reply.starts_with("250 "), "{sent:?}");
         assert_eq!((sent.changed, &sent.letter[..]), (2, &[(0xc3, 0x43), (0xb6, 0x36)][..]));
@@ -226,7 +226,7 @@ mod tests {
 
     #[test]
     fn what_an_encoding_costs_is_counted() {
-        let (facts, cost) = before(&octets(SAMPLES[0].1));
+        let (facts, cost) = before(&octets(samples()[0].1));
         assert_eq!((facts.eight_bit, facts.longest <= LINE_MAX, &cost[..]), (2, true, "+42 %"));
         assert_eq!(super::cost(4, 3), "+33 %");
         assert_eq!((super::cost(3, 3), super::cost(0, 0)), ("±0 %".into(), "±0 %".into()));

@@ -180,7 +180,7 @@ fn part(added: &Added) -> Result<Vec<u8>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::story::message::{SAMPLES, octets, shown};
+    use crate::story::message::{octets, samples, shown};
 
     /// Types of all parts, from the message down.
     fn types(raw: &[u8]) -> Vec<String> {
@@ -233,7 +233,7 @@ mod tests {
             Added::Html("<p>More".to_owned()),
             Added::File("menu.csv".to_owned(), b"crepe,3\r\n".to_vec()),
         ];
-        for (name, sample) in SAMPLES {
+        for (name, sample) in samples() {
             let mut raw = octets(sample);
             let leaves = |raw: &[u8]| {
                 let all = index(raw, raw.len() as u64);

@@ -157,6 +157,7 @@ test("texts that could not be loaded are told of where they would be, and can be
   await press(asks, "Enter");
   await asks.locator(".stage").waitFor();
   await press(asks, "End");
+  await asks.locator(".line .speaker").first().click();
   await asks.locator(".inspected .what").first().waitFor();
   assert.equal(await asks.locator(".lost-words").count(), 0);
   await context.close();

@@ -262,7 +262,7 @@ def the_clock_moves_the_queue(server: Server) -> None:
     plain = Server(server.binary, ROUTE, {"alice@ours.example": "secret"})
     try:
         for path in ("/api/clock", "/api/queue", "/api/queue/1"):
-            assert "--test-clock" in read(plain, path, 403)["Error"], path
+            assert "--clock virtual" in read(plain, path, 403)["Error"], path
     finally:
         plain.stop()
 

@@ -305,7 +305,7 @@ def a_mailbox_loses_its_uids(server):
         kind, words = second.noop()
         assert kind == "BYE", (kind, words)
     except imaplib.IMAP4.abort as error:
-        assert "BYE" in str(error) or "EOF" in str(error), error
+        assert any(word in str(error) for word in ("gone", "BYE", "EOF")), error
     fourth, again = opened()
     assert again == after
     for client in (first, second, third, fourth):
@@ -323,9 +323,9 @@ def labels_are_moments(server):
         assert heard.startswith(b"250 ") and heard.count(b"250 ") <= 2, heard
     assert server.hits() == [1]
     server.set("imap/after=tag,nth=1/delay=700ms")
-    client = imaplib.IMAP4("127.0.0.1", server.port["imap"], timeout=20)
+    # The client's first command is its own: CAPABILITY.
     begun = time.monotonic()
-    client.noop()
+    client = imaplib.IMAP4("127.0.0.1", server.port["imap"], timeout=20)
     assert time.monotonic() - begun >= 0.6 and sum(server.hits()) == 1
     client.logout()
     status, text = server.http("PUT", "/api/faults", {"faults": ["any/after=rply-code/drop"]})

@@ -5,7 +5,7 @@ import { mkdtempSync, mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SIZES, closeDialog, open, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, closeDialog, kept, open, slowness, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => {
@@ -17,17 +17,6 @@ after(async () => {
   server.stop();
 });
 
-/** A loop that costs eight milliseconds where the bounds were measured. */
-const loop = () => {
-  const once = () => {
-    const start = performance.now();
-    let number = 1;
-    for (let at = 0; at < 5_000_000; at += 1) number = (Math.imul(number, 1_664_525) + 1_013_904_223) | 0;
-    return number === 0 ? 0 : performance.now() - start;
-  };
-  once();
-  return Math.max(1, Math.min(...Array.from({ length: 7 }, once)) / 8);
-};
 const sorted = (list) => [...list].sort((one, other) => one - other);
 const middle = (list) => sorted(list)[list.length >> 1];
 
@@ -54,7 +43,7 @@ test("the first page can be used within a second of work, from a cold cache", as
     await page.waitForFunction(() => performance.getEntriesByName("app:interactive").length);
     work.push(await worked());
     times.push(await interactive(page));
-    slow = await page.evaluate(loop);
+    slow = await slowness(page);
     await context.close();
   }
   console.log(`  interactive after ${middle(times).toFixed(0)} ms, ${middle(work).toFixed(0)} ms of them work; the machine is ${slow.toFixed(2)} times as slow`);
@@ -66,12 +55,7 @@ test("with the network off it is there again within half a second", async () => 
   const page = await context.newPage();
   await page.goto(server.page);
   await page.waitForSelector(".bar");
-  await page.evaluate(async () => {
-    const { active, installing, waiting } = await navigator.serviceWorker.ready;
-    const worker = active ?? installing ?? waiting;
-    if (worker.state !== "activated") await new Promise((done) => worker.addEventListener("statechange", () => worker.state === "activated" && done()));
-  });
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await kept(page);
   await context.setOffline(true);
   const times = [];
   for (let round = 0; round < 5; round += 1) {
@@ -79,7 +63,7 @@ test("with the network off it is there again within half a second", async () => 
     await page.waitForFunction(() => performance.getEntriesByName("app:interactive").length);
     times.push(await interactive(page));
   }
-  const slow = await page.evaluate(loop);
+  const slow = await slowness(page);
   console.log(`  interactive again after ${middle(times).toFixed(0)} ms; the machine is ${slow.toFixed(2)} times as slow`);
   // The best of five: what other programs do meanwhile is not the page's.
   assert.ok(sorted(times)[0] < 500 * slow, `${times}`);
@@ -122,7 +106,7 @@ test("every place of a story of 5,000 entries is reached in time", async () => {
     }, Math.floor((max * ((at * 37) % 61)) / 60)));
     work.push(await worked() - start);
   }
-  const slow = await page.evaluate(loop);
+  const slow = await slowness(page);
   const [time, cost] = [sorted(times)[56], sorted(work)[56]];
   console.log(`  ${max} entries; a seek takes ${middle(times).toFixed(1)} ms, at the 95th percentile ${time.toFixed(1)} ms, ${cost.toFixed(1)} ms of work; the machine is ${slow.toFixed(2)} times as slow`);
   // The budget is 50; a machine that does other things too needs more even of the processor's time.
@@ -174,7 +158,7 @@ test("a folder of 10,000 messages opens and is searched in time", async () => {
     await page.getByLabel("Password").fill("any");
     await page.keyboard.press("Enter");
     await page.locator("text=Letter 9999").first().waitFor();
-    const slow = await page.evaluate(loop);
+    const slow = await slowness(page);
     const timed = async (act, sign) => {
       const start = performance.now();
       await act();

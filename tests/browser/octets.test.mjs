@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { SIZES, lines, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, lines, open, press, serious, shot, slowness, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -178,18 +178,6 @@ test("in a small window the links to all screens are there on every screen", asy
   assert.ok(!(await link.isVisible()), "it is closed on the next screen");
   assert.deepEqual(wrong, []);
   await close();
-});
-
-/** How much slower than where the bounds were measured the processor is for the page right now; never less than once. */
-const slowness = (page) => page.evaluate(() => {
-  const once = () => {
-    const start = performance.now();
-    let number = 1;
-    for (let at = 0; at < 5_000_000; at += 1) number = (Math.imul(number, 1_664_525) + 1_013_904_223) | 0;
-    return number === 0 ? 0 : performance.now() - start;
-  };
-  once();
-  return Math.max(1, Math.min(...Array.from({ length: 7 }, once)) / 8);
 });
 
 /** What the page's thread works for each of many actions, in milliseconds, least first. */

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { request } from "node:http";
 import { after, before, test } from "node:test";
-import { SHOTS, SIZES, THEMES, closeDialog, lines, node, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SHOTS, SIZES, THEMES, closeDialog, kept, lines, node, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 /** The lecture's dialogue, octet for octet. */
 const LECTURE = [
@@ -402,12 +402,7 @@ test("with the network off, after the first load, scenarios run", async () => {
   const page = await context.newPage();
   await page.goto(server.page);
   await page.waitForSelector(".bar");
-  await page.evaluate(async () => {
-    const { active, installing, waiting } = await navigator.serviceWorker.ready;
-    const worker = active ?? installing ?? waiting;
-    if (worker.state !== "activated") await new Promise((done) => worker.addEventListener("statechange", () => worker.state === "activated" && done()));
-  });
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await kept(page);
   await context.setOffline(true);
   await page.reload();
   await page.waitForSelector(".bar");

@@ -134,3 +134,25 @@ export const talk = (address, says) => new Promise((resolve, reject) => {
   });
   socket.on("close", () => resolve(heard)).on("error", reject);
 });
+
+/** Until the service worker has the page's files, and the page. */
+export async function kept(page) {
+  await page.evaluate(async () => {
+    const { active, installing, waiting } = await navigator.serviceWorker.ready;
+    const worker = active ?? installing ?? waiting;
+    if (worker.state !== "activated") await new Promise((done) => worker.addEventListener("statechange", () => worker.state === "activated" && done()));
+  });
+  await page.waitForFunction(() => navigator.serviceWorker.controller);
+}
+
+/** How much slower than where the bounds were measured the processor is for the page right now; never less than once. */
+export const slowness = (page) => page.evaluate(() => {
+  const once = () => {
+    const start = performance.now();
+    let number = 1;
+    for (let at = 0; at < 5_000_000; at += 1) number = (Math.imul(number, 1_664_525) + 1_013_904_223) | 0;
+    return number === 0 ? 0 : performance.now() - start;
+  };
+  once();
+  return Math.max(1, Math.min(...Array.from({ length: 7 }, once)) / 8);
+});

@@ -36,6 +36,7 @@ pub const DEPTH_MAX: usize = 64;
 /// Messages that one APPEND appends (RFC 9738 §3 asks for at least 1,000, and this is the number that is announced).
 pub const APPEND_MESSAGES_MAX: u32 = 1_000;
 /// Messages that one COPY copies: it is one transaction, for which all others wait.
+/// What its refusal names is the announced number: RFC 9738 §4.2 lets a server take more than it announces.
 pub const COPY_MESSAGES_MAX: u64 = 100_000;
 /// Milliseconds between two words on how far a command is: RFC 9585 §4 recommends 10 to 15 seconds, and lines that say no
 /// more than that are noise to most clients.

@@ -9,8 +9,9 @@ use super::job::{Answered, Job, Next, Work, wrong};
 use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::runs::{Runs, are_runs};
+use crate::imap::grammar::PartialRange;
 use crate::imap::types::{Answer, Ask, Copied, CopyAsk, Expunged};
-use crate::limits::COPY_MESSAGES_MAX;
+use crate::limits::{APPEND_MESSAGES_MAX, COPY_MESSAGES_MAX};
 use crate::trace::Rule;
 use crate::types::Misuse;
 
@@ -64,19 +65,13 @@ pub(crate) fn copy(
     Copy { to, remove, by_uid, rest: uids }.next()
 }
 
-/// RFC 9738 §3.1: what is too much for one transaction is refused whole, and the code tells from where on it would not be.
+/// RFC 9738 §3.1: what is too much for one transaction is refused whole. The limit that is announced is lower (§4.2 lets it
+/// be so), and the code names that one and the UID from which on it is kept: what a client repeats by it is taken.
 fn too_many(uids: &Runs) -> Option<Reply> {
-    let over = uids.count().checked_sub(COPY_MESSAGES_MAX).filter(|over| *over > 0)?;
-    let mut left = over;
-    let lowest = uids.as_slice().iter().find_map(|run| {
-        let count = u64::from(run.last - run.first) + 1;
-        if left < count {
-            return u32::try_from(left).ok().map(|left| run.first + left);
-        }
-        left -= count;
-        None
-    });
-    let code = format!("MESSAGELIMIT {COPY_MESSAGES_MAX} {}", lowest.unwrap_or_default());
+    uids.count().checked_sub(COPY_MESSAGES_MAX).filter(|over| *over > 0)?;
+    let last = PartialRange { from_end: true, first: 1, last: APPEND_MESSAGES_MAX };
+    let lowest = uids.places(last).first().unwrap_or_default();
+    let code = format!("MESSAGELIMIT {APPEND_MESSAGES_MAX} {lowest}");
     let reply = Reply::no("", "Too many messages at once, none was copied");
     Some(reply.with_code(code.into_bytes()).because(&LIMIT))
 }
@@ -159,8 +154,9 @@ mod tests {
         };
         assert_eq!(too_many(&runs(20 + most - 6)), None);
         let code = |last| too_many(&runs(last)).and_then(|reply| reply.code);
-        let expected = |uid: u32| format!("MESSAGELIMIT {COPY_MESSAGES_MAX} {uid}").into_bytes();
-        assert_eq!(code(20 + most - 5).as_deref(), Some(&expected(6)[..]));
-        assert_eq!(code(20 + most).as_deref(), Some(&expected(21)[..]));
+        let expected = |uid: u32| format!("MESSAGELIMIT {APPEND_MESSAGES_MAX} {uid}").into_bytes();
+        for last in [20 + most - 5, 20 + most] {
+            assert_eq!(code(last).as_deref(), Some(&expected(last - APPEND_MESSAGES_MAX + 1)[..]));
+        }
     }
 }

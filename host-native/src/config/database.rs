@@ -32,7 +32,9 @@ impl Database {
         if config.get_hosts().is_empty() {
             return Err(wrong("it names no host, such as localhost or ?host=/run/postgresql"));
         }
-        if let Some(host) = config.get_hosts().iter().find_map(far) {
+        let by_address = config.get_hostaddrs().iter().find(|address| !address.is_loopback());
+        let far = config.get_hosts().iter().find_map(far);
+        if let Some(host) = far.or(by_address.map(ToString::to_string)) {
             return Err(wrong(&format!(
                 "mail and the password would go to {host} in the clear; let a local proxy such as \
                  stunnel or pgbouncer speak TLS with it, and name that"
@@ -132,7 +134,12 @@ mod tests {
         assert_eq!(at("postgres://me@localhost/mail").expect("near"), "mail of me at localhost");
         assert!(at("postgresql://me@%2Frun%2Fpostgresql/mail").is_ok());
         assert!(at("postgres://me@[::1]/mail").is_ok());
-        for wrong in ["postgres://me@db.example/mail", "postgres://me:x@localhost/mail", "x://y"] {
+        for wrong in [
+            "postgres://me@db.example/mail",
+            "postgres://me@localhost/mail?hostaddr=192.0.2.1",
+            "postgres://me:x@localhost/mail",
+            "x://y",
+        ] {
             let said = at(wrong).expect_err(wrong).to_string();
             assert!(!said.contains(":x@"), "{said}");
         }

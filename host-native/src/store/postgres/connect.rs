@@ -9,7 +9,7 @@ use tokio_postgres::{AsyncMessage, Client, NoTls};
 use super::schema::{SCHEMA, VERSION};
 use super::session::{Session, wait};
 use crate::config::Database;
-use crate::store::sql::connection::{Error, Result};
+use crate::store::sql::connection::{Error, Result, Use};
 
 /// How long a connection is waited for, and after which silence of its peer it is given up.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
@@ -84,7 +84,7 @@ fn check(session: &Session) -> Result<()> {
 
 /// fsync, full_page_writes, synchronous_commit and data_checksums.
 pub(super) fn settings(session: &Session) -> Result<[String; 4]> {
-    let found = session.query(&session.prepare(SETTINGS)?, &[])?;
+    let found = session.query(&session.prepare(SETTINGS)?, &[], Use::Reads)?;
     let row = found.first().ok_or(Error::NoRows)?;
     if row.try_get::<_, i64>(4)? < 130_000 {
         return Err(Error::Unreached("it is older than PostgreSQL 13".to_owned()));
@@ -98,12 +98,12 @@ pub(super) fn prepare(session: &Session) -> Result<()> {
     session.run("BEGIN; SELECT pg_advisory_xact_lock(hashtext('pillarbox schema'));")?;
     session.run("CREATE SCHEMA IF NOT EXISTS pillarbox")?;
     let there = "SELECT to_regclass('pillarbox.counter') IS NOT NULL";
-    let found = session.query(&session.prepare(there)?, &[])?;
+    let found = session.query(&session.prepare(there)?, &[], Use::Reads)?;
     if !found.first().ok_or(Error::NoRows)?.try_get::<_, bool>(0)? {
         session.run(SCHEMA)?;
     }
     let version = "SELECT value FROM counter WHERE name = 'schema'";
-    let found = session.query(&session.prepare(version)?, &[])?;
+    let found = session.query(&session.prepare(version)?, &[], Use::Reads)?;
     let version: i64 = found.first().ok_or(Error::NoRows)?.try_get(0)?;
     session.run("COMMIT")?;
     if version != VERSION {

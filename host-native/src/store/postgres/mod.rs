@@ -158,9 +158,14 @@ impl Shared {
         }
     }
 
+    /// Whether this node could say lately that it lives.
+    pub(super) fn lives(&self) -> bool {
+        lock_of(&self.life).lives()
+    }
+
     /// Whether this node is the one that works at the queue.
     pub(super) fn works_at_queue(&self) -> bool {
-        self.holds_queue.load(Ordering::Acquire) && lock_of(&self.life).lives()
+        self.holds_queue.load(Ordering::Acquire) && self.lives()
     }
 
     /// Whether what an attempt came to may be written by this node; to be asked in the transaction that writes it.

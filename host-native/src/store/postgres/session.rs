@@ -12,7 +12,7 @@ use std::thread::Thread;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Statement};
 
-use super::super::sql::connection::{Error, Result};
+use super::super::sql::connection::{Error, Result, Use};
 use super::super::sql::value::Value;
 
 /// A row of PostgreSQL.
@@ -60,11 +60,11 @@ impl Session {
         &self,
         statement: &Statement,
         values: &[Value<'_>],
+        used: Use,
     ) -> Result<Vec<Found>> {
         let params = params(values);
         let rows = self.noted(wait(self.client.query(statement, &params)))?;
-        // Some of what gives rows writes them too.
-        self.changes.set(self.changes.get() + 1);
+        self.changes.set(self.changes.get() + u64::from(used == Use::Writes));
         Ok(rows)
     }
 

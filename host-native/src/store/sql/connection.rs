@@ -15,7 +15,14 @@ pub(in super::super) enum Connection {
 /// What may be run again and again.
 pub(in super::super) enum Statement<'c> {
     Sqlite(rusqlite::CachedStatement<'c>),
-    Postgres(&'c Session, tokio_postgres::Statement),
+    Postgres(&'c Session, tokio_postgres::Statement, Use),
+}
+
+/// What a statement that gives rows does besides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Use {
+    Reads,
+    Writes,
 }
 
 /// A row that was found.
@@ -49,7 +56,10 @@ impl Connection {
     pub(in super::super) fn prepare_cached(&self, sql: &str) -> Result<Statement<'_>> {
         Ok(match self {
             Self::Sqlite(connection) => Statement::Sqlite(connection.prepare_cached(sql)?),
-            Self::Postgres(session) => Statement::Postgres(session, session.prepare(sql)?),
+            Self::Postgres(session) => {
+                let used = if sql.starts_with("SELECT") { Use::Reads } else { Use::Writes };
+                Statement::Postgres(session, session.prepare(sql)?, used)
+            }
         })
     }
 
@@ -80,6 +90,11 @@ impl Connection {
         }
     }
 
+    /// Whether it was cut.
+    pub(in super::super) fn is_closed(&self) -> bool {
+        matches!(self, Self::Postgres(session) if session.is_closed())
+    }
+
     /// Whether no transaction is open.
     pub(in super::super) fn is_autocommit(&self) -> bool {
         match self {
@@ -93,7 +108,7 @@ impl Statement<'_> {
     pub(in super::super) fn execute(&mut self, params: impl Params) -> Result<usize> {
         match self {
             Self::Sqlite(statement) => Ok(statement.execute(params)?),
-            Self::Postgres(session, statement) => session.execute(statement, &params.values()),
+            Self::Postgres(session, statement, _) => session.execute(statement, &params.values()),
         }
     }
 
@@ -108,8 +123,8 @@ impl Statement<'_> {
                 let row = rows.next()?.ok_or(Error::NoRows)?;
                 read(&Row::Sqlite(row))
             }
-            Self::Postgres(session, statement) => {
-                let rows = session.query(statement, &params.values())?;
+            Self::Postgres(session, statement, used) => {
+                let rows = session.query(statement, &params.values(), *used)?;
                 read(&Row::Postgres(rows.first().ok_or(Error::NoRows)?))
             }
         }
@@ -131,8 +146,9 @@ impl Statement<'_> {
     pub(in super::super) fn query(&mut self, params: impl Params) -> Result<Rows<'_>> {
         Ok(match self {
             Self::Sqlite(statement) => Rows::Sqlite(statement.query(params)?),
-            Self::Postgres(session, statement) => {
-                Rows::Postgres(session.query(statement, &params.values())?.into_iter(), None)
+            Self::Postgres(session, statement, used) => {
+                let rows = session.query(statement, &params.values(), *used)?;
+                Rows::Postgres(rows.into_iter(), None)
             }
         })
     }

@@ -99,16 +99,19 @@ impl Writer {
     }
 
     fn begin(&mut self) -> Result<(), Reason> {
-        let begun = match self.shared.clone() {
-            Some(shared) => {
-                return self.begin_shared(&shared).map_err(|error| {
-                    tracing::error!(%error, "the shared store cannot be written to now");
-                    drop(self.execute("ROLLBACK"));
-                    Reason::StorageFailed
-                });
+        if let Some(shared) = self.shared.clone() {
+            let mut begun = self.begin_shared(&shared);
+            if begun.is_err() && self.connection.is_closed() {
+                // It was cut before anything was written: a new one does as well.
+                begun = self.begin_shared(&shared);
             }
-            None => self.execute("BEGIN IMMEDIATE"),
-        };
+            return begun.map_err(|error| {
+                tracing::error!(%error, "the shared store cannot be written to now");
+                drop(self.execute("ROLLBACK"));
+                Reason::StorageFailed
+            });
+        }
+        let begun = self.execute("BEGIN IMMEDIATE");
         begun.map_err(|error| {
             self.give_up(&error);
             Reason::StorageFailed

@@ -180,10 +180,11 @@ impl SqlStore {
         self.full_text.get()?.up_to(mailbox)
     }
 
-    /// Whether a commit failed, after which nothing is written any more.
+    /// Whether nothing is written: a commit failed, for ever; or a shared database is not reached, for now.
     #[must_use]
     pub fn is_failed(&self) -> bool {
-        self.known.failed.load(Ordering::Relaxed)
+        let is_alone = self.shared().is_some_and(|shared| !shared.lives());
+        is_alone || self.known.failed.load(Ordering::Relaxed)
     }
 
     /// One transaction, answered when it is durable.
@@ -219,10 +220,7 @@ impl SqlStore {
     }
 
     /// Reads with a connection of its own, so that readers never wait for each other.
-    fn read<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> connection::Result<T>,
-    ) -> Result<T, Reason> {
+    fn read<T>(&self, read: impl Fn(&Connection) -> connection::Result<T>) -> Result<T, Reason> {
         let failed = |error: connection::Error| match error {
             connection::Error::NoRows => Reason::NotFound,
             error => {
@@ -230,8 +228,17 @@ impl SqlStore {
                 Reason::StorageFailed
             }
         };
-        let connection = self.reader().map_err(failed)?;
-        let value = read(&connection);
+        let mut connection = self.reader().map_err(failed)?;
+        let mut value = read(&connection);
+        while value.is_err() && connection.is_closed() {
+            // What was kept may have been cut since; the last one tried is new.
+            let kept = self.readers.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+            connection = self.reader().map_err(failed)?;
+            value = read(&connection);
+            if kept {
+                break;
+            }
+        }
         let is_usable = match (&connection, &value) {
             (Connection::Sqlite(_), _) => true,
             // A transaction that failed is still open.

@@ -11,7 +11,7 @@ use crate::error::{Error, Kind};
 /// A PostgreSQL database with mail, and the directory of what is this node's alone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Database {
-    config: tokio_postgres::Config,
+    config: Box<tokio_postgres::Config>,
     directory: PathBuf,
 }
 
@@ -43,7 +43,7 @@ impl Database {
         if let Some(password) = password(&config)? {
             config.password(password);
         }
-        Ok(Self { config, directory })
+        Ok(Self { config: Box::new(config), directory })
     }
 
     /// How to connect.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 /// A PostgreSQL server; stopped and removed with this.
-pub struct Cluster {
+pub(crate) struct Cluster {
     directory: PathBuf,
     server: Mutex<Child>,
     databases: AtomicU32,
@@ -20,7 +20,7 @@ pub struct Cluster {
 
 impl Cluster {
     /// The one that the tests of this process share as long as any has it.
-    pub fn shared() -> Arc<Self> {
+    pub(crate) fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(|broken| broken.into_inner());
         shared.upgrade().unwrap_or_else(|| {
@@ -31,7 +31,7 @@ impl Cluster {
     }
 
     /// Starts one.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
         // Short, since a socket's path is.
@@ -75,7 +75,7 @@ impl Cluster {
     }
 
     /// The URL of a new database.
-    pub fn database(&self) -> String {
+    pub(crate) fn database(&self) -> String {
         let name = format!("mail{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let made = self.client("createdb").arg(&name).status().expect("createdb runs");
         assert!(made.success(), "createdb: {made}");
@@ -83,7 +83,7 @@ impl Cluster {
         format!("postgres://pillarbox@{host}/{name}")
     }
 
-    pub fn psql(&self, database: &str, sql: &str) {
+    pub(crate) fn psql(&self, database: &str, sql: &str) {
         let done =
             self.client("psql").args(["-v", "ON_ERROR_STOP=1", "-c", sql, database]).status();
         assert!(done.expect("psql runs").success(), "{sql}");

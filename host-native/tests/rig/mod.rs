@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
-pub mod cluster;
+pub(crate) mod cluster;
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,28 +14,28 @@ use cluster::Cluster;
 
 /// A store that lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Sqlite,
     Postgres,
 }
 
 impl Kind {
     /// How many runs a test makes: what goes through a socket for each statement makes fewer.
-    pub fn runs(self, many: u64) -> u64 {
+    pub(crate) fn runs(self, many: u64) -> u64 {
         if self == Self::Postgres { many / 6 } else { many }
     }
 }
 
 /// Where a store of a test is; gone with this.
-pub struct Place {
-    pub data: Data,
-    pub directory: PathBuf,
-    pub cluster: Option<Arc<Cluster>>,
-    pub url: Option<String>,
+pub(crate) struct Place {
+    pub(crate) data: Data,
+    pub(crate) directory: PathBuf,
+    pub(crate) cluster: Option<Arc<Cluster>>,
+    pub(crate) url: Option<String>,
 }
 
 impl Place {
-    pub fn new(kind: Kind, name: &str) -> Self {
+    pub(crate) fn new(kind: Kind, name: &str) -> Self {
         let directory =
             std::env::temp_dir().join(format!("pillarbox-{name}-{kind:?}-{}", std::process::id()));
         drop(fs::remove_dir_all(&directory));
@@ -57,7 +57,7 @@ impl Place {
     }
 
     /// Runs a statement without the store's knowledge.
-    pub fn by_hand(&self, sql: &str) {
+    pub(crate) fn by_hand(&self, sql: &str) {
         match &self.data {
             Data::Database(database) => {
                 let shown = database.to_string();

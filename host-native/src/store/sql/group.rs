@@ -310,7 +310,6 @@ mod tests {
     use pillarbox_engine::imap::types::{Flags, UidRun};
     use pillarbox_world::hub::Hub;
     use pillarbox_world::store::{Body, Deliver, Expunge, MarkRecent, NewMessage, Stage};
-    use rusqlite::Connection;
 
     use super::super::super::sqlite::schema::MIGRATIONS;
     use super::super::Known;

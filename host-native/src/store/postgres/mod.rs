@@ -17,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use pillarbox_world::hub::Hub;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -33,15 +33,9 @@ use node::Life;
 /// What is wrong with it.
 pub(super) fn check(database: &Database) -> std::result::Result<(), error::Error> {
     let unstarted = |e| error::Error::failed(format!("cannot start a thread: {e}"));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(unstarted)?;
+    let runtime = Octets::start().map_err(unstarted)?;
     let connected = connect::connect(runtime.handle(), database, 0, None);
-    let done = connected.map(|_| ()).map_err(|error| database.error(&error.to_string()));
-    runtime.shutdown_background();
-    done
+    connected.map(|_| ()).map_err(|error| database.error(&error.to_string()))
 }
 
 /// What all of a node that touch the database share.
@@ -49,7 +43,7 @@ pub(crate) struct Shared {
     database: Database,
     hub: Hub,
     /// Moves the octets of all connections; gone once the node left.
-    runtime: Mutex<Option<Runtime>>,
+    runtime: Mutex<Option<Octets>>,
     /// This node's number.
     node: AtomicI64,
     life: Mutex<Life>,
@@ -79,12 +73,7 @@ impl Shared {
         let failed = |error: Error| database.error(&error.to_string());
         let unstarted = |e| error::Error::failed(format!("cannot start the store's threads: {e}"));
         let lock = open::node_directory(database.directory())?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("store-octets")
-            .enable_all()
-            .build()
-            .map_err(unstarted)?;
+        let runtime = Octets::start().map_err(unstarted)?;
         let first = connect::connect(runtime.handle(), database, 0, None).map_err(failed)?;
         connect::prepare(&first).map_err(failed)?;
         let [.., checksums] = connect::settings(&first).map_err(failed)?;
@@ -193,13 +182,34 @@ impl Shared {
             tracing::warn!(%error, "what this node held is free once its time is over");
         }
         *lock_of(&self.door) = None;
-        if let Some(runtime) = lock_of(&self.runtime).take() {
-            runtime.shutdown_background();
-        }
+        *lock_of(&self.runtime) = None;
     }
 
     fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire)
+    }
+}
+
+/// Moves octets, on a thread of its own. It may end on a thread of another runtime, which must not wait for it.
+struct Octets(Option<Runtime>);
+
+impl Octets {
+    fn start() -> std::io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).thread_name("store-octets").enable_all();
+        builder.build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn handle(&self) -> &Handle {
+        self.0.as_ref().expect("it is there until it is dropped").handle()
+    }
+}
+
+impl Drop for Octets {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

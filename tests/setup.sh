@@ -20,6 +20,8 @@ done
 # Its servers are no commands in the path.
 [ -x /usr/lib/dovecot/imap ] || missing+=("dovecot-imapd")
 [ -x /usr/lib/dovecot/pop3 ] || missing+=("dovecot-pop3d")
+# Nor are PostgreSQL's.
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing+=("postgresql")
 # It is no command in the path, and a package of its own.
 git send-email --dump-aliases >/dev/null 2>&1 || missing+=("git-email")
 # What swaks speaks TLS and logs in with.

@@ -1,7 +1,8 @@
-//! Every store's queue answers alike: the same random writes and reads against the store in memory and against SQLite,
+//! Every store's queue answers alike: the same random writes and reads against the store in memory and against those that last,
 //! a queue written by the version before, and a queue that is large.
 
-use std::path::PathBuf;
+mod rig;
+
 use std::time::Instant;
 
 use pillarbox::config::Data;
@@ -14,6 +15,8 @@ use pillarbox_world::queue::{
     Action, Block, Enqueue, NewTask, Settle, Steer, Steered, TLS_OPTIONAL, Task, Which,
 };
 use pillarbox_world::store::{Body, Deliver, NewMessage, Outcome, Store, Write};
+
+use rig::{Kind, Place};
 
 type Reads<'a> = &'a (dyn Store + Send + Sync);
 
@@ -131,14 +134,8 @@ fn deliver(accounts: Vec<Vec<u8>>, relay: Option<Enqueue>) -> Deliver {
     Deliver { accounts, junk: false, relay, message, reports: Vec::new(), now_ms }
 }
 
-fn directory(name: &str) -> PathBuf {
-    let directory = std::env::temp_dir().join(format!("pillarbox-{name}-{}", std::process::id()));
-    drop(std::fs::remove_dir_all(&directory));
-    directory
-}
-
-fn open(directory: &std::path::Path) -> MailStore {
-    MailStore::open(&Data::Directory(directory.to_owned())).expect("it opens")
+fn open(place: &Place) -> MailStore {
+    MailStore::open(&place.data).expect("it opens")
 }
 
 /// Everything that can be read of a queue.
@@ -173,43 +170,51 @@ fn seen(store: Reads<'_>) -> Vec<String> {
 
 #[tokio::test]
 async fn memory_and_sqlite_answer_alike() {
-    for seed in 1..=30 {
+    memory_and_what_lasts_answer_alike(Kind::Sqlite).await;
+}
+
+#[tokio::test]
+async fn memory_and_postgres_answer_alike() {
+    memory_and_what_lasts_answer_alike(Kind::Postgres).await;
+}
+
+async fn memory_and_what_lasts_answer_alike(kind: Kind) {
+    for seed in 1..=kind.runs(30) {
         let mut random = Random(seed);
-        let directory = directory(&format!("queues-{seed}"));
+        let place = Place::new(kind, &format!("queues-{seed}"));
         let memory = MailStore::open(&Data::Memory).expect("memory is there");
-        let mut sqlite = open(&directory);
+        let mut lasting = open(&place);
         for step in 0..200 {
             let write = random.write(memory.reads());
             let (one, two) =
-                (memory.write(0, write.clone()).await, sqlite.write(0, write.clone()).await);
+                (memory.write(0, write.clone()).await, lasting.write(0, write.clone()).await);
             assert_eq!(format!("{one:?}"), format!("{two:?}"), "seed {seed}, after {write:?}");
             if step % 20 == 0 {
-                assert_eq!(seen(memory.reads()), seen(sqlite.reads()), "seed {seed} step {step}");
+                assert_eq!(seen(memory.reads()), seen(lasting.reads()), "seed {seed} step {step}");
             }
             if step == 100 {
-                sqlite.close().await;
-                drop(sqlite);
-                sqlite = open(&directory);
+                lasting.close().await;
+                drop(lasting);
+                lasting = open(&place);
             }
         }
-        assert_eq!(seen(memory.reads()), seen(sqlite.reads()), "seed {seed}");
+        assert_eq!(seen(memory.reads()), seen(lasting.reads()), "seed {seed}");
         let all = Steer { which: Which::All, after: 0, action: Action::Delete };
-        for store in [&memory, &sqlite] {
+        for store in [&memory, &lasting] {
             store.write(0, Write::Steer(all.clone())).await.expect("it can be emptied");
             let stats = store.reads().queue_stats().expect("it can be read");
             assert_eq!((stats.messages, stats.tasks, stats.held, stats.oldest_ms), (0, 0, 0, None));
             assert_eq!(store.reads().destinations(b"", 10), Ok(Vec::new()));
         }
-        sqlite.close().await;
-        drop(std::fs::remove_dir_all(&directory));
+        lasting.close().await;
     }
 }
 
 /// The octets of a message live as long as a mailbox or the queue has it, and no longer.
 #[tokio::test]
 async fn octets_go_with_their_last_use() {
-    let directory = directory("queue-octets");
-    let sqlite = open(&directory);
+    let place = Place::new(Kind::Sqlite, "queue-octets");
+    let sqlite = open(&place);
     for store in [&MailStore::open(&Data::Memory).expect("memory is there"), &sqlite] {
         let task = NewTask { destination: b"x.example".to_vec(), ..NewTask::default() };
         let relay = Enqueue { tasks: vec![task], ..Enqueue::default() };
@@ -232,7 +237,6 @@ async fn octets_go_with_their_last_use() {
         assert_eq!(store.reads().octets(range), Err(Reason::NotFound));
     }
     sqlite.close().await;
-    drop(std::fs::remove_dir_all(&directory));
 }
 
 /// A back-off changes one row: a destination with many tasks is blocked and woken as fast as one with few. Reads of a
@@ -241,8 +245,8 @@ async fn octets_go_with_their_last_use() {
 async fn a_large_queue_costs_what_a_page_costs() {
     let wanted = std::env::var("PILLARBOX_QUEUE").ok().and_then(|text| text.parse().ok());
     let wanted: u64 = wanted.unwrap_or(20_000);
-    let directory = directory("queue-large");
-    let sqlite = open(&directory);
+    let place = Place::new(Kind::Sqlite, "queue-large");
+    let sqlite = open(&place);
     let mut random = Random(7);
     for _ in 0..wanted / 1000 {
         let tasks = (0..1000).map(|_| {
@@ -261,7 +265,7 @@ async fn a_large_queue_costs_what_a_page_costs() {
     drop(sqlite);
     let before = resident_kib();
     let started = Instant::now();
-    let sqlite = open(&directory);
+    let sqlite = open(&place);
     assert!(started.elapsed().as_secs() < 2, "no full scan before the first greeting");
     let reads = sqlite.reads();
     let stats = reads.queue_stats().expect("it can be read");
@@ -290,14 +294,13 @@ async fn a_large_queue_costs_what_a_page_costs() {
     let grown = resident_kib().saturating_sub(before);
     assert!(grown < 64 * 1024, "{grown} KiB of memory for a page of work");
     sqlite.close().await;
-    drop(std::fs::remove_dir_all(&directory));
 }
 
 /// An operator's wish about very many tasks is done in steps, so that mail is taken meanwhile.
 #[tokio::test]
 async fn a_wish_about_many_is_done_in_steps() {
-    let directory = directory("queue-steps");
-    let sqlite = open(&directory);
+    let place = Place::new(Kind::Sqlite, "queue-steps");
+    let sqlite = open(&place);
     let mut random = Random(3);
     for _ in 0..5 {
         let tasks = (0..1000).map(|_| random.task()).collect();
@@ -323,7 +326,6 @@ async fn a_wish_about_many_is_done_in_steps() {
     assert!(steps > 2, "{steps} steps");
     assert_eq!(sqlite.reads().next_wake_ms(0), Ok(None), "what is held wakes nobody");
     sqlite.close().await;
-    drop(std::fs::remove_dir_all(&directory));
 }
 
 fn resident_kib() -> u64 {

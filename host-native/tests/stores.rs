@@ -1,6 +1,6 @@
-//! Every store answers alike: the same random writes and reads against the store in memory and against SQLite.
+//! Every store answers alike: the same random writes and reads against the store in memory and against those that last.
 
-use std::path::PathBuf;
+mod rig;
 
 use pillarbox::config::Data;
 use pillarbox::store::MailStore;
@@ -15,6 +15,38 @@ use pillarbox_world::store::{
     MarkRecent, Named, NewMessage, Outcome, QuotaLimits, Rename, SetAccessKey, SetFlags,
     SetMetadata, SetQuota, SetRights, SharedAsk, Stage, Store, Subscribe, Write,
 };
+
+use rig::{Kind, Place};
+
+/// Each of these runs against each store that lasts.
+macro_rules! of_each {
+    ($($name:ident)*) => {
+        mod sqlite {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Kind::Sqlite).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test]
+            async fn $name() {
+                super::$name(super::Kind::Postgres).await;
+            })*
+        }
+    };
+}
+
+of_each! {
+    memory_and_what_lasts_answer_alike
+    what_went_is_remembered_with_its_modseq_and_up_to_a_bound
+    a_large_message_comes_in_pieces
+    octets_stay_while_a_session_holds_them
+    what_was_collected_before_is_not_stored_again
+    access_keys_are_of_one_account_and_one_mailbox_and_go_with_either
+    a_keyword_is_the_mailboxs_once_a_message_has_it
+    an_account_has_so_many_mailboxes_and_no_more
+    an_account_subscribes_so_many_names_and_no_more
+}
 
 /// Steps of one run; 40 runs of them.
 const STEPS: u32 = 250;
@@ -69,42 +101,43 @@ impl Random {
 
 struct Pair {
     memory: MailStore,
-    sqlite: MailStore,
-    directory: PathBuf,
+    lasting: MailStore,
+    place: Place,
 }
 
 impl Pair {
-    fn new(name: &str) -> Self {
-        let directory =
-            std::env::temp_dir().join(format!("pillarbox-{name}-{}", std::process::id()));
-        drop(std::fs::remove_dir_all(&directory));
+    fn new(kind: Kind, name: &str) -> Self {
+        let place = Place::new(kind, name);
         let memory = MailStore::open(&Data::Memory).expect("memory is there");
-        let sqlite =
-            MailStore::open(&Data::Directory(directory.clone())).expect("a new store opens");
-        for store in [&memory, &sqlite] {
+        let lasting = MailStore::open(&place.data).expect("a new store opens");
+        for store in [&memory, &lasting] {
             // The first account, and everybody.
             store.hub().listen(1, &[1, 0], Box::new(|| ()));
         }
-        Self { memory, sqlite, directory }
+        Self { memory, lasting, place }
     }
 
-    /// Closes the database, puts many rows of an account into it by hand, and opens it again.
-    async fn filled(self, sql: &str, account: u64, count: u64) -> Self {
-        self.sqlite.close().await;
-        let Self { memory, sqlite, directory } = self;
-        drop(sqlite);
-        let database = rusqlite::Connection::open(directory.join("mail.db"));
-        let database = database.expect("it is a database");
-        database.execute(sql, (account, count)).expect("they fit");
-        drop(database);
-        let sqlite = MailStore::open(&Data::Directory(directory.clone())).expect("it opens again");
-        Self { memory, sqlite, directory }
+    /// Closes what lasts, and opens it again.
+    async fn opened_again(self) -> Self {
+        self.filled("").await
+    }
+
+    /// The same with what is done by hand in between.
+    async fn filled(self, sql: &str) -> Self {
+        self.lasting.close().await;
+        let Self { memory, lasting, place } = self;
+        drop(lasting);
+        if !sql.is_empty() {
+            place.by_hand(sql);
+        }
+        let lasting = MailStore::open(&place.data).expect("it opens again");
+        Self { memory, lasting, place }
     }
 
     async fn write(&self, write: Write) -> Result<Outcome, pillarbox_engine::types::Reason> {
         let shown = format!("{write:?}");
         let (one, two) =
-            (self.memory.write(0, write.clone()).await, self.sqlite.write(0, write).await);
+            (self.memory.write(0, write.clone()).await, self.lasting.write(0, write).await);
         // Messages are named by numbers that each store chooses.
         let same = |outcome: &Result<Outcome, _>| match outcome {
             Ok(Outcome::Delivered(_)) => "delivered".to_owned(),
@@ -146,8 +179,8 @@ impl Pair {
                 }
             }
         };
-        assert_eq!(read(&self.memory), read(&self.sqlite));
-        assert_eq!(self.memory.hub().heard(1), self.sqlite.hub().heard(1));
+        assert_eq!(read(&self.memory), read(&self.lasting));
+        assert_eq!(self.memory.hub().heard(1), self.lasting.hub().heard(1));
     }
 }
 
@@ -274,16 +307,15 @@ fn write(random: &mut Random, account: u64, mailbox: u64) -> Write {
     }
 }
 
-#[tokio::test]
-async fn memory_and_sqlite_answer_alike() {
-    for seed in 1..=40 {
+async fn memory_and_what_lasts_answer_alike(kind: Kind) {
+    for seed in 1..=kind.runs(40) {
         let mut random = Random(seed);
-        let pair = Pair::new(&format!("alike-{seed}"));
+        let pair = Pair::new(kind, &format!("alike-{seed}"));
         let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
         let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
         for step in 0..STEPS {
             let name = random.name();
-            let (one, two) = (pair.memory.reads(), pair.sqlite.reads());
+            let (one, two) = (pair.memory.reads(), pair.lasting.reads());
             assert_eq!(one.mailbox(account, &name), two.mailbox(account, &name));
             let Ok(mailbox) = one.mailbox(account, &name) else { continue };
             drop(pair.write(write(&mut random, account, mailbox)).await);
@@ -293,22 +325,16 @@ async fn memory_and_sqlite_answer_alike() {
         }
         pair.compare(account);
         // What was written is there after a restart.
-        pair.sqlite.close().await;
-        let Pair { memory, sqlite, directory } = pair;
-        drop(sqlite);
-        let sqlite = MailStore::open(&Data::Directory(directory.clone())).expect("it opens again");
-        let pair = Pair { memory, sqlite, directory };
+        let pair = pair.opened_again().await;
         pair.compare(account);
         let removed = pair.write(Write::RemoveAccount(b"bob@x".to_vec())).await;
         assert!(removed.is_ok(), "{removed:?}");
-        pair.sqlite.close().await;
-        drop(std::fs::remove_dir_all(&pair.directory));
+        pair.lasting.close().await;
     }
 }
 
-#[tokio::test]
-async fn what_went_is_remembered_with_its_modseq_and_up_to_a_bound() {
-    let pair = Pair::new("vanished");
+async fn what_went_is_remembered_with_its_modseq_and_up_to_a_bound(kind: Kind) {
+    let pair = Pair::new(kind, "vanished");
     let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
     let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
     let inbox = pair.memory.reads().mailbox(account, b"INBOX").expect("it is there");
@@ -339,7 +365,7 @@ async fn what_went_is_remembered_with_its_modseq_and_up_to_a_bound() {
         assert!(expunged.modseq > marks[marks.len() - 1], "each removal raises it");
         marks.push(expunged.modseq);
     }
-    for store in [&pair.memory, &pair.sqlite] {
+    for store in [&pair.memory, &pair.lasting] {
         let vanished = |since| {
             let (mut above, mut all) = (0, 0);
             loop {
@@ -359,13 +385,11 @@ async fn what_went_is_remembered_with_its_modseq_and_up_to_a_bound() {
         assert_eq!(vanished(marks[2]), (true, (count / 2 - third) as usize));
         assert_eq!(vanished(marks[3]), (true, 0));
     }
-    drop(std::fs::remove_dir_all(&pair.directory));
 }
 
-#[tokio::test]
-async fn a_large_message_comes_in_pieces() {
-    let pair = Pair::new("staged");
-    for store in [&pair.memory, &pair.sqlite] {
+async fn a_large_message_comes_in_pieces(kind: Kind) {
+    let pair = Pair::new(kind, "staged");
+    for store in [&pair.memory, &pair.lasting] {
         let upload = store.reads().upload();
         let mut whole = Vec::new();
         for at in 0..40u32 {
@@ -403,7 +427,6 @@ async fn a_large_message_comes_in_pieces() {
             assert_eq!(octets.as_deref(), Ok(&whole[offset as usize..(offset + length) as usize]));
         }
     }
-    drop(std::fs::remove_dir_all(&pair.directory));
 }
 
 #[tokio::test]
@@ -431,13 +454,12 @@ async fn a_directory_that_is_not_ours_is_refused_with_a_reason() {
 }
 
 /// RFC 2180 §4.1, RFC 1939 §8: octets that a session was told of stay until it lets go of them, and then go.
-#[tokio::test]
-async fn octets_stay_while_a_session_holds_them() {
-    let pair = Pair::new("held");
+async fn octets_stay_while_a_session_holds_them(kind: Kind) {
+    let pair = Pair::new(kind, "held");
     let mut random = Random(3);
     let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
     let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
-    for store in [&pair.memory, &pair.sqlite] {
+    for store in [&pair.memory, &pair.lasting] {
         let inbox = store.reads().mailbox(account, b"INBOX").expect("it is there");
         let mut message = random.message();
         message.body = Body::Whole(b"0123456789".to_vec());
@@ -453,6 +475,20 @@ async fn octets_stay_while_a_session_holds_them() {
         let expunge = Expunge { mailbox: inbox, uids, deleted_only: false };
         store.write(0, Write::Expunge(expunge)).await.expect("they are there");
         let octets = |blob| store.reads().octets(BlobRange { blob, offset: 2, length: 3 });
+        if kind == Kind::Postgres && std::ptr::eq(store, &pair.lasting) {
+            // Nodes wait for a while, since any of them may have told somebody of it.
+            for blob in &blobs {
+                assert_eq!(octets(*blob).as_deref(), Ok(&b"234"[..]), "it is held");
+            }
+            drop(held);
+            pair.place.by_hand("UPDATE blob SET went_ms = went_ms - 100000 WHERE uses = 0");
+            let began = std::time::Instant::now();
+            while blobs.iter().any(|blob| octets(*blob).is_ok()) {
+                assert!(began.elapsed().as_secs() < 20, "it was let go of");
+                tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            }
+            continue;
+        }
         // The sweep follows a commit; what is not held goes by it.
         let mut gone = false;
         for _ in 0..100 {
@@ -475,14 +511,12 @@ async fn octets_stay_while_a_session_holds_them() {
         }
         assert!(octets(blobs[0]).is_err() && octets(blobs[2]).is_err(), "it was let go of");
     }
-    pair.sqlite.close().await;
-    drop(std::fs::remove_dir_all(&pair.directory));
+    pair.lasting.close().await;
 }
 
 /// What is collected comes once: the message and that it was taken are one transaction.
-#[tokio::test]
-async fn what_was_collected_before_is_not_stored_again() {
-    let pair = Pair::new("collected");
+async fn what_was_collected_before_is_not_stored_again(kind: Kind) {
+    let pair = Pair::new(kind, "collected");
     let mut random = Random(11);
     let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
     let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
@@ -512,7 +546,7 @@ async fn what_was_collected_before_is_not_stored_again() {
     // What fails is not remembered.
     let failed = pair.write(collect(b"No", b"c", b"1", &message)).await;
     assert_eq!(failed.map(|_| ()), Err(pillarbox_engine::types::Reason::NotFound));
-    for store in [&pair.memory, &pair.sqlite] {
+    for store in [&pair.memory, &pair.lasting] {
         assert_eq!(known(store, b"a"), [true, true]);
         assert_eq!(known(store, b"b"), [true, false]);
         assert_eq!(known(store, b"c"), [false, false]);
@@ -534,12 +568,10 @@ async fn what_was_collected_before_is_not_stored_again() {
     }
     pair.compare(account);
     pair.write(Write::RemoveAccount(b"bob@x".to_vec())).await.expect("it is there");
-    drop(std::fs::remove_dir_all(&pair.directory));
 }
 
-#[tokio::test]
-async fn access_keys_are_of_one_account_and_one_mailbox_and_go_with_either() {
-    let pair = Pair::new("access-keys");
+async fn access_keys_are_of_one_account_and_one_mailbox_and_go_with_either(kind: Kind) {
+    let pair = Pair::new(kind, "access-keys");
     let mut accounts = Vec::new();
     for name in [&b"bob@x"[..], b"ann@x"] {
         let ensured = pair.write(Write::EnsureAccount(name.to_vec())).await;
@@ -562,7 +594,7 @@ async fn access_keys_are_of_one_account_and_one_mailbox_and_go_with_either() {
     };
     let kept = |account, mailbox| {
         let one = pair.memory.reads().access_key(account, mailbox);
-        assert_eq!(one, pair.sqlite.reads().access_key(account, mailbox));
+        assert_eq!(one, pair.lasting.reads().access_key(account, mailbox));
         one.map(|key| key.map(|key| key.octets()[0]))
     };
     assert_eq!(kept(bob, mailbox), Ok(None));
@@ -587,20 +619,15 @@ async fn access_keys_are_of_one_account_and_one_mailbox_and_go_with_either() {
     pair.write(Write::Delete(Named { account: bob, name: b"b".to_vec() })).await.expect("it goes");
     assert_eq!(kept(bob, mailbox), Err(Reason::NotFound));
     assert_eq!(set(bob, inbox, 8, false).await, Ok(8));
-    pair.sqlite.close().await;
-    let Pair { memory, sqlite, directory } = pair;
-    drop((memory, sqlite));
-    let sqlite = MailStore::open(&Data::Directory(directory.clone())).expect("it opens again");
-    let after = sqlite.reads().access_key(bob, inbox);
+    let pair = pair.opened_again().await;
+    let after = pair.lasting.reads().access_key(bob, inbox);
     assert_eq!(after, Ok(Some(AccessKey::new([8; 32]))), "it is durable");
-    sqlite.close().await;
-    drop(std::fs::remove_dir_all(&directory));
+    pair.lasting.close().await;
 }
 
 /// RFC 7162 §3.1.3: a change that changes nothing leaves nothing behind, not even a keyword's name.
-#[tokio::test]
-async fn a_keyword_is_the_mailboxs_once_a_message_has_it() {
-    let pair = Pair::new("keywords");
+async fn a_keyword_is_the_mailboxs_once_a_message_has_it(kind: Kind) {
+    let pair = Pair::new(kind, "keywords");
     let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
     let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
     let inbox = pair.memory.reads().mailbox(account, b"INBOX").expect("it is there");
@@ -623,7 +650,7 @@ async fn a_keyword_is_the_mailboxs_once_a_message_has_it() {
         may: Rights::ALL,
     };
     let known = || {
-        let [one, two] = [&pair.memory, &pair.sqlite]
+        let [one, two] = [&pair.memory, &pair.lasting]
             .map(|store| store.reads().opened(inbox).expect("it is there").keywords);
         assert_eq!(one, two);
         one.iter().map(|keyword| String::from_utf8_lossy(keyword).into_owned()).collect::<Vec<_>>()
@@ -645,12 +672,10 @@ async fn a_keyword_is_the_mailboxs_once_a_message_has_it() {
     pair.write(Write::SetFlags(set(add, "THERE"))).await.expect("it is there");
     pair.write(Write::SetFlags(set(remove, "there"))).await.expect("it is there");
     assert_eq!(known(), ["There"]);
-    drop(std::fs::remove_dir_all(&pair.directory));
 }
 
-#[tokio::test]
-async fn an_account_has_so_many_mailboxes_and_no_more() {
-    let pair = Pair::new("many-names");
+async fn an_account_has_so_many_mailboxes_and_no_more(kind: Kind) {
+    let pair = Pair::new(kind, "many-names");
     let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
     let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
     let create = |name: &str| {
@@ -667,9 +692,12 @@ async fn an_account_has_so_many_mailboxes_and_no_more() {
         (left, at) = (left - levels, at + 1);
     }
     // There the names alone count, and putting them in by hand is quicker than making a mailbox for each.
-    let fill = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
-        INSERT INTO name (account, name, mailbox) SELECT ?1, CAST('n' || i AS BLOB), NULL FROM n";
-    let pair = pair.filled(fill, account, MAILBOXES_MAX - first - 3).await;
+    let more = MAILBOXES_MAX - first - 3;
+    let fill = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {more})
+        INSERT INTO name (account, name) SELECT {account}, CAST('n' || i AS BLOB) FROM n"
+    );
+    let pair = pair.filled(&fill).await;
 
     let too_many = || Err(Reason::TooMany);
     let rename = |from: &str, to: &str| {
@@ -689,12 +717,10 @@ async fn an_account_has_so_many_mailboxes_and_no_more() {
     let named = Named { account, name: b"older".to_vec() };
     assert_eq!(done(pair.write(Write::Delete(named)).await), Ok(()));
     assert_eq!(done(pair.write(create("one")).await), Ok(()));
-    drop(std::fs::remove_dir_all(&pair.directory));
 }
 
-#[tokio::test]
-async fn an_account_subscribes_so_many_names_and_no_more() {
-    let pair = Pair::new("many-subscriptions");
+async fn an_account_subscribes_so_many_names_and_no_more(kind: Kind) {
+    let pair = Pair::new(kind, "many-subscriptions");
     let ensured = pair.write(Write::EnsureAccount(b"bob@x".to_vec())).await;
     let Ok(Outcome::Account(account)) = ensured else { panic!("an account: {ensured:?}") };
     let subscribe = |name: String, subscribed| {
@@ -707,9 +733,11 @@ async fn an_account_subscribes_so_many_names_and_no_more() {
     for at in 0..left {
         pair.memory.write(0, subscribe(format!("n{at}"), true)).await.expect("there is room");
     }
-    let fill = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ?2 - 1)
-        INSERT INTO subscription (account, name) SELECT ?1, CAST('n' || i AS BLOB) FROM n";
-    let pair = pair.filled(fill, account, left).await;
+    let fill = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {left} - 1)
+        INSERT INTO subscription (account, name) SELECT {account}, CAST('n' || i AS BLOB) FROM n"
+    );
+    let pair = pair.filled(&fill).await;
     let done = |outcome: Result<Outcome, Reason>| outcome.map(|_| ());
     assert_eq!(done(pair.write(subscribe("one".into(), true)).await), Ok(()));
     assert_eq!(done(pair.write(subscribe("two".into(), true)).await), Err(Reason::TooMany));
@@ -717,5 +745,4 @@ async fn an_account_subscribes_so_many_names_and_no_more() {
     assert_eq!(done(pair.write(subscribe("one".into(), true)).await), Ok(()));
     assert_eq!(done(pair.write(subscribe("n7".into(), false)).await), Ok(()));
     assert_eq!(done(pair.write(subscribe("two".into(), true)).await), Ok(()));
-    drop(std::fs::remove_dir_all(&pair.directory));
 }

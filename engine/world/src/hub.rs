@@ -21,6 +21,16 @@ const OPENED_MAX: usize = 4096;
 /// Told after a session's changes were queued; must not block.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
 
+/// What holds maildrops beyond this process, where others have the same store.
+pub trait Elsewhere: Send + Sync {
+    /// Holds a maildrop for this process; the term in which it does, or `None` if another process holds it.
+    fn lock(&self, mailbox: MailboxId) -> Option<u64>;
+    /// Gives up what was held in this term.
+    fn unlock(&self, mailbox: MailboxId, term: u64);
+    /// Whether what was locked in this term is held still: terms end by themselves when a process is cut off.
+    fn holds(&self, term: u64) -> bool;
+}
+
 /// The hub of one store. Clones are the same hub.
 #[derive(Clone, Default)]
 pub struct Hub(Arc<Mutex<State>>);
@@ -43,6 +53,8 @@ struct State {
     /// Whoever watches all mailboxes there are.
     everywhere: BTreeMap<SessionKey, Box<(Everywhere, Wake)>>,
     holds: BTreeMap<SessionKey, Box<Hold>>,
+    /// Who is asked for a maildrop besides this hub.
+    elsewhere: Option<Arc<dyn Elsewhere>>,
     /// Counts the commits after which messages were of no use any more.
     moment: u64,
 }
@@ -209,10 +221,51 @@ impl Hub {
         from
     }
 
+    /// From now on a maildrop is held only if it is held elsewhere too.
+    pub fn reach(&self, elsewhere: Arc<dyn Elsewhere>) {
+        self.state().elsewhere = Some(elsewhere);
+    }
+
+    /// Changes were missed that others made: every session is told to read everything again.
+    pub fn lose(&self) {
+        let mut state = self.state();
+        for watcher in state.watchers.values_mut() {
+            watcher.queue(Change::Resynchronise);
+            (watcher.wake)();
+        }
+        for listener in state.listeners.values_mut() {
+            listener.heard = Heard { overflow: true, ..Heard::default() };
+            (listener.wake)();
+        }
+        for watch in state.everywhere.values_mut() {
+            let (kept, wake) = &mut **watch;
+            *kept = Everywhere { overflow: true, ..Everywhere::default() };
+            wake();
+        }
+    }
+
+    /// The moment since which the session that began to hold octets first may send them.
+    #[must_use]
+    pub fn oldest_hold(&self) -> Option<u64> {
+        self.state().holds.values().map(|hold| hold.since).min()
+    }
+
     /// Locks a maildrop (RFC 1939 §4), or `None` if another session holds it.
     #[must_use]
     pub fn lock_maildrop(&self, mailbox: MailboxId) -> Option<MaildropLock> {
-        self.state().maildrops.insert(mailbox).then(|| MaildropLock { hub: self.clone(), mailbox })
+        let mut state = self.state();
+        if !state.maildrops.insert(mailbox) {
+            return None;
+        }
+        let elsewhere = state.elsewhere.clone();
+        drop(state);
+        let mut lock = MaildropLock { hub: self.clone(), mailbox, there: None };
+        if let Some(elsewhere) = elsewhere {
+            // Without it the lock here is given up again.
+            let term = elsewhere.lock(mailbox)?;
+            lock.there = Some((elsewhere, term));
+        }
+        Some(lock)
     }
 
     /// Whether a maildrop may be opened again so long after it was opened last (RFC 2449 §6.5); if so, it is open now.
@@ -243,8 +296,8 @@ impl Hub {
     /// A restart: all that was known of sessions is gone with them.
     pub fn forget(&self) {
         let mut state = self.state();
-        let moment = state.moment;
-        *state = State { moment, ..State::default() };
+        let (moment, elsewhere) = (state.moment, state.elsewhere.take());
+        *state = State { moment, elsewhere, ..State::default() };
     }
 
     /// Keeps the octets of every message that loses its last use from now on, until [`Held::only`] says which are
@@ -435,10 +488,23 @@ fn told(change: &Change, recent: bool) -> Change {
 pub struct MaildropLock {
     hub: Hub,
     mailbox: MailboxId,
+    /// Where else it is held, and in which term.
+    there: Option<(Arc<dyn Elsewhere>, u64)>,
+}
+
+impl MaildropLock {
+    /// Whether nobody else can have opened the maildrop meanwhile.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.there.as_ref().is_none_or(|(elsewhere, term)| elsewhere.holds(*term))
+    }
 }
 
 impl Drop for MaildropLock {
     fn drop(&mut self) {
+        if let Some((elsewhere, term)) = self.there.take() {
+            elsewhere.unlock(self.mailbox, term);
+        }
         self.hub.state().maildrops.remove(&self.mailbox);
     }
 }
@@ -562,6 +628,47 @@ mod tests {
         assert!(hub.lock_maildrop(7).is_none());
         drop(lock);
         assert!(hub.lock_maildrop(7).is_some());
+    }
+
+    #[test]
+    fn a_maildrop_that_is_held_elsewhere_is_not_had_here() {
+        struct Once(std::sync::atomic::AtomicBool);
+        impl Elsewhere for Once {
+            fn lock(&self, mailbox: MailboxId) -> Option<u64> {
+                (mailbox == 7).then_some(1)
+            }
+            fn unlock(&self, _: MailboxId, _: u64) {
+                self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            fn holds(&self, term: u64) -> bool {
+                term == 1 && !self.0.load(std::sync::atomic::Ordering::Relaxed)
+            }
+        }
+        let (hub, once) = (Hub::default(), Arc::new(Once(false.into())));
+        hub.reach(once.clone());
+        assert!(hub.lock_maildrop(8).is_none());
+        assert!(hub.lock_maildrop(8).is_none(), "and the next is refused for the same reason");
+        let lock = hub.lock_maildrop(7).expect("it is free");
+        assert!(lock.is_held());
+        drop(lock);
+        assert!(!once.holds(1));
+    }
+
+    #[test]
+    fn who_missed_something_is_told_to_read_everything_again() {
+        let hub = Hub::default();
+        hub.watch(1, 7, false, Box::new(|| ()));
+        hub.listen(2, &[2], Box::new(|| ()));
+        hub.watch_everywhere(3, Box::new(|| ()));
+        publish(&hub, 0, &[(7, arrived(1))]);
+        hub.lose();
+        assert_eq!(hub.take(1), [arrived_recent(1), Change::Resynchronise]);
+        assert_eq!(hub.heard(2), Heard { overflow: true, ..Heard::default() });
+        assert!(hub.happened_everywhere(3).overflow);
+    }
+
+    fn arrived_recent(uid: u32) -> Change {
+        Change::Arrived(Arrived { runs: vec![UidRun { first: uid, last: uid }], recent: true })
     }
 
     #[test]

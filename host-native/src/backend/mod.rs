@@ -118,6 +118,7 @@ impl HostBackend {
     ) -> Self {
         let large = Semaphore::new(INDEX_LARGE_MAX);
         let (wakes, trust) = (Wakes::default(), None);
+        store.tell_queue_news(Arc::clone(&relaying.news));
         let quota_admins = Some(Vec::new());
         let submission_entities = Vec::new();
         Self {

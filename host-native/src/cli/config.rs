@@ -39,7 +39,7 @@ struct ShowFlags {
 }
 
 /// Flags that have a key in the file, with that.
-const KEYS: [(&str, &str); 21] = [
+const KEYS: [(&str, &str); 22] = [
     ("smtp", "listen.smtp"),
     ("pop3", "listen.pop3"),
     ("imap", "listen.imap"),
@@ -53,6 +53,7 @@ const KEYS: [(&str, &str); 21] = [
     ("tls_source", "tls.source"),
     ("starttls", "tls.starttls"),
     ("data", "data"),
+    ("database", "database"),
     ("max_size", "limits.message_max"),
     ("slots", "limits.slots"),
     ("connections", "limits.connections"),
@@ -140,7 +141,10 @@ fn settings(flags: ServeFlags, matches: &ArgMatches) -> Result<BTreeMap<String, 
     }
     let or_default = |key: &str| of(key).unwrap_or_else(|| "default".to_owned());
     put("host_name", text(&settings.host_name), &or_default("host_name"));
-    if let Data::Directory(directory) = &settings.data {
+    if let Data::Database(database) = &settings.data {
+        put("database", text(&database.to_string()), &or_default("database"));
+    }
+    if let Some(directory) = settings.data.directory() {
         put("data", text(&directory.display().to_string()), &or_default("data"));
     }
     let message_max = settings.limits.message_max.unwrap_or(Limits::SMTP.message_max);

@@ -103,6 +103,10 @@ pub struct ServeFlags {
     /// Directory of the mail store [default: what the configuration names, else pillarbox in the user's data directory]
     #[arg(long, value_name = "DIR", env = "PILLARBOX_DATA", conflicts_with = "memory")]
     pub data: Option<PathBuf>,
+    /// PostgreSQL database with the mail, which other nodes may have too, such as postgres://pillarbox@localhost/mail; --data
+    /// is then for what is this node's own. The password comes from PGPASSWORD or the file PGPASSFILE
+    #[arg(long, value_name = "URL", env = "PILLARBOX_DATABASE", conflicts_with = "memory")]
+    pub database: Option<String>,
     /// Keep mail in memory alone; nothing outlives the process
     #[arg(long, env = "PILLARBOX_MEMORY")]
     pub memory: bool,

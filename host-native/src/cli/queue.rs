@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use crate::backend::{HostBackend, Relaying};
 use crate::cli::ServeFlags;
-use crate::config::{Data, Settings};
+use crate::config::Settings;
 use crate::engine::{Engine, EngineSettings};
 use crate::error::{Error, Kind};
 use crate::limits::Hits;
@@ -250,10 +250,10 @@ enum Asked {
 
 impl Asked {
     fn new(settings: &Settings) -> Result<Self, Error> {
-        let Data::Directory(directory) = &settings.data else {
+        let Some(directory) = settings.data.directory() else {
             return Err(Error::usage("the queue is in a directory; name it with --data DIR"));
         };
-        if !directory.join("mail.db").exists() {
+        if settings.data.is_new() {
             let what = "no mail store is here; name the right directory with --data or --config";
             return Err(Error::new(Kind::Data, format!("--data {}: {what}", directory.display())));
         }

@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 
 use super::ServeFlags;
-use crate::config::{Data, Settings, is_loopback};
+use crate::config::{Settings, is_loopback};
 use crate::error::Error;
 use crate::serve::{CONTROL, shown};
 
@@ -95,7 +95,7 @@ fn watched(text: &str) -> Result<Watched, String> {
 /// Asks the server on the data directory.
 fn asked(flags: &TraceFlags) -> Result<Watched, Error> {
     let settings = Settings::new(ServeFlags { data: flags.data.clone(), ..ServeFlags::default() })?;
-    let Data::Directory(directory) = settings.data else {
+    let Some(directory) = settings.data.directory() else {
         return Err(Error::usage("trace: name a data directory, or a --ready-file"));
     };
     let at = directory.display();

@@ -3,6 +3,7 @@
 
 mod auth;
 mod clock;
+mod database;
 mod dev;
 mod dns;
 mod faults;
@@ -35,6 +36,7 @@ pub use auth::{
     AuthFile, AuthSettings, ExtraLogins, ProxyFile, SmtpFile, TokensFile, Trusted, WebFile,
 };
 pub use clock::Clock;
+pub use database::Database;
 pub use dev::{DevSettings, DevUser, People};
 pub use dns::DnsFile;
 pub use faults::FaultSettings;
@@ -127,8 +129,28 @@ pub struct Settings {
 pub enum Data {
     /// In this directory.
     Directory(PathBuf),
+    /// In a database that other nodes have too.
+    Database(Database),
     /// Nowhere that lasts.
     Memory,
+}
+
+impl Data {
+    /// The directory of this process: with its mail, or of a node beside it.
+    #[must_use]
+    pub fn directory(&self) -> Option<&Path> {
+        match self {
+            Self::Directory(directory) => Some(directory),
+            Self::Database(database) => Some(database.directory()),
+            Self::Memory => None,
+        }
+    }
+
+    /// Whether there is nothing yet to open: a directory without a store.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        matches!(self, Self::Directory(directory) if !directory.join("mail.db").exists())
+    }
 }
 
 /// Who may log in and whose mail is taken.
@@ -171,6 +193,8 @@ pub struct ConfigFile {
     pub host_name: Option<String>,
     /// Directory of the mail store; as all paths in the file, meant from where the file is.
     pub data: Option<PathBuf>,
+    /// The PostgreSQL database with the mail, if nodes share it; `data` is then for what is this node's own.
+    pub database: Option<String>,
     /// Domains whose mail is taken.
     pub domains: Vec<String>,
     /// Addresses that stand for others.
@@ -342,7 +366,7 @@ impl Settings {
     pub fn accounts_file(&self) -> Result<PathBuf, Error> {
         match (&self.profile, &self.data) {
             (Profile::Server(profile), _) => Ok(profile.accounts.clone()),
-            (Profile::Dev, Data::Directory(_)) | (Profile::Dev, Data::Memory) => Err(Error::usage(
+            (Profile::Dev, _) => Err(Error::usage(
                 "accounts belong to a server profile; name its file with --config pillarbox.toml \
                  (without one, every login is let in with any password)",
             )),
@@ -459,11 +483,8 @@ fn base(flags: &ServeFlags) -> &Path {
 }
 
 fn auth(flags: &ServeFlags, file: &ConfigFile, data: &Data) -> Result<AuthSettings, Error> {
-    let directory = match data {
-        Data::Directory(directory) => directory.as_path(),
-        // Refused with the profile, which keeps its accounts there.
-        Data::Memory => Path::new(""),
-    };
+    // Memory alone is refused with the profile, which keeps its accounts there.
+    let directory = data.directory().unwrap_or(Path::new(""));
     file.auth.settings(base(flags), directory, file.limits, file.tls.client_ca.is_some())
 }
 
@@ -471,10 +492,19 @@ fn data(flags: &ServeFlags, file: Option<&ConfigFile>) -> Result<Data, Error> {
     if flags.memory {
         return Ok(Data::Memory);
     }
+    let directory = directory(flags, file)?;
+    let url = flags.database.as_ref().or(file.and_then(|file| file.database.as_ref()));
+    match url {
+        Some(url) => Database::new(url, directory).map(Data::Database),
+        None => Ok(Data::Directory(directory)),
+    }
+}
+
+fn directory(flags: &ServeFlags, file: Option<&ConfigFile>) -> Result<PathBuf, Error> {
     // What the command line names is meant from where it is typed.
     let of_file = || file.and_then(|file| file.data.as_ref()).map(|data| base(flags).join(data));
     if let Some(directory) = flags.data.clone().or_else(of_file) {
-        return Ok(Data::Directory(directory));
+        return Ok(directory);
     }
     let base = std::env::var_os("XDG_DATA_HOME").filter(|value| !value.is_empty());
     let base = base.map(PathBuf::from).or_else(|| {
@@ -483,7 +513,7 @@ fn data(flags: &ServeFlags, file: Option<&ConfigFile>) -> Result<Data, Error> {
     let base = base.ok_or_else(|| {
         Error::usage("neither XDG_DATA_HOME nor HOME is set; say where to keep mail with --data DIR, or --memory")
     })?;
-    Ok(Data::Directory(base.join("pillarbox")))
+    Ok(base.join("pillarbox"))
 }
 
 fn host_name_of(profile: &Profile) -> String {

@@ -11,14 +11,13 @@ use crate::error::Error;
 /// # Errors
 /// [`crate::error::Kind::Usage`], naming the key.
 pub(super) fn server(file: ConfigFile, data: &Data, base: &Path) -> Result<ServerProfile, Error> {
-    let accounts = match data {
-        Data::Directory(directory) => directory.join("accounts"),
-        Data::Memory => {
-            let message = "a server profile keeps its accounts with its mail; \
-                           use --data DIR instead of --memory";
-            return Err(Error::usage(message));
-        }
-    };
+    let accounts =
+        data.directory().map(|directory| directory.join("accounts")).ok_or_else(|| {
+            Error::usage(
+                "a server profile keeps its accounts with its mail; \
+             use --data DIR instead of --memory",
+            )
+        })?;
     let lower = |map: BTreeMap<String, String>| {
         map.into_iter().map(|(k, v)| (k.to_lowercase(), v.to_lowercase())).collect()
     };

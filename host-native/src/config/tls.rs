@@ -126,8 +126,5 @@ pub(super) fn settings(
 
 /// Where a certificate is kept that was made here.
 fn directory(data: &Data) -> Option<PathBuf> {
-    match data {
-        Data::Directory(directory) => Some(directory.join("tls")),
-        Data::Memory => None,
-    }
+    data.directory().map(|directory| directory.join("tls"))
 }

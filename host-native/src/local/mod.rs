@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::backend::{HostBackend, Relaying};
-use crate::config::{Data, Settings};
+use crate::config::Settings;
 use crate::engine::{Engine, EngineSettings};
 use crate::error::{Error, Kind};
 use crate::limits::Hits;
@@ -45,11 +45,11 @@ impl Local {
     /// # Errors
     /// There is no store, or it cannot be reached.
     pub(crate) async fn open(settings: &Settings, make: bool) -> Result<Self, Error> {
-        let Data::Directory(directory) = &settings.data else {
+        let Some(directory) = settings.data.directory() else {
             let what = "mail in memory alone is reached by its server's ports; name a directory";
             return Err(Error::usage(format!("{what} with --data DIR")));
         };
-        if !make && !directory.join("mail.db").exists() {
+        if !make && settings.data.is_new() {
             let what = "no mail store is here; name the right directory with --data or --config";
             return Err(Error::new(Kind::Data, format!("--data {}: {what}", directory.display())));
         }

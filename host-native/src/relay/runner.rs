@@ -166,6 +166,11 @@ impl<C: Carrier> Work<C> {
     /// Sets a worker at every destination that is due, as far as there are places; says when the next one is due.
     fn start_due(self: &Arc<Self>) -> Result<Option<u64>, Reason> {
         let now_ms = self.now_ms();
+        if !self.backend.mail_store().works_at_queue() {
+            // Another node does. It may end at any time, and nobody says so.
+            let pause_ms = u64::try_from(STORE_PAUSE.as_millis()).unwrap_or(0);
+            return Ok(Some(now_ms + pause_ms));
+        }
         let store = self.backend.store();
         let due = if self.relays {
             // Those that are worked at are due too: the page has room for them and for as many as there are places.

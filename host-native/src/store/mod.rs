@@ -1,6 +1,8 @@
-//! Where mail is kept: in a SQLite file with one writer thread, or in memory alone.
+//! Where mail is kept: in a SQLite file with one writer thread, in a database that nodes share, or in memory alone.
 //! Services read from it directly; writes are transactions that are answered only when they are durable.
 
+mod postgres;
+mod sql;
 mod sqlite;
 
 use pillarbox_engine::types::Reason;
@@ -8,11 +10,11 @@ use pillarbox_world::hub::{Hub, SessionKey};
 use pillarbox_world::service::local::SharedStore;
 use pillarbox_world::store::{MailboxId, Outcome, Store, Write};
 
-use crate::config::Data;
+use crate::config::{Data, Database};
 use crate::engine::TextReader;
 use crate::error::Error;
 
-pub use sqlite::Sqlite;
+pub use sql::SqlStore;
 
 /// Why the store did not do what was asked, and what helps, for people.
 pub(crate) fn words(reason: Reason) -> &'static str {
@@ -40,7 +42,7 @@ pub struct MailStore {
 
 enum Kind {
     Memory(SharedStore),
-    Sqlite(Sqlite),
+    Sql(SqlStore),
 }
 
 impl MailStore {
@@ -52,9 +54,18 @@ impl MailStore {
         let hub = Hub::default();
         let kind = match data {
             Data::Memory => Kind::Memory(SharedStore::default()),
-            Data::Directory(directory) => Kind::Sqlite(Sqlite::open(directory, hub.clone())?),
+            Data::Directory(directory) => Kind::Sql(SqlStore::open(directory, hub.clone())?),
+            Data::Database(database) => Kind::Sql(SqlStore::join(database, hub.clone())?),
         };
         Ok(Self { kind, hub })
+    }
+
+    /// Whether a database is reached and would keep what it commits; nothing is written to it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(crate) fn check(database: &Database) -> Result<(), Error> {
+        postgres::check(database)
     }
 
     /// Where reads go.
@@ -62,7 +73,7 @@ impl MailStore {
     pub fn reads(&self) -> &(dyn Store + Send + Sync + 'static) {
         match &self.kind {
             Kind::Memory(store) => store,
-            Kind::Sqlite(store) => store,
+            Kind::Sql(store) => store,
         }
     }
 
@@ -79,7 +90,7 @@ impl MailStore {
     pub async fn write(&self, origin: SessionKey, write: Write) -> Result<Outcome, Reason> {
         match &self.kind {
             Kind::Memory(store) => store.write(&self.hub, origin, write),
-            Kind::Sqlite(store) => store.write(origin, write).await,
+            Kind::Sql(store) => store.write(origin, write).await,
         }
     }
 
@@ -88,7 +99,7 @@ impl MailStore {
         match &self.kind {
             // Only a refusal is lost, and nobody waits for one: what is written later is a hint or a clean-up.
             Kind::Memory(store) => drop(store.write(&self.hub, 0, write)),
-            Kind::Sqlite(store) => store.write_later(write),
+            Kind::Sql(store) => store.write_later(write),
         }
     }
 
@@ -99,7 +110,7 @@ impl MailStore {
     pub fn index_texts(&self, reader: TextReader, octets_max: u64) -> Result<(), Error> {
         match &self.kind {
             Kind::Memory(_) => Ok(()),
-            Kind::Sqlite(store) => store.index_texts(reader, octets_max),
+            Kind::Sql(store) => store.index_texts(reader, octets_max),
         }
     }
 
@@ -108,7 +119,25 @@ impl MailStore {
     pub fn indexed_up_to(&self, mailbox: MailboxId) -> Option<u32> {
         match &self.kind {
             Kind::Memory(_) => None,
-            Kind::Sqlite(store) => store.indexed_up_to(mailbox),
+            Kind::Sql(store) => store.indexed_up_to(mailbox),
+        }
+    }
+
+    /// From now on somebody is told when another node left something in the queue.
+    pub(crate) fn tell_queue_news(&self, news: std::sync::Arc<tokio::sync::Notify>) {
+        if let Kind::Sql(store) = &self.kind
+            && let Some(shared) = store.shared()
+        {
+            shared.tell_queue_news(news);
+        }
+    }
+
+    /// Whether this process is the one that works at the queue: of nodes that share it one is, as long as it lives.
+    #[must_use]
+    pub fn works_at_queue(&self) -> bool {
+        match &self.kind {
+            Kind::Memory(_) => true,
+            Kind::Sql(store) => store.shared().is_none_or(|shared| shared.works_at_queue()),
         }
     }
 
@@ -117,23 +146,23 @@ impl MailStore {
     pub fn is_failed(&self) -> bool {
         match &self.kind {
             Kind::Memory(_) => false,
-            Kind::Sqlite(store) => store.is_failed(),
+            Kind::Sql(store) => store.is_failed(),
         }
     }
 
     /// Lets open writes end, and closes the files.
     pub async fn close(&self) {
-        if let Kind::Sqlite(store) = &self.kind {
+        if let Kind::Sql(store) = &self.kind {
             store.close().await;
         }
     }
 
-    /// The data directory, if there is one.
+    /// The directory with the mail, or of a node with what is its own, if there is one.
     #[must_use]
     pub fn directory(&self) -> Option<&std::path::Path> {
         match &self.kind {
             Kind::Memory(_) => None,
-            Kind::Sqlite(store) => Some(store.directory()),
+            Kind::Sql(store) => Some(store.directory()),
         }
     }
 
@@ -142,7 +171,7 @@ impl MailStore {
     pub fn place(&self) -> String {
         match &self.kind {
             Kind::Memory(_) => "in memory, gone when this stops".to_owned(),
-            Kind::Sqlite(store) => format!("in {}", store.directory().display()),
+            Kind::Sql(store) => store.place(),
         }
     }
 }

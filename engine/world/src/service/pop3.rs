@@ -24,7 +24,7 @@ struct Maildrop {
     mailbox: MailboxId,
     uid_validity: u32,
     entries: Vec<MaildropEntry>,
-    _lock: MaildropLock,
+    lock: MaildropLock,
     /// RFC 1939 §8: the maildrop stays as it was when it was opened, whatever IMAP does to the mailbox.
     _held: Held,
 }
@@ -51,7 +51,7 @@ impl<B: Backend> Pop3Service<B> {
         held.only(entries.iter().map(|entry| entry.blob).collect());
         let count = u32::try_from(entries.len()).map_err(|_| Reason::TooMany)?;
         let octets = entries.iter().map(|entry| entry.size).sum();
-        self.maildrop = Some(Maildrop { mailbox, uid_validity, entries, _lock: lock, _held: held });
+        self.maildrop = Some(Maildrop { mailbox, uid_validity, entries, lock, _held: held });
         Ok(Opened { count, octets })
     }
 
@@ -73,6 +73,10 @@ impl<B: Backend> Pop3Service<B> {
     async fn remove(&mut self, numbers: &[NumberRun]) -> Result<(), Reason> {
         // The session ends with this: who hears that it is over can open the maildrop at once.
         let maildrop = self.maildrop.take().ok_or(Reason::NotPermitted)?;
+        // RFC 1939 §4: without the lock others may have the maildrop open, and nothing may be removed.
+        if !maildrop.lock.is_held() {
+            return Err(Reason::InUse);
+        }
         let mut uids: Vec<UidRun> = Vec::new();
         for run in numbers {
             for number in run.first..=run.last {

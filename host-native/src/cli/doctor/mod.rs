@@ -24,6 +24,7 @@ use crate::engine::{self, EngineSettings};
 use crate::error::Error;
 use crate::limits::Hits;
 use crate::serve;
+use crate::store::MailStore;
 use crate::tls::{ServerTls, Source};
 
 /// No server of this version was started before then: 2026-01-01, in seconds since 1970.
@@ -142,6 +143,11 @@ fn here(settings: &Settings) -> Vec<Finding> {
             let running = UnixStream::connect(directory.join(serve::CONTROL)).is_ok();
             all.push(data(directory, running, settings.limits.disk_free_min()));
             running
+        }
+        Data::Database(database) => {
+            let reached = "it is reached, and keeps what it commits";
+            all.push(Finding::of("database", reached, MailStore::check(database)));
+            UnixStream::connect(database.directory().join(serve::CONTROL)).is_ok()
         }
         Data::Memory => {
             all.push(Finding::good("data", "in memory alone: nothing outlives the process"));
@@ -309,7 +315,7 @@ fn clock(now: SystemTime, data: &Data) -> Finding {
     }
     let written = match data {
         Data::Directory(directory) => std::fs::metadata(directory.join("mail.db")).ok(),
-        Data::Memory => None,
+        Data::Database(_) | Data::Memory => None,
     };
     let ahead = written.and_then(|data| data.modified().ok()?.duration_since(now).ok());
     match ahead.filter(|ahead| ahead.as_secs() > 60) {

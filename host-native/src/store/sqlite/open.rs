@@ -8,8 +8,9 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use super::super::sql::CHUNKS_PER_BLOB;
+use super::fulltext;
 use super::schema::{APPLICATION_ID, MIGRATIONS};
-use super::{blobs, fulltext};
 use crate::error::{Error, Kind};
 
 /// The file of the mail store.
@@ -20,13 +21,13 @@ const HEAD: &[u8] = b"SQLite format 3\0";
 const PAGE_SIZE: u32 = 8192;
 
 /// A directory that is ours now.
-pub(super) struct Opened {
-    pub(super) connection: Connection,
-    pub(super) next_blob: u64,
-    pub(super) lock: File,
+pub(in super::super) struct Opened {
+    pub(in super::super) connection: Connection,
+    pub(in super::super) next_blob: u64,
+    pub(in super::super) lock: File,
 }
 
-pub(super) fn open(directory: &Path) -> Result<Opened, Error> {
+pub(in super::super) fn open(directory: &Path) -> Result<Opened, Error> {
     let failed = |error: std::io::Error| data_error(directory, &error.to_string());
     if !directory.exists() {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
@@ -42,7 +43,25 @@ pub(super) fn open(directory: &Path) -> Result<Opened, Error> {
     Ok(Opened { connection, next_blob, lock })
 }
 
-pub(super) fn data_error(directory: &Path, what: &str) -> Error {
+/// Takes a directory for a node whose mail is elsewhere.
+pub(in super::super) fn node_directory(directory: &Path) -> Result<File, Error> {
+    if !directory.exists() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| data_error(directory, &error.to_string()))?;
+    }
+    let lock = lock(directory)?;
+    if directory.join(FILE).exists() {
+        let what = "it has mail of its own, which a node with --database would not show; \
+                    use another directory";
+        return Err(data_error(directory, what));
+    }
+    Ok(lock)
+}
+
+pub(in super::super) fn data_error(directory: &Path, what: &str) -> Error {
     Error::new(Kind::Data, format!("--data {}: {what}", directory.display()))
 }
 
@@ -104,7 +123,7 @@ fn check_is_ours(directory: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-pub(super) fn connect(directory: &Path) -> rusqlite::Result<Connection> {
+pub(in super::super) fn connect(directory: &Path) -> rusqlite::Result<Connection> {
     let path = directory.join(FILE);
     // Made by hand first, so that nobody else can read it even for a moment.
     if !path.exists() {
@@ -138,7 +157,7 @@ fn settings(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// A connection that only reads.
-pub(super) fn reader(directory: &Path) -> rusqlite::Result<Connection> {
+pub(in super::super) fn reader(directory: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(directory.join(FILE), flags)?;
     settings(&connection)?;
@@ -185,7 +204,10 @@ fn recover(connection: &Connection) -> rusqlite::Result<u64> {
         .query_map([], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for blob in &staged {
-        blobs::remove(connection, *blob)?;
+        let first = blob * CHUNKS_PER_BLOB;
+        connection
+            .prepare_cached("DELETE FROM chunk WHERE id BETWEEN ?1 AND ?2")?
+            .execute((first, first + CHUNKS_PER_BLOB - 1))?;
     }
     connection.execute("DELETE FROM staged", [])?;
     if !staged.is_empty() {

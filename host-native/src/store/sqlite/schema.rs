@@ -1,10 +1,10 @@
 //! The schema and its migrations: each step leads from one version to the next, in one transaction.
 
 /// Tells our files from others: `PRAGMA application_id`.
-pub(super) const APPLICATION_ID: i32 = 0x5042_4F58;
+pub(in super::super) const APPLICATION_ID: i32 = 0x5042_4F58;
 
 /// Steps from version n to n + 1. A step that was released is never changed.
-pub(super) const MIGRATIONS: [&str; 8] =
+pub(in super::super) const MIGRATIONS: [&str; 8] =
     [FIRST, QUEUE, EXPUNGED, PROPERTY, COLLECTED, SHARED, SEARCH, ACCESS];
 
 const FIRST: &str = "

@@ -41,7 +41,7 @@ pub(super) fn exists(directory: &Path) -> bool {
 }
 
 /// Takes the file away, with what SQLite keeps beside it.
-pub(in super::super) fn remove(directory: &Path) {
+pub(in super::super::super) fn remove(directory: &Path) {
     for end in ["", "-wal", "-shm"] {
         let path = directory.join(format!("{FILE}{end}"));
         if path.exists()
@@ -54,7 +54,7 @@ pub(in super::super) fn remove(directory: &Path) {
 
 /// At each opening of a store: takes the index away that is not of this store as it is now, and binds one that is to this
 /// opening. So of two stores that were one, each one's index is known from the other's.
-pub(in super::super) fn rebind(mail: &Connection, directory: &Path) {
+pub(in super::super::super) fn rebind(mail: &Connection, directory: &Path) {
     if !exists(directory) {
         return;
     }

@@ -19,10 +19,10 @@ use pillarbox_engine::imap::types::{SearchAsk, UidRun};
 use pillarbox_world::store::{MailboxId, push_uid};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::reads::consistently;
+use super::consistently;
 use crate::engine::TextReader;
 
-pub(super) use file::{rebind, remove};
+pub(in super::super) use file::{rebind, remove};
 
 /// Mailboxes that wait to be indexed; who is not let in is searched again some day.
 const WANTED_MAX: usize = 64;
@@ -36,7 +36,7 @@ const LOOKUPS_MAX: usize = 2000;
 const RUNS_MAX: usize = 16_384;
 
 /// What keeps the index, and answers from it.
-pub(super) struct FullText {
+pub(in super::super) struct FullText {
     directory: PathBuf,
     readers: Mutex<Vec<Connection>>,
     state: Arc<State>,
@@ -68,7 +68,7 @@ impl State {
 
 impl FullText {
     /// Begins to keep an index of at most so many octets beside the store of this directory.
-    pub(super) fn start(
+    pub(in super::super) fn start(
         directory: &Path,
         reader: TextReader,
         octets_max: u64,
@@ -90,7 +90,7 @@ impl FullText {
     }
 
     /// Ends the worker, whatever it does: it goes on from there the next time.
-    pub(super) fn stop(&self) {
+    pub(in super::super) fn stop(&self) {
         *self.state.stopping.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.state.stop.notify_all();
         drop(self.wanted.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -105,7 +105,11 @@ impl FullText {
     }
 
     /// The messages that may match a search; `None` if the index does not tell.
-    pub(super) fn candidates(&self, mailbox: MailboxId, ask: &SearchAsk) -> Option<Vec<UidRun>> {
+    pub(in super::super) fn candidates(
+        &self,
+        mailbox: MailboxId,
+        ask: &SearchAsk,
+    ) -> Option<Vec<UidRun>> {
         let needs = needed(&ask.keys);
         if needs.is_empty() {
             return None;
@@ -122,7 +126,7 @@ impl FullText {
     }
 
     /// Up to which UID the messages of a mailbox are indexed.
-    pub(super) fn up_to(&self, mailbox: MailboxId) -> Option<u32> {
+    pub(in super::super) fn up_to(&self, mailbox: MailboxId) -> Option<u32> {
         self.read(|index| up_to(index, mailbox))?.ok().flatten()
     }
 

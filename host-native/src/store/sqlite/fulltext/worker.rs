@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use pillarbox_world::store::MailboxId;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::super::reads::consistently;
-use super::super::{blobs, open};
+use super::super::super::sql::blobs;
+use super::super::{consistently, open};
 use super::{Broken, State, file, remove, up_to};
 use crate::engine::TextReader;
 
@@ -203,7 +203,7 @@ impl Worker {
         }
         let mut texts = Vec::new();
         for (start, end) in spans {
-            match blobs::read(mail, blob, start, end.saturating_sub(start)) {
+            match blobs::read_file(mail, blob, start, end.saturating_sub(start)) {
                 Ok(octets) => texts.extend(octets),
                 Err(_) => return Ok(Some(None)),
             }

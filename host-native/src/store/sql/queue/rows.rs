@@ -1,11 +1,10 @@
 //! Rows of the queue to values and back. What no query looks at is kept as JSON: it reads itself after later versions
 //! have added to it, which a form by position would not.
 
+use super::super::connection::{self, Row};
 use pillarbox_engine::relay::{Queued, Times};
 use pillarbox_engine::smtp::MailFrom;
 use pillarbox_world::queue::{Destination, Enqueue, QueuedMessage, Task};
-use rusqlite::Row;
-use rusqlite::types::Type;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -27,21 +26,22 @@ impl Detail {
     }
 }
 
-pub(super) fn to_json(value: &impl Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+pub(super) fn to_json(value: &impl Serialize) -> connection::Result<String> {
+    serde_json::to_string(value).map_err(form)
 }
 
 /// A JSON column.
-pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text = row.get_ref(column)?.as_str()?;
-    serde_json::from_str(text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
-    })
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> connection::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(form)
+}
+
+fn form(error: serde_json::Error) -> connection::Error {
+    connection::Error::Form(error.to_string())
 }
 
 /// A message's five columns from `first` on.
-pub(super) fn message(row: &Row<'_>, first: usize) -> rusqlite::Result<QueuedMessage> {
+pub(super) fn message(row: &Row<'_>, first: usize) -> connection::Result<QueuedMessage> {
     let Detail { mail, times, priority, by, tls_optional } = json(row, first + 4)?;
     Ok(QueuedMessage {
         id: row.get(first)?,
@@ -56,7 +56,7 @@ pub(super) fn message(row: &Row<'_>, first: usize) -> rusqlite::Result<QueuedMes
     })
 }
 
-pub(super) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
+pub(super) fn task(row: &Row<'_>) -> connection::Result<Task> {
     let recipients: Vec<Queued> = json(row, 4)?;
     Ok(Task {
         id: row.get(0)?,
@@ -69,7 +69,7 @@ pub(super) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
     })
 }
 
-pub(super) fn destination(row: &Row<'_>) -> rusqlite::Result<Destination> {
+pub(super) fn destination(row: &Row<'_>) -> connection::Result<Destination> {
     Ok(Destination {
         name: row.get(0)?,
         tasks: row.get(1)?,

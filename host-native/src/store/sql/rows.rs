@@ -1,8 +1,8 @@
 //! Columns to values and back.
 
+use super::connection::{self, Row};
 use pillarbox_engine::imap::types::{Flags, MailboxStatus, SpecialUse};
 use pillarbox_world::store::MailboxId;
-use rusqlite::Row;
 
 /// System flags, as bits of `Flags::system`.
 pub(super) const DELETED: u8 = 4;
@@ -56,7 +56,7 @@ pub(super) fn keywords_column(flags: &Flags) -> Option<Vec<u8>> {
 pub(super) const STATUS: &str = "m.id, m.messages, m.uid_next, m.uid_validity, m.unseen, m.deleted, m.size, m.highest_modseq, m.recent_from, m.deleted_size";
 
 /// Columns of [`STATUS`], from `first` on. `recent` is not among them: it takes a count.
-pub(super) fn status(row: &Row<'_>, first: usize) -> rusqlite::Result<MailboxStatus> {
+pub(super) fn status(row: &Row<'_>, first: usize) -> connection::Result<MailboxStatus> {
     let id: MailboxId = row.get(first)?;
     Ok(MailboxStatus {
         messages: row.get(first + 1)?,

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::connection::{self, Connection};
 use pillarbox_engine::imap::types::Change;
 use pillarbox_engine::types::Reason;
 use pillarbox_world::hub::Hub;
 use pillarbox_world::store::{AccountId, Happening, MailboxId, Outcome};
-use rusqlite::Connection;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use super::super::postgres::Shared;
 use super::blobs;
 use super::queue::Counts;
-use super::{Job, Known, property};
+use super::{Job, Known, property, reads};
 
 /// Writes in one commit: enough that one sync serves every connection that waits.
 const GROUP_MAX: usize = 256;
@@ -28,8 +29,9 @@ const SWEEP_AFTER: Duration = Duration::from_millis(10);
 const CHECKPOINT_AT: u64 = 32 << 20;
 
 /// Whether what kept the log from being folded can pass by itself.
-fn is_passing(error: &rusqlite::Error) -> bool {
+fn is_passing(error: &connection::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+    let connection::Error::Sqlite(error) = error else { return true };
     matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
 }
 
@@ -41,11 +43,11 @@ pub(super) enum Failure {
     /// The write cannot be made; nothing is wrong with the store.
     Refused(Reason),
     /// The store said no.
-    Store(rusqlite::Error),
+    Store(connection::Error),
 }
 
-impl From<rusqlite::Error> for Failure {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<connection::Error> for Failure {
+    fn from(error: connection::Error) -> Self {
         Self::Store(error)
     }
 }
@@ -59,24 +61,24 @@ impl From<Reason> for Failure {
 pub(super) type Done = Result<(Outcome, Changes), Failure>;
 
 /// The writer's own state.
-pub(super) struct Writer {
-    pub(super) connection: Connection,
-    pub(super) hub: Hub,
+pub(in super::super) struct Writer {
+    pub(in super::super) connection: Connection,
+    pub(in super::super) hub: Hub,
     pub(super) known: Arc<Known>,
-    pub(super) modseq: u64,
-    pub(super) uid_validity: u32,
+    pub(in super::super) modseq: u64,
+    pub(in super::super) uid_validity: u32,
     /// The queue in numbers.
-    pub(super) queue: Counts,
+    pub(in super::super) queue: Counts,
     /// Tasks that left destinations of the queue in the writes that run, and are not counted out yet.
     pub(super) went: BTreeMap<u64, u64>,
     /// Accounts by name with their INBOX; forgotten at every change of a name.
-    pub(super) inboxes: HashMap<Vec<u8>, (AccountId, MailboxId)>,
+    pub(in super::super) inboxes: HashMap<Vec<u8>, (AccountId, MailboxId)>,
     /// Octets of messages that are staged, by upload.
     staged: HashMap<u64, u64>,
     /// What was there before the writes of this group changed it.
     staged_before: Vec<(u64, Option<u64>)>,
     /// Blobs that lose their last use in this group.
-    pub(super) unused: Vec<u64>,
+    pub(in super::super) unused: Vec<u64>,
     /// Blobs without use that are to be removed once no session may send them, each with the moment at which it lost its
     /// last use. After a crash nobody may: all that have no use are found when the store is opened.
     kept: VecDeque<(u64, u64)>,
@@ -84,6 +86,10 @@ pub(super) struct Writer {
     pub(super) taken: Vec<u64>,
     /// Octets written since the last checkpoint, about.
     pub(super) written: u64,
+    /// The nodes that share the database, if any do.
+    pub(in super::super) shared: Option<Arc<Shared>>,
+    /// The last change, of any node, that the hub was told of.
+    pub(in super::super) told: u64,
     /// What the write that runs did to names and annotations.
     pub(super) happenings: Happenings,
 }
@@ -96,10 +102,12 @@ impl Writer {
         connection: Connection,
         hub: Hub,
         known: Arc<Known>,
-    ) -> rusqlite::Result<Self> {
+        shared: Option<Arc<Shared>>,
+    ) -> connection::Result<Self> {
         let counter = |name: &str| {
             connection
-                .query_row("SELECT value FROM counter WHERE name = ?1", [name], |row| row.get(0))
+                .prepare_cached("SELECT value FROM counter WHERE name = ?1")?
+                .query_row([name], |row| row.get(0))
         };
         let (modseq, uid_validity): (u64, u64) = (counter("modseq")?, counter("uid_validity")?);
         let queue = Counts {
@@ -108,12 +116,17 @@ impl Writer {
             held: counter("queue_held")?,
             latest_ms: counter("queue_latest")?,
         };
-        known.limited.store(property::is_any_limited(&connection)?, Ordering::Relaxed);
+        // Another node may limit somebody at any time.
+        let limited = shared.is_some() || property::is_any_limited(&connection)?;
+        known.limited.store(limited, Ordering::Relaxed);
         let went = hub.passed();
-        let kept = {
-            let mut find = connection.prepare("SELECT id FROM blob WHERE uses = 0")?;
-            let blobs = find.query_map([], |row| Ok((row.get(0)?, went)))?;
-            blobs.collect::<rusqlite::Result<VecDeque<(u64, u64)>>>()?
+        let kept = match shared {
+            // Nodes sweep by the clock of the database.
+            Some(_) => VecDeque::new(),
+            None => connection
+                .prepare_cached("SELECT id FROM blob WHERE uses = 0")?
+                .query_map((), |row| Ok((row.get(0)?, went)))?
+                .collect::<connection::Result<_>>()?,
         };
         Ok(Self {
             connection,
@@ -130,6 +143,8 @@ impl Writer {
             kept,
             taken: Vec::new(),
             written: 0,
+            shared,
+            told: 0,
             happenings: Vec::new(),
         })
     }
@@ -167,7 +182,9 @@ impl Writer {
         }
         while !self.has_failed() && self.sweep_alone() {}
         // The log is folded into the main file, so that a closed store is one file.
-        drop(self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        if let Connection::Sqlite(file) = &self.connection {
+            drop(file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())));
+        }
     }
 
     /// Whether nothing is written any more.
@@ -175,18 +192,19 @@ impl Writer {
         self.known.failed.load(Ordering::Relaxed)
     }
 
-    pub(super) fn give_up(&self, error: &rusqlite::Error) {
+    pub(super) fn give_up(&self, error: &connection::Error) {
         tracing::error!(%error, "the store failed: no mail is taken any more; restart once the disk is right");
         self.known.failed.store(true, Ordering::Relaxed);
     }
 
     fn checkpoint(&mut self) {
+        let Connection::Sqlite(file) = &self.connection else { return };
         if self.written < CHECKPOINT_AT {
             return;
         }
         self.written = 0;
-        let moved = self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
-        match moved {
+        let moved = file.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+        match moved.map_err(connection::Error::from) {
             Ok(()) => {}
             // A full disk may be emptied, and a log that is not folded only grows.
             Err(error) if is_passing(&error) => {
@@ -217,14 +235,14 @@ impl Writer {
         }
     }
 
-    pub(super) fn cannot_sweep(&self, error: &rusqlite::Error) {
+    pub(super) fn cannot_sweep(&self, error: &connection::Error) {
         tracing::warn!(%error, "removed messages still take room on the disk");
         drop(self.execute("ROLLBACK"));
     }
 
     /// In the open transaction, removes some of the blobs without use that no session may send any more; the others wait
     /// behind the rest. Gives what is gone if the transaction is committed.
-    pub(super) fn sweep(&mut self) -> rusqlite::Result<Vec<(u64, u64)>> {
+    pub(super) fn sweep(&mut self) -> connection::Result<Vec<(u64, u64)>> {
         let mut free = Vec::new();
         for _ in 0..self.kept.len().min(SWEEP_MAX) {
             let Some((blob, went)) = self.kept.pop_front() else { break };
@@ -247,7 +265,7 @@ impl Writer {
         self.kept.extend(blobs);
     }
 
-    fn remove_unused(&self, blob: u64) -> rusqlite::Result<()> {
+    fn remove_unused(&self, blob: u64) -> connection::Result<()> {
         let mut delete =
             self.connection.prepare_cached("DELETE FROM blob WHERE id = ?1 AND uses = 0")?;
         // Octets go only with a row that nothing uses: the list is a hint, the row is the truth.
@@ -288,8 +306,11 @@ impl Writer {
         }
     }
 
-    pub(super) fn new_blob(&self) -> u64 {
-        self.known.next_blob.fetch_add(1, Ordering::Relaxed)
+    pub(super) fn new_blob(&self) -> connection::Result<u64> {
+        match self.shared {
+            Some(_) => reads::next_blob(&self.connection),
+            None => Ok(self.known.next_blob.fetch_add(1, Ordering::Relaxed)),
+        }
     }
 
     /// For those that watch the account, once it is durable.
@@ -302,7 +323,7 @@ impl Writer {
         self.modseq
     }
 
-    pub(super) fn execute(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    pub(super) fn execute(&self, sql: &str) -> connection::Result<()> {
+        self.connection.run(sql)
     }
 }

@@ -13,6 +13,7 @@ use pillarbox_world::store::{
 
 use pillarbox_world::store::{combined, learn_keywords, permitted, push_uid, runs_to_forget};
 
+use super::connection;
 use super::rows::{DELETED, SEEN, flags, keywords_column, keywords_of_octets, keywords_to_octets};
 use super::writer::{Changes, Done, Failure, Writer};
 use super::{blobs, reads};
@@ -60,7 +61,7 @@ impl Writer {
             Write::Renew(mailbox) => self.renew(*mailbox),
             Write::MarkRecent(MarkRecent { mailbox, recent_from }) => {
                 let mut mark = self.connection.prepare_cached(
-                    "UPDATE mailbox SET recent_from = max(recent_from, ?2) WHERE id = ?1",
+                    "UPDATE mailbox SET recent_from = ?2 WHERE id = ?1 AND recent_from < ?2",
                 )?;
                 mark.execute((mailbox, recent_from))?;
                 Ok((Outcome::Done, Vec::new()))
@@ -72,10 +73,13 @@ impl Writer {
     }
 
     fn stage(&mut self, stage: &Stage) -> Done {
+        if stage.upload == blobs::NOBODY {
+            return Err(Reason::StorageFailed.into());
+        }
         let at = self.staged(stage.upload).unwrap_or(0);
         if at == 0 {
             self.connection
-                .prepare_cached("INSERT OR IGNORE INTO staged (blob) VALUES (?1)")?
+                .prepare_cached("INSERT INTO staged (blob) VALUES (?1) ON CONFLICT DO NOTHING")?
                 .execute([stage.upload])?;
         }
         blobs::append(&self.connection, stage.upload, at, &stage.octets)?;
@@ -85,7 +89,7 @@ impl Writer {
     }
 
     /// Takes an upload off the list of staged ones; false if it is not on it.
-    fn unstage(&self, upload: u64) -> rusqlite::Result<bool> {
+    fn unstage(&self, upload: u64) -> connection::Result<bool> {
         let mut delete = self.connection.prepare_cached("DELETE FROM staged WHERE blob = ?1")?;
         Ok(delete.execute([upload])? == 1)
     }
@@ -94,7 +98,7 @@ impl Writer {
     fn store_blob(&mut self, message: &NewMessage, uses: u64) -> Result<(u64, u64), Failure> {
         let (blob, size) = match &message.body {
             Body::Whole(octets) => {
-                let blob = self.new_blob();
+                let blob = self.new_blob()?;
                 blobs::append(&self.connection, blob, 0, octets)?;
                 self.written += octets.len() as u64;
                 (blob, octets.len() as u64)
@@ -246,7 +250,8 @@ impl Writer {
     fn collect(&mut self, collect: &Collect) -> Done {
         let Collect { append, source, key } = collect;
         let mut remember = self.connection.prepare_cached(
-            "INSERT OR IGNORE INTO collected (account, source, key) VALUES (?1, ?2, ?3)",
+            "INSERT INTO collected (account, source, key) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO NOTHING",
         )?;
         let is_new = remember.execute((append.account, source, key))? == 1;
         drop(remember);
@@ -262,7 +267,7 @@ impl Writer {
         Ok((Outcome::Known, Vec::new()))
     }
 
-    fn uid_validity_of(&self, mailbox: MailboxId) -> rusqlite::Result<u32> {
+    fn uid_validity_of(&self, mailbox: MailboxId) -> connection::Result<u32> {
         self.connection
             .prepare_cached("SELECT uid_validity FROM mailbox WHERE id = ?1")?
             .query_row([mailbox], |row| row.get(0))
@@ -284,7 +289,7 @@ impl Writer {
     }
 
     /// Messages of these runs that are there, ascending.
-    fn present(&self, mailbox: MailboxId, runs: &[UidRun]) -> rusqlite::Result<Vec<Found>> {
+    fn present(&self, mailbox: MailboxId, runs: &[UidRun]) -> connection::Result<Vec<Found>> {
         let mut find = self.connection.prepare_cached(
             "SELECT uid, blob, size, flags, keywords, modseq FROM message
              WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3",
@@ -399,7 +404,7 @@ impl Writer {
         mailbox: MailboxId,
         runs: &[UidRun],
         modseq: u64,
-    ) -> rusqlite::Result<()> {
+    ) -> connection::Result<()> {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO expunged (mailbox, modseq, first, last) VALUES (?1, ?2, ?3, ?4)",
         )?;
@@ -437,7 +442,7 @@ impl Writer {
     }
 
     /// One message fewer has this blob; the last one leaves it to the sweep.
-    pub(super) fn release(&mut self, blob: u64) -> rusqlite::Result<()> {
+    pub(super) fn release(&mut self, blob: u64) -> connection::Result<()> {
         let uses: u64 = self
             .connection
             .prepare_cached("SELECT uses FROM blob WHERE id = ?1")?

@@ -13,18 +13,18 @@ use pillarbox_world::queue::{
     Action, Block, Enqueue, NewTask, STEER_MAX, Settle, Steer, Steered, TaskId, Which,
 };
 use pillarbox_world::store::{Body, NewMessage, Outcome};
-use rusqlite::OptionalExtension;
 
+use super::connection::{self, OptionalExtension};
 use super::messages::arrived;
 use super::writer::{Changes, Done, Failure, Writer};
 
 /// The queue in numbers, as the writer keeps them beside the tables: to count a million rows takes too long.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) messages: u64,
-    pub(super) tasks: u64,
-    pub(super) held: u64,
-    pub(super) latest_ms: u64,
+pub(in super::super::super) struct Counts {
+    pub(in super::super::super) messages: u64,
+    pub(in super::super::super) tasks: u64,
+    pub(in super::super::super) held: u64,
+    pub(in super::super::super) latest_ms: u64,
 }
 
 /// A task's row, as far as writes need it.
@@ -85,7 +85,7 @@ impl Writer {
     }
 
     /// Counts a task in, and makes its destination if it has none yet.
-    fn count_task(&self, task: &NewTask, held: bool) -> rusqlite::Result<u64> {
+    fn count_task(&self, task: &NewTask, held: bool) -> connection::Result<u64> {
         let next_ms = (!held).then_some(task.due_ms);
         let until_ms = if held { i64::MAX as u64 } else { task.notice_ms };
         let mut count = self.connection.prepare_cached(sql::COUNT_IN)?;
@@ -98,7 +98,7 @@ impl Writer {
     }
 
     /// Counts tasks out; the last one takes its destination with it.
-    pub(super) fn count_out(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn count_out(&mut self) -> connection::Result<()> {
         while let Some((destination, tasks)) = self.went.pop_first() {
             self.connection.prepare_cached(sql::COUNT_OUT)?.execute((destination, tasks))?;
             let mut drop = self.connection.prepare_cached(sql::DROP_DESTINATION)?;
@@ -109,7 +109,7 @@ impl Writer {
         Ok(())
     }
 
-    fn set_next(&self, destination: u64) -> rusqlite::Result<()> {
+    fn set_next(&self, destination: u64) -> connection::Result<()> {
         let next_ms = reads::next_due(&self.connection, destination)?;
         self.connection.prepare_cached(sql::SET_NEXT)?.execute((destination, next_ms))?;
         Ok(())
@@ -141,6 +141,12 @@ impl Writer {
             })
             .optional()?;
         let (message, destination, held, rank, size, plain) = row.ok_or(Reason::NotFound)?;
+        // Another node works at the queue by now: what this attempt came to is not known there, and must not be mixed in.
+        if let Some(shared) = &self.shared
+            && !shared.may_settle(&self.connection)?
+        {
+            return Err(Reason::NotFound.into());
+        }
         let mut changes = self.put_stored(message, size, plain, accounts, now_ms)?;
         changes.extend(self.deliver_reports(reports)?);
         let mut keep = keep.iter();
@@ -241,17 +247,17 @@ impl Writer {
         Ok((Outcome::Steered(Steered { tasks, held, last }), Changes::new()))
     }
 
-    fn means(&self, which: &Which, destination: u64) -> rusqlite::Result<bool> {
+    fn means(&self, which: &Which, destination: u64) -> connection::Result<bool> {
         if matches!(which, Which::All | Which::Message(_)) {
             return Ok(true);
         }
         let mut named = self.connection.prepare_cached(sql::DESTINATION_NAME)?;
-        named.query_row([destination], |row| Ok(which.has(row.get_ref(0)?.as_bytes()?)))
+        named.query_row([destination], |row| Ok(which.has(&row.get::<_, Vec<u8>>(0)?)))
     }
 
     /// The next tasks, with when they are due.
-    fn look(&self, which: &Which, after: TaskId) -> rusqlite::Result<Vec<(Found, u64)>> {
-        let read = |row: &rusqlite::Row<'_>| {
+    fn look(&self, which: &Which, after: TaskId) -> connection::Result<Vec<(Found, u64)>> {
+        let read = |row: &connection::Row<'_>| {
             let (id, message, destination) = (row.get(0)?, row.get(1)?, row.get(2)?);
             Ok((Found { id, message, destination, held: row.get(3)? }, row.get(4)?))
         };
@@ -314,7 +320,7 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::MIGRATIONS;
+    use super::super::super::sqlite::schema::MIGRATIONS;
     use super::sql;
     use rusqlite::Connection;
 

@@ -2,12 +2,12 @@
 
 use std::sync::atomic::Ordering;
 
+use super::connection::{self, Connection, OptionalExtension};
 use pillarbox_engine::types::Reason;
 use pillarbox_world::store::{
     AccountId, MailboxId, Outcome, Quota, QuotaLimits, SetMetadata, SetQuota, annotated,
     check_metadata,
 };
-use rusqlite::{Connection, OptionalExtension};
 
 use super::reads;
 use super::writer::{Done, Failure, Writer};
@@ -16,7 +16,7 @@ use super::writer::{Done, Failure, Writer};
 const NONE: u64 = 0;
 
 /// What an account may use.
-fn limits(c: &Connection, account: AccountId) -> rusqlite::Result<QuotaLimits> {
+fn limits(c: &Connection, account: AccountId) -> connection::Result<QuotaLimits> {
     let mut find = c.prepare_cached(
         "SELECT quota_storage_kib, quota_messages, quota_mailboxes FROM account WHERE id = ?1",
     )?;
@@ -27,10 +27,11 @@ fn limits(c: &Connection, account: AccountId) -> rusqlite::Result<QuotaLimits> {
 }
 
 /// What an account uses and may use.
-pub(super) fn quota(c: &Connection, account: AccountId) -> rusqlite::Result<Quota> {
+pub(super) fn quota(c: &Connection, account: AccountId) -> connection::Result<Quota> {
     let limits = limits(c, account)?;
     let mut count = c.prepare_cached(
-        "SELECT coalesce(sum(m.size), 0), coalesce(sum(m.messages), 0), count(*)
+        "SELECT CAST(coalesce(sum(m.size), 0) AS BIGINT),
+         CAST(coalesce(sum(m.messages), 0) AS BIGINT), count(*)
          FROM name n JOIN mailbox m ON m.id = n.mailbox WHERE n.account = ?1",
     )?;
     count.query_row([account], |row| {
@@ -40,7 +41,7 @@ pub(super) fn quota(c: &Connection, account: AccountId) -> rusqlite::Result<Quot
 }
 
 /// Whether the account of this name uses all that it may. Where nothing is limited, nothing is counted.
-pub(super) fn is_full(c: &Connection, name: &[u8]) -> rusqlite::Result<bool> {
+pub(super) fn is_full(c: &Connection, name: &[u8]) -> connection::Result<bool> {
     let mut find = c.prepare_cached(
         "SELECT id FROM account WHERE name = ?1
          AND (quota_storage_kib IS NOT NULL OR quota_messages IS NOT NULL)",
@@ -53,12 +54,12 @@ pub(super) fn is_full(c: &Connection, name: &[u8]) -> rusqlite::Result<bool> {
 }
 
 /// Whether any account has a bound on what it may hold.
-pub(super) fn is_any_limited(c: &Connection) -> rusqlite::Result<bool> {
-    c.prepare(
+pub(super) fn is_any_limited(c: &Connection) -> connection::Result<bool> {
+    c.prepare_cached(
         "SELECT 1 FROM account
          WHERE quota_storage_kib IS NOT NULL OR quota_messages IS NOT NULL LIMIT 1",
     )?
-    .exists([])
+    .exists(())
 }
 
 /// Annotations that an account sees.
@@ -66,12 +67,12 @@ pub(super) fn metadata(
     c: &Connection,
     account: AccountId,
     mailbox: Option<MailboxId>,
-) -> rusqlite::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+) -> connection::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let mut find = c.prepare_cached(
         "SELECT entry, value FROM annotation WHERE mailbox = ?1 AND account IN (?2, ?3)
          ORDER BY entry",
     )?;
-    let entry = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let entry = |row: &connection::Row<'_>| Ok((row.get(0)?, row.get(1)?));
     find.query_map((mailbox.unwrap_or(NONE), account, NONE), entry)?.collect()
 }
 
@@ -129,8 +130,10 @@ impl Writer {
             match value {
                 Some(value) => c
                     .prepare_cached(
-                        "INSERT OR REPLACE INTO annotation (mailbox, account, entry, value)
-                         VALUES (?1, ?2, ?3, ?4)",
+                        "INSERT INTO annotation (mailbox, account, entry, value)
+                         VALUES (?1, ?2, ?3, ?4)
+                         ON CONFLICT (mailbox, account, entry)
+                         DO UPDATE SET value = excluded.value",
                     )?
                     .execute((place, whose, entry, value))?,
                 None => c
@@ -155,11 +158,11 @@ impl Writer {
     fn check_annotations(&self, mailbox: u64, account: Option<AccountId>) -> Result<(), Failure> {
         let mut find = self.connection.prepare_cached(
             "SELECT entry, length(value) FROM annotation
-             WHERE mailbox = ?1 AND (?2 IS NULL OR account = ?2)",
+             WHERE mailbox = ?1 AND (CAST(?2 AS BIGINT) IS NULL OR account = ?2)",
         )?;
-        let length = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let length = |row: &connection::Row<'_>| Ok((row.get(0)?, row.get(1)?));
         let all: Vec<(Vec<u8>, usize)> =
-            find.query_map((mailbox, account), length)?.collect::<rusqlite::Result<_>>()?;
+            find.query_map((mailbox, account), length)?.collect::<connection::Result<_>>()?;
         Ok(check_metadata(all.iter().map(|(entry, length)| (&entry[..], *length)))?)
     }
 }

@@ -61,8 +61,11 @@ pub(super) const ADD_TASK: &str =
 /// `next_ms` is null for a task that is held. The third is when its sender must be told something: no block lasts longer.
 pub(super) const COUNT_IN: &str =
     "INSERT INTO queue_destination (name, tasks, next_ms) VALUES (?1, 1, ?2)
-     ON CONFLICT (name) DO UPDATE SET tasks = tasks + 1, blocked_ms = min(blocked_ms, ?3),
-     next_ms = coalesce(min(next_ms, excluded.next_ms), next_ms, excluded.next_ms)
+     ON CONFLICT (name) DO UPDATE SET tasks = queue_destination.tasks + 1,
+     blocked_ms = CASE WHEN queue_destination.blocked_ms < ?3
+     THEN queue_destination.blocked_ms ELSE ?3 END,
+     next_ms = CASE WHEN queue_destination.next_ms < excluded.next_ms
+     THEN queue_destination.next_ms ELSE coalesce(excluded.next_ms, queue_destination.next_ms) END
      RETURNING id";
 pub(super) const COUNT_MESSAGE: &str = "UPDATE queue_message SET tasks = tasks + ?2 WHERE id = ?1";
 /// A message with its last task.
@@ -72,7 +75,7 @@ pub(super) const COUNT_OUT: &str = "UPDATE queue_destination SET tasks = tasks -
 pub(super) const DROP_DESTINATION: &str =
     "DELETE FROM queue_destination WHERE id = ?1 AND tasks = 0";
 pub(super) const SET_NEXT: &str = "UPDATE queue_destination SET next_ms = ?2
-     WHERE id = ?1 AND next_ms IS NOT ?2";
+     WHERE id = ?1 AND next_ms IS DISTINCT FROM ?2";
 pub(super) const BLOCK: &str = "UPDATE queue_destination
      SET blocked_ms = ?2, failures = ?3, why = ?4 WHERE name = ?1";
 pub(super) const UNBLOCK: &str = "UPDATE queue_destination

@@ -1,17 +1,18 @@
 //! Reads of the queue, each bounded by its page.
 
+use super::super::connection::{self, Connection, OptionalExtension, Row};
+use super::super::value::Params;
 use pillarbox_engine::types::{BlobId, Reason};
 use pillarbox_world::queue::{Destination, Queue, QueueStats, QueuedMessage, Task, TaskId};
-use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::super::Sqlite;
+use super::super::SqlStore;
 use super::super::reads::consistently;
 use super::{rows, sql};
 
 /// Below every rank.
 const BEFORE_ALL: i64 = i64::MIN;
 
-impl Queue for Sqlite {
+impl Queue for SqlStore {
     fn due_destinations(&self, now_ms: u64, max: u32) -> Result<Vec<Destination>, Reason> {
         self.read(|c| all(c, sql::DUE_DESTINATIONS, (now_ms, max), rows::destination))
     }
@@ -83,7 +84,7 @@ impl Queue for Sqlite {
                     tasks: counter("queue_tasks")?,
                     held: counter("queue_held")?,
                     latest_ms: counter("queue_latest")?,
-                    oldest_ms: oldest.query_row([], |row| row.get(0)).optional()?,
+                    oldest_ms: oldest.query_row((), |row| row.get(0)).optional()?,
                 })
             })
         })
@@ -95,7 +96,7 @@ fn due_tasks(
     destination: &[u8],
     now_ms: u64,
     max: u32,
-) -> rusqlite::Result<Vec<TaskId>> {
+) -> connection::Result<Vec<TaskId>> {
     let Some(id) = destination_id(c, destination)? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     let mut rank = BEFORE_ALL;
@@ -119,13 +120,13 @@ pub(super) fn next_rank(
     c: &Connection,
     destination: u64,
     after: i64,
-) -> rusqlite::Result<Option<(i64, u64)>> {
+) -> connection::Result<Option<(i64, u64)>> {
     let mut find = c.prepare_cached(sql::NEXT_RANK)?;
     find.query_row((destination, after), |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
 /// When the first of a destination's tasks is due; none: all are held.
-pub(super) fn next_due(c: &Connection, destination: u64) -> rusqlite::Result<Option<u64>> {
+pub(super) fn next_due(c: &Connection, destination: u64) -> connection::Result<Option<u64>> {
     let (mut rank, mut first) = (BEFORE_ALL, None);
     while let Some((next, due_ms)) = next_rank(c, destination, rank)? {
         rank = next;
@@ -134,7 +135,7 @@ pub(super) fn next_due(c: &Connection, destination: u64) -> rusqlite::Result<Opt
     Ok(first)
 }
 
-fn destination_id(c: &Connection, name: &[u8]) -> rusqlite::Result<Option<u64>> {
+fn destination_id(c: &Connection, name: &[u8]) -> connection::Result<Option<u64>> {
     c.prepare_cached(sql::DESTINATION_ID)?.query_row([name], |row| row.get(0)).optional()
 }
 
@@ -142,7 +143,7 @@ fn all<T>(
     c: &Connection,
     sql: &str,
     params: impl Params,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
+    read: impl FnMut(&Row<'_>) -> connection::Result<T>,
+) -> connection::Result<Vec<T>> {
     c.prepare_cached(sql)?.query_map(params, read)?.collect()
 }

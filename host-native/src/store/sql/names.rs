@@ -1,5 +1,6 @@
 //! Writes to accounts and to names of mailboxes.
 
+use super::connection::{self, OptionalExtension};
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{Change, SpecialUse};
 use pillarbox_engine::types::Reason;
@@ -7,7 +8,6 @@ use pillarbox_world::store::{
     AccountId, Create, FIRST_MAILBOXES, Happening, MailboxId, Named, Outcome, Rename, Subscribe,
     check_names,
 };
-use rusqlite::OptionalExtension;
 
 use super::reads::{below, has_below, mailbox};
 use super::rows::{uses_of_text, uses_to_text};
@@ -95,16 +95,17 @@ impl Writer {
         account: AccountId,
         name: &[u8],
         mailbox: Option<MailboxId>,
-    ) -> rusqlite::Result<()> {
+    ) -> connection::Result<()> {
         self.connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO name (account, name, mailbox) VALUES (?1, ?2, ?3)",
+                "INSERT INTO name (account, name, mailbox) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (account, name) DO UPDATE SET mailbox = excluded.mailbox",
             )?
             .execute((account, name, mailbox))?;
         Ok(())
     }
 
-    fn remove_name(&self, account: AccountId, name: &[u8]) -> rusqlite::Result<()> {
+    fn remove_name(&self, account: AccountId, name: &[u8]) -> connection::Result<()> {
         self.connection
             .prepare_cached("DELETE FROM name WHERE account = ?1 AND name = ?2")?
             .execute((account, name))?;
@@ -116,22 +117,29 @@ impl Writer {
         &self,
         account: AccountId,
         name: &[u8],
-    ) -> rusqlite::Result<Option<Option<MailboxId>>> {
+    ) -> connection::Result<Option<Option<MailboxId>>> {
         self.connection
             .prepare_cached("SELECT mailbox FROM name WHERE account = ?1 AND name = ?2")?
             .query_row((account, name), |row| row.get(0))
             .optional()
     }
 
-    fn is_subscribed(&self, account: AccountId, name: &[u8]) -> rusqlite::Result<bool> {
+    fn is_subscribed(&self, account: AccountId, name: &[u8]) -> connection::Result<bool> {
         let sql = "SELECT 1 FROM subscription WHERE account = ?1 AND name = ?2";
         self.connection.prepare_cached(sql)?.exists((account, name))
     }
 
     /// True if it was otherwise before.
-    fn set_subscribed(&self, account: AccountId, name: &[u8], on: bool) -> rusqlite::Result<bool> {
+    fn set_subscribed(
+        &self,
+        account: AccountId,
+        name: &[u8],
+        on: bool,
+    ) -> connection::Result<bool> {
         let sql = match on {
-            true => "INSERT OR IGNORE INTO subscription (account, name) VALUES (?1, ?2)",
+            true => {
+                "INSERT INTO subscription (account, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING"
+            }
             false => "DELETE FROM subscription WHERE account = ?1 AND name = ?2",
         };
         self.connection.prepare_cached(sql)?.execute((account, name)).map(|changed| changed > 0)
@@ -146,7 +154,7 @@ impl Writer {
             .connection
             .prepare_cached("SELECT mailbox FROM name WHERE account = ?1 AND mailbox IS NOT NULL")?
             .query_map([account], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<connection::Result<_>>()?;
         let mut changes: Changes = Vec::new();
         for mailbox in mailboxes {
             self.drop_mailbox(mailbox)?;
@@ -173,7 +181,7 @@ impl Writer {
             .connection
             .prepare_cached("SELECT blob FROM message WHERE mailbox = ?1")?
             .query_map([mailbox], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<connection::Result<_>>()?;
         for blob in blobs {
             self.release(blob)?;
         }
@@ -205,7 +213,7 @@ impl Writer {
         Ok((Outcome::Done, Vec::new()))
     }
 
-    fn missing_superiors(&self, account: AccountId, name: &[u8]) -> rusqlite::Result<u64> {
+    fn missing_superiors(&self, account: AccountId, name: &[u8]) -> connection::Result<u64> {
         let mut missing = 0;
         for (at, _) in name.iter().enumerate().filter(|(_, octet)| **octet == b'/') {
             missing += u64::from(self.entry(account, &name[..at])?.is_none());
@@ -298,7 +306,7 @@ impl Writer {
                 "SELECT name FROM name WHERE account = ?1 AND name >= ?2 AND name < ?3",
             )?
             .query_map((account, first, end), |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
+            .collect::<connection::Result<_>>()?;
         names.push(from.clone());
         let moved = |name: &[u8]| [&to[..], &name[from.len()..]].concat();
         for name in &names {

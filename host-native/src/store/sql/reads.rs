@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
+use super::connection::{self, Connection, OptionalExtension};
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     FlagPage, FlagRow, FlagsAsk, MailboxPage, MailboxRow, MailboxStatus, MailboxesAsk, Opened,
@@ -15,15 +16,14 @@ use pillarbox_world::store::{
     AccountId, MailboxId, MaildropEntry, PAGE_OCTETS_MAX, Quota, Shared, SharedAsk, Store,
     UploadId, keyword_octets, push_uid, vanished_page,
 };
-use rusqlite::{Connection, OptionalExtension};
 
 use super::rows::{STATUS, flags, keywords_of_octets, status, uses_of_text};
-use super::{Sqlite, blobs, property, sharing};
+use super::{Home, SqlStore, blobs, property, sharing};
 
 /// Runs in one page of UIDs.
 const RUNS_MAX: usize = 256;
 
-impl Store for Sqlite {
+impl Store for SqlStore {
     fn account(&self, name: &[u8]) -> Result<Option<AccountId>, Reason> {
         self.read(|c| {
             let mut find = c.prepare_cached("SELECT id FROM account WHERE name = ?1")?;
@@ -110,7 +110,7 @@ impl Store for Sqlite {
             let mut find = c.prepare_cached(
                 "SELECT uid, blob, size, plain FROM message WHERE mailbox = ?1 ORDER BY uid",
             )?;
-            let entry = |row: &rusqlite::Row<'_>| {
+            let entry = |row: &connection::Row<'_>| {
                 let (uid, blob) = (row.get(0)?, row.get(1)?);
                 Ok(MaildropEntry { uid, blob, size: row.get(2)?, plain: row.get(3)? })
             };
@@ -169,7 +169,7 @@ impl Store for Sqlite {
     ) -> Result<Option<AccessKey>, Reason> {
         self.read(|c| {
             if !c.prepare_cached("SELECT 1 FROM mailbox WHERE id = ?1")?.exists([mailbox])? {
-                return Err(rusqlite::Error::QueryReturnedNoRows);
+                return Err(connection::Error::NoRows);
             }
             sharing::access_key(c, account, mailbox)
         })
@@ -184,23 +184,35 @@ impl Store for Sqlite {
     }
 
     fn upload(&self) -> UploadId {
-        self.known.next_blob.fetch_add(1, Ordering::Relaxed)
+        let Home::Postgres(_) = &self.home else {
+            return self.known.next_blob.fetch_add(1, Ordering::Relaxed);
+        };
+        // Where no number is had, nothing can be staged either: a number that is nobody's is refused there.
+        self.read(next_blob).unwrap_or(blobs::NOBODY)
     }
 }
 
+/// The number of a new message where nodes share them.
+pub(super) fn next_blob(c: &Connection) -> connection::Result<u64> {
+    c.prepare_cached("SELECT nextval('blob_number')")?.query_row((), |row| row.get(0))
+}
+
 /// Runs several queries on one state of the file.
-pub(super) fn consistently<T, E: From<rusqlite::Error>>(
-    connection: &Connection,
+pub(super) fn consistently<T, E: From<connection::Error>>(
+    c: &Connection,
     read: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
-    connection.prepare_cached("BEGIN")?.execute([])?;
+    c.begin_reading()?;
     let value = read();
-    connection.prepare_cached("COMMIT")?.execute([])?;
+    c.run("COMMIT")?;
     value
 }
 
 /// Whose a mailbox is, and its name.
-pub(super) fn place(c: &Connection, mailbox: MailboxId) -> rusqlite::Result<(AccountId, Vec<u8>)> {
+pub(in super::super) fn place(
+    c: &Connection,
+    mailbox: MailboxId,
+) -> connection::Result<(AccountId, Vec<u8>)> {
     c.prepare_cached("SELECT account, name FROM name WHERE mailbox = ?1")?
         .query_row([mailbox], |row| Ok((row.get(0)?, row.get(1)?)))
 }
@@ -209,7 +221,7 @@ pub(super) fn mailbox(
     c: &Connection,
     account: AccountId,
     name: &[u8],
-) -> rusqlite::Result<MailboxId> {
+) -> connection::Result<MailboxId> {
     let mut find = c.prepare_cached(
         "SELECT mailbox FROM name WHERE account = ?1 AND name = ?2 AND mailbox IS NOT NULL",
     )?;
@@ -217,7 +229,7 @@ pub(super) fn mailbox(
 }
 
 /// Counters of a mailbox, and its mark of \Recent.
-fn status_of(c: &Connection, mailbox: MailboxId) -> rusqlite::Result<(MailboxStatus, u32)> {
+fn status_of(c: &Connection, mailbox: MailboxId) -> connection::Result<(MailboxStatus, u32)> {
     let mut find = c.prepare_cached(&format!("SELECT {STATUS} FROM mailbox m WHERE id = ?1"))?;
     let (mut status, recent_from) =
         find.query_row([mailbox], |row| Ok((status(row, 0)?, row.get::<_, u32>(8)?)))?;
@@ -233,24 +245,24 @@ fn mailboxes(
     c: &Connection,
     account: AccountId,
     ask: &MailboxesAsk,
-) -> rusqlite::Result<MailboxPage> {
+) -> connection::Result<MailboxPage> {
     let mut find = c.prepare_cached(
         "SELECT n.name, coalesce(x.known, 0), x.mailbox, s.name IS NOT NULL
          FROM (SELECT name FROM name WHERE account = ?1 AND name > ?2
                UNION SELECT name FROM subscription WHERE account = ?1 AND name > ?2) n
          LEFT JOIN (SELECT name, mailbox, 1 AS known FROM name WHERE account = ?1) x ON x.name = n.name
          LEFT JOIN subscription s ON s.account = ?1 AND s.name = n.name
-         WHERE substr(n.name, 1, length(?3)) = ?3
+         WHERE substr(n.name, 1, ?5) = ?3
          ORDER BY n.name LIMIT ?4",
     )?;
     let after = ask.after.clone().unwrap_or_default();
     let limit = i64::from(ask.max) + 1;
     type Found = (Vec<u8>, bool, Option<MailboxId>, bool);
     let found: Vec<Found> = find
-        .query_map((account, after, &ask.prefix, limit), |row| {
+        .query_map((account, after, &ask.prefix, limit, ask.prefix.len()), |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<connection::Result<_>>()?;
     let more = found.len() > ask.max as usize;
     let mut rows = Vec::new();
     for (name, exists, mailbox, subscribed) in found.into_iter().take(ask.max as usize) {
@@ -283,7 +295,11 @@ fn mailboxes(
 }
 
 /// Whether names stand below this one. `0` is the octet after `/`.
-pub(super) fn has_below(c: &Connection, account: AccountId, name: &[u8]) -> rusqlite::Result<bool> {
+pub(super) fn has_below(
+    c: &Connection,
+    account: AccountId,
+    name: &[u8],
+) -> connection::Result<bool> {
     let (first, end) = below(name);
     c.prepare_cached("SELECT 1 FROM name WHERE account = ?1 AND name >= ?2 AND name < ?3 LIMIT 1")?
         .exists((account, first, end))
@@ -294,7 +310,7 @@ pub(super) fn below(name: &[u8]) -> (Vec<u8>, Vec<u8>) {
     ([name, b"/"].concat(), [name, b"0"].concat())
 }
 
-fn opened(c: &Connection, mailbox: MailboxId) -> rusqlite::Result<Opened> {
+fn opened(c: &Connection, mailbox: MailboxId) -> connection::Result<Opened> {
     let (status, recent_from) = status_of(c, mailbox)?;
     let keywords: Vec<u8> = c
         .prepare_cached("SELECT keywords FROM mailbox WHERE id = ?1")?
@@ -314,7 +330,7 @@ fn opened(c: &Connection, mailbox: MailboxId) -> rusqlite::Result<Opened> {
     Ok(Opened { status, read_only: false, rights, first_unseen, recent_from, keywords, uids })
 }
 
-fn uids(c: &Connection, mailbox: MailboxId, after: u32) -> rusqlite::Result<UidPage> {
+fn uids(c: &Connection, mailbox: MailboxId, after: u32) -> connection::Result<UidPage> {
     // A mailbox without gaps, the usual one, is one run: its ends tell it.
     let (count, first, last): (u32, Option<u32>, Option<u32>) = c
         .prepare_cached(
@@ -344,7 +360,7 @@ fn vanished(
     c: &Connection,
     mailbox: MailboxId,
     ask: &VanishedAsk,
-) -> rusqlite::Result<VanishedPage> {
+) -> connection::Result<VanishedPage> {
     let forgotten: u64 = c
         .prepare_cached("SELECT forgotten_modseq FROM mailbox WHERE id = ?1")?
         .query_row([mailbox], |row| row.get(0))?;
@@ -353,13 +369,13 @@ fn vanished(
     }
     let mut find =
         c.prepare_cached("SELECT first, last FROM expunged WHERE mailbox = ?1 AND modseq > ?2")?;
-    let run = |row: &rusqlite::Row<'_>| Ok(UidRun { first: row.get(0)?, last: row.get(1)? });
-    let runs = find.query_map((mailbox, ask.since), run)?.collect::<rusqlite::Result<_>>()?;
+    let run = |row: &connection::Row<'_>| Ok(UidRun { first: row.get(0)?, last: row.get(1)? });
+    let runs = find.query_map((mailbox, ask.since), run)?.collect::<connection::Result<_>>()?;
     Ok(vanished_page(runs, ask.above))
 }
 
 /// Whether there may be something above a mod-sequence. The usual answer to who was away: nothing has changed.
-fn has_changed(c: &Connection, mailbox: MailboxId, since: u64) -> rusqlite::Result<bool> {
+fn has_changed(c: &Connection, mailbox: MailboxId, since: u64) -> connection::Result<bool> {
     if since == 0 {
         return Ok(true);
     }
@@ -368,7 +384,7 @@ fn has_changed(c: &Connection, mailbox: MailboxId, since: u64) -> rusqlite::Resu
     Ok(highest > since)
 }
 
-fn flag_rows(c: &Connection, mailbox: MailboxId, ask: &FlagsAsk) -> rusqlite::Result<FlagPage> {
+fn flag_rows(c: &Connection, mailbox: MailboxId, ask: &FlagsAsk) -> connection::Result<FlagPage> {
     let mut find = c.prepare_cached(
         "SELECT uid, flags, keywords, modseq FROM message
          WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND modseq > ?5 ORDER BY uid LIMIT ?4",
@@ -393,7 +409,7 @@ fn flag_rows(c: &Connection, mailbox: MailboxId, ask: &FlagsAsk) -> rusqlite::Re
     Ok(FlagPage { rows, more: false })
 }
 
-fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> rusqlite::Result<RowPage> {
+fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> connection::Result<RowPage> {
     let mut find = c.prepare_cached(match ask.index {
         false => {
             "SELECT uid, blob, size, flags, keywords, modseq, date_ms, zone, save_ms

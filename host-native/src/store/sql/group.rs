@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use pillarbox_engine::types::Reason;
 use pillarbox_world::hub::SessionKey;
 use pillarbox_world::store::{Outcome, Write};
-use rusqlite::ErrorCode;
 use tokio::sync::oneshot;
 
+use super::connection;
 use super::queue::Counts;
 use super::writer::{Changes, Done, Failure, Happenings, Writer};
 use super::{Job, reads};
@@ -21,7 +21,7 @@ struct Waiting {
 }
 
 /// What a write did.
-type Did = (Result<(Outcome, Changes), Reason>, Happenings);
+pub(in super::super) type Did = (Result<(Outcome, Changes), Reason>, Happenings);
 
 /// The writer's own state before a transaction or a savepoint.
 #[derive(Clone, Copy)]
@@ -49,34 +49,45 @@ impl Writer {
         if self.has_failed() {
             return refuse(group, Reason::StorageFailed);
         }
+        // Others' changes are told by another thread; it waits, so that all are told in the order of their commits.
+        let shared = self.shared.clone();
+        let mut told = shared.as_ref().map(|shared| shared.told());
+        self.told = told.as_deref().copied().unwrap_or(0);
         match self.transaction(&group) {
             Ok(did) => self.answer(group, did),
             Err(reason) => refuse(group, reason),
+        }
+        if let Some(told) = &mut told {
+            **told = self.told;
         }
     }
 
     /// All of a group, durable once this returns; or nothing of it.
     fn transaction(&mut self, group: &[Waiting]) -> Result<Vec<Did>, Reason> {
-        let before = self.mark();
         let mut swept = self.begin_sweeping()?;
+        let mut before = self.mark();
         let done = match self.together(group) {
             Some(did) => Ok(did),
             None => {
                 drop(self.execute("ROLLBACK"));
                 self.undo(before);
                 self.sweep_later(std::mem::take(&mut swept));
-                self.begin().and_then(|()| self.one_by_one(group))
+                let begun = self.begin();
+                before = self.mark();
+                begun.and_then(|()| self.one_by_one(group))
             }
         };
         let committed = done.and_then(|did| {
-            self.commit(before).map(|()| did).map_err(|error| self.commit_failed(&error))
+            self.commit(before, &did).map(|()| did).map_err(|error| self.commit_failed(&error))
         });
         match committed {
             Ok(did) => {
                 self.keep_staged();
                 let went = self.hub.passed();
                 let unused = std::mem::take(&mut self.unused);
-                self.sweep_later(unused.into_iter().map(|blob| (blob, went)));
+                if self.shared.is_none() {
+                    self.sweep_later(unused.into_iter().map(|blob| (blob, went)));
+                }
                 Ok(did)
             }
             Err(reason) => {
@@ -88,7 +99,20 @@ impl Writer {
     }
 
     fn begin(&mut self) -> Result<(), Reason> {
-        self.execute("BEGIN IMMEDIATE").map_err(|error| {
+        if let Some(shared) = self.shared.clone() {
+            let mut begun = self.begin_shared(&shared);
+            if begun.is_err() && self.connection.is_closed() {
+                // It was cut before anything was written: a new one does as well.
+                begun = self.begin_shared(&shared);
+            }
+            return begun.map_err(|error| {
+                tracing::error!(%error, "the shared store cannot be written to now");
+                drop(self.execute("ROLLBACK"));
+                Reason::StorageFailed
+            });
+        }
+        let begun = self.execute("BEGIN IMMEDIATE");
+        begun.map_err(|error| {
             self.give_up(&error);
             Reason::StorageFailed
         })
@@ -117,7 +141,7 @@ impl Writer {
                 Err(failure) => {
                     let reason = match failure {
                         Failure::Refused(reason) => reason,
-                        Failure::Store(rusqlite::Error::QueryReturnedNoRows) => Reason::NotFound,
+                        Failure::Store(connection::Error::NoRows) => Reason::NotFound,
                         Failure::Store(_) => return None,
                     };
                     if self.connection.total_changes() != changes {
@@ -142,7 +166,7 @@ impl Writer {
                 && self.connection.is_autocommit()
             {
                 // On some errors SQLite gives up the whole transaction by itself: then nothing of this group happened.
-                if reason != Reason::StorageFull {
+                if reason != Reason::StorageFull && self.shared.is_none() {
                     self.known.failed.store(true, Ordering::Relaxed);
                 }
                 return Err(reason);
@@ -166,7 +190,7 @@ impl Writer {
                 let reason = match failure {
                     Failure::Refused(reason) => reason,
                     // What a write names and the store does not have.
-                    Failure::Store(rusqlite::Error::QueryReturnedNoRows) => Reason::NotFound,
+                    Failure::Store(connection::Error::NoRows) => Reason::NotFound,
                     Failure::Store(error) => {
                         tracing::error!(%error, "a write failed");
                         storage(&error)
@@ -227,7 +251,7 @@ impl Writer {
         self.undo_staged();
     }
 
-    fn commit(&mut self, before: Mark) -> rusqlite::Result<()> {
+    fn commit(&mut self, before: Mark, did: &[Did]) -> connection::Result<()> {
         if (self.modseq, self.uid_validity) != (before.modseq, before.uid_validity) {
             let mut set =
                 self.connection.prepare_cached("UPDATE counter SET value = ?2 WHERE name = ?1")?;
@@ -243,16 +267,22 @@ impl Writer {
             set.execute(("queue_held", held))?;
             set.execute(("queue_latest", latest_ms))?;
         }
-        self.execute("COMMIT")
+        match self.shared {
+            Some(_) => self.commit_shared(did, self.queue != before.queue),
+            None => self.execute("COMMIT"),
+        }
     }
 
     /// A commit that failed happened for nobody. A full disk may be emptied; any other failure is final, since a
     /// second sync may report success for octets that the kernel has already dropped.
-    fn commit_failed(&self, error: &rusqlite::Error) -> Reason {
+    fn commit_failed(&mut self, error: &connection::Error) -> Reason {
         drop(self.execute("ROLLBACK"));
         if is_full(error) {
             tracing::error!("the disk is full: no mail is taken until there is room");
             return Reason::StorageFull;
+        }
+        if let Some(shared) = self.shared.clone() {
+            return self.unanswered(&shared, error);
         }
         self.give_up(error);
         Reason::StorageFailed
@@ -265,12 +295,12 @@ fn refuse(group: Vec<Waiting>, reason: Reason) {
     }
 }
 
-fn storage(error: &rusqlite::Error) -> Reason {
+fn storage(error: &connection::Error) -> Reason {
     if is_full(error) { Reason::StorageFull } else { Reason::StorageFailed }
 }
 
-fn is_full(error: &rusqlite::Error) -> bool {
-    matches!(error.sqlite_error_code(), Some(ErrorCode::DiskFull))
+fn is_full(error: &connection::Error) -> bool {
+    error.is_full()
 }
 
 #[cfg(test)]
@@ -280,17 +310,18 @@ mod tests {
     use pillarbox_engine::imap::types::{Flags, UidRun};
     use pillarbox_world::hub::Hub;
     use pillarbox_world::store::{Body, Deliver, Expunge, MarkRecent, NewMessage, Stage};
-    use rusqlite::Connection;
 
+    use super::super::super::sqlite::schema::MIGRATIONS;
     use super::super::Known;
-    use super::super::schema::MIGRATIONS;
+    use super::super::connection::Connection;
     use super::*;
 
     fn writer() -> Writer {
-        let connection = Connection::open_in_memory().expect("memory is there");
+        let connection = rusqlite::Connection::open_in_memory().expect("memory is there");
         MIGRATIONS.iter().for_each(|step| connection.execute_batch(step).expect("it is right"));
         let known = Arc::new(Known { next_blob: 1.into(), ..Known::default() });
-        Writer::new(connection, Hub::default(), known).expect("the schema is new")
+        let connection = Connection::Sqlite(connection);
+        Writer::new(connection, Hub::default(), known, None).expect("the schema is new")
     }
 
     fn deliver(account: &str, body: Body) -> Write {
@@ -330,7 +361,8 @@ mod tests {
     }
 
     fn count(writer: &Writer, sql: &str) -> u64 {
-        writer.connection.query_row(sql, [], |row| row.get(0)).expect("it counts")
+        let mut count = writer.connection.prepare_cached(sql).expect("it is right");
+        count.query_row((), |row| row.get(0)).expect("it counts")
     }
 
     #[test]

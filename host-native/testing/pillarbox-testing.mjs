@@ -55,7 +55,7 @@ export class Server {
         const words = ["serve", "--memory", "--json", "--exit-with-parent", "--trace-sessions", join(directory, "traces")];
         for (const service of ["smtp", "pop3", "imap", "http"]) {
             // A place that is named twice is a mistake, so a flag of the test's own takes this one's place.
-            if (!flags.includes(`--${service}`)) words.push(`--${service}`, "127.0.0.1:0");
+            if (!flags.some((flag) => flag === `--${service}` || flag.startsWith(`--${service}=`))) words.push(`--${service}`, "127.0.0.1:0");
         }
         // Variables of whoever runs the tests are for other servers.
         const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("PILLARBOX")));

@@ -54,7 +54,7 @@ class Server:
         command = [program, "serve", "--memory", "--json", "--exit-with-parent", "--trace-sessions", str(self._traces)]
         for service in ("smtp", "pop3", "imap", "http"):
             # A place that is named twice is a mistake, so a flag of the test's own takes this one's place.
-            if f"--{service}" not in flags:
+            if not any(flag == f"--{service}" or flag.startswith(f"--{service}=") for flag in flags):
                 command += [f"--{service}", "127.0.0.1:0"]
         # Variables of whoever runs the tests are for other servers.
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PILLARBOX")}

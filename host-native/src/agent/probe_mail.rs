@@ -103,8 +103,15 @@ async fn reach(tries: &MailTries) -> Result<(SocketAddr, Option<TcpStream>), Err
 /// Refuses a port at which every test would fail for one reason, which is none of the server's mistakes.
 async fn check_port(tries: &MailTries, tls: &ClientTls, address: SocketAddr) -> Result<(), Error> {
     let is_implicit = tries.channel == Channel::Implicit;
-    let within = tries.reply_within.min(if is_implicit { LOOK_TLS } else { LOOK });
-    let Ok(found) = look(tls, &tries.host, address, within).await else { return Ok(()) };
+    let soon = tries.reply_within.min(if is_implicit { LOOK_TLS } else { LOOK });
+    let Ok(mut found) = look(tls, &tries.host, address, soon).await else { return Ok(()) };
+    if matches!(found, Found::Silent) && soon < tries.reply_within {
+        // It may only be slow to greet.
+        let Ok(later) = look(tls, &tries.host, address, tries.reply_within).await else {
+            return Ok(());
+        };
+        found = later;
+    }
     let (name, begins): (&str, &[&[u8]]) = match tries.protocol {
         Protocol::Imap => ("IMAP", &[b"* "]),
         Protocol::Pop3 => ("POP3", &[b"+OK", b"-ERR"]),
@@ -120,7 +127,11 @@ async fn check_port(tries: &MailTries, tls: &ClientTls, address: SocketAddr) -> 
             let what = format!("{address} says nothing before TLS, as ports for implicit TLS do");
             format!("{what}; try --implicit")
         }
-        Found::Silent => return Ok(()),
+        Found::Silent => {
+            let seconds = tries.reply_within.as_secs();
+            let what = format!("{address} says nothing for {seconds} s, so it is no {name} server");
+            format!("{what}, or waits for its client to speak, as HTTP does; is the port right?")
+        }
     };
     Err(Error::new(Kind::Unavailable, what))
 }

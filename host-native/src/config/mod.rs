@@ -268,10 +268,18 @@ impl Settings {
     /// # Errors
     /// [`crate::error::Kind::Usage`], naming the flag, or the file and the line.
     pub fn new(flags: ServeFlags) -> Result<Self, Error> {
-        let file = match &flags.config {
-            Some(path) => Some(read_config(path)?),
-            None => None,
-        };
+        let Some(path) = flags.config.clone() else { return Self::joined(flags, None) };
+        let file = read_config(&path)?;
+        Self::joined(flags, Some(file)).map_err(|error| match error.message.starts_with("--") {
+            // It is about a flag, which has its name.
+            true => error,
+            false => {
+                Error::new(error.kind, format!("--config {}: {}", path.display(), error.message))
+            }
+        })
+    }
+
+    fn joined(flags: ServeFlags, file: Option<ConfigFile>) -> Result<Self, Error> {
         let data = data(&flags, file.as_ref())?;
         let tls = tls::settings(&flags, file.as_ref(), &data)?;
         let unsafe_bind =

@@ -1,7 +1,7 @@
 // Forced colours and little motion: what is marked is marked by more than colour, the focus is seen, nothing moves by itself.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { SIZES, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, open, press, rest, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => {
@@ -52,7 +52,7 @@ for (const [name, address, there] of SCREENS) {
       const { page, wrong, close } = await open(browser, server, address, { size, forcedColors: "active", reducedMotion: "reduce" });
       await page.locator(there).first().waitFor();
       if (name === "stage") await press(page, "End");
-      await page.waitForTimeout(200);
+      await rest(page);
       await shot(page, `forced-${name}-${sizeName}`);
       assert.ok(await page.evaluate(() => matchMedia("(forced-colors: active)").matches));
       assert.deepEqual(await unseenFocus(page, sizeName === "wide" ? 25 : 8), [], sizeName);
@@ -104,7 +104,7 @@ test("little motion: nothing is animated, and what travels changes its place at 
   await page.waitForSelector("#play");
   for (const address of ["#/", "#/s/alice-to-bob", "#/s/sandbox", "#/access", "#/speak"]) {
     await page.evaluate((to) => { location.hash = to; }, address);
-    await page.waitForTimeout(200);
+    await rest(page);
     if (address.startsWith("#/s/")) {
       await page.waitForSelector("#play, #build");
       for (let step = 0; step < 12; step += 1) {

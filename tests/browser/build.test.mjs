@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, closeDialog, node, open, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, THEMES, closeDialog, node, open, rest, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => {
@@ -298,7 +298,7 @@ for (const theme of THEMES) {
       await shot(page, `build-${theme}-${sizeName}`);
       assert.deepEqual(await serious(page), []);
       await closeDialog(page);
-      await page.waitForTimeout(150);
+      await rest(page);
       await shot(page, `sandbox-built-${theme}-${sizeName}`);
       assert.deepEqual(await serious(page), []);
       await page.locator("#link").click();

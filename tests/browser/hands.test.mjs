@@ -1,7 +1,7 @@
 // What a reader does with their own hands: the sandbox, the prompt and what it is told, reasons, octets of a message, steps.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { SIZES, closeDialog, lines, node, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, closeDialog, lines, node, open, press, rest, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -400,7 +400,7 @@ test("F6 goes from pane to pane on every screen, and back with Shift, and is see
     const { page, wrong, close } = await open(browser, server, "#/", { size });
     for (const route of ["#/", "#/s/alice-to-bob", "#/s/sandbox", "#/speak", "#/access", "#/wire", "#/compare", "#/message", "#/c", "#/c/say-helo", "#/live"]) {
       await page.evaluate((route) => { location.hash = route; document.activeElement.blur(); }, route);
-      await page.waitForTimeout(400);
+      await rest(page);
       const here = () => page.evaluate(() => {
         const pane = document.activeElement, style = getComputedStyle(pane);
         return { pane: `${pane.className} ${pane.getAttribute("aria-label") ?? ""}`, seen: parseFloat(style.outlineWidth) >= 2 && style.outlineStyle !== "none" };
@@ -438,7 +438,7 @@ test("screens of the window's height do not scroll, and Wire shows the line that
     const { page, wrong, close } = await open(browser, server, "#/s/alice-to-bob", { size });
     for (const route of ["#/s/alice-to-bob", "#/s/sandbox", "#/speak", "#/wire", "#/compare", "#/c/say-helo"]) {
       await page.evaluate((route) => { location.hash = route; }, route);
-      await page.waitForTimeout(200);
+      await rest(page);
       assert.equal(await scrolls(page), 0, `${route} at ${size.width}`);
     }
     assert.deepEqual(wrong, []);
@@ -447,7 +447,7 @@ test("screens of the window's height do not scroll, and Wire shows the line that
   const { page, wrong, close } = await open(browser, server, "#/wire");
   const lit = page.locator(".lines .line.lit").first();
   await lit.waitFor();
-  await page.waitForTimeout(200);
+  await rest(page);
   const seen = await lit.evaluate((line) => {
     const list = line.closest(".lines").getBoundingClientRect(), own = line.getBoundingClientRect();
     return own.top >= list.top - 1 && own.bottom <= list.bottom + 1;
@@ -466,7 +466,7 @@ test("the map's words can be read: nowhere below 11 pixels, and titles are whole
     for (const id of ids.filter((id) => id.startsWith("#/s/"))) {
       await page.evaluate((id) => { location.hash = id; }, id);
       await page.waitForSelector(".map");
-      await page.waitForTimeout(50);
+      await rest(page);
       const least = await page.$eval(".map", (map) => {
         const scale = map.getScreenCTM().a;
         return Math.min(...[...map.querySelectorAll("text")].map((text) => parseFloat(getComputedStyle(text).fontSize) * scale));

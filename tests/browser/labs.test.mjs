@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { SIZES, THEMES, closeDialog, lines, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, THEMES, closeDialog, lines, open, press, rest, serious, shot, slowness, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -270,8 +270,9 @@ test("every place of a story of 2,000 entries is reached in time", async () => {
   console.log(`  ${max} entries; a seek takes ${said(times)}; of the processor ${said(work)}`);
   // The processor's time is nearly the same beside other work, and is what is asked for. The clock's is three times as
   // much beside a build on two cores: its bound only finds what waits for something else.
-  assert.ok(work[94] < 50, `${work[94]} ms of work`);
-  assert.ok(times[94] < 250, `${times[94]} ms`);
+  const slow = await slowness(page);
+  assert.ok(work[94] < 50 * slow, `${work[94]} ms of work, ${slow.toFixed(2)} times as slow`);
+  assert.ok(times[94] < 250 * slow, `${times[94]} ms`);
   assert.deepEqual(wrong, []);
   await close();
 });
@@ -460,7 +461,7 @@ test("lines, arrows and what is on its way have a menu of what may go wrong, by 
   await about.filter({ hasText: "The line between crepes.fr and hamburger.edu" }).waitFor();
   await shot(page, "menu-line");
   assert.deepEqual(await serious(page), []);
-  await page.keyboard.press("Escape");
+  await closeDialog(page);
   await line.focus();
   await page.keyboard.press("Enter");
   await about.waitFor();
@@ -475,10 +476,10 @@ test("lines, arrows and what is on its way have a menu of what may go wrong, by 
     await page.keyboard.press("ArrowRight");
     await page.waitForTimeout(30);
   }
-  await page.waitForTimeout(700);
+  await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== "running"));
   await page.keyboard.press("f");
   await about.filter({ hasText: /^What .* (says|answers) to .*, at \d/ }).waitFor();
-  await page.keyboard.press("Escape");
+  await closeDialog(page);
   await flying.first().click({ button: "right" });
   await about.filter({ hasText: /^What .* (says|answers) to / }).waitFor();
   await shot(page, "menu-flying");
@@ -487,31 +488,31 @@ test("lines, arrows and what is on its way have a menu of what may go wrong, by 
   await add("It never arrives");
   assert.equal(Number(await page.locator(".slider").inputValue()) > at, true);
   await page.keyboard.press("End");
-  await page.waitForTimeout(300);
+  await rest(page);
   assert.match(await told(), /cut|breaks|broke|lost/);
   await page.getByLabel("Branch", { exact: true }).waitFor();
   // An arrow of the list: a moment that is past, and the fault strikes there.
   await start();
   await page.keyboard.press("End");
-  await page.waitForTimeout(300);
+  await rest(page);
   const row = page.locator(".sequence .event", { hasText: "opens a TCP connection" }).first();
   await row.click({ button: "right" });
   await about.filter({ hasText: "The connection from crepes.fr to hamburger.edu" }).waitFor();
-  await page.keyboard.press("Escape");
+  await closeDialog(page);
   await row.focus();
   await page.keyboard.press("f");
   await about.filter({ hasText: "The connection from crepes.fr to hamburger.edu" }).waitFor();
   await shot(page, "menu-arrow");
   await add("dropped before the greeting");
   await page.keyboard.press("End");
-  await page.waitForTimeout(300);
+  await rest(page);
   await page.keyboard.press("f");
   await page.locator(".fault .chip", { hasText: "fired 1×" }).waitFor();
-  await page.keyboard.press("Escape");
+  await closeDialog(page);
   // Octets of the conversation, whose fields can be looked at.
   await start();
   await page.keyboard.press("End");
-  await page.waitForTimeout(300);
+  await rest(page);
   await page.locator(".transcript .line.server").last().click({ button: "right" });
   await about.filter({ hasText: / answers to / }).waitFor();
   await page.locator("#fields").click();
@@ -595,7 +596,7 @@ test("what was done in a lab is in its link, and is there in a fresh browser", a
     console.log(`  from ${address} a link of ${link.length} characters`);
     const other = await open(browser, server, link);
     await other.page.locator(place).first().waitFor();
-    for (let tries = 0; tries < 20 && JSON.stringify(await seen(other.page)) !== JSON.stringify(here); tries += 1) await other.page.waitForTimeout(100);
+    for (let tries = 0; tries < 100 && JSON.stringify(await seen(other.page)) !== JSON.stringify(here); tries += 1) await other.page.waitForTimeout(100);
     assert.deepEqual(await seen(other.page), here, address);
     // What somebody else has solved is not solved here.
     assert.equal(await other.page.evaluate(() => localStorage.getItem("pillarbox.solved.say-helo")), null);
@@ -625,10 +626,10 @@ test("a link holds all branches where that is wanted, and only then", async () =
   const outcome = async (page, label) => {
     await page.getByLabel("Branch", { exact: true }).selectOption({ label });
     await page.keyboard.press("End");
-    await page.waitForTimeout(300);
+    await rest(page);
     return page.locator(".sequence").innerText();
   };
-  await page.keyboard.press("Escape");
+  await closeDialog(page);
   const here = [await outcome(page, "branch A"), await outcome(page, "branch B")];
   assert.notEqual(here[0], here[1]);
   assert.deepEqual(wrong, []);
@@ -638,7 +639,7 @@ test("a link holds all branches where that is wanted, and only then", async () =
   assert.equal(await other.page.getByLabel("Branch", { exact: true }).inputValue(), "1");
   assert.deepEqual([await outcome(other.page, "branch A"), await outcome(other.page, "branch B")], here);
   await other.page.evaluate((to) => { location.hash = to; }, alone);
-  await other.page.waitForTimeout(500);
+  await rest(other.page);
   assert.equal(await other.page.getByLabel("Branch", { exact: true }).count(), 0);
   for (const broken of [all.slice(0, -4), "#/w/2", "#/w/2AAAA", "#/w/3AAAA", "#/w/%20"]) {
     await other.page.evaluate((to) => { location.hash = to; }, broken);
@@ -698,7 +699,7 @@ for (const theme of THEMES) {
           await desk(page, "Laptop").getByRole("button", { name: "Check mail" }).click();
           await desk(page, "Phone").getByRole("button", { name: "Open the mailbox" }).click();
         }
-        await page.waitForTimeout(150);
+        await rest(page);
         await shot(page, `${name}-${theme}-${sizeName}`);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(wide <= 0, `${name} is ${wide} pixels too wide`);

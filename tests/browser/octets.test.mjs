@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, test } from "node:test";
-import { SIZES, lines, open, press, serious, shot, slowness, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, lines, open, press, rest, serious, shot, slowness, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -202,7 +202,7 @@ async function works(page, count, act) {
 test("a step is painted, and what is typed is echoed, in time", async () => {
   const stage = await open(browser, server, "#/s/alice-to-bob");
   await stage.page.locator("#step").waitFor();
-  await stage.page.waitForTimeout(400);
+  await rest(stage.page);
   const slow = await slowness(stage.page);
   const step = await works(stage.page, 40, () => {
     document.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
@@ -214,7 +214,7 @@ test("a step is painted, and what is typed is echoed, in time", async () => {
   await stage.close();
   const speak = await open(browser, server, "#/speak");
   await speak.page.locator("#prompt").waitFor();
-  await speak.page.waitForTimeout(400);
+  await rest(speak.page);
   const type = await works(speak.page, 40, (at) => {
     const prompt = document.querySelector("#prompt");
     prompt.value = "NOOP ".repeat(1 + (at % 7));

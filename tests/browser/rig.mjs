@@ -16,7 +16,12 @@ mkdirSync(SHOTS, { recursive: true });
 
 export const THEMES = ["light", "dark", "contrast"];
 export const SIZES = { wide: { width: 1280, height: 800 }, narrow: { width: 390, height: 844 } };
-const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"];
+// What Playwright switches off, since the last such list alone counts, and one more: a sandboxed frame in a process of its own
+// can be told of twice, which Playwright does not survive on a slow machine (all tests of the file pass, and the file fails).
+const OFF = ["AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "HttpsFirstBalancedModeAutoEnable",
+  "MediaRouter", "PaintHolding", "ThirdPartyStoragePartitioning", "AvoidCorsURLLoaderRestartOnRedirect", "OptimizationHints",
+  "NetworkTimeServiceQuerying", "PreconnectToSearch", "IsolateSandboxedIframes"];
+const ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", `--disable-features=${OFF}`];
 
 /** Debian's chromium, or the one named by CHROMIUM. */
 function browserPath() {
@@ -39,7 +44,7 @@ export async function startServer(more = []) {
     stdio: ["ignore", "ignore", "inherit"],
   });
   for (let tries = 0; !existsSync(ready); tries += 1) {
-    if (tries > 200 || server.exitCode !== null) throw new Error("the server did not become ready");
+    if (tries > 600 || server.exitCode !== null) throw new Error("the server did not become ready");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   const addresses = JSON.parse(readFileSync(ready, "utf8"));
@@ -85,6 +90,25 @@ export async function closeDialog(page) {
   await page.keyboard.press("Escape");
   await page.locator("dialog[open]").waitFor({ state: "detached" });
   await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
+}
+
+/**
+ * Until the page has drawn what it only draws at rest, 150 ms after it last moved. Its own clock is asked: on a busy machine
+ * the page is as late as what it waits for.
+ */
+export const rest = (page) => page.evaluate(async () => {
+  const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+  await frame();
+  await new Promise((done) => setTimeout(done, 250));
+  await frame();
+});
+
+/** Collects what nothing holds any more; what holds only each other goes in more than one round. */
+export async function collect(page, session) {
+  for (let round = 0; round < 3; round += 1) {
+    await rest(page);
+    await session.send("HeapProfiler.collectGarbage");
+  }
 }
 
 /** Lines of the conversation that is shown, as text. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, closeDialog, lines, live, open, press, row, serious, shot, startBrowser, startServer, talk } from "./rig.mjs";
+import { SIZES, THEMES, closeDialog, lines, live, open, press, row, rest, serious, shot, startBrowser, startServer, talk } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -127,7 +127,7 @@ for (const theme of THEMES) {
       await clicked(page, "Open as a simulation");
       await page.locator(".about summary").last().click();
       await press(page, "End");
-      await page.waitForTimeout(150);
+      await rest(page);
       await shot(page, `simulation-${theme}-${sizeName}`);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${wide} pixels too wide`);

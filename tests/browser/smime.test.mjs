@@ -1,7 +1,7 @@
 // S/MIME in the message lab: the second module, the seven states, the octets that are covered, scenario 15 and challenge 24.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, open, press, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, THEMES, kept, open, press, rest, serious, shot, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -170,7 +170,7 @@ test("with the network off, a message can be signed that was never signed before
   const page = await context.newPage();
   await page.goto(server.page);
   await page.waitForSelector(".bar");
-  await page.waitForFunction(() => navigator.serviceWorker.controller);
+  await kept(page);
   await context.setOffline(true);
   await page.goto(`${server.page}#/message`);
   await page.reload();
@@ -238,7 +238,7 @@ for (const theme of THEMES) {
         await state(page).waitFor();
         await page.getByLabel("A message to begin with").selectOption(`bob@hamburger.edu-${name}`);
         await page.locator(".keys summary").click();
-        await page.waitForTimeout(150);
+        await rest(page);
         await shot(page, `smime-${name}-${theme}-${sizeName}`);
         const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         assert.ok(wide <= 0, `${wide} pixels too wide`);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
-import { SIZES, THEMES, lines, live, open, openPrinted, row, serious, shot, startBrowser, startServer } from "./rig.mjs";
+import { SIZES, THEMES, lines, live, open, openPrinted, row, rest, serious, shot, slowness, startBrowser, startServer } from "./rig.mjs";
 
 let server, browser;
 before(async () => { server = await startServer(); browser = await startBrowser(); });
@@ -11,9 +11,11 @@ after(async () => { await browser?.close(); server?.stop(); });
 
 const own = () => `http://${server.http}`;
 
-/** A port that nobody has. */
+/** A port that nobody has: below those that the system gives to connections, or one of them might take it meanwhile. */
 const free = () => new Promise((resolve) => {
-  const probe = createServer().listen(0, "127.0.0.1", () => { const { port } = probe.address(); probe.close(() => resolve(port)); });
+  const port = 10_240 + Math.floor(Math.random() * 20_000);
+  const probe = createServer().on("error", () => resolve(free()));
+  probe.listen(port, "127.0.0.1", () => probe.close(() => resolve(port)));
 });
 
 /** Whether somebody listens on a port. */
@@ -259,7 +261,7 @@ test("whoever says millions of octets is taken in, shown page by page, and the p
   const gaps = (await page.evaluate(() => window.gaps)).sort((one, other) => one - other);
   console.log(`  ${gaps.length} frames, the longest took ${gaps.at(-1).toFixed(0)} ms`);
   // How much is done for a frame is counted elsewhere; here it is seen that nothing grows with all that came.
-  assert.ok(gaps.at(-1) < 3_000, `${gaps.at(-1)} ms without an answer`);
+  assert.ok(gaps.at(-1) < 3_000 * await slowness(page), `${gaps.at(-1)} ms without an answer`);
   const pages = page.locator(".lines-pages");
   const numbers = async () => (await pages.innerText()).match(/lines (\d+) – (\d+) of (\d+)/).slice(1).map(Number);
   await pages.waitFor();
@@ -408,7 +410,7 @@ for (const theme of THEMES) {
       await serve(page, port, { by: "I type the answers" });
       const socket = connect(port, "127.0.0.1", () => socket.write("EHLO me\r\n"));
       await page.locator(".line.client", { hasText: "EHLO me" }).waitFor();
-      await page.waitForTimeout(150);
+      await rest(page);
       await shot(page, `visitors-${theme}-${sizeName}`);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${wide} pixels too wide`);

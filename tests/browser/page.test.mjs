@@ -568,6 +568,8 @@ test("the browser decodes every charset as the engine's own tables do, to the oc
   assert.ok(chosen.length >= hardest.length, "all of them are in the list");
   const body = charsetOctets().toString("base64").replace(/.{76}/g, "$&\n");
   const { page, wrong, close } = await open(browser, server, "#/message");
+  // Nothing here is about time, and beside other work each takes longer than what is usually waited for.
+  page.setDefaultTimeout(180_000);
   const other = [];
   for (const [name, hash] of chosen.map((line) => line.split(" "))) {
     const fields = `Subject: ${name}\nContent-Type: text/plain; charset=${name}\nContent-Transfer-Encoding: base64\n\n`;

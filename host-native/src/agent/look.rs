@@ -14,6 +14,9 @@ use crate::tls::{ClientTls, Trust};
 /// Octets of the first words that are looked at.
 const WORDS_MAX: usize = 512;
 
+/// How long a handshake is waited for: who does not speak TLS may wait for more of what is no line to it.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
 /// What a port does when somebody connects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
@@ -32,20 +35,29 @@ pub(super) async fn look(
     address: SocketAddr,
     within: Duration,
 ) -> io::Result<Found> {
-    let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
-    let connect = || async { timeout(within, TcpStream::connect(address)).await.map_err(silent)? };
-    let mut stream = connect().await?;
-    let mut words = vec![0; WORDS_MAX];
-    match timeout(within, stream.read(&mut words)).await {
+    match first_words(address, within).await? {
         // Closed at once: it says nothing, and would not wait for more.
-        Ok(Ok(0)) => return Ok(Found::Silent),
-        Ok(Ok(count)) => {
-            words.truncate(count);
-            return Ok(Found::Words(words));
-        }
-        Ok(Err(error)) => return Err(error),
-        Err(_) => drop(stream),
+        Some(words) if words.is_empty() => return Ok(Found::Silent),
+        Some(words) => return Ok(Found::Words(words)),
+        None => {}
     }
-    let handshake = tls.connect(connect().await?, name, &Trust::Any).await;
-    Ok(if handshake.is_ok() { Found::Tls } else { Found::Silent })
+    let stream = timeout(within, TcpStream::connect(address)).await.map_err(silent)??;
+    let handshake = timeout(within.max(HANDSHAKE), tls.connect(stream, name, &Trust::Any)).await;
+    Ok(if matches!(handshake, Ok(Ok(_))) { Found::Tls } else { Found::Silent })
+}
+
+/// What a port says by itself within this time; nothing if it closes, none if it is silent.
+pub(super) async fn first_words(
+    address: SocketAddr,
+    within: Duration,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut stream = timeout(within, TcpStream::connect(address)).await.map_err(silent)??;
+    let mut words = vec![0; WORDS_MAX];
+    let Ok(read) = timeout(within, stream.read(&mut words)).await else { return Ok(None) };
+    words.truncate(read?);
+    Ok(Some(words))
+}
+
+fn silent(_: tokio::time::error::Elapsed) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "no answer in time")
 }

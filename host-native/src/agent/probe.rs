@@ -14,7 +14,7 @@ use pillarbox_engine::{Role, Session};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
-use super::look::{Found, look};
+use super::look::{Found, first_words, look};
 use super::progress::Visits;
 use super::server::addresses;
 use crate::client::Trust;
@@ -108,7 +108,17 @@ async fn check_port(tries: &Tries, tls: &ClientTls, address: SocketAddr) -> Resu
             let what = format!("{address} says nothing before TLS, as ports for implicit TLS do");
             format!("{what}; try --implicit")
         }
-        Found::Silent => return Ok(()),
+        Found::Silent => {
+            // A server may let one wait for its greeting: as long as for any other reply.
+            let waits = !is_implicit && tries.reply_within > within;
+            if waits
+                && let Ok(Some(words)) = first_words(address, tries.reply_within).await
+                && !words.is_empty()
+            {
+                return Ok(());
+            }
+            format!("{address} sends no greeting, as SMTP would; is the port right?")
+        }
     };
     Err(Error::new(Kind::Unavailable, what))
 }

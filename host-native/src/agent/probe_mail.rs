@@ -11,7 +11,7 @@ use pillarbox_engine::smtp::probe::{Channel, Interruption, Row};
 use pillarbox_engine::types::TlsFacts;
 use tokio::net::TcpStream;
 
-use super::look::{Found, look};
+use super::look::{Found, first_words, look};
 use super::probe::{Made, dial, visited};
 use super::progress::Visits;
 use super::server::addresses;
@@ -120,7 +120,17 @@ async fn check_port(tries: &MailTries, tls: &ClientTls, address: SocketAddr) -> 
             let what = format!("{address} says nothing before TLS, as ports for implicit TLS do");
             format!("{what}; try --implicit")
         }
-        Found::Silent => return Ok(()),
+        Found::Silent => {
+            // A server may let one wait for its greeting: as long as for any other reply.
+            let waits = !is_implicit && tries.reply_within > within;
+            if waits
+                && let Ok(Some(words)) = first_words(address, tries.reply_within).await
+                && !words.is_empty()
+            {
+                return Ok(());
+            }
+            format!("{address} sends no greeting, as {name} would; is the port right?")
+        }
     };
     Err(Error::new(Kind::Unavailable, what))
 }

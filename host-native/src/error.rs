@@ -13,6 +13,8 @@ pub enum Kind {
     TimedOut = 3,
     /// The data directory cannot be used.
     Data = 4,
+    /// The data directory is in use by another process: to scripts the same as [`Kind::Data`].
+    Busy = 104,
     /// An address cannot be listened on.
     Address = 5,
     /// `sendmail` was called wrongly (`EX_USAGE`; these are the numbers that its callers know).
@@ -35,7 +37,10 @@ impl Kind {
     /// The exit code.
     #[must_use]
     pub fn code(self) -> u8 {
-        self as u8
+        match self {
+            Self::Busy => Self::Data as u8,
+            kind => kind as u8,
+        }
     }
 }
 

@@ -185,6 +185,10 @@ impl MailHost {
     pub(crate) fn error(&self, ended: &Ended) -> Error {
         let (kind, help) = match ended.why {
             Why::Unreachable => (Kind::Temporary, "are host and port right?"),
+            Why::Tls if self.url.implicit => (
+                Kind::Unavailable,
+                "if the port begins without TLS, imap:// or pop3:// is right; --ca FILE trusts another authority",
+            ),
             Why::Tls => (
                 Kind::Unavailable,
                 "--ca FILE trusts another authority; --tls opportunistic asks for no proof",

@@ -14,7 +14,7 @@ use pillarbox_engine::{Role, Session};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsStream;
 
-use super::look::{Found, look};
+use super::look::{Found, Port};
 use super::progress::Visits;
 use super::server::addresses;
 use crate::client::Trust;
@@ -22,11 +22,6 @@ use crate::drive::{Driver, End, Ends, Host, Interrupt, Record, Transcript, Wire,
 use crate::engine::Driven;
 use crate::error::{Error, Kind};
 use crate::tls::{ClientTls, Metered};
-
-/// How long a port may take to say its first words before it is seen whether it waits for TLS.
-const LOOK: Duration = Duration::from_secs(5);
-/// The same where it is expected to wait.
-const LOOK_TLS: Duration = Duration::from_millis(500);
 
 /// What is tried, and how.
 pub(crate) struct Tries {
@@ -89,27 +84,23 @@ async fn all(tries: &Tries, tls: &Arc<ClientTls>) -> Result<Probed, Error> {
 
 /// Refuses a port at which every test would fail for one reason, which is none of the server's mistakes.
 async fn check_port(tries: &Tries, tls: &ClientTls, address: SocketAddr) -> Result<(), Error> {
-    let is_implicit = tries.channel == Channel::Implicit;
-    // Who wants TLS first may say nothing in the clear, and mostly does: it is not waited for long.
-    let within = tries.reply_within.min(if is_implicit { LOOK_TLS } else { LOOK });
-    let Ok(found) = look(tls, &tries.host, address, within).await else { return Ok(()) };
-    let not_smtp = |name: &str| {
+    let port = Port {
+        address,
+        host: &tries.host,
+        protocol: "SMTP",
+        is_implicit: tries.channel == Channel::Implicit,
+        within: tries.reply_within,
+    };
+    let Ok(found) = port.look(tls).await else { return Ok(()) };
+    let other = match &found {
+        Found::Words(words) => other_protocol(words),
+        Found::Tls | Found::Silent => None,
+    };
+    let other = other.map(|name| {
         let what = format!("{address} speaks {name}, and these tests are for SMTP");
         format!("{what}; try its ports for mail: 25, or 587 and 465 for submission")
-    };
-    let what = match &found {
-        Found::Words(words) => match (other_protocol(words), is_implicit) {
-            (Some(name), _) => not_smtp(name),
-            (None, false) => return Ok(()),
-            (None, true) => format!("{address} speaks in the clear first; leave out --implicit"),
-        },
-        Found::Tls if is_implicit => return Ok(()),
-        Found::Tls => {
-            let what = format!("{address} says nothing before TLS, as ports for implicit TLS do");
-            format!("{what}; try --implicit")
-        }
-        Found::Silent => return Ok(()),
-    };
+    });
+    let Some(what) = other.or_else(|| port.mistaken(&found)) else { return Ok(()) };
     Err(Error::new(Kind::Unavailable, what))
 }
 

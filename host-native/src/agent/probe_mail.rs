@@ -11,18 +11,13 @@ use pillarbox_engine::smtp::probe::{Channel, Interruption, Row};
 use pillarbox_engine::types::TlsFacts;
 use tokio::net::TcpStream;
 
-use super::look::{Found, look};
+use super::look::{Found, Port};
 use super::probe::{Made, dial, visited};
 use super::progress::Visits;
 use super::server::addresses;
 use crate::client::Trust;
 use crate::error::{Error, Kind};
 use crate::tls::ClientTls;
-
-/// How long a port may take to say its first words before it is seen whether it waits for TLS.
-const LOOK: Duration = Duration::from_secs(5);
-/// The same where it is expected to wait.
-const LOOK_TLS: Duration = Duration::from_millis(500);
 
 /// What is tried, and how.
 pub(crate) struct MailTries {
@@ -102,37 +97,24 @@ async fn reach(tries: &MailTries) -> Result<(SocketAddr, Option<TcpStream>), Err
 
 /// Refuses a port at which every test would fail for one reason, which is none of the server's mistakes.
 async fn check_port(tries: &MailTries, tls: &ClientTls, address: SocketAddr) -> Result<(), Error> {
-    let is_implicit = tries.channel == Channel::Implicit;
-    let soon = tries.reply_within.min(if is_implicit { LOOK_TLS } else { LOOK });
-    let Ok(mut found) = look(tls, &tries.host, address, soon).await else { return Ok(()) };
-    if matches!(found, Found::Silent) && soon < tries.reply_within {
-        // It may only be slow to greet.
-        let Ok(later) = look(tls, &tries.host, address, tries.reply_within).await else {
-            return Ok(());
-        };
-        found = later;
-    }
-    let (name, begins): (&str, &[&[u8]]) = match tries.protocol {
+    let (protocol, begins): (&str, &[&[u8]]) = match tries.protocol {
         Protocol::Imap => ("IMAP", &[b"* "]),
         Protocol::Pop3 => ("POP3", &[b"+OK", b"-ERR"]),
     };
-    let what = match &found {
-        Found::Words(_) if is_implicit => {
-            format!("{address} speaks in the clear first; leave out --implicit")
-        }
-        Found::Words(words) if begins.iter().any(|head| words.starts_with(head)) => return Ok(()),
-        Found::Words(_) => format!("{address} does not speak {name}; is the port right?"),
-        Found::Tls if is_implicit => return Ok(()),
-        Found::Tls => {
-            let what = format!("{address} says nothing before TLS, as ports for implicit TLS do");
-            format!("{what}; try --implicit")
-        }
-        Found::Silent => {
-            let seconds = tries.reply_within.as_secs();
-            let what = format!("{address} says nothing for {seconds} s, so it is no {name} server");
-            format!("{what}, or waits for its client to speak, as HTTP does; is the port right?")
-        }
+    let port = Port {
+        address,
+        host: &tries.host,
+        protocol,
+        is_implicit: tries.channel == Channel::Implicit,
+        within: tries.reply_within,
     };
+    let Ok(found) = port.look(tls).await else { return Ok(()) };
+    let is_other = match &found {
+        Found::Words(words) => !begins.iter().any(|head| words.starts_with(head)),
+        Found::Tls | Found::Silent => false,
+    };
+    let other = is_other.then(|| format!("{address} does not speak {protocol}; is the port right?"));
+    let Some(what) = port.mistaken(&found).or(other) else { return Ok(()) };
     Err(Error::new(Kind::Unavailable, what))
 }
 

@@ -7,7 +7,7 @@ use pillarbox_engine::smtp::client::types::{Fate, Reply, Stage};
 use pillarbox_engine::smtp::grammar::print_mailbox;
 use serde_json::{Value, json};
 
-use super::look::{Found, look};
+use super::look::{Found, Port};
 use super::{Outgoing, Server};
 use crate::cli::EngineChoice;
 use crate::client::{Client, Envelope, Login, OpenError, OpenErrorKind, Security, Target, Trace};
@@ -125,11 +125,18 @@ async fn send(
 async fn waits_for_tls(tls: &ClientTls, server: &Server, target: &Target) -> Error {
     let implicit = matches!(server.settings.security, Security::Implicit(_));
     tokio::time::sleep(GREETING_EXPECTED).await;
-    if let (false, Some(address)) = (implicit, target.addresses.first())
-        && let Ok(Found::Tls) = look(tls, &target.name, *address, GREETING_EXPECTED).await
-    {
-        let what = format!("no mail was sent to {}: it says nothing before TLS", target.name);
-        return Error::new(Kind::Unavailable, format!("{what}; try --tls implicit"));
+    if let (false, Some(&address)) = (implicit, target.addresses.first()) {
+        let port = Port {
+            address,
+            host: &target.name,
+            protocol: "SMTP",
+            is_implicit: false,
+            within: GREETING_EXPECTED,
+        };
+        if let Ok(Found::Tls) = port.look(tls).await {
+            let what = format!("no mail was sent to {}: it says nothing before TLS", target.name);
+            return Error::new(Kind::Unavailable, format!("{what}; try --tls implicit"));
+        }
     }
     std::future::pending().await
 }

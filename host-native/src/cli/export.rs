@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::import::{StoreFlags, runtime};
+use super::import::{StoreFlags, runtime, tell_if_interrupted};
 use crate::error::{Error, Kind};
-use crate::folders::{Exported, Exporting, Format, NotExported, Shows, Sync, Tally, export};
+use crate::folders::{
+    Exported, Exporting, Format, NotExported, Shows, Sync, Tally, export, name_files,
+};
 use crate::local::{Ask, Local, Mailbox, Reply, unexpected};
 
 const EXAMPLES: &str = "\
@@ -26,7 +28,7 @@ Examples:
   pillarbox export --account bob@hamburger.edu --format mbox --mailbox INBOX inbox.mbox
   pillarbox export --account bob@hamburger.edu --format mbox --mailbox Sent - | gzip > sent.mbox.gz
 
-Exit codes: 0 all of it is written; 2 wrong flag; 4 the data directory cannot be used; 1 anything else.";
+Exit codes: 0 all of it is written; 2 wrong flag; 4 the data directory cannot be used; 130 interrupted; 1 anything else.";
 
 /// Flags of `export`.
 #[derive(Clone, Debug, Args)]
@@ -64,6 +66,7 @@ pub(super) fn run(flags: &ExportFlags) -> Result<(), Error> {
         return Err(Error::usage(format!("-: {what}")));
     }
     let settings = flags.store.settings()?;
+    tell_if_interrupted("written")?;
     runtime()?.block_on(async {
         let mut local = Local::open(&settings, false).await?;
         let done = all(&mut local, flags, is_stdout).await;
@@ -111,6 +114,7 @@ async fn all(local: &mut Local, flags: &ExportFlags, is_stdout: bool) -> Result<
         }
         total.add(done);
     }
+    name_files(&total.unnamed)?;
     if flags.json {
         let seconds = tally.seconds();
         println!(

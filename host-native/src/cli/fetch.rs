@@ -9,7 +9,7 @@ use pillarbox_engine::pop3;
 use pillarbox_engine::types::TlsFacts;
 use serde_json::json;
 
-use super::import::{StoreFlags, runtime};
+use super::import::{StoreFlags, runtime, tell_if_interrupted};
 use super::reading::ReadFlags;
 use crate::agent::{
     Collecting, ImapSink, MailHost, MailUrl, PopSink, Protocol, Round, Stopped, collect_imap,
@@ -46,7 +46,7 @@ A user's own @ may stand in the URL as it is, or as %40. The password is read fr
 terminal. A server must prove its name by a certificate, unless --tls says otherwise.
 
 Exit codes: 0 all is here; 2 wrong flag; 4 the data directory cannot be used; 69 the server cannot do it, or TLS is not good
-enough; 75 later it may work; 77 the login was refused; 1 anything else.";
+enough; 75 later it may work; 77 the login was refused; 130 interrupted; 1 anything else.";
 
 /// Flags of `fetch`.
 #[derive(Clone, Debug, Args)]
@@ -87,8 +87,17 @@ pub(super) fn run(flags: &FetchFlags) -> Result<(), Error> {
     let settings = flags.store.settings()?;
     let host = MailHost::new(url, flags.read.access(), flags.read.trace)?;
     let client = host.client()?;
+    tell_if_interrupted("stored")?;
     runtime()?.block_on(async {
-        let how = prepare(&settings, flags, &host).await?;
+        let how = loop {
+            match prepare(&settings, flags, &host).await {
+                Err(error) if flags.watch && error.kind == Kind::Busy => {
+                    say_pause(flags, &host, &error, BACKOFF_MIN);
+                    tokio::time::sleep(BACKOFF_MIN).await;
+                }
+                prepared => break prepared?,
+            }
+        };
         let fetch = Fetch { settings: &settings, flags, host: &host, client: &client, how };
         if flags.watch { fetch.watch().await } else { fetch.once().await }
     })
@@ -131,6 +140,17 @@ fn source(host: &MailHost, remote: &str) -> Key {
     let parts = [protocol.as_bytes(), host.user.as_bytes(), name.as_bytes(), &port.to_be_bytes()];
     let [protocol, user, name, port] = parts;
     Key::of(&[protocol, user, name, port, remote.as_bytes()])
+}
+
+/// Tells why nothing is fetched for so long.
+fn say_pause(flags: &FetchFlags, host: &MailHost, why: &dyn std::fmt::Display, pause: Duration) {
+    let seconds = pause.as_secs();
+    if flags.json {
+        let why = why.to_string();
+        println!("{}", json!({ "event": "pause", "seconds": seconds, "why": why }));
+    } else {
+        eprintln!("{}: {why}; again in {seconds} s", host.shown());
+    }
 }
 
 struct Fetch<'a> {
@@ -176,9 +196,11 @@ impl Fetch<'_> {
                     tokio::time::sleep(Duration::from_secs(self.flags.interval.into())).await;
                     continue;
                 }
-                Err(Stopped::There(ended)) if ended.may_pass() => self.say_pause(&ended, pause),
-                Err(Stopped::Here(error)) if error.kind == Kind::Temporary => {
-                    self.say_pause(&error, pause);
+                Err(Stopped::There(ended)) if ended.may_pass() => {
+                    say_pause(self.flags, self.host, &ended, pause);
+                }
+                Err(Stopped::Here(error)) if matches!(error.kind, Kind::Temporary | Kind::Busy) => {
+                    say_pause(self.flags, self.host, &error, pause);
                 }
                 Err(stopped) => return Err(self.error(stopped)),
             }
@@ -261,16 +283,6 @@ impl Fetch<'_> {
                 "{}",
                 json!({ "event": "connected", "server": server, "tls": version, "verified": verified })
             );
-        }
-    }
-
-    fn say_pause(&self, why: &dyn std::fmt::Display, pause: Duration) {
-        let seconds = pause.as_secs();
-        if self.flags.json {
-            let why = why.to_string();
-            println!("{}", json!({ "event": "pause", "seconds": seconds, "why": why }));
-        } else {
-            eprintln!("{}: {why}; again in {seconds} s", self.host.shown());
         }
     }
 

@@ -1,16 +1,18 @@
 //! `pillarbox import`: mail from files into an account.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use pillarbox_engine::folder::mbox::Quoting;
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::ServeFlags;
 use crate::config::Settings;
 use crate::error::{Error, Kind};
 use crate::folders::{
-    Folder, Format, INBOX, Imported, Importing, Shows, Tally, find, import, mailbox_named,
+    Folder, Format, INBOX, Imported, Importing, Shows, Tally, find, import, mailbox_named, settled,
 };
 use crate::local::Local;
 
@@ -31,7 +33,7 @@ Examples:
   zcat list.mbox.gz | pillarbox import --account bob@hamburger.edu --mailbox list -
 
 Exit codes: 0 all of it is in the account; 2 wrong flag; 4 the data directory cannot be used; 65 a message was left out, or
-a file is not what it should be; 66 a file cannot be read; 75 run it again; 1 anything else.";
+a file is not what it should be; 66 a file cannot be read; 75 run it again; 130 interrupted; 1 anything else.";
 
 /// Whose mail, and where it is kept; the same for all commands that bring or take it.
 #[derive(Clone, Debug, Args)]
@@ -64,6 +66,9 @@ pub(super) enum QuotingChoice {
     /// Not at all
     None,
 }
+
+/// What shells say of a command that SIGINT ended.
+const INTERRUPTED: i32 = 130;
 
 impl QuotingChoice {
     pub(super) fn quoting(self) -> Quoting {
@@ -111,6 +116,7 @@ pub(super) fn run(flags: &ImportFlags) -> Result<(), Error> {
     for path in &flags.paths {
         folders.extend(find(path, flags.format, &top)?);
     }
+    tell_if_interrupted("stored")?;
     runtime()?.block_on(async {
         let mut local = Local::open(&settings, true).await?;
         let done = all(&mut local, flags, &folders).await;
@@ -123,6 +129,27 @@ pub(super) fn run(flags: &ImportFlags) -> Result<(), Error> {
 pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Error::failed(format!("no runtime: {error}")))
+}
+
+/// From now on who interrupts this is told how far it came. A thread of its own waits for it, since a command may be
+/// in the middle of a read of standard input.
+pub(super) fn tell_if_interrupted(done: &'static str) -> Result<(), Error> {
+    let runtime = runtime()?;
+    let signal = {
+        let _inside = runtime.enter();
+        signal(SignalKind::interrupt())
+    };
+    let mut signal = signal.map_err(|error| Error::failed(format!("no signals: {error}")))?;
+    std::thread::spawn(move || {
+        runtime.block_on(signal.recv());
+        let open = if std::io::stderr().is_terminal() { "\n" } else { "" };
+        eprintln!(
+            "{open}pillarbox: interrupted: {} messages are {done}; run it again to go on",
+            settled()
+        );
+        std::process::exit(INTERRUPTED);
+    });
+    Ok(())
 }
 
 async fn all(local: &mut Local, flags: &ImportFlags, folders: &[Folder]) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::names::Place;
 use super::tally::mebi;
-use super::target::{Letters, Maildir, Mbox, Target, Wanted};
+use super::target::{Letters, Maildir, Mbox, Target, Unnamed, Wanted};
 use super::{Format, Sync, Tally};
 use crate::error::Error;
 use crate::local::{Ask, Local, Mailbox, Reply, Row, unexpected};
@@ -23,6 +23,8 @@ pub(crate) struct Exported {
     pub(crate) octets: u64,
     pub(crate) gone: u64,
     pub(crate) notes: Vec<String>,
+    /// Whole files that have another name until all are.
+    pub(crate) unnamed: Vec<Unnamed>,
 }
 
 /// Why a mailbox was not exported.
@@ -92,7 +94,7 @@ pub(crate) async fn export(
             mailbox.name
         ));
     }
-    target.finish().map_err(NotExported::Files)?;
+    done.unnamed.extend(target.finish().map_err(NotExported::Files)?);
     Ok(done)
 }
 
@@ -165,6 +167,7 @@ impl Exported {
         self.octets += other.octets;
         self.gone += other.gone;
         self.notes.extend(other.notes);
+        self.unnamed.extend(other.unnamed);
     }
 
     pub(crate) fn line(&self, name: &str) -> String {
@@ -179,7 +182,7 @@ impl Exported {
     }
 
     pub(crate) fn json(&self) -> Value {
-        let Self { written, there, octets, gone, notes } = self;
+        let Self { written, there, octets, gone, notes, .. } = self;
         json!({ "written": written, "there": there, "octets": octets, "gone": gone, "notes": notes })
     }
 }

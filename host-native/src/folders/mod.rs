@@ -24,8 +24,8 @@ pub(crate) use import::{Imported, Importing, import};
 pub(crate) use letters::letters;
 pub(crate) use mirror::{Mirror, prune_others};
 pub(crate) use names::Place;
-pub(crate) use tally::{Shows, Tally, mebi};
-pub(crate) use target::Sync;
+pub(crate) use tally::{Shows, Tally, mebi, settled};
+pub(crate) use target::{Sync, name_files};
 
 /// The mailbox in which mail arrives.
 pub(crate) const INBOX: &str = "INBOX";

@@ -1,6 +1,7 @@
 //! How far a long run has come: a line that is written over and over for people, or JSON lines for programs.
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -9,6 +10,14 @@ use serde_json::json;
 const EVERY: Duration = Duration::from_millis(100);
 /// How often programs are told.
 const EVERY_JSON: Duration = Duration::from_secs(1);
+
+/// Messages that are done in all runs of this process: who is interrupted can ask nobody else.
+static SETTLED: AtomicU64 = AtomicU64::new(0);
+
+/// Messages that this process is done with.
+pub(crate) fn settled() -> u64 {
+    SETTLED.load(Ordering::Relaxed)
+}
 
 /// Who is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +59,7 @@ impl Tally {
 
     /// One message more is done.
     pub(crate) fn message(&mut self, mailbox: &str, octets: u64) {
+        SETTLED.fetch_add(1, Ordering::Relaxed);
         self.messages += 1;
         self.octets += octets;
         let every = if self.shows == Shows::Json { EVERY_JSON } else { EVERY };

@@ -312,21 +312,35 @@ impl Target {
         }
     }
 
-    /// The mailbox is whole.
-    pub(super) fn finish(self) -> Result<(), Error> {
-        if let Self::Mbox(mut mbox) = self {
-            mbox.flush()?;
-            mbox.out.flush().map_err(|error| failed(&mbox.path, &error))?;
-            drop(mbox.out);
-            if !mbox.part.as_os_str().is_empty() {
-                let renamed = File::open(&mbox.part)
-                    .and_then(|file| file.sync_all())
-                    .and_then(|()| fs::rename(&mbox.part, &mbox.path));
-                renamed.map_err(|error| failed(&mbox.path, &error))?;
-            }
+    /// The mailbox is whole; its file, if that is yet to get its name.
+    pub(super) fn finish(self) -> Result<Option<Unnamed>, Error> {
+        let Self::Mbox(mut mbox) = self else { return Ok(None) };
+        mbox.flush()?;
+        mbox.out.flush().map_err(|error| failed(&mbox.path, &error))?;
+        drop(mbox.out);
+        if mbox.part.as_os_str().is_empty() {
+            return Ok(None);
         }
-        Ok(())
+        let synced = File::open(&mbox.part).and_then(|file| file.sync_all());
+        synced.map_err(|error| failed(&mbox.path, &error))?;
+        Ok(Some(Unnamed { part: mbox.part, path: mbox.path }))
     }
+}
+
+/// A whole file of a run that is not.
+#[derive(Clone, Debug)]
+pub(crate) struct Unnamed {
+    part: PathBuf,
+    path: PathBuf,
+}
+
+/// Gives files their names. That is left to the end of a run: one that is cut off leaves nothing behind that the next
+/// would have to write over.
+pub(crate) fn name_files(all: &[Unnamed]) -> Result<(), Error> {
+    for Unnamed { part, path } in all {
+        fs::rename(part, path).map_err(|error| failed(path, &error))?;
+    }
+    Ok(())
 }
 
 /// Writes the rest, and dates the file as the message.

@@ -8,6 +8,7 @@ mod remote;
 use std::collections::VecDeque;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -28,6 +29,11 @@ use remote::Remote;
 /// Messages that are being stored at once: enough that one sync of the disk serves many.
 const STORING_MAX: usize = 128;
 
+/// How long a directory that another command has open is waited for: mostly it is done with a few messages.
+const BUSY_WITHIN: Duration = Duration::from_secs(5);
+/// How often it is tried meanwhile.
+const BUSY_EVERY: Duration = Duration::from_millis(100);
+
 /// What becomes of a message that was handed over.
 pub(crate) type Pending = oneshot::Receiver<Reply>;
 
@@ -40,7 +46,8 @@ pub(crate) enum Local {
 }
 
 impl Local {
-    /// Opens what the settings name; `make`: a directory without a store gets one.
+    /// Opens what the settings name, and waits a little if another command has it; `make`: a directory without a
+    /// store gets one.
     ///
     /// # Errors
     /// There is no store, or it cannot be reached.
@@ -53,12 +60,21 @@ impl Local {
             let what = "no mail store is here; name the right directory with --data or --config";
             return Err(Error::new(Kind::Data, format!("--data {}: {what}", directory.display())));
         }
-        if let Ok(stream) = UnixStream::connect(directory.join(serve::CONTROL)) {
-            return Ok(Self::There(Remote::new(stream)?));
-        }
+        let began = Instant::now();
+        let store = loop {
+            // Looked for each time: what has the directory open may be a server that has just begun.
+            if let Ok(stream) = UnixStream::connect(directory.join(serve::CONTROL)) {
+                return Ok(Self::There(Remote::new(stream)?));
+            }
+            match MailStore::open(&settings.data) {
+                Err(error) if error.kind == Kind::Busy && began.elapsed() < BUSY_WITHIN => {
+                    tokio::time::sleep(BUSY_EVERY).await;
+                }
+                opened => break opened?,
+            }
+        };
         let relaying = Relaying::of(settings, QueueClock::start());
         let engine = Arc::new(Engine::new(&EngineSettings::new(settings.engine, Some(1)))?);
-        let store = MailStore::open(&settings.data)?;
         let accounts = serve::directory(settings, Hits::default(), &engine)?;
         let backend = Arc::new(HostBackend::new(store, accounts, engine, relaying));
         Ok(Self::Here(Box::new(Desk::new(backend))))

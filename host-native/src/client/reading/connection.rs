@@ -21,6 +21,11 @@ const ADDRESSES_MAX: usize = 16;
 /// How long the goodbye of a server is waited for; nothing depends on it.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long a greeting may take; who is silent for longer is mostly no server of this kind.
+const GREETING_WITHIN: Duration = Duration::from_secs(30);
+/// Octets of a greeting that are looked at.
+const GREETING_HEAD: usize = 4;
+
 /// A connection on which calls can be made.
 pub(crate) struct Reading<R: Reads, S: Sink<R>> {
     driver: Driver<R, Device<R, S>>,
@@ -84,6 +89,9 @@ impl<R: Reads, S: Sink<R>> Reading<R, S> {
     ) -> Result<Self, Ended> {
         // What is written is written whole; waiting to fill a segment would only delay it.
         drop(stream.set_nodelay(true));
+        if !matches!(security, Security::Implicit(_)) {
+            greeted(&stream, R::PROTOCOL).await?;
+        }
         let key = next_key();
         let trace = client.trace.is_some();
         let session = R::session(&client.engine, terms, security, trace, now(client.started));
@@ -256,4 +264,24 @@ impl<R: Reads, S: Sink<R>> Reading<R, S> {
             }
         }
     }
+}
+
+/// Waits until the server speaks, and says so if it clearly speaks something else. Nothing is taken from the stream.
+async fn greeted(stream: &TcpStream, protocol: &str) -> Result<(), Ended> {
+    let mut head = [0; GREETING_HEAD];
+    let Ok(peeked) = tokio::time::timeout(GREETING_WITHIN, stream.peek(&mut head)).await else {
+        let seconds = GREETING_WITHIN.as_secs();
+        let text =
+            format!("it says nothing for {seconds} s, as ports for TLS or of other protocols do");
+        return Err(Ended::new(Why::Unreachable, text));
+    };
+    // What is wrong with the connection is found again by who reads it.
+    let spoken = match &head[..peeked.unwrap_or(0)] {
+        b"220 " | b"220-" => "SMTP",
+        b"+OK " if protocol.starts_with("imap") => "POP3",
+        b"* OK" if protocol.starts_with("pop3") => "IMAP",
+        _ => return Ok(()),
+    };
+    let text = format!("it speaks {spoken} at this port; is the port right?");
+    Err(Ended::new(Why::Unsupported, text))
 }

@@ -82,11 +82,15 @@ fn lock(directory: &Path) -> Result<File, Error> {
     if file.try_lock().is_err() {
         let mut holder = String::new();
         drop(file.read_to_string(&mut holder));
+        // Whoever has just taken it has not written its number yet.
+        let process = match holder.trim() {
+            "" => String::new(),
+            number => format!(" (process {number})"),
+        };
         let what = format!(
-            "another pillarbox (process {}) has it open; stop that one, or use another directory",
-            holder.trim()
+            "another pillarbox{process} has it open; stop that one, or use another directory"
         );
-        return Err(data_error(directory, &what));
+        return Err(Error::new(Kind::Busy, data_error(directory, &what).message));
     }
     file.set_len(0).map_err(failed)?;
     file.rewind().map_err(failed)?;

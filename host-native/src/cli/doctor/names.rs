@@ -42,11 +42,16 @@ pub(super) async fn look(profile: &ServerProfile, host_name: &str) -> Vec<Findin
     }
     for key in &profile.dkim {
         let name = record_name(&key.domain, &key.selector);
-        let compared = match key.read() {
-            Ok(signer) => compare(&dns, &name, &signer.key).await,
-            Err(error) => Err(error.message),
+        let signer = match key.read() {
+            Ok(signer) => signer,
+            // What is wrong with the file says whose key it is.
+            Err(error) => {
+                let advice = "pillarbox dkim keygen --domain NAME --selector NAME --out FILE";
+                all.push(Finding::bad("DKIM", error.message, advice));
+                continue;
+            }
         };
-        all.push(match compared {
+        all.push(match compare(&dns, &name, &signer.key).await {
             Ok(()) => Finding::good("DKIM", format!("{name}: as the key has it")),
             Err(why) => {
                 Finding::bad("DKIM", format!("{name}: {why}"), "pillarbox dkim record FILE")

@@ -18,7 +18,7 @@ use crate::types::{Reason, Refusal};
 pub(in crate::smtp) const SPACE: Rule = Rule {
     rfc: 5321,
     section: "3.3",
-    gist: "No space stands between the colon and the path; it is tolerated here, as nearly everywhere.",
+    gist: "There must be no space between the colon and the path; one that stands there is let pass here.",
 };
 /// RFC 5321 §3.3.
 pub(super) const UNKNOWN: Rule = Rule {

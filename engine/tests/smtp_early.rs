@@ -18,13 +18,13 @@ fn pieces(talk: &mut Talk, pieces: &[&[u8]]) -> Vec<u16> {
 #[test]
 fn octets_before_the_greeting_are_an_early_talkers() {
     let mut talk = Talk::new(config());
-    assert_eq!(codes(&talk.say(b"EHLO a\r\n")), [220, 503]);
+    assert_eq!(codes(&talk.say(b"EHLO a\r\n")), [220, 421]);
     assert!(talk.closed);
     assert_eq!(talk.defects(), 1);
     assert!(!talk.events.contains(&Event::Greeted(b"a".to_vec())), "EHLO was not obeyed");
     // Part of a line is as early as the whole.
     let mut talk = Talk::new(config());
-    assert_eq!(pieces(&mut talk, &[b"EH", b"LO a\r\n"]), [220, 503]);
+    assert_eq!(pieces(&mut talk, &[b"EH", b"LO a\r\n"]), [220, 421]);
     // The greeting first: nothing is wrong.
     let mut talk = Talk::new(config());
     assert_eq!(pieces(&mut talk, &[b"", b"EHLO a\r\n"]), [220, 250]);
@@ -33,13 +33,13 @@ fn octets_before_the_greeting_are_an_early_talkers() {
 #[test]
 fn what_must_be_the_last_of_a_group_is() {
     let groups: [(&[&[u8]], &[u16]); 7] = [
-        (&[b"EHLO a\r\nMAIL FROM:<a@b.c>\r\n"], &[250, 503]),
-        (&[b"HELO a\r\nMAIL FROM:<a@b.c>\r\n"], &[250, 503]),
-        (&[b"EHLO a\r\n", b"EHLO a\r\nRSET\r\n"], &[250, 250, 503]),
-        (&[b"EHLO a\r\n", b"AUTH PLAIN AGFubgBzM2NyZXQ=\r\nNOOP\r\n"], &[250, 235, 503]),
-        (&[b"EHLO a\r\n", b"AUTH LOGIN\r\nYW5u\r\n"], &[250, 334, 503]),
-        (&[b"EHLO a\r\n", b"AUTH FOO\r\nNOOP\r\n"], &[250, 504, 503]),
-        (&[b"EHLO a\r\n", ENVELOPE, b"DATA\r\n.\r\n"], &[250, 250, 250, 503]),
+        (&[b"EHLO a\r\nMAIL FROM:<a@b.c>\r\n"], &[250, 421]),
+        (&[b"HELO a\r\nMAIL FROM:<a@b.c>\r\n"], &[250, 421]),
+        (&[b"EHLO a\r\n", b"EHLO a\r\nRSET\r\n"], &[250, 250, 421]),
+        (&[b"EHLO a\r\n", b"AUTH PLAIN AGFubgBzM2NyZXQ=\r\nNOOP\r\n"], &[250, 235, 421]),
+        (&[b"EHLO a\r\n", b"AUTH LOGIN\r\nYW5u\r\n"], &[250, 334, 421]),
+        (&[b"EHLO a\r\n", b"AUTH FOO\r\nNOOP\r\n"], &[250, 504, 421]),
+        (&[b"EHLO a\r\n", ENVELOPE, b"DATA\r\n.\r\n"], &[250, 250, 250, 421]),
     ];
     for (group, expected) in groups {
         let mut talk = Talk::new(config());
@@ -86,17 +86,17 @@ fn without_pipelining_every_reply_is_waited_for() {
         assert_eq!(talk.defects(), 0);
         let mut talk = Talk::new(config.clone());
         talk.say(b"");
-        assert_eq!(pieces(&mut talk, &[hello, ENVELOPE]), [250, 250, 503]);
+        assert_eq!(pieces(&mut talk, &[hello, ENVELOPE]), [250, 250, 421]);
         let mut talk = Talk::new(config.clone());
         talk.say(b"");
         let text = [TEXT, mail].concat();
         let steps = [hello, mail, rcpt, b"DATA\r\n", &text];
-        assert_eq!(pieces(&mut talk, &steps), [250, 250, 250, 354, 250, 503]);
+        assert_eq!(pieces(&mut talk, &steps), [250, 250, 250, 354, 250, 421]);
         assert_eq!(talk.messages.len(), 1, "what was acknowledged stays");
         let mut talk = Talk::new(config);
         talk.say(b"");
         // Before EHLO nothing is offered.
-        assert_eq!(codes(&talk.say(b"RSET\r\nEHLO a\r\n")), [250, 503]);
+        assert_eq!(codes(&talk.say(b"RSET\r\nEHLO a\r\n")), [250, 421]);
     }
 }
 

@@ -21,8 +21,8 @@ pub const COMMANDS: &[Form] = &[
         "AUTH",
         "AUTH SP mechanism [SP Base64]",
         "AUTH PLAIN",
-        1734,
-        "2",
+        5034,
+        "4",
         "Log in by a mechanism.",
     ),
     form("CAPA", "CAPA", "CAPA", 2449, "5", "Ask what the server can do."),
@@ -47,18 +47,18 @@ pub const COMMANDS: &[Form] = &[
         "response",
         "Base64",
         "AGJvYgBodW5ncnk=",
-        1734,
-        "2",
+        5034,
+        "4",
         "Answer the server's challenge, in base64.",
     ),
-    form("cancellation", "*", "*", 1734, "2", "Give up this login."),
+    form("cancellation", "*", "*", 5034, "4", "Give up this login."),
 ];
 
 /// What a server may say.
 pub const REPLIES: &[Form] = &[
     form("+OK", "+OK [SP Text]", "+OK", 1939, "3", "Done."),
     form("-ERR", "-ERR [SP Text]", "-ERR no", 1939, "3", "It did not work."),
-    form("+", "+ SP Base64", "+ ", 1734, "2", "Go on with the login."),
+    form("+", "+ SP Base64", "+ ", 5034, "4", "Go on with the login."),
     form("size", "msg SP size", "1 120", 1939, "5", "A message and its size."),
     form(
         "unique-id",

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{LINE, STATE, Server, State};
+use super::{LINE, NO_TLS, STATE, Server, State};
 use crate::pop3::grammar::Command;
 use crate::pop3::types::{Ask, Event, Opened};
 use crate::role::{Cx, Line, LineFault};
@@ -158,7 +158,7 @@ impl Server {
             return self.mistake(cx, text, &super::language::UTF8, State::Authorization(None));
         }
         if self.common.config.tls != TlsOffer::Upgrade || self.common.tls.is_some() {
-            return self.mistake(cx, "STLS is not offered", &STATE, State::Authorization(None));
+            return self.mistake(cx, "STLS is not offered", &NO_TLS, State::Authorization(None));
         }
         self.ok(cx, "begin TLS");
         cx.start_tls();

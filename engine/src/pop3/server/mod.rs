@@ -56,12 +56,41 @@ const STATE: Rule = Rule {
     gist: "Which commands are valid depends on the state: AUTHORIZATION or TRANSACTION.",
 };
 
+/// RFC 1939 §3.
+const UNKNOWN: Rule = Rule {
+    rfc: 1939,
+    section: "3",
+    gist: "A command that is unknown, or not implemented, is answered with -ERR.",
+};
+/// RFC 1939 §3.
+const ARGUMENT: Rule = Rule {
+    rfc: 1939,
+    section: "3",
+    gist: "Each command has its own arguments, parted by one space; with others it is answered with -ERR.",
+};
+/// RFC 1939 §5.
+const NUMBER: Rule = Rule {
+    rfc: 1939,
+    section: "5",
+    gist: "Messages are numbered from 1; a number that no message has is answered with -ERR.",
+};
+/// RFC 2595 §4.
+const NO_TLS: Rule = Rule {
+    rfc: 2595,
+    section: "4",
+    gist: "STLS is for a server that offers it, before the login and once; else it is answered with -ERR.",
+};
+
 /// The rules that this side follows.
 pub(super) const RULES: &[&Rule] = &[
     &RESPONSE,
     &LINE,
     &FOREIGN,
     &STATE,
+    &UNKNOWN,
+    &ARGUMENT,
+    &NUMBER,
+    &NO_TLS,
     &transaction::UPDATE,
     &retrieval::STUFFING,
     &retrieval::SURROGATE,
@@ -276,12 +305,14 @@ impl Server {
                 self.end(cx, "too many commands that do nothing")
             }
             Ok(command) if !self.common.knows(&command) => {
-                self.mistake(cx, "unknown command", &LINE, state)
+                self.mistake(cx, "unknown command", &UNKNOWN, state)
             }
             Ok(command) => self.meet(cx, line, command, state),
-            Err(Syntax::Verb) => self.mistake(cx, "unknown command", &LINE, state),
-            Err(Syntax::Argument) => self.mistake(cx, "wrong or missing argument", &LINE, state),
-            Err(Syntax::Number) => self.mistake(cx, "no such message", &LINE, state),
+            Err(Syntax::Verb) => self.mistake(cx, "unknown command", &UNKNOWN, state),
+            Err(Syntax::Argument) => {
+                self.mistake(cx, "wrong or missing argument", &ARGUMENT, state)
+            }
+            Err(Syntax::Number) => self.mistake(cx, "no such message", &NUMBER, state),
         }
     }
 

@@ -35,6 +35,12 @@ pub(super) const ORDER: Rule = Rule {
     section: "4.1.4",
     gist: "Commands have an order: EHLO, then MAIL, then RCPT, then DATA.",
 };
+/// RFC 5321 §4.2.4.
+pub(super) const NO_TLS: Rule = Rule {
+    rfc: 5321,
+    section: "4.2.4",
+    gist: "A command that is known and not implemented here, such as STARTTLS without TLS, is answered with 502.",
+};
 /// RFC 2920 §3.1, and stricter (RFC 5321 §7.8): who breaks it is shown out.
 ///
 /// What is early is decided by what the client can have read, not by what it sends: before the greeting everything;
@@ -44,7 +50,7 @@ pub(super) const ORDER: Rule = Rule {
 pub(super) const PIPELINING: Rule = Rule {
     rfc: 2920,
     section: "3.1",
-    gist: "Only some commands may be sent in one group; after EHLO, AUTH and DATA the client waits for the reply.",
+    gist: "Only some commands may be sent in one group; after HELO, EHLO, AUTH and DATA the client waits.",
 };
 /// RFC 5321 §7.8.
 pub(super) const FOREIGN: Rule = Rule {
@@ -112,7 +118,7 @@ impl Server {
         cx.note_defect(&PIPELINING);
         cx.event(Event::Defect(PIPELINING.gist.as_bytes().to_vec()));
         let text = "Sent before the reply that it has to wait for, closing connection";
-        self.end(cx, &Reply::new(503, "5.5.1", text))
+        self.end(cx, &Reply::new(421, "4.7.0", text))
     }
 
     fn syntax_error(mut self, cx: &mut Cx<Self>, syntax: Syntax, state: State) -> Self {

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::commands::ORDER;
+use super::commands::{NO_TLS, ORDER};
 use super::reply::Reply;
 use super::{Common, Server, State};
 use crate::role::Cx;
@@ -44,8 +44,12 @@ impl Server {
         self.common.alone = true;
         let config = &self.common.config;
         let hello = [&config.host_name[..], b" Hello ", &name, b", pleased to meet you"].concat();
-        let hello =
-            self.worded(Reply::plain(250, hello), |words| words.hello, || name.clone()).text;
+        // RFC 5321 §4.1.1.1: the reply to EHLO begins with the server's name; the book's, to HELO, does not.
+        let hello = if esmtp {
+            hello.into()
+        } else {
+            self.worded(Reply::plain(250, hello), |words| words.hello, || name.clone()).text
+        };
         let keywords = if esmtp { self.keywords(cx.now.unix_ms) } else { Vec::new() };
         let mut lines: Vec<&[u8]> = alloc::vec![&hello];
         lines.extend(keywords.iter().map(|keyword| &keyword[..]));
@@ -124,8 +128,8 @@ impl Server {
     /// RFC 3207.
     pub(super) fn start_tls(self, cx: &mut Cx<Self>, state: State) -> Self {
         if !self.offers_tls() {
-            let reply = Reply::new(503, "5.5.1", "STARTTLS is not offered");
-            return self.mistake(cx, &reply, &ORDER, state);
+            let reply = Reply::new(502, "5.5.1", "STARTTLS is not offered");
+            return self.mistake(cx, &reply, &NO_TLS, state);
         }
         if !matches!(state, State::Connected | State::Greeted) || self.common.account.is_some() {
             let reply = Reply::new(503, "5.5.1", "STARTTLS stands before mail and login");

@@ -51,6 +51,7 @@ pub(super) const RULES: &[&Rule] = &[
     &commands::SYNTAX,
     &commands::VERB,
     &commands::ORDER,
+    &commands::NO_TLS,
     &commands::PIPELINING,
     &commands::FOREIGN,
     &envelope::SPACE,

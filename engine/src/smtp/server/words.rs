@@ -14,7 +14,7 @@ use crate::types::Persona;
 pub struct Words {
     /// After 220.
     pub greeting: &'static str,
-    /// After 250, to HELO; the first line to EHLO.
+    /// After 250, to HELO.
     pub hello: &'static str,
     /// After 250, to MAIL.
     pub sender: &'static str,

@@ -42,7 +42,7 @@ impl Action {
     fn in_words(&self, place: &Place) -> String {
         let (server, connection) = (place.in_words(), place.connection());
         match self {
-            Self::Down => format!("{server} does not answer"),
+            Self::Down => format!("{server} takes no connections"),
             Self::Refuse => format!("{server} says that it is not available, and closes"),
             Self::Drop => format!("{connection} is cut"),
             Self::Delay(ms) => format!("{server} waits {}", print_duration(*ms)),
@@ -160,7 +160,10 @@ mod tests {
     #[test]
     fn faults_are_said_without_their_grammar() {
         let said = [
-            ("node:hamburger.edu/until=09:50/down", "hamburger.edu does not answer (until 09:50)"),
+            (
+                "node:hamburger.edu/until=09:50/down",
+                "hamburger.edu takes no connections (until 09:50)",
+            ),
             (
                 "node:hamburger.edu/after=commit,nth=1/drop",
                 "the connection to hamburger.edu is cut, once a message is stored and before its client is told \

@@ -1,11 +1,11 @@
 //! What can be achieved: tests over a world, each written as a line of words.
 //!
 //! ```text
-//! test   = "not" test | count compare number | holds
+//! test   = "not" test | "either" test "or else" test | count compare number | holds
 //! count  = "mailbox" address mailbox | "screen" device | "queue" server | "tried" server | "delivered" server
-//!        | "deferred" server | "failed" server | "connections" port | "octets" device | "strikes" | "cuts"
+//!        | "deferred" server | "failed" server | "connections" port | "octets" device | "replies" word | "strikes" | "cuts"
 //! holds  = "message" address "contains" text | "reads" address ["by" encoding] "contains" text | "said" ("client"|"server") text
-//!        | "typed" text | "state" name | "reached" name | "overheard" text | "sealed" device
+//!        | "typed" text | "agreed" text | "state" name | "reached" name | "overheard" text | "sealed" device
 //! compare = "==" | ">=" | "<="
 //! ```
 //!
@@ -13,6 +13,7 @@
 //! in this transfer encoding. `said` and `typed` look for lines
 //! that begin so, without regard to case; a text that begins with `*` may stand anywhere in the line. `overheard` looks so
 //! at lines that went in the clear while somebody listened. `reached` is a state of a server to whom somebody types.
+//! `agreed` is a typed line to which the server then said +OK or a 2yz. `replies` counts a server's lines that begin so.
 //! `sealed` looks at the last connection of a device: it came to a good end, and of its secrets none went in the clear.
 
 use pillarbox_engine::trace::Note;
@@ -34,6 +35,8 @@ pub struct Goal {
 pub enum Test {
     /// The other does not hold.
     Not(Box<Test>),
+    /// One of these holds, or both.
+    Either(Box<Test>, Box<Test>),
     /// So many of them.
     Count(Count, Compare, u64),
     /// A stored message of this address contains this.
@@ -44,6 +47,8 @@ pub enum Test {
     Said(Dir, String),
     /// Somebody typed a line like this.
     Typed(String),
+    /// Somebody typed a line like this, and the server did it.
+    Agreed(String),
     /// A server's session came to this state.
     State(String),
     /// One did with whose client's end somebody types at.
@@ -69,6 +74,8 @@ pub enum Count {
     Connections(u16),
     /// Octets that came to a device.
     Octets(String),
+    /// Lines of servers that begin with this word.
+    Replies(String),
     /// Faults that struck.
     Strikes,
     /// Wires that were cut.
@@ -113,6 +120,10 @@ impl Test {
         };
         match verb {
             "not" => Ok(Self::Not(Box::new(Self::parse(rest)?))),
+            "either" => {
+                let (one, other) = rest.split_once(" or else ").ok_or_else(wrong)?;
+                Ok(Self::Either(Box::new(Self::parse(one)?), Box::new(Self::parse(other)?)))
+            }
             "message" => contains(rest).map(|(address, wanted)| Self::Message(address, wanted)),
             "reads" => contains(rest).map(|(address, wanted)| match address.split_once(" by ") {
                 Some((address, by)) => Self::Reads(address.into(), Some(by.into()), wanted),
@@ -124,6 +135,7 @@ impl Test {
                 _ => Err(wrong()),
             },
             "typed" => Ok(Self::Typed(rest.to_owned())),
+            "agreed" => Ok(Self::Agreed(rest.to_owned())),
             "state" => Ok(Self::State(rest.to_owned())),
             "reached" => Ok(Self::Reached(rest.to_owned())),
             "overheard" => Ok(Self::Overheard(rest.to_owned())),
@@ -148,6 +160,7 @@ impl Test {
     pub fn holds(&self, world: &World) -> bool {
         match self {
             Self::Not(other) => !other.holds(world),
+            Self::Either(one, other) => one.holds(world) || other.holds(world),
             Self::Count(count, compare, wanted) => {
                 let number = count.of(world);
                 match compare {
@@ -179,6 +192,10 @@ impl Test {
                 ends.filter(|(_, typed)| *typed)
                     .any(|(end, _)| said(world, wire.id, Dir::sent_by(end), wanted))
             }),
+            Self::Agreed(wanted) => world
+                .wires()
+                .iter()
+                .any(|wire| wire.typed[0] && is_agreed(&dialogue(world, wire.id, true), wanted)),
             Self::State(name) => world.entries(EntryId(0)).iter().any(|entry| {
                 matches!(&entry.what, What::State { end: End::Server, to, .. } if to == name)
             }),
@@ -209,6 +226,7 @@ fn count(words: &[&str]) -> Option<Count> {
         ["failed", server] => Count::Attempts((*server).into(), Ending::Failed),
         ["connections", port] => Count::Connections(port.parse().ok()?),
         ["octets", device] => Count::Octets((*device).into()),
+        ["replies", word] => Count::Replies((*word).into()),
         ["strikes"] => Count::Strikes,
         ["cuts"] => Count::Cuts,
         _ => return None,
@@ -255,6 +273,11 @@ impl Count {
                 let own = wires.filter(|wire| Some(wire.client) == id);
                 own.map(|wire| wire.octets[1]).sum()
             }
+            Self::Replies(word) => {
+                let wires = world.wires().into_iter();
+                let all = wires.flat_map(|wire| dialogue(world, wire.id, true));
+                all.filter(|line| line.dir == Dir::ToClient && is_like(line, word)).count() as u64
+            }
             Self::Strikes => count(&|what| matches!(what, What::FaultFired { .. })),
             Self::Cuts => count(&|what| matches!(what, What::Closed { cut: true, .. })),
         }
@@ -293,6 +316,22 @@ fn has_text_by(octets: &[u8], encoding: &str) -> bool {
 
 fn said(world: &World, wire: WireId, dir: Dir, wanted: &str) -> bool {
     dialogue(world, wire, true).iter().any(|line| line.dir == dir && is_like(line, wanted))
+}
+
+/// Whether the server agreed to a line of the client's: its next line is +OK or a 2yz.
+fn is_agreed(lines: &[Spoken], wanted: &str) -> bool {
+    let mut asked = false;
+    for line in lines {
+        if line.dir == Dir::ToServer {
+            asked = is_like(line, wanted);
+        } else if asked {
+            if is_like(line, "+OK") || is_like(line, "2") {
+                return true;
+            }
+            asked = false;
+        }
+    }
+    false
 }
 
 fn is_like(line: &Spoken, wanted: &str) -> bool {

@@ -30,7 +30,7 @@ static LENGTH: Rule = rule(
     "4",
     "A command may have 255 octets, its CRLF included, and servers should take as many.",
 );
-static AUTH: Rule = rule(1734, "2", "AUTH with a mechanism that is not there gets -ERR.");
+static AUTH: Rule = rule(5034, "4", "AUTH with a mechanism that is not there gets -ERR.");
 static CLEAR: Rule = rule(
     2595,
     "4",

@@ -14,10 +14,10 @@ use crate::sasl::{ClientCredentials, LoginAsk, LoginChoice, LoginSecret, Mechani
 use crate::trace::Rule;
 use crate::types::Misuse;
 
-/// RFC 1734 §2, which RFC 5034 §4 continues.
+/// RFC 5034 §4.
 pub(super) const AUTH: Rule = Rule {
-    rfc: 1734,
-    section: "2",
+    rfc: 5034,
+    section: "4",
     gist: "AUTH names a mechanism; then challenges and responses alternate in base64 until +OK or -ERR.",
 };
 /// RFC 1939 §7.

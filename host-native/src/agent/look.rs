@@ -79,8 +79,12 @@ impl Port<'_> {
             }
             Found::Silent => {
                 let seconds = self.within.as_secs();
-                let what = format!("{address} says nothing for {seconds} s, so it is no {protocol} server");
-                Some(format!("{what}, or waits for its client to speak, as HTTP does; is the port right?"))
+                let what = format!(
+                    "{address} says nothing for {seconds} s, so it is no {protocol} server"
+                );
+                Some(format!(
+                    "{what}, or waits for its client to speak, as HTTP does; is the port right?"
+                ))
             }
             Found::Words(_) | Found::Tls => None,
         }

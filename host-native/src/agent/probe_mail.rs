@@ -113,7 +113,8 @@ async fn check_port(tries: &MailTries, tls: &ClientTls, address: SocketAddr) -> 
         Found::Words(words) => !begins.iter().any(|head| words.starts_with(head)),
         Found::Tls | Found::Silent => false,
     };
-    let other = is_other.then(|| format!("{address} does not speak {protocol}; is the port right?"));
+    let other =
+        is_other.then(|| format!("{address} does not speak {protocol}; is the port right?"));
     let Some(what) = port.mistaken(&found).or(other) else { return Ok(()) };
     Err(Error::new(Kind::Unavailable, what))
 }

@@ -15,8 +15,9 @@ mod token;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use pillarbox_engine::sasl::Credentials;
 use pillarbox_world::hub::SessionKey;
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -31,6 +32,9 @@ pub use judge::Judge;
 pub use open::OpenJudge;
 pub use token::{TokenSettings, WebSettings};
 
+/// Octets of a name whose login was tried that logs get to see.
+const TRIED_MAX: usize = 128;
+
 /// What the host knows of a connection that somebody would log in on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -42,28 +46,63 @@ pub struct Caller {
 
 /// The connections that somebody may log in on.
 #[derive(Debug, Default)]
-pub struct Callers(Mutex<HashMap<SessionKey, Arc<Caller>>>);
+pub struct Callers {
+    known: Mutex<HashMap<SessionKey, Arc<Caller>>>,
+    tried: Mutex<HashMap<SessionKey, String>>,
+}
 
 impl Callers {
     /// What is known of this connection from now on.
     pub fn set(&self, key: SessionKey, caller: Caller) {
-        self.lock().insert(key, Arc::new(caller));
+        locked(&self.known).insert(key, Arc::new(caller));
     }
 
     /// The connection is over.
     pub fn remove(&self, key: SessionKey) {
-        self.lock().remove(&key);
+        locked(&self.known).remove(&key);
+        locked(&self.tried).remove(&key);
     }
 
     /// What is known of this connection.
     #[must_use]
     pub fn of(&self, key: SessionKey) -> Option<Arc<Caller>> {
-        self.lock().get(&key).cloned()
+        locked(&self.known).get(&key).cloned()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<SessionKey, Arc<Caller>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes for logs whose login is tried, as far as the credentials say it.
+    pub(crate) fn tries(&self, key: SessionKey, credentials: &Credentials) {
+        let user = match credentials {
+            Credentials::Password(password) => &password.user,
+            Credentials::Digest(digest) => &digest.user,
+            Credentials::ScramStart(start) => &start.user,
+            Credentials::Token(token) => &token.authorization,
+            Credentials::External(authorization) => authorization,
+            // Whose proof it is was said before.
+            Credentials::ScramFinish(_) => return,
+            Credentials::Anonymous(_) | Credentials::DigestStart => &Vec::new(),
+        };
+        let mut tried = locked(&self.tried);
+        if user.is_empty() {
+            tried.remove(&key);
+        } else {
+            let user = &user[..user.len().min(TRIED_MAX)];
+            tried.insert(key, String::from_utf8_lossy(user).into_owned());
+        }
     }
+
+    /// Whose login was tried last.
+    pub(crate) fn tried(&self, key: SessionKey) -> Option<String> {
+        locked(&self.tried).get(&key).cloned()
+    }
+
+    /// A login came to its good end: whose it is stands elsewhere.
+    pub(crate) fn is_in(&self, key: SessionKey) {
+        locked(&self.tried).remove(&key);
+    }
+}
+
+fn locked<T>(map: &Mutex<T>) -> MutexGuard<'_, T> {
+    map.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A name or a password by RFC 4013, so that what looks alike is alike; none if it may not be one.

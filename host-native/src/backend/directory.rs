@@ -168,10 +168,15 @@ impl Directory for HostDirectory {
             // The connection ended in between.
             return LoginAnswer::Refused(Refusal::new(Reason::BadCredentials));
         };
-        match &self.profile {
+        self.callers.tries(key, &credentials);
+        let answer = match &self.profile {
             Profile::Open(judge, ..) => judge.login(&caller, credentials),
             Profile::Accounts(accounts) => accounts.judge.login(&caller, credentials).await,
+        };
+        if matches!(answer, LoginAnswer::Accepted(_)) {
+            self.callers.is_in(key);
         }
+        answer
     }
 
     fn known(&self, name: &[u8]) -> Option<Vec<u8>> {

@@ -1,9 +1,11 @@
 //! Bounds that the configuration file may set, and what becomes of a session's bounds with them.
 
+use std::fmt;
 use std::str::FromStr;
 
 use pillarbox_engine::limits::Limits;
-use serde::Deserialize;
+use serde::de::{self, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::error::Error;
 
@@ -24,11 +26,39 @@ impl FromStr for Size {
     }
 }
 
+/// Octets as a number, or as flags have them.
+fn octets<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    struct Octets;
+    impl Visitor<'_> for Octets {
+        type Value = u64;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("octets, or such as \"25MiB\"")
+        }
+
+        fn visit_u64<E: de::Error>(self, octets: u64) -> Result<u64, E> {
+            Ok(octets)
+        }
+
+        fn visit_i64<E: de::Error>(self, octets: i64) -> Result<u64, E> {
+            let negative = |_| E::invalid_value(Unexpected::Signed(octets), &self);
+            u64::try_from(octets).map_err(negative)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
+            let wrong = |_| E::invalid_value(Unexpected::Str(text), &self);
+            text.parse().map(|Size(octets)| octets).map_err(wrong)
+        }
+    }
+    from.deserialize_any(Octets).map(Some)
+}
+
 /// Bounds that may be set.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitSettings {
-    /// Octets of a message [default: 50 MiB].
+    /// Octets of a message, as a number or such as `"25MiB"` [default: 50 MiB].
+    #[serde(default, deserialize_with = "octets")]
     pub message_max: Option<u64>,
     /// Recipients of one message [default: 1,000; at least 100].
     pub recipients_max: Option<u32>,

@@ -44,7 +44,7 @@ pub(super) fn server(file: ConfigFile, data: &Data, base: &Path) -> Result<Serve
     })
 }
 
-/// Whether aliases and what catches all can ever lead somewhere: a name that nobody can write to is a slip of the pen.
+/// Whether names can ever be met: one that nobody can write to or log in with is a slip of the pen.
 fn check_addresses(file: &ConfigFile) -> Result<(), Error> {
     let ours =
         |key: &str, name: &str, domain: &str| match file.domains.contains(&domain.to_lowercase()) {
@@ -63,6 +63,25 @@ fn check_addresses(file: &ConfigFile) -> Result<(), Error> {
     for (domain, target) in &file.catch_all {
         ours("catch_all", domain, domain)?;
         domain_of("catch_all", target)?;
+    }
+    for (account, identities) in &file.identities {
+        domain_of("identities", account)?;
+        let key = format!("identities.\"{account}\"");
+        for identity in identities {
+            // `@domain` is all of a domain.
+            match identity.strip_prefix('@') {
+                Some(domain) => {
+                    check_domain(domain).map_err(|why| Error::usage(format!("{key}: {why}")))?
+                }
+                None => domain_of(&key, identity).map(drop)?,
+            }
+        }
+    }
+    let entities = &file.imap.submission_entities;
+    for (key, accounts) in
+        [("imap.quota_admins", &file.imap.quota_admins), ("imap.submission_entities", entities)]
+    {
+        accounts.iter().try_for_each(|account| domain_of(key, account).map(drop))?;
     }
     Ok(())
 }

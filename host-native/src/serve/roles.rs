@@ -208,7 +208,11 @@ fn login(
         LoginAnswer::Refused(refusal) => {
             link.fault();
             shared.metrics.logins.with_label_values(&[protocol, "refused"]).inc();
-            tracing::warn!(protocol, session, reason = ?refusal.reason, peer = %link.peer, "login refused");
+            let account = shared.backend.directory().callers().tried(link.key);
+            let account = account.map(|name| shown(name.as_bytes()));
+            tracing::warn!(
+                protocol, session, account, reason = ?refusal.reason, peer = %link.peer, "login refused"
+            );
         }
         LoginAnswer::ScramParameters(_) | LoginAnswer::DigestChallenge(_) => {}
     }

@@ -68,10 +68,14 @@ fn check(schema: &Value, place: &[String]) -> usize {
 fn property(schema: &Value, place: &[String], key: &str) -> usize {
     let at = format!("{place:?} {key}");
     assert!(schema["description"].as_str().is_some_and(|text| text.ends_with('.')), "{at}");
-    let named = match schema["enum"].is_array() {
-        true => "string",
-        false => schema["type"].as_str().expect("a type"),
+    let types: Vec<&str> = match (&schema["enum"], &schema["type"]) {
+        (Value::Array(_), _) => vec!["string"],
+        (_, Value::Array(types)) => {
+            types.iter().map(|name| name.as_str().expect("a type")).collect()
+        }
+        (_, name) => vec![name.as_str().expect("a type")],
     };
+    let named = types[0];
     let has_keys = schema["properties"].is_object();
     for (name, value) in values() {
         // A list of the values alone would be taken for a table by the parser; nobody should write that.
@@ -79,7 +83,11 @@ fn property(schema: &Value, place: &[String], key: &str) -> usize {
             continue;
         }
         let parsed = parsed(place, key, &value);
-        assert_eq!(is_of_another_type(&parsed), name != named, "{at} as {name}: {parsed:?}");
+        assert_eq!(
+            is_of_another_type(&parsed),
+            !types.contains(&name),
+            "{at} as {name}: {parsed:?}"
+        );
     }
     if let Some(variants) = schema["enum"].as_array() {
         let all = expected(&parsed(place, key, &json!("?")).expect_err("no such variant"));

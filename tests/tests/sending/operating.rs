@@ -57,8 +57,8 @@ fn the_log_says_whom_a_refusal_is_about_and_why() {
     let whole = ["<alice@ours.example>", "to=\"bob@ours.example\"", "ceo@far.example"];
     assert!(refused.iter().any(|l| has(l, &whole)), "{refused:?}");
     let rules = lines("broke a rule");
-    assert!(rules.iter().any(|l| has(l, &["nobody@ours.example", "known not to be deliverable"])));
-    assert!(rules.iter().any(|l| has(l, &["y@elsewhere.example", "decline to relay"])));
+    // What was refused broke no rule of the protocol, and is told once.
+    assert!(!rules.iter().any(|l| l.contains("elsewhere.example") || l.contains("nobody@")));
     let unknown = rules.iter().find(|l| l.contains("does not know is answered with 500"));
     let unknown = unknown.expect("the command is no address's fault");
     assert!(!unknown.contains("example"), "{unknown}");

@@ -66,7 +66,7 @@ impl Server {
             }
             Step::Refused(refusal, rule) => {
                 let rule = rule.unwrap_or(&RESPONSE);
-                self.mistake(cx, &login_refused(&refusal), rule, State::Greeted)
+                self.refuse(cx, &login_refused(&refusal), rule, State::Greeted)
             }
             Step::Cancelled => {
                 let reply = Reply::new(501, "5.7.0", "Authentication cancelled");

@@ -193,7 +193,7 @@ impl Server {
             // RFC 5321 §7.8: guessing recipients is an attack, so unknown ones count as mistakes, and weigh double in how
             // soon replies are slow.
             self.common.strain += 1;
-            return self.mistake(cx, &reply, rule, state);
+            return self.refuse(cx, &reply, rule, state);
         }
         self.reply(cx, &reply);
         self.go(cx, state)

@@ -207,7 +207,13 @@ impl Server {
     }
 
     /// Counts a peer's mistake, tells the host, and closes after too many.
-    fn mistake(
+    fn mistake(self, cx: &mut Cx<Self>, reply: &Reply, rule: &'static Rule, state: State) -> Self {
+        cx.event(Event::Defect(rule.gist.as_bytes().to_vec()));
+        self.refuse(cx, reply, rule, state)
+    }
+
+    /// Counts as a mistake what the host refused, who need not be told of it.
+    fn refuse(
         mut self,
         cx: &mut Cx<Self>,
         reply: &Reply,
@@ -215,7 +221,6 @@ impl Server {
         state: State,
     ) -> Self {
         cx.note_defect(rule);
-        cx.event(Event::Defect(rule.gist.as_bytes().to_vec()));
         let limits = &self.common.config.limits;
         self.common.errors += 1;
         self.common.strain += 1;

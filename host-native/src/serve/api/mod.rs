@@ -74,7 +74,8 @@ type Answer = Result<Response, Refused>;
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        (self.0, Json(json!({ "Error": self.1 }))).into_response()
+        // Mailpit's name for it, and that of our own part.
+        (self.0, Json(json!({ "Error": self.1, "error": self.1 }))).into_response()
     }
 }
 
@@ -118,7 +119,7 @@ pub(super) fn routes(shared: &Arc<Shared>, addresses: &Addresses) -> Router {
     if !is_dev {
         let why = "this interface shows everybody's mail, so it belongs to the dev profile; this server runs with --config";
         let mut all = paths(&lines);
-        all.extend(["/api/v1/{*path}", OPENAPI.path]);
+        all.extend(["/api/{*path}", "/api/v1/{*path}", OPENAPI.path]);
         return refusing(&all, why).merge(relay);
     }
     lines.extend(relay_lines);
@@ -143,6 +144,7 @@ pub(super) fn routes(shared: &Arc<Shared>, addresses: &Addresses) -> Router {
     tokio::spawn(look_at_news(api.clone()));
     mail.merge(native)
         .route("/api/v1/{*path}", any(nothing_here))
+        .route("/api/{*path}", any(nothing_here))
         .route("/inbox/html/{id}", get(message::framed))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .merge(letters.layer(DefaultBodyLimit::max(LETTER_MAX)))
@@ -259,6 +261,7 @@ fn native() -> Routes<Api> {
     const REMOVED: Gives = Gives::Object(&["removed"]);
     const SNAPSHOT: Gives = Gives::Object(&["name", "users", "messages", "octets"]);
     Routes::new()
+        .strict()
         .on(
             Line::post(
                 "/api/inboxes",
@@ -411,6 +414,7 @@ fn relay() -> Routes<Arc<Shared>> {
     const CHANGED: Gives = Gives::Object(&["changed", "held"]);
     const NOW: Gives = Gives::Object(&["now_unix_ms"]);
     Routes::new()
+        .strict()
         .on(
             Line::get(
                 "/api/queue",
@@ -445,7 +449,7 @@ fn relay() -> Routes<Arc<Shared>> {
         )
 }
 
-/// Paths of Mailpit that are not served say so.
+/// Paths that are not served say so, Mailpit's among them.
 async fn nothing_here(uri: Uri) -> Refused {
     let path = uri.path();
     let later = ["html-check", "link-check", "sa-check", "release", "thumb"];
@@ -458,7 +462,7 @@ async fn nothing_here(uri: Uri) -> Refused {
     }
     Refused(
         StatusCode::NOT_FOUND,
-        format!("{path}: there is nothing here; README.md lists what there is"),
+        format!("{path}: there is nothing here; /api/openapi.json lists what there is"),
     )
 }
 

@@ -3,10 +3,17 @@
 
 use std::collections::BTreeSet;
 
-use axum::Router;
+use axum::extract::Request;
 use axum::handler::Handler;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use axum::{Json, Router};
 use serde_json::{Map, Value, json};
+
+/// Characters of an unknown name that are repeated.
+const NAME_SHOWN: usize = 40;
 
 /// A method of HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,11 +162,19 @@ impl Line {
 pub(super) struct Routes<S> {
     router: Router<S>,
     lines: Vec<Line>,
+    is_strict: bool,
 }
 
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub(super) fn new() -> Self {
-        Self { router: Router::new(), lines: Vec::new() }
+        Self { router: Router::new(), lines: Vec::new(), is_strict: false }
+    }
+
+    /// What stands behind the question mark and has no meaning is refused from here on: a test that misspells what it
+    /// waits for should not wait for anything. Where another program's form is kept, it is let pass as there.
+    pub(super) fn strict(mut self) -> Self {
+        self.is_strict = true;
+        self
     }
 
     pub(super) fn on<H, T>(mut self, line: Line, handler: H) -> Self
@@ -167,7 +182,17 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         H: Handler<T, S>,
         T: 'static,
     {
-        self.router = self.router.route(line.path, on(line.method.filter(), handler));
+        let mut route = on(line.method.filter(), handler);
+        if self.is_strict {
+            let known = line.query;
+            route = route.layer(from_fn(async move |request: Request, next: Next| {
+                match unknown(request.uri().query().unwrap_or_default(), known) {
+                    Some(refused) => refused,
+                    None => next.run(request).await,
+                }
+            }));
+        }
+        self.router = self.router.route(line.path, route);
         self.lines.push(line);
         self
     }
@@ -181,6 +206,19 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
     pub(super) fn into_parts(self) -> (Router<S>, Vec<Line>) {
         (self.router, self.lines)
     }
+}
+
+/// What is said of a name in a query that has no meaning.
+fn unknown(query: &str, known: &[&str]) -> Option<Response> {
+    let names = query.split('&').map(|given| given.split_once('=').map_or(given, |(name, _)| name));
+    let name = names.filter(|name| !name.is_empty()).find(|name| !known.contains(name))?;
+    let name: String = name.chars().take(NAME_SHOWN).collect();
+    let why = match known {
+        [] => format!("{name}: nothing is asked behind the ? here"),
+        known => format!("{name}: nothing has this name here; there are {}", known.join(", ")),
+    };
+    let answer = Json(json!({ "error": why, "Error": why }));
+    Some((StatusCode::BAD_REQUEST, answer).into_response())
 }
 
 /// The paths of lines, each once; but none whose last part only ends with a name of its own, which the route of that part
@@ -243,6 +281,14 @@ mod tests {
             }
         }
         assert_eq!(served, paths(&ELSEWHERE));
+    }
+
+    #[test]
+    fn a_name_without_a_meaning_is_told() {
+        assert!(unknown("", &[]).is_none());
+        assert!(unknown("to=a%40b&count=2", &["to", "count"]).is_none());
+        assert!(unknown("too=a", &["to", "count"]).is_some());
+        assert!(unknown("x", &[]).is_some());
     }
 
     #[test]

@@ -144,7 +144,7 @@ impl Server {
             Step::Refused(refusal, rule) => {
                 let text = super::reply::refused(&refusal);
                 let text = alloc::string::String::from_utf8_lossy(&text).into_owned();
-                self.refuse(cx, &text, rule.unwrap_or(&SECRET), again)
+                self.setback(cx, &text, rule.unwrap_or(&SECRET), again)
             }
             Step::Cancelled => self.mistake(cx, "authentication cancelled", &SECRET, again),
             Step::Malformed(rule) => self.mistake(cx, "cannot decode the response", rule, again),

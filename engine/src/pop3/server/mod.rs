@@ -257,11 +257,11 @@ impl Server {
     /// Counts a peer's mistake, tells the host, and closes after too many.
     fn mistake(self, cx: &mut Cx<Self>, text: &str, rule: &'static Rule, state: State) -> Self {
         cx.event(Event::Defect(rule.gist.as_bytes().to_vec()));
-        self.refuse(cx, text, rule, state)
+        self.setback(cx, text, rule, state)
     }
 
     /// Counts as a mistake what the host refused, who need not be told of it.
-    fn refuse(mut self, cx: &mut Cx<Self>, text: &str, rule: &'static Rule, state: State) -> Self {
+    fn setback(mut self, cx: &mut Cx<Self>, text: &str, rule: &'static Rule, state: State) -> Self {
         cx.note_defect(rule);
         self.common.errors += 1;
         if self.common.errors >= self.common.config.limits.errors_max {

@@ -27,11 +27,11 @@ export async function load(file) {
       .map((name) => [name, new WebAssembly.Module(readFileSync(join(directory, name)))]),
   );
   const { instantiate } = await import(pathToFileURL(join(directory, "pillarbox.js")));
-  const big = bigFields(join(directory, "interfaces"));
+  const wide = wideFields(join(directory, "interfaces"));
   return {
     // An empty object for imports: the component has none.
     instance: () => instantiate((name) => modules.get(name), {}),
-    toComponent: (value) => toComponent(value, big),
+    toComponent: (value) => toComponent(value, wide),
   };
 }
 
@@ -61,9 +61,11 @@ async function transpileInto(directory, octets) {
   }
 }
 
-// Names of fields that are 64 bits wide, by jco's own declarations; JSON cannot tell them from others.
-function bigFields(directory) {
+// Names of fields that are 64 bits wide, by jco's own declarations; JSON cannot tell them from others. So it is with lists of
+// numbers wider than octets, which jco takes as typed arrays alone.
+function wideFields(directory) {
   const big = new Set();
+  const lists = new Map();
   const small = new Set();
   for (const name of readdirSync(directory)) {
     const text = readFileSync(join(directory, name), "utf8");
@@ -72,23 +74,31 @@ function bigFields(directory) {
       if (field === "val") continue;
       if (type === "bigint" || type === "BlobId") big.add(field);
       if (type === "number") small.add(field);
+      if (LISTS[type]) lists.set(field, LISTS[type]);
     }
   }
   for (const field of big) {
     if (small.has(field)) throw new Error(`field ${field} has two widths; JSON cannot tell which`);
   }
-  return big;
+  return { big, lists };
 }
 
+const LISTS = { Uint16Array, Uint32Array, BigUint64Array };
+
 // A parsed JSON value in the shapes that jco takes.
-function toComponent(value, big, field) {
+function toComponent(value, wide, field) {
   if (value === null) return undefined;
-  if (typeof value === "number") return big.has(field) ? BigInt(value) : value;
+  if (typeof value === "number") return wide.big.has(field) ? BigInt(value) : value;
   if (typeof value === "string" && /^@\d+$/.test(value)) return BigInt(value.slice(1));
-  if (Array.isArray(value)) return value.map((item) => toComponent(item, big));
+  if (Array.isArray(value)) {
+    // Elsewhere a list of records may have the same name.
+    const List = value.some((item) => typeof item === "object") ? undefined : wide.lists.get(field);
+    if (!List) return value.map((item) => toComponent(item, wide));
+    return List.from(value, (item) => (List === BigUint64Array ? BigInt(String(item).replace("@", "")) : item));
+  }
   if (typeof value === "object") {
     return Object.fromEntries(
-      Object.entries(value).map(([name, item]) => [name, toComponent(item, big, name)]),
+      Object.entries(value).map(([name, item]) => [name, toComponent(item, wide, name)]),
     );
   }
   return value;

@@ -410,21 +410,73 @@ pub struct RowPage {
     pub more: bool,
 }
 
-/// A page of flags.
+/// A page of flags, column by column: most messages have numbers alone, and a list of numbers crosses the wall of a
+/// sandbox in one piece.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
 pub struct FlagPage {
-    /// Ascending by UID.
-    pub rows: Vec<FlagRow>,
-    /// Whether the asked-for UIDs above the last row were not looked at.
+    /// Which messages; ascending.
+    pub uids: Vec<u32>,
+    /// System flags of each, as in [`Flags`].
+    pub system: Vec<u8>,
+    /// RFC 7162 §3.1, of each.
+    pub modseqs: Vec<u64>,
+    /// Keywords of those that have any; ascending.
+    pub keywords: Vec<KeywordsAt>,
+    /// Whether the asked-for UIDs above the last one were not looked at.
     pub more: bool,
+}
+
+/// The keywords of a message of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct KeywordsAt {
+    /// The message's place in the page, from 0.
+    pub place: u32,
+    /// As in [`Flags`].
+    pub keywords: Vec<Vec<u8>>,
+}
+
+impl FlagPage {
+    /// Adds a message, whose UID is above those that are there.
+    pub fn push(&mut self, row: FlagRow) {
+        let FlagRow { uid, flags: Flags { system, keywords }, modseq } = row;
+        if !keywords.is_empty() {
+            // A page has far fewer rows.
+            let place = u32::try_from(self.uids.len()).unwrap_or(u32::MAX);
+            self.keywords.push(KeywordsAt { place, keywords });
+        }
+        self.uids.push(uid);
+        self.system.push(system);
+        self.modseqs.push(modseq);
+    }
+
+    /// Row by row, from the last to the first; `None` if the columns do not fit each other.
+    pub(crate) fn into_reversed(self) -> Option<impl Iterator<Item = FlagRow>> {
+        let Self { uids, system, modseqs, mut keywords, more: _ } = self;
+        let ascend = keywords.windows(2).all(|pair| pair[0].place < pair[1].place);
+        let inside = keywords.last().is_none_or(|last| (last.place as usize) < uids.len());
+        if system.len() != uids.len() || modseqs.len() != uids.len() || !ascend || !inside {
+            return None;
+        }
+        let columns = uids.into_iter().zip(system).zip(modseqs).enumerate().rev();
+        Some(columns.map(move |(place, ((uid, system), modseq))| {
+            let own = keywords.pop_if(|last| last.place as usize == place);
+            let flags = Flags { system, keywords: own.map_or_else(Vec::new, |own| own.keywords) };
+            FlagRow { uid, flags, modseq }
+        }))
+    }
 }
 
 impl From<RowPage> for FlagPage {
     fn from(page: RowPage) -> Self {
-        let row = |Row { uid, flags, modseq, .. }| FlagRow { uid, flags, modseq };
-        Self { rows: page.rows.into_iter().map(row).collect(), more: page.more }
+        let mut flags = Self { more: page.more, ..Self::default() };
+        for Row { uid, flags: own, modseq, .. } in page.rows {
+            flags.push(FlagRow { uid, flags: own, modseq });
+        }
+        flags
     }
 }
 

@@ -54,7 +54,8 @@ records! {
     UidPage { runs, more }
     RowsAsk { uids, max, index, changed_since }
     FlagsAsk { uids, max, changed_since }
-    FlagPage { rows, more }
+    FlagPage { uids, system, modseqs, keywords, more }
+    KeywordsAt { place, keywords }
     OrderAsk { by, uids, skip, max }
     OrderPage { unknown, uids, first, last }
     SortKeys { by, keys }

@@ -290,8 +290,8 @@ impl Fetch {
     }
 
     fn take_flags(&mut self, page: FlagPage) -> Result<(), Misuse> {
-        self.passed(|asked| flags_end(asked, &page), page.rows.len())?;
-        let rows = page.rows.into_iter().rev();
+        self.passed(|asked| flags_end(asked, &page), page.uids.len())?;
+        let rows = page.into_reversed().ok_or(Misuse::BadValue)?;
         let row = |FlagRow { uid, flags, modseq }| Row { uid, flags, modseq, ..Row::default() };
         self.rows = rows.map(row).collect();
         Ok(())
@@ -377,7 +377,7 @@ pub(crate) fn page_end(asked: &Runs, page: &RowPage) -> Option<u32> {
 
 /// The same of a page of flags.
 pub(crate) fn flags_end(asked: &Runs, page: &FlagPage) -> Option<u32> {
-    end_of(asked, page.rows.iter().map(|row| row.uid), page.more)
+    end_of(asked, page.uids.iter().copied(), page.more)
 }
 
 fn end_of(asked: &Runs, uids: impl Iterator<Item = u32>, more: bool) -> Option<u32> {

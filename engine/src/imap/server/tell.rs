@@ -368,12 +368,12 @@ fn answered(stage: Stage, open: &mut Selected, answer: Answer) -> Result<Stage, 
         }
         (Stage::Stale { uids, above, new, .. }, Answer::Flags(page)) => {
             let asked = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX));
-            let Some(up_to) = flags_end(&Runs::from_unsorted(asked), &page) else {
+            let up_to = flags_end(&Runs::from_unsorted(asked), &page);
+            let (Some(up_to), Some(rows)) = (up_to, page.into_reversed()) else {
                 let stage = Stage::Stale { uids, above, rows: Vec::new(), new };
                 return Err((stage, Misuse::BadValue));
             };
-            let rows = page.rows.into_iter().rev().collect();
-            Stage::Stale { rows, uids, above: up_to, new }
+            Stage::Stale { rows: rows.collect(), uids, above: up_to, new }
         }
         // The messages are still there; only the news of their flags is lost to a failed store.
         (Stage::Stale { new, .. }, Answer::Refused(_)) => {

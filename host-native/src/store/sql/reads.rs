@@ -390,23 +390,24 @@ fn flag_rows(c: &Connection, mailbox: MailboxId, ask: &FlagsAsk) -> connection::
          WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND modseq > ?5 ORDER BY uid LIMIT ?4",
     )?;
     let since = ask.changed_since.unwrap_or(0);
-    let (mut rows, mut octets) = (Vec::new(), 0);
+    let (mut page, mut octets) = (FlagPage::default(), 0);
     if !has_changed(c, mailbox, since)? {
-        return Ok(FlagPage::default());
+        return Ok(page);
     }
     for run in &ask.uids {
         let limit = i64::from(ask.max) + 1;
         let mut found = find.query((mailbox, run.first, run.last, limit, since))?;
         while let Some(row) = found.next()? {
-            if rows.len() >= ask.max as usize || octets >= PAGE_OCTETS_MAX {
-                return Ok(FlagPage { rows, more: true });
+            if page.uids.len() >= ask.max as usize || octets >= PAGE_OCTETS_MAX {
+                page.more = true;
+                return Ok(page);
             }
             let flags = flags(row.get(1)?, row.get(2)?);
             octets += keyword_octets(&flags);
-            rows.push(FlagRow { uid: row.get(0)?, flags, modseq: row.get(3)? });
+            page.push(FlagRow { uid: row.get(0)?, flags, modseq: row.get(3)? });
         }
     }
-    Ok(FlagPage { rows, more: false })
+    Ok(page)
 }
 
 fn rows(c: &Connection, mailbox: MailboxId, ask: &RowsAsk) -> connection::Result<RowPage> {

@@ -133,7 +133,7 @@ fn what_is_said_too_early_stays_early() {
     // A client that does not wait for the greeting is shown out, however late the host lets it be said.
     let mut talk = talk(faulty(), patient);
     let said = talk.say(b"EHLO crepes.fr\r\n");
-    assert_eq!(codes(&said), [220, 503]);
+    assert_eq!(codes(&said), [220, 421]);
     assert!(talk.closed);
 }
 

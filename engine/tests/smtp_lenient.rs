@@ -73,7 +73,7 @@ fn a_client_need_not_wait() {
     assert!(broken(&talk).contains(&"2920 3.1".to_owned()));
     // What is strict is so still.
     let mut talk = Talk::new(config());
-    assert_eq!(codes(&talk.say(all)), [220, 503]);
+    assert_eq!(codes(&talk.say(all)), [220, 421]);
 }
 
 #[test]

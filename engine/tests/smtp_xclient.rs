@@ -134,7 +134,7 @@ fn it_stands_outside_a_transaction_and_says_nothing_wrong() {
 fn what_is_sent_before_its_reply_is_early() {
     let mut talk = Talk::greeted(trusting());
     let said = talk.say(b"XCLIENT ADDR=192.0.2.9\r\nMAIL FROM:<a@b.c>\r\n");
-    assert_eq!(codes(&said), [220, 503]);
+    assert_eq!(codes(&said), [220, 421]);
     assert!(talk.closed);
     assert!(!talk.asks.iter().any(|ask| matches!(ask, Ask::Sender(_))));
 }
@@ -144,7 +144,7 @@ fn tls_comes_before_it_or_not_at_all() {
     let mut talk = Talk::greeted(Config { tls: TlsOffer::Upgrade, ..trusting() });
     talk.line("XCLIENT ADDR=192.0.2.9");
     assert!(!talk.line("EHLO a").contains("STARTTLS"));
-    assert!(talk.line("STARTTLS").starts_with("503 5.5.1 "));
+    assert!(talk.line("STARTTLS").starts_with("502 5.5.1 "));
 }
 
 #[test]

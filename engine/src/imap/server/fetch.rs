@@ -290,8 +290,9 @@ impl Fetch {
     }
 
     fn take_flags(&mut self, page: FlagPage) -> Result<(), Misuse> {
-        self.passed(|asked| flags_end(asked, &page), page.uids.len())?;
+        let (uids, more) = (page.uids.clone(), page.more);
         let rows = page.into_reversed().ok_or(Misuse::BadValue)?;
+        self.passed(|asked| end_of(asked, uids.iter().copied(), more), uids.len())?;
         let row = |FlagRow { uid, flags, modseq }| Row { uid, flags, modseq, ..Row::default() };
         self.rows = rows.map(row).collect();
         Ok(())

@@ -127,6 +127,10 @@ impl Server {
 
     /// RFC 3207.
     pub(super) fn start_tls(self, cx: &mut Cx<Self>, state: State) -> Self {
+        if self.common.tls.is_some() {
+            let reply = Reply::new(503, "5.5.1", "TLS is here already");
+            return self.mistake(cx, &reply, &ORDER, state);
+        }
         if !self.offers_tls() {
             let reply = Reply::new(502, "5.5.1", "STARTTLS is not offered");
             return self.mistake(cx, &reply, &NO_TLS, state);

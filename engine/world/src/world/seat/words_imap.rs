@@ -72,7 +72,7 @@ impl Worded for Answer {
             Self::Opened(opened) => ("opened", format!("{} messages", opened.status.messages)),
             Self::Uids(_) => plain("uids"),
             Self::Rows(page) => ("rows", page.rows.len().to_string()),
-            Self::Flags(page) => ("flags", page.rows.len().to_string()),
+            Self::Flags(page) => ("flags", page.uids.len().to_string()),
             Self::Octets(given) => octets("octets", given.len()),
             Self::Stored(_) => plain("stored"),
             Self::Vanished(_) => plain("vanished"),

@@ -213,6 +213,24 @@ fn begin_with(
         Err(reply) => return within.refused(work, reply, &form),
     };
     let (uids, sure) = program::candidates(&program, open.view.uids());
+    let is_open = within.peeked.is_none() && within.multi.is_none();
+    // RFC 9738 §3.1, §3.3: of a search the highest are looked at; threads of a part would be others. SORT has no limit.
+    let uids = match &then {
+        Then::Tell if is_open => work.base.within_limit(uids),
+        Then::Thread(_) => match work.base.over_limit(&uids) {
+            Some(reply) => return within.refused(work, reply, &form),
+            None => uids,
+        },
+        _ => uids,
+    };
+    // What was not looked at could not be told of.
+    let update = update.filter(|_| {
+        let is_whole = work.base.cut_at.is_none();
+        if !is_whole {
+            context::refuse(work.cx, form.tag());
+        }
+        is_whole
+    });
     // RFC 7162 §3.1.5: the mod-sequences of what is found are wanted then, and rows have them.
     let by_rows = form.wants_modseq && matches!(then, Then::Tell);
     let sure = sure && !by_rows;

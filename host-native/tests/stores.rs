@@ -450,7 +450,10 @@ async fn a_directory_that_is_not_ours_is_refused_with_a_reason() {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(5);
     let held = loop {
         match MailStore::open(&Data::Directory(directory.clone())) {
-            Err(error) if error.kind == pillarbox::error::Kind::Busy && std::time::Instant::now() < until => {
+            Err(error)
+                if error.kind == pillarbox::error::Kind::Busy
+                    && std::time::Instant::now() < until =>
+            {
                 std::thread::sleep(std::time::Duration::from_millis(10));
             }
             opened => break opened.expect("it is empty now"),

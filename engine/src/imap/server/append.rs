@@ -3,17 +3,16 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::Server;
 use super::capability::{CAPABILITY, Feature};
 use super::catenate::Source;
-use super::limit;
 use super::expunge::READ_ONLY;
 use super::fetch::vanished;
 use super::incoming::NON_SYNC;
 use super::job::{Answered, Job, NOT_SELECTED, Next, Work, wrong};
+use super::limit;
 use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::resolve;

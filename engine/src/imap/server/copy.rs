@@ -1,16 +1,15 @@
 //! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8): one transaction of the host, all or none. A MOVE of very many is several, one
 //! after the other, as RFC 6851 §3.3 lets it be.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::fetch::vanished;
 use super::job::{Answered, Job, Next, Work, wrong};
-use super::{limit, print};
 use super::reply::{Reply, send_untagged_ok};
 use super::runs::{Runs, are_runs};
-use crate::imap::types::{Answer, Ask, Config, Copied, CopyAsk, Expunged};
-use crate::limits::COPY_MESSAGES_MAX;
+use super::{limit, print};
+use crate::imap::types::{Answer, Ask, Copied, CopyAsk, Expunged};
+use crate::limits::{APPEND_MESSAGES_MAX, COPY_MESSAGES_MAX};
 use crate::trace::Rule;
 use crate::types::Misuse;
 
@@ -50,7 +49,7 @@ pub(crate) fn copy(
         // which.
         return Next::done(vanished());
     }
-    if let Some(reply) = too_many(&base.config, &uids).filter(|_| !remove) {
+    if let Some(reply) = too_many(limit::of_commands(&base.config), &uids).filter(|_| !remove) {
         return Next::done(reply);
     }
     let rest = if remove { work.base.within_limit(uids) } else { uids };
@@ -60,10 +59,10 @@ pub(crate) fn copy(
 /// RFC 9738 §3.1: what is too much for one transaction is refused whole. Where no limit is set, the one that is announced is
 /// lower (§4.2 lets it be so), and the code names that one and the UID from which on it is kept: what a client repeats by
 /// it is taken.
-fn too_many(config: &Config, uids: &Runs) -> Option<Reply> {
-    let max = limit::of_commands(config).map_or(COPY_MESSAGES_MAX, u64::from);
+fn too_many(set: Option<u32>, uids: &Runs) -> Option<Reply> {
+    let max = set.map_or(COPY_MESSAGES_MAX, u64::from);
     uids.count().checked_sub(max).filter(|over| *over > 0)?;
-    let told = limit::of_saving(config);
+    let told = set.unwrap_or(APPEND_MESSAGES_MAX);
     let lowest = limit::highest(uids, told).first();
     let reply = Reply::no("", "Too many messages at once, none was copied");
     Some(reply.with_code(limit::code(told, lowest)).because(&limit::REFUSED))
@@ -136,6 +135,8 @@ impl Copy {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
     use crate::imap::types::UidRun;
 
@@ -145,11 +146,14 @@ mod tests {
         let runs = |last| {
             Runs::from_unsorted([UidRun { first: 5, last: 9 }, UidRun { first: 20, last }].to_vec())
         };
-        assert_eq!(too_many(&runs(20 + most - 6)), None);
-        let code = |last| too_many(&runs(last)).and_then(|reply| reply.code);
+        assert_eq!(too_many(None, &runs(20 + most - 6)), None);
+        let code = |last| too_many(None, &runs(last)).and_then(|reply| reply.code);
         let expected = |uid: u32| format!("MESSAGELIMIT {APPEND_MESSAGES_MAX} {uid}").into_bytes();
         for last in [20 + most - 5, 20 + most] {
             assert_eq!(code(last).as_deref(), Some(&expected(last - APPEND_MESSAGES_MAX + 1)[..]));
         }
+        assert_eq!(too_many(Some(5), &runs(19)), None);
+        let code = too_many(Some(5), &runs(22)).and_then(|reply| reply.code);
+        assert_eq!(code.as_deref(), Some(&b"MESSAGELIMIT 5 8"[..]));
     }
 }

@@ -44,9 +44,8 @@ pub(crate) fn expunge(work: &mut Work<'_>, only: Option<Runs>) -> Next {
     if open.read_only {
         return Next::done(READ_ONLY);
     }
-    let max = limit::of_commands(&work.base.config).filter(|max| {
-        only.as_ref().is_some_and(|only| only.count() > u64::from(*max))
-    });
+    let max = limit::of_commands(&work.base.config)
+        .filter(|max| only.as_ref().is_some_and(|only| only.count() > u64::from(*max)));
     let marked = max.map(|max| Marked { max: max as usize, uids: VecDeque::new(), cut: false });
     Expunge { only, above: 0, close: false, marked }.ask(work)
 }

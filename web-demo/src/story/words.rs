@@ -28,12 +28,17 @@ pub struct Sentence {
     pub mark: Mark,
 }
 
-/// The time of day, from the world's start in Unix milliseconds.
+/// The time of day, from the world's start in Unix milliseconds; from the second day on, which day it is.
 #[must_use]
 pub fn clock(start_unix_ms: u64, at: Time) -> String {
     let seconds = (start_unix_ms + at.0) / 1000;
     let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
-    format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
+    let time = format!("{hours:02}:{minutes:02}:{:02}", seconds % 60);
+    let days = |ms: u64| ms / 86_400_000;
+    match days(start_unix_ms + at.0).saturating_sub(days(start_unix_ms)) {
+        0 => time,
+        later => format!("day {}, {time}", later + 1),
+    }
 }
 
 /// How long something took or takes.

@@ -182,3 +182,18 @@ fn on_screen(screen: &Screen, who: &str) -> (String, Mark) {
         Screen::Failed { why } => (format!("{who} could not read: {why}"), Mark::Bad),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_says_which_day_it_is_after_the_first() {
+        let start = 1_767_603_600_000; // 2026-01-05 09:00 UTC
+        let hours = |hours: u64| clock(start, Time(hours * 3_600_000));
+        assert_eq!(hours(0), "09:00:00");
+        assert_eq!(hours(14), "23:00:00");
+        assert_eq!(hours(15), "day 2, 00:00:00");
+        assert_eq!(hours(5 * 24), "day 6, 09:00:00");
+    }
+}

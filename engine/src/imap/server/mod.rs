@@ -36,6 +36,7 @@ mod multisearch;
 mod notify;
 mod open;
 mod order;
+mod ordered;
 mod phase;
 mod print;
 mod program;

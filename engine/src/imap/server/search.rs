@@ -184,6 +184,17 @@ pub(crate) fn begin(work: &mut Work<'_>, keys: Vec<Key>, form: Form, then: Then)
     begin_with(work, keys, form, then, None, Within::default())
 }
 
+/// Begins the search of a SORT whose result may be kept up to date.
+pub(crate) fn begin_sort(
+    work: &mut Work<'_>,
+    keys: Vec<Key>,
+    form: Form,
+    criteria: Vec<Criterion>,
+    update: Option<Vec<SearchKey>>,
+) -> Next {
+    begin_with(work, keys, form, Then::Sort(criteria), update, Within::default())
+}
+
 /// Begins a search that may be a part of a larger one.
 pub(crate) fn begin_within(
     work: &mut Work<'_>,
@@ -309,7 +320,7 @@ impl Search {
             }
             Then::Sort(criteria) => {
                 let missing = self.missing;
-                let found = sort::Found { uids: found, scores, missing };
+                let found = sort::Found { uids: found, scores, missing, update: self.update };
                 return sort::sort(work, self.form, criteria, found).run(work);
             }
             Then::Thread(algorithm) => {

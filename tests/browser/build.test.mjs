@@ -48,7 +48,7 @@ async function withPickles(page) {
 }
 
 async function write(page, from, to) {
-  await page.locator(".letter-bar button", { hasText: "Write a letter" }).click();
+  await page.getByRole("button", { name: "Write a letter" }).click();
   await page.getByLabel("On which device").selectOption({ label: from });
   await page.getByLabel("To", { exact: true }).fill(to);
   await dialog(page).getByRole("button", { name: "Send" }).click();
@@ -129,7 +129,7 @@ test("what is done in the sandbox stands in its address, and is there again", as
 
 test("who leaves a sandbox that no address holds is asked first", async () => {
   const { page, wrong, close } = await open(browser, server, "#/s/sandbox");
-  await page.locator(".letter-bar button", { hasText: "Write a letter" }).click();
+  await page.getByRole("button", { name: "Write a letter" }).click();
   await page.getByLabel("What it says").fill("All work and no play. ".repeat(409));
   await dialog(page).getByRole("button", { name: "Send" }).click();
   await page.getByRole("alert").filter({ hasText: "The address of this page holds no more" }).waitFor();
@@ -255,7 +255,7 @@ test("a link holds what its switches say", async () => {
 test("what is too long for a link is a file, which opens again", async () => {
   const { page, wrong, close } = await open(browser, server, "#/s/sandbox", CLIPBOARD);
   const say = async (length) => {
-    await page.locator(".letter-bar button", { hasText: "Write a letter" }).click();
+    await page.getByRole("button", { name: "Write a letter" }).click();
     await page.getByLabel("What it says").fill("All work and no play. ".repeat(length / 22));
     await dialog(page).getByRole("button", { name: "Send" }).click();
     await page.keyboard.press("End");

@@ -332,7 +332,7 @@ test("a hop of seven bits ruins what is sent raw; what is encoded arrives", asyn
   await page.locator(".lines .line", { hasText: "Cr=C3=A8me br=C3=BBl=C3=A9e" }).first().waitFor();
   await page.locator(".lines .line", { hasText: "CrC(me brC;lC)e" }).first().waitFor();
   const sequence = await page.locator(".sequence").innerText();
-  assert.match(sequence, /Bob's laptop: check mail/, "people's devices are named as on the map");
+  assert.match(sequence, /Bob's laptop is to check mail/, "people's devices are named as on the map");
   assert.match(sequence, /INBOX holds 3/, "all were taken");
   await shot(page, "seven-bits");
   assert.deepEqual(wrong, []);
@@ -376,7 +376,7 @@ test("every address leads somewhere, and an unknown one says so and shows the wa
     await page.evaluate((to) => { location.hash = to; }, address);
     await page.locator(place).first().waitFor();
   }
-  for (const address of ["#/s/none-of-these", "#/c/none-of-these", "#/wire/none-of-these", "#/x"]) {
+  for (const address of ["#/s/none-of-these", "#/c/none-of-these", "#/wire/none-of-these", "#/message/1zz", "#/compare/zzz", "#/x"]) {
     await page.evaluate((to) => { location.hash = to; }, address);
     await page.getByRole("alert").filter({ hasText: address.split("/").pop() }).waitFor();
   }

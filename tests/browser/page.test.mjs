@@ -357,6 +357,18 @@ test("a prediction stops the story, is judged, and lets it go on", async () => {
   await page.getByLabel("Pace", { exact: true }).selectOption("fast");
   await page.locator("#play").click();
   await page.locator(".prediction").waitFor({ timeout: 20_000 });
+  // It is read out where it appears, Space goes to it and not past it, and F6 finds it.
+  assert.equal(await page.locator("[aria-live=polite] .prediction").count(), 1);
+  await page.evaluate(() => document.activeElement.blur());
+  await page.keyboard.press("Space");
+  await page.locator(".prediction :focus").waitFor();
+  await page.locator(".bar").evaluate((bar) => { bar.tabIndex = -1; bar.focus(); });
+  let found = 0;
+  for (let tries = 0; tries < 9 && found === 0; tries += 1) {
+    await page.keyboard.press("F6");
+    found = await page.locator(".prediction:focus").count();
+  }
+  assert.equal(found, 1);
   await page.locator(".prediction .choice").first().click();
   await page.locator(".prediction button", { hasText: "Answer" }).click();
   await page.locator(".verdict").waitFor();

@@ -5,7 +5,9 @@
 mod bundle;
 #[path = "../../engine/component/binary/cargo.rs"]
 mod cargo;
+mod locals;
 mod names;
+mod order;
 mod smaller;
 
 use std::env;
@@ -20,7 +22,7 @@ const SKIP: &str = "PILLARBOX_SKIP_WEB";
 const MODULES: [(&str, &str); 2] = [("pillarbox-web", "app"), ("pillarbox-web-smime", "smime")];
 
 /// What goes into the page, from the workspace's root; nothing else makes it new.
-const SOURCES: [&str; 21] = [
+const SOURCES: [&str; 23] = [
     "Cargo.lock",
     "Cargo.toml",
     "rust-toolchain.toml",
@@ -40,7 +42,9 @@ const SOURCES: [&str; 21] = [
     "web-demo/smime/src",
     "web-demo/binary/build.rs",
     "web-demo/binary/bundle.rs",
+    "web-demo/binary/locals.rs",
     "web-demo/binary/names.rs",
+    "web-demo/binary/order.rs",
     "web-demo/binary/smaller.rs",
 ];
 

@@ -2,17 +2,20 @@
 //! It calls and computes what it did before; what a linker leaves out is done here, since the page is waited for.
 //!
 //! The compiler makes a function anew for each type that it is used with, and many of those come out octet for octet
-//! the same. Calls go to one of them; that makes callers the same, and so on. What is left is put in the order of its
-//! octets, where compression finds in a function what it saw in the one before.
+//! the same. Calls go to one of them; that makes callers the same, and so on. What is left is put in an order where
+//! compression finds in a function what it saw in the one before.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 
 use wasm_encoder::reencode::{self, Reencode};
-use wasm_encoder::{CodeSection, FunctionSection, Module};
+use wasm_encoder::{CodeSection, Function, FunctionSection, Module};
 use wasmparser::{
     CodeSectionReader, FunctionBody, FunctionSectionReader, Parser, Payload, TypeRef,
 };
+
+use crate::locals::Locals;
+use crate::order::order;
 
 type Error = reencode::Error<Infallible>;
 
@@ -22,11 +25,14 @@ pub(crate) fn smaller(module: &[u8]) -> Result<Vec<u8>, Error> {
     let all = 0..functions.bodies.len();
     // What each function is replaced by: itself, or the first that is the same.
     let mut first: Vec<usize> = all.clone().collect();
-    let mut writer = Writer { places: Vec::new(), order: Vec::new() };
+    let parameters = functions.parameters.clone();
+    let mut writer = Writer { parameters, places: Vec::new(), order: Vec::new() };
     let codes = loop {
         writer.places = functions.places(|at| first[at]);
-        let codes: Vec<Vec<u8>> =
-            functions.bodies.iter().map(|body| writer.code(body)).collect::<Result<_, _>>()?;
+        let codes: Vec<Vec<u8>> = all
+            .clone()
+            .map(|at| writer.code(at, &functions.bodies[at]))
+            .collect::<Result<_, _>>()?;
         let mut known = HashMap::new();
         let now: Vec<usize> = all
             .clone()
@@ -38,12 +44,12 @@ pub(crate) fn smaller(module: &[u8]) -> Result<Vec<u8>, Error> {
         }
         first = now;
     };
-    let mut order: Vec<usize> = all.clone().filter(|at| first[*at] == *at).collect();
-    order.sort_by(|one, other| codes[*one].cmp(&codes[*other]));
+    let mut ordered: Vec<usize> = all.clone().filter(|at| first[*at] == *at).collect();
+    order(&mut ordered, &codes);
     let mut place = vec![0; all.len()];
-    order.iter().enumerate().for_each(|(to, at)| place[*at] = to);
+    ordered.iter().enumerate().for_each(|(to, at)| place[*at] = to);
     writer.places = functions.places(|at| place[first[at]]);
-    writer.order = order;
+    writer.order = ordered;
     let mut made = Module::new();
     writer.parse_core_module(&mut made, Parser::new(0), module)?;
     Ok(made.finish())
@@ -54,12 +60,16 @@ struct Functions<'a> {
     /// How many it imports; those are counted first.
     imported: usize,
     types: Vec<u32>,
+    /// How many parameters each has.
+    parameters: Vec<u32>,
     bodies: Vec<FunctionBody<'a>>,
 }
 
 impl<'a> Functions<'a> {
     fn of(module: &'a [u8]) -> Result<Self, Error> {
-        let mut found = Self { imported: 0, types: Vec::new(), bodies: Vec::new() };
+        let mut found =
+            Self { imported: 0, types: Vec::new(), parameters: Vec::new(), bodies: Vec::new() };
+        let mut parameters = Vec::new();
         for payload in Parser::new(0).parse_all(module) {
             match payload? {
                 Payload::ImportSection(section) => {
@@ -67,8 +77,15 @@ impl<'a> Functions<'a> {
                         found.imported += usize::from(matches!(import?.ty, TypeRef::Func(_)));
                     }
                 }
+                Payload::TypeSection(section) => {
+                    for of in section.into_iter_err_on_gc_types() {
+                        parameters.push(u32::try_from(of?.params().len()).unwrap_or(u32::MAX));
+                    }
+                }
                 Payload::FunctionSection(section) => {
                     found.types = section.into_iter().collect::<Result<_, _>>()?;
+                    found.parameters =
+                        found.types.iter().map(|of| parameters[*of as usize]).collect();
                 }
                 Payload::CodeSectionEntry(body) => found.bodies.push(body),
                 _ => {}
@@ -87,6 +104,8 @@ impl<'a> Functions<'a> {
 
 /// Writes functions under their new numbers.
 struct Writer {
+    /// How many parameters each defined function has.
+    parameters: Vec<u32>,
     /// By old number.
     places: Vec<u32>,
     /// Which defined functions are written, in this order.
@@ -94,11 +113,13 @@ struct Writer {
 }
 
 impl Writer {
-    fn code(&mut self, body: &FunctionBody<'_>) -> Result<Vec<u8>, Error> {
-        let mut function = self.new_function_with_parsed_locals(body)?;
+    fn code(&mut self, at: usize, body: &FunctionBody<'_>) -> Result<Vec<u8>, Error> {
+        let locals = Locals::of(body, self.parameters[at])?;
+        let types = locals.types.iter().map(|of| self.val_type(*of));
+        let mut function = Function::new_with_locals_types(types.collect::<Result<Vec<_>, _>>()?);
         let mut operators = body.get_operators_reader()?;
         while !operators.eof() {
-            function.instruction(&self.parse_instruction(&mut operators)?);
+            function.instruction(&locals.renamed(self.parse_instruction(&mut operators)?));
         }
         Ok(function.into_raw_body())
     }
@@ -139,7 +160,8 @@ impl Reencode for Writer {
     ) -> Result<(), Error> {
         let bodies: Vec<FunctionBody<'_>> = section.into_iter().collect::<Result<_, _>>()?;
         for at in 0..self.order.len() {
-            written.raw(&self.code(&bodies[self.order[at]])?);
+            let defined = self.order[at];
+            written.raw(&self.code(defined, &bodies[defined])?);
         }
         Ok(())
     }

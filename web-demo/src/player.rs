@@ -341,9 +341,18 @@ impl Player {
         set_timeout(move || self.go_on(turn), Duration::from_millis(ms));
     }
 
+    fn is_asked(self) -> bool {
+        let cursor = self.cursor.get_untracked();
+        self.read(|story| story.question(cursor)).is_some()
+    }
+
     /// A key of the stage.
     pub(crate) fn key(self, key: &str) {
         match key {
+            // A question that waits for its answer is gone to, not past.
+            " " | "." if !self.playing.get_untracked() && self.is_asked() => {
+                crate::browser::focus_first(".prediction input, .prediction button");
+            }
             " " | "." => self.play(!self.playing.get_untracked()),
             "ArrowRight" => self.stride(Stride::Step, true),
             "ArrowLeft" => self.stride(Stride::Step, false),

@@ -15,4 +15,4 @@ pub mod params;
 pub mod transfer;
 pub mod words;
 
-pub(crate) mod unicode;
+pub mod unicode;

@@ -1,5 +1,5 @@
 // F6 goes from pane to pane, and back with Shift: the bar, then what stands beside each other in the screen.
-const PANES = '.bar, .page:not(:has(section)), .compare-main, main section, main aside, main .prompt, main .timeline, main .choices-bar, main figure';
+const PANES = '.bar, .page:not(:has(section)), .compare-main, main section, main aside, main .prompt, main .prediction, main .timeline, main .choices-bar, main figure';
 addEventListener('keydown', (event) => {
   if (event.key !== 'F6' || document.querySelector('dialog[open]')) return;
   event.preventDefault();

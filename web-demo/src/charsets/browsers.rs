@@ -1,14 +1,27 @@
-//! The browser's decoders, as the engine wants them.
+//! The browser's decoders, and what it knows of characters, as the engine wants them.
 
-use js_sys::Reflect;
+use js_sys::{JsString, Reflect, RegExp};
 use pillarbox_engine::text::charset::{self, Given};
+use pillarbox_engine::text::unicode;
 use web_sys::{TextDecodeOptions, TextDecoder, TextDecoderOptions};
 
 use super::exact::Exact;
 
-/// Lets the engine decode by the browser.
+/// Lets the engine decode by the browser, and ask it what characters are made of.
 pub(crate) fn give() {
     charset::give(open);
+    unicode::give(unicode::Given { decomposed, is_mark });
+}
+
+fn decomposed(character: char) -> String {
+    JsString::from(String::from(character)).normalize("NFKD").into()
+}
+
+fn is_mark(character: char) -> bool {
+    thread_local! {
+        static MARK: RegExp = RegExp::new("\\p{M}", "u");
+    }
+    MARK.with(|mark| mark.test(&String::from(character)))
 }
 
 struct Browsers {

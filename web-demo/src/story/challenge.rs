@@ -179,7 +179,7 @@ mod tests {
                 "cut-the-line",
                 vec!["You marked it", "The wire was cut", "Nothing is gone", "No RSET", "No QUIT"],
             ),
-            ("find-it", vec!["The server searched", "It found message 2"]),
+            ("find-it", vec!["The server searched", "It found message 2", "You fetched nothing"]),
             (
                 "file-the-invoice",
                 vec![

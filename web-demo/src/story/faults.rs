@@ -55,9 +55,9 @@ pub struct Chances {
 }
 
 impl Story {
-    /// Faults that make sense here: at the server that is looked at, else at one to which mail goes.
+    /// Faults that make sense after so many entries: at the server that is looked at, else at one to which mail goes.
     #[must_use]
-    pub fn templates(&self, at: Option<NodeId>) -> Vec<Template> {
+    pub fn templates(&self, at: Option<NodeId>, cursor: usize) -> Vec<Template> {
         let servers: Vec<&str> = self
             .nodes()
             .iter()
@@ -71,7 +71,13 @@ impl Story {
         let Some(last) = chosen else { return Vec::new() };
         let place = format!("node:{last}");
         let template = |words: &Words| Template::of(words, last, &place);
+        let now_ms = self.start_unix_ms() + self.time(cursor).0;
         let mut all: Vec<Template> = TEMPLATES.iter().map(template).collect();
+        for template in &mut all {
+            if let Action::AddFault(text) = &mut template.action {
+                *text = text.replace(FOR_NOW, &for_now(now_ms));
+            }
+        }
         all.extend(self.has_web().then(|| template(&OF_THE_WEB)));
         all
     }
@@ -219,6 +225,19 @@ pub fn flag(fault: &str, start_unix_ms: u64) -> Option<String> {
     })
 }
 
+/// Where a fault of the list lasts so long from when it is added.
+const FOR_NOW: &str = "/now/";
+const FOR_NOW_MS: u64 = 50 * 60_000;
+
+/// From now on, for a while, as a rule says it.
+fn for_now(now_ms: u64) -> String {
+    let time = |ms: u64| {
+        let seconds = ms / 1000 % 86_400;
+        format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+    };
+    format!("/from={},until={}/", time(now_ms), time(now_ms + FOR_NOW_MS))
+}
+
 /// Before a connection's first words.
 const GREETING: &str = "after=connect";
 
@@ -297,11 +316,7 @@ const OF_AN_ANSWER: [Words; 3] = [
 ];
 
 const TEMPLATES: [Words; 17] = [
-    (
-        "{} is down for fifty minutes",
-        "The queue keeps the message and tries again.",
-        "{}/until=09:50/down",
-    ),
+    ("{} is down for fifty minutes", "The queue keeps the message and tries again.", "{}/now/down"),
     (
         "{} is down for good",
         "After five days the queue gives up, and the sender gets a report.",
@@ -324,8 +339,8 @@ const TEMPLATES: [Words; 17] = [
     ),
     (
         "The mailbox is full for now",
-        "452 means later: the message waits, as long as it must.",
-        "{}/always/full",
+        "452 means later: in fifty minutes there is room, and a later attempt succeeds.",
+        "{}/now/full",
     ),
     (
         "The mailbox is full for good",
@@ -429,6 +444,40 @@ mod tests {
             }
         }
         assert!(tried > 100, "{tried}");
+    }
+
+    #[test]
+    fn what_lasts_for_a_while_begins_when_it_is_added() {
+        let story = Story::scenario("asleep").expect("it exists");
+        let late = story.entries().len();
+        let text = |cursor: usize, words: &str| {
+            let all = story.templates(None, cursor);
+            let found = all.into_iter().find(|template| template.words.contains(words));
+            match found.expect("it is offered").action {
+                Action::AddFault(text) => text,
+                other => panic!("{other:?}"),
+            }
+        };
+        let first = text(0, "is down for fifty minutes");
+        assert!(first.contains("/from=09:00:00,until=09:50:00/down"), "{first}");
+        assert_ne!(text(late, "is down for fifty minutes"), first);
+        let full = text(0, "is full for now");
+        assert!(full.contains("/from=09:00:00,until=09:50:00/full"), "{full}");
+        for template in story.templates(None, late) {
+            let Action::AddFault(text) = template.action else { continue };
+            assert!(text.parse::<Rule>().is_ok(), "{text}");
+        }
+        let midnight = for_now(86_400_000 - 60_000);
+        assert_eq!(midnight, "/from=23:59:00,until=00:49:00/");
+    }
+
+    #[test]
+    fn a_fault_at_nobody_is_refused_with_the_names_that_there_are() {
+        let mut story = Story::scenario("sandbox").expect("it exists");
+        let why = story.perform(Action::AddFault("node:nobody.example/always/down".to_owned()));
+        let why = why.expect_err("there is no such host");
+        assert!(why.contains("there is no host nobody.example; there are"), "{why}");
+        assert!(why.contains("hamburger.edu"), "{why}");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! A message as somebody writes it: its parts, what each is, and what they say once they are decoded.
 //! Structure and decoding come from the engine; nothing here reads a header itself.
 
+use pillarbox_engine::message::PartKind;
+use pillarbox_engine::text::transfer;
 use pillarbox_world::annotate::value;
 use pillarbox_world::catalogue;
 use pillarbox_world::service::web;
@@ -171,6 +173,31 @@ pub fn facts(raw: &[u8]) -> Facts {
     Facts { octets: raw.len(), eight_bit, longest }
 }
 
+/// What is wrong with the labels of a message's texts: the first whose octets are something else than it says.
+#[must_use]
+pub fn remark(raw: &[u8]) -> Option<String> {
+    let index = pillarbox_mime::index(raw, raw.len() as u64);
+    let texts = index.parts.iter().filter(|part| part.media_type.eq_ignore_ascii_case(b"text"));
+    texts.filter(|part| part.kind == PartKind::Leaf).find_map(|part| {
+        let named = part.parameters.iter().find(|(name, _)| name.eq_ignore_ascii_case(b"charset"));
+        let label = text_alone(&named?.1).to_ascii_uppercase();
+        let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX).min(raw.len());
+        let mut octets = Vec::new();
+        let mut decoder = transfer::Decoder::new(&part.encoding)?;
+        decoder.decode(raw.get(at(part.body.start)..at(part.body.end))?, &mut octets);
+        decoder.finish(&mut octets);
+        let is_utf8 = std::str::from_utf8(&octets).is_ok();
+        if label == "UTF-8" {
+            return (!is_utf8)
+                .then(|| "These octets are not UTF-8, though the label says so.".to_owned());
+        }
+        let has_one_octet =
+            ["ISO-8859-", "WINDOWS-125", "LATIN1"].iter().any(|of| label.starts_with(of));
+        (has_one_octet && is_utf8 && !octets.is_ascii())
+            .then(|| format!("These octets are UTF-8; the label says {label}."))
+    })
+}
+
 /// A sample's text: in the page it comes with the other texts.
 #[cfg(target_family = "wasm")]
 macro_rules! sample {
@@ -232,6 +259,28 @@ mod tests {
         assert_eq!(all.len(), 3, "the laptop's copies are the same: {names:?}");
         assert!(super::super::covered::is_protected(&parts(&all[0].1)));
         assert!(arrived("nothing").is_err());
+    }
+
+    #[test]
+    fn a_label_that_lies_gets_a_remark() {
+        let of = |label: &str, encoding: &str, text: &str| {
+            let typed = format!(
+                "Content-Type: text/plain; charset={label}\nContent-Transfer-Encoding: {encoding}\n\n{text}\n"
+            );
+            remark(&octets(&typed))
+        };
+        let says = Some("These octets are UTF-8; the label says ISO-8859-1.".to_owned());
+        assert_eq!(of("iso-8859-1", "8bit", "ö"), says);
+        assert_eq!(of("iso-8859-1", "quoted-printable", "=C3=B6"), says);
+        assert_eq!(of("iso-8859-1", "quoted-printable", "=F6"), None);
+        assert_eq!(of("iso-8859-1", "7bit", "o"), None);
+        assert_eq!(of("utf-8", "8bit", "ö"), None);
+        assert!(
+            of("utf-8", "quoted-printable", "=F6").is_some_and(|why| why.contains("not UTF-8"))
+        );
+        for (name, sample) in samples() {
+            assert_eq!(remark(&octets(sample)), None, "{name}");
+        }
     }
 
     #[test]

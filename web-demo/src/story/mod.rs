@@ -2,6 +2,7 @@
 //! A cursor counts how many entries have been told; what the world looks like there is folded from them.
 
 pub mod access;
+mod acted;
 mod annotated;
 pub mod beside;
 mod book;
@@ -339,9 +340,12 @@ impl Story {
     /// The time of day at a cursor.
     #[must_use]
     pub fn clock(&self, cursor: usize) -> String {
-        let at =
-            cursor.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(Time(0), |e| e.at);
-        words::clock(self.start_unix_ms(), at)
+        words::clock(self.start_unix_ms(), self.time(cursor))
+    }
+
+    /// How long the world has gone on at a cursor.
+    fn time(&self, cursor: usize) -> Time {
+        cursor.checked_sub(1).and_then(|at| self.entries.get(at)).map_or(Time(0), |entry| entry.at)
     }
 
     /// What the entry at an index tells.
@@ -363,11 +367,12 @@ impl Story {
         if let Some(number) = what.strip_prefix("no fault ") {
             return format!("Fault {number} is removed");
         }
-        let named = what.split_once(": ").and_then(|(name, rest)| {
-            let node = self.nodes().iter().find(|node| node.name == name)?;
-            Some(format!("{}: {rest}", node.title))
-        });
-        named.unwrap_or_else(|| what.to_owned())
+        let title = |name: &str| self.nodes().iter().find(|node| node.name == name);
+        let between = |wire: u32| {
+            let talk = self.whole.wires.get(&WireId(wire))?;
+            Some(format!("{} and {}", self.name(talk.client), self.name(talk.server)))
+        };
+        acted::sentence(what, &|name| Some(title(name)?.title.clone()), &between)
     }
 
     /// What was told last at a cursor.

@@ -28,12 +28,17 @@ pub struct Sentence {
     pub mark: Mark,
 }
 
-/// The time of day, from the world's start in Unix milliseconds.
+/// The time of day, from the world's start in Unix milliseconds; from the second day on, which day it is.
 #[must_use]
 pub fn clock(start_unix_ms: u64, at: Time) -> String {
     let seconds = (start_unix_ms + at.0) / 1000;
     let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
-    format!("{hours:02}:{minutes:02}:{:02}", seconds % 60)
+    let time = format!("{hours:02}:{minutes:02}:{:02}", seconds % 60);
+    let days = |ms: u64| ms / 86_400_000;
+    match days(start_unix_ms + at.0).saturating_sub(days(start_unix_ms)) {
+        0 => time,
+        later => format!("day {}, {time}", later + 1),
+    }
 }
 
 /// How long something took or takes.
@@ -175,5 +180,20 @@ fn on_screen(screen: &Screen, who: &str) -> (String, Mark) {
         }
         Screen::Changed { how } => (format!("{who}: {how}"), Mark::Plain),
         Screen::Failed { why } => (format!("{who} could not read: {why}"), Mark::Bad),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_says_which_day_it_is_after_the_first() {
+        let start = 1_767_603_600_000; // 2026-01-05 09:00 UTC
+        let hours = |hours: u64| clock(start, Time(hours * 3_600_000));
+        assert_eq!(hours(0), "09:00:00");
+        assert_eq!(hours(14), "23:00:00");
+        assert_eq!(hours(15), "day 2, 00:00:00");
+        assert_eq!(hours(5 * 24), "day 6, 09:00:00");
     }
 }

@@ -26,6 +26,11 @@ pub(super) fn compare(pin: Option<&str>) -> AnyView {
         }
         _ => (None, pin),
     };
+    if let (None, Some(pin)) = (wish, pin)
+        && Focus::parse(pin).is_none()
+    {
+        return super::no_such_place(&Route::Compare(Some(pin.to_owned())));
+    }
     let wish = wish.unwrap_or_default();
     let Some((story, wires)) = compare::begin(wish) else { return ().into_any() };
     let points = story.points(&wires);

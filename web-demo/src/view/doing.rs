@@ -1,6 +1,8 @@
 //! What somebody does in a world of their own: connect, type, read mail, break lines, add faults, let time pass.
 //! Challenges and the sandbox offer the same.
 
+use std::iter;
+
 use leptos::prelude::*;
 use pillarbox_world::world::{Action, Dir};
 
@@ -89,14 +91,14 @@ pub(super) fn first_steps(
     door: Option<u16>,
 ) -> AnyView {
     let (doors, readings) = player.read(|story| (story.doors_at(door), story.readings()));
-    let button = move |(at, (words, action)): (usize, (String, Action))| {
-        let class = if at == 0 { "primary" } else { "" };
+    let button = move |(class, (words, action)): (&'static str, (String, Action))| {
         let action = StoredValue::new(action);
         view! { <Button class=class press=move || act(action.get_value())>{words}</Button> }
     };
-    let doors = doors.into_iter().take(DOORS_MAX).enumerate().map(button).collect_view();
-    let readings = readings.into_iter().take(DOORS_MAX).zip(1..).map(|(one, at)| button((at, one)));
-    let readings = readings.collect_view();
+    let doors = iter::once("primary").chain(iter::repeat("")).zip(doors).take(DOORS_MAX);
+    let doors = doors.map(button).collect_view();
+    let readings = iter::repeat("small-button").zip(readings).take(DOORS_MAX);
+    let readings = readings.map(button).collect_view();
     view! {
         <div class="first-steps">
             <h3>"Begin here: connect by hand, and type"</h3>

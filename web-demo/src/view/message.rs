@@ -40,10 +40,13 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
         Ok((octets, _)) => Ok(vec![("The message of the link".to_owned(), octets)]),
         Err(why) => Err(why.to_string()),
     });
-    let (mut all, wrong) = match linked.or_else(|| world.map(message::arrived)) {
-        None => (Vec::new(), None),
-        Some(Ok(all)) => (all, None),
-        Some(Err(why)) => (Vec::new(), Some(why)),
+    let mut all = match linked.or_else(|| world.map(message::arrived)) {
+        None => Vec::new(),
+        Some(Ok(all)) => all,
+        Some(Err(why)) => {
+            let place = Route::Message(world.map(str::to_owned));
+            return super::nowhere("There is no such place", &format!("{place}: {why}"));
+        }
     };
     all.extend(samples().map(|(name, text)| (name.to_owned(), message::octets(text))));
     let options: Vec<_> = all.iter().map(|(name, _)| (name.clone(), name.clone())).collect();
@@ -95,7 +98,7 @@ pub(super) fn lab(world: Option<&str>) -> AnyView {
                 {add_part(raw, put)}
                 {stage::share_place(place)}
                 <p class="muted small">{move || told(raw.with(|raw| message::facts(raw)))}</p>
-                {wrong.map(|why| view! { <p class="defect" role="alert">{why}</p> })}
+                {move || raw.with(|raw| message::remark(raw)).map(|why| view! { <p class="defect" role="status">{why}</p> })}
             </div>
             <div class="lab-panes">
                 <section class="pane" aria-label="As it travels">

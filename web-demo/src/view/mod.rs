@@ -125,9 +125,7 @@ pub(crate) fn screen(route: Route) -> AnyView {
         // A site of files alone has no web mail, but a story of one.
         Route::Mail => leave("/mail").unwrap_or_else(|| stage::scenario("web-mail")),
         Route::Home => home::home(),
-        Route::Unknown(path) => {
-            nowhere("There is no such place", &format!("This page has nothing at #/{path}."))
-        }
+        Route::Unknown(_) => no_such_place(route),
     }
 }
 
@@ -136,6 +134,11 @@ fn leave(place: &str) -> Option<AnyView> {
     crate::browser::inbox()?;
     crate::browser::leave(place);
     Some(().into_any())
+}
+
+/// Where an address leads that names nothing of the page.
+fn no_such_place(route: &Route) -> AnyView {
+    nowhere("There is no such place", &format!("This page has nothing at {route}."))
 }
 
 /// Where an address leads that leads nowhere, and why.

@@ -6,7 +6,7 @@ use pillarbox_world::world::{Action, Letter, WireId};
 
 use crate::app::Ui;
 use crate::browser;
-use crate::controls::{Button, Dialog, Field, Icon, Select, TextArea, icon};
+use crate::controls::{Button, Dialog, Field, Icon, Select, Show, TextArea, icon};
 use crate::player::Player;
 use crate::route::Route;
 use crate::story::Story;
@@ -80,9 +80,12 @@ pub(super) fn sandbox(story: Story, seen: Seen, begun: bool) -> AnyView {
     let write_or_build = move || {
         view! {
             <div class="letter-bar">
-                <Button class="small-button" press=move || letter.set(true)>
-                    {icon(Icon::Letter)}<span>"Write a letter"</span>
-                </Button>
+                // Who has not begun finds it as the first thing to do.
+                <Show when=move || begun.get()>
+                    <Button class="small-button" press=move || letter.set(true)>
+                        {icon(Icon::Letter)}<span>"Write a letter"</span>
+                    </Button>
+                </Show>
                 <Button class="small-button" id="build" press=move || build.set(true)>
                     {icon(Icon::Add)}<span>"Build the network"</span>
                 </Button>

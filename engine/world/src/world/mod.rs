@@ -33,7 +33,7 @@ use std::rc::Rc;
 
 use pillarbox_engine::types::Now;
 
-use crate::fault::Faults;
+use crate::fault::{Faults, Place, Rule};
 use errand::Question;
 use node::Node;
 use seat::Order;
@@ -197,7 +197,16 @@ impl World {
     }
 
     fn add_fault(&mut self, text: &str) -> Result<u64, String> {
-        let rule = text.parse().map_err(|problem| format!("{text}: {problem}"))?;
+        let rule: Rule = text.parse().map_err(|problem| format!("{text}: {problem}"))?;
+        let places = match &rule.place {
+            Place::Node(name) => vec![name],
+            Place::Link(a, b) => vec![a, b],
+            Place::Any | Place::Service(_) | Place::Wire(_) => Vec::new(),
+        };
+        if let Some(unknown) = places.into_iter().find(|name| self.node_of(name).is_err()) {
+            let names: Vec<&str> = self.nodes.iter().map(|node| &node.setup.name[..]).collect();
+            return Err(format!("there is no host {unknown}; there are {}", names.join(", ")));
+        }
         self.faults.add(rule, "world").ok_or_else(|| "too many faults".to_owned())
     }
 

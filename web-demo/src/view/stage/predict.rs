@@ -13,7 +13,8 @@ pub(super) fn prediction(player: Player) -> AnyView {
         let cursor = player.cursor.get();
         player.read(|story| story.question(cursor))
     });
-    view! { {move || asked.get().map(|question| ask(player, question))} }.into_any()
+    // What appears in it is read out; it is there before, so that it is.
+    view! { <div class="asks" aria-live="polite">{move || asked.get().map(|question| ask(player, question))}</div> }.into_any()
 }
 
 fn ask(player: Player, question: Question) -> AnyView {

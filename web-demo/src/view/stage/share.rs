@@ -99,7 +99,7 @@ fn shared(player: Player, done: RwSignal<Option<bool>>) -> AnyView {
         <div class="shared">
             <p>"It holds all that was done here, so others see the same. With it:"</p>
             <div class="held">{switches.collect_view()}</div>
-            <p class="muted small">"What was typed is in every link, passwords too; the last switch shows them as well."</p>
+            <p class="small"><b>"What was typed is in every link, passwords too."</b>" The last switch shows them as well."</p>
             <Show when=has_link>
                 <p class="quote mono link-text" tabindex="0" role="group" aria-label="The link">{move || text.get()}</p>
             </Show>

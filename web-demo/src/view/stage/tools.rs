@@ -376,7 +376,9 @@ pub(crate) fn faults(player: Player, open: RwSignal<bool>, to_the_end: bool) -> 
             }
             spot => spot,
         };
-        let all = player.read(|story| story.templates(host.and_then(|host| story.host_of(host))));
+        let cursor = player.cursor.get();
+        let all =
+            player.read(|story| story.templates(host.and_then(|host| story.host_of(host)), cursor));
         all.into_iter().map(offer).collect_view()
     };
     let here = move || {

@@ -84,7 +84,7 @@ pub(crate) fn screen(name: Option<&str>) -> AnyView {
                     None => view! { <code>"code:5*"</code>", "<code>"label:path"</code>", or words of the line" }.into_any(),
                 }}</p>
                 <p class="hint-keys muted small">
-                    <kbd>"←"</kbd><kbd>"→"</kbd>" beside "<kbd>"↑"</kbd><kbd>"↓"</kbd>" around, inside "
+                    <kbd>"←"</kbd><kbd>"→"</kbd>" beside "<kbd>"↑"</kbd>" what it lies in "<kbd>"↓"</kbd>" what lies in it "
                     <kbd>"e"</kbd>" explain "<kbd>"c"</kbd>" copy a link"
                 </p>
             </div>

@@ -225,6 +225,34 @@ fn scram_is_spoken_and_its_proof_wanted() {
     assert!(drive.closed);
 }
 
+/// RFC 5034 §4: a command line has 255 octets at most; a longer initial response follows the empty challenge.
+#[test]
+fn a_long_initial_response_waits_for_the_challenge() {
+    for (octets, at_once) in [(175, true), (176, false)] {
+        let mut drive = Drive::new(config());
+        drive.choose = vec![Mechanism::Plain];
+        drive.secret = vec![b'x'; octets];
+        let said = drive.script(&["+OK\r\n", "+OK\r\nSASL PLAIN\r\n.\r\n"]);
+        let line = said.strip_prefix("CAPA\r\n").expect("CAPA first");
+        assert!(line.len() <= 255, "{}", line.len());
+        assert_eq!(line == "AUTH PLAIN\r\n", !at_once, "{line}");
+        if !at_once {
+            let response = drive.hear(b"+ \r\n");
+            assert!(response.starts_with("AGJvYgB4eHh4"), "{response}");
+        }
+        assert_eq!(drive.hear(b"+OK\r\n"), "CAPA\r\n", "it is logged in");
+    }
+}
+
+/// RFC 5034 §4: `*` cancels where a challenge cannot be decoded.
+#[test]
+fn a_challenge_that_is_not_base64_is_cancelled() {
+    let mut drive = Drive::new(config());
+    drive.choose = vec![Mechanism::CramMd5];
+    drive.script(&["+OK\r\n", "+OK\r\nSASL CRAM-MD5\r\n.\r\n"]);
+    assert_eq!(drive.hear(b"+ PDE4=TYuNjk3\r\n"), "*\r\n");
+}
+
 /// RFC 1939 §7, its example, with the digest of another password.
 #[test]
 fn apop_is_used_where_it_is_wanted() {

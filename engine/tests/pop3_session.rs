@@ -5,8 +5,9 @@ mod pop3_host;
 mod seeded;
 
 use pillarbox_engine::pop3::{Ask, Config, Event, NumberRun};
+use pillarbox_engine::sasl::{AuthOffer, Mechanism};
 use pillarbox_engine::trace::{Note, Side, Span};
-use pillarbox_engine::types::{TlsFacts, TlsOffer};
+use pillarbox_engine::types::{Reason, TlsFacts, TlsOffer};
 use pop3_host::*;
 
 /// Whether a command is +OK in AUTHORIZATION, after USER, and in TRANSACTION.
@@ -65,6 +66,54 @@ fn every_command_in_every_state() {
             assert!(first.len() <= 510, "RFC 2449 §4");
             assert_eq!(talk.closed, command == "QUIT", "{command:?}");
         }
+    }
+}
+
+/// RFC 3206 §4: AUTH is about the secret of a login, and is said of nothing else.
+#[test]
+fn what_is_refused_after_a_login_says_nothing_of_its_secret() {
+    let mut talk = Talk::new(config());
+    talk.say(b"");
+    assert!(talk.line("AUTH PLAIN AGJvYgB4").starts_with("-ERR [AUTH] "));
+    for reason in [Reason::NotPermitted, Reason::Policy] {
+        for (before, refused) in [("NOOP", "LIST 1"), ("DELE 1", "QUIT")] {
+            let mut talk = Talk::logged_in(config());
+            talk.line(before);
+            talk.refusing = Some(reason);
+            let said = talk.line(refused);
+            assert!(said.starts_with("-ERR [SYS/PERM] "), "{refused}: {said}");
+        }
+    }
+}
+
+/// RFC 5034 §3 and §4.
+#[test]
+fn auth_takes_base64_and_nothing_else() {
+    let mechanisms = vec![Mechanism::Plain, Mechanism::CramMd5, Mechanism::Anonymous];
+    let auth = AuthOffer { mechanisms, ..config().auth };
+    let config = Config { auth, ..config() };
+    let mut talk = Talk::logged_in(config.clone());
+    assert!(talk.line("CAPA").contains("\r\nSASL PLAIN CRAM-MD5 ANONYMOUS\r\n"));
+    for (command, expected) in [
+        // `=` in the middle, a foreign character, no end, nothing at all, a word too many.
+        ("AUTH PLAIN AGJv=gBzM2NyZXQ=", "-ERR cannot decode"),
+        ("AUTH PLAIN AGJvYgBzM2NyZXQ!", "-ERR cannot decode"),
+        ("AUTH PLAIN AGJvYgBzM2NyZXQ", "-ERR cannot decode"),
+        ("AUTH PLAIN ", "-ERR"),
+        ("AUTH PLAIN AGJvYgBzM2NyZXQ= x", "-ERR"),
+        // An empty message is none of PLAIN's, but one of ANONYMOUS, which the host then refuses.
+        ("AUTH PLAIN =", "-ERR cannot decode"),
+        ("AUTH ANONYMOUS =", "-ERR [AUTH]"),
+        // The server speaks first.
+        ("AUTH CRAM-MD5 AGJv", "-ERR cannot decode"),
+        ("AUTH PLAIN\r\n*", "+ \r\n-ERR authentication cancelled"),
+        ("AUTH PLAIN\r\nAGJv=gBz", "+ \r\n-ERR cannot decode"),
+        ("AUTH PLAIN\r\nAGJvYgBzM2NyZXQ=", "+ \r\n+OK"),
+    ] {
+        let mut talk = Talk::new(config.clone());
+        talk.say(b"");
+        let said = talk.line(command);
+        assert!(said.starts_with(expected), "{command:?}: {said}");
     }
 }
 

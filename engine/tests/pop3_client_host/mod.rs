@@ -45,6 +45,7 @@ pub struct Drive {
     pub chunks: usize,
     /// Mechanisms to choose, one after another.
     pub choose: Vec<Mechanism>,
+    pub secret: Vec<u8>,
     pub logins: Vec<LoginAsk>,
     told: usize,
 }
@@ -66,6 +67,7 @@ impl Drive {
             refuse_after: None,
             chunks: 0,
             choose: vec![Mechanism::Login],
+            secret: b"s3cret".to_vec(),
             logins: vec![],
             told: 0,
         };
@@ -190,7 +192,7 @@ impl Drive {
         let mechanism = (!self.choose.is_empty()).then(|| self.choose.remove(0))?;
         assert!(offered.contains(&mechanism), "{mechanism:?} is not in {offered:?}");
         let is_scram = Hash::of(mechanism).is_some();
-        let secret = if is_scram { vec![] } else { b"s3cret".to_vec() };
+        let secret = if is_scram { vec![] } else { self.secret.clone() };
         let nonce = if is_scram { b"fyko+d2lbbFgONRv9qkxdawL".to_vec() } else { vec![] };
         let (authorization, user) = (vec![], b"bob".to_vec());
         Some(LoginSecret::Credentials(ClientCredentials {

@@ -54,6 +54,8 @@ pub struct Talk {
     pub closed: bool,
     pub starting_tls: bool,
     pub taken: u64,
+    /// What it refuses once somebody has logged in.
+    pub refusing: Option<Reason>,
     /// Keeps no asks, events and notes, for tests that count memory.
     pub forgetful: bool,
 }
@@ -72,6 +74,7 @@ impl Talk {
             closed: false,
             starting_tls: false,
             taken: 0,
+            refusing: None,
             forgetful: false,
         }
     }
@@ -135,6 +138,10 @@ impl Talk {
     }
 
     fn answer(&mut self, ask: &Ask) -> Answer {
+        let of_login = matches!(ask, Ask::Phase(_) | Ask::Login(_) | Ask::Open(_));
+        if let Some(reason) = self.refusing.filter(|_| !of_login) {
+            return Answer::Refused(Refusal::new(reason));
+        }
         match ask {
             Ask::Phase(_) => Answer::Done,
             Ask::Login(Credentials::Password(given)) if given.password == b"s3cret" => {

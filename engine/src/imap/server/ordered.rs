@@ -52,8 +52,8 @@ impl Ordered {
     pub(super) fn settle(&mut self) -> Runs {
         self.keys.sort_unstable();
         self.keys.shrink_to_fit();
-        let one = |key: &Box<[u8]>| UidRun { first: order::uid(key), last: order::uid(key) };
-        Runs::from_unsorted(self.keys.iter().map(one).collect())
+        let uids = self.keys.iter().map(|key| order::uid(key));
+        Runs::from_unsorted(uids.map(|uid| UidRun { first: uid, last: uid }).collect())
     }
 
     /// Puts these in; gives their UIDs with the places that they have then, lowest first, or none if they are too many.
@@ -143,6 +143,7 @@ fn set(numbers: &[u32]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::string::String;
 
     fn of(uids: &[u32]) -> Ordered {
         let mut ordered = Ordered::new(Vec::new());

@@ -142,7 +142,7 @@ impl Server {
                 self.go(cx, State::Opening)
             }
             Step::Refused(refusal, rule) => {
-                let text = super::reply::refused(&refusal);
+                let text = super::reply::refused(&refusal, true);
                 let text = alloc::string::String::from_utf8_lossy(&text).into_owned();
                 self.setback(cx, &text, rule.unwrap_or(&SECRET), again)
             }

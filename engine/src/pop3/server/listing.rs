@@ -143,7 +143,7 @@ impl Server {
             // The response has begun with +OK: it cannot be taken back, only cut.
             return self.close(cx);
         }
-        self.refuse(cx, refusal);
+        self.refuse(cx, refusal, false);
         self.go(cx, State::Transaction(maildrop))
     }
 }

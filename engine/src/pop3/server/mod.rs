@@ -212,8 +212,8 @@ impl Server {
         cx.send(b"\r\n", "CRLF", None);
     }
 
-    fn refuse(&self, cx: &mut Cx<Self>, refusal: &Refusal) {
-        self.respond(cx, b"-ERR", &refused(refusal));
+    fn refuse(&self, cx: &mut Cx<Self>, refusal: &Refusal, logging_in: bool) {
+        self.respond(cx, b"-ERR", &refused(refusal, logging_in));
     }
 
     fn go(mut self, cx: &mut Cx<Self>, state: State) -> Self {
@@ -416,7 +416,7 @@ impl Role for Server {
             }
             (State::Opening, Answer::Opened(opened)) => Ok(self.opened(cx, opened)),
             (State::Opening, Answer::Refused(refusal)) => {
-                self.refuse(cx, &refusal);
+                self.refuse(cx, &refusal, true);
                 Ok(self.go(cx, State::Authorization(None)))
             }
             (State::Listing(maildrop, listing), answer) => {

@@ -6,15 +6,20 @@ use crate::limits::REFUSAL_TEXT_MAX;
 use crate::types::{Farewell, Reason, Refusal};
 
 /// The text of `-ERR` for a refusal, with its response code (RFC 2449 §8, RFC 3206).
-pub(super) fn refused(refusal: &Refusal) -> Vec<u8> {
+///
+/// `logging_in`: RFC 3206 §4 has AUTH for the commands of a login alone. Later it would send a client back to its
+/// user for another password.
+pub(super) fn refused(refusal: &Refusal, logging_in: bool) -> Vec<u8> {
     let (code, text) = match refusal.reason {
-        Reason::BadCredentials => ("[AUTH] ", "wrong name or password"),
+        Reason::BadCredentials if logging_in => ("[AUTH] ", "wrong name or password"),
+        Reason::BadCredentials => ("[SYS/PERM] ", "not permitted"),
         Reason::LoginThrottled => ("[LOGIN-DELAY] ", "too often, try later"),
         Reason::InUse => ("[IN-USE] ", "another session holds the maildrop"),
         Reason::NotFound => ("", "no such message"),
         Reason::StorageFailed | Reason::StorageFull => ("[SYS/TEMP] ", "local error, try later"),
         Reason::Overloaded => ("[SYS/TEMP] ", "too busy, try later"),
-        Reason::NotPermitted | Reason::Policy => ("[AUTH] ", "not permitted"),
+        Reason::NotPermitted | Reason::Policy if logging_in => ("[AUTH] ", "not permitted"),
+        Reason::NotPermitted | Reason::Policy => ("[SYS/PERM] ", "not permitted"),
         Reason::SpfFailed | Reason::DkimFailed | Reason::Unauthenticated | Reason::Unverifiable => {
             ("", "its sender is not proven")
         }

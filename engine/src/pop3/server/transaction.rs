@@ -224,7 +224,7 @@ impl Server {
             Answer::Refused(refusal) => {
                 cx.event(Event::Quit);
                 let reason =
-                    alloc::string::String::from_utf8_lossy(&super::reply::refused(&refusal))
+                    alloc::string::String::from_utf8_lossy(&super::reply::refused(&refusal, false))
                         .into_owned();
                 self.err(cx, &alloc::format!("{reason}; nothing was removed"));
             }

@@ -1,5 +1,6 @@
 //! Quotas and annotations, as the IMAP service answers for them.
 
+use pillarbox_engine::imap::grammar::print;
 use pillarbox_engine::imap::rights::Rights;
 use pillarbox_engine::imap::types::{
     MetadataAsk, MetadataEntry, Quota, QuotaAsk, QuotaLimit, QuotaResource,
@@ -52,6 +53,7 @@ impl<B: Backend> ImapService<B> {
     pub(super) async fn metadata(&self, ask: MetadataAsk) -> Result<Vec<MetadataEntry>, Reason> {
         let account = self.bound()?.id;
         let store = self.backend().store();
+        let mut uses = Vec::new();
         let mailbox = match ask.name.is_empty() {
             true => None,
             false => {
@@ -59,6 +61,10 @@ impl<B: Backend> ImapService<B> {
                 // RFC 5464 §3.3
                 if !place.rights.has_any(ANNOTATE) {
                     return Err(Reason::NotPermitted);
+                }
+                // RFC 6154 §4: as LIST tells it, and so to the owner alone.
+                if place.account == account {
+                    uses = store.name(account, &place.name, false)?.special_uses;
                 }
                 Some(place.mailbox)
             }
@@ -75,8 +81,12 @@ impl<B: Backend> ImapService<B> {
         let mut all = store.metadata(account, mailbox)?;
         if mailbox.is_none() {
             all.extend_from_slice(self.backend().annotations());
-            pillarbox_engine::order::sort(&mut all);
         }
+        if !uses.is_empty() {
+            let names: Vec<&str> = uses.into_iter().map(print::special_use).collect();
+            all.push((b"/private/specialuse".to_vec(), names.join(" ").into_bytes()));
+        }
+        pillarbox_engine::order::sort(&mut all);
         let wanted = |name: &[u8]| ask.read.iter().any(|entry| is_within(name, entry, ask.depth));
         let read = all.into_iter().filter(|(name, _)| wanted(name));
         Ok(read.map(|(entry, value)| MetadataEntry { entry, value: Some(value) }).collect())

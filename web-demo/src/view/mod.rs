@@ -125,7 +125,7 @@ pub(crate) fn screen(route: Route) -> AnyView {
         // A site of files alone has no web mail, but a story of one.
         Route::Mail => leave("/mail").unwrap_or_else(|| stage::scenario("web-mail")),
         Route::Home => home::home(),
-        Route::Unknown(_) => no_such_place(route),
+        Route::Unknown(_) => no_such_place(&route),
     }
 }
 

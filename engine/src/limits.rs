@@ -111,7 +111,8 @@ pub struct Limits {
     pub idle_commands_max: u32,
     /// Octets of all literals of one IMAP command other than APPEND's message.
     pub literals_max: u32,
-    /// Messages over one connection (RFC 9422 MAILMAX); 0: as many as come, and none is announced.
+    /// SMTP: messages over one connection (RFC 9422 MAILMAX); IMAP: messages that one command works at (RFC 9738
+    /// MESSAGELIMIT, at most 100,000); 0: any number, and none is announced.
     pub messages_max: u32,
     /// Octets a second that a message has to come with while it is due, beyond `idle_ms` of silence in all.
     pub data_rate_min: u32,

@@ -210,3 +210,100 @@ fn what_is_left_out_is_not_understood() {
     assert_eq!(text.matches("BAD This is not offered here").count(), 3, "{text}");
     assert!(text.ends_with("* THREAD (1)\r\nd OK Threaded\r\n"), "{text}");
 }
+
+/// A client that does what ADDTO and REMOVEFROM say (RFC 5267 §4.3.3, §4.3.4).
+fn follow(known: &mut Vec<u32>, said: &str, tag: &str) {
+    let head = format!("* ESEARCH (TAG \"{tag}\") UID ");
+    for line in said.lines().filter_map(|line| line.strip_prefix(&head)) {
+        let (word, rest) = line.split_once(" (").expect("places");
+        let words: Vec<&str> = rest.trim_end_matches(')').split(' ').collect();
+        for pair in words.chunks(2) {
+            let mut at = pair[0].parse::<usize>().expect("a place") - 1;
+            for uid in uids(pair[1]) {
+                if word == "ADDTO" {
+                    known.insert(at, uid);
+                    at += 1;
+                } else {
+                    assert_eq!((word, known.remove(at)), ("REMOVEFROM", uid), "{line}");
+                }
+            }
+        }
+    }
+}
+
+/// The numbers of a set, as they come.
+fn uids(set: &str) -> Vec<u32> {
+    let ranges = set.split(',').map(|range| range.split_once(':').unwrap_or((range, range)));
+    let number = |text: &str| text.parse::<u32>().expect("a number");
+    ranges.flat_map(|(first, last)| number(first)..=number(last)).collect()
+}
+
+fn sorted(talk: &mut Talk, order: &str) -> Vec<u32> {
+    let said = say(talk, &format!("z UID SORT ({order}) UTF-8 UNFLAGGED"));
+    let line = said.lines().find_map(|line| line.strip_prefix("* SORT")).expect("SORT");
+    line.split_whitespace().map(|uid| uid.parse().expect("a UID")).collect()
+}
+
+fn say(talk: &mut Talk, line: &str) -> String {
+    let told = talk.sent.len();
+    talk.step(&c(line), usize::MAX);
+    String::from_utf8_lossy(&talk.sent[told..]).into_owned()
+}
+
+/// RFC 5267 §4.3: whatever happens, a client that follows has what a new SORT gives.
+#[test]
+fn sorted_results_are_kept_up_to_date() {
+    for order in ["SUBJECT REVERSE DATE", "REVERSE SIZE", "FROM", "REVERSE ARRIVAL"] {
+        for page in [1, 2, 100] {
+            let host = Host { page, ..host() };
+            let (_, mut talk) = selected(&host, &[]);
+            let said = say(
+                &mut talk,
+                &format!("u UID SORT RETURN (UPDATE ALL) ({order}) UTF-8 UNFLAGGED"),
+            );
+            assert!(!said.contains("NOUPDATE"), "{said}");
+            let (_, all) = said.split_once(" ALL ").expect("ALL");
+            let mut known = uids(all.lines().next().expect("a line"));
+            assert_eq!(known, sorted(&mut talk, order));
+            for command in [
+                "a UID STORE 2,5 +FLAGS.SILENT (\\Flagged)",
+                "b UID STORE 1,3:6 +FLAGS.SILENT (\\Flagged)",
+                "c UID STORE 1:3 -FLAGS.SILENT (\\Flagged)",
+                "d UID STORE 1:* -FLAGS.SILENT (\\Flagged)",
+                "e UID STORE 3,4 +FLAGS.SILENT (\\Deleted)",
+                "f EXPUNGE",
+                "g UID STORE 1:* +FLAGS.SILENT (\\Flagged)",
+                "h UID STORE 5,1 -FLAGS.SILENT (\\Flagged)",
+                "i UID STORE 1:* -FLAGS.SILENT (\\Flagged)",
+            ] {
+                let said = say(&mut talk, command);
+                assert!(said.contains(" OK "), "{said}");
+                follow(&mut known, &said, "u");
+                assert_eq!(known, sorted(&mut talk, order), "{order}, {command}: {said}");
+            }
+            assert_eq!(known.len(), 4);
+            let said = say(&mut talk, "j CANCELUPDATE \"u\"");
+            assert!(said.starts_with("j OK"), "{said}");
+            let said = say(&mut talk, "k UID STORE 1:* +FLAGS.SILENT (\\Flagged)");
+            assert!(!said.contains("ESEARCH"), "{said}");
+        }
+    }
+}
+
+/// RFC 5267 §4.3.1: an order that is too large, or depends on what else is there, is told once and not kept.
+#[test]
+fn too_large_orders_are_not_kept_up_to_date() {
+    let mut host = Host::new();
+    for _ in 0..4001 {
+        host.put("INBOX", "Subject: x\n\n", 0);
+    }
+    let (_, mut talk) = selected(&host, &[]);
+    let said = say(&mut talk, "a UID SORT RETURN (UPDATE COUNT) (SUBJECT) UTF-8 ALL");
+    assert!(said.contains("NOUPDATE \"a\"") && said.contains(" COUNT 4001\r\n"), "{said}");
+    let said = say(&mut talk, "b UID SORT RETURN (UPDATE COUNT) (SUBJECT) UTF-8 1:4000");
+    assert!(!said.contains("NOUPDATE") && said.contains(" COUNT 4000\r\n"), "{said}");
+    let said = say(&mut talk, "c UID SORT RETURN (UPDATE COUNT) (SUBJECT) UTF-8 1:4000");
+    assert!(said.contains("NOUPDATE \"c\""), "the octets of one session: {said}");
+    let said = say(&mut talk, "b UID SORT RETURN (UPDATE COUNT) (SUBJECT) UTF-8 1");
+    assert!(said.starts_with("b BAD This tag is in use"), "{said}");
+}

@@ -17,9 +17,7 @@ WebAssembly.promising ??= (called) => called;
 
 // Loads a component and gives what makes instances of it.
 export async function load(file) {
-  const octets = readFileSync(file);
-  const directory = join(CACHE, createHash("sha256").update(octets).digest("hex"));
-  if (!existsSync(directory)) await transpileInto(directory, octets);
+  const directory = await transpiled(file);
   const names = readdirSync(directory);
   const modules = new Map(
     names
@@ -33,6 +31,14 @@ export async function load(file) {
     instance: () => instantiate((name) => modules.get(name), {}),
     toComponent: (value) => toComponent(value, wide),
   };
+}
+
+// The folder with what jco makes of a component, as `jco transpile --name pillarbox --instantiation sync` does.
+export async function transpiled(file) {
+  const octets = readFileSync(file);
+  const directory = join(CACHE, createHash("sha256").update(octets).digest("hex"));
+  if (!existsSync(directory)) await transpileInto(directory, octets);
+  return directory;
 }
 
 async function transpileInto(directory, octets) {

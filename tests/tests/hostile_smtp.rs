@@ -209,7 +209,7 @@ fn another_protocol_on_the_mail_ports_is_shown_out() {
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"SSH-2.0-x\r\n",
     ];
-    for (port, early) in [(server.smtp, "503"), (server.at("submission"), "503")] {
+    for (port, early) in [(server.smtp, "421"), (server.at("submission"), "421")] {
         for form in forms {
             let mut talk = Talk::with(port);
             talk.send(form);

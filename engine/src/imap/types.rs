@@ -454,7 +454,7 @@ impl FlagPage {
     }
 
     /// Row by row, from the last to the first; `None` if the columns do not fit each other.
-    pub(crate) fn into_reversed(self) -> Option<impl Iterator<Item = FlagRow>> {
+    pub fn into_reversed(self) -> Option<impl Iterator<Item = FlagRow>> {
         let Self { uids, system, modseqs, mut keywords, more: _ } = self;
         let ascend = keywords.windows(2).all(|pair| pair[0].place < pair[1].place);
         let inside = keywords.last().is_none_or(|last| (last.place as usize) < uids.len());

@@ -22,7 +22,7 @@ pub fn casemapped(text: &str) -> String {
             _ => {
                 let title = title_case(character);
                 match decomposition(title) {
-                    Some(parts) => out.push_str(&parts),
+                    Some(parts) => out.extend([parts]),
                     None => out.push(title),
                 }
             }

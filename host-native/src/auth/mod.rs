@@ -76,7 +76,7 @@ impl Callers {
             Credentials::Digest(digest) => &digest.user,
             Credentials::ScramStart(start) => &start.user,
             Credentials::Token(token) => &token.authorization,
-            Credentials::External(authorization) => authorization,
+            Credentials::External(name) | Credentials::Preauthenticated(name) => name,
             // Whose proof it is was said before.
             Credentials::ScramFinish(_) => return,
             Credentials::Anonymous(_) | Credentials::DigestStart => &Vec::new(),

@@ -39,7 +39,7 @@ struct ShowFlags {
 }
 
 /// Flags that have a key in the file, with that.
-const KEYS: [(&str, &str); 22] = [
+const KEYS: [(&str, &str); 23] = [
     ("smtp", "listen.smtp"),
     ("pop3", "listen.pop3"),
     ("imap", "listen.imap"),
@@ -58,6 +58,7 @@ const KEYS: [(&str, &str); 22] = [
     ("slots", "limits.slots"),
     ("connections", "limits.connections"),
     ("imap_without", "imap.without"),
+    ("imap_message_limit", "imap.message_limit"),
     ("pop3_without", "pop3.without"),
     ("smtp_without", "smtp.without"),
     ("apop", "pop3.apop"),

@@ -141,6 +141,10 @@ pub struct ServeFlags {
     /// `without` under [imap]
     #[arg(long, value_name = "NAMES", env = "PILLARBOX_IMAP_WITHOUT", value_delimiter = ',')]
     pub imap_without: Vec<String>,
+    /// Messages that one command of IMAP works at, the highest of those that it names (MESSAGELIMIT, RFC 9738); 0: no limit
+    /// [default: 0]; `message_limit` under [imap]
+    #[arg(long, value_name = "N", env = "PILLARBOX_IMAP_MESSAGE_LIMIT")]
+    pub imap_message_limit: Option<u32>,
     /// Capabilities that POP3 does not offer, such as UIDL,SASL; `without` under [pop3]
     #[arg(long, value_name = "NAMES", env = "PILLARBOX_POP3_WITHOUT", value_delimiter = ',')]
     pub pop3_without: Vec<String>,

@@ -5,6 +5,7 @@ mod account;
 mod asking;
 mod catcher;
 mod check;
+mod component;
 mod config;
 mod dkim;
 mod doctor;
@@ -120,6 +121,8 @@ enum Word {
     Probe(probe::ProbeFlags),
     /// Write the playground into a folder that any web server can serve
     Site(site::SiteFlags),
+    /// Write the WebAssembly component into a file, for programs that host it themselves
+    Component(component::ComponentFlags),
     /// Run a simulated mail Internet, and print what its servers and clients said
     Replay(replay::ReplayFlags),
     /// Check whether a link solves a challenge, or print what there is to do
@@ -199,6 +202,7 @@ pub fn run() -> Result<(), Error> {
         Some(Word::Sendmail { arguments }) => sendmail::run(arguments),
         Some(Word::Probe(flags)) => probe::run(flags),
         Some(Word::Site(flags)) => site::run(&flags),
+        Some(Word::Component(flags)) => component::run(&flags),
         Some(Word::Replay(flags)) => replay::run(&flags),
         Some(Word::Scenarios) => replay::list(),
         Some(Word::Limits(flags)) => limits::run(flags),

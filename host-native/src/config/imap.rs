@@ -27,6 +27,9 @@ pub struct ImapFile {
     pub submission_entities: Vec<String>,
     /// MiB that the full-text index may take on the disk [default: 1024]; 0: there is none.
     pub search_index_mib: Option<u32>,
+    /// Messages that one command works at, the highest of those that it names (MESSAGELIMIT, RFC 9738; it advises 1,000 at
+    /// least) [default: 0]; 0: no limit.
+    pub message_limit: Option<u32>,
     /// What everybody is told of this server (`/shared/comment`, RFC 5464 §6.2.1).
     pub comment: Option<String>,
     /// How to reach who runs it, as a URI (`/shared/admin`, RFC 5464 §6.2.2).
@@ -107,6 +110,26 @@ impl ImapFile {
 
 /// MiB of the full-text index, unless set.
 pub(super) const SEARCH_INDEX_MIB: u32 = 1024;
+
+/// The most that MESSAGELIMIT may be: UID EXPUNGE notes so many messages, and a COPY of more is several transactions.
+const MESSAGE_LIMIT_MAX: u32 = 100_000;
+
+/// Joins flag and file; 0: there is no limit.
+///
+/// # Errors
+/// It is larger than a session has room for.
+pub(super) fn message_limit(flags: &ServeFlags, file: Option<&ImapFile>) -> Result<u32, Error> {
+    let of_file = file.and_then(|file| file.message_limit);
+    let (place, limit) = match flags.imap_message_limit {
+        Some(limit) => ("--imap-message-limit", limit),
+        None => ("imap.message_limit", of_file.unwrap_or(0)),
+    };
+    if limit > MESSAGE_LIMIT_MAX {
+        let why = format!("{limit} is more than {MESSAGE_LIMIT_MAX}; 0 sets no limit");
+        return Err(Error::usage(format!("{place}: {why}")));
+    }
+    Ok(limit)
+}
 
 /// Names of accounts as they are compared: in lower case.
 pub(super) fn accounts(names: &[String]) -> Vec<Vec<u8>> {

@@ -118,6 +118,8 @@ pub struct Settings {
     pub submission_entities: Vec<Vec<u8>>,
     /// MiB that the full-text index may take on the disk; 0: there is none.
     pub search_index_mib: u32,
+    /// Messages that one command of IMAP works at (RFC 9738); 0: any number.
+    pub imap_message_limit: u32,
     /// Seconds between two openings of a maildrop over POP3 (RFC 2449 §6.5).
     pub pop3_login_delay_s: u32,
     /// Whether web mail shows people its requests and the conversations that their letters cause.
@@ -299,6 +301,7 @@ impl Settings {
         let mut without = Without::new(&flags, file.as_ref())?;
         let imap = file.as_ref().map(|file| &file.imap);
         let preauth = Preauth::new(&flags, imap)?;
+        let imap_message_limit = imap::message_limit(&flags, imap)?;
         let annotations = imap.map(ImapFile::annotations).transpose()?.unwrap_or_default();
         let pop3 = file.as_ref().map(|file| file.pop3.clone()).unwrap_or_default();
         // Without a file this is a developer's own machine.
@@ -359,6 +362,7 @@ impl Settings {
             quota_admins,
             submission_entities,
             search_index_mib,
+            imap_message_limit,
             pop3_login_delay_s: pop3.login_delay_s,
             show_protocol,
         };

@@ -481,7 +481,10 @@ impl Served for ImapRole {
             preauth: preauth(shared, link),
             without: shared.settings.without.imap.clone(),
             faults: link.is_facing,
-            limits: limits(shared, link, Limits::IMAP),
+            limits: Limits {
+                messages_max: shared.settings.imap_message_limit,
+                ..limits(shared, link, Limits::IMAP)
+            },
             trace: is_tracing(shared, link),
         }
     }

@@ -3,17 +3,16 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::Server;
 use super::capability::{CAPABILITY, Feature};
 use super::catenate::Source;
-use super::copy::LIMIT;
 use super::expunge::READ_ONLY;
 use super::fetch::vanished;
 use super::incoming::NON_SYNC;
 use super::job::{Answered, Job, NOT_SELECTED, Next, Work, wrong};
+use super::limit;
 use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::resolve;
@@ -23,7 +22,6 @@ use crate::imap::grammar::{
     self, AppendData, AppendHead, AppendStep, Literal, SequenceSet, SetNumber, lex,
 };
 use crate::imap::types::{Answer, AppendAsk, Appended, Ask, Event, Expunged, UidRun};
-use crate::limits::APPEND_MESSAGES_MAX;
 use crate::role::{Cx, Line};
 use crate::trace::{Part, Rule};
 use crate::types::{Misuse, Reason};
@@ -245,10 +243,10 @@ impl Append {
             Reply::no("TOOBIG", "The message is too large")
         } else if ask.size == 0 && !self.catenates {
             Reply::no("CANNOT", "An empty message is none: nothing was appended").because(&MULTI)
-        } else if self.before >= APPEND_MESSAGES_MAX {
-            let code = format!("MESSAGELIMIT {APPEND_MESSAGES_MAX}").into_bytes();
+        } else if self.before >= limit::of_saving(&work.base.config) {
+            let code = limit::code(limit::of_saving(&work.base.config), None);
             let reply = Reply::no("", "Too many messages at once: none was appended");
-            reply.with_code(code).because(&LIMIT)
+            reply.with_code(code).because(&limit::REFUSED)
         } else {
             return Next::Ask(Ask::Append(ask), Job::Append(self));
         };

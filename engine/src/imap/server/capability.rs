@@ -3,9 +3,8 @@
 
 use alloc::vec::Vec;
 
-use super::print;
+use super::{limit, print};
 use crate::imap::types::Config;
-use crate::limits::APPEND_MESSAGES_MAX;
 use crate::sasl::server::Terms;
 use crate::sasl::{Mechanism, is_among};
 use crate::trace::Rule;
@@ -269,12 +268,17 @@ pub(crate) fn list(
     let mut list = Vec::new();
     for row in TABLE {
         if features.has(row.feature) && (row.when == When::Always || logged_in) {
-            add(&mut list, &[row.name.as_bytes()]);
+            let name = match row.feature {
+                // RFC 9738 §3: a limit on all commands is more than one on those that save.
+                Feature::SaveLimit if limit::of_commands(config).is_some() => "MESSAGELIMIT",
+                _ => row.name,
+            };
+            add(&mut list, &[name.as_bytes()]);
             let limit = match row.feature {
                 // RFC 7889 §2: one limit for all mailboxes.
                 Feature::AppendLimit => append_limit(config),
-                // RFC 9738 §3: one number for both; COPY takes more.
-                Feature::SaveLimit => u64::from(APPEND_MESSAGES_MAX),
+                // RFC 9738 §3: one number for both; COPY takes more where none is set.
+                Feature::SaveLimit => u64::from(limit::of_saving(config)),
                 _ => continue,
             };
             list.push(b'=');

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::Server;
 use super::job::{Next, Work};
+use super::ordered::{self, Ordered};
 use super::print;
 use super::reply::Reply;
 use super::result::Form;
@@ -12,7 +13,7 @@ use super::runs::Runs;
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use crate::imap::grammar::lex;
-use crate::imap::types::{Change, SearchKey, UidRun};
+use crate::imap::types::{Change, Row, SearchKey, UidRun};
 use crate::role::Cx;
 use crate::trace::Rule;
 
@@ -50,6 +51,8 @@ pub(crate) struct Context {
     program: Vec<SearchKey>,
     /// What the client knows to be in it.
     matched: Runs,
+    /// Of a sorted one, in which order.
+    ordered: Option<Ordered>,
 }
 
 /// Those of one mailbox, and what is to be looked at for them.
@@ -88,9 +91,36 @@ impl Contexts {
         if fits {
             let (tag, correlator) = (form.tag().to_vec(), form.correlator());
             let by_uid = form.by_uid;
-            self.all.push(Context { tag, correlator, by_uid, program, matched });
+            self.all.push(Context { tag, correlator, by_uid, program, matched, ordered: None });
         }
         fits
+    }
+
+    /// As `add`, for a sorted one.
+    pub(crate) fn add_sorted(
+        &mut self,
+        form: &Form,
+        program: Vec<SearchKey>,
+        mut ordered: Ordered,
+    ) -> bool {
+        let matched = ordered.settle();
+        let fits = self.octets() + ordered.octets() <= ordered::OCTETS_MAX
+            && self.add(form, program, matched);
+        if let Some(context) = self.all.last_mut().filter(|_| fits) {
+            context.ordered = Some(ordered);
+        }
+        fits
+    }
+
+    /// Octets that the orders take.
+    fn octets(&self) -> usize {
+        self.all.iter().filter_map(|context| context.ordered.as_ref()).map(Ordered::octets).sum()
+    }
+
+    /// Whether finding places in this order needs the index of messages.
+    pub(crate) fn needs_index(&self, at: usize) -> bool {
+        let ordered = self.all.get(at).and_then(|context| context.ordered.as_ref());
+        ordered.is_some_and(Ordered::needs_index)
     }
 
     /// These may belong to other results than before.
@@ -155,57 +185,123 @@ pub(crate) fn remove(open: &mut Selected, cx: &mut Cx<Server>, gone: &Runs) {
         if removed.is_empty() {
             continue;
         }
-        send(open, cx, at, "REMOVEFROM", &removed);
-        let context = &mut open.contexts.all[at];
-        context.matched = context.matched.without(&removed);
+        take_out(open, cx, at, &removed);
     }
 }
 
+/// These leave one result.
+fn take_out(open: &mut Selected, cx: &mut Cx<Server>, at: usize, removed: &Runs) {
+    let context = &mut open.contexts.all[at];
+    context.matched = context.matched.without(removed);
+    match context.ordered.as_mut().map(|ordered| ordered.remove(removed)) {
+        Some(places) => send_places(open, cx, at, "REMOVEFROM", &places),
+        None => send(open, cx, at, "REMOVEFROM", removed),
+    }
+}
+
+/// What an update leads to.
+pub(crate) enum Updated {
+    /// This result is done.
+    All,
+    /// It is no longer kept up to date, and the next has its number.
+    GivenUp,
+    /// These belong to it now, and must be read to know where.
+    Placeless(Runs),
+}
+
 /// What a search of the touched messages found is what of them belongs to this result.
-pub(crate) fn update(open: &mut Selected, cx: &mut Cx<Server>, at: usize, touched: &Runs) {
+pub(crate) fn update(
+    open: &mut Selected,
+    cx: &mut Cx<Server>,
+    at: usize,
+    touched: &Runs,
+) -> Updated {
     let found = core::mem::take(&mut open.contexts.judged);
-    let Some(context) = open.contexts.all.get(at) else { return };
+    let Some(context) = open.contexts.all.get(at) else { return Updated::All };
     let removed = context.matched.common(touched).without(&found);
     let added = found.without(&context.matched);
     if !removed.is_empty() {
-        send(open, cx, at, "REMOVEFROM", &removed);
+        take_out(open, cx, at, &removed);
     }
-    if !added.is_empty() {
-        send(open, cx, at, "ADDTO", &added);
+    if added.is_empty() {
+        return Updated::All;
     }
+    if open.contexts.all[at].ordered.is_some() {
+        return Updated::Placeless(added);
+    }
+    send(open, cx, at, "ADDTO", &added);
     let context = &mut open.contexts.all[at];
-    context.matched = context.matched.without(&removed);
     context.matched.add(&added);
     if context.matched.as_slice().len() > RUNS_MAX {
+        give_up(open, cx, at);
+        return Updated::GivenUp;
+    }
+    Updated::All
+}
+
+/// A result is too large to be kept up to date any longer.
+pub(crate) fn give_up(open: &mut Selected, cx: &mut Cx<Server>, at: usize) {
+    if at < open.contexts.all.len() {
         let context = open.contexts.all.remove(at);
         refuse(cx, &context.tag);
     }
 }
 
+/// These go to their places in a sorted result; false if it is given up for them.
+pub(crate) fn place(open: &mut Selected, cx: &mut Cx<Server>, at: usize, rows: &[Row]) -> bool {
+    let Some(context) = open.contexts.all.get_mut(at) else { return true };
+    let Some(ordered) = &mut context.ordered else { return true };
+    let places = ordered.insert(rows);
+    rows.iter().for_each(|row| {
+        context
+            .matched
+            .add(&Runs::from_unsorted([UidRun { first: row.uid, last: row.uid }].to_vec()));
+    });
+    match places {
+        Some(places) if open.contexts.octets() <= ordered::OCTETS_MAX => {
+            send_places(open, cx, at, "ADDTO", &places);
+            true
+        }
+        _ => {
+            give_up(open, cx, at);
+            false
+        }
+    }
+}
+
+/// RFC 5267 §4.3.3, §4.3.4: in an order every message has a place, the first is 1.
+fn send_places(
+    open: &Selected,
+    cx: &mut Cx<Server>,
+    at: usize,
+    word: &str,
+    places: &[(usize, u32)],
+) {
+    let by_uid = open.contexts.all[at].by_uid;
+    let number = |uid| if by_uid { uid } else { open.view.number(uid).unwrap_or(0) };
+    for text in ordered::lines(places, number) {
+        send_line(open, cx, at, word, &text);
+    }
+}
+
 /// RFC 5267 §4.3.2: position 0, since results are in the order of the mailbox.
 fn send(open: &Selected, cx: &mut Cx<Server>, at: usize, word: &str, uids: &Runs) {
-    let Context { correlator, by_uid, .. } = &open.contexts.all[at];
-    let numbers = if *by_uid { uids.clone() } else { open.view.numbers(uids) };
+    let by_uid = open.contexts.all[at].by_uid;
+    let numbers = if by_uid { uids.clone() } else { open.view.numbers(uids) };
     let mut above = 0;
     loop {
         // A line with thousands of numbers in pieces.
         let page = numbers.next_page(above, UNTOLD_RUNS_MAX, u64::MAX);
         let Some(last) = page.last() else { return };
         above = last.last;
-        let uid: &[u8] = if *by_uid { b" UID" } else { b"" };
-        let set = print::uid_set(&page);
-        let why = if word == "ADDTO" { &UPDATE } else { &REMOVED };
-        let line = print::untagged(&[
-            b"ESEARCH (",
-            correlator,
-            b")",
-            uid,
-            b" ",
-            word.as_bytes(),
-            b" (0 ",
-            &set,
-            b")",
-        ]);
-        lex::send(cx, &line, Some(why));
+        send_line(open, cx, at, word, &[b"0 ", &print::uid_set(&page)[..]].concat());
     }
+}
+
+fn send_line(open: &Selected, cx: &mut Cx<Server>, at: usize, word: &str, places: &[u8]) {
+    let Context { correlator, by_uid, .. } = &open.contexts.all[at];
+    let uid: &[u8] = if *by_uid { b" UID " } else { b" " };
+    let why = if word == "ADDTO" { &UPDATE } else { &REMOVED };
+    let parts = [b"ESEARCH (", &correlator[..], b")", uid, word.as_bytes(), b" (", places, b")"];
+    lex::send(cx, &print::untagged(&parts), Some(why));
 }

@@ -1,15 +1,13 @@
 //! COPY and MOVE (RFC 9051 §6.4.7, §6.4.8): one transaction of the host, all or none. A MOVE of very many is several, one
 //! after the other, as RFC 6851 §3.3 lets it be.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::fetch::vanished;
 use super::job::{Answered, Job, Next, Work, wrong};
-use super::print;
 use super::reply::{Reply, send_untagged_ok};
 use super::runs::{Runs, are_runs};
-use crate::imap::grammar::PartialRange;
+use super::{limit, print};
 use crate::imap::types::{Answer, Ask, Copied, CopyAsk, Expunged};
 use crate::limits::{APPEND_MESSAGES_MAX, COPY_MESSAGES_MAX};
 use crate::trace::Rule;
@@ -20,14 +18,6 @@ pub(crate) const COPYUID: Rule = Rule {
     rfc: 4315,
     section: "3",
     gist: "COPYUID names the UIDs that the copies got, in the order of the originals.",
-};
-
-/// RFC 9738 §3.1.
-pub(crate) const LIMIT: Rule = Rule {
-    rfc: 9738,
-    section: "3.1",
-    gist: "A COPY or APPEND of more messages than the limit is refused whole; COPY is told the lowest UID of \
-           those that would fit.",
 };
 
 /// A copy or move that the host is making.
@@ -47,7 +37,7 @@ pub(crate) fn copy(
     remove: bool,
     by_uid: bool,
 ) -> Next {
-    let Some((_, open, _)) = work.selected() else { return Next::no_mailbox() };
+    let Some((base, open, _)) = work.selected() else { return Next::no_mailbox() };
     if remove && open.read_only {
         return Next::done(Reply::no("NOPERM", "This mailbox is open read-only"));
     }
@@ -59,21 +49,23 @@ pub(crate) fn copy(
         // which.
         return Next::done(vanished());
     }
-    if let Some(reply) = too_many(&uids).filter(|_| !remove) {
+    if let Some(reply) = too_many(limit::of_commands(&base.config), &uids).filter(|_| !remove) {
         return Next::done(reply);
     }
-    Copy { to, remove, by_uid, rest: uids }.next()
+    let rest = if remove { work.base.within_limit(uids) } else { uids };
+    Copy { to, remove, by_uid, rest }.next()
 }
 
-/// RFC 9738 §3.1: what is too much for one transaction is refused whole. The limit that is announced is lower (§4.2 lets it
-/// be so), and the code names that one and the UID from which on it is kept: what a client repeats by it is taken.
-fn too_many(uids: &Runs) -> Option<Reply> {
-    uids.count().checked_sub(COPY_MESSAGES_MAX).filter(|over| *over > 0)?;
-    let last = PartialRange { from_end: true, first: 1, last: APPEND_MESSAGES_MAX };
-    let lowest = uids.places(last).first().unwrap_or_default();
-    let code = format!("MESSAGELIMIT {APPEND_MESSAGES_MAX} {lowest}");
+/// RFC 9738 §3.1: what is too much for one transaction is refused whole. Where no limit is set, the one that is announced is
+/// lower (§4.2 lets it be so), and the code names that one and the UID from which on it is kept: what a client repeats by
+/// it is taken.
+fn too_many(set: Option<u32>, uids: &Runs) -> Option<Reply> {
+    let max = set.map_or(COPY_MESSAGES_MAX, u64::from);
+    uids.count().checked_sub(max).filter(|over| *over > 0)?;
+    let told = set.unwrap_or(APPEND_MESSAGES_MAX);
+    let lowest = limit::highest(uids, told).first();
     let reply = Reply::no("", "Too many messages at once, none was copied");
-    Some(reply.with_code(code.into_bytes()).because(&LIMIT))
+    Some(reply.with_code(limit::code(told, lowest)).because(&limit::REFUSED))
 }
 
 impl Copy {
@@ -143,6 +135,8 @@ impl Copy {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
     use crate::imap::types::UidRun;
 
@@ -152,11 +146,14 @@ mod tests {
         let runs = |last| {
             Runs::from_unsorted([UidRun { first: 5, last: 9 }, UidRun { first: 20, last }].to_vec())
         };
-        assert_eq!(too_many(&runs(20 + most - 6)), None);
-        let code = |last| too_many(&runs(last)).and_then(|reply| reply.code);
+        assert_eq!(too_many(None, &runs(20 + most - 6)), None);
+        let code = |last| too_many(None, &runs(last)).and_then(|reply| reply.code);
         let expected = |uid: u32| format!("MESSAGELIMIT {APPEND_MESSAGES_MAX} {uid}").into_bytes();
         for last in [20 + most - 5, 20 + most] {
             assert_eq!(code(last).as_deref(), Some(&expected(last - APPEND_MESSAGES_MAX + 1)[..]));
         }
+        assert_eq!(too_many(Some(5), &runs(19)), None);
+        let code = too_many(Some(5), &runs(22)).and_then(|reply| reply.code);
+        assert_eq!(code.as_deref(), Some(&b"MESSAGELIMIT 5 8"[..]));
     }
 }

@@ -64,6 +64,7 @@ pub(super) fn begin(work: &mut Work<'_>, tag: &[u8], command: Command) -> Next {
         work.become_aware(Aware::Condstore);
     }
     let by_number = is_by_number(&command);
+    work.base.cut_at = None;
     match begin_in_order(work, tag, command) {
         // RFC 9051 §7.5.1: also where the command is refused, the numbers of those that follow it must hold.
         Next::Done(reply, _) if by_number => Next::Done(reply, Expunges::Kept),
@@ -317,6 +318,7 @@ fn begin_store(work: &mut Work<'_>, command: grammar::Store) -> Next {
     let grammar::Store { uid: by_uid, set, mode, silent, flags, unchanged_since } = command;
     match messages(work, &set, by_uid) {
         Ok(uids) => {
+            let uids = work.base.within_limit(uids);
             store::store(work, uids, Wanted { mode, flags, silent, by_uid, unchanged_since })
         }
         Err(reply) => Next::done(reply),
@@ -334,8 +336,15 @@ fn begin_fetch(work: &mut Work<'_>, command: grammar::Fetch) -> Next {
     };
     // RFC 9394 §3.4: first the places, then what changed of them.
     let uids = match partial {
-        Some(range) => uids.places(range),
-        None => uids,
+        Some(range) => {
+            let uids = uids.places(range);
+            // RFC 9738 §3.1: a part that is asked for is told whole or not at all.
+            if let Some(reply) = work.base.over_limit(&uids) {
+                return Next::done(reply);
+            }
+            uids
+        }
+        None => work.base.within_limit(uids),
     };
     let mut items: Vec<Item> = items.into_iter().map(items::item).collect();
     // RFC 9051 §6.4.9: UID FETCH gives the UID even if it is not asked for. UIDFETCH has it in any case.

@@ -1,14 +1,18 @@
 //! EXPUNGE, UID EXPUNGE (RFC 9051 §6.4.3, §6.4.9) and CLOSE (§6.4.1): removes what has \Deleted.
 
+use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::fetch::flags_end;
 use super::job::{Answered, Job, Next, Work, wrong};
 use super::reply::Reply;
 use super::runs::{Runs, are_runs};
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
-use crate::imap::types::{Answer, Ask, UidRun};
+use super::{limit, print};
+use crate::imap::types::{Answer, Ask, FlagsAsk, UidRun};
+use crate::limits::PAGE_ROWS_MAX;
 use crate::types::Misuse;
 
 pub(crate) const READ_ONLY: Reply = Reply::no("NOPERM", "This mailbox is open read-only");
@@ -21,6 +25,17 @@ pub(crate) struct Expunge {
     above: u32,
     /// CLOSE: nothing is told.
     close: bool,
+    /// The highest that have \Deleted, where no more of them are removed at once.
+    marked: Option<Marked>,
+}
+
+/// RFC 9738 §3.1: it is the messages with \Deleted that a limit counts, so they are looked for first.
+struct Marked {
+    max: usize,
+    /// Ascending.
+    uids: VecDeque<u32>,
+    /// Whether there were more.
+    cut: bool,
 }
 
 /// EXPUNGE, or UID EXPUNGE with its set.
@@ -29,7 +44,10 @@ pub(crate) fn expunge(work: &mut Work<'_>, only: Option<Runs>) -> Next {
     if open.read_only {
         return Next::done(READ_ONLY);
     }
-    Expunge { only, above: 0, close: false }.ask(work)
+    let max = limit::of_commands(&work.base.config)
+        .filter(|max| only.as_ref().is_some_and(|only| only.count() > u64::from(*max)));
+    let marked = max.map(|max| Marked { max: max as usize, uids: VecDeque::new(), cut: false });
+    Expunge { only, above: 0, close: false, marked }.ask(work)
 }
 
 /// CLOSE.
@@ -38,7 +56,7 @@ pub(crate) fn close(work: &mut Work<'_>) -> Next {
     if open.read_only {
         return closed(work);
     }
-    Expunge { only: None, above: 0, close: true }.ask(work)
+    Expunge { only: None, above: 0, close: true, marked: None }.ask(work)
 }
 
 /// UNSELECT, or the end of CLOSE.
@@ -59,8 +77,22 @@ impl Expunge {
         page
     }
 
-    fn ask(self, work: &mut Work<'_>) -> Next {
+    fn ask(mut self, work: &mut Work<'_>) -> Next {
         let Some((_, open, _)) = work.selected() else { return Next::no_mailbox() };
+        if self.marked.is_some() {
+            let uids = self.flags_page();
+            if !uids.is_empty() {
+                let ask = FlagsAsk { uids, max: PAGE_ROWS_MAX, changed_since: None };
+                return Next::Ask(Ask::Flags(ask), Job::Expunge(self));
+            }
+        }
+        if let Some(Marked { uids, cut, .. }) = self.marked.take() {
+            work.base.cut_at = uids.front().copied().filter(|_| cut);
+            let mut only = Runs::new();
+            uids.into_iter().for_each(|uid| only.append_uid(uid));
+            (self.only, self.above) = (Some(only), 0);
+            return self.ask(work);
+        }
         let page = self.page(open);
         if !page.is_empty() {
             return Next::Ask(Ask::Expunge(page), Job::Expunge(self));
@@ -68,9 +100,34 @@ impl Expunge {
         if self.close { closed(work) } else { Next::done(Reply::ok("Expunged")) }
     }
 
+    fn flags_page(&self) -> Vec<UidRun> {
+        let page =
+            |only: &Runs| only.next_page(self.above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX));
+        self.only.as_ref().map_or_else(Vec::new, page)
+    }
+
     pub(crate) fn answer(mut self, work: &mut Work<'_>, answer: Answer) -> Answered {
         match answer {
-            Answer::Expunged(expunged) => {
+            Answer::Flags(page) if self.marked.is_some() => {
+                let asked = Runs::from_unsorted(self.flags_page());
+                let (up_to, rows) = (flags_end(&asked, &page), page.into_reversed());
+                let (Some(up_to), Some(rows), Some(marked)) = (up_to, rows, &mut self.marked)
+                else {
+                    return Err((Job::Expunge(self), Misuse::BadValue));
+                };
+                let mut found: Vec<u32> = rows
+                    .filter(|row| row.flags.system & print::DELETED != 0)
+                    .map(|row| row.uid)
+                    .collect();
+                found.reverse();
+                marked.uids.extend(found);
+                let over = marked.uids.len().saturating_sub(marked.max);
+                marked.cut |= over > 0;
+                marked.uids.drain(..over);
+                self.above = up_to;
+                Ok(self.ask(work))
+            }
+            Answer::Expunged(expunged) if self.marked.is_none() => {
                 if !are_runs(&expunged.runs) {
                     return Err((Job::Expunge(self), Misuse::BadValue));
                 }

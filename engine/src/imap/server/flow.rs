@@ -67,12 +67,13 @@ impl Server {
 
     /// The end of a command: what others did is told before the reply.
     pub(super) fn finish(
-        self,
+        mut self,
         cx: &mut Cx<Self>,
         tag: Vec<u8>,
         reply: Reply,
         expunges: Expunges,
     ) -> Self {
+        let reply = self.base.tell_limit(cx, reply);
         let telling = Telling::new(expunges == Expunges::Told && reply.status != Status::Bad);
         self.tell(cx, After::Reply(tag, reply), telling)
     }

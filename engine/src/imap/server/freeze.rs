@@ -153,6 +153,7 @@ impl Server {
             notify: None,
             // It waits for a command, and that sets it.
             progress_due_ms: 0,
+            cut_at: None,
         };
         Some(Self { base: Box::new(base), state, doing })
     }

@@ -27,6 +27,7 @@ mod item;
 mod items;
 mod job;
 mod kept;
+mod limit;
 mod list;
 mod mailbox;
 mod message;
@@ -35,6 +36,7 @@ mod multisearch;
 mod notify;
 mod open;
 mod order;
+mod ordered;
 mod phase;
 mod print;
 mod program;
@@ -106,7 +108,8 @@ pub(super) const RULES: &[&Rule] = &[
     &context::REMOVED,
     &context::UPDATE,
     &copy::COPYUID,
-    &copy::LIMIT,
+    &limit::REFUSED,
+    &limit::CUT,
     &dispatch::STARTTLS,
     &demands::STATES,
     &fetch::CHANGED,
@@ -195,6 +198,8 @@ pub(crate) struct Base {
     notify: Option<Box<notify::Notify>>,
     /// When the client is told next how far its command is (RFC 9585 §4), on the monotonic clock.
     progress_due_ms: u64,
+    /// The UID down to which the command that runs works, where that is not all that it names (RFC 9738).
+    cut_at: Option<u32>,
 }
 
 impl Base {
@@ -308,6 +313,7 @@ impl Role for Server {
             farewell: None,
             notify: None,
             progress_due_ms: 0,
+            cut_at: None,
         };
         let implicit = base.config.tls == TlsOffer::Implicit;
         let mut server = Self {

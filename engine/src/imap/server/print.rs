@@ -14,6 +14,8 @@ pub(crate) use crate::text::number::decimal;
 
 /// Every system flag (RFC 9051 §2.3.2).
 pub(crate) const SYSTEM_FLAGS_ALL: u8 = 31;
+/// \Deleted
+pub(crate) const DELETED: u8 = 4;
 /// \Seen
 pub(crate) const SEEN: u8 = 8;
 

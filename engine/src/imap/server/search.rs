@@ -184,6 +184,17 @@ pub(crate) fn begin(work: &mut Work<'_>, keys: Vec<Key>, form: Form, then: Then)
     begin_with(work, keys, form, then, None, Within::default())
 }
 
+/// Begins the search of a SORT whose result may be kept up to date.
+pub(crate) fn begin_sort(
+    work: &mut Work<'_>,
+    keys: Vec<Key>,
+    form: Form,
+    criteria: Vec<Criterion>,
+    update: Option<Vec<SearchKey>>,
+) -> Next {
+    begin_with(work, keys, form, Then::Sort(criteria), update, Within::default())
+}
+
 /// Begins a search that may be a part of a larger one.
 pub(crate) fn begin_within(
     work: &mut Work<'_>,
@@ -213,6 +224,24 @@ fn begin_with(
         Err(reply) => return within.refused(work, reply, &form),
     };
     let (uids, sure) = program::candidates(&program, open.view.uids());
+    let is_open = within.peeked.is_none() && within.multi.is_none();
+    // RFC 9738 §3.1, §3.3: of a search the highest are looked at; threads of a part would be others. SORT has no limit.
+    let uids = match &then {
+        Then::Tell if is_open => work.base.within_limit(uids),
+        Then::Thread(_) => match work.base.over_limit(&uids) {
+            Some(reply) => return within.refused(work, reply, &form),
+            None => uids,
+        },
+        _ => uids,
+    };
+    // What was not looked at could not be told of.
+    let update = update.filter(|_| {
+        let is_whole = work.base.cut_at.is_none();
+        if !is_whole {
+            context::refuse(work.cx, form.tag());
+        }
+        is_whole
+    });
     // RFC 7162 §3.1.5: the mod-sequences of what is found are wanted then, and rows have them.
     let by_rows = form.wants_modseq && matches!(then, Then::Tell);
     let sure = sure && !by_rows;
@@ -291,7 +320,7 @@ impl Search {
             }
             Then::Sort(criteria) => {
                 let missing = self.missing;
-                let found = sort::Found { uids: found, scores, missing };
+                let found = sort::Found { uids: found, scores, missing, update: self.update };
                 return sort::sort(work, self.form, criteria, found).run(work);
             }
             Then::Thread(algorithm) => {

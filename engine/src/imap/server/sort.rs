@@ -8,7 +8,9 @@ use super::fetch::page_end;
 use super::job::{Answered, Expunges, Job, Next, Work, wrong};
 use super::kept::{Kept, Place};
 use super::order;
+use super::ordered::{self, Ordered};
 use super::print::decimal;
+use super::program::{self, For};
 use super::progress::Progress;
 use super::relevancy::{self, RELEVANCY, SCORES_MAX, Scores};
 use super::reply::Reply;
@@ -18,8 +20,8 @@ use super::selection::Selection;
 use super::state::Selected;
 use super::view::UNTOLD_RUNS_MAX;
 use super::{Server, context, search};
-use crate::imap::grammar::{self, Criterion, SearchReturn, SortKey, lex};
-use crate::imap::types::{Answer, Ask, RowPage, RowsAsk, UidRun};
+use crate::imap::grammar::{self, Criterion, SearchReturn, SortKey, Update, lex};
+use crate::imap::types::{Answer, Ask, RowPage, RowsAsk, SearchKey, UidRun};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::message::Head;
 use crate::role::Cx;
@@ -77,6 +79,8 @@ pub(crate) struct Sort {
     places: Option<(u64, u64)>,
     /// Places that were passed.
     passed: u64,
+    /// RFC 5267 §4.3: what belongs to the result later, and its order as far as it was read.
+    update: Option<(Vec<SearchKey>, Option<Ordered>)>,
 }
 
 /// What the first pass learns.
@@ -114,16 +118,31 @@ pub(crate) struct Found {
     pub(crate) scores: Scores,
     /// Messages that were gone when their turn came.
     pub(crate) missing: u64,
+    /// By what the result is kept up to date.
+    pub(crate) update: Option<Vec<SearchKey>>,
 }
 
 pub(crate) fn begin(work: &mut Work<'_>, tag: &[u8], command: grammar::Sort) -> Next {
     let grammar::Sort { uid, returns, criteria, program } = command;
     let form = Form::sorted(tag, uid, returns, &program);
-    if returns.is_some_and(|returns| returns.update.is_some()) {
-        // RFC 5267 §4.3.1: that costs more for an order than for a set, and may be refused for it.
-        context::refuse(work.cx, tag);
+    let mut update = None;
+    if let Some(wanted) = returns.and_then(|returns| returns.update) {
+        let Some((_, open, cx)) = work.selected() else { return Next::no_mailbox() };
+        if open.contexts.has(tag) {
+            return Next::done(Reply::bad("This tag is in use").because(&context::UPDATE));
+        }
+        // How well a message fits depends on the others, so that its place may change without it.
+        let by_score = criteria.iter().any(|by| by.key == SortKey::Relevancy);
+        if open.contexts.is_full() || wanted == Update::WithItems || by_score {
+            context::refuse(cx, tag);
+        } else {
+            update = match program::compile(open, program.clone(), For::Later) {
+                Ok(update) => Some(update),
+                Err(reply) => return Next::Done(reply, form.expunges()),
+            };
+        }
     }
-    search::begin(work, program, form, search::Then::Sort(criteria))
+    search::begin_sort(work, program, form, criteria, update)
 }
 
 /// Sorts what a search found.
@@ -133,7 +152,11 @@ pub(crate) fn sort(
     criteria: Vec<Criterion>,
     found: Found,
 ) -> Box<Sort> {
-    let Found { uids, scores, missing } = found;
+    let Found { uids, scores, missing, mut update } = found;
+    if uids.count() > ordered::KEYS_MAX as u64 && update.take().is_some() {
+        context::refuse(work.cx, form.tag());
+    }
+    let update = update.map(|program| (program, Some(Ordered::new(criteria.clone()))));
     let little = work.selected().is_some_and(|(_, open, _)| open.is_full_of_gaps());
     let mut sort = Box::new(Sort {
         criteria,
@@ -154,6 +177,7 @@ pub(crate) fn sort(
         silent: false,
         places: None,
         passed: 0,
+        update,
     });
     if sort.may_be_kept() {
         sort.stage = Stage::Kept(Kept::Asking(sort.first_place()));
@@ -177,7 +201,9 @@ impl Sort {
     /// Whether the order depends on nothing that changes, and nothing is told that only rows say.
     fn may_be_kept(&self) -> bool {
         let by_score = self.criteria.iter().any(|by| by.key == SortKey::Relevancy);
-        !by_score && !self.tells_scores() && !self.form.wants_modseq && !self.uids.is_empty()
+        // The keys of a result that is kept up to date are read from rows.
+        let needs_rows = self.form.wants_modseq || self.update.is_some();
+        !by_score && !self.tells_scores() && !needs_rows && !self.uids.is_empty()
     }
 
     /// Where what is told begins and ends in the order.
@@ -264,6 +290,7 @@ impl Sort {
                         if self.tells_scores() && self.ends.count > SCORES_MAX as u64 {
                             return Next::Done(TOO_MANY, self.form.expunges());
                         }
+                        self.keep_up(open, cx);
                         if !self.tell_head(open, cx) {
                             return self.end();
                         }
@@ -370,10 +397,25 @@ impl Sort {
             let key = order::key(&self.criteria, &row, head.as_ref(), self.scores.of(row.uid));
             self.selection.offer(&key);
             if self.passes == 1 {
+                if let Some((_, ordered)) = &mut self.update
+                    && ordered.as_mut().is_some_and(|ordered| !ordered.gather(&key))
+                {
+                    *ordered = None;
+                }
                 self.ends.add(key, row.modseq);
             }
         }
         Ok(())
+    }
+
+    /// Keeps the result up to date from now on, where that was asked for; else says that it is not.
+    fn keep_up(&mut self, open: &mut Selected, cx: &mut Cx<Server>) {
+        let Some((program, ordered)) = self.update.take() else { return };
+        let kept =
+            ordered.is_some_and(|ordered| open.contexts.add_sorted(&self.form, program, ordered));
+        if !kept {
+            context::refuse(cx, self.form.tag());
+        }
     }
 
     /// The beginning of the response; false if that is all of it.

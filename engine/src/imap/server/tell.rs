@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::fetch::{Fetch, flags_end};
+use super::fetch::{Fetch, flags_end, page_end};
 use super::job::{Job, Next, Work};
 use super::notify::{self, Wanted};
 use super::print;
@@ -14,7 +14,7 @@ use super::state::{Selected, State};
 use super::view::UNTOLD_RUNS_MAX;
 use super::{Base, Server, condstore, context, uid_only};
 use crate::imap::grammar::lex;
-use crate::imap::types::{Answer, Ask, Change, FlagRow, FlagsAsk};
+use crate::imap::types::{Answer, Ask, Change, FlagRow, FlagsAsk, RowsAsk};
 use crate::limits::PAGE_ROWS_MAX;
 use crate::role::Cx;
 use crate::trace::Rule;
@@ -73,6 +73,14 @@ enum Stage {
         touched: Runs,
         new: Runs,
         search: Option<Box<Search>>,
+    },
+    /// These go into a sorted result, those above this UID still.
+    Placing {
+        at: usize,
+        touched: Runs,
+        new: Runs,
+        uids: Runs,
+        above: u32,
     },
     /// RFC 5465 §5.2: what the client wants to know of messages that came. It is told after the flags of others, whose
     /// numbers it may move if it takes long.
@@ -202,10 +210,7 @@ impl Telling {
                 }
                 Ok(Next::Bye(code, text)) => Ok(Need::Bye(code, text)),
                 Ok(_) => {
-                    if let Some((_, open, cx)) = work.selected() {
-                        context::update(open, cx, at, &touched);
-                    }
-                    let stage = Stage::Contexts { at: at + 1, touched, new, search: None };
+                    let stage = updated(work, at, touched, new);
                     Ok(Self { expunges, stage }.run(work))
                 }
                 Err((Job::Search(search), misuse)) => {
@@ -215,7 +220,7 @@ impl Telling {
             };
         }
         let answered = match work.selected() {
-            Some((_, open, _)) => answered(stage, open, answer),
+            Some((_, open, cx)) => answered(stage, open, cx, answer),
             // Nothing is asked for without a mailbox.
             None => Err((stage, Misuse::WrongAnswer)),
         };
@@ -259,13 +264,24 @@ fn judge(
             return Err(Judging::Room(Stage::Contexts { at, touched, new, search: Some(search) }));
         }
         Next::Bye(code, text) => return Err(Judging::Bye(code, text)),
-        _ => {
-            if let Some((_, open, cx)) = work.selected() {
-                context::update(open, cx, at, &touched);
-            }
-            Step::On(Stage::Contexts { at: at + 1, touched, new, search: None })
-        }
+        _ => Step::On(updated(work, at, touched, new)),
     })
+}
+
+/// Messages were judged for a result: what comes after it.
+fn updated(work: &mut Work<'_>, at: usize, touched: Runs, new: Runs) -> Stage {
+    let updated = match work.selected() {
+        Some((_, open, cx)) => context::update(open, cx, at, &touched),
+        None => context::Updated::All,
+    };
+    let at = match updated {
+        context::Updated::All => at + 1,
+        context::Updated::GivenUp => at,
+        context::Updated::Placeless(uids) => {
+            return Stage::Placing { at, touched, new, uids, above: 0 };
+        }
+    };
+    Stage::Contexts { at, touched, new, search: None }
 }
 
 /// The next step of what is told of the open mailbox.
@@ -342,11 +358,26 @@ fn step(
                 Stage::Contexts { at: 0, touched, new, search: None }
             }
         },
+        Stage::Placing { at, touched, new, uids, above } => {
+            let max = PAGE_ROWS_MAX;
+            let page = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(max));
+            if !page.is_empty() {
+                let index = open.contexts.needs_index(at);
+                let ask = RowsAsk { uids: page, max, index, changed_since: None };
+                return Step::Ask(Ask::Rows(ask), Stage::Placing { at, touched, new, uids, above });
+            }
+            Stage::Contexts { at: at + 1, touched, new, search: None }
+        }
         stage @ (Stage::Contexts { .. } | Stage::New(_) | Stage::Others) => stage,
     })
 }
 
-fn answered(stage: Stage, open: &mut Selected, answer: Answer) -> Result<Stage, (Stage, Misuse)> {
+fn answered(
+    stage: Stage,
+    open: &mut Selected,
+    cx: &mut Cx<Server>,
+    answer: Answer,
+) -> Result<Stage, (Stage, Misuse)> {
     Ok(match (stage, answer) {
         (Stage::Read, Answer::Uids(page)) => {
             let above = open.view.read_up_to();
@@ -378,6 +409,23 @@ fn answered(stage: Stage, open: &mut Selected, answer: Answer) -> Result<Stage, 
         // The messages are still there; only the news of their flags is lost to a failed store.
         (Stage::Stale { new, .. }, Answer::Refused(_)) => {
             Stage::Stale { uids: Runs::new(), above: 0, rows: Vec::new(), new }
+        }
+        (Stage::Placing { at, touched, new, uids, above }, Answer::Rows(page)) => {
+            let asked = uids.next_page(above, UNTOLD_RUNS_MAX, u64::from(PAGE_ROWS_MAX));
+            let Some(up_to) = page_end(&Runs::from_unsorted(asked), &page) else {
+                let stage = Stage::Placing { at, touched, new, uids, above };
+                return Err((stage, Misuse::BadValue));
+            };
+            if context::place(open, cx, at, &page.rows) {
+                Stage::Placing { at, touched, new, uids, above: up_to }
+            } else {
+                Stage::Contexts { at, touched, new, search: None }
+            }
+        }
+        // An order with a message missing would be wrong from there on.
+        (Stage::Placing { at, touched, new, .. }, Answer::Refused(_)) => {
+            context::give_up(open, cx, at);
+            Stage::Contexts { at, touched, new, search: None }
         }
         (stage, _) => return Err((stage, Misuse::WrongAnswer)),
     })

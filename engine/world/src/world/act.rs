@@ -113,7 +113,7 @@ impl World {
     fn wire_of(&self, number: u32) -> Result<WireId, String> {
         let wire = self.wires.get(number as usize);
         let open = wire.filter(|wire| wire.phase == Phase::Open);
-        open.map(|wire| wire.id).ok_or_else(|| format!("wire {number} is not open"))
+        open.map(|wire| wire.id).ok_or_else(|| "this connection is not open".to_owned())
     }
 
     /// The end of a wire at which somebody types.
@@ -122,7 +122,7 @@ impl World {
         let end = if server { End::Server } else { End::Client };
         let seat = self.wire_mut(id).seats[end.index()].as_mut();
         let typist = seat.and_then(|seat| seat.typist().map(|_| ()));
-        typist.map(|()| (id, end)).ok_or_else(|| format!("nobody types on wire {number}"))
+        typist.map(|()| (id, end)).ok_or_else(|| "nobody types on this connection".to_owned())
     }
 
     /// A node is gone, or back. What it had not made durable is lost.

@@ -418,7 +418,9 @@ impl State {
             let uids = vec![UidRun { first, last }];
             let ask = FlagsAsk { uids, max: ROWS, changed_since: Some(since) };
             let page = store.flags(mailbox, &ask)?;
-            for row in &page.rows {
+            let (last_seen, more) = (page.uids.last().copied(), page.more);
+            // Our own store's columns fit.
+            for row in page.into_reversed().into_iter().flatten() {
                 let folder = self.folders.get(&mailbox);
                 let known = folder.and_then(|folder| folder.uids.get(&row.uid)).copied();
                 if let Some(id) = known {
@@ -431,8 +433,8 @@ impl State {
                     });
                 }
             }
-            match page.rows.last() {
-                Some(row) if page.more => first = row.uid.saturating_add(1),
+            match last_seen {
+                Some(uid) if more => first = uid.saturating_add(1),
                 _ => break,
             }
         }

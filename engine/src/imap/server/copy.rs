@@ -152,7 +152,8 @@ mod tests {
         for last in [20 + most - 5, 20 + most] {
             assert_eq!(code(last).as_deref(), Some(&expected(last - APPEND_MESSAGES_MAX + 1)[..]));
         }
-        assert_eq!(too_many(Some(5), &runs(19)), None);
+        let five = Runs::from_unsorted([UidRun { first: 5, last: 9 }].to_vec());
+        assert_eq!(too_many(Some(5), &five), None);
         let code = too_many(Some(5), &runs(22)).and_then(|reply| reply.code);
         assert_eq!(code.as_deref(), Some(&b"MESSAGELIMIT 5 8"[..]));
     }

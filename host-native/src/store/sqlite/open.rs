@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -65,6 +66,11 @@ pub(in super::super) fn data_error(directory: &Path, what: &str) -> Error {
     Error::new(Kind::Data, format!("--data {}: {what}", directory.display()))
 }
 
+/// How often a lock is tried, and how long it is waited for between.
+const LOCK_TRIES: u32 = 10;
+/// See `LOCK_TRIES`.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 /// Takes the directory for this process; the file says who has it.
 fn lock(directory: &Path) -> Result<File, Error> {
     let path = directory.join("lock");
@@ -79,7 +85,13 @@ fn lock(directory: &Path) -> Result<File, Error> {
         .mode(0o600)
         .open(path)
         .map_err(failed)?;
-    if file.try_lock().is_err() {
+    // A process that this one is just starting has the lock with it until it runs its own program.
+    let mut tries = 0;
+    while tries < LOCK_TRIES && file.try_lock().is_err() {
+        tries += 1;
+        std::thread::sleep(LOCK_PAUSE);
+    }
+    if tries == LOCK_TRIES {
         let mut holder = String::new();
         drop(file.read_to_string(&mut holder));
         // Whoever has just taken it has not written its number yet.

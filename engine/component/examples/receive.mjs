@@ -23,7 +23,7 @@ const config = {
   lenient: false, verify: false, returnPath: false, faults: false, index: false, trace: false,
   limits: {
     messageMax: 52428800n, headerMax: 1048576, lineMax: 4096, lineAfterLoginMax: 4096, authLineMax: 12288,
-    recipientsMax: 1000, receivedMax: 100, errorsMax: 20, errorsSlow: 10, idleCommandsMax: 100, literalsMax: 0n,
+    recipientsMax: 1000, receivedMax: 100, errorsMax: 20, errorsSlow: 10, idleCommandsMax: 100, literalsMax: 0,
     messagesMax: 0, dataRateMin: 500, deliverByMinS: 60, holdMaxS: 2592000, idleBeforeLoginMs: 300000n, idleMs: 300000n,
   },
   extensions: {
@@ -50,9 +50,13 @@ function answer(ask) {
   return { tag: "committed", val: { id: octets("1"), fates: [] } };
 }
 
+function show(who, lines) {
+  for (const line of lines.trimEnd().split("\r\n")) console.log(`${who}: ${line}`);
+}
+
 // Gives the session what the client says, and the client what the session says to it.
 function say(line) {
-  console.log(`C: ${line.trimEnd()}`);
+  show("C", line);
   step({ tag: "receive", val: octets(line) });
 }
 
@@ -61,7 +65,7 @@ function step(first) {
   while (inputs.length > 0) {
     const { outputs } = session.step(now(), inputs.shift());
     for (const { tag, val } of outputs) {
-      if (tag === "transmit") console.log(text(val).trimEnd().replace(/^/gm, "S: "));
+      if (tag === "transmit") show("S", text(val));
       if (tag === "ask") inputs.push({ tag: "answer", val: [val[0], answer(val[1])] });
     }
     const more = !["wait", "close"].includes(outputs.at(-1)?.tag);

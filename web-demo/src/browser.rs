@@ -1,6 +1,8 @@
 //! What the page asks of its browser: storage, the address, the clipboard, files.
 //! Each may be refused, and the page goes on without.
 
+use std::time::Duration;
+
 use leptos::prelude::*;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
@@ -106,6 +108,21 @@ pub(crate) fn focus_first(selector: &'static str) {
             drop(found.focus());
         }
     });
+}
+
+/// Gives a list of choices the focus again, where what was chosen in it drew the whole screen anew.
+pub(crate) fn focus_list_again(label: String) {
+    // Another place of the page is told of before what is queued here, and drawn before the next frame.
+    let look = move || {
+        let is_lost = document().active_element().is_none_or(|holder| holder.tag_name() == "BODY");
+        let list = document().query_selector(&format!("select[aria-label=\"{label}\"]"));
+        if let (true, Ok(Some(list))) = (is_lost, list)
+            && let Some(list) = list.dyn_ref::<HtmlElement>()
+        {
+            drop(list.focus());
+        }
+    };
+    set_timeout(move || request_animation_frame(look), Duration::ZERO);
 }
 
 /// Scrolls to the first thing that a selector finds, once what was changed is drawn.

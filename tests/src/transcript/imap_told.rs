@@ -134,6 +134,10 @@ fn completed(end: &Completion) -> String {
     if !end.modified.is_empty() {
         put(format!("modified {}", runs(&end.modified)));
     }
+    if let Some(limit) = end.message_limit {
+        let lowest = limit.lowest_uid.map_or_else(String::new, |uid| format!(" down to {uid}"));
+        put(format!("limit {}{lowest}", limit.max));
+    }
     if end.incomplete {
         put("incomplete".to_owned());
     }

@@ -104,6 +104,24 @@ fn mail_is_downloaded_and_kept_or_deleted() {
     }
 }
 
+/// RFC 9738: a server that works at fewer messages than one FETCH asks for.
+#[test]
+fn all_is_fetched_from_a_server_that_limits_its_commands() {
+    let scratch = Scratch::new("people-fetch-limited");
+    let (far, near) = (scratch.path().join("far"), scratch.path().join("near"));
+    std::fs::create_dir_all(&far).expect("ours");
+    let there = Server::start(&far, &["--memory", "--imap-message-limit", "7"]);
+    fill(there.imap, 0..60);
+    let url = url("imap", &there);
+    let fetch = ["fetch", &url, "--data", text(&near), "--account", HERE, "--delete", "--json"];
+    let outcome = last_json(&done(&fetch));
+    let wanted = (&60.into(), &60.into());
+    assert_eq!((&outcome["stored"], &outcome["deleted"]), wanted, "{outcome}");
+    assert_eq!(messages(there.imap, THERE, "INBOX").len(), 0);
+    let server = Server::start(scratch.path(), &["--data", text(&near)]);
+    assert_eq!(numbers(server.imap, HERE), once(0..60));
+}
+
 #[test]
 fn what_cannot_be_fetched_is_said_with_what_to_do() {
     let scratch = Scratch::new("people-refused");

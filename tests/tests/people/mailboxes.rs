@@ -21,8 +21,12 @@ struct Rig {
 
 impl Rig {
     fn new(name: &str) -> Self {
+        Self::with(name, &[])
+    }
+
+    fn with(name: &str, flags: &[&str]) -> Self {
         let scratch = Scratch::new(name);
-        let server = Server::start(scratch.path(), &["--memory"]);
+        let server = Server::start(scratch.path(), &[&["--memory"], flags].concat());
         let mut wire = log_in(server.imap, ANN);
         append(&mut wire, "INBOX", "", DATE, LETTER);
         for number in 2..=30 {
@@ -149,6 +153,31 @@ fn mail_is_moved_flagged_and_deleted() {
     assert_eq!(rig.mail(&["delete", "11", "--now"]), "1 deleted\n");
     let left = rig.uids(&["list", "--all"]);
     assert!(left.contains(&10) && !left.contains(&11), "{left:?}");
+}
+
+/// RFC 9738: each command is made again until it was done for all.
+#[test]
+fn a_server_may_work_at_a_few_messages_at_once() {
+    let rig = Rig::with("people-limited", &["--imap-message-limit", "7"]);
+    let all: Vec<u64> = (1..=30).collect();
+    assert_eq!(rig.uids(&["list", "--all"]), all);
+    assert_eq!(
+        rig.uids(&["search", "--unseen", "--from", "bob"]),
+        all[2..].iter().copied().step_by(2).collect::<Vec<_>>()
+    );
+    assert_eq!(rig.mail(&["flag", "1:30", "+flagged"]), "30 flagged\n");
+    assert_eq!(rig.uids(&["search", "--flag", "flagged"]), all);
+    assert_eq!(rig.mail(&["move", "1:20", "Archive", "--copy"]), "20 copied to Archive\n");
+    assert_eq!(rig.uids(&["list", "Archive", "--all"]).len(), 20);
+    assert_eq!(rig.mail(&["move", "1:20", "Entwürfe"]), "20 moved to Entwürfe\n");
+    assert_eq!(rig.uids(&["list", "Entwürfe", "--all"]).len(), 20);
+    let path = rig._scratch.path().join("Mail");
+    let sync = ["sync", super::text(&path)];
+    assert_eq!(rig.mail(&sync), "50 new, 0 were there, 0 gone\n");
+    assert_eq!(rig.mail(&sync), "0 new, 50 were there, 0 gone\n");
+    assert_eq!(rig.mail(&["delete", "21:29", "--now"]), "9 deleted\n");
+    assert_eq!(rig.uids(&["list", "--all"]), [30]);
+    assert_eq!(rig.mail(&sync), "0 new, 41 were there, 9 gone\n");
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(crate) use tabs::tabs;
 
 use leptos::prelude::*;
 
+use crate::browser;
+
 /// What is there only while something holds; else what stands in its place, if anything does.
 #[component]
 pub(crate) fn Show(
@@ -168,8 +170,10 @@ fn select(
         let selected = move || chosen.with(|chosen| *chosen == own);
         view! { <option value=value prop:selected=selected>{words}</option> }
     };
+    let name = label.clone();
     let changed = move |event: leptos::ev::Event| {
         set(event_target_value(&event));
+        browser::focus_list_again(name.clone());
         // What was chosen may only have done something; then it is not the chosen one, and can be taken again.
         let select: web_sys::HtmlSelectElement = event_target(&event);
         if let Some(chosen) = chosen.try_get_untracked() {

@@ -52,7 +52,7 @@ pub(super) fn compare(pin: Option<&str>) -> AnyView {
         <div class="compare">
             <div class="compare-main">
                 <div class="compare-head">
-                    <h1>{if wish.photos == 1 { "One page with a photo, on two ways".to_owned() } else { format!("One page with {} photos, on two ways", wish.photos) }}</h1>
+                    <h1>{if wish.photos == 1 { "One page with a photo, sent in two ways".to_owned() } else { format!("One page with {} photos, sent in two ways", wish.photos) }}</h1>
                     <p class="muted">
                         "Bob's laptop fetches it with HTTP; Alice's server brings it with SMTP. These octets were sent in a world "
                         "that runs in this page: point at any of them. "

@@ -53,7 +53,10 @@ records! {
     RightsCommand { name, change }
     ListRightsCommand { name, identifier }
     MetadataCommand { name, read, depth, value_max, write }
-    Completion { call, outcome, code, text, incomplete, uid_validity, source, target, modified }
+    MessageLimit { max, lowest_uid }
+    Completion {
+        call, outcome, code, text, incomplete, uid_validity, source, target, modified, message_limit,
+    }
     Counters {
         messages, recent, uid_next, uid_validity, unseen, deleted, size, highest_modseq, mailbox_id,
     }

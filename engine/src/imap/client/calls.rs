@@ -12,7 +12,7 @@ use super::scan::{Scan, uid_set};
 use super::sending::{first_word, tag_number};
 use super::status::{Code, Status, Word};
 use super::types::{
-    Call, Cause, Command, Completion, Event, Failure, Opened, Outcome, SearchCount,
+    Call, Cause, Command, Completion, Event, Failure, MessageLimit, Opened, Outcome, SearchCount,
 };
 use super::{Client, Common, State};
 use crate::role::Cx;
@@ -370,7 +370,7 @@ impl Sent {
         (self.kind != Kind::Own).then_some(self.end.call)
     }
 
-    /// RFC 4315 §3, RFC 7162 §3.1.3: what a code tells of this command.
+    /// RFC 4315 §3, RFC 7162 §3.1.3, RFC 9738 §3.1: what a code tells of this command.
     pub(super) fn take_code(&mut self, code: &Code) {
         let mut scan = Scan::new(&code.arguments);
         let set = |scan: &mut Scan<'_>| uid_set(&scan.string().unwrap_or_default());
@@ -386,6 +386,11 @@ impl Sent {
                 end.target = set(&mut scan);
             }
             b"MODIFIED" => end.modified = set(&mut scan),
+            b"MESSAGELIMIT" => {
+                let mut number = || scan.number().and_then(|n| u32::try_from(n).ok());
+                end.message_limit = number()
+                    .map(|max| MessageLimit { max, lowest_uid: number().filter(|uid| *uid > 0) });
+            }
             _ => {}
         }
     }
@@ -434,5 +439,6 @@ pub(super) fn completion(call: u32, outcome: Outcome) -> Completion {
         source: Vec::new(),
         target: Vec::new(),
         modified: Vec::new(),
+        message_limit: None,
     }
 }

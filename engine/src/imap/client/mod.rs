@@ -14,6 +14,7 @@ mod login;
 mod offer;
 mod opening;
 mod program;
+mod remaining;
 mod results;
 mod scan;
 mod sending;

@@ -9,6 +9,7 @@ use crate::sasl::{LoginAsk, LoginSecret};
 use crate::types::Refusal;
 
 pub use super::commands::*;
+pub use super::remaining::Remaining;
 pub use super::shape::{Address, BodyPart, Envelope, Parameter};
 pub use super::values::*;
 

@@ -48,6 +48,19 @@ pub struct Completion {
     pub target: Vec<UidRun>,
     /// RFC 7162: messages left alone because of `unchanged_since`.
     pub modified: Vec<UidRun>,
+    /// RFC 9738: the server did not work at all messages at once; `Remaining` makes the rest of it.
+    pub message_limit: Option<MessageLimit>,
+}
+
+/// RFC 9738 §3.1: how many messages a server works at in one command, and how far down one came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "camelCase"))]
+pub struct MessageLimit {
+    /// Messages of one command.
+    pub max: u32,
+    /// UID of the lowest message that was worked at, or, of a COPY that was refused, that would fit.
+    pub lowest_uid: Option<u32>,
 }
 
 /// RFC 9051 §6.3.11: a mailbox's counters, as far as the server told them.

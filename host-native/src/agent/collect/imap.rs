@@ -3,8 +3,8 @@
 use pillarbox_engine::collect::imap_key;
 use pillarbox_engine::imap::Client;
 use pillarbox_engine::imap::client::types::{
-    BodyChunk, Command, Event, FetchCommand, FetchSection, Opened, Outcome, SearchCommand,
-    SelectCommand, StoreCommand,
+    BodyChunk, Command, Event, FetchCommand, FetchSection, Opened, Outcome, Remaining,
+    SearchCommand, SelectCommand, StoreCommand,
 };
 use pillarbox_engine::imap::types::{Flags, SearchKey, StoreMode, UidRun};
 use pillarbox_world::store::push_uid;
@@ -128,7 +128,7 @@ async fn run(
     let keyed = |uid: &u32| (*uid, Key::of(&[b"imap", &imap_key(validity, *uid)]));
     let messages = uids.iter().map(keyed).collect();
     intake(reading).plan(messages).await?;
-    let mut calls: VecDeque<(u32, Vec<u32>)> = VecDeque::new();
+    let mut calls: VecDeque<(u32, Vec<u32>, Remaining)> = VecDeque::new();
     let mut can_delete = true;
     loop {
         while calls.len() < CALLS {
@@ -137,13 +137,18 @@ async fn run(
             if next.is_empty() {
                 break;
             }
-            let call = reading.begin_call(Command::Fetch(fetch(&next))).await?;
-            calls.push_back((call, next));
+            let command = Command::Fetch(fetch(&next));
+            let remaining = Remaining::new(command.clone());
+            calls.push_back((reading.begin_call(command).await?, next, remaining));
         }
         match calls.pop_front() {
-            Some((call, uids)) => {
+            Some((call, uids, mut remaining)) => {
                 let end = reading.complete(call).await?;
                 reading.sink().hand_over().await;
+                if let Some(command) = remaining.next(&end) {
+                    calls.push_front((reading.begin_call(command).await?, uids, remaining));
+                    continue;
+                }
                 let is_refused = end.outcome != Outcome::Ok;
                 intake(reading).plan.answered(&uids, is_refused);
                 if is_refused {
@@ -207,7 +212,7 @@ async fn search(
     for run in runs {
         let keys = vec![SearchKey::Uids(vec![run])];
         let search = SearchCommand { keys, ..Default::default() };
-        let end = reading.call(Command::Search(search)).await?;
+        let end = reading.call_for_all(Command::Search(search)).await?;
         if end.outcome != Outcome::Ok || end.incomplete {
             let text = format!("the server does not say what is there: {}", shown(&end.text));
             return Err(Ended::new(Why::Unsupported, text).into());
@@ -254,7 +259,7 @@ async fn delete(
         let flags = Flags { system: DELETED, keywords: Vec::new() };
         let (mode, silent, unchanged_since) = (StoreMode::Add, true, None);
         let store = StoreCommand { uids: runs(&uids), mode, flags, silent, unchanged_since };
-        let end = reading.call(Command::Store(store)).await?;
+        let end = reading.call_for_all(Command::Store(store)).await?;
         if end.outcome != Outcome::Ok {
             let text = format!("the server lets nothing be deleted: {}", shown(&end.text));
             return Err(Ended::new(Why::Unsupported, text).into());
@@ -262,7 +267,7 @@ async fn delete(
         if !*can {
             continue;
         }
-        let end = reading.call(Command::Expunge(runs(&uids))).await?;
+        let end = reading.call_for_all(Command::Expunge(runs(&uids))).await?;
         match end.outcome {
             Outcome::Ok => intake(reading).plan.deleted(uids.len() as u64),
             Outcome::Unsupported => {

@@ -142,7 +142,7 @@ pub(super) async fn delete(
     }
     let deleted = Flags { system: DELETED, keywords: Vec::new() };
     store(session, &uids, StoreMode::Add, deleted).await?;
-    let end = session.reading.call(Command::Expunge(uids)).await?;
+    let end = session.reading.call_for_all(Command::Expunge(uids)).await?;
     match end.outcome {
         Outcome::Ok => say(session, "deleted", count, None),
         Outcome::Unsupported => {

@@ -292,7 +292,7 @@ impl From<Ended> for Stopped {
 impl Session {
     /// Makes a call that must go well.
     async fn call(&mut self, command: Command) -> Result<Completion, Stopped> {
-        let end = self.reading.call(command).await?;
+        let end = self.reading.call_for_all(command).await?;
         match end.outcome {
             Outcome::Ok => Ok(end),
             _ => Err(Stopped::Refused(shown(&end.text))),

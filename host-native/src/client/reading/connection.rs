@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pillarbox_engine::imap::Client as ImapClient;
+use pillarbox_engine::imap::client::types::{Command, Completion, Remaining};
 use pillarbox_engine::types::TlsFacts;
 use tokio::net::TcpStream;
 
@@ -284,4 +286,20 @@ async fn greeted(stream: &TcpStream, protocol: &str) -> Result<(), Ended> {
     };
     let text = format!("it speaks {spoken} at this port; is the port right?");
     Err(Ended::new(Why::Unsupported, text))
+}
+
+impl<S: Sink<ImapClient>> Reading<ImapClient, S> {
+    /// Makes a call; where the server works at so many messages at once (RFC 9738), again for the rest, until all is done.
+    /// How the last one ended.
+    ///
+    /// # Errors
+    /// The connection ended first.
+    pub(crate) async fn call_for_all(&mut self, command: Command) -> Result<Completion, Ended> {
+        let mut remaining = Remaining::new(command.clone());
+        let mut end = self.call(command).await?;
+        while let Some(command) = remaining.next(&end) {
+            end = self.call(command).await?;
+        }
+        Ok(end)
+    }
 }

@@ -13,7 +13,7 @@ pub(crate) use screen::screen;
 
 /// Octets shown in hex at once.
 const HEX_MAX: u64 = 512;
-/// Octets in one row.
+/// Octets in one row beside other things, and on a narrow screen.
 const HEX_ROW: usize = 8;
 
 /// The tree of the line that an octet lies in.

@@ -13,11 +13,11 @@ use crate::story::range::{FORMS, Kin, READINGS};
 use crate::story::{Story, scenarios};
 use crate::view::stage;
 
-use super::{hex_rows, tree};
+use super::{HEX_ROW, hex_rows, tree};
 
 /// The scenario whose octets are shown first.
 const FIRST: &str = "crepes-hamburger";
-/// Octets in one row.
+/// Octets in one row, where there is room.
 const ROW: usize = 16;
 
 /// The screen.
@@ -108,11 +108,13 @@ fn octets(player: Player) -> AnyView {
         _ => None,
     });
     let way = RwSignal::new(READINGS[0].0.to_owned());
+    let narrow = stage::narrow();
     let shown = move || {
+        let row = if narrow.get() { HEX_ROW } else { ROW };
         line.get().map(|(wire, dir, start, end)| {
             view! {
                 <h2 class="pane-title">"Octets"</h2>
-                {hex_rows(player, wire, dir, start, end, ROW)}
+                {hex_rows(player, wire, dir, start, end, row)}
                 {reading(player, (wire, dir, start, end), way)}
                 <h2 class="pane-title">"Parts"</h2>
                 {tree(player, wire, dir, start)}

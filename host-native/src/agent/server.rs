@@ -123,7 +123,8 @@ impl ServerFile {
             Error::new(Kind::Configuration, format!("{}: {what}", path.display()))
         };
         let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
-        let file: Self = toml::from_str(&text).map_err(|error| failed(&error))?;
+        let file: Self = toml::from_str(&text)
+            .map_err(|error| failed(&crate::config::suggest::wrong_toml(&error)))?;
         let mode = fs::metadata(path).map_err(|error| failed(&error))?.permissions().mode();
         if file.password.is_some() && mode & 0o077 != 0 {
             let help = "it holds a password and others can read it; try: chmod 600";

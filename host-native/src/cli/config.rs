@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, Subcommand, ValueEnum};
 use pillarbox_engine::limits::Limits;
 use serde_json::Value;
 
@@ -177,7 +177,7 @@ struct Given {
 }
 
 fn origins(matches: &ArgMatches) -> Vec<Given> {
-    let command = super::Command::command();
+    let command = super::help::command();
     let serve = command.find_subcommand("serve").map(clap::Command::get_arguments);
     let mut all = Vec::new();
     for argument in serve.into_iter().flatten() {
@@ -256,7 +256,7 @@ mod tests {
 
     fn shown(words: &[&str]) -> BTreeMap<String, (String, String)> {
         let words = ["pillarbox", "config", "show"].iter().chain(words);
-        let matches = super::super::Command::command().try_get_matches_from(words);
+        let matches = super::super::help::command().try_get_matches_from(words);
         let matches = matches.expect("these are flags");
         let matches = matches.subcommand_matches("config").expect("it is");
         let matches = matches.subcommand_matches("show").expect("it is");
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn every_key_is_one() {
-        let command = super::super::Command::command();
+        let command = super::super::help::command();
         let serve = command.find_subcommand("serve").expect("it is there");
         let schema: Value = serde_json::from_str(SCHEMA).expect("JSON");
         for (id, key) in KEYS {

@@ -13,6 +13,7 @@ mod dump;
 mod export;
 mod fetch;
 mod flags;
+mod help;
 mod import;
 mod ingest;
 mod limits;
@@ -32,7 +33,7 @@ mod trace;
 
 use std::path::PathBuf;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{FromArgMatches, Parser, Subcommand};
 
 use crate::config::Settings;
 use crate::error::Error;
@@ -73,12 +74,15 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Word {
     /// Run the mail server (also what `pillarbox` alone does)
+    #[command(after_help = help::SERVE)]
     Serve(Box<ServeFlags>),
     /// Print the settings that `serve` would have, and where each comes from; or the schema of the configuration file
+    #[command(after_help = help::CONFIG)]
     Config(Box<config::ConfigFlags>),
     /// Look at what would keep a server from working: ports, data, certificate, clock, DNS; with what to do about it
     Doctor(Box<doctor::DoctorFlags>),
     /// Add, list and remove the accounts of a server profile
+    #[command(after_help = help::ACCOUNT)]
     Account(account::AccountFlags),
     /// Make, print and check the keys that sign outgoing mail
     Dkim(dkim::DkimFlags),
@@ -99,10 +103,13 @@ enum Word {
     /// Write all mail of a running server without --config into a folder of .eml files
     Dump(dump::DumpFlags),
     /// List the mail of somebody in a running server without --config, or show a message of it
+    #[command(after_help = help::READ)]
     Read(catcher::ReadFlags),
     /// Wait until mail comes there; exit code 3 if it does not in time
+    #[command(after_help = help::WAIT)]
     Wait(catcher::WaitFlags),
     /// Find out whether a server takes mail, or wait until it does; exit code 3 if it does not in time
+    #[command(after_help = help::READY)]
     Ready(catcher::ReadyFlags),
     /// Watch what is said to a running server without --config, as it is said
     Trace(trace::TraceFlags),
@@ -120,20 +127,25 @@ enum Word {
     /// Try what a server does about that which the RFCs require and forbid
     Probe(probe::ProbeFlags),
     /// Write the playground into a folder that any web server can serve
+    #[command(after_help = help::SITE)]
     Site(site::SiteFlags),
     /// Write the WebAssembly component into a file, for programs that host it themselves
     Component(component::ComponentFlags),
     /// Run a simulated mail Internet, and print what its servers and clients said
+    #[command(after_help = help::REPLAY)]
     Replay(replay::ReplayFlags),
     /// Check whether a link solves a challenge, or print what there is to do
     Check(check::CheckFlags),
     /// List the scenarios and challenges that `replay` knows
     Scenarios,
     /// Print what a shell needs to complete commands and flags
+    #[command(after_help = help::COMPLETIONS)]
     Completions(shell::CompletionsFlags),
     /// Print the manual page, or write those of all commands
+    #[command(after_help = help::MAN)]
     Man(shell::ManFlags),
     /// Print every limit, its value, its value under stress, and what is said when it is reached
+    #[command(after_help = help::LIMITS)]
     Limits(limits::LimitsFlags),
 }
 
@@ -170,7 +182,7 @@ pub fn run() -> Result<(), Error> {
     if matches!(name, "sendmail" | "pillarbox-sendmail") {
         return sendmail::run(called.collect());
     }
-    let matches = Command::command().get_matches();
+    let matches = help::command().get_matches();
     let command = Command::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if command.word.as_ref().is_some_and(Word::only_tells) {
         pipe::end_with_reader();
@@ -236,7 +248,7 @@ mod tests {
                 above.truncate(count);
             }
         }
-        let mut command = Command::command();
+        let mut command = help::command();
         command.build();
         below(&command, &mut command.get_arguments().collect());
     }

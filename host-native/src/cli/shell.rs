@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
 use crate::error::Error;
@@ -26,12 +26,12 @@ pub(super) struct ManFlags {
 
 pub(super) fn completions(flags: &CompletionsFlags) -> Result<(), Error> {
     let mut out = Vec::new();
-    clap_complete::generate(flags.shell, &mut super::Command::command(), "pillarbox", &mut out);
+    clap_complete::generate(flags.shell, &mut super::help::command(), "pillarbox", &mut out);
     written(io::stdout().write_all(&out))
 }
 
 pub(super) fn man(flags: &ManFlags) -> Result<(), Error> {
-    let command = super::Command::command();
+    let command = super::help::command();
     let Some(directory) = &flags.directory else {
         let mut out = Vec::new();
         written(clap_mangen::Man::new(command).render(&mut out))?;

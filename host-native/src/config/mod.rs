@@ -13,7 +13,7 @@ mod listen;
 mod profile;
 mod relay;
 mod schema;
-mod suggest;
+pub(crate) mod suggest;
 mod tls;
 mod trust;
 mod users;
@@ -447,11 +447,8 @@ pub fn read_config(path: &Path) -> Result<ConfigFile, Error> {
     let at = path.display();
     let text = std::fs::read_to_string(path)
         .map_err(|error| Error::usage(format!("--config {at}: cannot read it: {error}")))?;
-    let mut file: ConfigFile = toml::from_str(&text).map_err(|error: toml::de::Error| {
-        let meant = suggest::meant(error.message());
-        let meant = meant.map_or_else(String::new, |word| format!("did you mean `{word}`?\n"));
-        Error::usage(format!("--config {at}: {error}{meant}"))
-    })?;
+    let mut file: ConfigFile = toml::from_str(&text)
+        .map_err(|error| Error::usage(format!("--config {at}: {}", suggest::wrong_toml(&error))))?;
     if file.domains.is_empty() {
         let message = "domains is empty; name at least one whose mail this server takes";
         return Err(Error::usage(format!("--config {at}: {message}")));

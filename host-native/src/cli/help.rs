@@ -10,7 +10,7 @@ Examples:
   pillarbox serve --memory --smtp 127.0.0.1:0 --ready-file ready.json
                                                  for a test: nothing on the disk, any port, told in a file
   pillarbox serve --fault 'any/verb=RCPT,nth=1/reply=451 4.7.1 later'
-                                                 the first recipient of each connection is put off
+                                                 the first recipient is put off
   pillarbox serve --config pillarbox.toml        a server with domains and accounts
 
 Exit codes: 0 stopped as asked; 1 failed; 2 wrong flag or file; 4 the data directory cannot be used; 5 an address cannot be used.";

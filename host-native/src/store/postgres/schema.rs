@@ -73,6 +73,7 @@ CREATE TABLE message (
     save_ms BIGINT NOT NULL,
     PRIMARY KEY (mailbox, uid)
 );
+CREATE INDEX message_deleted ON message (mailbox, uid) WHERE flags & 4 <> 0;
 CREATE SEQUENCE blob_number;
 CREATE TABLE blob (
     id BIGINT PRIMARY KEY,

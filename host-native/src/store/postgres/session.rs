@@ -105,7 +105,12 @@ fn params<'v>(values: &'v [Value<'v>]) -> Vec<&'v (dyn ToSql + Sync)> {
 
 /// Texts are written for SQLite; only words differ, never what they mean.
 fn translated(sql: &str) -> String {
-    let words = [("CROSS JOIN", "JOIN"), ("x''", "''::bytea"), (" AS BLOB)", " AS bytea)")];
+    let words = [
+        ("CROSS JOIN", "JOIN"),
+        (" INDEXED BY message_deleted", ""),
+        ("x''", "''::bytea"),
+        (" AS BLOB)", " AS bytea)"),
+    ];
     words.iter().fold(sql.replace('?', "$"), |sql, (from, to)| sql.replace(from, to))
 }
 

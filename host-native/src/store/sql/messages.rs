@@ -18,6 +18,13 @@ use super::rows::{DELETED, SEEN, flags, keywords_column, keywords_of_octets, key
 use super::writer::{Changes, Done, Failure, Writer};
 use super::{blobs, reads};
 
+const PRESENT: &str = "SELECT uid, blob, size, flags, keywords, modseq FROM message
+     WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3";
+/// Those that have \Deleted; SQLite would rather read the whole mailbox than use the index of the few that have it.
+const DELETED_ONES: &str = "SELECT uid, blob, size, flags, keywords, modseq
+     FROM message INDEXED BY message_deleted
+     WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3 AND flags & 4 <> 0";
+
 /// One message of a mailbox, as far as writes need it.
 struct Found {
     uid: u32,
@@ -290,10 +297,16 @@ impl Writer {
 
     /// Messages of these runs that are there, ascending.
     fn present(&self, mailbox: MailboxId, runs: &[UidRun]) -> connection::Result<Vec<Found>> {
-        let mut find = self.connection.prepare_cached(
-            "SELECT uid, blob, size, flags, keywords, modseq FROM message
-             WHERE mailbox = ?1 AND uid BETWEEN ?2 AND ?3",
-        )?;
+        self.found(PRESENT, mailbox, runs)
+    }
+
+    fn found(
+        &self,
+        which: &str,
+        mailbox: MailboxId,
+        runs: &[UidRun],
+    ) -> connection::Result<Vec<Found>> {
+        let mut find = self.connection.prepare_cached(which)?;
         let mut all = BTreeMap::new();
         for run in runs {
             let mut rows = find.query((mailbox, run.first, run.last))?;
@@ -356,10 +369,8 @@ impl Writer {
     }
 
     fn expunge(&mut self, expunge: &Expunge) -> Done {
-        let mut found = self.present(expunge.mailbox, &expunge.uids)?;
-        if expunge.deleted_only {
-            found.retain(|message| message.flags.system & DELETED != 0);
-        }
+        let which = if expunge.deleted_only { DELETED_ONES } else { PRESENT };
+        let found = self.found(which, expunge.mailbox, &expunge.uids)?;
         let expunged = self.take_out(expunge.mailbox, &found)?;
         let changes = gone(expunge.mailbox, &expunged);
         Ok((Outcome::Expunged(expunged), changes))

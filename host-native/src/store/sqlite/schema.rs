@@ -4,8 +4,8 @@
 pub(in super::super) const APPLICATION_ID: i32 = 0x5042_4F58;
 
 /// Steps from version n to n + 1. A step that was released is never changed.
-pub(in super::super) const MIGRATIONS: [&str; 8] =
-    [FIRST, QUEUE, EXPUNGED, PROPERTY, COLLECTED, SHARED, SEARCH, ACCESS];
+pub(in super::super) const MIGRATIONS: [&str; 9] =
+    [FIRST, QUEUE, EXPUNGED, PROPERTY, COLLECTED, SHARED, SEARCH, ACCESS, DELETED];
 
 const FIRST: &str = "
 CREATE TABLE counter (
@@ -198,4 +198,9 @@ CREATE TABLE access_key (
     PRIMARY KEY (mailbox, account)
 ) WITHOUT ROWID;
 CREATE INDEX access_key_account ON access_key (account);
+";
+
+const DELETED: &str = "
+-- What EXPUNGE removes, without the rest of a large mailbox.
+CREATE INDEX message_deleted ON message (mailbox, uid) WHERE flags & 4 <> 0;
 ";

@@ -334,7 +334,7 @@ async fn memory_and_what_lasts_answer_alike(kind: Kind) {
 }
 
 /// All UIDs of a mailbox, page by page.
-fn uids(store: &(dyn Store + Send + Sync), mailbox: u64) -> Vec<u32> {
+fn all_uids(store: &(dyn Store + Send + Sync), mailbox: u64) -> Vec<u32> {
     let mut all = Vec::new();
     loop {
         let page = store.uids(mailbox, all.last().copied().unwrap_or(0)).expect("it is there");
@@ -380,7 +380,7 @@ async fn what_went_is_remembered_with_its_modseq_and_up_to_a_bound(kind: Kind) {
         // Told from what went as long as that is remembered, and else by the messages themselves.
         for store in [&pair.memory, &pair.lasting] {
             let left = (1..=count).filter(|uid| *uid > last || uid % 2 == 0);
-            assert!(uids(store.reads(), inbox).into_iter().eq(left), "up to {last}");
+            assert!(all_uids(store.reads(), inbox).into_iter().eq(left), "up to {last}");
         }
     }
     for store in [&pair.memory, &pair.lasting] {

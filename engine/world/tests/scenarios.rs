@@ -109,6 +109,26 @@ fn a_moment_is_the_same_however_it_is_reached() {
     }
 }
 
+/// How many messages the first INBOX of a server holds.
+fn inbox(tape: &Tape, server: &str) -> u64 {
+    let server = tape.world().nodes().into_iter().find(|node| node.name == server);
+    let boxes = tape.world().mailboxes(server.expect("it is there").id);
+    boxes.iter().find(|row| row.name == "INBOX").map_or(0, |row| row.count)
+}
+
+/// What a full mailbox refuses for now arrives once there is room; what is refused for good goes back.
+#[test]
+fn a_full_mailbox_gets_its_mail_later_or_alice_a_report() {
+    let scenario = Scenario::find("full-mailbox").expect("the scenario exists");
+    let mut tape = Tape::new(scenario.clone(), 1).expect("the scenario makes sense");
+    tape.run_to(Time(30 * 60_000));
+    assert_eq!((inbox(&tape, "hamburger.edu"), inbox(&tape, "crepes.fr")), (0, 0), "it waits");
+    tape.run_to(Time(2 * 3_600_000));
+    assert_eq!((inbox(&tape, "hamburger.edu"), inbox(&tape, "crepes.fr")), (1, 0), "it arrived");
+    let tape = run(&scenario, Level::Hostile);
+    assert_eq!((inbox(&tape, "hamburger.edu"), inbox(&tape, "crepes.fr")), (0, 1), "a report");
+}
+
 /// Acting in the past begins a branch, and the branch that was left is kept as it was.
 #[test]
 fn acting_in_the_past_begins_a_branch() {
@@ -116,11 +136,7 @@ fn acting_in_the_past_begins_a_branch() {
     let scenario = Scenario::find("after-the-dot").expect("the scenario exists");
     let mut tape = run(&scenario, Level::Perfect);
     let (end, doubled) = (tape.now(), tape.hash());
-    let inbox = |tape: &Tape| {
-        let server = tape.world().nodes().into_iter().find(|node| node.name == "hamburger.edu");
-        let boxes = tape.world().mailboxes(server.expect("it is there").id);
-        boxes.iter().find(|row| row.name == "INBOX").map_or(0, |row| row.count)
-    };
+    let inbox = |tape: &Tape| inbox(tape, "hamburger.edu");
     assert_eq!(inbox(&tape), 2, "with the fault the message is doubled");
     tape.seek(Time(100));
     assert!(!tape.ahead().is_empty(), "what lay ahead is known");

@@ -252,11 +252,8 @@ pub(crate) fn place(open: &mut Selected, cx: &mut Cx<Server>, at: usize, rows: &
     let Some(context) = open.contexts.all.get_mut(at) else { return true };
     let Some(ordered) = &mut context.ordered else { return true };
     let places = ordered.insert(rows);
-    rows.iter().for_each(|row| {
-        context
-            .matched
-            .add(&Runs::from_unsorted([UidRun { first: row.uid, last: row.uid }].to_vec()));
-    });
+    let uids = rows.iter().map(|row| UidRun { first: row.uid, last: row.uid }).collect();
+    context.matched.add(&Runs::from_unsorted(uids));
     match places {
         Some(places) if open.contexts.octets() <= ordered::OCTETS_MAX => {
             send_places(open, cx, at, "ADDTO", &places);

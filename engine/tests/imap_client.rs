@@ -6,8 +6,8 @@ mod seeded;
 use imap_client_host::{Drive, config, run};
 use pillarbox_engine::imap::client::types::{
     AppendCommand, AssembleCommand, AssemblePart, Call, Cause, Command, Config, CopyCommand, Event,
-    FetchCommand, FetchSection, IdField, KnownState, MultiSearchCommand, Outcome, Places,
-    SearchCommand, SearchScope, SelectCommand, SortBy, SortCommand, SortKey, StoreCommand,
+    FetchCommand, FetchSection, IdField, KnownState, MessageLimit, MultiSearchCommand, Outcome,
+    Places, SearchCommand, SearchScope, SelectCommand, SortBy, SortCommand, SortKey, StoreCommand,
     StoredPart, ThreadAlgorithm, ThreadCommand, TlsPolicy,
 };
 use pillarbox_engine::imap::types::{Flags, SearchKey, StoreMode};
@@ -369,6 +369,23 @@ fn moves_are_made_of_what_the_server_has() {
     drive.call(1, copy);
     assert_eq!(drive.hear(b"A2 NO [OVERQUOTA] full\r\n"), "");
     assert_eq!(drive.end_of(1).outcome, Outcome::No);
+}
+
+/// RFC 9738 §3.1.
+#[test]
+fn a_limit_on_messages_is_told_with_how_far_a_command_came() {
+    let limit = |said: &str| {
+        let mut drive = Drive::ready("UIDPLUS");
+        drive.call(1, Command::Expunge(vec![run(1, 9)]));
+        drive.hear(format!("A2 {said}\r\n").as_bytes());
+        drive.end_of(1).message_limit
+    };
+    let told = |max, lowest_uid| Some(MessageLimit { max, lowest_uid });
+    assert_eq!(limit("OK [MESSAGELIMIT 1000 23221] partial"), told(1000, Some(23221)));
+    assert_eq!(limit("NO [messagelimit 1000 20001] too many"), told(1000, Some(20001)));
+    assert_eq!(limit("NO [MESSAGELIMIT 1000] too many"), told(1000, None));
+    assert_eq!(limit("NO [MESSAGELIMIT x 1] too many"), None);
+    assert_eq!(limit("OK done"), None);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use leptos::prelude::*;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{Blob, BlobPropertyBag, HtmlElement, Url};
+use web_sys::{Blob, BlobPropertyBag, HtmlElement, HtmlSelectElement, Url};
 
 /// A setting that was kept.
 pub(crate) fn kept(name: &str) -> Option<String> {
@@ -110,16 +110,22 @@ pub(crate) fn focus_first(selector: &'static str) {
     });
 }
 
-/// Gives a list of choices the focus again, where what was chosen in it drew the whole screen anew.
-pub(crate) fn focus_list_again(label: String) {
+/// Gives the focus of a list of choices to the one of the same name, where what was chosen drew the whole screen anew.
+pub(crate) fn keep_focus(list: HtmlSelectElement, label: String) {
+    if document().active_element().as_ref() != Some(list.as_ref()) {
+        return;
+    }
     // Another place of the page is told of before what is queued here, and drawn before the next frame.
     let look = move || {
         let is_lost = document().active_element().is_none_or(|holder| holder.tag_name() == "BODY");
-        let list = document().query_selector(&format!("select[aria-label=\"{label}\"]"));
-        if let (true, Ok(Some(list))) = (is_lost, list)
-            && let Some(list) = list.dyn_ref::<HtmlElement>()
+        if list.is_connected() || !is_lost {
+            return;
+        }
+        let found = document().query_selector(&format!("select[aria-label=\"{label}\"]"));
+        if let Some(found) =
+            found.ok().flatten().and_then(|found| found.dyn_into::<HtmlElement>().ok())
         {
-            drop(list.focus());
+            drop(found.focus());
         }
     };
     set_timeout(move || request_animation_frame(look), Duration::ZERO);

@@ -172,10 +172,10 @@ fn select(
     };
     let name = label.clone();
     let changed = move |event: leptos::ev::Event| {
-        set(event_target_value(&event));
-        browser::focus_list_again(name.clone());
-        // What was chosen may only have done something; then it is not the chosen one, and can be taken again.
         let select: web_sys::HtmlSelectElement = event_target(&event);
+        browser::keep_focus(select.clone(), name.clone());
+        set(event_target_value(&event));
+        // What was chosen may only have done something; then it is not the chosen one, and can be taken again.
         if let Some(chosen) = chosen.try_get_untracked() {
             select.set_value(&chosen);
         }

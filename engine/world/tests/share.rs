@@ -1,7 +1,7 @@
 //! Links: what they hold comes back, old ones keep their meaning, and no text can do harm.
 
-use pillarbox_world::tape::share::{ACTIONS_MAX, BadLink, decode_letter, encode_letter};
-use pillarbox_world::tape::{Level, Scenario, Tape};
+use pillarbox_world::tape::share::{ACTIONS_MAX, BadLink, Passwords, decode_letter, encode_letter};
+use pillarbox_world::tape::{Level, Scenario, Tape, export};
 use pillarbox_world::world::{Action, Check, Letter, LinkSetup, Record, Time, Way};
 
 fn every_action() -> Vec<Action> {
@@ -110,6 +110,85 @@ fn twenty_typed_lines_make_a_short_link() {
     let link = tape.encode("");
     println!("{} characters", link.len());
     assert!(link.len() <= 1400, "{}", link.len());
+}
+
+/// What somebody typed by mistake is not in the link; all that was said about it is, as it was.
+#[test]
+fn passwords_that_open_nothing_are_crossed_out() {
+    let own = "my own, really";
+    let plain = |password: &str| {
+        let text = format!("\0bob\0{password}");
+        String::from_utf8(pillarbox_engine::text::base64::encode(text.as_bytes())).expect("ASCII")
+    };
+    let talks: [(u16, Vec<String>); 3] = [
+        (
+            110,
+            ["USER bob", &format!("PASS {own}"), "USER bob", "PASS hungry", "STAT"]
+                .map(str::to_owned)
+                .to_vec(),
+        ),
+        (
+            143,
+            vec![
+                format!("a LOGIN bob \"{own}\""),
+                format!("b LOGIN bob {{{}}}\r\n{own}", own.len()),
+                format!("c AUTHENTICATE PLAIN {}", plain(own)),
+                "d LOGIN bob hungry".to_owned(),
+                "e NOOP".to_owned(),
+            ],
+        ),
+        (
+            587,
+            vec![
+                "EHLO me".to_owned(),
+                format!("AUTH PLAIN {}", plain(own)),
+                format!("AUTH PLAIN {}", plain("hungry")),
+            ],
+        ),
+    ];
+    for by_octet in [false, true] {
+        let scenario = Scenario::find("sandbox").expect("the scenario exists");
+        let mut tape = Tape::new(scenario, 1).expect("it makes sense");
+        let mut now = 0;
+        for (wire, (port, lines)) in talks.iter().enumerate() {
+            let (from, host) = ("bob-laptop".to_owned(), "hamburger.edu".to_owned());
+            tape.act(Action::Connect { from, host, port: *port, script: Vec::new() })
+                .expect("it can be done");
+            for line in lines {
+                now += 5000;
+                tape.run_to(Time(now));
+                let line = format!("{line}\r\n").into_bytes();
+                let parts: Vec<&[u8]> =
+                    if by_octet { line.chunks(1).collect() } else { vec![&line] };
+                for octets in parts {
+                    let (wire, octets) = (wire as u32, octets.to_vec());
+                    tape.act(Action::Type { wire, server: false, octets }).expect("it is open");
+                }
+            }
+            now += 5000;
+            tape.run_to(Time(now));
+        }
+        let told = export::transcript(tape.world(), false);
+        for word in ["+OK maildrop has", "d OK [", "c NO [", "535 5.7.8", "235 2.7.0"] {
+            assert!(told.contains(word), "{word}: {told}");
+        }
+        for all in [false, true] {
+            let link = match all {
+                false => tape.encode_with("", Passwords::CrossedOut),
+                true => tape.encode_all_with("", Passwords::CrossedOut),
+            };
+            let opened = Tape::decode(&link).unwrap_or_else(|why| panic!("{why}")).tape;
+            assert_eq!(export::transcript(opened.world(), false), told);
+            let shown = export::transcript(opened.world(), true);
+            assert!(!shown.contains(own) && !shown.contains(&plain(own)), "{shown}");
+            assert!(shown.contains("PASS hungry") && shown.contains(&plain("hungry")), "{shown}");
+            assert_eq!(opened.encode_with("", Passwords::CrossedOut), link, "crossed out once");
+        }
+        // Where the link is made before the server has read it.
+        tape.run_to(Time(now + 1000));
+        let as_typed = Tape::decode(&tape.encode("")).unwrap_or_else(|why| panic!("{why}")).tape;
+        assert!(export::transcript(as_typed.world(), true).contains(own));
+    }
 }
 
 #[test]

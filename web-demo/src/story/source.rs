@@ -6,7 +6,7 @@ use std::rc::Rc;
 use pillarbox_engine::trace::Side;
 use pillarbox_world::annotate::Annotation;
 use pillarbox_world::catalogue::{self, Gloss, Party, Protocol as Spoken};
-use pillarbox_world::tape::share::Opened;
+use pillarbox_world::tape::share::{Opened, Passwords};
 use pillarbox_world::tape::{Heading, Level, Scenario, Tape, export};
 use pillarbox_world::world::{
     Action, Dir, DnsAnswer, End, Entry, EntryId, Fate, Kind as NodeKind, NodeId, NodeSetup,
@@ -166,14 +166,18 @@ impl Source {
     /// The world as text for a link; none: it is too long for one.
     #[must_use]
     pub fn link(&self, seen: &Seen) -> Option<String> {
-        Some(self.tape.encode(&seen.text())).filter(|link| Tape::fits(link))
+        Some(self.text(seen, false)).filter(|link| Tape::fits(link))
     }
 
     /// The same however long it is, for a file; with all branches, or the one that is shown.
     #[must_use]
     pub fn text(&self, seen: &Seen, all_branches: bool) -> String {
         let view = seen.text();
-        if all_branches { self.tape.encode_all(&view) } else { self.tape.encode(&view) }
+        let passwords = if seen.secrets { Passwords::Typed } else { Passwords::CrossedOut };
+        match all_branches {
+            true => self.tape.encode_all_with(&view, passwords),
+            false => self.tape.encode_with(&view, passwords),
+        }
     }
 
     /// Whether a link to it goes on from where it was left, so that it has no other place.

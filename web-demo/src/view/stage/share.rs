@@ -99,7 +99,7 @@ fn shared(player: Player, done: RwSignal<Option<bool>>) -> AnyView {
         <div class="shared">
             <p>"It holds all that was done here, so others see the same. With it:"</p>
             <div class="held">{switches.collect_view()}</div>
-            <p class="small"><b>"What was typed is in every link, passwords too."</b>" The last switch shows them as well."</p>
+            <p class="small">"Passwords that were typed are crossed out in it, but for those of the simulated accounts. With the last switch it holds and shows them."</p>
             <Show when=has_link>
                 <p class="quote mono link-text" tabindex="0" role="group" aria-label="The link">{move || text.get()}</p>
             </Show>

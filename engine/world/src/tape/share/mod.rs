@@ -8,6 +8,9 @@
 mod actions;
 mod codec;
 mod letter;
+mod secrets;
+
+use std::borrow::Cow;
 
 use super::{BRANCHES_MAX, Branch, Level, Planned, Scenario, Tape};
 use crate::world::{Action, Time};
@@ -33,6 +36,15 @@ pub const ACTIONS_MAX: usize = 10_000;
 pub const VIEW_MAX: usize = 4 << 10;
 /// A link with a later moment than this is none: virtual time ends after a century.
 const TIME_MAX: u64 = 100 * 365 * 86_400_000;
+
+/// What becomes in a link of passwords that were typed and that are none of the scenario's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passwords {
+    /// They are in it as they were typed: the same octets travel.
+    Typed,
+    /// Each octet of them is crossed out; they are refused as they were.
+    CrossedOut,
+}
 
 /// A tape from a link.
 pub struct Opened {
@@ -83,41 +95,64 @@ impl Tape {
     /// What links to worlds begin with.
     pub const FORMATS: [char; 2] = FORMATS;
 
-    /// The shown branch up to all that was done in it, as text for a link; `view` is the page's own.
+    /// The shown branch up to all that was done in it, as text for a link; `view` is the page's own. Passwords are in it
+    /// as they were typed.
     ///
     /// Text of a view beyond [`VIEW_MAX`] is left out.
     #[must_use]
     pub fn encode(&self, view: &str) -> String {
-        let mut out = self.head(view);
-        write_own(&mut out, &own(self.actions()), 0);
-        text(FORMATS[0], &out)
+        self.encode_with(view, Passwords::Typed)
     }
 
     /// The same with all branches; of a tape that has one, the same text.
     #[must_use]
     pub fn encode_all(&self, view: &str) -> String {
+        self.encode_all_with(view, Passwords::Typed)
+    }
+
+    /// As [`encode`](Self::encode), with what is wanted of passwords.
+    #[must_use]
+    pub fn encode_with(&self, view: &str, passwords: Passwords) -> String {
+        let actions = self.actions_for(self.current, passwords);
+        let mut out = self.head(view);
+        write_own(&mut out, &own(&actions), 0);
+        text(FORMATS[0], &out)
+    }
+
+    /// As [`encode_all`](Self::encode_all), with what is wanted of passwords.
+    #[must_use]
+    pub fn encode_all_with(&self, view: &str, passwords: Passwords) -> String {
         let (branches, current) = self.branches();
         if branches.len() == 1 {
-            return self.encode(view);
+            return self.encode_with(view, passwords);
         }
+        let all: Vec<Cow<'_, [Planned]>> =
+            (0..branches.len()).map(|branch| self.actions_for(branch, passwords)).collect();
         let mut out = self.head(view);
         out.number(branches.len() as u64);
         out.number(current as u64);
-        for branch in branches {
+        for (at, branch) in branches.iter().enumerate() {
             let letter = branch.name.bytes().next().unwrap_or(b'A').saturating_sub(b'A');
             out.number(u64::from(letter % LETTERS));
             out.number(branch.forked.0);
             out.maybe(branch.parent.map(|parent| parent as u64));
-            let all = own(&branch.actions);
-            let before = branch.parent.and_then(|parent| branches.get(parent));
-            let before = before.map(|parent| own(&parent.actions)).unwrap_or_default();
-            let kept = all.iter().zip(&before).take_while(|(one, other)| one == other).count();
+            let mine = own(&all[at]);
+            let before = branch.parent.and_then(|parent| all.get(parent));
+            let before = before.map(|parent| own(parent)).unwrap_or_default();
+            let kept = mine.iter().zip(&before).take_while(|(one, other)| one == other).count();
             if branch.parent.is_some() {
                 out.number(kept as u64);
             }
-            write_own(&mut out, &all, kept);
+            write_own(&mut out, &mine, kept);
         }
         text(FORMATS[1], &out)
+    }
+
+    fn actions_for(&self, branch: usize, passwords: Passwords) -> Cow<'_, [Planned]> {
+        match passwords {
+            Passwords::Typed => Cow::Borrowed(&self.branches[branch].actions),
+            Passwords::CrossedOut => Cow::Owned(self.crossed_out(branch)),
+        }
     }
 
     fn head(&self, view: &str) -> Writer {

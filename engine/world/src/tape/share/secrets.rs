@@ -78,7 +78,7 @@ fn own_passwords<'a>(scenario: &'a Scenario, actions: &'a [Planned]) -> Vec<Vec<
 
 fn cross_out(world: &World, own: &[Vec<u8>], refused: &[usize], actions: &mut [Planned]) {
     // Of each wire how far it was typed, and what of it is crossed out.
-    let mut wires: BTreeMap<u32, (u64, Vec<(u64, Vec<u8>)>)> = BTreeMap::new();
+    let mut wires: BTreeMap<u32, (u64, Vec<Crossed>)> = BTreeMap::new();
     for (at, planned) in actions.iter_mut().enumerate() {
         let Action::Type { wire, server: false, octets } = &mut planned.action else { continue };
         // What could not be typed is not on the wire; a secret in it would be nobody's.
@@ -89,7 +89,7 @@ fn cross_out(world: &World, own: &[Vec<u8>], refused: &[usize], actions: &mut [P
         let (start, hidden) =
             wires.entry(*wire).or_insert_with(|| (0, crossed_on(world, WireId(*wire), own)));
         let end = *start + octets.len() as u64;
-        for (from, crossed) in hidden.iter() {
+        for Crossed { from, octets: crossed } in hidden.iter() {
             for (position, cross) in (*from..).zip(crossed) {
                 if (*start..end).contains(&position) {
                     octets[(position - *start) as usize] = *cross;
@@ -100,13 +100,21 @@ fn cross_out(world: &World, own: &[Vec<u8>], refused: &[usize], actions: &mut [P
     }
 }
 
-/// What a client said in secret and that opens no account of the scenario: where it begins, and what stands in its place.
-fn crossed_on(world: &World, wire: WireId, own: &[Vec<u8>]) -> Vec<(u64, Vec<u8>)> {
+/// What a client said in secret and that opens no account of the scenario.
+struct Crossed {
+    /// Where it begins.
+    from: u64,
+    /// What stands in its place.
+    octets: Vec<u8>,
+}
+
+fn crossed_on(world: &World, wire: WireId, own: &[Vec<u8>]) -> Vec<Crossed> {
     let spans = secrets(world, wire, Dir::ToServer).into_iter();
     let crossed = spans.filter_map(|span| {
         let said = world.octets(wire, Dir::ToServer, span.start..span.end);
         let whole_line = span.label == "unparsed";
-        (!holds_any(said, own)).then(|| (span.start, crossed(said, whole_line)))
+        let crossed = || Crossed { from: span.start, octets: crossed(said, whole_line) };
+        (!holds_any(said, own)).then(crossed)
     });
     crossed.collect()
 }
